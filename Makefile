@@ -1,0 +1,47 @@
+# demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
+# bench: against pgbench and redis-benchmark · soak: fifty interrupts · schema: docs/schema anew
+
+CARGO ?= cargo
+# The commit stands in every report. A tree without git builds as well.
+export PLIMSOLL_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+
+.PHONY: demo build test lint bench soak schema servers deny
+
+demo: servers build
+	target/release/plimsoll run --profile quick
+
+build:
+	$(CARGO) build --release --locked --workspace --bins
+
+test: servers
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked --workspace
+
+lint: deny
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(CARGO) deny --log-level error check bans licenses sources
+
+# Built without optimisation: it runs for a second, and compiling it is what takes time.
+deny:
+	@$(CARGO) deny --version >/dev/null 2>&1 || { \
+		echo "Installing cargo-deny" >&2; \
+		CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 \
+		$(CARGO) install --locked --quiet cargo-deny; }
+
+# The smallest loop is built with what it is measured beside: one set of features for both.
+bench: servers
+	$(CARGO) build --release --locked --workspace --bins --example minimal
+	target/release/peers
+
+soak: servers
+	$(CARGO) build --locked --workspace --bins
+	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test interrupts -- --nocapture
+
+schema:
+	$(CARGO) run --quiet --locked -p bench-report --example schema > docs/schema/report-1.json
+	$(CARGO) run --quiet --locked -p bottleneck-analyzer --example schema > docs/schema/assessment-1.json
+
+servers:
+	@scripts/install-servers
