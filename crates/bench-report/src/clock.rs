@@ -1,0 +1,55 @@
+//! One host, one clock: reports of a run are aligned by boot id and `CLOCK_MONOTONIC`, because
+//! wall clocks step.
+
+use nix::time::{ClockId, clock_gettime};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a report stands on its host's monotonic clock.
+///
+/// Two reports whose `boot_id` is equal share one time axis: every `_ns` instant in them is
+/// nanoseconds of `CLOCK_MONOTONIC` on that host since that boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockAnchor {
+    /// `/proc/sys/kernel/random/boot_id`; absent where the system has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// Monotonic clock at the instant that `started_at` names, in nanoseconds.
+    pub monotonic_ns: u64,
+}
+
+impl ClockAnchor {
+    /// The anchor of this instant on this host.
+    pub fn now() -> Self {
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .ok()
+            .map(|id| id.trim().to_owned());
+        Self {
+            boot_id,
+            monotonic_ns: monotonic_ns(),
+        }
+    }
+
+    /// Whether instants of both anchors lie on one axis.
+    pub fn comparable_with(&self, other: &Self) -> bool {
+        self.boot_id.is_some() && self.boot_id == other.boot_id
+    }
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds. Costs a vDSO call, no system call, on common Linux hosts.
+pub fn monotonic_ns() -> u64 {
+    nanoseconds(ClockId::CLOCK_MONOTONIC)
+}
+
+/// CPU time that this process has used so far, user and system, all threads, in nanoseconds.
+pub fn process_cpu_ns() -> u64 {
+    nanoseconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    // Both clocks exist on every system we build for; a kernel without them answers 0 here and
+    // the report then shows a step of no length, which the self-check names.
+    clock_gettime(clock).map_or(0, |t| {
+        t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64
+    })
+}

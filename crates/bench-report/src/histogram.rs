@@ -1,0 +1,156 @@
+//! Latency distributions: a summary that people read, and the buckets that tools merge.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::serialization::{
+    Deserializer as HdrDeserializer, Serializer as _, V2DeflateSerializer,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The in-memory histogram everything records into: nanoseconds, `u64` counts.
+pub type Recording = hdrhistogram::Histogram<u64>;
+
+/// Longest duration a histogram holds: one hour. Longer ones are recorded as one hour.
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+
+/// An empty recording of 1 ns to [`HIGHEST_NS`] with three significant digits (0.1 % error).
+///
+/// The bounds are fixed, so recording never allocates.
+#[expect(
+    clippy::expect_used,
+    reason = "the bounds are constants that the constructor accepts"
+)]
+pub fn recording() -> Recording {
+    Recording::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds")
+}
+
+/// What a histogram in a report could not be read for.
+#[derive(Debug, thiserror::Error)]
+pub enum HistogramError {
+    /// `hdr` is not base64.
+    #[error("the histogram's `hdr` is not base64: {0}")]
+    Base64(#[from] base64::DecodeError),
+    /// `hdr` is not an HdrHistogram V2 payload.
+    #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
+    Payload(#[from] hdrhistogram::serialization::DeserializeError),
+}
+
+/// The percentiles a report spells out, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "each field is the percentile its name says")]
+pub struct Percentiles {
+    pub p50: u64,
+    pub p75: u64,
+    pub p90: u64,
+    pub p95: u64,
+    pub p99: u64,
+    pub p999: u64,
+    pub p9999: u64,
+}
+
+/// A distribution of durations in nanoseconds.
+///
+/// `hdr` is HdrHistogram V2 + DEFLATE in base64 and holds every bucket, so that any HdrHistogram
+/// library can merge and re-read it; the other fields are derived from it for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Histogram {
+    /// Number of recorded durations.
+    pub count: u64,
+    /// Shortest recorded duration.
+    pub min_ns: u64,
+    /// Longest recorded duration.
+    pub max_ns: u64,
+    /// Arithmetic mean.
+    pub mean_ns: f64,
+    /// Standard deviation.
+    pub stdev_ns: f64,
+    /// Percentiles, each within 0.1 % of the true one.
+    pub percentiles_ns: Percentiles,
+    /// All buckets: HdrHistogram V2 + DEFLATE, base64.
+    pub hdr: String,
+}
+
+impl Histogram {
+    /// The report's form of a recording; `None` when nothing was recorded, because a
+    /// distribution of nothing has no percentiles.
+    pub fn of(recording: &Recording) -> Option<Self> {
+        if recording.is_empty() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(recording, &mut bytes)
+            .ok()?;
+        let at = |q: f64| recording.value_at_quantile(q);
+        Some(Self {
+            count: recording.len(),
+            min_ns: recording.min(),
+            max_ns: recording.max(),
+            mean_ns: recording.mean(),
+            stdev_ns: recording.stdev(),
+            percentiles_ns: Percentiles {
+                p50: at(0.50),
+                p75: at(0.75),
+                p90: at(0.90),
+                p95: at(0.95),
+                p99: at(0.99),
+                p999: at(0.999),
+                p9999: at(0.9999),
+            },
+            hdr: BASE64.encode(bytes),
+        })
+    }
+
+    /// All buckets again, for merging and for other percentiles.
+    ///
+    /// # Errors
+    /// When `hdr` is damaged.
+    pub fn decode(&self) -> Result<Recording, HistogramError> {
+        let bytes = BASE64.decode(&self.hdr)?;
+        Ok(HdrDeserializer::new().deserialize(&mut bytes.as_slice())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nothing_recorded_is_absent_not_zero() {
+        assert_eq!(Histogram::of(&recording()), None);
+    }
+
+    #[test]
+    fn what_is_longer_than_an_hour_is_recorded_as_an_hour() {
+        let mut r = recording();
+        r.saturating_record(2 * HIGHEST_NS);
+        let h = Histogram::of(&r).unwrap();
+        assert!(h.max_ns >= HIGHEST_NS && h.max_ns < HIGHEST_NS + HIGHEST_NS / 500);
+    }
+
+    #[test]
+    fn a_damaged_payload_is_an_error() {
+        let mut r = recording();
+        r.saturating_record(5);
+        let mut h = Histogram::of(&r).unwrap();
+        h.hdr = "AAAA".to_owned();
+        assert!(matches!(h.decode(), Err(HistogramError::Payload(_))));
+        h.hdr = "%".to_owned();
+        assert!(matches!(h.decode(), Err(HistogramError::Base64(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn every_bucket_survives_the_codec(values in prop::collection::vec(1u64..HIGHEST_NS, 1..200)) {
+            let mut r = recording();
+            for v in &values { r.saturating_record(*v); }
+            let back = Histogram::of(&r).unwrap().decode().unwrap();
+            prop_assert_eq!(back.len(), values.len() as u64);
+            for q in [0.0, 0.5, 0.9, 0.99, 0.999, 1.0] {
+                prop_assert_eq!(back.value_at_quantile(q), r.value_at_quantile(q));
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The report is the interface between the tools: a bench writes one, the analyzer reads many,
+//! and one written last year is readable this year.
+//!
+//! The types here *are* schema 1 (`plimsoll.report/1`); the JSON Schema under `docs/schema/` is
+//! generated from them. Three rules hold everywhere: units stand in field names (`_ns`,
+//! `_bytes`, `_per_s`, `_ratio`), what could not be read is absent with its reason rather than
+//! zero, and no secret ever enters a report ([`redaction`]).
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+pub mod clock;
+pub mod environment;
+pub mod histogram;
+pub mod redaction;
+pub mod report;
+pub mod series;
+pub mod step;
+pub mod store;
+pub mod summary;
+pub mod warning;
+
+pub use clock::ClockAnchor;
+pub use environment::Environment;
+pub use histogram::Histogram;
+pub use report::{Report, SCHEMA, Status, Tool};
+pub use series::Series;
+pub use step::{
+    FailureSample, Generator, Load, Operation, Pacing, Parameter, PoolUsage, ServerEvidence, Step,
+    StepEnd, Window,
+};
+pub use store::{ReportFile, StoreError};
+pub use summary::{Limit, LimitOwner, Recommendation, Summary};
+pub use warning::{Warning, WarningCode};

@@ -1,0 +1,134 @@
+//! Figures over time, rolled up to a bounded number of points.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One figure over time, column by column: point `i` covers the time that ends at `at_ns[i]`.
+///
+/// All columns have one length. A point at which nothing could be read has `null` in all three
+/// value columns.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Series {
+    /// What was measured, as in `cpu.user_ratio` or `response.p99_ns`.
+    pub name: String,
+    /// What tells it from its siblings: `core = 0`, `device = vda`, `process = postgres` …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// End of each point on the monotonic clock, in nanoseconds.
+    pub at_ns: Vec<u64>,
+    /// Mean over the point.
+    pub mean: Vec<Option<f64>>,
+    /// Lowest reading in the point.
+    pub min: Vec<Option<f64>>,
+    /// Highest reading in the point.
+    pub max: Vec<Option<f64>>,
+}
+
+impl Series {
+    /// An empty series.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with a label.
+    #[must_use]
+    pub fn label(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.labels.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.at_ns.len()
+    }
+
+    /// Whether there is no point.
+    pub fn is_empty(&self) -> bool {
+        self.at_ns.is_empty()
+    }
+
+    /// Adds one reading as a point of its own; a value that is not finite counts as unread.
+    pub fn push(&mut self, at_ns: u64, value: Option<f64>) {
+        let value = value.filter(|v| v.is_finite());
+        self.at_ns.push(at_ns);
+        self.mean.push(value);
+        self.min.push(value);
+        self.max.push(value);
+    }
+
+    /// Halves the number of points until there are at most `bound` (at least 2): neighbours are
+    /// joined, their extremes kept. Points must stand for equal lengths of time, as those of a
+    /// fixed cadence do.
+    pub fn roll_up(&mut self, bound: usize) {
+        while self.len() > bound.max(2) {
+            self.halve();
+        }
+    }
+
+    fn halve(&mut self) {
+        let pairs = |i: usize| (2 * i, (2 * i + 1).min(self.len() - 1));
+        let half = self.len().div_ceil(2);
+        let joined = |column: &[Option<f64>], join: fn(f64, f64) -> f64| -> Vec<Option<f64>> {
+            (0..half)
+                .map(pairs)
+                .map(|(a, b)| join_present(column[a], column[b], join))
+                .collect()
+        };
+        let at_ns = (0..half).map(pairs).map(|(_, b)| self.at_ns[b]).collect();
+        let mean = joined(&self.mean, f64::midpoint);
+        let min = joined(&self.min, f64::min);
+        let max = joined(&self.max, f64::max);
+        (self.at_ns, self.mean, self.min, self.max) = (at_ns, mean, min, max);
+    }
+
+    /// Mean over the points that end within `from_ns..=to_ns`; `None` where none was read.
+    pub fn mean_between(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
+        let inside = self.at_ns.iter().zip(&self.mean);
+        let read: Vec<f64> = inside
+            .filter(|(at, _)| (from_ns..=to_ns).contains(*at))
+            .filter_map(|(_, v)| *v)
+            .collect();
+        (!read.is_empty()).then(|| read.iter().sum::<f64>() / read.len() as f64)
+    }
+}
+
+fn join_present(a: Option<f64>, b: Option<f64>, join: fn(f64, f64) -> f64) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(join(a, b)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rolling_up_keeps_peaks_and_bounds_the_number_of_points() {
+        let mut s = Series::new("cpu.user_ratio").label("core", "0");
+        for i in 0..1000u64 {
+            s.push(i, Some(if i == 517 { 9.0 } else { 1.0 }));
+        }
+        s.roll_up(300);
+        assert_eq!(s.len(), 250);
+        assert_eq!(s.max.iter().flatten().fold(0.0, |a: f64, b| a.max(*b)), 9.0);
+        assert_eq!(s.at_ns.last(), Some(&999));
+    }
+
+    #[test]
+    fn what_was_not_read_stays_absent() {
+        let mut s = Series::new("x");
+        s.push(1, None);
+        s.push(2, Some(f64::NAN));
+        s.push(3, Some(4.0));
+        s.push(4, None);
+        s.roll_up(2);
+        assert_eq!(s.mean, vec![None, Some(4.0)]);
+        assert_eq!(s.mean_between(0, 2), None);
+    }
+}

@@ -1,0 +1,272 @@
+//! Reports on disk: opened before the load starts, saved whole or not at all.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Report, SCHEMA};
+
+/// Why a report could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory or file cannot be written.
+    #[error("cannot write {path}: {source}", path = path.display())]
+    Write {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file ends in the middle of its JSON.
+    #[error("{path} is cut short: it ends at line {line} in the middle of its JSON", path = path.display())]
+    Truncated {
+        /// The file at fault.
+        path: PathBuf,
+        /// Its last line.
+        line: usize,
+    },
+    /// The file is not JSON, or lacks what a report must have.
+    #[error("{path} is not a Plimsoll report: {reason}", path = path.display())]
+    NotAReport {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        reason: String,
+    },
+    /// The file is of a schema that this version does not know.
+    #[error("{path} has schema {found:?}; this version reads {SCHEMA:?}", path = path.display())]
+    UnknownSchema {
+        /// The file at fault.
+        path: PathBuf,
+        /// What it says it is.
+        found: String,
+    },
+    /// What was to be written would not be readable again (a figure that is not finite).
+    #[error("refused to write {path}: it would not be readable again ({reason})", path = path.display())]
+    Unreadable {
+        /// The file at fault.
+        path: PathBuf,
+        /// Where it fails.
+        reason: String,
+    },
+}
+
+/// A report's place on disk, proven writable before any load is made.
+#[derive(Debug, Clone)]
+pub struct ReportFile {
+    path: PathBuf,
+}
+
+impl ReportFile {
+    /// Claims `path`: makes its directory and writes `report` as it stands.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or the file cannot be written.
+    pub fn create(path: &Path, report: &Report) -> Result<Self, StoreError> {
+        let file = Self {
+            path: path.to_owned(),
+        };
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
+                path: directory.to_owned(),
+                source,
+            })?;
+        }
+        file.save(report)?;
+        Ok(file)
+    }
+
+    /// Replaces what is on disk by `report`, atomically.
+    ///
+    /// # Errors
+    /// When the file cannot be written; what was there before stays.
+    pub fn save(&self, report: &Report) -> Result<(), StoreError> {
+        save_json(&self.path, report)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Reads a report of any schema version that this version knows.
+///
+/// # Errors
+/// When the file cannot be read, is cut short, is no report, or is of an unknown schema.
+pub fn load(path: &Path) -> Result<Report, StoreError> {
+    let value: serde_json::Value = load_json(path)?;
+    let found = value.get("schema").and_then(serde_json::Value::as_str);
+    match found {
+        Some(SCHEMA) => serde_json::from_value(value).map_err(|e| not_a_report(path, &e)),
+        Some(other) => Err(StoreError::UnknownSchema {
+            path: path.to_owned(),
+            found: other.to_owned(),
+        }),
+        None => Err(StoreError::NotAReport {
+            path: path.to_owned(),
+            reason: "it has no `schema`".to_owned(),
+        }),
+    }
+}
+
+/// Reads any JSON document, telling a truncated one from a wrong one.
+///
+/// # Errors
+/// As [`load`], but for the schema.
+pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    let text = std::fs::read_to_string(path).map_err(|source| StoreError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|e| match e.classify() {
+        serde_json::error::Category::Eof => StoreError::Truncated {
+            path: path.to_owned(),
+            line: e.line(),
+        },
+        _ => not_a_report(path, &e),
+    })
+}
+
+/// Writes a document as pretty JSON: to a temporary file beside `path`, synced, then renamed.
+///
+/// # Errors
+/// When it cannot be written, or would not be readable again.
+pub fn save_json<T: Serialize + DeserializeOwned>(
+    path: &Path,
+    document: &T,
+) -> Result<(), StoreError> {
+    let unreadable = |e: serde_json::Error| StoreError::Unreadable {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    };
+    let mut text = serde_json::to_string_pretty(document).map_err(unreadable)?;
+    serde_json::from_str::<T>(&text).map_err(unreadable)?;
+    text.push('\n');
+    save_text(path, &text)
+}
+
+/// Writes a text file whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save_text(path: &Path, text: &str) -> Result<(), StoreError> {
+    replace(path, text.as_bytes()).map_err(|source| StoreError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if path
+        .metadata()
+        .is_ok_and(|found| !found.is_file() && !found.is_dir())
+    {
+        // A device or a pipe is written to; to rename over /dev/null would end it for everybody.
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
+    let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".saving-")
+        .tempfile_in(directory)?;
+    temporary.write_all(bytes)?;
+    temporary
+        .as_file()
+        .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|e| e.error)?;
+    // The rename itself lasts only once its directory is on disk.
+    File::open(directory)?.sync_all()
+}
+
+fn not_a_report(path: &Path, error: &serde_json::Error) -> StoreError {
+    StoreError::NotAReport {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Tool, report::new_run_id};
+
+    fn report() -> Report {
+        let tool = Tool {
+            name: "db-pool-bench".into(),
+            version: "0.1.0".into(),
+            commit: None,
+        };
+        Report::begin(tool, new_run_id(), "sweep")
+    }
+
+    #[test]
+    fn a_saved_report_reads_back_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("deep/er/r.json");
+        let report = report();
+        ReportFile::create(&path, &report).unwrap();
+        assert_eq!(load(&path).unwrap(), report);
+    }
+
+    #[test]
+    fn a_figure_that_is_not_finite_is_refused_and_the_last_good_report_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("r.json");
+        let mut report = report();
+        let file = ReportFile::create(&path, &report).unwrap();
+        report.summary.figures.insert("hit_ratio".into(), f64::NAN);
+        assert!(matches!(
+            file.save(&report),
+            Err(StoreError::Unreadable { .. })
+        ));
+        assert!(load(&path).unwrap().summary.figures.is_empty());
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn each_kind_of_bad_file_is_told_apart() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("r.json");
+        assert!(matches!(load(&path), Err(StoreError::Read { .. })));
+        ReportFile::create(&path, &report()).unwrap();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        assert!(matches!(load(&path), Err(StoreError::Truncated { .. })));
+        std::fs::write(&path, whole.replace("report/1", "report/99")).unwrap();
+        assert!(matches!(load(&path), Err(StoreError::UnknownSchema { .. })));
+        std::fs::write(&path, "{\"a\": 1}").unwrap();
+        assert!(matches!(load(&path), Err(StoreError::NotAReport { .. })));
+        std::fs::write(&path, "hello").unwrap();
+        assert!(matches!(load(&path), Err(StoreError::NotAReport { .. })));
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_not_replaced() {
+        let null = Path::new("/dev/null");
+        save_text(null, "gone").unwrap();
+        assert!(!null.metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_an_error_with_its_path() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = ReportFile::create(&file.join("r.json"), &report()).unwrap_err();
+        assert!(error.to_string().contains("file"), "{error}");
+    }
+}

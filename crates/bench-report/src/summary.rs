@@ -1,0 +1,89 @@
+//! What a tool concludes about its own data. Only the analyzer ranks across reports.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A tool's own conclusions.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// One sentence that says what came out.
+    pub headline: String,
+    /// Named figures of the whole run, units in their names.
+    #[serde(default)]
+    pub figures: BTreeMap<String, f64>,
+    /// Settings to run with, one for each thing that was swept.
+    #[serde(default)]
+    pub recommendations: Vec<Recommendation>,
+    /// What ended a search for a limit, and whose limit it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
+}
+
+impl Summary {
+    /// Adds a figure; one that is not finite was not measured and stays absent.
+    pub fn figure(&mut self, name: &str, value: f64) {
+        if value.is_finite() {
+            self.figures.insert(name.to_owned(), value);
+        }
+    }
+}
+
+/// A setting to run with, as an interval with a reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Recommendation {
+    /// What it is for, as in `deadpool`; the value of the parameter that tells sweeps apart.
+    pub subject: String,
+    /// The swept parameter, as in `pool_size`.
+    pub parameter: String,
+    /// The setting to use; absent when the sweep does not allow one to be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Lowest setting that the measurements do not rule out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// Highest setting that the measurements do not rule out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
+    /// Mean throughput at `value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput_per_s: Option<f64>,
+    /// Smallest relative difference in throughput that this sweep could have told from noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectable_difference_ratio: Option<f64>,
+    /// Why this one, or why none.
+    pub reason: String,
+    /// Indices into `steps` of the repeats at `value`.
+    #[serde(default)]
+    pub steps: Vec<usize>,
+}
+
+/// Whose limit ended a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitOwner {
+    /// The target refused, broke or slowed.
+    Target,
+    /// Ports, connection tracking, the path between.
+    Network,
+    /// The generator's own descriptors, memory or CPU.
+    Generator,
+    /// The bound that the user set; the true limit is higher.
+    Bound,
+    /// It could not be told.
+    Unknown,
+}
+
+/// Where a search for a limit ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Limit {
+    /// The searched parameter, as in `connections`.
+    pub parameter: String,
+    /// Highest setting that was held.
+    pub value: f64,
+    /// Whose limit it was.
+    pub owner: LimitOwner,
+    /// What was seen, with its figures.
+    pub reason: String,
+}

@@ -1,0 +1,116 @@
+//! The generator accuses itself: what makes figures doubtful, and which figures.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The kinds of doubt.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// The generator's own CPU was nearly used up: it may have been what limited throughput.
+    GeneratorSaturated,
+    /// Arrivals were released late by the generator itself.
+    PacingLag,
+    /// The generator stood still for a while (scheduling, swapping, a suspended host).
+    GeneratorStalled,
+    /// Too few samples for a percentile that the report names.
+    TooFewSamples,
+    /// The step was too short to settle.
+    StepTooShort,
+    /// Arrivals waited at the in-flight cap.
+    InFlightCapReached,
+    /// Requests were still under way when the drain ended; tail figures are lower bounds.
+    Censored,
+    /// Throughput still drifted during the step.
+    NotSteady,
+    /// Someone else used the machine's CPU, or the hypervisor took it.
+    DisturbedMachine,
+    /// Evidence could not be read.
+    EvidenceMissing,
+    /// Something could not be cleaned up; the message has the command that removes it.
+    LeftBehind,
+    /// The setting asked for more than a limit of this machine or of the target allows.
+    LimitTooLow,
+}
+
+/// A doubt, with its figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// The kind of doubt.
+    pub code: WarningCode,
+    /// One sentence with the figures in it.
+    pub message: String,
+    /// Index into `steps`; absent when it concerns the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+    /// JSON pointers to the figures it spoils, `*` standing for any one key, as in
+    /// `/steps/3/operations/*/response`.
+    #[serde(default)]
+    pub spoils: Vec<String>,
+    /// What was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The bound it broke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+}
+
+impl Warning {
+    /// A doubt about the whole run that spoils nothing yet.
+    pub fn new(code: WarningCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            step: None,
+            spoils: Vec::new(),
+            value: None,
+            threshold: None,
+        }
+    }
+
+    /// The same, with the figure seen and the bound it broke.
+    #[must_use]
+    pub fn figures(mut self, value: f64, threshold: f64) -> Self {
+        self.value = Some(value).filter(|v| v.is_finite());
+        self.threshold = Some(threshold).filter(|v| v.is_finite());
+        self
+    }
+
+    /// The same about step `index`; each of `fields` (as in `operations/*/response`) is spoilt.
+    #[must_use]
+    pub fn of_step(mut self, index: usize, fields: &[&str]) -> Self {
+        self.step = Some(index);
+        self.spoils = fields
+            .iter()
+            .map(|field| format!("/steps/{index}/{field}"))
+            .collect();
+        self
+    }
+
+    /// Whether the figure at `pointer` is one that this doubt spoils, itself or by a parent.
+    pub fn spoils(&self, pointer: &str) -> bool {
+        self.spoils.iter().any(|pattern| {
+            let mut wanted = pattern.split('/');
+            let mut found = pointer.split('/');
+            wanted.all(|part| found.next().is_some_and(|f| part == "*" || part == f))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_spoils_what_lies_below_its_pointers_and_nothing_else() {
+        let w = Warning::new(WarningCode::PacingLag, "late")
+            .of_step(3, &["operations/*/response", "generator"]);
+        assert!(w.spoils("/steps/3/operations/get/response/percentiles_ns/p99"));
+        assert!(w.spoils("/steps/3/generator"));
+        assert!(!w.spoils("/steps/3/operations/get/service/percentiles_ns/p99"));
+        assert!(!w.spoils("/steps/30/operations/get/response"));
+        assert!(!w.spoils("/steps/3/operations"));
+    }
+}

@@ -1,0 +1,221 @@
+//! The knee of a sweep: the smallest setting past which more of it buys no throughput worth
+//! having, with the interval of settings that could be it.
+//!
+//! A sweep runs every setting once per round, in an order shuffled anew each round: a randomised
+//! complete block design. What a whole round suffers (another tenant, a checkpoint) is removed
+//! before the settings are compared, and the scatter that is left is pooled over all settings, so
+//! that three rounds of eight settings give 14 degrees of freedom, not 2.
+//!
+//! Everything happens on ln(throughput): differences are then ratios, and settings ten times
+//! apart scatter alike. With δ = −ln(1 − tolerance), s the pooled scatter, r rounds and m settings:
+//!
+//! - `low` is the first setting that the best does not beat by more than δ + t·s·√(2/r), with t
+//!   shared out over the m − 1 comparisons and taken at α/2. Hsu, *Simultaneous Confidence Intervals
+//!   for all Distances from the 'Best'*, Annals of Statistics 9(5), 1981; Dunn, *Multiple Comparisons
+//!   Among Means*, JASA 56, 1961 (the sharing out).
+//! - the *plateau* is every setting that the same test cannot tell from the best, without δ: the
+//!   subset that holds the best. Gupta, *On Some Multiple Decision Rules*, Technometrics 7(2), 1965.
+//!   Its mean is a steadier reference than the best, which is best partly by luck.
+//! - `chosen` is the first setting from `low` on whose loss against the plateau is not significantly
+//!   above δ, one-sided at α.
+//! - `high` is the first from `chosen` on by which the loss is significantly *below* δ (a test of
+//!   equivalence: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15(6), 1987), or the end of
+//!   the plateau.
+//!
+//! Blocks: Montgomery, *Design and Analysis of Experiments*, 8th ed. 2013, §4.1. That the interval
+//! holds the planted knee in at least 95 of 100 sweeps of three rounds or more is shown by
+//! simulation in this crate's tests, not derived. Scatter draws `chosen` towards smaller settings,
+//! never larger ones: where `low` to `high` is wide, more rounds are the remedy.
+
+mod blocks;
+mod reason;
+
+use blocks::Blocks;
+pub use reason::{Edge, Reason, Values};
+
+use crate::student;
+
+/// One setting of the swept parameter and what its repeats measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Setting<'a> {
+    /// The value of the parameter: connections, users.
+    pub value: f64,
+    /// The throughput of each repeat, above zero where admissible. The n-th repeats of all settings
+    /// are one round (a block). An interrupted sweep may have settings with one repeat fewer.
+    pub repeats: &'a [f64],
+    /// Whether it kept the latency objective and ran without errors.
+    pub admissible: bool,
+}
+
+/// What counts as worse.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// The loss of throughput, as a ratio, below which one more of the parameter is not worth it.
+    pub tolerance: f64,
+    /// How often a setting as good as the best may be taken for worse by chance.
+    pub alpha: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tolerance: 0.03,
+            alpha: 0.05,
+        }
+    }
+}
+
+/// Where the knee is. All indices are into the settings given, and
+/// `low ≤ chosen ≤ high`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Knee {
+    /// The admissible setting with the highest throughput.
+    pub best: usize,
+    /// The smallest admissible setting not significantly worse than the best.
+    pub chosen: usize,
+    /// The smallest setting that could be the smallest within tolerance of the best.
+    pub low: usize,
+    /// The largest setting that could be the smallest within tolerance of the best.
+    pub high: usize,
+    /// Why it was chosen, with the figures; its `Display` is a sentence.
+    pub reason: Reason,
+    /// Set where the chosen setting is at an end of the sweep: the knee is not bracketed.
+    pub edge: Option<Edge>,
+}
+
+/// Why there is no knee to find.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KneeError {
+    /// No setting was given, or none has a repeat.
+    #[error("no setting was measured")]
+    NothingMeasured,
+    /// Settings were measured, and none kept the objective without errors.
+    #[error("none of the {measured} settings measured kept the objective without errors")]
+    NoneAdmissible {
+        /// How many settings have repeats.
+        measured: usize,
+    },
+    /// The values must rise from setting to setting.
+    #[error("setting {index} ({value}) is not above the one before it")]
+    NotAscending {
+        /// The place of the setting, from 0.
+        index: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A throughput of an admissible setting is not a finite number above zero.
+    #[error("repeat {repeat} of setting {index} has a throughput of {throughput}")]
+    InvalidThroughput {
+        /// The place of the setting, from 0.
+        index: usize,
+        /// The repeat, from 0.
+        repeat: usize,
+        /// What was given.
+        throughput: f64,
+    },
+    /// The tolerance must lie from 0 to below 1, α strictly between 0 and 1.
+    #[error("a tolerance of {tolerance} with an alpha of {alpha} is no test")]
+    InvalidOptions {
+        /// What was given.
+        tolerance: f64,
+        /// What was given.
+        alpha: f64,
+    },
+}
+
+/// Finds the knee of a sweep whose settings are in ascending order.
+///
+/// Settings that are not admissible, or have no repeat, take no part. Only rounds in which every
+/// other setting has a repeat count. With a single round no test is possible: the choice rests on
+/// the figures as they are, and the interval is all that was swept.
+///
+/// ```
+/// use statistics::knee::{Options, Setting, find};
+/// let sweep = [(1.0, [100.0, 102.0]), (2.0, [201.0, 203.0]), (4.0, [200.0, 204.0])];
+/// let settings: Vec<_> = sweep
+///     .iter()
+///     .map(|(value, repeats)| Setting { value: *value, repeats, admissible: true })
+///     .collect();
+/// let knee = find(&settings, Options::default())?;
+/// assert_eq!(settings[knee.chosen].value, 2.0);
+/// # Ok::<(), statistics::knee::KneeError>(())
+/// ```
+pub fn find(settings: &[Setting], options: Options) -> Result<Knee, KneeError> {
+    let candidates = candidates(settings, options)?;
+    let repeats: Vec<&[f64]> = candidates
+        .iter()
+        .map(|&index| settings[index].repeats)
+        .collect();
+    let blocks = Blocks::new(&repeats);
+    let found = blocks.knee(-(1.0 - options.tolerance).ln(), options.alpha);
+    let (best, chosen) = (candidates[blocks.best()], candidates[found.chosen]);
+    let (low, high) = (candidates[found.low], candidates[found.high]);
+    let values = Values {
+        chosen: settings[chosen].value,
+        best: settings[best].value,
+        low: settings[low].value,
+        high: settings[high].value,
+    };
+    let reason = Reason::new(values, &blocks, &found, options);
+    Ok(Knee {
+        best,
+        chosen,
+        low,
+        high,
+        reason,
+        edge: edge(settings, chosen),
+    })
+}
+
+/// The settings that can be chosen, by index.
+fn candidates(settings: &[Setting], options: Options) -> Result<Vec<usize>, KneeError> {
+    let Options { tolerance, alpha } = options;
+    if !(0.0..1.0).contains(&tolerance) || !student::is_share(alpha) {
+        return Err(KneeError::InvalidOptions { tolerance, alpha });
+    }
+    for (index, setting) in settings.iter().enumerate() {
+        let value = setting.value;
+        let rises = index == 0 || value > settings[index - 1].value;
+        if !value.is_finite() || !rises {
+            return Err(KneeError::NotAscending { index, value });
+        }
+        let wrong = setting
+            .repeats
+            .iter()
+            .position(|&x| !x.is_finite() || x <= 0.0);
+        if let Some(repeat) = wrong.filter(|_| setting.admissible) {
+            let throughput = setting.repeats[repeat];
+            return Err(KneeError::InvalidThroughput {
+                index,
+                repeat,
+                throughput,
+            });
+        }
+    }
+    let measured = settings
+        .iter()
+        .filter(|setting| !setting.repeats.is_empty())
+        .count();
+    let usable = |&index: &usize| settings[index].admissible && !settings[index].repeats.is_empty();
+    let candidates: Vec<usize> = (0..settings.len()).filter(usable).collect();
+    match (measured, candidates.is_empty()) {
+        (0, _) => Err(KneeError::NothingMeasured),
+        (_, true) => Err(KneeError::NoneAdmissible { measured }),
+        _ => Ok(candidates),
+    }
+}
+
+/// The end of the sweep at which `chosen` is. A setting next to one that broke the objective is
+/// bracketed by it.
+fn edge(settings: &[Setting], chosen: usize) -> Option<Edge> {
+    let measured = |setting: &Setting| !setting.repeats.is_empty();
+    let below = settings[..chosen].iter().any(measured);
+    let above = settings[chosen + 1..].iter().any(measured);
+    match (below, above) {
+        (true, true) => None,
+        (false, true) => Some(Edge::Lowest),
+        (true, false) => Some(Edge::Highest),
+        (false, false) => Some(Edge::Only),
+    }
+}

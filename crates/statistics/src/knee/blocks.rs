@@ -1,0 +1,221 @@
+//! The settings of a sweep as a randomised complete block design.
+
+use crate::student;
+
+/// Mean levels and pooled scatter of m settings over r rounds, in ln(throughput).
+pub(crate) struct Blocks {
+    levels: Vec<f64>,
+    rounds: usize,
+    scatter: Option<Scatter>,
+}
+
+/// What is left of the variation once settings and rounds are accounted for.
+#[derive(Clone, Copy)]
+struct Scatter {
+    stdev: f64,
+    freedom: f64,
+}
+
+/// Places among the settings given to [`Blocks::new`].
+pub(crate) struct Found {
+    pub(crate) chosen: usize,
+    pub(crate) low: usize,
+    pub(crate) high: usize,
+    /// Whether there was scatter to test against.
+    pub(crate) tested: bool,
+}
+
+impl Blocks {
+    /// At least one setting, each with at least one repeat above zero.
+    pub(crate) fn new(repeats: &[&[f64]]) -> Self {
+        let rounds = repeats
+            .iter()
+            .map(|repeats| repeats.len())
+            .min()
+            .unwrap_or(0);
+        let logs: Vec<Vec<f64>> = repeats
+            .iter()
+            .map(|repeats| repeats[..rounds].iter().map(|x| x.ln()).collect())
+            .collect();
+        let levels: Vec<f64> = logs
+            .iter()
+            .map(|logs| average(logs.iter().copied()))
+            .collect();
+        let scatter = scatter(&logs, &levels, rounds);
+        Self {
+            levels,
+            rounds,
+            scatter,
+        }
+    }
+
+    /// How many settings there are.
+    pub(crate) fn settings(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// The rounds in which every setting took part.
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds
+    }
+
+    /// The place of the highest level; the first of equals.
+    pub(crate) fn best(&self) -> usize {
+        let higher = |best, place| {
+            if self.levels[place] > self.levels[best] {
+                place
+            } else {
+                best
+            }
+        };
+        (0..self.levels.len()).fold(0, higher)
+    }
+
+    /// How much lower than the best's the throughput at `place` is, as a ratio from 0 to 1.
+    pub(crate) fn loss_ratio(&self, place: usize) -> f64 {
+        -(-self.loss(place)).exp_m1()
+    }
+
+    fn loss(&self, place: usize) -> f64 {
+        self.levels[self.best()] - self.levels[place]
+    }
+
+    /// The knee at a tolerated loss of `delta` (in ln), as the module above defines it.
+    pub(crate) fn knee(&self, delta: f64, alpha: f64) -> Found {
+        let last = self.levels.len() - 1;
+        let tests = self
+            .scatter
+            .and_then(|scatter| Tests::new(self, scatter, delta, alpha));
+        let Some(tests) = tests else {
+            let chosen = (0..last)
+                .find(|&place| self.loss(place) <= delta)
+                .unwrap_or(last);
+            return Found {
+                chosen,
+                low: 0,
+                high: last,
+                tested: false,
+            };
+        };
+        let first = |from: usize, passes: &dyn Fn(usize) -> bool| {
+            (from..last).find(|&place| passes(place)).unwrap_or(last)
+        };
+        let low = first(0, &|place| tests.may_be_within(place));
+        let chosen = first(low, &|place| tests.is_not_worse(place));
+        let high = first(chosen, &|place| tests.is_within_by(place, low));
+        Found {
+            chosen,
+            low,
+            high,
+            tested: true,
+        }
+    }
+}
+
+/// The comparisons of one sweep, at one tolerance and level.
+struct Tests<'a> {
+    blocks: &'a Blocks,
+    delta: f64,
+    /// The standard error of one level.
+    error: f64,
+    /// Standard errors of a difference allowed to each of m − 1 simultaneous comparisons.
+    simultaneous: f64,
+    /// Standard errors of a difference allowed to a comparison at α, and at α/2.
+    single: f64,
+    halved: f64,
+    plateau: Vec<usize>,
+}
+
+impl<'a> Tests<'a> {
+    fn new(blocks: &'a Blocks, scatter: Scatter, delta: f64, alpha: f64) -> Option<Self> {
+        let comparisons = (blocks.levels.len() - 1) as f64;
+        let error = scatter.stdev / (blocks.rounds as f64).sqrt();
+        let allowed = |alpha: f64| {
+            let tail = alpha.max(student::LEAST_TAIL);
+            student::quantile(tail, scatter.freedom).map(|t| (-t).max(0.0))
+        };
+        let mut tests = Self {
+            blocks,
+            delta,
+            error,
+            simultaneous: allowed(alpha / 2.0 / comparisons)?,
+            single: allowed(alpha)?,
+            halved: allowed(alpha / 2.0)?,
+            plateau: Vec::new(),
+        };
+        let reach = tests.simultaneous * tests.error_of_difference(1, 1);
+        tests.plateau = (0..blocks.levels.len())
+            .filter(|&i| blocks.loss(i) <= reach)
+            .collect();
+        Some(tests)
+    }
+
+    fn error_of_difference(&self, one: usize, other: usize) -> f64 {
+        self.error * (1.0 / one as f64 + 1.0 / other as f64).sqrt()
+    }
+
+    fn level_of(&self, places: &[usize]) -> f64 {
+        average(places.iter().map(|&place| self.blocks.levels[place]))
+    }
+
+    fn may_be_within(&self, place: usize) -> bool {
+        let reach = self.simultaneous * self.error_of_difference(1, 1);
+        self.blocks.loss(place) <= self.delta + reach
+    }
+
+    fn is_not_worse(&self, place: usize) -> bool {
+        let loss = self.level_of(&self.plateau) - self.blocks.levels[place];
+        let reach = self.single * self.error_of_difference(1, self.plateau.len());
+        loss <= self.delta + reach
+    }
+
+    /// Whether some run of settings up to `place`, taken together, loses less than is tolerated
+    /// against the rest of the plateau.
+    fn is_within_by(&self, place: usize, low: usize) -> bool {
+        let above: Vec<usize> = self
+            .plateau
+            .iter()
+            .copied()
+            .filter(|&i| i > place)
+            .collect();
+        if above.is_empty() {
+            return true;
+        }
+        let level_above = self.level_of(&above);
+        (low..=place).any(|from| {
+            let run: Vec<usize> = (from..=place).collect();
+            let loss = level_above - self.level_of(&run);
+            loss + self.halved * self.error_of_difference(run.len(), above.len()) <= self.delta
+        })
+    }
+}
+
+fn average(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
+}
+
+/// The residual standard deviation of settings × rounds, on (m − 1)(r − 1) degrees of freedom;
+/// `None` where there are none.
+fn scatter(logs: &[Vec<f64>], levels: &[f64], rounds: usize) -> Option<Scatter> {
+    if logs.len() < 2 || rounds < 2 {
+        return None;
+    }
+    let overall = average(levels.iter().copied());
+    let of_round = |round: usize| average(logs.iter().map(|logs| logs[round])) - overall;
+    let offsets: Vec<f64> = (0..rounds).map(of_round).collect();
+    let squares: f64 = logs
+        .iter()
+        .zip(levels)
+        .flat_map(|(logs, level)| {
+            logs.iter()
+                .zip(&offsets)
+                .map(move |(x, o)| (x - level - o).powi(2))
+        })
+        .sum();
+    let freedom = ((logs.len() - 1) * (rounds - 1)) as f64;
+    Some(Scatter {
+        stdev: (squares / freedom).sqrt(),
+        freedom,
+    })
+}
