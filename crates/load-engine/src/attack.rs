@@ -1,0 +1,451 @@
+//! Runs one step: opens sessions, makes the load, watches it, and puts the result together.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::recorder::claim_shard;
+use crate::timeline::Timeline;
+use crate::worker::{self, PacerTrouble, Shared};
+use crate::{Cancel, Factory, Failure, Phase, Recorder, RuntimeKind, StepPlan, Worker, self_check};
+
+const HEARTBEAT: Duration = Duration::from_millis(10);
+/// Between the opening of the last session and the first arrival.
+const HEAD_START_NS: u64 = 2_000_000;
+/// After a signal answers are hardly waited for: the whole run must be over in 3 s.
+const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
+const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
+
+/// Follows a step from outside: progress, evidence.
+pub trait Observer {
+    /// A phase begins.
+    fn phase(&mut self, phase: Phase) {
+        let _ = phase;
+    }
+
+    /// An interval is over.
+    fn tick(&mut self, tick: &Tick) {
+        let _ = tick;
+    }
+}
+
+/// An observer that looks away.
+impl Observer for () {}
+
+/// What finished in the last interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tick {
+    /// Since the first arrival of the warm-up.
+    pub elapsed: Duration,
+    /// Warm-up and measured part together.
+    pub planned: Duration,
+    /// Successes per second.
+    pub throughput_per_s: f64,
+    /// Failures per second.
+    pub errors_per_s: f64,
+    /// 99th percentile of what users felt; absent when nothing succeeded.
+    pub p99: Option<Duration>,
+}
+
+/// What a step gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepResult {
+    /// For the report.
+    pub step: Step,
+    /// Its figures over time.
+    pub series: Vec<Series>,
+    /// What the generator accuses itself of; index 0 stands for this step.
+    pub warnings: Vec<Warning>,
+}
+
+/// Why a step could not even begin.
+#[derive(Debug, thiserror::Error)]
+pub enum AttackError {
+    /// The system gave no thread or no runtime.
+    #[error("cannot start the load generator's threads: {0}")]
+    Runtime(#[from] io::Error),
+}
+
+/// Runs one step to its end: its plan's, a rule's, or `cancel`'s.
+///
+/// # Errors
+/// Only when no load could be made at all; a target that fails is a result.
+pub fn run<F: Factory>(
+    plan: &StepPlan,
+    factory: &Arc<F>,
+    cancel: &Cancel,
+    observer: &mut dyn Observer,
+) -> Result<StepResult, AttackError> {
+    let threads = plan.threads.max(1);
+    let recorder = Recorder::new(factory.operations(), threads);
+    let count = worker_count(plan);
+    let shared = Arc::new(Shared::new(recorder, count));
+    let workers = start_workers(count, plan, factory, &shared)?;
+    let mut controller = Controller {
+        plan,
+        cancel,
+        observer,
+        shared: &shared,
+        workers,
+        worst_stall_ns: 0,
+    };
+    Ok(controller.control())
+}
+
+type WorkerThread = JoinHandle<Result<(), Failure>>;
+
+/// How many workers share a step.
+fn worker_count(plan: &StepPlan) -> u64 {
+    match plan.runtime {
+        RuntimeKind::Shared => 1,
+        // A worker without a session would release arrivals that nobody takes up.
+        RuntimeKind::PerCore => (plan.threads as u64).min(plan.load.sessions()).max(1),
+    }
+}
+
+fn start_workers<F: Factory>(
+    count: u64,
+    plan: &StepPlan,
+    factory: &Arc<F>,
+    shared: &Arc<Shared>,
+) -> io::Result<Vec<WorkerThread>> {
+    let plan = Arc::new(plan.clone());
+    (0..count)
+        .map(|index| {
+            let worker = Worker { index, count };
+            let runtime = build_runtime(&plan, worker)?;
+            let work = worker::work(
+                worker,
+                Arc::clone(&plan),
+                Arc::clone(factory),
+                Arc::clone(shared),
+            );
+            std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || {
+                    claim_shard(index as usize + 1);
+                    let result = runtime.block_on(work);
+                    runtime.shutdown_timeout(SHUTDOWN_BOUND);
+                    result
+                })
+        })
+        .collect()
+}
+
+fn build_runtime(plan: &StepPlan, worker: Worker) -> io::Result<Runtime> {
+    match plan.runtime {
+        RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),
+        RuntimeKind::Shared => {
+            let next = std::sync::atomic::AtomicUsize::new(1);
+            Builder::new_multi_thread()
+                .worker_threads(plan.threads.max(1))
+                .thread_name(format!("load-{}", worker.index))
+                .on_thread_start(move || claim_shard(next.fetch_add(1, Ordering::Relaxed)))
+                .enable_all()
+                .build()
+        }
+    }
+}
+
+struct Controller<'a> {
+    plan: &'a StepPlan,
+    cancel: &'a Cancel,
+    observer: &'a mut dyn Observer,
+    shared: &'a Shared,
+    workers: Vec<WorkerThread>,
+    worst_stall_ns: u64,
+}
+
+/// CPU time used and the instant at which it was read.
+#[derive(Clone, Copy)]
+struct Reading {
+    at_ns: u64,
+    cpu_ns: u64,
+}
+
+impl Reading {
+    fn now() -> Self {
+        Self {
+            at_ns: monotonic_ns(),
+            cpu_ns: process_cpu_ns(),
+        }
+    }
+}
+
+impl Controller<'_> {
+    fn control(&mut self) -> StepResult {
+        self.observer.phase(Phase::Connect);
+        let mut end = self.await_sessions();
+        let window = self.open_window(end.is_some());
+        let mut timeline = Timeline::new(window.start_ns);
+        let mut readings = (Reading::now(), Reading::now());
+        if end.is_none() {
+            let (ended, begun) = self.hold(window, &mut timeline);
+            end = ended;
+            readings = (begun, Reading::now());
+        }
+        if end.is_some() {
+            self.shared.halt();
+        }
+        let halted_ns = readings.1.at_ns;
+        let interrupted = matches!(end, Some(StepEnd::Interrupted));
+        let failed_to_open = matches!(end, Some(StepEnd::Failed { .. }));
+        self.observer.phase(Phase::Drain);
+        let bound = match (interrupted, failed_to_open) {
+            (false, false) => self.plan.drain,
+            _ => DRAIN_WHEN_CANCELLED,
+        };
+        self.drain(bound);
+        let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
+        timeline.push(monotonic_ns(), &self.shared.recorder.take_interval());
+        let window = Window {
+            measure_end_ns: window
+                .measure_end_ns
+                .min(halted_ns)
+                .max(window.measure_start_ns),
+            end_ns: monotonic_ns(),
+            ..window
+        };
+        self.result(window, readings, timeline, end)
+    }
+
+    /// Returns when all sessions are open, or how the step ended before.
+    fn await_sessions(&mut self) -> Option<StepEnd> {
+        let wanted = self.plan.load.sessions() as usize;
+        let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
+        loop {
+            let opened = self.shared.opened.load(Ordering::Relaxed);
+            if opened >= wanted {
+                return None;
+            }
+            if self.cancel.is_cancelled() {
+                return Some(StepEnd::Interrupted);
+            }
+            if self.workers.iter().any(WorkerThread::is_finished) {
+                return Some(self.failure().unwrap_or(StepEnd::Failed {
+                    reason: "a worker ended before the load began".to_owned(),
+                }));
+            }
+            if monotonic_ns() > deadline_ns {
+                let bound = humantime::format_duration(self.plan.connect_timeout);
+                return Some(StepEnd::Failed {
+                    reason: format!("{opened} of {wanted} sessions were open after {bound}"),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Fixes when the step begins; a step that ended already gets a window of no length, and
+    /// sessions that wait for it are not let go.
+    fn open_window(&self, ended: bool) -> Window {
+        let now_ns = monotonic_ns();
+        if ended {
+            return Window {
+                start_ns: now_ns,
+                measure_start_ns: now_ns,
+                measure_end_ns: now_ns,
+                end_ns: now_ns,
+            };
+        }
+        let start_ns = now_ns + HEAD_START_NS;
+        let measure_start_ns = start_ns + self.plan.warmup.as_nanos() as u64;
+        let measure_end_ns = measure_start_ns + self.plan.measure.as_nanos() as u64;
+        let window = Window {
+            start_ns,
+            measure_start_ns,
+            measure_end_ns,
+            end_ns: measure_end_ns,
+        };
+        let _ = self.shared.window.set(window);
+        window
+    }
+
+    /// Watches warm-up and measured part; returns how they ended early, if they did, and the
+    /// reading at which measuring began.
+    fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, Reading) {
+        let interval_ns = interval_ns(self.plan.measure);
+        let mut begun = None;
+        let mut tick_ns = window.start_ns + interval_ns;
+        self.observer.phase(if self.plan.warmup.is_zero() {
+            Phase::Measure
+        } else {
+            Phase::WarmUp
+        });
+        loop {
+            let now_ns = self.beat(window.measure_end_ns);
+            if begun.is_none() && now_ns >= window.measure_start_ns {
+                begun = Some(Reading::now());
+                if !self.plan.warmup.is_zero() {
+                    self.observer.phase(Phase::Measure);
+                }
+            }
+            let mut end = None;
+            if now_ns >= tick_ns {
+                end = self.tick(window, now_ns, timeline);
+                tick_ns = now_ns + interval_ns;
+            }
+            let end = end.or_else(|| self.ended_early());
+            if end.is_some() || now_ns >= window.measure_end_ns {
+                return (end, begun.unwrap_or_else(Reading::now));
+            }
+        }
+    }
+
+    /// Sleeps one heartbeat, but not past `until_ns`, and notes how late it woke.
+    fn beat(&mut self, until_ns: u64) -> u64 {
+        let now_ns = monotonic_ns();
+        let due_ns = (now_ns + HEARTBEAT.as_nanos() as u64).min(until_ns.max(now_ns));
+        std::thread::sleep(Duration::from_nanos(due_ns - now_ns));
+        let woke_ns = monotonic_ns();
+        self.worst_stall_ns = self.worst_stall_ns.max(woke_ns.saturating_sub(due_ns));
+        woke_ns
+    }
+
+    fn ended_early(&mut self) -> Option<StepEnd> {
+        if self.cancel.is_cancelled() {
+            return Some(StepEnd::Interrupted);
+        }
+        if let Some(trouble) = self.shared.pacer_trouble.get() {
+            return Some(match trouble {
+                PacerTrouble::BacklogFull => StepEnd::Stopped {
+                    rule: format!("backlog>{}", crate::backlog::BACKLOG_BOUND),
+                    reason: "the target fell so far behind that the backlog was full".to_owned(),
+                },
+                PacerTrouble::Timer(reason) => StepEnd::Failed {
+                    reason: reason.clone(),
+                },
+            });
+        }
+        if self.workers.iter().all(WorkerThread::is_finished) {
+            self.failure()
+        } else {
+            None
+        }
+    }
+
+    fn tick(&mut self, window: Window, now_ns: u64, timeline: &mut Timeline) -> Option<StepEnd> {
+        let interval = self.shared.recorder.take_interval();
+        timeline.push(now_ns, &interval);
+        let seconds = interval_ns(self.plan.measure) as f64 / 1e9;
+        let p99 = interval.latency.value_at_quantile(0.99);
+        self.observer.tick(&Tick {
+            elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
+            planned: self.plan.warmup + self.plan.measure,
+            throughput_per_s: interval.succeeded() as f64 / seconds,
+            errors_per_s: interval.failed as f64 / seconds,
+            p99: (interval.succeeded() > 0).then(|| Duration::from_nanos(p99)),
+        });
+        if now_ns < window.measure_start_ns {
+            return None;
+        }
+        let broken = self
+            .plan
+            .stop_rules
+            .iter()
+            .find_map(|rule| rule.broken_by(&interval))?;
+        Some(StepEnd::Stopped {
+            rule: broken.rule,
+            reason: broken.reason,
+        })
+    }
+
+    /// Waits for the workers, for at most `bound`, then cuts off what is still under way.
+    fn drain(&mut self, bound: Duration) {
+        let drained = |workers: &[WorkerThread]| workers.iter().all(WorkerThread::is_finished);
+        let started_ns = monotonic_ns();
+        loop {
+            if drained(&self.workers) {
+                return;
+            }
+            let cancelled = self.cancel.is_cancelled();
+            let bound = if cancelled {
+                bound.min(DRAIN_WHEN_CANCELLED)
+            } else {
+                bound
+            };
+            if monotonic_ns() - started_ns >= bound.as_nanos() as u64 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.shared.halt();
+        self.shared.abort.cancel();
+    }
+
+    /// What a worker died of.
+    fn failure(&mut self) -> Option<StepEnd> {
+        // Workers are joined only once they are, or are about to be, over.
+        let over = self.workers.iter().all(WorkerThread::is_finished);
+        if !over {
+            self.shared.abort.cancel();
+        }
+        let mut reason = None;
+        for worker in self.workers.drain(..) {
+            match worker.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => reason = reason.or(Some(failure.message)),
+                Err(_) => reason = reason.or(Some("a worker thread panicked".to_owned())),
+            }
+        }
+        reason.map(|reason| StepEnd::Failed { reason })
+    }
+
+    fn result(
+        &mut self,
+        window: Window,
+        (begun, ended): (Reading, Reading),
+        timeline: Timeline,
+        end: StepEnd,
+    ) -> StepResult {
+        let (operations, failures) = self.shared.recorder.collect(window.measured_s());
+        let attempted: u64 = operations.values().map(|o| o.attempted).sum();
+        let cpu_ns = ended.cpu_ns.saturating_sub(begun.cpu_ns);
+        let wall_ns = ended.at_ns.saturating_sub(begun.at_ns);
+        let threads = self.plan.threads.max(1) as u64;
+        let cpu_ratio = cpu_ns as f64 / (wall_ns.max(1) * threads) as f64;
+        let step = Step {
+            name: self.plan.name.clone(),
+            parameters: self.plan.parameters.clone(),
+            repeat: self.plan.repeat,
+            window,
+            load: self
+                .plan
+                .load
+                .reported(self.shared.delayed_at_cap.load(Ordering::Relaxed)),
+            operations,
+            failures,
+            pool: self.shared.pool_usage(),
+            server: None,
+            generator: Generator {
+                threads,
+                cpu_ns,
+                cpu_ratio,
+                cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns as f64 / attempted as f64),
+                worst_stall_ns: self.worst_stall_ns,
+            },
+            figures: std::collections::BTreeMap::new(),
+            end,
+        };
+        let drift = timeline.drift_ratio(window.measure_start_ns, window.measure_end_ns);
+        let warnings = self_check::examine(&step, drift);
+        StepResult {
+            step,
+            series: timeline.into_series(),
+            warnings,
+        }
+    }
+}
+
+/// Some forty points a step, none shorter than a tenth of a second or longer than one.
+fn interval_ns(measure: Duration) -> u64 {
+    (measure / 40)
+        .clamp(Duration::from_millis(100), Duration::from_secs(1))
+        .as_nanos() as u64
+}

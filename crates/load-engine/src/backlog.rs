@@ -1,0 +1,61 @@
+//! Arrivals that were released and not yet taken up.
+
+use crossbeam_queue::ArrayQueue;
+use tokio::sync::Semaphore;
+
+/// An arrival on its way from the pacer to a session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) due_ns: u64,
+    pub(crate) released_ns: u64,
+}
+
+/// Arrivals that may wait; a step in which more wait has lost its target and is stopped.
+pub(crate) const BACKLOG_BOUND: usize = 1 << 18;
+
+/// A bounded queue that sessions wait at in the order in which they came. Neither side
+/// allocates: the ring is made once, and a waiter's place lies in its own future.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    ring: ArrayQueue<Arrival>,
+    waiting: Semaphore,
+}
+
+impl Backlog {
+    pub(crate) fn new() -> Self {
+        Self {
+            ring: ArrayQueue::new(BACKLOG_BOUND),
+            waiting: Semaphore::new(0),
+        }
+    }
+
+    /// Lets an arrival go; `false` when the bound is reached and it was not taken in.
+    pub(crate) fn release(&self, arrival: Arrival) -> bool {
+        let taken_in = self.ring.push(arrival).is_ok();
+        if taken_in {
+            self.waiting.add_permits(1);
+        }
+        taken_in
+    }
+
+    /// The next arrival; `None` once the pacer has ended and nothing waits any more.
+    pub(crate) async fn take(&self) -> Option<Arrival> {
+        let permit = self.waiting.acquire().await.ok()?;
+        permit.forget();
+        self.ring.pop()
+    }
+
+    /// Takes what waits without waiting, for the count of what was never taken up.
+    pub(crate) fn take_now(&self) -> Option<Arrival> {
+        self.ring.pop()
+    }
+
+    /// Nothing more will be released: each of `sessions` sessions finds the end once.
+    pub(crate) fn end(&self, sessions: usize) {
+        self.waiting.add_permits(sessions);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ring.len()
+    }
+}

@@ -1,0 +1,357 @@
+//! How many arrivals per second, over the time of a step: arithmetic, no clock.
+//!
+//! A curve is integrated and the integral inverted: arrival number x is due when the integral
+//! reaches x. That gives exact pacing at any rate, and lets several workers share one curve.
+
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+/// A linear piece of a curve: from `from` to `to` arrivals per second over `seconds`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Piece {
+    seconds: f64,
+    from: f64,
+    to: f64,
+}
+
+impl Piece {
+    fn total(self) -> f64 {
+        f64::midpoint(self.from, self.to) * self.seconds
+    }
+
+    fn cumulative(self, t: f64) -> f64 {
+        self.from * t + (self.to - self.from) * t * t / (2.0 * self.seconds)
+    }
+
+    /// Solves `cumulative(t) = x` for t within the piece, in the form that does not cancel:
+    /// t = 2x ÷ (from + √(from² + 2·slope·x)).
+    fn inverse(self, x: f64) -> f64 {
+        let slope = (self.to - self.from) / self.seconds;
+        let root = (self.from * self.from + 2.0 * slope * x).max(0.0).sqrt();
+        let denominator = self.from + root;
+        if denominator > 0.0 {
+            (2.0 * x / denominator).min(self.seconds)
+        } else {
+            0.0
+        }
+    }
+}
+
+/// Why a curve makes no sense.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CurveError {
+    /// A rate below zero, or one that is not a number.
+    #[error("a rate must be a number of arrivals per second, zero or more, not {0}")]
+    Rate(f64),
+    /// No time in it.
+    #[error("a rate curve must last longer than zero")]
+    Empty,
+    /// Points in disorder.
+    #[error(
+        "the points of a rate curve must have times that rise, but {later:?} follows {earlier:?}"
+    )]
+    Disorder {
+        /// The time before.
+        earlier: Duration,
+        /// The time that should come later.
+        later: Duration,
+    },
+    /// A wave that would dip below zero.
+    #[error("a sine of amplitude {amplitude} around {mean} arrivals per second dips below zero")]
+    Dips {
+        /// Mean rate.
+        mean: f64,
+        /// Amplitude.
+        amplitude: f64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Shape {
+    Pieces(Vec<Piece>),
+    Sine {
+        mean: f64,
+        amplitude: f64,
+        period: f64,
+        seconds: f64,
+    },
+}
+
+/// Arrivals per second over the time of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateCurve {
+    shape: Shape,
+}
+
+fn rate(value: f64) -> Result<f64, CurveError> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(value)
+    } else {
+        Err(CurveError::Rate(value))
+    }
+}
+
+fn seconds(length: Duration) -> Result<f64, CurveError> {
+    if length.is_zero() {
+        Err(CurveError::Empty)
+    } else {
+        Ok(length.as_secs_f64())
+    }
+}
+
+impl RateCurve {
+    fn of_pieces(pieces: Vec<Piece>) -> Result<Self, CurveError> {
+        if pieces.is_empty() {
+            return Err(CurveError::Empty);
+        }
+        for piece in &pieces {
+            rate(piece.from)?;
+            rate(piece.to)?;
+        }
+        Ok(Self {
+            shape: Shape::Pieces(pieces),
+        })
+    }
+
+    /// The same rate all the time.
+    ///
+    /// # Errors
+    /// When the rate is no rate or the length is zero; likewise for all that follow.
+    pub fn constant(per_s: f64, length: Duration) -> Result<Self, CurveError> {
+        Self::ramp(per_s, per_s, length)
+    }
+
+    /// From one rate to another in a straight line.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`].
+    pub fn ramp(from_per_s: f64, to_per_s: f64, length: Duration) -> Result<Self, CurveError> {
+        Self::of_pieces(vec![Piece {
+            seconds: seconds(length)?,
+            from: from_per_s,
+            to: to_per_s,
+        }])
+    }
+
+    /// One rate after another, each held for its time.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`].
+    pub fn steps(steps: &[(f64, Duration)]) -> Result<Self, CurveError> {
+        let piece = |&(per_s, length): &(f64, Duration)| {
+            Ok(Piece {
+                seconds: seconds(length)?,
+                from: per_s,
+                to: per_s,
+            })
+        };
+        Self::of_pieces(steps.iter().map(piece).collect::<Result<_, CurveError>>()?)
+    }
+
+    /// A base rate with a spike of `height_per_s` that begins after `before` and lasts `width`.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`].
+    pub fn spike(
+        base_per_s: f64,
+        height_per_s: f64,
+        before: Duration,
+        width: Duration,
+        after: Duration,
+    ) -> Result<Self, CurveError> {
+        Self::steps(&[
+            (base_per_s, before),
+            (height_per_s, width),
+            (base_per_s, after),
+        ])
+    }
+
+    /// A wave around a mean, beginning at the mean and rising.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`], and when the wave would dip below zero.
+    pub fn sine(
+        mean_per_s: f64,
+        amplitude_per_s: f64,
+        period: Duration,
+        length: Duration,
+    ) -> Result<Self, CurveError> {
+        let (mean, amplitude) = (rate(mean_per_s)?, rate(amplitude_per_s)?);
+        if amplitude > mean {
+            return Err(CurveError::Dips { mean, amplitude });
+        }
+        let (period, seconds) = (seconds(period)?, seconds(length)?);
+        Ok(Self {
+            shape: Shape::Sine {
+                mean,
+                amplitude,
+                period,
+                seconds,
+            },
+        })
+    }
+
+    /// Straight lines between points of (time since the start, rate).
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`], and when times do not rise.
+    pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
+        let mut pieces = Vec::new();
+        for pair in points.windows(2) {
+            let [(earlier, from), (later, to)] = pair else {
+                continue;
+            };
+            if later <= earlier {
+                return Err(CurveError::Disorder {
+                    earlier: *earlier,
+                    later: *later,
+                });
+            }
+            pieces.push(Piece {
+                seconds: later.saturating_sub(*earlier).as_secs_f64(),
+                from: *from,
+                to: *to,
+            });
+        }
+        Self::of_pieces(pieces)
+    }
+
+    /// How long it lasts, in seconds.
+    pub fn seconds(&self) -> f64 {
+        match &self.shape {
+            Shape::Pieces(pieces) => pieces.iter().map(|p| p.seconds).sum(),
+            Shape::Sine { seconds, .. } => *seconds,
+        }
+    }
+
+    /// Arrivals due in the first `t` seconds.
+    pub fn cumulative(&self, t: f64) -> f64 {
+        match &self.shape {
+            Shape::Pieces(pieces) => {
+                let (mut left, mut sum) = (t, 0.0);
+                for piece in pieces {
+                    if left < piece.seconds {
+                        return sum + piece.cumulative(left.max(0.0));
+                    }
+                    sum += piece.total();
+                    left -= piece.seconds;
+                }
+                sum
+            }
+            Shape::Sine {
+                mean,
+                amplitude,
+                period,
+                seconds,
+            } => {
+                let t = t.clamp(0.0, *seconds);
+                mean * t + amplitude * period / TAU * (1.0 - (TAU * t / period).cos())
+            }
+        }
+    }
+
+    /// Arrivals in all.
+    pub fn total(&self) -> f64 {
+        self.cumulative(self.seconds())
+    }
+
+    /// When arrival number `x` is due, in seconds since the start; `None` when the curve ends
+    /// before. The inverse of [`RateCurve::cumulative`].
+    pub fn inverse(&self, x: f64) -> Option<f64> {
+        if !(0.0..self.total()).contains(&x) {
+            return None;
+        }
+        match &self.shape {
+            Shape::Pieces(pieces) => {
+                let (mut left, mut begin) = (x, 0.0);
+                for piece in pieces {
+                    let total = piece.total();
+                    if left < total {
+                        return Some(begin + piece.inverse(left));
+                    }
+                    left -= total;
+                    begin += piece.seconds;
+                }
+                None
+            }
+            Shape::Sine { seconds, .. } => Some(self.bisect(x, *seconds)),
+        }
+    }
+
+    fn bisect(&self, x: f64, end: f64) -> f64 {
+        let (mut low, mut high) = (0.0, end);
+        // 60 halvings of an hour leave less than a femtosecond.
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if self.cumulative(middle) < x {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        f64::midpoint(low, high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const S: fn(f64) -> Duration = Duration::from_secs_f64;
+
+    #[test]
+    fn arrivals_fall_where_the_table_says() {
+        let constant = RateCurve::constant(1000.0, S(10.0)).unwrap();
+        let ramp = RateCurve::ramp(0.0, 100.0, S(10.0)).unwrap();
+        let steps = RateCurve::steps(&[(10.0, S(1.0)), (0.0, S(2.0)), (20.0, S(1.0))]).unwrap();
+        let spike = RateCurve::spike(1.0, 100.0, S(5.0), S(1.0), S(5.0)).unwrap();
+        let sine = RateCurve::sine(10.0, 10.0, S(4.0), S(8.0)).unwrap();
+        for (curve, x, due) in [
+            (&constant, 0.0, Some(0.0)),
+            (&constant, 2500.0, Some(2.5)),
+            (&constant, 10_000.0, None),
+            (&ramp, 0.0, Some(0.0)),
+            (&ramp, 125.0, Some(5.0)),
+            (&ramp, 500.0, None),
+            (&steps, 10.0, Some(3.0)),
+            (&steps, 20.0, Some(3.5)),
+            (&spike, 55.0, Some(5.5)),
+            (&sine, 40.0, Some(4.0)),
+        ] {
+            match (curve.inverse(x), due) {
+                (Some(found), Some(due)) => assert!((found - due).abs() < 1e-9, "{x}: {found}"),
+                (found, due) => assert_eq!(found, due, "arrival {x} of {curve:?}"),
+            }
+        }
+        assert!((sine.total() - 80.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(RateCurve::constant(f64::NAN, S(1.0)).is_err());
+        assert!(RateCurve::constant(-1.0, S(1.0)).is_err());
+        assert_eq!(
+            RateCurve::constant(1.0, Duration::ZERO),
+            Err(CurveError::Empty)
+        );
+        assert!(RateCurve::sine(1.0, 2.0, S(1.0), S(1.0)).is_err());
+        assert!(RateCurve::points(&[(S(1.0), 1.0), (S(1.0), 2.0)]).is_err());
+        assert_eq!(RateCurve::points(&[(S(1.0), 1.0)]), Err(CurveError::Empty));
+    }
+
+    proptest! {
+        #[test]
+        fn the_inverse_undoes_the_integral(
+            rates in prop::collection::vec(0.0f64..10_000.0, 2..6),
+            share in 0.0f64..1.0,
+        ) {
+            let points: Vec<_> = rates.iter().enumerate().map(|(i, r)| (S(i as f64), *r)).collect();
+            let curve = RateCurve::points(&points).unwrap();
+            let x = curve.total() * share;
+            if let Some(t) = curve.inverse(x) {
+                prop_assert!((curve.cumulative(t) - x).abs() <= 1e-6 * curve.total().max(1.0));
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! One arrival under way: recorded when it lands, and also when it is cut off.
+
+use bench_report::clock::monotonic_ns;
+
+use crate::backlog::Arrival;
+use crate::worker::Shared;
+use crate::{Marks, Outcome};
+
+/// Owns the marks of an arrival while its session works. Dropped before it landed (the task was
+/// aborted at the drain's bound), it records itself as censored.
+pub(crate) struct Flight<'a> {
+    pub(crate) marks: Marks,
+    shared: &'a Shared,
+    landed: bool,
+}
+
+impl<'a> Flight<'a> {
+    /// An arrival that was due, taken up now.
+    pub(crate) fn of_arrival(shared: &'a Shared, arrival: Arrival) -> Self {
+        let marks = Marks {
+            due_ns: arrival.due_ns,
+            released_ns: arrival.released_ns,
+            started_ns: monotonic_ns(),
+            ..Marks::default()
+        };
+        shared.take_off();
+        Self {
+            marks,
+            shared,
+            landed: false,
+        }
+    }
+
+    /// A user's next request, which nothing but its user's last answer has called for.
+    pub(crate) fn of_user(shared: &'a Shared, started_ns: u64) -> Self {
+        let marks = Marks {
+            started_ns,
+            ..Marks::default()
+        };
+        Self {
+            marks,
+            shared,
+            landed: false,
+        }
+    }
+
+    /// It is over; returns when, for the user's next request to begin at. A session that marked
+    /// the answer itself has cleaned up since, so the clock is read again.
+    pub(crate) fn land(mut self, outcome: &Outcome) -> u64 {
+        self.landed = true;
+        let now_ns = monotonic_ns();
+        if self.marks.done_ns == 0 {
+            self.marks.done_ns = now_ns;
+        }
+        let measured = self.shared.measures(self.marks.begin_ns());
+        self.shared.recorder.record(&self.marks, outcome, measured);
+        now_ns
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        // Only an open loop asks how many are in flight.
+        if self.marks.due_ns > 0 {
+            self.shared.touch_down();
+        }
+        if !self.landed && self.shared.measures(self.marks.begin_ns()) {
+            self.shared
+                .recorder
+                .record_censored(&self.marks, monotonic_ns());
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! A toolbox for making load: rate curve, pacer, recorder, cancellation, step and sweep.
+//!
+//! Three rules hold it together. Latency runs from the instant a request was *due*, so a server
+//! that stalls shows in the figures however the generator waited. Every phase of an arrival is
+//! recorded apart, and they add up ([`recorder`]). The generator accuses itself ([`self_check`]):
+//! what it spoilt is named with the figures concerned.
+//!
+//! [`attack::run`] is the request/response driver, one user of the toolbox; scenarios of another
+//! shape (broadcast, idle connections) take the parts that they need.
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+pub mod arrivals;
+pub mod attack;
+mod backlog;
+pub mod cancel;
+pub mod curve;
+mod flight;
+pub mod guard;
+pub mod pacer;
+pub mod recorder;
+pub mod self_check;
+pub mod step;
+pub mod sweep;
+pub mod target;
+mod timeline;
+mod worker;
+
+pub use arrivals::{Arrivals, Worker};
+pub use attack::{Observer, StepResult};
+pub use cancel::Cancel;
+pub use curve::{CurveError, RateCurve};
+pub use guard::StopRule;
+pub use pacer::{Pacer, Waiting};
+pub use recorder::Recorder;
+pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan};
+pub use target::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId};

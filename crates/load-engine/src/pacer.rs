@@ -1,0 +1,234 @@
+//! Waking on time. tokio's timer ticks at 1 ms, which is twenty times what Redis takes to
+//! answer; a timerfd in the runtime's own poll wakes some 40 µs late at the median.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+use tokio::sync::Notify;
+
+/// How a pacer waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Waiting {
+    /// Sleeps, as exactly as the system can.
+    #[default]
+    Sleep,
+    /// Sleeps until half a millisecond before, then spins: exact, and takes most of a core.
+    Spin,
+}
+
+/// Waits until instants of `CLOCK_MONOTONIC`, inside a tokio runtime.
+#[derive(Debug)]
+pub struct Pacer {
+    waiting: Waiting,
+    alarm: Alarm,
+}
+
+const SPUN_NS: u64 = 500_000;
+
+impl Pacer {
+    /// A pacer of the current runtime.
+    ///
+    /// # Errors
+    /// When neither a timer nor a thread can be had.
+    pub fn new(waiting: Waiting) -> io::Result<Self> {
+        Ok(Self {
+            waiting,
+            alarm: Alarm::new()?,
+        })
+    }
+
+    /// Returns at `instant_ns` or as soon after as can be; at once when it has passed.
+    ///
+    /// # Errors
+    /// When the system's timer fails.
+    pub async fn wait_until(&mut self, instant_ns: u64) -> io::Result<()> {
+        let slept_ns = match self.waiting {
+            Waiting::Sleep => instant_ns,
+            Waiting::Spin => instant_ns.saturating_sub(SPUN_NS),
+        };
+        while monotonic_ns() < slept_ns {
+            self.alarm.ring_at(slept_ns).await?;
+        }
+        while monotonic_ns() < instant_ns {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+enum Alarm {
+    #[cfg(target_os = "linux")]
+    Timer(timer::Timer),
+    Thread(SleepingThread),
+}
+
+impl Alarm {
+    #[cfg(target_os = "linux")]
+    fn new() -> io::Result<Self> {
+        timer::Timer::new()
+            .map(Self::Timer)
+            .or_else(|_| SleepingThread::new().map(Self::Thread))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn new() -> io::Result<Self> {
+        SleepingThread::new().map(Self::Thread)
+    }
+
+    async fn ring_at(&mut self, instant_ns: u64) -> io::Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Timer(timer) => timer.ring_at(instant_ns).await,
+            Self::Thread(thread) => thread.ring_at(instant_ns).await,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod timer {
+    use std::io;
+    use std::os::fd::{AsFd as _, AsRawFd, RawFd};
+
+    use nix::sys::time::TimeSpec;
+    use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    #[derive(Debug)]
+    struct Descriptor(TimerFd);
+
+    impl AsRawFd for Descriptor {
+        fn as_raw_fd(&self) -> RawFd {
+            self.0.as_fd().as_raw_fd()
+        }
+    }
+
+    /// A timerfd registered with the runtime's poll: no tick, no timer slack.
+    #[derive(Debug)]
+    pub(super) struct Timer(AsyncFd<Descriptor>);
+
+    impl Timer {
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+            let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+            // SAFETY: the descriptor is owned by `TimerFd`, which nobody replaces or closes while
+            // it lies in here.
+            let registered =
+                unsafe { AsyncFd::register_with_interest(Descriptor(timer), Interest::READABLE) };
+            Ok(Self(registered.map_err(|refused| refused.into_parts().1)?))
+        }
+
+        pub(super) async fn ring_at(&mut self, instant_ns: u64) -> io::Result<()> {
+            let at = TimeSpec::from_duration(std::time::Duration::from_nanos(instant_ns.max(1)));
+            let absolute = TimerSetTimeFlags::TFD_TIMER_ABSTIME;
+            self.0.get_ref().0.set(Expiration::OneShot(at), absolute)?;
+            loop {
+                let mut ready = self.0.readable().await?;
+                if let Ok(rung) = ready.try_io(|fd| Ok(fd.get_ref().0.wait()?)) {
+                    return rung;
+                }
+            }
+        }
+    }
+}
+
+/// A thread that sleeps in the runtime's stead, where there is no timerfd.
+#[derive(Debug)]
+struct SleepingThread {
+    instants: mpsc::Sender<u64>,
+    rung: Arc<Notify>,
+}
+
+impl SleepingThread {
+    fn new() -> io::Result<Self> {
+        let (instants, received) = mpsc::channel::<u64>();
+        let rung = Arc::new(Notify::new());
+        let bell = Arc::clone(&rung);
+        std::thread::Builder::new()
+            .name("pacer".to_owned())
+            .spawn(move || {
+                while let Ok(instant_ns) = received.recv() {
+                    let left = instant_ns.saturating_sub(monotonic_ns());
+                    std::thread::sleep(Duration::from_nanos(left));
+                    bell.notify_one();
+                }
+            })?;
+        Ok(Self { instants, rung })
+    }
+
+    async fn ring_at(&mut self, instant_ns: u64) -> io::Result<()> {
+        self.instants
+            .send(instant_ns)
+            .map_err(|_| io::Error::other("the pacer's thread ended"))?;
+        self.rung.notified().await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(mut pacer: Pacer) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            for _ in 0..20 {
+                let due = monotonic_ns() + 700_000;
+                pacer.wait_until(due).await.unwrap();
+                assert!(monotonic_ns() >= due, "woke early");
+            }
+        });
+    }
+
+    fn within_a_runtime<T>(make: impl FnOnce() -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _inside = runtime.enter();
+        make()
+    }
+
+    #[test]
+    fn no_way_of_waiting_wakes_early() {
+        let thread = Alarm::Thread(SleepingThread::new().unwrap());
+        waits(Pacer {
+            waiting: Waiting::Sleep,
+            alarm: thread,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            for waiting in [Waiting::Sleep, Waiting::Spin] {
+                let mut pacer = Pacer::new(waiting).unwrap();
+                for _ in 0..20 {
+                    let due = monotonic_ns() + 700_000;
+                    pacer.wait_until(due).await.unwrap();
+                    assert!(monotonic_ns() >= due, "woke early");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn an_instant_that_has_passed_is_not_waited_for() {
+        let pacer = within_a_runtime(|| Alarm::Thread(SleepingThread::new().unwrap()));
+        let mut pacer = Pacer {
+            waiting: Waiting::Sleep,
+            alarm: pacer,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(pacer.wait_until(1)).unwrap();
+    }
+}

@@ -1,0 +1,382 @@
+//! Recording without waiting: a shard for each thread, merged off the hot path.
+//!
+//! Tasks migrate between threads, so a task records into the shard of the thread it is on when
+//! its hit is over. The shard's mutex is then uncontended and never held across an await.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bench_report::histogram::{Recording, recording};
+use bench_report::{FailureSample, Histogram, Operation};
+use crossbeam_utils::CachePadded;
+
+use crate::{Marks, Outcome};
+
+/// Failures kept per shard, with their messages; further ones are only counted.
+const FAILURES_KEPT: usize = 32;
+
+thread_local! {
+    static SHARD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Gives the calling thread a shard of its own; threads that never call this share shard 0.
+pub fn claim_shard(index: usize) {
+    SHARD.set(index);
+}
+
+/// Counts and distributions of one operation in one shard.
+#[derive(Debug)]
+struct Tally {
+    succeeded: u64,
+    retries: u64,
+    censored: u64,
+    errors: BTreeMap<String, u64>,
+    response: Recording,
+    call: Recording,
+    service: Recording,
+    checkout: Recording,
+    backlog: Recording,
+    pacing_lag: Recording,
+    failed: Recording,
+    unfinished: Recording,
+}
+
+impl Tally {
+    fn new() -> Self {
+        Self {
+            succeeded: 0,
+            retries: 0,
+            censored: 0,
+            errors: BTreeMap::new(),
+            response: recording(),
+            call: recording(),
+            service: recording(),
+            checkout: recording(),
+            backlog: recording(),
+            pacing_lag: recording(),
+            failed: recording(),
+            unfinished: recording(),
+        }
+    }
+
+    fn success(&mut self, marks: &Marks) {
+        self.succeeded += 1;
+        if marks.acquired_ns > 0 {
+            self.checkout
+                .saturating_record(gap(marks.started_ns, marks.acquired_ns));
+            self.service
+                .saturating_record(gap(marks.acquired_ns, marks.done_ns));
+        }
+        self.call
+            .saturating_record(gap(marks.started_ns, marks.done_ns));
+        if marks.due_ns > 0 {
+            self.response
+                .saturating_record(gap(marks.due_ns, marks.done_ns));
+            self.backlog
+                .saturating_record(gap(marks.released_ns, marks.started_ns));
+        }
+    }
+
+    fn lag(&mut self, marks: &Marks) {
+        if marks.due_ns > 0 {
+            self.pacing_lag
+                .saturating_record(gap(marks.due_ns, marks.released_ns));
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.succeeded += other.succeeded;
+        self.retries += other.retries;
+        self.censored += other.censored;
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        for (mine, theirs) in [
+            (&mut self.response, &other.response),
+            (&mut self.call, &other.call),
+            (&mut self.service, &other.service),
+            (&mut self.checkout, &other.checkout),
+            (&mut self.backlog, &other.backlog),
+            (&mut self.pacing_lag, &other.pacing_lag),
+            (&mut self.failed, &other.failed),
+            (&mut self.unfinished, &other.unfinished),
+        ] {
+            // Equal bounds on both sides: adding cannot fail.
+            let _ = mine.add(theirs);
+        }
+    }
+
+    fn operation(&self, measured_s: f64) -> Operation {
+        let failed: u64 = self.errors.values().sum();
+        let throughput = self.succeeded as f64 / measured_s;
+        Operation {
+            attempted: self.succeeded + failed + self.censored,
+            succeeded: self.succeeded,
+            errors: self.errors.clone(),
+            censored: self.censored,
+            retries: self.retries,
+            throughput_per_s: if throughput.is_finite() {
+                throughput
+            } else {
+                0.0
+            },
+            response: Histogram::of(&self.response),
+            call: Histogram::of(&self.call),
+            // Without a checkout the whole call is service, and is recorded once.
+            service: Histogram::of(&self.service).or_else(|| Histogram::of(&self.call)),
+            checkout: Histogram::of(&self.checkout),
+            backlog: Histogram::of(&self.backlog),
+            pacing_lag: Histogram::of(&self.pacing_lag),
+            failed: Histogram::of(&self.failed),
+            unfinished: Histogram::of(&self.unfinished),
+        }
+    }
+}
+
+/// At least 1 ns: the histogram's lowest value, below what any clock here resolves.
+fn gap(from_ns: u64, to_ns: u64) -> u64 {
+    to_ns.saturating_sub(from_ns).max(1)
+}
+
+/// All that finished since the last look, measured or not: for time charts and guards.
+#[derive(Debug)]
+pub struct Interval {
+    /// Response times (call times in a closed loop) of successes; one significant digit less
+    /// than a step's, so that taking it is cheap.
+    pub latency: Recording,
+    /// Hits that failed.
+    pub failed: u64,
+}
+
+impl Interval {
+    fn new() -> Self {
+        let bounds = Recording::new_with_bounds(1, bench_report::histogram::HIGHEST_NS, 2);
+        Self {
+            latency: bounds.unwrap_or_else(|_| recording()),
+            failed: 0,
+        }
+    }
+
+    /// Hits that succeeded.
+    pub fn succeeded(&self) -> u64 {
+        self.latency.len()
+    }
+}
+
+#[derive(Debug)]
+struct Shard {
+    tallies: Vec<Tally>,
+    interval: Interval,
+    failures: Vec<FailureSample>,
+}
+
+/// What is measured of one step, by all threads.
+#[derive(Debug)]
+pub struct Recorder {
+    operations: &'static [&'static str],
+    shards: Vec<CachePadded<Mutex<Shard>>>,
+}
+
+impl Recorder {
+    /// A recorder for hits on `operations` by `threads` threads that claim shards 1..=threads;
+    /// shard 0 is everybody else's.
+    pub fn new(operations: &'static [&'static str], threads: usize) -> Self {
+        let shard = || Shard {
+            tallies: operations.iter().map(|_| Tally::new()).collect(),
+            interval: Interval::new(),
+            failures: Vec::with_capacity(FAILURES_KEPT),
+        };
+        let shards = (0..=threads)
+            .map(|_| CachePadded::new(Mutex::new(shard())))
+            .collect();
+        Self { operations, shards }
+    }
+
+    fn shard(&self) -> MutexGuard<'_, Shard> {
+        let index = SHARD.get().min(self.shards.len() - 1);
+        self.shards[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records one finished hit. `measured` says whether it counts for the step or only for the
+    /// time chart (warm-up).
+    pub fn record(&self, marks: &Marks, outcome: &Outcome, measured: bool) {
+        let mut shard = self.shard();
+        let shard = &mut *shard;
+        let felt = gap(marks.begin_ns(), marks.done_ns);
+        match &outcome.failure {
+            None => shard.interval.latency.saturating_record(felt),
+            Some(_) => shard.interval.failed += 1,
+        }
+        if !measured {
+            return;
+        }
+        let Some(tally) = shard.tallies.get_mut(outcome.operation) else {
+            return;
+        };
+        tally.retries += outcome.retries;
+        tally.lag(marks);
+        let Some(failure) = &outcome.failure else {
+            return tally.success(marks);
+        };
+        tally.failed.saturating_record(felt);
+        match tally.errors.get_mut(failure.kind.as_ref()) {
+            Some(count) => *count += 1,
+            None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
+        }
+        if shard.failures.len() < FAILURES_KEPT {
+            let phase = if marks.acquired_ns > 0 {
+                "service"
+            } else {
+                "call"
+            };
+            shard.failures.push(FailureSample {
+                at_ns: marks.done_ns,
+                operation: self.operations[outcome.operation].to_owned(),
+                phase: phase.to_owned(),
+                kind: failure.kind.to_string(),
+                message: failure.message.clone(),
+            });
+        }
+    }
+
+    /// Records an arrival that was not over when the drain ended, or was never taken up. Which
+    /// operation it would have become is unknown: it counts for the first.
+    pub fn record_censored(&self, marks: &Marks, now_ns: u64) {
+        let mut shard = self.shard();
+        if let Some(tally) = shard.tallies.first_mut() {
+            tally.censored += 1;
+            tally.lag(marks);
+            tally
+                .unfinished
+                .saturating_record(gap(marks.begin_ns(), now_ns));
+        }
+    }
+
+    /// Takes what finished since the last call.
+    pub fn take_interval(&self) -> Interval {
+        let mut whole = Interval::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = whole.latency.add(&shard.interval.latency);
+            whole.failed += shard.interval.failed;
+            shard.interval.latency.reset();
+            shard.interval.failed = 0;
+        }
+        whole
+    }
+
+    /// Merges all shards: what came out by operation (those without an arrival left out), and a
+    /// bounded sample of failures in the order in which they happened.
+    pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
+        let mut whole: Vec<Tally> = self.operations.iter().map(|_| Tally::new()).collect();
+        let mut failures = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for (sum, tally) in whole.iter_mut().zip(&shard.tallies) {
+                sum.merge(tally);
+            }
+            failures.extend(shard.failures.iter().cloned());
+        }
+        failures.sort_by_key(|failure| failure.at_ns);
+        failures.truncate(FAILURES_KEPT);
+        let named = self.operations.iter().zip(&whole);
+        let operations = named
+            .map(|(name, tally)| ((*name).to_owned(), tally.operation(measured_s)))
+            .filter(|(_, operation)| operation.attempted > 0)
+            .collect();
+        (operations, failures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Failure;
+
+    const MARKS: Marks = Marks {
+        due_ns: 1_000,
+        released_ns: 1_100,
+        started_ns: 1_300,
+        acquired_ns: 1_700,
+        done_ns: 2_500,
+    };
+
+    #[test]
+    fn phases_add_up() {
+        let recorder = Recorder::new(&["get"], 2);
+        recorder.record(&MARKS, &Outcome::success(0), true);
+        let (operations, _) = recorder.collect(1.0);
+        let get = &operations["get"];
+        let at = |h: &Option<Histogram>| h.as_ref().unwrap().max_ns;
+        assert_eq!(
+            at(&get.pacing_lag) + at(&get.backlog) + at(&get.call),
+            at(&get.response)
+        );
+        assert_eq!(at(&get.checkout) + at(&get.service), at(&get.call));
+        assert_eq!(at(&get.response), 1_500);
+    }
+
+    #[test]
+    fn a_closed_loop_has_call_time_and_no_response_time() {
+        let recorder = Recorder::new(&["get"], 1);
+        let marks = Marks {
+            due_ns: 0,
+            released_ns: 0,
+            acquired_ns: 0,
+            ..MARKS
+        };
+        recorder.record(&marks, &Outcome::success(0), true);
+        let (operations, _) = recorder.collect(1.0);
+        let get = &operations["get"];
+        assert!(get.response.is_none() && get.backlog.is_none() && get.pacing_lag.is_none());
+        assert!(get.checkout.is_none());
+        assert_eq!(get.call, get.service);
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind_and_only_sampled_in_full() {
+        let recorder = Recorder::new(&["get", "set"], 1);
+        for _ in 0..100 {
+            let failure = Failure::new("refused", "postgres://a:hunter2@h refused");
+            recorder.record(&MARKS, &Outcome::failed(1, failure), true);
+        }
+        let (operations, failures) = recorder.collect(1.0);
+        assert!(!operations.contains_key("get"));
+        assert_eq!(operations["set"].errors["refused"], 100);
+        assert_eq!(operations["set"].failed.as_ref().unwrap().count, 100);
+        assert_eq!(failures.len(), FAILURES_KEPT);
+        assert!(failures.iter().all(|f| !f.message.contains("hunter2")));
+    }
+
+    #[test]
+    fn warm_up_shows_in_the_time_chart_only() {
+        let recorder = Recorder::new(&["get"], 1);
+        recorder.record(&MARKS, &Outcome::success(0), false);
+        assert_eq!(recorder.take_interval().succeeded(), 1);
+        assert_eq!(recorder.take_interval().succeeded(), 0);
+        assert!(recorder.collect(1.0).0.is_empty());
+    }
+
+    #[test]
+    fn threads_that_record_at_once_lose_nothing() {
+        let recorder = Recorder::new(&["get"], 4);
+        std::thread::scope(|scope| {
+            for index in 1..=4 {
+                let recorder = &recorder;
+                scope.spawn(move || {
+                    claim_shard(index);
+                    for _ in 0..1_000 {
+                        recorder.record(&MARKS, &Outcome::success(0), true);
+                    }
+                });
+            }
+        });
+        let (operations, _) = recorder.collect(2.0);
+        assert_eq!(operations["get"].succeeded, 4_000);
+        assert_eq!(operations["get"].throughput_per_s, 2_000.0);
+        assert_eq!(operations["get"].response.as_ref().unwrap().count, 4_000);
+    }
+}

@@ -1,0 +1,269 @@
+//! The generator accuses itself: which figures of a step are doubtful because of how they were
+//! made, and by how much.
+
+use bench_report::{Load, Step, Warning, WarningCode};
+
+/// Share of the generator's threads above which it may have been the limit itself.
+const CPU_BOUND: f64 = 0.9;
+/// Share of a latency above which our own lateness makes up too much of it.
+const LAG_BOUND: f64 = 0.3;
+/// Lateness of the heartbeat above which the generator stood still.
+const STALL_BOUND_NS: f64 = 100e6;
+/// Share of arrivals that may wait at the cap.
+const DELAYED_BOUND: f64 = 0.001;
+/// Seconds below which a step has hardly settled.
+const SHORTEST_S: f64 = 1.0;
+/// Drift of throughput over a step above which it was not steady.
+const DRIFT_BOUND: f64 = 0.15;
+/// Samples beyond a percentile below which it is chance.
+const FEWEST_BEYOND: f64 = 10.0;
+
+/// What is doubtful about `step`, as step 0. `drift_ratio` is the change of its throughput from
+/// its first to its last third.
+pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
+    if step.operations.is_empty() {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    warnings.extend(saturated(step));
+    warnings.extend(late(step));
+    warnings.extend(stalled(step));
+    warnings.extend(capped(step));
+    warnings.extend(short(step));
+    warnings.extend(unsteady(drift_ratio));
+    warnings.extend(thin(step));
+    warnings.extend(censored(step));
+    warnings
+}
+
+/// One warning for each kind of doubt over a whole run: the worst of its kind speaks, the
+/// pointers of all are kept.
+pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
+    let mut merged: Vec<(Warning, usize)> = Vec::new();
+    for warning in warnings {
+        let Some((worst, times)) = merged.iter_mut().find(|(w, _)| w.code == warning.code) else {
+            merged.push((warning, 1));
+            continue;
+        };
+        *times += 1;
+        let mut spoils = std::mem::take(&mut worst.spoils);
+        spoils.extend(
+            warning
+                .spoils
+                .iter()
+                .filter(|p| !spoils.contains(p))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+        if excess(&warning) > excess(worst) {
+            *worst = warning;
+        }
+        worst.spoils = spoils;
+    }
+    let tell = |(mut warning, times): (Warning, usize)| {
+        if times > 1 {
+            warning.message = format!("{} (the worst of {times} steps)", warning.message);
+        }
+        warning
+    };
+    merged.into_iter().map(tell).collect()
+}
+
+fn excess(warning: &Warning) -> f64 {
+    match (warning.value, warning.threshold) {
+        // Some bounds are floors: how far off counts, in either direction.
+        (Some(value), Some(threshold)) if value > 0.0 && threshold > 0.0 => {
+            (value / threshold).max(threshold / value)
+        }
+        _ => 0.0,
+    }
+}
+
+fn saturated(step: &Step) -> Option<Warning> {
+    let ratio = step.generator.cpu_ratio;
+    (ratio > CPU_BOUND).then(|| {
+        let message = format!(
+            "the generator used {:.0} % of its {} threads: it may have been the limit itself",
+            ratio * 100.0,
+            step.generator.threads
+        );
+        Warning::new(WarningCode::GeneratorSaturated, message)
+            .figures(ratio, CPU_BOUND)
+            .of_step(0, &["operations"])
+    })
+}
+
+/// Lateness is judged at the median and in the tail apart, because it may spoil one only.
+fn late(step: &Step) -> Option<Warning> {
+    let mut worst: Option<(f64, &str, u64)> = None;
+    let mut spoilt = Vec::new();
+    for (name, operation) in &step.operations {
+        let (Some(lag), Some(response)) = (&operation.pacing_lag, &operation.response) else {
+            continue;
+        };
+        let (lag, response) = (lag.percentiles_ns, response.percentiles_ns);
+        for (label, lag_ns, response_ns) in [
+            ("p50", lag.p50, response.p50),
+            ("p99", lag.p99, response.p99),
+        ] {
+            let share = lag_ns as f64 / response_ns.max(1) as f64;
+            if share > LAG_BOUND {
+                spoilt.push(format!("operations/{name}/response/percentiles_ns/{label}"));
+                if worst.is_none_or(|(w, ..)| share > w) {
+                    worst = Some((share, label, lag_ns));
+                }
+            }
+        }
+    }
+    let (share, label, lag_ns) = worst?;
+    let message = format!(
+        "arrivals were released late by the generator: the lag's {label} of {} µs is {:.0} % of the response's",
+        lag_ns / 1_000,
+        share * 100.0
+    );
+    let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
+    Some(
+        Warning::new(WarningCode::PacingLag, message)
+            .figures(share, LAG_BOUND)
+            .of_step(0, &spoilt),
+    )
+}
+
+fn stalled(step: &Step) -> Option<Warning> {
+    let stall_ns = step.generator.worst_stall_ns as f64;
+    (stall_ns > STALL_BOUND_NS).then(|| {
+        let message = format!(
+            "the generator's heartbeat came up to {:.0} ms late: the host left it no processor",
+            stall_ns / 1e6
+        );
+        let spoilt = [
+            "operations/*/response/percentiles_ns/p999",
+            "operations/*/response/percentiles_ns/p9999",
+            "operations/*/response/max_ns",
+            "operations/*/call/percentiles_ns/p999",
+            "operations/*/call/percentiles_ns/p9999",
+            "operations/*/call/max_ns",
+        ];
+        Warning::new(WarningCode::GeneratorStalled, message)
+            .figures(stall_ns, STALL_BOUND_NS)
+            .of_step(0, &spoilt)
+    })
+}
+
+fn capped(step: &Step) -> Option<Warning> {
+    let Load::Open {
+        in_flight_cap,
+        delayed_at_cap,
+        ..
+    } = step.load
+    else {
+        return None;
+    };
+    let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
+    let ratio = delayed_at_cap as f64 / attempted.max(1) as f64;
+    (ratio > DELAYED_BOUND).then(|| {
+        let message = format!(
+            "{delayed_at_cap} arrivals waited because {in_flight_cap} were in flight: what they waited counts as backlog"
+        );
+        Warning::new(WarningCode::InFlightCapReached, message)
+            .figures(ratio, DELAYED_BOUND)
+            .of_step(0, &["operations/*/checkout", "operations/*/call"])
+    })
+}
+
+fn short(step: &Step) -> Option<Warning> {
+    let measured_s = step.window.measured_s();
+    (measured_s < SHORTEST_S).then(|| {
+        let message = format!("the step was measured for {measured_s:.2} s only");
+        Warning::new(WarningCode::StepTooShort, message)
+            .figures(measured_s, SHORTEST_S)
+            .of_step(0, &["operations"])
+    })
+}
+
+fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
+    let drift = drift_ratio?;
+    (drift.abs() > DRIFT_BOUND).then(|| {
+        let message = format!(
+            "throughput changed by {:+.0} % from the first to the last third of the step",
+            drift * 100.0
+        );
+        Warning::new(WarningCode::NotSteady, message)
+            .figures(drift.abs(), DRIFT_BOUND)
+            .of_step(0, &["operations/*/throughput_per_s"])
+    })
+}
+
+/// A percentile q needs some samples beyond it: n·(1−q) of them.
+fn thin(step: &Step) -> Option<Warning> {
+    let mut spoilt = Vec::new();
+    let mut fewest: Option<u64> = None;
+    for (name, operation) in &step.operations {
+        let Some(latency) = operation.latency() else {
+            continue;
+        };
+        let phase = if operation.response.is_some() {
+            "response"
+        } else {
+            "call"
+        };
+        let levels = [
+            ("p90", 0.9),
+            ("p95", 0.95),
+            ("p99", 0.99),
+            ("p999", 0.999),
+            ("p9999", 0.9999),
+        ];
+        let thin = |q: f64| (latency.count as f64) * (1.0 - q) < FEWEST_BEYOND;
+        for (label, _) in levels.iter().filter(|(_, q)| thin(*q)) {
+            spoilt.push(format!("operations/{name}/{phase}/percentiles_ns/{label}"));
+        }
+        // Only the percentiles that people act on are worth a warning; pointers name them all.
+        if thin(0.999) {
+            fewest = Some(fewest.map_or(latency.count, |f| f.min(latency.count)));
+        }
+    }
+    let fewest = fewest?;
+    let message = format!("{fewest} samples are too few for the 99.9th percentile");
+    let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
+    Some(
+        Warning::new(WarningCode::TooFewSamples, message)
+            .figures(fewest as f64, FEWEST_BEYOND / 0.001)
+            .of_step(0, &spoilt),
+    )
+}
+
+/// With a share c of arrivals cut off, percentiles above 1−c are lower bounds.
+fn censored(step: &Step) -> Option<Warning> {
+    let cut_off: u64 = step.operations.values().map(|o| o.censored).sum();
+    let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
+    if cut_off == 0 {
+        return None;
+    }
+    let share = cut_off as f64 / attempted.max(1) as f64;
+    let levels = [
+        ("p50", 0.5),
+        ("p75", 0.75),
+        ("p90", 0.9),
+        ("p95", 0.95),
+        ("p99", 0.99),
+        ("p999", 0.999),
+        ("p9999", 0.9999),
+    ];
+    let spoilt: Vec<String> = levels
+        .iter()
+        .filter(|(_, q)| *q > 1.0 - share)
+        .flat_map(|(label, _)| {
+            ["response", "call"].map(|phase| format!("operations/*/{phase}/percentiles_ns/{label}"))
+        })
+        .collect();
+    let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
+    let message = format!(
+        "{cut_off} of {attempted} arrivals were not over when the drain ended: tail figures are lower bounds"
+    );
+    Some(
+        Warning::new(WarningCode::Censored, message)
+            .figures(share, 0.0)
+            .of_step(0, &spoilt),
+    )
+}

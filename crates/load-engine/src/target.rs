@@ -1,0 +1,161 @@
+//! What is loaded: a target, the sessions that users have on it, and what becomes of each hit.
+
+use std::borrow::Cow;
+
+use bench_report::clock::monotonic_ns;
+use bench_report::redaction;
+
+use crate::Worker;
+
+/// One user (closed loop) or one place in flight (open loop), from 0 over all workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserId(pub u64);
+
+/// The instants of one arrival on `CLOCK_MONOTONIC`, in nanoseconds; 0 = not reached.
+///
+/// The engine owns them, so that a cancelled hit still leaves its times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// When it should have begun; 0 in a closed loop, which has no such instant.
+    pub due_ns: u64,
+    /// When the pacer let it go.
+    pub released_ns: u64,
+    /// When a session took it up.
+    pub started_ns: u64,
+    /// When it had its connection; 0 where there is no pool.
+    pub acquired_ns: u64,
+    /// When it was over.
+    pub done_ns: u64,
+}
+
+impl Marks {
+    /// To be called by a session of a pooled target once it holds its connection.
+    pub fn acquired(&mut self) {
+        self.acquired_ns = monotonic_ns();
+    }
+
+    /// To be called by a session that still has to clean up (release, read ahead) after the
+    /// answer came; otherwise the engine takes the instant at which the hit returns.
+    pub fn done(&mut self) {
+        self.done_ns = monotonic_ns();
+    }
+
+    /// When the arrival began to count for the user: due, or started where nothing is due.
+    pub fn begin_ns(&self) -> u64 {
+        if self.due_ns > 0 {
+            self.due_ns
+        } else {
+            self.started_ns
+        }
+    }
+}
+
+/// Why a hit, or the opening of a session, failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What errors are counted by: short, stable, as in `timeout.checkout` or `sqlstate.53300`.
+    pub kind: Cow<'static, str>,
+    /// What the driver said, redacted.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure; the message is redacted here, whatever it holds.
+    pub fn new(kind: impl Into<Cow<'static, str>>, message: &str) -> Self {
+        Self {
+            kind: kind.into(),
+            message: redaction::text(message),
+        }
+    }
+}
+
+/// What became of one arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Index into [`Factory::operations`].
+    pub operation: usize,
+    /// Attempts beyond the first.
+    pub retries: u64,
+    /// Absent on success; boxed, so that success stays small.
+    pub failure: Option<Box<Failure>>,
+}
+
+impl Outcome {
+    /// It did what it should.
+    pub fn success(operation: usize) -> Self {
+        Self {
+            operation,
+            retries: 0,
+            failure: None,
+        }
+    }
+
+    /// It failed.
+    pub fn failed(operation: usize, failure: Failure) -> Self {
+        Self {
+            operation,
+            retries: 0,
+            failure: Some(Box::new(failure)),
+        }
+    }
+}
+
+/// A pool at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolSample {
+    /// Most connections it may hold.
+    pub max_size: u64,
+    /// Connections it holds.
+    pub size: u64,
+    /// Connections checked out.
+    pub in_use: u64,
+    /// Tasks that wait; absent where the pool does not tell.
+    pub waiting: Option<u64>,
+}
+
+/// What is loaded, as one worker's runtime sees it.
+pub trait Target: Send + Sync + 'static {
+    /// One user's state on it.
+    type Session: Session;
+
+    /// Opens a session: connects, where each user has a connection of its own.
+    fn open(&self, user: UserId) -> impl Future<Output = Result<Self::Session, Failure>> + Send;
+
+    /// Its pool as it is now; `None` where there is none.
+    fn pool(&self) -> Option<PoolSample> {
+        None
+    }
+
+    /// Gives back what it holds.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// One user's state on a target.
+pub trait Session: Send + 'static {
+    /// One arrival, from taking it up to having its answer.
+    fn hit(&mut self, marks: &mut Marks) -> impl Future<Output = Outcome> + Send;
+
+    /// Gives back what it holds; not called when the drain's bound cuts it off.
+    fn close(self) -> impl Future<Output = ()> + Send
+    where
+        Self: Sized,
+    {
+        async {}
+    }
+}
+
+/// Makes the target of each worker inside that worker's runtime, because pools and sockets
+/// belong to the runtime that made them.
+pub trait Factory: Send + Sync + 'static {
+    /// What it makes.
+    type Target: Target;
+
+    /// The names that [`Outcome::operation`] indexes.
+    fn operations(&self) -> &'static [&'static str];
+
+    /// Makes the target of `worker`: on a shared runtime there is one, per core there are several.
+    fn build(&self, worker: Worker) -> impl Future<Output = Result<Self::Target, Failure>> + Send;
+}
