@@ -1,0 +1,178 @@
+//! The smallest binary that ends in every way a binary can; the tests look at it from outside.
+
+use std::io;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bench_cli::flags::{self, Counts, OutputFlags};
+use bench_cli::output::{self, Output};
+use bench_cli::progress::Progress;
+use bench_cli::table::Table;
+use bench_cli::{Exit, Interrupted, Remedy as _, UsageError, generate, signals};
+use bench_report::{Report, Status};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+const TOOL: &str = "a-bench";
+/// Nobody waits longer than this for a test that went wrong.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[derive(Debug, Parser)]
+#[command(name = "a-bench", version)]
+struct Cli {
+    /// Where the target is
+    #[arg(long, global = true, env = "A_BENCH_URL", value_parser = url)]
+    url: Option<String>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// End with a code
+    End { how: How },
+    /// Fail
+    Fail { why: Why },
+    /// Print many lines on stdout, then end with code 3
+    Lines,
+    /// Show progress, and a result in a report
+    Load(LoadArgs),
+    /// Wait for a signal, then end as one does
+    Wait {
+        /// Never get done with what the signal asked for
+        #[arg(long)]
+        stuck: bool,
+    },
+    /// Print completions or the manual page
+    #[command(hide = true)]
+    Generate { what: String },
+}
+
+#[derive(Debug, clap::Args)]
+struct LoadArgs {
+    /// How long
+    #[arg(long, value_parser = flags::duration, default_value = "10s")]
+    duration: Duration,
+    /// Pool sizes
+    #[arg(long, value_parser = flags::list_of_counts)]
+    pool_sizes: Option<Counts>,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum How {
+    Done,
+    Gate,
+    Interrupted,
+    Handed,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Why {
+    Refused,
+    Usage,
+    Interrupted,
+    BrokenServer,
+    Hostile,
+    Panic,
+}
+
+fn url(text: &str) -> Result<String, String> {
+    if text.contains("://") {
+        Ok(text.to_owned())
+    } else {
+        Err("write a URL such as postgres://app@db:5432/shop".to_owned())
+    }
+}
+
+fn main() -> ExitCode {
+    let cli: Cli = bench_cli::parse();
+    bench_cli::run(TOOL, || match &cli.action {
+        Action::End { how } => Ok(end(*how)),
+        Action::Fail { why } => fail(*why, cli.url.as_deref().unwrap_or("postgres://app@db")),
+        Action::Lines => {
+            for n in 0..100_000 {
+                output::print(&format!("{n}\n"))?;
+            }
+            Ok(Exit::GateFailed)
+        }
+        Action::Load(args) => load(args, cli.url.as_deref()),
+        Action::Wait { stuck } => wait(*stuck),
+        Action::Generate { what } => {
+            generate::print(&mut Cli::command(), what)?;
+            Ok(Exit::Done)
+        }
+    })
+}
+
+fn end(how: How) -> Exit {
+    match how {
+        How::Done => Exit::Done,
+        How::Gate => Exit::GateFailed,
+        How::Interrupted => Exit::Interrupted,
+        How::Handed => Exit::Code(42),
+    }
+}
+
+#[expect(clippy::panic, reason = "a test looks at what a panic shows")]
+fn fail(why: Why, url: &str) -> anyhow::Result<Exit> {
+    let error = match why {
+        Why::Refused => io::Error::from(io::ErrorKind::ConnectionRefused).into(),
+        Why::BrokenServer => io::Error::from(io::ErrorKind::BrokenPipe).into(),
+        Why::Usage => UsageError("no pool has 0 connections".to_owned()).into(),
+        Why::Interrupted => Interrupted.into(),
+        Why::Hostile => anyhow::anyhow!("\u{1b}[2Jserver\rsays\nPGPASSWORD=hunter2"),
+        Why::Panic => panic!("cannot be: {url}\nat all"),
+    };
+    Err::<Exit, anyhow::Error>(error)
+        .with_context(|| format!("cannot connect to {url}"))
+        .remedy(format!("psql {url}"))
+}
+
+fn load(args: &LoadArgs, url: Option<&str>) -> anyhow::Result<Exit> {
+    let mut report = Report::begin(output::tool(TOOL, "1"), "run-7".to_owned(), "sweep");
+    let output = Output::open(&args.output, &report)?;
+    let mut progress = Progress::new(args.output.quiet);
+    progress.phase("measure", "8 users\u{1b}[2J");
+    for percent in 0..100 {
+        let long = "a message far too long for any terminal ".repeat(4);
+        progress.tick(
+            args.duration.mul_f64(f64::from(percent) / 100.0),
+            args.duration,
+            &long,
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
+    progress.line(&format!("target {}", url.unwrap_or("of our own")));
+    progress.finish();
+    report.status = Status::Complete;
+    output.save(&report)?;
+    let mut table = Table::new(&["size", "throughput", "target"]);
+    for size in args
+        .pool_sizes
+        .as_ref()
+        .map_or(&[8][..], |counts| &counts.0)
+    {
+        table.row(&[&size.to_string(), "84.7 k/s", url.unwrap_or("of our own")]);
+    }
+    output.finish(&report, &table.to_string())?;
+    Ok(Exit::Done)
+}
+
+fn wait(stuck: bool) -> anyhow::Result<Exit> {
+    let waiting = thread::current();
+    let mut progress = Progress::new(false);
+    signals::on_interrupt(move || {
+        Progress::new(false).line("asked");
+        if stuck {
+            thread::sleep(PATIENCE);
+        }
+        waiting.unpark();
+    })?;
+    progress.line("ready");
+    thread::park_timeout(PATIENCE);
+    progress.line("ended in order");
+    Ok(Exit::Interrupted)
+}

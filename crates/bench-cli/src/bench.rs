@@ -1,0 +1,358 @@
+//! What every bench does around its own load: claim the report, follow signals, show progress,
+//! save after each step, and end with the right exit code.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bench_report::clock::monotonic_ns;
+use bench_report::report::run_id;
+use bench_report::{Report, Series, ServerEvidence, Status, Step, StepEnd, Warning, WarningCode};
+use load_engine::attack::{self, Tick};
+use load_engine::{Cancel, Factory, Observer, Phase, StepPlan, self_check};
+
+use crate::Exit;
+use crate::flags::OutputFlags;
+use crate::output::{self, Output};
+use crate::progress::Progress;
+use crate::signals;
+
+/// Points that a series of the whole run keeps.
+const SERIES_BOUND: usize = 4_000;
+
+/// The server's side of a step.
+///
+/// Both calls come on the controller's thread and must return at once: whoever samples a server
+/// does so on a thread and a connection of its own, so that a stopped server stops nothing here.
+pub trait Evidence {
+    /// The measured part begins.
+    fn measure_begins(&mut self) {}
+
+    /// The measured part is over; what was seen of it.
+    fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        None
+    }
+}
+
+/// No server whose side could be seen.
+impl Evidence for () {}
+
+/// One invocation of a bench, from the claim of its report to its exit code. Dropped before
+/// [`Bench::finish`], as an error does, it saves what was measured and marks it `failed`.
+#[derive(Debug)]
+pub struct Bench {
+    /// What is known so far; saved after every step.
+    pub report: Report,
+    /// Cancelled by SIGINT and SIGTERM.
+    pub cancel: Cancel,
+    output: Output,
+    progress: Progress,
+    plan: Plan,
+    warnings: Vec<Warning>,
+    seeks_limit: bool,
+    ended: bool,
+}
+
+/// How much lies ahead, for the time left.
+#[derive(Debug, Default)]
+struct Plan {
+    total: Duration,
+    done: Duration,
+    steps: usize,
+    step: usize,
+}
+
+impl Bench {
+    /// Begins a report, claims its place before any load is made, and follows signals from here.
+    ///
+    /// # Errors
+    /// When the report's file cannot be written or signals cannot be followed.
+    pub fn begin(
+        tool: &str,
+        version: &str,
+        scenario: &str,
+        flags: &OutputFlags,
+        config: BTreeMap<String, serde_json::Value>,
+    ) -> anyhow::Result<Self> {
+        let mut report = Report::begin(output::tool(tool, version), run_id(), scenario);
+        report.config = config;
+        let output = Output::open(flags, &report)?;
+        let cancel = Cancel::new();
+        let signalled = cancel.clone();
+        signals::on_interrupt(move || signalled.cancel()).context("cannot follow signals")?;
+        let mut bench = Self {
+            report,
+            cancel,
+            output,
+            progress: Progress::new(flags.quiet),
+            plan: Plan::default(),
+            warnings: Vec::new(),
+            seeks_limit: false,
+            ended: false,
+        };
+        bench.phase(Phase::Start);
+        Ok(bench)
+    }
+
+    /// Names schema, keys and whatever else is made for this run.
+    pub fn run_id(&self) -> &str {
+        &self.report.run_id
+    }
+
+    /// Announces where the run is.
+    pub fn phase(&mut self, phase: Phase) {
+        self.progress.phase(phase.name(), "");
+    }
+
+    /// Tells how much lies ahead, for the time left.
+    pub fn announce(&mut self, total: Duration, steps: usize) {
+        self.plan = Plan {
+            total,
+            steps,
+            ..Plan::default()
+        };
+    }
+
+    /// A rule that ends a step is then what this run looks for, and no failure.
+    pub fn seek_limit(&mut self) {
+        self.seeks_limit = true;
+    }
+
+    /// Shows a line.
+    pub fn line(&mut self, text: &str) {
+        self.progress.line(text);
+    }
+
+    /// Shows how far a step of a driver of another kind has come, and what lies ahead.
+    pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
+        self.progress.tick(done, total, message);
+    }
+
+    /// Whether a signal asked to end.
+    pub fn interrupted(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// Runs one step and keeps what it gave; returns its index in the report.
+    ///
+    /// # Errors
+    /// When no load can be made at all, or the report cannot be saved.
+    pub fn step<F: Factory>(
+        &mut self,
+        plan: &StepPlan,
+        factory: &Arc<F>,
+        evidence: &mut dyn Evidence,
+    ) -> anyhow::Result<usize> {
+        self.plan.step += 1;
+        let mut follower = Follower {
+            progress: &mut self.progress,
+            plan: &self.plan,
+            name: &plan.name,
+            evidence,
+            measuring: false,
+            server: None,
+        };
+        let mut result = attack::run(plan, factory, &self.cancel, &mut follower)?;
+        result.step.server = follower.server;
+        self.plan.done += plan.warmup + plan.measure;
+        self.push_step(result.step, result.series, result.warnings)
+    }
+
+    /// Keeps a step that a driver of another kind has run; its series and warnings too, whose
+    /// step index is 0 until here.
+    ///
+    /// # Errors
+    /// When the report cannot be saved.
+    pub fn push_step(
+        &mut self,
+        step: Step,
+        series: Vec<Series>,
+        warnings: Vec<Warning>,
+    ) -> anyhow::Result<usize> {
+        let index = self.report.steps.len();
+        self.report.steps.push(step);
+        for one in series {
+            self.extend_series(one);
+        }
+        self.warnings
+            .extend(warnings.into_iter().map(|warning| of_step(warning, index)));
+        self.save()?;
+        Ok(index)
+    }
+
+    fn extend_series(&mut self, more: Series) {
+        let same = |s: &&mut Series| s.name == more.name && s.labels == more.labels;
+        let Some(series) = self.report.series.iter_mut().find(same) else {
+            self.report.series.push(more);
+            return;
+        };
+        series.at_ns.extend(more.at_ns);
+        series.mean.extend(more.mean);
+        series.min.extend(more.min);
+        series.max.extend(more.max);
+        series.roll_up(SERIES_BOUND);
+    }
+
+    /// Keeps a doubt about the whole run, or about steps that it names itself.
+    pub fn warn(&mut self, warning: Warning) {
+        self.warnings.push(warning);
+    }
+
+    /// Something of ours could not be removed; `command` removes it.
+    pub fn left_behind(&mut self, what: &str, command: &str) {
+        let message = format!("{what} could not be removed; remove it with: {command}");
+        self.progress.line(&format!("warning: {message}"));
+        // Kept apart from the merged warnings: each thing left has a command of its own.
+        self.report
+            .warnings
+            .push(Warning::new(WarningCode::LeftBehind, message));
+    }
+
+    /// Saves the report as it stands.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&mut self) -> anyhow::Result<()> {
+        self.report.duration_ns = monotonic_ns().saturating_sub(self.report.clock.monotonic_ns);
+        self.output.save(&self.report)
+    }
+
+    /// Saves the report for the last time, shows the result, and says how the run ended.
+    ///
+    /// # Errors
+    /// When the report cannot be written or the result cannot be shown.
+    pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
+        self.phase(Phase::Save);
+        self.conclude(self.status())?;
+        self.output.finish(&self.report, text)?;
+        Ok(match self.report.status {
+            Status::Interrupted => Exit::Interrupted,
+            Status::Stopped => Exit::GateFailed,
+            Status::Complete => Exit::Done,
+            Status::Failed => Exit::Code(1),
+        })
+    }
+
+    fn conclude(&mut self, status: Status) -> anyhow::Result<()> {
+        self.ended = true;
+        let warnings = self_check::merge(std::mem::take(&mut self.warnings));
+        self.report.warnings.extend(warnings);
+        self.report.status = status;
+        let saved = self.save();
+        self.progress.finish();
+        saved
+    }
+
+    /// Interrupted before failed, stopped before complete. A step that could not run leaves the
+    /// run complete as long as another did: a sweep that meets a limit has found it.
+    fn status(&self) -> Status {
+        let ended = |wanted: fn(&StepEnd) -> bool| {
+            self.report
+                .steps
+                .iter()
+                .filter(|step| wanted(&step.end))
+                .count()
+        };
+        let steps = self.report.steps.len();
+        if self.interrupted() {
+            Status::Interrupted
+        } else if steps > 0 && ended(|end| matches!(end, StepEnd::Failed { .. })) == steps {
+            Status::Failed
+        } else if !self.seeks_limit && ended(|end| matches!(end, StepEnd::Stopped { .. })) > 0 {
+            Status::Stopped
+        } else {
+            Status::Complete
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let status = if self.interrupted() {
+            Status::Interrupted
+        } else {
+            Status::Failed
+        };
+        // The error that brought us here is the one to show.
+        let _ = self.conclude(status);
+    }
+}
+
+fn of_step(mut warning: Warning, index: usize) -> Warning {
+    if warning.step == Some(0) {
+        warning.step = Some(index);
+        for pointer in &mut warning.spoils {
+            if let Some(field) = pointer.strip_prefix("/steps/0/") {
+                *pointer = format!("/steps/{index}/{field}");
+            }
+        }
+    }
+    warning
+}
+
+/// Shows a step's progress and tells its evidence when to look.
+struct Follower<'a> {
+    progress: &'a mut Progress,
+    plan: &'a Plan,
+    name: &'a str,
+    evidence: &'a mut dyn Evidence,
+    measuring: bool,
+    server: Option<ServerEvidence>,
+}
+
+impl Observer for Follower<'_> {
+    fn phase(&mut self, phase: Phase) {
+        self.progress.phase(phase.name(), self.name);
+        if phase == Phase::Measure {
+            self.evidence.measure_begins();
+            self.measuring = true;
+        } else if phase == Phase::Drain && std::mem::take(&mut self.measuring) {
+            self.server = self.evidence.measure_ends();
+        }
+    }
+
+    fn tick(&mut self, tick: &Tick) {
+        let done = self.plan.done + tick.elapsed;
+        let errors = match tick.errors_per_s {
+            none if none <= 0.0 => String::new(),
+            some => format!(", {some:.0} errors/s"),
+        };
+        let p99 = tick.p99.map_or(String::new(), |p99| {
+            format!(", p99 {}", crate::table::duration_ns(p99.as_nanos() as u64))
+        });
+        let message = format!(
+            "step {}/{} {}: {}{p99}{errors}",
+            self.plan.step,
+            self.plan.steps.max(self.plan.step),
+            self.name,
+            crate::table::rate(tick.throughput_per_s),
+        );
+        self.progress
+            .tick(done, self.plan.total.max(done), &message);
+    }
+}
+
+/// Runs `work` on a thread of its own and gives up after `bound`: a server that is stopped must
+/// not keep us from saving. `None` = not done in time; the thread is then left to the process's end.
+pub fn within<T: Send + 'static>(
+    bound: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (done, result) = mpsc::sync_channel(1);
+    let started = Instant::now();
+    std::thread::Builder::new()
+        .name("bounded".to_owned())
+        .spawn(move || {
+            // Nobody waits any more when the bound has passed.
+            let _ = done.send(work());
+        })
+        .ok()?;
+    result
+        .recv_timeout(bound.saturating_sub(started.elapsed()))
+        .ok()
+}

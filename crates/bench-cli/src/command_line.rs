@@ -1,0 +1,135 @@
+//! Reads the command line as clap does, but says nothing that must not be said: clap's errors
+//! quote what was typed, and its help shows what variables hold.
+
+use std::any::TypeId;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Arg, Command, Parser};
+
+use crate::exit::WRONG_USAGE;
+use crate::flags::Counts;
+use crate::screen;
+
+/// The command line of this process; in place of [`Parser::parse`].
+///
+/// Help and version leave with code 0, wrong usage with code 2 and a redacted sentence.
+pub fn parse<C: Parser>() -> C {
+    read(std::env::args_os()).unwrap_or_else(|error| leave(&error))
+}
+
+fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<C, clap::Error> {
+    let mut command = careful(C::command());
+    let mut matches = command.try_get_matches_from_mut(words)?;
+    C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+fn careful(command: Command) -> Command {
+    command.mut_args(careful_arg).mut_subcommands(careful)
+}
+
+/// A variable's value stays hidden, and a negative number meets the sentence of its parser
+/// instead of being taken for a flag that does not exist.
+fn careful_arg(arg: Arg) -> Arg {
+    let kind = arg.get_value_parser().type_id();
+    let numeric = [
+        TypeId::of::<Duration>(),
+        TypeId::of::<Counts>(),
+        TypeId::of::<f64>(),
+        TypeId::of::<u64>(),
+        TypeId::of::<usize>(),
+    ];
+    let takes_number = !arg.is_positional()
+        && arg.get_action().takes_values()
+        && numeric.iter().any(|known| kind == *known);
+    let arg = arg.hide_env_values(true);
+    if takes_number {
+        arg.allow_hyphen_values(true)
+    } else {
+        arg
+    }
+}
+
+fn leave(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        screen::show(error.render().to_string().trim_end());
+        std::process::exit(i32::from(WRONG_USAGE));
+    }
+    // Help or version; whoever asked may have closed the pipe by now.
+    let _ = error.print();
+    std::process::exit(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "t")]
+    struct Cli {
+        #[arg(long, env = "CARGO_MANIFEST_DIR")]
+        place: Option<String>,
+        #[command(subcommand)]
+        action: Action,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Action {
+        Go {
+            #[arg(long, value_parser = flags::duration)]
+            duration: Option<Duration>,
+            #[arg(long, value_parser = flags::count)]
+            users: Option<u64>,
+            #[arg(long, value_parser = flags::list_of_counts)]
+            sizes: Option<Counts>,
+            #[arg(long)]
+            quiet: bool,
+            #[arg(last = true)]
+            command: Vec<OsString>,
+        },
+    }
+
+    fn read_words(words: &[&str]) -> Result<Cli, clap::Error> {
+        read(["t", "go"].iter().chain(words).map(OsString::from))
+    }
+
+    #[test]
+    fn a_negative_number_meets_the_sentence_of_its_parser() {
+        for (words, said) in [
+            (["--duration", "-5s"], "cannot be negative, as -5s is"),
+            (["--users", "-1"], "1 or more"),
+            (["--sizes", "-2,4"], "1 or more"),
+        ] {
+            let error = read_words(&words).unwrap_err().to_string();
+            assert!(error.contains(said), "{words:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_and_a_command_to_run_still_read_as_before() {
+        let words = ["--quiet", "--duration", "5s", "--", "make", "-j2"];
+        let Action::Go {
+            quiet,
+            duration,
+            users,
+            sizes,
+            command,
+        } = read_words(&words).unwrap().action;
+        assert!(quiet && users.is_none() && sizes.is_none());
+        assert_eq!(duration, Some(Duration::from_secs(5)));
+        assert_eq!(command, ["make", "-j2"]);
+        assert!(read_words(&["--bogus"]).is_err());
+    }
+
+    #[test]
+    fn help_names_a_variable_and_hides_what_it_holds() {
+        let error = read::<Cli>(["t", "--help"].map(OsString::from)).unwrap_err();
+        let help = error.to_string();
+        let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+        assert!(
+            help.contains("CARGO_MANIFEST_DIR") && !help.contains(&value),
+            "{help}"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! Exit codes, and errors as people read them: what was tried, why it failed, what to do.
+
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
+
+use crate::screen;
+
+/// How a program ended that could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done: 0.
+    Done,
+    /// A gate that the user set, or a guard, failed: 3.
+    GateFailed,
+    /// Interrupted, what was measured until then is saved: 130.
+    Interrupted,
+    /// Somebody else's code, handed on.
+    Code(u8),
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::GateFailed => 3,
+            Self::Interrupted => 130,
+            Self::Code(code) => code,
+        }
+    }
+}
+
+const COULD_NOT_RUN: u8 = 1;
+pub(crate) const WRONG_USAGE: u8 = 2;
+
+/// Wrong usage that clap could not see: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// A signal ended it before there was anything to show: exit code 130.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Marks the part of an error chain that says what to do; shown last, on a line of its own.
+#[derive(Debug)]
+struct Advice(String);
+
+impl std::fmt::Display for Advice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Attaches what to do to an error.
+pub trait Remedy<T> {
+    /// The same result, whose error says what to do about it. Who stands nearest to the fault
+    /// knows best: an error that says so already keeps what it says.
+    ///
+    /// # Errors
+    /// The error that it had.
+    fn remedy(self, what_to_do: impl Into<String>) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Remedy<T> for Result<T, E> {
+    fn remedy(self, what_to_do: impl Into<String>) -> anyhow::Result<T> {
+        self.map_err(|error| {
+            let error: anyhow::Error = error.into();
+            if error.downcast_ref::<Advice>().is_some() {
+                error
+            } else {
+                error.context(Advice(what_to_do.into()))
+            }
+        })
+    }
+}
+
+/// Runs a program's body and turns what it returns into an exit code; an error is shown as one
+/// redacted sentence with its remedy, never with a backtrace.
+///
+/// | What ended it                              | Code         |
+/// |--------------------------------------------|--------------|
+/// | `Ok(exit)`                                 | [`Exit::code`] |
+/// | an error                                   | 1            |
+/// | an error with a [`UsageError`] in its chain | 2           |
+/// | an error with [`Interrupted`] in its chain | 130          |
+/// | a panic                                    | 101          |
+pub fn run(tool: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
+    std::panic::set_hook(Box::new(move |panic| {
+        screen::show(&internal_error(tool, panic));
+    }));
+    match body() {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => {
+            screen::show(&sentence(tool, &error));
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    if holds::<Interrupted>(error) {
+        Exit::Interrupted.code()
+    } else if holds::<UsageError>(error) {
+        WRONG_USAGE
+    } else {
+        COULD_NOT_RUN
+    }
+}
+
+/// As the error itself, as a cause, or as a context.
+fn holds<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> bool {
+    error.chain().any(<dyn std::error::Error>::is::<E>) || error.downcast_ref::<E>().is_some()
+}
+
+/// The whole chain on one line, causes that only repeat their parent left out.
+fn sentence(tool: &str, error: &anyhow::Error) -> String {
+    let advice = error
+        .downcast_ref::<Advice>()
+        .map(|advice| advice.0.clone());
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string().replace('\n', " ");
+        let told = parts.last().is_some_and(|parent| parent.contains(&text));
+        if !told && Some(&text) != advice.as_ref() {
+            parts.push(text);
+        }
+    }
+    let mut sentence = format!("{tool}: {}", parts.join(": "));
+    if let Some(advice) = advice {
+        if !sentence.ends_with(['.', '?', '!']) {
+            sentence.push('.');
+        }
+        sentence.push_str("\nTry: ");
+        sentence.push_str(&advice);
+    }
+    sentence
+}
+
+fn internal_error(tool: &str, panic: &PanicHookInfo<'_>) -> String {
+    let place = panic
+        .location()
+        .map_or_else(String::new, |at| format!(" at {at}"));
+    let what = panic
+        .payload_as_str()
+        .unwrap_or("unknown")
+        .replace('\n', " ");
+    format!("{tool}: internal error{place}: {what}. This is a fault of {tool}; please report it.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn an_error_says_what_was_tried_why_it_failed_and_what_to_do() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = Err::<(), _>(refused)
+            .context("cannot connect to postgres://app@db:5432/shop")
+            .remedy("pg_isready -h db -p 5432")
+            .unwrap_err();
+        assert_eq!(
+            sentence("db-pool-bench", &error),
+            "db-pool-bench: cannot connect to postgres://app@db:5432/shop: connection refused.\nTry: pg_isready -h db -p 5432"
+        );
+    }
+
+    #[test]
+    fn what_ended_it_is_found_wherever_it_stands() {
+        let usage = || UsageError("pool size 0".to_owned());
+        let plain = || anyhow::anyhow!("refused");
+        for (error, expected) in [
+            (plain(), 1),
+            (anyhow::Error::from(usage()), 2),
+            (anyhow::Error::from(usage()).context("outer"), 2),
+            (plain().context(usage()).context("outer"), 2),
+            (Err::<(), _>(usage()).remedy("1").unwrap_err(), 2),
+            (anyhow::Error::from(Interrupted).context("outer"), 130),
+            (anyhow::Error::from(usage()).context(Interrupted), 130),
+        ] {
+            assert_eq!(code(&error), expected, "{error:#}");
+        }
+        let error = anyhow::Error::from(usage()).context("outer");
+        assert_eq!(sentence("t", &error), "t: outer: pool size 0");
+    }
+
+    #[test]
+    fn the_remedy_nearest_to_the_fault_wins_and_stands_last() {
+        let error = Err::<(), _>(UsageError("pool size 0".to_owned()))
+            .remedy("--pool-sizes 2,4,8")
+            .context("cannot plan the sweep")
+            .remedy("something vague")
+            .unwrap_err();
+        assert_eq!(
+            sentence("t", &error),
+            "t: cannot plan the sweep: pool size 0.\nTry: --pool-sizes 2,4,8"
+        );
+    }
+
+    #[test]
+    fn a_cause_that_its_parent_has_told_is_not_told_again() {
+        let error = anyhow::anyhow!("no such\ndatabase")
+            .context("cannot connect: no such database")
+            .context("cannot begin");
+        assert_eq!(
+            sentence("t", &error),
+            "t: cannot begin: cannot connect: no such database"
+        );
+    }
+}

@@ -1,0 +1,317 @@
+//! Flags that several binaries have, and how their values are written.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// Where the result goes and how it looks.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OutputFlags {
+    /// Report file [default: TOOL.SCENARIO.json in the run's directory]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Directory of the run's files [default: one of its own under reports/]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub run_dir: Option<PathBuf>,
+
+    /// What is printed on stdout
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: Format,
+
+    /// No progress, only the result
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// What is printed on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    #[default]
+    Text,
+    /// The report.
+    Json,
+}
+
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+const LARGEST_BYTES: u64 = 1 << 50;
+const LARGEST_COUNT: u64 = 1_000_000_000;
+/// One arrival in about a quarter of an hour to more than any machine makes: the instants at
+/// which arrivals are due stay far from what a clock can hold.
+const RATES_PER_S: std::ops::RangeInclusive<f64> = 1e-3..=1e8;
+
+/// A length of time as people write it: `500ms`, `10s`, `1h30m`.
+///
+/// # Errors
+/// A sentence when it is none, zero, negative, or longer than a year.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    match duration_or_zero(text)? {
+        Duration::ZERO => Err(format!("a time must be longer than zero here; {TIME_FORM}")),
+        time => Ok(time),
+    }
+}
+
+/// The same, where zero is a sensible value (`0s`, or plain `0`).
+///
+/// # Errors
+/// A sentence when it is none, negative, or longer than a year.
+pub fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    if is_negative(text) {
+        return Err(format!(
+            "a time cannot be negative, as {text} is; {TIME_FORM}"
+        ));
+    }
+    match humantime::parse_duration(text) {
+        Ok(time) if time > LONGEST => Err(format!("{text} is longer than a year; {TIME_FORM}")),
+        Ok(time) => Ok(time),
+        Err(_) => Err(format!("{text:?} is not a time; {TIME_FORM}")),
+    }
+}
+
+const TIME_FORM: &str = "write a time such as 500ms, 10s or 1h30m";
+
+/// A size in bytes as people write it: `512`, `64KiB`, `10MB`.
+///
+/// # Errors
+/// A sentence when it is none, zero, negative, or more than a PiB.
+pub fn size(text: &str) -> Result<u64, String> {
+    let form = "write a size such as 512, 64KiB or 10MB";
+    let text = text.trim();
+    if is_negative(text) {
+        return Err(format!(
+            "a size must be larger than zero, not {text}; {form}"
+        ));
+    }
+    match text.parse::<bytesize::ByteSize>().map(|size| size.as_u64()) {
+        Ok(0) => Err(format!("a size must be larger than zero; {form}")),
+        Ok(bytes) if bytes > LARGEST_BYTES => Err(format!("{text} is more than a PiB; {form}")),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err(format!("{text:?} is not a size; {form}")),
+    }
+}
+
+/// A count of one or more; `10k` and `2M` are understood.
+///
+/// # Errors
+/// A sentence when it is none, zero, negative, or more than a thousand million.
+pub fn count(text: &str) -> Result<u64, String> {
+    let form = "write a whole number of 1 or more, such as 8 or 10k";
+    let text = text.trim();
+    if is_negative(text) {
+        return Err(format!("it must be 1 or more, not {text}; {form}"));
+    }
+    let (digits, factor) = scaled(text);
+    let parsed = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor));
+    match parsed {
+        Some(0) => Err(format!("it must be 1 or more, not 0; {form}")),
+        Some(n) if n > LARGEST_COUNT => Err(format!("{text} is more than 1000M; {form}")),
+        Some(n) => Ok(n),
+        None => Err(format!("{text:?} is not a count; {form}")),
+    }
+}
+
+/// Arrivals per second, above zero; `10k`, `2M` and `500/s` are understood.
+///
+/// # Errors
+/// A sentence when it is none, zero, negative, below 0.001/s, or above 100M/s.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let form = "write arrivals per second, such as 500, 0.5 or 10k";
+    let text = text.trim();
+    let (digits, factor) = scaled(text.strip_suffix("/s").unwrap_or(text));
+    match digits.parse::<f64>().map(|n| n * factor as f64) {
+        Ok(rate) if RATES_PER_S.contains(&rate) => Ok(rate),
+        Ok(rate) if rate.is_nan() => Err(format!("{text:?} is not a rate; {form}")),
+        Ok(rate) if rate <= 0.0 => Err(format!("a rate must be above zero, not {text}; {form}")),
+        Ok(_) => Err(format!(
+            "{text} is not between 0.001 and 100M a second; {form}"
+        )),
+        Err(_) => Err(format!("{text:?} is not a rate; {form}")),
+    }
+}
+
+/// Several counts, ascending and without repeats: `2,4,8`.
+///
+/// # Errors
+/// A sentence when one of them is none.
+pub fn list_of_counts(text: &str) -> Result<Counts, String> {
+    let mut counts = text
+        .split(',')
+        .map(count)
+        .collect::<Result<Vec<u64>, String>>()?;
+    counts.sort_unstable();
+    counts.dedup();
+    Ok(Counts(counts))
+}
+
+/// `10k` is 10 times 1,000, `2M` 2 times 1,000,000.
+fn scaled(text: &str) -> (&str, u64) {
+    if let Some(digits) = text.strip_suffix(['k', 'K']) {
+        (digits, 1_000)
+    } else if let Some(digits) = text.strip_suffix('M') {
+        (digits, 1_000_000)
+    } else {
+        (text, 1)
+    }
+}
+
+fn is_negative(text: &str) -> bool {
+    text.strip_prefix(['-', '\u{2212}'])
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+}
+
+/// What [`list_of_counts`] read, wrapped because clap takes a plain `Vec` for a repeated flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts(pub Vec<u64>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_people_write_them() {
+        for (text, expected) in [
+            ("250ms", Duration::from_millis(250)),
+            ("10s", Duration::from_secs(10)),
+            (" 5m ", Duration::from_mins(5)),
+            ("1h30m", Duration::from_mins(90)),
+            ("1h 30m", Duration::from_mins(90)),
+            ("50us", Duration::from_micros(50)),
+        ] {
+            assert_eq!(duration(text), Ok(expected), "{text}");
+            assert_eq!(duration_or_zero(text), Ok(expected), "{text}");
+        }
+        for zero in ["0", "0s", "0ms"] {
+            assert_eq!(duration_or_zero(zero), Ok(Duration::ZERO), "{zero}");
+        }
+    }
+
+    #[test]
+    fn sizes_counts_rates_and_lists_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("512", 512),
+            ("64KiB", 65_536),
+            ("10MB", 10_000_000),
+            ("1.5 KiB", 1_536),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for (text, n) in [("1", 1), (" 8 ", 8), ("10k", 10_000), ("2M", 2_000_000)] {
+            assert_eq!(count(text), Ok(n), "{text}");
+        }
+        for (text, per_s) in [
+            ("500", 500.0),
+            ("0.5", 0.5),
+            ("2.5k/s", 2_500.0),
+            ("1M", 1e6),
+            ("1e3", 1e3),
+        ] {
+            assert_eq!(rate(text), Ok(per_s), "{text}");
+        }
+        assert_eq!(list_of_counts("8, 2,4,2").unwrap().0, [2, 4, 8]);
+    }
+
+    type Parser = fn(&str) -> Result<(), String>;
+
+    /// Hostile for every kind of value.
+    const NEVER: [&str; 16] = [
+        "",
+        " ",
+        "-",
+        "--",
+        "-1",
+        "-5s",
+        "\u{2212}5",
+        "NaN",
+        "inf",
+        "-inf",
+        "٣",
+        "５",
+        "1\0",
+        "\u{1b}[2J",
+        "🚢",
+        "1,5",
+    ];
+
+    #[test]
+    fn hostile_values_get_a_sentence_that_says_what_to_write() {
+        let long = "9".repeat(10_000);
+        let parsers: [(Parser, &[&str]); 5] = [
+            (
+                |t| duration(t).map(drop),
+                &[
+                    "0s", "0", "5", "ten", "366d", "9999999y", "5s5", "1.5.5s", "-0s",
+                ],
+            ),
+            (
+                |t| duration_or_zero(t).map(drop),
+                &["5", "ten", "366d", "99999999999999999999s"],
+            ),
+            (
+                |t| size(t).map(drop),
+                &[
+                    "0",
+                    "-1KB",
+                    "much",
+                    "0.0001KB",
+                    "2PiB",
+                    "16EiB",
+                    "99999999999999999999EB",
+                ],
+            ),
+            (
+                |t| count(t).map(drop),
+                &[
+                    "0",
+                    "1.5",
+                    "0k",
+                    "k",
+                    "1kk",
+                    "18446744073709551616",
+                    "18446744073709551615k",
+                    "1001M",
+                ],
+            ),
+            (
+                |t| rate(t).map(drop),
+                &[
+                    "0", "-0.0", "1e300", "1e-300", "0.0001", "fast", "/s", "5/s/s", "k",
+                ],
+            ),
+        ];
+        for (parse, hostile) in parsers {
+            for text in NEVER.iter().chain(hostile).copied().chain([long.as_str()]) {
+                let said = parse(text).expect_err(text);
+                assert!(said.contains("write"), "{text:?}: {said}");
+                assert!(!said.contains(['\0', '\u{1b}']), "{text:?}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_with_one_wrong_count_is_refused_whole() {
+        for text in ["", ",", "2,,4", "2,0", "2;4", "2,-4", "2,4,"] {
+            assert!(list_of_counts(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_out_of_range_is_told_from_one_that_is_none() {
+        assert!(
+            duration("-5s")
+                .unwrap_err()
+                .contains("cannot be negative, as -5s is")
+        );
+        assert!(duration("0s").unwrap_err().contains("longer than zero"));
+        assert!(duration("2y").unwrap_err().contains("longer than a year"));
+        assert!(duration("--quiet").unwrap_err().contains("not a time"));
+        assert!(rate("-1").unwrap_err().contains("above zero"));
+        assert!(rate("1e9").unwrap_err().contains("100M"));
+        assert!(size("-1KB").unwrap_err().contains("larger than zero"));
+    }
+}

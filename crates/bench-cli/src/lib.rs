@@ -1,0 +1,42 @@
+//! What every binary shares with its siblings: flags, progress, output, signals, exit codes.
+//!
+//! stdout is the result, stderr is progress and errors; a terminal gets live bars and tables, a
+//! pipe gets plain lines; everything shown is redacted. Opens no socket.
+//!
+//! A binary's `main` is then:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! #[derive(clap::Parser)]
+//! struct Cli {
+//!     #[command(flatten)]
+//!     output: bench_cli::flags::OutputFlags,
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     let cli: Cli = bench_cli::parse();
+//!     bench_cli::run("a-bench", || {
+//!         bench_cli::output::print(&format!("quiet: {}\n", cli.output.quiet))?;
+//!         Ok(bench_cli::Exit::Done)
+//!     })
+//! }
+//! ```
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+#[cfg(feature = "load")]
+pub mod bench;
+pub mod command_line;
+pub mod exit;
+pub mod flags;
+pub mod generate;
+#[cfg(feature = "load")]
+pub mod load;
+pub mod output;
+pub mod progress;
+mod screen;
+pub mod signals;
+pub mod table;
+
+pub use command_line::parse;
+pub use exit::{Exit, Interrupted, Remedy, UsageError, run};

@@ -1,0 +1,197 @@
+//! Flags that every bench has, and the step plans that they make.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bench_report::Pacing;
+use clap::{Args, ValueEnum};
+use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, Waiting};
+use serde_json::{Value, json};
+
+use crate::flags;
+
+/// How load is made.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Load")]
+pub struct LoadFlags {
+    /// Users who each wait for their answer (closed loop)
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub users: Option<u64>,
+
+    /// Arrivals per second, whatever the answers do (open loop)
+    #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
+    pub rate: Option<f64>,
+
+    /// How gaps between arrivals are drawn
+    #[arg(long, value_enum, default_value_t)]
+    pub pacing: PacingFlag,
+
+    /// Each user's pause between answer and next request
+    #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "0")]
+    pub think_time: Duration,
+
+    /// How long each step is measured
+    #[arg(long, value_parser = flags::duration, value_name = "TIME")]
+    pub duration: Option<Duration>,
+
+    /// Load before each step that is not measured
+    #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME")]
+    pub warmup: Option<Duration>,
+
+    /// How often each setting is measured, in a shuffled order
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub repeats: Option<u64>,
+
+    /// Seed of everything random [default: drawn, and recorded]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// One multi-thread runtime, or a single-thread one per core
+    #[arg(long, value_enum)]
+    pub runtime: Option<RuntimeFlag>,
+
+    /// Spin before each arrival is due: exact, and takes a core
+    #[arg(long)]
+    pub spin: bool,
+
+    /// End a step that breaks a bound, as in errors>10% or p99>500ms (repeat it for several)
+    #[arg(long, value_name = "RULE", value_parser = str::parse::<StopRule>)]
+    pub stop_on: Vec<StopRule>,
+}
+
+/// How gaps between arrivals are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PacingFlag {
+    /// Evenly.
+    #[default]
+    Constant,
+    /// Exponentially: independent users.
+    Poisson,
+}
+
+impl From<PacingFlag> for Pacing {
+    fn from(flag: PacingFlag) -> Self {
+        match flag {
+            PacingFlag::Constant => Self::Constant,
+            PacingFlag::Poisson => Self::Poisson,
+        }
+    }
+}
+
+/// Which runtime the load is made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeFlag {
+    /// One multi-thread runtime: what applications have.
+    Shared,
+    /// A single-thread runtime per core: the cheapest.
+    PerCore,
+}
+
+/// What a bench takes where a flag is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defaults {
+    /// Warm-up of a step.
+    pub warmup: Duration,
+    /// Measured part of a step.
+    pub measure: Duration,
+    /// Repeats of a setting.
+    pub repeats: u64,
+    /// Runtime.
+    pub runtime: RuntimeKind,
+}
+
+impl LoadFlags {
+    /// The load that the flags ask for: an open loop where a rate is given, else a closed loop of
+    /// `users` (the flag's, or the bench's default).
+    pub fn load(&self, default_users: u64, in_flight_cap: u64) -> LoadPlan {
+        match self.rate {
+            Some(rate_per_s) => LoadPlan::Open {
+                rate_per_s,
+                pacing: self.pacing.into(),
+                in_flight_cap,
+            },
+            None => LoadPlan::Closed {
+                users: self.users.unwrap_or(default_users),
+                think_time: self.think_time,
+            },
+        }
+    }
+
+    /// A step plan with everything that the flags say.
+    pub fn plan(&self, name: &str, load: LoadPlan, seed: u64, defaults: Defaults) -> StepPlan {
+        let mut plan = StepPlan::new(name, load, self.measure(defaults));
+        plan.warmup = self.warmup(defaults);
+        plan.seed = seed;
+        plan.runtime = self.runtime(defaults);
+        plan.waiting = if self.spin {
+            Waiting::Spin
+        } else {
+            Waiting::Sleep
+        };
+        plan.stop_rules.clone_from(&self.stop_on);
+        plan
+    }
+
+    /// Measured part of a step.
+    pub fn measure(&self, defaults: Defaults) -> Duration {
+        self.duration.unwrap_or(defaults.measure)
+    }
+
+    /// Warm-up of a step.
+    pub fn warmup(&self, defaults: Defaults) -> Duration {
+        self.warmup.unwrap_or(defaults.warmup)
+    }
+
+    /// Repeats of a setting.
+    pub fn repeats(&self, defaults: Defaults) -> u64 {
+        self.repeats.unwrap_or(defaults.repeats)
+    }
+
+    /// Which runtime.
+    pub fn runtime(&self, defaults: Defaults) -> RuntimeKind {
+        match self.runtime {
+            Some(RuntimeFlag::Shared) => RuntimeKind::Shared,
+            Some(RuntimeFlag::PerCore) => RuntimeKind::PerCore,
+            None => defaults.runtime,
+        }
+    }
+
+    /// The seed given, or one drawn now; draw once and keep it.
+    pub fn draw_seed(&self) -> u64 {
+        // Within 53 bits, so that every JSON reader keeps it exact.
+        self.seed.unwrap_or_else(|| rand::random::<u64>() >> 11)
+    }
+
+    /// What the report says of these flags.
+    pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
+        let runtime = match self.runtime(defaults) {
+            RuntimeKind::Shared => "shared",
+            RuntimeKind::PerCore => "per-core",
+        };
+        let rules: Vec<String> = self.stop_on.iter().map(ToString::to_string).collect();
+        let mut config = BTreeMap::from([
+            ("seed".to_owned(), json!(seed)),
+            ("repeats".to_owned(), json!(self.repeats(defaults))),
+            (
+                "warmup_ns".to_owned(),
+                json!(self.warmup(defaults).as_nanos() as u64),
+            ),
+            (
+                "measure_ns".to_owned(),
+                json!(self.measure(defaults).as_nanos() as u64),
+            ),
+            ("runtime".to_owned(), json!(runtime)),
+            ("spin".to_owned(), json!(self.spin)),
+            ("stop_on".to_owned(), json!(rules)),
+        ]);
+        if let Some(rate) = self.rate {
+            config.insert("rate_per_s".to_owned(), json!(rate));
+            let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
+            config.insert("pacing".to_owned(), pacing);
+        } else {
+            let think_ns = self.think_time.as_nanos() as u64;
+            config.insert("think_time_ns".to_owned(), json!(think_ns));
+        }
+        config
+    }
+}

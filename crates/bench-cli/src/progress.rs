@@ -1,0 +1,131 @@
+//! Progress on stderr: a live bar on a terminal, plain lines in a pipe, nothing when quiet.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::screen;
+
+/// Between plain lines.
+const LINES_APART: Duration = Duration::from_secs(1);
+
+/// How a run's progress is shown.
+#[derive(Debug)]
+pub struct Progress {
+    look: Look,
+}
+
+#[derive(Debug)]
+enum Look {
+    Quiet,
+    Bar(ProgressBar),
+    Lines { last: Option<Instant> },
+}
+
+impl Progress {
+    /// Progress on stderr, as fits what stderr is.
+    pub fn new(quiet: bool) -> Self {
+        let look = if quiet {
+            Look::Quiet
+        } else if live() {
+            Look::Bar(bar())
+        } else {
+            Look::Lines { last: None }
+        };
+        Self { look }
+    }
+
+    /// A phase begins.
+    pub fn phase(&mut self, name: &str, detail: &str) {
+        match &mut self.look {
+            Look::Quiet => {}
+            Look::Bar(bar) => bar.set_prefix(screen::one_line(name)),
+            Look::Lines { last } => {
+                *last = None;
+                let gap = if detail.is_empty() { "" } else { " " };
+                screen::show(&screen::one_line(&format!("phase: {name}{gap}{detail}")));
+            }
+        }
+    }
+
+    /// `done` of `total` is over.
+    pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
+        match &mut self.look {
+            Look::Quiet => {}
+            Look::Bar(bar) => {
+                bar.set_length(total.as_millis() as u64);
+                bar.set_position(done.as_millis() as u64);
+                bar.set_message(format!(
+                    "{} left · {}",
+                    left(done, total),
+                    screen::one_line(message)
+                ));
+            }
+            Look::Lines { last } => {
+                if last.is_none_or(|last| last.elapsed() >= LINES_APART) {
+                    *last = Some(Instant::now());
+                    let text = format!("{} left, {message}", left(done, total));
+                    screen::show(&screen::one_line(&text));
+                }
+            }
+        }
+    }
+
+    /// A line that stays.
+    pub fn line(&mut self, text: &str) {
+        match &self.look {
+            Look::Quiet => {}
+            Look::Bar(bar) => bar.println(screen::shown(text)),
+            Look::Lines { .. } => screen::show(text),
+        }
+    }
+
+    /// Nothing more comes; what is on the terminal is the result's.
+    pub fn finish(&mut self) {
+        if let Look::Bar(bar) = &self.look {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Whether stderr is a terminal that can move its cursor.
+fn live() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+    // A template that is wrong falls back to the default look; a test holds it right.
+    if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    bar
+}
+
+const TEMPLATE: &str = "{prefix:<8} {bar:16} {wide_msg}";
+
+fn left(done: Duration, total: Duration) -> String {
+    let seconds = total.saturating_sub(done).as_secs_f64().ceil() as u64;
+    if seconds >= 60 {
+        format!("{}m {:02}s", seconds / 60, seconds % 60)
+    } else {
+        format!("{seconds}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bars_template_is_one() {
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
+
+    #[test]
+    fn the_time_left_is_never_negative() {
+        assert_eq!(left(Duration::from_secs(9), Duration::from_secs(5)), "0s");
+        assert_eq!(left(Duration::ZERO, Duration::from_secs(125)), "2m 05s");
+    }
+}

@@ -1,0 +1,193 @@
+//! Tables and figures as people read them. No colours, so that `NO_COLOR` needs no care; a table
+//! that is wider than the terminal wraps its cells, and one in a pipe keeps a row on a line.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, presets};
+
+/// A table: first column to the left, all others to the right.
+#[derive(Debug)]
+pub struct Table(Drawn);
+
+impl Table {
+    /// An empty table.
+    pub fn new(header: &[&str]) -> Self {
+        let mut drawn = Drawn::new();
+        drawn
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        drawn.set_header(header.iter().enumerate().map(|(i, text)| cell(i, text)));
+        Self(drawn)
+    }
+
+    /// Adds a row.
+    pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
+        self.0.add_row(
+            cells
+                .iter()
+                .enumerate()
+                .map(|(i, text)| cell(i, text.as_ref())),
+        );
+    }
+}
+
+fn cell(column: usize, text: &str) -> Cell {
+    let side = if column == 0 {
+        CellAlignment::Left
+    } else {
+        CellAlignment::Right
+    };
+    Cell::new(text).set_alignment(side)
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for line in self.0.lines() {
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Three significant digits, as in `1.23`, `12.3`, `123`; what is not zero does not look like it.
+fn three_digits(value: f64) -> String {
+    match value.abs() {
+        v if v > 0.0 && v < 0.005 => "<0.01".to_owned(),
+        v if v < 9.995 => format!("{value:.2}"),
+        v if v < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// Stands where a figure is not one.
+const NO_FIGURE: &str = "n/a";
+
+/// `850 ns`, `12.3 µs`, `1.23 ms`, `4.50 s`, `2.5 min`, `3.0 h`.
+pub fn duration_ns(ns: u64) -> String {
+    match ns as f64 {
+        v if v < 1e3 => format!("{ns} ns"),
+        v if v < 999_500.0 => format!("{} µs", three_digits(v / 1e3)),
+        v if v < 999.5e6 => format!("{} ms", three_digits(v / 1e6)),
+        v if v < 119.5e9 => format!("{} s", three_digits(v / 1e9)),
+        v if v < 7_197e9 => format!("{:.1} min", v / 60e9),
+        v => format!("{:.1} h", v / 3_600e9),
+    }
+}
+
+/// `850/s`, `12.3 k/s`, `1.23 M/s`.
+pub fn rate(per_s: f64) -> String {
+    match per_s.abs() {
+        v if !v.is_finite() => NO_FIGURE.to_owned(),
+        v if v < 999.5 => format!("{}/s", three_digits(per_s)),
+        v if v < 999_500.0 => format!("{} k/s", three_digits(per_s / 1e3)),
+        _ => format!("{} M/s", three_digits(per_s / 1e6)),
+    }
+}
+
+/// `512 B`, `6.80 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    for unit in ["KiB", "MiB", "GiB"] {
+        value /= 1024.0;
+        if value < 1023.5 {
+            return format!("{} {unit}", three_digits(value));
+        }
+    }
+    format!("{} TiB", three_digits(value / 1024.0))
+}
+
+/// `97.5 %`; one error in ten thousand is `<0.1 %` and not none, and all but one `>99.9 %`.
+pub fn ratio(ratio: f64) -> String {
+    match ratio {
+        r if !r.is_finite() => NO_FIGURE.to_owned(),
+        r if r > 0.0 && r < 0.0005 => "<0.1 %".to_owned(),
+        r if (0.9995..1.0).contains(&r) => ">99.9 %".to_owned(),
+        r => format!("{:.1} %", r * 100.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_three_digits_and_a_unit() {
+        for (ns, shown) in [
+            (0, "0 ns"),
+            (850, "850 ns"),
+            (12_345, "12.3 µs"),
+            (999_999, "1.00 ms"),
+            (1_234_000, "1.23 ms"),
+            (999_600_000, "1.00 s"),
+            (4_500_000_000, "4.50 s"),
+            (119_600_000_000, "2.0 min"),
+            (150_000_000_000, "2.5 min"),
+            (7_200_000_000_000, "2.0 h"),
+        ] {
+            assert_eq!(duration_ns(ns), shown);
+        }
+        for (per_s, shown) in [
+            (0.0, "0.00/s"),
+            (0.001, "<0.01/s"),
+            (9.996, "10.0/s"),
+            (999.7, "1.00 k/s"),
+            (84_700.0, "84.7 k/s"),
+            (1_230_000.0, "1.23 M/s"),
+            (f64::NAN, "n/a"),
+            (f64::INFINITY, "n/a"),
+        ] {
+            assert_eq!(rate(per_s), shown);
+        }
+        for (size, shown) in [
+            (1_023, "1023 B"),
+            (1_024, "1.00 KiB"),
+            (1_048_500, "1.00 MiB"),
+            (7_130_316, "6.80 MiB"),
+            (u64::MAX, "16777216 TiB"),
+        ] {
+            assert_eq!(bytes(size), shown);
+        }
+    }
+
+    #[test]
+    fn a_few_are_not_none_and_nearly_all_are_not_all() {
+        for (share, shown) in [
+            (0.0, "0.0 %"),
+            (0.000_1, "<0.1 %"),
+            (0.975, "97.5 %"),
+            (0.999_9, ">99.9 %"),
+            (1.0, "100.0 %"),
+            (f64::NAN, "n/a"),
+        ] {
+            assert_eq!(ratio(share), shown);
+        }
+    }
+
+    #[test]
+    fn rows_line_up_and_lines_have_no_trailing_space() {
+        let mut table = Table::new(&["size", "throughput"]);
+        table.row(&["2", "84.7 k/s"]);
+        table.row(&["16", "9.10 k/s"]);
+        let text = table.to_string();
+        let ends: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+        assert!(ends.windows(2).all(|w| w[0] == w[1]), "{text}");
+        assert!(text.lines().all(|line| line == line.trim_end()));
+    }
+
+    #[test]
+    fn a_wide_table_wraps_to_the_terminal_and_loses_nothing() {
+        let words = "a sentence of many words that says why it is so, at some length";
+        let mut table = Table::new(&["finding", "evidence", "impact"]);
+        table.row(&[words, words, "12.3 ms"]);
+        table.0.set_width(80);
+        let text = table.to_string();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        for word in words.split(' ') {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+}

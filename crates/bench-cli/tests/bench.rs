@@ -1,0 +1,60 @@
+//! What becomes of a bench's report, however the bench ends.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bench_cli::Exit;
+use bench_cli::bench::{Bench, within};
+use bench_cli::flags::OutputFlags;
+use bench_report::{Status, Warning, WarningCode, store};
+
+fn begin(home: &tempfile::TempDir) -> (Bench, PathBuf) {
+    let flags = OutputFlags {
+        run_dir: Some(home.path().to_owned()),
+        quiet: true,
+        ..OutputFlags::default()
+    };
+    let bench = Bench::begin("a-bench", "1", "sweep", &flags, BTreeMap::new()).unwrap();
+    (bench, home.path().join("a-bench.sweep.json"))
+}
+
+#[test]
+fn an_error_on_the_way_leaves_a_report_marked_failed_with_its_doubts() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut bench, path) = begin(&home);
+    assert_eq!(store::load(&path).unwrap().status, Status::Interrupted);
+    bench.warn(Warning::new(WarningCode::LeftBehind, "a doubt"));
+    drop(bench);
+    let report = store::load(&path).unwrap();
+    assert_eq!(report.status, Status::Failed);
+    assert_eq!(report.warnings.len(), 1);
+}
+
+#[test]
+fn an_error_after_a_signal_leaves_a_report_marked_interrupted() {
+    let home = tempfile::tempdir().unwrap();
+    let (bench, path) = begin(&home);
+    bench.cancel.cancel();
+    drop(bench);
+    assert_eq!(store::load(&path).unwrap().status, Status::Interrupted);
+}
+
+#[test]
+fn what_was_finished_stays_as_it_was_saved() {
+    let home = tempfile::tempdir().unwrap();
+    let (bench, path) = begin(&home);
+    assert_eq!(bench.finish("").unwrap(), Exit::Done);
+    assert_eq!(store::load(&path).unwrap().status, Status::Complete);
+}
+
+#[test]
+fn work_that_takes_too_long_is_given_up() {
+    let (hold, released) = mpsc::channel::<()>();
+    let stuck = within(Duration::from_millis(20), move || released.recv());
+    assert!(stuck.is_none());
+    drop(hold);
+    assert_eq!(within(Duration::from_mins(1), || 7), Some(7));
+}

@@ -1,0 +1,52 @@
+//! Passwords, and addresses that carry them.
+
+use std::fmt::Write as _;
+
+use crate::TestbedError;
+
+/// A password that nobody can guess: 128 random bits.
+pub(crate) fn random_password() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// Servers read passwords from files of lines.
+pub(crate) fn one_line(server: &'static str, text: &str) -> Result<(), TestbedError> {
+    if text.contains(['\n', '\r', '\0']) {
+        let reason = "passwords and settings must be one line each".to_owned();
+        return Err(TestbedError::Start {
+            server,
+            reason,
+            log: String::new(),
+        });
+    }
+    Ok(())
+}
+
+/// `text` as the user information of an address holds it (RFC 3986: all but the unreserved
+/// characters escaped).
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_of_reserved_characters_survives_the_address() {
+        assert_eq!(escaped("a/b@c:d e~ü"), "a%2Fb%40c%3Ad%20e~%C3%BC");
+    }
+
+    #[test]
+    fn no_two_passwords_are_alike() {
+        assert_ne!(random_password(), random_password());
+    }
+}

@@ -1,0 +1,266 @@
+//! A throwaway PostgreSQL.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::credentials::{escaped, one_line, random_password};
+use crate::identity::Identity;
+use crate::nest::Nest;
+use crate::server::{Kind, Server, on_free_port, serve};
+use crate::{TestbedError, find_postgres};
+
+const KIND: Kind = Kind {
+    name: "PostgreSQL",
+    orphaned: Signal::SIGQUIT,
+    farewell: &[
+        (Signal::SIGINT, Duration::from_secs(1)),
+        (Signal::SIGQUIT, Duration::from_millis(300)),
+    ],
+};
+const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
+/// The environment that PostgreSQL may see: nothing that changes what it does.
+const ENVIRONMENT: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+const STATEMENTS: &str = "pg_stat_statements";
+
+/// How a throwaway PostgreSQL is set up.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    /// `max_connections`; 100 unless told.
+    pub max_connections: u32,
+    /// Further settings, as in `postgresql.conf`, unquoted; they win over ours.
+    pub settings: Vec<(String, String)>,
+    /// The password of the user `plimsoll`; a random one unless told. Checked by SCRAM.
+    pub password: Option<String>,
+    /// Whether a commit reaches the disk, as on an honest server; `false` is quicker.
+    pub fsync: bool,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 100,
+            settings: Vec::new(),
+            password: None,
+            fsync: true,
+        }
+    }
+}
+
+/// A PostgreSQL of our own with a database `plimsoll` that the superuser `plimsoll` owns.
+///
+/// It listens on TCP at 127.0.0.1, counts statements where `pg_stat_statements` is installed (the
+/// extension is there too), and times its input and output. It ends with this value.
+#[derive(Debug)]
+pub struct Postgres {
+    url: String,
+    bin_dir: PathBuf,
+    server: Server,
+}
+
+serve!(Postgres);
+
+impl Postgres {
+    /// Starts a PostgreSQL; takes a second or two.
+    ///
+    /// # Errors
+    /// [`TestbedError::Missing`] when none is installed; others say what failed, with the log.
+    pub fn start(options: &PostgresOptions) -> Result<Self, TestbedError> {
+        let bin_dir = find_postgres()?;
+        let password = options.password.clone().unwrap_or_else(random_password);
+        one_line(KIND.name, &password)?;
+        let server = on_free_port(|port| start(&bin_dir, options, &password, port))?;
+        let (password, port) = (escaped(&password), server.port());
+        let url = format!("postgres://plimsoll:{password}@127.0.0.1:{port}/plimsoll");
+        Ok(Self {
+            url,
+            bin_dir,
+            server,
+        })
+    }
+
+    /// The directory of its programs: `pgbench` and `psql` are there where they are installed.
+    pub fn bin_dir(&self) -> &Path {
+        &self.bin_dir
+    }
+}
+
+fn start(
+    bin_dir: &Path,
+    options: &PostgresOptions,
+    password: &str,
+    port: u16,
+) -> Result<Server, TestbedError> {
+    let identity =
+        Identity::unprivileged().map_err(TestbedError::io("find a user to run", bin_dir))?;
+    let nest = Nest::build(identity, KIND.orphaned)?;
+    let statements = library_is_installed(bin_dir, STATEMENTS);
+    initialise(&nest, bin_dir, password)?;
+    configure(&nest, &configuration(options, port, statements)?)?;
+    populate(&nest, bin_dir, statements)?;
+    let mut command = command(&nest, bin_dir, "postgres")?;
+    command.arg("-D").arg(nest.work());
+    Server::start(&KIND, nest, command, |nest, _| {
+        is_ready(nest).then_some(port)
+    })
+}
+
+/// Makes the data directory. A crash before the start loses nothing, so nothing is synced.
+fn initialise(nest: &Nest, bin_dir: &Path, password: &str) -> Result<(), TestbedError> {
+    let password_file = nest.write("password", password)?;
+    let mut command = command(nest, bin_dir, "initdb")?;
+    command.args([
+        "--no-sync",
+        "-A",
+        "scram-sha-256",
+        "--locale=C",
+        "--encoding=UTF8",
+    ]);
+    command
+        .args(["-U", "plimsoll", "--pwfile"])
+        .arg(&password_file)
+        .arg("-D")
+        .arg(nest.work());
+    let outcome = nest.run("initdb", command, PREPARE_PATIENCE);
+    fs::remove_file(&password_file).map_err(TestbedError::io("remove", password_file))?;
+    outcome
+}
+
+fn configuration(
+    options: &PostgresOptions,
+    port: u16,
+    statements: bool,
+) -> Result<String, TestbedError> {
+    let on_or_off = if options.fsync { "on" } else { "off" };
+    let (port, connections) = (port.to_string(), options.max_connections.to_string());
+    let ours = [
+        ("listen_addresses", "127.0.0.1"),
+        ("port", &port),
+        ("max_connections", &connections),
+        // Relative to the data directory: a socket's path is limited to some hundred bytes.
+        ("unix_socket_directories", "."),
+        ("shared_buffers", "128MB"),
+        ("track_io_timing", "on"),
+        (
+            "shared_preload_libraries",
+            if statements { STATEMENTS } else { "" },
+        ),
+        ("fsync", on_or_off),
+        ("full_page_writes", on_or_off),
+        ("lc_messages", "C"),
+    ];
+    let theirs = options
+        .settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut text = String::from("\n");
+    for (name, value) in ours.into_iter().chain(theirs) {
+        one_line(KIND.name, name)?;
+        one_line(KIND.name, value)?;
+        let _ = writeln!(
+            text,
+            "{name} = '{}'",
+            value.replace('\\', "\\\\").replace('\'', "''")
+        );
+    }
+    Ok(text)
+}
+
+fn configure(nest: &Nest, configuration: &str) -> Result<(), TestbedError> {
+    nest.write("data/postgresql.conf", configuration).map(drop)
+}
+
+/// Makes the database before the server listens: nobody can ever see it half made.
+fn populate(nest: &Nest, bin_dir: &Path, statements: bool) -> Result<(), TestbedError> {
+    let extension = if statements {
+        "CREATE EXTENSION pg_stat_statements;\n"
+    } else {
+        ""
+    };
+    let script = nest.write(
+        "setup.sql",
+        &format!("{extension}CREATE DATABASE plimsoll;\n"),
+    )?;
+    let input = File::open(&script).map_err(TestbedError::io("read", &script))?;
+    let mut command = command(nest, bin_dir, "postgres")?;
+    command
+        .args(["--single", "-F", "-D"])
+        .arg(nest.work())
+        .arg("template1");
+    command.stdin(input).stdout(Stdio::null());
+    nest.run("postgres --single", command, PREPARE_PATIENCE)?;
+    if nest.log().contains("ERROR:") {
+        return Err(nest.failed(KIND.name, "its database could not be made".to_owned()));
+    }
+    fs::remove_file(&script).map_err(TestbedError::io("remove", script))
+}
+
+fn command(nest: &Nest, bin_dir: &Path, program: &str) -> Result<Command, TestbedError> {
+    let mut command = nest.command(&bin_dir.join(program))?;
+    let kept = ENVIRONMENT
+        .iter()
+        .filter_map(|&name| Some((name, env::var_os(name)?)));
+    command.env_clear().envs(kept).env("LC_ALL", "C");
+    Ok(command)
+}
+
+/// Whether it accepts connections: the eighth line of `postmaster.pid`, as `pg_ctl` reads it.
+fn is_ready(nest: &Nest) -> bool {
+    let state = fs::read_to_string(nest.work().join("postmaster.pid")).unwrap_or_default();
+    state
+        .lines()
+        .nth(7)
+        .is_some_and(|line| line.trim() == "ready")
+}
+
+fn library_is_installed(bin_dir: &Path, library: &str) -> bool {
+    let told = Command::new(bin_dir.join("pg_config"))
+        .arg("--pkglibdir")
+        .output();
+    let told = told.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let told = told
+        .ok()
+        .filter(|directory| !directory.is_empty())
+        .map(PathBuf::from);
+    let beside = ["../lib", "../lib/postgresql"].map(|place| bin_dir.join(place));
+    told.into_iter().chain(beside).any(|directory| {
+        ["so", "dylib"]
+            .iter()
+            .any(|ending| directory.join(library).with_extension(ending).exists())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_settings_come_last_and_are_quoted() {
+        let settings = vec![("search_path".to_owned(), "it's".to_owned())];
+        let options = PostgresOptions {
+            settings,
+            ..PostgresOptions::default()
+        };
+        let text = configuration(&options, 5432, false).unwrap();
+        assert!(text.ends_with("search_path = 'it''s'\n"), "{text}");
+        assert!(
+            text.contains("fsync = 'on'"),
+            "an honest server unless told otherwise: {text}"
+        );
+    }
+
+    #[test]
+    fn a_setting_cannot_smuggle_in_a_second_line() {
+        let settings = vec![("work_mem".to_owned(), "1MB'\nport = '1".to_owned())];
+        let options = PostgresOptions {
+            settings,
+            ..PostgresOptions::default()
+        };
+        assert!(configuration(&options, 5432, false).is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! The processes of a server: which they are, what they do, and signals to them.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// One line of the system's process table.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    pid: u32,
+    parent: u32,
+    state: char,
+}
+
+impl Entry {
+    /// Reads `pid (name) state parent …`, where the name may hold anything.
+    #[cfg(target_os = "linux")]
+    fn parse(stat: &str) -> Option<Self> {
+        let pid = stat.split(' ').next()?.parse().ok()?;
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        Some(Self {
+            pid,
+            state,
+            parent: fields.next()?.parse().ok()?,
+        })
+    }
+
+    /// Reads `pid parent state`.
+    #[cfg(not(target_os = "linux"))]
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split_ascii_whitespace();
+        let (pid, parent) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Self {
+            pid,
+            parent,
+            state: fields.next()?.chars().next()?,
+        })
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn table() -> Vec<Entry> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
+        .filter_map(|entry| Entry::parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?))
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn table() -> Vec<Entry> {
+    let listed = std::process::Command::new("ps")
+        .args(["-A", "-o", "pid=,ppid=,stat="])
+        .output();
+    let text = listed.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(Entry::parse)
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+fn works_in(pid: u32, directory: &Path) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|place| place == directory)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn works_in(_: u32, _: &Path) -> bool {
+    false
+}
+
+fn living() -> Vec<Entry> {
+    let mut entries = table();
+    entries.retain(|entry| !matches!(entry.state, 'Z' | 'X'));
+    entries
+}
+
+/// Waits until none of these lives. One that is ending still lives for a moment after it has left
+/// its working directory, so [`family`] no longer finds it.
+pub(crate) fn await_end(processes: &[u32], patience: Duration) {
+    until(patience, || {
+        !living().iter().any(|entry| processes.contains(&entry.pid))
+    });
+}
+
+/// The living processes of a server, its main process first: `main`, all that descend from it, and
+/// (on Linux) all that work in `directory`, which also finds children that lost their parent.
+pub(crate) fn family(main: Option<u32>, directory: &Path) -> Vec<u32> {
+    let living = living();
+    let (mut members, others): (Vec<u32>, Vec<u32>) = living
+        .iter()
+        .map(|entry| entry.pid)
+        .partition(|&pid| Some(pid) == main);
+    members.extend(others.into_iter().filter(|&pid| works_in(pid, directory)));
+    let mut next = 0;
+    while let Some(&parent) = members.get(next) {
+        for child in living.iter().filter(|entry| entry.parent == parent) {
+            if !members.contains(&child.pid) {
+                members.push(child.pid);
+            }
+        }
+        next += 1;
+    }
+    members
+}
+
+/// Sends a signal; a process that has ended in the meantime needs none.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    if let Err(error) = kill(Pid::from_raw(pid.cast_signed()), signal)
+        && error != nix::errno::Errno::ESRCH
+    {
+        tracing::warn!(pid, %signal, %error, "cannot signal a throwaway server's process");
+    }
+}
+
+/// Stops `pid` and waits until it stands still: from then on it starts no further children.
+pub(crate) fn freeze(pid: u32) {
+    signal(pid, Signal::SIGSTOP);
+    until(Duration::from_millis(200), || {
+        table()
+            .iter()
+            .all(|entry| entry.pid != pid || matches!(entry.state, 'T' | 'Z' | 'X'))
+    });
+}
+
+/// Waits until `condition` holds, for `patience` at most; whether it came to hold.
+pub(crate) fn until(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_name_may_hold_parentheses_and_blanks() {
+        let entry = Entry::parse("42 (odd) name (x) S 7 42 42 0 -1").unwrap();
+        assert_eq!((entry.pid, entry.state, entry.parent), (42, 'S', 7));
+    }
+
+    #[test]
+    fn a_truncated_line_is_no_process() {
+        assert!(Entry::parse("42 (sh").is_none());
+        assert!(Entry::parse("").is_none());
+    }
+
+    #[test]
+    fn we_belong_to_our_own_family() {
+        let me = std::process::id();
+        assert_eq!(family(Some(me), Path::new("/nowhere"))[0], me);
+    }
+}

@@ -1,0 +1,225 @@
+//! A TCP proxy that misbehaves on demand: the slow, stalled or broken network of a test.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::TestbedError;
+
+const CHUNK_BYTES: usize = 64 * 1024;
+/// How much may be on its way at once in one direction: a gigabyte per second at 64 ms.
+const ON_THE_WAY_BYTES: usize = 64 * 1024 * 1024;
+
+/// What the network does to connections. The default does nothing to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// How much longer every byte takes, in each direction. Bytes keep flowing meanwhile: it costs
+    /// time, not throughput. Rounded up to whole milliseconds.
+    pub delay: Duration,
+    /// New connections are accepted and reset at once.
+    pub refuse: bool,
+    /// Nothing is forwarded and no new connection reaches the target, until this ends.
+    pub stall: bool,
+    /// A connection is reset once it has forwarded this many bytes, both directions together.
+    pub cut_after_bytes: Option<u64>,
+}
+
+/// A proxy on a free port of 127.0.0.1, on a thread of its own. It ends, and its connections
+/// with it, with this value.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    faults: watch::Sender<Faults>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Starts to forward to `target`.
+    ///
+    /// # Errors
+    /// [`TestbedError::Io`] when there is no port or no thread to be had.
+    pub fn start(target: SocketAddr, faults: Faults) -> Result<Self, TestbedError> {
+        let (sender, receiver) = watch::channel(faults);
+        let (stop, stopped) = oneshot::channel();
+        let failed = |source| TestbedError::Io {
+            action: "start a proxy for",
+            path: target.to_string().into(),
+            source,
+        };
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let work = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    outcome = serve(listener, target, receiver) => {
+                        if let Err(error) = outcome {
+                            tracing::warn!(%error, %address, "the proxy has ended");
+                        }
+                    }
+                    _ = stopped => {}
+                }
+            });
+        };
+        let thread = thread::Builder::new()
+            .name("testbed-proxy".into())
+            .spawn(work)
+            .map_err(failed)?;
+        Ok(Self {
+            address,
+            faults: sender,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where to connect instead of to the target.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes the faults of all connections, old and new. Bytes already on their way keep the
+    /// delay that they set out with.
+    pub fn set(&self, faults: Faults) {
+        self.faults.send_replace(faults);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    target: SocketAddr,
+    faults: watch::Receiver<Faults>,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let (client, _) = listener.accept().await?;
+        tokio::spawn(carry(client, target, faults.clone()));
+    }
+}
+
+/// Carries one connection until both directions are closed; breaks both ends if either breaks.
+async fn carry(mut client: TcpStream, target: SocketAddr, mut faults: watch::Receiver<Faults>) {
+    let refuse = faults.borrow().refuse;
+    if refuse || flowing(&mut faults).await.is_err() {
+        return reset(&client);
+    }
+    let Ok(mut server) = TcpStream::connect(target).await else {
+        return reset(&client);
+    };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let forwarded = AtomicU64::new(0);
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let outcome = tokio::try_join!(
+        forward(from_client, to_server, faults.clone(), &forwarded),
+        forward(from_server, to_client, faults, &forwarded),
+    );
+    if outcome.is_err() {
+        reset(&client);
+        reset(&server);
+    }
+}
+
+/// Makes the coming close a reset: the other end is told that the connection broke.
+fn reset(stream: &TcpStream) {
+    let _ = stream.set_zero_linger();
+}
+
+/// Some bytes on their way, the instant when they arrive, and the room that they take meanwhile.
+struct Chunk {
+    bytes: Vec<u8>,
+    due: Instant,
+    _room: OwnedSemaphorePermit,
+}
+
+/// Forwards one direction until its sender closes it.
+async fn forward(
+    from: ReadHalf<'_>,
+    to: WriteHalf<'_>,
+    faults: watch::Receiver<Faults>,
+    forwarded: &AtomicU64,
+) -> io::Result<()> {
+    let (way, arrivals) = mpsc::unbounded_channel();
+    tokio::try_join!(
+        collect(from, way, faults.clone()),
+        deliver(arrivals, to, faults, forwarded)
+    )?;
+    Ok(())
+}
+
+async fn collect(
+    mut from: ReadHalf<'_>,
+    way: mpsc::UnboundedSender<Chunk>,
+    faults: watch::Receiver<Faults>,
+) -> io::Result<()> {
+    let room = Arc::new(Semaphore::new(ON_THE_WAY_BYTES));
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        let length = from.read(&mut buffer).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        let due = Instant::now() + faults.borrow().delay;
+        let taken = room.clone().acquire_many_owned(length as u32).await;
+        let room = taken.map_err(io::Error::other)?;
+        let chunk = Chunk {
+            bytes: buffer[..length].to_vec(),
+            due,
+            _room: room,
+        };
+        way.send(chunk).map_err(|_| io::ErrorKind::BrokenPipe)?;
+    }
+}
+
+async fn deliver(
+    mut arrivals: mpsc::UnboundedReceiver<Chunk>,
+    mut to: WriteHalf<'_>,
+    mut faults: watch::Receiver<Faults>,
+    forwarded: &AtomicU64,
+) -> io::Result<()> {
+    while let Some(chunk) = arrivals.recv().await {
+        if chunk.due > Instant::now() {
+            sleep_until(chunk.due).await;
+        }
+        flowing(&mut faults).await?;
+        let limit = faults.borrow().cut_after_bytes.unwrap_or(u64::MAX);
+        let before = forwarded.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
+        let allowed = limit.saturating_sub(before).min(chunk.bytes.len() as u64);
+        to.write_all(&chunk.bytes[..allowed as usize]).await?;
+        if before.saturating_add(chunk.bytes.len() as u64) >= limit {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+    }
+    to.shutdown().await
+}
+
+/// Waits until nothing is stalled.
+async fn flowing(faults: &mut watch::Receiver<Faults>) -> io::Result<()> {
+    let waited = faults.wait_for(|faults| !faults.stall).await;
+    waited
+        .map(drop)
+        .map_err(|_| io::ErrorKind::ConnectionAborted.into())
+}

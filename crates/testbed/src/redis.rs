@@ -1,0 +1,134 @@
+//! A throwaway Redis (or Valkey).
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::credentials::{escaped, one_line};
+use crate::identity::Identity;
+use crate::nest::Nest;
+use crate::server::{Kind, Server, on_free_port, serve};
+use crate::{TestbedError, find_redis};
+
+const KIND: Kind = Kind {
+    name: "Redis",
+    orphaned: Signal::SIGTERM,
+    farewell: &[(Signal::SIGTERM, Duration::from_millis(500))],
+};
+const PROBE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How a throwaway Redis is set up.
+#[derive(Clone, Debug, Default)]
+pub struct RedisOptions {
+    /// Further settings, as in `redis.conf`; they win over ours.
+    pub settings: Vec<(String, String)>,
+    /// The password of the default user; none unless told.
+    pub password: Option<String>,
+}
+
+/// A Redis of our own that keeps nothing on disk. It ends with this value.
+#[derive(Debug)]
+pub struct Redis {
+    url: String,
+    server: Server,
+}
+
+serve!(Redis);
+
+impl Redis {
+    /// Starts a Redis.
+    ///
+    /// # Errors
+    /// [`TestbedError::Missing`] when none is installed; others say what failed, with the log.
+    pub fn start(options: &RedisOptions) -> Result<Self, TestbedError> {
+        let program = find_redis()?;
+        let server = on_free_port(|port| start(&program, options, port))?;
+        let password = options.password.as_ref();
+        let user = password.map_or_else(String::new, |text| format!(":{}@", escaped(text)));
+        let url = format!("redis://{user}127.0.0.1:{}/", server.port());
+        Ok(Self { url, server })
+    }
+}
+
+fn start(program: &Path, options: &RedisOptions, port: u16) -> Result<Server, TestbedError> {
+    let nest = Nest::build(Identity::Ours, KIND.orphaned)?;
+    let file = nest.write("redis.conf", &configuration(options, port, &nest.work())?)?;
+    let mut command = nest.command(program)?;
+    command.arg(file);
+    let password = options.password.as_deref();
+    let answers =
+        |pid| process_that_answers(port, password).is_ok_and(|answering| answering == pid);
+    Server::start(&KIND, nest, command, |_, pid| answers(pid).then_some(port))
+}
+
+fn configuration(
+    options: &RedisOptions,
+    port: u16,
+    directory: &Path,
+) -> Result<String, TestbedError> {
+    let mut text = format!(
+        "bind 127.0.0.1\nport {port}\ndir {}\ndaemonize no\nsave \"\"\nappendonly no\n",
+        quoted(&directory.to_string_lossy())
+    );
+    if let Some(password) = &options.password {
+        one_line(KIND.name, password)?;
+        let _ = writeln!(text, "requirepass {}", quoted(password));
+    }
+    for (name, value) in &options.settings {
+        one_line(KIND.name, name)?;
+        one_line(KIND.name, value)?;
+        let _ = writeln!(text, "{name} {value}");
+    }
+    Ok(text)
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// The number of the process behind the port: it need not be ours, if somebody took the port.
+fn process_that_answers(port: u16, password: Option<&str>) -> io::Result<u32> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, PROBE_PATIENCE)?;
+    stream.set_read_timeout(Some(PROBE_PATIENCE))?;
+    if let Some(password) = password {
+        let length = password.len();
+        write!(stream, "*2\r\n$4\r\nAUTH\r\n${length}\r\n{password}\r\n")?;
+    }
+    stream.write_all(b"INFO server\r\nQUIT\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    answer
+        .lines()
+        .find_map(|line| line.strip_prefix("process_id:")?.parse().ok())
+        .ok_or_else(|| io::Error::other("no process number in the answer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_settings_come_last() {
+        let settings = vec![("maxmemory".to_owned(), "16mb".to_owned())];
+        let password = Some("sa\"y".to_owned());
+        let options = RedisOptions { settings, password };
+        let text = configuration(&options, 7000, Path::new("/tmp/x")).unwrap();
+        assert!(text.contains("requirepass \"sa\\\"y\"\n"), "{text}");
+        assert!(text.ends_with("maxmemory 16mb\n"), "{text}");
+    }
+
+    #[test]
+    fn a_password_cannot_smuggle_in_a_setting() {
+        let password = Some("x\ndir /".to_owned());
+        let options = RedisOptions {
+            password,
+            ..RedisOptions::default()
+        };
+        assert!(configuration(&options, 7000, Path::new("/tmp/x")).is_err());
+    }
+}

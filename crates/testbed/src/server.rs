@@ -1,0 +1,255 @@
+//! What all throwaway servers have in common: starting, pausing and ending.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::TestbedError;
+use crate::nest::Nest;
+use crate::process::{await_end, family, freeze, signal, until};
+use crate::shared_memory::SharedMemory;
+use crate::spawn::spawn;
+
+const START_PATIENCE: Duration = Duration::from_secs(20);
+const END_PATIENCE: Duration = Duration::from_secs(1);
+const PORT_ATTEMPTS: usize = 5;
+const PORT_TAKEN: &str = "Address already in use";
+
+/// A kind of server: its name, and how it is asked to end.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    /// What its main process gets when we die: must end all of its processes at once.
+    pub(crate) orphaned: Signal,
+    /// What it gets when we stop it, and for how long we wait for each; SIGKILL follows.
+    pub(crate) farewell: &'static [(Signal, Duration)],
+}
+
+/// A running server, which ends with this value.
+#[derive(Debug)]
+pub(crate) struct Server {
+    kind: &'static Kind,
+    child: Child,
+    reaped: bool,
+    port: u16,
+    shared_memory: SharedMemory,
+    nest: Nest,
+}
+
+impl Server {
+    /// Starts `command` and asks `ready` for its port until there is one.
+    pub(crate) fn start(
+        kind: &'static Kind,
+        mut nest: Nest,
+        command: Command,
+        ready: impl Fn(&Nest, u32) -> Option<u16>,
+    ) -> Result<Self, TestbedError> {
+        let program = command.get_program().to_owned();
+        let child =
+            spawn(command, Some(kind.orphaned)).map_err(TestbedError::io("run", program))?;
+        let watched = nest.shelter(child.id());
+        let shared_memory = SharedMemory::default();
+        let mut server = Self {
+            kind,
+            child,
+            reaped: false,
+            port: 0,
+            shared_memory,
+            nest,
+        };
+        watched?;
+        server.await_ready(ready)?;
+        server.shared_memory.look_into(&server.processes());
+        Ok(server)
+    }
+
+    fn await_ready(
+        &mut self,
+        ready: impl Fn(&Nest, u32) -> Option<u16>,
+    ) -> Result<(), TestbedError> {
+        let (mut port, mut ended) = (None, None);
+        until(START_PATIENCE, || {
+            ended = self.child.try_wait().transpose();
+            port = ended
+                .is_none()
+                .then(|| ready(&self.nest, self.child.id()))
+                .flatten();
+            ended.is_some() || port.is_some()
+        });
+        if let Some(status) = ended {
+            self.reaped = true;
+            let reason = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            return Err(self.nest.failed(self.kind.name, reason));
+        }
+        self.port = port.ok_or_else(|| TestbedError::Timeout {
+            server: self.kind.name,
+            what: "answer",
+            waited: START_PATIENCE,
+            log: self.nest.log_tail(),
+        })?;
+        Ok(())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.nest.path()
+    }
+
+    /// The living processes; once the main process has been reaped its number may be another's.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        family((!self.reaped).then(|| self.pid()), &self.nest.work())
+    }
+
+    pub(crate) fn pause(&self) {
+        if !self.reaped {
+            freeze(self.pid());
+        }
+        self.signal_all(Signal::SIGSTOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal_all(Signal::SIGCONT);
+    }
+
+    /// Ends every process at once. The main process stands still meanwhile, so that it neither
+    /// replaces its children nor leaves orphans that nobody counted.
+    pub(crate) fn kill(&mut self) {
+        if !self.reaped {
+            freeze(self.pid());
+        }
+        let processes = self.processes();
+        self.shared_memory.look_into(&processes);
+        for &pid in &processes {
+            signal(pid, Signal::SIGKILL);
+        }
+        if !self.reaped {
+            self.reaped = self.child.wait().is_ok();
+        }
+        await_end(&processes, END_PATIENCE);
+        self.shared_memory.remove();
+    }
+
+    /// Asks the server to end, makes sure that it has, and removes what it left.
+    pub(crate) fn end(&mut self) -> Result<(), TestbedError> {
+        let processes = self.processes();
+        self.shared_memory.look_into(&processes);
+        self.resume();
+        for &(farewell, patience) in self.kind.farewell {
+            if !self.reaped {
+                signal(self.pid(), farewell);
+                self.reaped = until(patience, || matches!(self.child.try_wait(), Ok(Some(_))));
+            }
+        }
+        if !self.reaped || !self.processes().is_empty() {
+            self.kill();
+        }
+        await_end(&processes, END_PATIENCE);
+        self.shared_memory.remove();
+        self.nest.clear()
+    }
+
+    fn signal_all(&self, kind: Signal) {
+        for pid in self.processes() {
+            signal(pid, kind);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::warn!(%error, "a throwaway server left something behind");
+        }
+    }
+}
+
+/// Starts a server on a free port; on another one, if somebody takes the port before the server.
+pub(crate) fn on_free_port<T>(
+    start: impl Fn(u16) -> Result<T, TestbedError>,
+) -> Result<T, TestbedError> {
+    let mut attempt = 1;
+    loop {
+        match start(free_port()?) {
+            Err(TestbedError::Start { log, .. })
+                if log.contains(PORT_TAKEN) && attempt < PORT_ATTEMPTS =>
+            {
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn free_port() -> Result<u16, TestbedError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(TestbedError::io("find a free port on", "127.0.0.1"))
+}
+
+/// The methods that every server shows to its users, handed on to its `Server`.
+macro_rules! serve {
+    ($server:ty) => {
+        impl $server {
+            /// The address to connect to, with the password if there is one.
+            pub fn url(&self) -> &str {
+                &self.url
+            }
+
+            /// The port on 127.0.0.1.
+            pub fn port(&self) -> u16 {
+                self.server.port()
+            }
+
+            /// The number of the main process.
+            pub fn pid(&self) -> u32 {
+                self.server.pid()
+            }
+
+            /// The private directory, which is removed with this value.
+            pub fn directory(&self) -> &std::path::Path {
+                self.server.directory()
+            }
+
+            /// The living processes: the main process first, then all its children.
+            pub fn processes(&self) -> Vec<u32> {
+                self.server.processes()
+            }
+
+            /// Stops all processes (SIGSTOP): connections stay open, nothing is answered.
+            pub fn pause(&self) {
+                self.server.pause();
+            }
+
+            /// Lets all processes go on (SIGCONT).
+            pub fn resume(&self) {
+                self.server.resume();
+            }
+
+            /// Kills all processes (SIGKILL) and waits until they are gone.
+            pub fn kill(&mut self) {
+                self.server.kill();
+            }
+
+            /// Ends the server and removes its directory, as dropping it does, and says whether
+            /// that worked.
+            ///
+            /// # Errors
+            /// [`TestbedError::Io`](crate::TestbedError::Io) when the directory is still there.
+            pub fn stop(mut self) -> Result<(), crate::TestbedError> {
+                self.server.end()
+            }
+        }
+    };
+}
+pub(crate) use serve;

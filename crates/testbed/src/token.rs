@@ -1,0 +1,104 @@
+//! Tells a bench which servers are throwaway ones.
+//!
+//! What may be done to a server of our own (pause it, fill it, reset its statistics) must never be
+//! done to the user's. Whoever starts throwaway servers hands their addresses to the benches in
+//! an environment variable; any other server is the user's.
+
+use url::Url;
+
+/// The environment variable that carries the mark to child processes.
+pub const ENV: &str = "PLIMSOLL_THROWAWAY";
+
+const TOKEN_DIGITS: usize = 32;
+
+/// The value of [`ENV`] that marks these servers as ours: a random token, `@`, and the servers'
+/// hosts and ports, with commas between. It holds no passwords.
+pub fn mark<Address: AsRef<str>>(urls: impl IntoIterator<Item = Address>) -> String {
+    let servers: Vec<_> = urls
+        .into_iter()
+        .filter_map(|url| host_and_port(url.as_ref()))
+        .collect();
+    format!("{:032x}@{}", rand::random::<u128>(), servers.join(","))
+}
+
+/// Whether the server at `url` is one that `value` (of [`ENV`]) marks as ours. Compares host and
+/// port as they are written; when in doubt a server is the user's.
+pub fn is_ours(value: &str, url: &str) -> bool {
+    let Some((token, servers)) = value.split_once('@') else {
+        return false;
+    };
+    let well_formed =
+        token.len() == TOKEN_DIGITS && token.bytes().all(|digit| digit.is_ascii_hexdigit());
+    well_formed
+        && host_and_port(url).is_some_and(|wanted| servers.split(',').any(|ours| ours == wanted))
+}
+
+fn host_and_port(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let usual = match url.scheme() {
+        "postgres" | "postgresql" => Some(5432),
+        "redis" | "rediss" => Some(6379),
+        _ => url.port_or_known_default(),
+    };
+    Some(format!("{}:{}", url.host_str()?, url.port().or(usual)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "postgres://plimsoll:secret@127.0.0.1:6001/plimsoll";
+
+    #[test]
+    fn our_servers_are_known_by_host_and_port_whatever_the_user_or_database() {
+        let value = mark([OURS, "redis://:secret@127.0.0.1:6002/"]);
+        assert!(is_ours(&value, OURS));
+        assert!(is_ours(
+            &value,
+            "postgresql://other@127.0.0.1:6001/template1?x=y"
+        ));
+        assert!(is_ours(&value, "redis://127.0.0.1:6002/3"));
+    }
+
+    #[test]
+    fn any_other_server_is_the_users() {
+        let value = mark([OURS]);
+        for url in [
+            "postgres://plimsoll:secret@127.0.0.1:5432/plimsoll",
+            "postgres://plimsoll:secret@127.0.0.1/plimsoll",
+            "postgres://db.example:6001/plimsoll",
+            "postgres://127.0.0.1:60010/plimsoll",
+            "host=127.0.0.1 port=6001",
+            "",
+        ] {
+            assert!(!is_ours(&value, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_mark_marks_nothing() {
+        for value in [
+            "",
+            "1",
+            "@127.0.0.1:6001",
+            "127.0.0.1:6001",
+            "xyz@127.0.0.1:6001",
+        ] {
+            assert!(!is_ours(value, OURS), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_server_on_its_usual_port_needs_no_port_in_its_address() {
+        assert!(is_ours(
+            &mark(["redis://127.0.0.1/"]),
+            "redis://127.0.0.1:6379/"
+        ));
+    }
+
+    #[test]
+    fn the_mark_is_random_and_holds_no_password() {
+        assert_ne!(mark([OURS]), mark([OURS]));
+        assert!(!mark([OURS]).contains("secret"));
+    }
+}

@@ -1,0 +1,82 @@
+//! A throwaway WebSocket echo server: the sibling binary `ws-bench serve`, as a process of its own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use url::Url;
+
+use crate::TestbedError;
+use crate::identity::Identity;
+use crate::nest::Nest;
+use crate::server::{Kind, Server, serve};
+
+const KIND: Kind = Kind {
+    name: "the WebSocket server",
+    orphaned: Signal::SIGKILL,
+    farewell: &[(Signal::SIGTERM, Duration::from_secs(1))],
+};
+const READY: &str = "listening on ";
+
+/// A WebSocket echo server of our own. It ends with this value.
+#[derive(Debug)]
+pub struct WebSocketServer {
+    url: String,
+    server: Server,
+}
+
+serve!(WebSocketServer);
+
+impl WebSocketServer {
+    /// Runs `binary serve --listen 127.0.0.1:0 args…` and waits for its line `listening on
+    /// ws://127.0.0.1:PORT/`.
+    ///
+    /// # Errors
+    /// [`TestbedError::Io`] when there is no such binary; others say what failed, with its output.
+    pub fn start(binary: &Path, args: &[String]) -> Result<Self, TestbedError> {
+        let program = binary
+            .canonicalize()
+            .map_err(TestbedError::io("find", binary))?;
+        let nest = Nest::build(Identity::Ours, KIND.orphaned)?;
+        let mut command = nest.command(&program)?;
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args);
+        let server = Server::start(&KIND, nest, command, |nest, _| announced_port(&nest.log()))?;
+        Ok(Self {
+            url: format!("ws://127.0.0.1:{}/", server.port()),
+            server,
+        })
+    }
+}
+
+/// The port in the first whole line that announces one.
+fn announced_port(log: &str) -> Option<u16> {
+    let lines = log
+        .split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'));
+    lines
+        .filter_map(|line| line.strip_prefix(READY))
+        .find_map(|url| {
+            let url = Url::parse(url.trim()).ok()?;
+            url.port()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_read_from_a_whole_line_only() {
+        assert_eq!(announced_port("listening on ws://127.0.0.1:4"), None);
+        assert_eq!(
+            announced_port("hm\nlistening on ws://127.0.0.1:4711/\n"),
+            Some(4711)
+        );
+        assert_eq!(
+            announced_port("not listening on ws://127.0.0.1:4711/\n"),
+            None
+        );
+    }
+}

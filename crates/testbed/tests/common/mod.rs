@@ -1,0 +1,128 @@
+//! What the tests share: looking at processes and waiting for what must come.
+#![allow(dead_code)] // Each test file uses its part.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Far longer than anything takes; only a failing test waits for so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server must stay silent to count as paused: hundreds of times its usual answer.
+pub(crate) const SILENCE: Duration = Duration::from_millis(300);
+
+/// Whether the process is there and not merely waiting to be reaped.
+pub(crate) fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// The session that a process belongs to.
+pub(crate) fn session(pid: u32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ")
+        .unwrap()
+        .1
+        .split(' ')
+        .nth(3)
+        .unwrap()
+        .to_owned()
+}
+
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Asserts at once: what a guard that has ended promises.
+pub(crate) fn assert_nothing_is_left(processes: &[u32], directory: &Path) {
+    assert!(!processes.is_empty());
+    for &pid in processes {
+        assert!(!lives(pid), "process {pid} is still there");
+    }
+    assert!(
+        !directory.exists(),
+        "{} is still there",
+        directory.display()
+    );
+}
+
+/// Pauses a server, asks it something, and expects the answer after `resume` and not before.
+pub(crate) fn assert_pause_holds_the_answer_back<Answer: Send + 'static>(
+    pause: impl FnOnce(),
+    ask: impl FnOnce() -> Answer + Send + 'static,
+    resume: impl FnOnce(),
+) -> Answer {
+    pause();
+    let (sender, answer) = channel();
+    thread::spawn(move || sender.send(ask()));
+    let early = answer.recv_timeout(SILENCE).map(drop);
+    assert_eq!(
+        early,
+        Err(RecvTimeoutError::Timeout),
+        "a paused server has answered"
+    );
+    resume();
+    answer
+        .recv_timeout(PATIENCE)
+        .expect("an answer after the pause")
+}
+
+pub(crate) fn connect(address: impl Into<SocketAddr>) -> TcpStream {
+    let stream = TcpStream::connect(address.into()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// An example program of this crate, which cargo builds along with the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build -p testbed --examples",
+        path.display()
+    );
+    path
+}
+
+/// The shared memory of a process that the kernel would keep without it: files in `/dev/shm`, and
+/// the numbers of System V segments.
+pub(crate) fn shared_memory(pid: u32) -> Vec<String> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let fields = maps
+        .lines()
+        .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    fields
+        .filter_map(|fields| match fields.get(5)? {
+            path if path.starts_with("/dev/shm/PostgreSQL.") => Some((*path).to_owned()),
+            path if path.starts_with("/SYSV") => Some(fields[4].to_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(crate) fn is_kept(memory: &str) -> bool {
+    if memory.starts_with('/') {
+        return Path::new(memory).exists();
+    }
+    let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    segments
+        .lines()
+        .any(|line| line.split_ascii_whitespace().nth(1) == Some(memory))
+}

@@ -1,0 +1,122 @@
+//! A process that is killed runs no destructor, and still leaves nothing behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{eventually, example, is_kept, lives, shared_memory};
+
+/// Starts the example in a temporary directory of its own, where all its traces are.
+fn start(argument: &str, place: &Path) -> Child {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(place, fs::Permissions::from_mode(0o1777)).unwrap();
+    Command::new(example("servers"))
+        .arg(argument)
+        .env("TMPDIR", place)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn processes_within(place: &Path) -> Vec<u32> {
+    let numbers = fs::read_dir("/proc").unwrap().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|pid| {
+            let cwd = fs::read_link(format!("/proc/{pid}/cwd"));
+            cwd.is_ok_and(|cwd| cwd.starts_with(place)) && lives(*pid)
+        })
+        .collect()
+}
+
+fn is_empty(place: &Path) -> bool {
+    fs::read_dir(place).unwrap().next().is_none()
+}
+
+fn servers_go_with_their_parent(argument: &str) {
+    let place = tempfile::tempdir().unwrap();
+    let mut parent = start(argument, place.path());
+    let (mut processes, mut directories) = (Vec::<u32>::new(), Vec::<PathBuf>::new());
+    for line in BufReader::new(parent.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap)
+    {
+        match line.split_once(' ') {
+            Some(("process", pid)) => processes.push(pid.parse().unwrap()),
+            Some(("directory", path)) => directories.push(path.into()),
+            _ => break,
+        }
+    }
+    assert!(
+        processes.len() > 4 && processes.iter().all(|&pid| lives(pid)),
+        "{processes:?}"
+    );
+    assert_eq!(directories.len(), 2);
+    assert!(
+        directories
+            .iter()
+            .all(|directory| directory.starts_with(place.path()))
+    );
+    let memory: Vec<_> = processes
+        .iter()
+        .flat_map(|&pid| shared_memory(pid))
+        .collect();
+    assert!(memory.len() > 1, "{memory:?}");
+
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+
+    eventually("the end of all processes", || {
+        !processes.iter().any(|&pid| lives(pid))
+    });
+    eventually("the removal of the directories", || is_empty(place.path()));
+    eventually("the return of the memory", || {
+        !memory.iter().any(|memory| is_kept(memory))
+    });
+}
+
+#[test]
+fn a_killed_parent_takes_its_servers_along() {
+    servers_go_with_their_parent("running");
+}
+
+#[test]
+fn a_killed_parent_takes_its_paused_servers_along() {
+    servers_go_with_their_parent("paused");
+}
+
+/// From the first moment to well after the start: while the directory is made, while the database
+/// is prepared, while the server starts.
+#[test]
+fn a_parent_killed_while_its_servers_start_leaves_nothing_either() {
+    for instant_ms in [5, 20, 50, 100, 200, 400, 800, 1200] {
+        let place = tempfile::tempdir().unwrap();
+        let mut parent = start("running", place.path());
+        std::thread::sleep(Duration::from_millis(instant_ms));
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        eventually("the end of all processes", || {
+            processes_within(place.path()).is_empty()
+        });
+        eventually("the removal of the directories", || is_empty(place.path()));
+    }
+}
+
+#[test]
+fn without_a_server_the_error_names_the_package() {
+    let output = Command::new(example("servers"))
+        .env("PLIMSOLL_REDIS_BIN", "/nowhere")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        said.contains("redis-server") && said.contains("/nowhere"),
+        "{said}"
+    );
+}
