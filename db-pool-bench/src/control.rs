@@ -1,0 +1,113 @@
+//! Short conversations with the server beside the load: preparing, cleaning up. Each ends when a
+//! signal comes, whatever the server does.
+
+use std::io;
+use std::time::Duration;
+
+use bench_cli::Remedy as _;
+use bench_cli::bench::within;
+use load_engine::Cancel;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{Client, Error};
+
+use crate::address::Address;
+use crate::failure::of_postgres;
+use crate::workloads::Schema;
+
+/// Cleaning up may take this long.
+const CLEAN_BOUND: Duration = Duration::from_secs(2);
+/// The same once a signal has come: all must be over 3 s after it.
+const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
+
+/// A runtime of its own for conversations on the calling thread.
+#[derive(Debug)]
+pub struct Control {
+    runtime: Runtime,
+    cancel: Cancel,
+}
+
+impl Control {
+    /// Conversations that end when `cancel` is cancelled.
+    ///
+    /// # Errors
+    /// When the system gives no runtime.
+    pub fn new(cancel: Cancel) -> io::Result<Self> {
+        Ok(Self {
+            runtime: Builder::new_current_thread().enable_all().build()?,
+            cancel,
+        })
+    }
+
+    /// Does `work` to its end, or returns `None` when a signal comes.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => None,
+                done = work => Some(done),
+            }
+        })
+    }
+
+    /// Connects under the name of `schema`'s run.
+    ///
+    /// # Errors
+    /// A sentence with what to do.
+    pub fn connect(&self, address: &Address, schema: &Schema) -> anyhow::Result<Option<Client>> {
+        match self.run(address.connect(&name(schema))) {
+            None => Ok(None),
+            Some(Ok(client)) => Ok(Some(client)),
+            Some(Err(error)) => refused(address, &error),
+        }
+    }
+}
+
+fn name(schema: &Schema) -> String {
+    format!("{}.control", schema.name())
+}
+
+/// Why no connection came about, and what to do about it.
+fn refused(address: &Address, error: &Error) -> anyhow::Result<Option<Client>> {
+    let failure = of_postgres(error);
+    let to_do = match failure.kind.as_ref() {
+        "auth" => "another password or user, in the URL or in PGPASSWORD and PGUSER".to_owned(),
+        "sqlstate.3D000" => format!(
+            "a database that exists; {} shows them",
+            address.list_command()
+        ),
+        "sqlstate.53300" => "again when connections are free, or raise max_connections".to_owned(),
+        _ => format!("is the server up? {}", address.is_ready_command()),
+    };
+    let sentence = format!("cannot connect to {}: {}", address.shown(), failure.message);
+    Err(anyhow::anyhow!(sentence)).remedy(to_do)
+}
+
+/// Removes `schema`, on a thread and a connection of its own.
+///
+/// # Errors
+/// Why it is still there: the server is gone, does not answer in time, or refuses.
+pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result<(), String> {
+    let bound = if interrupted {
+        CLEAN_BOUND_WHEN_CANCELLED
+    } else {
+        CLEAN_BOUND
+    };
+    let (address, schema) = (address.clone(), schema.clone());
+    let work = move || -> Result<(), String> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        runtime
+            .block_on(async {
+                let client = address.connect(&name(&schema)).await?;
+                schema.remove(&client).await
+            })
+            .map_err(|error| of_postgres(&error).message)
+    };
+    let silent = || {
+        Err(format!(
+            "the server did not answer within {} s",
+            bound.as_secs_f64()
+        ))
+    };
+    within(bound, work).unwrap_or_else(silent)
+}

@@ -1,0 +1,121 @@
+//! The server's side of each step: what its sessions did, what its counters say, what CPU it took.
+//!
+//! A thread with a connection of its own looks, so that a stopped server stops nothing here, and
+//! so that a pool under test which is exhausted does not blind us.
+
+mod activity;
+mod capacity;
+mod counters;
+mod processes;
+mod sampler;
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use bench_cli::bench::Evidence;
+use bench_report::ServerEvidence;
+use load_engine::{Cancel, Failure};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+pub use capacity::Capacity;
+use sampler::Sampler;
+
+use crate::address::Address;
+
+/// What the thread may take to answer: more than its own bounds together.
+const ANSWER_BOUND: Duration = Duration::from_secs(8);
+/// The same once a signal has come.
+const ANSWER_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(150);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What the thread is asked for.
+#[derive(Debug)]
+enum Command {
+    StepBegins(SyncSender<Result<Capacity, Failure>>),
+    MeasureBegins,
+    MeasureEnds,
+    StepEnds(SyncSender<ServerEvidence>),
+}
+
+/// A watch over the server, for one run.
+#[derive(Debug)]
+pub struct Watch {
+    commands: UnboundedSender<Command>,
+    cancel: Cancel,
+}
+
+impl Watch {
+    /// Starts the thread; it ends with this value. It connects when the first step begins.
+    /// `application` is the name of the connections to look at; its own has `.watch` added.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
+        let (commands, inbox) = unbounded_channel();
+        let mut sampler = Sampler::new(address, application);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name("evidence".to_owned())
+            .spawn(move || runtime.block_on(sampler.serve(inbox)))?;
+        Ok(Self { commands, cancel })
+    }
+
+    /// Before a step: how much room the server has. Opens the connection where there is none.
+    /// `None` when a signal came.
+    pub fn step_begins(&self) -> Option<Result<Capacity, Failure>> {
+        let (reply, answer) = sync_channel(1);
+        // A thread that is gone never answers, which is seen below.
+        let _ = self.commands.send(Command::StepBegins(reply));
+        match self.wait(&answer) {
+            Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => None,
+            Err(_) => Some(Err(Failure::new(
+                "timeout.connect",
+                "the server did not answer",
+            ))),
+            Ok(result) => Some(result),
+        }
+    }
+
+    /// After a step: what was seen of it.
+    pub fn step_ends(&self) -> ServerEvidence {
+        let (reply, answer) = sync_channel(1);
+        let _ = self.commands.send(Command::StepEnds(reply));
+        let missing =
+            |_| ServerEvidence::unavailable("server", "the server did not answer in time");
+        self.wait(&answer).unwrap_or_else(missing)
+    }
+
+    fn wait<T>(&self, answer: &Receiver<T>) -> Result<T, RecvTimeoutError> {
+        let asked = Instant::now();
+        let mut cancelled = None;
+        loop {
+            match answer.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                result => return result,
+            }
+            if self.cancel.is_cancelled() {
+                cancelled.get_or_insert_with(Instant::now);
+            }
+            let late = |since: Instant| since.elapsed() > ANSWER_BOUND_WHEN_CANCELLED;
+            if asked.elapsed() > ANSWER_BOUND || cancelled.is_some_and(late) {
+                return Err(RecvTimeoutError::Timeout);
+            }
+        }
+    }
+}
+
+/// Its figures come after the step, by [`Watch::step_ends`]: backends hand in their counts only
+/// when they have time, and at the latest when they end.
+impl Evidence for Watch {
+    fn measure_begins(&mut self) {
+        let _ = self.commands.send(Command::MeasureBegins);
+    }
+
+    fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        let _ = self.commands.send(Command::MeasureEnds);
+        None
+    }
+}

@@ -1,0 +1,116 @@
+//! What a driver's error is counted as. Kinds are short and the same for all drivers, so that
+//! their error rates can be compared; what differs between them shows in the message.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::io;
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use load_engine::Failure;
+
+use crate::address::chain;
+
+/// An error of tokio-postgres, from connecting or from a statement.
+pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
+    let kind = match error.code() {
+        Some(state) => of_sqlstate(state.code()),
+        None if error.is_closed() => "closed".into(),
+        None => source_io(error).map_or("driver".into(), of_io),
+    };
+    // Around the server's own words the driver has nothing to add.
+    let message = error
+        .as_db_error()
+        .map_or_else(|| chain(error), ToString::to_string);
+    Failure::new(kind, &message)
+}
+
+/// An error of deadpool, whose time-outs name the phase that they struck.
+pub fn of_pool(error: &PoolError) -> Failure {
+    match error {
+        PoolError::Timeout(phase) => {
+            let kind = match phase {
+                TimeoutType::Wait => "timeout.wait",
+                TimeoutType::Create => "timeout.create",
+                TimeoutType::Recycle => "timeout.recycle",
+            };
+            Failure::new(kind, &error.to_string())
+        }
+        PoolError::Backend(error) => of_postgres(error),
+        PoolError::Closed => Failure::new("pool_closed", &error.to_string()),
+        PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+            Failure::new("driver", &error.to_string())
+        }
+    }
+}
+
+/// An error of sqlx, which does not tell why a checkout took too long.
+pub fn of_sqlx(error: &sqlx::Error) -> Failure {
+    let kind = match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .map_or("driver".into(), |code| of_sqlstate(&code)),
+        sqlx::Error::Io(error) => of_io(error),
+        sqlx::Error::PoolTimedOut => "timeout.checkout".into(),
+        sqlx::Error::PoolClosed => "pool_closed".into(),
+        _ => "driver".into(),
+    };
+    Failure::new(kind, &chain(error))
+}
+
+/// Class 28 is `auth`, every other state is itself.
+/// Source: PostgreSQL manual, appendix A, *PostgreSQL Error Codes*.
+fn of_sqlstate(code: &str) -> Cow<'static, str> {
+    if code.starts_with("28") {
+        "auth".into()
+    } else {
+        format!("sqlstate.{code}").into()
+    }
+}
+
+fn of_io(error: &io::Error) -> Cow<'static, str> {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused => "refused",
+        Kind::ConnectionReset
+        | Kind::ConnectionAborted
+        | Kind::BrokenPipe
+        | Kind::UnexpectedEof => "reset",
+        Kind::TimedOut => "timeout.connect",
+        Kind::NotFound => "not_found",
+        _ => "io",
+    }
+    .into()
+}
+
+fn source_io(error: &dyn StdError) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return Some(io);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_phase_that_timed_out_is_the_kind() {
+        let kind = |phase| of_pool(&PoolError::Timeout(phase)).kind;
+        assert_eq!(kind(TimeoutType::Wait), "timeout.wait");
+        assert_eq!(kind(TimeoutType::Create), "timeout.create");
+        assert_eq!(of_sqlx(&sqlx::Error::PoolTimedOut).kind, "timeout.checkout");
+    }
+
+    #[test]
+    fn a_lost_connection_is_a_reset_whatever_the_system_calls_it() {
+        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof] {
+            assert_eq!(of_sqlx(&sqlx::Error::Io(kind.into())).kind, "reset");
+        }
+        assert_eq!(of_sqlstate("28P01"), "auth");
+        assert_eq!(of_sqlstate("53300"), "sqlstate.53300");
+    }
+}

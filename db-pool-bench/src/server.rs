@@ -1,0 +1,101 @@
+//! The server under test: the user's, or a throwaway one that ends with this value.
+
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bench_cli::{Remedy as _, UsageError};
+use load_engine::Cancel;
+use testbed::{Postgres, PostgresOptions, TestbedError, token};
+
+use crate::address::Address;
+
+/// Connections that a throwaway server has beyond the largest setting.
+const SPARE_CONNECTIONS: u64 = 20;
+const LOOK: Duration = Duration::from_millis(10);
+/// How long a server that is just starting is waited for once a signal has come, so that it ends
+/// in order; after that the guardian that it started with ends it.
+const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
+
+/// The server under test.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it is.
+    pub address: Address,
+    /// Whether it is a throwaway one, ours or our caller's: no guard protects it.
+    pub throwaway: bool,
+    started: Option<Postgres>,
+}
+
+impl Server {
+    /// The server at `url`.
+    ///
+    /// # Errors
+    /// [`UsageError`] when that is no address of a PostgreSQL.
+    pub fn at(url: &str) -> anyhow::Result<Self> {
+        let address = Address::parse(url).map_err(|error| UsageError(error.to_string()))?;
+        let mark = std::env::var(token::ENV).unwrap_or_default();
+        Ok(Self {
+            address,
+            throwaway: token::is_ours(&mark, url),
+            started: None,
+        })
+    }
+
+    /// Starts a throwaway server that holds `connections`; `None` when a signal came meanwhile.
+    ///
+    /// # Errors
+    /// When none is installed, or it does not start.
+    pub fn start(connections: u64, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
+        let max_connections = u32::try_from(connections + SPARE_CONNECTIONS).unwrap_or(u32::MAX);
+        let options = PostgresOptions {
+            max_connections: max_connections.max(PostgresOptions::default().max_connections),
+            ..PostgresOptions::default()
+        };
+        let Some(started) = start(options, cancel)? else {
+            return Ok(None);
+        };
+        let postgres = started
+            .context("cannot start a throwaway PostgreSQL")
+            .remedy("install PostgreSQL, or name a server with --url or DATABASE_URL")?;
+        let address = Address::parse(postgres.url())?;
+        Ok(Some(Self {
+            address,
+            throwaway: true,
+            started: Some(postgres),
+        }))
+    }
+
+    /// Whether it ends with this value, and all that we made there with it.
+    pub fn ends_with_us(&self) -> bool {
+        self.started.is_some()
+    }
+}
+
+type Started = Result<Postgres, TestbedError>;
+
+fn start(options: PostgresOptions, cancel: &Cancel) -> anyhow::Result<Option<Started>> {
+    let (sender, receiver) = sync_channel(1);
+    std::thread::Builder::new()
+        .name("throwaway".to_owned())
+        // Where nobody waits any more, the server ends here.
+        .spawn(move || sender.send(Postgres::start(&options)).ok())
+        .context("cannot start a thread")?;
+    let mut cancelled = None;
+    loop {
+        match receiver.recv_timeout(LOOK) {
+            Ok(_) if cancel.is_cancelled() => return Ok(None),
+            Ok(started) => return Ok(Some(started)),
+            Err(RecvTimeoutError::Disconnected) => {
+                anyhow::bail!("the start of PostgreSQL broke off")
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if cancel.is_cancelled() {
+            let since: &Instant = cancelled.get_or_insert_with(Instant::now);
+            if since.elapsed() > START_BOUND_WHEN_CANCELLED {
+                return Ok(None);
+            }
+        }
+    }
+}

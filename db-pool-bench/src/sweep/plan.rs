@@ -1,0 +1,275 @@
+//! What a sweep is going to do, settled before it touches anything.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bench_cli::UsageError;
+use bench_cli::load::Defaults;
+use load_engine::step::available_threads;
+use load_engine::sweep::Turn;
+use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule};
+use serde_json::{Value, json};
+
+use crate::cli::SweepFlags;
+use crate::drivers::Driver;
+
+const DEFAULTS: Defaults = Defaults {
+    warmup: Duration::from_secs(1),
+    measure: Duration::from_secs(5),
+    repeats: 3,
+    runtime: RuntimeKind::Shared,
+};
+/// Protects a server that is not a throwaway one, unless the user sets rules of their own.
+const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
+/// Arrivals in flight, in an open loop, below which no pool's wait may show as our backlog.
+const FEWEST_IN_FLIGHT: u64 = 1_024;
+/// The same as a multiple of the pool.
+const IN_FLIGHT_PER_CONNECTION: u64 = 8;
+
+/// One setting of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Which driver.
+    pub driver: Driver,
+    /// Connections: of its pool, or one for each user.
+    pub size: u64,
+}
+
+impl Setting {
+    /// Its name, for people.
+    pub fn name(self) -> String {
+        let Self { driver, size } = self;
+        match (driver.is_pooled(), size) {
+            (true, _) => format!("{}, pool of {size}", driver.name()),
+            (false, 1) => format!("{}, 1 user", driver.name()),
+            (false, _) => format!("{}, {size} users", driver.name()),
+        }
+    }
+}
+
+/// What a sweep is going to do.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// What the user asked for.
+    pub flags: &'a SweepFlags,
+    /// All settings, each once: driver by driver, sizes rising.
+    pub settings: Vec<Setting>,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl<'a> Plan<'a> {
+    /// Settles what `flags` ask for.
+    ///
+    /// # Errors
+    /// [`UsageError`] when flags contradict each other.
+    pub fn new(flags: &'a SweepFlags) -> Result<Self, UsageError> {
+        if let Some(table) = flags.table.as_ref().filter(|_| flags.workload.writes()) {
+            return Err(UsageError(format!(
+                "--table {table} is only read; use it with --workload point-select, not {}",
+                flags.workload.name()
+            )));
+        }
+        if flags.load.rate.is_some() && flags.load.users.is_some() {
+            return Err(UsageError(
+                "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other".to_owned(),
+            ));
+        }
+        let mut drivers = flags.driver.clone();
+        drivers.sort_unstable();
+        drivers.dedup();
+        let sizes = &flags.pool_sizes.0;
+        let settings = drivers
+            .into_iter()
+            .flat_map(|driver| sizes.iter().map(move |&size| Setting { driver, size }))
+            .collect();
+        Ok(Self {
+            flags,
+            settings,
+            seed: flags.load.draw_seed(),
+        })
+    }
+
+    /// Connections of the largest setting.
+    pub fn largest(&self) -> u64 {
+        self.flags.pool_sizes.0.last().copied().unwrap_or(1)
+    }
+
+    /// How often each setting is measured.
+    pub fn repeats(&self) -> u64 {
+        self.flags.load.repeats(DEFAULTS)
+    }
+
+    /// How long all steps take, for the time left.
+    pub fn total(&self) -> Duration {
+        let step = self.flags.load.warmup(DEFAULTS) + self.flags.load.measure(DEFAULTS);
+        step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
+    }
+
+    /// The step of one turn; `guarded` where the server is not a throwaway one.
+    pub fn step(&self, turn: Turn, guarded: bool) -> StepPlan {
+        let setting = self.settings[turn.setting];
+        let Setting { driver, size } = setting;
+        let turns = self.settings.len() as u64;
+        let seed = self
+            .seed
+            .wrapping_add(turn.repeat * turns + turn.setting as u64);
+        let load = self.load(setting);
+        let mut step = self
+            .flags
+            .load
+            .plan(&setting.name(), load.clone(), seed, DEFAULTS)
+            .parameter("driver", driver.name())
+            .parameter("workload", self.flags.workload.name());
+        if driver.is_pooled() {
+            step = step.parameter("pool_size", size);
+        }
+        step = match load {
+            LoadPlan::Closed { users, .. } => step.parameter("users", users),
+            LoadPlan::Open { rate_per_s, .. } if driver.is_pooled() => {
+                step.parameter("rate_per_s", rate_per_s)
+            }
+            LoadPlan::Open { rate_per_s, .. } => step
+                .parameter("rate_per_s", rate_per_s)
+                .parameter("users", size),
+        };
+        step.repeat = turn.repeat;
+        if step.runtime == RuntimeKind::PerCore {
+            // Each core's pool needs a connection at least.
+            step.threads = available_threads().min(size as usize);
+        }
+        if guarded && step.stop_rules.is_empty() {
+            step.stop_rules.push(GUARD);
+        }
+        step
+    }
+
+    fn load(&self, Setting { driver, size }: Setting) -> LoadPlan {
+        let load = &self.flags.load;
+        if !driver.is_pooled() {
+            let mut plan = load.load(size, size);
+            if let LoadPlan::Closed { users, .. } = &mut plan {
+                *users = size;
+            }
+            return plan;
+        }
+        // Twice the largest pool: each is contended, and all meet the same demand.
+        load.load(
+            2 * self.largest(),
+            FEWEST_IN_FLIGHT.max(IN_FLIGHT_PER_CONNECTION * size),
+        )
+    }
+
+    /// What the report says of these settings.
+    pub fn config(&self) -> BTreeMap<String, Value> {
+        let flags = self.flags;
+        let mut drivers = BTreeMap::new();
+        for setting in &self.settings {
+            drivers
+                .entry(setting.driver.name())
+                .or_insert_with(|| setting.driver.config());
+        }
+        let mut config = flags.load.config(self.seed, DEFAULTS);
+        config.extend([
+            ("pool_sizes".to_owned(), json!(flags.pool_sizes.0)),
+            ("drivers".to_owned(), json!(drivers)),
+            ("workload".to_owned(), json!(flags.workload.name())),
+            (
+                "checkout_timeout_ns".to_owned(),
+                json!(flags.checkout_timeout.as_nanos() as u64),
+            ),
+        ]);
+        match &flags.table {
+            Some(table) => config.insert("table".to_owned(), json!(table)),
+            None => config.insert("scale".to_owned(), json!(flags.scale)),
+        };
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::Parameter;
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn flags(args: &str) -> SweepFlags {
+        let words = ["db-pool-bench", "sweep"]
+            .into_iter()
+            .chain(args.split_whitespace());
+        let Command::Sweep(flags) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("a sweep was asked for");
+        };
+        *flags
+    }
+
+    fn step(args: &str, setting: usize) -> StepPlan {
+        Plan::new(&flags(args))
+            .unwrap()
+            .step(Turn { setting, repeat: 1 }, false)
+    }
+
+    #[test]
+    fn pools_are_contended_by_the_same_users_and_without_a_pool_the_users_are_swept() {
+        let args = "--pool-sizes 2,8 --driver deadpool,direct";
+        let closed = |setting| match step(args, setting).load {
+            LoadPlan::Closed { users, .. } => users,
+            LoadPlan::Open { .. } => panic!("no rate was given"),
+        };
+        assert_eq!([closed(0), closed(1)], [2, 8], "direct");
+        assert_eq!([closed(2), closed(3)], [16, 16], "deadpool");
+        assert_eq!(step(args, 2).parameters["pool_size"], Parameter::Integer(2));
+        assert!(!step(args, 0).parameters.contains_key("pool_size"));
+    }
+
+    #[test]
+    fn an_open_loop_has_far_more_in_flight_than_any_pool_holds() {
+        let cap = |setting| {
+            step(
+                "--pool-sizes 2,500 --driver deadpool,direct --rate 100",
+                setting,
+            )
+            .load
+            .sessions()
+        };
+        assert_eq!([cap(0), cap(1), cap(2), cap(3)], [2, 500, 1_024, 4_000]);
+    }
+
+    #[test]
+    fn per_core_no_thread_is_left_without_a_connection() {
+        assert_eq!(
+            step("--pool-sizes 1,64 --driver deadpool --runtime per-core", 0).threads,
+            1
+        );
+        assert!(step("--pool-sizes 1,64 --driver deadpool", 0).threads >= 1);
+    }
+
+    #[test]
+    fn a_server_that_is_not_ours_is_guarded_unless_the_user_sets_rules() {
+        let turn = Turn {
+            setting: 0,
+            repeat: 0,
+        };
+        let rules = |args: &str, guarded| {
+            Plan::new(&flags(args))
+                .unwrap()
+                .step(turn, guarded)
+                .stop_rules
+        };
+        assert_eq!(rules("", true), [GUARD]);
+        assert_eq!(rules("", false), []);
+        assert_eq!(
+            rules("--stop-on errors>50%", true),
+            [StopRule::ErrorRatio { above: 0.5 }]
+        );
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_get_a_sentence() {
+        for args in ["--table t --workload mixed", "--rate 5 --users 3"] {
+            assert!(Plan::new(&flags(args)).is_err(), "{args}");
+        }
+    }
+}

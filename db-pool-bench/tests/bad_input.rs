@@ -1,0 +1,151 @@
+//! What is wrong gets one clear sentence with what to do, the right exit code, and no backtrace.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use common::{PASSWORD, Talk, postgres, sweep};
+
+/// What was said on stderr, with the exit code.
+fn refused(mut command: Command) -> (i32, String) {
+    let home = tempfile::tempdir().unwrap();
+    let output = command
+        .args(["--quiet", "--output"])
+        .arg(home.path().join("r.json"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    for trace in [
+        "panicked",
+        "RUST_BACKTRACE",
+        "stack backtrace",
+        "internal error",
+        "Caused by",
+        PASSWORD,
+    ] {
+        assert!(!said.contains(trace), "{trace:?} in: {said}");
+    }
+    assert!(output.stdout.is_empty(), "stdout is for results");
+    if let Ok(report) = std::fs::read_to_string(home.path().join("r.json")) {
+        assert!(!report.contains(PASSWORD));
+    }
+    (output.status.code().unwrap(), said)
+}
+
+fn at(url: &str) -> Command {
+    let mut command = sweep("--driver deadpool --pool-sizes 1 --duration 100ms");
+    command.env("DATABASE_URL", url);
+    command
+}
+
+#[test]
+fn wrong_usage_is_told_from_the_rest_by_its_exit_code() {
+    for (args, sentence) in [
+        ("--bogus", "--bogus"),
+        ("--driver odbc", "direct, deadpool, sqlx"),
+        ("--workload fast", "point-select"),
+        ("--pool-sizes 0", "whole number"),
+        ("--pool-sizes 2,x", "whole number"),
+        ("--duration -5s", "write a time"),
+        ("--checkout-timeout 0s", "write a time"),
+        ("--users 4 --rate 100", "exclude each other"),
+        ("--table pgbench_accounts --workload mixed", "point-select"),
+        ("--stop-on slow", "errors>10%"),
+    ] {
+        let (code, said) = refused(sweep(args));
+        assert_eq!(code, 2, "{args}: {said}");
+        assert!(said.contains(sentence), "{args}: {said}");
+    }
+}
+
+#[test]
+fn an_address_of_another_kind_is_wrong_usage() {
+    for url in [
+        "mysql://app:Zq7hunter2qZ@db/shop",
+        "Zq7hunter2qZ",
+        "postgres://app:Zq7hunter2qZ@db/shop?sslmode=require",
+    ] {
+        let (code, said) = refused(at(url));
+        assert_eq!(code, 2, "{url}: {said}");
+        assert!(
+            said.contains("postgres://") || said.contains("sslmode"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_with_a_command_that_looks_for_it() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let (code, said) = refused(at(&format!(
+        "postgres://app:{PASSWORD}@127.0.0.1:{port}/shop"
+    )));
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains(&format!("postgres://app@127.0.0.1:{port}/shop")),
+        "{said}"
+    );
+    assert!(
+        said.contains("refused") && said.contains("pg_isready -h 127.0.0.1"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_login_or_a_table_that_is_wrong_is_told_from_a_server_that_is_down() {
+    let server = postgres(&[]);
+    let right = server.url().to_owned();
+    let wrong_password = right.replace(PASSWORD, "other");
+    let (code, said) = refused(at(&wrong_password));
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("password authentication failed") && said.contains("PGPASSWORD"),
+        "{said}"
+    );
+
+    let no_database = right.trim_end_matches("plimsoll").to_owned() + "nowhere";
+    let (code, said) = refused(at(&no_database));
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("\"nowhere\" does not exist") && said.contains("--list"),
+        "{said}"
+    );
+
+    Talk::to(&right).execute(&format!("CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'"));
+    let (code, said) = refused(at(&right.replace("//plimsoll:", "//reader:")));
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("permission denied for database") && said.contains("may create a schema"),
+        "{said}"
+    );
+
+    let mut no_table = at(&right);
+    no_table.args(["--workload", "point-select", "--table", "nothing"]);
+    let (code, said) = refused(no_table);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("nothing") && said.contains("pgbench -i"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_any_load() {
+    let mut command = sweep("--pool-sizes 1");
+    command.args(["--output", "/proc/none/report.json"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("/proc/none") && said.contains("--output"),
+        "{said}"
+    );
+    assert!(!Path::new("/proc/none").exists());
+}

@@ -1,0 +1,175 @@
+//! A signal in any phase: a valid report, and nothing left behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::process::Command;
+
+use bench_report::{Report, Status, WarningCode};
+use common::{Running, Talk, ending_bound, postgres, sweep};
+use nix::sys::signal::Signal;
+
+fn on(url: &str, args: &str) -> Command {
+    let mut command = sweep(args);
+    command.env("DATABASE_URL", url);
+    command
+}
+
+/// Waits for `line`, sends `signal`, and expects an end in order, with a report.
+fn interrupt(command: Command, line: &str, signal: Signal) -> Report {
+    let home = tempfile::tempdir().unwrap();
+    let bound = ending_bound();
+    let mut running = Running::start(command, home.path());
+    running.await_line(line);
+    running.signal(signal);
+    let (status, took) = running.end();
+    let said = &running.said;
+    assert_eq!(status.code(), Some(130), "{line} {signal}: {said:#?}");
+    assert!(took < bound, "{line} {signal}: took {took:?}: {said:#?}");
+    let report = running.report();
+    assert_eq!(report.status, Status::Interrupted, "{line} {signal}");
+    report
+}
+
+#[test]
+fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    for (line, args) in [
+        ("phase: start", "--pool-sizes 2"),
+        ("phase: connect", "--pool-sizes 2"),
+        ("phase: prepare", "--pool-sizes 2 --scale 10"),
+        (
+            "phase: connect deadpool",
+            "--pool-sizes 2 --driver deadpool",
+        ),
+        ("phase: warm-up", "--pool-sizes 4 --warmup 50s"),
+        ("phase: measure", "--pool-sizes 4 --warmup 0 --duration 50s"),
+        (
+            "phase: measure sqlx",
+            "--pool-sizes 4 --driver sqlx --warmup 0 --duration 50s --rate 500",
+        ),
+        (
+            "phase: drain",
+            "--pool-sizes 2 --warmup 0 --duration 100ms --repeats 1000",
+        ),
+    ] {
+        std::thread::scope(|scope| {
+            for signal in [Signal::SIGINT, Signal::SIGTERM] {
+                let command = on(server.url(), args);
+                scope.spawn(move || interrupt(command, line, signal));
+            }
+        });
+        talk.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn while_it_cleans_up_a_signal_still_counts() {
+    let server = postgres(&[]);
+    let (talk, holder) = (Talk::to(server.url()), Talk::to(server.url()));
+    let home = tempfile::tempdir().unwrap();
+    let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
+    let mut running = Running::start(on(server.url(), args), home.path());
+    running.await_line("phase: measure");
+    // A reader keeps our tables from being dropped until it lets go.
+    let schema = &talk.schemas()[0];
+    holder.execute(&format!("BEGIN; SELECT count(*) FROM {schema}.history"));
+    running.await_line("phase: save");
+    running.signal(Signal::SIGTERM);
+    holder.execute("COMMIT");
+    let (status, _) = running.end();
+    assert_eq!(
+        (status.code(), running.report().status),
+        (Some(130), Status::Interrupted),
+        "{:#?}",
+        running.said
+    );
+    talk.assert_nothing_is_left();
+}
+
+#[test]
+fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
+    let server = postgres(&[]);
+    let (talk, holder) = (Talk::to(server.url()), Talk::to(server.url()));
+    let home = tempfile::tempdir().unwrap();
+    let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
+    let mut running = Running::start(on(server.url(), args), home.path());
+    running.await_line("phase: measure");
+    let schema = talk.schemas()[0].clone();
+    holder.execute(&format!("BEGIN; SELECT count(*) FROM {schema}.history"));
+    let (status, _) = running.end();
+    assert_eq!(status.code(), Some(0), "{:#?}", running.said);
+    let report = running.report();
+    let left = report
+        .warnings
+        .iter()
+        .find(|w| w.code == WarningCode::LeftBehind)
+        .unwrap();
+    let command = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
+    assert!(
+        left.message.contains(&command) && left.message.contains("psql"),
+        "{}",
+        left.message
+    );
+    assert!(
+        running.said.iter().any(|line| line.contains(&command)),
+        "{:#?}",
+        running.said
+    );
+    assert_eq!(talk.schemas(), [schema]);
+}
+
+#[test]
+fn a_throwaway_server_ends_with_the_run_whenever_the_signal_comes() {
+    for (line, signal) in [
+        ("phase: start", Signal::SIGTERM),
+        ("phase: prepare", Signal::SIGINT),
+        ("phase: measure", Signal::SIGTERM),
+    ] {
+        let command = sweep("--pool-sizes 2 --warmup 0 --duration 50s");
+        let report = interrupt(command, line, signal);
+        if let Some(url) = report.config.get("url") {
+            let place = url.as_str().unwrap().split_once('@').unwrap().1;
+            let address = place.split_once('/').unwrap().0;
+            assert!(
+                std::net::TcpStream::connect(address).is_err(),
+                "{address} still answers"
+            );
+        }
+        assert!(
+            report
+                .warnings
+                .iter()
+                .all(|w| w.code != WarningCode::LeftBehind)
+        );
+    }
+}
+
+#[test]
+fn a_server_that_stands_still_keeps_nobody_from_ending() {
+    let server = postgres(&[]);
+    let home = tempfile::tempdir().unwrap();
+    let bound = ending_bound();
+    let args = "--driver deadpool,sqlx,direct --pool-sizes 4 --warmup 0 --duration 50s";
+    let mut running = Running::start(on(server.url(), args), home.path());
+    running.await_line("phase: measure");
+    server.pause();
+    running.signal(Signal::SIGINT);
+    let (status, took) = running.end();
+    server.resume();
+    assert_eq!(status.code(), Some(130), "{:#?}", running.said);
+    assert!(took < bound, "took {took:?}: {:#?}", running.said);
+    let report = running.report();
+    assert_eq!(report.status, Status::Interrupted);
+    let left = report
+        .warnings
+        .iter()
+        .find(|w| w.code == WarningCode::LeftBehind)
+        .unwrap();
+    assert!(
+        left.message.contains("DROP SCHEMA IF EXISTS plimsoll_"),
+        "{}",
+        left.message
+    );
+}
