@@ -1,0 +1,100 @@
+//! The smallest loop on the same crate: SET of three bytes by some tasks that share a connection,
+//! nothing recorded. `redis-bench pool --client multiplexed --workload set` beside it shows what
+//! measuring costs.
+//!
+//! `REDIS_URL=… minimal --users 50 --duration 5s` prints
+//! `operations=N seconds=S operations_per_s=R cpu_per_operation_ns=C`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bench_report::clock::process_cpu_ns;
+use clap::Parser;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd};
+use redis_bench::clients::RESPONSE_PATIENCE;
+use redis_bench::server::Remote;
+
+#[derive(Parser)]
+struct Flags {
+    /// Tasks that share the connection
+    #[arg(long, default_value = "50")]
+    users: usize,
+    /// How long
+    #[arg(long, value_parser = bench_cli::flags::duration, default_value = "5s")]
+    duration: Duration,
+    /// Where
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    url: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    let remote = Remote::parse(&flags.url)?;
+    // One thread, as redis-bench has for one connection on a runtime per core.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let cpu_ns = process_cpu_ns();
+    let (operations, took) = runtime.block_on(load(&flags, &remote))?;
+    let cpu_ns = process_cpu_ns() - cpu_ns;
+    let (count, seconds) = (operations as f64, took.as_secs_f64());
+    bench_cli::output::print(&format!(
+        "operations={operations} seconds={seconds} operations_per_s={:.0} cpu_per_operation_ns={:.0}\n",
+        count / seconds,
+        cpu_ns as f64 / count,
+    ))
+}
+
+async fn load(flags: &Flags, remote: &Remote) -> anyhow::Result<(u64, Duration)> {
+    let key = format!("plimsoll:minimal-{}", std::process::id());
+    // The same settings as redis-bench has.
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_PATIENCE));
+    let mut connection = Client::open(remote.info().clone())?
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+        .with_context(|| format!("cannot connect to {}", remote.shown()))?;
+    let mut set = redis::cmd("SET");
+    set.arg(&key).arg("abc");
+    let (set, stop) = (Arc::new(set), Arc::new(AtomicBool::new(false)));
+    let started = Instant::now();
+    let tasks: Vec<_> = (0..flags.users)
+        .map(|_| {
+            tokio::spawn(repeat(
+                connection.clone(),
+                Arc::clone(&set),
+                Arc::clone(&stop),
+            ))
+        })
+        .collect();
+    tokio::time::sleep(flags.duration).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut operations = 0;
+    for task in tasks {
+        operations += task.await??;
+    }
+    let took = started.elapsed();
+    redis::cmd("DEL")
+        .arg(&key)
+        .exec_async(&mut connection)
+        .await?;
+    Ok((operations, took))
+}
+
+async fn repeat(
+    mut connection: MultiplexedConnection,
+    command: Arc<Cmd>,
+    stop: Arc<AtomicBool>,
+) -> redis::RedisResult<u64> {
+    let mut operations = 0;
+    while !stop.load(Ordering::Relaxed) {
+        connection
+            .send_packed_command(&command)
+            .await?
+            .extract_error()?;
+        operations += 1;
+    }
+    Ok(operations)
+}

@@ -1,0 +1,203 @@
+//! Which way to connect, where two were measured on the same work.
+
+use bench_cli::table;
+use bench_report::{Histogram, Load, Recommendation, Step};
+use statistics::{mean, minimum_detectable_difference, ratio_interval};
+
+use crate::group::Group;
+
+/// Share of its processors above which the generator itself may have been the limit.
+const GENERATOR_BOUND: f64 = 0.9;
+
+/// The figure that tells two ways to connect apart.
+struct Measure {
+    name: &'static str,
+    more_is_better: bool,
+    show: fn(f64) -> String,
+    of: fn(&Step) -> Option<f64>,
+}
+
+/// Users who wait for their answers get more done on the better way. An open loop makes the same
+/// load on both, which differ in how long it takes.
+fn measure(step: &Step) -> Measure {
+    match step.load {
+        Load::Closed { .. } => Measure {
+            name: "throughput",
+            more_is_better: true,
+            show: table::rate,
+            of: |step| Some(step.throughput_per_s()),
+        },
+        Load::Open { .. } => Measure {
+            name: "mean response time",
+            more_is_better: false,
+            show: |ns| table::duration_ns(ns as u64),
+            of: mean_response_ns,
+        },
+    }
+}
+
+fn mean_response_ns(step: &Step) -> Option<f64> {
+    let responses: Vec<&Histogram> = step
+        .operations
+        .values()
+        .filter_map(|operation| operation.response.as_ref())
+        .collect();
+    let count: u64 = responses.iter().map(|response| response.count).sum();
+    let sum: f64 = responses.iter().map(|r| r.mean_ns * r.count as f64).sum();
+    (count > 0).then(|| sum / count as f64)
+}
+
+/// Which way to connect, where two were measured: the better one when the ratio of their repeats
+/// differs from 1 by more than chance, else none. Repeats of one round are a pair: they ran one
+/// after the other, so that a machine that drifts favours neither.
+pub(crate) fn recommend(groups: &[Group<'_>]) -> Option<Recommendation> {
+    let [pooled, shared] = groups else {
+        return None;
+    };
+    let measure = measure(pooled.completed().next()?);
+    let sample = |group: &Group<'_>| -> Vec<f64> {
+        let steps = group.completed();
+        steps.filter_map(|step| (measure.of)(step)).collect()
+    };
+    let (a, b) = (sample(pooled), sample(shared));
+    let both = format!(
+        "{} {} in the {}, {} on the {}",
+        measure.name,
+        (measure.show)(mean(&a)?),
+        pooled.name(),
+        (measure.show)(mean(&b)?),
+        shared.name(),
+    );
+    let pairs = pairs(pooled, shared, measure.of);
+    let detectable = minimum_detectable_difference(&a, pairs.len(), 0.05, 0.8);
+    let ratio = ratio_interval(&pairs, 0.95).filter(|ratio| !ratio.interval.contains(1.0));
+    let Some(ratio) = ratio else {
+        return Some(undecided(shared, &both, pairs.len(), detectable));
+    };
+    let winner = if (ratio.mean > 1.0) == measure.more_is_better {
+        pooled
+    } else {
+        shared
+    };
+    let (low, high) = if ratio.mean > 1.0 {
+        (ratio.interval.low, ratio.interval.high)
+    } else {
+        (1.0 / ratio.interval.high, 1.0 / ratio.interval.low)
+    };
+    Some(Recommendation {
+        subject: winner.client.name().to_owned(),
+        parameter: winner.client.parameter().to_owned(),
+        value: Some(winner.count as f64),
+        low: None,
+        high: None,
+        throughput_per_s: mean(&winner.throughputs()),
+        detectable_difference_ratio: detectable,
+        reason: format!(
+            "{both}: {low:.2} to {high:.2} times ({} repeats, 95 %){}{}",
+            pairs.len(),
+            checkout(pooled),
+            saturated(groups),
+        ),
+        steps: winner.steps.iter().map(|(index, _)| *index).collect(),
+    })
+}
+
+/// The repeats that both have.
+fn pairs(a: &Group<'_>, b: &Group<'_>, of: fn(&Step) -> Option<f64>) -> Vec<(f64, f64)> {
+    let partner = |step: &Step| b.completed().find(|other| other.repeat == step.repeat);
+    a.completed()
+        .filter_map(|step| Some((of(step)?, of(partner(step)?)?)))
+        .collect()
+}
+
+fn undecided(
+    shared: &Group<'_>,
+    both: &str,
+    repeats: usize,
+    detectable: Option<f64>,
+) -> Recommendation {
+    let why = match repeats {
+        0 | 1 => "one repeat cannot tell them apart; use --repeats 3 or more".to_owned(),
+        _ => "the repeats scatter too much to tell them apart".to_owned(),
+    };
+    Recommendation {
+        subject: shared.client.name().to_owned(),
+        parameter: shared.client.parameter().to_owned(),
+        value: None,
+        low: None,
+        high: None,
+        throughput_per_s: None,
+        detectable_difference_ratio: detectable,
+        reason: format!("{both}: {why}"),
+        steps: Vec::new(),
+    }
+}
+
+/// Says so where the generator may have held the faster way back.
+fn saturated(groups: &[Group<'_>]) -> &'static str {
+    let busy = |step: &Step| step.generator.cpu_ratio > GENERATOR_BOUND;
+    if groups.iter().any(|group| group.completed().any(busy)) {
+        ". The generator had no processor to spare: the faster way may be faster still"
+    } else {
+        ""
+    }
+}
+
+/// What the pool itself costs.
+fn checkout(pooled: &Group<'_>) -> String {
+    let checkout = pooled.merged(|operation| operation.checkout.as_ref());
+    let call = pooled.merged(|operation| operation.call.as_ref());
+    if checkout.is_empty() || call.is_empty() {
+        return String::new();
+    }
+    format!(
+        ". In the pool {} of each call's {} are checkout: waiting, and one round trip to check the connection",
+        table::duration_ns(checkout.mean() as u64),
+        table::duration_ns(call.mean() as u64),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::groups;
+    use crate::summary::tests::report;
+
+    fn advice(pooled: &[f64], shared: &[f64]) -> Recommendation {
+        recommend(&groups(&report(pooled, shared))).unwrap()
+    }
+
+    #[test]
+    fn the_way_that_is_faster_in_every_round_is_recommended() {
+        let found = advice(&[100.0, 120.0, 90.0], &[210.0, 235.0, 184.0]);
+        assert_eq!(found.subject, "multiplexed");
+        assert_eq!(
+            (found.parameter.as_str(), found.value),
+            ("connections", Some(1.0))
+        );
+        assert_eq!(found.steps, [1, 3, 5]);
+        let found = advice(&[210.0, 235.0, 184.0], &[100.0, 120.0, 90.0]);
+        assert_eq!((found.subject.as_str(), found.value), ("pooled", Some(8.0)));
+    }
+
+    #[test]
+    fn a_machine_that_drifts_favours_neither_because_rounds_are_pairs() {
+        let found = advice(&[100.0, 200.0, 400.0], &[111.0, 218.0, 442.0]);
+        assert_eq!(found.value, Some(1.0), "{}", found.reason);
+    }
+
+    #[test]
+    fn what_may_be_chance_is_not_recommended() {
+        let found = advice(&[100.0, 120.0, 90.0], &[105.0, 110.0, 95.0]);
+        assert_eq!(found.value, None);
+        assert!(found.reason.contains("scatter"), "{}", found.reason);
+        let found = advice(&[100.0], &[900.0]);
+        assert_eq!(found.value, None);
+        assert!(found.reason.contains("--repeats"), "{}", found.reason);
+    }
+
+    #[test]
+    fn one_way_alone_is_compared_with_nothing() {
+        assert!(recommend(&groups(&report(&[1.0, 2.0], &[]))).is_none());
+    }
+}

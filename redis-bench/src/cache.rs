@@ -1,0 +1,214 @@
+//! Redis as a cache: skewed reads, misses written back with an expiry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bench_report::{Operation, Step};
+use load_engine::UserId;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, ErrorKind, RedisError, Value};
+use serde_json::json;
+
+use crate::cli::CacheFlags;
+use crate::clients::{Done, Task, Work};
+use crate::keyspace::{Expiry, Keyspace};
+use crate::scenario::Scenario;
+use crate::skew::Sampler;
+
+const OPERATIONS: &[&str] = &["get", "miss", "set"];
+/// A read that found its key.
+const GET: usize = 0;
+/// A read that did not, and its write-back.
+const MISS: usize = 1;
+/// A write for its own sake.
+const SET: usize = 2;
+
+/// A command buffer longer than this is not kept between requests: there is one per user.
+const LONGEST_KEPT: usize = 64 << 10;
+
+/// The scenario, as its flags describe it.
+#[derive(Debug)]
+pub struct Cache<'a>(pub &'a CacheFlags);
+
+impl Cache<'_> {
+    fn expiry(&self) -> Expiry {
+        Expiry {
+            ttl: self.0.ttl,
+            jitter_ratio: self.0.ttl_jitter,
+        }
+    }
+}
+
+impl Scenario for Cache<'_> {
+    type Work = CacheWork;
+
+    fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace {
+        Keyspace {
+            prefix: prefix.to_owned(),
+            keys: self.0.keys,
+            value_bytes: self.0.value_size,
+            preload_ratio: self.0.preload,
+            expiry: Some(self.expiry()),
+            seed,
+        }
+    }
+
+    fn work(&self, keyspace: Keyspace) -> CacheWork {
+        CacheWork {
+            sampler: self.0.zipf.over(keyspace.keys),
+            expiry: self.expiry(),
+            writes_ratio: self.0.writes,
+            value: keyspace.value().into(),
+            keyspace: Arc::new(keyspace),
+        }
+    }
+
+    fn config(&self) -> BTreeMap<String, serde_json::Value> {
+        BTreeMap::from([
+            ("keys".to_owned(), json!(self.0.keys)),
+            ("preload_ratio".to_owned(), json!(self.0.preload)),
+            ("zipf".to_owned(), json!(self.0.zipf.to_string())),
+            ("ttl_ns".to_owned(), json!(self.0.ttl.as_nanos() as u64)),
+            ("ttl_jitter_ratio".to_owned(), json!(self.0.ttl_jitter)),
+            ("value_bytes".to_owned(), json!(self.0.value_size)),
+            ("writes_ratio".to_owned(), json!(self.0.writes)),
+        ])
+    }
+
+    fn conclude(&self, step: &mut Step) {
+        if let Some(ratio) = hit_ratio(step) {
+            step.figures.insert("hit_ratio".to_owned(), ratio);
+        }
+        if let Some(ratio) = server_hit_ratio(step) {
+            step.figures.insert("server_hit_ratio".to_owned(), ratio);
+        }
+    }
+}
+
+/// Reads that found their key ÷ all reads that got an answer. A read whose write-back failed has
+/// missed nonetheless.
+fn hit_ratio(step: &Step) -> Option<f64> {
+    let answered = |operation: &Operation| operation.succeeded;
+    let hits = step.operations.get("get").map_or(0, answered);
+    let misses = step
+        .operations
+        .get("miss")
+        .map_or(0, |miss| miss.succeeded + miss.failures());
+    (hits + misses > 0).then(|| hits as f64 / (hits + misses) as f64)
+}
+
+fn server_hit_ratio(step: &Step) -> Option<f64> {
+    let figures = &step.server.as_ref()?.figures;
+    let (hits, misses) = (
+        figures.get("keyspace_hits")?,
+        figures.get("keyspace_misses")?,
+    );
+    (hits + misses > 0.0).then(|| hits / (hits + misses))
+}
+
+/// What users of the cache share.
+#[derive(Debug, Clone)]
+pub struct CacheWork {
+    keyspace: Arc<Keyspace>,
+    sampler: Sampler,
+    expiry: Expiry,
+    writes_ratio: f64,
+    value: Arc<[u8]>,
+}
+
+impl Work for CacheWork {
+    type Task = CacheTask;
+
+    fn operations(&self) -> &'static [&'static str] {
+        OPERATIONS
+    }
+
+    fn task(&self, user: UserId) -> CacheTask {
+        CacheTask {
+            // Seeds of neighbours must not be neighbours.
+            random: SmallRng::seed_from_u64(
+                self.keyspace.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            ),
+            work: self.clone(),
+            name: Vec::new(),
+            get: Cmd::new(),
+            set: Cmd::new(),
+        }
+    }
+}
+
+/// One user of the cache.
+#[derive(Debug)]
+pub struct CacheTask {
+    work: CacheWork,
+    random: SmallRng,
+    name: Vec<u8>,
+    get: Cmd,
+    set: Cmd,
+}
+
+impl CacheTask {
+    async fn read(&mut self, connection: &mut MultiplexedConnection) -> Result<bool, RedisError> {
+        self.get.clear();
+        self.get.arg("GET").arg(&self.name);
+        match connection
+            .send_packed_command(&self.get)
+            .await?
+            .extract_error()?
+        {
+            Value::Nil => Ok(false),
+            Value::BulkString(value) if value.len() == self.work.value.len() => Ok(true),
+            _ => Err(RedisError::from((
+                ErrorKind::UnexpectedReturnType,
+                "a key of ours holds what we never wrote",
+            ))),
+        }
+    }
+
+    async fn write(&mut self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        let life_ms = self.work.expiry.draw_ms(&mut self.random);
+        self.set.clear();
+        self.set
+            .arg("SET")
+            .arg(&self.name)
+            .arg(&*self.work.value)
+            .arg("PX")
+            .arg(life_ms);
+        let answer = connection.send_packed_command(&self.set).await;
+        if self.work.value.len() > LONGEST_KEPT {
+            self.set = Cmd::new();
+        }
+        answer?.extract_error().map(drop)
+    }
+}
+
+impl Task for CacheTask {
+    async fn perform(&mut self, connection: &mut MultiplexedConnection) -> Done {
+        let index = self.work.sampler.draw(&mut self.random);
+        self.work.keyspace.name_into(index, &mut self.name);
+        let writes = self.work.writes_ratio;
+        if writes > 0.0 && self.random.random::<f64>() < writes {
+            let result = self.write(connection).await;
+            return Done {
+                operation: SET,
+                result,
+            };
+        }
+        match self.read(connection).await {
+            Ok(true) => Done {
+                operation: GET,
+                result: Ok(()),
+            },
+            Ok(false) => Done {
+                operation: MISS,
+                result: self.write(connection).await,
+            },
+            Err(error) => Done {
+                operation: GET,
+                result: Err(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Commands and flags.
+
+use std::time::Duration;
+
+use bench_cli::flags::{self, OutputFlags};
+use bench_cli::load::LoadFlags;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clients::ClientKind;
+use crate::skew::Skew;
+
+/// Loads Redis the way applications use it.
+#[derive(Debug, Parser)]
+#[command(name = "redis-bench", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  redis-bench cache
+  redis-bench cache --client pooled,multiplexed --pool-size 16 --keys 1M --zipf 0.9
+  redis-bench cache --client pooled --rate 5000 --duration 30s --stop-on 'p99>20ms'
+  REDIS_URL=redis://app@cache:6379/ redis-bench pool --client multiplexed --workload get";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Use Redis as a cache: skewed reads, misses written back, expiry
+    #[command(after_help = CACHE_HELP)]
+    Cache(Box<CacheFlags>),
+    /// Compare ways to connect by plain SET or GET throughput
+    #[command(after_help = POOL_HELP)]
+    Pool(Box<PoolFlags>),
+    /// Print shell completions or the manual page
+    #[command(hide = true)]
+    Generate {
+        /// bash, zsh, fish or man
+        what: String,
+    },
+}
+
+const CACHE_HELP: &str = "Examples:
+  redis-bench cache
+  redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB --users 100
+  redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
+
+Every step begins with the same keys, of all ages, as in a cache that has been filled for a while.
+Without --url and REDIS_URL a throwaway server is started. On any other server keys lie under
+plimsoll:<run>: and are removed at the end; a step in which more than 10 % of the requests fail
+ends the run unless --stop-on says otherwise.";
+
+const POOL_HELP: &str = "Examples:
+  redis-bench pool --client pooled,multiplexed --workload get --value-size 1KiB
+  redis-bench pool --client multiplexed --connections 2 --runtime per-core --users 200";
+
+/// What every scenario has.
+#[derive(Debug, Args)]
+pub struct CommonFlags {
+    /// Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE
+    /// [default: a throwaway server]
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// Ways to connect
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "CLIENT",
+        default_value = "pooled,multiplexed"
+    )]
+    pub client: Vec<ClientKind>,
+
+    /// Connections of the pool (pooled)
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "8")]
+    pub pool_size: u64,
+
+    /// Connections that all users share (multiplexed)
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
+    pub connections: u64,
+
+    /// How load is made.
+    #[command(flatten)]
+    pub load: LoadFlags,
+
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputFlags,
+}
+
+/// Flags of `redis-bench cache`.
+#[derive(Debug, Args)]
+pub struct CacheFlags {
+    /// Number of keys that are asked for
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]
+    pub keys: u64,
+
+    /// Share of the keys that is there when a step begins, drawn at random
+    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "1")]
+    pub preload: f64,
+
+    /// Skew of the reads: Zipf's exponent, above 0, or uniform
+    #[arg(long, value_parser = Skew::parse, value_name = "EXPONENT", default_value = "1")]
+    pub zipf: Skew,
+
+    /// How long a key lives
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "10s")]
+    pub ttl: Duration,
+
+    /// How much a key's life differs from --ttl, as a share of it
+    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
+    pub ttl_jitter: f64,
+
+    /// Length of each value
+    #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "256")]
+    pub value_size: u64,
+
+    /// Share of the requests that write a key instead of reading one
+    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
+    pub writes: f64,
+
+    /// What every scenario has.
+    #[command(flatten)]
+    pub common: CommonFlags,
+}
+
+/// Flags of `redis-bench pool`.
+#[derive(Debug, Args)]
+pub struct PoolFlags {
+    /// What is asked of the server
+    #[arg(long, value_enum, default_value = "set")]
+    pub workload: Workload,
+
+    /// Length of each value
+    #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "3")]
+    pub value_size: u64,
+
+    /// What every scenario has.
+    #[command(flatten)]
+    pub common: CommonFlags,
+}
+
+/// One command, over and over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Workload {
+    /// `SET key value`.
+    Set,
+    /// `GET key` of a key that is there.
+    Get,
+}
+
+/// The longest value that Redis takes.
+pub const LONGEST_VALUE: u64 = 512 << 20;
+
+fn share(text: &str) -> Result<f64, String> {
+    let (digits, divisor) = match text.strip_suffix('%') {
+        Some(digits) => (digits.trim_end(), 100.0),
+        None => (text, 1.0),
+    };
+    let share = digits.parse::<f64>().ok().map(|share| share / divisor);
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| {
+            format!("{text:?} is no share; write a number from 0 to 1, or a percentage such as 90%")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_make_sense_to_clap() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn shares_read_as_people_write_them() {
+        for (text, wanted) in [("0", 0.0), ("0.5", 0.5), ("90%", 0.9), ("1", 1.0)] {
+            assert!((share(text).unwrap() - wanted).abs() < 1e-12);
+        }
+        for text in ["", "-0.1", "1.1", "101%", "NaN", "half"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Ways to connect. Each is a [`Factory`](load_engine::Factory) over the same [`Work`], so that
+//! scenarios differ in what they ask and clients only in how it travels.
+
+mod multiplexed;
+mod pooled;
+
+use std::time::Duration;
+
+use bench_cli::UsageError;
+use clap::ValueEnum;
+use load_engine::{Marks, Outcome, UserId};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisError};
+
+use crate::failure;
+
+pub use multiplexed::Multiplexed;
+pub use pooled::Pooled;
+
+/// How long an answer may take. The driver's own 500 ms would turn a stall into errors and cut
+/// the tail off the latencies.
+pub const RESPONSE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long connecting may take.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// What a user waits after a connection broke: a server that is gone must not be hammered, and
+/// the generator must not spin. Counts for no latency.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// A way to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum ClientKind {
+    /// deadpool-redis: a request checks a connection out and gives it back.
+    Pooled,
+    /// All requests share a few connections, their commands interleaved.
+    Multiplexed,
+}
+
+impl ClientKind {
+    /// As it is written on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+            Self::Multiplexed => "multiplexed",
+        }
+    }
+
+    /// The parameter that says how many connections it has.
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Self::Pooled => "pool_size",
+            Self::Multiplexed => "connections",
+        }
+    }
+}
+
+/// What is asked of the server, whatever the way there.
+pub trait Work: Send + Sync + 'static {
+    /// One user's part of it.
+    type Task: Task;
+
+    /// The names that [`Done::operation`] indexes; the first also counts what failed before it
+    /// reached the server.
+    fn operations(&self) -> &'static [&'static str];
+
+    /// The part of `user`.
+    fn task(&self, user: UserId) -> Self::Task;
+}
+
+/// One user's part of a [`Work`]: buffers that each request uses again.
+pub trait Task: Send + 'static {
+    /// One request on a connection that nobody else reads from meanwhile.
+    fn perform(
+        &mut self,
+        connection: &mut MultiplexedConnection,
+    ) -> impl Future<Output = Done> + Send;
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub struct Done {
+    /// Index into [`Work::operations`].
+    pub operation: usize,
+    /// Its failure, if it failed.
+    pub result: Result<(), RedisError>,
+}
+
+/// Settings of every asynchronous connection: time-outs explicit, nothing retried.
+fn connection_config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_PATIENCE))
+        .set_response_timeout(Some(RESPONSE_PATIENCE))
+}
+
+/// A failed outcome; after a broken connection the user takes a breath, which is not timed.
+async fn failed(
+    operation: usize,
+    failure: load_engine::Failure,
+    broken: bool,
+    marks: &mut Marks,
+) -> Outcome {
+    marks.done();
+    if broken {
+        tokio::time::sleep(BREATH).await;
+    }
+    Outcome::failed(operation, failure)
+}
+
+/// The outcome of a request on a connection.
+async fn outcome(done: Done, marks: &mut Marks) -> Outcome {
+    match done.result {
+        Ok(()) => Outcome::success(done.operation),
+        Err(error) => {
+            let broken = failure::breaks_connection(&error);
+            failed(done.operation, failure::of_redis(&error), broken, marks).await
+        }
+    }
+}
+
+/// The clients to measure, in order and without repeats.
+///
+/// # Errors
+/// When there is none.
+pub fn selected(kinds: &[ClientKind]) -> Result<Vec<ClientKind>, UsageError> {
+    let mut kinds = kinds.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.is_empty() {
+        return Err(UsageError(
+            "name at least one client: --client pooled,multiplexed".to_owned(),
+        ));
+    }
+    Ok(kinds)
+}

@@ -1,0 +1,180 @@
+//! A few connections that all requests share: commands of many users travel interleaved, nobody
+//! waits for a free connection, and no round trip goes to checking one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use load_engine::{Factory, Failure, Marks, Outcome, Session, Target, UserId, Worker};
+use redis::aio::MultiplexedConnection;
+use redis::{Client, ConnectionInfo, RedisError};
+use tokio::sync::Mutex;
+
+use super::{Task, Work, connection_config, failed, outcome};
+use crate::failure;
+
+/// A failed attempt to connect stands for all that come within this time.
+const RETRIED_AFTER: Duration = Duration::from_millis(100);
+
+/// Makes the connections of each worker; their numbers add up to the one asked for.
+#[derive(Debug)]
+pub struct Multiplexed<W> {
+    server: ConnectionInfo,
+    connections: u64,
+    work: Arc<W>,
+}
+
+impl<W: Work> Multiplexed<W> {
+    /// `connections` connections to `server`.
+    pub fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
+        Self {
+            server,
+            connections,
+            work: Arc::new(work),
+        }
+    }
+}
+
+impl<W: Work> Factory for Multiplexed<W> {
+    type Target = MultiplexedTarget<W>;
+
+    fn operations(&self) -> &'static [&'static str] {
+        self.work.operations()
+    }
+
+    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+        let client =
+            Client::open(self.server.clone()).map_err(|error| failure::of_redis(&error))?;
+        let mut lines = Vec::new();
+        for _ in 0..worker.share_of(self.connections).max(1) {
+            let line = Line::connect(client.clone()).await;
+            lines.push(Arc::new(line.map_err(|error| failure::of_redis(&error))?));
+        }
+        Ok(MultiplexedTarget {
+            lines,
+            workers: worker.count,
+            work: Arc::clone(&self.work),
+        })
+    }
+}
+
+/// A connection that is replaced when it breaks, once for all who share it.
+#[derive(Debug)]
+struct Line {
+    client: Client,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    connection: MultiplexedConnection,
+    /// How often it was replaced.
+    generation: u64,
+    /// When and why it last could not be replaced.
+    refused: Option<(Instant, RedisError)>,
+}
+
+impl Line {
+    async fn connect(client: Client) -> Result<Self, RedisError> {
+        let connection = dial(&client).await?;
+        let current = Mutex::new(Current {
+            connection,
+            generation: 0,
+            refused: None,
+        });
+        Ok(Self { client, current })
+    }
+
+    /// The connection after the one of `generation`, made now unless somebody else has.
+    async fn after(&self, generation: u64) -> Result<(MultiplexedConnection, u64), RedisError> {
+        let mut current = self.current.lock().await;
+        if current.generation == generation {
+            if let Some((at, error)) = &current.refused
+                && at.elapsed() < RETRIED_AFTER
+            {
+                return Err(error.clone());
+            }
+            match dial(&self.client).await {
+                Ok(connection) => {
+                    current.connection = connection;
+                    current.generation += 1;
+                    current.refused = None;
+                }
+                Err(error) => {
+                    current.refused = Some((Instant::now(), error.clone()));
+                    return Err(error);
+                }
+            }
+        }
+        Ok((current.connection.clone(), current.generation))
+    }
+}
+
+async fn dial(client: &Client) -> Result<MultiplexedConnection, RedisError> {
+    client
+        .get_multiplexed_async_connection_with_config(&connection_config())
+        .await
+}
+
+/// One worker's connections.
+#[derive(Debug)]
+pub struct MultiplexedTarget<W> {
+    lines: Vec<Arc<Line>>,
+    workers: u64,
+    work: Arc<W>,
+}
+
+impl<W: Work> Target for MultiplexedTarget<W> {
+    type Session = MultiplexedSession<W::Task>;
+
+    async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
+        // Users are dealt to workers in turn, so that those of one worker lie `workers` apart.
+        let index = (user.0 / self.workers) as usize % self.lines.len();
+        let line = Arc::clone(&self.lines[index]);
+        let (connection, generation) = {
+            let current = line.current.lock().await;
+            (current.connection.clone(), current.generation)
+        };
+        Ok(MultiplexedSession {
+            line,
+            connection,
+            generation,
+            broken: false,
+            task: self.work.task(user),
+        })
+    }
+}
+
+/// One user of a shared connection.
+#[derive(Debug)]
+pub struct MultiplexedSession<T> {
+    line: Arc<Line>,
+    connection: MultiplexedConnection,
+    generation: u64,
+    broken: bool,
+    task: T,
+}
+
+impl<T: Task> MultiplexedSession<T> {
+    async fn mend(&mut self) -> Result<(), RedisError> {
+        let (connection, generation) = self.line.after(self.generation).await?;
+        self.connection = connection;
+        self.generation = generation;
+        self.broken = false;
+        Ok(())
+    }
+}
+
+impl<T: Task> Session for MultiplexedSession<T> {
+    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+        if self.broken
+            && let Err(error) = self.mend().await
+        {
+            return failed(0, failure::of_redis(&error), true, marks).await;
+        }
+        let done = self.task.perform(&mut self.connection).await;
+        if let Err(error) = &done.result {
+            self.broken = failure::breaks_connection(error);
+        }
+        outcome(done, marks).await
+    }
+}

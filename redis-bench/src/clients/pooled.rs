@@ -1,0 +1,125 @@
+//! A pool of connections: each request checks one out and gives it back.
+//!
+//! Before deadpool-redis hands out a connection that was used before, it sends `UNWATCH` and
+//! `PING` and waits for the answer, with no way to turn that off: **every checkout costs a round
+//! trip**. It is part of the checkout here, as it is for an application.
+
+use std::sync::Arc;
+
+use deadpool_redis::{Manager, Pool, Runtime};
+use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
+use redis::ConnectionInfo;
+
+use super::{RESPONSE_PATIENCE, Task, Work, connection_config, failed, outcome};
+use crate::failure;
+
+/// Makes one pool for each worker; their sizes add up to the one asked for.
+#[derive(Debug)]
+pub struct Pooled<W> {
+    server: ConnectionInfo,
+    size: u64,
+    work: Arc<W>,
+}
+
+impl<W: Work> Pooled<W> {
+    /// A pool of `size` connections to `server`.
+    pub fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
+        Self {
+            server,
+            size,
+            work: Arc::new(work),
+        }
+    }
+
+    fn pool(&self, worker: Worker) -> Result<Pool, Failure> {
+        // Given as redis's own type: deadpool's would reset the TCP settings.
+        let manager = Manager::new_with_config(self.server.clone(), connection_config())
+            .map_err(|error| failure::of_redis(&error))?;
+        Pool::builder(manager)
+            .max_size(worker.share_of(self.size).max(1) as usize)
+            .wait_timeout(Some(RESPONSE_PATIENCE))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| Failure::new("pool", &error.to_string()))
+    }
+}
+
+impl<W: Work> Factory for Pooled<W> {
+    type Target = PooledTarget<W>;
+
+    fn operations(&self) -> &'static [&'static str] {
+        self.work.operations()
+    }
+
+    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+        let pool = self.pool(worker)?;
+        fill(&pool).await?;
+        Ok(PooledTarget {
+            pool,
+            work: Arc::clone(&self.work),
+        })
+    }
+}
+
+/// Connects as often as the pool may, so that no request pays for it.
+async fn fill(pool: &Pool) -> Result<(), Failure> {
+    let mut held = Vec::new();
+    for _ in 0..pool.status().max_size {
+        held.push(pool.get().await.map_err(|error| failure::of_pool(&error))?);
+    }
+    Ok(())
+}
+
+/// One worker's pool.
+#[derive(Debug)]
+pub struct PooledTarget<W> {
+    pool: Pool,
+    work: Arc<W>,
+}
+
+impl<W: Work> Target for PooledTarget<W> {
+    type Session = PooledSession<W::Task>;
+
+    async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
+        Ok(PooledSession {
+            pool: self.pool.clone(),
+            task: self.work.task(user),
+        })
+    }
+
+    fn pool(&self) -> Option<PoolSample> {
+        let status = self.pool.status();
+        Some(PoolSample {
+            max_size: status.max_size as u64,
+            size: status.size as u64,
+            in_use: status.size.saturating_sub(status.available) as u64,
+            waiting: Some(status.waiting as u64),
+        })
+    }
+
+    async fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// One user of a pool.
+#[derive(Debug)]
+pub struct PooledSession<T> {
+    pool: Pool,
+    task: T,
+}
+
+impl<T: Task> Session for PooledSession<T> {
+    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+        let mut connection = match self.pool.get().await {
+            Ok(connection) => connection,
+            Err(error) => return failed(0, failure::of_pool(&error), true, marks).await,
+        };
+        marks.acquired();
+        let done = self.task.perform(&mut connection).await;
+        marks.done();
+        // Before anything else, as a request handler would: others wait for it.
+        drop(connection);
+        outcome(done, marks).await
+    }
+}

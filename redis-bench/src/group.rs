@@ -1,0 +1,99 @@
+//! The steps of one way to connect, taken together.
+
+use bench_report::histogram::{Recording, recording};
+use bench_report::{Histogram, Operation, Report, Step, StepEnd};
+
+use crate::clients::ClientKind;
+
+/// Repeats of one setting, with their places in the report.
+pub(crate) struct Group<'a> {
+    /// The way to connect.
+    pub(crate) client: ClientKind,
+    /// Connections.
+    pub(crate) count: u64,
+    /// Index in the report, and step.
+    pub(crate) steps: Vec<(usize, &'a Step)>,
+}
+
+/// A setting for people: `pool of 8`, `1 shared connection`.
+pub(crate) fn setting(client: ClientKind, count: u64) -> String {
+    match (client, count) {
+        (ClientKind::Pooled, _) => format!("pool of {count}"),
+        (ClientKind::Multiplexed, 1) => "1 shared connection".to_owned(),
+        (ClientKind::Multiplexed, _) => format!("{count} shared connections"),
+    }
+}
+
+/// The steps of `report` by client; a client that was not measured has none.
+pub(crate) fn groups(report: &Report) -> Vec<Group<'_>> {
+    let of = |client: ClientKind| {
+        let named = |step: &&Step| {
+            step.parameters
+                .get("client")
+                .map(ToString::to_string)
+                .as_deref()
+                == Some(client.name())
+        };
+        let steps = report.steps.iter().enumerate();
+        let steps: Vec<(usize, &Step)> = steps.filter(|(_, step)| named(step)).collect();
+        let (_, first) = steps.first()?;
+        let count = first.parameter(client.parameter())? as u64;
+        Some(Group {
+            client,
+            count,
+            steps,
+        })
+    };
+    [ClientKind::Pooled, ClientKind::Multiplexed]
+        .into_iter()
+        .filter_map(of)
+        .collect()
+}
+
+impl Group<'_> {
+    /// As it is shown.
+    pub(crate) fn name(&self) -> String {
+        setting(self.client, self.count)
+    }
+
+    /// Steps that lasted as long as planned: others are no fair sample.
+    pub(crate) fn completed(&self) -> impl Iterator<Item = &Step> {
+        let steps = self.steps.iter().map(|(_, step)| *step);
+        steps.filter(|step| step.end == StepEnd::Completed && !step.operations.is_empty())
+    }
+
+    /// Successes per second of each completed step.
+    pub(crate) fn throughputs(&self) -> Vec<f64> {
+        self.completed().map(Step::throughput_per_s).collect()
+    }
+
+    /// A figure of each completed step that has it.
+    pub(crate) fn figures(&self, name: &str) -> Vec<f64> {
+        self.completed()
+            .filter_map(|step| step.figures.get(name).copied())
+            .collect()
+    }
+
+    /// All durations of a phase over all repeats and operations.
+    pub(crate) fn merged(&self, phase: impl Fn(&Operation) -> Option<&Histogram>) -> Recording {
+        let mut whole = recording();
+        for (_, step) in &self.steps {
+            for histogram in step.operations.values().filter_map(&phase) {
+                if let Ok(part) = histogram.decode() {
+                    // Equal bounds on both sides: adding cannot fail.
+                    let _ = whole.add(part);
+                }
+            }
+        }
+        whole
+    }
+
+    /// Failures of every kind over all steps.
+    pub(crate) fn errors(&self) -> u64 {
+        let operations = self
+            .steps
+            .iter()
+            .flat_map(|(_, step)| step.operations.values());
+        operations.map(Operation::failures).sum()
+    }
+}

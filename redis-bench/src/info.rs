@@ -1,0 +1,114 @@
+//! What a Redis says of itself. Servers differ in age and kind: unknown fields are skipped, and
+//! what is missing stays missing.
+
+use std::collections::BTreeMap;
+
+use redis::{Connection, RedisResult};
+
+/// The answer to `INFO`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Info(BTreeMap<String, String>);
+
+/// How often a command was called, and how long the server worked on it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CommandUse {
+    /// Calls since the server started.
+    pub calls: f64,
+    /// Microseconds spent since the server started.
+    pub usec: f64,
+}
+
+impl Info {
+    /// Asks for every section.
+    ///
+    /// # Errors
+    /// What the connection or the server says.
+    pub fn read(connection: &mut Connection) -> RedisResult<Self> {
+        Self::section(connection, "all")
+    }
+
+    /// Asks for one section.
+    ///
+    /// # Errors
+    /// What the connection or the server says.
+    pub fn section(connection: &mut Connection, name: &str) -> RedisResult<Self> {
+        let text: String = redis::cmd("INFO").arg(name).query(connection)?;
+        Ok(Self::parse(&text))
+    }
+
+    /// Reads the answer's text: `name:value` lines; comments and what is no such line are skipped.
+    pub fn parse(text: &str) -> Self {
+        let fields = text.lines().filter(|line| !line.starts_with('#'));
+        let pairs = fields.filter_map(|line| line.trim_end().split_once(':'));
+        Self(
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        )
+    }
+
+    /// A field as it stands.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A field that is a number.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.text(name)?
+            .parse()
+            .ok()
+            .filter(|n: &f64| n.is_finite())
+    }
+
+    /// The use of each command, by its name in lower case.
+    pub fn commands(&self) -> BTreeMap<&str, CommandUse> {
+        let lines = self.0.iter();
+        lines
+            .filter_map(|(name, value)| {
+                let command = name.strip_prefix("cmdstat_")?;
+                let (calls, usec) = (part(value, "calls")?, part(value, "usec")?);
+                Some((command, CommandUse { calls, usec }))
+            })
+            .collect()
+    }
+
+    /// `7.0.15`, or with Valkey `valkey 8.1.0`.
+    pub fn version(&self) -> Option<String> {
+        if let Some(version) = self.text("valkey_version") {
+            return Some(format!("valkey {version}"));
+        }
+        self.text("redis_version").map(str::to_owned)
+    }
+}
+
+/// `b` of `a=1,b=2`.
+fn part(value: &str, name: &str) -> Option<f64> {
+    let mut pairs = value.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name)?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_fields_are_read_and_the_rest_is_no_trouble() {
+        let info = Info::parse(
+            "# Stats\r\nkeyspace_hits:12\r\nred line\r\nused_cpu_user:1.5\r\nmaxmemory_policy:noeviction\r\n\
+             cmdstat_get:calls=10,usec=25,usec_per_call=2.50\r\ncmdstat_odd:what\r\n",
+        );
+        assert_eq!(info.number("keyspace_hits"), Some(12.0));
+        assert_eq!(info.number("maxmemory_policy"), None);
+        assert_eq!(info.text("maxmemory_policy"), Some("noeviction"));
+        assert_eq!(info.number("keyspace_misses"), None);
+        let commands = info.commands();
+        assert_eq!(commands.len(), 1);
+        assert_eq!(
+            commands["get"],
+            CommandUse {
+                calls: 10.0,
+                usec: 25.0
+            }
+        );
+    }
+}

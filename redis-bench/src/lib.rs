@@ -1,0 +1,66 @@
+//! Loads Redis the way applications use it, and says what the way to connect costs.
+//!
+//! A scenario says what users ask ([`cache`], [`throughput`]); a client says how it travels
+//! ([`clients`]); [`scenario`] puts both on a server, in a shuffled order, with the server's own
+//! evidence beside each step, and leaves no key behind.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod advice;
+pub mod cache;
+pub mod cli;
+pub mod clients;
+pub mod evidence;
+pub mod failure;
+mod group;
+pub mod guard;
+pub mod info;
+pub mod keyspace;
+pub mod scenario;
+pub mod server;
+pub mod skew;
+pub mod summary;
+pub mod throughput;
+
+use std::time::Duration;
+
+use bench_cli::Exit;
+use bench_cli::load::Defaults;
+use clap::CommandFactory as _;
+use load_engine::RuntimeKind;
+
+use crate::cache::Cache;
+use crate::cli::{Cli, Command};
+use crate::throughput::Throughput;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// A sentence with a remedy.
+pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    match &cli.command {
+        Command::Cache(flags) => {
+            scenario::check_value_size(flags.value_size)?;
+            let defaults = defaults(RuntimeKind::Shared);
+            scenario::run("cache", &Cache(flags), &flags.common, defaults)
+        }
+        Command::Pool(flags) => {
+            scenario::check_value_size(flags.value_size)?;
+            // The cheapest generator: here it is the client that is measured.
+            let defaults = defaults(RuntimeKind::PerCore);
+            scenario::run("pool", &Throughput(flags), &flags.common, defaults)
+        }
+        Command::Generate { what } => {
+            bench_cli::generate::print(&mut Cli::command(), what)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn defaults(runtime: RuntimeKind) -> Defaults {
+    Defaults {
+        warmup: Duration::from_secs(1),
+        measure: Duration::from_secs(5),
+        repeats: 3,
+        runtime,
+    }
+}

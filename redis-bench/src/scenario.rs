@@ -1,0 +1,346 @@
+//! What is common to all scenarios: server, guards, settings in a shuffled order, clean-up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bench_cli::bench::{Bench, within};
+use bench_cli::load::Defaults;
+use bench_cli::{Exit, UsageError};
+use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
+use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
+use serde_json::json;
+
+use crate::cli::CommonFlags;
+use crate::clients::{self, ClientKind, Multiplexed, Pooled, Work};
+use crate::evidence::Sampler;
+use crate::failure;
+use crate::group;
+use crate::guard::{self, Demand};
+use crate::keyspace::{self, Keyspace};
+use crate::server::{Attended, Server, attend};
+use crate::summary;
+
+const TOOL: &str = "redis-bench";
+/// Users where neither `--users` nor `--rate` is given.
+const USERS: u64 = 50;
+/// Arrivals that may be in flight, at least: far above any pool, or the pool's wait would hide.
+const IN_FLIGHT: u64 = 1_024;
+/// Filling the keyspace may take this long.
+const FILL_BOUND: Duration = Duration::from_mins(10);
+/// Clean-up may take this long when somebody waits for the end, and at the end of a whole run.
+const CLEAR_BOUND_INTERRUPTED: Duration = Duration::from_millis(1_500);
+const CLEAR_BOUND: Duration = Duration::from_mins(1);
+/// Evidence may come this late when somebody waits for the end, and otherwise.
+const EVIDENCE_BOUND_INTERRUPTED: Duration = Duration::from_millis(150);
+const EVIDENCE_BOUND: Duration = Duration::from_secs(2);
+
+/// One way to load a Redis.
+pub trait Scenario {
+    /// What users do.
+    type Work: Work;
+
+    /// The keys it asks for.
+    fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace;
+
+    /// What users do with these keys.
+    fn work(&self, keyspace: Keyspace) -> Self::Work;
+
+    /// What the report says of its flags.
+    fn config(&self) -> BTreeMap<String, serde_json::Value>;
+
+    /// Adds its own parameters to a step's.
+    fn describe(&self, plan: StepPlan) -> StepPlan {
+        plan
+    }
+
+    /// Adds its own figures to a step that is over.
+    fn conclude(&self, step: &mut Step) {
+        let _ = step;
+    }
+}
+
+/// Runs `scenario` from its flags to its report.
+///
+/// # Errors
+/// A sentence with a remedy; a report that was begun is saved as failed.
+pub fn run<S: Scenario>(
+    name: &'static str,
+    scenario: &S,
+    flags: &CommonFlags,
+    defaults: Defaults,
+) -> anyhow::Result<Exit> {
+    if let Some(url) = &flags.url {
+        crate::server::Remote::parse(url)?;
+    }
+    let clients = clients::selected(&flags.client)?;
+    let seed = flags.load.draw_seed();
+    let config = config(scenario, flags, &clients, seed, defaults);
+    let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
+    let run = Run {
+        scenario,
+        flags,
+        clients,
+        seed,
+        defaults,
+        prefix: keyspace::prefix(bench.run_id()),
+    };
+    let driven = run.drive(&mut bench);
+    bench.report.summary = summary::conclude(&bench.report);
+    if let Err(error) = driven
+        && !bench.interrupted()
+    {
+        bench.report.status = Status::Failed;
+        bench.save()?;
+        return Err(error);
+    }
+    let text = summary::text(&bench.report);
+    bench.finish(&text)
+}
+
+fn config<S: Scenario>(
+    scenario: &S,
+    flags: &CommonFlags,
+    clients: &[ClientKind],
+    seed: u64,
+    defaults: Defaults,
+) -> BTreeMap<String, serde_json::Value> {
+    let mut config = flags.load.config(seed, defaults);
+    config.extend(scenario.config());
+    let names: Vec<&str> = clients.iter().map(|client| client.name()).collect();
+    let url = flags.url.as_deref().map(redaction::url);
+    config.insert("clients".to_owned(), json!(names));
+    config.insert("pool_size".to_owned(), json!(flags.pool_size));
+    config.insert("connections".to_owned(), json!(flags.connections));
+    config.insert(
+        "url".to_owned(),
+        json!(url.as_deref().unwrap_or("throwaway")),
+    );
+    if flags.load.rate.is_none() {
+        let users = flags.load.users.unwrap_or(USERS);
+        config.insert("users".to_owned(), json!(users));
+    }
+    config
+}
+
+struct Run<'a, S> {
+    scenario: &'a S,
+    flags: &'a CommonFlags,
+    clients: Vec<ClientKind>,
+    seed: u64,
+    defaults: Defaults,
+    prefix: String,
+}
+
+impl<S: Scenario> Run<'_, S> {
+    fn drive(&self, bench: &mut Bench) -> anyhow::Result<()> {
+        let server = Server::open(self.flags.url.as_deref())?;
+        bench.phase(Phase::Connect);
+        let Some(info) = server.probe(&bench.cancel)? else {
+            return Ok(());
+        };
+        if let Some(version) = info.version() {
+            let versions = &mut bench.report.environment.versions;
+            versions.insert("redis".to_owned(), version);
+        }
+        guard::check(&info, self.demand(bench))?;
+        let rules = self.stop_rules(&server);
+        let told: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        bench
+            .report
+            .config
+            .insert("stop_on".to_owned(), json!(told));
+        let measured = self.measure(bench, &server);
+        if !server.ends_with_us() {
+            bench.phase(Phase::Save);
+            self.clear(bench, &server);
+        }
+        measured
+    }
+
+    fn demand(&self, bench: &Bench) -> Demand {
+        let connections = self.clients.iter().map(|client| self.connections(*client));
+        Demand {
+            connections: connections.max().unwrap_or(0),
+            bytes: self.scenario.keyspace(&self.prefix, 0).estimated_bytes(),
+            descriptors: bench.report.environment.nofile_soft,
+        }
+    }
+
+    /// The user's rules; without any a server that is not ours is protected by one.
+    fn stop_rules(&self, server: &Server) -> Vec<StopRule> {
+        let given = &self.flags.load.stop_on;
+        if given.is_empty() && !server.is_ours() {
+            return vec![StopRule::ErrorRatio { above: 0.1 }];
+        }
+        given.clone()
+    }
+
+    fn connections(&self, client: ClientKind) -> u64 {
+        match client {
+            ClientKind::Pooled => self.flags.pool_size,
+            ClientKind::Multiplexed => self.flags.connections,
+        }
+    }
+
+    fn measure(&self, bench: &mut Bench, server: &Server) -> anyhow::Result<()> {
+        let repeats = self.flags.load.repeats(self.defaults);
+        let turns = sweep::order(self.clients.len(), repeats, self.seed);
+        let one = self.flags.load.measure(self.defaults) + self.flags.load.warmup(self.defaults);
+        bench.announce(one * turns.len() as u32, turns.len());
+        let mut evidence = Sampler::start(server.remote()).context("cannot watch the server")?;
+        for turn in turns {
+            let client = self.clients[turn.setting];
+            bench.phase(Phase::Prepare);
+            let keys = self
+                .scenario
+                .keyspace(&self.prefix, self.seed.wrapping_add(turn.repeat));
+            if !fill(bench, server, &keys)? {
+                return Ok(());
+            }
+            let index = self.step(bench, server, (client, turn.repeat), keys, &mut evidence)?;
+            let step = &bench.report.steps[index];
+            if bench.interrupted() || (!server.is_ours() && stopped(step)) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        bench: &mut Bench,
+        server: &Server,
+        (client, repeat): (ClientKind, u64),
+        keys: Keyspace,
+        evidence: &mut Sampler,
+    ) -> anyhow::Result<usize> {
+        let mut plan = self.plan(client, repeat);
+        plan.stop_rules = self.stop_rules(server);
+        let remote = server.remote();
+        let (info, count) = (remote.info().clone(), self.connections(client));
+        let work = self.scenario.work(keys);
+        let index = match client {
+            ClientKind::Pooled => {
+                let factory = Arc::new(Pooled::new(info, count, work));
+                bench.step(&plan, &factory, evidence)?
+            }
+            ClientKind::Multiplexed => {
+                let factory = Arc::new(Multiplexed::new(info, count, work));
+                bench.step(&plan, &factory, evidence)?
+            }
+        };
+        let bound = if bench.interrupted() {
+            EVIDENCE_BOUND_INTERRUPTED
+        } else {
+            EVIDENCE_BOUND
+        };
+        let step = &mut bench.report.steps[index];
+        step.server = evidence.collect(bound);
+        self.scenario.conclude(step);
+        let missing = step.server.iter().flat_map(|server| &server.unavailable);
+        let doubts: Vec<Warning> = missing
+            .map(|(what, why)| format!("{what} of the server could not be read: {why}"))
+            .map(|told| {
+                Warning::new(WarningCode::EvidenceMissing, told).of_step(index, &["server"])
+            })
+            .collect();
+        for doubt in doubts {
+            bench.warn(doubt);
+        }
+        bench.save()?;
+        Ok(index)
+    }
+
+    fn plan(&self, client: ClientKind, repeat: u64) -> StepPlan {
+        let count = self.connections(client);
+        let cap = IN_FLIGHT.max(count.saturating_mul(8));
+        let load = self.flags.load.load(USERS, cap);
+        let name = group::setting(client, count);
+        let seed = self.seed.wrapping_add(repeat);
+        let mut plan = self.flags.load.plan(&name, load, seed, self.defaults);
+        plan.repeat = repeat;
+        if plan.runtime == RuntimeKind::PerCore {
+            // A worker without a connection of its own would need one more than asked for.
+            plan.threads = plan.threads.min(count as usize);
+        }
+        let plan = plan
+            .parameter("client", client.name())
+            .parameter(client.parameter(), count);
+        let plan = match plan.load {
+            LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
+            LoadPlan::Closed { users, .. } => plan.parameter("users", users),
+        };
+        self.scenario.describe(plan)
+    }
+
+    /// Removes the run's keys, within a bound; what is left is told with the command for it.
+    fn clear(&self, bench: &mut Bench, server: &Server) {
+        let bound = if bench.interrupted() {
+            CLEAR_BOUND_INTERRUPTED
+        } else {
+            CLEAR_BOUND
+        };
+        let (remote, prefix) = (server.remote(), self.prefix.clone());
+        let deadline = Instant::now() + bound;
+        let cleared = within(bound, move || {
+            keyspace::clear(&mut remote.connect()?, &prefix, deadline)
+        });
+        let why = match cleared {
+            Some(Ok(true)) => return,
+            Some(Err(error)) => failure::of_redis(&error).message,
+            Some(Ok(false)) | None => format!("no end after {bound:?}"),
+        };
+        let cli = server.remote().cli();
+        let login = if server.remote().has_password() {
+            "export REDISCLI_AUTH=…; "
+        } else {
+            ""
+        };
+        bench.left_behind(
+            &format!(
+                "keys {}* on {} ({why})",
+                self.prefix,
+                server.remote().shown()
+            ),
+            &format!(
+                "{login}{cli} --scan --pattern '{}*' | xargs -r -n 500 {cli} unlink",
+                self.prefix
+            ),
+        );
+    }
+}
+
+fn stopped(step: &Step) -> bool {
+    matches!(step.end, StepEnd::Stopped { .. })
+}
+
+/// Brings the keys into their first state; `false` when cancelled meanwhile.
+fn fill(bench: &Bench, server: &Server, keys: &Keyspace) -> anyhow::Result<bool> {
+    let (remote, keys, cancel) = (server.remote(), keys.clone(), bench.cancel.clone());
+    let shown = remote.shown().to_owned();
+    let work = move || keys.fill(&mut remote.connect()?, &cancel);
+    let why = match attend(&bench.cancel, FILL_BOUND, work) {
+        Attended::Done(Ok(filled)) => return Ok(filled),
+        Attended::Cancelled => return Ok(false),
+        Attended::Done(Err(error)) => failure::of_redis(&error).message,
+        Attended::TooLate => format!("no end after {FILL_BOUND:?}"),
+    };
+    let done = bench.report.steps.len();
+    Err(anyhow::anyhow!(why))
+        .with_context(|| format!("cannot write the keys of a run to {shown} (after {done} steps)"))
+}
+
+/// Values longer than Redis takes are refused before anything is begun.
+///
+/// # Errors
+/// When `bytes` is too long.
+pub fn check_value_size(bytes: u64) -> Result<(), UsageError> {
+    if bytes > crate::cli::LONGEST_VALUE {
+        return Err(UsageError(
+            "Redis takes values of up to 512 MiB; use a smaller --value-size".to_owned(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! The Redis under test: the user's, or a throwaway one.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bench_cli::{Remedy as _, UsageError};
+use bench_report::redaction;
+use load_engine::Cancel;
+use redis::io::tcp::TcpSettings;
+use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
+use testbed::{Redis, RedisOptions, token};
+
+use crate::clients::CONNECT_PATIENCE;
+use crate::failure;
+use crate::info::Info;
+
+/// How long a blocking command of ours (`INFO`, filling, clearing) may take.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
+/// How long we try to make friends at the start.
+const PROBE_PATIENCE: Duration = Duration::from_secs(12);
+
+/// Where a server is and how one gets in.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    info: ConnectionInfo,
+    shown: String,
+}
+
+impl Remote {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// When it is none that a Redis can be reached at; the sentence holds no secret.
+    pub fn parse(url: &str) -> Result<Self, UsageError> {
+        let form =
+            "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is needed";
+        if url.starts_with("rediss://") || url.starts_with("valkeys://") {
+            let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
+            return Err(UsageError(text.to_owned()));
+        }
+        let info = url.into_connection_info().map_err(|_| {
+            // Not shown: where it cannot be read it cannot be redacted with certainty either.
+            UsageError(format!(
+                "the URL of the Redis server cannot be read; {form}"
+            ))
+        })?;
+        let settings = TcpSettings::default().set_nodelay(true);
+        Ok(Self {
+            info: info.set_tcp_settings(settings),
+            shown: redaction::url(url),
+        })
+    }
+
+    /// For clients.
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+
+    /// The URL without its secret.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// A blocking connection, for what is not measured.
+    ///
+    /// # Errors
+    /// What the driver or the server says.
+    pub fn connect(&self) -> Result<Connection, RedisError> {
+        let client = Client::open(self.info.clone())?;
+        let connection = client.get_connection_with_timeout(CONNECT_PATIENCE)?;
+        connection.set_read_timeout(Some(COMMAND_PATIENCE))?;
+        connection.set_write_timeout(Some(COMMAND_PATIENCE))?;
+        Ok(connection)
+    }
+
+    /// The start of a `redis-cli` command for this server, without the password.
+    pub fn cli(&self) -> String {
+        let database = match self.info.redis_settings().db() {
+            0 => String::new(),
+            db => format!(" -n {db}"),
+        };
+        let user = match self.info.redis_settings().username() {
+            Some(user) if user != "default" && !user.is_empty() => format!(" --user {user}"),
+            _ => String::new(),
+        };
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                format!("redis-cli -h {host} -p {port}{user}{database}")
+            }
+            ConnectionAddr::Unix(path) => {
+                format!("redis-cli -s {}{user}{database}", path.display())
+            }
+            _ => "redis-cli".to_owned(),
+        }
+    }
+
+    /// Whether one gets in by a password.
+    pub fn has_password(&self) -> bool {
+        self.info.redis_settings().password().is_some()
+    }
+
+    fn refuse<T>(&self, error: &RedisError) -> anyhow::Result<T> {
+        let failure = failure::of_redis(error);
+        let what = format!("cannot connect to {}", self.shown);
+        let (why, remedy) = match failure.kind.as_ref() {
+            "refused" => (
+                "connection refused".to_owned(),
+                format!("{} ping; is the server up?", self.cli()),
+            ),
+            "auth" | "response.WRONGPASS" | "response.NOAUTH" | "response.ERR"
+                if failure.message.to_lowercase().contains("auth")
+                    || failure.message.to_lowercase().contains("password") =>
+            {
+                let why = if self.has_password() {
+                    "the server did not take user and password"
+                } else {
+                    "the server wants a password"
+                };
+                (
+                    why.to_owned(),
+                    "put user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT/"
+                        .to_owned(),
+                )
+            }
+            "timeout" => (
+                "no answer in time".to_owned(),
+                format!(
+                    "{} ping; is the server up, and is its port open?",
+                    self.cli()
+                ),
+            ),
+            _ => (failure.message, format!("{} ping", self.cli())),
+        };
+        Err(anyhow::anyhow!(why)).context(what).remedy(remedy)
+    }
+}
+
+/// The server of a run, which ends with this value where it is a throwaway one of this run.
+#[derive(Debug)]
+pub struct Server {
+    remote: Remote,
+    ours: bool,
+    throwaway: Option<Redis>,
+}
+
+impl Server {
+    /// The server at `url`, or a new throwaway one.
+    ///
+    /// # Errors
+    /// When the URL cannot be read or no server can be started.
+    pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
+        if let Some(url) = url {
+            let mark = std::env::var(token::ENV).unwrap_or_default();
+            return Ok(Self {
+                remote: Remote::parse(url)?,
+                ours: token::is_ours(&mark, url),
+                throwaway: None,
+            });
+        }
+        let redis = Redis::start(&RedisOptions::default())
+            .context("cannot start a throwaway Redis")
+            .remedy("give the URL of a server of yours with --url or REDIS_URL")?;
+        Ok(Self {
+            remote: Remote::parse(redis.url())?,
+            ours: true,
+            throwaway: Some(redis),
+        })
+    }
+
+    /// Where it is.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    /// Whether it is a throwaway one, of this run or of its parent: no guards then.
+    pub fn is_ours(&self) -> bool {
+        self.ours
+    }
+
+    /// Whether it ends with this run, and all its keys with it.
+    pub fn ends_with_us(&self) -> bool {
+        self.throwaway.is_some()
+    }
+
+    /// Asks the server who it is; `None` when cancelled meanwhile.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
+        let remote = self.remote();
+        let asked = move || Info::read(&mut remote.connect()?);
+        match attend(cancel, PROBE_PATIENCE, asked) {
+            Attended::Done(Ok(info)) => Ok(Some(info)),
+            Attended::Done(Err(error)) => self.remote.refuse(&error),
+            Attended::Cancelled => Ok(None),
+            Attended::TooLate => {
+                let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                self.remote.refuse(&RedisError::from(timeout))
+            }
+        }
+    }
+}
+
+/// What became of blocking work that was attended.
+#[derive(Debug)]
+pub enum Attended<T> {
+    /// It is done.
+    Done(T),
+    /// The run was cancelled first.
+    Cancelled,
+    /// Its time was over first.
+    TooLate,
+}
+
+/// Does blocking work on a thread of its own and watches for the end of time and run meanwhile;
+/// a server that stands still must not keep anybody from leaving.
+pub fn attend<T: Send + 'static>(
+    cancel: &Cancel,
+    bound: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Attended<T> {
+    let (done, result) = mpsc::sync_channel(1);
+    let started = Instant::now();
+    let spawned = std::thread::Builder::new()
+        .name("attended".to_owned())
+        .spawn(move || {
+            // Nobody waits any more after a cancellation.
+            let _ = done.send(work());
+        });
+    if spawned.is_err() {
+        return Attended::TooLate;
+    }
+    loop {
+        match result.recv_timeout(Duration::from_millis(20)) {
+            Ok(value) => return Attended::Done(value),
+            Err(RecvTimeoutError::Disconnected) => return Attended::TooLate,
+            Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => return Attended::Cancelled,
+            Err(RecvTimeoutError::Timeout) if started.elapsed() > bound => {
+                return Attended::TooLate;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_url_gets_a_sentence_without_its_secret() {
+        for url in [
+            "",
+            "cache",
+            "http://:hunter2@h/",
+            "redis://:hunter2@h:port",
+            "redis://h/x",
+            "rediss://:hunter2@h",
+        ] {
+            let sentence = Remote::parse(url).unwrap_err().to_string();
+            assert!(!sentence.contains("hunter2"), "{sentence}");
+            assert!(sentence.contains("redis://"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn nodelay_is_on_and_the_cli_command_holds_no_password() {
+        let remote = Remote::parse("redis://app:hunter2@cache:7000/3").unwrap();
+        assert!(remote.info().tcp_settings().nodelay());
+        assert_eq!(remote.cli(), "redis-cli -h cache -p 7000 --user app -n 3");
+        assert_eq!(remote.shown(), "redis://app:***@cache:7000/3");
+    }
+
+    #[test]
+    fn attended_work_keeps_nobody_from_leaving() {
+        let cancel = Cancel::new();
+        let quick = attend(&cancel, Duration::from_mins(1), || 7);
+        assert!(matches!(quick, Attended::Done(7)));
+        let stuck = || std::thread::sleep(Duration::from_mins(1));
+        assert!(matches!(
+            attend(&cancel, Duration::ZERO, stuck),
+            Attended::TooLate
+        ));
+        cancel.cancel();
+        assert!(matches!(
+            attend(&cancel, Duration::from_mins(1), stuck),
+            Attended::Cancelled
+        ));
+    }
+}

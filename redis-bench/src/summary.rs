@@ -1,0 +1,317 @@
+//! What a run says about its own data, and how it is printed.
+
+use std::collections::BTreeMap;
+
+use bench_cli::table::{self, Table};
+use bench_report::{Load, Operation, Report, StepEnd, Summary};
+use statistics::{mean, mean_interval};
+
+use crate::advice::recommend;
+use crate::group::{Group, groups};
+
+/// The conclusions of a run from its steps.
+pub fn conclude(report: &Report) -> Summary {
+    let groups = groups(report);
+    let mut summary = Summary {
+        headline: headline(&groups),
+        ..Summary::default()
+    };
+    let mut best: Option<f64> = None;
+    for group in &groups {
+        if let Some(throughput) = mean(&group.throughputs()) {
+            let name = format!("throughput_per_s.{}", group.client.name());
+            summary.figure(&name, throughput);
+            best = Some(best.map_or(throughput, |best: f64| best.max(throughput)));
+        }
+    }
+    if let Some(best) = best {
+        summary.figure("best_throughput_per_s", best);
+    }
+    for name in ["hit_ratio", "server_hit_ratio"] {
+        let seen = groups.iter().flat_map(|group| group.figures(name));
+        if let Some(ratio) = mean(&seen.collect::<Vec<f64>>()) {
+            summary.figure(name, ratio);
+        }
+    }
+    summary.recommendations.extend(recommend(&groups));
+    summary
+}
+
+fn headline(groups: &[Group<'_>]) -> String {
+    let told: Vec<String> = groups
+        .iter()
+        .filter_map(|group| {
+            let throughput = mean(&group.throughputs())?;
+            let latency = group.merged(Operation::latency);
+            let p99 = table::duration_ns(latency.value_at_quantile(0.99));
+            let hits = mean(&group.figures("hit_ratio")).map_or_else(String::new, |ratio| {
+                format!(", {} hits", table::ratio(ratio))
+            });
+            let rate = table::rate(throughput);
+            Some(format!("{}: {rate}, p99 {p99}{hits}", group.name()))
+        })
+        .collect();
+    if told.is_empty() {
+        "nothing was measured to its end".to_owned()
+    } else {
+        told.join("; ")
+    }
+}
+
+/// The result as it is printed, fit for 80 columns.
+pub fn text(report: &Report) -> String {
+    let groups = groups(report);
+    let mut text = format!("redis-bench {}: {}\n\n", report.scenario, load(report));
+    text.push_str(&rows(&groups).to_string());
+    for recommendation in &report.summary.recommendations {
+        let value = recommendation.value.map(|n| {
+            let client = groups
+                .iter()
+                .find(|g| g.client.name() == recommendation.subject);
+            client.map_or_else(|| n.to_string(), Group::name)
+        });
+        let advice = value.map_or("No recommendation".to_owned(), |value| {
+            format!("Recommended: {value}")
+        });
+        text.push('\n');
+        text.push_str(&wrapped(&format!(
+            "{advice}. {}.",
+            sentence(&recommendation.reason)
+        )));
+    }
+    for line in troubles(report) {
+        text.push('\n');
+        text.push_str(&wrapped(&line));
+    }
+    text
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn load(report: &Report) -> String {
+    match report.steps.first().map(|step| &step.load) {
+        Some(Load::Open { rate_per_s, .. }) => format!(
+            "{} arrivals, latency from the instant each was due",
+            table::rate(*rate_per_s)
+        ),
+        Some(Load::Closed { users, .. }) => {
+            format!("{users} users who wait for their answers, latency of calls")
+        }
+        None => "nothing was measured".to_owned(),
+    }
+}
+
+fn rows(groups: &[Group<'_>]) -> Table {
+    let cached = groups
+        .iter()
+        .any(|group| !group.figures("hit_ratio").is_empty());
+    let last: &[&str] = if cached {
+        &["hits", "errors"]
+    } else {
+        &["errors"]
+    };
+    let mut table = Table::new(&[&["", "throughput", "p50", "p99", "p99.9"], last].concat());
+    for group in groups {
+        let latency = group.merged(Operation::latency);
+        let at = |q: f64| {
+            if latency.is_empty() {
+                return "-".to_owned();
+            }
+            table::duration_ns(latency.value_at_quantile(q))
+        };
+        let throughputs = group.throughputs();
+        let throughput = mean(&throughputs).map_or("-".to_owned(), table::rate);
+        let mut row = vec![group.name(), throughput, at(0.5), at(0.99), at(0.999)];
+        if cached {
+            let hits = mean(&group.figures("hit_ratio"));
+            row.push(hits.map_or("-".to_owned(), table::ratio));
+        }
+        row.push(group.errors().to_string());
+        table.row(&row);
+        if let Some(estimate) = mean_interval(&throughputs, 0.95) {
+            let share = table::ratio(estimate.half_width() / estimate.mean);
+            let mut row = vec![
+                format!("  {} repeats", estimate.count),
+                format!("± {share}"),
+            ];
+            row.resize(5 + last.len(), String::new());
+            table.row(&row);
+        }
+    }
+    table
+}
+
+/// Steps that did not last, and a few failures, one line each.
+fn troubles(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in &report.steps {
+        match &step.end {
+            StepEnd::Completed | StepEnd::Interrupted => {}
+            StepEnd::Stopped { rule, reason } => {
+                lines.push(format!("{}: stopped by {rule}: {reason}.", step.name));
+            }
+            StepEnd::Failed { reason } => {
+                lines.push(format!("{}: failed: {reason}.", step.name));
+            }
+        }
+    }
+    let mut kinds = BTreeMap::new();
+    for operation in report
+        .steps
+        .iter()
+        .flat_map(|step| step.operations.values())
+    {
+        for (kind, count) in &operation.errors {
+            *kinds.entry(kind.as_str()).or_insert(0) += count;
+        }
+    }
+    if !kinds.is_empty() {
+        let told: Vec<String> = kinds
+            .iter()
+            .map(|(kind, n): (_, &u64)| format!("{n} {kind}"))
+            .collect();
+        lines.push(format!("Errors: {}.", told.join(", ")));
+    }
+    lines
+}
+
+/// The text in lines of up to 80 columns.
+fn wrapped(text: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > 80 {
+            lines.push('\n');
+            width = 0;
+        } else if width > 0 {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        width += length;
+    }
+    lines.push('\n');
+    lines
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use bench_report::histogram::recording;
+    use bench_report::{Generator, Histogram, Step, Tool, Window};
+
+    /// A closed-loop run in which repeat i of each client had the i-th throughput.
+    pub(crate) fn report(pooled: &[f64], shared: &[f64]) -> Report {
+        let tool = Tool {
+            name: "redis-bench".into(),
+            version: "0".into(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "run".into(), "cache");
+        for repeat in 0..pooled.len().max(shared.len()) {
+            let of = |throughputs: &[f64], client, parameter, count| {
+                let throughput = *throughputs.get(repeat)?;
+                Some(step(client, parameter, count, repeat as u64, throughput))
+            };
+            report
+                .steps
+                .extend(of(pooled, "pooled", "pool_size", 8_u64));
+            report
+                .steps
+                .extend(of(shared, "multiplexed", "connections", 1));
+        }
+        report
+    }
+
+    fn step(client: &str, parameter: &str, count: u64, repeat: u64, throughput_per_s: f64) -> Step {
+        let mut call = recording();
+        call.saturating_record(1_000_000);
+        let call = Histogram::of(&call);
+        let get = Operation {
+            attempted: 1,
+            succeeded: 1,
+            throughput_per_s,
+            service: call.clone(),
+            checkout: (client == "pooled").then(|| call.clone()).flatten(),
+            call,
+            ..Operation::default()
+        };
+        Step {
+            name: client.to_owned(),
+            parameters: BTreeMap::from([
+                ("client".to_owned(), client.into()),
+                (parameter.to_owned(), count.into()),
+            ]),
+            repeat,
+            window: Window::default(),
+            load: Load::Closed {
+                users: 50,
+                think_time_ns: 0,
+            },
+            operations: BTreeMap::from([("get".to_owned(), get)]),
+            failures: Vec::new(),
+            pool: None,
+            server: None,
+            generator: Generator::default(),
+            figures: BTreeMap::from([("hit_ratio".to_owned(), 0.9)]),
+            end: StepEnd::Completed,
+        }
+    }
+
+    #[test]
+    fn a_run_is_summed_up_by_client() {
+        let mut report = report(&[100.0, 120.0], &[200.0, 240.0]);
+        report.summary = conclude(&report);
+        let figures = &report.summary.figures;
+        assert!((figures["throughput_per_s.pooled"] - 110.0).abs() < 1e-9);
+        assert!((figures["best_throughput_per_s"] - 220.0).abs() < 1e-9);
+        assert!((figures["hit_ratio"] - 0.9).abs() < 1e-9);
+        assert!(
+            !figures.contains_key("server_hit_ratio"),
+            "missing is not zero"
+        );
+        assert!(report.summary.headline.contains("pool of 8: 110/s"));
+    }
+
+    #[test]
+    fn the_result_fits_80_columns_and_tells_what_went_wrong() {
+        let mut report = report(&[123_456.0, 98_765.4, 1.0], &[654_321.0, 700_000.0, 2.0]);
+        report.steps[0].end = StepEnd::Failed {
+            reason: "0 of 50 sessions were open after 10s".to_owned(),
+        };
+        let get = report.steps[1].operations.get_mut("get").unwrap();
+        get.errors = BTreeMap::from([("refused".to_owned(), 7)]);
+        report.summary = conclude(&report);
+        let text = text(&report);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        for wanted in [
+            "pool of 8",
+            "1 shared connection",
+            "sessions were open",
+            "7 refused",
+            "hits",
+        ] {
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn a_run_without_a_step_still_has_a_summary() {
+        let report = report(&[], &[]);
+        assert_eq!(
+            conclude(&report).headline,
+            "nothing was measured to its end"
+        );
+        assert!(text(&report).contains("nothing was measured"));
+    }
+}

@@ -1,0 +1,157 @@
+//! One command over and over: what a way to connect costs, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use load_engine::{StepPlan, UserId};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, ErrorKind, RedisError, Value};
+use serde_json::json;
+
+use crate::cli::{PoolFlags, Workload};
+use crate::clients::{Done, Task, Work};
+use crate::keyspace::Keyspace;
+use crate::scenario::Scenario;
+
+/// Keys in use; users beyond share them. Bounds the commands that are kept ready.
+const KEYS: u64 = 64;
+
+impl Workload {
+    /// As it is written on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Get => "get",
+        }
+    }
+}
+
+/// The scenario, as its flags describe it.
+#[derive(Debug)]
+pub struct Throughput<'a>(pub &'a PoolFlags);
+
+impl Scenario for Throughput<'_> {
+    type Work = ThroughputWork;
+
+    fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace {
+        Keyspace {
+            prefix: prefix.to_owned(),
+            keys: KEYS,
+            value_bytes: self.0.value_size,
+            preload_ratio: 1.0,
+            expiry: None,
+            seed,
+        }
+    }
+
+    fn work(&self, keyspace: Keyspace) -> ThroughputWork {
+        ThroughputWork::new(&keyspace, self.0.workload)
+    }
+
+    fn config(&self) -> BTreeMap<String, serde_json::Value> {
+        BTreeMap::from([
+            ("workload".to_owned(), json!(self.0.workload.name())),
+            ("value_bytes".to_owned(), json!(self.0.value_size)),
+        ])
+    }
+
+    fn describe(&self, plan: StepPlan) -> StepPlan {
+        plan.parameter("workload", self.0.workload.name())
+            .parameter("value_bytes", self.0.value_size)
+    }
+}
+
+/// Commands made ready once, for all users.
+#[derive(Debug)]
+pub struct ThroughputWork {
+    workload: Workload,
+    commands: Arc<[Cmd]>,
+    value_bytes: usize,
+}
+
+impl ThroughputWork {
+    /// The commands for `keyspace`.
+    pub fn new(keyspace: &Keyspace, workload: Workload) -> Self {
+        let value = keyspace.value();
+        let command = |index| {
+            let mut name = Vec::new();
+            keyspace.name_into(index, &mut name);
+            let mut command = match workload {
+                Workload::Set => redis::cmd("SET"),
+                Workload::Get => redis::cmd("GET"),
+            };
+            command.arg(name);
+            if workload == Workload::Set {
+                command.arg(&value);
+            }
+            command
+        };
+        Self {
+            workload,
+            commands: (0..keyspace.keys).map(command).collect(),
+            value_bytes: value.len(),
+        }
+    }
+}
+
+impl Work for ThroughputWork {
+    type Task = ThroughputTask;
+
+    fn operations(&self) -> &'static [&'static str] {
+        match self.workload {
+            Workload::Set => &["set"],
+            Workload::Get => &["get"],
+        }
+    }
+
+    fn task(&self, user: UserId) -> ThroughputTask {
+        ThroughputTask {
+            commands: Arc::clone(&self.commands),
+            mine: user.0 as usize % self.commands.len().max(1),
+            workload: self.workload,
+            value_bytes: self.value_bytes,
+        }
+    }
+}
+
+/// One user's command.
+#[derive(Debug)]
+pub struct ThroughputTask {
+    commands: Arc<[Cmd]>,
+    mine: usize,
+    workload: Workload,
+    value_bytes: usize,
+}
+
+impl ThroughputTask {
+    fn expects(&self, answer: &Value) -> bool {
+        match (self.workload, answer) {
+            (Workload::Set, Value::Okay) => true,
+            (Workload::Get, Value::BulkString(value)) => value.len() == self.value_bytes,
+            _ => false,
+        }
+    }
+}
+
+impl Task for ThroughputTask {
+    async fn perform(&mut self, connection: &mut MultiplexedConnection) -> Done {
+        let answer = connection
+            .send_packed_command(&self.commands[self.mine])
+            .await
+            .and_then(Value::extract_error);
+        let result = answer.and_then(|answer| {
+            if self.expects(&answer) {
+                Ok(())
+            } else {
+                Err(RedisError::from((
+                    ErrorKind::UnexpectedReturnType,
+                    "the server answered something else than this command has",
+                )))
+            }
+        });
+        Done {
+            operation: 0,
+            result,
+        }
+    }
+}

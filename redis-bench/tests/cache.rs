@@ -1,0 +1,199 @@
+//! The cache's figures against what a real Redis counts itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_report::{Step, StepEnd};
+use load_engine::{Cancel, LoadPlan, StepPlan, attack};
+use redis_bench::cache::Cache;
+use redis_bench::clients::{ClientKind, Multiplexed, Pooled};
+use redis_bench::scenario::Scenario as _;
+use redis_bench::server::Remote;
+use testbed::Redis;
+
+const CLIENTS: [ClientKind; 2] = [ClientKind::Pooled, ClientKind::Multiplexed];
+
+/// One step of a closed loop of 8 users on a keyspace just filled.
+fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> Step {
+    let flags = common::cache_flags(args);
+    let cache = Cache(&flags);
+    let keyspace = cache.keyspace("plimsoll:test:", 7);
+    common::fill(redis, &keyspace);
+    let info = Remote::parse(redis.url()).unwrap().info().clone();
+    let load = LoadPlan::Closed {
+        users: 8,
+        think_time: Duration::ZERO,
+    };
+    let plan = StepPlan::new("cache", load, measure);
+    let work = cache.work(keyspace);
+    let cancel = Cancel::new();
+    let result = match client {
+        ClientKind::Pooled => attack::run(
+            &plan,
+            &Arc::new(Pooled::new(info, 4, work)),
+            &cancel,
+            &mut (),
+        ),
+        ClientKind::Multiplexed => attack::run(
+            &plan,
+            &Arc::new(Multiplexed::new(info, 1, work)),
+            &cancel,
+            &mut (),
+        ),
+    };
+    let step = result.unwrap().step;
+    assert_eq!(step.end, StepEnd::Completed);
+    assert!(step.failures.is_empty(), "{:?}", step.failures);
+    step
+}
+
+fn succeeded(step: &Step, operation: &str) -> u64 {
+    step.operations.get(operation).map_or(0, |o| o.succeeded)
+}
+
+fn count(redis: &Redis, name: &str) -> u64 {
+    common::info(redis).number(name).unwrap() as u64
+}
+
+/// Without a warm-up every request of the step is measured, and nobody else reads here: client and
+/// server must count alike, to the last request.
+#[test]
+fn hits_and_misses_are_the_servers_own_and_misses_are_written_back() {
+    for client in CLIENTS {
+        let redis = common::redis();
+        let args = [
+            "--keys",
+            "5k",
+            "--preload",
+            "50%",
+            "--ttl",
+            "1000h",
+            "--zipf",
+            "0.9",
+        ];
+        let step = step(&redis, client, Duration::from_millis(700), &args);
+        let (hits, misses) = (succeeded(&step, "get"), succeeded(&step, "miss"));
+        assert_eq!(hits, count(&redis, "keyspace_hits"), "{client:?}");
+        assert_eq!(misses, count(&redis, "keyspace_misses"), "{client:?}");
+        let there = common::keys(&redis).len() as u64;
+        let filled = common::info(&redis).commands()["set"].calls as u64 - misses;
+        let new = there - filled;
+        assert!(new > 0, "{client:?}: nothing was missed");
+        // Several users may miss the same key before the first has written it.
+        assert!(
+            (new..=2 * new).contains(&misses),
+            "{client:?}: {misses} misses, {new} new keys"
+        );
+    }
+}
+
+#[test]
+fn keys_expire_and_are_fetched_again() {
+    let redis = common::redis();
+    let args = [
+        "--keys",
+        "100",
+        "--ttl",
+        "200ms",
+        "--ttl-jitter",
+        "0.5",
+        "--zipf",
+        "uniform",
+    ];
+    let step = step(
+        &redis,
+        ClientKind::Multiplexed,
+        Duration::from_millis(1_500),
+        &args,
+    );
+    let misses = succeeded(&step, "miss");
+    assert!(
+        misses > 100,
+        "each key lives 0.2 s of 1.5 s, but only {misses} were missed"
+    );
+    assert!(count(&redis, "expired_keys") > 100);
+    let mut connection = common::connect(&redis);
+    for key in common::keys(&redis) {
+        let left: i64 = redis::cmd("PTTL").arg(&key).query(&mut connection).unwrap();
+        // −2: gone meanwhile; −1 would be a key that stays.
+        assert!(
+            (0..=300).contains(&left) || left == -2,
+            "{key} lives {left} ms"
+        );
+    }
+}
+
+#[test]
+fn a_share_of_writes_is_that_share() {
+    let redis = common::redis();
+    let args = ["--keys", "1k", "--writes", "0.25", "--ttl", "1h"];
+    let step = step(
+        &redis,
+        ClientKind::Multiplexed,
+        Duration::from_millis(500),
+        &args,
+    );
+    let (reads, writes) = (
+        succeeded(&step, "get") + succeeded(&step, "miss"),
+        succeeded(&step, "set"),
+    );
+    let share = writes as f64 / (reads + writes) as f64;
+    let deviation = (0.25 * 0.75 / (reads + writes) as f64).sqrt();
+    assert!(
+        (share - 0.25).abs() < 6.0 * deviation,
+        "{share} of {}",
+        reads + writes
+    );
+}
+
+#[test]
+fn each_step_begins_with_the_same_keys() {
+    let redis = common::redis();
+    let flags = common::cache_flags(&["--keys", "1k", "--preload", "0.3", "--ttl", "1000h"]);
+    let keyspace = Cache(&flags).keyspace("plimsoll:test:", 7);
+    common::fill(&redis, &keyspace);
+    let first = common::keys(&redis);
+    assert!((200..400).contains(&first.len()), "{}", first.len());
+    step(
+        &redis,
+        ClientKind::Multiplexed,
+        Duration::from_millis(300),
+        &["--keys", "1k"],
+    );
+    assert_ne!(first, common::keys(&redis));
+    common::fill(&redis, &keyspace);
+    assert_eq!(first, common::keys(&redis));
+}
+
+#[test]
+fn what_lies_under_another_name_is_never_removed() {
+    let redis = common::redis();
+    let mut connection = common::connect(&redis);
+    for n in 0..3_000 {
+        let () = redis::cmd("SET")
+            .arg(format!("plimsoll:run:{n}"))
+            .arg("x")
+            .query(&mut connection)
+            .unwrap();
+    }
+    for name in ["plimsoll:runs:1", "mine", "plimsoll:run"] {
+        let () = redis::cmd("SET")
+            .arg(name)
+            .arg("x")
+            .query(&mut connection)
+            .unwrap();
+    }
+    let deadline = std::time::Instant::now() + Duration::from_mins(1);
+    let cleared = redis_bench::keyspace::clear(&mut connection, "plimsoll:run:", deadline);
+    assert!(cleared.unwrap());
+    assert_eq!(
+        common::keys(&redis),
+        ["mine", "plimsoll:run", "plimsoll:runs:1"]
+    );
+    let late =
+        redis_bench::keyspace::clear(&mut connection, "plimsoll:run:", std::time::Instant::now());
+    assert!(!late.unwrap(), "no time left, nothing claimed");
+}

@@ -1,0 +1,252 @@
+//! The binary from its command line to its report.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::time::Duration;
+
+use bench_report::{Report, Status, Step, StepEnd, WarningCode};
+use common::{PASSWORD, Place, Running};
+use testbed::token;
+
+const CACHE: &[&str] = &[
+    "cache",
+    "--keys",
+    "2k",
+    "--repeats",
+    "1",
+    "--warmup",
+    "100ms",
+    "--run-dir",
+    "run",
+];
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [args, more].concat()
+}
+
+#[test]
+fn a_run_on_the_users_server_leaves_only_its_report() {
+    let redis = common::redis_with_password();
+    let () = redis::cmd("SET")
+        .arg("mine")
+        .arg("x")
+        .query(&mut common::connect(&redis))
+        .unwrap();
+    let place = Place::new();
+    let mut running = Running::start(
+        place
+            .command(&with(CACHE, &["--duration", "700ms"]))
+            .env("REDIS_URL", redis.url()),
+    );
+    running.wait_for("phase: measure");
+    let process = std::path::Path::new("/proc").join(running.child.id().to_string());
+    let command_line = text(&std::fs::read(process.join("cmdline")).unwrap());
+    let (code, _, said) = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        common::keys(&redis),
+        ["mine"],
+        "keys are gone, and only ours"
+    );
+    let saved = std::fs::read_to_string(place.path().join("run/redis-bench.cache.json")).unwrap();
+    for shown in [&command_line, &said, &saved] {
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("s3cret"),
+            "{shown}"
+        );
+    }
+    assert!(!PASSWORD.is_empty() && saved.contains("***@127.0.0.1"));
+    assert!(
+        said.lines()
+            .all(|line| line.chars().count() <= 80 || line.starts_with("Report:")),
+        "{said}"
+    );
+    check(&place.report("cache"));
+}
+
+fn check(report: &Report) {
+    assert_eq!(report.status, Status::Complete);
+    assert_eq!(
+        report.config["stop_on"][0], "errors>10%",
+        "the user's server is guarded"
+    );
+    assert!(report.environment.versions.contains_key("redis"));
+    assert_eq!(report.steps.len(), 2);
+    for step in &report.steps {
+        let (ours, theirs) = (step.figures["hit_ratio"], step.figures["server_hit_ratio"]);
+        assert!((ours - theirs).abs() < 0.02, "{ours} and {theirs}");
+        let server = &step.server.as_ref().unwrap().figures;
+        for name in [
+            "keyspace_hits",
+            "commands.get.calls",
+            "commands.get.usec",
+            "cpu_main_thread_s",
+            "used_memory_bytes",
+            "connected_clients_max",
+        ] {
+            assert!(server.contains_key(name), "{name}");
+        }
+        assert!(step.parameters.contains_key("client") && step.parameter("users").is_some());
+    }
+    let pooled = of_client(report, "pooled");
+    assert_eq!(pooled.parameter("pool_size"), Some(8.0));
+    assert_eq!(pooled.pool.as_ref().unwrap().max_size, 8);
+    let server = &pooled.server.as_ref().unwrap().figures;
+    assert!(
+        server["commands.ping.calls"] > 0.0,
+        "every checkout asks first"
+    );
+    assert!(pooled.operations["get"].checkout.is_some());
+    let shared = of_client(report, "multiplexed");
+    assert!(shared.pool.is_none() && shared.operations["get"].checkout.is_none());
+    assert!(!report.summary.headline.is_empty());
+    assert!(report.summary.figures["hit_ratio"] > 0.5);
+    assert_eq!(report.summary.recommendations.len(), 1);
+}
+
+fn of_client<'a>(report: &'a Report, client: &str) -> &'a Step {
+    let named = |step: &&Step| step.parameters["client"].to_string() == client;
+    report.steps.iter().find(named).unwrap()
+}
+
+#[test]
+fn without_a_url_the_server_is_a_throwaway_one() {
+    let place = Place::new();
+    let output = place.run(&with(
+        CACHE,
+        &[
+            "--client",
+            "pooled",
+            "--rate",
+            "500",
+            "--duration",
+            "700ms",
+            "--format",
+            "json",
+        ],
+    ));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report: Report = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report, place.report("cache"));
+    assert_eq!(report.steps[0].parameter("rate_per_s"), Some(500.0));
+    assert!(report.steps[0].operations["get"].response.is_some());
+    assert_eq!(
+        report.config["stop_on"],
+        serde_json::json!([]),
+        "nobody to protect"
+    );
+    assert_eq!(place.servers_left(), 0);
+}
+
+#[test]
+fn the_pool_scenario_compares_ways_to_connect() {
+    let place = Place::new();
+    let args = [
+        "pool",
+        "--client",
+        "pooled,multiplexed",
+        "--workload",
+        "get",
+        "--value-size",
+        "1KiB",
+        "--repeats",
+        "3",
+        "--warmup",
+        "50ms",
+        "--duration",
+        "300ms",
+        "--users",
+        "16",
+        "--run-dir",
+        "run",
+    ];
+    let output = place.run(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report = place.report("pool");
+    assert_eq!(report.steps.len(), 6);
+    let step = of_client(&report, "multiplexed");
+    assert_eq!(step.parameter("value_bytes"), Some(1_024.0));
+    assert_eq!(step.parameters["workload"].to_string(), "get");
+    assert!(step.operations["get"].succeeded > 0 && step.operations["get"].failures() == 0);
+    let recommended = &report.summary.recommendations[0];
+    // A pooled GET takes two round trips and one of eight connections for sixteen users.
+    assert_eq!(recommended.subject, "multiplexed", "{recommended:?}");
+    assert!(text(&output.stdout).contains("shared connection"));
+}
+
+#[test]
+fn a_server_that_is_killed_is_counted_by_kind_and_stops_a_guarded_run() {
+    let mut redis = common::redis();
+    let place = Place::new();
+    let args = with(CACHE, &["--client", "multiplexed", "--duration", "4s"]);
+    let mut running = Running::start(place.command(&args).env("REDIS_URL", redis.url()));
+    running.wait_for("phase: measure");
+    std::thread::sleep(Duration::from_millis(300));
+    redis.kill();
+    let (code, _, said) = running.end();
+    assert_eq!(code, Some(3), "{said}");
+    let report = place.report("cache");
+    assert_eq!(report.status, Status::Stopped);
+    assert!(matches!(&report.steps[0].end, StepEnd::Stopped { rule, .. } if rule == "errors>10%"));
+    assert_killed(&report.steps[0]);
+    let left = report
+        .warnings
+        .iter()
+        .find(|w| w.code == WarningCode::LeftBehind)
+        .unwrap();
+    assert!(
+        left.message.contains("redis-cli") && left.message.contains("unlink"),
+        "{}",
+        left.message
+    );
+}
+
+#[test]
+fn without_a_guard_a_run_goes_on_when_its_server_is_killed() {
+    let mut redis = common::redis();
+    let place = Place::new();
+    let args = with(CACHE, &["--client", "pooled", "--duration", "1500ms"]);
+    let mut command = place.command(&args);
+    command
+        .env("REDIS_URL", redis.url())
+        .env(token::ENV, token::mark([redis.url()]));
+    let mut running = Running::start(&mut command);
+    running.wait_for("phase: measure");
+    std::thread::sleep(Duration::from_millis(300));
+    redis.kill();
+    let (code, _, said) = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    let report = place.report("cache");
+    assert_eq!(report.steps[0].end, StepEnd::Completed);
+    assert_killed(&report.steps[0]);
+    let missing = |w: &&bench_report::Warning| w.code == WarningCode::EvidenceMissing;
+    assert!(
+        report.warnings.iter().any(|w| missing(&w)),
+        "{:?}",
+        report.warnings
+    );
+    let server = report.steps[0].server.as_ref().unwrap();
+    assert!(
+        server.figures.is_empty() && server.unavailable.contains_key("info"),
+        "{server:?}"
+    );
+}
+
+/// Broken connections first, refused ones after, and before that it worked.
+fn assert_killed(step: &Step) {
+    let get = &step.operations["get"];
+    assert!(get.succeeded > 0);
+    assert!(get.errors.contains_key("refused"), "{:?}", get.errors);
+    let known = ["refused", "closed", "reset", "io.other"];
+    assert!(
+        get.errors.keys().all(|kind| known.contains(&kind.as_str())),
+        "{:?}",
+        get.errors
+    );
+    assert!(!step.failures.is_empty());
+}

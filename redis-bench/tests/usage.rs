@@ -1,0 +1,153 @@
+//! Bad input gets one clear sentence, what to do about it, and the right exit code.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use bench_report::Status;
+use common::{PASSWORD, Place};
+use testbed::{Redis, RedisOptions};
+
+/// What `redis-bench` says on stderr about `args`, which must end with `code`.
+fn told(place: &Place, url: Option<&str>, args: &[&str], code: i32) -> String {
+    let mut command = place.command(args);
+    if let Some(url) = url {
+        command.env("REDIS_URL", url);
+    }
+    let output = assert_cmd::Command::from_std(command).assert().code(code);
+    let output = output.get_output();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.stdout.is_empty(), "{args:?}");
+    for unwanted in [
+        "panicked",
+        "backtrace",
+        "hunter2",
+        "s3cret",
+        "RUST_BACKTRACE",
+    ] {
+        assert!(!stderr.contains(unwanted), "{args:?}: {stderr}");
+    }
+    stderr
+}
+
+fn run_args() -> Vec<&'static str> {
+    vec!["cache", "--run-dir", "run"]
+}
+
+#[test]
+fn wrong_usage_is_told_with_code_2() {
+    let place = Place::new();
+    for (args, wanted) in [
+        (&["cache", "--client", "telepathy"][..], "multiplexed"),
+        (&["cache", "--pool-size", "0"], "1 or more"),
+        (&["cache", "--duration=-5s"], "such as 500ms"),
+        (&["cache", "--duration", "-5s"], "--"),
+        (&["cache", "--zipf", "0"], "above 0"),
+        (&["cache", "--ttl", "0s"], "such as 500ms"),
+        (&["cache", "--preload", "150%"], "from 0 to 1"),
+        (&["cache", "--value-size", "1GiB"], "512 MiB"),
+        (&["cache", "--polsize", "3"], "--help"),
+        (&["pool", "--workload", "zadd"], "get"),
+        (&["cash"], "cache"),
+    ] {
+        let stderr = told(&place, None, args, 2);
+        assert!(stderr.contains(wanted), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_wrong_url_is_wrong_usage_and_its_password_is_not_shown() {
+    let place = Place::new();
+    for url in [
+        "cache",
+        "http://:hunter2@127.0.0.1/",
+        "redis://:hunter2@127.0.0.1:port/",
+        "redis://:hunter2@127.0.0.1/first",
+        "rediss://:hunter2@127.0.0.1/",
+    ] {
+        let stderr = told(&place, Some(url), &run_args(), 2);
+        assert!(stderr.contains("redis://"), "{stderr}");
+        let stderr = told(&place, None, &["pool", "--url", url], 2);
+        assert!(stderr.contains("redis://"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_refused_connection_names_the_server_and_the_next_step() {
+    let place = Place::new();
+    let stderr = told(
+        &place,
+        Some("redis://:hunter2@127.0.0.1:1/"),
+        &run_args(),
+        1,
+    );
+    assert!(
+        stderr.contains("127.0.0.1:1") && stderr.contains("refused"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("Try: redis-cli -h 127.0.0.1 -p 1 ping"),
+        "{stderr}"
+    );
+    assert_eq!(place.report("cache").status, Status::Failed);
+}
+
+#[test]
+fn a_wrong_or_missing_password_is_told_apart_from_a_missing_server() {
+    let redis = common::redis_with_password();
+    let place = Place::new();
+    let port = redis.port();
+    let wrong = format!("redis://:hunter2-wrong@127.0.0.1:{port}/");
+    let stderr = told(&place, Some(&wrong), &run_args(), 1);
+    assert!(
+        stderr.contains("did not take user and password"),
+        "{stderr}"
+    );
+    let none = format!("redis://127.0.0.1:{port}/");
+    let stderr = told(&place, Some(&none), &run_args(), 1);
+    assert!(
+        stderr.contains("wants a password") && stderr.contains("REDIS_URL"),
+        "{stderr}"
+    );
+    assert!(!PASSWORD.is_empty());
+}
+
+#[test]
+fn what_the_server_cannot_bear_is_not_begun() {
+    let settings = [("maxmemory", "20mb"), ("maxclients", "30")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let redis = Redis::start(&RedisOptions {
+        settings: settings.into(),
+        ..RedisOptions::default()
+    })
+    .unwrap();
+    let place = Place::new();
+    let mut big = run_args();
+    big.extend(["--keys", "1M"]);
+    let stderr = told(&place, Some(redis.url()), &big, 1);
+    assert!(
+        stderr.contains("maxmemory") && stderr.contains("--keys"),
+        "{stderr}"
+    );
+    let mut wide = run_args();
+    wide.extend(["--keys", "10", "--pool-size", "40"]);
+    let stderr = told(&place, Some(redis.url()), &wide, 1);
+    assert!(
+        stderr.contains("30 clients") && stderr.contains("--pool-size"),
+        "{stderr}"
+    );
+    assert_eq!(common::keys(&redis), Vec::<String>::new());
+}
+
+#[test]
+fn help_has_examples() {
+    let place = Place::new();
+    for args in [&["--help"][..], &["cache", "--help"], &["pool", "--help"]] {
+        let output = place.run(args);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && text.contains("Examples:"),
+            "{text}"
+        );
+        assert!(!text.contains("hunter2"));
+    }
+}
