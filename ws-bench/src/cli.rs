@@ -1,0 +1,178 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bench_cli::UsageError;
+use bench_cli::flags::{self, OutputFlags};
+use bench_cli::load::LoadFlags;
+use bench_report::Pacing;
+use clap::{Args, Parser, Subcommand};
+use load_engine::{LoadPlan, Waiting};
+
+use crate::endpoint::Target;
+use crate::exchange::SMALLEST_BYTES;
+use crate::serve::ServeOptions;
+use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
+
+/// Finds how many WebSocket connections a server holds, and whose limit it was.
+#[derive(Debug, Parser)]
+#[command(name = "ws-bench", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// Print shell completions (bash, zsh, fish …) or the manual page (man)
+    #[arg(long, value_name = "WHAT", hide = true)]
+    pub(crate) generate: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Raise the number of open connections until a limit is met
+    Limit(Box<LimitArgs>),
+    /// Run an echo server until Ctrl-C
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = LIMIT_EXAMPLES)]
+pub(crate) struct LimitArgs {
+    /// Server to load [default: a throwaway echo server]
+    #[arg(long, env = "WS_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// Most connections to open
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10k")]
+    pub(crate) max: u64,
+
+    /// Connections of the first level
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100")]
+    pub(crate) start: u64,
+
+    /// Each level's connections divided by the last one's
+    #[arg(long, value_parser = factor, value_name = "FACTOR", default_value = "2")]
+    pub(crate) factor: f64,
+
+    /// Most new connections per second
+    #[arg(long, value_parser = flags::rate, value_name = "PER_S", default_value = "10k")]
+    pub(crate) spawn_rate: f64,
+
+    /// How long connecting, the upgrade and each echo may take
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "5s")]
+    pub(crate) timeout: Duration,
+
+    /// Highest 99th percentile of the echo at which a level still holds
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1s")]
+    pub(crate) latency_bound: Duration,
+
+    /// Size of a message
+    #[arg(long, value_parser = message_size, value_name = "SIZE", default_value = "20")]
+    pub(crate) message_size: u64,
+
+    #[command(flatten)]
+    pub(crate) load: LoadFlags,
+
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
+
+const LIMIT_EXAMPLES: &str = "\
+By default up to 200 of the connections share 2,000 echoes per second; the others are idle. With
+--users so many talk, each waiting for its echo; with --rate echoes are sent when due.
+
+Examples:
+  ws-bench limit
+  ws-bench limit --url ws://127.0.0.1:9001/ --max 5000
+  ws-bench limit --url ws://127.0.0.1:9001/ --rate 10k --latency-bound 50ms
+  ws-bench limit --max 2000 --users 100 --think-time 20ms --stop-on 'errors>5%'";
+
+#[derive(Debug, Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
+    pub(crate) listen: SocketAddr,
+
+    /// Answer 503 once so many connections are open
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub(crate) refuse_after: Option<u64>,
+}
+
+const SERVE_EXAMPLES: &str = "\
+Prints `listening on ws://ADDRESS/` when it is ready.
+
+Examples:
+  ws-bench serve
+  ws-bench serve --listen 127.0.0.1:0 --refuse-after 500";
+
+impl LimitArgs {
+    pub(crate) fn target(&self) -> Result<Option<Target>, UsageError> {
+        let target = self.url.as_deref().map(Target::parse);
+        target
+            .transpose()
+            .map_err(|error| UsageError(error.to_string()))
+    }
+
+    pub(crate) fn settings(&self, seed: u64) -> LimitSettings {
+        LimitSettings {
+            max: self.max,
+            start: self.start,
+            factor: self.factor,
+            spawn_rate_per_s: self.spawn_rate,
+            bound: self.timeout,
+            latency_bound: self.latency_bound,
+            message_bytes: self.message_size as usize,
+            load: self.load_plan(),
+            warmup: self.load.warmup(DEFAULTS),
+            measure: self.load.measure(DEFAULTS),
+            repeats: self.load.repeats(DEFAULTS),
+            seed,
+            runtime: self.load.runtime(DEFAULTS),
+            waiting: if self.load.spin {
+                Waiting::Spin
+            } else {
+                Waiting::Sleep
+            },
+            stop_on: self.load.stop_on.clone(),
+        }
+    }
+
+    /// A rate makes an open loop, users alone a closed one; with neither a gentle open loop.
+    fn load_plan(&self) -> LoadPlan {
+        let talkers = self.load.users.unwrap_or(TALKERS);
+        if self.load.users.is_some() || self.load.rate.is_some() {
+            return self.load.load(talkers, talkers);
+        }
+        LoadPlan::Open {
+            rate_per_s: RATE_PER_S,
+            pacing: Pacing::from(self.load.pacing),
+            in_flight_cap: talkers,
+        }
+    }
+}
+
+impl From<&ServeArgs> for ServeOptions {
+    fn from(args: &ServeArgs) -> Self {
+        Self {
+            listen: args.listen,
+            refuse_after: args.refuse_after,
+        }
+    }
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse::<f64>().ok();
+    factor
+        .filter(|f| (1.01..=100.0).contains(f))
+        .ok_or_else(|| "write a number from 1.01 to 100, as in 2".to_owned())
+}
+
+fn message_size(text: &str) -> Result<u64, String> {
+    let size = flags::size(text)?;
+    let (least, most) = (SMALLEST_BYTES as u64, 1 << 20);
+    if (least..=most).contains(&size) {
+        return Ok(size);
+    }
+    Err(format!("a message has {least} bytes to 1 MiB"))
+}

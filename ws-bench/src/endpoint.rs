@@ -1,0 +1,179 @@
+//! Where connections go to, and where from.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use tokio_tungstenite::tungstenite::http::Uri;
+use url::{Host, Url};
+
+/// Connections that share one source address on the loopback: well below the 28,000 ports that a
+/// system usually lends, so that a free one is found at once.
+const CONNECTIONS_PER_SOURCE: u64 = 5_000;
+
+/// Why a URL is none that can be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It is no URL.
+    #[error("{text:?} is no URL ({reason}); write it as in ws://127.0.0.1:9001/")]
+    Malformed {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It asks for TLS.
+    #[error("wss:// (TLS) is not supported in this version; give a ws:// URL")]
+    Tls,
+    /// It is of another protocol.
+    #[error("{scheme}:// is no WebSocket URL; write it as in ws://127.0.0.1:9001/")]
+    Scheme {
+        /// The protocol.
+        scheme: String,
+    },
+}
+
+/// A server's address as the user wrote it, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    url: Url,
+    uri: Uri,
+}
+
+impl Target {
+    /// Reads a `ws://` URL.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let malformed = |reason: String| UrlError::Malformed {
+            text: bench_report::redaction::text(text),
+            reason,
+        };
+        let url = Url::parse(text).map_err(|error| malformed(error.to_string()))?;
+        match url.scheme() {
+            "ws" => {}
+            "wss" => return Err(UrlError::Tls),
+            scheme => {
+                return Err(UrlError::Scheme {
+                    scheme: scheme.to_owned(),
+                });
+            }
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(malformed("it names no host".to_owned()));
+        }
+        let mut bare = url.clone();
+        bare.set_fragment(None);
+        let uri = bare
+            .as_str()
+            .parse()
+            .map_err(|error| malformed(format!("{error}")))?;
+        Ok(Self { url, uri })
+    }
+
+    /// The URL, without any password.
+    pub fn shown(&self) -> String {
+        bench_report::redaction::text(self.url.as_str())
+    }
+
+    /// Host and port, for the resolver.
+    pub(crate) fn host_and_port(&self) -> (String, u16) {
+        let host = match self.url.host() {
+            Some(Host::Ipv6(address)) => address.to_string(),
+            Some(host) => host.to_string(),
+            None => String::new(),
+        };
+        (host, self.url.port_or_known_default().unwrap_or(80))
+    }
+
+    /// The same, resolved.
+    pub(crate) fn at(&self, address: SocketAddr) -> Endpoint {
+        Endpoint {
+            uri: self.uri.clone(),
+            address,
+        }
+    }
+}
+
+/// A server that connections can be opened to.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) uri: Uri,
+    pub(crate) address: SocketAddr,
+}
+
+impl Endpoint {
+    /// Whether the server is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.address.ip().is_loopback()
+    }
+
+    /// Whether source addresses can be spread, so that ports do not limit connections.
+    pub(crate) fn spreads_sources(&self) -> bool {
+        cfg!(target_os = "linux") && matches!(self.address.ip(), IpAddr::V4(ip) if ip.is_loopback())
+    }
+
+    /// The address that connection `id` comes from; `None` leaves it to the system.
+    ///
+    /// All of 127.0.0.0/8 is the loopback on Linux. The second octet is drawn from the process,
+    /// so that two runs side by side do not take each other's ports.
+    pub(crate) fn source(&self, id: u64) -> Option<IpAddr> {
+        if !self.spreads_sources() {
+            return None;
+        }
+        let block = id / CONNECTIONS_PER_SOURCE;
+        let own = 1 + std::process::id() % 250;
+        let octets = [
+            127,
+            own as u8,
+            (block / 250 % 250) as u8,
+            (1 + block % 250) as u8,
+        ];
+        Some(IpAddr::V4(Ipv4Addr::from(octets)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_websocket_urls_are_taken() {
+        assert!(Target::parse("ws://127.0.0.1:9001/").is_ok());
+        assert!(Target::parse("ws://[::1]:9001/path?room=1").is_ok());
+        assert_eq!(Target::parse("wss://example/"), Err(UrlError::Tls));
+        for text in [
+            "http://x/",
+            "redis://x/",
+            "ws:",
+            "ws://",
+            "127.0.0.1:9001",
+            "",
+        ] {
+            assert!(Target::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let target = Target::parse("ws://app:hunter2@127.0.0.1:9001/").unwrap();
+        assert!(!target.shown().contains("hunter2"), "{}", target.shown());
+    }
+
+    #[test]
+    fn the_port_and_the_bare_ipv6_address_go_to_the_resolver() {
+        let of = |text| Target::parse(text).unwrap().host_and_port();
+        assert_eq!(of("ws://[::1]/"), ("::1".to_owned(), 80));
+        assert_eq!(of("ws://localhost:81/"), ("localhost".to_owned(), 81));
+    }
+
+    #[test]
+    fn only_the_loopback_is_reached_from_many_addresses() {
+        let target = Target::parse("ws://127.0.0.1:9001/").unwrap();
+        let local = target.at("127.0.0.1:9001".parse().unwrap());
+        assert_eq!(local.source(0), local.source(CONNECTIONS_PER_SOURCE - 1));
+        assert_ne!(local.source(0), local.source(CONNECTIONS_PER_SOURCE));
+        assert!(local.source(u64::MAX).is_some_and(|ip| ip.is_loopback()));
+        assert_eq!(target.at("10.0.0.1:80".parse().unwrap()).source(0), None);
+        assert_eq!(target.at("[::1]:80".parse().unwrap()).source(0), None);
+    }
+}

@@ -1,0 +1,137 @@
+//! The server's side of a level, where the server is a process of this machine.
+
+use bench_report::ServerEvidence;
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use crate::endpoint::Endpoint;
+
+const WHAT: &str = "server.process";
+
+/// Looks at the process that listens.
+#[derive(Debug)]
+pub(crate) struct ServerWatch {
+    process: Result<Pid, &'static str>,
+    system: Option<System>,
+}
+
+/// A process at one instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    cpu_ns: u64,
+    rss_bytes: u64,
+    open_files: Option<u64>,
+}
+
+impl ServerWatch {
+    /// Looks at process `pid`, which is known to be the server.
+    pub(crate) fn of_process(pid: u32) -> Self {
+        Self {
+            process: Ok(Pid::from_u32(pid)),
+            system: System::new().ok(),
+        }
+    }
+
+    /// Looks for the process that listens at `endpoint`.
+    pub(crate) fn of_endpoint(endpoint: &Endpoint) -> Self {
+        let process = if endpoint.is_local() {
+            listener(endpoint.address.port())
+                .map(Pid::from_u32)
+                .ok_or("the process that listens there could not be found")
+        } else {
+            Err("the server is on another machine")
+        };
+        Self {
+            process,
+            system: System::new().ok(),
+        }
+    }
+
+    /// The server as it is now; `None` when it cannot be seen.
+    pub(crate) fn look(&mut self) -> Option<Usage> {
+        let pid = *self.process.as_ref().ok()?;
+        usage(self.system.as_mut()?, pid)
+    }
+
+    /// What the server used between two looks.
+    pub(crate) fn evidence(&self, before: Option<Usage>, after: Option<Usage>) -> ServerEvidence {
+        let (before, after) = match (&self.process, before, after) {
+            (Err(reason), ..) => return ServerEvidence::unavailable(WHAT, *reason),
+            (Ok(_), Some(before), Some(after)) => (before, after),
+            _ => return ServerEvidence::unavailable(WHAT, "its process was not there any more"),
+        };
+        let mut evidence = ServerEvidence::default();
+        let cpu_ns = after.cpu_ns.saturating_sub(before.cpu_ns);
+        evidence.figure("server.cpu_ns", cpu_ns as f64);
+        evidence.figure("server.rss_bytes", after.rss_bytes as f64);
+        if let Some(files) = after.open_files {
+            evidence.figure("server.open_files", files as f64);
+        }
+        evidence
+    }
+}
+
+/// Resident memory of this process; `None` where the system does not tell.
+pub(crate) fn own_rss_bytes() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    usage(&mut system, Pid::from_u32(std::process::id())).map(|usage| usage.rss_bytes)
+}
+
+fn usage(system: &mut System, pid: Pid) -> Option<Usage> {
+    let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
+    let process = system.process(pid)?;
+    Some(Usage {
+        // sysinfo counts CPU time in milliseconds.
+        cpu_ns: process.accumulated_cpu_time() * 1_000_000,
+        rss_bytes: process.memory(),
+        open_files: process.open_files().map(|files| files as u64),
+    })
+}
+
+/// The process that listens on `port` of this machine.
+#[cfg(target_os = "linux")]
+fn listener(port: u16) -> Option<u32> {
+    use procfs::net::{TcpState, tcp, tcp6};
+    use procfs::process::{FDTarget, all_processes};
+
+    let sockets = tcp().into_iter().chain(tcp6()).flatten();
+    let inode = sockets
+        .filter(|socket| socket.state == TcpState::Listen && socket.local_address.port() == port)
+        .map(|socket| socket.inode)
+        .next()?;
+    all_processes().ok()?.flatten().find_map(|process| {
+        let holds = |target: &FDTarget| matches!(target, FDTarget::Socket(n) if *n == inode);
+        let found = process.fd().ok()?.flatten().any(|fd| holds(&fd.target));
+        found.then_some(process.pid as u32)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listener(_port: u16) -> Option<u32> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_listening_process_is_found_by_its_port() {
+        let listener_of_ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener_of_ours.local_addr().unwrap().port();
+        assert_eq!(listener(port), Some(std::process::id()));
+        drop(listener_of_ours);
+        assert_eq!(listener(port), None);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_absent_with_its_reason() {
+        let mut watch = ServerWatch::of_process(std::process::id());
+        let seen = watch.look();
+        assert!(seen.unwrap().rss_bytes > 0);
+        let gone = watch.evidence(seen, None);
+        assert!(gone.figures.is_empty() && gone.unavailable.contains_key(WHAT));
+        assert!(watch.evidence(seen, seen).figures["server.rss_bytes"] > 0.0);
+    }
+}

@@ -1,0 +1,123 @@
+//! What can go wrong with a connection, by kind, and whose fault each kind is.
+
+use std::borrow::Cow;
+use std::io;
+
+use bench_report::LimitOwner;
+use load_engine::Failure;
+use nix::errno::Errno;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+/// No TCP connection within the bound.
+pub(crate) const TCP_TIMEOUT: &str = "timeout.tcp";
+/// No answer to the upgrade within the bound.
+pub(crate) const UPGRADE_TIMEOUT: &str = "timeout.upgrade";
+/// No echo within the bound.
+pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
+/// An answer that is not what was sent.
+pub(crate) const WRONG_ECHO: &str = "wrong_echo";
+
+/// The TCP connection could not be made, or broke.
+pub(crate) fn of_io(error: &io::Error) -> Failure {
+    let kind = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE) => "emfile",
+        Some(Errno::ENFILE) => "enfile",
+        Some(Errno::ENOMEM | Errno::ENOBUFS) => "memory",
+        Some(Errno::EADDRNOTAVAIL | Errno::EADDRINUSE) => "ports",
+        Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => "unreachable",
+        Some(Errno::ECONNREFUSED) => "refused",
+        Some(Errno::ECONNRESET | Errno::ECONNABORTED | Errno::EPIPE) => "reset",
+        Some(Errno::ETIMEDOUT) => TCP_TIMEOUT,
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => "closed.1006",
+        _ => "io",
+    };
+    Failure::new(kind, &error.to_string())
+}
+
+/// The upgrade to a WebSocket failed.
+pub(crate) fn of_upgrade(error: &Error) -> Failure {
+    let kind = match error {
+        Error::Io(error) => return of_io(error),
+        Error::Http(response) => Cow::Owned(format!("http.{}", response.status().as_u16())),
+        Error::Protocol(ProtocolError::SecWebSocketAcceptKeyMismatch) => {
+            "handshake.accept_key".into()
+        }
+        Error::Protocol(
+            ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake,
+        ) => "handshake.closed".into(),
+        _ => "handshake.protocol".into(),
+    };
+    Failure::new(kind, &error.to_string())
+}
+
+/// An open connection failed.
+pub(crate) fn of_session(error: &Error) -> Failure {
+    let kind = match error {
+        Error::Io(error) => return of_io(error),
+        Error::ConnectionClosed | Error::AlreadyClosed => "closed.1000",
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "closed.1006",
+        Error::Capacity(_) => "protocol.size",
+        Error::Utf8(_) => "protocol.utf8",
+        _ => "protocol",
+    };
+    Failure::new(kind, &error.to_string())
+}
+
+/// The server closed the connection; without a close frame at all when it just went (RFC 6455,
+/// 7.1.5: 1006), without a code where the frame has none (1005).
+pub(crate) fn of_close(frame: Option<&CloseFrame>) -> Failure {
+    let code = frame.map_or(1005, |frame| u16::from(frame.code));
+    let reason = frame.map_or("", |frame| frame.reason.as_str());
+    let message = format!("the server closed the connection with code {code} {reason:?}");
+    Failure::new(format!("closed.{code}"), &message)
+}
+
+/// The connection ended without a close frame.
+pub(crate) fn of_end() -> Failure {
+    Failure::new(
+        "closed.1006",
+        "the server ended the connection without a close frame",
+    )
+}
+
+/// Whose limit a failure of `kind` shows.
+pub(crate) fn owner(kind: &str) -> LimitOwner {
+    match kind {
+        "emfile" | "enfile" | "memory" => LimitOwner::Generator,
+        "ports" | "unreachable" => LimitOwner::Network,
+        _ => LimitOwner::Target,
+    }
+}
+
+/// Whether a failure of `kind` may come of a generator that has no CPU left as well as of a slow
+/// server.
+pub(crate) fn is_lateness(kind: &str) -> bool {
+    kind.starts_with("timeout.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_limits_and_the_networks_are_never_the_servers() {
+        let owner_of = |errno: Errno| owner(&of_io(&io::Error::from(errno)).kind);
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS] {
+            assert_eq!(owner_of(errno), LimitOwner::Generator, "{errno}");
+        }
+        for errno in [Errno::EADDRNOTAVAIL, Errno::EADDRINUSE, Errno::EHOSTUNREACH] {
+            assert_eq!(owner_of(errno), LimitOwner::Network, "{errno}");
+        }
+        for errno in [Errno::ECONNREFUSED, Errno::ECONNRESET, Errno::ETIMEDOUT] {
+            assert_eq!(owner_of(errno), LimitOwner::Target, "{errno}");
+        }
+        assert_eq!(owner("http.503"), LimitOwner::Target);
+    }
+
+    #[test]
+    fn a_close_without_a_code_is_told_from_no_close_at_all() {
+        assert_eq!(of_close(None).kind, "closed.1005");
+        assert_eq!(of_end().kind, "closed.1006");
+    }
+}

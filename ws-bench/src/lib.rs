@@ -1,0 +1,80 @@
+//! Finds how many WebSocket connections a server holds, and whose limit it was.
+//!
+//! [`mod@limit`] raises the number of open connections level by level; each connection lives on from
+//! level to level in a single task (`connection`), some of them talk, and all are checked
+//! before a level counts as held. What ends the search is told by owner: the server's limit, the
+//! network's, or our own, which is never taken for the server's. [`serve`] is an echo server to
+//! try it on.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::float_cmp
+    )
+)]
+
+mod capacity;
+pub mod cli;
+mod climb;
+mod connection;
+mod course;
+mod crew;
+mod dial;
+pub mod endpoint;
+mod evidence;
+mod exchange;
+mod failure;
+mod flight;
+mod hand;
+mod level;
+pub mod limit;
+mod nofile;
+mod probe;
+mod render;
+mod search;
+mod seat;
+pub mod serve;
+pub mod settings;
+mod socket;
+mod trail;
+mod verdict;
+
+use bench_cli::{Exit, Remedy as _};
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command, LimitArgs};
+use crate::serve::{ServeError, ServeOptions};
+use crate::settings::DEFAULTS;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What is to be told on stderr, with what to do about it.
+pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    if let Some(what) = &cli.generate {
+        bench_cli::generate::print(&mut Cli::command(), what)?;
+        return Ok(Exit::Done);
+    }
+    match &cli.command {
+        Some(Command::Limit(args)) => limit(args),
+        Some(Command::Serve(args)) => {
+            serve::run(&ServeOptions::from(args)).or_else(|error| match error {
+                ServeError::Listen { .. } => {
+                    Err(error).remedy("another port, or port 0 for a free one")
+                }
+                other => Err(other.into()),
+            })?;
+            Ok(Exit::Done)
+        }
+        None => Ok(Exit::Done),
+    }
+}
+
+fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
+    let target = args.target()?;
+    let seed = args.load.draw_seed();
+    let config = args.load.config(seed, DEFAULTS);
+    limit::run(target, &args.settings(seed), &args.output, config)
+}

@@ -1,0 +1,78 @@
+//! One connection and one echo, alone: whether there is a server at all before it is loaded, and
+//! whether it is still there after it broke.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use load_engine::{Cancel, Failure, Marks};
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use crate::dial::dial;
+use crate::endpoint::{Endpoint, Target};
+use crate::exchange::{Exchange, Messages, exchange};
+
+const SHUTDOWN_BOUND: Duration = Duration::from_millis(100);
+const LEAVE_BOUND: Duration = Duration::from_millis(500);
+
+/// What a probe found.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A server that echoes.
+    Echo(Endpoint),
+    /// None, or none that echoes.
+    Nothing(Failure),
+    /// A signal came first.
+    Interrupted,
+}
+
+/// Resolves `target`, connects, exchanges one echo and closes; each may take `bound`.
+///
+/// # Errors
+/// When the system gives no runtime.
+pub(crate) fn probe(target: &Target, bound: Duration, cancel: &Cancel) -> std::io::Result<Found> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Found::Interrupted,
+            echoed = echo_once(target, bound) => match echoed {
+                Ok(endpoint) => Found::Echo(endpoint),
+                Err(failure) => Found::Nothing(failure),
+            }
+        }
+    });
+    // A resolver that hangs has a thread of its own, which nobody waits for.
+    runtime.shutdown_timeout(SHUTDOWN_BOUND);
+    Ok(found)
+}
+
+async fn echo_once(target: &Target, bound: Duration) -> Result<Endpoint, Failure> {
+    let endpoint = target.at(resolve(target, bound).await?);
+    let mut marks = Marks::default();
+    let mut socket = dial(&endpoint, endpoint.source(0), bound, &mut marks).await?;
+    let mut messages = Messages::new(u64::MAX, 0);
+    match exchange(&mut socket, &mut messages, bound).await {
+        Exchange::Answered => {}
+        Exchange::Unanswered(failure) | Exchange::Lost(failure) => return Err(failure),
+    }
+    // Whether it answers our closing is not the question here.
+    let _ = timeout(LEAVE_BOUND, async {
+        use futures_util::StreamExt as _;
+        if socket.close(None).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    })
+    .await;
+    Ok(endpoint)
+}
+
+async fn resolve(target: &Target, bound: Duration) -> Result<SocketAddr, Failure> {
+    let (host, port) = target.host_and_port();
+    let unknown = |reason: &str| Failure::new("resolve", &format!("cannot find {host}: {reason}"));
+    let mut addresses = timeout(bound, tokio::net::lookup_host((host.as_str(), port)))
+        .await
+        .map_err(|_| unknown("the resolver did not answer in time"))?
+        .map_err(|error| unknown(&error.to_string()))?;
+    addresses.next().ok_or_else(|| unknown("it has no address"))
+}

@@ -1,0 +1,73 @@
+//! The result as people read it.
+
+use bench_cli::table::{Table, bytes, duration_ns, rate};
+use bench_report::{Histogram, Limit, LimitOwner, Operation, Report, Step, StepEnd};
+
+/// One sentence: how many were held, and whose limit it was.
+pub(crate) fn headline(limit: &Limit) -> String {
+    let whose = match limit.owner {
+        LimitOwner::Target => "the limit is the target's",
+        LimitOwner::Network => "the limit is the network's",
+        LimitOwner::Generator => "the limit is this generator's, not the target's",
+        LimitOwner::Bound => "no limit was met",
+        LimitOwner::Unknown => "the limit is not known",
+    };
+    format!(
+        "{} connections held; {whose}: {}",
+        limit.value, limit.reason
+    )
+}
+
+/// The whole result: a row for each level, then the headline.
+pub(crate) fn text(report: &Report) -> String {
+    let mut table = Table::new(&[
+        "connections",
+        "opened/s",
+        "connect p50",
+        "p99",
+        "echo p50",
+        "p99",
+        "server",
+        "result",
+    ]);
+    for step in &report.steps {
+        table.row(&row(step));
+    }
+    let headline = match report.summary.headline.as_str() {
+        "" => "no level was measured",
+        headline => headline,
+    };
+    if report.steps.is_empty() {
+        return format!("{headline}\n");
+    }
+    format!("{table}\n{headline}\n")
+}
+
+fn row(step: &Step) -> [String; 8] {
+    let absent = || "–".to_owned();
+    let operation = |name: &str| step.operations.get(name);
+    let at = |of: Option<&Operation>, pick: fn(&Histogram) -> u64| {
+        of.and_then(Operation::latency)
+            .map_or_else(absent, |times| duration_ns(pick(times)))
+    };
+    let server = step.server.as_ref();
+    let rss = server.and_then(|server| server.figures.get("server.rss_bytes"));
+    let result = match &step.end {
+        StepEnd::Completed => "held",
+        StepEnd::Stopped { .. } => "broke",
+        StepEnd::Interrupted => "cut off",
+        StepEnd::Failed { .. } => "failed",
+    };
+    [
+        step.parameters
+            .get("connections")
+            .map_or_else(absent, ToString::to_string),
+        operation("connect").map_or_else(absent, |o| rate(o.throughput_per_s)),
+        at(operation("connect"), |times| times.percentiles_ns.p50),
+        at(operation("connect"), |times| times.percentiles_ns.p99),
+        at(operation("echo"), |times| times.percentiles_ns.p50),
+        at(operation("echo"), |times| times.percentiles_ns.p99),
+        rss.map_or_else(absent, |rss| bytes(*rss as u64)),
+        result.to_owned(),
+    ]
+}

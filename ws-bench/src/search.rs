@@ -1,0 +1,152 @@
+//! Which level to try next: up by a factor until one breaks, then in between until the limit is
+//! known to within 2 %.
+
+/// Levels closer than this share of the lower one are not told apart.
+const RESOLUTION: f64 = 0.02;
+
+/// A search for the highest level that holds, among 1 to `highest`.
+#[derive(Debug, Clone)]
+pub(crate) struct Search {
+    start: u64,
+    factor: f64,
+    highest: u64,
+    held: u64,
+    broken: Option<Broken>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Broken {
+    level: u64,
+    /// Connections that were open when it broke.
+    open: u64,
+}
+
+impl Search {
+    pub(crate) fn new(start: u64, factor: f64, highest: u64) -> Self {
+        Self {
+            start,
+            factor,
+            highest,
+            held: 0,
+            broken: None,
+        }
+    }
+
+    /// The highest level that held; 0 when none did.
+    pub(crate) fn highest_held(&self) -> u64 {
+        self.held
+    }
+
+    /// `level` held.
+    pub(crate) fn held(&mut self, level: u64) {
+        self.held = self.held.max(level);
+    }
+
+    /// `level` broke with `open` connections open.
+    pub(crate) fn broke(&mut self, level: u64, open: u64) {
+        if self.broken.is_none_or(|broken| level < broken.level) {
+            self.broken = Some(Broken { level, open });
+        }
+    }
+
+    /// The next level to try; `None` when the limit is known.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let Some(broken) = self.broken else {
+            return self.next_up();
+        };
+        let resolution = ((self.held as f64 * RESOLUTION) as u64).max(1);
+        let gap = broken.level.saturating_sub(self.held);
+        if gap <= resolution {
+            return None;
+        }
+        // A server that refuses at a fixed number has just named it: hold it, then look whether
+        // the next one up really breaks. Anything else is found by halving.
+        if broken.open > self.held && broken.open < broken.level {
+            Some(broken.open)
+        } else if broken.open == self.held && self.held > 0 {
+            Some(self.held + resolution)
+        } else {
+            Some(self.held + gap / 2)
+        }
+    }
+
+    fn next_up(&self) -> Option<u64> {
+        if self.held >= self.highest {
+            return None;
+        }
+        if self.held == 0 {
+            return Some(self.start.min(self.highest));
+        }
+        let up = (self.held as f64 * self.factor) as u64;
+        Some(up.max(self.held + 1).min(self.highest))
+    }
+
+    /// How many levels come after the next one, if none breaks.
+    pub(crate) fn levels_after(&self) -> usize {
+        let mut ahead = self.clone();
+        let mut levels: usize = 0;
+        while let (None, Some(level)) = (ahead.broken, ahead.next()) {
+            ahead.held(level);
+            levels += 1;
+        }
+        levels.saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries levels on a server of which `holds` tells how many stay open at a level.
+    fn levels(mut search: Search, open_at: impl Fn(u64) -> u64) -> (Vec<u64>, u64) {
+        let mut tried = Vec::new();
+        while let Some(level) = search.next() {
+            assert!(tried.len() < 64, "no end: {tried:?}");
+            tried.push(level);
+            match open_at(level) {
+                open if open == level => search.held(level),
+                open => search.broke(level, open),
+            }
+        }
+        (tried, search.highest_held())
+    }
+
+    #[test]
+    fn levels_rise_by_the_factor_and_end_at_the_highest() {
+        let search = Search::new(100, 2.0, 1_000);
+        assert_eq!(search.levels_after(), 4);
+        let (tried, held) = levels(search, |level| level);
+        assert_eq!(tried, [100, 200, 400, 800, 1_000]);
+        assert_eq!(held, 1_000);
+    }
+
+    #[test]
+    fn a_start_above_the_highest_is_cut_to_it() {
+        assert_eq!(levels(Search::new(100, 2.0, 7), |level| level).0, [7]);
+    }
+
+    #[test]
+    fn a_server_that_refuses_at_a_number_is_found_in_two_more_levels() {
+        let (tried, held) = levels(Search::new(100, 2.0, 10_000), |level| level.min(50));
+        assert_eq!(tried, [100, 50, 51]);
+        assert_eq!(held, 50);
+        let (tried, held) = levels(Search::new(100, 2.0, 10_000), |level| level.min(500));
+        assert_eq!(tried, [100, 200, 400, 800, 500, 510]);
+        assert_eq!(held, 500);
+    }
+
+    #[test]
+    fn a_server_that_loses_all_when_it_breaks_is_halved_down_to_two_percent() {
+        for limit in [1, 3, 99, 333, 4_321] {
+            let at = |level| if level > limit { 0 } else { level };
+            let (_, held) = levels(Search::new(100, 2.0, 10_000), at);
+            assert!(held <= limit, "{held} of {limit}");
+            assert!(held as f64 >= limit as f64 * 0.97, "{held} of {limit}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_holds_none_is_found_too() {
+        assert_eq!(levels(Search::new(100, 2.0, 1_000), |_| 0).1, 0);
+    }
+}

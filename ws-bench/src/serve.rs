@@ -1,0 +1,156 @@
+//! An echo server, a process of its own: for trying things out, for tests, and for whoever has
+//! no server at hand. What it costs to hold a connection is kept small, so that the bench meets
+//! the machine's limits rather than this server's.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio_tungstenite::accept_hdr_async_with_config;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
+
+use crate::nofile;
+use crate::socket::{self, Socket};
+
+/// Connections that the kernel completes while we are busy; it cuts this to `somaxconn`.
+const LISTEN_BACKLOG: u32 = 4_096;
+/// How long a client may take for its request.
+const HANDSHAKE_BOUND: Duration = Duration::from_secs(10);
+/// Pause after a failed accept: out of descriptors, and retrying at once would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// What the server is asked to do.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Open connections from which on further ones get HTTP 503.
+    pub refuse_after: Option<u64>,
+}
+
+/// Why the server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The system gave no threads or no signal handler.
+    #[error("cannot start the server: {0}")]
+    Start(#[source] io::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The line that says where it listens cannot be written.
+    #[error("cannot say on stdout where the server listens: {0}")]
+    Announce(#[source] io::Error),
+}
+
+/// Serves until SIGINT or SIGTERM, which is its normal end.
+///
+/// # Errors
+/// When it cannot begin.
+pub fn run(options: &ServeOptions) -> Result<(), ServeError> {
+    nofile::raise();
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Start)?;
+    let result = runtime.block_on(serve(options));
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
+    let listening = listen(options.listen).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    let (listener, address) = listening.map_err(|source| ServeError::Listen {
+        address: options.listen,
+        source,
+    })?;
+    announce(address).map_err(ServeError::Announce)?;
+    let places = options.refuse_after.map_or(Semaphore::MAX_PERMITS, |n| {
+        usize::try_from(n).map_or(Semaphore::MAX_PERMITS, |n| n.min(Semaphore::MAX_PERMITS))
+    });
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = accept_all(&listener, Arc::new(Semaphore::new(places))) => {}
+    }
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG)
+}
+
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on ws://{address}/")?;
+    out.flush()
+}
+
+async fn accept_all(listener: &TcpListener, places: Arc<Semaphore>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(welcome(stream, Arc::clone(&places)))),
+            Err(error) => {
+                tracing::debug!(%error, "cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Answers one client: with an echo for as long as it stays, or with 503 where there is no place.
+async fn welcome(stream: TcpStream, places: Arc<Semaphore>) {
+    // Without it echoes only come later.
+    let _ = stream.set_nodelay(true);
+    let place = places.try_acquire_owned();
+    let full = place.is_err();
+    #[expect(clippy::result_large_err, reason = "the library's own signature")]
+    let answer = move |_: &Request, response: Response| {
+        if full { Err(refusal()) } else { Ok(response) }
+    };
+    let handshake = accept_hdr_async_with_config(stream, answer, Some(socket::config()));
+    let Ok(Ok(mut socket)) = tokio::time::timeout(HANDSHAKE_BOUND, handshake).await else {
+        return;
+    };
+    echo(&mut socket).await;
+    // Its place is free before the client can see that it is gone.
+    drop(place);
+    drop(socket);
+}
+
+fn refusal() -> ErrorResponse {
+    let mut response = ErrorResponse::new(Some("no place for another connection\n".to_owned()));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+}
+
+async fn echo(socket: &mut Socket) {
+    while let Some(Ok(message)) = socket.next().await {
+        let is_data = message.is_text() || message.is_binary();
+        if is_data && socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}

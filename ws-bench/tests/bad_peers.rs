@@ -1,0 +1,262 @@
+//! Servers that misbehave: each way is an outcome of its own kind, and none a hang or a panic.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_cmp
+)]
+
+mod common;
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use bench_report::{LimitOwner, Report, Status};
+use common::{Place, Running, errors, finish, limit, said, server};
+use testbed::WebSocketServer;
+use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
+
+/// What a peer does with a connection once it is through with behaving.
+type Manner = fn(TcpStream);
+
+/// A server that echoes on its first `good` connections and misbehaves on all others.
+fn peer(good: u64, manner: Manner) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let seen = Arc::new(AtomicU64::new(0));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let behaves = seen.fetch_add(1, Ordering::Relaxed) < good;
+            thread::spawn(move || {
+                if behaves {
+                    echo(stream);
+                } else {
+                    manner(stream);
+                }
+            });
+        }
+    });
+    url
+}
+
+fn echo(stream: TcpStream) {
+    if let Ok(mut socket) = accept(stream) {
+        echo_on(&mut socket);
+    }
+}
+
+fn echo_on(socket: &mut WebSocket<TcpStream>) {
+    while let Ok(message) = socket.read() {
+        if message.is_binary() && socket.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_request(stream: &mut TcpStream) {
+    let mut byte = [0];
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        seen.push(byte[0]);
+    }
+}
+
+fn answer(mut stream: TcpStream, text: &str) {
+    read_request(&mut stream);
+    let _ = stream.write_all(text.as_bytes());
+    thread::sleep(Duration::from_millis(200));
+}
+
+fn wrong_key(stream: TcpStream) {
+    answer(
+        stream,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+    );
+}
+
+fn silence(mut stream: TcpStream) {
+    let mut rest = Vec::new();
+    // Until the client gives up.
+    let _ = stream.read_to_end(&mut rest);
+}
+
+fn nonsense(stream: TcpStream) {
+    answer(stream, "220 mail.example ESMTP\r\n\r\n");
+}
+
+fn forbidden(stream: TcpStream) {
+    answer(
+        stream,
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    );
+}
+
+fn hangs_up(mut stream: TcpStream) {
+    read_request(&mut stream);
+}
+
+/// Two connections behave: the probe's, and one of the first level's two.
+fn second_level(manner: Manner) -> (Report, String) {
+    let place = Place::new();
+    let url = peer(2, manner);
+    let args = [
+        "--max",
+        "8",
+        "--start",
+        "2",
+        "--duration",
+        "200ms",
+        "--timeout",
+        "1s",
+    ];
+    let output = finish(place.limit(&args).args(["--url", &url]));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    (place.report(), said(&output))
+}
+
+#[test]
+fn each_way_to_refuse_an_upgrade_has_its_kind() {
+    let manners: [(&str, Manner); 5] = [
+        ("handshake.accept_key", wrong_key),
+        ("timeout.upgrade", silence),
+        ("handshake.protocol", nonsense),
+        ("http.403", forbidden),
+        ("handshake.closed", hangs_up),
+    ];
+    for (kind, manner) in manners {
+        let (report, said) = second_level(manner);
+        assert!(errors(&report, "connect", kind) > 0, "{kind}: {said}");
+        let (value, owner, reason) = limit(&report);
+        assert_eq!((value, owner), (1, LimitOwner::Target), "{kind}: {reason}");
+        assert!(reason.contains(kind), "{kind}: {reason}");
+    }
+}
+
+fn closes_with_reason(stream: TcpStream) {
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    thread::sleep(Duration::from_millis(100));
+    let frame = CloseFrame {
+        code: 1013.into(),
+        reason: "try again later".into(),
+    };
+    let _ = socket.close(Some(frame));
+    while socket.read().is_ok() {}
+}
+
+fn drops(stream: TcpStream) {
+    let Ok(socket) = accept(stream) else {
+        return;
+    };
+    let mut stream = socket.get_ref();
+    stream.shutdown(Shutdown::Write).unwrap();
+    // What the client still sends is read, or the system would reset the connection.
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
+fn never_echoes(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    while socket.read().is_ok() {}
+}
+
+fn echoes_something_else(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    while let Ok(message) = socket.read() {
+        if message.is_binary() && socket.send(Message::text("no")).is_err() {
+            return;
+        }
+    }
+}
+
+fn sends_garbage(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    thread::sleep(Duration::from_millis(100));
+    // A frame with all reserved bits set.
+    let _ = socket.get_mut().write_all(&[0xF2, 0x01, 0x00]);
+    while socket.read().is_ok() {}
+}
+
+#[test]
+fn each_way_to_fail_an_open_connection_has_its_kind() {
+    let manners: [(&str, Manner); 5] = [
+        ("closed.1013", closes_with_reason),
+        ("closed.1006", drops),
+        ("timeout.echo", never_echoes),
+        ("wrong_echo", echoes_something_else),
+        ("protocol", sends_garbage),
+    ];
+    for (kind, manner) in manners {
+        let (report, said) = second_level(manner);
+        let lost: f64 = report
+            .steps
+            .iter()
+            .filter_map(|step| step.figures.get(&format!("lost_connections.{kind}")))
+            .sum();
+        assert!(lost > 0.0, "{kind}: {said}");
+        let (_, owner, reason) = limit(&report);
+        assert_eq!(owner, LimitOwner::Target, "{kind}: {reason}");
+    }
+}
+
+/// Stops or kills the server in the middle of a level that was to take longer than any test.
+fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
+    let mut server = server(&[]);
+    let place = Place::new();
+    let args = [
+        "--max",
+        "50",
+        "--start",
+        "50",
+        "--duration",
+        "2s",
+        "--timeout",
+        "1s",
+    ];
+    let mut running = Running::start(place.limit(&args).args(["--url", server.url()]));
+    running.wait_for("phase: measure");
+    thread::sleep(Duration::from_millis(300));
+    fell(&mut server);
+    let (code, took, said) = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(took < common::PATIENCE, "{said}");
+    (place.report(), said)
+}
+
+#[test]
+fn a_server_that_is_killed_is_counted_by_kind_and_ends_the_search() {
+    let (report, said) = fell_over(WebSocketServer::kill);
+    let step = &report.steps[0];
+    let echo = &step.operations["echo"];
+    assert!(echo.succeeded > 0, "it worked before");
+    assert!(step.figures["lost_connections"] >= 49.0, "{said}");
+    let (value, owner, reason) = limit(&report);
+    assert_eq!((value, owner), (0, LimitOwner::Target), "{reason}");
+    assert!(reason.contains("answered nobody any more"), "{reason}");
+    assert_eq!(report.status, Status::Complete);
+}
+
+#[test]
+fn a_server_that_stands_still_is_a_time_out_and_no_hang() {
+    let (report, said) = fell_over(|server| WebSocketServer::pause(server));
+    assert!(errors(&report, "echo", "timeout.echo") > 0, "{said}");
+    let step = &report.steps[0];
+    assert_eq!(
+        step.figures["lost_connections.timeout.echo"], 50.0,
+        "{said}"
+    );
+    let (value, owner, _) = limit(&report);
+    assert_eq!((value, owner), (0, LimitOwner::Target));
+}

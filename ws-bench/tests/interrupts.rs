@@ -1,0 +1,187 @@
+//! A signal in any phase: within three seconds a valid report, and nothing left behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use bench_report::{LimitOwner, Status, StepEnd};
+use common::{Place, Running, contention, limit, server};
+use nix::sys::signal::Signal;
+use tokio_tungstenite::tungstenite::accept;
+
+const BOUND: Duration = Duration::from_secs(3);
+
+fn interrupted(signal: Signal, phase: &str, args: &[&str]) -> Place {
+    let place = Place::new();
+    let mut running = Running::start(place.limit(args).args(["--start", "50"]));
+    running.wait_for(&format!("phase: {phase}"));
+    running.signal(signal);
+    let (code, took, said) = running.end();
+    assert_eq!(code, Some(130), "{phase}: {said}");
+    assert!(
+        took < BOUND.mul_f64(contention()),
+        "{phase}: {took:?}: {said}"
+    );
+    assert!(!said.contains("internal error"), "{phase}: {said}");
+    let report = place.report();
+    assert_eq!(report.status, Status::Interrupted, "{phase}: {said}");
+    assert!(
+        place.processes().is_empty(),
+        "{phase}: {:?}",
+        place.processes()
+    );
+    place
+}
+
+#[test]
+fn in_every_phase_the_report_is_saved_and_no_server_is_left() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let slow = ["--duration", "5s", "--max", "100"];
+        interrupted(signal, "start", &slow);
+        let connecting = ["--spawn-rate", "10", "--max", "100"];
+        interrupted(signal, "connect", &connecting);
+        let warming = ["--warmup", "5s", "--max", "100"];
+        interrupted(signal, "warm-up", &warming);
+        interrupted(
+            signal,
+            "measure",
+            &["--warmup", "200ms", "--duration", "5s"],
+        );
+        let place = interrupted(signal, "measure", &slow);
+        let report = place.report();
+        assert_eq!(report.steps.len(), 1);
+        assert_eq!(report.steps[0].end, StepEnd::Interrupted);
+        assert_eq!(limit(&report).1, LimitOwner::Unknown);
+    }
+}
+
+/// The drain of a server that stands still lasts until the time-out, which is long here.
+#[test]
+fn a_server_that_stands_still_does_not_keep_us() {
+    let server = server(&[]);
+    let place = Place::new();
+    let args = [
+        "--duration",
+        "300ms",
+        "--max",
+        "50",
+        "--timeout",
+        "60s",
+        "--users",
+        "5",
+    ];
+    let mut running = Running::start(place.limit(&args).args(["--url", server.url()]));
+    running.wait_for("phase: measure");
+    server.pause();
+    thread::sleep(Duration::from_millis(600));
+    running.signal(Signal::SIGTERM);
+    let (code, took, said) = running.end();
+    server.resume();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(took < BOUND.mul_f64(contention()), "{took:?}: {said}");
+    let report = place.report();
+    let echo = &report.steps[0].operations["echo"];
+    assert_eq!(echo.censored, 5, "what was under way is not forgotten");
+}
+
+/// A server that echoes so many messages, over all connections, and then keeps silent.
+fn falls_silent_after(echoes: i64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let left = Arc::new(AtomicI64::new(echoes));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let left = Arc::clone(&left);
+            thread::spawn(move || {
+                let Ok(mut socket) = accept(stream) else {
+                    return;
+                };
+                while let Ok(message) = socket.read() {
+                    let speaks = message.is_binary() && left.fetch_sub(1, Ordering::Relaxed) > 0;
+                    if speaks && socket.send(message).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+/// Ten echoes per second for 500 ms and the probe's are six; the check of all connections then
+/// waits for its time-out, which is long here.
+#[test]
+fn in_the_drain_too() {
+    let url = falls_silent_after(6);
+    let place = Place::new();
+    let args = [
+        "--rate",
+        "10",
+        "--duration",
+        "500ms",
+        "--max",
+        "20",
+        "--timeout",
+        "60s",
+    ];
+    let mut running = Running::start(place.limit(&args).args(["--url", &url]));
+    running.wait_for("phase: drain");
+    running.signal(Signal::SIGINT);
+    let (code, took, said) = running.end();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(took < BOUND.mul_f64(contention()), "{took:?}: {said}");
+    let report = place.report();
+    assert_eq!(report.status, Status::Interrupted);
+    assert_eq!(report.steps[0].operations["echo"].succeeded, 5, "{said}");
+}
+
+#[test]
+fn levels_that_were_finished_are_kept() {
+    let place = Place::new();
+    let args = [
+        "--duration",
+        "300ms",
+        "--max",
+        "100k",
+        "--start",
+        "20",
+        "--factor",
+        "1.5",
+    ];
+    let mut running = Running::start(&mut place.limit(&args));
+    running.wait_for("30 connections: held");
+    running.signal(Signal::SIGINT);
+    let (code, _, said) = running.end();
+    assert_eq!(code, Some(130), "{said}");
+    let report = place.report();
+    let done = report
+        .steps
+        .iter()
+        .filter(|step| step.end == StepEnd::Completed);
+    assert!(done.count() >= 2, "{said}");
+    assert!(limit(&report).0 >= 30);
+}
+
+#[test]
+fn a_bench_that_is_killed_leaves_no_server() {
+    let place = Place::new();
+    let mut running = Running::start(&mut place.limit(&["--duration", "10s", "--max", "50"]));
+    running.wait_for("phase: measure");
+    running.signal(Signal::SIGKILL);
+    let (code, ..) = running.end();
+    assert_eq!(code, None);
+    let started = std::time::Instant::now();
+    while !place.processes().is_empty() {
+        assert!(
+            started.elapsed() < common::PATIENCE,
+            "{:?}",
+            place.processes()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,152 @@
+//! Wrong usage and missing servers: one clear sentence, a remedy, the right exit code.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::net::TcpListener;
+
+use assert_cmd::assert::OutputAssertExt as _;
+use bench_report::Status;
+use common::{Place, finish, said};
+
+/// The code, all that was said, and nothing that looks like an accident.
+fn fails(args: &[&str], code: i32, wanted: &[&str]) -> Place {
+    let place = Place::new();
+    let output = finish(&mut place.command(args));
+    let said = said(&output);
+    output.assert().code(code);
+    for text in wanted {
+        assert!(said.contains(text), "{args:?}: no {text:?} in: {said}");
+    }
+    for accident in ["panicked", "backtrace", "Error {", "Os {"] {
+        assert!(!said.contains(accident), "{args:?}: {said}");
+    }
+    place
+}
+
+#[test]
+fn wrong_usage_is_code_2_with_what_would_be_right() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (
+            &["limit", "--url", "http://127.0.0.1:1/"],
+            &["http", "ws://127.0.0.1:9001/"],
+        ),
+        (
+            &["limit", "--url", "wss://127.0.0.1:1/"],
+            &["TLS", "not supported", "ws://"],
+        ),
+        (&["limit", "--url", "nonsense"], &["no URL", "ws://"]),
+        (&["limit", "--max", "0"], &["--max", "1 or more"]),
+        (&["limit", "--max=-5"], &["--max"]),
+        (&["limit", "--duration=-2s"], &["--duration", "500ms"]),
+        (&["limit", "--factor", "1"], &["--factor", "1.01"]),
+        (&["limit", "--rate", "fast"], &["--rate", "500"]),
+        (
+            &["limit", "--stop-on", "tired"],
+            &["--stop-on", "errors>10%"],
+        ),
+        (&["limit", "--message-size", "3"], &["16 bytes"]),
+        (&["limit", "--nonsense"], &["--nonsense"]),
+        (&["serve", "--listen", "here"], &["--listen"]),
+        (
+            &["serve", "--refuse-after", "0"],
+            &["--refuse-after", "1 or more"],
+        ),
+        (&["dance"], &["dance"]),
+    ];
+    for (args, wanted) in cases {
+        let place = fails(args, 2, wanted);
+        assert!(
+            !place.path().join("reports").exists(),
+            "{args:?} began a report"
+        );
+    }
+}
+
+#[test]
+fn the_server_can_be_named_by_the_environment() {
+    let place = Place::new();
+    let output = finish(
+        place
+            .command(&["limit"])
+            .env("WS_URL", "http://127.0.0.1:1/"),
+    );
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
+
+#[test]
+fn a_refused_connection_names_the_server_and_a_remedy() {
+    // Bound and never listened on: nobody else can take it meanwhile.
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", socket.local_addr().unwrap());
+    drop(socket);
+    let args = ["limit", "--run-dir", "run", "--url", &url];
+    let place = fails(&args, 1, &["cannot connect", &url, "refused", "Try: "]);
+    let report = place.report();
+    assert_eq!(report.status, Status::Failed);
+    assert!(report.steps.is_empty() && report.summary.limit.is_none());
+}
+
+#[test]
+fn a_host_that_does_not_exist_is_named() {
+    let args = [
+        "limit",
+        "--run-dir",
+        "run",
+        "--url",
+        "ws://no-such-host.invalid:9/",
+    ];
+    fails(&args, 1, &["no-such-host.invalid", "Try: "]);
+}
+
+#[test]
+fn a_password_in_the_url_is_shown_to_nobody() {
+    let url = "ws://app:hunter2@127.0.0.1:1/";
+    let place = fails(
+        &["limit", "--run-dir", "run", "--url", url],
+        1,
+        &["127.0.0.1:1"],
+    );
+    let report = std::fs::read_to_string(place.report_path()).unwrap();
+    assert!(!report.contains("hunter2"));
+    let again = finish(&mut place.command(&["limit", "--run-dir", "run", "--url", url]));
+    assert!(!said(&again).contains("hunter2"), "{}", said(&again));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_found_out_before_any_load() {
+    let place = Place::new();
+    std::fs::write(place.path().join("file"), "").unwrap();
+    let output = finish(&mut place.command(&["limit", "--output", "file/report.json"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("file"), "{}", said(&output));
+}
+
+#[test]
+fn the_report_goes_to_stdout_when_it_is_asked_for() {
+    let place = Place::new();
+    let args = [
+        "--max",
+        "10",
+        "--duration",
+        "200ms",
+        "--format",
+        "json",
+        "--quiet",
+    ];
+    let output = finish(&mut place.limit(&args));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let printed: bench_report::Report = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, place.report());
+}
+
+#[test]
+fn help_has_examples_and_completions_can_be_had() {
+    for command in ["limit", "serve"] {
+        let output = finish(&mut Place::new().command(&[command, "--help"]));
+        assert_eq!(output.status.code(), Some(0));
+        assert!(said(&output).contains("Examples:"), "{}", said(&output));
+    }
+    let output = finish(&mut Place::new().command(&["--generate", "bash"]));
+    assert!(said(&output).contains("ws-bench"));
+}
