@@ -1,0 +1,125 @@
+//! The command that a recording is made around.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus};
+
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+
+/// Exit code for a failure of the recorder itself, as `timeout` and `env` have it.
+pub const OWN_FAILURE: u8 = 125;
+const CANNOT_EXECUTE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Why there is no command to record.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No program of that name.
+    #[error("cannot run {program}: there is no such program")]
+    NotFound {
+        /// The first word of the command.
+        program: String,
+    },
+    /// There is one, and it cannot be run.
+    #[error("cannot run {program}: {source}")]
+    CannotExecute {
+        /// The first word of the command.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl CommandError {
+    /// 127 when not found, 126 when found and not executable.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => NOT_FOUND,
+            Self::CannotExecute { .. } => CANNOT_EXECUTE,
+        }
+    }
+}
+
+/// A command under way. It shares our terminal and process group, as if it had been called
+/// without us.
+#[derive(Debug)]
+pub struct RunningCommand {
+    child: Child,
+}
+
+impl RunningCommand {
+    /// Starts `words`, of which the first is the program, with `mask` as the signals held back.
+    ///
+    /// # Errors
+    /// When there is no such program or it cannot be run.
+    pub fn start(words: &[OsString], mask: SigSet) -> Result<Self, CommandError> {
+        let (program, arguments) = words.split_first().ok_or(CommandError::NotFound {
+            program: "an empty command".to_owned(),
+        })?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        // SAFETY: between fork and exec only pthread_sigmask(3) is called, which is
+        // async-signal-safe; it allocates nothing and takes no lock.
+        unsafe { command.pre_exec(move || Ok(mask.thread_set_mask()?)) };
+        let child = command.spawn().map_err(|source| {
+            let program = bench_report::redaction::text(&program.to_string_lossy());
+            match source.kind() {
+                io::ErrorKind::NotFound => CommandError::NotFound { program },
+                _ => CommandError::CannotExecute { program, source },
+            }
+        })?;
+        Ok(Self { child })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Hands a signal on. It has not been waited for, so its number is still its own.
+    pub fn forward(&self, signal: Signal) {
+        // It may have ended meanwhile; its end is then about to be heard.
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
+    }
+
+    /// How it ended; `None` while it has not.
+    ///
+    /// # Errors
+    /// When the system does not tell, as where SIGCHLD is ignored.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+}
+
+/// The code to hand on: the command's own, or 128 + the signal that killed it, as shells have it.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(OWN_FAILURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_signals_are_handed_on() {
+        for (raw, code) in [(0, 0), (7 << 8, 7), (255 << 8, 255), (9, 137), (15, 143)] {
+            assert_eq!(exit_code(ExitStatus::from_raw(raw)), code);
+        }
+    }
+
+    #[test]
+    fn what_cannot_run_is_told_apart() {
+        let start =
+            |word: &str| RunningCommand::start(&[word.into()], SigSet::empty()).unwrap_err();
+        assert_eq!(start("no-such-program-here").exit_code(), 127);
+        assert_eq!(start("/").exit_code(), 126);
+        let empty = RunningCommand::start(&[], SigSet::empty());
+        assert_eq!(empty.unwrap_err().exit_code(), 127);
+    }
+}

@@ -1,0 +1,356 @@
+//! The processes that matter: those that used the most CPU and held the most memory.
+//!
+//! Every live process is watched by a few numbers; a series is kept only for those that are, or
+//! were at some tick, among the first by CPU time or by memory, and of these only a bounded number
+//! survives: whoever falls far behind is let go. A process that was born after the last look has
+//! used all it shows since then; one that is merely seen for the first time has no rate yet.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bench_report::Series;
+
+use crate::derive::LEAST_TICK_WINDOW_NS;
+use crate::rolling::Rolling;
+use crate::source::process::{ProcessId, ProcessSample};
+
+/// How far behind the first a followed process may fall before it is let go.
+const SLACK: usize = 4;
+
+/// Follows the processes of one recording.
+#[derive(Debug)]
+pub struct Follower {
+    most: usize,
+    cores: Option<f64>,
+    pinned: Option<u32>,
+    watched: HashMap<ProcessId, Watched>,
+    followed: BTreeMap<ProcessId, Followed>,
+    latest_start: Option<u64>,
+    last_look_ns: u64,
+}
+
+#[derive(Debug)]
+struct Watched {
+    at_ns: u64,
+    cpu_ns: u64,
+    used_ns: u64,
+    cores: Option<f64>,
+}
+
+/// A process with series of its own.
+#[derive(Debug)]
+pub struct Followed {
+    /// Its name when last seen.
+    pub name: Arc<str>,
+    /// CPU time that it used during the recording, in nanoseconds.
+    pub used_ns: u64,
+    /// The most memory it held.
+    pub rss_max_bytes: u64,
+    /// `process.cpu_cores`: 1.0 is one core.
+    pub cores: Rolling,
+    rss: Rolling,
+}
+
+impl Follower {
+    /// Keeps the first `most` by CPU time and as many by memory. No process can use more than
+    /// all `cores`; a figure that says so is absent.
+    pub fn new(most: usize, cores: Option<u64>) -> Self {
+        Self {
+            most,
+            cores: cores.map(|cores| cores as f64),
+            pinned: None,
+            watched: HashMap::new(),
+            followed: BTreeMap::new(),
+            latest_start: None,
+            last_look_ns: 0,
+        }
+    }
+
+    /// Follows the process `pid` whatever it uses.
+    pub fn pin(&mut self, pid: u32) {
+        self.pinned = Some(pid);
+    }
+
+    /// Takes in every process of the tick that ended at `at_ns`.
+    pub fn take(&mut self, at_ns: u64, samples: &[ProcessSample]) {
+        for sample in samples {
+            self.watch(sample);
+        }
+        let here: BTreeSet<ProcessId> = samples.iter().map(|s| s.id).collect();
+        self.watched.retain(|id, _| here.contains(id));
+        let chosen = self.first(samples.iter().map(|s| {
+            let used_ns = self.watched.get(&s.id).map_or(0, |w| w.used_ns);
+            (s.id, used_ns, s.rss_bytes)
+        }));
+        for sample in samples {
+            if chosen.contains(&sample.id) || self.followed.contains_key(&sample.id) {
+                self.record(at_ns, sample);
+            }
+        }
+        self.let_go();
+        self.latest_start = samples
+            .iter()
+            .map(|s| s.id.started)
+            .max()
+            .max(self.latest_start);
+        self.last_look_ns = at_ns;
+    }
+
+    /// The followed processes, most CPU time first.
+    pub fn ranked(&self) -> Vec<(ProcessId, &Followed)> {
+        let mut all: Vec<_> = self.followed.iter().map(|(id, f)| (*id, f)).collect();
+        all.sort_by_key(|(_, f)| std::cmp::Reverse((f.used_ns, f.rss_max_bytes)));
+        all
+    }
+
+    /// The series of the processes that mattered over the whole recording, most CPU time first.
+    pub fn series(&self) -> impl Iterator<Item = Series> {
+        let kept = self.first_followed(self.most);
+        self.ranked()
+            .into_iter()
+            .filter(move |(id, _)| kept.contains(id))
+            .flat_map(|(_, f)| [f.cores.series(), f.rss.series()])
+            .filter(|series| series.mean.iter().any(Option::is_some))
+    }
+
+    fn watch(&mut self, sample: &ProcessSample) {
+        let now_ns = sample.span.midpoint_ns();
+        let born = self
+            .latest_start
+            .is_some_and(|latest| sample.id.started >= latest);
+        let watched = self.watched.entry(sample.id).or_insert_with(|| Watched {
+            at_ns: if born { self.last_look_ns } else { now_ns },
+            cpu_ns: if born { 0 } else { sample.cpu_ns },
+            used_ns: 0,
+            cores: None,
+        });
+        watched.cores = None;
+        let window_ns = now_ns.saturating_sub(watched.at_ns);
+        if window_ns < LEAST_TICK_WINDOW_NS {
+            return;
+        }
+        let used_ns = sample.cpu_ns.checked_sub(watched.cpu_ns);
+        let cores = used_ns.map(|used_ns| used_ns as f64 / window_ns as f64);
+        // Two ticks of rounding over the shortest window are a fifth of a core.
+        let most = self.cores.map_or(f64::INFINITY, |cores| cores + 0.2);
+        watched.cores = cores.filter(|cores| *cores <= most);
+        if watched.cores.is_some() {
+            watched.used_ns += used_ns.unwrap_or(0);
+        }
+        (watched.at_ns, watched.cpu_ns) = (now_ns, sample.cpu_ns);
+    }
+
+    fn record(&mut self, at_ns: u64, sample: &ProcessSample) {
+        let Some(watched) = self.watched.get(&sample.id) else {
+            return;
+        };
+        let followed = self
+            .followed
+            .entry(sample.id)
+            .or_insert_with(|| Followed::new(sample));
+        followed.rename(&sample.name);
+        followed.used_ns = watched.used_ns;
+        followed.rss_max_bytes = followed.rss_max_bytes.max(sample.rss_bytes);
+        followed.cores.push(at_ns, watched.cores);
+        followed.rss.push(at_ns, Some(sample.rss_bytes as f64));
+    }
+
+    fn let_go(&mut self) {
+        if self.followed.len() > 2 * SLACK * self.most + 1 {
+            let kept = self.first_followed(2 * self.most);
+            self.followed.retain(|id, _| kept.contains(id));
+        }
+    }
+
+    fn first_followed(&self, most: usize) -> BTreeSet<ProcessId> {
+        let all = self.followed.iter();
+        self.first_of(most, all.map(|(id, f)| (*id, f.used_ns, f.rss_max_bytes)))
+    }
+
+    fn first(&self, all: impl Iterator<Item = (ProcessId, u64, u64)>) -> BTreeSet<ProcessId> {
+        self.first_of(self.most, all)
+    }
+
+    /// The first `most` by CPU time that used any, the first by memory, and the pinned one.
+    fn first_of(
+        &self,
+        most: usize,
+        all: impl Iterator<Item = (ProcessId, u64, u64)>,
+    ) -> BTreeSet<ProcessId> {
+        let mut all: Vec<_> = all.collect();
+        let mut chosen = BTreeSet::new();
+        all.sort_unstable_by_key(|(_, used_ns, _)| std::cmp::Reverse(*used_ns));
+        let users = all.iter().take(most).filter(|(_, used_ns, _)| *used_ns > 0);
+        chosen.extend(users.map(|(id, ..)| *id));
+        all.sort_unstable_by_key(|(.., rss_bytes)| std::cmp::Reverse(*rss_bytes));
+        chosen.extend(all.iter().take(most).map(|(id, ..)| *id));
+        let pinned = all.iter().filter(|(id, ..)| Some(id.pid) == self.pinned);
+        chosen.extend(pinned.map(|(id, ..)| *id));
+        chosen
+    }
+}
+
+impl Followed {
+    fn new(sample: &ProcessSample) -> Self {
+        let rolling = |name| {
+            let series = Series::new(name)
+                .label("pid", sample.id.pid.to_string())
+                .label("name", &*sample.name);
+            Rolling::new(series)
+        };
+        Self {
+            name: Arc::clone(&sample.name),
+            used_ns: 0,
+            rss_max_bytes: 0,
+            cores: rolling("process.cpu_cores"),
+            rss: rolling("process.rss_bytes"),
+        }
+    }
+
+    /// A process changes its name when it becomes another program.
+    fn rename(&mut self, name: &Arc<str>) {
+        if self.name != *name {
+            self.name = Arc::clone(name);
+            self.cores.relabel("name", name);
+            self.rss.relabel("name", name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Span;
+
+    fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> ProcessSample {
+        let ns = at_ms * 1_000_000;
+        ProcessSample {
+            id: ProcessId { pid, started },
+            name: Arc::from(format!("p{pid}")),
+            cpu_ns: cpu_ms * 1_000_000,
+            rss_bytes,
+            span: Span {
+                begin_ns: ns,
+                end_ns: ns,
+            },
+        }
+    }
+
+    fn take(follower: &mut Follower, at_ms: u64, samples: &[ProcessSample]) {
+        follower.take(at_ms * 1_000_000, samples);
+    }
+
+    fn means(follower: &Follower, name: &str, pid: u32) -> Vec<Option<f64>> {
+        let wanted = pid.to_string();
+        let mut all = follower.series();
+        let found = all.find(|s| s.name == name && s.labels["pid"] == wanted);
+        found.map(|s| s.mean).unwrap_or_default()
+    }
+
+    #[test]
+    fn cpu_time_becomes_cores() {
+        let mut follower = Follower::new(3, Some(4));
+        take(&mut follower, 1000, &[process(7, 1, 500, 100, 1000)]);
+        take(&mut follower, 2000, &[process(7, 1, 2000, 300, 2000)]);
+        take(&mut follower, 3000, &[process(7, 1, 2250, 200, 3000)]);
+        assert_eq!(
+            means(&follower, "process.cpu_cores", 7),
+            [None, Some(1.5), Some(0.25)]
+        );
+        let ranked = follower.ranked();
+        assert_eq!(ranked[0].1.used_ns, 1_750_000_000);
+        assert_eq!(ranked[0].1.rss_max_bytes, 300);
+    }
+
+    #[test]
+    fn a_number_given_away_is_another_process() {
+        let mut follower = Follower::new(3, Some(4));
+        take(&mut follower, 1000, &[process(7, 1, 900_000, 100, 1000)]);
+        take(&mut follower, 2000, &[process(7, 50, 400, 100, 2000)]);
+        let first = ProcessId { pid: 7, started: 1 };
+        let ranked = follower.ranked();
+        assert_eq!(ranked.len(), 2);
+        assert_eq!(
+            ranked[0].0,
+            ProcessId {
+                started: 50,
+                ..first
+            }
+        );
+        assert_eq!(ranked[0].1.used_ns, 400_000_000, "all since its birth");
+        assert_eq!(ranked[1].1.used_ns, 0);
+    }
+
+    #[test]
+    fn an_old_process_that_comes_into_sight_has_no_rate_yet() {
+        let mut follower = Follower::new(3, Some(4));
+        take(&mut follower, 1000, &[process(9, 80, 0, 1, 1000)]);
+        let hidden_until_now = process(7, 3, 1500, 1, 2000);
+        take(
+            &mut follower,
+            2000,
+            &[process(9, 80, 0, 1, 2000), hidden_until_now],
+        );
+        assert_eq!(means(&follower, "process.cpu_cores", 7), Vec::new());
+    }
+
+    #[test]
+    fn cpu_time_that_falls_or_cannot_be_is_absent() {
+        let mut follower = Follower::new(3, Some(2));
+        for (second, cpu_ms) in [
+            (1, 500),
+            (2, 100),
+            (3, 600),
+            (4, 90_000_000),
+            (5, 90_001_000),
+        ] {
+            let at_ms = second * 1000;
+            take(&mut follower, at_ms, &[process(7, 1, cpu_ms, 1, at_ms)]);
+        }
+        assert_eq!(
+            means(&follower, "process.cpu_cores", 7),
+            [None, None, Some(0.5), None, Some(1.0)]
+        );
+        assert_eq!(follower.ranked()[0].1.used_ns, 1_500_000_000);
+    }
+
+    #[test]
+    fn ten_milliseconds_are_too_short_for_a_share() {
+        let mut follower = Follower::new(3, Some(2));
+        for tick in 0..=20u64 {
+            let at_ms = 1000 + 10 * tick;
+            // One core burnt, and seen a tick late every other time.
+            let cpu_ms = 10 * (tick + tick % 2);
+            take(&mut follower, at_ms, &[process(7, 1, cpu_ms, 1, at_ms)]);
+        }
+        let read: Vec<f64> = means(&follower, "process.cpu_cores", 7)
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(read.len(), 2);
+        assert!(
+            read.iter().all(|cores| (0.9..=1.1).contains(cores)),
+            "{read:?}"
+        );
+    }
+
+    #[test]
+    fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
+        let mut follower = Follower::new(2, None);
+        follower.pin(2);
+        for round in 0..500u64 {
+            let at_ms = 1000 * (round + 1);
+            let pid = 100 + round as u32;
+            let passers = [process(pid, 10 + round, 600, 1 << 20, at_ms)];
+            let heavy = process(1, 1, 900 * round, 1, at_ms);
+            let pinned = process(2, 2, 0, 0, at_ms);
+            let all = [&passers[..], &[heavy, pinned]].concat();
+            take(&mut follower, at_ms, &all);
+            assert!(follower.followed.len() <= 2 * SLACK * 2 + 1);
+            assert!(follower.watched.len() <= 3);
+        }
+        assert_eq!(follower.ranked()[0].0.pid, 1);
+        assert_eq!(means(&follower, "process.rss_bytes", 2).len(), 500);
+        assert_eq!(means(&follower, "process.cpu_cores", 1).len(), 500);
+    }
+}

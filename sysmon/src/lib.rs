@@ -1,0 +1,22 @@
+//! `sysmon` records the machine while something else is measured: what it reads, how it turns
+//! that into figures over time, and the commands around it.
+//!
+//! Raw samples ([`source`]) are apart from what is derived from them ([`mod@derive`], [`follow`]);
+//! a [`recording`] holds both together in bounded memory, and says it in a report.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod board;
+pub mod cadence;
+pub mod cli;
+pub mod command;
+pub mod derive;
+pub mod figure;
+pub mod follow;
+pub mod own_cost;
+pub mod record;
+pub mod recording;
+pub mod render;
+pub mod rolling;
+pub mod saver;
+pub mod signals;
+pub mod source;

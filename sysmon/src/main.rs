@@ -1,0 +1,24 @@
+//! Records the machine while something else is measured.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use sysmon::cli::{Action, Cli};
+use sysmon::record;
+
+fn main() -> ExitCode {
+    let cli = bench_cli::parse::<Cli>();
+    let mut own_code = None;
+    let code = bench_cli::run("sysmon", || match cli.action {
+        Action::Record(flags) => {
+            let recorded = record::record(&flags);
+            own_code = record::own_failure(&recorded, &flags);
+            recorded
+        }
+        Action::Generate { what } => {
+            bench_cli::generate::print(&mut Cli::command(), &what)?;
+            Ok(bench_cli::Exit::Done)
+        }
+    });
+    own_code.map_or(code, ExitCode::from)
+}

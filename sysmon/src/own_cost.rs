@@ -1,0 +1,68 @@
+//! What the recording itself costs, because whoever leaves it on wants to know.
+
+use bench_report::clock::process_cpu_ns;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_gettime};
+
+/// Counts the CPU time of sampling apart from all that the program does.
+#[derive(Debug, Default)]
+pub struct OwnCost {
+    samples: u64,
+    sampling_cpu_ns: u64,
+}
+
+impl OwnCost {
+    /// Runs one sample and counts what it took on this thread.
+    pub fn of_sample<T>(&mut self, sample: impl FnOnce() -> T) -> T {
+        let begin_ns = thread_cpu_ns();
+        let out = sample();
+        self.sampling_cpu_ns += thread_cpu_ns().saturating_sub(begin_ns);
+        self.samples += 1;
+        out
+    }
+
+    /// Samples taken.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// CPU time of all that this program did so far: sampling, saving, starting.
+    pub fn cpu_ns(&self) -> u64 {
+        process_cpu_ns()
+    }
+
+    /// CPU time of reading, deriving and recording one sample, on average.
+    pub fn cpu_per_sample_ns(&self) -> Option<u64> {
+        self.sampling_cpu_ns.checked_div(self.samples)
+    }
+
+    /// The most memory that this program held. `/proc` knows it of this program alone; the
+    /// resource usage starts from what its parent held.
+    pub fn rss_max_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string("/proc/self/status").ok();
+        let high_water = status.as_deref().and_then(|text| {
+            let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+            line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+        });
+        let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+        let usage = || getrusage(UsageWho::RUSAGE_SELF).ok();
+        high_water
+            .map(|kibibytes| kibibytes * 1024)
+            .or_else(|| usage().map(|usage| usage.max_rss() as u64 * unit))
+    }
+}
+
+/// CPU time of the command and of those of its children that it waited for, once it was waited
+/// for itself.
+pub fn children_cpu_ns() -> Option<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+    let ns =
+        |t: nix::sys::time::TimeVal| t.tv_sec() as u64 * 1_000_000_000 + t.tv_usec() as u64 * 1000;
+    Some(ns(usage.user_time()) + ns(usage.system_time()))
+}
+
+fn thread_cpu_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |t| {
+        t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64
+    })
+}

@@ -1,0 +1,268 @@
+//! `sysmon record`: for a time, until a signal, or around a command.
+
+use std::io::Write as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bench_cli::flags::Format;
+use bench_cli::output::{self, Output};
+use bench_cli::progress::Progress;
+use bench_cli::{Exit, Remedy as _};
+use bench_report::clock::monotonic_ns;
+use bench_report::{Report, Status, redaction, report::run_id};
+use nix::sys::signal::SigSet;
+use serde_json::json;
+
+use crate::cli::RecordFlags;
+use crate::command::{self, CommandError, RunningCommand};
+use crate::own_cost::children_cpu_ns;
+use crate::recording::Recording;
+use crate::render;
+use crate::saver::Saver;
+use crate::signals::{Event, HeldSignals};
+use crate::source::gpu::nvml::NvmlDriver;
+use crate::source::gpu::watch::GpuWatch;
+use crate::source::{Roots, Units};
+
+/// What ended a recording.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Duration,
+    Signal,
+    Command {
+        status: ExitStatus,
+        interrupted: bool,
+    },
+}
+
+/// Records this machine as the flags say, and saves and shows the report.
+///
+/// # Errors
+/// When the report cannot be written, the command cannot be run, or signals cannot be heard.
+pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
+    let held = HeldSignals::hold().context("cannot hold back signals")?;
+    let mut report = begin(flags);
+    let output = Arc::new(Output::open(&flags.output, &report)?);
+    let mask = held.before();
+    let (sender, events) = channel();
+    held.watch(sender, flags.command.is_empty())
+        .context("cannot listen for signals")?;
+    let mut session = Session::begin(flags, &report, &output, events)?;
+    let ended = session.run(flags, mask, &report);
+    session.progress.finish();
+    session.saver.finish();
+
+    session.recording.finish();
+    session.recording.fill(&mut report);
+    let exit = ended.as_ref().map(|end| conclude(*end, flags, &mut report));
+    let exit = exit.unwrap_or_else(|_| {
+        report.status = Status::Failed;
+        Exit::Done
+    });
+    report.summary.headline = render::headline(&report, session.recording.board());
+    let saved = output.save(&report);
+    ended?;
+    saved.remedy("make room on the disk, or name another place with --output FILE")?;
+    show(&output, flags, &report, &session.recording, exit)
+}
+
+/// The exit code of a failure that is our own, where a command's code was to be handed on.
+pub fn own_failure(recorded: &anyhow::Result<Exit>, flags: &RecordFlags) -> Option<u8> {
+    let error = recorded.as_ref().err()?;
+    let of_command = error.downcast_ref::<CommandError>();
+    let own = (!flags.command.is_empty()).then_some(command::OWN_FAILURE);
+    of_command.map(CommandError::exit_code).or(own)
+}
+
+fn begin(flags: &RecordFlags) -> Report {
+    let tool = output::tool("sysmon", env!("CARGO_PKG_VERSION"));
+    let mut report = Report::begin(tool, run_id(), "record");
+    let mut set = |key: &str, value| report.config.insert(key.to_owned(), value);
+    set("interval_ns", json!(flags.interval.as_nanos() as u64));
+    set("tick_ns", json!(Units::host().tick_ns));
+    set(
+        "processes",
+        json!(format!("{:?}", flags.processes).to_lowercase()),
+    );
+    set("top", json!(flags.top));
+    if let Some(duration) = flags.duration {
+        set("duration_ns", json!(duration.as_nanos() as u64));
+    }
+    if !flags.command.is_empty() {
+        let words: Vec<_> = flags.command.iter().map(|w| w.to_string_lossy()).collect();
+        set("command", json!(redaction::command_line(&words)));
+    }
+    report
+}
+
+/// A recording under way.
+struct Session {
+    recording: Recording,
+    events: Receiver<Event>,
+    saver: Saver,
+    progress: Progress,
+    end_ns: Option<u64>,
+}
+
+impl Session {
+    fn begin(
+        flags: &RecordFlags,
+        report: &Report,
+        output: &Arc<Output>,
+        events: Receiver<Event>,
+    ) -> anyhow::Result<Self> {
+        let mut progress = Progress::new(flags.output.quiet || !flags.command.is_empty());
+        let path = output.path().display();
+        match flags.duration {
+            Some(_) => progress.phase("record", &format!("into {path}")),
+            None => progress.line(&format!("recording into {path} until Ctrl-C")),
+        }
+        let place = Arc::clone(output);
+        let saver = Saver::start(move |report| {
+            // The last save says why it failed; until then the recording goes on in memory.
+            let _ = place.save(report);
+        });
+        let gpus = GpuWatch::start(GpuWatch::period(flags.interval), NvmlDriver::open)
+            .context("cannot start the thread that reads GPUs")?;
+        let mut recording = Recording::begin(
+            &Roots::host(),
+            Units::host(),
+            flags.interval.as_nanos() as u64,
+            flags.follow(),
+            report.environment.cores,
+        );
+        recording.watch_gpus(gpus);
+        let end_ns = flags
+            .duration
+            .map(|duration| recording.began_ns() + duration.as_nanos() as u64);
+        Ok(Self {
+            recording,
+            events,
+            saver: saver.context("cannot start the thread that saves")?,
+            progress,
+            end_ns,
+        })
+    }
+
+    /// Samples until the end, whatever it is; a command gets `mask` as the signals held back.
+    fn run(&mut self, flags: &RecordFlags, mask: SigSet, report: &Report) -> anyhow::Result<End> {
+        let mut command = match flags.command.as_slice() {
+            [] => None,
+            words => Some(RunningCommand::start(words, mask)?),
+        };
+        if let Some(command) = &command {
+            self.recording.pin(command.pid());
+        }
+        let mut interrupted = false;
+        loop {
+            match (self.next_event()?, &command) {
+                (Some(Event::Signal { .. }), None) => return Ok(End::Signal),
+                (
+                    Some(Event::Signal {
+                        signal,
+                        from_terminal,
+                    }),
+                    Some(command),
+                ) => {
+                    interrupted = true;
+                    if !from_terminal {
+                        command.forward(signal);
+                    }
+                }
+                (Some(Event::Child), _) => {}
+                (None, _) => self.tick(report),
+            }
+            let ended = command.as_mut().map(RunningCommand::ended).transpose();
+            if let Some(status) = ended.context("cannot wait for the command")?.flatten() {
+                return Ok(End::Command {
+                    status,
+                    interrupted,
+                });
+            }
+            if self.end_ns.is_some_and(|end_ns| monotonic_ns() >= end_ns) {
+                return Ok(End::Duration);
+            }
+        }
+    }
+
+    /// Waits for the next sample's time or the end; an event comes first if there is one.
+    fn next_event(&self) -> anyhow::Result<Option<Event>> {
+        let due_ns = self.recording.due_ns();
+        let wake_ns = self.end_ns.map_or(due_ns, |end_ns| end_ns.min(due_ns));
+        let wait = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
+        match self.events.recv_timeout(wait) {
+            Ok(event) => Ok(Some(event)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => anyhow::bail!("signals are not heard any more"),
+        }
+    }
+
+    fn tick(&mut self, report: &Report) {
+        if monotonic_ns() < self.recording.due_ns() {
+            return;
+        }
+        self.recording.sample();
+        if let Some(end_ns) = self.end_ns {
+            let began_ns = self.recording.began_ns();
+            let done = monotonic_ns().min(end_ns).saturating_sub(began_ns);
+            let total = Duration::from_nanos(end_ns - began_ns);
+            let message = render::glance(self.recording.board());
+            self.progress
+                .tick(Duration::from_nanos(done), total, &message);
+        }
+        if self.saver.is_due() {
+            let mut so_far = report.clone();
+            self.recording.fill(&mut so_far);
+            "interrupted before its end".clone_into(&mut so_far.summary.headline);
+            self.saver.hand_in(so_far);
+        }
+    }
+}
+
+fn conclude(end: End, flags: &RecordFlags, report: &mut Report) -> Exit {
+    let (status, exit) = match end {
+        End::Signal if flags.duration.is_some() => (Status::Interrupted, Exit::Interrupted),
+        End::Duration | End::Signal => (Status::Complete, Exit::Done),
+        End::Command {
+            status,
+            interrupted,
+        } => {
+            let code = command::exit_code(status);
+            report.summary.figure("command.exit_code", f64::from(code));
+            if let Some(ns) = children_cpu_ns() {
+                report.summary.figure("command.cpu_ns", ns as f64);
+            }
+            let status = if interrupted {
+                Status::Interrupted
+            } else {
+                Status::Complete
+            };
+            (status, Exit::Code(code))
+        }
+    };
+    report.status = status;
+    exit
+}
+
+/// Around a command stdout is the command's, and what cannot be shown does not change its code.
+fn show(
+    output: &Output,
+    flags: &RecordFlags,
+    report: &Report,
+    recording: &Recording,
+    exit: Exit,
+) -> anyhow::Result<Exit> {
+    let text = render::text(report, recording);
+    if flags.command.is_empty() {
+        output.finish(report, &text)?;
+    } else if flags.output.format == Format::Json {
+        let _ = output.finish(report, &text);
+    } else if !flags.output.quiet {
+        let path = output.path().display();
+        let _ = writeln!(std::io::stderr(), "{text}Report: {path}");
+    }
+    Ok(exit)
+}

@@ -1,0 +1,213 @@
+//! A recording in memory: sample, derive, keep; and what it says in a report.
+
+use bench_report::clock::monotonic_ns;
+use bench_report::{Report, Warning, WarningCode};
+
+use crate::board::Board;
+use crate::cadence::Cadence;
+use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
+use crate::follow::Follower;
+use crate::own_cost::OwnCost;
+use crate::source::gpu::watch::GpuWatch;
+use crate::source::{Gaps, HostSource, Roots, Units};
+
+/// Missing more of its samples than this makes a recording doubtful.
+const MISSED_RATIO: f64 = 0.01;
+
+/// Everything recorded so far.
+#[derive(Debug)]
+pub struct Recording {
+    source: HostSource,
+    derivation: Derivation,
+    board: Board,
+    follower: Option<Follower>,
+    gpus: Option<GpuWatch>,
+    gaps: Gaps,
+    cost: OwnCost,
+    cadence: Cadence,
+    began_ns: u64,
+    last_ns: u64,
+}
+
+impl Recording {
+    /// Takes the first sample, from which the rates start. With `follow` as many processes are
+    /// kept by CPU time and as many by memory; no process may seem to use more than all `cores`.
+    pub fn begin(
+        roots: &Roots,
+        units: Units,
+        interval_ns: u64,
+        follow: Option<usize>,
+        cores: Option<u64>,
+    ) -> Self {
+        let began_ns = monotonic_ns();
+        let mut recording = Self {
+            source: HostSource::new(roots, units, follow.is_some()),
+            derivation: Derivation::default(),
+            board: Board::default(),
+            follower: follow.map(|most| Follower::new(most, cores)),
+            gpus: None,
+            gaps: Gaps::default(),
+            cost: OwnCost::default(),
+            cadence: Cadence::new(began_ns, interval_ns),
+            began_ns,
+            last_ns: began_ns,
+        };
+        recording.read();
+        recording
+    }
+
+    /// When the next sample is due on the monotonic clock.
+    pub fn due_ns(&self) -> u64 {
+        self.cadence.due_ns()
+    }
+
+    /// When the first sample was taken.
+    pub fn began_ns(&self) -> u64 {
+        self.began_ns
+    }
+
+    /// Takes the sample that is due.
+    pub fn sample(&mut self) {
+        self.cadence.sampled(monotonic_ns());
+        self.read();
+    }
+
+    /// Takes a last sample before its time, so that what happened since the one before is not
+    /// lost; not when that is so short ago that the last points would say nothing.
+    pub fn finish(&mut self) {
+        let since_ns = monotonic_ns().saturating_sub(self.last_ns);
+        if since_ns >= LEAST_TICK_WINDOW_NS || self.cost.samples() < 2 {
+            self.read();
+        }
+    }
+
+    /// Follows this process, whatever it uses.
+    pub fn pin(&mut self, pid: u32) {
+        if let Some(follower) = &mut self.follower {
+            follower.pin(pid);
+        }
+    }
+
+    /// Takes in what `gpus` reads from here on.
+    pub fn watch_gpus(&mut self, gpus: GpuWatch) {
+        self.gpus = Some(gpus);
+    }
+
+    /// The GPUs; absent when none were asked for.
+    pub fn gpus(&self) -> Option<&GpuWatch> {
+        self.gpus.as_ref()
+    }
+
+    /// The series of the machine.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The processes; absent when none was asked for.
+    pub fn follower(&self) -> Option<&Follower> {
+        self.follower.as_ref()
+    }
+
+    fn read(&mut self) {
+        let Self {
+            source,
+            derivation,
+            board,
+            follower,
+            gpus,
+            gaps,
+            ..
+        } = self;
+        self.last_ns = self.cost.of_sample(|| {
+            let mut sample = source.sample(gaps);
+            let at_ns = sample.span.end_ns;
+            let mut figures = derivation.figures(&mut sample);
+            if let Some(read) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
+                derive::gpu_figures(&read.value, &mut figures);
+            }
+            board.take(at_ns, figures);
+            if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
+                follower.take(at_ns, processes);
+            }
+            at_ns
+        });
+    }
+
+    /// Puts series, figures and doubts into the report, in place of those it had, and which GPUs
+    /// there are or why there are none.
+    pub fn fill(&self, report: &mut Report) {
+        report.duration_ns = monotonic_ns().saturating_sub(report.clock.monotonic_ns);
+        report.series = self.board.series().collect();
+        let processes = self.follower.iter().flat_map(Follower::series);
+        report.series.extend(processes);
+        self.fill_figures(report);
+        if let Some(gpus) = &self.gpus {
+            let found = gpus
+                .found()
+                .map_or_else(str::to_owned, |all| all.join(", "));
+            report.config.insert("gpu".to_owned(), found.into());
+        }
+        report.warnings = self.warnings();
+    }
+
+    fn fill_figures(&self, report: &mut Report) {
+        let summary = &mut report.summary;
+        for (name, labels, spread) in self.board.spreads() {
+            if labels.is_empty()
+                && let (Some(mean), Some(max)) = (spread.mean(), spread.max())
+            {
+                summary.figure(&format!("{name}_mean"), mean);
+                summary.figure(&format!("{name}_max"), max);
+            }
+        }
+        summary.figure("own.cpu_ns", self.cost.cpu_ns() as f64);
+        summary.figure("samples", self.cost.samples() as f64);
+        summary.figure("missed_samples", self.cadence.missed() as f64);
+        if let Some(ns) = self.cost.cpu_per_sample_ns() {
+            summary.figure("own.cpu_per_sample_ns", ns as f64);
+        }
+        if let Some(bytes) = self.cost.rss_max_bytes() {
+            summary.figure("own.rss_max_bytes", bytes as f64);
+        }
+        let gpu_read = self.gpus.as_ref().map(GpuWatch::read_ns);
+        if let Some((mean, max)) = gpu_read.and_then(|ns| ns.mean().zip(ns.max())) {
+            summary.figure("own.gpu_read_ns_mean", mean);
+            summary.figure("own.gpu_read_ns_max", max);
+        }
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let missing = |(what, why): (&str, &str)| {
+            Warning::new(
+                WarningCode::EvidenceMissing,
+                format!("{what} is absent: {why}"),
+            )
+        };
+        let mut warnings: Vec<Warning> = self.gaps.iter().map(missing).collect();
+        if self.board.turned_away() {
+            let message = "some devices or interfaces are absent: there are too many to keep";
+            warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
+        }
+        let (samples, missed) = (self.cost.samples(), self.cadence.missed());
+        let missed_ratio = missed as f64 / (samples + missed).max(1) as f64;
+        if missed_ratio > MISSED_RATIO {
+            let message = format!(
+                "{missed} of {} samples were missed: the machine was too busy, or the interval \
+                 is too short for it; rates are still right, peaks may be lost",
+                samples + missed
+            );
+            let warning = Warning::new(WarningCode::GeneratorStalled, message);
+            warnings.push(warning.figures(missed_ratio, MISSED_RATIO));
+        }
+        let recorded_ns = self.last_ns.saturating_sub(self.began_ns);
+        if recorded_ns < LEAST_TICK_WINDOW_NS {
+            let message = format!(
+                "{} ms is too short for CPU and disk figures: their counters tick every 10 ms",
+                recorded_ns / 1_000_000
+            );
+            let warning = Warning::new(WarningCode::TooFewSamples, message);
+            warnings.push(warning.figures(recorded_ns as f64, LEAST_TICK_WINDOW_NS as f64));
+        }
+        warnings
+    }
+}

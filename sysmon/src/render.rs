@@ -1,0 +1,210 @@
+//! What a person sees of a recording: one sentence, and tables of 80 columns.
+
+use std::fmt::Write as _;
+
+use bench_cli::table::{Table, bytes, duration_ns, ratio};
+use bench_report::Report;
+
+use crate::board::Board;
+use crate::figure::Label;
+use crate::follow::Follower;
+use crate::recording::Recording;
+use crate::rolling::Spread;
+
+/// What a process table shows at most.
+const PROCESSES_SHOWN: usize = 8;
+/// What a name or a label may take of a line.
+const NAME_COLUMNS: usize = 24;
+/// What a GPU's number and name may take.
+const GPU_COLUMNS: usize = 72;
+
+/// How a figure is written.
+type Unit = fn(f64) -> String;
+
+/// The figures shown, in the order in which one looks for a cause.
+const SHOWN: &[(&str, &str, Unit)] = &[
+    ("cpu.busy_ratio", "CPU busy", ratio),
+    ("cpu.user_ratio", "CPU user", ratio),
+    ("cpu.system_ratio", "CPU system", ratio),
+    ("cpu.irq_ratio", "CPU interrupts", ratio),
+    ("cpu.iowait_ratio", "CPU waiting for I/O", ratio),
+    ("cpu.steal_ratio", "CPU stolen", ratio),
+    ("load.runnable", "tasks runnable", plain),
+    ("memory.used_ratio", "memory used", ratio),
+    ("swap.used_bytes", "swap used", size),
+    ("swap.in_bytes_per_s", "swap in", flow),
+    ("swap.out_bytes_per_s", "swap out", flow),
+    ("pressure.cpu.some_ratio", "pressure CPU", ratio),
+    ("pressure.memory.some_ratio", "pressure memory", ratio),
+    ("pressure.io.some_ratio", "pressure I/O", ratio),
+    ("disk.read_bytes_per_s", "read", flow),
+    ("disk.write_bytes_per_s", "written", flow),
+    ("disk.busy_ratio", "busy", ratio),
+    ("network.receive_bytes_per_s", "received", flow),
+    ("network.transmit_bytes_per_s", "sent", flow),
+    ("network.drops_per_s", "dropped", plain),
+    ("tcp.retransmits_per_s", "TCP retransmitted/s", plain),
+    ("gpu.utilisation_ratio", "busy", ratio),
+    ("gpu.memory_busy_ratio", "memory busy", ratio),
+    ("gpu.memory_used_bytes", "memory used", size),
+    ("gpu.power_watts", "power", watts),
+    ("gpu.temperature_celsius", "temperature", celsius),
+    ("gpu.sm_clock_hertz", "SM clock", clock),
+];
+
+/// Figures that are only worth a line when they were ever other than zero.
+const ONLY_WHEN_SEEN: &[&str] = &[
+    "swap.used_bytes",
+    "swap.in_bytes_per_s",
+    "swap.out_bytes_per_s",
+    "network.receive_bytes_per_s",
+    "network.transmit_bytes_per_s",
+    "network.drops_per_s",
+    "tcp.retransmits_per_s",
+];
+
+/// What came out, in one sentence.
+pub fn headline(report: &Report, board: &Board) -> String {
+    let length = duration_ns(report.duration_ns);
+    let spread = |name| find(board, name);
+    let cpu = spread("cpu.busy_ratio").and_then(|s| Some((s.mean()?, s.max()?)));
+    let cpu = cpu.map(|(mean, max)| format!("CPU busy {} ({} at most)", ratio(mean), ratio(max)));
+    let memory = spread("memory.used_ratio").and_then(Spread::max);
+    let memory = memory.map(|max| format!("memory used at most {}", ratio(max)));
+    let parts: Vec<String> = [cpu, memory].into_iter().flatten().collect();
+    match parts.as_slice() {
+        [] => format!("nothing could be read in {length}"),
+        parts => format!("{}, over {length}", parts.join(", ")),
+    }
+}
+
+/// A few words for the progress line.
+pub fn glance(board: &Board) -> String {
+    let busy = find(board, "cpu.busy_ratio").and_then(Spread::mean);
+    busy.map_or_else(String::new, |busy| {
+        format!("CPU busy {} so far", ratio(busy))
+    })
+}
+
+/// The whole result.
+pub fn text(report: &Report, recording: &Recording) -> String {
+    let mut text = format!(
+        "{}\n\n{}",
+        report.summary.headline,
+        machine(recording.board())
+    );
+    let gpus = recording.gpus().and_then(|gpus| gpus.found().ok());
+    for gpu in gpus.unwrap_or_default() {
+        let _ = writeln!(text, "GPU {}", shortened(gpu, GPU_COLUMNS));
+    }
+    if let Some(follower) = recording.follower() {
+        let _ = write!(text, "\n{}", processes(follower));
+    }
+    let _ = writeln!(text, "\n{}", own_cost(report));
+    for warning in &report.warnings {
+        let _ = writeln!(text, "warning: {}", warning.message);
+    }
+    text
+}
+
+fn machine(board: &Board) -> Table {
+    let mut table = Table::new(&["figure", "min", "mean", "max"]);
+    for (wanted, title, unit) in SHOWN {
+        for (name, labels, spread) in board.spreads() {
+            let core = !labels.is_empty() && name.starts_with("cpu.");
+            let (Some(min), Some(mean), Some(max)) = (spread.min(), spread.mean(), spread.max())
+            else {
+                continue;
+            };
+            let silent = max <= 0.0 && ONLY_WHEN_SEEN.contains(&name);
+            if name == *wanted && !core && !silent {
+                table.row(&[titled(labels, title), unit(min), unit(mean), unit(max)]);
+            }
+        }
+    }
+    table
+}
+
+/// The first label tells whose figure it is; a GPU has but a number.
+fn titled(labels: &[Label], title: &str) -> String {
+    match labels.first() {
+        None => title.to_owned(),
+        Some(("gpu", index)) => format!("GPU {index} {title}"),
+        Some((_, of)) => format!("{} {title}", shortened(of, NAME_COLUMNS)),
+    }
+}
+
+fn processes(follower: &Follower) -> Table {
+    let mut table = Table::new(&[
+        "process",
+        "pid",
+        "CPU time",
+        "cores mean",
+        "cores max",
+        "memory max",
+    ]);
+    let cores = |cores: Option<f64>| cores.map_or_else(|| "-".to_owned(), |c| format!("{c:.2}"));
+    for (id, process) in follower.ranked().into_iter().take(PROCESSES_SHOWN) {
+        let spread = process.cores.whole();
+        table.row(&[
+            shortened(&process.name, NAME_COLUMNS),
+            id.pid.to_string(),
+            duration_ns(process.used_ns),
+            cores(spread.mean()),
+            cores(spread.max()),
+            bytes(process.rss_max_bytes),
+        ]);
+    }
+    table
+}
+
+fn own_cost(report: &Report) -> String {
+    let figure = |name: &str| report.summary.figures.get(name).copied().unwrap_or(0.0) as u64;
+    format!(
+        "{} samples, {} missed\nown cost: {} of CPU ({} a sample), {} of memory",
+        figure("samples"),
+        figure("missed_samples"),
+        duration_ns(figure("own.cpu_ns")),
+        duration_ns(figure("own.cpu_per_sample_ns")),
+        bytes(figure("own.rss_max_bytes")),
+    )
+}
+
+fn find<'a>(board: &'a Board, wanted: &str) -> Option<&'a Spread> {
+    board
+        .spreads()
+        .find(|(name, labels, _)| *name == wanted && labels.is_empty())
+        .map(|(.., spread)| spread)
+}
+
+/// A name that cannot break the table or the terminal, at most `columns` long.
+fn shortened(name: &str, columns: usize) -> String {
+    name.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .take(columns)
+        .collect()
+}
+
+fn plain(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+fn size(value: f64) -> String {
+    bytes(value as u64)
+}
+
+fn flow(value: f64) -> String {
+    format!("{}/s", bytes(value as u64))
+}
+
+fn watts(value: f64) -> String {
+    format!("{value:.0} W")
+}
+
+fn celsius(value: f64) -> String {
+    format!("{value:.0} °C")
+}
+
+fn clock(hertz: f64) -> String {
+    format!("{:.0} MHz", hertz / 1e6)
+}

@@ -1,0 +1,71 @@
+//! Saving while recording goes on, from a thread of its own, so that a slow disk does not cost
+//! samples, and never for more than a hundredth of the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use bench_report::Report;
+use bench_report::clock::monotonic_ns;
+
+/// How often a report is saved at most.
+pub const SAVE_EVERY_NS: u64 = 5_000_000_000;
+/// How many times the duration of a save must pass before the next.
+const PAUSE_PER_SAVE: u64 = 100;
+
+/// The thread that saves.
+#[derive(Debug)]
+pub struct Saver {
+    reports: SyncSender<Report>,
+    thread: JoinHandle<()>,
+    took_ns: Arc<AtomicU64>,
+    last_ns: u64,
+}
+
+impl Saver {
+    /// Starts the thread; `save` is called there with each report handed in.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn start(mut save: impl FnMut(&Report) + Send + 'static) -> std::io::Result<Self> {
+        // Without a buffer a report is taken only when the one before has been saved.
+        let (reports, inbox) = sync_channel::<Report>(0);
+        let took_ns = Arc::new(AtomicU64::new(0));
+        let took = Arc::clone(&took_ns);
+        let thread = std::thread::Builder::new()
+            .name("saver".to_owned())
+            .spawn(move || {
+                for report in inbox {
+                    let begin_ns = monotonic_ns();
+                    save(&report);
+                    took.store(monotonic_ns() - begin_ns, Ordering::Relaxed);
+                }
+            })?;
+        Ok(Self {
+            reports,
+            thread,
+            took_ns,
+            last_ns: monotonic_ns(),
+        })
+    }
+
+    /// Whether it is time to hand in another report.
+    pub fn is_due(&self) -> bool {
+        let pause_ns = self.took_ns.load(Ordering::Relaxed) * PAUSE_PER_SAVE;
+        monotonic_ns() - self.last_ns >= pause_ns.max(SAVE_EVERY_NS)
+    }
+
+    /// Hands in a report; while another is being saved it is dropped, for a newer one follows.
+    pub fn hand_in(&mut self, report: Report) {
+        self.last_ns = monotonic_ns();
+        let _ = self.reports.try_send(report);
+    }
+
+    /// Waits for a save under way, so that it cannot overwrite what is saved after.
+    pub fn finish(self) {
+        drop(self.reports);
+        // A thread that panicked has said so; the final save goes ahead.
+        let _ = self.thread.join();
+    }
+}

@@ -1,0 +1,123 @@
+//! What interrupts a recording: a signal from outside, or its command's end.
+//!
+//! The shared handler of the other tools does not serve here, because it tells neither which
+//! signal came (it is handed on to the command) nor from where: Ctrl-C reaches the command from
+//! the terminal anyway, and a second one would make many a program give up its clean-up.
+
+use std::sync::mpsc::Sender;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+
+/// Why the recording wakes before its next sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// SIGINT or SIGTERM.
+    Signal {
+        /// Which of them.
+        signal: Signal,
+        /// Whether the terminal sent it, and so sent it to the command too.
+        from_terminal: bool,
+    },
+    /// A child ended, stopped or went on.
+    Child,
+}
+
+/// The signals, held back until [`HeldSignals::watch`] hears them.
+#[derive(Debug)]
+pub struct HeldSignals {
+    held: SigSet,
+    before: SigSet,
+}
+
+impl HeldSignals {
+    /// Holds back SIGINT, SIGTERM and SIGCHLD in this thread and all that it starts.
+    ///
+    /// # Errors
+    /// When the system refuses the set.
+    pub fn hold() -> nix::Result<Self> {
+        let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
+        let held: SigSet = held.into_iter().collect();
+        let before = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self { held, before })
+    }
+
+    /// What was held back before: a child inherits what is now, and would not hear the signals
+    /// unless it is given this.
+    pub fn before(&self) -> SigSet {
+        self.before
+    }
+
+    /// Hears the signals from a thread of its own and sends them on. With `give_up` the second
+    /// SIGINT or SIGTERM ends the process at once.
+    ///
+    /// # Errors
+    /// When the system has no thread or descriptor left.
+    pub fn watch(self, events: Sender<Event>, give_up: bool) -> std::io::Result<()> {
+        let mut ear = Ear::new(self.held)?;
+        let listen = move || {
+            let mut signalled = false;
+            while let Ok(event) = ear.next() {
+                if matches!(event, Event::Signal { .. }) {
+                    if signalled && give_up {
+                        std::process::exit(130);
+                    }
+                    signalled = true;
+                }
+                if events.send(event).is_err() && !give_up {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(listen)
+            .map(drop)
+    }
+}
+
+#[cfg(target_os = "linux")]
+struct Ear(nix::sys::signalfd::SignalFd);
+
+#[cfg(target_os = "linux")]
+impl Ear {
+    fn new(set: SigSet) -> std::io::Result<Self> {
+        use nix::sys::signalfd::{SfdFlags, SignalFd};
+        Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?))
+    }
+
+    fn next(&mut self) -> nix::Result<Event> {
+        /// `si_code` of a signal that the kernel sends by itself, as a terminal's line
+        /// discipline does; one sent by kill(2) has 0 (asm-generic/siginfo.h).
+        const SI_KERNEL: i32 = 0x80;
+        loop {
+            if let Some(heard) = self.0.read_signal()? {
+                let signal = Signal::try_from(heard.ssi_signo.cast_signed())?;
+                return Ok(event(signal, heard.ssi_code == SI_KERNEL));
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+struct Ear(SigSet);
+
+#[cfg(not(target_os = "linux"))]
+impl Ear {
+    fn new(set: SigSet) -> std::io::Result<Self> {
+        Ok(Self(set))
+    }
+
+    fn next(&mut self) -> nix::Result<Event> {
+        self.0.wait().map(|signal| event(signal, false))
+    }
+}
+
+fn event(signal: Signal, from_terminal: bool) -> Event {
+    match signal {
+        Signal::SIGCHLD => Event::Child,
+        signal => Event::Signal {
+            signal,
+            from_terminal,
+        },
+    }
+}

@@ -1,0 +1,128 @@
+//! `/proc/diskstats`: transfers of each whole disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The kernel counts in sectors of 512 bytes, whatever the device's own are.
+const SECTOR_BYTES: u64 = 512;
+
+/// Transfers since the device appeared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskCounters {
+    /// Reads completed.
+    pub reads: Option<u64>,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Writes completed.
+    pub writes: Option<u64>,
+    /// Bytes written.
+    pub written_bytes: u64,
+    /// Time with at least one transfer under way, in nanoseconds (counted in milliseconds).
+    pub busy_ns: Option<u64>,
+}
+
+/// Every disk by name.
+pub type DiskSample = BTreeMap<String, DiskCounters>;
+
+/// Tells whole disks from their partitions, loop devices and memory disks.
+#[derive(Debug)]
+pub struct DiskFilter {
+    block: PathBuf,
+    known: BTreeMap<String, bool>,
+}
+
+impl DiskFilter {
+    /// Asks the tree at `sys`; where it has no `block` directory every device passes.
+    pub fn new(sys: &Path) -> Self {
+        Self {
+            block: sys.join("block"),
+            known: BTreeMap::new(),
+        }
+    }
+
+    fn admits(&mut self, name: &str) -> bool {
+        if let Some(known) = self.known.get(name) {
+            return *known;
+        }
+        let virtual_device = ["loop", "ram", "zram", "nbd", "fd"].iter().any(|kind| {
+            name.strip_prefix(kind)
+                .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+        });
+        // The kernel writes the `/` of a device's name as `!` in its directory.
+        let directory = self.block.join(name.replace('/', "!"));
+        let whole = !virtual_device && (directory.exists() || !self.block.exists());
+        self.known.insert(name.to_owned(), whole);
+        whole
+    }
+}
+
+/// Parses `/proc/diskstats`. A device that never transferred anything is left out, as is a line
+/// that does not make sense.
+pub fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
+    text.lines()
+        .filter_map(line)
+        .filter(|(_, counters)| counters.read_bytes > 0 || counters.written_bytes > 0)
+        .filter(|(name, _)| filter.admits(name))
+        .map(|(name, counters)| (name.to_owned(), counters))
+        .collect()
+}
+
+/// `major minor name reads merged sectors ms writes merged sectors ms in_flight busy_ms …`
+fn line(text: &str) -> Option<(&str, DiskCounters)> {
+    let mut words = text.split_ascii_whitespace().skip(2);
+    let name = words.next()?;
+    let mut number = |skip: usize| -> Option<u64> { words.nth(skip)?.parse().ok() };
+    let (reads, read_sectors) = (number(0)?, number(1)?);
+    let (writes, written_sectors) = (number(1)?, number(1)?);
+    let busy_ms = number(2);
+    Some((
+        name,
+        DiskCounters {
+            reads: Some(reads),
+            read_bytes: read_sectors.checked_mul(SECTOR_BYTES)?,
+            writes: Some(writes),
+            written_bytes: written_sectors.checked_mul(SECTOR_BYTES)?,
+            busy_ns: busy_ms.and_then(|ms| ms.checked_mul(1_000_000)),
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATS: &str = "   8 0 sda 10 1 200 5 20 2 400 6 0 77 11 0 0\n   \
+                         8 1 sda1 9 1 190 5 20 2 400 6 0 70 11\n   \
+                         7 0 loop0 5 0 50 1 0 0 0 0 0 1 1\n   \
+                         8 16 sdb 0 0 0 0 0 0 0 0 0 0 0\n\
+                         259 0 nvme0n1 1 0 8 0 0 0 0";
+
+    #[test]
+    fn whole_disks_that_were_used_are_read() {
+        let root = tempfile::tempdir().unwrap();
+        for disk in ["sda", "sdb", "loop0", "nvme0n1"] {
+            std::fs::create_dir_all(root.path().join("block").join(disk)).unwrap();
+        }
+        let disks = parse(STATS, &mut DiskFilter::new(root.path()));
+        assert_eq!(disks.keys().collect::<Vec<_>>(), ["nvme0n1", "sda"]);
+        let sda = disks["sda"];
+        assert_eq!((sda.reads, sda.read_bytes), (Some(10), 102_400));
+        assert_eq!((sda.writes, sda.written_bytes), (Some(20), 204_800));
+        assert_eq!(sda.busy_ns, Some(77_000_000));
+        assert_eq!(disks["nvme0n1"].busy_ns, None);
+    }
+
+    #[test]
+    fn without_sys_partitions_pass_too() {
+        let root = tempfile::tempdir().unwrap();
+        let disks = parse(STATS, &mut DiskFilter::new(root.path()));
+        assert_eq!(disks.keys().collect::<Vec<_>>(), ["nvme0n1", "sda", "sda1"]);
+    }
+
+    #[test]
+    fn a_line_that_makes_no_sense_is_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        let odd = "8 0\n8 0 sda x 1 2 3 4 5 6\n8 0 sdb 1 1 36028797018963969 1 1 1 1 1 1 1 1\n";
+        assert!(parse(odd, &mut DiskFilter::new(root.path())).is_empty());
+    }
+}

@@ -1,0 +1,136 @@
+//! One file of the kernel, kept open and read again at each tick.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+use super::{SourceError, Timed};
+
+const FIRST_BUFFER_BYTES: usize = 8 * 1024;
+/// No file that we read comes near; an endless one must not take the machine's memory.
+const LARGEST_FILE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A file that is opened at its first read and stays open.
+#[derive(Debug)]
+pub struct KeptFile {
+    path: PathBuf,
+    file: Option<File>,
+    buffer: Vec<u8>,
+}
+
+impl KeptFile {
+    /// Names the file; nothing is opened yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Reads the whole file and has `parse` make something of it.
+    ///
+    /// After a failure the next read opens the file anew, so that what comes back is seen.
+    ///
+    /// # Errors
+    /// When it cannot be read, or `parse` finds no `wanted` in it.
+    pub fn read<T>(
+        &mut self,
+        wanted: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Timed<T>, SourceError> {
+        let read = Timed::around(|| self.fill());
+        let length = read.map_err(|source| {
+            self.file = None;
+            SourceError::Read {
+                path: self.path.clone(),
+                source,
+            }
+        })?;
+        let text: Cow<'_, str> = String::from_utf8_lossy(&self.buffer[..length.value]);
+        // The kernel ends every line; a number at an end without one may lack its last digits.
+        let lines = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let value = parse(lines).ok_or_else(|| SourceError::Malformed {
+            path: self.path.clone(),
+            wanted,
+        })?;
+        Ok(length.map(|_| value))
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::open(&self.path)?,
+        };
+        let length = read_whole(&file, &mut self.buffer)?;
+        self.file = Some(file);
+        Ok(length)
+    }
+}
+
+/// Reads until the end, because the kernel answers with less than was asked for whenever the
+/// next record does not fit.
+fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let mut length = 0;
+    loop {
+        if length == buffer.len() {
+            if length >= LARGEST_FILE_BYTES {
+                return Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    "it does not end",
+                ));
+            }
+            buffer.resize((length * 2).max(FIRST_BUFFER_BYTES), 0);
+        }
+        match file.read_at(&mut buffer[length..], length as u64) {
+            Ok(0) => return Ok(length),
+            Ok(more) => length += more,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_file_shows_its_newest_content_however_long() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("stat");
+        std::fs::write(&path, "short\n").unwrap();
+        let mut kept = KeptFile::new(path.clone());
+        let text = |s: &str| Some(s.to_owned());
+        assert_eq!(kept.read("text", text).unwrap().value, "short\n");
+        let long = "x".repeat(3 * FIRST_BUFFER_BYTES) + "\n";
+        std::fs::write(&path, &long).unwrap();
+        let read = kept.read("text", text).unwrap();
+        assert_eq!(read.value, long);
+        assert!(read.span.begin_ns <= read.span.end_ns);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_comes_back_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("late");
+        let mut kept = KeptFile::new(path.clone());
+        let error = kept.read("text", |_| Some(())).unwrap_err();
+        assert!(error.to_string().contains("late"), "{error}");
+        std::fs::write(&path, "here").unwrap();
+        assert!(kept.read("text", |_| Some(())).is_ok());
+        let error = kept.read("sense", |_| None::<()>).unwrap_err();
+        assert!(error.to_string().contains("no readable sense"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_not_stop_the_rest() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("odd");
+        std::fs::write(&path, b"\xff\xfe 7\n8").unwrap();
+        let last = |s: &str| s.trim_end().split(' ').nth(1)?.parse::<u64>().ok();
+        assert_eq!(KeptFile::new(path).read("number", last).unwrap().value, 7);
+    }
+}

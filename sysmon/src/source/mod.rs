@@ -1,0 +1,217 @@
+//! Raw readings, as the system gives them: counters and gauges, never a rate.
+//!
+//! On Linux every figure is read directly from `/proc`, through file handles that stay open:
+//! opening is what makes sampling dear. The files are regenerated on each read at offset 0. The
+//! parsers are our own, because they must give up one figure where a file is cut short or odd
+//! and keep the rest. The roots of `/proc` and `/sys` are parameters, so that tests run on a
+//! made-up tree. Elsewhere sysinfo serves what it can.
+//!
+//! What could not be read is `None` in the [`Sample`], with its reason in [`Gaps`].
+
+pub mod cpu;
+pub mod disk;
+mod file;
+pub mod gpu;
+pub mod memory;
+pub mod network;
+#[cfg(any(test, not(target_os = "linux")))]
+pub mod portable;
+pub mod pressure;
+pub mod process;
+#[cfg(target_os = "linux")]
+mod procfs;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bench_report::clock::monotonic_ns;
+
+pub use file::KeptFile;
+#[cfg(not(target_os = "linux"))]
+pub use portable::PortableSource as HostSource;
+#[cfg(target_os = "linux")]
+pub use procfs::ProcSource as HostSource;
+
+use cpu::CpuSample;
+use disk::DiskSample;
+use memory::{MemorySample, PagingSample};
+use network::{NetworkSample, TcpSample};
+use pressure::PressureSample;
+use process::ProcessSample;
+
+/// Where the kernel's trees are mounted.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    /// `/proc`, or what stands for it.
+    pub proc: PathBuf,
+    /// `/sys`, or what stands for it.
+    pub sys: PathBuf,
+}
+
+impl Roots {
+    /// This machine's own.
+    pub fn host() -> Self {
+        Self::under(Path::new("/"))
+    }
+
+    /// `proc` and `sys` below a directory.
+    pub fn under(root: &Path) -> Self {
+        Self {
+            proc: root.join("proc"),
+            sys: root.join("sys"),
+        }
+    }
+}
+
+/// What the kernel counts in.
+#[derive(Debug, Clone, Copy)]
+pub struct Units {
+    /// Length of a clock tick, in which CPU time is counted; 10 ms on common systems.
+    pub tick_ns: u64,
+    /// Size of a memory page.
+    pub page_bytes: u64,
+}
+
+impl Units {
+    /// This machine's own; the common ones where it does not tell.
+    pub fn host() -> Self {
+        use nix::unistd::{SysconfVar, sysconf};
+        let ask = |variable| sysconf(variable).ok().flatten().filter(|v| *v > 0);
+        let ticks_per_s = ask(SysconfVar::CLK_TCK).unwrap_or(100);
+        Self {
+            tick_ns: 1_000_000_000 / ticks_per_s as u64,
+            page_bytes: ask(SysconfVar::PAGE_SIZE).unwrap_or(4096) as u64,
+        }
+    }
+}
+
+/// When a read began and ended on the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Just before the read.
+    pub begin_ns: u64,
+    /// Just after it.
+    pub end_ns: u64,
+}
+
+impl Span {
+    /// The best guess at the instant the kernel took the figures.
+    pub fn midpoint_ns(&self) -> u64 {
+        u64::midpoint(self.begin_ns, self.end_ns)
+    }
+}
+
+/// A value with the time of its read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timed<T> {
+    /// When it was read.
+    pub span: Span,
+    /// What was read.
+    pub value: T,
+}
+
+impl<T> Timed<T> {
+    /// Notes the time around `read`.
+    ///
+    /// # Errors
+    /// Whatever `read` fails with.
+    pub fn around<E>(read: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
+        let begin_ns = monotonic_ns();
+        let value = read()?;
+        let end_ns = monotonic_ns();
+        Ok(Self {
+            span: Span { begin_ns, end_ns },
+            value,
+        })
+    }
+
+    /// The same time with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Timed<U> {
+        Timed {
+            span: self.span,
+            value: change(self.value),
+        }
+    }
+}
+
+/// Why a reading is absent.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file does not say what it should.
+    #[error("{path} has no readable {wanted}", path = path.display())]
+    Malformed {
+        /// The file at fault.
+        path: PathBuf,
+        /// What was looked for in it.
+        wanted: &'static str,
+    },
+    /// The library that serves this system gives no figure.
+    #[error("this system does not tell: {0}")]
+    Unserved(String),
+}
+
+/// Everything read at one tick.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// From the first read to the last.
+    pub span: Span,
+    /// CPU time by state and the run queue.
+    pub cpu: Option<Timed<CpuSample>>,
+    /// Memory and swap in use.
+    pub memory: Option<Timed<MemorySample>>,
+    /// Pages swapped.
+    pub paging: Option<Timed<PagingSample>>,
+    /// Transfers of each disk.
+    pub disks: Option<Timed<DiskSample>>,
+    /// Traffic of each interface.
+    pub network: Option<Timed<NetworkSample>>,
+    /// Retransmissions.
+    pub tcp: Option<Timed<TcpSample>>,
+    /// Time stalled for want of CPU, memory and I/O.
+    pub pressure: PressureSample,
+    /// Every process that could be read; absent when none was asked for or none could be listed.
+    pub processes: Option<Vec<ProcessSample>>,
+}
+
+/// What could not be read, each named once however often it fails.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    reasons: BTreeMap<&'static str, String>,
+}
+
+impl Gaps {
+    /// Keeps what was read; notes the reason when nothing was.
+    pub fn keep<T, E: std::fmt::Display>(
+        &mut self,
+        what: &'static str,
+        read: Result<T, E>,
+    ) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.note(what, &reason);
+                None
+            }
+        }
+    }
+
+    /// Notes that `what` is absent, and why.
+    pub fn note(&mut self, what: &'static str, reason: &impl std::fmt::Display) {
+        self.reasons
+            .entry(what)
+            .or_insert_with(|| reason.to_string());
+    }
+
+    /// What is absent with the first reason seen, in order of name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.reasons.iter().map(|(what, why)| (*what, why.as_str()))
+    }
+}

@@ -1,0 +1,110 @@
+//! `/proc/net/dev` and `/proc/net/snmp`: traffic of each interface, and TCP's retransmissions.
+
+use std::collections::BTreeMap;
+
+/// Traffic since the interface appeared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InterfaceCounters {
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Bytes sent.
+    pub transmitted_bytes: u64,
+    /// Packets dropped, both ways.
+    pub drops: Option<u64>,
+    /// Packets with errors, both ways.
+    pub errors: Option<u64>,
+}
+
+/// Every interface by name.
+pub type NetworkSample = BTreeMap<String, InterfaceCounters>;
+
+/// TCP since boot, in this network namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpSample {
+    /// Segments sent again.
+    pub retransmits: u64,
+}
+
+/// Parses `/proc/net/dev`. An interface that never carried anything is left out, as is a line
+/// that does not make sense; `None` when there is no line of an interface at all.
+pub fn parse_dev(text: &str) -> Option<NetworkSample> {
+    let lines = || text.lines().skip(2).filter_map(interface);
+    lines().next()?;
+    let used = lines().filter(|(_, c)| c.received_bytes > 0 || c.transmitted_bytes > 0);
+    Some(used.map(|(name, c)| (name.to_owned(), c)).collect())
+}
+
+/// `name: bytes packets errors drops fifo frame compressed multicast` received, then
+/// `bytes packets errors drops …` sent.
+fn interface(line: &str) -> Option<(&str, InterfaceCounters)> {
+    // An alias has a `:` in its own name, so the last one divides.
+    let (name, rest) = line.rsplit_once(':')?;
+    let mut words = rest.split_ascii_whitespace();
+    let mut number = |skip: usize| -> Option<u64> { words.nth(skip)?.parse().ok() };
+    let (received_bytes, receive_errors, receive_drops) = (number(0)?, number(1)?, number(0)?);
+    let (transmitted_bytes, send_errors, send_drops) = (number(4)?, number(1)?, number(0)?);
+    Some((
+        name.trim(),
+        InterfaceCounters {
+            received_bytes,
+            transmitted_bytes,
+            drops: receive_drops.checked_add(send_drops),
+            errors: receive_errors.checked_add(send_errors),
+        },
+    ))
+}
+
+/// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
+pub fn parse_snmp(text: &str) -> Option<TcpSample> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let column = names.split(' ').position(|name| name == "RetransSegs")?;
+    let retransmits = numbers.split(' ').nth(column)?.trim().parse().ok()?;
+    Some(TcpSample { retransmits })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "Inter-|   Receive  |  Transmit\n face |bytes packets | bytes\n";
+
+    #[test]
+    fn traffic_both_ways_is_read() {
+        let text = format!(
+            "{HEADER}    lo: 100 1 2 3 0 0 0 0 200 1 4 5 0 0 0 0\n\
+             eth0:1:7 1 0 0 0 0 0 0 8 1 0 0 0 0 0 0\n unused: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+        );
+        let network = parse_dev(&text).unwrap();
+        assert_eq!(network.keys().collect::<Vec<_>>(), ["eth0:1", "lo"]);
+        let lo = network["lo"];
+        assert_eq!((lo.received_bytes, lo.transmitted_bytes), (100, 200));
+        assert_eq!((lo.errors, lo.drops), (Some(6), Some(8)));
+    }
+
+    #[test]
+    fn odd_lines_are_left_out() {
+        for text in [
+            "",
+            HEADER,
+            &format!("{HEADER}lo: 1 2 3"),
+            &format!("{HEADER}lo 1"),
+        ] {
+            assert_eq!(parse_dev(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn retransmissions_are_found_by_name() {
+        let text = "Ip: A B\nIp: 1 2\nTcp: RtoMin RetransSegs InErrs\nTcp: 200 42 0\n";
+        assert_eq!(parse_snmp(text).unwrap().retransmits, 42);
+        for odd in [
+            "",
+            "Tcp: RetransSegs\n",
+            "Tcp: X\nTcp: 1\n",
+            "Tcp: RetransSegs\nTcp: -\n",
+        ] {
+            assert_eq!(parse_snmp(odd), None, "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `/proc/pressure`: how long tasks stood still for want of CPU, memory or I/O (PSI).
+
+use super::Timed;
+
+/// Stalled time since boot, in nanoseconds (counted in microseconds).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stall {
+    /// Some task waited.
+    pub some_ns: u64,
+    /// All tasks that were not idle waited at once.
+    pub full_ns: Option<u64>,
+}
+
+/// The three resources that the kernel watches; each absent where it could not be read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PressureSample {
+    /// Waiting for a CPU.
+    pub cpu: Option<Timed<Stall>>,
+    /// Waiting for memory (reclaim, refaults, swap).
+    pub memory: Option<Timed<Stall>>,
+    /// Waiting for I/O.
+    pub io: Option<Timed<Stall>>,
+}
+
+/// Parses one file of `/proc/pressure`; `None` without a total on its `some` line.
+pub fn parse(text: &str) -> Option<Stall> {
+    let total_ns = |kind: &str| -> Option<u64> {
+        let line = text.lines().find_map(|l| l.strip_prefix(kind))?;
+        let total = line
+            .split(' ')
+            .find_map(|word| word.strip_prefix("total="))?;
+        total.trim().parse::<u64>().ok()?.checked_mul(1000)
+    };
+    Some(Stall {
+        some_ns: total_ns("some ")?,
+        full_ns: total_ns("full "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_read_and_averages_left_alone() {
+        let text = "some avg10=1.00 avg60=0.50 avg300=0.10 total=42\n\
+                    full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
+        let stall = parse(text).unwrap();
+        assert_eq!((stall.some_ns, stall.full_ns), (42_000, Some(7000)));
+        let cpu_of_old_kernels = parse("some avg10=0.00 total=42\n").unwrap();
+        assert_eq!(cpu_of_old_kernels.full_ns, None);
+    }
+
+    #[test]
+    fn odd_files_give_nothing() {
+        for text in [
+            "",
+            "some",
+            "some avg10=0.00",
+            "some total=x",
+            "full total=1",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+}

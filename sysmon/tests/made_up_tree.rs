@@ -1,0 +1,267 @@
+//! A whole recording of a made-up `/proc` and `/sys`: missing, cut, odd and hostile files.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use bench_report::{Report, Tool, WarningCode};
+use sysmon::recording::Recording;
+use sysmon::source::{Roots, Units};
+
+const UNITS: Units = Units {
+    tick_ns: 10_000_000,
+    page_bytes: 4096,
+};
+
+fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// A machine with nothing wrong.
+fn healthy(root: &Path) {
+    put(
+        root,
+        "proc/stat",
+        "cpu  10 0 10 80 0 0 0 0 0 0\ncpu0 10 0 10 80 0 0 0 0 0 0\nprocs_running 2\n",
+    );
+    put(
+        root,
+        "proc/meminfo",
+        "MemTotal: 1000 kB\nMemAvailable: 250 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
+    );
+    put(root, "proc/vmstat", "pswpin 0\npswpout 0\n");
+    put(
+        root,
+        "proc/diskstats",
+        "8 0 sda 10 0 100 0 20 0 200 0 0 10 0\n8 1 sda1 10 0 100 0 20 0 200 0 0 10 0\n",
+    );
+    put(root, "sys/block/sda/stat", "");
+    put(
+        root,
+        "proc/net/dev",
+        "a\nb\n lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n",
+    );
+    put(root, "proc/net/snmp", "Tcp: RetransSegs\nTcp: 0\n");
+    for resource in ["cpu", "memory", "io"] {
+        let text = "some avg10=0.00 total=10\nfull avg10=0.00 total=10\n";
+        put(root, &format!("proc/pressure/{resource}"), text);
+    }
+    process(root, 7, "a) R 1 (b", 40);
+}
+
+fn process(root: &Path, pid: u32, name: &str, ticks: u64) {
+    let text =
+        format!("{pid} ({name}) S 1 1 1 0 -1 0 0 0 0 0 {ticks} 0 0 0 20 0 1 0 99 100 5 0 0 0\n");
+    put(root, &format!("proc/{pid}/stat"), text);
+}
+
+/// Two samples with `change` between, and the report they make.
+fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
+    let roots = Roots::under(root);
+    let mut recording = Recording::begin(&roots, UNITS, 1_000_000_000, Some(5), Some(1));
+    change(root);
+    std::thread::sleep(Duration::from_millis(120));
+    recording.sample();
+    let tool = Tool {
+        name: "sysmon".into(),
+        version: "0".into(),
+        commit: None,
+    };
+    let mut report = Report::begin(tool, "test".into(), "record");
+    recording.fill(&mut report);
+    report
+}
+
+fn values(report: &Report, name: &str) -> Vec<Option<f64>> {
+    let series = report.series.iter().find(|s| s.name == name);
+    series.map(|s| s.mean.clone()).unwrap_or_default()
+}
+
+fn missing(report: &Report) -> Vec<&str> {
+    let warnings = report.warnings.iter();
+    let missing = warnings.filter(|w| w.code == WarningCode::EvidenceMissing);
+    missing.map(|w| w.message.as_str()).collect()
+}
+
+#[test]
+fn a_healthy_tree_is_read_whole() {
+    let root = tempfile::tempdir().unwrap();
+    healthy(root.path());
+    let report = record(root.path(), |root| {
+        put(
+            root,
+            "proc/stat",
+            "cpu  20 0 10 90 0 0 0 0 0 0\ncpu0 20 0 10 90 0 0 0 0 0 0\n",
+        );
+        put(
+            root,
+            "proc/stat",
+            "cpu  20 0 10 90 0 0 0 0 0 0\ncpu0 20 0 10 90 0 0 0 0 0 0\nprocs_running 3\n",
+        );
+        process(root, 7, "a) R 1 (b", 43);
+    });
+    assert_eq!(missing(&report), Vec::<&str>::new());
+    assert_eq!(values(&report, "cpu.busy_ratio"), [Some(0.5)]);
+    assert_eq!(values(&report, "load.runnable"), [Some(2.0), Some(3.0)]);
+    assert_eq!(values(&report, "memory.used_ratio"), [Some(0.75); 2]);
+    assert_eq!(values(&report, "process.rss_bytes"), [Some(20_480.0); 2]);
+    let disks = report
+        .series
+        .iter()
+        .filter(|s| s.name == "disk.reads_per_s");
+    assert_eq!(
+        disks.map(|s| &*s.labels["device"]).collect::<Vec<_>>(),
+        ["sda"]
+    );
+    let process = report.series.iter().find(|s| s.name == "process.cpu_cores");
+    assert_eq!(process.unwrap().labels["name"], "a) R 1 (b");
+}
+
+#[test]
+fn an_empty_tree_names_each_absence_once_and_gives_no_figure() {
+    let root = tempfile::tempdir().unwrap();
+    let report = record(root.path(), |_| {});
+    assert!(report.series.is_empty());
+    let missing = missing(&report);
+    for what in [
+        "cpu",
+        "memory",
+        "disks",
+        "network",
+        "pressure.cpu",
+        "pressure.io",
+        "processes",
+    ] {
+        let named = missing
+            .iter()
+            .filter(|m| m.starts_with(&format!("{what} is absent")));
+        assert_eq!(named.count(), 1, "{what}: {missing:?}");
+    }
+    assert!(
+        missing.iter().all(|m| m.contains("No such file")),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn each_file_may_be_missing_or_odd_without_taking_others_along() {
+    let files = [
+        ("proc/stat", "cpu.busy_ratio"),
+        ("proc/meminfo", "memory.used_ratio"),
+        ("proc/vmstat", "swap.in_bytes_per_s"),
+        ("proc/net/dev", "network.receive_bytes_per_s"),
+        ("proc/net/snmp", "tcp.retransmits_per_s"),
+        ("proc/pressure/cpu", "pressure.cpu.some_ratio"),
+        ("proc/pressure/memory", "pressure.memory.full_ratio"),
+        ("proc/pressure/io", "pressure.io.full_ratio"),
+    ];
+    let odd: [&[u8]; 5] = [
+        b"",
+        b"\n",
+        b"\xff\xfe\x00\n",
+        b"cpu MemTotal pswpin lo: Tcp: some",
+        b": : :\n",
+    ];
+    for (path, figure) in files {
+        for text in odd {
+            let root = tempfile::tempdir().unwrap();
+            healthy(root.path());
+            put(root.path(), path, text);
+            let report = record(root.path(), |root| {
+                if path != "proc/stat" {
+                    put(
+                        root,
+                        "proc/stat",
+                        "cpu  20 0 10 90 0 0 0 0 0 0\nprocs_running 3\n",
+                    );
+                }
+            });
+            assert_eq!(values(&report, figure), [], "{path} {text:?}");
+            assert_eq!(missing(&report).len(), 1, "{path}: {:?}", missing(&report));
+            for (_, other) in files.iter().filter(|(other, _)| *other != path) {
+                assert!(
+                    !values(&report, other).is_empty(),
+                    "{path} took {other} along"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_that_a_kernel_lacks_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    healthy(root.path());
+    put(root.path(), "proc/stat", "cpu  1 2 3 4\n");
+    put(root.path(), "proc/meminfo", "MemTotal: 1000 kB\n");
+    let report = record(root.path(), |_| {});
+    for what in [
+        "cpu.steal",
+        "cpu.iowait",
+        "load.runnable",
+        "memory.available",
+        "swap.used",
+    ] {
+        let named = missing(&report)
+            .iter()
+            .any(|m| m.starts_with(&format!("{what} is absent")));
+        assert!(named, "{what}: {:?}", missing(&report));
+    }
+}
+
+#[test]
+fn processes_vanish_and_come_while_others_stay() {
+    let root = tempfile::tempdir().unwrap();
+    healthy(root.path());
+    process(root.path(), 8, "gone", 1);
+    put(root.path(), "proc/9/stat", "9 (cut) S 1");
+    std::fs::create_dir_all(root.path().join("proc/10")).unwrap();
+    let report = record(root.path(), |root| {
+        std::fs::remove_dir_all(root.join("proc/8")).unwrap();
+        process(root, 11, "new", 3);
+    });
+    assert!(missing(&report).is_empty());
+    let rss = report
+        .series
+        .iter()
+        .filter(|s| s.name == "process.rss_bytes");
+    let mut seen: Vec<(&str, usize)> = rss.map(|s| (&*s.labels["name"], s.len())).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [("a) R 1 (b", 2), ("gone", 1), ("new", 1)]);
+}
+
+#[test]
+fn every_cut_of_this_machines_own_files_is_survived() {
+    let files = [
+        "stat",
+        "meminfo",
+        "vmstat",
+        "diskstats",
+        "net/dev",
+        "net/snmp",
+        "pressure/io",
+    ];
+    for file in files {
+        let Ok(whole) = std::fs::read(Path::new("/proc").join(file)) else {
+            continue;
+        };
+        let root = tempfile::tempdir().unwrap();
+        let path = format!("proc/{file}");
+        let roots = Roots::under(root.path());
+        put(root.path(), &path, &whole);
+        let mut recording = Recording::begin(&roots, UNITS, 1_000_000_000, None, None);
+        for length in (0..whole.len()).step_by(whole.len() / 40 + 1) {
+            put(root.path(), &path, &whole[..length]);
+            recording.sample();
+        }
+        for (name, _, spread) in recording.board().spreads() {
+            // The counters stood still, so whatever is read of them must too.
+            if name.ends_with("_per_s") {
+                assert_eq!(spread.max(), Some(0.0), "{name} from {file}");
+            }
+        }
+    }
+}
