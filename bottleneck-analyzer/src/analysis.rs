@@ -1,0 +1,116 @@
+//! From the reports of a run to its assessment.
+
+use bench_report::{Environment, Tool};
+
+use crate::assessment::{
+    Assessment, Component, ComponentAssessment, SCHEMA, SourceSummary, Spoiled, Verdict,
+};
+use crate::facts::{Bench, Facts};
+use crate::run::Run;
+use crate::source::Source;
+use crate::thresholds::Thresholds;
+use crate::{gates, limiting_factor, objectives, operating_point, ranking, rules, verdict};
+
+/// Analyzes a run.
+pub fn assess(run: &Run, thresholds: &Thresholds, tool: Tool) -> Assessment {
+    let facts = Facts::gather(run, thresholds);
+    let conclusions = rules::ask_all(&facts);
+    let findings = ranking::rank(conclusions.findings);
+    let mut assessment = Assessment {
+        schema: SCHEMA.to_owned(),
+        tool,
+        run_id: run.id(),
+        reports: run.sources.iter().map(summary).collect(),
+        notes: run.notes.clone(),
+        verdict: Verdict::default(),
+        components: components(&facts),
+        findings,
+        ruled_out: conclusions.ruled_out,
+        unknown: conclusions.unknown,
+        spoiled: Vec::new(),
+        gates: gates::judge(&facts),
+        objectives: objectives::recommend(&facts),
+        thresholds: thresholds.clone(),
+        environment: environment(run),
+    };
+    assessment.spoiled = spoiled(run, &assessment);
+    assessment.verdict = verdict::pronounce(&assessment);
+    assessment
+}
+
+fn components(facts: &Facts<'_>) -> Vec<ComponentAssessment> {
+    let bench = |bench: &Bench<'_>| ComponentAssessment {
+        component: bench.component,
+        scenario: bench.source.report.scenario.clone(),
+        file: bench.source.file.clone(),
+        operating_point: bench
+            .choice
+            .as_ref()
+            .and_then(|choice| operating_point::describe(bench.source, choice)),
+        limiting_factor: limiting_factor::of_bench(bench, facts),
+        time_model: bench.time_model.clone(),
+    };
+    let machine = facts.machine.map(|machine| ComponentAssessment {
+        component: Component::Machine,
+        scenario: machine.source.report.scenario.clone(),
+        file: machine.source.file.clone(),
+        operating_point: None,
+        limiting_factor: limiting_factor::of_machine(machine, facts),
+        time_model: None,
+    });
+    facts.benches.iter().map(bench).chain(machine).collect()
+}
+
+/// Every warning, those first that make evidence of a conclusion doubtful.
+fn spoiled(run: &Run, assessment: &Assessment) -> Vec<Spoiled> {
+    let mut found = Vec::new();
+    for source in &run.sources {
+        for warning in &source.report.warnings {
+            let step = warning.step.and_then(|i| source.report.steps.get(i));
+            let mut evidence = assessment.all_evidence();
+            found.push(Spoiled {
+                file: source.file.clone(),
+                component: source.component().unwrap_or(Component::Machine),
+                code: code(warning.code),
+                message: warning.message.clone(),
+                step: step.map(|s| s.name.clone()),
+                spoils: warning.spoils.clone(),
+                touches_a_conclusion: evidence
+                    .any(|e| e.file == source.file && warning.spoils(&e.pointer)),
+            });
+        }
+    }
+    found.sort_by_key(|s| !s.touches_a_conclusion);
+    found
+}
+
+fn code(code: bench_report::WarningCode) -> String {
+    let name = serde_json::to_value(code).ok();
+    name.and_then(|n| n.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+fn summary(source: &Source) -> SourceSummary {
+    let report = &source.report;
+    SourceSummary {
+        file: source.file.clone(),
+        tool: report.tool.clone(),
+        scenario: report.scenario.clone(),
+        status: report.status,
+        started_at: report.started_at.clone(),
+        duration_ns: report.duration_ns,
+        steps: report.steps.len() as u64,
+        series: report.series.len() as u64,
+        headline: report.summary.headline.clone(),
+    }
+}
+
+/// The first report's machine with the versions that all of them know.
+fn environment(run: &Run) -> Environment {
+    let mut sources = run.sources.iter().map(|s| &s.report.environment);
+    let mut environment = sources.next().cloned().unwrap_or_default();
+    for other in sources {
+        environment.versions.extend(other.versions.clone());
+    }
+    environment
+}

@@ -1,0 +1,152 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+
+use bench_cli::flags::Format;
+use bench_cli::{Exit, Remedy as _, UsageError};
+use bench_report::{Tool, store};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::render::{html, terminal};
+use crate::source::Source;
+use crate::thresholds::Thresholds;
+use crate::{Assessment, Run, analysis};
+
+/// Reads the reports of a run and says what limits it, how it knows, and what to promise.
+#[derive(Debug, Parser)]
+#[command(name = "bottleneck-analyzer", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Rank what limits a run, and recommend what to promise
+    #[command(after_help = EXAMPLES)]
+    Analyze(Analyze),
+    /// Print shell completions or the manual page
+    #[command(hide = true)]
+    Generate {
+        /// bash, zsh, fish or man
+        what: String,
+    },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bottleneck-analyzer analyze reports/20260314-091500-7f3a
+  bottleneck-analyzer analyze --gate --quiet reports/nightly   # exit 3 when a gate fails
+  bottleneck-analyzer analyze --thresholds mine.toml db-pool-bench.sweep.json";
+
+#[derive(Debug, clap::Args)]
+struct Analyze {
+    /// A run's directory, or report files of one run
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Where the assessment goes [default: assessment.json beside the reports]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where the page goes [default: report.html beside the reports]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_html")]
+    html: Option<PathBuf>,
+    /// Write no page
+    #[arg(long)]
+    no_html: bool,
+    /// What is printed on stdout: findings to read, or the assessment
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// Exit with 3 when a gate fails
+    #[arg(long)]
+    gate: bool,
+    /// Thresholds that replace the shipped ones
+    #[arg(long, value_name = "FILE")]
+    thresholds: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    ///
+    /// # Errors
+    /// When a report cannot be read, or a result cannot be written.
+    pub fn run(&self) -> anyhow::Result<Exit> {
+        match &self.command {
+            Command::Analyze(analyze) => analyze.run(),
+            Command::Generate { what } => {
+                bench_cli::generate::print(&mut Self::command(), what)?;
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+impl Analyze {
+    fn run(&self) -> anyhow::Result<Exit> {
+        let thresholds = Thresholds::load(self.thresholds.as_deref()).remedy(
+            "compare the file with the shipped thresholds.toml, which documents each value",
+        )?;
+        let run = Run::load(&self.paths).or_else(|error| {
+            let what_to_do = error.remedy();
+            Err(error).remedy(what_to_do)
+        })?;
+        let assessment = analysis::assess(&run, &thresholds, tool());
+        let output = beside(&run, self.output.as_ref(), "assessment.json");
+        refuse_to_overwrite(&run, &output)?;
+        store::save_json(&output, &assessment)
+            .remedy("--output with a path that can be written")?;
+        let mut written = vec![output];
+        if !self.no_html {
+            let page = beside(&run, self.html.as_ref(), "report.html");
+            refuse_to_overwrite(&run, &page)?;
+            store::save_text(&page, &html::page(&run, &assessment))
+                .remedy("--html with a path that can be written, or --no-html")?;
+            written.push(page);
+        }
+        if !self.quiet {
+            self.print(&assessment)?;
+            for path in written {
+                eprint_line(&format!("Wrote {}", path.display()));
+            }
+        }
+        let failed = self.gate && assessment.a_gate_failed();
+        Ok(if failed { Exit::GateFailed } else { Exit::Done })
+    }
+
+    fn print(&self, assessment: &Assessment) -> anyhow::Result<()> {
+        bench_cli::output::print(&match self.format {
+            Format::Text => terminal::render(assessment),
+            Format::Json => serde_json::to_string_pretty(assessment)? + "\n",
+        })
+    }
+}
+
+fn beside(run: &Run, given: Option<&PathBuf>, name: &str) -> PathBuf {
+    given.cloned().unwrap_or_else(|| run.directory.join(name))
+}
+
+/// A slip of the hand must not cost a measurement.
+fn refuse_to_overwrite(run: &Run, path: &Path) -> anyhow::Result<()> {
+    let same = |source: &Source| {
+        let real = (path.canonicalize(), source.path.canonicalize());
+        matches!(real, (Ok(a), Ok(b)) if a == b)
+    };
+    if run.sources.iter().any(same) {
+        let sentence = format!("{} is one of the reports to analyze", path.display());
+        return Err(UsageError(sentence)).remedy("another file for the result");
+    }
+    Ok(())
+}
+
+fn eprint_line(text: &str) {
+    use std::io::Write as _;
+    // Nobody may be reading any more.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// This program, as it names itself in an assessment.
+pub fn tool() -> Tool {
+    bench_cli::output::tool("bottleneck-analyzer", env!("CARGO_PKG_VERSION"))
+}

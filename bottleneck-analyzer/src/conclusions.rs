@@ -1,0 +1,168 @@
+//! Where rules put what they conclude. What holds for every finding is enforced here, once:
+//! no confidence on spoilt figures, no impact beyond the whole.
+
+use crate::assessment::{
+    Advice, Component, Confidence, Evidence, Finding, FindingKind, Impact, ImpactOf, RuledOut,
+    Unknown,
+};
+
+/// What the rules concluded so far.
+#[derive(Debug, Default)]
+pub struct Conclusions {
+    /// Findings, unranked.
+    pub findings: Vec<Finding>,
+    /// What is fine.
+    pub ruled_out: Vec<RuledOut>,
+    /// What could not be judged.
+    pub unknown: Vec<Unknown>,
+}
+
+/// A finding in the making.
+#[derive(Debug)]
+pub struct Draft {
+    finding: Finding,
+}
+
+impl Draft {
+    /// A finding of `rule` about `subject` (a component or a bench), one of its kind per subject.
+    pub fn new(rule: &str, subject: &str, component: Component, kind: FindingKind) -> Self {
+        Self {
+            finding: Finding {
+                id: format!("{rule}:{subject}"),
+                component,
+                kind,
+                title: String::new(),
+                detail: String::new(),
+                impact: None,
+                confidence: Confidence::Medium,
+                score: 0.0,
+                evidence: Vec::new(),
+                parent: None,
+                advice: None,
+            },
+        }
+    }
+
+    /// One line, and the sentences below it.
+    #[must_use]
+    pub fn says(mut self, title: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.finding.title = title.into();
+        self.finding.detail = detail.into();
+        self
+    }
+
+    /// What would come back.
+    #[must_use]
+    pub fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {
+        self.finding.impact = ratio.is_finite().then(|| Impact {
+            ratio: ratio.clamp(0.0, 1.0),
+            of,
+        });
+        self
+    }
+
+    /// How sure it is, on sound figures.
+    #[must_use]
+    pub fn confidence(mut self, confidence: Confidence) -> Self {
+        self.finding.confidence = confidence;
+        self
+    }
+
+    /// What it rests on.
+    #[must_use]
+    pub fn evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
+        self.finding.evidence.extend(evidence);
+        self
+    }
+
+    /// What causes it.
+    #[must_use]
+    pub fn parent(mut self, parent: Option<String>) -> Self {
+        self.finding.parent = parent;
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn advice(
+        mut self,
+        actions: &[&str],
+        expected_gain: impl Into<String>,
+        rationale: &str,
+    ) -> Self {
+        self.finding.advice = Some(Advice {
+            actions: actions.iter().map(ToString::to_string).collect(),
+            expected_gain: expected_gain.into(),
+            rationale: rationale.to_owned(),
+            needs_restart: false,
+        });
+        self
+    }
+
+    /// The advice needs a restart of the server or of the application.
+    #[must_use]
+    pub fn needs_restart(mut self) -> Self {
+        if let Some(advice) = &mut self.finding.advice {
+            advice.needs_restart = true;
+        }
+        self
+    }
+}
+
+impl Conclusions {
+    /// Files a finding.
+    pub fn find(&mut self, draft: Draft) {
+        let mut finding = draft.finding;
+        if finding.evidence.iter().any(|e| e.spoiled) || finding.evidence.is_empty() {
+            finding.confidence = Confidence::Low;
+        }
+        let impact = finding.impact.map_or(0.0, |i| i.ratio);
+        finding.score = impact * finding.confidence.weight();
+        self.findings.push(finding);
+    }
+
+    /// Files what is fine.
+    pub fn rule_out(
+        &mut self,
+        rule: &str,
+        component: Component,
+        statement: impl Into<String>,
+        evidence: impl IntoIterator<Item = Evidence>,
+    ) {
+        self.ruled_out.push(RuledOut {
+            rule: rule.to_owned(),
+            component,
+            statement: statement.into(),
+            evidence: evidence.into_iter().collect(),
+        });
+    }
+
+    /// Files what could not be judged.
+    pub fn cannot_judge(
+        &mut self,
+        rule: &str,
+        component: Component,
+        question: impl Into<String>,
+        would_tell: impl Into<String>,
+    ) {
+        self.unknown.push(Unknown {
+            rule: rule.to_owned(),
+            component,
+            question: question.into(),
+            would_tell: would_tell.into(),
+        });
+    }
+}
+
+/// How far `value` lies past `threshold`, as a confidence: past twice the noise high, past the
+/// noise medium, else low. A share's distance is what is left between the two.
+pub fn confidence_past(value: f64, threshold: f64, noise: f64) -> Confidence {
+    let distance = (value - threshold).abs();
+    if distance > 2.0 * noise {
+        Confidence::High
+    } else if distance > noise {
+        Confidence::Medium
+    } else {
+        Confidence::Low
+    }
+}

@@ -1,0 +1,182 @@
+//! What the reports say, joined: what every rule reads and no rule changes.
+
+use bench_report::{LimitOwner, Recommendation, Step, Warning};
+
+use crate::assessment::{Component, Evidence};
+use crate::cpu_use::CpuUse;
+use crate::machine::Machine;
+use crate::operating_point::{self, Choice};
+use crate::run::Run;
+use crate::source::{Source, escape};
+use crate::sweep::{Setting, Sweep};
+use crate::thresholds::Thresholds;
+use crate::time_model::{self, TimeModel};
+
+/// One run, joined.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What was read.
+    pub run: &'a Run,
+    /// Where the lines are drawn.
+    pub thresholds: &'a Thresholds,
+    /// Each bench's report.
+    pub benches: Vec<Bench<'a>>,
+    /// The recording of the machine.
+    pub machine: Option<Machine<'a>>,
+}
+
+/// One bench's report with what follows from it.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// What was loaded.
+    pub component: Component,
+    /// The report.
+    pub source: &'a Source,
+    /// Its sweeps.
+    pub sweeps: Vec<Sweep>,
+    /// The operating point.
+    pub choice: Option<Choice>,
+    /// Where the time went there.
+    pub time_model: Option<TimeModel>,
+    /// Who used the CPU there.
+    pub cpu: Option<CpuUse>,
+    noise_ratio: f64,
+}
+
+impl<'a> Facts<'a> {
+    /// Joins the reports of a run.
+    pub fn gather(run: &'a Run, thresholds: &'a Thresholds) -> Self {
+        let machine = run.machine().map(|source| Machine { source });
+        let benches = run
+            .benches()
+            .filter_map(|source| Bench::of(source, machine, thresholds))
+            .collect();
+        Self {
+            run,
+            thresholds,
+            benches,
+            machine,
+        }
+    }
+
+    /// The benches of one component.
+    pub fn of(&self, component: Component) -> impl Iterator<Item = &Bench<'a>> {
+        let benches = self.benches.iter();
+        benches.filter(move |b| b.component == component)
+    }
+}
+
+impl<'a> Bench<'a> {
+    fn of(source: &'a Source, machine: Option<Machine<'a>>, limits: &Thresholds) -> Option<Self> {
+        let choice = operating_point::choose(source);
+        let step = choice.as_ref().map(|c| c.step);
+        // Only clocks of one boot may be joined; a run with two is refused, one without a boot
+        // id is judged without the machine.
+        let aligned = machine.filter(|m| {
+            let clocks = (&m.source.report.clock, &source.report.clock);
+            clocks.0.comparable_with(clocks.1)
+        });
+        Some(Self {
+            component: source.component()?,
+            source,
+            sweeps: Sweep::all(&source.report),
+            time_model: step.and_then(|i| time_model::of_step(source, i)),
+            cpu: step.and_then(|i| CpuUse::of_step(source, i, aligned)),
+            noise_ratio: limits.measurement.noise_ratio,
+            choice,
+        })
+    }
+
+    /// The step at the operating point, with its index.
+    pub fn operating(&self) -> Option<(usize, &'a Step)> {
+        let index = self.choice.as_ref()?.step;
+        Some((index, self.source.report.steps.get(index)?))
+    }
+
+    /// The recommendation that the operating point follows.
+    pub fn recommendation(&self) -> Option<&'a Recommendation> {
+        let index = self.choice.as_ref()?.recommendation?;
+        self.source.report.summary.recommendations.get(index)
+    }
+
+    /// A name for ids: `postgres.sweep`.
+    pub fn id(&self) -> String {
+        format!("{}.{}", self.component.name(), self.source.report.scenario)
+    }
+
+    /// The smallest relative difference that is not noise: what the bench says it could have
+    /// seen, at its worst where the operating point follows no recommendation.
+    pub fn noise_ratio(&self) -> f64 {
+        let all = self.source.report.summary.recommendations.iter();
+        let worst = all
+            .filter_map(|r| r.detectable_difference_ratio)
+            .max_by(f64::total_cmp);
+        self.recommendation()
+            .and_then(|r| r.detectable_difference_ratio)
+            .or(worst)
+            .unwrap_or(self.noise_ratio)
+    }
+
+    /// A figure of the server's evidence at the operating point.
+    pub fn server(&self, name: &str) -> Option<f64> {
+        let (_, step) = self.operating()?;
+        step.server.as_ref()?.figures.get(name).copied()
+    }
+
+    /// Evidence for a figure of the server at the operating point.
+    pub fn server_evidence(&self, name: &str) -> Option<Evidence> {
+        let (index, _) = self.operating()?;
+        let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
+        self.source.evidence(name, &pointer)
+    }
+
+    /// Evidence for a field of the step at the operating point, by its pointer in the step.
+    pub fn step_evidence(&self, label: &str, field: &str) -> Option<Evidence> {
+        let (index, _) = self.operating()?;
+        self.source
+            .evidence(label, &format!("/steps/{index}/{field}"))
+    }
+
+    /// The sweep that holds the operating point, with the place of its setting.
+    pub fn operating_sweep(&self) -> Option<(&Sweep, usize)> {
+        let (index, _) = self.operating()?;
+        self.sweeps
+            .iter()
+            .find_map(|s| s.holding(index).map(|(place, _)| (s, place)))
+    }
+
+    /// Whether throughput still rose, past the noise, up to the operating point, and the sweep
+    /// ends there; `None` where there is nothing to compare with.
+    pub fn still_rising(&self) -> Option<bool> {
+        let (sweep, place) = self.operating_sweep()?;
+        let before = sweep.settings.get(place.checked_sub(1)?)?;
+        let here = &sweep.settings[place];
+        let at_edge = place + 1 == sweep.settings.len();
+        let gain = here.throughput_per_s / before.throughput_per_s - 1.0;
+        Some(at_edge && gain > self.noise_ratio())
+    }
+
+    /// The settings of the operating point's sweep past it.
+    pub fn past_operating(&self) -> &[Setting] {
+        self.operating_sweep()
+            .map_or(&[], |(sweep, place)| &sweep.settings[place + 1..])
+    }
+
+    /// Whether the search for a limit ended at the generator.
+    pub fn limited_by_generator(&self) -> bool {
+        let limit = self.source.report.summary.limit.as_ref();
+        limit.is_some_and(|l| l.owner == LimitOwner::Generator)
+    }
+
+    /// Warnings about the step at the operating point, or about the whole report. One warning
+    /// may stand for several steps: what it spoils tells which.
+    pub fn operating_warnings(&self) -> impl Iterator<Item = (usize, &'a Warning)> {
+        let at = self.operating().map(|(index, _)| index);
+        let below = at.map(|index| format!("/steps/{index}/"));
+        let warnings = self.source.report.warnings.iter().enumerate();
+        warnings.filter(move |(_, w)| {
+            let named = |prefix: &String| w.spoils.iter().any(|s| s.starts_with(prefix));
+            w.step.is_none() || w.step == at || below.as_ref().is_some_and(named)
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! Figures as people read them; the ending of a name tells the unit.
+
+use bench_cli::table;
+
+/// A figure in the unit that the ending of `name` tells: `_ns`, `_bytes`, `_per_s`, `_ratio`.
+pub fn show(name: &str, value: f64) -> String {
+    let ends = |suffix: &str| name.ends_with(suffix);
+    if ends("bytes_per_s") {
+        format!("{}/s", bytes(value))
+    } else if ends("_ns") || name == "ns" {
+        duration_ns(value)
+    } else if ends("bytes") {
+        bytes(value)
+    } else if ends("per_s") {
+        rate(value)
+    } else if ends("ratio") || ends("ratio_mean") {
+        percent(value)
+    } else {
+        plain(value)
+    }
+}
+
+/// `1.23 ms`, `45.0 µs`, `2.50 s`.
+pub fn duration_ns(ns: f64) -> String {
+    table::duration_ns(ns.max(0.0) as u64)
+}
+
+/// `12.3 k/s`.
+pub fn rate(per_s: f64) -> String {
+    table::rate(per_s)
+}
+
+/// `6.80 MiB`.
+pub fn bytes(bytes: f64) -> String {
+    table::bytes(bytes.max(0.0) as u64)
+}
+
+/// `97.5 %`; a small one keeps a digit that says something.
+pub fn percent(ratio: f64) -> String {
+    if ratio != 0.0 && ratio.abs() < 0.001 {
+        return format!("{:.3} %", ratio * 100.0);
+    }
+    table::ratio(ratio)
+}
+
+/// A share, to the whole per cent: `37 %`.
+pub fn share(ratio: f64) -> String {
+    if ratio > 0.0 && ratio < 0.005 {
+        return "under 1 %".to_owned();
+    }
+    // An empty sum is -0.0.
+    format!("{:.0} %", (ratio * 100.0).round() + 0.0)
+}
+
+/// A number without a unit.
+pub fn plain(value: f64) -> String {
+    if value.fract().abs() < 1e-9 && value.abs() < 1e15 {
+        return format!("{value:.0}");
+    }
+    match value.abs() {
+        n if n >= 100.0 => format!("{value:.0}"),
+        n if n >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_unit() {
+        for (name, value, shown) in [
+            ("p99_ns", 1_234_567.0, "1.23 ms"),
+            ("rss_bytes", 7_130_316.8, "6.80 MiB"),
+            ("receive_bytes_per_s", 2048.0, "2.00 KiB/s"),
+            ("throughput_per_s", 12_345.0, "12.3 k/s"),
+            ("hit_ratio", 0.975, "97.5 %"),
+            ("error_ratio", 0.0001, "0.010 %"),
+            ("error_ratio", 0.0, "0.0 %"),
+            ("deadlocks", 3.0, "3"),
+            ("sessions.cpu_mean", 1.234, "1.23"),
+        ] {
+            assert_eq!(show(name, value), shown);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Reads the reports of one run, says what limits each component, ranks what keeps it from its
+//! objectives, and recommends what to promise.
+//!
+//! The way through: [`run`] reads and aligns the reports, [`facts`] joins them, the rules turn
+//! facts into [`conclusions`], and [`analysis`] files it all as an [`assessment`], which
+//! [`render`] shows. Nothing here opens a socket, and every conclusion carries evidence that
+//! points into a report.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod analysis;
+pub mod assessment;
+pub mod cli;
+pub mod conclusions;
+pub mod cpu_use;
+pub mod facts;
+pub mod figures;
+pub mod gates;
+pub mod limiting_factor;
+pub mod machine;
+pub mod objectives;
+pub mod operating_point;
+pub mod ranking;
+pub mod render;
+mod rules;
+pub mod run;
+pub mod source;
+pub mod sweep;
+pub mod thresholds;
+pub mod time_model;
+pub mod verdict;
+
+pub use assessment::Assessment;
+pub use run::Run;
+pub use thresholds::Thresholds;

@@ -1,0 +1,222 @@
+//! Which charts a run has, and what is in them.
+
+use bench_report::{Histogram, Step};
+
+use super::data::{Band, Chart, Data, Line};
+use super::time_charts::{Axis, over_time};
+use crate::assessment::{Assessment, Component};
+use crate::operating_point;
+use crate::run::Run;
+use crate::source::Source;
+use crate::sweep::{self, Sweep};
+
+/// All charts of a run.
+pub(super) fn of_run(run: &Run, assessment: &Assessment) -> Data {
+    let axis = Axis::of(run);
+    let mut charts = over_time(run, &axis);
+    for source in run.benches() {
+        charts.extend(of_sweeps(source));
+        charts.extend(of_levels(source));
+    }
+    charts.extend(percentiles(run, assessment));
+    Data {
+        end_s: axis.end_s,
+        charts,
+    }
+}
+
+/// Throughput and p99 over the swept parameter, for sweeps of two settings and more.
+fn of_sweeps(source: &Source) -> Vec<Chart> {
+    let all = Sweep::all(&source.report);
+    let mut charts = Vec::new();
+    for parameter in ["pool_size", "users", "rate_per_s"] {
+        let wide = |s: &&Sweep| s.parameter == parameter && s.settings.len() > 1;
+        let sweeps: Vec<&Sweep> = all.iter().filter(wide).collect();
+        if sweeps.is_empty() {
+            continue;
+        }
+        let base = Chart {
+            id: format!("sweep-{}-{parameter}", source.file.replace(['.', ' '], "-")),
+            title: format!(
+                "{}: throughput by {}",
+                title(source),
+                parameter.replace('_', " ")
+            ),
+            caption: "Mean of the repeats. Shaded: what the bench recommends.".to_owned(),
+            x_label: parameter.replace('_', " "),
+            x_scale: "log2",
+            unit: "per_s",
+            y_log: false,
+            lines: Vec::new(),
+            bands: recommended(source, parameter),
+            group: None,
+        };
+        let mut throughput = base.clone();
+        let mut latency = Chart {
+            id: base.id.clone() + "-p99",
+            title: format!("{}: p99 by {}", title(source), parameter.replace('_', " ")),
+            caption: "Median of the repeats, slowest operation.".to_owned(),
+            unit: "ns",
+            ..base
+        };
+        for sweep in sweeps {
+            let x: Vec<f64> = sweep.settings.iter().map(|s| s.value).collect();
+            let line = |y: Vec<Option<f64>>| Line {
+                label: sweep.subject.clone(),
+                x: x.clone(),
+                y,
+                peak: None,
+            };
+            let speeds = sweep
+                .settings
+                .iter()
+                .map(|s| Some(four_digits(s.throughput_per_s)));
+            throughput.lines.push(line(speeds.collect()));
+            let tails = sweep.settings.iter().map(|s| s.p99_ns.map(four_digits));
+            latency.lines.push(line(tails.collect()));
+        }
+        charts.extend([throughput, latency]);
+    }
+    charts
+}
+
+fn recommended(source: &Source, parameter: &str) -> Vec<Band> {
+    let all = source.report.summary.recommendations.iter();
+    all.filter(|r| r.parameter == parameter)
+        .filter_map(|r| {
+            let value = r.value?;
+            Some(Band {
+                from: r.low.unwrap_or(value),
+                to: r.high.unwrap_or(value),
+                label: format!("recommended for {}", r.subject),
+            })
+        })
+        .collect()
+}
+
+type Pick = fn(&Histogram) -> u64;
+
+/// Latency over the number of WebSocket connections.
+fn of_levels(source: &Source) -> Option<Chart> {
+    if source.component() != Some(Component::Websocket) {
+        return None;
+    }
+    let lines: [(&str, &str, Pick); 4] = [
+        ("connect", "establishing, p50", |h| h.percentiles_ns.p50),
+        ("connect", "establishing, p99", |h| h.percentiles_ns.p99),
+        ("echo", "echo round trip, p50", |h| h.percentiles_ns.p50),
+        ("echo", "echo round trip, p99", |h| h.percentiles_ns.p99),
+    ];
+    let mut steps: Vec<_> = source.report.steps.iter().collect();
+    let level = |s: &Step| s.parameter("connections").unwrap_or(0.0);
+    steps.sort_by(|a, b| level(a).total_cmp(&level(b)));
+    let line = |(operation, label, pick): (&str, &str, Pick)| {
+        let value = |s: &&Step| {
+            let (_, histogram) = sweep::latency(s.operations.get(operation)?)?;
+            Some(four_digits(pick(histogram) as f64))
+        };
+        Line {
+            label: label.to_owned(),
+            x: steps.iter().map(|s| level(s)).collect(),
+            y: steps.iter().map(value).collect(),
+            peak: None,
+        }
+    };
+    let lines: Vec<Line> = lines.map(line).into_iter().collect();
+    let drawn = lines.iter().any(|l| l.y.iter().flatten().count() > 1);
+    drawn.then(|| Chart {
+        id: "levels".to_owned(),
+        title: "WebSocket: latency by open connections".to_owned(),
+        caption: "Logarithmic in both directions.".to_owned(),
+        x_label: "connections".to_owned(),
+        x_scale: "log2",
+        unit: "ns",
+        y_log: true,
+        lines,
+        bands: Vec::new(),
+        group: None,
+    })
+}
+
+/// One curve per operation at each operating point, over 1 ÷ (1 − q).
+fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
+    let mut charts = Vec::new();
+    for component in &assessment.components {
+        let source = run.sources.iter().find(|s| s.file == component.file);
+        let (Some(source), Some(point)) = (source, &component.operating_point) else {
+            continue;
+        };
+        let Some(step) = source.report.steps.get(point.step) else {
+            continue;
+        };
+        let curves = step.operations.iter().filter_map(|(name, operation)| {
+            let (field, histogram) = sweep::latency(operation)?;
+            curve(format!("{name}, {field}"), histogram)
+        });
+        let lines: Vec<Line> = curves.collect();
+        if !lines.is_empty() {
+            charts.push(Chart {
+                id: format!("percentiles-{}", source.file.replace(['.', ' '], "-")),
+                title: format!("{}: latency by percentile", title(source)),
+                caption: format!("At {}.", operating_point::setting(step)),
+                x_label: "percentile".to_owned(),
+                x_scale: "percentile",
+                unit: "ns",
+                y_log: true,
+                lines,
+                bands: Vec::new(),
+                group: None,
+            });
+        }
+    }
+    charts
+}
+
+fn curve(label: String, histogram: &Histogram) -> Option<Line> {
+    let recording = histogram.decode().ok()?;
+    let mut line = Line {
+        label,
+        x: Vec::new(),
+        y: Vec::new(),
+        peak: None,
+    };
+    // Eight points per decade, and no further than one sample in the tail.
+    for eighth in 0..=40 {
+        let x = 10f64.powf(f64::from(eighth) / 8.0);
+        if x > histogram.count as f64 {
+            break;
+        }
+        line.x.push(four_digits(x));
+        let value = recording.value_at_quantile(1.0 - 1.0 / x);
+        line.y.push(Some(value as f64));
+    }
+    Some(line)
+}
+
+/// `PostgreSQL sweep`.
+pub(super) fn title(source: &Source) -> String {
+    let component = source.component().unwrap_or(Component::Machine);
+    format!("{} {}", component.title(), source.report.scenario)
+}
+
+/// A chart shows no more than four digits; the report has them all.
+pub(super) fn four_digits(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let unit = 10f64.powf(value.abs().log10().floor() - 3.0);
+    let rounded = (value / unit).round() * unit;
+    // Powers of ten below one are not exact in binary: print and read them back.
+    format!("{rounded:.6}").parse().unwrap_or(rounded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_four_digits_and_no_more() {
+        assert!((four_digits(123_456.0) - 123_500.0).abs() < 1e-6);
+        assert_eq!(four_digits(0.123_456).to_string(), "0.1235");
+    }
+}

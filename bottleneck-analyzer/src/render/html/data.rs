@@ -1,0 +1,96 @@
+//! What the charts are drawn from, embedded in the page as JSON.
+
+use serde::Serialize;
+
+/// One chart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Chart {
+    /// Id of the element that it is drawn in.
+    pub(super) id: String,
+    /// For people.
+    pub(super) title: String,
+    /// How it is read, in a sentence.
+    pub(super) caption: String,
+    /// Name of the x axis.
+    pub(super) x_label: String,
+    /// `seconds`, `linear`, `log2` or `percentile`.
+    pub(super) x_scale: &'static str,
+    /// `ns`, `ratio`, `per_s`, `bytes_per_s`, `cores`, `count`: how y is written.
+    pub(super) unit: &'static str,
+    /// Whether y is logarithmic.
+    pub(super) y_log: bool,
+    /// Lines.
+    pub(super) lines: Vec<Line>,
+    /// Shaded ranges of x.
+    pub(super) bands: Vec<Band>,
+    /// Charts of one group zoom together.
+    pub(super) group: Option<&'static str>,
+}
+
+/// One line of a chart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Line {
+    pub(super) label: String,
+    pub(super) x: Vec<f64>,
+    /// What was not read is null.
+    pub(super) y: Vec<Option<f64>>,
+    /// The highest reading in each point, where points stand for several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) peak: Option<Vec<Option<f64>>>,
+}
+
+/// A shaded range of x.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Band {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) label: String,
+}
+
+/// All charts of a page.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Data {
+    /// Length of the run: every chart of time reaches that far.
+    pub(super) end_s: f64,
+    pub(super) charts: Vec<Chart>,
+}
+
+/// JSON that can stand inside a `<script>` element: without `<` nothing in it can end the
+/// element or open a comment, and without U+2028 and U+2029 it is a line of any script.
+pub(super) fn inert_json(data: &Data) -> String {
+    let json = serde_json::to_string(data).unwrap_or_else(|_| "{}".to_owned());
+    json.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_can_end_the_script_element_and_none_is_changed() {
+        let hostile = "</script><script>alert(1)</script><!-- \u{2028}";
+        let data = Data {
+            end_s: 1.0,
+            charts: vec![Chart {
+                id: "c".into(),
+                title: hostile.into(),
+                caption: String::new(),
+                x_label: String::new(),
+                x_scale: "linear",
+                unit: "ns",
+                y_log: false,
+                lines: vec![],
+                bands: vec![],
+                group: None,
+            }],
+        };
+        let json = inert_json(&data);
+        assert!(!json.contains('<') && !json.contains('\u{2028}'), "{json}");
+        let back: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(back["charts"][0]["title"], hostile);
+    }
+}

@@ -1,0 +1,61 @@
+//! The page as a whole, in the order that serves a reader: verdict, findings, limits, promises
+//! and gates, charts, what was ruled out, method.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::data::{Data, inert_json};
+use super::{charts, sections};
+use crate::assessment::Assessment;
+use crate::run::Run;
+
+const CHART_SCRIPT: &str = include_str!("../../../assets/uPlot.iife.min.js");
+const CHART_STYLE: &str = include_str!("../../../assets/uPlot.min.css");
+const SCRIPT: &str = include_str!("../../../assets/report.js");
+const STYLE: &str = include_str!("../../../assets/report.css");
+
+/// The whole page; nothing in it is loaded from anywhere.
+pub fn page(run: &Run, assessment: &Assessment) -> String {
+    let data = charts::of_run(run, assessment);
+    let markup: Markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                // The browser is told to load nothing, whatever a label may have got through.
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+                link rel="icon" href="data:,";
+                title { "Plimsoll: " (assessment.run_id) }
+                style { (PreEscaped(CHART_STYLE)) (PreEscaped(STYLE)) }
+            }
+            body { (body(run, assessment, &data)) }
+        }
+    };
+    markup.into_string()
+}
+
+fn body(run: &Run, assessment: &Assessment, data: &Data) -> Markup {
+    let of = |prefix: &'static str| data.charts.iter().filter(move |c| c.id.starts_with(prefix));
+    html! {
+        (sections::head(assessment))
+        main {
+            (sections::findings(assessment))
+            (sections::components(assessment))
+            (sections::objectives(assessment))
+            (sections::gates(assessment))
+            (sections::charts("time", "Over time", "Drag over a chart to zoom, all of them zoom together; double-click to see the whole run again.", of("time-"), &html! {}))
+            (sections::charts("sweeps", "Sweeps", "Each setting that was tried, and what it bought and cost.", of("sweep-").chain(of("levels")), &sections::caches(run)))
+            (sections::charts("percentiles", "Percentiles", "How long the slowest took: the further right, the rarer.", of("percentiles-"), &html! {}))
+            (sections::time_models(assessment))
+            (sections::ruled_out(assessment))
+            (sections::unknown(assessment))
+            (sections::spoiled(assessment))
+            (sections::method(assessment))
+        }
+        script type="application/json" id="plimsoll-data" { (PreEscaped(inert_json(data))) }
+        script { (PreEscaped(CHART_SCRIPT)) }
+        script { (PreEscaped(SCRIPT)) }
+    }
+}

@@ -1,0 +1,341 @@
+//! The sections of the page. `maud` escapes every text that comes from a report.
+
+use bench_report::Step;
+use maud::{Markup, html};
+
+use super::data::Chart;
+use crate::assessment::{
+    Assessment, ComponentAssessment, Evidence, Finding, FindingKind, GateOutcome, LimitingFactor,
+    Readiness,
+};
+use crate::figures::{duration_ns, percent, plain, rate, share};
+use crate::operating_point;
+use crate::render::terminal::{self, measured, weight};
+use crate::run::Run;
+use crate::sweep::slowest;
+use crate::time_model::TimeModel;
+
+pub(super) fn head(assessment: &Assessment) -> Markup {
+    let verdict = &assessment.verdict;
+    let class = match verdict.readiness {
+        Readiness::Ready => "good",
+        Readiness::ReadyWithReservations => "fair",
+        Readiness::NotReady => "bad",
+        Readiness::CannotTell => "open",
+    };
+    html! {
+        header {
+            p.brand { "Plimsoll · run " (assessment.run_id) }
+            h1 class=(class) { span.badge { (verdict.readiness.title()) } }
+            p.headline { (verdict.headline) "." }
+            @if !verdict.reasons.is_empty() {
+                ul.reasons { @for reason in &verdict.reasons { li { (reason) } } }
+            }
+            nav aria-label="Sections" {
+                @for (id, title) in [("findings", "Findings"), ("objectives", "SLA"), ("gates", "Gates"), ("time", "Over time"), ("sweeps", "Sweeps"), ("percentiles", "Percentiles"), ("time-models", "Where time goes"), ("ruled-out", "Ruled out"), ("method", "Method")] {
+                    a href={ "#" (id) } { (title) }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn components(assessment: &Assessment) -> Markup {
+    html! {
+        section #components {
+            h2 { "What holds each component" }
+            div.cards { @for component in &assessment.components { (card(component)) } }
+        }
+    }
+}
+
+fn card(component: &ComponentAssessment) -> Markup {
+    let factor = &component.limiting_factor;
+    html! {
+        article.card {
+            h3 { (component.component.title()) " " span.quiet { (component.scenario) } }
+            p.limit { (factor.title) }
+            p { (factor.reason) }
+            p.quiet { "confidence " (factor.confidence.name()) }
+            @if let Some(would_tell) = &factor.would_tell { p { b { "Would tell: " } (would_tell) } }
+            @if let Some(sentence) = terminal::operating_point(component) { p { (sentence) } }
+            (foundation(component, factor))
+        }
+    }
+}
+
+fn foundation(component: &ComponentAssessment, factor: &LimitingFactor) -> Markup {
+    let point = component.operating_point.iter().flat_map(|p| &p.evidence);
+    let all: Vec<&Evidence> = factor.evidence.iter().chain(point).collect();
+    html! {
+        details {
+            summary { "Evidence" }
+            @if let Some(point) = &component.operating_point { p { "Operating point: " (point.reason) } }
+            (evidence(&all))
+        }
+    }
+}
+
+pub(super) fn findings(assessment: &Assessment) -> Markup {
+    let impacts = assessment.findings.iter().filter(|f| f.impact.is_some());
+    html! {
+        section #findings {
+            h2 { "Findings" }
+            @if assessment.findings.is_empty() { p { "None: no rule found anything to tell." } }
+            @if impacts.count() > 1 {
+                p.quiet { "Ranked by impact × confidence. Impacts overlap: they may add up to more than the whole." }
+            }
+            @for found in &assessment.findings { (finding(found)) }
+        }
+    }
+}
+
+fn finding(finding: &Finding) -> Markup {
+    let class = match finding.kind {
+        FindingKind::Problem => "problem",
+        FindingKind::Symptom => "symptom",
+        FindingKind::Information => "information",
+    };
+    let all: Vec<&Evidence> = finding.evidence.iter().collect();
+    html! {
+        details class={ "finding " (class) @if finding.parent.is_some() { " child" } } {
+            summary {
+                span.kind { (finding.kind.name()) }
+                span.title { (finding.title) }
+                span.quiet { (finding.component.title()) " · " (weight(finding)) }
+                @if let Some(impact) = finding.impact {
+                    span.bar aria-hidden="true" { span style={ "width:" (format!("{:.1}", impact.ratio * 100.0)) "%" } {} }
+                }
+            }
+            p { (finding.detail) }
+            @if let Some(advice) = &finding.advice {
+                h4 { "What to do" @if advice.needs_restart { " (needs a restart)" } }
+                ul { @for action in &advice.actions { li { (action) } } }
+                p { b { "Expected: " } (advice.expected_gain) ". " b { "Why: " } (advice.rationale) "." }
+            }
+            h4 { "Evidence" }
+            (evidence(&all))
+        }
+    }
+}
+
+fn evidence(all: &[&Evidence]) -> Markup {
+    html! {
+        @if all.is_empty() { p.quiet { "No figure to point at." } }
+        @else {
+            div.scroll { table.evidence {
+                thead { tr { th scope="col" { "What" } th scope="col" { "Value" } th scope="col" { "Where" } } }
+                tbody { @for e in all { tr {
+                    td { (e.label) @if e.spoiled { " " span.doubt { "doubtful" } } }
+                    td.number { (e.shown) }
+                    td { code { (e.file) "#" (e.pointer) } }
+                } } }
+            } }
+        }
+    }
+}
+
+pub(super) fn objectives(assessment: &Assessment) -> Markup {
+    html! {
+        section #objectives {
+            h2 { "What to promise" }
+            p.quiet { "Provisional: a load test shows what can be held, not what users need." }
+            div.scroll { table {
+                thead { tr { th scope="col" { "Component" } th scope="col" { "Objective" } th scope="col" { "Basis" } } }
+                tbody { @for o in &assessment.objectives { tr {
+                    td { (o.component.title()) " " span.quiet { (o.scenario) } }
+                    td { b { (o.shown) } }
+                    td { (o.basis) }
+                } } }
+            } }
+        }
+    }
+}
+
+pub(super) fn gates(assessment: &Assessment) -> Markup {
+    html! {
+        section #gates {
+            h2 { "Gates" }
+            div.scroll { table {
+                thead { tr { th scope="col" { "Result" } th scope="col" { "Component" } th scope="col" { "Requirement" } th scope="col" { "Measured" } } }
+                tbody { @for gate in &assessment.gates { tr {
+                    @match gate.outcome {
+                        GateOutcome::Pass => { td.pass { "✓ pass" } }
+                        GateOutcome::Fail => { td.fail { "✗ fail" } }
+                        GateOutcome::Unknown => { td.open { "? unknown" } }
+                    }
+                    td { (gate.component.title()) }
+                    td { (gate.requirement) }
+                    td { (measured(gate)) }
+                } } }
+            } }
+        }
+    }
+}
+
+pub(super) fn charts<'a>(
+    id: &str,
+    title: &str,
+    how: &str,
+    charts: impl Iterator<Item = &'a Chart>,
+    below: &Markup,
+) -> Markup {
+    let charts: Vec<&Chart> = charts.collect();
+    html! {
+        section id=(id) {
+            h2 { (title) }
+            @if charts.is_empty() { p { "Nothing to draw in this run." } }
+            @else {
+                p.quiet { (how) }
+                div class={ "charts " (id) } {
+                    @for chart in charts {
+                        figure {
+                            figcaption { b { (chart.title) } " " span.quiet { (chart.caption) } }
+                            div.chart id=(chart.id) role="img" aria-label=(format!("{}. {} Lines: {}.", chart.title, chart.caption, names(chart))) {}
+                        }
+                    }
+                }
+            }
+            (below)
+        }
+    }
+}
+
+fn names(chart: &Chart) -> String {
+    let names: Vec<&str> = chart.lines.iter().map(|l| l.label.as_str()).collect();
+    names.join(", ")
+}
+
+/// What each setting of a cache bought: client beside client, with its hit ratio.
+pub(super) fn caches(run: &Run) -> Markup {
+    let caches = run.benches().filter(|s| s.report.scenario == "cache");
+    html! {
+        @for source in caches {
+            @let fastest = source.report.steps.iter().map(Step::throughput_per_s).fold(1.0, f64::max);
+            h3 { "Cache, setting by setting" }
+            div.scroll { table {
+                thead { tr { th scope="col" { "Setting" } th scope="col" { "Throughput" } th scope="col" { "Hit ratio" } th scope="col" { "p99" } th scope="col" { "Evicted" } } }
+                tbody { @for step in &source.report.steps { tr {
+                    td { (operating_point::setting(step)) @if step.repeat > 0 { " (again)" } }
+                    td { (rate(step.throughput_per_s())) span.bar.wide aria-hidden="true" { span style={ "width:" (format!("{:.1}", 100.0 * step.throughput_per_s() / fastest)) "%" } {} } }
+                    td.number { (step.figures.get("hit_ratio").map_or("–".to_owned(), |r| percent(*r))) }
+                    td.number { (slowest(step, |h| h.percentiles_ns.p99).map_or("–".to_owned(), |s| duration_ns(s.ns as f64))) }
+                    td.number { (step.server.as_ref().and_then(|s| s.figures.get("evicted_keys")).map_or("–".to_owned(), |n| plain(*n))) }
+                } } }
+            } }
+        }
+    }
+}
+
+pub(super) fn time_models(assessment: &Assessment) -> Markup {
+    let models = assessment
+        .components
+        .iter()
+        .filter_map(|c| Some((c, c.time_model.as_ref()?)));
+    html! {
+        section #time-models {
+            h2 { "Where the time of a call goes" }
+            p.quiet { "At each operating point. Parts add up to the whole." }
+            @for (component, model) in models {
+                h3 { (component.component.title()) " " span.quiet { (component.scenario) ", " (model.of) " " (duration_ns(model.whole_ns)) } }
+                (stacked(model))
+            }
+        }
+    }
+}
+
+fn stacked(model: &TimeModel) -> Markup {
+    html! {
+        div.stack aria-hidden="true" {
+            @for (i, part) in model.parts.iter().enumerate() {
+                span class={ "c" (i % 8) } style={ "flex-grow:" (format!("{:.4}", part.share_ratio)) } title=(part.title) {}
+            }
+        }
+        ul.legend {
+            @for (i, part) in model.parts.iter().enumerate() {
+                li { span class={ "swatch c" (i % 8) } {} (part.title) ": " b { (share(part.share_ratio)) } " (" (duration_ns(part.ns)) ")" }
+            }
+        }
+        @for note in &model.notes { p.quiet { (note) } }
+    }
+}
+
+pub(super) fn ruled_out(assessment: &Assessment) -> Markup {
+    html! {
+        section #ruled-out {
+            h2 { "Ruled out" }
+            p.quiet { "Checked and fine." }
+            ul.plain { @for r in &assessment.ruled_out {
+                @let all: Vec<&Evidence> = r.evidence.iter().collect();
+                li { details {
+                    summary { span.quiet { (r.component.title()) } " " (r.statement) }
+                    (evidence(&all))
+                } }
+            } }
+        }
+    }
+}
+
+pub(super) fn unknown(assessment: &Assessment) -> Markup {
+    html! {
+        section #unknown {
+            h2 { "Unknown" }
+            @if assessment.unknown.is_empty() { p { "Nothing: every rule could judge." } }
+            ul { @for u in &assessment.unknown {
+                li { span.quiet { (u.component.title()) } " " (u.question) ". " b { "Would tell: " } (u.would_tell) "." }
+            } }
+        }
+    }
+}
+
+pub(super) fn spoiled(assessment: &Assessment) -> Markup {
+    html! {
+        section #spoiled {
+            h2 { "Spoiled by warnings" }
+            @if assessment.spoiled.is_empty() { p { "Nothing: no tool had doubts about its figures." } }
+            @else {
+                p.quiet { "What the tools hold against their own figures. No conclusion with confidence rests on these." }
+                ul { @for s in &assessment.spoiled {
+                    li {
+                        @if s.touches_a_conclusion { span.doubt { "touches a conclusion" } " " }
+                        span.quiet { (s.component.title()) @if let Some(step) = &s.step { ", " (step) } } " "
+                        (s.message) " "
+                        @for pointer in &s.spoils { code { (s.file) "#" (pointer) } " " }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+pub(super) fn method(assessment: &Assessment) -> Markup {
+    let e = &assessment.environment;
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "not read".to_owned());
+    let number =
+        |value: Option<u64>| value.map_or_else(|| "not read".to_owned(), |n| n.to_string());
+    let memory = e.memory_bytes.map(|n| crate::figures::bytes(n as f64));
+    html! {
+        section #method {
+            h2 { "Environment and method" }
+            dl {
+                dt { "Machine" } dd { (text(&e.cpu_model)) ", " (number(e.cores)) " cores, " (text(&memory)) " memory" }
+                dt { "System" } dd { (text(&e.os)) ", kernel " (text(&e.kernel)) @if let Some(c) = &e.container { ", in " (c) } }
+                dt { "Open files" } dd { (number(e.nofile_soft)) " (at most " (number(e.nofile_hard)) ")" }
+                @for (name, version) in &e.versions { dt { (name) } dd { (version) } }
+            }
+            h3 { "Reports" }
+            div.scroll { table {
+                thead { tr { th scope="col" { "File" } th scope="col" { "Tool" } th scope="col" { "Started" } th scope="col" { "Took" } th scope="col" { "It says" } } }
+                tbody { @for r in &assessment.reports { tr {
+                    td { code { (r.file) } }
+                    td { (r.tool.name) " " (r.tool.version) }
+                    td { (r.started_at) }
+                    td.number { (duration_ns(r.duration_ns as f64)) }
+                    td { (r.headline) @if r.status != bench_report::Status::Complete { " " span.doubt { (format!("{:?}", r.status).to_lowercase()) } } }
+                } } }
+            } }
+            p { "Reports are aligned by boot id and the monotonic clock. Response time runs from the instant a request was due. The operating point is the bench's own recommendation, or its best step. The limiting factor is what is used up there; a problem is what keeps a component from its objective. Every figure shown as evidence stands in a report at the pointer beside it; no conclusion of high confidence rests on a figure that a warning spoils." }
+            p.quiet { "Written by " (assessment.tool.name) " " (assessment.tool.version) ". Charts: uPlot, MIT licence, © Leon Sorokin." }
+        }
+    }
+}

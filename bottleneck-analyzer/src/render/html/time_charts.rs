@@ -1,0 +1,313 @@
+//! The charts whose x axis is time: benches and the machine under each other, zoomed together.
+
+use bench_report::Series;
+
+use super::charts::{four_digits, title};
+use super::data::{Band, Chart, Line};
+use crate::run::Run;
+use crate::source::Source;
+use crate::sweep;
+
+/// Points of a line at most: more than a screen is wide says no more.
+const POINTS: usize = 600;
+
+/// Processes drawn at most, the busiest.
+const PROCESSES: usize = 6;
+
+/// The time axis: seconds since the first instant of any report.
+pub(super) struct Axis {
+    start_ns: u64,
+    /// Where it ends.
+    pub(super) end_s: f64,
+}
+
+impl Axis {
+    pub(super) fn of(run: &Run) -> Self {
+        let steps = run.sources.iter().flat_map(|s| &s.report.steps);
+        let steps = steps.flat_map(|s| [s.window.start_ns, s.window.end_ns]);
+        let series = run.sources.iter().flat_map(|s| &s.report.series);
+        let series = series.flat_map(|s| s.at_ns.first().into_iter().chain(s.at_ns.last()));
+        let instants: Vec<u64> = steps.chain(series.copied()).filter(|ns| *ns > 0).collect();
+        let start_ns = instants.iter().min().copied().unwrap_or(0);
+        let last = instants.iter().max().copied().unwrap_or(0);
+        Self {
+            start_ns,
+            end_s: last.saturating_sub(start_ns) as f64 / 1e9,
+        }
+    }
+
+    fn seconds(&self, at_ns: u64) -> f64 {
+        let s = at_ns.saturating_sub(self.start_ns) as f64 / 1e9;
+        (s * 1e3).round() / 1e3
+    }
+}
+
+/// The charts whose x axis is time.
+pub(super) fn over_time(run: &Run, axis: &Axis) -> Vec<Chart> {
+    let bands = step_bands(run, axis);
+    let steps = "Shaded: the steps of each bench.";
+    let peaks = "The shade above a line reaches to the peak in each point.";
+    let all: [(&str, &str, &str, &'static str, Vec<Line>); 6] = [
+        (
+            "time-throughput",
+            "Throughput",
+            steps,
+            "per_s",
+            bench_lines(run, axis, "throughput"),
+        ),
+        (
+            "time-latency",
+            "Latency (logarithmic)",
+            steps,
+            "ns",
+            bench_lines(run, axis, "p99"),
+        ),
+        (
+            "time-cpu",
+            "CPU of the machine",
+            peaks,
+            "ratio",
+            machine_lines(run, axis, &CPU),
+        ),
+        (
+            "time-process",
+            "CPU by process, in cores",
+            peaks,
+            "cores",
+            processes(run, axis),
+        ),
+        (
+            "time-memory",
+            "Memory and pressure",
+            peaks,
+            "ratio",
+            machine_lines(run, axis, &MEMORY),
+        ),
+        (
+            "time-traffic",
+            "Disk and network",
+            peaks,
+            "bytes_per_s",
+            traffic(run, axis),
+        ),
+    ];
+    let drawn = |line: &Line| line.y.iter().any(Option::is_some);
+    all.into_iter()
+        .filter(|(.., lines)| lines.iter().any(drawn))
+        .map(|(id, title, caption, unit, lines)| Chart {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            caption: caption.to_owned(),
+            x_label: "seconds since the start of the run".to_owned(),
+            x_scale: "seconds",
+            unit,
+            y_log: id == "time-latency",
+            lines,
+            bands: bands.clone(),
+            group: Some("time"),
+        })
+        .collect()
+}
+
+/// The machine-wide series of the recording that are asked for, in the order asked.
+fn machine_lines(run: &Run, axis: &Axis, names: &[(&str, &str)]) -> Vec<Line> {
+    let recording = run.machine().map_or(&[][..], |m| &m.report.series);
+    let whole = |name: &str| {
+        let mut series = recording.iter();
+        series.find(|s| s.name == name && (s.labels.is_empty() || s.labels.contains_key("device")))
+    };
+    let asked = names.iter();
+    asked
+        .filter_map(|(name, label)| Some(line(whole(name)?, (*label).to_owned(), axis)))
+        .collect()
+}
+
+const CPU: [(&str, &str); 5] = [
+    ("cpu.busy_ratio", "busy"),
+    ("cpu.user_ratio", "user"),
+    ("cpu.system_ratio", "system"),
+    ("cpu.iowait_ratio", "waiting for I/O"),
+    ("cpu.steal_ratio", "stolen"),
+];
+
+const MEMORY: [(&str, &str); 5] = [
+    ("memory.used_ratio", "memory used"),
+    ("pressure.cpu.some_ratio", "waiting for CPU"),
+    ("pressure.memory.some_ratio", "waiting for memory"),
+    ("pressure.io.some_ratio", "waiting for I/O"),
+    ("disk.busy_ratio", "disk busy"),
+];
+
+fn line(series: &Series, label: String, axis: &Axis) -> Line {
+    let mut short = series.clone();
+    short.roll_up(POINTS);
+    let rounded = |column: &[Option<f64>]| -> Vec<Option<f64>> {
+        column.iter().map(|v| v.map(four_digits)).collect()
+    };
+    let (y, peak) = (rounded(&short.mean), rounded(&short.max));
+    let mut line = Line {
+        label,
+        x: short.at_ns.iter().map(|at| axis.seconds(*at)).collect(),
+        peak: (peak != y).then_some(peak),
+        y,
+    };
+    break_at_pauses(&mut line);
+    line
+}
+
+/// Between two steps nothing was measured: the line must not run on as if something was.
+fn break_at_pauses(line: &mut Line) {
+    let gaps: Vec<f64> = line.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let Some(usual) = statistics::median(&gaps).filter(|g| *g > 0.0) else {
+        return;
+    };
+    for (i, gap) in gaps.iter().enumerate().rev() {
+        if *gap > 4.0 * usual {
+            line.x.insert(i + 1, line.x[i] + usual);
+            line.y.insert(i + 1, None);
+            if let Some(peak) = &mut line.peak {
+                peak.insert(i + 1, None);
+            }
+        }
+    }
+}
+
+fn step_bands(run: &Run, axis: &Axis) -> Vec<Band> {
+    let sources = run.benches();
+    let steps = sources.flat_map(|source| source.report.steps.iter().map(move |s| (source, s)));
+    steps
+        .filter(|(_, step)| step.window.end_ns > 0)
+        .map(|(source, step)| Band {
+            from: axis.seconds(step.window.measure_start_ns),
+            to: axis.seconds(step.window.measure_end_ns),
+            label: format!("{}: {}", title(source), step.name),
+        })
+        .collect()
+}
+
+/// The bench's own series where it has some, else one level per step.
+fn bench_lines(run: &Run, axis: &Axis, what: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for source in run.benches() {
+        let wanted = |s: &&Series| match what {
+            "throughput" => s.name.ends_with("throughput_per_s") || s.name == "completed_per_s",
+            _ => s.name.ends_with("p99_ns") || s.name.ends_with("p50_ns"),
+        };
+        let own: Vec<&Series> = source.report.series.iter().filter(wanted).collect();
+        if own.is_empty() {
+            lines.push(levels(source, axis, what));
+        }
+        for series in own {
+            let labels: Vec<&str> = series.labels.values().map(String::as_str).collect();
+            let label = format!("{} {} {}", title(source), series.name, labels.join(" "));
+            lines.push(line(series, label.trim_end().to_owned(), axis));
+        }
+    }
+    lines
+}
+
+fn levels(source: &Source, axis: &Axis, what: &str) -> Line {
+    let name = if what == "throughput" {
+        "throughput"
+    } else {
+        "p99 of the slowest operation"
+    };
+    let mut level = Line {
+        label: format!("{}, {name}", title(source)),
+        x: Vec::new(),
+        y: Vec::new(),
+        peak: None,
+    };
+    for step in &source.report.steps {
+        let value = if what == "throughput" {
+            Some(step.throughput_per_s())
+        } else {
+            sweep::slowest(step, |h| h.percentiles_ns.p99).map(|s| s.ns as f64)
+        };
+        let (from, to) = (step.window.measure_start_ns, step.window.measure_end_ns);
+        let value = value.map(four_digits);
+        level.x.extend([
+            axis.seconds(from),
+            axis.seconds(to),
+            axis.seconds(to) + 1e-3,
+        ]);
+        level.y.extend([value, value, None]);
+    }
+    level
+}
+
+fn processes(run: &Run, axis: &Axis) -> Vec<Line> {
+    let series = run.machine().into_iter().flat_map(|m| &m.report.series);
+    let total = |s: &Series| s.mean.iter().flatten().sum::<f64>();
+    let mut found: Vec<&Series> = series.filter(|s| s.name == "process.cpu_cores").collect();
+    found.sort_by(|a, b| total(b).total_cmp(&total(a)));
+    let label = |s: &Series| {
+        let of = |key: &str| s.labels.get(key).map_or("?", String::as_str);
+        format!("{} ({})", of("name"), of("pid"))
+    };
+    found
+        .iter()
+        .take(PROCESSES)
+        .map(|s| line(s, label(s), axis))
+        .collect()
+}
+
+fn traffic(run: &Run, axis: &Axis) -> Vec<Line> {
+    let kinds = [
+        "disk.read_bytes_per_s",
+        "disk.write_bytes_per_s",
+        "network.receive_bytes_per_s",
+        "network.transmit_bytes_per_s",
+    ];
+    let total = |s: &Series| s.mean.iter().flatten().sum::<f64>();
+    let mut lines = Vec::new();
+    for kind in kinds {
+        let series = run.machine().into_iter().flat_map(|m| &m.report.series);
+        let busiest = series.filter(|s| s.name == kind && total(s) > 0.0);
+        if let Some(series) = busiest.max_by(|a, b| total(a).total_cmp(&total(b))) {
+            let device = series.labels.values().next().map_or("", String::as_str);
+            let name = kind
+                .trim_end_matches("_bytes_per_s")
+                .replace(['.', '_'], " ");
+            lines.push(line(series, format!("{name} ({device})"), axis));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_of_one_sample_in_ten_thousand_is_still_drawn() {
+        let mut series = Series::new("cpu.busy_ratio");
+        for i in 0..10_000u64 {
+            series.push(i * 100_000_000, Some(if i == 7_777 { 0.99 } else { 0.1 }));
+        }
+        let axis = Axis {
+            start_ns: 0,
+            end_s: 1000.0,
+        };
+        let drawn = line(&series, "busy".into(), &axis);
+        assert!(drawn.x.len() <= POINTS);
+        let peak = drawn.peak.unwrap();
+        let highest = peak.iter().flatten().fold(0.0f64, |a, b| a.max(*b));
+        assert!((highest - 0.99).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_line_breaks_where_nothing_was_measured() {
+        let mut series = Series::new("throughput_per_s");
+        for second in [1u64, 2, 3, 4, 30, 31, 32] {
+            series.push(second * 1_000_000_000, Some(5.0));
+        }
+        let axis = Axis {
+            start_ns: 0,
+            end_s: 32.0,
+        };
+        let drawn = line(&series, "x".into(), &axis);
+        let read: Vec<bool> = drawn.y.iter().map(Option::is_some).collect();
+        assert_eq!(read, [true, true, true, true, false, true, true, true]);
+    }
+}

@@ -1,0 +1,4 @@
+//! An assessment as people read it.
+
+pub mod html;
+pub mod terminal;

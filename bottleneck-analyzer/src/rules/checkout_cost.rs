@@ -1,0 +1,91 @@
+//! What a pool of Redis connections costs beside one multiplexed connection.
+
+use crate::assessment::{Component, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::facts::{Bench, Facts};
+use crate::figures::{rate, share};
+use crate::sweep::Sweep;
+
+const RULE: &str = "checkout_cost";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(Component::Redis) {
+        judge(bench, facts, out);
+    }
+}
+
+fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let (Some(pooled), Some(shared)) = (best(bench, "pooled"), best(bench, "multiplexed")) else {
+        let clients = bench.sweeps.iter().any(|s| !s.subject.is_empty());
+        if clients {
+            out.cannot_judge(
+                RULE,
+                bench.component,
+                "what the pool costs: pooled and multiplexed were not both measured",
+                "the same scenario with both clients",
+            );
+        }
+        return;
+    };
+    let gain = shared.1 / pooled.1 - 1.0;
+    let limit = facts.thresholds.pool.checkout_cost_ratio;
+    let evidence: Vec<_> = [("pooled", pooled.0), ("multiplexed", shared.0)]
+        .into_iter()
+        .filter_map(|(client, step)| {
+            let operation = bench.source.report.steps[step].operations.keys().next()?;
+            let operation = crate::source::escape(operation);
+            let pointer = format!("/steps/{step}/operations/{operation}/throughput_per_s");
+            bench
+                .source
+                .evidence(format!("{operation}, {client}"), &pointer)
+        })
+        .collect();
+    let figures = format!(
+        "{} multiplexed against {} pooled",
+        rate(shared.1),
+        rate(pooled.1)
+    );
+    if gain < limit {
+        out.rule_out(
+            RULE,
+            bench.component,
+            format!("cost of the pool: {figures}"),
+            evidence,
+        );
+        return;
+    }
+    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+        .says(
+            format!(
+                "One multiplexed connection carries {} more than the pool",
+                share(gain)
+            ),
+            format!("The same commands: {figures}."),
+        )
+        .impact(gain / (1.0 + gain), ImpactOf::Capacity)
+        .confidence(confidence_past(gain, limit, bench.noise_ratio()))
+        .evidence(evidence)
+        .advice(
+            &[
+                "use a multiplexed connection for short commands",
+                "keep a pool for blocking commands and transactions",
+                "where the pool stays: turn off the check (PING) at each checkout",
+            ],
+            format!("{} more commands at the same CPU", share(gain)),
+            "a pool pays for checkout and recycling, and cannot share one write among commands",
+        );
+    out.find(draft);
+}
+
+/// The step with the highest throughput of a client, with it.
+fn best(bench: &Bench<'_>, client: &str) -> Option<(usize, f64)> {
+    let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
+    let settings = bench
+        .sweeps
+        .iter()
+        .filter(of_client)
+        .flat_map(|s| &s.settings);
+    let top = settings.max_by(|a, b| a.throughput_per_s.total_cmp(&b.throughput_per_s))?;
+    let found = (*top.steps.first()?, top.throughput_per_s);
+    (found.1 > 0.0).then_some(found)
+}

@@ -1,0 +1,77 @@
+//! The machine's CPU at each operating point: used up or not, and by whom.
+
+use crate::assessment::FindingKind;
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::cpu_use::{CpuUse, Owner};
+use crate::facts::{Bench, Facts};
+use crate::figures::share;
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in &facts.benches {
+        let Some(cpu) = &bench.cpu else {
+            continue;
+        };
+        if cpu.busy.mean < facts.thresholds.cpu.critical_ratio {
+            let statement = format!("machine CPU at the operating point: {}", cpu.sentence());
+            out.rule_out(
+                "cpu_saturated",
+                bench.component,
+                statement,
+                cpu.evidence.clone(),
+            );
+            continue;
+        }
+        out.find(saturated(bench, cpu, facts));
+    }
+}
+
+/// A CPU that is used up at the knee is what a knee is made of: information, unless it is used
+/// up by the wrong one. What misses an objective because of it hangs under it as a symptom.
+fn saturated(bench: &Bench<'_>, cpu: &CpuUse, facts: &Facts<'_>) -> Draft {
+    let owner = cpu.owner();
+    let title = match owner {
+        Some(Owner::Server) => "The machine's CPU is used up, most of it by the server",
+        Some(Owner::Generator) => "The machine's CPU is used up, most of it by the generator",
+        Some(Owner::Others) => "The machine's CPU is used up, most of it by somebody else",
+        None => "The machine's CPU is used up; by whom was not recorded",
+    };
+    let detail = format!(
+        "At the operating point it is {}. Server and generator share the machine, so the capacity \
+         measured is a lower bound of what the server does alone.",
+        cpu.sentence()
+    );
+    let draft = Draft::new(
+        "cpu_saturated",
+        &bench.id(),
+        bench.component,
+        FindingKind::Information,
+    )
+    .says(title, detail)
+    .confidence(confidence_past(
+        cpu.busy.mean,
+        facts.thresholds.cpu.critical_ratio,
+        0.02,
+    ))
+    .evidence(cpu.evidence.clone());
+    if owner == Some(Owner::Others) {
+        return draft.parent(Some("cpu_others:machine".to_owned()));
+    }
+    if owner == Some(Owner::Generator) {
+        return draft.advice(
+            &["run the generator on a machine of its own (--url points at the server)"],
+            format!(
+                "up to {} of the CPU for the server",
+                share(cpu.generator_ratio)
+            ),
+            "server and generator take CPU from each other; measured capacity is a lower bound",
+        );
+    }
+    draft.advice(
+        &[
+            "make each call cheaper (prepared statements, fewer round trips, better plans)",
+            "or give the server more cores, and sweep again",
+        ],
+        "throughput in proportion to the CPU time saved or added",
+        "with the CPU used up, more connections only lengthen the queue for it",
+    )
+}

@@ -1,0 +1,80 @@
+//! Redis throws keys away to stay below its memory limit.
+
+use crate::assessment::{Component, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::facts::{Bench, Facts};
+use crate::figures::{bytes, plain, share};
+
+const RULE: &str = "evictions";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(Component::Redis) {
+        judge(bench, facts, out);
+    }
+}
+
+fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let Some(evicted) = bench.server("evicted_keys") else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether Redis evicted keys: its statistics were not read",
+            "a user that may run INFO",
+        );
+        return;
+    };
+    let evidence: Vec<_> = ["evicted_keys", "used_memory_bytes", "maxmemory_bytes"]
+        .into_iter()
+        .filter_map(|name| bench.server_evidence(name))
+        .collect();
+    let limits = &facts.thresholds.cache;
+    let written = writes(bench);
+    let ratio = evicted / written.max(1.0);
+    let enough = evicted >= limits.least_evictions as f64;
+    if !enough || ratio < limits.evicted_per_write_ratio {
+        let statement = format!("{} key(s) evicted", plain(evicted));
+        out.rule_out(RULE, bench.component, statement, evidence);
+        return;
+    }
+    let memory = bench.server("maxmemory_bytes").filter(|m| *m > 0.0);
+    let limit = memory.map_or(String::new(), |m| format!(" at a limit of {}", bytes(m)));
+    let missed = bench
+        .operating()
+        .and_then(|(_, s)| s.figures.get("hit_ratio"));
+    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+        .says(
+            format!("Redis evicts keys{limit}: the working set does not fit"),
+            format!(
+                "{} keys were evicted at the operating point, {} for each 100 written.",
+                plain(evicted),
+                plain((ratio * 100.0).round())
+            ),
+        )
+        .impact(missed.map_or(ratio, |hit| 1.0 - hit), ImpactOf::Requests)
+        .confidence(confidence_past(ratio, limits.evicted_per_write_ratio, 0.01))
+        .evidence(evidence)
+        .advice(
+            &[
+                "raise maxmemory to the working set, or shard it",
+                "or store less: smaller values, shorter times to live",
+            ],
+            format!(
+                "up to {} of the reads hit again",
+                share(missed.map_or(0.0, |h| 1.0 - h))
+            ),
+            "an evicted key that is read again is a miss that memory would have saved",
+        );
+    out.find(draft);
+}
+
+fn writes(bench: &Bench<'_>) -> f64 {
+    let Some((_, step)) = bench.operating() else {
+        return 0.0;
+    };
+    let by_client = ["set", "miss"]
+        .into_iter()
+        .filter_map(|name| step.operations.get(name))
+        .map(|o| o.succeeded as f64)
+        .sum();
+    bench.server("commands.set.calls").unwrap_or(by_client)
+}

@@ -1,0 +1,84 @@
+//! A cache that misses too often.
+
+use bench_report::Step;
+
+use crate::assessment::{Component, Evidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::facts::{Bench, Facts};
+use crate::figures::percent;
+
+const RULE: &str = "low_hit_ratio";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    let caches = facts.of(Component::Redis);
+    for bench in caches.filter(|b| b.source.report.scenario == "cache") {
+        judge(bench, facts, out);
+    }
+}
+
+fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let Some((_, step)) = bench.operating() else {
+        return;
+    };
+    let Some(ratio) = step.figures.get("hit_ratio").copied() else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "how often the cache hits: the ratio was not measured",
+            "redis-bench cache with reads in its mix",
+        );
+        return;
+    };
+    let evidence: Vec<Evidence> = ["hit_ratio", "server_hit_ratio"]
+        .into_iter()
+        .filter_map(|name| bench.step_evidence(name, &format!("figures/{name}")))
+        .collect();
+    let least = facts.thresholds.objectives.cache_hit_ratio;
+    if ratio >= least {
+        let statement = format!("hit ratio {} (bound {})", percent(ratio), percent(least));
+        out.rule_out(RULE, bench.component, statement, evidence);
+        return;
+    }
+    let evicted = bench.server("evicted_keys").unwrap_or(0.0)
+        >= facts.thresholds.cache.least_evictions as f64;
+    let parent = evicted.then(|| format!("evictions:{}", bench.id()));
+    let kind = if evicted {
+        FindingKind::Symptom
+    } else {
+        FindingKind::Problem
+    };
+    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+        .says(
+            format!("The cache hits only {} of its reads", percent(ratio)),
+            format!(
+                "Each of the other {} goes to what the cache stands before, and is written back.",
+                percent(1.0 - ratio)
+            ),
+        )
+        .impact(
+            miss_share(step).unwrap_or(1.0 - ratio),
+            ImpactOf::ResponseTime,
+        )
+        .confidence(confidence_past(least, ratio, 0.02))
+        .evidence(evidence)
+        .parent(parent)
+        .advice(
+            &[
+                "see why keys are missing: evicted, expired, or never written",
+                "raise the time to live or maxmemory, or cache at a coarser grain",
+            ],
+            "each miss saved is a call to the database saved",
+            "a cache that misses costs a round trip and saves none",
+        );
+    out.find(draft);
+}
+
+/// Share of the time of all reads that went into misses.
+fn miss_share(step: &Step) -> Option<f64> {
+    let time = |name: &str| {
+        let operation = step.operations.get(name)?;
+        Some(operation.latency()?.mean_ns * operation.succeeded as f64)
+    };
+    let misses = time("miss")?;
+    Some(misses / (misses + time("get")?))
+}

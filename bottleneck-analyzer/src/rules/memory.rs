@@ -1,0 +1,128 @@
+//! Memory: used up, waited for, or swapped.
+
+use crate::assessment::{Component, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::facts::Facts;
+use crate::figures::{bytes, share};
+use crate::machine::{Machine, Reading};
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    let Some(machine) = facts.machine else {
+        return;
+    };
+    used(machine, facts, out);
+    pressure(machine, facts, out);
+    swapping(machine, facts, out);
+}
+
+fn read(machine: Machine<'_>, series: &str) -> Option<Reading> {
+    machine.read(series, machine.whole())
+}
+
+fn used(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let rule = "memory_used";
+    let Some(reading) = read(machine, "memory.used_ratio") else {
+        out.cannot_judge(
+            rule,
+            Component::Machine,
+            "how much memory was used",
+            "sysmon record on the server's machine",
+        );
+        return;
+    };
+    let limit = facts.thresholds.memory.warning_ratio;
+    let evidence = machine.peak("memory used", reading);
+    if reading.max < limit {
+        let statement = format!("memory used: at most {}", share(reading.max));
+        out.rule_out(rule, Component::Machine, statement, evidence);
+        return;
+    }
+    let draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
+        .says(
+            format!("Memory is nearly used up: {} at the peak", share(reading.max)),
+            "Past this the kernel drops file caches, swaps, or ends a process.",
+        )
+        .impact(1.0 - facts.thresholds.memory.critical_ratio, ImpactOf::Capacity)
+        .confidence(confidence_past(reading.max, limit, 0.02))
+        .evidence(evidence)
+        .advice(
+            &[
+                "see which process holds it (process.rss_bytes in the recording)",
+                "lower its limit (shared_buffers, work_mem × connections, maxmemory), or add memory",
+            ],
+            "no loss of a server to the kernel's out-of-memory killer",
+            "memory that is used up fails all at once, not little by little",
+        )
+        .needs_restart();
+    out.find(draft);
+}
+
+fn pressure(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let rule = "memory_pressure";
+    let Some(reading) = read(machine, "pressure.memory.some_ratio") else {
+        out.cannot_judge(
+            rule,
+            Component::Machine,
+            "whether anything waited for memory: pressure was not recorded",
+            "a kernel with PSI (psi=1) and sysmon record",
+        );
+        return;
+    };
+    let limit = facts.thresholds.memory.pressure_ratio;
+    let evidence = machine.peak("waiting for memory", reading);
+    if reading.mean < limit {
+        let statement = format!(
+            "something waited for memory {} of the time",
+            share(reading.mean)
+        );
+        out.rule_out(rule, Component::Machine, statement, evidence);
+        return;
+    }
+    let draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
+        .says(
+            format!("Work waits for memory {} of the time", share(reading.mean)),
+            "The kernel reclaims pages while tasks wait (pressure stall information).",
+        )
+        .impact(reading.mean, ImpactOf::ResponseTime)
+        .confidence(confidence_past(reading.mean, limit, 0.02))
+        .evidence(evidence)
+        .advice(
+            &["give the machine or its control group more memory, or lower the servers' limits"],
+            format!("up to {} of the time", share(reading.mean)),
+            "time spent reclaiming memory is taken from requests",
+        );
+    out.find(draft);
+}
+
+fn swapping(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let rule = "swapping";
+    let Some(reading) = read(machine, "swap.in_bytes_per_s") else {
+        return;
+    };
+    let limit = facts.thresholds.memory.swap_in_bytes_per_s;
+    let evidence = machine.peak("read back from swap", reading);
+    if reading.max < limit {
+        let statement = format!("read back from swap: at most {}/s", bytes(reading.max));
+        out.rule_out(rule, Component::Machine, statement, evidence);
+        return;
+    }
+    let waited = read(machine, "pressure.memory.some_ratio").map_or(0.1, |r| r.mean);
+    let draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
+        .says(
+            format!(
+                "The machine swaps: up to {}/s read back",
+                bytes(reading.max)
+            ),
+            "Pages that are in use were moved to disk; each access to one waits for the disk.",
+        )
+        .impact(waited, ImpactOf::ResponseTime)
+        .confidence(confidence_past(reading.max / limit, 1.0, 0.2))
+        .evidence(evidence)
+        .advice(
+            &["lower the servers' memory limits until they fit, or add memory"],
+            "tails without waits for the disk",
+            "a server's working set belongs in memory",
+        )
+        .needs_restart();
+    out.find(draft);
+}

@@ -1,0 +1,54 @@
+//! The rules: one file each, from facts to conclusions. A rule that has something to look at
+//! always says something: a finding, what it ruled out, or what it could not judge.
+
+mod checkout_cost;
+mod connections;
+mod cpu;
+mod cpu_others;
+mod evictions;
+mod generator;
+mod hit_ratio;
+mod memory;
+mod objectives;
+mod pool_too_large;
+mod pool_too_small;
+mod steal;
+mod sysmon_missing;
+mod tail;
+mod waits;
+mod websocket_limit;
+
+use crate::conclusions::Conclusions;
+use crate::facts::Facts;
+
+/// A rule.
+type Rule = fn(&Facts<'_>, &mut Conclusions);
+
+/// All rules; those that name causes come before those that hang symptoms under them.
+const ALL: [Rule; 16] = [
+    pool_too_small::look,
+    waits::look,
+    cpu_others::look,
+    cpu::look,
+    steal::look,
+    memory::look,
+    connections::look,
+    generator::look,
+    hit_ratio::look,
+    evictions::look,
+    checkout_cost::look,
+    websocket_limit::look,
+    pool_too_large::look,
+    tail::look,
+    sysmon_missing::look,
+    objectives::look,
+];
+
+/// Asks every rule.
+pub(crate) fn ask_all(facts: &Facts<'_>) -> Conclusions {
+    let mut conclusions = Conclusions::default();
+    for look in ALL {
+        look(facts, &mut conclusions);
+    }
+    conclusions
+}

@@ -1,0 +1,105 @@
+//! Connections past the knee: they cost latency and buy nothing.
+
+use crate::assessment::{Component, FindingKind};
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::facts::{Bench, Facts};
+use crate::figures::{duration_ns, plain};
+use crate::operating_point::percentile_pointer;
+use crate::sweep::{Setting, slowest};
+
+const RULE: &str = "pool_too_large";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(Component::Postgres) {
+        judge(bench, facts, out);
+    }
+}
+
+fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let Some((sweep, place)) = bench.operating_sweep() else {
+        return;
+    };
+    let here = &sweep.settings[place];
+    let Some(largest) = bench.past_operating().last() else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            format!(
+                "what more than {} {} would cost: none was measured",
+                plain(here.value),
+                spoken(&sweep.parameter)
+            ),
+            "a sweep past the operating point",
+        );
+        return;
+    };
+    let (Some(now), Some(then)) = (here.p99_ns, largest.p99_ns) else {
+        return;
+    };
+    let ratio = then / now;
+    let gain = largest.throughput_per_s / here.throughput_per_s - 1.0;
+    let limit = facts.thresholds.pool.too_large_p99_ratio;
+    let evidence = [here, largest].map(|s| p99_of(bench, s));
+    let what = spoken(&sweep.parameter);
+    if ratio < limit || gain > bench.noise_ratio() {
+        let statement = format!(
+            "{} {what} against {}: p99 {} against {}",
+            plain(largest.value),
+            plain(here.value),
+            duration_ns(then),
+            duration_ns(now)
+        );
+        out.rule_out(
+            RULE,
+            bench.component,
+            statement,
+            evidence.into_iter().flatten(),
+        );
+        return;
+    }
+    let detail = format!(
+        "From {} to {} {what} throughput changed by {:+.0} % and p99 went from {} to {}.",
+        plain(here.value),
+        plain(largest.value),
+        gain * 100.0,
+        duration_ns(now),
+        duration_ns(then)
+    );
+    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+        .says(
+            format!(
+                "More than {} {what} cost latency and buy nothing",
+                plain(here.value)
+            ),
+            detail,
+        )
+        .confidence(confidence_past(ratio, limit, bench.noise_ratio()))
+        .evidence(evidence.into_iter().flatten())
+        .advice(
+            &["keep the pools of all instances together at the recommended size"],
+            format!(
+                "p99 stays {ratio:.1} times lower than with {}",
+                plain(largest.value)
+            ),
+            "past the knee each connection only takes its share of what is used up already",
+        );
+    out.find(draft);
+}
+
+fn spoken(parameter: &str) -> &'static str {
+    if parameter == "pool_size" {
+        "connections"
+    } else {
+        "users"
+    }
+}
+
+fn p99_of(bench: &Bench<'_>, setting: &Setting) -> Option<crate::assessment::Evidence> {
+    let index = *setting.steps.first()?;
+    let step = bench.source.report.steps.get(index)?;
+    let slow = slowest(step, |h| h.percentiles_ns.p99)?;
+    let label = format!("p99 of {} at {}", slow.operation, plain(setting.value));
+    bench
+        .source
+        .evidence(label, &percentile_pointer(index, &slow, "p99"))
+}

@@ -1,0 +1,46 @@
+//! CPU time that the hypervisor gave to other guests.
+
+use crate::assessment::{Component, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::facts::Facts;
+use crate::figures::share;
+
+const RULE: &str = "steal";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    let Some(machine) = facts.machine else {
+        return;
+    };
+    let Some(reading) = machine.read("cpu.steal_ratio", machine.whole()) else {
+        out.cannot_judge(
+            RULE,
+            Component::Machine,
+            "whether the hypervisor took CPU time: steal was not recorded",
+            "sysmon on a kernel that counts steal (Linux guests do)",
+        );
+        return;
+    };
+    let limit = facts.thresholds.cpu.steal_ratio;
+    let evidence = machine.typical("CPU stolen", reading);
+    if reading.mean < limit {
+        let statement = format!("the hypervisor took {} of the CPU", share(reading.mean));
+        out.rule_out(RULE, Component::Machine, statement, evidence);
+        return;
+    }
+    let draft = Draft::new(RULE, "machine", Component::Machine, FindingKind::Problem)
+        .says(
+            format!("The hypervisor takes {} of the CPU", share(reading.mean)),
+            "Other guests of the same host use CPU that this machine was waiting for; latency \
+             tails and capacity change with their load.",
+        )
+        .impact(reading.mean, ImpactOf::Capacity)
+        .confidence(confidence_past(reading.mean, limit, 0.01))
+        .evidence(evidence)
+        .evidence(machine.peak("CPU stolen", reading))
+        .advice(
+            &["use an instance with dedicated cores, or another host, and repeat the run"],
+            format!("about {} of the CPU", share(reading.mean)),
+            "stolen time is lost to the server and to the generator alike",
+        );
+    out.find(draft);
+}

@@ -1,0 +1,99 @@
+//! Whose limit ended the search for the most WebSocket connections.
+
+use bench_report::{Limit, LimitOwner};
+
+use crate::assessment::{Component, Confidence, Evidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::{Bench, Facts};
+use crate::figures::plain;
+
+const RULE: &str = "websocket_limit";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(Component::Websocket) {
+        match &bench.source.report.summary.limit {
+            Some(limit) => judge(bench, limit, out),
+            None => out.cannot_judge(
+                RULE,
+                bench.component,
+                "how many connections the server holds: the search did not come to an end",
+                "ws-bench limit with time to finish",
+            ),
+        }
+    }
+}
+
+fn judge(bench: &Bench<'_>, limit: &Limit, out: &mut Conclusions) {
+    let held = plain(limit.value);
+    let evidence: Vec<Evidence> = [
+        ("level held", "/summary/limit/value"),
+        ("whose limit", "/summary/limit/owner"),
+    ]
+    .into_iter()
+    .filter_map(|(label, at)| bench.source.evidence(label, at))
+    .collect();
+    if limit.owner == LimitOwner::Bound {
+        let statement = format!("{held} connections were held, the bound that was set");
+        out.rule_out(RULE, bench.component, statement, evidence);
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            format!("how many connections past {held} the server holds"),
+            "a higher --max",
+        );
+        return;
+    }
+    let (kind, title, action) = match limit.owner {
+        LimitOwner::Target => (
+            FindingKind::Information,
+            format!("The server holds {held} WebSocket connections"),
+            "raise what the reason names (descriptors, memory, CPU), or add an instance",
+        ),
+        LimitOwner::Network => (
+            FindingKind::Problem,
+            format!("The network ends at {held} WebSocket connections"),
+            "widen the port range, add addresses, or raise the connection tracking limit",
+        ),
+        LimitOwner::Generator => (
+            FindingKind::Problem,
+            format!("The generator ends at {held} WebSocket connections"),
+            "raise the generator's limit (ulimit -n) or use several; the server's is higher",
+        ),
+        LimitOwner::Bound | LimitOwner::Unknown => (
+            FindingKind::Information,
+            format!("At {held} WebSocket connections something ends the search"),
+            "run the server locally so that its evidence can be read",
+        ),
+    };
+    let confidence = match limit.owner {
+        LimitOwner::Target | LimitOwner::Network => Confidence::High,
+        LimitOwner::Generator | LimitOwner::Bound => Confidence::Medium,
+        LimitOwner::Unknown => Confidence::Low,
+    };
+    let mut draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+        .says(title, limit.reason.clone())
+        .confidence(confidence)
+        .evidence(evidence)
+        .advice(
+            &[action],
+            "more connections, until the next limit",
+            "this was the first thing to give way when connections were added",
+        );
+    if kind == FindingKind::Problem {
+        // Of the connections tried at the next level, those that could not be had.
+        draft = draft.impact(refused(bench, limit.value), ImpactOf::Capacity);
+    }
+    out.find(draft);
+}
+
+/// Share of the connections asked for at the level past the limit that were not had.
+fn refused(bench: &Bench<'_>, held: f64) -> f64 {
+    let levels = bench.source.report.steps.iter();
+    let asked = levels.filter_map(|s| s.parameter("connections"));
+    let next = asked.filter(|n| *n > held).fold(f64::MAX, f64::min);
+    if next < f64::MAX {
+        (next - held) / next
+    } else {
+        0.1
+    }
+}

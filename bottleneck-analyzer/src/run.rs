@@ -1,0 +1,255 @@
+//! The reports of one run on one time axis.
+
+use std::path::{Path, PathBuf};
+
+use bench_report::{Status, StoreError};
+
+use crate::assessment::Component;
+use crate::source::Source;
+
+/// Why a run could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no such file or directory.
+    #[error("{path} does not exist", path = .0.display())]
+    Missing(PathBuf),
+    /// The directory cannot be listed.
+    #[error("cannot list {path}: {source}", path = path.display())]
+    List {
+        /// The directory at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The directory has no report in it.
+    #[error("{path} holds no report (no *.json of schema plimsoll.report)", path = .0.display())]
+    Empty(PathBuf),
+    /// A report cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Every report is of a tool that this version does not know.
+    #[error("{path} was written by {tool:?}, which this version cannot judge", path = path.display())]
+    UnknownTool {
+        /// The file at fault.
+        path: PathBuf,
+        /// What wrote it.
+        tool: String,
+    },
+    /// Two reports come from different hosts, or from before and after a reboot.
+    #[error(
+        "{first} and {second} were made on different boots of a machine, so their clocks cannot \
+         be aligned", first = first.display(), second = second.display()
+    )]
+    DifferentBoots {
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Two reports name different runs.
+    #[error(
+        "{first} is of run {first_run} and {second} of run {second_run}: findings across runs \
+         would compare what never happened together",
+        first = first.display(), second = second.display()
+    )]
+    DifferentRuns {
+        /// One of them.
+        first: PathBuf,
+        /// Its run.
+        first_run: String,
+        /// The other.
+        second: PathBuf,
+        /// Its run.
+        second_run: String,
+    },
+}
+
+impl RunError {
+    /// What the user can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",
+            Self::Empty(_) => "give a run's directory, as in reports/20260314-091500-7f3a",
+            Self::Store(StoreError::Truncated { .. }) => {
+                "leave the file out, or repeat the run; tools save their reports whole"
+            }
+            Self::Store(StoreError::UnknownSchema { .. }) => {
+                "use the version of bottleneck-analyzer that belongs to the tool that wrote it"
+            }
+            Self::Store(_) => "give reports that plimsoll's tools wrote, and leave out the rest",
+            Self::UnknownTool { .. } => "update bottleneck-analyzer, or leave the file out",
+            Self::DifferentBoots { .. } | Self::DifferentRuns { .. } => "analyze one run at a time",
+        }
+    }
+}
+
+/// All reports of one run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The reports, benches first, in a fixed order.
+    pub sources: Vec<Source>,
+    /// Where the assessment goes by default.
+    pub directory: PathBuf,
+    /// What to know before relying on it.
+    pub notes: Vec<String>,
+}
+
+impl Run {
+    /// Reads the reports under `paths`: directories whole, files as they are.
+    ///
+    /// # Errors
+    /// When something is missing, is no report, or does not belong together.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
+        let mut sources = Vec::new();
+        for path in paths {
+            sources.extend(sources_at(path)?);
+        }
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        sources.dedup_by(|a, b| a.path == b.path);
+        let directory = directory_of(paths);
+        let notes = belong_together(&sources)?;
+        sources.sort_by_key(|s| (s.component(), s.file.clone()));
+        let mut run = Self {
+            sources,
+            directory,
+            notes,
+        };
+        run.note_what_is_partial();
+        Ok(run)
+    }
+
+    /// The run's name: what its reports call it, or their directory where each has a name of
+    /// its own.
+    pub fn id(&self) -> String {
+        let mut names = self.sources.iter().map(|s| &s.report.run_id);
+        let first = names.next().cloned().unwrap_or_default();
+        if names.all(|name| *name == first) {
+            return first;
+        }
+        let directory = self.directory.canonicalize().ok();
+        let name = directory.as_deref().and_then(Path::file_name);
+        name.map_or(first, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The recording of the machine.
+    pub fn machine(&self) -> Option<&Source> {
+        self.sources
+            .iter()
+            .find(|s| s.component() == Some(Component::Machine))
+    }
+
+    /// The benches' reports.
+    pub fn benches(&self) -> impl Iterator<Item = &Source> {
+        self.sources
+            .iter()
+            .filter(|s| s.component() != Some(Component::Machine))
+    }
+
+    fn note_what_is_partial(&mut self) {
+        for source in &self.sources {
+            let how = match source.report.status {
+                Status::Complete => continue,
+                Status::Stopped => "was stopped by a rule",
+                Status::Interrupted => "was interrupted",
+                Status::Failed => "failed on the way",
+            };
+            let measured = match source.component() {
+                Some(Component::Machine) => "what it recorded until then".to_owned(),
+                _ => format!("the {} step(s) it finished", source.report.steps.len()),
+            };
+            self.notes
+                .push(format!("{} {how}: judged by {measured}.", source.file));
+        }
+    }
+}
+
+fn sources_at(path: &Path) -> Result<Vec<Source>, RunError> {
+    if !path.exists() {
+        return Err(RunError::Missing(path.to_owned()));
+    }
+    if path.is_file() {
+        return Ok(vec![Source::load(path)?]);
+    }
+    let mut found = Vec::new();
+    for file in candidates(path)? {
+        match Source::load(&file) {
+            Ok(source) => found.push(source),
+            // An earlier result of ours lies beside the reports that it was made from.
+            Err(StoreError::UnknownSchema { found, .. })
+                if found.starts_with("plimsoll.assessment/") => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if found.is_empty() {
+        return Err(RunError::Empty(path.to_owned()));
+    }
+    Ok(found)
+}
+
+/// The files of a directory that reports are kept in.
+fn candidates(directory: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let list = |source| RunError::List {
+        path: directory.to_owned(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(list)? {
+        let file = entry.map_err(list)?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let ours = name.starts_with('.') || name == "assessment.json";
+        if name.ends_with(".json") && !ours {
+            found.push(file);
+        }
+    }
+    Ok(found)
+}
+
+fn directory_of(paths: &[PathBuf]) -> PathBuf {
+    let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
+    if first.is_dir() {
+        return first.to_owned();
+    }
+    let parent = first.parent().filter(|d| !d.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new(".")).to_owned()
+}
+
+/// Reports belong together when they share a boot, and either a run or a directory: who writes
+/// two benches into one directory means one run.
+fn belong_together(sources: &[Source]) -> Result<Vec<String>, RunError> {
+    let mut notes = Vec::new();
+    if let Some(stranger) = sources.iter().find(|s| s.component().is_none()) {
+        return Err(RunError::UnknownTool {
+            path: stranger.path.clone(),
+            tool: stranger.report.tool.name.clone(),
+        });
+    }
+    let Some((first, rest)) = sources.split_first() else {
+        return Ok(notes);
+    };
+    for other in rest {
+        let (a, b) = (&first.report, &other.report);
+        let both_known = a.clock.boot_id.is_some() && b.clock.boot_id.is_some();
+        if both_known && !a.clock.comparable_with(&b.clock) {
+            return Err(RunError::DifferentBoots {
+                first: first.path.clone(),
+                second: other.path.clone(),
+            });
+        }
+        if !both_known {
+            notes.push(format!(
+                "{} and {} cannot be aligned: one of them has no boot id.",
+                first.file, other.file
+            ));
+        }
+        let one_directory = first.path.parent() == other.path.parent();
+        if a.run_id != b.run_id && !one_directory {
+            return Err(RunError::DifferentRuns {
+                first: first.path.clone(),
+                first_run: a.run_id.clone(),
+                second: other.path.clone(),
+                second_run: b.run_id.clone(),
+            });
+        }
+    }
+    Ok(notes)
+}

@@ -1,0 +1,153 @@
+//! The steps of a report as sweeps: one line per subject, one point per setting.
+
+use std::collections::BTreeMap;
+
+use bench_report::{Histogram, Operation, Report, Step, StepEnd};
+
+/// One setting of a sweep with all its repeats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Value of the swept parameter; 0 where nothing was swept.
+    pub value: f64,
+    /// Indices into the report's `steps`.
+    pub steps: Vec<usize>,
+    /// Mean throughput of the repeats.
+    pub throughput_per_s: f64,
+    /// Median of the repeats' p99 of their slowest operation.
+    pub p99_ns: Option<f64>,
+}
+
+/// One subject over the settings of its parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sweep {
+    /// What tells it from other sweeps, as in `deadpool` or `pooled, read-heavy`.
+    pub subject: String,
+    /// The swept parameter.
+    pub parameter: String,
+    /// Settings in ascending order.
+    pub settings: Vec<Setting>,
+}
+
+/// The parameters that are swept, the most telling first.
+const SWEPT: [&str; 4] = ["pool_size", "connections", "users", "rate_per_s"];
+
+/// Parameters that are a name or a size of the work, and so tell sweeps apart.
+const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
+
+impl Sweep {
+    /// All sweeps of a report, by subject.
+    pub fn all(report: &Report) -> Vec<Self> {
+        let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+        for (index, step) in report.steps.iter().enumerate() {
+            if !step.operations.is_empty() {
+                groups.entry(key(report, step)).or_default().push(index);
+            }
+        }
+        groups
+            .into_iter()
+            .map(|((subject, parameter), steps)| Self {
+                settings: settings(report, &parameter, &steps),
+                subject,
+                parameter,
+            })
+            .collect()
+    }
+
+    /// The setting that holds step `index`, with its place.
+    pub fn holding(&self, index: usize) -> Option<(usize, &Setting)> {
+        let mut settings = self.settings.iter().enumerate();
+        settings.find(|(_, s)| s.steps.contains(&index))
+    }
+}
+
+fn key(report: &Report, step: &Step) -> (String, String) {
+    let varies = |name: &str| {
+        let mut seen = report.steps.iter().filter_map(|s| s.parameters.get(name));
+        let first = seen.next();
+        seen.any(|other| Some(other) != first)
+    };
+    let always = |name: &str| matches!(name, "driver" | "client");
+    let subject: Vec<String> = SUBJECTS
+        .into_iter()
+        .filter(|name| always(name) || varies(name))
+        .filter_map(|name| step.parameters.get(name).map(ToString::to_string))
+        .collect();
+    let parameter = SWEPT
+        .into_iter()
+        .find(|name| step.parameter(name).is_some())
+        .unwrap_or_default();
+    (subject.join(", "), parameter.to_owned())
+}
+
+fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<Setting> {
+    let mut found: Vec<Setting> = Vec::new();
+    for &index in steps {
+        let value = report.steps[index].parameter(parameter).unwrap_or(0.0);
+        match found.iter_mut().find(|s| s.value.total_cmp(&value).is_eq()) {
+            Some(setting) => setting.steps.push(index),
+            None => found.push(Setting {
+                value,
+                steps: vec![index],
+                throughput_per_s: 0.0,
+                p99_ns: None,
+            }),
+        }
+    }
+    for setting in &mut found {
+        let of = |figure: fn(&Step) -> Option<f64>| -> Vec<f64> {
+            let repeats = setting.steps.iter().map(|i| &report.steps[*i]);
+            repeats.filter_map(figure).collect()
+        };
+        let throughputs = of(|step| Some(step.throughput_per_s()));
+        setting.throughput_per_s = statistics::mean(&throughputs).unwrap_or(0.0);
+        setting.p99_ns = statistics::median(&of(|step| {
+            slowest(step, |h| h.percentiles_ns.p99).map(|s| s.ns as f64)
+        }));
+    }
+    found.sort_by(|a, b| a.value.total_cmp(&b.value));
+    found
+}
+
+/// The slowest operation of a step by some percentile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slowest<'a> {
+    /// The operation.
+    pub operation: &'a str,
+    /// `response` where there is one, `call` otherwise.
+    pub field: &'static str,
+    /// The percentile, in nanoseconds.
+    pub ns: u64,
+    /// Samples behind it.
+    pub count: u64,
+}
+
+/// What a user felt of an operation, with the name of the field it stands in.
+pub fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
+    let response = operation.response.as_ref().map(|h| ("response", h));
+    response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
+}
+
+/// The operation of `step` whose percentile is highest. One that makes up less than a hundredth
+/// of the samples cannot speak for the step and is left out.
+pub fn slowest(step: &Step, percentile: fn(&Histogram) -> u64) -> Option<Slowest<'_>> {
+    let all: Vec<(&String, &'static str, &Histogram)> = step
+        .operations
+        .iter()
+        .filter_map(|(name, op)| latency(op).map(|(field, h)| (name, field, h)))
+        .collect();
+    let total: u64 = all.iter().map(|(_, _, h)| h.count).sum();
+    all.into_iter()
+        .filter(|(_, _, h)| h.count.saturating_mul(100) >= total)
+        .map(|(operation, field, h)| Slowest {
+            operation,
+            field,
+            ns: percentile(h),
+            count: h.count,
+        })
+        .max_by_key(|s| s.ns)
+}
+
+/// Whether a step ran as long as planned.
+pub fn completed(step: &Step) -> bool {
+    matches!(step.end, StepEnd::Completed)
+}

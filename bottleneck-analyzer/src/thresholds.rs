@@ -1,0 +1,156 @@
+//! Where the lines are drawn: one documented file, embedded, which a user's file may override.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The file as shipped.
+pub const DEFAULTS: &str = include_str!("../thresholds.toml");
+
+/// Why thresholds could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ThresholdsError {
+    /// The file cannot be read.
+    #[error("cannot read the thresholds {path}: {source}", path = path.display())]
+    Read {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or has a name or a type that is not known.
+    #[error("{path} is not a thresholds file: {reason}", path = path.display())]
+    Malformed {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        reason: String,
+    },
+}
+
+macro_rules! sections {
+    ($($(#[$meta:meta])* $name:ident { $($field:ident : $kind:ty),* $(,)? })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[allow(missing_docs, reason = "thresholds.toml says what each of them is")]
+        pub struct $name { $(pub $field: $kind),* }
+    )*};
+}
+
+sections! {
+    /// The file, section by section; its comments say what each value is.
+    Thresholds {
+        objectives: Objectives, sla: Sla, cpu: Cpu,
+        memory: Memory, pool: Pool, waits: Waits, cache: Cache, measurement: Measurement,
+    }
+    /// Gates.
+    Objectives {
+        postgres_p90_ms: f64, redis_p90_ms: f64, websocket_p95_ms: f64, error_ratio: f64,
+        cache_hit_ratio: f64, websocket_success_ratio: f64, memory_used_ratio: f64,
+    }
+    /// What is kept back from a promise.
+    Sla { throughput_headroom_ratio: f64, latency_margin_ratio: f64, budget_days: u64 }
+    /// CPU.
+    Cpu {
+        warning_ratio: f64, critical_ratio: f64, others_ratio: f64, steal_ratio: f64,
+        generator_ratio: f64, main_thread_ratio: f64,
+    }
+    /// Memory and swap.
+    Memory {
+        warning_ratio: f64, critical_ratio: f64, pressure_ratio: f64, swap_in_bytes_per_s: f64,
+    }
+    /// Connection pools.
+    Pool {
+        checkout_share_ratio: f64, checkout_cost_ratio: f64, too_large_p99_ratio: f64,
+        connections_warning_ratio: f64, connections_critical_ratio: f64,
+    }
+    /// Waits inside PostgreSQL.
+    Waits { lock_share_ratio: f64, lwlock_share_ratio: f64, io_share_ratio: f64 }
+    /// Redis as a cache.
+    Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
+    /// What counts as measured.
+    Measurement { noise_ratio: f64, least_samples: u64 }
+}
+
+impl Thresholds {
+    /// The defaults, with the values of `overrides` in their place.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or names what does not exist.
+    pub fn load(overrides: Option<&Path>) -> Result<Self, ThresholdsError> {
+        let mut table = parse(Path::new("thresholds.toml"), DEFAULTS)?;
+        let at = overrides.unwrap_or_else(|| Path::new("thresholds.toml"));
+        if let Some(path) = overrides {
+            let text = std::fs::read_to_string(path).map_err(|source| ThresholdsError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+            overlay(&mut table, parse(path, &text)?);
+        }
+        table.try_into().map_err(|e| malformed(at, &e))
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<toml::Table, ThresholdsError> {
+    text.parse().map_err(|e| malformed(path, &e))
+}
+
+fn malformed(path: &Path, error: &toml::de::Error) -> ThresholdsError {
+    ThresholdsError::Malformed {
+        path: path.to_owned(),
+        reason: error.message().to_owned(),
+    }
+}
+
+fn overlay(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => overlay(base, over),
+            // A whole number is a fine way to write 500.0.
+            (Some(slot @ toml::Value::Float(_)), toml::Value::Integer(n)) => {
+                *slot = toml::Value::Float(n as f64);
+            }
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> Result<Thresholds, ThresholdsError> {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("mine.toml");
+        std::fs::write(&path, text).unwrap();
+        Thresholds::load(Some(&path))
+    }
+
+    #[test]
+    fn a_file_overrides_what_it_names_and_nothing_else() {
+        let mine = with("[objectives]\npostgres_p90_ms = 20\n").unwrap();
+        let shipped = Thresholds::load(None).unwrap();
+        assert!((mine.objectives.postgres_p90_ms - 20.0).abs() < f64::EPSILON);
+        assert_eq!(mine.cpu, shipped.cpu);
+        assert!((shipped.objectives.postgres_p90_ms - 500.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_refused_by_name() {
+        let error = with("[objectives]\npostgres_p9 = 20\n").unwrap_err();
+        assert!(error.to_string().contains("postgres_p9"), "{error}");
+        assert!(error.to_string().contains("mine.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused() {
+        assert!(matches!(
+            with("[cpu]\nsteal_ratio = \"much\"\n"),
+            Err(ThresholdsError::Malformed { .. })
+        ));
+    }
+}

@@ -1,0 +1,329 @@
+//! Where the time of one call went, in one currency: nanoseconds of the mean call.
+//!
+//! Means add up where percentiles do not, so the parts of a model sum to the whole. What the
+//! server does inside a call is sampled as sessions by state; by Little's law sessions ÷
+//! throughput is the time that each call spent in that state (Little, *A Proof for the Queuing
+//! Formula L = λW*, Operations Research 9(3), 1961).
+
+use bench_report::{Histogram, Operation, Step};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::assessment::{Component, Evidence};
+use crate::source::{Source, escape};
+
+/// One part of the time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Part {
+    /// A name for scripts: `pacing_lag`, `backlog`, `checkout`, `server_cpu`, `server_runnable`,
+    /// `lock`, `lwlock`, `io`, `server_client`, `server_other`, `command`, `tcp`, `upgrade`,
+    /// `rest`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Mean time of a call, in nanoseconds.
+    pub ns: f64,
+    /// `ns` ÷ the whole.
+    pub share_ratio: f64,
+    /// What it rests on; empty for what is left by subtraction.
+    pub evidence: Vec<Evidence>,
+}
+
+/// The whole and its parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimeModel {
+    /// What is divided up, as in `mean response time`.
+    pub of: String,
+    /// Its length, in nanoseconds.
+    pub whole_ns: f64,
+    /// The parts, in the order in which they happen.
+    pub parts: Vec<Part>,
+    /// What to know about it.
+    pub notes: Vec<String>,
+}
+
+impl TimeModel {
+    /// A part by its name.
+    pub fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|p| p.name == name)
+    }
+
+    /// The share of a part; `None` where it was not measured.
+    pub fn share(&self, name: &str) -> Option<f64> {
+        self.part(name).map(|p| p.share_ratio)
+    }
+
+    /// The share of a part in what is left without queues: a queue for connections only mirrors
+    /// what the connections themselves wait for, and shrinks with it.
+    pub fn share_of_service(&self, name: &str) -> Option<f64> {
+        let phases = ["pacing_lag", "backlog", "checkout"];
+        let queued: f64 = phases.iter().filter_map(|q| self.share(q)).sum();
+        Some(self.share(name)? / (1.0 - queued).max(f64::EPSILON))
+    }
+
+    /// The largest part.
+    pub fn largest(&self) -> Option<&Part> {
+        let parts = self.parts.iter();
+        parts.max_by(|a, b| a.ns.total_cmp(&b.ns))
+    }
+
+    fn add(&mut self, name: &str, title: &str, ns: f64, evidence: Vec<Evidence>) {
+        if ns <= 0.0 || self.whole_ns <= 0.0 {
+            return;
+        }
+        self.parts.push(Part {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            ns,
+            share_ratio: ns / self.whole_ns,
+            evidence,
+        });
+    }
+
+    fn rest(&mut self, title: &str) {
+        let known: f64 = self.parts.iter().map(|p| p.ns).sum();
+        let rest = self.whole_ns - known;
+        if rest > 0.001 * self.whole_ns {
+            self.add("rest", title, rest, Vec::new());
+        }
+    }
+}
+
+/// The model of step `index`; `None` where nothing finished.
+pub fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
+    let step = source.report.steps.get(index)?;
+    match source.component()? {
+        Component::Postgres => postgres(source, index, step),
+        Component::Redis => redis(source, index, step),
+        Component::Websocket => websocket(source, index, step),
+        Component::Machine => None,
+    }
+}
+
+type Phase = fn(&Operation) -> Option<&Histogram>;
+
+/// The mean of a phase over all successes of a step, and where it stands.
+fn mean_of(source: &Source, index: usize, name: &str, phase: Phase) -> (f64, Vec<Evidence>) {
+    let operations = &source.report.steps[index].operations;
+    let calls: u64 = operations.values().map(|o| o.succeeded).sum();
+    let mut sum_ns = 0.0;
+    let mut evidence = Vec::new();
+    for (key, operation) in operations {
+        let Some(histogram) = phase(operation) else {
+            continue;
+        };
+        sum_ns += histogram.mean_ns * operation.succeeded as f64;
+        let pointer = format!("/steps/{index}/operations/{}/{name}/mean_ns", escape(key));
+        let spoken = name.replace('_', " ");
+        evidence.extend(source.evidence(format!("mean {spoken} of {key}"), &pointer));
+    }
+    (
+        if calls == 0 {
+            0.0
+        } else {
+            sum_ns / calls as f64
+        },
+        evidence,
+    )
+}
+
+/// The whole with the phases before service in it; service itself is left to the component.
+fn phases(source: &Source, index: usize) -> Option<TimeModel> {
+    let response = mean_of(source, index, "response", |o| o.response.as_ref()).0;
+    let call = mean_of(source, index, "call", |o| o.call.as_ref()).0;
+    let (of, whole_ns) = if response > 0.0 {
+        ("mean response time", response)
+    } else {
+        ("mean call time", call)
+    };
+    if whole_ns <= 0.0 {
+        return None;
+    }
+    let mut model = TimeModel {
+        of: of.to_owned(),
+        whole_ns,
+        parts: Vec::new(),
+        notes: Vec::new(),
+    };
+    if response > 0.0 {
+        let (ns, evidence) = mean_of(source, index, "pacing_lag", |o| o.pacing_lag.as_ref());
+        model.add("pacing_lag", "pacing lag (the generator's)", ns, evidence);
+        let (ns, evidence) = mean_of(source, index, "backlog", |o| o.backlog.as_ref());
+        model.add("backlog", "backlog", ns, evidence);
+    }
+    let (ns, evidence) = mean_of(source, index, "checkout", |o| o.checkout.as_ref());
+    model.add("checkout", "waiting for a connection", ns, evidence);
+    Some(model)
+}
+
+/// A figure of the server's evidence, with its place.
+fn server_figure(source: &Source, index: usize, name: &str) -> Option<(f64, Evidence)> {
+    let step = source.report.steps.get(index)?;
+    let value = *step.server.as_ref()?.figures.get(name)?;
+    let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
+    Some((value, source.evidence(name, &pointer)?))
+}
+
+fn postgres(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
+    let mut model = phases(source, index)?;
+    let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
+    let throughput = step.throughput_per_s();
+    let per_call = |sessions: f64| sessions / throughput * 1e9;
+    let mut inside: Vec<(&str, &str, f64, Vec<Evidence>)> = Vec::new();
+    if let Some((sessions, evidence)) = server_figure(source, index, "sessions.cpu_mean") {
+        inside.extend(running(source, index, per_call(sessions), evidence));
+    }
+    for (figure, name, title) in [
+        ("sessions.lock_mean", "lock", "waiting for a lock"),
+        (
+            "sessions.lwlock_mean",
+            "lwlock",
+            "waiting for an internal lock",
+        ),
+        ("sessions.io_mean", "io", "reading or writing files"),
+        (
+            "sessions.client_mean",
+            "server_client",
+            "server waiting for the client",
+        ),
+        (
+            "sessions.other_wait_mean",
+            "server_other",
+            "other waits in the server",
+        ),
+    ] {
+        if let Some((sessions, evidence)) = server_figure(source, index, figure) {
+            inside.push((name, title, per_call(sessions), vec![evidence]));
+        }
+    }
+    if inside.is_empty() {
+        model
+            .notes
+            .push("The server's sessions were not sampled: service time is not divided.".into());
+        model.rest("service (not divided)");
+        return Some(model);
+    }
+    // Samples of sessions and timings of calls are separate measurements; where they disagree
+    // the timings hold and the sampled shares are kept.
+    let sampled: f64 = inside.iter().map(|part| part.2).sum();
+    let scale = if sampled > service && sampled > 0.0 {
+        service / sampled
+    } else {
+        1.0
+    };
+    if scale < 0.95 {
+        model.notes.push(format!(
+            "Sessions as sampled account for {} of the service time: scaled down to it.",
+            crate::figures::share(1.0 / scale)
+        ));
+    }
+    for (name, title, ns, evidence) in inside {
+        model.add(name, title, ns * scale, evidence);
+    }
+    model.rest("driver, network and scheduling (by subtraction)");
+    Some(model)
+}
+
+/// Sessions without a wait either run or wait for a CPU: the server's CPU time tells them apart.
+fn running<'n>(
+    source: &Source,
+    index: usize,
+    active_ns: f64,
+    active: Evidence,
+) -> Vec<(&'n str, &'n str, f64, Vec<Evidence>)> {
+    let step = &source.report.steps[index];
+    let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
+    match server_figure(source, index, "server.cpu_ns") {
+        Some((cpu_ns, evidence)) if calls > 0 => {
+            let on_cpu = (cpu_ns / calls as f64).min(active_ns);
+            let queued = active_ns - on_cpu;
+            vec![
+                ("server_cpu", "server on a CPU", on_cpu, vec![evidence]),
+                (
+                    "server_runnable",
+                    "server waiting for a CPU",
+                    queued,
+                    vec![active],
+                ),
+            ]
+        }
+        _ => vec![(
+            "server_cpu",
+            "server on, or waiting for, a CPU",
+            active_ns,
+            vec![active],
+        )],
+    }
+}
+
+fn redis(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
+    let mut model = phases(source, index)?;
+    let calls: u64 = step.operations.values().map(|o| o.succeeded).sum();
+    let figures = step.server.as_ref().map(|s| &s.figures);
+    let mut usec = 0.0;
+    let mut evidence = Vec::new();
+    for name in figures.into_iter().flatten().map(|(name, _)| name) {
+        let executed = name
+            .strip_prefix("commands.")
+            .is_some_and(|c| c.split('.').next_back() == Some("usec"));
+        if let Some((value, e)) = executed
+            .then(|| server_figure(source, index, name))
+            .flatten()
+        {
+            usec += value;
+            evidence.push(e);
+        }
+    }
+    if evidence.is_empty() {
+        model
+            .notes
+            .push("The server's command times were not read: service time is not divided.".into());
+        model.rest("service (not divided)");
+    } else if calls > 0 {
+        let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
+        let command = (usec * 1e3 / calls as f64).min(service);
+        model.add("command", "Redis executing the command", command, evidence);
+        model.rest("network, queue and client (by subtraction)");
+    }
+    Some(model)
+}
+
+/// Establishing a connection; its phases are medians, which add up only nearly.
+fn websocket(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
+    let connect = step.operations.get("connect")?;
+    let (field, histogram) = crate::sweep::latency(connect)?;
+    let mut model = TimeModel {
+        of: format!("median {field} time of establishing a connection"),
+        whole_ns: histogram.percentiles_ns.p50 as f64,
+        parts: Vec::new(),
+        notes: vec!["Phases are medians, which add up only nearly.".into()],
+    };
+    for (figure, value) in &step.figures {
+        let Some(phase) = figure
+            .strip_prefix("connect.")
+            .and_then(|rest| rest.strip_suffix("_p50_ns"))
+        else {
+            continue;
+        };
+        let pointer = format!("/steps/{index}/figures/{}", escape(figure));
+        let evidence = source.evidence(figure.as_str(), &pointer);
+        let left = model.whole_ns - model.parts.iter().map(|p| p.ns).sum::<f64>();
+        let title = match phase {
+            "tcp" => "TCP handshake",
+            "tls" => "TLS handshake",
+            "upgrade" => "WebSocket upgrade",
+            other => other,
+        };
+        model.add(
+            phase,
+            title,
+            value.min(left),
+            evidence.into_iter().collect(),
+        );
+    }
+    if model.parts.is_empty() {
+        return None;
+    }
+    model.rest("queue and client (by subtraction)");
+    Some(model)
+}

@@ -1,0 +1,71 @@
+//! The readiness verdict: what the gates say, less what is in doubt.
+
+use crate::assessment::{
+    Assessment, Confidence, FindingKind, Gate, GateOutcome, Readiness, Verdict,
+};
+
+/// Weighs gates, findings and doubts.
+pub fn pronounce(assessment: &Assessment) -> Verdict {
+    let Assessment {
+        gates,
+        findings,
+        spoiled,
+        notes,
+        ..
+    } = assessment;
+    let having = |outcome| gates.iter().filter(move |g| g.outcome == outcome);
+    let (passed, failed) = (
+        having(GateOutcome::Pass).count(),
+        having(GateOutcome::Fail).count(),
+    );
+    let unknown = having(GateOutcome::Unknown).count();
+    let mut reasons: Vec<String> = having(GateOutcome::Fail).map(failure).collect();
+    let problems = findings
+        .iter()
+        .filter(|f| f.kind == FindingKind::Problem && f.confidence > Confidence::Low);
+    reasons.extend(problems.map(|f| format!("problem: {}", f.title)));
+    reasons.extend(having(GateOutcome::Unknown).map(|g| {
+        let reason = g.reason.as_deref().unwrap_or("not measured");
+        format!(
+            "{} {}: cannot tell ({reason})",
+            g.component.title(),
+            g.requirement
+        )
+    }));
+    let touched = spoiled.iter().filter(|s| s.touches_a_conclusion);
+    reasons.extend(touched.map(|s| format!("doubt: {}", s.message)));
+    reasons.extend(notes.iter().cloned());
+    let readiness = if failed > 0 {
+        Readiness::NotReady
+    } else if passed == 0 || unknown > passed {
+        Readiness::CannotTell
+    } else if reasons.is_empty() {
+        Readiness::Ready
+    } else {
+        Readiness::ReadyWithReservations
+    };
+    let counts = format!("{passed} of {} gates passed", gates.len());
+    let mut headline = counts;
+    if failed > 0 {
+        headline += &format!(", {failed} failed");
+    }
+    if unknown > 0 {
+        headline += &format!(", {unknown} could not be judged");
+    }
+    Verdict {
+        readiness,
+        headline,
+        reasons,
+    }
+}
+
+fn failure(gate: &Gate) -> String {
+    let measured = gate.measured.map_or_else(String::new, |value| {
+        format!(", measured {}", crate::figures::show(&gate.unit, value))
+    });
+    format!(
+        "{} failed: {}{measured}",
+        gate.component.title(),
+        gate.requirement
+    )
+}

@@ -1,0 +1,135 @@
+//! The page: one file that loads nothing, in which no label of a report becomes markup.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use bottleneck_analyzer::render::html;
+use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+use common::{Plant, save};
+
+fn page_of(directory: &std::path::Path) -> String {
+    let run = Run::load(&[directory.to_owned()]).unwrap();
+    let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
+    html::page(&run, &assessment)
+}
+
+/// The page without its data: what has to stay small.
+fn shell(page: &str) -> String {
+    let start = page.find("id=\"plimsoll-data\"").unwrap();
+    let end = start + page[start..].find("</script>").unwrap();
+    page[..start].to_owned() + &page[end..]
+}
+
+#[test]
+fn the_page_loads_nothing_and_stays_small() {
+    let home = tempfile::tempdir().unwrap();
+    Plant::default().write(home.path());
+    let page = page_of(home.path());
+    for loads in [
+        "<script src",
+        "<img",
+        "@import",
+        "<iframe",
+        "src=\"http",
+        "href=\"http",
+        "url(http",
+    ] {
+        assert!(!page.contains(loads), "{loads}");
+    }
+    assert!(page.contains("default-src 'none'"));
+    assert!(shell(&page).len() < 400_000, "{} bytes", shell(&page).len());
+    for section in [
+        "findings",
+        "objectives",
+        "gates",
+        "time",
+        "sweeps",
+        "percentiles",
+        "time-models",
+        "ruled-out",
+        "unknown",
+        "spoiled",
+        "method",
+    ] {
+        assert!(
+            page.contains(&format!("<section id=\"{section}\"")),
+            "{section}"
+        );
+    }
+}
+
+#[test]
+fn every_chart_has_its_place_and_its_data() {
+    let home = tempfile::tempdir().unwrap();
+    Plant::default().write(home.path());
+    let page = page_of(home.path());
+    let start = page.find("id=\"plimsoll-data\">").unwrap() + "id=\"plimsoll-data\">".len();
+    let json = &page[start..start + page[start..].find("</script>").unwrap()];
+    let data: serde_json::Value = serde_json::from_str(json).unwrap();
+    let charts = data["charts"].as_array().unwrap();
+    assert!(charts.len() >= 10, "{} charts", charts.len());
+    for chart in charts {
+        let id = chart["id"].as_str().unwrap();
+        assert_eq!(
+            page.matches(&format!("<div class=\"chart\" id=\"{id}\""))
+                .count(),
+            1,
+            "{id}"
+        );
+        assert!(!chart["lines"].as_array().unwrap().is_empty(), "{id}");
+    }
+}
+
+#[test]
+fn hostile_labels_are_inert() {
+    let hostile = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)>";
+    let home = tempfile::tempdir().unwrap();
+    let plant = Plant {
+        step_name: Some(hostile.into()),
+        stranger: Some((hostile.into(), 3.0)),
+        ..Plant::default()
+    };
+    plant.write(home.path());
+    let mut report = plant.postgres();
+    report.summary.headline = hostile.into();
+    report.run_id = hostile.into();
+    report.environment.cpu_model = Some(hostile.into());
+    for step in &mut report.steps {
+        step.parameters.insert("workload".into(), hostile.into());
+        let read = step.operations["read"].clone();
+        step.operations.insert(hostile.into(), read);
+    }
+    save(home.path(), &report);
+    let clean = tempfile::tempdir().unwrap();
+    Plant::default().write(clean.path());
+    let (page, clean) = (page_of(home.path()), page_of(clean.path()));
+    assert!(page.contains("alert(1)"), "the label is shown, as text");
+    assert!(!page.contains("<script>alert") && !page.contains("<img"));
+    for tag in ["<script", "</script", "<!--"] {
+        assert_eq!(
+            page.matches(tag).count(),
+            clean.matches(tag).count(),
+            "{tag}"
+        );
+    }
+}
+
+#[test]
+fn long_recordings_stay_drawable() {
+    let home = tempfile::tempdir().unwrap();
+    let mut report = Plant::default().sysmon();
+    let first = report.series[0].clone();
+    for series in &mut report.series {
+        *series = bench_report::Series {
+            name: series.name.clone(),
+            labels: series.labels.clone(),
+            ..first.clone()
+        };
+        for i in 400..36_000u64 {
+            series.push(common::START + i * common::SECOND / 10, Some(0.5));
+        }
+    }
+    save(home.path(), &report);
+    let page = page_of(home.path());
+    assert!(page.len() < 1_500_000, "{} bytes", page.len());
+}
