@@ -1,0 +1,73 @@
+//! Commands and flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs the whole suite and names the bottleneck.
+#[derive(Debug, Parser)]
+#[command(name = "plimsoll", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  plimsoll run --profile quick
+  plimsoll run --profile normal --only db-pool-bench
+  DATABASE_URL=postgres://app@db/shop plimsoll run --only db-pool-bench
+  plimsoll doctor";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a profile: servers, recorder, benches, analysis
+    Run(RunFlags),
+    /// Show profiles and scenarios
+    List,
+    /// Check this machine and say what would spoil a run
+    Doctor,
+    /// Print shell completions or the manual page
+    #[command(hide = true)]
+    Generate {
+        /// bash, zsh, fish or man
+        what: String,
+    },
+}
+
+/// Flags of `plimsoll run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunFlags {
+    /// Which profile (see `plimsoll list`)
+    #[arg(long, default_value = "quick")]
+    pub profile: String,
+
+    /// Only this component, as in db-pool-bench (repeat it for several)
+    #[arg(long, value_name = "COMPONENT")]
+    pub only: Vec<String>,
+
+    /// Where the run's files go [default: reports/RUN]
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+
+    /// Your PostgreSQL; a throwaway one is started otherwise
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// Your Redis; a throwaway one is started otherwise
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub redis_url: Option<String>,
+
+    /// Your WebSocket server; a throwaway one is started otherwise
+    #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
+    pub ws_url: Option<String>,
+
+    /// Seed of everything random, for all benches
+    #[arg(long)]
+    pub seed: Option<u64>,
+
+    /// Show the result only
+    #[arg(long, short)]
+    pub quiet: bool,
+}

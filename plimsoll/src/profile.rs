@@ -1,0 +1,158 @@
+//! What a run consists of.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The built-in profiles, as text.
+const BUILT_IN: &str = include_str!("../profiles.toml");
+
+/// One bench invocation of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Component {
+    /// The binary.
+    pub tool: String,
+    /// Its subcommand.
+    pub scenario: String,
+    /// How long it takes, in seconds, for the time left.
+    pub about_s: u64,
+    /// Its flags.
+    pub args: Vec<String>,
+}
+
+impl Component {
+    /// How long it takes, for the time left.
+    pub fn about(&self) -> Duration {
+        Duration::from_secs(self.about_s)
+    }
+
+    /// `db-pool-bench.sweep`: the name of its report.
+    pub fn stem(&self) -> String {
+        format!("{}.{}", self.tool, self.scenario)
+    }
+}
+
+/// A named selection of bench invocations.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// What it runs, in order.
+    #[serde(rename = "component")]
+    pub components: Vec<Component>,
+}
+
+/// Why there is no such profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The built-in file is damaged.
+    #[error("the built-in profiles cannot be read: {0}")]
+    BuiltIn(#[from] toml::de::Error),
+    /// Nobody knows it.
+    #[error("there is no profile {asked:?}; there are: {known}")]
+    Unknown {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+    /// The profile has no such component.
+    #[error("profile {profile:?} has no component {asked:?}; it has: {known}")]
+    NoComponent {
+        /// The profile.
+        profile: String,
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct File {
+    profile: Vec<Profile>,
+}
+
+/// All built-in profiles.
+///
+/// # Errors
+/// Only when the built-in file is damaged, which a test rules out.
+pub fn all() -> Result<Vec<Profile>, ProfileError> {
+    Ok(toml::from_str::<File>(BUILT_IN)?.profile)
+}
+
+/// The profile of that name, reduced to the components asked for (none = all of them).
+///
+/// # Errors
+/// When there is no such profile, or it has no such component.
+pub fn find(name: &str, only: &[String]) -> Result<Profile, ProfileError> {
+    let profiles = all()?;
+    let names: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
+    let known = names.join(", ");
+    let unknown = || ProfileError::Unknown {
+        asked: name.to_owned(),
+        known,
+    };
+    let mut profile = profiles
+        .iter()
+        .find(|p| p.name == name)
+        .cloned()
+        .ok_or_else(unknown)?;
+    let tools: Vec<&str> = profile.components.iter().map(|c| c.tool.as_str()).collect();
+    if let Some(asked) = only.iter().find(|asked| !tools.contains(&asked.as_str())) {
+        return Err(ProfileError::NoComponent {
+            profile: name.to_owned(),
+            asked: asked.clone(),
+            known: tools.join(", "),
+        });
+    }
+    if !only.is_empty() {
+        profile
+            .components
+            .retain(|component| only.contains(&component.tool));
+    }
+    Ok(profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_runs_every_component_once() {
+        for profile in all().unwrap() {
+            let stems: Vec<String> = profile.components.iter().map(Component::stem).collect();
+            let wanted = ["db-pool-bench.sweep", "redis-bench.cache", "ws-bench.limit"];
+            assert_eq!(stems, wanted, "{}", profile.name);
+        }
+    }
+
+    #[test]
+    fn the_quick_profile_fits_into_its_three_minutes() {
+        let total: u64 = find("quick", &[])
+            .unwrap()
+            .components
+            .iter()
+            .map(|c| c.about_s)
+            .sum();
+        assert!(
+            total <= 150,
+            "{total} s leave no room for servers and analysis"
+        );
+    }
+
+    #[test]
+    fn only_keeps_what_was_asked_for_and_names_what_there_is() {
+        let only = ["redis-bench".to_owned()];
+        let profile = find("quick", &only).unwrap();
+        assert_eq!(profile.components.len(), 1);
+        let error = find("quick", &["mysql-bench".to_owned()])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("redis-bench"), "{error}");
+        let error = find("fast", &[]).unwrap_err().to_string();
+        assert!(error.contains("quick"), "{error}");
+    }
+}

@@ -1,0 +1,238 @@
+//! One run: servers, recorder, benches in order, analysis.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bench_cli::Exit;
+use bench_cli::progress::Progress;
+use bench_report::report::{RUN_ID_ENV, new_run_id};
+
+use crate::child::Tool;
+use crate::cli::RunFlags;
+use crate::profile::{self, Component, Profile};
+use crate::servers::Servers;
+
+/// Between looks at a child.
+const LOOK: Duration = Duration::from_millis(20);
+/// A bench that was asked to end has this long; its own bound is two seconds for cleaning up.
+const END_BOUND: Duration = Duration::from_millis(2_600);
+/// What starting servers takes, about.
+const SERVERS_ABOUT: Duration = Duration::from_secs(4);
+/// What the analysis takes, about.
+const ANALYSIS_ABOUT: Duration = Duration::from_secs(1);
+
+/// Runs a profile from start to findings.
+///
+/// # Errors
+/// When the profile is unknown, a server or a tool cannot be started, or the run's directory
+/// cannot be written.
+pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
+    let profile = profile::find(&flags.profile, &flags.only)
+        .map_err(|error| bench_cli::UsageError(error.to_string()))?;
+    let run_id = new_run_id();
+    let directory = match &flags.run_dir {
+        Some(directory) => directory.clone(),
+        None => PathBuf::from("reports").join(&run_id),
+    };
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make the run's directory {}", directory.display()))?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let signalled = Arc::clone(&interrupted);
+    bench_cli::signals::on_interrupt(move || signalled.store(true, Ordering::Relaxed))
+        .context("cannot follow signals")?;
+    Suite {
+        flags,
+        profile,
+        run_id,
+        directory,
+        interrupted,
+        progress: Progress::new(flags.quiet),
+        done: Duration::ZERO,
+        failed: Vec::new(),
+    }
+    .run()
+}
+
+struct Suite<'a> {
+    flags: &'a RunFlags,
+    profile: Profile,
+    run_id: String,
+    directory: PathBuf,
+    interrupted: Arc<AtomicBool>,
+    progress: Progress,
+    /// Planned time of what is over.
+    done: Duration,
+    failed: Vec<String>,
+}
+
+impl Suite<'_> {
+    fn run(mut self) -> anyhow::Result<Exit> {
+        self.progress
+            .phase("start", &format!("profile {}", self.profile.name));
+        let servers = Servers::start(&self.profile, self.flags)?;
+        self.done += SERVERS_ABOUT;
+        self.progress.line(&format!(
+            "{}, {}",
+            self.directory.display(),
+            servers.started()
+        ));
+        if !self.is_interrupted() {
+            self.measure(&servers)?;
+        }
+        drop(servers);
+        if self.is_interrupted() {
+            self.progress.finish();
+            let directory = self.directory.display();
+            eprintln_line(&format!(
+                "interrupted; what was measured is in {directory}. See it with: bottleneck-analyzer analyze {directory}"
+            ));
+            return Ok(Exit::Interrupted);
+        }
+        self.analyze()
+    }
+
+    /// The benches one after another, with the machine recorded beside them.
+    fn measure(&mut self, servers: &Servers) -> anyhow::Result<()> {
+        let mut recorder = self.start_recorder()?;
+        for component in self.profile.components.clone() {
+            if self.is_interrupted() {
+                break;
+            }
+            self.run_component(&component, servers)?;
+            self.done += component.about();
+        }
+        recorder.interrupt();
+        if recorder.wait(END_BOUND).is_none() {
+            self.failed
+                .push("sysmon did not end when asked to".to_owned());
+        }
+        Ok(())
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn run_id(&self) -> (&'static str, String) {
+        (RUN_ID_ENV, self.run_id.clone())
+    }
+
+    fn log(&self, stem: &str) -> PathBuf {
+        self.directory.join(format!("{stem}.log"))
+    }
+
+    fn run_dir_flags(&self) -> [String; 2] {
+        ["--run-dir".to_owned(), self.directory.display().to_string()]
+    }
+
+    fn start_recorder(&self) -> anyhow::Result<Tool> {
+        let mut args: Vec<String> = ["record", "--interval", "500ms", "--processes", "top"]
+            .map(str::to_owned)
+            .into();
+        args.extend(self.run_dir_flags());
+        Ok(Tool::start(
+            "sysmon",
+            &args,
+            &[self.run_id()],
+            &self.log("sysmon.record"),
+        )?)
+    }
+
+    fn run_component(&mut self, component: &Component, servers: &Servers) -> anyhow::Result<()> {
+        let stem = component.stem();
+        self.progress.phase(&component.tool, &component.scenario);
+        let mut args = vec![component.scenario.clone()];
+        args.extend(component.args.iter().cloned());
+        args.extend(self.run_dir_flags());
+        if let Some(seed) = self.flags.seed {
+            args.extend(["--seed".to_owned(), seed.to_string()]);
+        }
+        let log = self.log(&stem);
+        let mut environment = servers.environment().to_vec();
+        environment.push(self.run_id());
+        let mut bench = Tool::start(&component.tool, &args, &environment, &log)?;
+        let started = Instant::now();
+        let mut message = String::new();
+        let status = loop {
+            if let Some(line) = bench.lines().last() {
+                // A bench tells the time that it has left itself; ours is the whole run's.
+                let shown = line.split_once(" left, ").map_or(&*line, |(_, rest)| rest);
+                shown.clone_into(&mut message);
+            }
+            self.tick(&stem, component, started.elapsed(), &message);
+            if let Some(status) = bench.ended() {
+                break Some(status);
+            }
+            if self.is_interrupted() {
+                bench.interrupt();
+                break bench.wait(END_BOUND);
+            }
+            std::thread::sleep(LOOK);
+        };
+        match status.and_then(|status| status.code()) {
+            Some(0 | 130) => {}
+            code => self.fail(&stem, code, &log),
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, stem: &str, component: &Component, elapsed: Duration, message: &str) {
+        let components: Duration = self.profile.components.iter().map(Component::about).sum();
+        let total = SERVERS_ABOUT + components + ANALYSIS_ABOUT;
+        // A component that takes longer than planned must not run the clock past its share.
+        let done = self.done + elapsed.min(component.about());
+        self.progress
+            .tick(done, total, &format!("{stem} · {message}"));
+    }
+
+    fn fail(&mut self, stem: &str, code: Option<i32>, log: &Path) {
+        let how = code.map_or("was killed".to_owned(), |code| {
+            format!("ended with code {code}")
+        });
+        let last = last_line(log);
+        let note = format!("{stem} {how}: {last} (all of it in {})", log.display());
+        self.progress.line(&note);
+        self.failed.push(note);
+    }
+
+    fn analyze(mut self) -> anyhow::Result<Exit> {
+        self.progress.phase("analyze", "");
+        self.progress.finish();
+        let status = std::process::Command::new(crate::child::sibling("bottleneck-analyzer")?)
+            .arg("analyze")
+            .arg(&self.directory)
+            .status()
+            .context("cannot run bottleneck-analyzer")?;
+        for note in &self.failed {
+            eprintln_line(note);
+        }
+        let page = self.directory.join("report.html");
+        if page.exists() {
+            let page = page.canonicalize().unwrap_or(page);
+            bench_cli::output::print(&format!("Report: {}\n", page.display()))?;
+        }
+        Ok(match status.code() {
+            Some(0) if self.failed.is_empty() => Exit::Done,
+            Some(3) => Exit::GateFailed,
+            _ => Exit::Code(1),
+        })
+    }
+}
+
+fn last_line(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it said nothing")
+        .to_owned()
+}
+
+fn eprintln_line(text: &str) {
+    use std::io::Write as _;
+    // Nobody may be reading any more.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
