@@ -1,0 +1,84 @@
+//! The command: which contests, how certain, and where the results go.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+
+use crate::contest::CARDS;
+
+/// Measures the benches beside pgbench, redis-benchmark and a minimal loop, in alternating pairs
+/// on throwaway servers. A ratio that falls short is shown, and is no failure.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "peers", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Only this contest (repeat it for several)
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(CARDS.map(|card| card.name)))]
+    pub only: Vec<String>,
+
+    /// How long each run measures
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub seconds: u64,
+
+    /// The most pairs of a contest; it has at least 5, if this is not less
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(2..=1_000))]
+    pub pairs: u64,
+
+    /// End a contest when the half-width of the ratio's 95 % interval is this or less; of a
+    /// ratio without a bound, as a share of the ratio
+    #[arg(long, value_name = "RATIO", default_value_t = 0.03, value_parser = half_width)]
+    pub half_width: f64,
+
+    /// Where the results go, as JSON
+    #[arg(long, value_name = "FILE", default_value = "reports/bench.json")]
+    pub output: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  peers                                    every contest, until each ratio is certain
+  peers --only postgres-8 --half-width 0.01
+  peers --seconds 1 --pairs 5              a first impression, in less than two minutes";
+
+fn half_width(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(ratio) if ratio > 0.0 && ratio < 1.0 => Ok(ratio),
+        _ => Err(format!(
+            "{text:?} is no half-width; write a share between 0 and 1, such as 0.03"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed_and_its_defaults_are_the_published_ones() {
+        Cli::command().debug_assert();
+        let cli = Cli::try_parse_from(["peers"]).unwrap();
+        assert_eq!((cli.seconds, cli.pairs), (3, 40));
+        assert!((cli.half_width - 0.03).abs() < 1e-12);
+        assert!(cli.only.is_empty());
+        assert_eq!(cli.output, PathBuf::from("reports/bench.json"));
+    }
+
+    #[test]
+    fn hostile_values_are_refused() {
+        for args in [
+            ["--only", "mysql"],
+            ["--seconds", "0"],
+            ["--seconds", "-1"],
+            ["--pairs", "1"],
+            ["--half-width", "0"],
+            ["--half-width", "-0.1"],
+            ["--half-width", "NaN"],
+            ["--half-width", "1"],
+        ] {
+            let parsed = Cli::try_parse_from(["peers", args[0], args[1]]);
+            assert!(parsed.is_err(), "{args:?}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Alternating pairs, until the ratio is known well enough.
+//!
+//! Absolute rates drift from minute to minute with everything else that a machine does. Two runs
+//! that follow each other suffer the same, so their ratio stays; and as each side comes first in
+//! every other pair, what the first run does to the second cancels as well.
+
+use serde::{Deserialize, Serialize};
+use statistics::{Estimate, ratio_interval};
+
+use crate::contest::{Contest, ContestError, Shot, Side};
+
+/// How certain an interval is.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// One run of each side, close together in time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Whether ours was the first of the two.
+    pub ours_first: bool,
+    /// Our run.
+    pub ours: Shot,
+    /// The peer's run.
+    pub peer: Shot,
+}
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    /// Never below so many pairs: an interval of two or three can be narrow by luck.
+    pub least: usize,
+    /// Never above so many pairs.
+    pub most: usize,
+    /// Stop at a half-width of this or less.
+    pub half_width: f64,
+    /// Whether the half-width counts as a share of the ratio: for ratios that are far from one.
+    pub relative: bool,
+}
+
+impl Rule {
+    fn is_met(&self, pairs: &[Pair]) -> bool {
+        let narrow = |estimate: Estimate| {
+            let unit = if self.relative { estimate.mean } else { 1.0 };
+            estimate.half_width() <= self.half_width * unit
+        };
+        pairs.len() >= self.most
+            || (pairs.len() >= self.least && estimate(pairs).is_some_and(narrow))
+    }
+}
+
+/// The ratio of operations per second, ours ÷ the peer's, with its interval; from two pairs on.
+pub fn estimate(pairs: &[Pair]) -> Option<Estimate> {
+    let rates: Vec<(f64, f64)> = pairs
+        .iter()
+        .map(|pair| (pair.ours.operations_per_s, pair.peer.operations_per_s))
+        .collect();
+    ratio_interval(&rates, CONFIDENCE)
+}
+
+/// Adds pair after pair until `rule` is met, and shows `seen` all pairs after each.
+///
+/// # Errors
+/// The first error of a run; `pairs` keeps those that were whole before.
+pub fn alternate(
+    contest: &mut dyn Contest,
+    rule: &Rule,
+    pairs: &mut Vec<Pair>,
+    mut seen: impl FnMut(&[Pair]),
+) -> Result<(), ContestError> {
+    while !rule.is_met(pairs) {
+        let ours_first = pairs.len().is_multiple_of(2);
+        pairs.push(pair(contest, ours_first)?);
+        seen(pairs);
+    }
+    Ok(())
+}
+
+fn pair(contest: &mut dyn Contest, ours_first: bool) -> Result<Pair, ContestError> {
+    let (ours, peer) = if ours_first {
+        let ours = contest.shoot(Side::Ours)?;
+        (ours, contest.shoot(Side::Peer)?)
+    } else {
+        let peer = contest.shoot(Side::Peer)?;
+        (contest.shoot(Side::Ours)?, peer)
+    };
+    Ok(Pair {
+        ours_first,
+        ours,
+        peer,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: Rule = Rule {
+        least: 5,
+        most: 40,
+        half_width: 0.03,
+        relative: false,
+    };
+
+    /// A machine that drifts by a twentieth with every run, on which ours is worth `ratio` of its
+    /// peer, give or take `scatter` from one run to the next.
+    struct Planted {
+        ratio: f64,
+        scatter: f64,
+        fails_at: usize,
+        shots: Vec<Side>,
+    }
+
+    impl Planted {
+        fn new(ratio: f64, scatter: f64) -> Self {
+            Self {
+                ratio,
+                scatter,
+                fails_at: usize::MAX,
+                shots: Vec::new(),
+            }
+        }
+
+        fn play(&mut self, rule: &Rule) -> Vec<Pair> {
+            let mut pairs = Vec::new();
+            alternate(self, rule, &mut pairs, |_| ()).unwrap();
+            pairs
+        }
+    }
+
+    impl Contest for Planted {
+        fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
+            let at = self.shots.len();
+            if at == self.fails_at {
+                return Err(ContestError::unreadable("planted")("it fails".to_owned()));
+            }
+            self.shots.push(side);
+            let drift = 1.05_f64.powf(at as f64);
+            let scatter = if (at / 4).is_multiple_of(2) {
+                self.scatter
+            } else {
+                -self.scatter
+            };
+            let own = if side == Side::Ours {
+                self.ratio * (1.0 + scatter)
+            } else {
+                1.0
+            };
+            Ok(Shot {
+                operations_per_s: 1_000.0 * drift * own,
+                cpu_per_operation_ns: 1.0,
+            })
+        }
+    }
+
+    #[test]
+    fn a_planted_ratio_is_found_although_the_machine_drifts() {
+        let rule = Rule {
+            least: 6,
+            half_width: 1.0,
+            ..RULE
+        };
+        let pairs = Planted::new(0.9, 0.0).play(&rule);
+        let found = estimate(&pairs).unwrap();
+        assert_eq!(pairs.len(), 6);
+        assert!((found.mean - 0.9).abs() < 1e-9, "{found:?}");
+        assert!(found.interval.contains(0.9));
+    }
+
+    #[test]
+    fn each_side_comes_first_in_every_other_pair() {
+        use Side::{Ours, Peer};
+        let mut planted = Planted::new(1.0, 0.0);
+        let rule = Rule { most: 3, ..RULE };
+        let pairs = planted.play(&rule);
+        assert_eq!(planted.shots, [Ours, Peer, Peer, Ours, Ours, Peer]);
+        let first: Vec<bool> = pairs.iter().map(|pair| pair.ours_first).collect();
+        assert_eq!(first, [true, false, true]);
+    }
+
+    #[test]
+    fn it_stops_as_soon_as_the_interval_is_narrow_and_not_before() {
+        let pairs = Planted::new(0.9, 0.0).play(&RULE);
+        assert!((5..40).contains(&pairs.len()), "{}", pairs.len());
+        let narrow = |count: usize| estimate(&pairs[..count]).unwrap().half_width() <= 0.03;
+        assert!(narrow(pairs.len()));
+        assert!((5..pairs.len()).all(|count| !narrow(count)));
+    }
+
+    #[test]
+    fn narrow_by_luck_is_not_enough() {
+        let rule = Rule {
+            half_width: 9.0,
+            ..RULE
+        };
+        assert_eq!(Planted::new(0.9, 0.0).play(&rule).len(), 5);
+    }
+
+    #[test]
+    fn it_stops_at_the_cap_when_the_ratio_stays_uncertain() {
+        let pairs = Planted::new(0.9, 0.5).play(&RULE);
+        assert_eq!(pairs.len(), 40);
+        assert!(estimate(&pairs).unwrap().half_width() > 0.03);
+    }
+
+    #[test]
+    fn a_ratio_far_from_one_may_be_held_by_its_share() {
+        let relative = Rule {
+            relative: true,
+            ..RULE
+        };
+        let absolute = Planted::new(5.0, 0.0).play(&RULE).len();
+        let shared = Planted::new(5.0, 0.0).play(&relative).len();
+        assert_eq!(absolute, 40);
+        assert!(shared < 40, "{shared}");
+    }
+
+    #[test]
+    fn what_was_measured_before_a_failure_is_kept() {
+        let mut planted = Planted::new(0.9, 0.0);
+        planted.fails_at = 5;
+        let mut pairs = Vec::new();
+        let error = alternate(&mut planted, &RULE, &mut pairs, |_| ()).unwrap_err();
+        assert!(error.to_string().contains("it fails"), "{error}");
+        assert_eq!(pairs.len(), 2);
+    }
+}

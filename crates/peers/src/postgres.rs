@@ -1,0 +1,278 @@
+//! `db-pool-bench` without a pool beside `pgbench`, on the same server and statement.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use testbed::{Postgres, PostgresOptions, token};
+
+use crate::child::{command, find};
+use crate::contest::{Contest, ContestError, Lab, Shot, Side, shot_of_report, sibling};
+
+const OURS: &str = "db-pool-bench";
+const PEER: &str = "pgbench";
+/// A million accounts: some 150 MB with the index.
+const SCALE: &str = "10";
+const FILL_BOUND: Duration = Duration::from_mins(3);
+
+/// A throwaway PostgreSQL with pgbench's tables.
+#[derive(Debug)]
+pub struct Ground {
+    server: Postgres,
+    password: String,
+    token: String,
+    ours: PathBuf,
+    peer: PathBuf,
+}
+
+impl Ground {
+    /// Starts the server and fills it, all in memory and with nothing to write from then on.
+    ///
+    /// # Errors
+    /// When a program or the server is missing, or filling it fails.
+    pub fn prepare(lab: &Lab) -> Result<Self, ContestError> {
+        let peer = peer_program()?;
+        let ours = sibling(OURS)?;
+        let password = format!("{:032x}", rand::random::<u128>());
+        let server = Postgres::start(&options(&password))?;
+        let token = token::mark([server.url()]);
+        let ground = Self {
+            server,
+            password,
+            token,
+            ours,
+            peer,
+        };
+        let mut fill = ground.pgbench();
+        fill.args(["--initialize", "--quiet", "--scale", SCALE]);
+        lab.runner.run(fill, FILL_BOUND)?;
+        Ok(ground)
+    }
+
+    /// The contest at so many users.
+    pub fn contest<'a>(&'a self, lab: &'a Lab, users: u32) -> PointSelect<'a> {
+        PointSelect {
+            ground: self,
+            lab,
+            users: users.to_string(),
+        }
+    }
+
+    /// pgbench on this server; the password goes by environment, for a process list shows the
+    /// arguments of a command.
+    fn pgbench(&self) -> Command {
+        let mut pgbench = command(&self.peer);
+        pgbench
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.server.port().to_string())
+            .env("PGUSER", "plimsoll")
+            .env("PGDATABASE", "plimsoll")
+            .env("PGPASSWORD", &self.password);
+        pgbench
+    }
+
+    fn db_pool_bench(&self) -> Command {
+        let mut bench = command(&self.ours);
+        bench
+            .env("DATABASE_URL", self.server.url())
+            .env(token::ENV, &self.token);
+        bench
+    }
+}
+
+fn options(password: &str) -> PostgresOptions {
+    let settings = [
+        ("shared_buffers", "512MB"),
+        ("autovacuum", "off"),
+        ("checkpoint_timeout", "1d"),
+        ("max_wal_size", "4GB"),
+    ];
+    PostgresOptions {
+        settings: settings
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        password: Some(password.to_owned()),
+        fsync: false,
+        ..PostgresOptions::default()
+    }
+}
+
+/// Prepared point selects by so many users on either side.
+#[derive(Debug)]
+pub struct PointSelect<'a> {
+    ground: &'a Ground,
+    lab: &'a Lab,
+    users: String,
+}
+
+impl Contest for PointSelect<'_> {
+    fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
+        match side {
+            Side::Ours => self.ours(),
+            Side::Peer => self.peer(),
+        }
+    }
+}
+
+impl PointSelect<'_> {
+    fn ours(&self) -> Result<Shot, ContestError> {
+        let report = self.lab.place_for_report()?;
+        let mut bench = self.ground.db_pool_bench();
+        bench
+            .args(["sweep", "--driver", "direct", "--runtime", "per-core"])
+            .args(["--pool-sizes", &self.users])
+            .args(["--workload", "point-select", "--table", "pgbench_accounts"])
+            .args(self.lab.bench_args(&report));
+        self.lab.runner.run(bench, self.lab.bound())?;
+        shot_of_report(OURS, &report)
+    }
+
+    fn peer(&self) -> Result<Shot, ContestError> {
+        let mut pgbench = self.ground.pgbench();
+        pgbench
+            .args(["-n", "-S", "-M", "prepared", "-j", "2"])
+            .args(["-c", &self.users, "-T", &self.lab.seconds.to_string()]);
+        let finished = self.lab.runner.run(pgbench, self.lab.bound())?;
+        let said = parse_pgbench(&finished.stdout).map_err(ContestError::unreadable(PEER))?;
+        Ok(Shot {
+            operations_per_s: said.operations_per_s,
+            cpu_per_operation_ns: finished.cpu_ns as f64 / said.operations as f64,
+        })
+    }
+}
+
+/// What pgbench said of its run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pgbench {
+    /// Transactions that succeeded.
+    pub operations: u64,
+    /// The same per second, without the time it took to connect.
+    pub operations_per_s: f64,
+}
+
+/// Reads what pgbench prints, of version 10 to 18.
+///
+/// # Errors
+/// A sentence that says what is missing, or that transactions failed.
+pub fn parse_pgbench(text: &str) -> Result<Pgbench, String> {
+    let value = |label: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(label))
+            .map(str::trim_start)
+    };
+    let failed = value("number of failed transactions:").unwrap_or("0");
+    if leading_number(failed) != Some(0.0) {
+        return Err(format!("it had failed transactions: {failed}"));
+    }
+    let operations = value("number of transactions actually processed:")
+        // A run of a fixed number prints `done/planned`.
+        .and_then(|rest| rest.split('/').next()?.trim().parse().ok())
+        .filter(|&operations: &u64| operations > 0)
+        .ok_or("it does not say how many transactions it processed")?;
+    let rate = |line: &str| leading_number(line.strip_prefix("tps =")?.trim_start());
+    // Until version 13 there are two rates; the later one, without connecting, is what is left.
+    let operations_per_s = text
+        .lines()
+        .filter_map(rate)
+        .next_back()
+        .filter(|rate| *rate > 0.0)
+        .ok_or("it prints no tps")?;
+    Ok(Pgbench {
+        operations,
+        operations_per_s,
+    })
+}
+
+fn leading_number(text: &str) -> Option<f64> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// pgbench, of the same version as the server where it is beside it.
+///
+/// # Errors
+/// When it is not installed.
+pub fn peer_program() -> Result<PathBuf, ContestError> {
+    // Its own directory first: what is in the PATH may be a script that looks for it there.
+    find(&[PEER], &[&testbed::find_postgres()?]).ok_or(ContestError::NoPeer {
+        peer: PEER,
+        searched: "PostgreSQL's directory and PATH",
+        remedy: "it comes with PostgreSQL's server or contrib package",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERSION_15: &str = "\
+pgbench (15.18 (Debian 15.18-0+deb12u1))
+transaction type: <builtin: select only>
+scaling factor: 10
+query mode: prepared
+number of clients: 8
+number of threads: 2
+maximum number of tries: 1
+duration: 3 s
+number of transactions actually processed: 243519
+number of failed transactions: 0 (0.000%)
+latency average = 0.098 ms
+initial connection time = 18.712 ms
+tps = 81668.170294 (without initial connection time)
+";
+
+    const VERSION_12: &str = "\
+transaction type: <builtin: select only>
+scaling factor: 10
+query mode: prepared
+number of clients: 2
+number of threads: 2
+duration: 3 s
+number of transactions actually processed: 90000
+latency average = 0.066 ms
+tps = 29990.100000 (including connections establishing)
+tps = 30100.200000 (excluding connections establishing)
+";
+
+    #[test]
+    fn the_rate_without_connecting_is_read() {
+        assert_eq!(
+            parse_pgbench(VERSION_15),
+            Ok(Pgbench {
+                operations: 243_519,
+                operations_per_s: 81_668.170_294
+            })
+        );
+        assert_eq!(
+            parse_pgbench(VERSION_12),
+            Ok(Pgbench {
+                operations: 90_000,
+                operations_per_s: 30_100.2
+            })
+        );
+    }
+
+    #[test]
+    fn a_run_of_a_fixed_number_says_how_many_it_did_of_how_many() {
+        let text = VERSION_15.replace("243519", "1000/1000");
+        assert_eq!(parse_pgbench(&text).unwrap().operations, 1_000);
+    }
+
+    #[test]
+    fn a_run_with_failures_gives_no_rate() {
+        let text = VERSION_15.replace("0 (0.000%)", "7 (0.003%)");
+        assert!(parse_pgbench(&text).unwrap_err().contains("7 (0.003%)"));
+    }
+
+    #[test]
+    fn what_is_no_result_gives_a_sentence() {
+        for text in [
+            "",
+            "tps = 5\n",
+            &VERSION_15.replace("tps", "xps"),
+            &VERSION_15.replace("243519", "0"),
+            &VERSION_15.replace("tps = 81668.170294", "tps = nan"),
+        ] {
+            assert!(parse_pgbench(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! `redis-bench` over shared connections, beside the smallest loop on the same crate and beside
+//! Redis' own benchmark.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testbed::{Redis, RedisOptions, token};
+
+use crate::child::{Finished, command, find};
+use crate::contest::{Contest, ContestError, Lab, Shot, Side, shot_of_report, sibling};
+
+const OURS: &str = "redis-bench";
+const MINIMAL: &str = "examples/minimal";
+const BENCHMARK: &str = "redis-benchmark";
+const BENCHMARKS: [&str; 2] = [BENCHMARK, "valkey-benchmark"];
+/// Users here, tasks or connections there.
+const USERS: &str = "50";
+const VALUE_BYTES: &str = "3";
+/// For the first run of redis-benchmark, which takes a number of requests and no time.
+const CALIBRATION: u64 = 50_000;
+
+/// A throwaway Redis.
+#[derive(Debug)]
+pub struct Ground {
+    server: Redis,
+    token: String,
+    ours: PathBuf,
+}
+
+impl Ground {
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// When our bench or the server is missing.
+    pub fn prepare() -> Result<Self, ContestError> {
+        let ours = sibling(OURS)?;
+        let server = Redis::start(&RedisOptions::default())?;
+        let token = token::mark([server.url()]);
+        Ok(Self {
+            server,
+            token,
+            ours,
+        })
+    }
+
+    /// The contest beside the smallest loop, which is `program`.
+    pub fn beside_minimal<'a>(&'a self, lab: &'a Lab, program: PathBuf) -> Sets<'a> {
+        self.sets(lab, Peer::Minimal(program))
+    }
+
+    /// The contest beside Redis' own benchmark, which is `program`.
+    ///
+    /// # Errors
+    /// When the run that calibrates it fails.
+    pub fn beside_benchmark<'a>(
+        &'a self,
+        lab: &'a Lab,
+        program: PathBuf,
+    ) -> Result<Sets<'a>, ContestError> {
+        let (rate, _) = self.benchmark(lab, &program, CALIBRATION)?;
+        let requests = (rate * lab.seconds as f64).ceil() as u64;
+        Ok(self.sets(lab, Peer::Benchmark { program, requests }))
+    }
+
+    fn sets<'a>(&'a self, lab: &'a Lab, peer: Peer) -> Sets<'a> {
+        Sets {
+            ground: self,
+            lab,
+            peer,
+        }
+    }
+
+    fn with_url(&self, program: &Path) -> Command {
+        let mut command = command(program);
+        command
+            .env("REDIS_URL", self.server.url())
+            .env(token::ENV, &self.token);
+        command
+    }
+
+    /// The rate of redis-benchmark over so many requests, and how it ended.
+    fn benchmark(
+        &self,
+        lab: &Lab,
+        program: &Path,
+        requests: u64,
+    ) -> Result<(f64, Finished), ContestError> {
+        let mut benchmark = command(program);
+        benchmark
+            .args(["-h", "127.0.0.1", "-p", &self.server.port().to_string()])
+            .args(["-t", "set", "-c", USERS, "-d", VALUE_BYTES, "--csv"])
+            .args(["-n", &requests.to_string()]);
+        let finished = lab.runner.run(benchmark, lab.bound())?;
+        let rate =
+            parse_benchmark(&finished.stdout).map_err(ContestError::unreadable(BENCHMARK))?;
+        Ok((rate, finished))
+    }
+}
+
+#[derive(Debug)]
+enum Peer {
+    Minimal(PathBuf),
+    Benchmark { program: PathBuf, requests: u64 },
+}
+
+/// SETs of three bytes by fifty users on either side.
+#[derive(Debug)]
+pub struct Sets<'a> {
+    ground: &'a Ground,
+    lab: &'a Lab,
+    peer: Peer,
+}
+
+impl Contest for Sets<'_> {
+    fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
+        match (side, &self.peer) {
+            (Side::Ours, _) => self.ours(),
+            (Side::Peer, Peer::Minimal(program)) => self.minimal(program),
+            (Side::Peer, Peer::Benchmark { program, requests }) => {
+                self.benchmark(program, *requests)
+            }
+        }
+    }
+}
+
+impl Sets<'_> {
+    fn ours(&self) -> Result<Shot, ContestError> {
+        let report = self.lab.place_for_report()?;
+        let mut bench = self.ground.with_url(&self.ground.ours);
+        bench
+            .args(["pool", "--client", "multiplexed", "--workload", "set"])
+            .args(["--value-size", VALUE_BYTES, "--users", USERS])
+            .args(self.lab.bench_args(&report));
+        self.lab.runner.run(bench, self.lab.bound())?;
+        shot_of_report(OURS, &report)
+    }
+
+    fn minimal(&self, program: &Path) -> Result<Shot, ContestError> {
+        let mut minimal = self.ground.with_url(program);
+        minimal
+            .args(["--users", USERS])
+            .args(["--duration", &format!("{}s", self.lab.seconds)]);
+        let finished = self.lab.runner.run(minimal, self.lab.bound())?;
+        let (operations, seconds) =
+            parse_minimal(&finished.stdout).map_err(ContestError::unreadable(MINIMAL))?;
+        Ok(Shot {
+            operations_per_s: operations as f64 / seconds,
+            cpu_per_operation_ns: finished.cpu_ns as f64 / operations as f64,
+        })
+    }
+
+    fn benchmark(&self, program: &Path, requests: u64) -> Result<Shot, ContestError> {
+        let (operations_per_s, finished) = self.ground.benchmark(self.lab, program, requests)?;
+        Ok(Shot {
+            operations_per_s,
+            cpu_per_operation_ns: finished.cpu_ns as f64 / requests as f64,
+        })
+    }
+}
+
+/// Reads the requests per second of the test `SET` from what `redis-benchmark --csv` prints:
+/// with a header line, or, until version 6.0, without.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub fn parse_benchmark(text: &str) -> Result<f64, String> {
+    let cells = |line: &str| -> Vec<String> {
+        line.trim()
+            .split(',')
+            .map(|cell| cell.trim_matches('"').to_owned())
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = text.lines().map(cells).collect();
+    let column = rows
+        .iter()
+        .find(|row| row.first().is_some_and(|cell| cell == "test"))
+        .map_or(Some(1), |header| {
+            header.iter().position(|cell| cell == "rps")
+        })
+        .ok_or("its header has no rps")?;
+    rows.iter()
+        .find(|row| row.first().is_some_and(|cell| cell == "SET"))
+        .and_then(|row| row.get(column)?.parse().ok())
+        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
+        .ok_or_else(|| "it prints no rate of SET".to_owned())
+}
+
+/// Reads `operations=N seconds=S` from what the smallest loop prints: operations, seconds.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub fn parse_minimal(text: &str) -> Result<(u64, f64), String> {
+    let value = |name: &str| {
+        text.split_whitespace()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    };
+    let operations = value("operations").and_then(|text| text.parse().ok());
+    let seconds = value("seconds").and_then(|text| text.parse().ok());
+    match (operations, seconds) {
+        (Some(operations), Some(seconds)) if operations > 0 && seconds > 0.0 => {
+            Ok((operations, seconds))
+        }
+        _ => Err("it does not say operations=N and seconds=S".to_owned()),
+    }
+}
+
+/// The smallest loop.
+///
+/// # Errors
+/// When it is not built.
+pub fn minimal_program() -> Result<PathBuf, ContestError> {
+    sibling(MINIMAL)
+}
+
+/// Redis' own benchmark, or Valkey's.
+///
+/// # Errors
+/// When it is not installed.
+pub fn benchmark_program() -> Result<PathBuf, ContestError> {
+    find(&BENCHMARKS, &[]).ok_or(ContestError::NoPeer {
+        peer: BENCHMARK,
+        searched: "PATH",
+        remedy: "it comes with Redis' server or tools package",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERSION_7: &str = "\
+\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\",\"p95_latency_ms\"
+\"SET\",\"102880.66\",\"0.259\",\"0.056\",\"0.231\",\"0.367\"
+";
+
+    #[test]
+    fn the_rate_is_read_by_its_header_or_by_its_place() {
+        assert_eq!(parse_benchmark(VERSION_7), Ok(102_880.66));
+        assert_eq!(parse_benchmark("\"SET\",\"97943.19\"\n"), Ok(97_943.19));
+        let moved = "\"test\",\"p50_latency_ms\",\"rps\"\n\"SET\",\"0.231\",\"5.5\"\n";
+        assert_eq!(parse_benchmark(moved), Ok(5.5));
+    }
+
+    #[test]
+    fn what_is_no_result_gives_a_sentence() {
+        for text in [
+            "",
+            "\"test\",\"requests\"\n\"SET\",\"1\"\n",
+            "\"GET\",\"97943.19\"\n",
+            "\"SET\",\"0.00\"\n",
+            "\"SET\",\"-nan\"\n",
+            "\"SET\"\n",
+            "Could not connect to Redis at 127.0.0.1:1: Connection refused\n",
+        ] {
+            assert!(parse_benchmark(text).is_err(), "{text}");
+        }
+    }
+}

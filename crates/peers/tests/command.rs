@@ -1,0 +1,137 @@
+//! The command on a real Redis, with the bench that is built beside it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use peers::results::{Outcome, Results};
+
+const PEERS: &str = env!("CARGO_BIN_EXE_peers");
+
+fn peers(output: &Path, pairs: &str) -> Command {
+    let mut command = Command::new(PEERS);
+    command
+        .args([
+            "--only",
+            "redis-benchmark",
+            "--seconds",
+            "1",
+            "--pairs",
+            pairs,
+        ])
+        .arg("--output")
+        .arg(output);
+    command
+}
+
+fn results(path: &Path) -> Results {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The processes that `parent` has started and that are alive.
+fn children(parent: u32) -> Vec<u32> {
+    let parent = parent.to_string();
+    let is_child = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name, in parentheses, may hold anything.
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        after_name.split_whitespace().nth(1) == Some(&parent)
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(is_child)
+        .collect()
+}
+
+#[test]
+fn a_contest_on_a_real_server_has_its_line_and_its_pairs() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("new/bench.json");
+    let ended = peers(&file, "2").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success(), "{said}");
+    let table = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(table.contains("redis-benchmark"), "{table}");
+    let results = results(&file);
+    let contest = &results.contests[0];
+    assert_eq!(contest.outcome, Outcome::Measured);
+    assert_eq!(contest.pairs.len(), 2);
+    let firsts: Vec<bool> = contest.pairs.iter().map(|pair| pair.ours_first).collect();
+    assert_eq!(firsts, [true, false]);
+    for shot in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
+        assert!(shot.operations_per_s > 0.0 && shot.cpu_per_operation_ns > 0.0);
+    }
+}
+
+#[test]
+fn an_interrupt_keeps_the_pairs_and_leaves_no_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bench.json");
+    let mut child = peers(&file, "1000")
+        .args(["--half-width", "0.000001"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let reached = lines.any(|line| line.contains("pair 1:"));
+    assert!(reached, "it never measured a pair");
+    let started = children(child.id());
+    assert!(!started.is_empty(), "no server of its own");
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let begun = Instant::now();
+    while started
+        .iter()
+        .any(|pid| Path::new(&format!("/proc/{pid}")).exists())
+    {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "one of {started:?} lives"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    let results = results(&file);
+    assert_eq!(results.contests[0].outcome, Outcome::Interrupted);
+    assert!(!results.contests[0].pairs.is_empty());
+}
+
+#[test]
+fn without_the_peer_the_contest_is_left_out_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bench.json");
+    let ended = peers(&file, "2")
+        .env("PATH", directory.path())
+        .output()
+        .unwrap();
+    let table = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let line = "redis-benchmark: skipped: redis-benchmark was not found in PATH; it comes with";
+    assert!(table.contains(line), "{table}");
+    assert_eq!(ended.status.code(), Some(1), "nothing at all was measured");
+    assert!(matches!(
+        results(&file).contests[0].outcome,
+        Outcome::Skipped { .. }
+    ));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_known_before_anything_is_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let ended = peers(directory.path(), "2").output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(
+        said.contains("--output FILE") && !said.contains("pair"),
+        "{said}"
+    );
+}
