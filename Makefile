@@ -40,8 +40,8 @@ soak: servers
 	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test interrupts -- --nocapture
 
 schema:
-	$(CARGO) run --quiet --locked -p bench-report --example schema > docs/schema/report-1.json
-	$(CARGO) run --quiet --locked -p bottleneck-analyzer --example schema > docs/schema/assessment-1.json
+	$(CARGO) run --quiet --locked -p bench-report --example report_schema > docs/schema/report-1.json
+	$(CARGO) run --quiet --locked -p bottleneck-analyzer --example assessment_schema > docs/schema/assessment-1.json
 
 servers:
 	@scripts/install-servers

@@ -7,16 +7,12 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use common::{PASSWORD, Talk, postgres, sweep};
+use common::{PASSWORD, REPORT, Talk, postgres, sweep};
+use test_support::Place;
 
 /// What was said on stderr, with the exit code.
-fn refused(mut command: Command) -> (i32, String) {
-    let home = tempfile::tempdir().unwrap();
-    let output = command
-        .args(["--quiet", "--output"])
-        .arg(home.path().join("r.json"))
-        .output()
-        .unwrap();
+fn refused(place: &Place, command: &mut Command) -> (i32, String) {
+    let output = command.arg("--quiet").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     for trace in [
         "panicked",
@@ -29,16 +25,21 @@ fn refused(mut command: Command) -> (i32, String) {
         assert!(!said.contains(trace), "{trace:?} in: {said}");
     }
     assert!(output.stdout.is_empty(), "stdout is for results");
-    if let Ok(report) = std::fs::read_to_string(home.path().join("r.json")) {
+    if let Ok(report) = std::fs::read_to_string(place.path().join(REPORT)) {
         assert!(!report.contains(PASSWORD));
     }
     (output.status.code().unwrap(), said)
 }
 
-fn at(url: &str) -> Command {
-    let mut command = sweep("--driver deadpool --pool-sizes 1 --duration 100ms");
-    command.env("DATABASE_URL", url);
-    command
+/// The same of a short sweep at `url`.
+fn refused_at(url: &str) -> (i32, String) {
+    refused_with(url, "")
+}
+
+fn refused_with(url: &str, args: &str) -> (i32, String) {
+    let place = Place::new();
+    let args = format!("--driver deadpool --pool-sizes 1 --duration 100ms {args}");
+    refused(&place, sweep(&place, &args).env("DATABASE_URL", url))
 }
 
 #[test]
@@ -55,7 +56,8 @@ fn wrong_usage_is_told_from_the_rest_by_its_exit_code() {
         ("--table pgbench_accounts --workload mixed", "point-select"),
         ("--stop-on slow", "errors>10%"),
     ] {
-        let (code, said) = refused(sweep(args));
+        let place = Place::new();
+        let (code, said) = refused(&place, &mut sweep(&place, args));
         assert_eq!(code, 2, "{args}: {said}");
         assert!(said.contains(sentence), "{args}: {said}");
     }
@@ -68,7 +70,7 @@ fn an_address_of_another_kind_is_wrong_usage() {
         "Zq7hunter2qZ",
         "postgres://app:Zq7hunter2qZ@db/shop?sslmode=require",
     ] {
-        let (code, said) = refused(at(url));
+        let (code, said) = refused_at(url);
         assert_eq!(code, 2, "{url}: {said}");
         assert!(
             said.contains("postgres://") || said.contains("sslmode"),
@@ -84,9 +86,7 @@ fn a_server_that_is_not_there_is_named_with_a_command_that_looks_for_it() {
         .local_addr()
         .unwrap()
         .port();
-    let (code, said) = refused(at(&format!(
-        "postgres://app:{PASSWORD}@127.0.0.1:{port}/shop"
-    )));
+    let (code, said) = refused_at(&format!("postgres://app:{PASSWORD}@127.0.0.1:{port}/shop"));
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains(&format!("postgres://app@127.0.0.1:{port}/shop")),
@@ -103,7 +103,7 @@ fn a_login_or_a_table_that_is_wrong_is_told_from_a_server_that_is_down() {
     let server = postgres(&[]);
     let right = server.url().to_owned();
     let wrong_password = right.replace(PASSWORD, "other");
-    let (code, said) = refused(at(&wrong_password));
+    let (code, said) = refused_at(&wrong_password);
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains("password authentication failed") && said.contains("PGPASSWORD"),
@@ -111,7 +111,7 @@ fn a_login_or_a_table_that_is_wrong_is_told_from_a_server_that_is_down() {
     );
 
     let no_database = right.trim_end_matches("plimsoll").to_owned() + "nowhere";
-    let (code, said) = refused(at(&no_database));
+    let (code, said) = refused_at(&no_database);
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains("\"nowhere\" does not exist") && said.contains("--list"),
@@ -119,16 +119,14 @@ fn a_login_or_a_table_that_is_wrong_is_told_from_a_server_that_is_down() {
     );
 
     Talk::to(&right).execute(&format!("CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'"));
-    let (code, said) = refused(at(&right.replace("//plimsoll:", "//reader:")));
+    let (code, said) = refused_at(&right.replace("//plimsoll:", "//reader:"));
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains("permission denied for database") && said.contains("may create a schema"),
         "{said}"
     );
 
-    let mut no_table = at(&right);
-    no_table.args(["--workload", "point-select", "--table", "nothing"]);
-    let (code, said) = refused(no_table);
+    let (code, said) = refused_with(&right, "--workload point-select --table nothing");
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains("nothing") && said.contains("pgbench -i"),
@@ -138,9 +136,8 @@ fn a_login_or_a_table_that_is_wrong_is_told_from_a_server_that_is_down() {
 
 #[test]
 fn a_report_that_cannot_be_written_is_told_before_any_load() {
-    let mut command = sweep("--pool-sizes 1");
-    command.args(["--output", "/proc/none/report.json"]);
-    let output = command.output().unwrap();
+    let args = "--pool-sizes 1 --output /proc/none/report.json";
+    let output = sweep(&Place::new(), args).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(

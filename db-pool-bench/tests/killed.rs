@@ -6,7 +6,8 @@ mod common;
 use std::time::Duration;
 
 use bench_report::{Status, StepEnd, WarningCode};
-use common::{Running, postgres, sweep};
+use common::{postgres, report, sweep};
+use test_support::{Ended, Place, Running};
 
 /// Kinds that tell a server that is gone.
 const GONE: [&str; 7] = [
@@ -19,27 +20,25 @@ const GONE: [&str; 7] = [
     "timeout.checkout",
 ];
 
-fn killed_under(driver: &str, throwaway: bool) -> (bench_report::Report, i32, Vec<String>) {
+fn killed_under(driver: &str, throwaway: bool) -> (bench_report::Report, i32, String) {
     let mut server = postgres(&[]);
-    let home = tempfile::tempdir().unwrap();
-    let mut command =
-        sweep("--pool-sizes 2 --warmup 0 --duration 1500ms --repeats 2 --checkout-timeout 500ms");
+    let place = Place::new();
+    let mut command = sweep(
+        &place,
+        "--pool-sizes 2 --warmup 0 --duration 1500ms --repeats 2 --checkout-timeout 500ms",
+    );
     command
         .args(["--driver", driver])
         .env("DATABASE_URL", server.url());
     if throwaway {
         command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
     }
-    let mut running = Running::start(command, home.path());
-    running.await_line("phase: measure");
+    let mut running = Running::start(&mut command);
+    running.wait_for("phase: measure");
     std::thread::sleep(Duration::from_millis(300));
     server.kill();
-    let (status, _) = running.end();
-    (
-        running.report(),
-        status.code().unwrap(),
-        std::mem::take(&mut running.said),
-    )
+    let Ended { code, said, .. } = running.end();
+    (report(&place), code.unwrap(), said)
 }
 
 fn assert_it_is_told(driver: &str, throwaway: bool) -> (bench_report::Report, i32) {
@@ -50,10 +49,7 @@ fn assert_it_is_told(driver: &str, throwaway: bool) -> (bench_report::Report, i3
         .values()
         .flat_map(|o| o.errors.keys())
         .collect();
-    assert!(
-        !kinds.is_empty(),
-        "{driver}: no error was counted: {said:#?}"
-    );
+    assert!(!kinds.is_empty(), "{driver}: no error was counted: {said}");
     assert!(
         kinds.iter().all(|kind| GONE.contains(&kind.as_str())),
         "{driver}: {kinds:?}"

@@ -6,11 +6,18 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// Between looks at a child.
+const LOOK: Duration = Duration::from_millis(5);
+/// A tool speaks as soon as it follows signals; one that never does is not waited for.
+const FIRST_WORD_BOUND: Duration = Duration::from_millis(500);
 
 /// Why a tool could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +74,7 @@ pub fn sibling(tool: &str) -> Result<PathBuf, ChildError> {
 pub struct Tool {
     child: Child,
     lines: Receiver<String>,
+    spoke: Arc<AtomicBool>,
 }
 
 impl Tool {
@@ -107,17 +115,24 @@ impl Tool {
                 source,
             })?;
         let (sender, lines) = mpsc::channel();
+        let spoke = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&spoke);
         if let Some(stderr) = child.stderr.take() {
             std::thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                     // The log is a convenience; a full disk must not stop the bench by a pipe
                     // that nobody reads.
                     let _ = writeln!(file, "{line}");
+                    heard.store(true, Ordering::Relaxed);
                     let _ = sender.send(line);
                 }
             });
         }
-        Ok(Self { child, lines })
+        Ok(Self {
+            child,
+            lines,
+            spoke,
+        })
     }
 
     /// The lines it has shown since the last call.
@@ -130,8 +145,16 @@ impl Tool {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Asks it to end.
-    pub fn interrupt(&self) {
+    /// Asks it to end, once it has said its first word: before that it may not follow signals
+    /// yet, and would go without a report.
+    pub fn interrupt(&mut self) {
+        let started = Instant::now();
+        while !self.spoke.load(Ordering::Relaxed)
+            && self.ended().is_none()
+            && started.elapsed() < FIRST_WORD_BOUND
+        {
+            std::thread::sleep(LOOK);
+        }
         // It may be gone already.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
     }
@@ -143,7 +166,7 @@ impl Tool {
             if let Some(status) = self.ended() {
                 return Some(status);
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(LOOK);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -13,11 +13,12 @@ mod common;
 
 use std::time::Duration;
 
-use bench_report::Status;
-use common::{Place, Running, contention, reports};
+use bench_report::{Report, Status};
+use common::{reports, tool};
 use nix::sys::signal::Signal;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
+use test_support::{Ended, Place, Running, contention, ending_bound};
 
 /// A tool and its arguments.
 type Case = (&'static str, &'static [&'static str]);
@@ -92,7 +93,6 @@ const CASES: &[Case] = &[
 /// From the first sign of life; the last of these runs take a little longer.
 const LATEST: Duration = Duration::from_secs(5);
 /// From the signal to the end.
-const BOUND: Duration = Duration::from_secs(3);
 
 #[test]
 fn interrupted_at_any_instant_a_tool_saves_its_report_and_leaves_nothing() {
@@ -113,63 +113,75 @@ fn interrupted_at_any_instant_a_tool_saves_its_report_and_leaves_nothing() {
     }
 }
 
-fn interrupt((tool, args): Case, signal: Signal, delay: Duration) {
+fn interrupt((name, args): Case, signal: Signal, delay: Duration) {
     let place = Place::new();
-    let mut running = Running::start(&mut place.command(tool, args));
+    let mut running = Running::start(&mut tool(&place, name, args));
     // sysmon has no phases; what it says first is said once it follows signals.
-    assert!(running.wait_for(""), "{tool} said nothing");
+    running.wait_for("");
     std::thread::sleep(delay);
     running.signal(signal);
-    let (status, ended_after, said) = running.end();
-    let told = format!("{tool} {signal} after {delay:?} (ended after {ended_after:?}):\n{said}");
-    println!("{tool} {signal} after {delay:?}: {status}, {ended_after:?}");
-    assert!(
-        ended_after <= BOUND.mul_f64(contention()),
-        "too slow: {told}"
-    );
-    let reports = reports(&place.path().join("run"));
-    let own = tool != "plimsoll";
-    // The suite's own start makes no report; whatever one of its tools began is valid.
-    assert!(
-        !own || reports.len() == 1,
-        "{} reports: {told}",
-        reports.len()
-    );
-    let wanted = match status.code() {
-        Some(130) => Status::Interrupted,
-        Some(0) => Status::Complete,
-        code => panic!("exit code {code:?}: {told}"),
-    };
-    for report in &reports {
-        let status = report.status;
-        assert!(!own || status == wanted, "{status:?}: {told}");
-    }
+    let Ended { code, took, said } = running.end();
+    let told = format!("{name} {signal} after {delay:?} (ended after {took:?}):\n{said}");
+    println!("{name} {signal} after {delay:?}: {code:?}, {took:?}");
+    assert!(took <= ending_bound(), "too slow: {told}");
     assert!(
         !said.contains("panicked") && !said.contains("stack backtrace"),
         "{told}"
     );
+    let wanted = match code {
+        Some(130) => Status::Interrupted,
+        Some(0) => Status::Complete,
+        code => panic!("exit code {code:?}: {told}"),
+    };
+    let reports = reports(&place.path().join("run"));
+    if name == "plimsoll" {
+        assert_suite(&reports, wanted, &told);
+    } else {
+        let all: Vec<Status> = reports.iter().map(|report| report.status).collect();
+        assert_eq!(all, [wanted], "{told}");
+    }
     let left = place.left_behind_after(Duration::from_secs(1).mul_f64(contention()));
     assert!(left.is_empty(), "left behind {left:?}: {told}");
 }
 
+/// Every tool that the suite began has left its report; only the last was cut short, unless the
+/// signal came just as it had ended.
+fn assert_suite(reports: &[Report], wanted: Status, told: &str) {
+    let began = |report: &&str| told.contains(&format!("\nphase: {report} "));
+    let benches: Vec<&str> = ["db-pool-bench", "redis-bench", "ws-bench"]
+        .into_iter()
+        .filter(began)
+        .collect();
+    let of = |name: &str| {
+        let mut found = reports.iter().filter(|report| report.tool.name == name);
+        let report = found.next().unwrap_or_else(|| panic!("no {name}: {told}"));
+        report.status
+    };
+    if benches.is_empty() {
+        return assert!(reports.is_empty(), "reports of what never began: {told}");
+    }
+    assert_eq!(of("sysmon"), Status::Complete, "{told}");
+    assert_eq!(reports.len(), benches.len() + 1, "{told}");
+    let (last, before) = benches.split_last().unwrap();
+    for name in before {
+        assert_eq!(of(name), Status::Complete, "{told}");
+    }
+    let last = of(last);
+    assert!(last == wanted || last == Status::Complete, "{told}");
+}
+
 #[test]
 fn killed_outright_a_tool_leaves_no_throwaway_server() {
-    for (tool, args) in CASES.iter().filter(|(tool, _)| *tool != "sysmon") {
+    for (name, args) in CASES.iter().filter(|(name, _)| *name != "sysmon") {
         let place = Place::new();
-        let mut running = Running::start(&mut place.command(tool, args));
-        let begun = if *tool == "plimsoll" {
-            "phase: db-pool-bench"
-        } else {
-            "phase: measure"
-        };
-        assert!(
-            running.wait_for(begun),
-            "{tool} ended too soon: {}",
-            running.said
-        );
+        let mut running = Running::start(&mut tool(&place, name, args));
+        running.wait_for(match *name {
+            "plimsoll" => "phase: db-pool-bench",
+            _ => "phase: measure",
+        });
         running.signal(Signal::SIGKILL);
-        let _ = running.child.wait();
+        running.end();
         let left = place.left_behind_after(Duration::from_secs(20));
-        assert!(left.is_empty(), "{tool} left behind {left:?}");
+        assert!(left.is_empty(), "{name} left behind {left:?}");
     }
 }

@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::Place;
+use test_support::Place;
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, WebSocketServer};
 
 fn root() -> PathBuf {
@@ -97,8 +97,7 @@ fn every_command_of_the_readme_does_what_it_says() {
         if measures && !hurry(&tool).is_empty() {
             words.extend(["--run-dir", "run"]);
         }
-        let output = place
-            .command(&tool, &words)
+        let output = common::tool(&place, &tool, &words)
             .env("DATABASE_URL", postgres.url())
             .env("REDIS_URL", redis.url())
             .env("WS_URL", websocket.url())

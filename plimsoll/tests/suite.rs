@@ -7,11 +7,12 @@ use std::path::Path;
 use std::process::Output;
 
 use bench_report::Status;
-use common::{Place, Running, report};
+use common::{report, tool};
+use test_support::{Ended, Place, Running};
 use testbed::{Redis, RedisOptions};
 
 fn run(place: &Place, args: &[&str]) -> Output {
-    place.command("plimsoll", args).output().unwrap()
+    tool(place, "plimsoll", args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -97,7 +98,8 @@ fn one_command_runs_everything_on_servers_of_its_own_and_ends_with_findings() {
 #[test]
 fn a_component_that_fails_stops_no_other_and_shows_no_secret() {
     let place = Place::new();
-    let mut command = place.command(
+    let mut command = tool(
+        &place,
         "plimsoll",
         &["run", "--profile", "smoke", "--run-dir", "run"],
     );
@@ -149,10 +151,10 @@ fn a_password_that_works_is_nowhere_to_be_seen() {
         "--run-dir",
         "run",
     ];
-    let mut command = place.command("plimsoll", &args);
+    let mut command = tool(&place, "plimsoll", &args);
     let mut running = Running::start(command.env("REDIS_URL", redis.url()));
     let mut looks = 0;
-    while running.child.try_wait().unwrap().is_none() {
+    while running.runs() {
         assert!(
             !shown_in_process_list(password),
             "a password in the process list"
@@ -161,8 +163,8 @@ fn a_password_that_works_is_nowhere_to_be_seen() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     assert!(looks > 10, "only {looks} looks");
-    let (status, _, said) = running.end();
-    assert!(status.success(), "{said}");
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains(password), "{said}");
     for (path, content) in files(&place.path().join("run")) {
         assert!(!content.contains(password), "a password in {path}");

@@ -6,10 +6,10 @@ mod common;
 use std::time::Duration;
 
 use bench_report::{Status, WarningCode};
-use common::{Place, Running, contention};
+use common::{bench, report};
 use nix::sys::signal::Signal;
+use test_support::{Ended, PATIENCE, Place, Running, ending_bound};
 
-const BOUND: Duration = Duration::from_secs(3);
 const PHASES: [&str; 7] = [
     "start", "connect", "prepare", "warm-up", "measure", "drain", "save",
 ];
@@ -42,7 +42,7 @@ fn a_signal_in_any_phase_leaves_a_report_and_no_key() {
     let redis = common::redis();
     for (n, phase) in PHASES.into_iter().enumerate() {
         let place = Place::new();
-        let mut running = Running::start(place.command(&args(phase)).env("REDIS_URL", redis.url()));
+        let mut running = Running::start(bench(&place, &args(phase)).env("REDIS_URL", redis.url()));
         running.wait_for(&format!("phase: {phase}"));
         dwell(phase);
         running.signal(signal_of(n));
@@ -55,12 +55,12 @@ fn a_signal_in_any_phase_leaves_a_report_and_no_key() {
 fn a_signal_in_any_phase_leaves_no_throwaway_server() {
     for (n, phase) in PHASES.into_iter().enumerate() {
         let place = Place::new();
-        let mut running = Running::start(&mut place.command(&args(phase)));
+        let mut running = Running::start(&mut bench(&place, &args(phase)));
         running.wait_for(&format!("phase: {phase}"));
         dwell(phase);
         running.signal(signal_of(n + 1));
         end(running, &place, phase);
-        assert_eq!(place.servers_left(), 0, "{phase}");
+        assert_eq!(place.left_behind_after(PATIENCE), [""; 0], "{phase}");
     }
 }
 
@@ -72,12 +72,9 @@ fn dwell(phase: &str) {
 }
 
 fn end(running: Running, place: &Place, phase: &str) {
-    let (code, took, said) = running.end();
-    assert!(
-        took <= BOUND.mul_f64(contention()),
-        "{phase}: {took:?}\n{said}"
-    );
-    let report = place.report("cache");
+    let Ended { code, took, said } = running.end();
+    assert!(took <= ending_bound(), "{phase}: {took:?}\n{said}");
+    let report = report(place, "cache");
     // A signal during the last moments may find everything done.
     let late = matches!(phase, "drain" | "save") && report.status == Status::Complete;
     let wanted = if late { Some(0) } else { Some(130) };
@@ -100,19 +97,15 @@ fn end(running: Running, place: &Place, phase: &str) {
 fn where_the_server_stands_still_what_is_left_is_told() {
     let redis = common::redis();
     let place = Place::new();
-    let mut running = Running::start(
-        place
-            .command(&args("measure"))
-            .env("REDIS_URL", redis.url()),
-    );
+    let mut running = Running::start(bench(&place, &args("measure")).env("REDIS_URL", redis.url()));
     running.wait_for("phase: measure");
     redis.pause();
     running.signal(Signal::SIGINT);
-    let (code, took, said) = running.end();
+    let Ended { code, took, said } = running.end();
     redis.resume();
-    assert!(took <= BOUND.mul_f64(contention()), "{took:?}\n{said}");
+    assert!(took <= ending_bound(), "{took:?}\n{said}");
     assert_eq!(code, Some(130), "{said}");
-    let report = place.report("cache");
+    let report = report(&place, "cache");
     assert_eq!(report.status, Status::Interrupted);
     let left = report
         .warnings
@@ -140,17 +133,13 @@ fn a_server_that_never_answers_keeps_nobody_from_leaving() {
     let redis = common::redis();
     redis.pause();
     let place = Place::new();
-    let mut running = Running::start(
-        place
-            .command(&args("connect"))
-            .env("REDIS_URL", redis.url()),
-    );
+    let mut running = Running::start(bench(&place, &args("connect")).env("REDIS_URL", redis.url()));
     running.wait_for("phase: connect");
     std::thread::sleep(Duration::from_millis(200));
     running.signal(Signal::SIGTERM);
-    let (code, took, said) = running.end();
+    let Ended { code, took, said } = running.end();
     redis.resume();
     assert_eq!(code, Some(130), "{said}");
-    assert!(took <= BOUND.mul_f64(contention()), "{took:?}\n{said}");
-    assert_eq!(place.report("cache").status, Status::Interrupted);
+    assert!(took <= ending_bound(), "{took:?}\n{said}");
+    assert_eq!(report(&place, "cache").status, Status::Interrupted);
 }

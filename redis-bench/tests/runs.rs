@@ -6,7 +6,8 @@ mod common;
 use std::time::Duration;
 
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
-use common::{PASSWORD, Place, Running};
+use common::{PASSWORD, bench, report};
+use test_support::{Ended, PATIENCE, Place, Running};
 use testbed::token;
 
 const CACHE: &[&str] = &[
@@ -39,14 +40,12 @@ fn a_run_on_the_users_server_leaves_only_its_report() {
         .unwrap();
     let place = Place::new();
     let mut running = Running::start(
-        place
-            .command(&with(CACHE, &["--duration", "700ms"]))
-            .env("REDIS_URL", redis.url()),
+        bench(&place, &with(CACHE, &["--duration", "700ms"])).env("REDIS_URL", redis.url()),
     );
     running.wait_for("phase: measure");
-    let process = std::path::Path::new("/proc").join(running.child.id().to_string());
+    let process = std::path::Path::new("/proc").join(running.id().to_string());
     let command_line = text(&std::fs::read(process.join("cmdline")).unwrap());
-    let (code, _, said) = running.end();
+    let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(
         common::keys(&redis),
@@ -66,7 +65,7 @@ fn a_run_on_the_users_server_leaves_only_its_report() {
             .all(|line| line.chars().count() <= 80 || line.starts_with("Report:")),
         "{said}"
     );
-    check(&place.report("cache"));
+    check(&report(&place, "cache"));
 }
 
 fn check(report: &Report) {
@@ -117,7 +116,7 @@ fn of_client<'a>(report: &'a Report, client: &str) -> &'a Step {
 #[test]
 fn without_a_url_the_server_is_a_throwaway_one() {
     let place = Place::new();
-    let output = place.run(&with(
+    let args = with(
         CACHE,
         &[
             "--client",
@@ -129,10 +128,12 @@ fn without_a_url_the_server_is_a_throwaway_one() {
             "--format",
             "json",
         ],
-    ));
+    );
+    let output = bench(&place, &args).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let report: Report = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report, place.report("cache"));
+    let printed: Report = serde_json::from_slice(&output.stdout).unwrap();
+    let report = report(&place, "cache");
+    assert_eq!(printed, report);
     assert_eq!(report.steps[0].parameter("rate_per_s"), Some(500.0));
     assert!(report.steps[0].operations["get"].response.is_some());
     assert_eq!(
@@ -140,7 +141,7 @@ fn without_a_url_the_server_is_a_throwaway_one() {
         serde_json::json!([]),
         "nobody to protect"
     );
-    assert_eq!(place.servers_left(), 0);
+    assert_eq!(place.left_behind_after(PATIENCE), [""; 0]);
 }
 
 #[test]
@@ -165,9 +166,9 @@ fn the_pool_scenario_compares_ways_to_connect() {
         "--run-dir",
         "run",
     ];
-    let output = place.run(&args);
+    let output = bench(&place, &args).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let report = place.report("pool");
+    let report = report(&place, "pool");
     assert_eq!(report.steps.len(), 6);
     let step = of_client(&report, "multiplexed");
     assert_eq!(step.parameter("value_bytes"), Some(1_024.0));
@@ -184,13 +185,13 @@ fn a_server_that_is_killed_is_counted_by_kind_and_stops_a_guarded_run() {
     let mut redis = common::redis();
     let place = Place::new();
     let args = with(CACHE, &["--client", "multiplexed", "--duration", "4s"]);
-    let mut running = Running::start(place.command(&args).env("REDIS_URL", redis.url()));
+    let mut running = Running::start(bench(&place, &args).env("REDIS_URL", redis.url()));
     running.wait_for("phase: measure");
     std::thread::sleep(Duration::from_millis(300));
     redis.kill();
-    let (code, _, said) = running.end();
+    let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(3), "{said}");
-    let report = place.report("cache");
+    let report = report(&place, "cache");
     assert_eq!(report.status, Status::Stopped);
     assert!(matches!(&report.steps[0].end, StepEnd::Stopped { rule, .. } if rule == "errors>10%"));
     assert_killed(&report.steps[0]);
@@ -211,7 +212,7 @@ fn without_a_guard_a_run_goes_on_when_its_server_is_killed() {
     let mut redis = common::redis();
     let place = Place::new();
     let args = with(CACHE, &["--client", "pooled", "--duration", "1500ms"]);
-    let mut command = place.command(&args);
+    let mut command = bench(&place, &args);
     command
         .env("REDIS_URL", redis.url())
         .env(token::ENV, token::mark([redis.url()]));
@@ -219,9 +220,9 @@ fn without_a_guard_a_run_goes_on_when_its_server_is_killed() {
     running.wait_for("phase: measure");
     std::thread::sleep(Duration::from_millis(300));
     redis.kill();
-    let (code, _, said) = running.end();
+    let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
-    let report = place.report("cache");
+    let report = report(&place, "cache");
     assert_eq!(report.steps[0].end, StepEnd::Completed);
     assert_killed(&report.steps[0]);
     let missing = |w: &&bench_report::Warning| w.code == WarningCode::EvidenceMissing;

@@ -4,12 +4,13 @@
 mod common;
 
 use bench_report::Status;
-use common::{PASSWORD, Place};
+use common::{PASSWORD, bench, report};
+use test_support::Place;
 use testbed::{Redis, RedisOptions};
 
 /// What `redis-bench` says on stderr about `args`, which must end with `code`.
 fn told(place: &Place, url: Option<&str>, args: &[&str], code: i32) -> String {
-    let mut command = place.command(args);
+    let mut command = bench(place, args);
     if let Some(url) = url {
         command.env("REDIS_URL", url);
     }
@@ -88,7 +89,7 @@ fn a_refused_connection_names_the_server_and_the_next_step() {
         stderr.contains("Try: redis-cli -h 127.0.0.1 -p 1 ping"),
         "{stderr}"
     );
-    assert_eq!(place.report("cache").status, Status::Failed);
+    assert_eq!(report(&place, "cache").status, Status::Failed);
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn what_the_server_cannot_bear_is_not_begun() {
 fn help_has_examples() {
     let place = Place::new();
     for args in [&["--help"][..], &["cache", "--help"], &["pool", "--help"]] {
-        let output = place.run(args);
+        let output = bench(&place, args).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success() && text.contains("Examples:"),

@@ -267,12 +267,15 @@ fn a_signal_is_the_normal_end_only_where_no_other_was_planned() {
     }
 }
 
+/// A test that a script runs in the background has SIGINT ignored, and so would the command.
+const DEFAULT: &str = "--default-signal=INT,TERM";
+
 #[test]
 fn a_signal_reaches_the_command() {
     for (sent, expected) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
         let home = Home::new();
         let mut child = home
-            .command(&["--", "sh", "-c", "echo $$; exec sleep 60"])
+            .command(&["--", "env", DEFAULT, "sh", "-c", "echo $$; exec sleep 60"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -16,7 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use bench_report::{LimitOwner, Report, Status};
-use common::{Place, Running, errors, finish, limit, said, server};
+use common::{errors, finish, limit, limit_of, report, said, server};
+use test_support::{Ended, PATIENCE, Place, Running};
 use testbed::WebSocketServer;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
@@ -114,9 +115,9 @@ fn second_level(manner: Manner) -> (Report, String) {
         "--timeout",
         "1s",
     ];
-    let output = finish(place.limit(&args).args(["--url", &url]));
+    let output = finish(limit_of(&place, &args).args(["--url", &url]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    (place.report(), said(&output))
+    (report(&place), said(&output))
 }
 
 #[test]
@@ -225,14 +226,14 @@ fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
         "--timeout",
         "1s",
     ];
-    let mut running = Running::start(place.limit(&args).args(["--url", server.url()]));
+    let mut running = Running::start(limit_of(&place, &args).args(["--url", server.url()]));
     running.wait_for("phase: measure");
     thread::sleep(Duration::from_millis(300));
     fell(&mut server);
-    let (code, took, said) = running.end();
+    let Ended { code, took, said } = running.end();
     assert_eq!(code, Some(0), "{said}");
-    assert!(took < common::PATIENCE, "{said}");
-    (place.report(), said)
+    assert!(took < PATIENCE, "{said}");
+    (report(&place), said)
 }
 
 #[test]

@@ -10,30 +10,26 @@ use std::thread;
 use std::time::Duration;
 
 use bench_report::{LimitOwner, Status, StepEnd};
-use common::{Place, Running, contention, limit, server};
+use common::{limit, limit_of, report, server};
 use nix::sys::signal::Signal;
+use test_support::{Ended, PATIENCE, Place, Running, ending_bound};
 use tokio_tungstenite::tungstenite::accept;
-
-const BOUND: Duration = Duration::from_secs(3);
 
 fn interrupted(signal: Signal, phase: &str, args: &[&str]) -> Place {
     let place = Place::new();
-    let mut running = Running::start(place.limit(args).args(["--start", "50"]));
+    let mut running = Running::start(limit_of(&place, args).args(["--start", "50"]));
     running.wait_for(&format!("phase: {phase}"));
     running.signal(signal);
-    let (code, took, said) = running.end();
+    let Ended { code, took, said } = running.end();
     assert_eq!(code, Some(130), "{phase}: {said}");
-    assert!(
-        took < BOUND.mul_f64(contention()),
-        "{phase}: {took:?}: {said}"
-    );
+    assert!(took < ending_bound(), "{phase}: {took:?}: {said}");
     assert!(!said.contains("internal error"), "{phase}: {said}");
-    let report = place.report();
+    let report = report(&place);
     assert_eq!(report.status, Status::Interrupted, "{phase}: {said}");
     assert!(
-        place.processes().is_empty(),
+        place.left_behind().is_empty(),
         "{phase}: {:?}",
-        place.processes()
+        place.left_behind()
     );
     place
 }
@@ -53,7 +49,7 @@ fn in_every_phase_the_report_is_saved_and_no_server_is_left() {
             &["--warmup", "200ms", "--duration", "5s"],
         );
         let place = interrupted(signal, "measure", &slow);
-        let report = place.report();
+        let report = report(&place);
         assert_eq!(report.steps.len(), 1);
         assert_eq!(report.steps[0].end, StepEnd::Interrupted);
         assert_eq!(limit(&report).1, LimitOwner::Unknown);
@@ -75,16 +71,16 @@ fn a_server_that_stands_still_does_not_keep_us() {
         "--users",
         "5",
     ];
-    let mut running = Running::start(place.limit(&args).args(["--url", server.url()]));
+    let mut running = Running::start(limit_of(&place, &args).args(["--url", server.url()]));
     running.wait_for("phase: measure");
     server.pause();
     thread::sleep(Duration::from_millis(600));
     running.signal(Signal::SIGTERM);
-    let (code, took, said) = running.end();
+    let Ended { code, took, said } = running.end();
     server.resume();
     assert_eq!(code, Some(130), "{said}");
-    assert!(took < BOUND.mul_f64(contention()), "{took:?}: {said}");
-    let report = place.report();
+    assert!(took < ending_bound(), "{took:?}: {said}");
+    let report = report(&place);
     let echo = &report.steps[0].operations["echo"];
     assert_eq!(echo.censored, 5, "what was under way is not forgotten");
 }
@@ -129,13 +125,13 @@ fn in_the_drain_too() {
         "--timeout",
         "60s",
     ];
-    let mut running = Running::start(place.limit(&args).args(["--url", &url]));
+    let mut running = Running::start(limit_of(&place, &args).args(["--url", &url]));
     running.wait_for("phase: drain");
     running.signal(Signal::SIGINT);
-    let (code, took, said) = running.end();
+    let Ended { code, took, said } = running.end();
     assert_eq!(code, Some(130), "{said}");
-    assert!(took < BOUND.mul_f64(contention()), "{took:?}: {said}");
-    let report = place.report();
+    assert!(took < ending_bound(), "{took:?}: {said}");
+    let report = report(&place);
     assert_eq!(report.status, Status::Interrupted);
     assert_eq!(report.steps[0].operations["echo"].succeeded, 5, "{said}");
 }
@@ -153,12 +149,12 @@ fn levels_that_were_finished_are_kept() {
         "--factor",
         "1.5",
     ];
-    let mut running = Running::start(&mut place.limit(&args));
+    let mut running = Running::start(&mut limit_of(&place, &args));
     running.wait_for("30 connections: held");
     running.signal(Signal::SIGINT);
-    let (code, _, said) = running.end();
+    let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(130), "{said}");
-    let report = place.report();
+    let report = report(&place);
     let done = report
         .steps
         .iter()
@@ -170,18 +166,14 @@ fn levels_that_were_finished_are_kept() {
 #[test]
 fn a_bench_that_is_killed_leaves_no_server() {
     let place = Place::new();
-    let mut running = Running::start(&mut place.limit(&["--duration", "10s", "--max", "50"]));
+    let mut running = Running::start(&mut limit_of(&place, &["--duration", "10s", "--max", "50"]));
     running.wait_for("phase: measure");
     running.signal(Signal::SIGKILL);
-    let (code, ..) = running.end();
+    let Ended { code, .. } = running.end();
     assert_eq!(code, None);
     let started = std::time::Instant::now();
-    while !place.processes().is_empty() {
-        assert!(
-            started.elapsed() < common::PATIENCE,
-            "{:?}",
-            place.processes()
-        );
+    while !place.left_behind().is_empty() {
+        assert!(started.elapsed() < PATIENCE, "{:?}", place.left_behind());
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -11,8 +11,9 @@ mod common;
 use std::os::unix::process::CommandExt as _;
 
 use bench_report::{LimitOwner, Load, Status, StepEnd, WarningCode};
-use common::{Place, errors, finish, held, level, limit, said, server};
+use common::{bench, errors, finish, held, level, limit, limit_of, report, said, server};
 use nix::sys::resource::{Resource, setrlimit};
+use test_support::{Ended, Place};
 
 const SHORT: &[&str] = &["--duration", "300ms"];
 
@@ -20,13 +21,9 @@ const SHORT: &[&str] = &["--duration", "300ms"];
 fn a_server_that_refuses_after_fifty_holds_fifty_and_it_is_its_limit() {
     let server = server(&["--refuse-after", "50"]);
     let place = Place::new();
-    let output = finish(
-        place
-            .limit(SHORT)
-            .args(["--url", server.url(), "--max", "1000"]),
-    );
+    let output = finish(limit_of(&place, SHORT).args(["--url", server.url(), "--max", "1000"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     let (value, owner, reason) = limit(&report);
     assert_eq!((value, owner), (50, LimitOwner::Target), "{reason}");
     assert!(reason.contains("503"), "{reason}");
@@ -44,14 +41,14 @@ fn a_server_that_refuses_after_fifty_holds_fifty_and_it_is_its_limit() {
 #[test]
 fn reaching_max_is_no_limit_of_anybody() {
     let place = Place::new();
-    let output = finish(place.limit(SHORT).args(["--max", "250"]));
+    let output = finish(limit_of(&place, SHORT).args(["--max", "250"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     let (value, owner, reason) = limit(&report);
     assert_eq!((value, owner), (250, LimitOwner::Bound), "{reason}");
     assert!(reason.contains("true limit is higher"), "{reason}");
     assert!(String::from_utf8_lossy(&output.stdout).contains(&report.summary.headline));
-    assert!(place.processes().is_empty(), "{:?}", place.processes());
+    assert!(place.left_behind().is_empty(), "{:?}", place.left_behind());
 }
 
 /// A limit of 130 open files leaves room for some 50 connections.
@@ -59,14 +56,14 @@ fn reaching_max_is_no_limit_of_anybody() {
 fn our_own_limit_of_open_files_is_never_the_servers() {
     let server = server(&[]);
     let place = Place::new();
-    let mut command = place.limit(SHORT);
+    let mut command = limit_of(&place, SHORT);
     command.args(["--url", server.url(), "--max", "1000"]);
     let few_files = || Ok(setrlimit(Resource::RLIMIT_NOFILE, 130, 130)?);
     // SAFETY: setrlimit is async-signal-safe and touches nothing of this process.
     unsafe { command.pre_exec(few_files) };
     let output = finish(&mut command);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     let (value, owner, reason) = limit(&report);
     assert_eq!(owner, LimitOwner::Generator, "{reason}");
     assert!((1..130).contains(&value), "{value}");
@@ -86,17 +83,20 @@ fn our_own_limit_of_open_files_is_never_the_servers() {
 fn a_descriptor_that_the_system_refuses_is_ours_too() {
     let server = server(&[]);
     let place = Place::new();
-    let mut command = place.limit(&["--duration", "1s", "--max", "3000", "--start", "100"]);
-    let mut running = common::Running::start(command.args(["--url", server.url()]));
+    let mut command = limit_of(
+        &place,
+        &["--duration", "1s", "--max", "3000", "--start", "100"],
+    );
+    let mut running = test_support::Running::start(command.args(["--url", server.url()]));
     running.wait_for("phase: measure");
-    let pid = running.child.id().to_string();
+    let pid = running.id().to_string();
     let lowered = std::process::Command::new("prlimit")
         .args(["--pid", &pid, "--nofile=250:250"])
         .status();
     assert!(lowered.unwrap().success());
-    let (code, _, said) = running.end();
+    let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
-    let report = place.report();
+    let report = report(&place);
     let (value, owner, reason) = limit(&report);
     assert_eq!(owner, LimitOwner::Generator, "{reason}");
     assert!(reason.contains("emfile"), "{reason}");
@@ -107,13 +107,16 @@ fn a_descriptor_that_the_system_refuses_is_ours_too() {
 fn a_latency_bound_that_no_server_keeps_breaks_the_first_level() {
     let server = server(&[]);
     let place = Place::new();
-    let mut command = place.command(&["limit", "--run-dir", "run", "--latency-bound", "1ns"]);
+    let mut command = bench(
+        &place,
+        &["limit", "--run-dir", "run", "--latency-bound", "1ns"],
+    );
     command
         .args(SHORT)
         .args(["--max", "20", "--url", server.url()]);
     let output = finish(&mut command);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     let (value, _, reason) = limit(&report);
     assert_eq!(value, 0);
     assert!(reason.contains("p99 of the echo"), "{reason}");
@@ -125,9 +128,13 @@ fn two_thousand_connections_at_once_are_each_echoed_and_none_is_lost() {
     let server = server(&[]);
     let place = Place::new();
     let many = ["--max", "2000", "--start", "2000", "--timeout", "30s"];
-    let output = finish(place.limit(SHORT).args(many).args(["--url", server.url()]));
+    let output = finish(
+        limit_of(&place, SHORT)
+            .args(many)
+            .args(["--url", server.url()]),
+    );
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     let step = level(&report, 2_000);
     assert!(held(step), "{:?}", step.end);
     assert_eq!(step.operations["connect"].succeeded, 2_000);
@@ -145,9 +152,9 @@ fn a_report_has_a_step_for_each_level_with_phases_that_add_up() {
     let args = [
         "--max", "90", "--start", "10", "--factor", "3", "--rate", "500",
     ];
-    let output = finish(place.limit(SHORT).args(args).args(["--seed", "7"]));
+    let output = finish(limit_of(&place, SHORT).args(args).args(["--seed", "7"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     let levels: Vec<_> = report
         .steps
         .iter()
@@ -208,9 +215,9 @@ fn users_who_wait_for_their_echo_make_a_closed_loop() {
         "--think-time",
         "5ms",
     ];
-    let output = finish(place.limit(SHORT).args(args).args(["--repeats", "2"]));
+    let output = finish(limit_of(&place, SHORT).args(args).args(["--repeats", "2"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     let told: Vec<_> = report
         .steps
         .iter()
@@ -233,9 +240,9 @@ fn users_who_wait_for_their_echo_make_a_closed_loop() {
 fn the_shared_runtime_does_the_same() {
     let place = Place::new();
     let args = ["--max", "100", "--start", "50", "--runtime", "shared"];
-    let output = finish(place.limit(SHORT).args(args));
+    let output = finish(limit_of(&place, SHORT).args(args));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let report = place.report();
+    let report = report(&place);
     assert_eq!(limit(&report).0, 100);
     assert!(
         report

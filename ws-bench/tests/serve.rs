@@ -8,16 +8,17 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{PATIENCE, Place, Running, finish, said, server};
+use common::{bench, finish, limit_of, report, said, server};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use test_support::{Ended, PATIENCE, Place, Running};
 use tokio_tungstenite::tungstenite::{Error, Message, connect};
 
 #[test]
 fn it_announces_itself_in_one_line_and_a_signal_is_its_normal_end() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let place = Place::new();
-        let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = bench(&place, &["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -103,7 +104,7 @@ fn an_address_that_is_taken_is_one_sentence_with_a_remedy() {
     let server = server(&[]);
     let place = Place::new();
     let address = format!("127.0.0.1:{}", server.port());
-    let output = finish(&mut place.command(&["serve", "--listen", &address]));
+    let output = finish(&mut bench(&place, &["serve", "--listen", &address]));
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
     assert!(said.contains(&address) && said.contains("Try: "), "{said}");
@@ -117,13 +118,13 @@ fn a_second_bench_on_the_same_server_is_no_trouble() {
     let places = [Place::new(), Place::new()];
     let both = places
         .each_ref()
-        .map(|place| Running::start(&mut place.limit(&args)));
+        .map(|place| Running::start(&mut limit_of(place, &args)));
     for running in both {
-        let (code, took, said) = running.end();
+        let Ended { code, took, said } = running.end();
         assert_eq!(code, Some(0), "{said}");
         assert!(took < PATIENCE + Duration::from_secs(1));
     }
     for place in &places {
-        assert_eq!(common::limit(&place.report()).0, 100);
+        assert_eq!(common::limit(&report(place)).0, 100);
     }
 }

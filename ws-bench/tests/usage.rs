@@ -7,12 +7,13 @@ use std::net::TcpListener;
 
 use assert_cmd::assert::OutputAssertExt as _;
 use bench_report::Status;
-use common::{Place, finish, said};
+use common::{REPORT, bench, finish, limit_of, report, said};
+use test_support::Place;
 
 /// The code, all that was said, and nothing that looks like an accident.
 fn fails(args: &[&str], code: i32, wanted: &[&str]) -> Place {
     let place = Place::new();
-    let output = finish(&mut place.command(args));
+    let output = finish(&mut bench(&place, args));
     let said = said(&output);
     output.assert().code(code);
     for text in wanted {
@@ -66,11 +67,7 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
 #[test]
 fn the_server_can_be_named_by_the_environment() {
     let place = Place::new();
-    let output = finish(
-        place
-            .command(&["limit"])
-            .env("WS_URL", "http://127.0.0.1:1/"),
-    );
+    let output = finish(bench(&place, &["limit"]).env("WS_URL", "http://127.0.0.1:1/"));
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 
@@ -82,7 +79,7 @@ fn a_refused_connection_names_the_server_and_a_remedy() {
     drop(socket);
     let args = ["limit", "--run-dir", "run", "--url", &url];
     let place = fails(&args, 1, &["cannot connect", &url, "refused", "Try: "]);
-    let report = place.report();
+    let report = report(&place);
     assert_eq!(report.status, Status::Failed);
     assert!(report.steps.is_empty() && report.summary.limit.is_none());
 }
@@ -107,9 +104,12 @@ fn a_password_in_the_url_is_shown_to_nobody() {
         1,
         &["127.0.0.1:1"],
     );
-    let report = std::fs::read_to_string(place.report_path()).unwrap();
+    let report = std::fs::read_to_string(place.path().join(REPORT)).unwrap();
     assert!(!report.contains("hunter2"));
-    let again = finish(&mut place.command(&["limit", "--run-dir", "run", "--url", url]));
+    let again = finish(&mut bench(
+        &place,
+        &["limit", "--run-dir", "run", "--url", url],
+    ));
     assert!(!said(&again).contains("hunter2"), "{}", said(&again));
 }
 
@@ -117,7 +117,10 @@ fn a_password_in_the_url_is_shown_to_nobody() {
 fn a_report_that_cannot_be_written_is_found_out_before_any_load() {
     let place = Place::new();
     std::fs::write(place.path().join("file"), "").unwrap();
-    let output = finish(&mut place.command(&["limit", "--output", "file/report.json"]));
+    let output = finish(&mut bench(
+        &place,
+        &["limit", "--output", "file/report.json"],
+    ));
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("file"), "{}", said(&output));
 }
@@ -134,19 +137,19 @@ fn the_report_goes_to_stdout_when_it_is_asked_for() {
         "json",
         "--quiet",
     ];
-    let output = finish(&mut place.limit(&args));
+    let output = finish(&mut limit_of(&place, &args));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let printed: bench_report::Report = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(printed, place.report());
+    assert_eq!(printed, report(&place));
 }
 
 #[test]
 fn help_has_examples_and_completions_can_be_had() {
     for command in ["limit", "serve"] {
-        let output = finish(&mut Place::new().command(&[command, "--help"]));
+        let output = finish(&mut bench(&Place::new(), &[command, "--help"]));
         assert_eq!(output.status.code(), Some(0));
         assert!(said(&output).contains("Examples:"), "{}", said(&output));
     }
-    let output = finish(&mut Place::new().command(&["--generate", "bash"]));
+    let output = finish(&mut bench(&Place::new(), &["--generate", "bash"]));
     assert!(said(&output).contains("ws-bench"));
 }

@@ -1,21 +1,16 @@
 //! What the tests share: a real server, the binary, and looks at what either left behind.
 #![allow(dead_code)] // Each test file uses its part.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use bench_report::Report;
 use db_pool_bench::address::Address;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use test_support::{Place, eventually};
 use testbed::{Postgres, PostgresOptions};
 use tokio_postgres::Client;
 
-/// Far longer than anything takes; only a failing test waits for so long.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Where [`sweep`] leaves its report.
+pub(crate) const REPORT: &str = "run/db-pool-bench.sweep.json";
 /// Nobody would write this by chance.
 pub(crate) const PASSWORD: &str = "Zq7hunter2qZ";
 
@@ -81,122 +76,17 @@ impl Talk {
     }
 }
 
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// `db-pool-bench sweep` with the words of `args`, without the caller's environment for databases.
-pub(crate) fn sweep(args: &str) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("db-pool-bench"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name == "DATABASE_URL" || name == testbed::token::ENV {
-            command.env_remove(name);
-        }
-    }
-    command.arg("sweep").args(args.split_whitespace());
+/// `db-pool-bench sweep` with the words of `args`, in `place`.
+pub(crate) fn sweep(place: &Place, args: &str) -> Command {
+    let mut command = place.command(
+        env!("CARGO_BIN_EXE_db-pool-bench"),
+        &["sweep", "--run-dir", "run"],
+    );
+    command.args(args.split_whitespace());
     command
 }
 
-/// A sweep that runs, its stderr line by line.
-pub(crate) struct Running {
-    child: Child,
-    lines: Receiver<String>,
-    pub(crate) said: Vec<String>,
-    pub(crate) report: PathBuf,
-}
-
-impl Running {
-    pub(crate) fn start(mut command: Command, directory: &Path) -> Self {
-        let report = directory.join("report.json");
-        command
-            .arg("--output")
-            .arg(&report)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| sender.send(line))
-        });
-        Self {
-            child,
-            lines,
-            said: Vec::new(),
-            report,
-        }
-    }
-
-    /// Waits for a line that begins like that.
-    pub(crate) fn await_line(&mut self, beginning: &str) {
-        loop {
-            let line = self.lines.recv_timeout(PATIENCE);
-            let line =
-                line.unwrap_or_else(|_| panic!("{beginning:?} never came: {:#?}", self.said));
-            self.said.push(line);
-            if self
-                .said
-                .last()
-                .is_some_and(|line| line.starts_with(beginning))
-            {
-                return;
-            }
-        }
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
-    }
-
-    /// Waits for its end; how it ended and how long that took.
-    pub(crate) fn end(&mut self) -> (ExitStatus, Duration) {
-        let started = Instant::now();
-        let mut status = None;
-        eventually("the bench ends", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        let took = started.elapsed();
-        self.said.extend(self.lines.iter());
-        (status.unwrap(), took)
-    }
-
-    /// Its report, which must be readable whatever happened.
-    pub(crate) fn report(&self) -> Report {
-        bench_report::store::load(&self.report).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has ended already, unless the test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// How long ending may take: 3 s, and on a machine that is slow as much more as starting a
-/// program that does nothing tells.
-pub(crate) fn ending_bound() -> Duration {
-    let started = Instant::now();
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("db-pool-bench"));
-    assert!(
-        command
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status()
-            .unwrap()
-            .success()
-    );
-    Duration::from_secs(3) + 20 * started.elapsed()
+/// The report that [`sweep`] left.
+pub(crate) fn report(place: &Place) -> Report {
+    place.report(REPORT)
 }

@@ -6,27 +6,26 @@ mod common;
 use std::process::Command;
 
 use bench_report::{Report, Status, WarningCode};
-use common::{Running, Talk, ending_bound, postgres, sweep};
+use common::{Talk, postgres, report, sweep};
 use nix::sys::signal::Signal;
+use test_support::{Ended, Place, Running, ending_bound};
 
-fn on(url: &str, args: &str) -> Command {
-    let mut command = sweep(args);
+fn on(url: &str, place: &Place, args: &str) -> Command {
+    let mut command = sweep(place, args);
     command.env("DATABASE_URL", url);
     command
 }
 
 /// Waits for `line`, sends `signal`, and expects an end in order, with a report.
-fn interrupt(command: Command, line: &str, signal: Signal) -> Report {
-    let home = tempfile::tempdir().unwrap();
-    let bound = ending_bound();
-    let mut running = Running::start(command, home.path());
-    running.await_line(line);
+fn interrupt(place: &Place, command: &mut Command, line: &str, signal: Signal) -> Report {
+    let mut running = Running::start(command);
+    running.wait_for(line);
     running.signal(signal);
-    let (status, took) = running.end();
-    let said = &running.said;
-    assert_eq!(status.code(), Some(130), "{line} {signal}: {said:#?}");
-    assert!(took < bound, "{line} {signal}: took {took:?}: {said:#?}");
-    let report = running.report();
+    let Ended { code, took, said } = running.end();
+    assert_eq!(code, Some(130), "{line} {signal}: {said}");
+    let bound = ending_bound();
+    assert!(took < bound, "{line} {signal}: took {took:?}: {said}");
+    let report = report(place);
     assert_eq!(report.status, Status::Interrupted, "{line} {signal}");
     report
 }
@@ -56,8 +55,11 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
     ] {
         std::thread::scope(|scope| {
             for signal in [Signal::SIGINT, Signal::SIGTERM] {
-                let command = on(server.url(), args);
-                scope.spawn(move || interrupt(command, line, signal));
+                let url = server.url();
+                scope.spawn(move || {
+                    let place = Place::new();
+                    interrupt(&place, &mut on(url, &place, args), line, signal);
+                });
             }
         });
         talk.assert_nothing_is_left();
@@ -68,23 +70,19 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
 fn while_it_cleans_up_a_signal_still_counts() {
     let server = postgres(&[]);
     let (talk, holder) = (Talk::to(server.url()), Talk::to(server.url()));
-    let home = tempfile::tempdir().unwrap();
+    let place = Place::new();
     let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
-    let mut running = Running::start(on(server.url(), args), home.path());
-    running.await_line("phase: measure");
+    let mut running = Running::start(&mut on(server.url(), &place, args));
+    running.wait_for("phase: measure");
     // A reader keeps our tables from being dropped until it lets go.
     let schema = &talk.schemas()[0];
     holder.execute(&format!("BEGIN; SELECT count(*) FROM {schema}.history"));
-    running.await_line("phase: save");
+    running.wait_for("phase: save");
     running.signal(Signal::SIGTERM);
     holder.execute("COMMIT");
-    let (status, _) = running.end();
-    assert_eq!(
-        (status.code(), running.report().status),
-        (Some(130), Status::Interrupted),
-        "{:#?}",
-        running.said
-    );
+    let Ended { code, said, .. } = running.end();
+    let status = report(&place).status;
+    assert_eq!((code, status), (Some(130), Status::Interrupted), "{said}");
     talk.assert_nothing_is_left();
 }
 
@@ -92,15 +90,15 @@ fn while_it_cleans_up_a_signal_still_counts() {
 fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
     let server = postgres(&[]);
     let (talk, holder) = (Talk::to(server.url()), Talk::to(server.url()));
-    let home = tempfile::tempdir().unwrap();
+    let place = Place::new();
     let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
-    let mut running = Running::start(on(server.url(), args), home.path());
-    running.await_line("phase: measure");
+    let mut running = Running::start(&mut on(server.url(), &place, args));
+    running.wait_for("phase: measure");
     let schema = talk.schemas()[0].clone();
     holder.execute(&format!("BEGIN; SELECT count(*) FROM {schema}.history"));
-    let (status, _) = running.end();
-    assert_eq!(status.code(), Some(0), "{:#?}", running.said);
-    let report = running.report();
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    let report = report(&place);
     let left = report
         .warnings
         .iter()
@@ -112,11 +110,7 @@ fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
         "{}",
         left.message
     );
-    assert!(
-        running.said.iter().any(|line| line.contains(&command)),
-        "{:#?}",
-        running.said
-    );
+    assert!(said.contains(&command), "{said}");
     assert_eq!(talk.schemas(), [schema]);
 }
 
@@ -127,8 +121,9 @@ fn a_throwaway_server_ends_with_the_run_whenever_the_signal_comes() {
         ("phase: prepare", Signal::SIGINT),
         ("phase: measure", Signal::SIGTERM),
     ] {
-        let command = sweep("--pool-sizes 2 --warmup 0 --duration 50s");
-        let report = interrupt(command, line, signal);
+        let place = Place::new();
+        let mut command = sweep(&place, "--pool-sizes 2 --warmup 0 --duration 50s");
+        let report = interrupt(&place, &mut command, line, signal);
         if let Some(url) = report.config.get("url") {
             let place = url.as_str().unwrap().split_once('@').unwrap().1;
             let address = place.split_once('/').unwrap().0;
@@ -149,18 +144,17 @@ fn a_throwaway_server_ends_with_the_run_whenever_the_signal_comes() {
 #[test]
 fn a_server_that_stands_still_keeps_nobody_from_ending() {
     let server = postgres(&[]);
-    let home = tempfile::tempdir().unwrap();
-    let bound = ending_bound();
+    let place = Place::new();
     let args = "--driver deadpool,sqlx,direct --pool-sizes 4 --warmup 0 --duration 50s";
-    let mut running = Running::start(on(server.url(), args), home.path());
-    running.await_line("phase: measure");
+    let mut running = Running::start(&mut on(server.url(), &place, args));
+    running.wait_for("phase: measure");
     server.pause();
     running.signal(Signal::SIGINT);
-    let (status, took) = running.end();
+    let Ended { code, took, said } = running.end();
     server.resume();
-    assert_eq!(status.code(), Some(130), "{:#?}", running.said);
-    assert!(took < bound, "took {took:?}: {:#?}", running.said);
-    let report = running.report();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(took < ending_bound(), "took {took:?}: {said}");
+    let report = report(&place);
     assert_eq!(report.status, Status::Interrupted);
     let left = report
         .warnings

@@ -1,4 +1,4 @@
-//! Prints the JSON Schema of an assessment: `cargo run -p bottleneck-analyzer --example schema`.
+//! Prints the JSON Schema of an assessment: `cargo run -p bottleneck-analyzer --example assessment_schema`.
 
 fn main() -> serde_json::Result<()> {
     let schema = schemars::schema_for!(bottleneck_analyzer::Assessment);
