@@ -11,7 +11,7 @@ demo: servers build
 	target/release/plimsoll run --profile quick
 
 build:
-	$(CARGO) build --release --locked --workspace --bins
+	$(CARGO) build --release --locked --workspace --exclude peers --bins
 
 test: servers
 	$(CARGO) build --locked --workspace --bins

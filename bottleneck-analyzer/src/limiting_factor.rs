@@ -24,6 +24,7 @@ pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
         main_thread,
         too_few_connections,
         waits,
+        crowded_cpu,
         round_trip,
     ];
     let found = candidates.iter().find_map(|ask| ask(bench, facts));
@@ -108,8 +109,20 @@ fn generator_threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFac
 }
 
 fn machine_cpu(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
+    cpu_past(facts.thresholds.cpu.critical_ratio, bench)
+}
+
+/// A CPU that is nearly used up, where nothing else explains the knee: processes that wake each
+/// other leave gaps that nobody can fill.
+fn crowded_cpu(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
+    let mut answer = cpu_past(facts.thresholds.cpu.warning_ratio, bench)?;
+    answer.confidence = answer.confidence.min(Confidence::Medium);
+    Some(answer)
+}
+
+fn cpu_past(bound: f64, bench: &Bench<'_>) -> Option<LimitingFactor> {
     let cpu = bench.cpu.as_ref()?;
-    if cpu.busy.mean < facts.thresholds.cpu.critical_ratio {
+    if cpu.busy.mean < bound {
         return None;
     }
     let (name, reason) = match cpu.owner() {
@@ -168,7 +181,11 @@ fn main_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
 fn too_few_connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
     let share_of_call = bench.time_model.as_ref()?.share("checkout")?;
     let waits = share_of_call >= facts.thresholds.pool.checkout_share_ratio;
-    if !waits || !bench.still_rising()? {
+    let crowded = bench
+        .cpu
+        .as_ref()
+        .is_some_and(|c| c.busy.mean >= facts.thresholds.cpu.warning_ratio);
+    if !waits || crowded || !bench.still_rising()? {
         return None;
     }
     let title = format!(
@@ -218,7 +235,7 @@ fn waits(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
 
 /// Nothing is used up and nothing waits long: what is left is the round trip of each call and
 /// the number of users or connections that make them.
-fn round_trip(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
+fn round_trip(bench: &Bench<'_>, _: &Facts<'_>) -> Option<LimitingFactor> {
     let model = bench.time_model.as_ref()?;
     let Some(cpu) = &bench.cpu else {
         return Some(inconclusive(
@@ -226,10 +243,10 @@ fn round_trip(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
             "run sysmon beside the bench (plimsoll run does)",
         ));
     };
-    let largest = model.largest()?;
+    let largest = model.largest_of_service()?;
     let title = format!(
-        "the round trip: {} of a call is {}",
-        share(largest.share_ratio),
+        "the round trip: {} of a call's service time is {}",
+        share(model.share_of_service(&largest.name)?),
         largest.title
     );
     let reason = format!(
@@ -242,9 +259,6 @@ fn round_trip(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
     let mut answer = factor("round_trip", title, reason, Confidence::Medium, evidence);
     if bench.still_rising() == Some(true) {
         answer.would_tell = Some("a sweep to higher settings: throughput still rose".to_owned());
-    }
-    if cpu.busy.mean >= facts.thresholds.cpu.warning_ratio {
-        answer.confidence = Confidence::Low;
     }
     Some(answer)
 }

@@ -29,6 +29,9 @@ pub struct Part {
     pub evidence: Vec<Evidence>,
 }
 
+/// Parts that pass before a connection is held.
+const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
+
 /// The whole and its parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeModel {
@@ -56,14 +59,14 @@ impl TimeModel {
     /// The share of a part in what is left without queues: a queue for connections only mirrors
     /// what the connections themselves wait for, and shrinks with it.
     pub fn share_of_service(&self, name: &str) -> Option<f64> {
-        let phases = ["pacing_lag", "backlog", "checkout"];
-        let queued: f64 = phases.iter().filter_map(|q| self.share(q)).sum();
+        let queued: f64 = QUEUES.iter().filter_map(|q| self.share(q)).sum();
         Some(self.share(name)? / (1.0 - queued).max(f64::EPSILON))
     }
 
-    /// The largest part.
-    pub fn largest(&self) -> Option<&Part> {
+    /// The largest part of what is left without queues.
+    pub fn largest_of_service(&self) -> Option<&Part> {
         let parts = self.parts.iter();
+        let parts = parts.filter(|p| !QUEUES.contains(&&*p.name));
         parts.max_by(|a, b| a.ns.total_cmp(&b.ns))
     }
 
@@ -169,9 +172,19 @@ fn postgres(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
     let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
     let throughput = step.throughput_per_s();
     let per_call = |sessions: f64| sessions / throughput * 1e9;
+    let (on_cpu, evidence) = server_cpu(source, index).unwrap_or_default();
+    let on_cpu = on_cpu.min(service);
+    model.add("server_cpu", "server on a CPU", on_cpu, evidence);
     let mut inside: Vec<(&str, &str, f64, Vec<Evidence>)> = Vec::new();
     if let Some((sessions, evidence)) = server_figure(source, index, "sessions.cpu_mean") {
-        inside.extend(running(source, index, per_call(sessions), evidence));
+        // Sessions without a wait either run or wait for a CPU.
+        let (name, title) = if on_cpu > 0.0 {
+            ("server_runnable", "server waiting for a CPU")
+        } else {
+            ("server_cpu", "server on, or waiting for, a CPU")
+        };
+        let queued = (per_call(sessions) - on_cpu).max(0.0);
+        inside.push((name, title, queued, vec![evidence]));
     }
     for (figure, name, title) in [
         ("sessions.lock_mean", "lock", "waiting for a lock"),
@@ -206,15 +219,12 @@ fn postgres(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
     // Samples of sessions and timings of calls are separate measurements; where they disagree
     // the timings hold and the sampled shares are kept.
     let sampled: f64 = inside.iter().map(|part| part.2).sum();
-    let scale = if sampled > service && sampled > 0.0 {
-        service / sampled
-    } else {
-        1.0
-    };
-    if scale < 0.95 {
+    let room = service - on_cpu;
+    let scale = if sampled > room { room / sampled } else { 1.0 };
+    if sampled - room > 0.05 * service {
         model.notes.push(format!(
             "Sessions as sampled account for {} of the service time: scaled down to it.",
-            crate::figures::share(1.0 / scale)
+            crate::figures::share((on_cpu + sampled) / service)
         ));
     }
     for (name, title, ns, evidence) in inside {
@@ -224,36 +234,13 @@ fn postgres(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
     Some(model)
 }
 
-/// Sessions without a wait either run or wait for a CPU: the server's CPU time tells them apart.
-fn running<'n>(
-    source: &Source,
-    index: usize,
-    active_ns: f64,
-    active: Evidence,
-) -> Vec<(&'n str, &'n str, f64, Vec<Evidence>)> {
+/// CPU time of the server for each call, as the kernel counted it: it holds the parts of a
+/// request, like reading and parsing it, during which a session does not show as active.
+fn server_cpu(source: &Source, index: usize) -> Option<(f64, Vec<Evidence>)> {
     let step = &source.report.steps[index];
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
-    match server_figure(source, index, "server.cpu_ns") {
-        Some((cpu_ns, evidence)) if calls > 0 => {
-            let on_cpu = (cpu_ns / calls as f64).min(active_ns);
-            let queued = active_ns - on_cpu;
-            vec![
-                ("server_cpu", "server on a CPU", on_cpu, vec![evidence]),
-                (
-                    "server_runnable",
-                    "server waiting for a CPU",
-                    queued,
-                    vec![active],
-                ),
-            ]
-        }
-        _ => vec![(
-            "server_cpu",
-            "server on, or waiting for, a CPU",
-            active_ns,
-            vec![active],
-        )],
-    }
+    let (cpu_ns, evidence) = server_figure(source, index, "server.cpu_ns")?;
+    (calls > 0).then(|| (cpu_ns / calls as f64, vec![evidence]))
 }
 
 fn redis(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {

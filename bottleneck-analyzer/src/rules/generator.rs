@@ -1,6 +1,6 @@
 //! The generator spoilt results at an operating point.
 
-use bench_report::{Warning, WarningCode};
+use bench_report::{Histogram, Operation, Step, Warning, WarningCode};
 
 use crate::assessment::{Evidence, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft};
@@ -32,7 +32,8 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
         .operating_warnings()
         .filter(|(_, w)| OWN_FAULT.contains(&w.code))
         .collect();
-    let Some((_, first)) = faults.first() else {
+    let costs = faults.iter().map(|(_, fault)| cost(step, fault.code));
+    let Some((lost, of)) = costs.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         let statement = format!(
             "the generator kept its plan: {} of its threads busy, longest stall {}",
             share(step.generator.cpu_ratio),
@@ -54,19 +55,27 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
             })
         })
         .collect();
-    let lost = match first.code {
-        WarningCode::GeneratorSaturated => step.generator.cpu_ratio.min(1.0) / 2.0,
-        _ => 0.1,
+    // Lateness makes a target look slower than it is; only a generator that could send no more
+    // leaves the question of the run, how much the target can do, without an answer.
+    let (kind, title) = match of {
+        ImpactOf::Capacity => (
+            FindingKind::Problem,
+            "The generator was the limit, not the target",
+        ),
+        _ => (
+            FindingKind::Information,
+            "Part of the response time at the operating point is the generator's own",
+        ),
     };
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
         .says(
-            "The generator spoilt figures at the operating point",
+            title,
             format!(
                 "{}. The target may do better than was measured.",
                 messages.join("; ")
             ),
         )
-        .impact(lost, ImpactOf::Capacity)
+        .impact(lost, of)
         .evidence(evidence)
         .evidence(used)
         .advice(
@@ -78,6 +87,44 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
             "what the generator delays or cannot send is not the target's doing",
         );
     out.find(draft);
+}
+
+/// What the fault may have cost the figures of `step`.
+fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
+    let measured_ns = step.window.measured_s() * 1e9;
+    match fault {
+        // What the target could do beyond a generator that is always busy, nobody has seen.
+        WarningCode::GeneratorSaturated => (step.generator.cpu_ratio, ImpactOf::Capacity),
+        WarningCode::PacingLag => (
+            share_of_response(step, |o| o.pacing_lag.as_ref()),
+            ImpactOf::ResponseTime,
+        ),
+        WarningCode::GeneratorStalled => (
+            step.generator.worst_stall_ns as f64 / measured_ns,
+            ImpactOf::ResponseTime,
+        ),
+        _ => (
+            share_of_response(step, |o| o.backlog.as_ref()),
+            ImpactOf::ResponseTime,
+        ),
+    }
+}
+
+/// The part of all response time that was spent in a phase.
+fn share_of_response(step: &Step, phase: fn(&Operation) -> Option<&Histogram>) -> f64 {
+    let total = |of: &dyn Fn(&Operation) -> Option<f64>| -> f64 {
+        let operations = step.operations.values();
+        operations
+            .filter_map(|o| Some(of(o)? * o.succeeded as f64))
+            .sum()
+    };
+    let response = total(&|o| Some(o.response.as_ref()?.mean_ns));
+    let phase = total(&|o| Some(phase(o)?.mean_ns));
+    if response > 0.0 {
+        phase / response
+    } else {
+        0.0
+    }
 }
 
 fn code_of(warning: &Warning) -> &'static str {

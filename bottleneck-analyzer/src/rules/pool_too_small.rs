@@ -47,7 +47,16 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             );
             out.rule_out(RULE, bench.component, statement, evidence);
         }
-        None if crowded(bench, facts) => out.cannot_judge(
+        Some(true) if crowded(bench, facts) == Some(true) => out.cannot_judge(
+            RULE,
+            bench.component,
+            format!(
+                "whether a pool larger than {size} would carry more: throughput still rose up to \
+                 it, but the machine's CPU is nearly used up"
+            ),
+            "larger pools, with the generator on a machine of its own",
+        ),
+        None if crowded(bench, facts) != Some(false) => out.cannot_judge(
             RULE,
             bench.component,
             format!("whether a pool larger than {size} would help: only one size was measured"),
@@ -57,10 +66,11 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Whether the machine's CPU is used up, so that connections could not have done more.
-fn crowded(bench: &Bench<'_>, facts: &Facts<'_>) -> bool {
-    let cpu = bench.cpu.as_ref();
-    cpu.is_none_or(|c| c.busy.mean >= facts.thresholds.cpu.warning_ratio)
+/// Whether the machine's CPU is nearly used up, so that more connections could hardly do more;
+/// `None` where it was not recorded.
+fn crowded(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<bool> {
+    let cpu = bench.cpu.as_ref()?;
+    Some(cpu.busy.mean >= facts.thresholds.cpu.warning_ratio)
 }
 
 fn too_small(
