@@ -113,8 +113,7 @@ impl Connection {
         let wait_ns = window.start_ns.saturating_sub(monotonic_ns());
         self.listen(Duration::from_nanos(wait_ns) + offset).await?;
         while monotonic_ns() < window.measure_end_ns {
-            let flight = Flight::now(&level.echoes).measured(|ns| level.measures(ns));
-            self.fly(flight).await?;
+            self.fly(Flight::echo(level)).await?;
             if !think_time.is_zero() {
                 self.listen(think_time).await?;
             }
@@ -131,8 +130,7 @@ impl Connection {
             if arrival.released_ns < free_since_ns {
                 level.delayed.fetch_add(1, Ordering::Relaxed);
             }
-            let flight = Flight::of_arrival(&level.echoes, arrival);
-            let flight = flight.measured(|ns| level.measures(ns));
+            let flight = Flight::of_arrival(level, arrival);
             if monotonic_ns() > give_up_ns {
                 break;
             }

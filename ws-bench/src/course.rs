@@ -142,6 +142,7 @@ impl Course {
             cpu_ns,
             cpu_ratio: cpu_ns as f64 / (wall_ns * threads) as f64,
             cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns as f64 / attempted as f64),
+            busiest_thread_ratio: None,
             worst_stall_ns: trail.worst_stall_ns(),
         }
     }

@@ -1,13 +1,16 @@
 //! An attempt under way: recorded when it is over, and as censored when it is cut off.
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Failure, Marks, Outcome, Recorder};
+use load_engine::{Failure, Marks, Outcome, Recorder, Within};
+
+use crate::level::Level;
 
 /// Owns the marks of one attempt. Dropped before it landed, it records itself as censored.
 pub(crate) struct Flight<'a> {
     pub(crate) marks: Marks,
     recorder: &'a Recorder,
-    measured: bool,
+    /// Whose measured part it must lie in to count; all counts without one.
+    level: Option<&'a Level>,
     landed: bool,
 }
 
@@ -28,23 +31,25 @@ impl<'a> Flight<'a> {
         Self {
             marks,
             recorder,
-            measured: true,
+            level: None,
             landed: false,
         }
     }
 
-    /// An arrival that was due, taken up now.
-    pub(crate) fn of_arrival(recorder: &'a Recorder, arrival: Arrival) -> Self {
-        let mut flight = Self::now(recorder);
+    /// An echo that begins now.
+    pub(crate) fn echo(level: &'a Level) -> Self {
+        Self {
+            level: Some(level),
+            ..Self::now(&level.echoes)
+        }
+    }
+
+    /// An echo that was due, taken up now.
+    pub(crate) fn of_arrival(level: &'a Level, arrival: Arrival) -> Self {
+        let mut flight = Self::echo(level);
         flight.marks.due_ns = arrival.due_ns;
         flight.marks.released_ns = arrival.released_ns;
         flight
-    }
-
-    /// The same; it counts only when it began within the measured part.
-    pub(crate) fn measured(mut self, is_measured: impl FnOnce(u64) -> bool) -> Self {
-        self.measured = is_measured(self.marks.begin_ns());
-        self
     }
 
     /// It is over.
@@ -57,13 +62,18 @@ impl<'a> Flight<'a> {
             Ok(()) => Outcome::success(0),
             Err(failure) => Outcome::failed(0, failure),
         };
-        self.recorder.record(&self.marks, &outcome, self.measured);
+        let within = self.level.map_or(Within::WHOLLY, |level| Within {
+            due: level.measures(self.marks.begin_ns()),
+            done: level.measures(self.marks.done_ns),
+        });
+        self.recorder.record(&self.marks, &outcome, within);
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        if !self.landed && self.measured {
+        let counts = |level: &Level| level.measures(self.marks.begin_ns());
+        if !self.landed && self.level.is_none_or(counts) {
             self.recorder.record_censored(&self.marks, monotonic_ns());
         }
     }

@@ -96,9 +96,9 @@ impl Level {
         self.window.get().copied().unwrap_or_default()
     }
 
-    /// Whether an echo that began at `begin_ns` counts.
-    pub(crate) fn measures(&self, begin_ns: u64) -> bool {
+    /// Whether `instant_ns` lies in the measured part.
+    pub(crate) fn measures(&self, instant_ns: u64) -> bool {
         let window = self.window();
-        (window.measure_start_ns..window.measure_end_ns).contains(&begin_ns)
+        (window.measure_start_ns..window.measure_end_ns).contains(&instant_ns)
     }
 }

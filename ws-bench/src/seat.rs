@@ -75,7 +75,7 @@ impl Drop for Inbox {
 
 /// An arrival that nobody takes up.
 pub(crate) fn forgo(level: &Level, arrival: Arrival) -> Flight<'_> {
-    Flight::of_arrival(&level.echoes, arrival).measured(|begin_ns| level.measures(begin_ns))
+    Flight::of_arrival(level, arrival)
 }
 
 #[derive(Debug, Default)]

@@ -43,7 +43,7 @@ impl Evidence for () {}
 /// [`Bench::finish`], as an error does, it saves what was measured and marks it `failed`.
 #[derive(Debug)]
 pub struct Bench {
-    /// What is known so far; saved after every step.
+    /// What is known so far, but for the doubts; saved with them after every step.
     pub report: Report,
     /// Cancelled by SIGINT and SIGTERM.
     pub cancel: Cancel,
@@ -216,7 +216,13 @@ impl Bench {
     /// When it cannot be written.
     pub fn save(&mut self) -> anyhow::Result<()> {
         self.report.duration_ns = monotonic_ns().saturating_sub(self.report.clock.monotonic_ns);
-        self.output.save(&self.report)
+        // A run that is killed later must not leave its figures without their doubts.
+        let certain = self.report.warnings.len();
+        let doubts = self_check::merge(self.warnings.clone());
+        self.report.warnings.extend(doubts);
+        let saved = self.output.save(&self.report);
+        self.report.warnings.truncate(certain);
+        saved
     }
 
     /// Saves the report for the last time, shows the result, and says how the run ended.
@@ -226,7 +232,8 @@ impl Bench {
     pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
         self.phase(Phase::Save);
         self.conclude(self.status())?;
-        self.output.finish(&self.report, text)?;
+        let text = format!("{text}{}", doubts(&self.report));
+        self.output.finish(&self.report, &text)?;
         Ok(match self.report.status {
             Status::Interrupted => Exit::Interrupted,
             Status::Stopped => Exit::GateFailed,
@@ -281,6 +288,22 @@ impl Drop for Bench {
         // The error that brought us here is the one to show.
         let _ = self.conclude(status);
     }
+}
+
+/// What spoils figures of the result, for whoever reads no further than the terminal.
+fn doubts(report: &Report) -> String {
+    let spoiling = report.warnings.iter().filter(|w| !w.spoils.is_empty());
+    let lines: Vec<String> = spoiling
+        .map(|warning| {
+            let named = warning.step.and_then(|index| report.steps.get(index));
+            let place = named.map_or(String::new(), |step| format!(" [{}]", step.name));
+            crate::table::paragraph(&format!("{}{place}", warning.message), 2)
+        })
+        .collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("\nDoubtful:\n{}", lines.concat())
 }
 
 fn of_step(mut warning: Warning, index: usize) -> Warning {

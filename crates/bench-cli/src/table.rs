@@ -47,6 +47,20 @@ impl std::fmt::Display for Table {
     }
 }
 
+/// Columns that a result keeps to where it is not a table.
+const COLUMNS: usize = 80;
+
+/// `text` in lines of at most 80 columns, each begun with `indent` spaces and ended; a word that is
+/// longer stays whole.
+pub fn paragraph(text: &str, indent: usize) -> String {
+    let margin = " ".repeat(indent);
+    let options = textwrap::Options::new(COLUMNS)
+        .initial_indent(&margin)
+        .subsequent_indent(&margin)
+        .break_words(false);
+    textwrap::fill(text, options) + "\n"
+}
+
 /// Three significant digits, as in `1.23`, `12.3`, `123`; what is not zero does not look like it.
 fn three_digits(value: f64) -> String {
     match value.abs() {

@@ -37,7 +37,7 @@ pub enum HistogramError {
 }
 
 /// The percentiles a report spells out, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "each field is the percentile its name says")]
 pub struct Percentiles {
     pub p50: u64,

@@ -136,7 +136,8 @@ pub struct Operation {
     /// Extra attempts that succeeded or failed arrivals took.
     #[serde(default)]
     pub retries: u64,
-    /// Successes per second of the measured part.
+    /// Successes that were done in the measured part, whenever they were due, per second of it:
+    /// what an overloaded target answers afterwards it has not carried.
     pub throughput_per_s: f64,
     /// Due to done, of successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,10 +171,10 @@ impl Operation {
         self.errors.values().sum()
     }
 
-    /// Failures ÷ finished arrivals; `None` when none finished.
+    /// What did not succeed ÷ all arrivals; `None` without any. Who waited until the drain ended
+    /// and got no answer was failed as well.
     pub fn error_ratio(&self) -> Option<f64> {
-        let finished = self.succeeded + self.failures();
-        (finished > 0).then(|| self.failures() as f64 / finished as f64)
+        unsuccessful_ratio(self.succeeded, self.attempted)
     }
 
     /// What a user felt: response time where there is one, call time otherwise.
@@ -256,6 +257,10 @@ pub struct Generator {
     pub cpu_ns: u64,
     /// `cpu_ns` ÷ (elapsed time × `threads`).
     pub cpu_ratio: f64,
+    /// CPU time ÷ elapsed time of the load thread that was busiest: one full thread can be the
+    /// limit among idle ones. Absent where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busiest_thread_ratio: Option<f64>,
     /// CPU time per attempted arrival, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_per_operation_ns: Option<f64>,
@@ -331,11 +336,14 @@ impl Step {
         self.parameters.get(name)?.as_f64()
     }
 
-    /// Failures ÷ finished arrivals over all operations; `None` when none finished.
+    /// What did not succeed ÷ all arrivals, over all operations; `None` without any.
     pub fn error_ratio(&self) -> Option<f64> {
-        let failures: u64 = self.operations.values().map(Operation::failures).sum();
-        let succeeded: u64 = self.operations.values().map(|o| o.succeeded).sum();
-        let finished = failures + succeeded;
-        (finished > 0).then(|| failures as f64 / finished as f64)
+        let attempted = self.operations.values().map(|o| o.attempted).sum();
+        let succeeded = self.operations.values().map(|o| o.succeeded).sum();
+        unsuccessful_ratio(succeeded, attempted)
     }
+}
+
+fn unsuccessful_ratio(succeeded: u64, attempted: u64) -> Option<f64> {
+    (attempted > 0).then(|| attempted.saturating_sub(succeeded) as f64 / attempted as f64)
 }

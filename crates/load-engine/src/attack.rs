@@ -3,24 +3,23 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
-use tokio::runtime::{Builder, Runtime};
 
-use crate::recorder::claim_shard;
+use crate::cpu_use::Reading;
+use crate::crew::{self, Crew};
+use crate::guard::Watch;
 use crate::timeline::Timeline;
-use crate::worker::{self, PacerTrouble, Shared};
-use crate::{Cancel, Factory, Failure, Phase, Recorder, RuntimeKind, StepPlan, Worker, self_check};
+use crate::worker::{PacerTrouble, Shared};
+use crate::{Cancel, Factory, Phase, Recorder, StepPlan, self_check};
 
 const HEARTBEAT: Duration = Duration::from_millis(10);
 /// Between the opening of the last session and the first arrival.
 const HEAD_START_NS: u64 = 2_000_000;
 /// After a signal answers are hardly waited for: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
-const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 
 /// Follows a step from outside: progress, evidence.
 pub trait Observer {
@@ -84,73 +83,17 @@ pub fn run<F: Factory>(
 ) -> Result<StepResult, AttackError> {
     let threads = plan.threads.max(1);
     let recorder = Recorder::new(factory.operations(), threads);
-    let count = worker_count(plan);
-    let shared = Arc::new(Shared::new(recorder, count));
-    let workers = start_workers(count, plan, factory, &shared)?;
+    let shared = Arc::new(Shared::new(recorder, crew::size(plan)));
+    let crew = Crew::start(plan, factory, &shared)?;
     let mut controller = Controller {
         plan,
         cancel,
         observer,
         shared: &shared,
-        workers,
+        crew,
         worst_stall_ns: 0,
     };
     Ok(controller.control())
-}
-
-type WorkerThread = JoinHandle<Result<(), Failure>>;
-
-/// How many workers share a step.
-fn worker_count(plan: &StepPlan) -> u64 {
-    match plan.runtime {
-        RuntimeKind::Shared => 1,
-        // A worker without a session would release arrivals that nobody takes up.
-        RuntimeKind::PerCore => (plan.threads as u64).min(plan.load.sessions()).max(1),
-    }
-}
-
-fn start_workers<F: Factory>(
-    count: u64,
-    plan: &StepPlan,
-    factory: &Arc<F>,
-    shared: &Arc<Shared>,
-) -> io::Result<Vec<WorkerThread>> {
-    let plan = Arc::new(plan.clone());
-    (0..count)
-        .map(|index| {
-            let worker = Worker { index, count };
-            let runtime = build_runtime(&plan, worker)?;
-            let work = worker::work(
-                worker,
-                Arc::clone(&plan),
-                Arc::clone(factory),
-                Arc::clone(shared),
-            );
-            std::thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn(move || {
-                    claim_shard(index as usize + 1);
-                    let result = runtime.block_on(work);
-                    runtime.shutdown_timeout(SHUTDOWN_BOUND);
-                    result
-                })
-        })
-        .collect()
-}
-
-fn build_runtime(plan: &StepPlan, worker: Worker) -> io::Result<Runtime> {
-    match plan.runtime {
-        RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),
-        RuntimeKind::Shared => {
-            let next = std::sync::atomic::AtomicUsize::new(1);
-            Builder::new_multi_thread()
-                .worker_threads(plan.threads.max(1))
-                .thread_name(format!("load-{}", worker.index))
-                .on_thread_start(move || claim_shard(next.fetch_add(1, Ordering::Relaxed)))
-                .enable_all()
-                .build()
-        }
-    }
 }
 
 struct Controller<'a> {
@@ -158,24 +101,8 @@ struct Controller<'a> {
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
     shared: &'a Shared,
-    workers: Vec<WorkerThread>,
+    crew: Crew,
     worst_stall_ns: u64,
-}
-
-/// CPU time used and the instant at which it was read.
-#[derive(Clone, Copy)]
-struct Reading {
-    at_ns: u64,
-    cpu_ns: u64,
-}
-
-impl Reading {
-    fn now() -> Self {
-        Self {
-            at_ns: monotonic_ns(),
-            cpu_ns: process_cpu_ns(),
-        }
-    }
 }
 
 impl Controller<'_> {
@@ -184,11 +111,11 @@ impl Controller<'_> {
         let mut end = self.await_sessions();
         let window = self.open_window(end.is_some());
         let mut timeline = Timeline::new(window.start_ns);
-        let mut readings = (Reading::now(), Reading::now());
+        let mut readings = (self.read_cpu(), self.read_cpu());
         if end.is_none() {
             let (ended, begun) = self.hold(window, &mut timeline);
             end = ended;
-            readings = (begun, Reading::now());
+            readings = (begun, self.read_cpu());
         }
         if end.is_some() {
             self.shared.halt();
@@ -202,6 +129,7 @@ impl Controller<'_> {
             _ => DRAIN_WHEN_CANCELLED,
         };
         self.drain(bound);
+        self.crew.await_accounts(self.shared);
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
         timeline.push(monotonic_ns(), &self.shared.recorder.take_interval());
         let window = Window {
@@ -227,7 +155,7 @@ impl Controller<'_> {
             if self.cancel.is_cancelled() {
                 return Some(StepEnd::Interrupted);
             }
-            if self.workers.iter().any(WorkerThread::is_finished) {
+            if self.crew.any_finished() {
                 return Some(self.failure().unwrap_or(StepEnd::Failed {
                     reason: "a worker ended before the load began".to_owned(),
                 }));
@@ -272,6 +200,7 @@ impl Controller<'_> {
     fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, Reading) {
         let interval_ns = interval_ns(self.plan.measure);
         let mut begun = None;
+        let mut watch = Watch::new(window.measure_start_ns, self.plan.measure);
         let mut tick_ns = window.start_ns + interval_ns;
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
@@ -281,19 +210,19 @@ impl Controller<'_> {
         loop {
             let now_ns = self.beat(window.measure_end_ns);
             if begun.is_none() && now_ns >= window.measure_start_ns {
-                begun = Some(Reading::now());
+                begun = Some(self.read_cpu());
                 if !self.plan.warmup.is_zero() {
                     self.observer.phase(Phase::Measure);
                 }
             }
             let mut end = None;
             if now_ns >= tick_ns {
-                end = self.tick(window, now_ns, timeline);
+                end = self.tick(window, now_ns, timeline, &mut watch);
                 tick_ns = now_ns + interval_ns;
             }
             let end = end.or_else(|| self.ended_early());
             if end.is_some() || now_ns >= window.measure_end_ns {
-                return (end, begun.unwrap_or_else(Reading::now));
+                return (end, begun.unwrap_or_else(|| self.read_cpu()));
             }
         }
     }
@@ -323,14 +252,20 @@ impl Controller<'_> {
                 },
             });
         }
-        if self.workers.iter().all(WorkerThread::is_finished) {
+        if self.crew.all_finished() {
             self.failure()
         } else {
             None
         }
     }
 
-    fn tick(&mut self, window: Window, now_ns: u64, timeline: &mut Timeline) -> Option<StepEnd> {
+    fn tick(
+        &mut self,
+        window: Window,
+        now_ns: u64,
+        timeline: &mut Timeline,
+        watch: &mut Watch,
+    ) -> Option<StepEnd> {
         let interval = self.shared.recorder.take_interval();
         timeline.push(now_ns, &interval);
         let seconds = interval_ns(self.plan.measure) as f64 / 1e9;
@@ -345,11 +280,7 @@ impl Controller<'_> {
         if now_ns < window.measure_start_ns {
             return None;
         }
-        let broken = self
-            .plan
-            .stop_rules
-            .iter()
-            .find_map(|rule| rule.broken_by(&interval))?;
+        let broken = watch.look(now_ns, &interval, &self.plan.stop_rules)?;
         Some(StepEnd::Stopped {
             rule: broken.rule,
             reason: broken.reason,
@@ -358,10 +289,9 @@ impl Controller<'_> {
 
     /// Waits for the workers, for at most `bound`, then cuts off what is still under way.
     fn drain(&mut self, bound: Duration) {
-        let drained = |workers: &[WorkerThread]| workers.iter().all(WorkerThread::is_finished);
         let started_ns = monotonic_ns();
         loop {
-            if drained(&self.workers) {
+            if self.crew.all_finished() {
                 return;
             }
             let cancelled = self.cancel.is_cancelled();
@@ -379,22 +309,17 @@ impl Controller<'_> {
         self.shared.abort.cancel();
     }
 
-    /// What a worker died of.
+    /// What a worker died of; those that still run are cut off.
     fn failure(&mut self) -> Option<StepEnd> {
-        // Workers are joined only once they are, or are about to be, over.
-        let over = self.workers.iter().all(WorkerThread::is_finished);
-        if !over {
+        if !self.crew.all_finished() {
             self.shared.abort.cancel();
         }
-        let mut reason = None;
-        for worker in self.workers.drain(..) {
-            match worker.join() {
-                Ok(Ok(())) => {}
-                Ok(Err(failure)) => reason = reason.or(Some(failure.message)),
-                Err(_) => reason = reason.or(Some("a worker thread panicked".to_owned())),
-            }
-        }
-        reason.map(|reason| StepEnd::Failed { reason })
+        let reason = self.crew.join()?;
+        Some(StepEnd::Failed { reason })
+    }
+
+    fn read_cpu(&self) -> Reading {
+        Reading::now(&self.shared.threads)
     }
 
     fn result(
@@ -406,10 +331,8 @@ impl Controller<'_> {
     ) -> StepResult {
         let (operations, failures) = self.shared.recorder.collect(window.measured_s());
         let attempted: u64 = operations.values().map(|o| o.attempted).sum();
-        let cpu_ns = ended.cpu_ns.saturating_sub(begun.cpu_ns);
-        let wall_ns = ended.at_ns.saturating_sub(begun.at_ns);
+        let used = ended.since(&begun);
         let threads = self.plan.threads.max(1) as u64;
-        let cpu_ratio = cpu_ns as f64 / (wall_ns.max(1) * threads) as f64;
         let step = Step {
             name: self.plan.name.clone(),
             parameters: self.plan.parameters.clone(),
@@ -425,9 +348,11 @@ impl Controller<'_> {
             server: None,
             generator: Generator {
                 threads,
-                cpu_ns,
-                cpu_ratio,
-                cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns as f64 / attempted as f64),
+                cpu_ns: used.cpu_ns,
+                cpu_ratio: used.ratio() / threads as f64,
+                busiest_thread_ratio: used.busiest_thread_ratio,
+                cpu_per_operation_ns: (attempted > 0)
+                    .then(|| used.cpu_ns as f64 / attempted as f64),
                 worst_stall_ns: self.worst_stall_ns,
             },
             figures: std::collections::BTreeMap::new(),

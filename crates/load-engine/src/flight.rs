@@ -52,8 +52,8 @@ impl<'a> Flight<'a> {
         if self.marks.done_ns == 0 {
             self.marks.done_ns = now_ns;
         }
-        let measured = self.shared.measures(self.marks.begin_ns());
-        self.shared.recorder.record(&self.marks, outcome, measured);
+        let within = self.shared.within(&self.marks);
+        self.shared.recorder.record(&self.marks, outcome, within);
         now_ns
     }
 }

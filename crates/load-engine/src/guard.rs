@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use crate::recorder::Interval;
 
-/// Finished hits below which a second says too little to stop for.
+/// Finished hits below which an interval says too little to stop for.
 const FEWEST: u64 = 20;
+/// How often the rules are asked; four times at least in a short step.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// A bound that a step must keep, looked at each second.
+/// A bound that a step must keep, looked at each second, and once enough hits have finished.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
     /// Failures ÷ finished hits.
@@ -22,6 +24,43 @@ pub enum StopRule {
         /// Highest that is allowed.
         above: Duration,
     },
+}
+
+/// What finished since the rules were last asked.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pending: Interval,
+    began_ns: u64,
+    asked_every_ns: u64,
+}
+
+impl Watch {
+    /// From `now_ns` on, over a measured part of this length.
+    pub(crate) fn new(now_ns: u64, measured: Duration) -> Self {
+        Self {
+            pending: Interval::new(),
+            began_ns: now_ns,
+            asked_every_ns: (measured / 4).min(ASKED_EVERY).as_nanos() as u64,
+        }
+    }
+
+    /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
+    /// finished to tell.
+    pub(crate) fn look(
+        &mut self,
+        now_ns: u64,
+        interval: &Interval,
+        rules: &[StopRule],
+    ) -> Option<Broken> {
+        self.pending.add(interval);
+        let due = now_ns.saturating_sub(self.began_ns) >= self.asked_every_ns;
+        if !due || self.pending.succeeded() + self.pending.failed < FEWEST {
+            return None;
+        }
+        let seen = std::mem::replace(&mut self.pending, Interval::new());
+        self.began_ns = now_ns;
+        rules.iter().find_map(|rule| rule.broken_by(&seen))
+    }
 }
 
 /// A rule was broken.
@@ -100,7 +139,7 @@ impl FromStr for StopRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Failure, Marks, Outcome, Recorder};
+    use crate::{Failure, Marks, Outcome, Recorder, Within};
 
     fn interval(succeeded: u64, failed: u64, took_ns: u64) -> Interval {
         let recorder = Recorder::new(&["get"], 1);
@@ -110,11 +149,11 @@ mod tests {
             ..Marks::default()
         };
         for _ in 0..succeeded {
-            recorder.record(&marks, &Outcome::success(0), true);
+            recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
         }
         for _ in 0..failed {
             let failure = Failure::new("refused", "refused");
-            recorder.record(&marks, &Outcome::failed(0, failure), true);
+            recorder.record(&marks, &Outcome::failed(0, failure), Within::WHOLLY);
         }
         recorder.take_interval()
     }
@@ -135,6 +174,23 @@ mod tests {
         ] {
             assert!(text.parse::<StopRule>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn few_hits_a_second_are_gathered_until_they_tell() {
+        let rules = ["errors>10%".parse().unwrap()];
+        let second = 1_000_000_000;
+        let mut watch = Watch::new(0, Duration::from_mins(1));
+        let mut look = |at: u64, succeeded, failed| {
+            let interval = interval(succeeded, failed, 5);
+            watch.look(at * second, &interval, &rules).is_some()
+        };
+        assert!(!look(1, 0, 8) && !look(2, 0, 8), "too few to tell");
+        assert!(look(3, 0, 8));
+        assert!(!look(4, 100, 5), "what was told is not told again");
+        let mut watch = Watch::new(0, Duration::from_mins(1));
+        let soon = watch.look(second / 10, &interval(0, 100, 5), &rules);
+        assert!(soon.is_none(), "a tenth of a second is no verdict");
     }
 
     #[test]

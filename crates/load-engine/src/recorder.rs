@@ -25,10 +25,30 @@ pub fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
+/// Where a hit lies in its step's measured part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Within {
+    /// It was due (begun, in a closed loop) in it: its outcome and its phases count.
+    pub due: bool,
+    /// It was done in it: it counts for throughput. What an overloaded target still answers
+    /// during the drain is not what it carried.
+    pub done: bool,
+}
+
+impl Within {
+    /// Due and done in it.
+    pub const WHOLLY: Self = Self {
+        due: true,
+        done: true,
+    };
+}
+
 /// Counts and distributions of one operation in one shard.
 #[derive(Debug)]
 struct Tally {
     succeeded: u64,
+    /// Successes that were done in the measured part, whenever they were due.
+    carried: u64,
     retries: u64,
     censored: u64,
     errors: BTreeMap<String, u64>,
@@ -46,6 +66,7 @@ impl Tally {
     fn new() -> Self {
         Self {
             succeeded: 0,
+            carried: 0,
             retries: 0,
             censored: 0,
             errors: BTreeMap::new(),
@@ -87,6 +108,7 @@ impl Tally {
 
     fn merge(&mut self, other: &Self) {
         self.succeeded += other.succeeded;
+        self.carried += other.carried;
         self.retries += other.retries;
         self.censored += other.censored;
         for (kind, count) in &other.errors {
@@ -109,7 +131,7 @@ impl Tally {
 
     fn operation(&self, measured_s: f64) -> Operation {
         let failed: u64 = self.errors.values().sum();
-        let throughput = self.succeeded as f64 / measured_s;
+        let throughput = self.carried as f64 / measured_s;
         Operation {
             attempted: self.succeeded + failed + self.censored,
             succeeded: self.succeeded,
@@ -150,7 +172,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bounds = Recording::new_with_bounds(1, bench_report::histogram::HIGHEST_NS, 2);
         Self {
             latency: bounds.unwrap_or_else(|_| recording()),
@@ -161,6 +183,13 @@ impl Interval {
     /// Hits that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.latency.len()
+    }
+
+    /// Adds what finished in another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        // Equal bounds on both sides: adding cannot fail.
+        let _ = self.latency.add(&other.latency);
+        self.failed += other.failed;
     }
 }
 
@@ -200,9 +229,9 @@ impl Recorder {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records one finished hit. `measured` says whether it counts for the step or only for the
-    /// time chart (warm-up).
-    pub fn record(&self, marks: &Marks, outcome: &Outcome, measured: bool) {
+    /// Records one finished hit. `within` says what it counts for beside the time chart, which
+    /// shows warm-up and drain too.
+    pub fn record(&self, marks: &Marks, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
         let shard = &mut *shard;
         let felt = gap(marks.begin_ns(), marks.done_ns);
@@ -210,12 +239,15 @@ impl Recorder {
             None => shard.interval.latency.saturating_record(felt),
             Some(_) => shard.interval.failed += 1,
         }
-        if !measured {
-            return;
-        }
         let Some(tally) = shard.tallies.get_mut(outcome.operation) else {
             return;
         };
+        if within.done && outcome.failure.is_none() {
+            tally.carried += 1;
+        }
+        if !within.due {
+            return;
+        }
         tally.retries += outcome.retries;
         tally.lag(marks);
         let Some(failure) = &outcome.failure else {
@@ -260,8 +292,7 @@ impl Recorder {
         let mut whole = Interval::new();
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = whole.latency.add(&shard.interval.latency);
-            whole.failed += shard.interval.failed;
+            whole.add(&shard.interval);
             shard.interval.latency.reset();
             shard.interval.failed = 0;
         }
@@ -307,7 +338,7 @@ mod tests {
     #[test]
     fn phases_add_up() {
         let recorder = Recorder::new(&["get"], 2);
-        recorder.record(&MARKS, &Outcome::success(0), true);
+        recorder.record(&MARKS, &Outcome::success(0), Within::WHOLLY);
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         let at = |h: &Option<Histogram>| h.as_ref().unwrap().max_ns;
@@ -328,7 +359,7 @@ mod tests {
             acquired_ns: 0,
             ..MARKS
         };
-        recorder.record(&marks, &Outcome::success(0), true);
+        recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         assert!(get.response.is_none() && get.backlog.is_none() && get.pacing_lag.is_none());
@@ -341,7 +372,7 @@ mod tests {
         let recorder = Recorder::new(&["get", "set"], 1);
         for _ in 0..100 {
             let failure = Failure::new("refused", "postgres://a:hunter2@h refused");
-            recorder.record(&MARKS, &Outcome::failed(1, failure), true);
+            recorder.record(&MARKS, &Outcome::failed(1, failure), Within::WHOLLY);
         }
         let (operations, failures) = recorder.collect(1.0);
         assert!(!operations.contains_key("get"));
@@ -354,10 +385,37 @@ mod tests {
     #[test]
     fn warm_up_shows_in_the_time_chart_only() {
         let recorder = Recorder::new(&["get"], 1);
-        recorder.record(&MARKS, &Outcome::success(0), false);
+        let before = Within {
+            due: false,
+            done: false,
+        };
+        recorder.record(&MARKS, &Outcome::success(0), before);
         assert_eq!(recorder.take_interval().succeeded(), 1);
         assert_eq!(recorder.take_interval().succeeded(), 0);
         assert!(recorder.collect(1.0).0.is_empty());
+    }
+
+    #[test]
+    fn what_is_answered_after_the_measured_part_was_not_carried_in_it() {
+        let recorder = Recorder::new(&["get"], 1);
+        let (early, late) = (
+            Within {
+                due: false,
+                done: true,
+            },
+            Within {
+                due: true,
+                done: false,
+            },
+        );
+        for within in [early, Within::WHOLLY, late, late] {
+            recorder.record(&MARKS, &Outcome::success(0), within);
+        }
+        let (operations, _) = recorder.collect(1.0);
+        let get = &operations["get"];
+        assert_eq!((get.attempted, get.succeeded), (3, 3));
+        assert_eq!(get.throughput_per_s, 2.0);
+        assert_eq!(get.response.as_ref().unwrap().count, 3);
     }
 
     #[test]
@@ -369,7 +427,7 @@ mod tests {
                 scope.spawn(move || {
                     claim_shard(index);
                     for _ in 0..1_000 {
-                        recorder.record(&MARKS, &Outcome::success(0), true);
+                        recorder.record(&MARKS, &Outcome::success(0), Within::WHOLLY);
                     }
                 });
             }

@@ -1,6 +1,7 @@
 //! The generator accuses itself: which figures of a step are doubtful because of how they were
 //! made, and by how much.
 
+use bench_report::histogram::Percentiles;
 use bench_report::{Load, Step, Warning, WarningCode};
 
 /// Share of the generator's threads above which it may have been the limit itself.
@@ -15,6 +16,10 @@ const DELAYED_BOUND: f64 = 0.001;
 const SHORTEST_S: f64 = 1.0;
 /// Drift of throughput over a step above which it was not steady.
 const DRIFT_BOUND: f64 = 0.15;
+/// Share by which a percentile's tail may be larger than it says.
+const TAIL_BOUND: f64 = 0.1;
+/// Share of arrivals cut off above which means are too low to be used.
+const CENSORED_BOUND: f64 = 0.001;
 /// Samples beyond a percentile below which it is chance.
 const FEWEST_BEYOND: f64 = 10.0;
 
@@ -75,6 +80,7 @@ fn excess(warning: &Warning) -> f64 {
         (Some(value), Some(threshold)) if value > 0.0 && threshold > 0.0 => {
             (value / threshold).max(threshold / value)
         }
+        (Some(value), Some(_)) => value,
         _ => 0.0,
     }
 }
@@ -93,7 +99,20 @@ fn saturated(step: &Step) -> Option<Warning> {
     })
 }
 
-/// Lateness is judged at the median and in the tail apart, because it may spoil one only.
+/// The percentiles that a report spells out.
+fn levels(p: Percentiles) -> [(&'static str, f64, u64); 7] {
+    [
+        ("p50", 0.5, p.p50),
+        ("p75", 0.75, p.p75),
+        ("p90", 0.9, p.p90),
+        ("p95", 0.95, p.p95),
+        ("p99", 0.99, p.p99),
+        ("p999", 0.999, p.p999),
+        ("p9999", 0.9999, p.p9999),
+    ]
+}
+
+/// Lateness is judged at each percentile and in the mean apart, because it may spoil one only.
 fn late(step: &Step) -> Option<Warning> {
     let mut worst: Option<(f64, &str, u64)> = None;
     let mut spoilt = Vec::new();
@@ -101,11 +120,13 @@ fn late(step: &Step) -> Option<Warning> {
         let (Some(lag), Some(response)) = (&operation.pacing_lag, &operation.response) else {
             continue;
         };
-        let (lag, response) = (lag.percentiles_ns, response.percentiles_ns);
-        for (label, lag_ns, response_ns) in [
-            ("p50", lag.p50, response.p50),
-            ("p99", lag.p99, response.p99),
-        ] {
+        if lag.mean_ns > LAG_BOUND * response.mean_ns {
+            spoilt.push(format!("operations/{name}/response/mean_ns"));
+        }
+        let pairs = levels(lag.percentiles_ns)
+            .into_iter()
+            .zip(levels(response.percentiles_ns));
+        for ((label, _, lag_ns), (.., response_ns)) in pairs {
             let share = lag_ns as f64 / response_ns.max(1) as f64;
             if share > LAG_BOUND {
                 spoilt.push(format!("operations/{name}/response/percentiles_ns/{label}"));
@@ -136,14 +157,18 @@ fn stalled(step: &Step) -> Option<Warning> {
             "the generator's heartbeat came up to {:.0} ms late: the host left it no processor",
             stall_ns / 1e6
         );
-        let spoilt = [
-            "operations/*/response/percentiles_ns/p999",
-            "operations/*/response/percentiles_ns/p9999",
-            "operations/*/response/max_ns",
-            "operations/*/call/percentiles_ns/p999",
-            "operations/*/call/percentiles_ns/p9999",
-            "operations/*/call/max_ns",
-        ];
+        // Whoever was due while it stood still waited for it: so many of all, and the slowest.
+        let held_up = stall_ns / 1e9 / step.window.measured_s();
+        let tail = levels(Percentiles::default()).into_iter();
+        let tail = tail.filter(|(_, q, _)| *q > (1.0 - held_up).min(0.99));
+        let spoilt: Vec<String> = tail
+            .map(|(label, ..)| format!("percentiles_ns/{label}"))
+            .chain(["max_ns".to_owned()])
+            .flat_map(|figure| {
+                ["response", "call"].map(|phase| format!("operations/*/{phase}/{figure}"))
+            })
+            .collect();
+        let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
         Warning::new(WarningCode::GeneratorStalled, message)
             .figures(stall_ns, STALL_BOUND_NS)
             .of_step(0, &spoilt)
@@ -207,15 +232,9 @@ fn thin(step: &Step) -> Option<Warning> {
         } else {
             "call"
         };
-        let levels = [
-            ("p90", 0.9),
-            ("p95", 0.95),
-            ("p99", 0.99),
-            ("p999", 0.999),
-            ("p9999", 0.9999),
-        ];
         let thin = |q: f64| (latency.count as f64) * (1.0 - q) < FEWEST_BEYOND;
-        for (label, _) in levels.iter().filter(|(_, q)| thin(*q)) {
+        let levels = levels(latency.percentiles_ns).into_iter();
+        for (label, ..) in levels.filter(|(_, q, _)| thin(*q)) {
             spoilt.push(format!("operations/{name}/{phase}/percentiles_ns/{label}"));
         }
         // Only the percentiles that people act on are worth a warning; pointers name them all.
@@ -233,7 +252,8 @@ fn thin(step: &Step) -> Option<Warning> {
     )
 }
 
-/// With a share c of arrivals cut off, percentiles above 1−c are lower bounds.
+/// With a share c of arrivals cut off, the percentile q of those that finished is only the
+/// percentile q·(1−c) of all: past it lies q·c more of them than 1−q. Means are too low as well.
 fn censored(step: &Step) -> Option<Warning> {
     let cut_off: u64 = step.operations.values().map(|o| o.censored).sum();
     let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
@@ -241,20 +261,20 @@ fn censored(step: &Step) -> Option<Warning> {
         return None;
     }
     let share = cut_off as f64 / attempted.max(1) as f64;
-    let levels = [
-        ("p50", 0.5),
-        ("p75", 0.75),
-        ("p90", 0.9),
-        ("p95", 0.95),
-        ("p99", 0.99),
-        ("p999", 0.999),
-        ("p9999", 0.9999),
-    ];
-    let spoilt: Vec<String> = levels
+    let mut figures: Vec<String> = levels(Percentiles::default())
+        .into_iter()
+        .filter(|(_, q, _)| q * share > TAIL_BOUND * (1.0 - q))
+        .map(|(label, ..)| format!("percentiles_ns/{label}"))
+        .collect();
+    figures.push("max_ns".to_owned());
+    if share > CENSORED_BOUND {
+        figures.push("mean_ns".to_owned());
+    }
+    let spoilt: Vec<String> = figures
         .iter()
-        .filter(|(_, q)| *q > 1.0 - share)
-        .flat_map(|(label, _)| {
-            ["response", "call"].map(|phase| format!("operations/*/{phase}/percentiles_ns/{label}"))
+        .flat_map(|figure| {
+            ["response", "call", "checkout", "service"]
+                .map(|phase| format!("operations/*/{phase}/{figure}"))
         })
         .collect();
     let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();

@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::backlog::{Arrival, Backlog};
+use crate::cpu_use::LoadThreads;
 use crate::flight::Flight;
 use crate::{
-    Arrivals, Factory, Failure, LoadPlan, Pacer, PoolSample, Recorder, Session, StepPlan, Target,
-    UserId, Worker,
+    Arrivals, Factory, Failure, LoadPlan, Marks, Pacer, PoolSample, Recorder, Session, StepPlan,
+    Target, UserId, Within, Worker,
 };
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
@@ -40,6 +41,10 @@ pub(crate) struct Shared {
     pub(crate) pacer_trouble: OnceLock<PacerTrouble>,
     /// Each worker's own: every worker has a pool of its own.
     pools: Vec<Mutex<PoolWatch>>,
+    /// Whose CPU time is watched.
+    pub(crate) threads: LoadThreads,
+    /// Which workers have recorded all their arrivals.
+    accounted: Vec<AtomicBool>,
     /// Apart from what every hit reads: the open loop writes it twice per hit.
     in_flight: CachePadded<AtomicU64>,
 }
@@ -56,6 +61,8 @@ impl Shared {
             delayed_at_cap: AtomicU64::new(0),
             pacer_trouble: OnceLock::new(),
             pools: (0..workers).map(|_| Mutex::default()).collect(),
+            threads: LoadThreads::default(),
+            accounted: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             in_flight: CachePadded::default(),
         }
     }
@@ -66,11 +73,24 @@ impl Shared {
         self.halt.cancel();
     }
 
-    /// Whether an arrival that began at `begin_ns` counts for the step.
-    pub(crate) fn measures(&self, begin_ns: u64) -> bool {
+    /// Whether `instant_ns` lies in the measured part as it was planned.
+    pub(crate) fn measures(&self, instant_ns: u64) -> bool {
         self.window
             .get()
-            .is_some_and(|w| (w.measure_start_ns..w.measure_end_ns).contains(&begin_ns))
+            .is_some_and(|w| (w.measure_start_ns..w.measure_end_ns).contains(&instant_ns))
+    }
+
+    /// Where a hit that is over lies in the measured part, which a halt may have cut short.
+    pub(crate) fn within(&self, marks: &Marks) -> Within {
+        Within {
+            due: self.measures(marks.begin_ns()),
+            done: self.measures(marks.done_ns) && !self.halted.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether this worker has recorded all its arrivals.
+    pub(crate) fn is_accounted(&self, worker: usize) -> bool {
+        self.accounted[worker].load(Ordering::Acquire)
     }
 
     /// What was seen of all workers' pools together.
@@ -176,6 +196,7 @@ pub(crate) async fn work<F: Factory>(
         done.clone(),
     ));
     let result = attack(worker, &plan, &target, &shared).await;
+    shared.accounted[worker.index as usize].store(true, Ordering::Release);
     done.cancel();
     let _ = watch.await;
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;

@@ -1,0 +1,168 @@
+//! A target whose behaviour is known, and steps against it.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+use bench_report::{Histogram, Operation};
+use load_engine::attack::{self, StepResult};
+use load_engine::{
+    Cancel, Factory, Failure, LoadPlan, Marks, Outcome, PoolSample, Session, StepPlan, Target,
+    UserId, Worker,
+};
+use tokio::sync::Semaphore;
+
+/// Serves `at_once` hits at once, each in `takes`; between `stalls` (of the monotonic clock) it
+/// answers nobody; every `fails_every`-th hit fails.
+pub(crate) struct Known {
+    pub(crate) at_once: usize,
+    pub(crate) takes: Duration,
+    pub(crate) stall: Option<(u64, u64)>,
+    pub(crate) fails_every: u64,
+    pub(crate) opens: bool,
+    pub(crate) hangs: bool,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            at_once: 1_000,
+            takes: Duration::ZERO,
+            stall: None,
+            fails_every: u64::MAX,
+            opens: true,
+            hangs: false,
+        }
+    }
+}
+
+pub(crate) struct KnownTarget {
+    known: Arc<Known>,
+    size: u64,
+    places: Arc<Semaphore>,
+    hits: Arc<AtomicU64>,
+}
+
+pub(crate) struct KnownSession {
+    known: Arc<Known>,
+    places: Arc<Semaphore>,
+    hits: Arc<AtomicU64>,
+}
+
+impl Factory for KnownFactory {
+    type Target = KnownTarget;
+
+    fn operations(&self) -> &'static [&'static str] {
+        &["hit"]
+    }
+
+    async fn build(&self, worker: Worker) -> Result<KnownTarget, Failure> {
+        let size = worker.share_of(self.0.at_once as u64);
+        Ok(KnownTarget {
+            known: Arc::clone(&self.0),
+            size,
+            places: Arc::new(Semaphore::new(size as usize)),
+            hits: Arc::new(AtomicU64::new(0)),
+        })
+    }
+}
+
+/// The factory of a known target.
+pub(crate) struct KnownFactory(pub(crate) Arc<Known>);
+
+impl Target for KnownTarget {
+    type Session = KnownSession;
+
+    async fn open(&self, _user: UserId) -> Result<KnownSession, Failure> {
+        if !self.known.opens {
+            return Err(Failure::new("refused", "connection refused"));
+        }
+        Ok(KnownSession {
+            known: Arc::clone(&self.known),
+            places: Arc::clone(&self.places),
+            hits: Arc::clone(&self.hits),
+        })
+    }
+
+    fn pool(&self) -> Option<PoolSample> {
+        let max_size = self.size;
+        let in_use = max_size - self.places.available_permits() as u64;
+        Some(PoolSample {
+            max_size,
+            size: max_size,
+            in_use,
+            waiting: None,
+        })
+    }
+}
+
+impl Session for KnownSession {
+    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+        let place = self.places.acquire().await.unwrap();
+        marks.acquired();
+        if let Some((from_ns, to_ns)) = self.known.stall {
+            let now_ns = monotonic_ns();
+            if (from_ns..to_ns).contains(&now_ns) {
+                tokio::time::sleep(Duration::from_nanos(to_ns - now_ns)).await;
+            }
+        }
+        if self.known.hangs {
+            std::future::pending::<()>().await;
+        }
+        if self.known.takes.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(self.known.takes).await;
+        }
+        drop(place);
+        if self.hits.fetch_add(1, Ordering::Relaxed) % self.known.fails_every
+            == self.known.fails_every - 1
+        {
+            return Outcome::failed(0, Failure::new("broken", "it broke"));
+        }
+        Outcome::success(0)
+    }
+}
+
+pub(crate) fn run(plan: &StepPlan, known: Known) -> StepResult {
+    let factory = Arc::new(KnownFactory(Arc::new(known)));
+    attack::run(plan, &factory, &Cancel::new(), &mut ()).unwrap()
+}
+
+pub(crate) fn open(rate_per_s: f64, cap: u64, measure: Duration) -> StepPlan {
+    let pacing = bench_report::Pacing::Constant;
+    StepPlan::new(
+        "open",
+        LoadPlan::Open {
+            rate_per_s,
+            pacing,
+            in_flight_cap: cap,
+        },
+        measure,
+    )
+}
+
+pub(crate) fn closed(users: u64, measure: Duration) -> StepPlan {
+    StepPlan::new(
+        "closed",
+        LoadPlan::Closed {
+            users,
+            think_time: Duration::ZERO,
+        },
+        measure,
+    )
+}
+
+pub(crate) fn hit(result: &StepResult) -> &Operation {
+    &result.step.operations["hit"]
+}
+
+pub(crate) fn p(histogram: Option<&Histogram>, quantile: f64) -> f64 {
+    histogram
+        .unwrap()
+        .decode()
+        .unwrap()
+        .value_at_quantile(quantile) as f64
+}
