@@ -287,6 +287,7 @@ mod tests {
             operation
                 .errors
                 .insert("sqlstate.53300".to_owned(), operation.succeeded);
+            operation.attempted += operation.succeeded;
         }
         steps.pop();
         let summary = summary(&report(steps), &deadpool(&[1, 2, 4, 8]));
