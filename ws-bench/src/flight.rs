@@ -38,10 +38,9 @@ impl<'a> Flight<'a> {
 
     /// An echo that begins now.
     pub(crate) fn echo(level: &'a Level) -> Self {
-        Self {
-            level: Some(level),
-            ..Self::now(&level.echoes)
-        }
+        let mut flight = Self::now(&level.echoes);
+        flight.level = Some(level);
+        flight
     }
 
     /// An echo that was due, taken up now.
