@@ -122,10 +122,7 @@ impl Address {
     /// # Errors
     /// What the driver said.
     pub async fn connect(&self, application: &str) -> Result<Client, Error> {
-        let (client, connection) = self.config(application).connect(NoTls).await?;
-        // Whoever uses the client learns there that the connection has ended, and why.
-        tokio::spawn(async move { connection.await.ok() });
-        Ok(client)
+        connect(self.config(application)).await
     }
 
     /// The address without its password.
@@ -147,6 +144,17 @@ impl Address {
     pub fn psql_command(&self, sql: &str) -> String {
         format!("psql '{}' -c '{}'", self.shown, sql.replace('\'', "'\\''"))
     }
+}
+
+/// Opens a connection and leaves its input and output to a task on the current runtime.
+///
+/// # Errors
+/// What the driver said.
+pub(crate) async fn connect(config: Config) -> Result<Client, Error> {
+    let (client, connection) = config.connect(NoTls).await?;
+    // Whoever uses the client learns there that the connection has ended, and why.
+    tokio::spawn(async move { connection.await.ok() });
+    Ok(client)
 }
 
 fn complete(config: &mut Config) {

@@ -7,7 +7,7 @@ use bench_cli::load::LoadFlags;
 use clap::{Args, Parser, Subcommand};
 
 use crate::drivers::Driver;
-use crate::workloads::Workload;
+use crate::workloads::WorkloadFlags;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
 #[derive(Debug, Parser)]
@@ -71,21 +71,13 @@ pub struct SweepFlags {
     )]
     pub driver: Vec<Driver>,
 
-    /// What is asked of the server
-    #[arg(long, value_enum, default_value = "mixed")]
-    pub workload: Workload,
-
-    /// Size of our tables, in steps of 100,000 rows
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
-    pub scale: u64,
-
-    /// Only read this table, which pgbench -i has made; nothing is created
-    #[arg(long, value_name = "TABLE")]
-    pub table: Option<String>,
-
     /// How long a checkout may take before it fails
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
     pub checkout_timeout: Duration,
+
+    /// What is asked of the server.
+    #[command(flatten)]
+    pub workload: WorkloadFlags,
 
     /// How load is made.
     #[command(flatten)]

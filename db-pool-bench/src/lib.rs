@@ -16,6 +16,7 @@ pub mod control;
 pub mod drivers;
 pub mod evidence;
 pub mod failure;
+pub mod script;
 pub mod server;
 pub mod sweep;
 pub mod workloads;

@@ -18,7 +18,7 @@ use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Deadpool, Setup};
-use db_pool_bench::workloads::{Schema, Tables, Workload};
+use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
 use testbed::Postgres;
 
@@ -34,17 +34,18 @@ fn setup(server: &Postgres) -> Setup {
         .enable_all()
         .build()
         .unwrap();
-    let rows = runtime.block_on(async {
+    let workload = runtime.block_on(async {
         let client = address.connect("a_test").await.unwrap();
-        schema.create(&client, 1).await.unwrap()
+        let tables = schema.create(&client, 1).await.unwrap();
+        let draft = Builtin::PointSelect.draft(&tables, 1).unwrap();
+        draft.verify(&client).await.unwrap()
     });
     Setup {
         address,
         application: "a_test".to_owned(),
         pool_size: CONNECTIONS,
         checkout_timeout: Duration::from_secs(30),
-        workload: Workload::PointSelect,
-        tables: Arc::new(Tables::own(schema.name(), rows)),
+        workload: Arc::new(workload),
         seed: 1,
     }
 }

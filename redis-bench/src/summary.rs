@@ -255,6 +255,7 @@ pub(crate) mod tests {
                 think_time_ns: 0,
             },
             operations: BTreeMap::from([("get".to_owned(), get)]),
+            parts: BTreeMap::new(),
             failures: Vec::new(),
             pool: None,
             server: None,

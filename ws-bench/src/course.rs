@@ -92,6 +92,7 @@ impl Course {
             window: self.window,
             load: reported(load, level),
             operations,
+            parts: BTreeMap::new(),
             failures,
             pool: None,
             end: self.end(why.as_ref()),

@@ -398,6 +398,7 @@ fn step(name: &str, start_ns: u64) -> Step {
             think_time_ns: 0,
         },
         operations: std::collections::BTreeMap::new(),
+        parts: std::collections::BTreeMap::new(),
         failures: vec![],
         pool: None,
         server: None,

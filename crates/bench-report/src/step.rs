@@ -306,6 +306,10 @@ pub struct Step {
     pub load: Load,
     /// What came out, by operation.
     pub operations: BTreeMap<String, Operation>,
+    /// What came out by part of an operation, as by statement of a transaction. Each is a share
+    /// of an operation: parts add nothing to its counts or to throughput.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, Operation>,
     /// A bounded sample of failures.
     #[serde(default)]
     pub failures: Vec<FailureSample>,

@@ -82,7 +82,7 @@ pub fn run<F: Factory>(
     observer: &mut dyn Observer,
 ) -> Result<StepResult, AttackError> {
     let threads = plan.threads.max(1);
-    let recorder = Recorder::new(factory.operations(), threads);
+    let recorder = Recorder::new(factory.operations(), threads).with_parts(factory.parts());
     let shared = Arc::new(Shared::new(recorder, crew::size(plan)));
     let crew = Crew::start(plan, factory, &shared)?;
     let mut controller = Controller {
@@ -343,6 +343,7 @@ impl Controller<'_> {
                 .load
                 .reported(self.shared.delayed_at_cap.load(Ordering::Relaxed)),
             operations,
+            parts: self.shared.recorder.collect_parts(window.measured_s()),
             failures,
             pool: self.shared.pool_usage(),
             server: None,

@@ -4,7 +4,7 @@ use bench_report::clock::monotonic_ns;
 
 use crate::backlog::Arrival;
 use crate::worker::Shared;
-use crate::{Marks, Outcome};
+use crate::{Marks, Outcome, Part};
 
 /// Owns the marks of an arrival while its session works. Dropped before it landed (the task was
 /// aborted at the drain's bound), it records itself as censored.
@@ -46,7 +46,7 @@ impl<'a> Flight<'a> {
 
     /// It is over; returns when, for the user's next request to begin at. A session that marked
     /// the answer itself has cleaned up since, so the clock is read again.
-    pub(crate) fn land(mut self, outcome: &Outcome) -> u64 {
+    pub(crate) fn land(mut self, outcome: &Outcome, parts: &[Part]) -> u64 {
         self.landed = true;
         let now_ns = monotonic_ns();
         if self.marks.done_ns == 0 {
@@ -54,6 +54,9 @@ impl<'a> Flight<'a> {
         }
         let within = self.shared.within(&self.marks);
         self.shared.recorder.record(&self.marks, outcome, within);
+        if within.due && !parts.is_empty() {
+            self.shared.recorder.record_parts(parts);
+        }
         now_ns
     }
 }

@@ -35,4 +35,4 @@ pub use guard::StopRule;
 pub use pacer::{Pacer, Waiting};
 pub use recorder::{Recorder, Within};
 pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan};
-pub use target::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId};
+pub use target::{Factory, Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId};

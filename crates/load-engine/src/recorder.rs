@@ -11,7 +11,7 @@ use bench_report::histogram::{Recording, recording};
 use bench_report::{FailureSample, Histogram, Operation};
 use crossbeam_utils::CachePadded;
 
-use crate::{Marks, Outcome};
+use crate::{Marks, Outcome, Part};
 
 /// Failures kept per shard, with their messages; further ones are only counted.
 const FAILURES_KEPT: usize = 32;
@@ -156,6 +156,68 @@ impl Tally {
     }
 }
 
+/// Counts and distributions of one part in one shard. Most parts never fail, so what failures
+/// need is made with the first.
+#[derive(Debug)]
+struct PartTally {
+    errors: BTreeMap<String, u64>,
+    call: Recording,
+    failed: Option<Recording>,
+}
+
+impl PartTally {
+    fn new() -> Self {
+        Self {
+            errors: BTreeMap::new(),
+            call: recording(),
+            failed: None,
+        }
+    }
+
+    fn record(&mut self, part: &Part) {
+        let took = gap(part.began_ns, part.ended_ns);
+        let Some(kind) = &part.failure else {
+            return self.call.saturating_record(took);
+        };
+        self.failed
+            .get_or_insert_with(recording)
+            .saturating_record(took);
+        match self.errors.get_mut(kind.as_ref()) {
+            Some(count) => *count += 1,
+            None => drop(self.errors.insert(kind.to_string(), 1)),
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        // Equal bounds on both sides: adding cannot fail.
+        let _ = self.call.add(&other.call);
+        if let Some(failed) = &other.failed {
+            let _ = self.failed.get_or_insert_with(recording).add(failed);
+        }
+    }
+
+    fn operation(&self, measured_s: f64) -> Operation {
+        let (succeeded, failed) = (self.call.len(), self.errors.values().sum::<u64>());
+        let throughput = succeeded as f64 / measured_s;
+        Operation {
+            attempted: succeeded + failed,
+            succeeded,
+            errors: self.errors.clone(),
+            throughput_per_s: if throughput.is_finite() {
+                throughput
+            } else {
+                0.0
+            },
+            call: Histogram::of(&self.call),
+            failed: self.failed.as_ref().and_then(Histogram::of),
+            ..Operation::default()
+        }
+    }
+}
+
 /// At least 1 ns: the histogram's lowest value, below what any clock here resolves.
 fn gap(from_ns: u64, to_ns: u64) -> u64 {
     to_ns.saturating_sub(from_ns).max(1)
@@ -196,6 +258,7 @@ impl Interval {
 #[derive(Debug)]
 struct Shard {
     tallies: Vec<Tally>,
+    parts: Vec<PartTally>,
     interval: Interval,
     failures: Vec<FailureSample>,
 }
@@ -204,6 +267,7 @@ struct Shard {
 #[derive(Debug)]
 pub struct Recorder {
     operations: &'static [&'static str],
+    parts: &'static [&'static str],
     shards: Vec<CachePadded<Mutex<Shard>>>,
 }
 
@@ -213,13 +277,29 @@ impl Recorder {
     pub fn new(operations: &'static [&'static str], threads: usize) -> Self {
         let shard = || Shard {
             tallies: operations.iter().map(|_| Tally::new()).collect(),
+            parts: Vec::new(),
             interval: Interval::new(),
             failures: Vec::with_capacity(FAILURES_KEPT),
         };
         let shards = (0..=threads)
             .map(|_| CachePadded::new(Mutex::new(shard())))
             .collect();
-        Self { operations, shards }
+        Self {
+            operations,
+            parts: &[],
+            shards,
+        }
+    }
+
+    /// The same, for hits that consist of `parts`.
+    #[must_use]
+    pub fn with_parts(mut self, parts: &'static [&'static str]) -> Self {
+        self.parts = parts;
+        for shard in &mut self.shards {
+            let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
+            shard.parts = parts.iter().map(|_| PartTally::new()).collect();
+        }
+        self
     }
 
     fn shard(&self) -> MutexGuard<'_, Shard> {
@@ -274,6 +354,16 @@ impl Recorder {
         }
     }
 
+    /// Records the parts of one measured hit.
+    pub fn record_parts(&self, parts: &[Part]) {
+        let mut shard = self.shard();
+        for part in parts {
+            if let Some(tally) = shard.parts.get_mut(part.part) {
+                tally.record(part);
+            }
+        }
+    }
+
     /// Records an arrival that was not over when the drain ended, or was never taken up. Which
     /// operation it would have become is unknown: it counts for the first.
     pub fn record_censored(&self, marks: &Marks, now_ns: u64) {
@@ -297,6 +387,22 @@ impl Recorder {
             shard.interval.failed = 0;
         }
         whole
+    }
+
+    /// Merges all shards: what came out by part, those that never came left out.
+    pub fn collect_parts(&self, measured_s: f64) -> BTreeMap<String, Operation> {
+        let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::new()).collect();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for (sum, tally) in whole.iter_mut().zip(&shard.parts) {
+                sum.merge(tally);
+            }
+        }
+        let named = self.parts.iter().zip(&whole);
+        named
+            .map(|(name, tally)| ((*name).to_owned(), tally.operation(measured_s)))
+            .filter(|(_, part)| part.attempted > 0)
+            .collect()
     }
 
     /// Merges all shards: what came out by operation (those without an arrival left out), and a
@@ -416,6 +522,34 @@ mod tests {
         assert_eq!((get.attempted, get.succeeded), (3, 3));
         assert_eq!(get.throughput_per_s, 2.0);
         assert_eq!(get.response.as_ref().unwrap().count, 3);
+    }
+
+    #[test]
+    fn parts_are_recorded_beside_their_operation_and_failures_apart() {
+        let recorder = Recorder::new(&["transaction"], 1).with_parts(&["begin", "update", "end"]);
+        let part = |part, ended_ns, failure: Option<&'static str>| Part {
+            part,
+            began_ns: 1_000,
+            ended_ns,
+            failure: failure.map(Into::into),
+        };
+        recorder.record_parts(&[part(0, 1_100, None), part(1, 1_400, None)]);
+        recorder.record_parts(&[part(0, 1_200, None), part(1, 1_900, Some("sqlstate.40001"))]);
+        let parts = recorder.collect_parts(2.0);
+        assert_eq!(parts.keys().collect::<Vec<_>>(), ["begin", "update"]);
+        assert_eq!(
+            (parts["begin"].succeeded, parts["begin"].throughput_per_s),
+            (2, 1.0)
+        );
+        let update = &parts["update"];
+        assert_eq!((update.attempted, update.succeeded), (2, 1));
+        assert_eq!(update.errors["sqlstate.40001"], 1);
+        assert_eq!(update.call.as_ref().unwrap().max_ns, 400);
+        assert_eq!(update.failed.as_ref().unwrap().max_ns, 900);
+        assert!(
+            recorder.collect(2.0).0.is_empty(),
+            "no part is an operation"
+        );
     }
 
     #[test]

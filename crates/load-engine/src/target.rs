@@ -101,6 +101,20 @@ impl Outcome {
     }
 }
 
+/// A part of one arrival, as a statement of a transaction is; recorded beside its operation, of
+/// which it is a share: parts add nothing to throughput.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Index into [`Factory::parts`].
+    pub part: usize,
+    /// When it began, on `CLOCK_MONOTONIC`, in nanoseconds.
+    pub began_ns: u64,
+    /// When it was over.
+    pub ended_ns: u64,
+    /// What its failure is counted by; absent on success.
+    pub failure: Option<Cow<'static, str>>,
+}
+
 /// A pool at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolSample {
@@ -138,6 +152,11 @@ pub trait Session: Send + 'static {
     /// One arrival, from taking it up to having its answer.
     fn hit(&mut self, marks: &mut Marks) -> impl Future<Output = Outcome> + Send;
 
+    /// The parts of the last hit, where they are told apart.
+    fn parts(&self) -> &[Part] {
+        &[]
+    }
+
     /// Gives back what it holds; not called when the drain's bound cuts it off.
     fn close(self) -> impl Future<Output = ()> + Send
     where
@@ -155,6 +174,11 @@ pub trait Factory: Send + Sync + 'static {
 
     /// The names that [`Outcome::operation`] indexes.
     fn operations(&self) -> &'static [&'static str];
+
+    /// The names that [`Part::part`] indexes.
+    fn parts(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Makes the target of `worker`: on a shared runtime there is one, per core there are several.
     fn build(&self, worker: Worker) -> impl Future<Output = Result<Self::Target, Failure>> + Send;

@@ -299,7 +299,7 @@ async fn serve_arrivals<T: Target>(
     while let Some(arrival) = backlog.take().await {
         let mut flight = Flight::of_arrival(&shared, arrival);
         let outcome = session.hit(&mut flight.marks).await;
-        flight.land(&outcome);
+        flight.land(&outcome, session.parts());
     }
     session.close().await;
     Ok(())
@@ -317,7 +317,7 @@ async fn be_user<T: Target>(
     while now_ns < window.measure_end_ns && !shared.halted.load(Ordering::Relaxed) {
         let mut flight = Flight::of_user(&shared, now_ns);
         let outcome = session.hit(&mut flight.marks).await;
-        now_ns = flight.land(&outcome);
+        now_ns = flight.land(&outcome, session.parts());
         if !think_time.is_zero() {
             tokio::select! {
                 () = tokio::time::sleep(think_time) => {}

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use load_engine::{
+    Factory, Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId, Worker,
 };
-use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
 use tokio::task::JoinSet;
-use tokio_postgres::{Error, NoTls};
+use tokio_postgres::NoTls;
 
-use super::{Setup, statements};
+use super::{Setup, held};
 use crate::failure::{of_pool, of_postgres};
-use crate::workloads::{Request, Requests, Tables};
+use crate::script::Bound;
+use crate::workloads::{Connection, User, Workload};
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
@@ -24,10 +25,14 @@ impl Factory for Deadpool {
         self.0.workload.operations()
     }
 
+    fn parts(&self) -> &'static [&'static str] {
+        self.0.workload.parts()
+    }
+
     async fn build(&self, worker: Worker) -> Result<DeadpoolTarget, Failure> {
         let size = worker.share_of(self.0.pool_size) as usize;
         let pool = pool(&self.0, size)?;
-        warm(&pool, size, &self.0.tables).await?;
+        warm(&pool, size, &self.0.workload).await?;
         Ok(DeadpoolTarget {
             setup: self.0.clone(),
             pool,
@@ -39,7 +44,7 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let manager = Manager::from_config(setup.address.config(&setup.application), NoTls, recycling);
+    let manager = Manager::from_config(setup.config(), NoTls, recycling);
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)
@@ -50,15 +55,15 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
 }
 
 /// Opens all connections at once and prepares the statements on each.
-async fn warm(pool: &Pool, size: usize, tables: &Arc<Tables>) -> Result<(), Failure> {
+async fn warm(pool: &Pool, size: usize, workload: &Arc<Workload>) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
     for _ in 0..size {
-        let (pool, tables) = (pool.clone(), Arc::clone(tables));
+        let (pool, workload) = (pool.clone(), Arc::clone(workload));
         opening.spawn(async move {
             let client = pool.get().await.map_err(|error| of_pool(&error))?;
-            for statement in tables.statements() {
+            for statement in workload.statements() {
                 client
-                    .prepare_cached(statement)
+                    .prepare_cached(&statement.sql)
                     .await
                     .map_err(|error| of_postgres(&error))?;
             }
@@ -86,8 +91,8 @@ impl Target for DeadpoolTarget {
     async fn open(&self, user: UserId) -> Result<DeadpoolSession, Failure> {
         Ok(DeadpoolSession {
             pool: self.pool.clone(),
-            tables: Arc::clone(&self.setup.tables),
-            requests: self.setup.requests(user),
+            workload: Arc::clone(&self.setup.workload),
+            user: self.setup.user(user),
         })
     }
 
@@ -110,60 +115,63 @@ impl Target for DeadpoolTarget {
 #[derive(Debug)]
 pub struct DeadpoolSession {
     pool: Pool,
-    tables: Arc<Tables>,
-    requests: Requests,
+    workload: Arc<Workload>,
+    user: User,
 }
 
 impl Session for DeadpoolSession {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
-        let request = self.requests.draw();
-        let mut client = match self.pool.get().await {
-            Ok(client) => client,
-            Err(error) => return failed(request, &error),
+        let operation = self.user.choose();
+        let object = match self.pool.get().await {
+            Ok(object) => object,
+            Err(error) => return Outcome::failed(operation, of_pool(&error)),
         };
         marks.acquired();
-        let result = perform(&mut client, &self.tables, request).await;
+        let mut held = Held {
+            object: Some(object),
+            workload: &self.workload,
+            in_transaction: false,
+        };
+        let outcome = self.user.perform(&mut held).await;
         marks.done();
-        match result {
-            Ok(()) => Outcome::success(request.operation()),
-            Err(error) => Outcome::failed(request.operation(), of_postgres(&error)),
-        }
+        outcome
+    }
+
+    fn parts(&self) -> &[Part] {
+        self.user.parts()
     }
 }
 
-fn failed(request: Request, error: &PoolError) -> Outcome {
-    Outcome::failed(request.operation(), of_pool(error))
+/// A connection of the pool. Dropped inside a transaction (the drain's bound) it does not go back
+/// there: nobody else would be told of what it holds.
+struct Held<'a> {
+    object: Option<Object>,
+    workload: &'a Workload,
+    in_transaction: bool,
 }
 
-async fn perform(client: &mut Object, tables: &Tables, request: Request) -> Result<(), Error> {
-    let Tables {
-        read,
-        update,
-        insert,
-        ..
-    } = tables;
-    // A table that is only read has no other statement, and no request asks for one.
-    let (update, insert) = (
-        update.as_ref().unwrap_or(read),
-        insert.as_ref().unwrap_or(read),
-    );
-    match request {
-        Request::Read { id } => {
-            let read = client.prepare_cached(read).await?;
-            statements::read(client, &read, id).await
-        }
-        Request::Update { id, delta } => {
-            let update = client.prepare_cached(update).await?;
-            statements::update(client, &update, id, delta).await
-        }
-        Request::Insert { id, delta } => {
-            let insert = client.prepare_cached(insert).await?;
-            statements::insert(client, &insert, id, delta).await
-        }
-        Request::Transfer { id, delta } => {
-            let update = client.prepare_cached(update).await?;
-            let insert = client.prepare_cached(insert).await?;
-            statements::transfer(client, &update, &insert, id, delta).await
+impl Connection for Held<'_> {
+    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+        let Some(object) = &self.object else {
+            return Ok(());
+        };
+        let sql = &self.workload.statements()[statement].sql;
+        let prepared = object.prepare_cached(sql).await;
+        let prepared = prepared.map_err(|error| of_postgres(&error))?;
+        held::execute(object, &prepared, values).await
+    }
+
+    fn in_transaction(&mut self, open: bool) {
+        self.in_transaction = open;
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.in_transaction
+            && let Some(object) = self.object.take()
+        {
+            drop(Object::take(object));
         }
     }
 }

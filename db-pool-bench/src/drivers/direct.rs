@@ -1,12 +1,14 @@
 //! tokio-postgres without a pool: each user has a connection, as in a program that keeps one per
 //! thread. What a pool costs is measured against it.
 
-use load_engine::{Factory, Failure, Marks, Outcome, Session, Target, UserId, Worker};
+use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
 use tokio_postgres::{Client, Error, Statement};
 
-use super::{Setup, statements};
+use super::{Setup, held};
+use crate::address::connect;
 use crate::failure::of_postgres;
-use crate::workloads::{Request, Requests, Tables};
+use crate::script::Bound;
+use crate::workloads::{Connection, User};
 
 /// Makes targets without a pool.
 #[derive(Debug)]
@@ -17,6 +19,10 @@ impl Factory for Direct {
 
     fn operations(&self) -> &'static [&'static str] {
         self.0.workload.operations()
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        self.0.workload.parts()
     }
 
     async fn build(&self, _worker: Worker) -> Result<DirectTarget, Failure> {
@@ -37,37 +43,35 @@ impl Target for DirectTarget {
             .await
             .map_err(|error| of_postgres(&error))?;
         Ok(DirectSession {
-            requests: setup.requests(user),
+            user: setup.user(user),
             link,
             setup,
         })
     }
 }
 
-/// A user's connection and requests.
+/// A user with its connection.
 #[derive(Debug)]
 pub struct DirectSession {
     setup: Setup,
     link: Link,
-    requests: Requests,
+    user: User,
 }
 
 impl Session for DirectSession {
     async fn hit(&mut self, _marks: &mut Marks) -> Outcome {
-        let request = self.requests.draw();
-        match self.perform(request).await {
-            Ok(()) => Outcome::success(request.operation()),
-            Err(error) => Outcome::failed(request.operation(), of_postgres(&error)),
-        }
-    }
-}
-
-impl DirectSession {
-    async fn perform(&mut self, request: Request) -> Result<(), Error> {
+        let operation = self.user.choose();
         if self.link.client.is_closed() {
-            self.link = Link::open(&self.setup).await?;
+            match Link::open(&self.setup).await {
+                Ok(link) => self.link = link,
+                Err(error) => return Outcome::failed(operation, of_postgres(&error)),
+            }
         }
-        self.link.perform(request).await
+        self.user.perform(&mut self.link).await
+    }
+
+    fn parts(&self) -> &[Part] {
+        self.user.parts()
     }
 }
 
@@ -75,52 +79,25 @@ impl DirectSession {
 #[derive(Debug)]
 struct Link {
     client: Client,
-    read: Statement,
-    update: Statement,
-    insert: Statement,
+    statements: Vec<Statement>,
 }
 
 impl Link {
     async fn open(setup: &Setup) -> Result<Self, Error> {
-        let client = setup.address.connect(&setup.application).await?;
-        let Tables {
-            read,
-            update,
-            insert,
-            ..
-        } = &*setup.tables;
-        let read = client.prepare(read).await?;
-        // A table that is only read has one statement, and no request asks for another.
-        let update = match update {
-            Some(update) => client.prepare(update).await?,
-            None => read.clone(),
-        };
-        let insert = match insert {
-            Some(insert) => client.prepare(insert).await?,
-            None => read.clone(),
-        };
-        Ok(Self {
-            client,
-            read,
-            update,
-            insert,
-        })
+        let client = connect(setup.config()).await?;
+        let mut statements = Vec::new();
+        for statement in setup.workload.statements() {
+            statements.push(client.prepare(&statement.sql).await?);
+        }
+        Ok(Self { client, statements })
+    }
+}
+
+impl Connection for Link {
+    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+        held::execute(&self.client, &self.statements[statement], values).await
     }
 
-    async fn perform(&mut self, request: Request) -> Result<(), Error> {
-        let Self {
-            client,
-            read,
-            update,
-            insert,
-        } = self;
-        match request {
-            Request::Read { id } => statements::read(client, read, id).await,
-            Request::Update { id, delta } => statements::update(client, update, id, delta).await,
-            Request::Insert { id, delta } => statements::insert(client, insert, id, delta).await,
-            Request::Transfer { id, delta } => {
-                statements::transfer(client, update, insert, id, delta).await
-            }
-        }
-    }
+    /// It ends with its user: nobody else gets it.
+    fn in_transaction(&mut self, _open: bool) {}
 }

@@ -6,24 +6,25 @@
 
 mod deadpool;
 mod direct;
+mod held;
 mod sqlx;
-mod statements;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sqlx::postgres::PgPoolOptions;
+use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use clap::ValueEnum;
 use load_engine::UserId;
 use serde_json::{Value, json};
+use tokio_postgres::Config;
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
 pub use sqlx::Sqlx;
 
 use crate::address::Address;
-use crate::workloads::{Requests, Tables, Workload};
+use crate::workloads::{User, Workload};
 
 /// A way to reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -85,15 +86,33 @@ pub struct Setup {
     /// How long a checkout may take.
     pub checkout_timeout: Duration,
     /// What is asked.
-    pub workload: Workload,
-    /// Of which tables.
-    pub tables: Arc<Tables>,
+    pub workload: Arc<Workload>,
     /// Seed of the requests.
     pub seed: u64,
 }
 
 impl Setup {
-    fn requests(&self, user: UserId) -> Requests {
-        Requests::new(self.workload, self.tables.rows, self.seed, user)
+    fn user(&self, user: UserId) -> User {
+        User::new(&self.workload, self.seed, user)
+    }
+
+    /// For tokio-postgres and deadpool.
+    fn config(&self) -> Config {
+        let mut config = self.address.config(&self.application);
+        if let Some(path) = &self.workload.search_path {
+            let theirs = config.get_options().unwrap_or_default();
+            let options = format!("{theirs} -c search_path={path}");
+            config.options(options.trim_start());
+        }
+        config
+    }
+
+    /// For sqlx.
+    fn sqlx(&self) -> PgConnectOptions {
+        let options = self.address.sqlx(&self.application);
+        match &self.workload.search_path {
+            Some(path) => options.options([("search_path", path)]),
+            None => options,
+        }
     }
 }

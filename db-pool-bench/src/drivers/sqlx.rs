@@ -3,15 +3,22 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, Error, Executor as _, PgConnection, Postgres};
-use sqlx::{SqlSafeStr as _, SqlStr};
+use load_engine::{
+    Factory, Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId, Worker,
+};
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgPool, PgPoolOptions, PgTypeInfo};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, Error, Executor as _, Postgres};
+use sqlx::{SqlSafeStr as _, SqlStr, Type};
 use tokio::task::JoinSet;
 
 use super::Setup;
 use crate::failure::of_sqlx;
-use crate::workloads::{Request, Requests, Tables};
+use crate::script::Bound;
+use crate::workloads::{Connection, User, Workload};
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
@@ -24,9 +31,13 @@ impl Factory for Sqlx {
         self.0.workload.operations()
     }
 
+    fn parts(&self) -> &'static [&'static str] {
+        self.0.workload.parts()
+    }
+
     async fn build(&self, worker: Worker) -> Result<SqlxTarget, Failure> {
         let size = worker.share_of(self.0.pool_size) as u32;
-        let statements = Statements::of(&self.0.tables);
+        let statements = statements(&self.0.workload);
         let pool = pool(&self.0, size);
         warm(&pool, size, &statements).await?;
         Ok(SqlxTarget {
@@ -45,18 +56,18 @@ fn pool(setup: &Setup, size: u32) -> PgPool {
         // A step holds its setting: no connection may come or go by its age.
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_lazy_with(setup.address.sqlx(&setup.application))
+        .connect_lazy_with(setup.sqlx())
 }
 
 /// Opens all connections at once and prepares the statements on each.
-async fn warm(pool: &PgPool, size: u32, statements: &Statements) -> Result<(), Failure> {
+async fn warm(pool: &PgPool, size: u32, statements: &Arc<[SqlStr]>) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
     for _ in 0..size {
-        let (pool, statements) = (pool.clone(), statements.clone());
+        let (pool, statements) = (pool.clone(), Arc::clone(statements));
         opening.spawn(async move {
             let mut connection = pool.acquire().await?;
-            for statement in [statements.read, statements.update, statements.insert] {
-                connection.prepare(statement).await?;
+            for statement in &*statements {
+                connection.prepare(statement.clone()).await?;
             }
             Ok(connection)
         });
@@ -70,33 +81,20 @@ async fn warm(pool: &PgPool, size: u32, statements: &Statements) -> Result<(), F
     Ok(())
 }
 
-/// The statements in the form in which sqlx takes them without copying.
-#[derive(Debug, Clone)]
-struct Statements {
-    read: SqlStr,
-    update: SqlStr,
-    insert: SqlStr,
-}
-
-impl Statements {
-    /// They come from this program alone; nobody's input is in them.
-    fn of(tables: &Tables) -> Self {
-        let of = |sql: &Arc<str>| AssertSqlSafe(Arc::clone(sql)).into_sql_str();
-        // A table that is only read has no other statement, and no request asks for one.
-        let or_read = |sql: &Option<Arc<str>>| of(sql.as_ref().unwrap_or(&tables.read));
-        Self {
-            read: of(&tables.read),
-            update: or_read(&tables.update),
-            insert: or_read(&tables.insert),
-        }
-    }
+/// The statements in the form in which sqlx takes them without copying. They come from this
+/// program, and from scripts that the user has it run.
+fn statements(workload: &Workload) -> Arc<[SqlStr]> {
+    let statements = workload.statements().iter();
+    statements
+        .map(|statement| AssertSqlSafe(Arc::clone(&statement.sql)).into_sql_str())
+        .collect()
 }
 
 /// A server behind one worker's pool.
 #[derive(Debug)]
 pub struct SqlxTarget {
     setup: Setup,
-    statements: Statements,
+    statements: Arc<[SqlStr]>,
     pool: PgPool,
     size: u32,
 }
@@ -107,8 +105,8 @@ impl Target for SqlxTarget {
     async fn open(&self, user: UserId) -> Result<SqlxSession, Failure> {
         Ok(SqlxSession {
             pool: self.pool.clone(),
-            statements: self.statements.clone(),
-            requests: self.setup.requests(user),
+            statements: Arc::clone(&self.statements),
+            user: self.setup.user(user),
         })
     }
 
@@ -133,61 +131,83 @@ impl Target for SqlxTarget {
 #[derive(Debug)]
 pub struct SqlxSession {
     pool: PgPool,
-    statements: Statements,
-    requests: Requests,
+    statements: Arc<[SqlStr]>,
+    user: User,
 }
 
 impl Session for SqlxSession {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
-        let request = self.requests.draw();
-        let mut connection = match self.pool.acquire().await {
+        let operation = self.user.choose();
+        let connection = match self.pool.acquire().await {
             Ok(connection) => connection,
-            Err(error) => return Outcome::failed(request.operation(), of_sqlx(&error)),
+            Err(error) => return Outcome::failed(operation, of_sqlx(&error)),
         };
         marks.acquired();
-        let result = perform(&mut connection, &self.statements, request).await;
+        let mut held = Held {
+            connection,
+            statements: &self.statements,
+            in_transaction: false,
+        };
+        let outcome = self.user.perform(&mut held).await;
         marks.done();
-        match result {
-            Ok(()) => Outcome::success(request.operation()),
-            Err(error) => Outcome::failed(request.operation(), of_sqlx(&error)),
+        outcome
+    }
+
+    fn parts(&self) -> &[Part] {
+        self.user.parts()
+    }
+}
+
+/// A connection of the pool. Dropped inside a transaction (the drain's bound) it is closed:
+/// nobody else would be told of what it holds.
+struct Held<'a> {
+    connection: PoolConnection<Postgres>,
+    statements: &'a [SqlStr],
+    in_transaction: bool,
+}
+
+impl Connection for Held<'_> {
+    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+        let mut arguments = PgArguments::default();
+        for value in values {
+            let added = arguments.add(*value);
+            added.map_err(|error| Failure::new("driver", &error.to_string()))?;
+        }
+        let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments);
+        let executed = query.execute(&mut *self.connection).await;
+        executed.map(drop).map_err(|error| of_sqlx(&error))
+    }
+
+    fn in_transaction(&mut self, open: bool) {
+        self.in_transaction = open;
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.in_transaction {
+            self.connection.close_on_drop();
         }
     }
 }
 
-async fn perform(
-    connection: &mut PgConnection,
-    statements: &Statements,
-    request: Request,
-) -> Result<(), Error> {
-    let Statements {
-        read,
-        update,
-        insert,
-    } = statements;
-    match request {
-        Request::Read { id } => {
-            let query = sqlx::query::<Postgres>(read.clone()).bind(id);
-            query.fetch_optional(connection).await.map(drop)
-        }
-        Request::Update { id, delta } => change(connection, update, [delta, id]).await,
-        Request::Insert { id, delta } => change(connection, insert, [id, delta]).await,
-        Request::Transfer { id, delta } => {
-            // Dropped halfway (a failure, the drain's bound) it rolls back.
-            let mut transaction = connection.begin().await?;
-            change(&mut transaction, update, [delta, id]).await?;
-            change(&mut transaction, insert, [id, delta]).await?;
-            transaction.commit().await
-        }
+impl Type<Postgres> for Bound {
+    fn type_info() -> PgTypeInfo {
+        <i64 as Type<Postgres>>::type_info()
     }
 }
 
-async fn change(
-    connection: &mut PgConnection,
-    statement: &SqlStr,
-    [first, second]: [i32; 2],
-) -> Result<(), Error> {
-    let query = sqlx::query::<Postgres>(statement.clone())
-        .bind(first)
-        .bind(second);
-    query.execute(connection).await.map(drop)
+impl Encode<'_, Postgres> for Bound {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Ok(if self.write(&mut **buffer) {
+            IsNull::No
+        } else {
+            IsNull::Yes
+        })
+    }
+
+    /// What the server inferred; a connection that prepares the statement anew is told the same.
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(PgTypeInfo::with_oid(Oid(self.kind().oid())))
+    }
 }

@@ -9,8 +9,8 @@ mod text;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use bench_cli::Exit;
 use bench_cli::bench::Bench;
-use bench_cli::{Exit, Remedy as _};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
 use load_engine::sweep::{Turn, order};
@@ -24,7 +24,7 @@ use crate::control::{Control, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx};
 use crate::evidence::Watch;
 use crate::server::Server;
-use crate::workloads::{Schema, Tables};
+use crate::workloads::{Ground, Schema, Workload};
 
 /// Runs a sweep from flags to exit code.
 ///
@@ -71,7 +71,7 @@ fn measure(bench: &mut Bench, plan: &Plan, given: Option<Server>) -> anyhow::Res
         schema_begun: false,
     };
     let outcome = match sweep.prepare() {
-        Ok(Some(tables)) => sweep.steps(&tables),
+        Ok(Some(workload)) => sweep.steps(&workload),
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
@@ -92,7 +92,7 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     /// Makes the tables, or finds the user's; `None` when a signal came.
-    fn prepare(&mut self) -> anyhow::Result<Option<Arc<Tables>>> {
+    fn prepare(&mut self) -> anyhow::Result<Option<Arc<Workload>>> {
         self.bench.phase(Phase::Connect);
         let control = Control::new(self.bench.cancel.clone()).context("cannot start a runtime")?;
         let Some(client) = control.connect(&self.server.address, &self.schema)? else {
@@ -109,22 +109,19 @@ impl Sweep<'_> {
                 .versions
                 .insert("postgresql".to_owned(), version);
         }
-        if let Some(table) = &self.plan.flags.table {
-            let found = control.run(Tables::of_pgbench(&client, table)).transpose();
-            let remedy = "a table that pgbench -i has made, as in --table pgbench_accounts";
-            return Ok(found.remedy(remedy)?.map(Arc::new));
-        }
-        self.schema_begun = true;
-        let made = control
-            .run(self.schema.create(&client, self.plan.flags.scale))
-            .transpose();
-        let rows = made
-            .with_context(|| format!("cannot make the schema {}", self.schema.name()))
-            .remedy("a role that may create a schema in this database, or a smaller --scale")?;
-        Ok(rows.map(|rows| Arc::new(Tables::own(self.schema.name(), rows))))
+        let mut ground = Ground {
+            control: &control,
+            client: &client,
+            schema: &self.schema,
+            throwaway: self.server.throwaway,
+            schema_begun: false,
+        };
+        let prepared = ground.prepare(&self.plan.selection, self.plan.seed);
+        self.schema_begun = ground.schema_begun;
+        Ok(prepared?.map(Arc::new))
     }
 
-    fn steps(&mut self, tables: &Arc<Tables>) -> anyhow::Result<()> {
+    fn steps(&mut self, workload: &Arc<Workload>) -> anyhow::Result<()> {
         let (address, cancel) = (self.server.address.clone(), self.bench.cancel.clone());
         let mut watch = Watch::start(address, self.schema.name(), cancel)
             .context("cannot start the thread that watches the server")?;
@@ -138,12 +135,17 @@ impl Sweep<'_> {
             if self.bench.interrupted() {
                 break;
             }
-            self.step(turn, tables, &mut watch)?;
+            self.step(turn, workload, &mut watch)?;
         }
         Ok(())
     }
 
-    fn step(&mut self, turn: Turn, tables: &Arc<Tables>, watch: &mut Watch) -> anyhow::Result<()> {
+    fn step(
+        &mut self,
+        turn: Turn,
+        workload: &Arc<Workload>,
+        watch: &mut Watch,
+    ) -> anyhow::Result<()> {
         let Setting { driver, size } = self.plan.settings[turn.setting];
         let step = self.plan.step(turn, !self.server.throwaway);
         match watch.step_begins() {
@@ -163,7 +165,7 @@ impl Sweep<'_> {
                 }
             }
         }
-        let setup = self.setup(&step, size, tables);
+        let setup = self.setup(&step, size, workload);
         let bench = &mut *self.bench;
         let index = match driver {
             Driver::Direct => bench.step(&step, &Arc::new(Direct(setup)), watch),
@@ -174,14 +176,13 @@ impl Sweep<'_> {
         bench.save()
     }
 
-    fn setup(&self, step: &StepPlan, pool_size: u64, tables: &Arc<Tables>) -> Setup {
+    fn setup(&self, step: &StepPlan, pool_size: u64, workload: &Arc<Workload>) -> Setup {
         Setup {
             address: self.server.address.clone(),
             application: self.schema.name().to_owned(),
             pool_size,
             checkout_timeout: self.plan.flags.checkout_timeout,
-            workload: self.plan.flags.workload,
-            tables: Arc::clone(tables),
+            workload: Arc::clone(workload),
             seed: step.seed,
         }
     }
@@ -245,6 +246,7 @@ fn not_begun(step: &StepPlan, reason: String) -> Step {
         },
         load,
         operations: std::collections::BTreeMap::new(),
+        parts: std::collections::BTreeMap::new(),
         failures: Vec::new(),
         pool: None,
         server: None,

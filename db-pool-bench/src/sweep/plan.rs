@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::SweepFlags;
 use crate::drivers::Driver;
+use crate::workloads::Selection;
 
 const DEFAULTS: Defaults = Defaults {
     warmup: Duration::from_secs(1),
@@ -54,6 +55,8 @@ pub struct Plan<'a> {
     pub flags: &'a SweepFlags,
     /// All settings, each once: driver by driver, sizes rising.
     pub settings: Vec<Setting>,
+    /// What is asked of the server.
+    pub selection: Selection,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -62,18 +65,14 @@ impl<'a> Plan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`UsageError`] when flags contradict each other.
-    pub fn new(flags: &'a SweepFlags) -> Result<Self, UsageError> {
-        if let Some(table) = flags.table.as_ref().filter(|_| flags.workload.writes()) {
-            return Err(UsageError(format!(
-                "--table {table} is only read; use it with --workload point-select, not {}",
-                flags.workload.name()
-            )));
-        }
+    /// [`UsageError`] when flags contradict each other, or a script is wrong.
+    pub fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
+        let selection = Selection::new(&flags.workload)?;
         if flags.load.rate.is_some() && flags.load.users.is_some() {
             return Err(UsageError(
                 "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other".to_owned(),
-            ));
+            )
+            .into());
         }
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
@@ -86,6 +85,7 @@ impl<'a> Plan<'a> {
         Ok(Self {
             flags,
             settings,
+            selection,
             seed: flags.load.draw_seed(),
         })
     }
@@ -120,7 +120,7 @@ impl<'a> Plan<'a> {
             .load
             .plan(&setting.name(), load.clone(), seed, DEFAULTS)
             .parameter("driver", driver.name())
-            .parameter("workload", self.flags.workload.name());
+            .parameter("workload", self.selection.name().as_str());
         if driver.is_pooled() {
             step = step.parameter("pool_size", size);
         }
@@ -173,16 +173,12 @@ impl<'a> Plan<'a> {
         config.extend([
             ("pool_sizes".to_owned(), json!(flags.pool_sizes.0)),
             ("drivers".to_owned(), json!(drivers)),
-            ("workload".to_owned(), json!(flags.workload.name())),
             (
                 "checkout_timeout_ns".to_owned(),
                 json!(flags.checkout_timeout.as_nanos() as u64),
             ),
         ]);
-        match &flags.table {
-            Some(table) => config.insert("table".to_owned(), json!(table)),
-            None => config.insert("scale".to_owned(), json!(flags.scale)),
-        };
+        config.extend(self.selection.config());
         config
     }
 }

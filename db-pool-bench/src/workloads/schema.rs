@@ -1,16 +1,36 @@
-//! Our own schema: made for one run, removed after it, and nothing else is ever dropped.
+//! Our own schema: made for one run and removed after it, or made to last and removed when told.
+//! Nothing else is ever dropped.
 
 use std::time::Duration;
 
 use tokio_postgres::{Client, Error};
 
-/// Rows of `accounts` at scale 1: loads in well under a second, fits into any cache.
-const ROWS_PER_SCALE: u64 = 100_000;
+use super::tables::{ROWS_PER_SCALE, Tables};
+
+/// With what all names of our schemas begin.
+const PREFIX: &str = "plimsoll_";
+/// The schema that `workload init` makes unless told otherwise.
+pub const LASTING: &str = "plimsoll_workload";
+/// With what the comment on each of our schemas begins.
+const MARK: &str = "made by plimsoll";
+/// The longest name that PostgreSQL keeps whole.
+const LONGEST: usize = 63;
 /// Between looks whether our backends are gone.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 50;
 
-/// The schema of one run.
+/// What became of a schema's name on a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// There is no such schema.
+    Absent,
+    /// It is there, and we have made it.
+    Ours,
+    /// It is there, and somebody else has made it.
+    Foreign,
+}
+
+/// A schema of our own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schema {
     name: String,
@@ -28,7 +48,7 @@ impl Schema {
             }
         };
         Self {
-            name: format!("plimsoll_{}", run_id.chars().map(plain).collect::<String>()),
+            name: format!("{PREFIX}{}", run_id.chars().map(plain).collect::<String>()),
         }
     }
 
@@ -37,28 +57,66 @@ impl Schema {
         &self.name
     }
 
-    /// Makes the schema with `scale` × 100,000 accounts; returns the number of rows.
+    /// A schema that outlives runs, as `workload init` makes it.
+    ///
+    /// # Errors
+    /// A sentence when `name` would need quoting, or could be somebody else's.
+    pub fn lasting(name: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name.starts_with(PREFIX) && name.chars().all(plain) && name.len() <= LONGEST {
+            let name = name.to_owned();
+            return Ok(Self { name });
+        }
+        Err(format!(
+            "{name:?} is no name for a schema of ours; it begins with {PREFIX}, and lower-case letters, digits and _ follow, as in {LASTING}"
+        ))
+    }
+
+    /// Whether it is there and was made by us.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn state(&self, client: &Client) -> Result<State, Error> {
+        let question = "SELECT coalesce(obj_description(oid, 'pg_namespace'), '')
+                        FROM pg_namespace WHERE nspname::text = $1";
+        let found = client.query_opt(question, &[&self.name]).await?;
+        Ok(match found {
+            None => State::Absent,
+            Some(row) if row.try_get::<_, String>(0)?.starts_with(MARK) => State::Ours,
+            Some(_) => State::Foreign,
+        })
+    }
+
+    /// Makes the schema with tables as `pgbench -i` makes them, with `scale` × 100,000 accounts.
     ///
     /// # Errors
     /// What the server said; what was made until then is for [`Schema::remove`].
-    pub async fn create(&self, client: &Client, scale: u64) -> Result<i32, Error> {
+    pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, Error> {
         let name = &self.name;
-        let rows = i32::try_from(scale.saturating_mul(ROWS_PER_SCALE)).unwrap_or(i32::MAX);
+        let rows = scale.saturating_mul(ROWS_PER_SCALE);
         client
             .batch_execute(&format!(
                 "CREATE SCHEMA {name};
-                 COMMENT ON SCHEMA {name} IS 'made by plimsoll for one run; may be dropped after it';
-                 CREATE TABLE {name}.accounts (id int4 NOT NULL, balance int4 NOT NULL, filler char(84) NOT NULL);
-                 CREATE TABLE {name}.history (account_id int4 NOT NULL, delta int4 NOT NULL, at timestamptz NOT NULL DEFAULT now());
-                 INSERT INTO {name}.accounts SELECT id, 0, '' FROM generate_series(1, {rows}) AS id;
-                 ALTER TABLE {name}.accounts ADD PRIMARY KEY (id)"
+                 COMMENT ON SCHEMA {name} IS '{MARK}; may be dropped when no run uses it';
+                 CREATE TABLE {name}.pgbench_branches (bid int4 NOT NULL, bbalance int4, filler char(88)) WITH (fillfactor = 100);
+                 CREATE TABLE {name}.pgbench_tellers (tid int4 NOT NULL, bid int4, tbalance int4, filler char(84)) WITH (fillfactor = 100);
+                 CREATE TABLE {name}.pgbench_accounts (aid int4 NOT NULL, bid int4, abalance int4, filler char(84)) WITH (fillfactor = 100);
+                 CREATE TABLE {name}.pgbench_history (tid int4, bid int4, aid int4, delta int4, mtime timestamp, filler char(22));
+                 INSERT INTO {name}.pgbench_branches SELECT bid, 0, NULL FROM generate_series(1, {scale}) AS bid;
+                 INSERT INTO {name}.pgbench_tellers SELECT tid, (tid - 1) / 10 + 1, 0, NULL FROM generate_series(1, {scale} * 10) AS tid;
+                 INSERT INTO {name}.pgbench_accounts SELECT aid, (aid - 1) / {ROWS_PER_SCALE} + 1, 0, '' FROM generate_series(1, {rows}) AS aid;
+                 ALTER TABLE {name}.pgbench_branches ADD PRIMARY KEY (bid);
+                 ALTER TABLE {name}.pgbench_tellers ADD PRIMARY KEY (tid);
+                 ALTER TABLE {name}.pgbench_accounts ADD PRIMARY KEY (aid)"
             ))
             .await?;
         // A first reader would otherwise write hint bits, and plans would rest on guesses.
-        client
-            .batch_execute(&format!("VACUUM (ANALYZE) {name}.accounts"))
-            .await?;
-        Ok(rows)
+        for table in ["branches", "tellers", "accounts", "history"] {
+            client
+                .batch_execute(&format!("VACUUM (ANALYZE) {name}.pgbench_{table}"))
+                .await?;
+        }
+        Ok(Tables::own(name, scale))
     }
 
     /// Ends the connections of this run that are still open, then drops the schema.
@@ -67,6 +125,14 @@ impl Schema {
     /// What the server said, as when another session holds a lock on our tables.
     pub async fn remove(&self, client: &Client) -> Result<(), Error> {
         self.end_connections(client).await?;
+        self.drop(client).await
+    }
+
+    /// Drops the schema and leaves all connections as they are.
+    ///
+    /// # Errors
+    /// What the server said, as when another session holds a lock on our tables.
+    pub async fn drop(&self, client: &Client) -> Result<(), Error> {
         client
             .batch_execute(&format!(
                 "SET lock_timeout = '1s'; DROP SCHEMA IF EXISTS {} CASCADE",
@@ -101,6 +167,20 @@ mod tests {
     fn the_name_needs_no_quoting_and_fits() {
         let schema = Schema::of_run("20260314-091500-7F3a\"; DROP");
         assert_eq!(schema.name(), "plimsoll_20260314_091500_7f3a___drop");
-        assert!(Schema::of_run("20260314-091500-7f3a").name().len() < 63);
+        assert!(Schema::of_run("20260314-091500-7f3a").name().len() < LONGEST);
+    }
+
+    #[test]
+    fn a_lasting_schema_has_a_name_that_is_only_ours() {
+        assert!(Schema::lasting(LASTING).is_ok());
+        for name in [
+            "public",
+            "plimsoll_\"",
+            "Plimsoll_x",
+            "plimsoll_a; DROP",
+            "",
+        ] {
+            assert!(Schema::lasting(name).is_err(), "{name}");
+        }
     }
 }

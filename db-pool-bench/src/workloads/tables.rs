@@ -1,21 +1,30 @@
-//! The statements of a workload and the rows that they work on.
-
-use std::sync::Arc;
+//! The tables that a workload works on.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-/// Statements, prepared once on each connection.
+/// Rows of `pgbench_accounts` for each step of the scale, as `pgbench -i` has it.
+pub(super) const ROWS_PER_SCALE: u64 = 100_000;
+
+/// Tables as `pgbench -i` makes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
-    /// `$1` = key; gives one row of one `int4`.
-    pub read: Arc<str>,
-    /// `$1` = what is added, `$2` = key; absent where nothing may be written.
-    pub update: Option<Arc<str>>,
-    /// `$1` = key, `$2` = what is noted.
-    pub insert: Option<Arc<str>>,
-    /// Keys run from 1 to this.
-    pub rows: i32,
+    /// What stands before `pgbench_accounts`, quoted, or one whole quoted name.
+    place: Named,
+    /// Keys of accounts run from 1 to this.
+    pub rows: i64,
+    /// How many branches there are.
+    pub scale: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Named {
+    /// All four of them, in this schema.
+    Schema(String),
+    /// Accounts alone.
+    Accounts(String),
+    /// Wherever the server finds them.
+    Unqualified,
 }
 
 /// Why a table cannot be read.
@@ -44,59 +53,78 @@ pub enum TablesError {
 
 impl Tables {
     /// Tables of our own in `schema`, a name that needs no quoting.
-    pub fn own(schema: &str, rows: i32) -> Self {
-        let update = format!("UPDATE {schema}.accounts SET balance = balance + $1 WHERE id = $2");
-        let insert = format!("INSERT INTO {schema}.history (account_id, delta) VALUES ($1, $2)");
+    pub fn own(schema: &str, scale: u64) -> Self {
         Self {
-            read: format!("SELECT balance FROM {schema}.accounts WHERE id = $1").into(),
-            update: Some(update.into()),
-            insert: Some(insert.into()),
-            rows,
+            place: Named::Schema(schema.to_owned()),
+            ..Self::at_scale(scale)
         }
     }
 
-    /// A table that `pgbench -i` has made, for reading only, with the statement of `pgbench -S`.
+    /// Tables that nothing is known of but their scale.
+    pub fn at_scale(scale: u64) -> Self {
+        Self {
+            place: Named::Unqualified,
+            rows: scale.saturating_mul(ROWS_PER_SCALE).cast_signed(),
+            scale: scale.cast_signed(),
+        }
+    }
+
+    /// Tables of our own in `schema`, made by an earlier run.
+    ///
+    /// # Errors
+    /// When they are not there, or the server does not answer.
+    pub async fn in_schema(client: &Client, schema: &str) -> Result<Self, TablesError> {
+        let branches = quoted(&format!("{schema}.pgbench_branches"));
+        let scale = ask(client, schema, &format!("SELECT count(*) FROM {branches}")).await?;
+        Ok(Self::own(schema, scale.unwrap_or(0).cast_unsigned()))
+    }
+
+    /// A table that `pgbench -i` has made, for reading only.
     ///
     /// # Errors
     /// When there is none of that name, it is empty, or the server does not answer.
     pub async fn of_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
         let name = quoted(table);
-        let asked = client
-            .query_one(&format!("SELECT max(aid), max(abalance) FROM {name}"), &[])
-            .await;
-        let row = asked.map_err(|source| {
-            let table = table.to_owned();
-            match source.code() {
-                Some(
-                    &SqlState::UNDEFINED_TABLE
-                    | &SqlState::UNDEFINED_COLUMN
-                    | &SqlState::INVALID_SCHEMA_NAME,
-                ) => TablesError::NoTable { table, source },
-                _ => TablesError::Server { table, source },
-            }
-        })?;
-        let rows: Option<i32> = row.try_get(0).map_err(|source| TablesError::NoTable {
-            table: table.to_owned(),
-            source,
-        })?;
+        let question = format!("SELECT max(aid)::int8, max(abalance)::int8 FROM {name}");
+        let rows = ask(client, table, &question).await?;
+        let rows = rows.ok_or_else(|| TablesError::Empty(table.to_owned()))?;
         Ok(Self {
-            read: format!("SELECT abalance FROM {name} WHERE aid = $1").into(),
-            update: None,
-            insert: None,
-            rows: rows.ok_or_else(|| TablesError::Empty(table.to_owned()))?,
+            place: Named::Accounts(name),
+            rows,
+            scale: (rows / ROWS_PER_SCALE.cast_signed()).max(1),
         })
     }
 
-    /// All statements, for preparing them.
-    pub fn statements(&self) -> impl Iterator<Item = &Arc<str>> {
-        std::iter::once(&self.read)
-            .chain(&self.update)
-            .chain(&self.insert)
+    /// The name of `accounts`, `history`, `tellers` or `branches`, as statements have it.
+    pub fn name(&self, table: &str) -> String {
+        match &self.place {
+            Named::Schema(schema) => format!("{schema}.pgbench_{table}"),
+            Named::Accounts(name) if table == "accounts" => name.clone(),
+            Named::Accounts(_) | Named::Unqualified => format!("pgbench_{table}"),
+        }
     }
 }
 
+/// The first figure of one row, which may be NULL.
+async fn ask(client: &Client, table: &str, question: &str) -> Result<Option<i64>, TablesError> {
+    let asked = client.query_one(question, &[]).await;
+    asked.and_then(|row| row.try_get(0)).map_err(|source| {
+        let table = table.to_owned();
+        match source.code() {
+            Some(
+                &SqlState::UNDEFINED_TABLE
+                | &SqlState::UNDEFINED_COLUMN
+                | &SqlState::UNDEFINED_FUNCTION
+                | &SqlState::CANNOT_COERCE
+                | &SqlState::INVALID_SCHEMA_NAME,
+            ) => TablesError::NoTable { table, source },
+            _ => TablesError::Server { table, source },
+        }
+    })
+}
+
 /// `schema.table` with each part quoted, so that no name is more than a name.
-fn quoted(table: &str) -> String {
+pub(crate) fn quoted(table: &str) -> String {
     let parts = table
         .split('.')
         .map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
@@ -114,5 +142,13 @@ mod tests {
             quoted("t\"; DROP TABLE x; --"),
             "\"t\"\"; DROP TABLE x; --\""
         );
+    }
+
+    #[test]
+    fn all_tables_are_those_of_pgbench() {
+        let tables = Tables::own("plimsoll_1", 3);
+        assert_eq!(tables.name("tellers"), "plimsoll_1.pgbench_tellers");
+        assert_eq!((tables.rows, tables.scale), (300_000, 3));
+        assert_eq!(Tables::at_scale(1).name("history"), "pgbench_history");
     }
 }

@@ -1,0 +1,151 @@
+//! The workloads that are built in. They are scripts like any other, on tables like those of
+//! `pgbench -i`.
+
+use clap::ValueEnum;
+
+use super::{Draft, Entry, Tables};
+use crate::script::{ScriptError, Source, Value};
+
+/// A built-in workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Builtin {
+    /// One row by its key, as `pgbench -S` does
+    PointSelect,
+    /// 95 % reads, 5 % updates
+    ReadHeavy,
+    /// 70 % reads, 20 % updates, 10 % transactions
+    Mixed,
+    /// 20 % reads, 40 % updates, 20 % inserts, 20 % transactions
+    WriteHeavy,
+    /// The transaction of pgbench: three updates, a select and an insert
+    TpcbLike,
+    /// `SELECT 1`: what remains is the checkout
+    CheckoutOnly,
+    /// Sums over 10,000 neighbouring rows
+    Report,
+}
+
+/// Label, operation, weight, text. `{accounts}` and the like stand for tables.
+type Script = (&'static str, &'static str, u32, &'static str);
+
+const READ: &str = "\\set aid random(1, :rows)
+SELECT abalance FROM {accounts} WHERE aid = :aid;
+";
+const UPDATE: &str = "\\set aid random(1, :rows)
+\\set delta random(-100, 100)
+UPDATE {accounts} SET abalance = abalance + :delta WHERE aid = :aid;
+";
+const INSERT: &str = "\\set aid random(1, :rows)
+\\set delta random(-100, 100)
+INSERT INTO {history} (aid, delta, mtime) VALUES (:aid, :delta, CURRENT_TIMESTAMP);
+";
+const TRANSFER: &str = "\\set aid random(1, :rows)
+\\set delta random(-100, 100)
+BEGIN;
+UPDATE {accounts} SET abalance = abalance + :delta WHERE aid = :aid;
+INSERT INTO {history} (aid, delta, mtime) VALUES (:aid, :delta, CURRENT_TIMESTAMP);
+END;
+";
+const TPCB_LIKE: &str = "\\set aid random(1, 100000 * :scale)
+\\set bid random(1, 1 * :scale)
+\\set tid random(1, 10 * :scale)
+\\set delta random(-5000, 5000)
+BEGIN;
+UPDATE {accounts} SET abalance = abalance + :delta WHERE aid = :aid;
+SELECT abalance FROM {accounts} WHERE aid = :aid;
+UPDATE {tellers} SET tbalance = tbalance + :delta WHERE tid = :tid;
+UPDATE {branches} SET bbalance = bbalance + :delta WHERE bid = :bid;
+INSERT INTO {history} (tid, bid, aid, delta, mtime) VALUES (:tid, :bid, :aid, :delta, CURRENT_TIMESTAMP);
+END;
+";
+const REPORT: &str = "\\set first random(1, greatest(1, :rows - 9999))
+SELECT bid, count(*), sum(abalance), min(abalance), max(abalance)
+FROM {accounts} WHERE aid BETWEEN :first AND :first + 9999 GROUP BY bid;
+";
+
+/// The tables of a schema, by what stands for them in scripts.
+const TABLES: [&str; 4] = ["accounts", "history", "tellers", "branches"];
+
+impl Builtin {
+    /// Its name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PointSelect => "point-select",
+            Self::ReadHeavy => "read-heavy",
+            Self::Mixed => "mixed",
+            Self::WriteHeavy => "write-heavy",
+            Self::TpcbLike => "tpcb-like",
+            Self::CheckoutOnly => "checkout-only",
+            Self::Report => "report",
+        }
+    }
+
+    /// What it asks, in a few words.
+    pub fn summary(self) -> String {
+        let value = self.to_possible_value();
+        let help = value.as_ref().and_then(|value| value.get_help());
+        help.map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Whether it changes anything.
+    pub fn writes(self) -> bool {
+        !matches!(self, Self::PointSelect | Self::CheckoutOnly | Self::Report)
+    }
+
+    /// Whether it has to do with tables.
+    pub fn needs_tables(self) -> bool {
+        self != Self::CheckoutOnly
+    }
+
+    /// The workload on `tables`; `seed` is what hashes begin with.
+    ///
+    /// # Errors
+    /// None that a user could make: our own scripts are sound.
+    pub fn draft(self, tables: &Tables, seed: u64) -> Result<Draft, ScriptError> {
+        let constants = [("rows", tables.rows), ("scale", tables.scale)];
+        let constants = constants.map(|(name, value)| (name.to_owned(), Value::Integer(value)));
+        let entries = self.entries(|table| tables.name(table));
+        Draft::new(self.name(), entries, &constants, seed)
+    }
+
+    /// Its scripts on the tables that `table` names, from `accounts` and the like.
+    pub fn entries(self, table: impl Fn(&str) -> String) -> Vec<Entry> {
+        let entry = |(label, operation, weight, text): &Script| {
+            let mut text = (*text).to_owned();
+            for name in TABLES {
+                text = text.replace(&format!("{{{name}}}"), &table(name));
+            }
+            Entry {
+                source: Source {
+                    file: format!("{}/{label}", self.name()),
+                    text,
+                },
+                label: (*label).to_owned(),
+                operation: (*operation).to_owned(),
+                weight: *weight,
+            }
+        };
+        self.scripts().iter().map(entry).collect()
+    }
+
+    fn scripts(self) -> &'static [Script] {
+        match self {
+            Self::PointSelect => &[("select", "select", 1, READ)],
+            Self::ReadHeavy => &[("read", "read", 95, READ), ("update", "write", 5, UPDATE)],
+            Self::Mixed => &[
+                ("read", "read", 70, READ),
+                ("update", "write", 20, UPDATE),
+                ("transfer", "write", 10, TRANSFER),
+            ],
+            Self::WriteHeavy => &[
+                ("read", "read", 20, READ),
+                ("update", "write", 40, UPDATE),
+                ("insert", "write", 20, INSERT),
+                ("transfer", "write", 20, TRANSFER),
+            ],
+            Self::TpcbLike => &[("tpcb-like", "transaction", 1, TPCB_LIKE)],
+            Self::CheckoutOnly => &[("checkout", "checkout", 1, "SELECT 1;\n")],
+            Self::Report => &[("report", "report", 1, REPORT)],
+        }
+    }
+}

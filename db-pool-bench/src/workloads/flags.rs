@@ -1,0 +1,116 @@
+//! Flags that say what is asked of the server, and how their values are written.
+
+use std::path::PathBuf;
+
+use bench_cli::flags;
+use clap::Args;
+
+use super::Builtin;
+use crate::script::Value;
+
+/// The heaviest that a script can weigh.
+const HEAVIEST: u32 = 1_000_000;
+
+/// What is asked of the server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Workload")]
+pub struct WorkloadFlags {
+    /// A built-in workload; `db-pool-bench workload list` shows them
+    #[arg(long, value_enum, default_value = "mixed", conflicts_with = "script")]
+    pub workload: Builtin,
+
+    /// A script in pgbench's language; repeat it for a mix, weighted by what follows the @
+    #[arg(long, value_parser = script, value_name = "FILE[@WEIGHT]")]
+    pub script: Vec<ScriptFlag>,
+
+    /// Set a variable of scripts to a number, true, false or null
+    #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
+    pub define: Vec<(String, Value)>,
+
+    /// How often a script is tried that fails to serialize or deadlocks
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
+    pub max_tries: u64,
+
+    /// Size of our tables, in steps of 100,000 rows; what :scale is in scripts
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
+    pub scale: u64,
+
+    /// Only read this table, which pgbench -i has made; nothing is created
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["script", "schema"])]
+    pub table: Option<String>,
+
+    /// Tables that `db-pool-bench workload init` has made, and that stay
+    #[arg(long, value_name = "NAME", conflicts_with = "scale")]
+    pub schema: Option<String>,
+}
+
+/// A script and how often it is chosen, beside the weights of the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptFlag {
+    /// Where it is.
+    pub file: PathBuf,
+    /// Its weight.
+    pub weight: u32,
+}
+
+fn script(text: &str) -> Result<ScriptFlag, String> {
+    let form = "write FILE or FILE@WEIGHT, as in checkout.sql@3";
+    let (file, weight) = match text.rsplit_once('@') {
+        // A name may hold an @ as well; a weight is a number.
+        Some((file, weight)) if weight.chars().all(|c| c.is_ascii_digit() || c == '-') => {
+            let weight = weight.parse().ok().filter(|n| (1..=HEAVIEST).contains(n));
+            let sentence = || format!("a weight is a whole number from 1 to {HEAVIEST}; {form}");
+            (file, weight.ok_or_else(sentence)?)
+        }
+        _ => (text, 1),
+    };
+    if file.is_empty() {
+        return Err(format!("a script needs a file; {form}"));
+    }
+    Ok(ScriptFlag {
+        file: file.into(),
+        weight,
+    })
+}
+
+fn definition(text: &str) -> Result<(String, Value), String> {
+    let form = "write NAME=VALUE, as in tenants=40";
+    let (name, value) = text.split_once('=').ok_or(form)?;
+    let first = |c: char| c.is_alphabetic() || c == '_';
+    let rest = |c: char| c.is_alphanumeric() || c == '_';
+    if !name.starts_with(first) || !name.chars().all(rest) {
+        return Err(format!("{name:?} is no name for a variable; {form}"));
+    }
+    let value = Value::parse(value)
+        .ok_or_else(|| format!("{value:?} is neither a number nor true, false or null; {form}"))?;
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_is_what_follows_the_last_at() {
+        for (text, file, weight) in [
+            ("a.sql", "a.sql", 1),
+            ("a.sql@3", "a.sql", 3),
+            ("a@b.sql", "a@b.sql", 1),
+            ("a@2@5", "a@2", 5),
+        ] {
+            let flag = script(text).unwrap();
+            assert_eq!((flag.file.to_str(), flag.weight), (Some(file), weight));
+        }
+        for text in ["", "@3", "a@0", "a@-1", "a@", "a@99999999999"] {
+            assert!(script(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_definition_is_a_name_and_a_value() {
+        assert_eq!(definition("n=4"), Ok(("n".to_owned(), Value::Integer(4))));
+        for text in ["n", "=4", "4=n", "n=", "n=abc", "a b=1"] {
+            assert!(definition(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Which workload the user has chosen, settled and checked before any server is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use bench_cli::UsageError;
+use serde_json::{Value as Json, json};
+use tokio_postgres::Client;
+
+use super::flags::{ScriptFlag, WorkloadFlags};
+use super::workload::{Draft, Entry, Workload, WorkloadError};
+use super::{Builtin, Schema, Tables};
+use crate::script::{Source, Value};
+
+/// Far more than any script; keeps a wrong file from being read whole.
+const LARGEST_SCRIPT: u64 = 1 << 20;
+
+/// A chosen workload, found to be sound.
+#[derive(Debug)]
+pub struct Selection {
+    kind: Kind,
+    constants: Vec<(String, Value)>,
+    max_tries: u64,
+    /// Size of tables that are made, or what scripts are told.
+    pub scale: u64,
+    /// Only this table is read.
+    pub table: Option<String>,
+    /// Tables that outlive the run.
+    pub schema: Option<Schema>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Builtin(Builtin),
+    Scripts(Vec<Entry>),
+}
+
+impl Selection {
+    /// Settles what `flags` ask for, and reads scripts.
+    ///
+    /// # Errors
+    /// When flags contradict each other, a script cannot be read, or something is wrong in one.
+    pub fn new(flags: &WorkloadFlags) -> anyhow::Result<Self> {
+        let read_only = flags.workload == Builtin::PointSelect;
+        if let Some(table) = flags.table.as_ref().filter(|_| !read_only) {
+            return Err(UsageError(format!(
+                "--table {table} is only read; use it with --workload point-select, not {}",
+                flags.workload.name()
+            ))
+            .into());
+        }
+        let schema = flags.schema.as_deref().map(Schema::lasting).transpose();
+        let schema = schema.map_err(|sentence| UsageError(format!("--schema: {sentence}")))?;
+        let kind = if flags.script.is_empty() {
+            Kind::Builtin(flags.workload)
+        } else {
+            Kind::Scripts(entries(&flags.script)?)
+        };
+        let selection = Self {
+            kind,
+            constants: flags.define.clone(),
+            max_tries: flags.max_tries,
+            scale: flags.scale,
+            table: flags.table.clone(),
+            schema,
+        };
+        selection
+            .draft(&Tables::at_scale(selection.scale), 0)
+            .map_err(|error| UsageError(error.to_string()))?;
+        Ok(selection)
+    }
+
+    /// Its name: a built-in one's, or what the scripts are called.
+    pub fn name(&self) -> String {
+        match &self.kind {
+            Kind::Builtin(builtin) => builtin.name().to_owned(),
+            Kind::Scripts(entries) => {
+                let labels: Vec<String> = entries
+                    .iter()
+                    .map(|entry| format!("{}@{}", entry.label, entry.weight))
+                    .collect();
+                match (labels.as_slice(), entries.as_slice()) {
+                    (_, [entry]) => entry.label.clone(),
+                    (labels, _) => labels.join(" "),
+                }
+            }
+        }
+    }
+
+    /// Whether tables have to be made for it; scripts find their own on a server that is the
+    /// user's.
+    pub fn makes_tables(&self, throwaway: bool) -> bool {
+        let named = self.table.is_some() || self.schema.is_some();
+        match self.kind {
+            Kind::Builtin(builtin) => builtin.needs_tables() && !named,
+            Kind::Scripts(_) => throwaway && !named,
+        }
+    }
+
+    /// Compiles it for `tables`.
+    fn draft(&self, tables: &Tables, seed: u64) -> Result<Draft, crate::script::ScriptError> {
+        match &self.kind {
+            Kind::Builtin(builtin) => builtin.draft(tables, seed),
+            Kind::Scripts(entries) => {
+                let scale = ("scale".to_owned(), Value::Integer(tables.scale));
+                // What is defined last counts.
+                let constants = [&[scale], self.constants.as_slice()].concat();
+                Draft::new(&self.name(), entries.clone(), &constants, seed)
+            }
+        }
+    }
+
+    /// The workload on `tables`, each statement looked at by the server behind `client`.
+    /// `own_schema` is where scripts find tables of ours.
+    ///
+    /// # Errors
+    /// What the server refuses, and where it stands.
+    pub async fn on(
+        &self,
+        client: &Client,
+        tables: &Tables,
+        own_schema: Option<&Schema>,
+        seed: u64,
+    ) -> Result<Workload, WorkloadError> {
+        let scripts = matches!(self.kind, Kind::Scripts(_));
+        let search_path = own_schema
+            .filter(|_| scripts)
+            .map(|schema| format!("{},public", schema.name()));
+        if let Some(path) = &search_path {
+            client
+                .batch_execute(&format!("SET search_path = {path}"))
+                .await
+                .map_err(WorkloadError::Server)?;
+        }
+        let mut workload = self.draft(tables, seed)?.verify(client).await?;
+        workload.max_tries = self.max_tries;
+        workload.search_path = search_path;
+        Ok(workload)
+    }
+
+    /// What the report says of it.
+    pub fn config(&self) -> BTreeMap<String, Json> {
+        let mut config = BTreeMap::from([
+            ("workload".to_owned(), json!(self.name())),
+            ("max_tries".to_owned(), json!(self.max_tries)),
+        ]);
+        match (&self.table, &self.schema) {
+            (Some(table), _) => config.insert("table".to_owned(), json!(table)),
+            (_, Some(schema)) => config.insert("schema".to_owned(), json!(schema.name())),
+            _ => config.insert("scale".to_owned(), json!(self.scale)),
+        };
+        if let Kind::Scripts(entries) = &self.kind {
+            let told = |entry: &Entry| json!({"file": entry.source.file, "weight": entry.weight});
+            let scripts: Vec<Json> = entries.iter().map(told).collect();
+            config.insert("scripts".to_owned(), json!(scripts));
+        }
+        config
+    }
+}
+
+/// Reads scripts; what they are called is the file's name, and never twice the same.
+pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<Entry>> {
+    let mut labels = BTreeSet::new();
+    let mut entries = Vec::with_capacity(flags.len());
+    for flag in flags {
+        let text = read(&flag.file)
+            .with_context(|| format!("cannot read the script {}", flag.file.display()))?;
+        let stem = flag.file.file_stem().unwrap_or(flag.file.as_os_str());
+        let stem = stem.to_string_lossy().into_owned();
+        let mut label = stem.clone();
+        let mut others = 2;
+        while !labels.insert(label.clone()) {
+            label = format!("{stem}-{others}");
+            others += 1;
+        }
+        entries.push(Entry {
+            source: Source {
+                file: flag.file.display().to_string(),
+                text,
+            },
+            operation: label.clone(),
+            label,
+            weight: flag.weight,
+        });
+    }
+    Ok(entries)
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    let opened = std::fs::File::open(file).map_err(|error| UsageError(error.to_string()))?;
+    let mut bytes = Vec::new();
+    let read = opened.take(LARGEST_SCRIPT + 1).read_to_end(&mut bytes);
+    read.map_err(|error| UsageError(error.to_string()))?;
+    if bytes.len() as u64 > LARGEST_SCRIPT {
+        return Err(UsageError("it is larger than 1 MiB".to_owned()).into());
+    }
+    let text = String::from_utf8(bytes);
+    Ok(text.map_err(|_| UsageError("it is not UTF-8 text".to_owned()))?)
+}

@@ -1,0 +1,256 @@
+//! One user: chooses scripts and executes them on the connection that it holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+use load_engine::{Failure, Outcome, Part, UserId};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::workload::{Script, Workload};
+use crate::script::{Bound, Command, Effect, Fault, Place, Value};
+
+/// What is retried: serialization failures and deadlocks.
+/// Source: PostgreSQL manual, *Serialization Failure Handling*.
+const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
+/// What a script's own fault counts as.
+const SCRIPT: &str = "script";
+
+/// A connection that is held, on which the workload's statements are prepared.
+pub trait Connection: Send {
+    /// Executes the statement at `statement` among [`Workload::statements`] to its end; rows that
+    /// it gives are dropped.
+    fn execute(
+        &mut self,
+        statement: usize,
+        values: &[Bound],
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Told when a transaction begins and ends: a connection that is dropped within one is not
+    /// fit for others.
+    fn in_transaction(&mut self, open: bool);
+}
+
+/// One user's state: what it drew, what its variables hold.
+#[derive(Debug)]
+pub struct User {
+    workload: Arc<Workload>,
+    script: usize,
+    random: SmallRng,
+    variables: Vec<Option<Value>>,
+    /// Of the last statement; kept for its room.
+    values: Vec<Bound>,
+    parts: Vec<Part>,
+    before: Before,
+}
+
+/// What a script began with, for trying it again.
+#[derive(Debug)]
+struct Before {
+    random: SmallRng,
+    variables: Vec<Option<Value>>,
+}
+
+impl User {
+    /// The user `user`; the same `seed` gives the same requests again.
+    pub fn new(workload: &Arc<Workload>, seed: u64, user: UserId) -> Self {
+        let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let random = SmallRng::seed_from_u64(seed);
+        let mut variables = workload.initial.clone();
+        if let Some(slot) = workload.client_id {
+            variables[slot] = Some(Value::Integer(user.0.cast_signed()));
+        }
+        Self {
+            workload: Arc::clone(workload),
+            script: 0,
+            before: Before {
+                random: random.clone(),
+                variables: variables.clone(),
+            },
+            random,
+            variables,
+            values: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Chooses the next script; gives its operation.
+    pub fn choose(&mut self) -> usize {
+        self.parts.clear();
+        let Workload {
+            scripts,
+            total_weight,
+            ..
+        } = &*self.workload;
+        if scripts.len() > 1 {
+            let mut left = self.random.random_range(0..*total_weight);
+            self.script = 0;
+            while left >= scripts[self.script].weight {
+                left -= scripts[self.script].weight;
+                self.script += 1;
+            }
+        }
+        scripts[self.script].operation
+    }
+
+    /// The statements of the last execution, each time it was tried.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Executes the chosen script, again where others were in its way. A further try draws and
+    /// sets what the first one did, as far as nothing else has changed.
+    pub async fn perform(&mut self, connection: &mut impl Connection) -> Outcome {
+        self.before.random.clone_from(&self.random);
+        self.before.variables.clone_from(&self.variables);
+        let operation = self.workload.scripts[self.script].operation;
+        let mut retries = 0;
+        loop {
+            let Err(failure) = self.attempt(connection).await else {
+                return Outcome {
+                    operation,
+                    retries,
+                    failure: None,
+                };
+            };
+            let again =
+                retries + 1 < self.workload.max_tries && RETRIED.contains(&failure.kind.as_ref());
+            if !again {
+                return Outcome {
+                    operation,
+                    retries,
+                    failure: Some(Box::new(failure)),
+                };
+            }
+            retries += 1;
+            self.random.clone_from(&self.before.random);
+            self.variables.clone_from(&self.before.variables);
+        }
+    }
+
+    /// Once through the script; whatever comes of it, no transaction is left open.
+    async fn attempt(&mut self, connection: &mut impl Connection) -> Result<(), Failure> {
+        let mut open = false;
+        let mut result = self.follow(connection, &mut open).await;
+        if open {
+            if result.is_ok() {
+                let file = &self.workload.scripts[self.script].file;
+                let message = format!("{file}: the script ends inside a transaction; END it");
+                result = Err(Failure::new(SCRIPT, &message));
+            }
+            // Where this fails the connection is lost, and has said so before.
+            if connection
+                .execute(self.workload.rollback, &[])
+                .await
+                .is_ok()
+            {
+                connection.in_transaction(false);
+            }
+        }
+        result
+    }
+
+    async fn follow(
+        &mut self,
+        connection: &mut impl Connection,
+        open: &mut bool,
+    ) -> Result<(), Failure> {
+        let Self {
+            workload,
+            script,
+            random,
+            variables,
+            values,
+            parts,
+            ..
+        } = self;
+        let script = &workload.scripts[*script];
+        let mut next = 0;
+        while let Some(command) = script.commands.get(next) {
+            next += 1;
+            match command {
+                Command::Statement(index) => {
+                    let index = script.first_statement + index;
+                    bind(workload, script, index, variables, values)?;
+                    let statement = &workload.statements[index];
+                    if statement.effect == Effect::Begins {
+                        // Before the answer: it may come after we have stopped waiting.
+                        *open = true;
+                        connection.in_transaction(true);
+                    }
+                    let began_ns = statement.part.map(|_| monotonic_ns());
+                    let result = connection.execute(index, values).await;
+                    if let (Some(part), Some(began_ns)) = (statement.part, began_ns) {
+                        parts.push(Part {
+                            part,
+                            began_ns,
+                            ended_ns: monotonic_ns(),
+                            failure: result.as_ref().err().map(|failure| failure.kind.clone()),
+                        });
+                    }
+                    if statement.effect == Effect::Ends {
+                        // A COMMIT that fails has ended it too.
+                        *open = false;
+                        connection.in_transaction(false);
+                    }
+                    result?;
+                }
+                Command::Set { slot, expression } => {
+                    let value = expression.evaluate(variables, random);
+                    variables[*slot] = Some(value.map_err(|fault| faulty(script, fault))?);
+                }
+                Command::Sleep {
+                    length,
+                    unit_us,
+                    place,
+                } => {
+                    let length = length.evaluate(variables, random);
+                    let length = length.and_then(|value| sleep(value, *unit_us, *place));
+                    tokio::time::sleep(length.map_err(|fault| faulty(script, fault))?).await;
+                }
+                Command::JumpUnless { condition, target } => {
+                    let value = condition.evaluate(variables, random);
+                    if !value.map_err(|fault| faulty(script, fault))?.holds() {
+                        next = *target;
+                    }
+                }
+                Command::Jump { target } => next = *target,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gathers the values of the statement at `index`.
+fn bind(
+    workload: &Workload,
+    script: &Script,
+    index: usize,
+    variables: &[Option<Value>],
+    values: &mut Vec<Bound>,
+) -> Result<(), Failure> {
+    values.clear();
+    for (slot, kind, place) in &workload.statements[index].parameters {
+        let Some(value) = variables[*slot] else {
+            let fault = Fault::new(*place, "this variable has not been set yet");
+            return Err(faulty(script, fault));
+        };
+        let bound = Bound::new(value, *kind);
+        let fits = bound.map_err(|unfit| faulty(script, Fault::new(*place, unfit.to_string())));
+        values.push(fits?);
+    }
+    Ok(())
+}
+
+fn sleep(length: Value, unit_us: i64, place: Place) -> Result<Duration, Fault> {
+    let length = length
+        .integer()
+        .map_err(|message| Fault::new(place, message))?;
+    let us = length.saturating_mul(unit_us).max(0);
+    Ok(Duration::from_micros(us.cast_unsigned()))
+}
+
+fn faulty(script: &Script, fault: Fault) -> Failure {
+    Failure::new(SCRIPT, &fault.of_file(&script.file).to_string())
+}

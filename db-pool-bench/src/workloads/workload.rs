@@ -1,0 +1,279 @@
+//! A mix of scripts, compiled: what every user of a step shares.
+
+use std::sync::Arc;
+
+use tokio_postgres::{Client, Error};
+
+use crate::script::{
+    self, CLIENT_ID, Command, Effect, Fault, Kind, Place, Program, ScriptError, Source, Statement,
+    Value,
+};
+
+/// Statements of transactions that a report has by name; further ones are taken together.
+const MOST_PARTS: usize = 32;
+const OTHER_PARTS: &str = "other statements";
+
+/// One script of a mix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its text.
+    pub source: Source,
+    /// Names its statements.
+    pub label: String,
+    /// What its executions count as; several scripts may share one.
+    pub operation: String,
+    /// How often it is chosen, beside the weights of the others.
+    pub weight: u32,
+}
+
+/// What all users of a step ask for.
+#[derive(Debug)]
+pub struct Workload {
+    /// Its name, for people.
+    pub name: String,
+    /// How often a script is tried that ends in a serialization failure or a deadlock.
+    pub max_tries: u64,
+    /// Put before the server's search path, where scripts meet tables of our own.
+    pub search_path: Option<String>,
+    pub(super) scripts: Vec<Script>,
+    pub(super) total_weight: u32,
+    pub(super) statements: Vec<Prepared>,
+    /// Where the statement is that rolls back.
+    pub(super) rollback: usize,
+    pub(super) initial: Vec<Option<Value>>,
+    pub(super) client_id: Option<usize>,
+    operations: &'static [&'static str],
+    parts: &'static [&'static str],
+}
+
+/// One script of a compiled mix.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) file: String,
+    pub(super) operation: usize,
+    pub(super) weight: u32,
+    pub(super) commands: Vec<Command>,
+    /// Of its statement 0 among those of all scripts.
+    pub(super) first_statement: usize,
+}
+
+/// A statement as each connection prepares it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// With `$1`, `$2` … for its parameters.
+    pub sql: Arc<str>,
+    /// Which variable each parameter is, and as what it is sent.
+    pub(super) parameters: Vec<(usize, Kind, Place)>,
+    pub(super) effect: Effect,
+    /// Index into [`Workload::parts`].
+    pub(super) part: Option<usize>,
+}
+
+/// Why a workload cannot run on a server.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkloadError {
+    /// A script is wrong, or the server refuses one of its statements.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The server did not answer.
+    #[error("cannot prepare the statements of the workload")]
+    Server(#[source] Error),
+}
+
+/// A mix whose scripts are sound; which types its statements take, a server has yet to say.
+#[derive(Debug)]
+pub struct Draft {
+    name: String,
+    entries: Vec<Entry>,
+    programs: Vec<Program>,
+    initial: Vec<Option<Value>>,
+    client_id: Option<usize>,
+}
+
+impl Draft {
+    /// Compiles `entries`, each of a weight above zero; `constants` are set before.
+    ///
+    /// # Errors
+    /// What is wrong with a script, and where.
+    pub fn new(
+        name: &str,
+        entries: Vec<Entry>,
+        constants: &[(String, Value)],
+        seed: u64,
+    ) -> Result<Self, ScriptError> {
+        let sources: Vec<Source> = entries.iter().map(|entry| entry.source.clone()).collect();
+        let (programs, names) = script::compile(&sources, constants, seed)?;
+        Ok(Self {
+            name: name.to_owned(),
+            entries,
+            programs,
+            initial: names.initial(),
+            client_id: names.get(CLIENT_ID),
+        })
+    }
+
+    /// All statements, with the file of each.
+    pub fn statements(&self) -> impl Iterator<Item = (&str, &Statement)> {
+        let scripts = self.entries.iter().zip(&self.programs);
+        scripts.flat_map(|(entry, program)| {
+            let file = entry.source.file.as_str();
+            program.statements.iter().map(move |s| (file, s))
+        })
+    }
+
+    /// Has the server look at each statement, which changes nothing there.
+    ///
+    /// # Errors
+    /// What the server refuses, and where it stands.
+    pub async fn verify(self, client: &Client) -> Result<Workload, WorkloadError> {
+        let mut kinds = Vec::new();
+        for (file, statement) in self.statements() {
+            kinds.push(kinds_of(client, file, statement).await?);
+        }
+        Ok(self.finish(kinds))
+    }
+
+    fn finish(self, kinds: Vec<Vec<Kind>>) -> Workload {
+        let mut kinds = kinds.into_iter();
+        let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());
+        let (mut scripts, mut statements) = (Vec::new(), Vec::new());
+        for (entry, program) in self.entries.into_iter().zip(self.programs) {
+            let known = operations.iter().position(|name| *name == entry.operation);
+            let operation = known.unwrap_or_else(|| {
+                operations.push(entry.operation.clone());
+                operations.len() - 1
+            });
+            scripts.push(Script {
+                file: entry.source.file,
+                operation,
+                weight: entry.weight,
+                commands: program.commands,
+                first_statement: statements.len(),
+            });
+            // Alone in its script it is the operation itself.
+            let apart = program.statements.len() > 1;
+            for statement in program.statements {
+                let kinds = kinds.next().unwrap_or_default();
+                let name = format!(
+                    "{}:{} {}",
+                    entry.label, statement.place.line, statement.name
+                );
+                let part = apart.then(|| part(&mut parts, name));
+                statements.push(prepared(&statement, kinds, part));
+            }
+        }
+        let rollback = statements.len();
+        statements.push(Prepared {
+            sql: "ROLLBACK".into(),
+            parameters: Vec::new(),
+            effect: Effect::Ends,
+            part: None,
+        });
+        Workload {
+            name: self.name,
+            max_tries: 1,
+            search_path: None,
+            total_weight: scripts.iter().map(|script| script.weight).sum(),
+            scripts,
+            statements,
+            rollback,
+            initial: self.initial,
+            client_id: self.client_id,
+            operations: for_ever(operations),
+            parts: for_ever(parts),
+        }
+    }
+}
+
+/// The place of `name` among `parts`, which stay bounded.
+fn part(parts: &mut Vec<String>, name: String) -> usize {
+    let name = if parts.len() < MOST_PARTS - 1 {
+        name
+    } else {
+        OTHER_PARTS.to_owned()
+    };
+    let known = parts.iter().position(|part| *part == name);
+    known.unwrap_or_else(|| {
+        parts.push(name);
+        parts.len() - 1
+    })
+}
+
+fn prepared(statement: &Statement, kinds: Vec<Kind>, part: Option<usize>) -> Prepared {
+    let parameters = statement.parameters.iter().zip(kinds);
+    Prepared {
+        sql: statement.sql.as_str().into(),
+        parameters: parameters
+            .map(|(p, kind)| (p.slot, kind, p.place))
+            .collect(),
+        effect: statement.effect,
+        part,
+    }
+}
+
+async fn kinds_of(
+    client: &Client,
+    file: &str,
+    statement: &Statement,
+) -> Result<Vec<Kind>, WorkloadError> {
+    let prepared = match client.prepare(&statement.sql).await {
+        Ok(prepared) => prepared,
+        Err(error) => return Err(refused(file, statement, error)),
+    };
+    let kinds = prepared.params().iter().zip(&statement.parameters);
+    let kinds = kinds.map(|(inferred, parameter)| {
+        Kind::of(inferred).ok_or_else(|| {
+            let message = format!(
+                "the server wants a value of type {inferred} here, as which no number can be sent; make one in SQL, as in :n * interval '1 s'"
+            );
+            Fault::new(parameter.place, message).of_file(file).into()
+        })
+    });
+    kinds.collect()
+}
+
+fn refused(file: &str, statement: &Statement, error: Error) -> WorkloadError {
+    let Some(told) = error.as_db_error() else {
+        return WorkloadError::Server(error);
+    };
+    use tokio_postgres::error::ErrorPosition::Original;
+    let place = match told.position() {
+        Some(Original(position)) => statement.origin(*position),
+        _ => statement.place,
+    };
+    let message = format!("the server refuses this statement: {}", told.message());
+    Fault::new(place, message).of_file(file).into()
+}
+
+/// The engine's names live as long as the process; so does what a run asks for.
+fn for_ever(names: Vec<String>) -> &'static [&'static str] {
+    let names: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
+    names.leak()
+}
+
+impl Workload {
+    /// The names that [`Outcome::operation`](load_engine::Outcome::operation) indexes.
+    pub fn operations(&self) -> &'static [&'static str] {
+        self.operations
+    }
+
+    /// The statements that are recorded apart within an operation.
+    pub fn parts(&self) -> &'static [&'static str] {
+        self.parts
+    }
+
+    /// What each connection prepares; connections are asked for statements by their place here.
+    pub fn statements(&self) -> &[Prepared] {
+        &self.statements
+    }
+}
+
+impl std::fmt::Display for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for entry in &self.entries {
+            writeln!(f, "-- {}, weight {}", entry.label, entry.weight)?;
+            writeln!(f, "{}", entry.source.text.trim_end())?;
+        }
+        Ok(())
+    }
+}
