@@ -6,6 +6,7 @@ use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
 use clap::{Args, Parser, Subcommand};
 
+use crate::catalogue::CatalogueFlags;
 use crate::drivers::Driver;
 use crate::workloads::WorkloadFlags;
 
@@ -21,6 +22,7 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   db-pool-bench sweep
   db-pool-bench sweep --pool-sizes 2,4,8,16 --driver deadpool,sqlx --workload mixed
+  db-pool-bench workload list
   DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s";
 
 /// What to do.
@@ -28,6 +30,8 @@ const EXAMPLES: &str = "Examples:
 pub enum Command {
     /// Measure pool sizes with several drivers and recommend one for each
     Sweep(Box<SweepFlags>),
+    /// List and describe workloads, make their tables, check scripts, suggest a mix
+    Workload(CatalogueFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {
@@ -45,9 +49,12 @@ const SWEEP_EXAMPLES: &str = "Examples:
       arrivals that do not wait for answers
   db-pool-bench sweep --workload point-select --table pgbench_accounts --driver direct --runtime per-core
       the statement of pgbench -S on the table of pgbench -i
+  db-pool-bench sweep --script browse.sql@9 --script buy.sql --max-tries 5
+      your own mix, in pgbench's language, on the tables that it names
 
 Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed again. On any other
-server everything happens in a schema of its own, plimsoll_<run>, which is dropped at the end.";
+server everything happens in a schema of its own, plimsoll_<run>, which is dropped at the end;
+scripts write where they say.";
 
 /// Flags of `db-pool-bench sweep`.
 #[derive(Debug, Clone, Args)]

@@ -11,6 +11,7 @@
 )]
 
 pub mod address;
+pub mod catalogue;
 pub mod cli;
 pub mod control;
 pub mod drivers;

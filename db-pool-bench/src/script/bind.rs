@@ -103,11 +103,12 @@ impl Bound {
     /// When the value does not fit the kind: nothing is cut off or rounded in secret.
     pub fn new(value: Value, kind: Kind) -> Result<Self, Unfit> {
         let fits = match (value, kind) {
-            (Value::Null, _) | (_, Kind::Text) => true,
             (Value::Integer(n), Kind::Int2) => i16::try_from(n).is_ok(),
             (Value::Integer(n), Kind::Int4) => i32::try_from(n).is_ok(),
             (Value::Integer(n), Kind::Oid) => u32::try_from(n).is_ok(),
-            (Value::Integer(_), Kind::Int8 | Kind::Float4 | Kind::Float8 | Kind::Numeric)
+            (Value::Null, _)
+            | (_, Kind::Text)
+            | (Value::Integer(_), Kind::Int8 | Kind::Float4 | Kind::Float8 | Kind::Numeric)
             | (Value::Double(_), Kind::Float4 | Kind::Float8)
             | (Value::Boolean(_), Kind::Boolean) => true,
             (Value::Double(x), Kind::Numeric) => x.is_finite(),
@@ -165,8 +166,9 @@ fn write_numeric(text: &str, out: &mut impl BufMut) {
     let behind = fraction.len().next_multiple_of(GROUP);
     let digits = format!("{whole:0>before$}{fraction:0<behind$}");
     // A double has some 300 digits before its point at most, and as many behind it.
-    out.put_i16((digits.len() / GROUP) as i16);
-    out.put_i16((before / GROUP) as i16 - 1);
+    out.put_u16((digits.len() / GROUP) as u16);
+    // Of the first group; below zero it never is, because a zero stands before each point.
+    out.put_u16((before / GROUP) as u16 - 1);
     out.put_u16(sign);
     out.put_u16(fraction.len() as u16);
     for group in digits.as_bytes().chunks(GROUP) {

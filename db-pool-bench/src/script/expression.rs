@@ -30,7 +30,7 @@ pub(crate) enum Expression {
         arguments: Vec<Expression>,
         place: Place,
     },
-    /// Three-valued; the right side is evaluated only where it matters.
+    /// The right side is evaluated only where it matters.
     And(Box<Expression>, Box<Expression>, Place),
     Or(Box<Expression>, Box<Expression>, Place),
     Case {
@@ -106,7 +106,8 @@ impl Expression {
 /// Why an evaluation stops at a variable.
 pub(crate) const NOT_SET: &str = "this variable has not been set yet";
 
-/// AND and OR, of which a side that is `decisive` settles the whole.
+/// AND and OR, of which a side that is `decisive` settles the whole. NULL on either side gives
+/// NULL unless the left one has settled it, as pgbench has it and SQL has not.
 fn both(
     left: &Expression,
     right: &Expression,
@@ -122,16 +123,11 @@ fn both(
             .map(Some)
             .map_err(|message| Fault::new(place, message)),
     };
-    let left = truth(left)?;
-    if left == Some(decisive) {
-        return Ok(Value::Boolean(decisive));
+    match truth(left)? {
+        None => Ok(Value::Null),
+        Some(left) if left == decisive => Ok(Value::Boolean(decisive)),
+        Some(_) => Ok(truth(right)?.map_or(Value::Null, Value::Boolean)),
     }
-    let right = truth(right)?;
-    Ok(match (left, right) {
-        (_, Some(right)) if right == decisive => Value::Boolean(decisive),
-        (Some(_), Some(_)) => Value::Boolean(!decisive),
-        _ => Value::Null,
-    })
 }
 
 struct Parser<'a> {

@@ -172,6 +172,10 @@ impl Function {
         }
     }
 
+    #[expect(
+        clippy::float_cmp,
+        reason = "a script that compares doubles asks for just that"
+    )]
     fn of_doubles(self, a: f64, b: f64) -> Value {
         match self {
             Self::Add => Value::Double(a + b),

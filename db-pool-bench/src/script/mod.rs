@@ -12,7 +12,7 @@ mod hash;
 mod names;
 mod place;
 mod program;
-mod scan;
+pub(crate) mod scan;
 mod statement;
 #[cfg(test)]
 mod tests;

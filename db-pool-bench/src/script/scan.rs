@@ -7,7 +7,7 @@ use super::place::{Fault, Place};
 
 /// How a character stands in its statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// In the language itself.
     Code,
     /// Inside quotes of any kind.
@@ -18,15 +18,15 @@ pub(super) enum Standing {
 
 /// A character that knows where it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Letter {
-    pub(super) c: char,
-    pub(super) place: Place,
-    pub(super) standing: Standing,
+pub(crate) struct Letter {
+    pub(crate) c: char,
+    pub(crate) place: Place,
+    pub(crate) standing: Standing,
 }
 
 /// One command as it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A statement without its `;` and its `--` comments.
     Sql(Vec<Letter>),
     /// A backslash command without its backslash.
@@ -37,7 +37,7 @@ pub(super) enum Piece {
 ///
 /// # Errors
 /// At a quote, comment or parenthesis that is not closed, and at `\;`.
-pub(super) fn pieces(source: &str) -> Result<Vec<Piece>, Fault> {
+pub(crate) fn pieces(source: &str) -> Result<Vec<Piece>, Fault> {
     let mut scanner = Scanner::new(source);
     scanner.scan()?;
     Ok(scanner.pieces)
@@ -260,12 +260,12 @@ impl Scanner {
 }
 
 /// Whether `c` may stand in a name.
-pub(super) fn is_name_part(c: char) -> bool {
+pub(crate) fn is_name_part(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
 /// Whether a name may begin with `c`.
-pub(super) fn begins_name(c: char) -> bool {
+pub(crate) fn begins_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }
 

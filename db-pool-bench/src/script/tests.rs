@@ -86,8 +86,11 @@ fn expressions_come_to_what_pgbench_makes_of_them() {
         ("1 notnull", truth(true)),
         ("(1 = 1) is true", truth(true)),
         ("null + 1", Value::Null),
-        ("null and false", truth(false)),
-        ("null or true", truth(true)),
+        ("null and false", Value::Null),
+        ("false and null", truth(false)),
+        ("true and null", Value::Null),
+        ("null or true", Value::Null),
+        ("true or null", truth(true)),
         ("null or false", Value::Null),
         ("true or 1 / 0 = 1", truth(true)),
         ("CASE WHEN :four > 3 THEN 'x' END", Value::Null),
@@ -165,8 +168,6 @@ fn blocks_execute_the_branch_that_holds() {
 
 #[test]
 fn an_error_names_file_line_and_column() {
-    let many = "1+".repeat(1_000) + "1";
-    let deep = "(".repeat(100) + "1" + &")".repeat(100);
     for (text, told) in [
         (
             "\\set x 1 +\nSELECT 1;",
@@ -231,11 +232,19 @@ fn an_error_names_file_line_and_column() {
             "s.sql:1:1: the script holds no SQL statement",
         ),
         ("SELECT :a;", "s.sql:1:8: nothing sets :a"),
-        (&format!("\\set x {many}\nSELECT 1;"), "at most 500 parts"),
-        (&format!("\\set x {deep}\nSELECT 1;"), "at most 50 deep"),
     ] {
         let said = compiled(text).unwrap_err().to_string();
         assert!(said.contains(told), "{text}: {said}");
+    }
+}
+
+#[test]
+fn an_expression_that_no_stack_holds_is_refused() {
+    let many = "1+".repeat(1_000) + "1";
+    let deep = "(".repeat(100) + "1" + &")".repeat(100);
+    for (expression, told) in [(many, "at most 500 parts"), (deep, "at most 50 deep")] {
+        let said = value(&expression).unwrap_err();
+        assert!(said.contains(told), "{said}");
     }
 }
 

@@ -4,6 +4,7 @@ mod limit;
 mod plan;
 mod recommendation;
 mod results;
+mod statements;
 mod text;
 
 use std::sync::Arc;

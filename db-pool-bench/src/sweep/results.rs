@@ -76,6 +76,12 @@ impl<'a> Results<'a> {
         errors
     }
 
+    /// Attempts beyond the first, those of broken steps too.
+    pub(super) fn retries(&self) -> u64 {
+        let operations = self.all_steps().flat_map(|step| step.operations.values());
+        operations.map(|operation| operation.retries).sum()
+    }
+
     fn all_steps(&self) -> impl Iterator<Item = &'a Step> {
         self.held
             .iter()

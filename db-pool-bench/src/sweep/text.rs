@@ -9,6 +9,7 @@ use bench_report::{LimitOwner, Operation, Recommendation, Report, StepEnd};
 use super::Setting;
 use super::recommendation::interval;
 use super::results::Results;
+use super::statements;
 
 /// Tables for 80 columns: what each setting gave, what to run with, and why.
 pub(super) fn render(report: &Report, settings: &[Setting]) -> String {
@@ -42,6 +43,7 @@ pub(super) fn render(report: &Report, settings: &[Setting]) -> String {
         let throughput = table::rate(limit.value);
         let _ = writeln!(text, "Limit at {throughput}: {whose}\n  {}", limit.reason);
     }
+    text.push_str(&statements::render(report));
     text
 }
 
@@ -100,6 +102,14 @@ fn broken(text: &mut String, result: &Results) {
             "{}: errors: {}",
             result.setting.name(),
             kinds.join(", ")
+        );
+    }
+    let retries = result.retries();
+    if retries > 0 {
+        let name = result.setting.name();
+        let _ = writeln!(
+            text,
+            "{name}: {retries} further tries after serialization failures and deadlocks"
         );
     }
     for step in &result.broken {

@@ -53,7 +53,7 @@ pub struct ScriptFlag {
     pub weight: u32,
 }
 
-fn script(text: &str) -> Result<ScriptFlag, String> {
+pub(crate) fn script(text: &str) -> Result<ScriptFlag, String> {
     let form = "write FILE or FILE@WEIGHT, as in checkout.sql@3";
     let (file, weight) = match text.rsplit_once('@') {
         // A name may hold an @ as well; a weight is a number.
@@ -73,7 +73,7 @@ fn script(text: &str) -> Result<ScriptFlag, String> {
     })
 }
 
-fn definition(text: &str) -> Result<(String, Value), String> {
+pub(crate) fn definition(text: &str) -> Result<(String, Value), String> {
     let form = "write NAME=VALUE, as in tenants=40";
     let (name, value) = text.split_once('=').ok_or(form)?;
     let first = |c: char| c.is_alphabetic() || c == '_';

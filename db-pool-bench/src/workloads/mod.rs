@@ -11,9 +11,12 @@ mod workload;
 
 pub use builtin::Builtin;
 pub use flags::{ScriptFlag, WorkloadFlags};
+pub(crate) use flags::{definition, script};
 pub use ground::Ground;
 pub use schema::{LASTING, Schema, State};
 pub use selection::Selection;
+pub(crate) use selection::entries;
+pub(crate) use tables::quoted;
 pub use tables::{Tables, TablesError};
 pub use user::{Connection, User};
 pub use workload::{Draft, Entry, Prepared, Workload, WorkloadError};

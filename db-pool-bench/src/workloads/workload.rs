@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{Client, Error};
 
 use crate::script::{
@@ -236,9 +237,8 @@ fn refused(file: &str, statement: &Statement, error: Error) -> WorkloadError {
     let Some(told) = error.as_db_error() else {
         return WorkloadError::Server(error);
     };
-    use tokio_postgres::error::ErrorPosition::Original;
     let place = match told.position() {
-        Some(Original(position)) => statement.origin(*position),
+        Some(ErrorPosition::Original(position)) => statement.origin(*position),
         _ => statement.place,
     };
     let message = format!("the server refuses this statement: {}", told.message());

@@ -1,0 +1,41 @@
+//! Reads scripts as a run would.
+
+use std::fmt::Write as _;
+
+use bench_cli::{UsageError, output};
+
+use super::Conversation;
+use super::flags::CheckFlags;
+use crate::script::Value;
+use crate::workloads::{Draft, LASTING, Schema, WorkloadError, entries};
+
+pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
+    let scale = ("scale".to_owned(), Value::Integer(1));
+    let constants = [&[scale], flags.define.as_slice()].concat();
+    let draft = Draft::new("check", entries(&flags.script)?, &constants, 0)
+        .map_err(|error| UsageError(error.to_string()))?;
+    let mut text = String::new();
+    let mut file_before = "";
+    for (file, statement) in draft.statements() {
+        if file != file_before {
+            let _ = writeln!(text, "{file}");
+            file_before = file;
+        }
+        let sql: Vec<&str> = statement.sql.split_whitespace().collect();
+        let _ = writeln!(text, "  {}: {}", statement.place, sql.join(" "));
+    }
+    let judged = match &flags.url {
+        None => "sound; --url has a server look at the statements too",
+        Some(url) => {
+            let server = Conversation::begin(url, &Schema::lasting(LASTING).map_err(UsageError)?)?;
+            match server.run(draft.verify(&server.client))? {
+                Ok(_) => "sound, and the server takes every statement",
+                Err(WorkloadError::Script(error)) => {
+                    return Err(UsageError(error.to_string()).into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    output::print(&format!("{text}{judged}\n"))
+}

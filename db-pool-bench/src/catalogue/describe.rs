@@ -1,0 +1,31 @@
+//! What is built in, and what it consists of.
+
+use std::fmt::Write as _;
+
+use bench_cli::output;
+use bench_cli::table::Table;
+use clap::ValueEnum as _;
+
+use crate::workloads::{Builtin, Tables};
+
+pub(super) fn list() -> anyhow::Result<()> {
+    let mut table = Table::new(&["workload", "what it asks"]);
+    for builtin in Builtin::value_variants() {
+        table.row(&[builtin.name(), &builtin.summary()]);
+    }
+    let more = "Your own: --script FILE[@WEIGHT], in pgbench's language.";
+    output::print(&format!("{table}\n{more}\n"))
+}
+
+pub(super) fn one(builtin: Builtin) -> anyhow::Result<()> {
+    let tables = Tables::own("plimsoll_workload", 1);
+    let draft = builtin.draft(&tables, 0)?;
+    let mut text = format!("{}: {}\n\n{draft}", builtin.name(), builtin.summary());
+    if builtin.needs_tables() {
+        let _ = write!(
+            text,
+            "\nTables at scale N: N branches, 10 × N tellers, 100,000 × N accounts, and a history\nthat grows. :rows is the number of accounts, :scale is N.\n"
+        );
+    }
+    output::print(&text)
+}

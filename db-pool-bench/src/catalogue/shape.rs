@@ -1,0 +1,153 @@
+//! The shape of a statement: its text without any value.
+//!
+//! `pg_stat_statements` puts `$1` for constants itself, except where an entry was evicted while its
+//! statement ran; whatever is left of values is taken out here.
+
+use crate::script::scan::{Letter, Piece, Standing, is_name_part, pieces};
+
+/// Statements of which a workload can consist; others are not normalised by the server, and may
+/// hold passwords.
+const QUERIES: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE"];
+/// Stands for a value that the server has not replaced.
+const VALUE: char = '?';
+
+/// A statement without values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// On one line.
+    pub(super) sql: String,
+    /// Whether it only reads, as far as its first word tells.
+    pub(super) reads: bool,
+}
+
+impl Shape {
+    /// The shape of `query`; `None` where it is none that a workload can have.
+    pub(super) fn of(query: &str) -> Option<Self> {
+        let found = pieces(query).ok()?;
+        let [Piece::Sql(letters)] = found.as_slice() else {
+            return None;
+        };
+        let letters: Vec<Letter> = letters
+            .iter()
+            .filter(|l| l.standing != Standing::Comment)
+            .copied()
+            .collect();
+        let text = without_values(&letters);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let first = words.first()?.to_uppercase();
+        QUERIES.contains(&first.as_str()).then(|| Self {
+            sql: words.join(" "),
+            reads: first == "SELECT" && !words.iter().any(|w| w.eq_ignore_ascii_case("update")),
+        })
+    }
+
+    /// The statement for a script: `$1` becomes `:p1`. `None` where a value was taken out.
+    pub(super) fn script(&self) -> Option<String> {
+        if self.sql.contains(VALUE) {
+            return None;
+        }
+        let mut script = String::new();
+        let mut rest = self.sql.chars().peekable();
+        while let Some(c) = rest.next() {
+            if c == '$' && rest.peek().is_some_and(char::is_ascii_digit) {
+                script.push_str(":p");
+            } else {
+                script.push(c);
+            }
+        }
+        Some(script)
+    }
+}
+
+fn without_values(letters: &[Letter]) -> String {
+    let mut text = String::new();
+    let mut at = 0;
+    while let Some(letter) = letters.get(at) {
+        let before = text.chars().last();
+        let in_name = before.is_some_and(is_name_part);
+        let string = letter.standing == Standing::Quoted && matches!(letter.c, '\'' | '$');
+        if string {
+            let length = quoted(&letters[at..]);
+            text.push(VALUE);
+            at += length;
+        } else if letter.standing == Standing::Quoted {
+            // A name in double quotes.
+            let length = quoted(&letters[at..]);
+            text.extend(letters[at..at + length].iter().map(|l| l.c));
+            at += length;
+        } else if letter.c.is_ascii_digit() && !in_name {
+            let number = |l: &&Letter| is_name_part(l.c) || l.c == '.';
+            at += letters[at..].iter().take_while(number).count();
+            text.push(VALUE);
+        } else {
+            text.push(letter.c);
+            at += 1;
+        }
+    }
+    text
+}
+
+/// How many letters the quotes hold that begin `letters`, the quotes themselves included.
+fn quoted(letters: &[Letter]) -> usize {
+    let quote = letters[0].c;
+    let standing = letters
+        .iter()
+        .take_while(|l| l.standing == Standing::Quoted);
+    if quote != '"' {
+        return standing.count();
+    }
+    let inside = letters[1..].iter().position(|l| l.c == '"');
+    inside.map_or(standing.count(), |length| length + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_left_in_a_shape() {
+        for (query, shape) in [
+            (
+                "SELECT * FROM t WHERE id = $1",
+                "SELECT * FROM t WHERE id = $1",
+            ),
+            (
+                "select a1 from t2 where n = 42.5",
+                "select a1 from t2 where n = ?",
+            ),
+            ("SELECT 'secret' || E'x\\'y', $$z$$", "SELECT ? || E?, ?"),
+            (
+                "SELECT \"Name1\" /* user 7 */ FROM t -- 8",
+                "SELECT \"Name1\" FROM t",
+            ),
+            ("UPDATE t\n SET a = $1", "UPDATE t SET a = $1"),
+        ] {
+            assert_eq!(Shape::of(query).unwrap().sql, shape);
+        }
+    }
+
+    #[test]
+    fn what_is_no_query_is_left_out() {
+        for query in [
+            "BEGIN",
+            "ALTER ROLE a PASSWORD 'x'",
+            "SET a = 1",
+            "",
+            "SELECT 1; SELECT 2",
+            "SELECT 'open",
+        ] {
+            assert_eq!(Shape::of(query), None, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_script_has_variables_for_parameters() {
+        let script = |query| Shape::of(query).unwrap().script();
+        assert_eq!(
+            script("SELECT $1, $12").as_deref(),
+            Some("SELECT :p1, :p12")
+        );
+        assert_eq!(script("SELECT 5"), None);
+        assert!(Shape::of("SELECT a FROM t FOR UPDATE").is_some_and(|shape| !shape.reads));
+    }
+}

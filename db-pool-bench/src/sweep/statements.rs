@@ -1,0 +1,71 @@
+//! The statements of transactions at the recommended settings, as people read them.
+
+use std::collections::BTreeMap;
+
+use bench_cli::table::{self, Table};
+use bench_report::histogram::{Recording, recording};
+use bench_report::{Recommendation, Report};
+
+/// What came of one statement over several steps.
+struct Statement {
+    call: Recording,
+    failed: u64,
+}
+
+/// A table of statements for each driver that has a recommended setting; empty where no operation
+/// consists of several.
+pub(super) fn render(report: &Report) -> String {
+    let mut rows = Table::new(&[
+        "at the recommended size",
+        "median",
+        "p99",
+        "of all",
+        "failed",
+    ]);
+    let mut any = false;
+    for recommendation in &report.summary.recommendations {
+        let statements = gather(report, recommendation);
+        let all: f64 = statements.values().map(total_ns).sum();
+        for (name, statement) in &statements {
+            any = true;
+            let at = |quantile| table::duration_ns(statement.call.value_at_quantile(quantile));
+            rows.row(&[
+                format!("{} {name}", recommendation.subject),
+                at(0.5),
+                at(0.99),
+                table::ratio(total_ns(statement) / all.max(1.0)),
+                statement.failed.to_string(),
+            ]);
+        }
+    }
+    if any {
+        format!("\n{rows}of all: share of the time that statements took together\n")
+    } else {
+        String::new()
+    }
+}
+
+fn total_ns(statement: &Statement) -> f64 {
+    statement.call.mean() * statement.call.len() as f64
+}
+
+fn gather<'a>(report: &'a Report, recommendation: &Recommendation) -> BTreeMap<&'a str, Statement> {
+    let mut statements = BTreeMap::new();
+    let steps = recommendation.steps.iter();
+    for step in steps.filter_map(|index| report.steps.get(*index)) {
+        for (name, part) in &step.parts {
+            let statement = statements
+                .entry(name.as_str())
+                .or_insert_with(|| Statement {
+                    call: recording(),
+                    failed: 0,
+                });
+            statement.failed += part.failures();
+            if let Some(Ok(call)) = part.call.as_ref().map(bench_report::Histogram::decode) {
+                // Equal bounds on both sides: adding cannot fail.
+                let _ = statement.call.add(&call);
+            }
+        }
+    }
+    statements
+}

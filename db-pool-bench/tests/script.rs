@@ -1,0 +1,475 @@
+//! Scripts on real servers: pgbench's own run unchanged, conflicts are tried again, errors point
+//! into the file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::process::Command;
+
+use bench_report::{Report, Step, StepEnd};
+use common::{REPORT, Talk, postgres, report, sweep};
+use test_support::Place;
+use testbed::Postgres;
+
+const DRIVERS: [&str; 3] = ["direct", "deadpool", "sqlx"];
+
+/// `program` of the installed PostgreSQL, which must succeed; what it printed.
+fn pgbench(server: &Postgres, args: &[&str]) -> (String, String) {
+    let output = Command::new(server.bin_dir().join("pgbench"))
+        .args(args)
+        .env("PGPASSWORD", common::PASSWORD)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{args:?}: {out}{err}");
+    (out, err)
+}
+
+/// A server with the tables of `pgbench -i`.
+fn with_pgbench_tables(scale: &str) -> Postgres {
+    let server = postgres(&[]);
+    pgbench(&server, &["-i", "-q", "-s", scale, server.url()]);
+    server
+}
+
+/// A script that pgbench has built in, as it prints it.
+fn shipped(server: &Postgres, name: &str) -> String {
+    let show = format!("--show-script={name}");
+    let (out, err) = pgbench(server, &[&show]);
+    out + &err
+}
+
+fn run(place: &Place, server: &Postgres, args: &str) -> (Report, String) {
+    let output = sweep(place, args)
+        .env("DATABASE_URL", server.url())
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    (report(place), said)
+}
+
+/// What is wrong with a script, as told on stderr, with the exit code.
+fn refused(place: &Place, server: &Postgres, args: &str) -> (i32, String) {
+    let output = sweep(place, args)
+        .args(["--quiet"])
+        .env("DATABASE_URL", server.url())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+    (output.status.code().unwrap(), said)
+}
+
+fn write(place: &Place, name: &str, text: &str) {
+    std::fs::write(place.path().join(name), text).unwrap();
+}
+
+fn figure(talk: &Talk, sql: &str) -> i64 {
+    talk.names(&format!("SELECT ({sql})::text"))[0]
+        .parse()
+        .unwrap()
+}
+
+fn succeeded(steps: &[Step]) -> u64 {
+    let operations = steps.iter().flat_map(|step| step.operations.values());
+    operations.map(|operation| operation.succeeded).sum()
+}
+
+/// Each script is an operation, and each statement of a transaction is a part of one.
+fn assert_statements_are_told_apart(step: &Step) {
+    assert_eq!(step.end, StepEnd::Completed);
+    assert_eq!(
+        step.operations.keys().collect::<Vec<_>>(),
+        ["select-only", "simple-update", "tpcb-like"],
+        "{}",
+        step.name
+    );
+    for operation in step.operations.values() {
+        assert!(
+            operation.succeeded > 0 && operation.errors.is_empty(),
+            "{operation:?}"
+        );
+    }
+    // Statements of transactions are told apart; a script of one is the operation itself.
+    let whole = &step.operations["tpcb-like"];
+    let parts: Vec<_> = step
+        .parts
+        .iter()
+        .filter(|(name, _)| name.starts_with("tpcb-like:"))
+        .collect();
+    assert_eq!(parts.len(), 7, "{:?}", step.parts.keys());
+    assert!(
+        !step
+            .parts
+            .keys()
+            .any(|name| name.starts_with("select-only"))
+    );
+    let sum: f64 = parts
+        .iter()
+        .map(|(_, part)| part.call.as_ref().unwrap().mean_ns)
+        .sum();
+    let service = whole.service.as_ref().unwrap().mean_ns;
+    assert!(sum <= service && sum > 0.5 * service, "{sum} of {service}");
+    assert!(
+        parts
+            .iter()
+            .all(|(_, part)| part.succeeded >= whole.succeeded)
+    );
+}
+
+#[test]
+fn pgbenchs_own_scripts_run_unchanged_on_every_driver_and_balances_agree() {
+    let server = with_pgbench_tables("2");
+    let talk = Talk::to(server.url());
+    let place = Place::new();
+    for name in ["tpcb-like", "simple-update", "select-only"] {
+        write(&place, &format!("{name}.sql"), &shipped(&server, name));
+    }
+    let args = "--script tpcb-like.sql@6 --script simple-update.sql@3 --script select-only.sql@1 --scale 2 --max-tries 5
+        --driver direct,deadpool,sqlx --pool-sizes 3 --repeats 1 --warmup 0 --duration 600ms --seed 3";
+    let (report, said) = run(&place, &server, args);
+
+    assert_eq!(report.steps.len(), DRIVERS.len(), "{said}");
+    report
+        .steps
+        .iter()
+        .for_each(assert_statements_are_told_apart);
+    assert!(said.contains("UPDATE pgbench_tellers SET"), "{said}");
+
+    // What pgbench documents to hold after its transactions.
+    let accounts = figure(&talk, "SELECT sum(abalance) FROM pgbench_accounts");
+    let history = figure(&talk, "SELECT sum(delta) FROM pgbench_history");
+    assert_eq!(accounts, history);
+    let (tellers, branches) = (
+        figure(&talk, "SELECT sum(tbalance) FROM pgbench_tellers"),
+        figure(&talk, "SELECT sum(bbalance) FROM pgbench_branches"),
+    );
+    assert_eq!(tellers, branches);
+    let noted = figure(&talk, "SELECT count(*) FROM pgbench_history") as u64;
+    let writes: u64 = report
+        .steps
+        .iter()
+        .map(|s| s.operations["tpcb-like"].succeeded + s.operations["simple-update"].succeeded)
+        .sum();
+    // The last transactions of a step end after its measured part.
+    let slack = (DRIVERS.len() * 6) as u64;
+    assert!(
+        (writes..=writes + slack).contains(&noted),
+        "{writes} measured, {noted} noted"
+    );
+    assert_eq!(talk.schemas(), [""; 0], "nothing was made for scripts");
+    talk.assert_nothing_is_left();
+}
+
+#[test]
+fn functions_come_to_the_very_values_that_pgbench_prints() {
+    let server = postgres(&[]);
+    let place = Place::new();
+    let expressions = [
+        "hash(5, 42)",
+        "hash_fnv1a(5, 42)",
+        "hash_murmur2(-9, 0)",
+        "hash_fnv1a(9223372036854775807, -1)",
+        "1 + 2 * 3 - 4 % 3",
+        "-7 / 2",
+        "-7 % 3",
+        "1 << 3 # 1 | 6 & 3",
+        "~5",
+        "case when 1 > 2 then 1 when not false then 2 else 3 end",
+        "int(5.4 + 3.8)",
+        "int(2.5)",
+        "int(-0.5)",
+        "greatest(5, 4, 7, 2)",
+        "least(5, -4, 3)",
+        "mod(54, 32)",
+        "abs(-17)",
+        "int(1000000 * sqrt(2.0) + 100 * exp(1) + 100 * ln(10) + 10 * pi())",
+        "int(pow(2.0, 10) + power(3, 2))",
+        "case when null is null and 1 notnull and not (1 isnull) then 1 else 0 end",
+        "case when 3 <> 4 and 3 != 4 and 3 <= 3 and 4 >= 3 or 1 / 0 = 1 then 1 else 0 end",
+        "case when null or true then 1 else 0 end",
+        "case when (null and false) is null and (true and null) is null then 1 else 0 end",
+        "case when (false and null) is false and (true or null) is true then 1 else 0 end",
+        "case when 1 is true or (1 = 1) is not true then 1 else 0 end",
+        "-9223372036854775808 % -1",
+    ];
+    let mut script = String::new();
+    let mut debug = String::new();
+    for (i, expression) in expressions.iter().enumerate() {
+        script +=
+            &format!("\\set v{i} {expression}\nINSERT INTO v (n, value) VALUES ({i}, :v{i});\n");
+        debug += &format!("\\set v{i} debug({expression})\n");
+    }
+    let talk = Talk::to(server.url());
+    talk.execute("CREATE TABLE v (n int, value int8)");
+    write(
+        &place,
+        "ours.sql",
+        &format!("BEGIN;\nDELETE FROM v;\n{script}END;\n"),
+    );
+    run(
+        &place,
+        &server,
+        "--script ours.sql --driver deadpool --pool-sizes 1 --users 1 --repeats 1 --warmup 0 --duration 100ms",
+    );
+    let ours = talk.names("SELECT value::text FROM v ORDER BY n");
+
+    write(&place, "theirs.sql", &format!("{debug}SELECT 1;\n"));
+    let file = place.path().join("theirs.sql");
+    let (_, said) = pgbench(
+        &server,
+        &["-n", "-t", "1", "-f", file.to_str().unwrap(), server.url()],
+    );
+    let theirs: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.rsplit_once("int ").map(|(_, value)| value))
+        .collect();
+    assert_eq!(ours, theirs, "{said}");
+}
+
+#[test]
+fn conflicts_under_serializable_are_tried_again_and_counted_apart() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    talk.execute("CREATE TABLE hot (id int PRIMARY KEY, n int8); INSERT INTO hot VALUES (1, 0)");
+    let place = Place::new();
+    write(
+        &place,
+        "hot.sql",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE;
+         SELECT n FROM hot WHERE id = 1;
+         UPDATE hot SET n = n + 1 WHERE id = 1;
+         END;",
+    );
+    let args = "--script hot.sql --driver direct,deadpool,sqlx --pool-sizes 4 --repeats 1 --warmup 0 --duration 500ms --seed 1 --stop-on p99>1h";
+    let (once, _) = run(&place, &server, args);
+    for step in &once.steps {
+        let hot = &step.operations["hot"];
+        assert!(
+            hot.errors["sqlstate.40001"] > 0,
+            "{}: {:?}",
+            step.name,
+            hot.errors
+        );
+        assert_eq!(hot.retries, 0);
+    }
+    talk.execute("UPDATE hot SET n = 0");
+
+    let (again, said) = run(&place, &server, &format!("{args} --max-tries 1000"));
+    for step in &again.steps {
+        let hot = &step.operations["hot"];
+        assert!(
+            hot.retries > 0 && hot.errors.is_empty(),
+            "{}: {:?}",
+            step.name,
+            hot.errors
+        );
+        let conflicts: u64 = step
+            .parts
+            .values()
+            .filter_map(|p| p.errors.get("sqlstate.40001"))
+            .sum();
+        assert!(conflicts > 0, "a failed statement is counted as its own");
+    }
+    assert!(said.contains("further tries"), "{said}");
+    let counted = figure(&talk, "SELECT n FROM hot") as u64;
+    let succeeded = succeeded(&again.steps);
+    assert!(
+        (succeeded..=succeeded + 24).contains(&counted),
+        "each success counted once: {succeeded} measured, {counted} there"
+    );
+}
+
+#[test]
+fn a_planted_deadlock_is_named_and_tried_again() {
+    let server = postgres(&[("deadlock_timeout", "10ms")]);
+    let talk = Talk::to(server.url());
+    talk.execute(
+        "CREATE TABLE pair (id int PRIMARY KEY, n int8); INSERT INTO pair VALUES (1, 0), (2, 0)",
+    );
+    let place = Place::new();
+    // Two rows, locked in either order.
+    write(
+        &place,
+        "pair.sql",
+        "\\set first random(1, 2)
+         BEGIN;
+         UPDATE pair SET n = n + 1 WHERE id = :first;
+         \\sleep 2 ms
+         UPDATE pair SET n = n + 1 WHERE id = 3 - :first;
+         END;",
+    );
+    let args = "--script pair.sql --driver deadpool,sqlx --pool-sizes 4 --users 4 --repeats 1 --warmup 0 --duration 1s --seed 1 --stop-on p99>1h";
+    let (once, _) = run(&place, &server, args);
+    for step in &once.steps {
+        let errors = &step.operations["pair"].errors;
+        assert!(
+            errors["sqlstate.40P01"] > 0 && errors.len() == 1,
+            "{}: {errors:?}",
+            step.name
+        );
+    }
+    let (again, _) = run(&place, &server, &format!("{args} --max-tries 1000"));
+    for step in &again.steps {
+        let pair = &step.operations["pair"];
+        assert!(
+            pair.retries > 0 && pair.errors.is_empty(),
+            "{}: {pair:?}",
+            step.name
+        );
+    }
+    let halves = talk.names("SELECT n::text FROM pair ORDER BY id");
+    assert_eq!(halves[0], halves[1], "no half of a transaction stayed");
+}
+
+#[test]
+fn a_script_on_a_throwaway_server_finds_the_tables_of_pgbench() {
+    let place = Place::new();
+    write(
+        &place,
+        "s.sql",
+        "\\set aid random_zipfian(1, 100000 * :scale, 1.2)
+         \\set kind :aid % 2
+         \\if :kind = 0
+         SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
+         \\elif :tenants > 30
+         SELECT count(*) FROM pgbench_tellers WHERE tid <= :tenants;
+         \\else
+         SELECT never;
+         \\endif",
+    );
+    // The branch that is never taken is looked at as well: the server knows no such column.
+    let output = sweep(&place, "--script s.sql --define tenants=40 --driver direct --pool-sizes 1 --repeats 1 --warmup 0 --duration 200ms --quiet")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("s.sql:8:17:") && said.contains("\"never\" does not exist"),
+        "{said}"
+    );
+
+    let text = std::fs::read_to_string(place.path().join("s.sql")).unwrap();
+    let place = Place::new();
+    write(&place, "s.sql", &text.replace("never", "1"));
+    let args = "--script s.sql --define tenants=40 --driver direct,deadpool,sqlx --pool-sizes 2 --repeats 1 --warmup 0 --duration 200ms";
+    let output = sweep(&place, args).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for step in &report(&place).steps {
+        assert!(step.operations["s"].errors.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn a_fault_while_a_script_runs_is_counted_with_its_place_and_leaves_no_transaction_open() {
+    let server = postgres(&[]);
+    let place = Place::new();
+    write(
+        &place,
+        "fault.sql",
+        "\\set n random(0, 1)\nBEGIN;\nSELECT 1;\n\\set m 10 / :n\nEND;",
+    );
+    write(&place, "open.sql", "BEGIN;\nSELECT 1;");
+    write(
+        &place,
+        "large.sql",
+        "\\set n 5000000000\nSELECT 1 WHERE 1::int4 = :n::int4;",
+    );
+    let args = "--driver direct,deadpool,sqlx --pool-sizes 2 --repeats 1 --warmup 0 --duration 200ms --stop-on p99>1h";
+    for (script, told) in [
+        ("fault.sql", "fault.sql:4:11: division by zero"),
+        ("open.sql", "ends inside a transaction"),
+        (
+            "large.sql",
+            "large.sql:2:26: 5000000000 cannot be sent as int4",
+        ),
+    ] {
+        let (report, said) = run(&place, &server, &format!("--script {script} {args}"));
+        for step in &report.steps {
+            let operation = step.operations.values().next().unwrap();
+            assert!(
+                operation.errors["script"] > 0 && operation.errors.len() == 1,
+                "{said}"
+            );
+            assert_eq!(operation.succeeded > 0, script == "fault.sql");
+            assert!(
+                step.failures[0].message.contains(told),
+                "{:?}",
+                step.failures[0]
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_script_is_told_before_anything_is_done() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    let place = Place::new();
+    write(&place, "set.sql", "SELECT 1;\n\\set x 1 +\n");
+    write(&place, "shell.sql", "\\shell ls\nSELECT 1;");
+    write(&place, "pipe.sql", "SELECT 1;\n  \\startpipeline\n");
+    write(&place, "good.sql", "SELECT 1;");
+    write(&place, "sql.sql", "\\set a 1\nSELECT :a,\n  nowhere;");
+    write(&place, "date.sql", "\\set a 1\nSELECT now() > :a;");
+    std::fs::write(place.path().join("latin.sql"), b"SELECT '\xe9';").unwrap();
+    for (args, code, told) in [
+        (
+            "--script set.sql",
+            2,
+            "set.sql:2:11: an expression is missing",
+        ),
+        (
+            "--script shell.sql",
+            2,
+            "shell.sql:1:1: \\shell runs a program",
+        ),
+        (
+            "--script pipe.sql",
+            2,
+            "pipe.sql:2:3: \\startpipeline is not supported",
+        ),
+        ("--script none.sql", 2, "cannot read the script none.sql"),
+        ("--script latin.sql", 2, "not UTF-8"),
+        ("--script good.sql@0", 2, "a weight is a whole number"),
+        (
+            "--script good.sql --workload mixed",
+            2,
+            "cannot be used with",
+        ),
+        ("--script good.sql --table t", 2, "cannot be used with"),
+        ("--script good.sql --define x", 2, "NAME=VALUE"),
+        ("--define x=1", 2, "--script"),
+        ("--script good.sql --max-tries 0", 2, "1 or more"),
+        (
+            "--workload mixed --schema public",
+            2,
+            "begins with plimsoll_",
+        ),
+        (
+            "--workload mixed --schema plimsoll_workload",
+            2,
+            "workload init",
+        ),
+        (
+            "--script sql.sql",
+            1,
+            "sql.sql:3:3: the server refuses this statement: column \"nowhere\"",
+        ),
+        (
+            "--script date.sql",
+            1,
+            "date.sql:2:16: the server wants a value of type timestamptz",
+        ),
+    ] {
+        let (found, said) = refused(&place, &server, args);
+        assert_eq!(found, code, "{args}: {said}");
+        assert!(said.contains(told), "{args}: {said}");
+    }
+    assert!(!place.path().join(REPORT).exists() || talk.schemas().is_empty());
+    talk.assert_nothing_is_left();
+}
