@@ -19,6 +19,7 @@ pub mod curve;
 mod flight;
 pub mod guard;
 pub mod pacer;
+mod part_tally;
 pub mod recorder;
 pub mod self_check;
 pub mod step;

@@ -11,6 +11,7 @@ use bench_report::histogram::{Recording, recording};
 use bench_report::{FailureSample, Histogram, Operation};
 use crossbeam_utils::CachePadded;
 
+use crate::part_tally::PartTally;
 use crate::{Marks, Outcome, Part};
 
 /// Failures kept per shard, with their messages; further ones are only counted.
@@ -156,70 +157,8 @@ impl Tally {
     }
 }
 
-/// Counts and distributions of one part in one shard. Most parts never fail, so what failures
-/// need is made with the first.
-#[derive(Debug)]
-struct PartTally {
-    errors: BTreeMap<String, u64>,
-    call: Recording,
-    failed: Option<Recording>,
-}
-
-impl PartTally {
-    fn new() -> Self {
-        Self {
-            errors: BTreeMap::new(),
-            call: recording(),
-            failed: None,
-        }
-    }
-
-    fn record(&mut self, part: &Part) {
-        let took = gap(part.began_ns, part.ended_ns);
-        let Some(kind) = &part.failure else {
-            return self.call.saturating_record(took);
-        };
-        self.failed
-            .get_or_insert_with(recording)
-            .saturating_record(took);
-        match self.errors.get_mut(kind.as_ref()) {
-            Some(count) => *count += 1,
-            None => drop(self.errors.insert(kind.to_string(), 1)),
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (kind, count) in &other.errors {
-            *self.errors.entry(kind.clone()).or_default() += count;
-        }
-        // Equal bounds on both sides: adding cannot fail.
-        let _ = self.call.add(&other.call);
-        if let Some(failed) = &other.failed {
-            let _ = self.failed.get_or_insert_with(recording).add(failed);
-        }
-    }
-
-    fn operation(&self, measured_s: f64) -> Operation {
-        let (succeeded, failed) = (self.call.len(), self.errors.values().sum::<u64>());
-        let throughput = succeeded as f64 / measured_s;
-        Operation {
-            attempted: succeeded + failed,
-            succeeded,
-            errors: self.errors.clone(),
-            throughput_per_s: if throughput.is_finite() {
-                throughput
-            } else {
-                0.0
-            },
-            call: Histogram::of(&self.call),
-            failed: self.failed.as_ref().and_then(Histogram::of),
-            ..Operation::default()
-        }
-    }
-}
-
 /// At least 1 ns: the histogram's lowest value, below what any clock here resolves.
-fn gap(from_ns: u64, to_ns: u64) -> u64 {
+pub(crate) fn gap(from_ns: u64, to_ns: u64) -> u64 {
     to_ns.saturating_sub(from_ns).max(1)
 }
 

@@ -6,7 +6,7 @@ use bench_cli::flags;
 use clap::{Args, Subcommand};
 
 use crate::script::Value;
-use crate::workloads::{Builtin, LASTING, ScriptFlag, definition, script};
+use crate::workloads::{Builtin, LASTING, ScriptFlag, definition, scale, script};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench workload list
@@ -54,7 +54,7 @@ pub struct InitFlags {
     pub url: String,
 
     /// Size of the tables, in steps of 100,000 accounts (some 15 MB each)
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
+    #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
     pub scale: u64,
 
     /// The schema's name

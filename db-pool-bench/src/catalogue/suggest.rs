@@ -23,6 +23,8 @@ const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e
     JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
 /// What the server shows in place of statements that the role may not see.
 const HIDDEN: &str = "<insufficient privilege>";
+/// Who asks it is looking at the load, and is no part of it.
+const EXTENSION: &str = "pg_stat_statements";
 /// Stands in our own statements, which are nobody's load.
 const OURS: &str = "/* plimsoll */";
 /// Statements that are read; more than `pg_stat_statements` keeps by default.
@@ -131,7 +133,7 @@ fn gather(rows: Vec<(String, i64, f64)>) -> Counted {
         if query.contains(OURS) {
             continue;
         }
-        let Some(shape) = Shape::of(&query) else {
+        let Some(shape) = Shape::of(&query).filter(|shape| !shape.sql.contains(EXTENSION)) else {
             hidden.by_kind += calls;
             continue;
         };
@@ -190,7 +192,7 @@ fn shown(all: &[Statement], taken: &[Statement], hidden: Hidden) -> String {
     if hidden.by_kind > 0 {
         let _ = writeln!(
             text,
-            "{} calls are left out: transactions, settings, definitions.",
+            "{} calls are left out: transactions, settings, definitions, questions about these counts.",
             hidden.by_kind
         );
     }

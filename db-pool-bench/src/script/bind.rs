@@ -49,7 +49,7 @@ impl Kind {
     }
 
     /// The number of its type.
-    pub(crate) fn oid(self) -> u32 {
+    pub fn oid(self) -> u32 {
         let inferred = match self {
             Self::Int2 => Type::INT2,
             Self::Int4 => Type::INT4,

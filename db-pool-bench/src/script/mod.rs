@@ -10,6 +10,7 @@ mod expression;
 mod function;
 mod hash;
 mod names;
+mod parser;
 mod place;
 mod program;
 pub(crate) mod scan;

@@ -10,6 +10,8 @@ use crate::script::Value;
 
 /// The heaviest that a script can weigh.
 const HEAVIEST: u32 = 1_000_000;
+/// Keys of accounts are `int4`, and each step of the scale has 100,000 of them.
+const LARGEST_SCALE: u64 = 21_474;
 
 /// What is asked of the server.
 #[derive(Debug, Clone, Args)]
@@ -32,7 +34,7 @@ pub struct WorkloadFlags {
     pub max_tries: u64,
 
     /// Size of our tables, in steps of 100,000 rows; what :scale is in scripts
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
+    #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
     pub scale: u64,
 
     /// Only read this table, which pgbench -i has made; nothing is created
@@ -51,6 +53,16 @@ pub struct ScriptFlag {
     pub file: PathBuf,
     /// Its weight.
     pub weight: u32,
+}
+
+pub(crate) fn scale(text: &str) -> Result<u64, String> {
+    let scale = flags::count(text)?;
+    if scale > LARGEST_SCALE {
+        return Err(format!(
+            "{text} steps are more accounts than there are keys; write {LARGEST_SCALE} or less"
+        ));
+    }
+    Ok(scale)
 }
 
 pub(crate) fn script(text: &str) -> Result<ScriptFlag, String> {
@@ -104,6 +116,12 @@ mod tests {
         for text in ["", "@3", "a@0", "a@-1", "a@", "a@99999999999"] {
             assert!(script(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_scale_has_a_key_for_each_account() {
+        assert_eq!(scale("21474"), Ok(21_474));
+        assert!(scale("21475").is_err() && scale("0").is_err());
     }
 
     #[test]

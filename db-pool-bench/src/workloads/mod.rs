@@ -11,7 +11,7 @@ mod workload;
 
 pub use builtin::Builtin;
 pub use flags::{ScriptFlag, WorkloadFlags};
-pub(crate) use flags::{definition, script};
+pub(crate) use flags::{definition, scale, script};
 pub use ground::Ground;
 pub use schema::{LASTING, Schema, State};
 pub use selection::Selection;

@@ -70,6 +70,13 @@ pub struct Prepared {
     pub(super) part: Option<usize>,
 }
 
+impl Prepared {
+    /// As what its parameters are sent, in order.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.parameters.iter().map(|(_, kind, _)| *kind)
+    }
+}
+
 /// Why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
@@ -174,7 +181,9 @@ impl Draft {
             name: self.name,
             max_tries: 1,
             search_path: None,
-            total_weight: scripts.iter().map(|script| script.weight).sum(),
+            total_weight: scripts
+                .iter()
+                .fold(0, |sum, script| sum.saturating_add(script.weight)),
             scripts,
             statements,
             rollback,

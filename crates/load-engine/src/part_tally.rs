@@ -1,0 +1,71 @@
+//! What came of one part of hits, as of one statement of a transaction.
+
+use std::collections::BTreeMap;
+
+use bench_report::histogram::{Recording, recording};
+use bench_report::{Histogram, Operation};
+
+use crate::Part;
+use crate::recorder::gap;
+
+/// Counts and distributions of one part in one shard. Most parts never fail, so what failures
+/// need is made with the first.
+#[derive(Debug)]
+pub(crate) struct PartTally {
+    errors: BTreeMap<String, u64>,
+    call: Recording,
+    failed: Option<Recording>,
+}
+
+impl PartTally {
+    pub(crate) fn new() -> Self {
+        Self {
+            errors: BTreeMap::new(),
+            call: recording(),
+            failed: None,
+        }
+    }
+
+    pub(crate) fn record(&mut self, part: &Part) {
+        let took = gap(part.began_ns, part.ended_ns);
+        let Some(kind) = &part.failure else {
+            return self.call.saturating_record(took);
+        };
+        self.failed
+            .get_or_insert_with(recording)
+            .saturating_record(took);
+        match self.errors.get_mut(kind.as_ref()) {
+            Some(count) => *count += 1,
+            None => drop(self.errors.insert(kind.to_string(), 1)),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        // Equal bounds on both sides: adding cannot fail.
+        let _ = self.call.add(&other.call);
+        if let Some(failed) = &other.failed {
+            let _ = self.failed.get_or_insert_with(recording).add(failed);
+        }
+    }
+
+    pub(crate) fn operation(&self, measured_s: f64) -> Operation {
+        let (succeeded, failed) = (self.call.len(), self.errors.values().sum::<u64>());
+        let throughput = succeeded as f64 / measured_s;
+        Operation {
+            attempted: succeeded + failed,
+            succeeded,
+            errors: self.errors.clone(),
+            throughput_per_s: if throughput.is_finite() {
+                throughput
+            } else {
+                0.0
+            },
+            call: Histogram::of(&self.call),
+            failed: self.failed.as_ref().and_then(Histogram::of),
+            ..Operation::default()
+        }
+    }
+}
