@@ -1,0 +1,114 @@
+//! A script that paid for memory at each request would be part of what is measured.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use common::postgres;
+use db_pool_bench::address::Address;
+use db_pool_bench::script::{Bound, Source, Value};
+use db_pool_bench::workloads::{Connection, Draft, Entry, User, Workload};
+use load_engine::{Failure, UserId};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting what each thread asks for.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator as it came; the count touches no memory that
+// is allocated.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+/// Takes every statement and asks nobody.
+#[derive(Default)]
+struct Nobody {
+    statements: u64,
+    values: u64,
+}
+
+impl Connection for Nobody {
+    async fn execute(&mut self, _statement: usize, values: &[Bound]) -> Result<(), Failure> {
+        self.statements += 1;
+        self.values += values.len() as u64;
+        Ok(())
+    }
+
+    fn in_transaction(&mut self, _open: bool) {}
+}
+
+const SCRIPT: &str = "
+    \\set a random_zipfian(1, 1000, 1.2)
+    \\set b case when :a > 10 then hash(:a) % 1000 else random_gaussian(1, 100, 2.5) end
+    BEGIN;
+    SELECT :a::int4, :b::int8;
+    \\if :b < 0
+    SELECT :b::float8;
+    \\else
+    SELECT :b::numeric IS NULL;
+    \\endif
+    END;";
+
+async fn workload(server: &testbed::Postgres) -> Arc<Workload> {
+    let client = Address::parse(server.url())
+        .unwrap()
+        .connect("a_test")
+        .await
+        .unwrap();
+    let entry = |label: &str| Entry {
+        source: Source {
+            file: label.to_owned(),
+            text: SCRIPT.to_owned(),
+        },
+        label: label.to_owned(),
+        operation: label.to_owned(),
+        weight: 3,
+    };
+    let scale = ("scale".to_owned(), Value::Integer(1));
+    let draft = Draft::new("two", vec![entry("one"), entry("two")], &[scale], 7).unwrap();
+    Arc::new(draft.verify(&client).await.unwrap())
+}
+
+#[test]
+fn executing_a_script_allocates_nothing() {
+    let server = postgres(&[]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let counted = runtime.block_on(async {
+        let mut user = User::new(&workload(&server).await, 7, UserId(0));
+        let mut nobody = Nobody::default();
+        let mut before = 0;
+        for request in 0..1_000 {
+            if request == 100 {
+                before = ALLOCATIONS.get();
+            }
+            user.choose();
+            let outcome = user.perform(&mut nobody).await;
+            assert_eq!(outcome.failure, None);
+            assert_eq!(user.parts().len(), 4);
+        }
+        assert_eq!((nobody.statements, nobody.values), (4_000, 3_000));
+        ALLOCATIONS.get() - before
+    });
+    assert_eq!(counted, 0, "in 900 requests");
+}
