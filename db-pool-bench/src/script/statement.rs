@@ -213,11 +213,22 @@ fn words(letters: &[Letter]) -> Vec<String> {
 fn shown(words: &[String]) -> String {
     let is_bare = |word: &&String| word.starts_with(begins_name);
     let bare = words.iter().take(WORDS_SHOWN).take_while(is_bare);
-    let shown = bare.map(String::as_str).collect::<Vec<_>>().join(" ");
+    let shown = bare
+        .map(|word| without_run(word))
+        .collect::<Vec<_>>()
+        .join(" ");
     if shown.is_empty() {
         return "statement".to_owned();
     }
     shown.chars().take(LONGEST_NAME).collect()
+}
+
+/// A name without a schema of ours, which is another one in each run.
+fn without_run(word: &str) -> &str {
+    match word.rsplit_once('.') {
+        Some((schema, table)) if schema.starts_with("plimsoll_") => table,
+        _ => word,
+    }
 }
 
 /// Source: PostgreSQL documentation, *SQL Commands*: BEGIN, START TRANSACTION, COMMIT, END,
@@ -320,6 +331,14 @@ mod tests {
             (
                 "UPDATE pgbench_accounts SET x = 'secret'",
                 "UPDATE pgbench_accounts SET",
+            ),
+            (
+                "UPDATE plimsoll_1.pgbench_tellers SET x = 1",
+                "UPDATE pgbench_tellers SET",
+            ),
+            (
+                "INSERT INTO shop.orders VALUES (1)",
+                "INSERT INTO shop.orders",
             ),
             ("SELECT 'secret'", "SELECT"),
             ("SELECT 12345 FROM t", "SELECT"),

@@ -26,7 +26,9 @@ pub(super) fn render(report: &Report) -> String {
     for recommendation in &report.summary.recommendations {
         let statements = gather(report, recommendation);
         let all: f64 = statements.values().map(total_ns).sum();
-        for (name, statement) in &statements {
+        let mut in_order: Vec<_> = statements.iter().collect();
+        in_order.sort_by_key(|(name, _)| place(name));
+        for (name, statement) in in_order {
             any = true;
             let at = |quantile| table::duration_ns(statement.call.value_at_quantile(quantile));
             rows.row(&[
@@ -43,6 +45,13 @@ pub(super) fn render(report: &Report) -> String {
     } else {
         String::new()
     }
+}
+
+/// Its script and line.
+fn place(name: &str) -> (&str, u32) {
+    let (script, rest) = name.split_once(':').unwrap_or((name, ""));
+    let line = rest.split_once(' ').map_or(rest, |(line, _)| line);
+    (script, line.parse().unwrap_or(u32::MAX))
 }
 
 fn total_ns(statement: &Statement) -> f64 {
