@@ -160,6 +160,9 @@ fn help_shows_no_address_of_the_environment() {
     let mut command = bench(&place, &["limit", "--help"]);
     let output = finish(command.env("WS_URL", "ws://app:hunter2@127.0.0.1:1/"));
     let said = said(&output);
-    assert!(said.contains("WS_URL") && !said.contains("hunter2"), "{said}");
+    assert!(
+        said.contains("WS_URL") && !said.contains("hunter2"),
+        "{said}"
+    );
     output.assert().code(0);
 }
