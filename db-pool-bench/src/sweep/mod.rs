@@ -21,7 +21,7 @@ pub use plan::{Plan, Setting};
 
 use crate::cli::SweepFlags;
 use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx};
+use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx, Wire};
 use crate::evidence::Watch;
 use crate::server::Server;
 use crate::workloads::{Schema, Tables};
@@ -166,6 +166,7 @@ impl Sweep<'_> {
         let setup = self.setup(&step, size, tables);
         let bench = &mut *self.bench;
         let index = match driver {
+            Driver::Wire => bench.step(&step, &Arc::new(Wire(setup)), watch),
             Driver::Direct => bench.step(&step, &Arc::new(Direct(setup)), watch),
             Driver::Deadpool => bench.step(&step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(&step, &Arc::new(Sqlx(setup)), watch),
@@ -179,6 +180,7 @@ impl Sweep<'_> {
             address: self.server.address.clone(),
             application: self.schema.name().to_owned(),
             pool_size,
+            pool: self.plan.flags.pool.clone(),
             checkout_timeout: self.plan.flags.checkout_timeout,
             workload: self.plan.flags.workload,
             tables: Arc::clone(tables),
