@@ -8,6 +8,7 @@
 mod deadpool;
 mod direct;
 mod options;
+pub mod round_trips;
 mod sqlx;
 mod statements;
 mod wire;

@@ -91,6 +91,13 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// All drivers, each once, in the order of [`Plan::settings`].
+    pub fn drivers(&self) -> Vec<Driver> {
+        let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
+        drivers.dedup();
+        drivers
+    }
+
     /// Connections of the largest setting.
     pub fn largest(&self) -> u64 {
         self.flags.pool_sizes.0.last().copied().unwrap_or(1)

@@ -1,0 +1,264 @@
+//! What drivers and pools cost beside the bare protocol and beside no pool, at as many connections
+//! at work.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bench_cli::table::{Table, duration_ns};
+use bench_report::histogram::recording;
+use bench_report::{Comparison, Load, Operation, Step, Summary};
+use statistics::ratio_interval;
+
+use super::EXTRA_ROUND_TRIPS;
+use super::results::Results;
+use crate::drivers::Driver;
+
+const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
+const CONFIDENCE: f64 = 0.95;
+const PARAMETER: &str = "connections";
+const LEGEND: &str = "\
+first ÷ second at as many connections at work, ± half of the 95 % interval;
+service: median; CPU: the client's, per query; CPU/query: of the first
+";
+
+/// A figure of one step, and its name in comparisons.
+type Figure = (&'static str, fn(&Step) -> Option<f64>);
+
+const THROUGHPUT: Figure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
+const SERVICE: Figure = ("service_p50_ns", service_p50_ns);
+const CPU: Figure = ("cpu_per_operation_ns", |step| {
+    step.generator.cpu_per_operation_ns
+});
+const FIGURES: [Figure; 3] = [THROUGHPUT, SERVICE, CPU];
+
+/// Writes what was measured of each driver beside its baselines into `summary`.
+pub(super) fn compare(results: &[Results], summary: &mut Summary) {
+    for baseline in BASELINES {
+        let of = |driver| move |r: &&Results| r.setting.driver == driver && r.is_admissible();
+        for base in results.iter().filter(of(baseline)) {
+            let beside = results.iter().filter(|r| {
+                r.setting.driver > baseline && r.is_admissible() && at_work(r) == at_work(base)
+            });
+            for subject in beside {
+                let ratios = FIGURES.map(|figure| ratio(subject, base, figure));
+                summary.comparisons.extend(ratios.into_iter().flatten());
+            }
+        }
+    }
+    for (driver, extra) in round_trips(results) {
+        let name = driver.name();
+        summary.figure(&format!("{name}_{EXTRA_ROUND_TRIPS}"), extra);
+    }
+}
+
+/// Connections that are busy at once: as many as the setting has, or as it has users for.
+fn at_work(results: &Results) -> Option<u64> {
+    let (_, _, step) = results.held.first()?;
+    let size = results.setting.size;
+    Some(match step.load {
+        Load::Closed { users, .. } => users.min(size),
+        Load::Open { .. } => size,
+    })
+}
+
+/// Over the rounds in which both were held: what disturbed a round disturbed both.
+fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Comparison> {
+    let of = |results: &Results| -> BTreeMap<u64, f64> {
+        let repeats = results.held.iter();
+        repeats
+            .filter_map(|(repeat, _, step)| Some((*repeat, figure(step)?)))
+            .collect()
+    };
+    let bases = of(base);
+    let pairs: Vec<(f64, f64)> = of(subject)
+        .into_iter()
+        .filter_map(|(repeat, mine)| Some((mine, *bases.get(&repeat)?)))
+        .collect();
+    let estimate = ratio_interval(&pairs, CONFIDENCE);
+    let single = || match pairs[..] {
+        [(mine, theirs)] if mine > 0.0 && theirs > 0.0 => Some(mine / theirs),
+        _ => None,
+    };
+    Some(Comparison {
+        subject: subject.setting.driver.name().to_owned(),
+        baseline: base.setting.driver.name().to_owned(),
+        parameter: PARAMETER.to_owned(),
+        value: at_work(subject)? as f64,
+        figure: name.to_owned(),
+        ratio: estimate.map(|e| e.mean).or_else(single)?,
+        low_ratio: estimate.map(|e| e.interval.low),
+        high_ratio: estimate.map(|e| e.interval.high),
+    })
+}
+
+/// Median over all operations of the time from holding a connection to having the answer.
+fn service_p50_ns(step: &Step) -> Option<f64> {
+    let mut whole = recording();
+    let service = |operation: &Operation| operation.service.as_ref()?.decode().ok();
+    for part in step.operations.values().filter_map(service) {
+        // Equal bounds on both sides: adding cannot fail.
+        let _ = whole.add(&part);
+    }
+    (!whole.is_empty()).then(|| whole.value_at_quantile(0.5) as f64)
+}
+
+fn round_trips(results: &[Results]) -> BTreeMap<Driver, f64> {
+    let read = |r: &Results| Some((r.setting.driver, r.mean_figure(EXTRA_ROUND_TRIPS)?));
+    results.iter().filter_map(read).collect()
+}
+
+/// The table of driver and pool cost, and how often each driver asks; empty where there is
+/// nothing to tell.
+pub(super) fn text(results: &[Results], summary: &Summary) -> String {
+    let mut text = String::new();
+    if !summary.comparisons.is_empty() {
+        let table = table(results, summary);
+        let _ = write!(text, "\nDriver and pool cost\n{table}{LEGEND}");
+    }
+    for (driver, extra) in round_trips(results) {
+        let (name, unit) = (
+            driver.name(),
+            if driver.is_pooled() {
+                "checkout"
+            } else {
+                "query"
+            },
+        );
+        let _ = match extra {
+            none if none.abs() < 0.05 => {
+                writeln!(text, "{name} spends no extra round trip per {unit}")
+            }
+            some => writeln!(text, "{name} spends {some:.1} extra round trips per {unit}"),
+        };
+    }
+    text
+}
+
+fn table(results: &[Results], summary: &Summary) -> Table {
+    let mut table = Table::new(&["", "throughput", "service", "CPU", "CPU/query"]);
+    let compared = summary.comparisons.iter();
+    for first in compared.clone().filter(|c| c.figure == THROUGHPUT.0) {
+        let cell = |(name, _): Figure| {
+            let same = |c: &&Comparison| {
+                c.figure == name
+                    && c.value.to_bits() == first.value.to_bits()
+                    && c.subject == first.subject
+                    && c.baseline == first.baseline
+            };
+            compared.clone().find(same).map_or("–".to_owned(), shown)
+        };
+        let mine = results.iter().find(|r| {
+            r.setting.driver.name() == first.subject && at_work(r) == Some(first.value as u64)
+        });
+        let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
+        table.row(&[
+            format!("{} ÷ {}, {}", first.subject, first.baseline, first.value),
+            cell(THROUGHPUT),
+            cell(SERVICE),
+            cell(CPU),
+            cpu.filter(|ns| ns.is_finite())
+                .map_or("–".to_owned(), |ns| duration_ns(ns as u64)),
+        ]);
+    }
+    table
+}
+
+/// `0.93 ± 0.02`.
+fn shown(comparison: &Comparison) -> String {
+    match (comparison.low_ratio, comparison.high_ratio) {
+        (Some(low), Some(high)) => {
+            format!("{:.2} ± {:.2}", comparison.ratio, (high - low) / 2.0)
+        }
+        _ => format!("{:.2}", comparison.ratio),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::Setting;
+    use crate::sweep::tests::step;
+
+    /// Repeats of a driver at 4 connections; the machine halves its speed from round to round.
+    fn steps(driver: Driver, throughput_per_s: f64, cpu_ns: f64, extra: f64) -> Vec<Step> {
+        let repeat = |repeat: u64| {
+            let speed = 0.5_f64.powi(repeat as i32);
+            let mut step = step(4, repeat, throughput_per_s * speed);
+            step.parameters
+                .insert("driver".into(), driver.name().into());
+            step.parameters.insert(driver.swept().into(), 4.into());
+            step.generator.cpu_per_operation_ns = Some(cpu_ns / speed);
+            step.figures.insert(EXTRA_ROUND_TRIPS.into(), extra);
+            step
+        };
+        (0..3).map(repeat).collect()
+    }
+
+    fn results<'a>(steps: &'a [Step], drivers: &[Driver]) -> Vec<Results<'a>> {
+        let of = |&driver| Results::of(Setting { driver, size: 4 }, steps);
+        drivers.iter().map(of).collect()
+    }
+
+    #[test]
+    fn planted_costs_are_found_although_the_machine_slows_down() {
+        let drivers = [Driver::Wire, Driver::Direct, Driver::Sqlx];
+        let steps = [
+            steps(Driver::Wire, 80_000.0, 8_000.0, 0.0),
+            steps(Driver::Direct, 60_000.0, 12_000.0, 0.0),
+            steps(Driver::Sqlx, 20_000.0, 40_000.0, 2.0),
+        ]
+        .concat();
+        let results = results(&steps, &drivers);
+        let mut summary = Summary::default();
+        compare(&results, &mut summary);
+        let found = |subject: &str, baseline: &str, figure: &str| {
+            let is = |c: &&Comparison| {
+                (c.subject.as_str(), c.baseline.as_str(), c.figure.as_str())
+                    == (subject, baseline, figure)
+            };
+            summary.comparisons.iter().find(is).unwrap().ratio
+        };
+        for (subject, baseline, throughput, cpu) in [
+            ("direct", "wire", 0.75, 1.5),
+            ("sqlx", "wire", 0.25, 5.0),
+            ("sqlx", "direct", 1.0 / 3.0, 40.0 / 12.0),
+        ] {
+            assert!((found(subject, baseline, "throughput_per_s") - throughput).abs() < 1e-3);
+            assert!((found(subject, baseline, "cpu_per_operation_ns") - cpu).abs() < 1e-9);
+        }
+        assert_eq!(summary.figures["sqlx_extra_round_trips_per_request"], 2.0);
+        let text = text(&results, &summary);
+        for told in [
+            "sqlx ÷ wire, 4",
+            "0.25 ± 0.00",
+            "sqlx spends 2.0 extra round trips per checkout",
+            "wire spends no extra round trip per query",
+        ] {
+            assert!(text.contains(told), "{told:?} in {text}");
+        }
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn without_a_baseline_and_at_other_concurrency_nothing_is_compared() {
+        let (pool, mut wire) = (
+            steps(Driver::Deadpool, 1.0, 1.0, 0.0),
+            steps(Driver::Wire, 2.0, 1.0, 0.0),
+        );
+        for step in &mut wire {
+            step.load = Load::Closed {
+                users: 3,
+                think_time_ns: 0,
+            };
+        }
+        let both = [pool, wire].concat();
+        for drivers in [&[Driver::Deadpool][..], &[Driver::Wire, Driver::Deadpool]] {
+            let mut summary = Summary::default();
+            compare(&results(&both, drivers), &mut summary);
+            assert!(summary.comparisons.is_empty(), "{summary:?}");
+        }
+    }
+}
