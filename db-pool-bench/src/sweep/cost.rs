@@ -18,18 +18,19 @@ const CONFIDENCE: f64 = 0.95;
 const PARAMETER: &str = "connections";
 const LEGEND: &str = "\
 first ÷ second at as many connections at work, ± half of the 95 % interval;
-service: median; CPU: the client's, per query; CPU/query: of the first
+call: median, – where users outnumber connections; CPU: the client's per query.
+held: how long a query of the first takes up a connection; CPU/query: its CPU
 ";
 
 /// A figure of one step, and its name in comparisons.
 type Figure = (&'static str, fn(&Step) -> Option<f64>);
 
 const THROUGHPUT: Figure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
-const SERVICE: Figure = ("service_p50_ns", service_p50_ns);
+const CALL: Figure = ("call_p50_ns", call_p50_ns);
 const CPU: Figure = ("cpu_per_operation_ns", |step| {
     step.generator.cpu_per_operation_ns
 });
-const FIGURES: [Figure; 3] = [THROUGHPUT, SERVICE, CPU];
+const FIGURES: [Figure; 3] = [THROUGHPUT, CALL, CPU];
 
 /// Writes what was measured of each driver beside its baselines into `summary`.
 pub(super) fn compare(results: &[Results], summary: &mut Summary) {
@@ -91,15 +92,37 @@ fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Co
     })
 }
 
-/// Median over all operations of the time from holding a connection to having the answer.
-fn service_p50_ns(step: &Step) -> Option<f64> {
+/// Median over all operations of what a caller waits; `None` where users outnumber connections,
+/// for how long they queue says how many they are, and nothing of the driver.
+fn call_p50_ns(step: &Step) -> Option<f64> {
+    if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
+        && *users as f64 > size
+    {
+        return None;
+    }
     let mut whole = recording();
-    let service = |operation: &Operation| operation.service.as_ref()?.decode().ok();
-    for part in step.operations.values().filter_map(service) {
+    let call = |operation: &Operation| operation.call.as_ref()?.decode().ok();
+    for part in step.operations.values().filter_map(call) {
         // Equal bounds on both sides: adding cannot fail.
         let _ = whole.add(&part);
     }
     (!whole.is_empty()).then(|| whole.value_at_quantile(0.5) as f64)
+}
+
+/// How long a request takes up a connection, on average, with all that goes before and after it;
+/// `None` where connections may stand idle.
+/// Source: Little, *A Proof for the Queuing Formula L = λW*, Operations Research 9(3), 1961.
+fn held_ns(results: &Results) -> Option<f64> {
+    let (_, _, step) = results.held.first()?;
+    let busy = matches!(
+        step.load,
+        Load::Closed {
+            think_time_ns: 0,
+            ..
+        }
+    );
+    let held_ns = at_work(results)? as f64 * 1e9 / results.throughput_per_s()?;
+    (busy && held_ns.is_finite()).then_some(held_ns)
 }
 
 fn round_trips(results: &[Results]) -> BTreeMap<Driver, f64> {
@@ -135,32 +158,37 @@ pub(super) fn text(results: &[Results], summary: &Summary) -> String {
 }
 
 fn table(results: &[Results], summary: &Summary) -> Table {
-    let mut table = Table::new(&["", "throughput", "service", "CPU", "CPU/query"]);
+    let mut table = Table::new(&["", "throughput", "call", "CPU", "held", "CPU/query"]);
     let compared = summary.comparisons.iter();
     for first in compared.clone().filter(|c| c.figure == THROUGHPUT.0) {
-        let cell = |(name, _): Figure| {
+        let ratio = |(name, _): Figure| {
             let same = |c: &&Comparison| {
                 c.figure == name
                     && c.value.to_bits() == first.value.to_bits()
                     && c.subject == first.subject
                     && c.baseline == first.baseline
             };
-            compared.clone().find(same).map_or("–".to_owned(), shown)
+            compared.clone().find(same).map_or(absent(), shown)
         };
         let mine = results.iter().find(|r| {
             r.setting.driver.name() == first.subject && at_work(r) == Some(first.value as u64)
         });
+        let time = |ns: Option<f64>| ns.map_or(absent(), |ns| duration_ns(ns as u64));
         let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
         table.row(&[
             format!("{} ÷ {}, {}", first.subject, first.baseline, first.value),
-            cell(THROUGHPUT),
-            cell(SERVICE),
-            cell(CPU),
-            cpu.filter(|ns| ns.is_finite())
-                .map_or("–".to_owned(), |ns| duration_ns(ns as u64)),
+            ratio(THROUGHPUT),
+            ratio(CALL),
+            ratio(CPU),
+            time(mine.and_then(held_ns)),
+            time(cpu.filter(|ns| ns.is_finite())),
         ]);
     }
     table
+}
+
+fn absent() -> String {
+    "–".to_owned()
 }
 
 /// `0.93 ± 0.02`.
@@ -175,6 +203,8 @@ fn shown(comparison: &Comparison) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bench_report::Histogram;
+
     use super::*;
     use crate::sweep::Setting;
     use crate::sweep::tests::step;
@@ -184,11 +214,17 @@ mod tests {
         let repeat = |repeat: u64| {
             let speed = 0.5_f64.powi(repeat as i32);
             let mut step = step(4, repeat, throughput_per_s * speed);
+            step.parameters.remove("pool_size");
             step.parameters
                 .insert("driver".into(), driver.name().into());
             step.parameters.insert(driver.swept().into(), 4.into());
             step.generator.cpu_per_operation_ns = Some(cpu_ns / speed);
             step.figures.insert(EXTRA_ROUND_TRIPS.into(), extra);
+            let mut call = recording();
+            call.saturating_record((1e9 / throughput_per_s) as u64);
+            for operation in step.operations.values_mut() {
+                operation.call = Histogram::of(&call);
+            }
             step
         };
         (0..3).map(repeat).collect()
@@ -216,21 +252,29 @@ mod tests {
                 (c.subject.as_str(), c.baseline.as_str(), c.figure.as_str())
                     == (subject, baseline, figure)
             };
-            summary.comparisons.iter().find(is).unwrap().ratio
+            summary.comparisons.iter().find(is).map(|c| c.ratio)
         };
+        let near = |found: Option<f64>, planted: f64| (found.unwrap() - planted).abs() < 1e-2;
         for (subject, baseline, throughput, cpu) in [
             ("direct", "wire", 0.75, 1.5),
             ("sqlx", "wire", 0.25, 5.0),
             ("sqlx", "direct", 1.0 / 3.0, 40.0 / 12.0),
         ] {
-            assert!((found(subject, baseline, "throughput_per_s") - throughput).abs() < 1e-3);
-            assert!((found(subject, baseline, "cpu_per_operation_ns") - cpu).abs() < 1e-9);
+            assert!(near(
+                found(subject, baseline, "throughput_per_s"),
+                throughput
+            ));
+            assert!(near(found(subject, baseline, "cpu_per_operation_ns"), cpu));
         }
+        assert!(near(found("direct", "wire", "call_p50_ns"), 8.0 / 6.0));
+        let queued = found("sqlx", "wire", "call_p50_ns");
+        assert_eq!(queued, None, "sixteen users wait for four connections");
         assert_eq!(summary.figures["sqlx_extra_round_trips_per_request"], 2.0);
         let text = text(&results, &summary);
         for told in [
             "sqlx ÷ wire, 4",
             "0.25 ± 0.00",
+            "343 µs",
             "sqlx spends 2.0 extra round trips per checkout",
             "wire spends no extra round trip per query",
         ] {
