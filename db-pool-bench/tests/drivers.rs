@@ -17,6 +17,7 @@ use common::{Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Driver, PoolOptions, Recycle, Setup, round_trips};
 use db_pool_bench::workloads::{Tables, Workload};
+use load_engine::Failure;
 use test_support::Place;
 
 fn complete(url: &str, args: &str) -> (Report, String) {
@@ -30,38 +31,37 @@ fn complete(url: &str, args: &str) -> (Report, String) {
     (report(&place), said)
 }
 
+/// Extra round trips of `driver` for a read of the table `t`.
+fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Failure> {
+    let setup = Setup {
+        address: Address::parse(url).unwrap(),
+        application: "a_test_of_drivers".to_owned(),
+        pool_size: 8,
+        pool: PoolOptions {
+            recycle,
+            ..PoolOptions::default()
+        },
+        checkout_timeout: Duration::from_secs(5),
+        workload: Workload::WriteHeavy,
+        tables: Arc::new(Tables {
+            read: "SELECT v FROM t WHERE id = $1".into(),
+            update: None,
+            insert: None,
+            rows: 1,
+        }),
+        seed: 7,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(round_trips::extra(driver, &setup))
+}
+
 #[test]
 fn a_ping_costs_one_round_trip_per_checkout_and_without_it_there_is_none() {
     let server = postgres(&[]);
-    let talk = Talk::to(server.url());
-    talk.execute("CREATE TABLE t AS SELECT 1 AS id, 5 AS v");
-    let extra = |driver, recycle| {
-        let setup = Setup {
-            address: Address::parse(server.url()).unwrap(),
-            application: "a_test_of_drivers".to_owned(),
-            pool_size: 8,
-            pool: PoolOptions {
-                recycle,
-                ..PoolOptions::default()
-            },
-            checkout_timeout: Duration::from_secs(5),
-            workload: Workload::WriteHeavy,
-            tables: Arc::new(Tables {
-                read: "SELECT v FROM t WHERE id = $1".into(),
-                update: None,
-                insert: None,
-                rows: 1,
-            }),
-            seed: 7,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime
-            .block_on(round_trips::extra(driver, &setup))
-            .unwrap()
-    };
+    Talk::to(server.url()).execute("CREATE TABLE t AS SELECT 1 AS id, 5 AS v");
     let (fast, verified) = (Some(Recycle::Fast), Some(Recycle::Verified));
     for (driver, recycle, expected) in [
         (Driver::Wire, None, 0.0),
@@ -74,8 +74,18 @@ fn a_ping_costs_one_round_trip_per_checkout_and_without_it_there_is_none() {
         (Driver::Sqlx, verified, 2.0),
         (Driver::Sqlx, None, 2.0),
     ] {
-        assert_eq!(extra(driver, recycle), expected, "{driver:?}, {recycle:?}");
+        let counted = extra(server.url(), driver, recycle);
+        assert_eq!(counted, Ok(expected), "{driver:?}, {recycle:?}");
     }
+}
+
+#[test]
+fn round_trips_that_cannot_be_counted_say_why() {
+    let server = postgres(&[]);
+    let no_table = extra(server.url(), Driver::Wire, None).unwrap_err();
+    assert_eq!(no_table.kind, "sqlstate.42P01");
+    let file = extra("postgres://app@%2Frun%2Fpg/shop", Driver::Direct, None).unwrap_err();
+    assert!(file.message.contains("unix socket"), "{file}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use load_engine::recorder::claim_shard;
-use load_engine::{Marks, Outcome, Recorder};
+use load_engine::{Marks, Outcome, Recorder, Within};
 use serde::{Deserialize, Serialize};
 use statistics::median;
 
@@ -67,7 +67,7 @@ fn ns_per_record() -> Option<f64> {
     let batch = || {
         let begun = Instant::now();
         for n in 0..RECORDS_PER_BATCH {
-            recorder.record(&hits[n % KINDS], &outcome, true);
+            recorder.record(&hits[n % KINDS], &outcome, Within::WHOLLY);
         }
         begun.elapsed().as_nanos() as f64 / RECORDS_PER_BATCH as f64
     };

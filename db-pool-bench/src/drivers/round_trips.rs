@@ -14,8 +14,10 @@ use crate::workloads::Workload;
 /// A driver learns types and fills caches in its first requests.
 const UNCOUNTED: u32 = 2;
 const COUNTED: u32 = 20;
-/// All of it: a server across the world answers three hundred times within it.
+/// All of it, also where each answer takes a third of a second.
 const BOUND: Duration = Duration::from_secs(30);
+/// sqlx asks a server that has no connection left again and again, for as long as this.
+const CHECKOUT_BOUND: Duration = Duration::from_secs(3);
 /// For a connection that was given back to be ready for the next.
 const SETTLE_BOUND: Duration = Duration::from_secs(1);
 const SETTLE_LOOK: Duration = Duration::from_millis(1);
@@ -42,6 +44,7 @@ pub async fn extra(driver: Driver, setup: &Setup) -> Result<f64, Failure> {
             recycle: setup.pool.recycle,
             ..PoolOptions::default()
         },
+        checkout_timeout: CHECKOUT_BOUND,
         workload: Workload::PointSelect,
         ..setup.clone()
     };
