@@ -1,5 +1,4 @@
-//! What drivers and pools cost beside the bare protocol and beside no pool, at as many connections
-//! at work.
+//! What drivers and pools cost beside the bare protocol and beside no pool, at as many connections.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,20 +16,21 @@ const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
 const PARAMETER: &str = "connections";
 const LEGEND: &str = "\
-first ÷ second at as many connections at work, ± half of the 95 % interval;
-call: median, – where users outnumber connections; CPU: the client's per query.
-held: how long a query of the first takes up a connection; CPU/query: its CPU
+first ÷ second at as many connections, ± half of the 95 % interval;
+call: – where users outnumber connections; CPU: the client's, per query;
+CPU/query: of the first
 ";
 
 /// A figure of one step, and its name in comparisons.
 type Figure = (&'static str, fn(&Step) -> Option<f64>);
 
 const THROUGHPUT: Figure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
-const CALL: Figure = ("call_p50_ns", call_p50_ns);
+const CALL_P50: Figure = ("call_p50_ns", |step| call_ns(step, 0.5));
+const CALL_P99: Figure = ("call_p99_ns", |step| call_ns(step, 0.99));
 const CPU: Figure = ("cpu_per_operation_ns", |step| {
     step.generator.cpu_per_operation_ns
 });
-const FIGURES: [Figure; 3] = [THROUGHPUT, CALL, CPU];
+const FIGURES: [Figure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
 
 /// Writes what was measured of each driver beside its baselines into `summary`.
 pub(super) fn compare(results: &[Results], summary: &mut Summary) {
@@ -38,7 +38,8 @@ pub(super) fn compare(results: &[Results], summary: &mut Summary) {
         let of = |driver| move |r: &&Results| r.setting.driver == driver && r.is_admissible();
         for base in results.iter().filter(of(baseline)) {
             let beside = results.iter().filter(|r| {
-                r.setting.driver > baseline && r.is_admissible() && at_work(r) == at_work(base)
+                let alike = at_work(r).is_some() && at_work(r) == at_work(base);
+                r.setting.driver > baseline && r.is_admissible() && alike
             });
             for subject in beside {
                 let ratios = FIGURES.map(|figure| ratio(subject, base, figure));
@@ -52,14 +53,14 @@ pub(super) fn compare(results: &[Results], summary: &mut Summary) {
     }
 }
 
-/// Connections that are busy at once: as many as the setting has, or as it has users for.
+/// Connections between which the load is shared; `None` where users are too few for all of them.
 fn at_work(results: &Results) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
     let size = results.setting.size;
-    Some(match step.load {
-        Load::Closed { users, .. } => users.min(size),
-        Load::Open { .. } => size,
-    })
+    match step.load {
+        Load::Closed { users, .. } if users < size => None,
+        _ => Some(size),
+    }
 }
 
 /// Over the rounds in which both were held: what disturbed a round disturbed both.
@@ -92,9 +93,9 @@ fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Co
     })
 }
 
-/// Median over all operations of what a caller waits; `None` where users outnumber connections,
-/// for how long they queue says how many they are, and nothing of the driver.
-fn call_p50_ns(step: &Step) -> Option<f64> {
+/// What callers wait, over all operations; `None` where users outnumber connections, for how long
+/// they queue says how many they are, and nothing of the driver.
+fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
         && *users as f64 > size
     {
@@ -106,23 +107,7 @@ fn call_p50_ns(step: &Step) -> Option<f64> {
         // Equal bounds on both sides: adding cannot fail.
         let _ = whole.add(&part);
     }
-    (!whole.is_empty()).then(|| whole.value_at_quantile(0.5) as f64)
-}
-
-/// How long a request takes up a connection, on average, with all that goes before and after it;
-/// `None` where connections may stand idle.
-/// Source: Little, *A Proof for the Queuing Formula L = λW*, Operations Research 9(3), 1961.
-fn held_ns(results: &Results) -> Option<f64> {
-    let (_, _, step) = results.held.first()?;
-    let busy = matches!(
-        step.load,
-        Load::Closed {
-            think_time_ns: 0,
-            ..
-        }
-    );
-    let held_ns = at_work(results)? as f64 * 1e9 / results.throughput_per_s()?;
-    (busy && held_ns.is_finite()).then_some(held_ns)
+    (!whole.is_empty()).then(|| whole.value_at_quantile(quantile) as f64)
 }
 
 fn round_trips(results: &[Results]) -> BTreeMap<Driver, f64> {
@@ -158,7 +143,7 @@ pub(super) fn text(results: &[Results], summary: &Summary) -> String {
 }
 
 fn table(results: &[Results], summary: &Summary) -> Table {
-    let mut table = Table::new(&["", "throughput", "call", "CPU", "held", "CPU/query"]);
+    let mut table = Table::new(&["", "throughput", "call p50", "call p99", "CPU", "CPU/query"]);
     let compared = summary.comparisons.iter();
     for first in compared.clone().filter(|c| c.figure == THROUGHPUT.0) {
         let ratio = |(name, _): Figure| {
@@ -173,15 +158,15 @@ fn table(results: &[Results], summary: &Summary) -> Table {
         let mine = results.iter().find(|r| {
             r.setting.driver.name() == first.subject && at_work(r) == Some(first.value as u64)
         });
-        let time = |ns: Option<f64>| ns.map_or(absent(), |ns| duration_ns(ns as u64));
         let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
         table.row(&[
             format!("{} ÷ {}, {}", first.subject, first.baseline, first.value),
             ratio(THROUGHPUT),
-            ratio(CALL),
+            ratio(CALL_P50),
+            ratio(CALL_P99),
             ratio(CPU),
-            time(mine.and_then(held_ns)),
-            time(cpu.filter(|ns| ns.is_finite())),
+            cpu.filter(|ns| ns.is_finite())
+                .map_or(absent(), |ns| duration_ns(ns as u64)),
         ]);
     }
     table
@@ -191,13 +176,20 @@ fn absent() -> String {
     "–".to_owned()
 }
 
-/// `0.93 ± 0.02`.
+/// `0.93±0.02`; from 10 on `13.4±5.2`, from 100 on `134±52`.
 fn shown(comparison: &Comparison) -> String {
+    let ratio = comparison.ratio;
+    let digits = match ratio {
+        below_ten if below_ten < 9.995 => 2,
+        below_hundred if below_hundred < 99.95 => 1,
+        _ => 0,
+    };
     match (comparison.low_ratio, comparison.high_ratio) {
         (Some(low), Some(high)) => {
-            format!("{:.2} ± {:.2}", comparison.ratio, (high - low) / 2.0)
+            let half_width = (high - low) / 2.0;
+            format!("{ratio:.digits$}±{half_width:.digits$}")
         }
-        _ => format!("{:.2}", comparison.ratio),
+        _ => format!("{ratio:.digits$}"),
     }
 }
 
@@ -267,14 +259,14 @@ mod tests {
             assert!(near(found(subject, baseline, "cpu_per_operation_ns"), cpu));
         }
         assert!(near(found("direct", "wire", "call_p50_ns"), 8.0 / 6.0));
+        assert!(near(found("direct", "wire", "call_p99_ns"), 8.0 / 6.0));
         let queued = found("sqlx", "wire", "call_p50_ns");
         assert_eq!(queued, None, "sixteen users wait for four connections");
         assert_eq!(summary.figures["sqlx_extra_round_trips_per_request"], 2.0);
         let text = text(&results, &summary);
         for told in [
             "sqlx ÷ wire, 4",
-            "0.25 ± 0.00",
-            "343 µs",
+            "0.25±0.00",
             "sqlx spends 2.0 extra round trips per checkout",
             "wire spends no extra round trip per query",
         ] {
