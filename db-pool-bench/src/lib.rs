@@ -18,4 +18,5 @@ pub mod evidence;
 pub mod failure;
 pub mod server;
 pub mod sweep;
+pub mod wire;
 pub mod workloads;
