@@ -16,6 +16,7 @@ mod compare;
 mod describe;
 mod interval;
 pub mod knee;
+mod proportion;
 pub mod queue;
 mod rank;
 mod series;
@@ -28,5 +29,6 @@ pub use describe::{mean, median, percentile, percentile_sorted, stdev};
 pub use interval::{
     Estimate, Interval, MedianEstimate, mean_interval, median_interval, ratio_interval,
 };
+pub use proportion::proportion_at_most;
 pub use rank::{RankComparison, mann_whitney};
 pub use series::{effective_sample_size, warmup_cut};
