@@ -65,6 +65,14 @@ pub struct RecordFlags {
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub top: usize,
 
+    /// Control group to record besides our own, as in system.slice/nginx.service (repeat it)
+    #[arg(long = "cgroup", value_name = "PATH")]
+    pub cgroups: Vec<String>,
+
+    /// Count TCP sockets by state as well; dear with tens of thousands of connections
+    #[arg(long)]
+    pub sockets: bool,
+
     /// Where the result goes.
     #[command(flatten)]
     pub output: OutputFlags,

@@ -19,13 +19,13 @@ use serde_json::json;
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
 use crate::own_cost::children_cpu_ns;
-use crate::recording::Recording;
+use crate::recording::{Recording, Settings};
 use crate::render;
 use crate::saver::Saver;
 use crate::signals::{Event, HeldSignals};
+use crate::source::Units;
 use crate::source::gpu::nvml::NvmlDriver;
 use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Roots, Units};
 
 /// What ended a recording.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +88,8 @@ fn begin(flags: &RecordFlags) -> Report {
         json!(format!("{:?}", flags.processes).to_lowercase()),
     );
     set("top", json!(flags.top));
+    set("cgroups", json!(flags.cgroups));
+    set("sockets", json!(flags.sockets));
     if let Some(duration) = flags.duration {
         set("duration_ns", json!(duration.as_nanos() as u64));
     }
@@ -127,13 +129,14 @@ impl Session {
         });
         let gpus = GpuWatch::start(GpuWatch::period(flags.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
-        let mut recording = Recording::begin(
-            &Roots::host(),
-            Units::host(),
-            flags.interval.as_nanos() as u64,
-            flags.follow(),
-            report.environment.cores,
-        );
+        let mut recording = Recording::begin(&Settings {
+            interval_ns: flags.interval.as_nanos() as u64,
+            cores: report.environment.cores,
+            follow: flags.follow(),
+            cgroups: flags.cgroups.clone(),
+            socket_states: flags.sockets,
+            ..Settings::host()
+        });
         recording.watch_gpus(gpus);
         let end_ns = flags
             .duration

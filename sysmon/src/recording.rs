@@ -9,10 +9,44 @@ use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
 use crate::follow::Follower;
 use crate::own_cost::OwnCost;
 use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Gaps, HostSource, Roots, Units};
+use crate::source::{Gaps, HostSource, Roots, Selection, Units};
 
 /// Missing more of its samples than this makes a recording doubtful.
 const MISSED_RATIO: f64 = 0.01;
+
+/// What is recorded, and how often.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the kernel's trees are.
+    pub roots: Roots,
+    /// What the kernel counts in.
+    pub units: Units,
+    /// Time between samples.
+    pub interval_ns: u64,
+    /// How many cores there are; no process may seem to use more than all of them.
+    pub cores: Option<u64>,
+    /// How many processes are kept by CPU time, and how many by memory; absent for none.
+    pub follow: Option<usize>,
+    /// Control groups besides our own.
+    pub cgroups: Vec<String>,
+    /// Count TCP sockets by state.
+    pub socket_states: bool,
+}
+
+impl Settings {
+    /// This machine once a second, without processes.
+    pub fn host() -> Self {
+        Self {
+            roots: Roots::host(),
+            units: Units::host(),
+            interval_ns: 1_000_000_000,
+            cores: None,
+            follow: None,
+            cgroups: Vec::new(),
+            socket_states: false,
+        }
+    }
+}
 
 /// Everything recorded so far.
 #[derive(Debug)]
@@ -30,25 +64,25 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Takes the first sample, from which the rates start. With `follow` as many processes are
-    /// kept by CPU time and as many by memory; no process may seem to use more than all `cores`.
-    pub fn begin(
-        roots: &Roots,
-        units: Units,
-        interval_ns: u64,
-        follow: Option<usize>,
-        cores: Option<u64>,
-    ) -> Self {
+    /// Takes the first sample, from which the rates start.
+    pub fn begin(settings: &Settings) -> Self {
         let began_ns = monotonic_ns();
+        let mut gaps = Gaps::default();
+        let Settings { follow, cores, .. } = *settings;
+        let selection = Selection {
+            processes: follow.is_some(),
+            cgroups: settings.cgroups.clone(),
+            socket_states: settings.socket_states,
+        };
         let mut recording = Self {
-            source: HostSource::new(roots, units, follow.is_some()),
-            derivation: Derivation::default(),
+            source: HostSource::new(&settings.roots, settings.units, &selection, &mut gaps),
+            derivation: Derivation::new(settings.units, cores),
             board: Board::default(),
             follower: follow.map(|most| Follower::new(most, cores)),
             gpus: None,
-            gaps: Gaps::default(),
+            gaps,
             cost: OwnCost::default(),
-            cadence: Cadence::new(began_ns, interval_ns),
+            cadence: Cadence::new(began_ns, settings.interval_ns),
             began_ns,
             last_ns: began_ns,
         };
