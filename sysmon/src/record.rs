@@ -85,8 +85,13 @@ fn begin(flags: &RecordFlags) -> Report {
     set("tick_ns", json!(Units::host().tick_ns));
     set(
         "processes",
-        json!(format!("{:?}", flags.processes).to_lowercase()),
+        json!(format!("{:?}", flags.processes()).to_lowercase()),
     );
+    let follow: Vec<_> = flags.follow.iter().map(|target| &target.label).collect();
+    set("follow", json!(follow));
+    let fields = flags.fields.iter();
+    let fields: Vec<_> = fields.map(|f| format!("{f:?}").to_lowercase()).collect();
+    set("fields", json!(fields));
     set("top", json!(flags.top));
     set("cgroups", json!(flags.cgroups));
     set("sockets", json!(flags.sockets));
@@ -132,7 +137,7 @@ impl Session {
         let mut recording = Recording::begin(&Settings {
             interval_ns: flags.interval.as_nanos() as u64,
             cores: report.environment.cores,
-            follow: flags.follow(),
+            follow: flags.following(),
             cgroups: flags.cgroups.clone(),
             socket_states: flags.sockets,
             ..Settings::host()

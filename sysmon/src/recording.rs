@@ -1,14 +1,17 @@
 //! A recording in memory: sample, derive, keep; and what it says in a report.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
 
 use crate::board::Board;
 use crate::cadence::Cadence;
 use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
-use crate::follow::Follower;
+use crate::follow::{Details, Follower, Following};
 use crate::own_cost::OwnCost;
 use crate::source::gpu::watch::GpuWatch;
+use crate::source::process::{Detail, Fields, ProcessId};
 use crate::source::{Gaps, HostSource, Roots, Selection, Units};
 
 /// Missing more of its samples than this makes a recording doubtful.
@@ -25,8 +28,8 @@ pub struct Settings {
     pub interval_ns: u64,
     /// How many cores there are; no process may seem to use more than all of them.
     pub cores: Option<u64>,
-    /// How many processes are kept by CPU time, and how many by memory; absent for none.
-    pub follow: Option<usize>,
+    /// Which processes are recorded apart; absent for none.
+    pub follow: Option<Following>,
     /// Control groups besides our own.
     pub cgroups: Vec<String>,
     /// Count TCP sockets by state.
@@ -45,6 +48,26 @@ impl Settings {
             cgroups: Vec::new(),
             socket_states: false,
         }
+    }
+}
+
+/// A source that answers, and notes what it cannot.
+struct Asked<'a> {
+    source: &'a mut HostSource,
+    gaps: &'a mut Gaps,
+}
+
+impl Details for Asked<'_> {
+    fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail {
+        self.source.detail(id, fields, self.gaps)
+    }
+
+    fn command_line(&mut self, pid: u32) -> Option<Vec<String>> {
+        self.source.command_line(pid)
+    }
+
+    fn listeners(&mut self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        self.source.listeners(ports)
     }
 }
 
@@ -68,17 +91,18 @@ impl Recording {
     pub fn begin(settings: &Settings) -> Self {
         let began_ns = monotonic_ns();
         let mut gaps = Gaps::default();
-        let Settings { follow, cores, .. } = *settings;
+        let Settings { units, cores, .. } = *settings;
+        let follow = settings.follow.as_ref();
         let selection = Selection {
             processes: follow.is_some(),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
         };
         let mut recording = Self {
-            source: HostSource::new(&settings.roots, settings.units, &selection, &mut gaps),
-            derivation: Derivation::new(settings.units, cores),
+            source: HostSource::new(&settings.roots, units, &selection, &mut gaps),
+            derivation: Derivation::new(units, cores),
             board: Board::default(),
-            follower: follow.map(|most| Follower::new(most, cores)),
+            follower: follow.map(|following| Follower::new(following, cores, units.tick_ns)),
             gpus: None,
             gaps,
             cost: OwnCost::default(),
@@ -159,10 +183,11 @@ impl Recording {
             if let Some(read) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
                 derive::gpu_figures(&read.value, &mut figures);
             }
-            board.take(at_ns, figures);
             if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
-                follower.take(at_ns, processes);
+                let mut asked = Asked { source, gaps };
+                follower.take(at_ns, processes, &mut asked, &mut figures);
             }
+            board.take(at_ns, figures);
             at_ns
         });
     }

@@ -215,13 +215,13 @@ fn processes(follower: &Follower) -> Table {
     ]);
     let cores = |cores: Option<f64>| cores.map_or_else(|| "-".to_owned(), |c| format!("{c:.2}"));
     for (id, process) in follower.ranked().into_iter().take(PROCESSES_SHOWN) {
-        let spread = process.cores.whole();
+        let spread = process.cores();
         table.row(&[
             shortened(&process.name, NAME_COLUMNS),
             id.pid.to_string(),
             duration_ns(process.used_ns),
-            cores(spread.mean()),
-            cores(spread.max()),
+            cores(spread.and_then(Spread::mean)),
+            cores(spread.and_then(Spread::max)),
             bytes(process.rss_max_bytes),
         ]);
     }

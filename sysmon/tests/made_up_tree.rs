@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bench_report::{Report, Tool, WarningCode};
+use sysmon::follow::Following;
 use sysmon::recording::{Recording, Settings};
 use sysmon::source::{Roots, Units};
 
@@ -76,7 +77,10 @@ fn of_tree(root: &Path) -> Settings {
 fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
     let mut recording = Recording::begin(&Settings {
         cores: Some(1),
-        follow: Some(5),
+        follow: Some(Following {
+            most: 5,
+            ..Following::default()
+        }),
         ..of_tree(root)
     });
     change(root);

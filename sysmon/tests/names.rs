@@ -108,6 +108,19 @@ const KNOWN: &[&str] = &[
     "gpu.sm_clock_hertz",
     "process.cpu_cores",
     "process.rss_bytes",
+    "process.children_cpu_cores",
+    "process.minor_faults_per_s",
+    "process.major_faults_per_s",
+    "process.threads",
+    "process.descriptors",
+    "process.swap_bytes",
+    "process.pss_bytes",
+    "process.disk_read_bytes_per_s",
+    "process.disk_write_bytes_per_s",
+    "process.read_bytes_per_s",
+    "process.write_bytes_per_s",
+    "process.waiting_threads",
+    "process.context_switches_per_s",
 ];
 
 #[test]
@@ -121,6 +134,8 @@ fn what_is_recorded_has_the_names_that_the_analyzer_knows() {
         "--processes",
         "all",
         "--sockets",
+        "--fields",
+        "all,pss",
         "--format",
         "json",
     ]);

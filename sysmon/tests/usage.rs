@@ -50,6 +50,8 @@ fn wrong_usage_is_one_clear_sentence() {
         (&["--duration", "soon"], "is not a time"),
         (&["--duration", "1s", "--", "true"], "cannot be used with"),
         (&["--processes", "some"], "none, top, all"),
+        (&["--follow", "pid:x"], "write a name, pid:NUMBER"),
+        (&["--fields", "frob"], "descriptors"),
         (&["--top", "0"], "1 or more"),
         (&["--top", "513"], "512 is the most"),
         (&["--frobnicate"], "--frobnicate"),

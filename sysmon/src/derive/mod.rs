@@ -24,7 +24,7 @@ use crate::source::{Sample, Units};
 
 use cgroup::CgroupDerivation;
 pub use gpu::gpu_figures;
-use window::Baseline;
+pub(crate) use window::Baseline;
 pub use window::Window;
 
 /// The shortest window over which a counter of clock ticks says anything (to ±10 %).

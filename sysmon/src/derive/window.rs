@@ -48,13 +48,13 @@ impl Window {
 
 /// The reading that the next one is held against.
 #[derive(Debug)]
-pub(super) struct Baseline<T> {
+pub(crate) struct Baseline<T> {
     previous: Option<Timed<T>>,
     least_window_ns: u64,
 }
 
 impl<T> Baseline<T> {
-    pub(super) fn over(least_window_ns: u64) -> Self {
+    pub(crate) fn over(least_window_ns: u64) -> Self {
         Self {
             previous: None,
             least_window_ns,
@@ -63,7 +63,7 @@ impl<T> Baseline<T> {
 
     /// Calls `derive` with the previous reading, `current` and the window between, once that is
     /// long enough. After a reading that failed the window spans the gap.
-    pub(super) fn advance(
+    pub(crate) fn advance(
         &mut self,
         current: Option<Timed<T>>,
         derive: impl FnOnce(&T, &T, Window),

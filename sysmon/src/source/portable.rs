@@ -4,6 +4,7 @@
 //! so that one derivation serves every system; states other than busy and idle stay absent, as
 //! do the run queue, PSI, retransmissions and drops.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::cpu::{CpuSample, CpuTimes};
 use super::disk::{DiskCounters, DiskSample};
 use super::memory::MemorySample;
 use super::network::{InterfaceCounters, NetworkSample};
-use super::process::{ProcessId, ProcessSample};
+use super::process::{Detail, Fields, ProcessId, ProcessSample};
 use super::{Gaps, Roots, Sample, Selection, SourceError, Span, Timed, Units};
 
 /// Reads this machine by way of sysinfo.
@@ -92,6 +93,27 @@ impl PortableSource {
     }
 }
 
+impl PortableSource {
+    /// Nothing: what goes beyond CPU time and memory is read on Linux only.
+    pub fn detail(&mut self, _id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+        if fields.need_detail() {
+            let why = SourceError::Unserved("only Linux has it".to_owned());
+            gaps.note("details of processes", &why);
+        }
+        Detail::default()
+    }
+
+    /// Not told here.
+    pub fn command_line(&self, _pid: u32) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Not told here.
+    pub fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        BTreeMap::new()
+    }
+}
+
 fn timed<T>(read: impl FnOnce() -> T) -> Timed<T> {
     let Ok(timed) = Timed::around(|| Ok::<T, Infallible>(read()));
     timed
@@ -157,8 +179,13 @@ fn processes(system: &mut System) -> Vec<ProcessSample> {
             started: process.start_time(),
         },
         name: Arc::from(process.name().to_string_lossy()),
+        parent: process.parent().map_or(0, sysinfo::Pid::as_u32),
         cpu_ns: process.accumulated_cpu_time() * 1_000_000,
+        children_cpu_ns: None,
         rss_bytes: process.memory(),
+        threads: None,
+        minor_faults: None,
+        major_faults: None,
         span: read.span,
     };
     system.processes().iter().map(sample).collect()

@@ -1,12 +1,15 @@
 //! Linux: every file of `/proc` and `/sys` that a sample is made of.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
 use bench_report::clock::monotonic_ns;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::cgroup::Cgroups;
 use super::disk::DiskFilter;
 use super::pressure::{PressureSample, Stall};
-use super::process::ProcessTable;
+use super::process::{Detail, Fields, ProcessId, ProcessTable, port};
 use super::sensor::Sensors;
 use super::tcp::StateSample;
 use super::{
@@ -17,6 +20,7 @@ use super::{
 /// Reads this machine, or a made-up tree that looks like one.
 #[derive(Debug)]
 pub struct ProcSource {
+    proc: PathBuf,
     units: Units,
     stat: KeptFile,
     loadavg: KeptFile,
@@ -48,6 +52,7 @@ impl ProcSource {
         let states = || [file("net/tcp"), file("net/tcp6")];
         let table = || ProcessTable::new(&roots.proc, units, most_handles());
         Self {
+            proc: roots.proc.clone(),
             units,
             stat: file("stat"),
             loadavg: file("loadavg"),
@@ -86,6 +91,22 @@ impl ProcSource {
             end_ns: monotonic_ns(),
         };
         sample
+    }
+
+    /// Reads the rest of a process of the last sample.
+    pub fn detail(&mut self, id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+        let table = self.processes.as_mut();
+        table.map_or_else(Detail::default, |table| table.detail(id, fields, gaps))
+    }
+
+    /// The words with which a process was called, secrets and all.
+    pub fn command_line(&self, pid: u32) -> Option<Vec<String>> {
+        self.processes.as_ref()?.command_line(pid)
+    }
+
+    /// The processes that listen on each of these TCP ports.
+    pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        port::listeners(&self.proc, ports)
     }
 
     fn sample_host(&mut self, sample: &mut Sample, gaps: &mut Gaps) {
