@@ -7,6 +7,7 @@ use bench_cli::flags::{self, OutputFlags};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::follow::{Following, Target};
+use crate::growth::Least;
 use crate::source::process::Fields;
 
 /// Sampling faster than this would mostly measure itself.
@@ -90,6 +91,11 @@ pub struct RecordFlags {
     /// Count TCP sockets by state as well; dear with tens of thousands of connections
     #[arg(long)]
     pub sockets: bool,
+
+    /// Growth of memory over the recording that matters: a size, or a share of what was there at
+    /// first, as in 10% [default: 50MB]
+    #[arg(long, value_name = "SIZE|SHARE")]
+    pub growth: Option<Least>,
 
     /// Where the result goes.
     #[command(flatten)]

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
+use crate::growth::Least;
 use crate::own_cost::children_cpu_ns;
 use crate::recording::{Recording, Settings};
 use crate::render;
@@ -95,6 +96,10 @@ fn begin(flags: &RecordFlags) -> Report {
     set("top", json!(flags.top));
     set("cgroups", json!(flags.cgroups));
     set("sockets", json!(flags.sockets));
+    match flags.growth.unwrap_or_default() {
+        Least::Bytes(bytes) => set("growth_least_bytes", json!(bytes)),
+        Least::Share(share) => set("growth_least_ratio", json!(share)),
+    };
     if let Some(duration) = flags.duration {
         set("duration_ns", json!(duration.as_nanos() as u64));
     }
@@ -140,6 +145,7 @@ impl Session {
             follow: flags.following(),
             cgroups: flags.cgroups.clone(),
             socket_states: flags.sockets,
+            growth: flags.growth.unwrap_or_default(),
             ..Settings::host()
         });
         recording.watch_gpus(gpus);

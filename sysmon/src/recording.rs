@@ -9,6 +9,7 @@ use crate::board::Board;
 use crate::cadence::Cadence;
 use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
 use crate::follow::{Details, Follower, Following};
+use crate::growth::{Least, growing};
 use crate::own_cost::OwnCost;
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::process::{Detail, Fields, ProcessId};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub cgroups: Vec<String>,
     /// Count TCP sockets by state.
     pub socket_states: bool,
+    /// How much growth matters.
+    pub growth: Least,
 }
 
 impl Settings {
@@ -47,6 +50,7 @@ impl Settings {
             follow: None,
             cgroups: Vec::new(),
             socket_states: false,
+            growth: Least::default(),
         }
     }
 }
@@ -82,6 +86,7 @@ pub struct Recording {
     gaps: Gaps,
     cost: OwnCost,
     cadence: Cadence,
+    growth: Least,
     began_ns: u64,
     last_ns: u64,
 }
@@ -107,6 +112,7 @@ impl Recording {
             gaps,
             cost: OwnCost::default(),
             cadence: Cadence::new(began_ns, settings.interval_ns),
+            growth: settings.growth,
             began_ns,
             last_ns: began_ns,
         };
@@ -199,6 +205,7 @@ impl Recording {
         report.series = self.board.series().collect();
         let processes = self.follower.iter().flat_map(Follower::series);
         report.series.extend(processes);
+        report.summary.growth = growing(&report.series, self.growth);
         self.fill_figures(report);
         if let Some(gpus) = &self.gpus {
             let found = gpus

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bench_cli::table::{Table, bytes, duration_ns, ratio};
-use bench_report::Report;
+use bench_report::{Growing, GrowthVerdict, Report};
 
 use crate::board::Board;
 use crate::figure::Label;
@@ -17,6 +17,9 @@ const PROCESSES_SHOWN: usize = 8;
 const NAME_COLUMNS: usize = 24;
 /// What a GPU's number and name may take.
 const GPU_COLUMNS: usize = 72;
+
+/// What the name of something that grows may take.
+const GROWTH_COLUMNS: usize = 14;
 
 /// How a figure is written.
 type Unit = fn(f64) -> String;
@@ -170,6 +173,9 @@ pub fn text(report: &Report, recording: &Recording) -> String {
     if let Some(follower) = recording.follower() {
         let _ = write!(text, "\n{}", processes(follower));
     }
+    if !report.summary.growth.is_empty() {
+        let _ = write!(text, "\n{}", growth(&report.summary.growth));
+    }
     let _ = writeln!(text, "\n{}", own_cost(report));
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {}", warning.message);
@@ -223,6 +229,37 @@ fn processes(follower: &Follower) -> Table {
             cores(spread.and_then(Spread::mean)),
             cores(spread.and_then(Spread::max)),
             bytes(process.rss_max_bytes),
+        ]);
+    }
+    table
+}
+
+fn growth(all: &[Growing]) -> Table {
+    let mut table = Table::new(&["what grows", "of", "verdict", "a second", "in all"]);
+    for growing in all.iter().take(PROCESSES_SHOWN) {
+        let labels = &growing.labels;
+        let of = ["name", "follow", "cgroup"]
+            .iter()
+            .find_map(|key| labels.get(*key));
+        let pid = labels
+            .get("pid")
+            .map_or_else(String::new, |pid| format!(" {pid}"));
+        let of = shortened(of.map_or("machine", String::as_str), GROWTH_COLUMNS);
+        let unit = if growing.series.ends_with("_bytes") {
+            size
+        } else {
+            plain
+        };
+        let verdict = match growing.verdict {
+            GrowthVerdict::Growing => "growing",
+            GrowthVerdict::Leak => "leak",
+        };
+        table.row(&[
+            growing.series.clone(),
+            format!("{of}{pid}"),
+            verdict.to_owned(),
+            unit(growing.per_s),
+            unit(growing.grown),
         ]);
     }
     table

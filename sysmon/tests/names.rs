@@ -80,6 +80,7 @@ const KNOWN: &[&str] = &[
     "network.transmit_packets_per_s",
     "memory.total_bytes",
     "memory.available_bytes",
+    "memory.used_bytes",
     "memory.used_ratio",
     "swap.used_bytes",
     "swap.in_bytes_per_s",

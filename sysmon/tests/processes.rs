@@ -266,6 +266,43 @@ fn command_lines_are_redacted_and_left_out_when_told_so() {
     }
 }
 
+#[test]
+#[ignore = "an actor"]
+fn hold_two_more_megabytes_every_tenth_of_a_second() {
+    let Some(home) = stage() else { return };
+    let mut held = Vec::new();
+    while home.exists() && held.len() < 300 {
+        held.push(vec![1_u8; 2_000_000]);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(held.iter().all(|piece| piece[0] == 1));
+}
+
+#[test]
+fn a_process_that_holds_more_and_more_is_said_to_grow() {
+    let home = Home::new();
+    let grower = Planted::start(&home, "hold_two_more_megabytes_every_tenth_of_a_second");
+    let target = format!("pid:{}", grower.pid());
+    let flags = [
+        "--interval",
+        "100ms",
+        "--duration",
+        "4s",
+        "--follow",
+        &target,
+    ];
+    let out = home.run(&[&flags[..], &["--growth", "20MB"]].concat());
+    let report = home.report();
+    let growth = report.summary.growth.iter();
+    let mut growth = growth.filter(|growing| growing.series == "process.rss_bytes");
+    let found = growth.next().unwrap();
+    assert_eq!(found.labels["pid"], grower.pid());
+    assert_eq!(found.verdict, bench_report::GrowthVerdict::Growing);
+    assert!(found.per_s > 1e6 && found.grown > 20e6, "{found:?}");
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(text.contains("growing"), "{text}");
+}
+
 /// A made-up tree with as many processes as wanted, each the child of the one before.
 fn chain(root: &Path, length: u32) {
     for pid in 1..=length {

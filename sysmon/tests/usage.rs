@@ -51,6 +51,7 @@ fn wrong_usage_is_one_clear_sentence() {
         (&["--duration", "1s", "--", "true"], "cannot be used with"),
         (&["--processes", "some"], "none, top, all"),
         (&["--follow", "pid:x"], "write a name, pid:NUMBER"),
+        (&["--growth", "x%"], "write one such as 10%"),
         (&["--fields", "frob"], "descriptors"),
         (&["--top", "0"], "1 or more"),
         (&["--top", "513"], "512 is the most"),

@@ -14,12 +14,14 @@
 mod bootstrap;
 mod compare;
 mod describe;
+pub mod growth;
 mod interval;
 pub mod knee;
 pub mod queue;
 mod rank;
 mod series;
 mod student;
+mod trend;
 pub mod usl;
 
 pub use bootstrap::bootstrap_interval;
@@ -30,3 +32,4 @@ pub use interval::{
 };
 pub use rank::{RankComparison, mann_whitney};
 pub use series::{effective_sample_size, warmup_cut};
+pub use trend::{MannKendall, mann_kendall, theil_sen};

@@ -8,6 +8,8 @@ pub(super) fn gauges(memory: &MemorySample, out: &mut Figures) {
     let used_ratio = |available: u64| 1.0 - available as f64 / memory.total_bytes as f64;
     out.put("memory.total_bytes", Some(memory.total_bytes));
     out.put("memory.available_bytes", memory.available_bytes);
+    let used = memory.available_bytes.map(|a| memory.total_bytes - a);
+    out.put("memory.used_bytes", used);
     out.put("memory.used_ratio", memory.available_bytes.map(used_ratio));
     out.put("memory.cached_bytes", memory.cached_bytes);
     out.put("memory.dirty_bytes", memory.dirty_bytes);
