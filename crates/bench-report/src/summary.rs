@@ -22,6 +22,37 @@ pub struct Summary {
     /// What ended a search for a limit, and whose limit it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
+    /// What grew that should level off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<Growing>,
+}
+
+/// A series that grew significantly and by much.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Growing {
+    /// The name of the series.
+    pub series: String,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Whether it may yet level off.
+    pub verdict: GrowthVerdict,
+    /// Theil–Sen slope after the warm-up, in the series' unit per second.
+    pub per_s: f64,
+    /// What that makes over the time after the warm-up, in the series' unit.
+    pub grown: f64,
+    /// Of the Mann–Kendall test, two-sided.
+    pub p_value: f64,
+}
+
+/// What became of something that should level off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrowthVerdict {
+    /// It has grown, and may yet level off or has.
+    Growing,
+    /// It has grown for long and has not slowed down.
+    Leak,
 }
 
 impl Summary {

@@ -14,6 +14,7 @@
 mod bootstrap;
 mod compare;
 mod describe;
+pub mod growth;
 mod interval;
 pub mod knee;
 mod proportion;
@@ -21,6 +22,7 @@ pub mod queue;
 mod rank;
 mod series;
 mod student;
+mod trend;
 pub mod usl;
 
 pub use bootstrap::bootstrap_interval;
@@ -32,3 +34,4 @@ pub use interval::{
 pub use proportion::proportion_at_most;
 pub use rank::{RankComparison, mann_whitney};
 pub use series::{effective_sample_size, warmup_cut};
+pub use trend::{MannKendall, mann_kendall, theil_sen};
