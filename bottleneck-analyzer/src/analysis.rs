@@ -7,7 +7,7 @@ use crate::assessment::{
 };
 use crate::facts::{Bench, Facts};
 use crate::run::Run;
-use crate::source::Source;
+use crate::source::{Source, code_name};
 use crate::thresholds::Thresholds;
 use crate::{gates, limiting_factor, objectives, operating_point, ranking, rules, verdict};
 
@@ -71,7 +71,7 @@ fn spoiled(run: &Run, assessment: &Assessment) -> Vec<Spoiled> {
             found.push(Spoiled {
                 file: source.file.clone(),
                 component: source.component().unwrap_or(Component::Machine),
-                code: code(warning.code),
+                code: code_name(warning.code),
                 message: warning.message.clone(),
                 step: step.map(|s| s.name.clone()),
                 spoils: warning.spoils.clone(),
@@ -82,12 +82,6 @@ fn spoiled(run: &Run, assessment: &Assessment) -> Vec<Spoiled> {
     }
     found.sort_by_key(|s| !s.touches_a_conclusion);
     found
-}
-
-fn code(code: bench_report::WarningCode) -> String {
-    let name = serde_json::to_value(code).ok();
-    name.and_then(|n| n.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 fn summary(source: &Source) -> SourceSummary {

@@ -74,7 +74,7 @@ pub struct Evidence {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
-    /// Inside the noise, or on figures that a warning spoils.
+    /// A doubt rather than a finding: inside the noise, or on figures that a warning spoils.
     Low,
     /// Likely; another explanation is left.
     Medium,
@@ -175,12 +175,12 @@ pub struct Finding {
     pub title: String,
     /// A few sentences with the figures in them.
     pub detail: String,
-    /// What would come back; absent where nothing is wrong.
+    /// What would come back; absent where nothing is wrong, and where it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
     /// How sure it is.
     pub confidence: Confidence,
-    /// Impact × weight of the confidence: what findings are ranked by.
+    /// Impact × weight of the confidence; 0 without a measured impact.
     pub score: f64,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
@@ -190,6 +190,13 @@ pub struct Finding {
     /// What to do; absent where there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Advice>,
+}
+
+impl Finding {
+    /// Whether it is more than a doubt: outside the noise, on figures that no warning spoils.
+    pub fn is_sure(&self) -> bool {
+        self.confidence > Confidence::Low
+    }
 }
 
 /// What was checked and is fine.
@@ -271,7 +278,7 @@ pub struct OperatingPoint {
     /// Highest setting that the measurements do not rule out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
-    /// Successes per second over all operations.
+    /// Requests that succeeded per second; of a WebSocket its echoes, as for the figures below.
     pub throughput_per_s: f64,
     /// 95th percentile of the slowest operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -279,7 +286,7 @@ pub struct OperatingPoint {
     /// 99th percentile of the slowest operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
-    /// Failures ÷ finished arrivals.
+    /// Requests that failed or never came back ÷ requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<f64>,
     /// What it rests on.
@@ -349,17 +356,19 @@ pub struct Objective {
     pub component: Component,
     /// The scenario it was measured in.
     pub scenario: String,
-    /// `throughput`, `latency_p95`, `latency_p99`, `availability`, `connections`.
+    /// `throughput`, `latency_p95`, `latency_p99`, `availability`; of a WebSocket also
+    /// `connections`, `connect_p95`, `connect_p99`, `connections_kept`.
     pub indicator: String,
-    /// The promise, in `unit`.
-    pub value: f64,
+    /// The promise, in `unit`; absent where the measurements allow none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
     /// `ns`, `ratio`, `per_s`, `count`.
     pub unit: String,
-    /// The promise in words.
+    /// The promise in words, or which warning forbids one: `p99 not told: pacing lag`.
     pub shown: String,
     /// Always true: a load test shows what can be held, not what users need.
     pub provisional: bool,
-    /// How it was derived.
+    /// How it was derived, or why it was not.
     pub basis: String,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
@@ -443,7 +452,8 @@ pub struct Assessment {
     pub verdict: Verdict,
     /// Each component with its operating point and its limiting factor.
     pub components: Vec<ComponentAssessment>,
-    /// Ranked by impact × confidence, symptoms under their cause.
+    /// Problems by impact × confidence, those without a measured impact after them, then
+    /// information, then what is in doubt; symptoms under their cause.
     pub findings: Vec<Finding>,
     /// What was checked and is fine.
     pub ruled_out: Vec<RuledOut>,
@@ -459,6 +469,14 @@ pub struct Assessment {
     pub thresholds: Thresholds,
     /// The machine it ran on.
     pub environment: Environment,
+}
+
+impl OperatingPoint {
+    /// Whether a warning spoils evidence whose pointer ends in `figure`, as in `p99`.
+    pub fn is_doubtful(&self, figure: &str) -> bool {
+        let ends = |e: &&Evidence| e.pointer.rsplit('/').next() == Some(figure);
+        self.evidence.iter().filter(ends).any(|e| e.spoiled)
+    }
 }
 
 impl Assessment {

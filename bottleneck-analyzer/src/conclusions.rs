@@ -1,5 +1,5 @@
 //! Where rules put what they conclude. What holds for every finding is enforced here, once:
-//! no confidence on spoilt figures, no impact beyond the whole.
+//! no confidence on spoilt figures, nothing ruled out by them, no impact beyond the whole.
 
 use crate::assessment::{
     Advice, Component, Confidence, Evidence, Finding, FindingKind, Impact, ImpactOf, RuledOut,
@@ -121,7 +121,7 @@ impl Conclusions {
         self.findings.push(finding);
     }
 
-    /// Files what is fine.
+    /// Files what is fine; on spoilt figures nothing is known to be.
     pub fn rule_out(
         &mut self,
         rule: &str,
@@ -129,11 +129,18 @@ impl Conclusions {
         statement: impl Into<String>,
         evidence: impl IntoIterator<Item = Evidence>,
     ) {
+        let (statement, evidence): (String, Vec<_>) =
+            (statement.into(), evidence.into_iter().collect());
+        if evidence.iter().any(|e| e.spoiled) {
+            let question = format!("whether it is fine that {statement}: a warning spoils it");
+            self.cannot_judge(rule, component, question, "a run without that warning");
+            return;
+        }
         self.ruled_out.push(RuledOut {
             rule: rule.to_owned(),
             component,
-            statement: statement.into(),
-            evidence: evidence.into_iter().collect(),
+            statement,
+            evidence,
         });
     }
 

@@ -2,15 +2,21 @@
 
 use bench_report::Step;
 
-use crate::assessment::{Component, Evidence};
+use crate::assessment::Evidence;
 use crate::machine::{Machine, Reading};
 use crate::source::Source;
+
+/// Use above a quota that sampling and rounding explain; past it the server has another quota.
+const QUOTA_SLACK: f64 = 1.1;
 
 /// CPU of one step; shares are of the whole machine, 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CpuUse {
     /// Processors of the machine.
     pub cores: f64,
+    /// Processors that server and generator may use, where a quota or an affinity allows them
+    /// fewer than the machine has.
+    pub allowed_cores: Option<f64>,
     /// All of it.
     pub busy: Reading,
     /// The server's share; absent where neither it nor the recording tells.
@@ -41,7 +47,9 @@ impl CpuUse {
         let busy = machine.read("cpu.busy_ratio", step.window)?;
         let generator_ratio = step.generator.cpu_ns as f64 / capacity_ns(step, cores)?;
         let (server_ratio, server_evidence) = server(source, index, cores, machine);
+        let (allowed_cores, quota_evidence) = machine.allowed_cores().unzip();
         let mut evidence: Vec<Evidence> = machine.typical("CPU busy", busy).into_iter().collect();
+        evidence.extend(quota_evidence.flatten());
         evidence.extend(server_evidence);
         evidence.extend(source.evidence(
             "CPU time of the generator",
@@ -49,11 +57,43 @@ impl CpuUse {
         ));
         Some(Self {
             cores,
+            allowed_cores,
             busy,
             server_ratio,
             generator_ratio,
             evidence,
         })
+    }
+
+    /// How much of the CPU that server and generator may use was used: of the machine's, or of a
+    /// quota by the two of them. `None` where a quota holds and the server's use is not known, or
+    /// is more than the quota allows: then it is not the server's.
+    pub fn used_ratio(&self) -> Option<f64> {
+        match self.allowed_cores {
+            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy.mean)),
+            None => Some(self.busy.mean),
+        }
+    }
+
+    fn used_of_quota(&self, allowed: f64) -> Option<f64> {
+        let ours = (self.server_ratio? + self.generator_ratio) * self.cores / allowed;
+        (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
+    }
+
+    /// Whether server and generator are nearer the end of their quota than the machine is near
+    /// its own.
+    pub fn quota_binds(&self) -> bool {
+        let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
+        used.is_some_and(|used| used >= self.busy.mean)
+    }
+
+    /// What is used, in words: the machine's CPU, or a quota.
+    pub fn resource(&self) -> &'static str {
+        if self.quota_binds() {
+            "CPU quota"
+        } else {
+            "machine's CPU"
+        }
     }
 
     /// What neither the server nor the generator used; `None` where the server's is not known.
@@ -69,7 +109,9 @@ impl CpuUse {
             let most = self.generator_ratio > 0.5 * self.busy.mean;
             return most.then_some(Owner::Generator);
         };
-        let others = self.others_ratio().unwrap_or(0.0);
+        // Whoever else is on the machine takes nothing from a quota.
+        let others = self.others_ratio().filter(|_| !self.quota_binds());
+        let others = others.unwrap_or(0.0);
         Some(if others > server && others > self.generator_ratio {
             Owner::Others
         } else if self.generator_ratio > server {
@@ -83,6 +125,11 @@ impl CpuUse {
     pub fn sentence(&self) -> String {
         let share = crate::figures::share;
         let mut text = format!("busy {} of {} cores: ", share(self.busy.mean), self.cores);
+        if let Some(allowed) = self.allowed_cores {
+            let used = self.used_ratio().map_or("use not known".to_owned(), share);
+            let allowed = crate::figures::plain(allowed);
+            text = format!("{used} of the {allowed} cores allowed, machine {text}");
+        }
         if let Some(server) = self.server_ratio {
             text += &format!("{} by the server, ", share(server));
         }
@@ -118,11 +165,8 @@ fn server(
     if let Some((ratio, evidence)) = of_report {
         return (Some(ratio), evidence);
     }
-    let names: &[&str] = match source.component() {
-        Some(Component::Postgres) => &["postgres"],
-        Some(Component::Redis) => &["redis-server", "valkey-server"],
-        _ => return (None, None),
-    };
-    let used = machine.cores_used_by(names, step.window);
+    let used = source
+        .component()
+        .and_then(|component| machine.cores_of_server(component, step.window));
     (used.map(|n| n / cores), None)
 }

@@ -43,6 +43,17 @@ pub struct Bench<'a> {
     noise_ratio: f64,
 }
 
+/// Throughput from one setting of a sweep to a larger one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rise {
+    /// The smaller setting.
+    pub from: f64,
+    /// The larger one.
+    pub to: f64,
+    /// What the larger one carried more, ÷ what the smaller one did; negative where it was less.
+    pub gain_ratio: f64,
+}
+
 impl<'a> Facts<'a> {
     /// Joins the reports of a run.
     pub fn gather(run: &'a Run, thresholds: &'a Thresholds) -> Self {
@@ -145,15 +156,41 @@ impl<'a> Bench<'a> {
             .find_map(|s| s.holding(index).map(|(place, _)| (s, place)))
     }
 
-    /// Whether throughput still rose, past the noise, up to the operating point, and the sweep
-    /// ends there; `None` where there is nothing to compare with.
-    pub fn still_rising(&self) -> Option<bool> {
+    /// What more brought: from the operating point to the best setting past it, or, where it is
+    /// the last that was measured, from the one before; `None` where there is nothing to compare
+    /// with.
+    pub fn rise(&self) -> Option<Rise> {
         let (sweep, place) = self.operating_sweep()?;
-        let before = sweep.settings.get(place.checked_sub(1)?)?;
         let here = &sweep.settings[place];
-        let at_edge = place + 1 == sweep.settings.len();
-        let gain = here.throughput_per_s / before.throughput_per_s - 1.0;
-        Some(at_edge && gain > self.noise_ratio())
+        let past = self.past_operating().iter();
+        let best = past.max_by(|a, b| a.throughput_per_s.total_cmp(&b.throughput_per_s));
+        let (from, to) = match best {
+            Some(best) => (here, best),
+            None => (sweep.settings.get(place.checked_sub(1)?)?, here),
+        };
+        (from.throughput_per_s > 0.0).then(|| Rise {
+            from: from.value,
+            to: to.value,
+            gain_ratio: to.throughput_per_s / from.throughput_per_s - 1.0,
+        })
+    }
+
+    /// Whether more carried more, past the noise; `None` as for [`Bench::rise`].
+    pub fn still_rising(&self) -> Option<bool> {
+        Some(self.rise()?.gain_ratio > self.noise_ratio())
+    }
+
+    /// Whether the CPU that server and generator may use was used to `bound` or more at the
+    /// operating point; `None` where that is not known.
+    pub fn cpu_past(&self, bound: f64) -> Option<bool> {
+        Some(self.cpu.as_ref()?.used_ratio()? >= bound)
+    }
+
+    /// Whether the CPU is known to have been used to less than `bound`; `None` where it was not
+    /// recorded at all.
+    pub fn cpu_has_room(&self, bound: f64) -> Option<bool> {
+        self.cpu.as_ref()?;
+        Some(self.cpu_past(bound) == Some(false))
     }
 
     /// The settings of the operating point's sweep past it.

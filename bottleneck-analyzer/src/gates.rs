@@ -1,20 +1,21 @@
 //! Gates: the production-readiness objectives, judged at each operating point. A figure that a
 //! warning spoils neither passes nor fails.
 
-use bench_report::{Histogram, Step};
-
 use crate::assessment::{Component, Evidence, Gate, GateOutcome};
 use crate::facts::{Bench, Facts};
 use crate::figures;
 use crate::operating_point::percentile_pointer;
-use crate::source::escape;
-use crate::sweep::slowest;
+use crate::requests::{self, Latency, slowest};
+
+/// Why a gate of a bench without an operating point could not be judged.
+const NO_STEP: &str = "no setting held to the end of its step";
 
 /// All gates of a run.
 pub fn judge(facts: &Facts<'_>) -> Vec<Gate> {
     let mut gates = Vec::new();
     for bench in &facts.benches {
         gates.extend(latency(bench, facts));
+        gates.extend(connecting(bench, facts));
         gates.push(errors(bench, facts));
         gates.extend(hit_ratio(bench, facts));
         gates.extend(connections(bench, facts));
@@ -92,61 +93,67 @@ fn build(
 }
 
 fn latency(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
-    type Percentile = fn(&Histogram) -> u64;
-    let objectives = &facts.thresholds.objectives;
-    let (which, pick, bound_ms): (&str, Percentile, f64) = match bench.component {
-        Component::Postgres => ("p90", |h| h.percentiles_ns.p90, objectives.postgres_p90_ms),
-        Component::Redis => ("p90", |h| h.percentiles_ns.p90, objectives.redis_p90_ms),
-        Component::Websocket => ("p95", |h| h.percentiles_ns.p95, objectives.websocket_p95_ms),
-        Component::Machine => return None,
-    };
+    let (which, pick, bound_ms) =
+        requests::objective(bench.component, &facts.thresholds.objectives)?;
+    let slow = bench.operating().and_then(|(_, step)| slowest(step, pick));
+    Some(percentile(
+        bench,
+        facts,
+        (which, which, which),
+        slow,
+        bound_ms,
+    ))
+}
+
+/// Opening a connection, under its own name: no echo waits for it.
+fn connecting(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
+    let (_, step) = bench.operating()?;
+    let took = requests::connecting(step, |h| h.percentiles_ns.p95)?;
+    let names = ("connect_p95", "p95 of connecting", "p95");
+    let bound_ms = facts.thresholds.objectives.websocket_connect_p95_ms;
+    Some(percentile(bench, facts, names, Some(took), bound_ms))
+}
+
+fn percentile(
+    bench: &Bench<'_>,
+    facts: &Facts<'_>,
+    (name, what, which): (&str, &str, &str),
+    latency: Option<Latency<'_>>,
+    bound_ms: f64,
+) -> Gate {
     let mut measured = Measured {
         value: None,
         evidence: Vec::new(),
-        missing: "no step was measured",
+        missing: NO_STEP,
     };
-    if let Some((index, step)) = bench.operating() {
+    if let (Some((index, _)), Some(latency)) = (bench.operating(), latency) {
         measured.missing = "too few samples";
-        let enough = facts.thresholds.measurement.least_samples;
-        if let Some(slow) = slowest(step, pick).filter(|s| s.count >= enough) {
-            measured.value = Some(slow.ns as f64);
-            let label = format!("{which} of {}", slow.operation);
-            let pointer = percentile_pointer(index, &slow, which);
+        if latency.count >= facts.thresholds.measurement.least_samples {
+            measured.value = Some(latency.ns as f64);
+            let label = format!("{which} of {}", latency.operation);
+            let pointer = percentile_pointer(index, &latency, which);
             measured
                 .evidence
                 .extend(bench.source.evidence(label, &pointer));
         }
     }
     let bound = Bound::AtMost(bound_ms * 1e6);
-    Some(gate(bench, which, which, "ns", bound, measured))
+    gate(bench, name, what, "ns", bound, measured)
 }
 
 fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
     let mut measured = Measured {
         value: None,
         evidence: Vec::new(),
-        missing: "no request finished",
+        missing: NO_STEP,
     };
     if let Some((index, step)) = bench.operating() {
-        measured.value = step.error_ratio();
-        measured.evidence = counts(bench, index, step);
+        measured.missing = "no request was made";
+        measured.value = requests::error_ratio(step);
+        measured.evidence = bench.source.outcomes(index);
     }
     let bound = Bound::AtMost(facts.thresholds.objectives.error_ratio);
     gate(bench, "errors", "failed requests", "ratio", bound, measured)
-}
-
-fn counts(bench: &Bench<'_>, index: usize, step: &Step) -> Vec<Evidence> {
-    let mut found = Vec::new();
-    for (name, operation) in &step.operations {
-        let base = format!("/steps/{index}/operations/{}", escape(name));
-        let label = format!("{name}: succeeded");
-        found.extend(bench.source.evidence(label, &format!("{base}/succeeded")));
-        for kind in operation.errors.keys() {
-            let pointer = format!("{base}/errors/{}", escape(kind));
-            found.extend(bench.source.evidence(format!("{name}: {kind}"), &pointer));
-        }
-    }
-    found
 }
 
 fn hit_ratio(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
@@ -192,7 +199,7 @@ fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
             .filter(|c| c.attempted > 0)
             .map(|c| c.succeeded as f64 / c.attempted as f64),
         evidence,
-        missing: "no connection was attempted",
+        missing: connect.map_or(NO_STEP, |_| "no connection was attempted"),
     };
     let bound = Bound::AtLeast(facts.thresholds.objectives.websocket_success_ratio);
     Some(gate(

@@ -11,7 +11,10 @@ use crate::assessment::{Component, Confidence, Evidence, LimitingFactor};
 use crate::cpu_use::Owner;
 use crate::facts::{Bench, Facts};
 use crate::figures::{plain, share};
-use crate::machine::Machine;
+
+mod machine;
+
+pub use machine::of_machine;
 
 /// The limiting factor of a bench at its operating point.
 pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
@@ -30,7 +33,7 @@ pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     let found = candidates.iter().find_map(|ask| ask(bench, facts));
     capped(found.unwrap_or_else(|| {
         inconclusive(
-            "no step was measured to the end",
+            "no step ran to its end",
             "repeat the run with at least one whole step",
         )
     }))
@@ -83,10 +86,7 @@ fn generator_threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFac
         .operating_warnings()
         .any(|(_, w)| w.code == WarningCode::GeneratorSaturated);
     // Threads that share a full machine with the server are judged with the machine's CPU.
-    let machine_full = bench
-        .cpu
-        .as_ref()
-        .is_some_and(|c| c.busy.mean >= facts.thresholds.cpu.critical_ratio);
+    let machine_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
     let full = ratio >= facts.thresholds.cpu.generator_ratio;
     if !(full || warned && !machine_full) {
         return None;
@@ -113,8 +113,18 @@ fn machine_cpu(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
 }
 
 /// A CPU that is nearly used up, where nothing else explains the knee: processes that wake each
-/// other leave gaps that nobody can fill.
+/// other leave gaps that nobody can fill. A quota of which nobody knows the use may be used up.
 fn crowded_cpu(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
+    if let Some(cpu) = bench.cpu.as_ref().filter(|c| c.used_ratio().is_none()) {
+        return Some(inconclusive(
+            &format!(
+                "the run may use {} of {} cores, and how much of them the server used is not known",
+                plain(cpu.allowed_cores.unwrap_or(cpu.cores)),
+                plain(cpu.cores)
+            ),
+            "the same run without a CPU quota, or sysmon record beside the server",
+        ));
+    }
     let mut answer = cpu_past(facts.thresholds.cpu.warning_ratio, bench)?;
     answer.confidence = answer.confidence.min(Confidence::Medium);
     Some(answer)
@@ -122,36 +132,39 @@ fn crowded_cpu(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
 
 fn cpu_past(bound: f64, bench: &Bench<'_>) -> Option<LimitingFactor> {
     let cpu = bench.cpu.as_ref()?;
-    if cpu.busy.mean < bound {
+    if cpu.used_ratio()? < bound {
         return None;
     }
-    let (name, reason) = match cpu.owner() {
+    let (whose, reason) = match cpu.owner() {
         Some(Owner::Server) => (
-            "machine_cpu.server",
+            ".server",
             "the server uses most of a CPU that is used up: more connections only queue for it",
         ),
         Some(Owner::Generator) => (
-            "machine_cpu.generator",
+            ".generator",
             "the generator uses most of a CPU that is used up: the server may do more than was \
              measured",
         ),
         Some(Owner::Others) => (
-            "machine_cpu.others",
+            ".others",
             "programs that take no part use most of a CPU that is used up",
         ),
-        None => (
-            "machine_cpu",
-            "the CPU is used up; whose it is was not recorded",
-        ),
+        None => ("", "the CPU is used up; whose it is was not recorded"),
     };
-    let title = format!("machine CPU: {}", cpu.sentence());
+    let (name, title) = if cpu.quota_binds() {
+        ("cpu_quota", "CPU quota")
+    } else {
+        ("machine_cpu", "machine CPU")
+    };
+    let name = format!("{name}{whose}");
+    let title = format!("{title}: {}", cpu.sentence());
     let confidence = if cpu.busy.samples < 3 || cpu.owner().is_none() {
         Confidence::Medium
     } else {
         Confidence::High
     };
-    let mut answer = factor(name, title, reason, confidence, cpu.evidence.clone());
-    if name != "machine_cpu.server" {
+    let mut answer = factor(&name, title, reason, confidence, cpu.evidence.clone());
+    if cpu.owner() != Some(Owner::Server) {
         answer.would_tell =
             Some("the same run with the generator on a machine of its own".to_owned());
     }
@@ -181,11 +194,8 @@ fn main_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
 fn too_few_connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
     let share_of_call = bench.time_model.as_ref()?.share("checkout")?;
     let waits = share_of_call >= facts.thresholds.pool.checkout_share_ratio;
-    let crowded = bench
-        .cpu
-        .as_ref()
-        .is_some_and(|c| c.busy.mean >= facts.thresholds.cpu.warning_ratio);
-    if !waits || crowded || !bench.still_rising()? {
+    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
+    if !waits || room == Some(false) || !bench.still_rising()? {
         return None;
     }
     let title = format!(
@@ -201,7 +211,7 @@ fn too_few_connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingF
     Some(factor(
         "pool_size",
         title,
-        "throughput still rose at the largest pool that was tried",
+        "a larger pool carried more, or the largest that was tried more than the one before",
         Confidence::High,
         evidence,
     ))
@@ -250,15 +260,16 @@ fn round_trip(bench: &Bench<'_>, _: &Facts<'_>) -> Option<LimitingFactor> {
         largest.title
     );
     let reason = format!(
-        "no resource is used up (machine CPU {}), so the load is held by its {}",
-        share(cpu.busy.mean),
+        "no resource is used up ({} {}), so the load is held by its {}",
+        cpu.resource(),
+        share(cpu.used_ratio()?),
         offered(bench)
     );
     let mut evidence = cpu.evidence.clone();
     evidence.extend(largest.evidence.iter().cloned());
     let mut answer = factor("round_trip", title, reason, Confidence::Medium, evidence);
     if bench.still_rising() == Some(true) {
-        answer.would_tell = Some("a sweep to higher settings: throughput still rose".to_owned());
+        answer.would_tell = Some("a sweep to higher settings: more carried more".to_owned());
     }
     Some(answer)
 }
@@ -308,70 +319,4 @@ fn searched_limit(bench: &Bench<'_>) -> LimitingFactor {
         LimitOwner::Target | LimitOwner::Network => None,
     };
     answer
-}
-
-/// The limiting factor of the machine: what was nearest its end at the operating points.
-pub fn of_machine(machine: Machine<'_>, facts: &Facts<'_>) -> LimitingFactor {
-    let windows: Vec<_> = facts
-        .benches
-        .iter()
-        .filter_map(|b| b.operating().map(|(_, step)| step.window))
-        .collect();
-    let windows = if windows.is_empty() {
-        vec![machine.whole()]
-    } else {
-        windows
-    };
-    let resources = [
-        ("cpu.busy_ratio", "cpu", "CPU"),
-        ("memory.used_ratio", "memory", "memory"),
-        ("disk.busy_ratio", "disk", "disk"),
-        ("pressure.io.some_ratio", "io_pressure", "waiting for I/O"),
-        (
-            "pressure.memory.some_ratio",
-            "memory_pressure",
-            "waiting for memory",
-        ),
-    ];
-    let fullest = resources
-        .into_iter()
-        .filter_map(|(series, name, title)| {
-            let readings = windows
-                .iter()
-                .filter_map(|w| Some(machine.busiest_of(series, *w)?.1));
-            let reading = readings.max_by(|a, b| a.mean.total_cmp(&b.mean))?;
-            Some((name, title, reading))
-        })
-        .max_by(|a, b| a.2.mean.total_cmp(&b.2.mean));
-    let Some((name, title, reading)) = fullest else {
-        return inconclusive(
-            "the recording covers none of the operating points",
-            "record for as long as the benches run",
-        );
-    };
-    let whose = bench_at(facts, &reading);
-    let full = reading.mean >= facts.thresholds.cpu.warning_ratio;
-    let reason = if full {
-        "it is the resource nearest its end while the benches ran at their operating points"
-    } else {
-        "no resource of the machine is near its end at any operating point; this one is nearest"
-    };
-    capped(factor(
-        name,
-        format!("{title}: {} used{whose}", share(reading.mean)),
-        reason,
-        Confidence::High,
-        machine.typical(title, reading),
-    ))
-}
-
-fn bench_at(facts: &Facts<'_>, reading: &crate::machine::Reading) -> String {
-    let mut cpus = facts
-        .benches
-        .iter()
-        .filter_map(|b| Some((b, b.cpu.as_ref()?)));
-    let of = cpus.find(|(_, cpu)| cpu.busy == *reading);
-    of.map_or(String::new(), |(bench, _)| {
-        format!(" at the operating point of {}", bench.component.title())
-    })
 }

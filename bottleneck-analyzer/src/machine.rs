@@ -2,21 +2,38 @@
 
 use bench_report::{Series, Window};
 
-use crate::assessment::Evidence;
+use crate::assessment::{Component, Evidence};
 use crate::source::Source;
 
-/// Programs that take part in a run; whatever else uses CPU is somebody else's.
-const PARTICIPANTS: [&str; 9] = [
-    "postgres",
-    "redis-server",
-    "valkey-server",
+/// Programs of ours, as the kernel names them: cut at 15 bytes.
+const TOOLS: [&str; 6] = [
     "db-pool-bench",
     "redis-bench",
     "ws-bench",
     "sysmon",
     "plimsoll",
-    "bottleneck-ana",
+    "bottleneck-anal",
 ];
+
+/// What stands between a client and a server in a container.
+const CARRIERS: [&str; 1] = ["docker-proxy"];
+
+/// Programs that are, or stand before, a component's server. Any program may be a WebSocket
+/// server.
+fn servers(component: Component) -> &'static [&'static str] {
+    match component {
+        Component::Postgres => &["postgres", "pgbouncer", "pgcat", "odyssey"],
+        Component::Redis => &["redis-server", "valkey-server", "keydb-server", "dragonfly"],
+        Component::Websocket | Component::Machine => &[],
+    }
+}
+
+/// Whether a program takes part in a run; whatever else uses CPU is somebody else's.
+fn takes_part(name: &str) -> bool {
+    let known = [Component::Postgres, Component::Redis].map(servers);
+    let mut all = known.into_iter().flatten().chain(&TOOLS).chain(&CARRIERS);
+    all.any(|known| name.starts_with(known))
+}
 
 /// One series over one window.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,27 +92,52 @@ impl<'a> Machine<'a> {
             .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
     }
 
-    /// Cores that processes called one of `names` used over `window`; `None` where processes
-    /// were not recorded.
-    pub fn cores_used_by(&self, names: &[&str], window: Window) -> Option<f64> {
+    /// Cores that the run may use, where a quota or an affinity allows it fewer than the machine
+    /// has, with what says so.
+    pub fn allowed_cores(&self) -> Option<(f64, Option<Evidence>)> {
+        let environment = &self.source.report.environment;
+        let quota = environment.cgroup.as_ref().and_then(|g| g.cpu_quota_cores);
+        let available = environment.cores_available.map(|n| n as f64);
+        // What is available is the quota rounded down, unless an affinity allows fewer still.
+        let (allowed, pointer) = match (quota, available) {
+            (Some(quota), available) if available.is_none_or(|n| n >= quota.floor()) => {
+                (quota, "/environment/cgroup/cpu_quota_cores")
+            }
+            (_, available) => (available?, "/environment/cores_available"),
+        };
+        let evidence = self.source.evidence("cores that the run may use", pointer);
+        (allowed > 0.0 && allowed < self.cores()?).then_some((allowed, evidence))
+    }
+
+    /// Cores that the known servers of `component` used over `window`; `None` where none of them
+    /// was recorded.
+    pub fn cores_of_server(&self, component: Component, window: Window) -> Option<f64> {
         let processes = self.processes(window);
-        let ours = processes.iter().filter(|(s, _)| {
+        let serving = processes.iter().filter(|(s, _)| {
             let name = s.labels.get("name").map_or("", String::as_str);
-            names.contains(&name)
+            servers(component).contains(&name)
         });
-        let used: Vec<f64> = ours.map(|(_, r)| r.mean).collect();
+        let used: Vec<f64> = serving.map(|(_, r)| r.mean).collect();
         (!used.is_empty()).then(|| used.iter().sum())
     }
 
-    /// Programs that take no part in the run, busiest first.
-    pub fn strangers(&self, window: Window) -> Vec<Stranger> {
+    /// How many processes called `name` were recorded over `window`.
+    pub fn processes_called(&self, name: &str, window: Window) -> usize {
+        let all = self.processes(window);
+        let called = |s: &Series| s.labels.get("name").is_some_and(|n| n == name);
+        all.iter().filter(|(s, _)| called(s)).count()
+    }
+
+    /// Programs that take no part in the run, busiest first; `server` is the name of the server's
+    /// process, where it is known.
+    pub fn strangers(&self, window: Window, server: Option<&str>) -> Vec<Stranger> {
         let mut found: Vec<Stranger> = self
             .processes(window)
             .into_iter()
             .filter_map(|(series, reading)| {
                 let name = series.labels.get("name")?;
-                let known = PARTICIPANTS.iter().any(|p| name.starts_with(p));
-                (!known).then(|| Stranger {
+                let part = takes_part(name) || server == Some(name);
+                (!part).then(|| Stranger {
                     name: name.clone(),
                     cores: reading.mean,
                     reading,

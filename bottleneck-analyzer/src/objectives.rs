@@ -1,18 +1,17 @@
 //! What may be promised: provisional, because a load test shows what can be held and not what
-//! users need.
+//! users need. On a figure that a warning spoils nothing is promised.
 
-use bench_report::{Histogram, Step};
+mod availability;
+
+use bench_report::{Step, Warning};
 
 use crate::assessment::{Component, Evidence, Objective};
 use crate::facts::{Bench, Facts};
-use crate::figures::{duration_ns, percent, plain, rate, share};
+use crate::figures::{duration_ns, plain, rate, share};
 use crate::operating_point::percentile_pointer;
-use crate::source::escape;
-use crate::sweep::slowest;
+use crate::requests::{self, Latency, Pick, slowest};
+use crate::source::{Source, code_name, escape};
 use crate::thresholds::Sla;
-
-/// Availabilities that people promise, the strictest first.
-const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 
 /// SLA recommendations for every component with an operating point.
 pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
@@ -27,169 +26,145 @@ pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
         } else {
             all.extend(throughput(bench, index, step, sla));
         }
-        all.extend(latency(bench, "p95", |h| h.percentiles_ns.p95, sla));
-        all.extend(latency(bench, "p99", |h| h.percentiles_ns.p99, sla));
-        all.extend(availability(bench, index, step, sla));
+        let percentiles: [(&str, Pick); 2] = [
+            ("p95", |h| h.percentiles_ns.p95),
+            ("p99", |h| h.percentiles_ns.p99),
+        ];
+        for (which, pick) in percentiles {
+            let what = format!("latency_{which}");
+            all.extend(slowest(step, pick).map(|l| latency(bench, &what, which, l, sla)));
+        }
+        for (which, pick) in percentiles {
+            let what = format!("connect_{which}");
+            let took = requests::connecting(step, pick);
+            all.extend(took.map(|l| latency(bench, &what, which, l, sla)));
+        }
+        all.extend(availability::of_requests(bench, index, step, sla));
+        all.extend(availability::of_connections(bench, step));
     }
     all
 }
 
-fn objective(
-    bench: &Bench<'_>,
-    indicator: &str,
-    (value, unit, shown): (f64, &str, String),
+/// A promise in the making.
+struct Promise<'a> {
+    indicator: &'a str,
+    /// What people call it.
+    title: &'a str,
+    unit: &'a str,
+    /// The value with its words; what keeps it from being told otherwise.
+    value: Result<(f64, String), &'a str>,
     basis: String,
     evidence: Vec<Evidence>,
-) -> Objective {
-    let doubt = if evidence.iter().any(|e| e.spoiled) {
-        "; a warning spoils the figure it rests on"
-    } else {
-        ""
-    };
-    Objective {
-        component: bench.component,
-        scenario: bench.source.report.scenario.clone(),
-        indicator: indicator.to_owned(),
-        value,
-        unit: unit.to_owned(),
-        shown,
-        provisional: true,
-        basis: basis + doubt,
-        evidence,
+}
+
+impl Promise<'_> {
+    fn of(self, bench: &Bench<'_>) -> Objective {
+        let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
+        let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
+        let ((value, shown), basis) = match (spoiling, self.value) {
+            (Some(warning), _) => {
+                let code = code_name(warning.code).replace('_', " ");
+                (not_told(&code), warning.message.clone())
+            }
+            (None, Err(why)) => (not_told(why), self.basis),
+            (None, Ok((value, shown))) => ((Some(value), shown), self.basis),
+        };
+        Objective {
+            component: bench.component,
+            scenario: bench.source.report.scenario.clone(),
+            indicator: self.indicator.to_owned(),
+            value,
+            unit: self.unit.to_owned(),
+            shown,
+            provisional: true,
+            basis,
+            evidence: self.evidence,
+        }
     }
 }
 
+fn spoiling<'s>(source: &'s Source, evidence: &Evidence) -> Option<&'s Warning> {
+    let mut warnings = source.report.warnings.iter();
+    warnings.find(|warning| warning.spoils(&evidence.pointer))
+}
+
 fn throughput(bench: &Bench<'_>, index: usize, step: &Step, sla: &Sla) -> Option<Objective> {
-    let measured = step.throughput_per_s();
+    let measured = requests::throughput_per_s(step);
     if measured <= 0.0 {
         return None;
     }
     let value = round_down(measured * (1.0 - sla.throughput_headroom_ratio));
-    let basis = format!(
-        "{} of the {} at the operating point",
-        share(1.0 - sla.throughput_headroom_ratio),
-        rate(measured)
-    );
-    let evidence = step.operations.keys().filter_map(|name| {
-        let pointer = format!(
-            "/steps/{index}/operations/{}/throughput_per_s",
-            escape(name)
-        );
-        bench
-            .source
-            .evidence(format!("throughput of {name}"), &pointer)
+    let evidence = requests::of(step).filter_map(|(name, _)| {
+        let operation = escape(name);
+        let pointer = format!("/steps/{index}/operations/{operation}/throughput_per_s");
+        let label = format!("throughput of {name}");
+        bench.source.evidence(label, &pointer)
     });
-    let evidence = evidence.collect();
-    let shown = format!("at least {}", rate(value));
-    Some(objective(
-        bench,
-        "throughput",
-        (value, "per_s", shown),
-        basis,
-        evidence,
-    ))
+    let promise = Promise {
+        indicator: "throughput",
+        title: "throughput",
+        unit: "per_s",
+        value: Ok((value, format!("at least {}", rate(value)))),
+        basis: format!(
+            "{} of the {} at the operating point",
+            share(1.0 - sla.throughput_headroom_ratio),
+            rate(measured)
+        ),
+        evidence: evidence.collect(),
+    };
+    Some(promise.of(bench))
 }
 
 fn connections(bench: &Bench<'_>, step: &Step, sla: &Sla) -> Option<Objective> {
     let held = step.parameter("connections")?;
     let value = round_down(held * (1.0 - sla.throughput_headroom_ratio));
-    let basis = format!(
-        "{} of the {} that were held",
-        share(1.0 - sla.throughput_headroom_ratio),
-        plain(held)
-    );
     let evidence = bench.step_evidence("connections", "parameters/connections");
-    let shown = format!("at least {} open", plain(value));
-    let evidence = evidence.into_iter().collect();
-    Some(objective(
-        bench,
-        "connections",
-        (value, "count", shown),
-        basis,
-        evidence,
-    ))
+    let promise = Promise {
+        indicator: "connections",
+        title: "connections",
+        unit: "count",
+        value: Ok((value, format!("at least {} open", plain(value)))),
+        basis: format!(
+            "{} of the {} that were held",
+            share(1.0 - sla.throughput_headroom_ratio),
+            plain(held)
+        ),
+        evidence: evidence.into_iter().collect(),
+    };
+    Some(promise.of(bench))
 }
 
 fn latency(
     bench: &Bench<'_>,
+    indicator: &str,
     which: &str,
-    pick: fn(&Histogram) -> u64,
+    measured: Latency<'_>,
     sla: &Sla,
-) -> Option<Objective> {
-    let (index, step) = bench.operating()?;
-    let slow = slowest(step, pick)?;
-    let value = round_up(slow.ns as f64 * (1.0 + sla.latency_margin_ratio));
-    let basis = format!(
-        "{which} of {}, the slowest operation, {} at the operating point, plus {}",
-        slow.operation,
-        duration_ns(slow.ns as f64),
-        share(sla.latency_margin_ratio)
-    );
-    let pointer = percentile_pointer(index, &slow, which);
-    let evidence = bench
-        .source
-        .evidence(format!("{which} of {}", slow.operation), &pointer);
-    let shown = format!("{which} at most {}", duration_ns(value));
-    let name = format!("latency_{which}");
-    let evidence = evidence.into_iter().collect();
-    Some(objective(
-        bench,
-        &name,
-        (value, "ns", shown),
-        basis,
-        evidence,
-    ))
-}
-
-/// The strictest usual availability that the failures seen do not contradict at 95 %: without a
-/// failure in n requests at most 3 ÷ n may fail (Hanley & Lippman-Hand, *If Nothing Goes Wrong,
-/// Is Everything All Right?*, JAMA 249(13), 1983); with failures, their ratio plus 1.64 standard
-/// errors.
-fn availability(bench: &Bench<'_>, index: usize, step: &Step, sla: &Sla) -> Option<Objective> {
-    let failed: u64 = step
-        .operations
-        .values()
-        .map(bench_report::Operation::failures)
-        .sum();
-    let succeeded: u64 = step.operations.values().map(|o| o.succeeded).sum();
-    let n = (failed + succeeded) as f64;
-    if n <= 0.0 {
-        return None;
-    }
-    let seen = failed as f64 / n;
-    let worst = seen
-        + if failed == 0 {
-            3.0 / n
-        } else {
-            1.64 * (seen * (1.0 - seen) / n).sqrt()
-        };
-    let target = AVAILABILITIES.into_iter().find(|a| 1.0 - a >= worst)?;
-    let minutes = (1.0 - target) * sla.budget_days as f64 * 24.0 * 60.0;
-    let shown = format!(
-        "{} %, an error budget of {:.0} min in {} days",
-        (target * 1e4).round() / 1e2,
-        minutes,
-        sla.budget_days
-    );
-    let basis = format!(
-        "{failed} of {} requests failed: at most {} at 95 % confidence",
-        plain(n),
-        percent(worst)
-    );
-    let evidence = step.operations.keys().filter_map(|name| {
-        let pointer = format!("/steps/{index}/operations/{}/succeeded", escape(name));
-        bench
-            .source
-            .evidence(format!("{name}: succeeded"), &pointer)
+) -> Objective {
+    let title = match measured.operation {
+        "connect" => format!("{which} of connecting"),
+        _ => which.to_owned(),
+    };
+    let ns = measured.ns as f64;
+    let value = round_up(ns * (1.0 + sla.latency_margin_ratio));
+    let label = format!("{which} of {}", measured.operation);
+    let evidence = bench.operating().and_then(|(index, _)| {
+        let pointer = percentile_pointer(index, &measured, which);
+        bench.source.evidence(label.as_str(), &pointer)
     });
-    let evidence = evidence.collect();
-    Some(objective(
-        bench,
-        "availability",
-        (target, "ratio", shown),
-        basis,
-        evidence,
-    ))
+    let promise = Promise {
+        indicator,
+        title: &title,
+        unit: "ns",
+        value: Ok((value, format!("{title} at most {}", duration_ns(value)))),
+        basis: format!(
+            "{label}, {} at the operating point, plus {}",
+            duration_ns(ns),
+            share(sla.latency_margin_ratio)
+        ),
+        evidence: evidence.into_iter().collect(),
+    };
+    promise.of(bench)
 }
 
 /// To two digits, so that nobody reads a measured figure as a promise.

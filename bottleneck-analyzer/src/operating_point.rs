@@ -3,8 +3,9 @@
 use bench_report::{Recommendation, Step};
 
 use crate::assessment::{Component, OperatingPoint};
+use crate::requests::{self, Latency};
 use crate::source::{Source, escape};
-use crate::sweep::{self, Slowest, completed};
+use crate::sweep::completed;
 
 /// A chosen step with the reason for the choice.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +18,8 @@ pub struct Choice {
     pub reason: String,
 }
 
-/// Chooses the operating point of a bench's report; `None` where no step was measured.
+/// Chooses the operating point of a bench's report; `None` where no step ran to its end, or a
+/// search held no level.
 pub fn choose(source: &Source) -> Option<Choice> {
     if source.component() == Some(Component::Websocket) {
         return highest_level_held(source);
@@ -45,7 +47,7 @@ fn recommended(source: &Source) -> Option<Choice> {
     })
 }
 
-/// The repeat with the median throughput.
+/// The repeat with the median throughput, of those that ran to their end.
 fn representative(source: &Source, recommendation: &Recommendation) -> Option<usize> {
     let steps = &source.report.steps;
     let named = recommendation.steps.iter().copied();
@@ -61,6 +63,7 @@ fn representative(source: &Source, recommendation: &Recommendation) -> Option<us
             .filter(|i| subject(&steps[*i]) && at_value(&steps[*i]))
             .collect();
     }
+    repeats.retain(|i| completed(&steps[*i]));
     repeats.sort_by(|a, b| {
         let speed = |i: &usize| steps[*i].throughput_per_s();
         speed(a).total_cmp(&speed(b))
@@ -71,11 +74,8 @@ fn representative(source: &Source, recommendation: &Recommendation) -> Option<us
 fn best_step(source: &Source) -> Option<Choice> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
-        .filter(|(_, s)| s.throughput_per_s() > 0.0)
-        .max_by(|(_, a), (_, b)| {
-            let order = completed(a).cmp(&completed(b));
-            order.then(a.throughput_per_s().total_cmp(&b.throughput_per_s()))
-        })?;
+        .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
+        .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
     Some(Choice {
         step,
         recommendation: None,
@@ -86,13 +86,12 @@ fn best_step(source: &Source) -> Option<Choice> {
 fn highest_level_held(source: &Source) -> Option<Choice> {
     let report = &source.report;
     let bound = report.summary.limit.as_ref().map_or(f64::MAX, |l| l.value);
-    let levels = report.steps.iter().enumerate();
-    let held = levels.filter(|(_, s)| !s.operations.is_empty());
     let level = |s: &Step| s.parameter("connections").unwrap_or(0.0);
-    let (step, _) = held.max_by(|(_, a), (_, b)| {
-        let fits = |s: &Step| completed(s) && level(s) <= bound;
-        fits(a).cmp(&fits(b)).then(level(a).total_cmp(&level(b)))
-    })?;
+    let levels = report.steps.iter().enumerate();
+    let held = levels
+        .filter(|(_, s)| completed(s) && !s.operations.is_empty())
+        .filter(|(_, s)| level(s) <= bound);
+    let (step, _) = held.max_by(|(_, a), (_, b)| level(a).total_cmp(&level(b)))?;
     Some(Choice {
         step,
         recommendation: None,
@@ -104,13 +103,13 @@ fn highest_level_held(source: &Source) -> Option<Choice> {
 pub fn describe(source: &Source, choice: &Choice) -> Option<OperatingPoint> {
     let index = choice.step;
     let step = source.report.steps.get(index)?;
-    let p95 = sweep::slowest(step, |h| h.percentiles_ns.p95);
-    let p99 = sweep::slowest(step, |h| h.percentiles_ns.p99);
+    let p95 = requests::slowest(step, |h| h.percentiles_ns.p95);
+    let p99 = requests::slowest(step, |h| h.percentiles_ns.p99);
     let recommendation = choice
         .recommendation
         .and_then(|i| source.report.summary.recommendations.get(i));
     let mut evidence = Vec::new();
-    for name in step.operations.keys() {
+    for (name, _) in requests::of(step) {
         evidence.extend(source.evidence(
             format!("throughput of {name}"),
             &format!(
@@ -119,6 +118,7 @@ pub fn describe(source: &Source, choice: &Choice) -> Option<OperatingPoint> {
             ),
         ));
     }
+    evidence.extend(source.outcomes(index));
     for (which, slowest) in [("p95", &p95), ("p99", &p99)] {
         evidence.extend(slowest.as_ref().and_then(|s| {
             source.evidence(
@@ -133,23 +133,16 @@ pub fn describe(source: &Source, choice: &Choice) -> Option<OperatingPoint> {
         reason: choice.reason.clone(),
         low: recommendation.and_then(|r| r.low),
         high: recommendation.and_then(|r| r.high),
-        throughput_per_s: throughput(step),
+        throughput_per_s: requests::throughput_per_s(step),
         p95_ns: p95.map(|s| s.ns),
         p99_ns: p99.map(|s| s.ns),
-        error_ratio: step.error_ratio(),
+        error_ratio: requests::error_ratio(step),
         evidence,
     })
 }
 
-/// What the component did for its users; opening connections is not what a socket is open for.
-fn throughput(step: &Step) -> f64 {
-    step.operations
-        .get("echo")
-        .map_or_else(|| step.throughput_per_s(), |o| o.throughput_per_s)
-}
-
-/// Pointer to a percentile of a step's slowest operation.
-pub fn percentile_pointer(step: usize, slowest: &Slowest<'_>, which: &str) -> String {
+/// Pointer to a percentile of a step's operation.
+pub fn percentile_pointer(step: usize, slowest: &Latency<'_>, which: &str) -> String {
     format!(
         "/steps/{step}/operations/{}/{}/percentiles_ns/{which}",
         escape(slowest.operation),

@@ -1,39 +1,55 @@
-//! The order in which findings are shown: by impact × confidence, symptoms under their cause,
-//! information last.
+//! The order in which findings are shown: what is wrong before information, and what is in doubt
+//! last; each by impact × confidence, those of which no impact was measured after the others, the
+//! surest first. Symptoms stand under their cause.
+
+use std::cmp::Ordering;
 
 use crate::assessment::{Finding, FindingKind};
 
-/// Ranks findings. A parent that is not among them is dropped: the symptom then stands alone.
+/// Ranks findings. A parent that is not among them, or is itself in doubt where its symptom is
+/// not, is dropped: the symptom then stands alone.
 pub fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let ids: Vec<String> = findings.iter().map(|f| f.id.clone()).collect();
+    let known: Vec<(String, bool)> = findings
+        .iter()
+        .map(|f| (f.id.clone(), f.is_sure()))
+        .collect();
     for finding in &mut findings {
-        let own = finding.id.clone();
-        finding.parent = finding
-            .parent
-            .take()
-            .filter(|p| *p != own && ids.contains(p));
+        let (own, sure) = (finding.id.clone(), finding.is_sure());
+        finding.parent = finding.parent.take().filter(|parent| {
+            let explains =
+                |(id, cause_is_sure): &(String, bool)| id == parent && (*cause_is_sure || !sure);
+            *parent != own && known.iter().any(explains)
+        });
     }
-    findings.sort_by(|a, b| {
-        let last = |f: &Finding| f.kind == FindingKind::Information;
-        let order = last(a).cmp(&last(b));
-        order
-            .then(b.score.total_cmp(&a.score))
-            .then_with(|| a.id.cmp(&b.id))
-    });
+    findings.sort_by(order);
     let (children, roots): (Vec<_>, Vec<_>) =
         findings.into_iter().partition(|f| f.parent.is_some());
     let mut ranked = Vec::new();
     for root in roots {
-        let id = root.id.clone();
-        ranked.push(root);
-        let below = children.iter().filter(|c| c.parent.as_ref() == Some(&id));
-        ranked.extend(below.cloned());
+        place(root, &children, &mut ranked);
     }
-    // A symptom under a symptom stands after everything else rather than nowhere.
+    // Symptoms that explain each other stand after everything else rather than nowhere.
     let missing = children.into_iter().filter(|c| !ranked.contains(c));
     let missing: Vec<Finding> = missing.collect();
     ranked.extend(missing);
     ranked
+}
+
+fn place(finding: Finding, children: &[Finding], ranked: &mut Vec<Finding>) {
+    let id = finding.id.clone();
+    ranked.push(finding);
+    for below in children.iter().filter(|c| c.parent.as_ref() == Some(&id)) {
+        place(below.clone(), children, ranked);
+    }
+}
+
+fn order(a: &Finding, b: &Finding) -> Ordering {
+    let last = |f: &Finding| (!f.is_sure(), f.kind == FindingKind::Information);
+    last(a)
+        .cmp(&last(b))
+        .then(b.score.total_cmp(&a.score))
+        .then(b.confidence.cmp(&a.confidence))
+        .then_with(|| a.id.cmp(&b.id))
 }
 
 #[cfg(test)]
@@ -80,7 +96,46 @@ mod tests {
             finding("a", Symptom, 0.2, Some("gone")),
             finding("b", Symptom, 0.3, Some("a")),
             finding("c", Symptom, 0.1, Some("b")),
+            finding("d", Symptom, 0.15, None),
+            finding("x", Symptom, 0.9, Some("y")),
+            finding("y", Symptom, 0.9, Some("x")),
         ]);
-        assert_eq!(ranked, ["a", "b", "c"]);
+        assert_eq!(ranked, ["a", "b", "c", "d", "x", "y"]);
+    }
+
+    fn doubtful(id: &str, kind: FindingKind, score: f64, parent: Option<&str>) -> Finding {
+        Finding {
+            confidence: Confidence::Low,
+            ..finding(id, kind, score, parent)
+        }
+    }
+
+    #[test]
+    fn what_is_in_doubt_comes_last_whatever_it_would_cost() {
+        use FindingKind::{Information, Problem, Symptom};
+        let ranked = order(vec![
+            doubtful("doubt", Problem, 0.3, None),
+            finding("info", Information, 0.01, None),
+            finding("sure", Problem, 0.1, None),
+            doubtful("under", Symptom, 0.2, Some("sure")),
+            finding("alone", Symptom, 0.05, Some("doubt")),
+        ]);
+        assert_eq!(ranked, ["sure", "under", "alone", "info", "doubt"]);
+    }
+
+    #[test]
+    fn problems_without_a_measured_impact_follow_the_others_the_surest_first() {
+        use FindingKind::{Information, Problem};
+        let likely = Finding {
+            confidence: Confidence::Medium,
+            ..finding("likely", Problem, 0.0, None)
+        };
+        let ranked = order(vec![
+            likely,
+            finding("sure", Problem, 0.0, None),
+            finding("info", Information, 0.7, None),
+            finding("measured", Problem, 0.02, None),
+        ]);
+        assert_eq!(ranked, ["measured", "sure", "likely", "info"]);
     }
 }

@@ -1,5 +1,6 @@
 //! The reports of one run on one time axis.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bench_report::{Status, StoreError};
@@ -114,6 +115,7 @@ impl Run {
             directory,
             notes,
         };
+        run.note_several_runs();
         run.note_what_is_partial();
         Ok(run)
     }
@@ -143,6 +145,35 @@ impl Run {
         self.sources
             .iter()
             .filter(|s| s.component() != Some(Component::Machine))
+    }
+
+    /// Benches that were started one by one into one directory are of several runs, and so are
+    /// reports that an earlier run left there: only the user knows which.
+    fn note_several_runs(&mut self) {
+        let mut runs: BTreeMap<&str, Vec<&Source>> = BTreeMap::new();
+        for source in &self.sources {
+            let of_run = runs.entry(&source.report.run_id).or_default();
+            of_run.push(source);
+        }
+        if runs.len() < 2 {
+            return;
+        }
+        // RFC 3339 in UTC sorts as time does.
+        let newest = self.sources.iter().max_by_key(|s| &s.report.started_at);
+        let named: Vec<String> = runs
+            .iter()
+            .map(|(run, of_run)| {
+                let files: Vec<&str> = of_run.iter().map(|s| s.file.as_str()).collect();
+                format!("{run} ({})", files.join(", "))
+            })
+            .collect();
+        self.notes.push(format!(
+            "These reports are of {} runs, judged as one: {}. The newest is {}. If the others are \
+             not part of it, give the files of one run instead of the directory.",
+            runs.len(),
+            named.join("; "),
+            newest.map_or("", |s| &s.report.run_id)
+        ));
     }
 
     fn note_what_is_partial(&mut self) {

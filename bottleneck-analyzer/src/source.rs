@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use bench_report::{Report, StoreError, Warning, store};
+use bench_report::{Report, StoreError, Warning, WarningCode, store};
 use serde_json::Value;
 
 use crate::assessment::{Component, Evidence};
 use crate::figures;
+use crate::requests;
+
+/// A request that was still under way when its step's drain ended.
+pub const NEVER_CAME_BACK: &str = "never came back";
 
 /// A report as types and as the JSON it came from.
 #[derive(Debug, Clone)]
@@ -66,6 +70,29 @@ impl Source {
         })
     }
 
+    /// What became of the requests of step `index`: how many succeeded, how many failed in which
+    /// way, and how many never came back.
+    pub fn outcomes(&self, index: usize) -> Vec<Evidence> {
+        let Some(step) = self.report.steps.get(index) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (name, operation) in requests::of(step) {
+            let base = format!("/steps/{index}/operations/{}", escape(name));
+            let mut count = |what: &str, field: &str| {
+                found.extend(self.evidence(format!("{name}: {what}"), &format!("{base}/{field}")));
+            };
+            count("succeeded", "succeeded");
+            for kind in operation.errors.keys() {
+                count(kind, &format!("errors/{}", escape(kind)));
+            }
+            if operation.censored > 0 {
+                count(NEVER_CAME_BACK, "censored");
+            }
+        }
+        found
+    }
+
     /// The warnings that make the figure at `pointer` doubtful.
     pub fn spoiling<'a>(&'a self, pointer: &'a str) -> impl Iterator<Item = &'a Warning> {
         self.report
@@ -101,6 +128,13 @@ impl Source {
     }
 }
 
+/// A warning's kind as scripts read it, as in `pacing_lag`.
+pub fn code_name(code: WarningCode) -> String {
+    let name = serde_json::to_value(code).ok();
+    name.and_then(|n| n.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
 /// One reference token of a JSON pointer from a key (RFC 6901).
 pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
@@ -113,7 +147,7 @@ fn unescape(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_report::{Series, Tool, WarningCode};
+    use bench_report::{Series, Tool};
 
     fn source() -> Source {
         let tool = Tool {

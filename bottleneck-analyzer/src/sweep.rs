@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Histogram, Operation, Report, Step, StepEnd};
+use bench_report::{Report, Step, StepEnd};
 
-/// One setting of a sweep with all its repeats.
+use crate::requests;
+
+/// One setting of a sweep with all its repeats that ran to their end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
     /// Value of the swept parameter; 0 where nothing was swept.
@@ -35,11 +37,12 @@ const SWEPT: [&str; 4] = ["pool_size", "connections", "users", "rate_per_s"];
 const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
 
 impl Sweep {
-    /// All sweeps of a report, by subject.
+    /// All sweeps of a report, by subject. A step that was cut short says little of its setting
+    /// and is left out.
     pub fn all(report: &Report) -> Vec<Self> {
         let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, step) in report.steps.iter().enumerate() {
-            if !step.operations.is_empty() {
+            if completed(step) && !step.operations.is_empty() {
                 groups.entry(key(report, step)).or_default().push(index);
             }
         }
@@ -101,50 +104,11 @@ fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<Setting> {
         let throughputs = of(|step| Some(step.throughput_per_s()));
         setting.throughput_per_s = statistics::mean(&throughputs).unwrap_or(0.0);
         setting.p99_ns = statistics::median(&of(|step| {
-            slowest(step, |h| h.percentiles_ns.p99).map(|s| s.ns as f64)
+            requests::slowest(step, |h| h.percentiles_ns.p99).map(|s| s.ns as f64)
         }));
     }
     found.sort_by(|a, b| a.value.total_cmp(&b.value));
     found
-}
-
-/// The slowest operation of a step by some percentile.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Slowest<'a> {
-    /// The operation.
-    pub operation: &'a str,
-    /// `response` where there is one, `call` otherwise.
-    pub field: &'static str,
-    /// The percentile, in nanoseconds.
-    pub ns: u64,
-    /// Samples behind it.
-    pub count: u64,
-}
-
-/// What a user felt of an operation, with the name of the field it stands in.
-pub fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
-    let response = operation.response.as_ref().map(|h| ("response", h));
-    response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
-}
-
-/// The operation of `step` whose percentile is highest. One that makes up less than a hundredth
-/// of the samples cannot speak for the step and is left out.
-pub fn slowest(step: &Step, percentile: fn(&Histogram) -> u64) -> Option<Slowest<'_>> {
-    let all: Vec<(&String, &'static str, &Histogram)> = step
-        .operations
-        .iter()
-        .filter_map(|(name, op)| latency(op).map(|(field, h)| (name, field, h)))
-        .collect();
-    let total: u64 = all.iter().map(|(_, _, h)| h.count).sum();
-    all.into_iter()
-        .filter(|(_, _, h)| h.count.saturating_mul(100) >= total)
-        .map(|(operation, field, h)| Slowest {
-            operation,
-            field,
-            ns: percentile(h),
-            count: h.count,
-        })
-        .max_by_key(|s| s.ns)
 }
 
 /// Whether a step ran as long as planned.

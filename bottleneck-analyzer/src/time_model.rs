@@ -70,6 +70,12 @@ impl TimeModel {
         parts.max_by(|a, b| a.ns.total_cmp(&b.ns))
     }
 
+    /// Whether a warning spoils a figure that it rests on.
+    pub fn is_doubtful(&self) -> bool {
+        let mut evidence = self.parts.iter().flat_map(|part| &part.evidence);
+        evidence.any(|e| e.spoiled)
+    }
+
     fn add(&mut self, name: &str, title: &str, ns: f64, evidence: Vec<Evidence>) {
         if ns <= 0.0 || self.whole_ns <= 0.0 {
             return;
@@ -278,7 +284,7 @@ fn redis(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
 /// Establishing a connection; its phases are medians, which add up only nearly.
 fn websocket(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
     let connect = step.operations.get("connect")?;
-    let (field, histogram) = crate::sweep::latency(connect)?;
+    let (field, histogram) = crate::requests::latency(connect)?;
     let mut model = TimeModel {
         of: format!("median {field} time of establishing a connection"),
         whole_ns: histogram.percentiles_ns.p50 as f64,

@@ -7,7 +7,7 @@ use bench_cli::load::LoadFlags;
 use clap::{Args, Parser, Subcommand};
 
 use crate::catalogue::CatalogueFlags;
-use crate::drivers::Driver;
+use crate::drivers::{Driver, PoolOptions};
 use crate::workloads::WorkloadFlags;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
@@ -45,6 +45,8 @@ const SWEEP_EXAMPLES: &str = "Examples:
       on a throwaway server, with the default workload
   db-pool-bench sweep --url postgres://app@db/shop --driver sqlx --users 64
       on your server; the password comes from PGPASSWORD
+  db-pool-bench sweep --driver wire,direct,deadpool,sqlx --recycle verified
+      what each driver and pool costs, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
       arrivals that do not wait for answers
   db-pool-bench sweep --workload point-select --table pgbench_accounts --driver direct --runtime per-core
@@ -85,6 +87,10 @@ pub struct SweepFlags {
     /// What is asked of the server.
     #[command(flatten)]
     pub workload: WorkloadFlags,
+
+    /// How pools are kept.
+    #[command(flatten)]
+    pub pool: PoolOptions,
 
     /// How load is made.
     #[command(flatten)]

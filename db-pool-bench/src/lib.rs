@@ -20,4 +20,5 @@ pub mod failure;
 pub mod script;
 pub mod server;
 pub mod sweep;
+pub mod wire;
 pub mod workloads;

@@ -34,7 +34,7 @@ impl Board {
                 self.series.insert(key.clone(), rolling);
             }
             if let Some(rolling) = self.series.get_mut(&key) {
-                rolling.push(at_ns, Some(figure.value));
+                rolling.take(at_ns, figure.reading);
             }
         }
         for rolling in self.series.values_mut() {

@@ -6,6 +6,10 @@ use std::time::Duration;
 use bench_cli::flags::{self, OutputFlags};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::follow::{Following, Target};
+use crate::growth::Least;
+use crate::source::process::Fields;
+
 /// Sampling faster than this would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// Processes kept with `--processes all`: beyond it the least are let go.
@@ -43,7 +47,9 @@ Examples:
   sysmon record                          until Ctrl-C
   sysmon record --duration 30s
   sysmon record -- make test             around a command, whose exit code is handed on
-  sysmon record --interval 100ms --processes none --output run.json";
+  sysmon record --interval 100ms --processes none --output run.json
+  sysmon record --follow postgres,redis-server --fields io,scheduler
+  sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
 
 /// Flags of `sysmon record`.
 #[derive(Debug, Args)]
@@ -57,13 +63,39 @@ pub struct RecordFlags {
     #[arg(conflicts_with = "command")]
     pub duration: Option<Duration>,
 
-    /// Which processes to record apart
-    #[arg(long, value_enum, default_value_t)]
-    pub processes: Processes,
+    /// Which processes to record apart [default: top, or none with --follow]
+    #[arg(long, value_enum)]
+    pub processes: Option<Processes>,
+
+    /// Processes to record whatever they use, with their descendants and their sum: a name,
+    /// pid:N, port:N (who listens there) or command:REGEX
+    #[arg(long, value_name = "WHO,...", value_delimiter = ',')]
+    pub follow: Vec<Target>,
+
+    /// What to record of processes beside CPU time and memory; each costs time at every sample
+    #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
+    pub fields: Vec<Field>,
+
+    /// Do not record the command lines of processes, which are redacted otherwise
+    #[arg(long)]
+    pub no_command_lines: bool,
 
     /// How many with --processes top: so many by CPU time and so many by memory
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub top: usize,
+
+    /// Control group to record besides our own, as in system.slice/nginx.service (repeat it)
+    #[arg(long = "cgroup", value_name = "PATH")]
+    pub cgroups: Vec<String>,
+
+    /// Count TCP sockets by state as well; dear with tens of thousands of connections
+    #[arg(long)]
+    pub sockets: bool,
+
+    /// Growth of memory over the recording that matters: a size, or a share of what was there at
+    /// first, as in 10% [default: 50MB]
+    #[arg(long, value_name = "SIZE|SHARE")]
+    pub growth: Option<Least>,
 
     /// Where the result goes.
     #[command(flatten)]
@@ -75,24 +107,77 @@ pub struct RecordFlags {
 }
 
 /// Which processes are recorded apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Processes {
     /// None: cheapest.
     None,
     /// Those that use the most CPU and memory.
-    #[default]
     Top,
     /// All, up to 512.
     All,
 }
 
+/// A group of figures of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Field {
+    /// CPU time of children that have ended.
+    Children,
+    /// Page faults, minor and major.
+    Faults,
+    /// Threads.
+    Threads,
+    /// Bytes read and written.
+    Io,
+    /// Open file descriptors.
+    Descriptors,
+    /// Time waited for a CPU, and context switches.
+    Scheduler,
+    /// Memory in swap.
+    Swap,
+    /// Memory with what is shared divided among those who share it; dear.
+    Pss,
+    /// All of these but pss.
+    All,
+}
+
 impl RecordFlags {
-    /// How many processes to keep by CPU time and how many by memory; `None` to look at none.
-    pub fn follow(&self) -> Option<usize> {
-        match self.processes {
-            Processes::None => None,
-            Processes::Top => Some(self.top),
-            Processes::All => Some(ALL_PROCESSES),
+    /// Which processes are recorded apart when nothing is said.
+    pub fn processes(&self) -> Processes {
+        self.processes.unwrap_or(if self.follow.is_empty() {
+            Processes::Top
+        } else {
+            Processes::None
+        })
+    }
+
+    /// Whom to follow and what to record of them; `None` to look at no process.
+    pub fn following(&self) -> Option<Following> {
+        let most = match self.processes() {
+            Processes::None => 0,
+            Processes::Top => self.top,
+            Processes::All => ALL_PROCESSES,
+        };
+        let any = most > 0 || !self.follow.is_empty();
+        any.then(|| Following {
+            most,
+            targets: self.follow.clone(),
+            fields: self.groups(),
+            command_lines: !self.no_command_lines,
+        })
+    }
+
+    fn groups(&self) -> Fields {
+        let has = |field| self.fields.contains(&field);
+        let all = has(Field::All);
+        Fields {
+            children: all || has(Field::Children),
+            faults: all || has(Field::Faults),
+            threads: all || has(Field::Threads),
+            io: all || has(Field::Io),
+            descriptors: all || has(Field::Descriptors),
+            scheduler: all || has(Field::Scheduler),
+            swap: all || has(Field::Swap),
+            pss: has(Field::Pss),
         }
     }
 }

@@ -3,6 +3,27 @@
 /// What tells a figure from its siblings, as in `device = vda`.
 pub type Label = (&'static str, String);
 
+/// A value, and how far off it may be because its counter moves in ticks and its reads take time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// The best guess.
+    pub value: f64,
+    /// The most that the truth may lie above or below it; zero for what is read as it is.
+    pub error: f64,
+}
+
+impl From<f64> for Reading {
+    fn from(value: f64) -> Self {
+        Self { value, error: 0.0 }
+    }
+}
+
+impl From<u64> for Reading {
+    fn from(count: u64) -> Self {
+        Self::from(count as f64)
+    }
+}
+
 /// A figure that was read or derived; what could not be is no figure at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
@@ -11,7 +32,7 @@ pub struct Figure {
     /// None where there is but one; what numbers or names it comes first.
     pub labels: Vec<Label>,
     /// Its value over the tick.
-    pub value: f64,
+    pub reading: Reading,
 }
 
 /// The figures of one tick.
@@ -20,29 +41,28 @@ pub struct Figures(Vec<Figure>);
 
 impl Figures {
     /// Adds a figure of the whole machine; one that is absent or not finite is left out.
-    pub fn put(&mut self, name: &'static str, value: Option<f64>) {
+    pub fn put(&mut self, name: &'static str, value: Option<impl Into<Reading>>) {
         self.put_labelled(name, &[], value);
     }
 
-    /// The same of one core, device or interface.
-    pub fn put_of(&mut self, name: &'static str, key: &'static str, of: &str, value: Option<f64>) {
-        self.put_labelled(name, &[(key, of)], value);
-    }
-
-    /// The same of what takes several labels to tell.
+    /// The same of what takes labels to tell: a core, a device, an interface.
     pub fn put_labelled(
         &mut self,
         name: &'static str,
         labels: &[(&'static str, &str)],
-        value: Option<f64>,
+        value: Option<impl Into<Reading>>,
     ) {
-        if let Some(value) = value.filter(|v| v.is_finite()) {
+        let Some(reading) = value.map(Into::into) else {
+            return;
+        };
+        let finite = |reading: &Reading| reading.value.is_finite() && reading.error.is_finite();
+        if finite(&reading) {
             let owned = labels.iter().map(|(key, of)| (*key, (*of).to_owned()));
             let labels = owned.collect();
             self.0.push(Figure {
                 name,
                 labels,
-                value,
+                reading,
             });
         }
     }

@@ -12,6 +12,7 @@ pub mod command;
 pub mod derive;
 pub mod figure;
 pub mod follow;
+pub mod growth;
 pub mod own_cost;
 pub mod record;
 pub mod recording;

@@ -18,14 +18,15 @@ use serde_json::json;
 
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
+use crate::growth::Least;
 use crate::own_cost::children_cpu_ns;
-use crate::recording::Recording;
+use crate::recording::{Recording, Settings};
 use crate::render;
 use crate::saver::Saver;
 use crate::signals::{Event, HeldSignals};
+use crate::source::Units;
 use crate::source::gpu::nvml::NvmlDriver;
 use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Roots, Units};
 
 /// What ended a recording.
 #[derive(Debug, Clone, Copy)]
@@ -85,9 +86,20 @@ fn begin(flags: &RecordFlags) -> Report {
     set("tick_ns", json!(Units::host().tick_ns));
     set(
         "processes",
-        json!(format!("{:?}", flags.processes).to_lowercase()),
+        json!(format!("{:?}", flags.processes()).to_lowercase()),
     );
+    let follow: Vec<_> = flags.follow.iter().map(|target| &target.label).collect();
+    set("follow", json!(follow));
+    let fields = flags.fields.iter();
+    let fields: Vec<_> = fields.map(|f| format!("{f:?}").to_lowercase()).collect();
+    set("fields", json!(fields));
     set("top", json!(flags.top));
+    set("cgroups", json!(flags.cgroups));
+    set("sockets", json!(flags.sockets));
+    match flags.growth.unwrap_or_default() {
+        Least::Bytes(bytes) => set("growth_least_bytes", json!(bytes)),
+        Least::Share(share) => set("growth_least_ratio", json!(share)),
+    };
     if let Some(duration) = flags.duration {
         set("duration_ns", json!(duration.as_nanos() as u64));
     }
@@ -127,13 +139,15 @@ impl Session {
         });
         let gpus = GpuWatch::start(GpuWatch::period(flags.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
-        let mut recording = Recording::begin(
-            &Roots::host(),
-            Units::host(),
-            flags.interval.as_nanos() as u64,
-            flags.follow(),
-            report.environment.cores,
-        );
+        let mut recording = Recording::begin(&Settings {
+            interval_ns: flags.interval.as_nanos() as u64,
+            cores: report.environment.cores,
+            follow: flags.following(),
+            cgroups: flags.cgroups.clone(),
+            socket_states: flags.sockets,
+            growth: flags.growth.unwrap_or_default(),
+            ..Settings::host()
+        });
         recording.watch_gpus(gpus);
         let end_ns = flags
             .duration

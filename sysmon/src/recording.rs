@@ -1,18 +1,79 @@
 //! A recording in memory: sample, derive, keep; and what it says in a report.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
 
 use crate::board::Board;
 use crate::cadence::Cadence;
 use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
-use crate::follow::Follower;
+use crate::follow::{Details, Follower, Following};
+use crate::growth::{Least, growing};
 use crate::own_cost::OwnCost;
 use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Gaps, HostSource, Roots, Units};
+use crate::source::process::{Detail, Fields, ProcessId};
+use crate::source::{Gaps, HostSource, Roots, Selection, Units};
 
 /// Missing more of its samples than this makes a recording doubtful.
 const MISSED_RATIO: f64 = 0.01;
+
+/// What is recorded, and how often.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the kernel's trees are.
+    pub roots: Roots,
+    /// What the kernel counts in.
+    pub units: Units,
+    /// Time between samples.
+    pub interval_ns: u64,
+    /// How many cores there are; no process may seem to use more than all of them.
+    pub cores: Option<u64>,
+    /// Which processes are recorded apart; absent for none.
+    pub follow: Option<Following>,
+    /// Control groups besides our own.
+    pub cgroups: Vec<String>,
+    /// Count TCP sockets by state.
+    pub socket_states: bool,
+    /// How much growth matters.
+    pub growth: Least,
+}
+
+impl Settings {
+    /// This machine once a second, without processes.
+    pub fn host() -> Self {
+        Self {
+            roots: Roots::host(),
+            units: Units::host(),
+            interval_ns: 1_000_000_000,
+            cores: None,
+            follow: None,
+            cgroups: Vec::new(),
+            socket_states: false,
+            growth: Least::default(),
+        }
+    }
+}
+
+/// A source that answers, and notes what it cannot.
+struct Asked<'a> {
+    source: &'a mut HostSource,
+    gaps: &'a mut Gaps,
+}
+
+impl Details for Asked<'_> {
+    fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail {
+        self.source.detail(id, fields, self.gaps)
+    }
+
+    fn command_line(&mut self, pid: u32) -> Option<Vec<String>> {
+        self.source.command_line(pid)
+    }
+
+    fn listeners(&mut self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        self.source.listeners(ports)
+    }
+}
 
 /// Everything recorded so far.
 #[derive(Debug)]
@@ -25,30 +86,33 @@ pub struct Recording {
     gaps: Gaps,
     cost: OwnCost,
     cadence: Cadence,
+    growth: Least,
     began_ns: u64,
     last_ns: u64,
 }
 
 impl Recording {
-    /// Takes the first sample, from which the rates start. With `follow` as many processes are
-    /// kept by CPU time and as many by memory; no process may seem to use more than all `cores`.
-    pub fn begin(
-        roots: &Roots,
-        units: Units,
-        interval_ns: u64,
-        follow: Option<usize>,
-        cores: Option<u64>,
-    ) -> Self {
+    /// Takes the first sample, from which the rates start.
+    pub fn begin(settings: &Settings) -> Self {
         let began_ns = monotonic_ns();
+        let mut gaps = Gaps::default();
+        let Settings { units, cores, .. } = *settings;
+        let follow = settings.follow.as_ref();
+        let selection = Selection {
+            processes: follow.is_some(),
+            cgroups: settings.cgroups.clone(),
+            socket_states: settings.socket_states,
+        };
         let mut recording = Self {
-            source: HostSource::new(roots, units, follow.is_some()),
-            derivation: Derivation::default(),
+            source: HostSource::new(&settings.roots, units, &selection, &mut gaps),
+            derivation: Derivation::new(units, cores),
             board: Board::default(),
-            follower: follow.map(|most| Follower::new(most, cores)),
+            follower: follow.map(|following| Follower::new(following, cores, units.tick_ns)),
             gpus: None,
-            gaps: Gaps::default(),
+            gaps,
             cost: OwnCost::default(),
-            cadence: Cadence::new(began_ns, interval_ns),
+            cadence: Cadence::new(began_ns, settings.interval_ns),
+            growth: settings.growth,
             began_ns,
             last_ns: began_ns,
         };
@@ -125,10 +189,11 @@ impl Recording {
             if let Some(read) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
                 derive::gpu_figures(&read.value, &mut figures);
             }
-            board.take(at_ns, figures);
             if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
-                follower.take(at_ns, processes);
+                let mut asked = Asked { source, gaps };
+                follower.take(at_ns, processes, &mut asked, &mut figures);
             }
+            board.take(at_ns, figures);
             at_ns
         });
     }
@@ -140,6 +205,7 @@ impl Recording {
         report.series = self.board.series().collect();
         let processes = self.follower.iter().flat_map(Follower::series);
         report.series.extend(processes);
+        report.summary.growth = growing(&report.series, self.growth);
         self.fill_figures(report);
         if let Some(gpus) = &self.gpus {
             let found = gpus

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bench_cli::table::{Table, bytes, duration_ns, ratio};
-use bench_report::Report;
+use bench_report::{Growing, GrowthVerdict, Report};
 
 use crate::board::Board;
 use crate::figure::Label;
@@ -18,6 +18,9 @@ const NAME_COLUMNS: usize = 24;
 /// What a GPU's number and name may take.
 const GPU_COLUMNS: usize = 72;
 
+/// What the name of something that grows may take.
+const GROWTH_COLUMNS: usize = 14;
+
 /// How a figure is written.
 type Unit = fn(f64) -> String;
 
@@ -26,11 +29,24 @@ const SHOWN: &[(&str, &str, Unit)] = &[
     ("cpu.busy_ratio", "CPU busy", ratio),
     ("cpu.user_ratio", "CPU user", ratio),
     ("cpu.system_ratio", "CPU system", ratio),
+    ("cpu.nice_ratio", "CPU user, lowered", ratio),
+    ("cpu.guest_ratio", "CPU guests", ratio),
     ("cpu.irq_ratio", "CPU interrupts", ratio),
+    ("cpu.softirq_ratio", "CPU soft interrupts", ratio),
     ("cpu.iowait_ratio", "CPU waiting for I/O", ratio),
     ("cpu.steal_ratio", "CPU stolen", ratio),
     ("load.runnable", "tasks runnable", plain),
+    (
+        "scheduler.context_switches_per_s",
+        "context switches/s",
+        plain,
+    ),
+    ("scheduler.forks_per_s", "forks/s", plain),
     ("memory.used_ratio", "memory used", ratio),
+    ("memory.dirty_bytes", "memory dirty", size),
+    ("memory.slab_bytes", "memory slab", size),
+    ("memory.major_faults_per_s", "major faults/s", plain),
+    ("memory.oom_kills", "OOM kills", plain),
     ("swap.used_bytes", "swap used", size),
     ("swap.in_bytes_per_s", "swap in", flow),
     ("swap.out_bytes_per_s", "swap out", flow),
@@ -39,11 +55,28 @@ const SHOWN: &[(&str, &str, Unit)] = &[
     ("pressure.io.some_ratio", "pressure I/O", ratio),
     ("disk.read_bytes_per_s", "read", flow),
     ("disk.write_bytes_per_s", "written", flow),
+    ("disk.read_await_ns", "read await", time),
+    ("disk.write_await_ns", "write await", time),
+    ("disk.queue_length", "queue", plain),
     ("disk.busy_ratio", "busy", ratio),
     ("network.receive_bytes_per_s", "received", flow),
     ("network.transmit_bytes_per_s", "sent", flow),
     ("network.drops_per_s", "dropped", plain),
     ("tcp.retransmits_per_s", "TCP retransmitted/s", plain),
+    ("tcp.listen_overflows_per_s", "listen overflows/s", plain),
+    ("tcp.time_wait", "TCP in time-wait", plain),
+    ("tcp.sockets", "TCP sockets", plain),
+    ("handles.open", "files open", plain),
+    ("cgroup.cpu.used_ratio", "group: CPU of limit", ratio),
+    (
+        "cgroup.cpu.throttled_periods_ratio",
+        "group: throttled",
+        ratio,
+    ),
+    ("cgroup.memory.used_ratio", "group: memory of limit", ratio),
+    ("cgroup.memory.limit_hits", "group: limit hits", plain),
+    ("cgroup.memory.oom_kills", "group: OOM kills", plain),
+    ("temperature.celsius", "temperature", celsius),
     ("gpu.utilisation_ratio", "busy", ratio),
     ("gpu.memory_busy_ratio", "memory busy", ratio),
     ("gpu.memory_used_bytes", "memory used", size),
@@ -61,12 +94,25 @@ const ONLY_WHEN_SEEN: &[&str] = &[
     "network.transmit_bytes_per_s",
     "network.drops_per_s",
     "tcp.retransmits_per_s",
+    "tcp.listen_overflows_per_s",
+    "tcp.time_wait",
+    "tcp.sockets",
+    "cpu.nice_ratio",
+    "cpu.guest_ratio",
+    "memory.major_faults_per_s",
+    "memory.oom_kills",
+    "cgroup.cpu.throttled_periods_ratio",
+    "cgroup.memory.limit_hits",
+    "cgroup.memory.oom_kills",
 ];
 
 /// What came out, in one sentence.
 pub fn headline(report: &Report, board: &Board) -> String {
     let length = duration_ns(report.duration_ns);
     let spread = |name| find(board, name);
+    if let Some(text) = of_limit(board) {
+        return format!("{text}, over {length}");
+    }
     let cpu = spread("cpu.busy_ratio").and_then(|s| Some((s.mean()?, s.max()?)));
     let cpu = cpu.map(|(mean, max)| format!("CPU busy {} ({} at most)", ratio(mean), ratio(max)));
     let memory = spread("memory.used_ratio").and_then(Spread::max);
@@ -76,6 +122,33 @@ pub fn headline(report: &Report, board: &Board) -> String {
         [] => format!("nothing could be read in {length}"),
         parts => format!("{}, over {length}", parts.join(", ")),
     }
+}
+
+/// In a container the limit is what there is to use.
+fn of_limit(board: &Board) -> Option<String> {
+    let own = |wanted: &str| {
+        let mut all = board.spreads();
+        let own = |labels: &[Label]| labels.iter().any(|(_, of)| of == "own");
+        all.find(|(name, labels, _)| *name == wanted && own(labels))
+            .map(|(.., spread)| spread)
+    };
+    let quota = own("cgroup.cpu.quota_cores").and_then(Spread::max);
+    let limit = own("cgroup.memory.limit_bytes").and_then(Spread::max);
+    let cpu = own("cgroup.cpu.used_ratio").and_then(|s| Some((quota?, s.mean()?, s.max()?)));
+    let cpu = cpu.map(|(quota, mean, max)| {
+        let (mean, max) = (ratio(mean), ratio(max));
+        format!("CPU {mean} of the limit of {quota:.2} cores ({max} at most)")
+    });
+    let memory = own("cgroup.memory.used_ratio").and_then(|s| Some((limit?, s.max()?)));
+    let memory = memory.map(|(limit, max)| {
+        format!(
+            "memory at most {} of the limit of {}",
+            ratio(max),
+            size(limit)
+        )
+    });
+    let parts: Vec<String> = [cpu, memory].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// A few words for the progress line.
@@ -99,6 +172,9 @@ pub fn text(report: &Report, recording: &Recording) -> String {
     }
     if let Some(follower) = recording.follower() {
         let _ = write!(text, "\n{}", processes(follower));
+    }
+    if !report.summary.growth.is_empty() {
+        let _ = write!(text, "\n{}", growth(&report.summary.growth));
     }
     let _ = writeln!(text, "\n{}", own_cost(report));
     for warning in &report.warnings {
@@ -145,14 +221,45 @@ fn processes(follower: &Follower) -> Table {
     ]);
     let cores = |cores: Option<f64>| cores.map_or_else(|| "-".to_owned(), |c| format!("{c:.2}"));
     for (id, process) in follower.ranked().into_iter().take(PROCESSES_SHOWN) {
-        let spread = process.cores.whole();
+        let spread = process.cores();
         table.row(&[
             shortened(&process.name, NAME_COLUMNS),
             id.pid.to_string(),
             duration_ns(process.used_ns),
-            cores(spread.mean()),
-            cores(spread.max()),
+            cores(spread.and_then(Spread::mean)),
+            cores(spread.and_then(Spread::max)),
             bytes(process.rss_max_bytes),
+        ]);
+    }
+    table
+}
+
+fn growth(all: &[Growing]) -> Table {
+    let mut table = Table::new(&["what grows", "of", "verdict", "a second", "in all"]);
+    for growing in all.iter().take(PROCESSES_SHOWN) {
+        let labels = &growing.labels;
+        let of = ["name", "follow", "cgroup"]
+            .iter()
+            .find_map(|key| labels.get(*key));
+        let pid = labels
+            .get("pid")
+            .map_or_else(String::new, |pid| format!(" {pid}"));
+        let of = shortened(of.map_or("machine", String::as_str), GROWTH_COLUMNS);
+        let unit = if growing.series.ends_with("_bytes") {
+            size
+        } else {
+            plain
+        };
+        let verdict = match growing.verdict {
+            GrowthVerdict::Growing => "growing",
+            GrowthVerdict::Leak => "leak",
+        };
+        table.row(&[
+            growing.series.clone(),
+            format!("{of}{pid}"),
+            verdict.to_owned(),
+            unit(growing.per_s),
+            unit(growing.grown),
         ]);
     }
     table
@@ -187,6 +294,10 @@ fn shortened(name: &str, columns: usize) -> String {
 
 fn plain(value: f64) -> String {
     format!("{value:.1}")
+}
+
+fn time(ns: f64) -> String {
+    duration_ns(ns as u64)
 }
 
 fn size(value: f64) -> String {

@@ -6,6 +6,8 @@
 
 use bench_report::Series;
 
+use crate::figure::Reading;
+
 /// The least number of points that a long recording keeps.
 pub const POINTS: usize = 600;
 
@@ -96,6 +98,14 @@ impl Rolling {
         }
     }
 
+    /// Adds a reading, and remembers the largest error.
+    pub fn take(&mut self, at_ns: u64, reading: Reading) {
+        if reading.error > self.series.error_max.unwrap_or(0.0) {
+            self.series.error_max = Some(reading.error);
+        }
+        self.push(at_ns, Some(reading.value));
+    }
+
     /// When the last reading was taken.
     pub fn last_ns(&self) -> Option<u64> {
         let pending = (self.pending.readings > 0).then_some(self.pending.at_ns);
@@ -170,6 +180,17 @@ mod tests {
                 .all(|m| (*m - 2.0).abs() < 1e-12)
         );
         assert_eq!(rolling.last_ns(), Some(3000));
+    }
+
+    #[test]
+    fn the_largest_error_is_remembered_and_exact_readings_have_none() {
+        let mut rolling = Rolling::new(Series::new("x"));
+        rolling.take(1, Reading::from(2.0));
+        assert_eq!(rolling.series().error_max, None);
+        for (at_ns, error) in [(2, 0.1), (3, 0.3), (4, 0.2)] {
+            rolling.take(at_ns, Reading { value: 2.0, error });
+        }
+        assert_eq!(rolling.series().error_max, Some(0.3));
     }
 
     #[test]

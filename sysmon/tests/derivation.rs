@@ -6,9 +6,13 @@ use std::collections::BTreeMap;
 
 use sysmon::derive::Derivation;
 use sysmon::source::pressure::PressureSample;
-use sysmon::source::{Sample, Span, Timed, cpu, disk, memory, network, pressure};
+use sysmon::source::{Sample, Span, Timed, Units, cpu, disk, memory, network, pressure, tcp};
 
 const TICK_NS: u64 = 10_000_000;
+const UNITS: Units = Units {
+    tick_ns: TICK_NS,
+    page_bytes: 4096,
+};
 const ALL: &str = "";
 
 /// What the machine showed at one instant; a file that is `None` could not be read.
@@ -51,7 +55,6 @@ fn sample(ms: u64, files: &Files) -> Sample {
     Sample {
         span: span(ms),
         cpu: cpu.and_then(|t| cpu::parse(t, TICK_NS)).map(|v| at(ms, v)),
-        memory: None,
         paging: vmstat
             .and_then(|t| memory::parse_vmstat(t, 4096))
             .map(|v| at(ms, v)),
@@ -63,14 +66,18 @@ fn sample(ms: u64, files: &Files) -> Sample {
         tcp: files
             .snmp
             .as_deref()
-            .and_then(network::parse_snmp)
+            .and_then(tcp::parse_snmp)
             .map(|v| at(ms, v)),
         pressure: PressureSample {
             io: io.map(|v| at(ms, v)),
             ..PressureSample::default()
         },
-        processes: None,
+        ..Sample::default()
     }
+}
+
+fn derivation() -> Derivation {
+    Derivation::new(UNITS, Some(2))
 }
 
 fn step(derivation: &mut Derivation, ms: u64, files: &Files) -> Seen {
@@ -78,7 +85,7 @@ fn step(derivation: &mut Derivation, ms: u64, files: &Files) -> Seen {
     let key = |labels: Vec<(&str, String)>| labels.into_iter().map(|(_, of)| of).collect();
     figures
         .into_iter()
-        .map(|f| ((f.name, key(f.labels)), f.value))
+        .map(|f| ((f.name, key(f.labels)), f.reading.value))
         .collect()
 }
 
@@ -100,7 +107,7 @@ fn dev(lo: [u64; 4]) -> String {
 
 #[test]
 fn planted_work_comes_out_in_shares_and_rates() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     let before = Files {
         stat: Some("cpu  100 0 50 800 30 5 5 10 0 0\ncpu0 100 0 50 800 30 5 5 10 0 0\n".into()),
         dev: Some(dev([1000, 0, 500, 0])),
@@ -124,7 +131,9 @@ fn planted_work_comes_out_in_shares_and_rates() {
         ("cpu.busy_ratio", "0", 0.55),
         ("cpu.user_ratio", ALL, 0.40),
         ("cpu.system_ratio", ALL, 0.10),
-        ("cpu.irq_ratio", ALL, 0.05),
+        ("cpu.irq_ratio", ALL, 0.02),
+        ("cpu.softirq_ratio", ALL, 0.03),
+        ("cpu.idle_ratio", ALL, 0.20),
         ("cpu.iowait_ratio", ALL, 0.05),
         ("cpu.steal_ratio", ALL, 0.20),
         ("network.receive_bytes_per_s", "lo", 1000.0),
@@ -148,7 +157,7 @@ fn planted_work_comes_out_in_shares_and_rates() {
 
 #[test]
 fn a_counter_that_falls_has_no_rate_and_the_others_keep_theirs() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     let files = |received, disk_reads, stalled| Files {
         dev: Some(dev([received, 0, received, 0])),
         disks: Some(format!("8 0 sda {disk_reads} 0 100 0 20 0 200 0 0 0 0\n")),
@@ -171,7 +180,7 @@ fn a_counter_that_falls_has_no_rate_and_the_others_keep_theirs() {
 
 #[test]
 fn time_that_cannot_have_been_spent_is_absent() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     let stalled = |us: u64| Files {
         io: Some(format!("some total={us}\n")),
         ..Files::default()
@@ -188,7 +197,7 @@ fn time_that_cannot_have_been_spent_is_absent() {
 
 #[test]
 fn waiting_for_io_may_fall_without_taking_the_rest_along() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     step(&mut derivation, 1000, &stat(&["cpu  0 0 0 0 50 0 0 0"]));
     let seen = step(&mut derivation, 2000, &stat(&["cpu  25 0 0 75 40 0 0 0"]));
     assert_eq!(figure(&seen, "cpu.busy_ratio", ALL), Some(0.25));
@@ -199,7 +208,7 @@ fn waiting_for_io_may_fall_without_taking_the_rest_along() {
 
 #[test]
 fn a_core_that_goes_offline_has_no_figure_until_it_is_back() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     let both = ["cpu  0 0 0 0", "cpu0 0 0 0 0", "cpu1 0 0 0 0"];
     step(&mut derivation, 1000, &stat(&both));
     let one = ["cpu  50 0 0 50", "cpu0 50 0 0 50"];
@@ -217,7 +226,7 @@ fn a_core_that_goes_offline_has_no_figure_until_it_is_back() {
 
 #[test]
 fn ten_milliseconds_say_nothing_about_a_counter_of_ten_millisecond_ticks() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     let files = |busy: u64, idle: u64, received| Files {
         stat: Some(format!("cpu  {busy} 0 0 {idle}\n")),
         dev: Some(dev([received, 0, 1, 0])),
@@ -237,7 +246,7 @@ fn ten_milliseconds_say_nothing_about_a_counter_of_ten_millisecond_ticks() {
 
 #[test]
 fn after_a_failed_read_the_rate_spans_the_gap() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     let files = |received| Files {
         dev: Some(dev([received, 0, 1, 0])),
         ..Files::default()
@@ -253,7 +262,7 @@ fn after_a_failed_read_the_rate_spans_the_gap() {
 
 #[test]
 fn an_interface_or_disk_that_appears_has_a_rate_from_its_second_reading() {
-    let mut derivation = Derivation::default();
+    let mut derivation = derivation();
     let files = |disks: &str| Files {
         disks: Some(disks.to_owned()),
         ..Files::default()
@@ -268,4 +277,99 @@ fn an_interface_or_disk_that_appears_has_a_rate_from_its_second_reading() {
     assert_eq!(figure(&seen, "disk.read_bytes_per_s", "sdb"), None);
     let seen = step(&mut derivation, 3000, &files(hot));
     assert_eq!(figure(&seen, "disk.read_bytes_per_s", "sdb"), Some(0.0));
+}
+
+#[test]
+fn waiting_and_queue_of_a_disk_come_from_its_clock() {
+    let mut derivation = derivation();
+    let files = |line: &str| Files {
+        disks: Some(format!("8 0 sda {line} 0 0\n")),
+        ..Files::default()
+    };
+    step(
+        &mut derivation,
+        1000,
+        &files("10 0 100 50 10 0 100 50 0 90 100"),
+    );
+    let seen = step(
+        &mut derivation,
+        2000,
+        &files("30 0 500 150 10 0 100 50 3 590 1600"),
+    );
+    assert_eq!(figure(&seen, "disk.read_await_ns", "sda"), Some(5e6));
+    assert_eq!(
+        figure(&seen, "disk.write_await_ns", "sda"),
+        None,
+        "none ended"
+    );
+    assert_eq!(figure(&seen, "disk.queue_length", "sda"), Some(1.5));
+    let wrapped = step(
+        &mut derivation,
+        3000,
+        &files("40 0 600 3 10 0 100 50 0 10 7"),
+    );
+    for name in ["disk.read_await_ns", "disk.queue_length", "disk.busy_ratio"] {
+        assert_eq!(figure(&wrapped, name, "sda"), None, "{name}");
+    }
+    assert_eq!(figure(&wrapped, "disk.reads_per_s", "sda"), Some(10.0));
+}
+
+#[test]
+fn the_error_of_a_rate_holds_the_truth_whatever_the_tick_hides() {
+    // A core is busy for 333 ms of a second; the counter shows whole ticks only.
+    for begun_at_us in (0..10_000).step_by(700) {
+        let ticks = |us: u64| (begun_at_us + us) / 10_000;
+        let mut derivation = derivation();
+        let files = |busy_us: u64, idle_us: u64| {
+            let (busy, idle) = (ticks(busy_us), ticks(idle_us));
+            stat(&[&format!("cpu  {busy} 0 0 {idle}"), "ctxt 5"])
+        };
+        step(&mut derivation, 1000, &files(0, 0));
+        let figures = derivation.figures(&mut sample(2000, &files(333_000, 667_000)));
+        let mut figures = figures.into_iter();
+        let busy = figures
+            .find(|f| f.name == "cpu.busy_ratio")
+            .unwrap()
+            .reading;
+        assert!(busy.error > 0.0 && busy.error < 0.011, "{busy:?}");
+        assert!((busy.value - 0.333).abs() <= busy.error, "{busy:?}");
+    }
+}
+
+#[test]
+fn a_rate_knows_how_long_its_reads_took() {
+    let mut derivation = derivation();
+    let files = |received| Files {
+        dev: Some(dev([received, 0, 1, 0])),
+        ..Files::default()
+    };
+    step(&mut derivation, 1000, &files(1000));
+    let figures = derivation.figures(&mut sample(2000, &files(2000)));
+    let mut figures = figures.into_iter();
+    let rate = figures.find(|f| f.name == "network.receive_bytes_per_s");
+    let rate = rate.unwrap().reading;
+    // Each read took 100 µs, so the window may be 100 µs longer or shorter.
+    assert!((rate.error - 0.1).abs() < 1e-9, "{rate:?}");
+}
+
+#[test]
+fn context_switches_and_forks_are_rates_and_an_oom_kill_is_counted() {
+    let mut derivation = derivation();
+    let files = |ctxt: u64, forks: u64, kills: u64| Files {
+        stat: Some(format!(
+            "cpu  {ctxt} 0 0 {ctxt}\nctxt {ctxt}\nprocesses {forks}\n"
+        )),
+        vmstat: Some(format!("pgmajfault {forks}\noom_kill {kills}\n")),
+        ..Files::default()
+    };
+    step(&mut derivation, 1000, &files(100, 10, 1));
+    let seen = step(&mut derivation, 2000, &files(600, 30, 3));
+    let rate = |name| figure(&seen, name, ALL);
+    assert_eq!(rate("scheduler.context_switches_per_s"), Some(500.0));
+    assert_eq!(rate("scheduler.forks_per_s"), Some(20.0));
+    assert_eq!(rate("memory.major_faults_per_s"), Some(20.0));
+    assert_eq!(rate("memory.oom_kills"), Some(2.0));
+    let reset = step(&mut derivation, 3000, &files(700, 5, 0));
+    assert_eq!(figure(&reset, "scheduler.forks_per_s", ALL), None);
+    assert_eq!(figure(&reset, "memory.oom_kills", ALL), None);
 }

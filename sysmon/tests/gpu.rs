@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Series, Tool, WarningCode};
-use sysmon::recording::Recording;
+use sysmon::recording::{Recording, Settings};
 use sysmon::render;
 use sysmon::source::gpu::watch::GpuWatch;
 use sysmon::source::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
-use sysmon::source::{Gaps, Roots, Units};
+use sysmon::source::{Gaps, Roots};
 
 /// Far beyond what any machine needs; a test that waits longer has found a hang.
 const HANG: Duration = Duration::from_mins(1);
@@ -87,8 +87,11 @@ struct Bench {
 impl Bench {
     fn of<D: GpuDriver>(open: impl FnOnce() -> Result<D, GpuError> + Send + 'static) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let roots = Roots::under(root.path());
-        let mut recording = Recording::begin(&roots, Units::host(), 1_000_000, None, None);
+        let mut recording = Recording::begin(&Settings {
+            roots: Roots::under(root.path()),
+            interval_ns: 1_000_000,
+            ..Settings::host()
+        });
         recording.watch_gpus(GpuWatch::start(PERIOD, open).unwrap());
         Self {
             recording,

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bench_report::{Report, Tool, WarningCode};
-use sysmon::recording::Recording;
+use sysmon::follow::Following;
+use sysmon::recording::{Recording, Settings};
 use sysmon::source::{Roots, Units};
 
 const UNITS: Units = Units {
@@ -25,14 +26,17 @@ fn healthy(root: &Path) {
     put(
         root,
         "proc/stat",
-        "cpu  10 0 10 80 0 0 0 0 0 0\ncpu0 10 0 10 80 0 0 0 0 0 0\nprocs_running 2\n",
+        "cpu  10 0 10 80 0 0 0 0 0 0\ncpu0 10 0 10 80 0 0 0 0 0 0\nctxt 1\nprocs_running 2\n",
     );
     put(
         root,
         "proc/meminfo",
         "MemTotal: 1000 kB\nMemAvailable: 250 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
     );
-    put(root, "proc/vmstat", "pswpin 0\npswpout 0\n");
+    put(root, "proc/loadavg", "0.50 0.25 0.10 2/64 99\n");
+    put(root, "proc/sys/fs/file-nr", "300 0 1000\n");
+    let vmstat = "pswpin 0\npswpout 0\npgmajfault 0\noom_kill 0\n";
+    put(root, "proc/vmstat", vmstat);
     put(
         root,
         "proc/diskstats",
@@ -45,6 +49,9 @@ fn healthy(root: &Path) {
         "a\nb\n lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n",
     );
     put(root, "proc/net/snmp", "Tcp: RetransSegs\nTcp: 0\n");
+    let netstat = "TcpExt: ListenOverflows ListenDrops\nTcpExt: 0 0\n";
+    put(root, "proc/net/netstat", netstat);
+    put(root, "proc/net/sockstat", "TCP: inuse 1 orphan 0 tw 0\n");
     for resource in ["cpu", "memory", "io"] {
         let text = "some avg10=0.00 total=10\nfull avg10=0.00 total=10\n";
         put(root, &format!("proc/pressure/{resource}"), text);
@@ -58,10 +65,24 @@ fn process(root: &Path, pid: u32, name: &str, ticks: u64) {
     put(root, &format!("proc/{pid}/stat"), text);
 }
 
+fn of_tree(root: &Path) -> Settings {
+    Settings {
+        roots: Roots::under(root),
+        units: UNITS,
+        ..Settings::host()
+    }
+}
+
 /// Two samples with `change` between, and the report they make.
 fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
-    let roots = Roots::under(root);
-    let mut recording = Recording::begin(&roots, UNITS, 1_000_000_000, Some(5), Some(1));
+    let mut recording = Recording::begin(&Settings {
+        cores: Some(1),
+        follow: Some(Following {
+            most: 5,
+            ..Following::default()
+        }),
+        ..of_tree(root)
+    });
     change(root);
     std::thread::sleep(Duration::from_millis(120));
     recording.sample();
@@ -94,12 +115,7 @@ fn a_healthy_tree_is_read_whole() {
         put(
             root,
             "proc/stat",
-            "cpu  20 0 10 90 0 0 0 0 0 0\ncpu0 20 0 10 90 0 0 0 0 0 0\n",
-        );
-        put(
-            root,
-            "proc/stat",
-            "cpu  20 0 10 90 0 0 0 0 0 0\ncpu0 20 0 10 90 0 0 0 0 0 0\nprocs_running 3\n",
+            "cpu  20 0 10 90 0 0 0 0 0 0\ncpu0 20 0 10 90 0 0 0 0 0 0\nctxt 9\nprocs_running 3\n",
         );
         process(root, 7, "a) R 1 (b", 43);
     });
@@ -150,10 +166,14 @@ fn an_empty_tree_names_each_absence_once_and_gives_no_figure() {
 fn each_file_may_be_missing_or_odd_without_taking_others_along() {
     let files = [
         ("proc/stat", "cpu.busy_ratio"),
+        ("proc/loadavg", "load.average_1m"),
+        ("proc/sys/fs/file-nr", "handles.open"),
         ("proc/meminfo", "memory.used_ratio"),
         ("proc/vmstat", "swap.in_bytes_per_s"),
         ("proc/net/dev", "network.receive_bytes_per_s"),
         ("proc/net/snmp", "tcp.retransmits_per_s"),
+        ("proc/net/netstat", "tcp.listen_overflows_per_s"),
+        ("proc/net/sockstat", "tcp.time_wait"),
         ("proc/pressure/cpu", "pressure.cpu.some_ratio"),
         ("proc/pressure/memory", "pressure.memory.full_ratio"),
         ("proc/pressure/io", "pressure.io.full_ratio"),
@@ -162,7 +182,7 @@ fn each_file_may_be_missing_or_odd_without_taking_others_along() {
         b"",
         b"\n",
         b"\xff\xfe\x00\n",
-        b"cpu MemTotal pswpin lo: Tcp: some",
+        b"cpu MemTotal pswpin lo: Tcp: TcpExt: TCP: some",
         b": : :\n",
     ];
     for (path, figure) in files {
@@ -175,7 +195,7 @@ fn each_file_may_be_missing_or_odd_without_taking_others_along() {
                     put(
                         root,
                         "proc/stat",
-                        "cpu  20 0 10 90 0 0 0 0 0 0\nprocs_running 3\n",
+                        "cpu  20 0 10 90 0 0 0 0 0 0\nctxt 9\nprocs_running 3\n",
                     );
                 }
             });
@@ -197,6 +217,7 @@ fn parts_that_a_kernel_lacks_are_named() {
     healthy(root.path());
     put(root.path(), "proc/stat", "cpu  1 2 3 4\n");
     put(root.path(), "proc/meminfo", "MemTotal: 1000 kB\n");
+    put(root.path(), "proc/vmstat", "pswpin 0\npswpout 0\n");
     let report = record(root.path(), |_| {});
     for what in [
         "cpu.steal",
@@ -204,6 +225,8 @@ fn parts_that_a_kernel_lacks_are_named() {
         "load.runnable",
         "memory.available",
         "swap.used",
+        "scheduler counters",
+        "OOM kills",
     ] {
         let named = missing(&report)
             .iter()
@@ -242,6 +265,10 @@ fn every_cut_of_this_machines_own_files_is_survived() {
         "diskstats",
         "net/dev",
         "net/snmp",
+        "net/netstat",
+        "net/sockstat",
+        "loadavg",
+        "sys/fs/file-nr",
         "pressure/io",
     ];
     for file in files {
@@ -250,9 +277,8 @@ fn every_cut_of_this_machines_own_files_is_survived() {
         };
         let root = tempfile::tempdir().unwrap();
         let path = format!("proc/{file}");
-        let roots = Roots::under(root.path());
         put(root.path(), &path, &whole);
-        let mut recording = Recording::begin(&roots, UNITS, 1_000_000_000, None, None);
+        let mut recording = Recording::begin(&of_tree(root.path()));
         for length in (0..whole.len()).step_by(whole.len() / 40 + 1) {
             put(root.path(), &path, &whole[..length]);
             recording.sample();

@@ -6,8 +6,10 @@ use crate::assessment::{
     Assessment, ComponentAssessment, Finding, FindingKind, Gate, GateOutcome, ImpactOf, Objective,
 };
 use crate::figures::{self, duration_ns, percent, rate, share};
+use crate::render::wrap::line;
 
-const WIDTH: usize = 80;
+/// What stands above the findings that are no more than doubts.
+const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
 
 /// Most lines of what is fine and of what is in doubt; the page and the JSON have all of them.
 const MOST: usize = 6;
@@ -33,7 +35,7 @@ pub fn impact_of(of: ImpactOf) -> &'static str {
     }
 }
 
-/// `up to 34 % of the response time, confidence high`.
+/// `up to 34 % of the response time, confidence high`; nothing wrong has no impact to speak of.
 pub fn weight(finding: &Finding) -> String {
     let confidence = finding.confidence.name();
     match finding.impact {
@@ -42,7 +44,17 @@ pub fn weight(finding: &Finding) -> String {
             share(i.ratio),
             impact_of(i.of)
         ),
-        None => format!("confidence {confidence}"),
+        None if finding.kind == FindingKind::Information => format!("confidence {confidence}"),
+        None => format!("impact not measured, confidence {confidence}"),
+    }
+}
+
+/// What a finding is called: by its kind, unless it is no more than a doubt.
+pub fn kind(finding: &Finding) -> &'static str {
+    if finding.is_sure() {
+        finding.kind.name()
+    } else {
+        "doubtful"
     }
 }
 
@@ -67,16 +79,21 @@ fn findings(text: &mut String, assessment: &Assessment) {
         return;
     }
     let mut number = 0;
+    let mut in_doubt = false;
     for finding in &assessment.findings {
+        if !finding.is_sure() && finding.parent.is_none() && !in_doubt {
+            in_doubt = true;
+            line(text, "", DOUBT);
+        }
         let mark = if finding.parent.is_some() {
             "  └ ".to_owned()
         } else {
             number += 1;
             format!("{number:2}. ")
         };
-        let what = match finding.kind {
-            FindingKind::Information => String::new(),
-            kind => format!("{}: ", kind.name().to_uppercase()),
+        let what = match kind(finding) {
+            "information" => String::new(),
+            kind => format!("{}: ", kind.to_uppercase()),
         };
         let component = finding.component.title();
         line(
@@ -100,10 +117,15 @@ fn findings(text: &mut String, assessment: &Assessment) {
             } else {
                 ""
             };
+            let condition = if finding.is_sure() {
+                ""
+            } else {
+                "if confirmed: "
+            };
             line(
                 text,
                 "    → ",
-                &format!("{}{restart}", advice.actions.join("; ")),
+                &format!("{condition}{}{restart}", advice.actions.join("; ")),
             );
         }
     }
@@ -147,23 +169,46 @@ fn components(text: &mut String, assessment: &Assessment) {
             let parts = model.parts.iter();
             let parts = parts.map(|p| format!("{} {}", share(p.share_ratio), p.title));
             let whole = duration_ns(model.whole_ns);
-            let sentence = format!("{whole}: {}", parts.collect::<Vec<_>>().join(", "));
+            let doubt = if model.is_doubtful() {
+                " (doubtful)"
+            } else {
+                ""
+            };
+            let sentence = format!("{whole}{doubt}: {}", parts.collect::<Vec<_>>().join(", "));
             line(text, "    time:  ", &sentence);
         }
     }
 }
 
-/// `at deadpool, pool size 8: 9.1 k/s, p95 4.1 ms, p99 5.0 ms, errors 0.0 %`.
+/// `at deadpool, pool size 8: 9.1 k/s, p95 4.1 ms, p99 5.0 ms (doubtful), errors 0.0 %`.
 pub fn operating_point(component: &ComponentAssessment) -> Option<String> {
     let point = component.operating_point.as_ref()?;
+    let doubt = |figure: &str| {
+        if point.is_doubtful(figure) {
+            " (doubtful)"
+        } else {
+            ""
+        }
+    };
     let mut sentence = format!("at {}: {}", point.setting, rate(point.throughput_per_s));
+    sentence += doubt("throughput_per_s");
     for (which, ns) in [("p95", point.p95_ns), ("p99", point.p99_ns)] {
         if let Some(ns) = ns {
-            let _ = write!(sentence, ", {which} {}", duration_ns(ns as f64));
+            let _ = write!(
+                sentence,
+                ", {which} {}{}",
+                duration_ns(ns as f64),
+                doubt(which)
+            );
         }
     }
     if let Some(ratio) = point.error_ratio {
-        let _ = write!(sentence, ", errors {}", percent(ratio));
+        let _ = write!(
+            sentence,
+            ", errors {}{}",
+            percent(ratio),
+            doubt("succeeded")
+        );
     }
     Some(sentence)
 }
@@ -254,78 +299,4 @@ fn list(text: &mut String, heading: &str, entries: &[String]) {
 fn title(text: &mut String, heading: &str) {
     text.push('\n');
     line(text, "", heading);
-}
-
-/// Words wrapped at the width, the first line after `first`, the others under it.
-fn line(text: &mut String, first: &str, words: &str) {
-    let indent = first.chars().count();
-    let mut column = indent;
-    text.push_str(first);
-    let mut fresh = true;
-    // Labels come from reports: control characters must not reach the terminal.
-    let clean: String = words
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    for word in whole_figures(&clean) {
-        let length = word.chars().count();
-        if !fresh && column + 1 + length > WIDTH {
-            let _ = write!(text, "\n{:indent$}", "");
-            column = indent;
-            fresh = true;
-        }
-        if !fresh {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(&word);
-        column += length;
-        fresh = false;
-    }
-    text.push('\n');
-}
-
-const UNITS: [&str; 14] = [
-    "%", "ns", "µs", "ms", "s", "min", "k/s", "M/s", "B", "KiB", "MiB", "GiB", "KiB/s", "MiB/s",
-];
-
-/// The words of a sentence, each figure in one with its unit.
-fn whole_figures(sentence: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    for word in sentence.split(' ').filter(|w| !w.is_empty()) {
-        let unit = UNITS.contains(&word.trim_end_matches([',', '.', ';', ':', ')']));
-        match words.last_mut() {
-            Some(figure) if unit && figure.ends_with(|c: char| c.is_ascii_digit()) => {
-                figure.push(' ');
-                figure.push_str(word);
-            }
-            _ => words.push(word.to_owned()),
-        }
-    }
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_sentences_wrap_under_their_mark_and_stay_inside_80_columns() {
-        let mut text = String::new();
-        line(&mut text, " 1. ", &"word ".repeat(60));
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(lines.len() > 3);
-        assert!(lines.iter().all(|l| l.chars().count() <= WIDTH), "{text}");
-        assert!(lines[1].starts_with("    word"));
-    }
-
-    #[test]
-    fn escape_sequences_in_a_label_do_not_reach_the_terminal() {
-        let mut text = String::new();
-        line(&mut text, "", "a \u{1b}[31mred\u{7}");
-        assert!(
-            !text.contains('\u{1b}') && !text.contains('\u{7}'),
-            "{text:?}"
-        );
-    }
 }

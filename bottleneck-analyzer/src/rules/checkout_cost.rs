@@ -69,10 +69,11 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             &[
                 "use a multiplexed connection for short commands",
                 "keep a pool for blocking commands and transactions",
-                "where the pool stays: turn off the check (PING) at each checkout",
+                "where the pool stays: send several commands per checkout, as a pipeline",
             ],
-            format!("{} more commands at the same CPU", share(gain)),
-            "a pool pays for checkout and recycling, and cannot share one write among commands",
+            format!("{} more commands from the same load", share(gain)),
+            "deadpool-redis checks a connection with a round trip at every checkout, with no way \
+             to turn that off, and a pool cannot share one write among commands",
         );
     out.find(draft);
 }

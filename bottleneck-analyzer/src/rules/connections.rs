@@ -1,6 +1,6 @@
 //! The server's connections against its limit.
 
-use crate::assessment::{Component, FindingKind, ImpactOf};
+use crate::assessment::{Component, FindingKind};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
 use crate::figures::{plain, share};
@@ -38,8 +38,6 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
-    // What is left for others is what would be refused when they come.
-    let impact = ratio.min(1.0) - limits.connections_warning_ratio;
     let kind = if ratio >= limits.connections_critical_ratio {
         FindingKind::Problem
     } else {
@@ -51,7 +49,6 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             "At the limit the server refuses new connections, those of other applications and \
              of administrators among them.",
         )
-        .impact(impact, ImpactOf::Requests)
         .confidence(confidence_past(
             ratio,
             limits.connections_warning_ratio,

@@ -6,22 +6,28 @@ use crate::cpu_use::{CpuUse, Owner};
 use crate::facts::{Bench, Facts};
 use crate::figures::share;
 
+const RULE: &str = "cpu_saturated";
+
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         let Some(cpu) = &bench.cpu else {
             continue;
         };
-        if cpu.busy.mean < facts.thresholds.cpu.critical_ratio {
-            let statement = format!("machine CPU at the operating point: {}", cpu.sentence());
-            out.rule_out(
-                "cpu_saturated",
+        match bench.cpu_past(facts.thresholds.cpu.critical_ratio) {
+            Some(true) => out.find(saturated(bench, cpu, facts)),
+            Some(false) => out.rule_out(
+                RULE,
                 bench.component,
-                statement,
+                format!("CPU at the operating point: {}", cpu.sentence()),
                 cpu.evidence.clone(),
-            );
-            continue;
+            ),
+            None => out.cannot_judge(
+                RULE,
+                bench.component,
+                format!("whether the CPU quota was used up: {}", cpu.sentence()),
+                "the same run without a CPU quota, or sysmon record beside the server",
+            ),
         }
-        out.find(saturated(bench, cpu, facts));
     }
 }
 
@@ -29,30 +35,26 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
 /// up by the wrong one. What misses an objective because of it hangs under it as a symptom.
 fn saturated(bench: &Bench<'_>, cpu: &CpuUse, facts: &Facts<'_>) -> Draft {
     let owner = cpu.owner();
-    let title = match owner {
-        Some(Owner::Server) => "The machine's CPU is used up, most of it by the server",
-        Some(Owner::Generator) => "The machine's CPU is used up, most of it by the generator",
-        Some(Owner::Others) => "The machine's CPU is used up, most of it by somebody else",
-        None => "The machine's CPU is used up; by whom was not recorded",
+    let whose = match owner {
+        Some(Owner::Server) => ", most of it by the server",
+        Some(Owner::Generator) => ", most of it by the generator",
+        Some(Owner::Others) => ", most of it by somebody else",
+        None => "; by whom was not recorded",
     };
+    let title = format!("The {} is used up{whose}", cpu.resource());
     let detail = format!(
-        "At the operating point it is {}. Server and generator share the machine, so the capacity \
-         measured is a lower bound of what the server does alone.",
+        "At the operating point it is {}. Server and generator share it, so the capacity measured \
+         is a lower bound of what the server does alone.",
         cpu.sentence()
     );
-    let draft = Draft::new(
-        "cpu_saturated",
-        &bench.id(),
-        bench.component,
-        FindingKind::Information,
-    )
-    .says(title, detail)
-    .confidence(confidence_past(
-        cpu.busy.mean,
-        facts.thresholds.cpu.critical_ratio,
-        0.02,
-    ))
-    .evidence(cpu.evidence.clone());
+    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+        .says(title, detail)
+        .confidence(confidence_past(
+            cpu.used_ratio().unwrap_or(0.0),
+            facts.thresholds.cpu.critical_ratio,
+            0.02,
+        ))
+        .evidence(cpu.evidence.clone());
     if owner == Some(Owner::Others) {
         return draft.parent(Some("cpu_others:machine".to_owned()));
     }

@@ -42,7 +42,6 @@ fn used(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             format!("Memory is nearly used up: {} at the peak", share(reading.max)),
             "Past this the kernel drops file caches, swaps, or ends a process.",
         )
-        .impact(1.0 - facts.thresholds.memory.critical_ratio, ImpactOf::Capacity)
         .confidence(confidence_past(reading.max, limit, 0.02))
         .evidence(evidence)
         .advice(
@@ -106,8 +105,8 @@ fn swapping(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         out.rule_out(rule, Component::Machine, statement, evidence);
         return;
     }
-    let waited = read(machine, "pressure.memory.some_ratio").map_or(0.1, |r| r.mean);
-    let draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
+    let waited = read(machine, "pressure.memory.some_ratio").map(|r| r.mean);
+    let mut draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
         .says(
             format!(
                 "The machine swaps: up to {}/s read back",
@@ -115,7 +114,6 @@ fn swapping(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             ),
             "Pages that are in use were moved to disk; each access to one waits for the disk.",
         )
-        .impact(waited, ImpactOf::ResponseTime)
         .confidence(confidence_past(reading.max / limit, 1.0, 0.2))
         .evidence(evidence)
         .advice(
@@ -124,5 +122,8 @@ fn swapping(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             "a server's working set belongs in memory",
         )
         .needs_restart();
+    if let Some(waited) = waited {
+        draft = draft.impact(waited, ImpactOf::ResponseTime);
+    }
     out.find(draft);
 }

@@ -2,13 +2,13 @@
 
 use bench_report::Step;
 
-use crate::assessment::{Component, Confidence, Evidence, Finding, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
 use crate::figures::{duration_ns, percent};
 use crate::operating_point::percentile_pointer;
-use crate::source::escape;
-use crate::sweep::{Slowest, slowest};
+use crate::requests::{self, slowest};
+use crate::source::NEVER_CAME_BACK;
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
@@ -20,16 +20,13 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// The cause already found for this bench with the most behind it.
-fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
+/// The causes already found for this bench; a doubtful one explains nothing.
+fn causes<'o>(bench: &Bench<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
     let id = format!(":{}", bench.id());
-    let causes = out.findings.iter().filter(|f: &&Finding| {
+    out.findings.iter().filter(move |f: &&Finding| {
         let names_it = f.kind == FindingKind::Problem || f.id.starts_with("cpu_saturated");
-        names_it && f.id.ends_with(&id)
-    });
-    causes
-        .max_by(|a, b| a.score.total_cmp(&b.score))
-        .map(|f| f.id.clone())
+        names_it && f.is_sure() && f.id.ends_with(&id)
+    })
 }
 
 fn kind_under(parent: Option<&String>) -> FindingKind {
@@ -38,8 +35,11 @@ fn kind_under(parent: Option<&String>) -> FindingKind {
 
 fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out: &mut Conclusions) {
     let rule = "latency_past_objective";
-    let (which, bound_ms, slow) = objective(bench.component, step, facts);
-    let Some(slow) = slow else {
+    let bounds = &facts.thresholds.objectives;
+    let Some((which, pick, bound_ms)) = requests::objective(bench.component, bounds) else {
+        return;
+    };
+    let Some(slow) = slowest(step, pick) else {
         return;
     };
     let objective_ns = bound_ms * 1e6;
@@ -62,7 +62,8 @@ fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out:
         );
         return;
     }
-    let parent = cause(bench, out);
+    let most = causes(bench, out).max_by(|a, b| a.score.total_cmp(&b.score));
+    let parent = most.map(|f| f.id.clone());
     let draft = Draft::new(
         rule,
         &bench.id(),
@@ -95,41 +96,16 @@ fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out:
     out.find(draft);
 }
 
-/// The percentile that a component is held to, its bound, and the slowest operation by it.
-fn objective<'s>(
-    component: Component,
-    step: &'s Step,
-    facts: &Facts<'_>,
-) -> (&'static str, f64, Option<Slowest<'s>>) {
-    let bounds = &facts.thresholds.objectives;
-    let p90 = || slowest(step, |h| h.percentiles_ns.p90);
-    match component {
-        Component::Postgres => ("p90", bounds.postgres_p90_ms, p90()),
-        Component::Redis => ("p90", bounds.redis_p90_ms, p90()),
-        Component::Websocket | Component::Machine => (
-            "p95",
-            bounds.websocket_p95_ms,
-            slowest(step, |h| h.percentiles_ns.p95),
-        ),
-    }
-}
-
 fn errors(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out: &mut Conclusions) {
     let rule = "errors_past_objective";
-    let Some(ratio) = step.error_ratio() else {
+    let Some(ratio) = requests::error_ratio(step) else {
         return;
     };
-    let mut evidence: Vec<Evidence> = Vec::new();
-    let mut kinds: Vec<String> = Vec::new();
-    for (name, operation) in &step.operations {
-        let base = format!("/steps/{index}/operations/{}", escape(name));
-        for kind in operation.errors.keys() {
-            kinds.push(kind.clone());
-            let pointer = format!("{base}/errors/{}", escape(kind));
-            evidence.extend(bench.source.evidence(format!("{name}: {kind}"), &pointer));
-        }
-        let label = format!("{name}: succeeded");
-        evidence.extend(bench.source.evidence(label, &format!("{base}/succeeded")));
+    let evidence = bench.source.outcomes(index);
+    let mut kinds: Vec<&str> = Vec::new();
+    for (_, operation) in requests::of(step) {
+        kinds.extend(operation.errors.keys().map(String::as_str));
+        kinds.extend((operation.censored > 0).then_some(NEVER_CAME_BACK));
     }
     let limit = facts.thresholds.objectives.error_ratio;
     if ratio <= limit {
@@ -141,9 +117,13 @@ fn errors(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out: 
         out.rule_out(rule, bench.component, statement, evidence);
         return;
     }
-    kinds.sort();
+    kinds.sort_unstable();
     kinds.dedup();
-    let parent = cause(bench, out).filter(|id| id.starts_with("connections_near_limit"));
+    let refused = format!("connections_near_limit:{}", bench.id());
+    let parent = causes(bench, out)
+        .map(|f| &f.id)
+        .find(|id| **id == refused)
+        .cloned();
     let draft = Draft::new(
         rule,
         &bench.id(),

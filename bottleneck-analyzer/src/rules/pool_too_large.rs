@@ -5,7 +5,8 @@ use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
 use crate::figures::{duration_ns, plain};
 use crate::operating_point::percentile_pointer;
-use crate::sweep::{Setting, slowest};
+use crate::requests::slowest;
+use crate::sweep::Setting;
 
 const RULE: &str = "pool_too_large";
 

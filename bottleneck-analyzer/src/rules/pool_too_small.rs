@@ -2,6 +2,7 @@
 
 use crate::assessment::{Component, Evidence, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::cpu_use::CpuUse;
 use crate::facts::{Bench, Facts};
 use crate::figures::{plain, share};
 
@@ -38,6 +39,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         return;
     }
     let size = step.pool.as_ref().map_or(0, |p| p.max_size);
+    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
     match bench.still_rising() {
         Some(false) => {
             let statement = format!(
@@ -47,16 +49,16 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             );
             out.rule_out(RULE, bench.component, statement, evidence);
         }
-        Some(true) if crowded(bench, facts) == Some(true) => out.cannot_judge(
+        Some(true) if room == Some(false) => out.cannot_judge(
             RULE,
             bench.component,
             format!(
-                "whether a pool larger than {size} would carry more: throughput still rose up to \
-                 it, but the machine's CPU is nearly used up"
+                "whether a pool larger than {size} is worth it: throughput still rose, but {}",
+                no_room(bench)
             ),
             "larger pools, with the generator on a machine of its own",
         ),
-        None if crowded(bench, facts) != Some(false) => out.cannot_judge(
+        None if room != Some(true) => out.cannot_judge(
             RULE,
             bench.component,
             format!("whether a pool larger than {size} would help: only one size was measured"),
@@ -66,11 +68,11 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Whether the machine's CPU is nearly used up, so that more connections could hardly do more;
-/// `None` where it was not recorded.
-fn crowded(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<bool> {
-    let cpu = bench.cpu.as_ref()?;
-    Some(cpu.busy.mean >= facts.thresholds.cpu.warning_ratio)
+fn no_room(bench: &Bench<'_>) -> &'static str {
+    match bench.cpu.as_ref().and_then(CpuUse::used_ratio) {
+        Some(_) => "the CPU is nearly used up",
+        None => "how much of the CPU quota was used is not known",
+    }
 }
 
 fn too_small(
@@ -84,15 +86,13 @@ fn too_small(
         "The pool of {size} is too small: {} of a call is waiting for a connection",
         share(waited)
     );
-    let rose = bench.operating_sweep().and_then(|(sweep, place)| {
-        let before = sweep.settings.get(place.checked_sub(1)?)?;
-        let gain = sweep.settings[place].throughput_per_s / before.throughput_per_s - 1.0;
-        Some(format!(
-            "Throughput still rose by {} from a pool of {} to {size}, the largest that was \
-             tried. ",
-            share(gain),
-            plain(before.value)
-        ))
+    let rose = bench.rise().map(|rise| {
+        format!(
+            "Throughput rose by {} from a pool of {} to one of {}. ",
+            share(rise.gain_ratio),
+            plain(rise.from),
+            plain(rise.to)
+        )
     });
     let detail = format!(
         "{}Calls spend the rest of their time being served, so the server has room.",

@@ -44,6 +44,8 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
         )
         .impact(ratio, ImpactOf::Requests)
         .evidence(evidence)
+        // Dropped where so few are missing that the objective holds.
+        .parent(Some(format!("errors_past_objective:{}", bench.id())))
         .advice(
             &["repeat with a longer drain, or less load, and see what holds them"],
             "a tail that can be relied on",

@@ -79,21 +79,18 @@ fn judge(bench: &Bench<'_>, limit: &Limit, out: &mut Conclusions) {
             "more connections, until the next limit",
             "this was the first thing to give way when connections were added",
         );
-    if kind == FindingKind::Problem {
-        // Of the connections tried at the next level, those that could not be had.
-        draft = draft.impact(refused(bench, limit.value), ImpactOf::Capacity);
+    let lost = refused(bench, limit.value).filter(|_| kind == FindingKind::Problem);
+    if let Some(lost) = lost {
+        draft = draft.impact(lost, ImpactOf::Capacity);
     }
     out.find(draft);
 }
 
-/// Share of the connections asked for at the level past the limit that were not had.
-fn refused(bench: &Bench<'_>, held: f64) -> f64 {
+/// Share of the connections asked for at the lowest level past the limit that were not had;
+/// `None` where none was tried.
+fn refused(bench: &Bench<'_>, held: f64) -> Option<f64> {
     let levels = bench.source.report.steps.iter();
     let asked = levels.filter_map(|s| s.parameter("connections"));
-    let next = asked.filter(|n| *n > held).fold(f64::MAX, f64::min);
-    if next < f64::MAX {
-        (next - held) / next
-    } else {
-        0.1
-    }
+    let next = asked.filter(|n| *n > held).min_by(f64::total_cmp)?;
+    Some((next - held) / next)
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bench_report::histogram::{self, Histogram};
 use bench_report::{
-    Generator, Limit, LimitOwner, Load, Operation, Parameter, PoolUsage, Recommendation, Report,
-    Series, ServerEvidence, Status, Step, StepEnd, Tool, Window, store,
+    Environment, Generator, Limit, LimitOwner, Load, Operation, Parameter, PoolUsage,
+    Recommendation, Report, Series, ServerEvidence, Status, Step, StepEnd, Tool, Window, store,
 };
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -378,7 +378,12 @@ fn begin(tool: &str, scenario: &str, at_ns: u64) -> Report {
     report.started_at = "2026-03-14T09:15:00.000Z".into();
     report.clock.boot_id = Some(BOOT.into());
     report.clock.monotonic_ns = at_ns;
-    report.environment.cores = Some(CORES as u64);
+    // A machine of its own, whatever the tests run on.
+    report.environment = Environment {
+        cores: Some(CORES as u64),
+        cores_available: Some(CORES as u64),
+        ..Environment::default()
+    };
     report
 }
 

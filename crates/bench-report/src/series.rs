@@ -24,6 +24,10 @@ pub struct Series {
     pub min: Vec<Option<f64>>,
     /// Highest reading in the point.
     pub max: Vec<Option<f64>>,
+    /// The most that a reading may be off because what it was derived from counts in steps and
+    /// takes time to read; absent where readings are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_max: Option<f64>,
 }
 
 impl Series {

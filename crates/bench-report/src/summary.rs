@@ -16,9 +16,43 @@ pub struct Summary {
     /// Settings to run with, one for each thing that was swept.
     #[serde(default)]
     pub recommendations: Vec<Recommendation>,
+    /// What subjects cost beside each other, where several were measured alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
     /// What ended a search for a limit, and whose limit it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
+    /// What grew that should level off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<Growing>,
+}
+
+/// A series that grew significantly and by much.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Growing {
+    /// The name of the series.
+    pub series: String,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Whether it may yet level off.
+    pub verdict: GrowthVerdict,
+    /// Theil–Sen slope after the warm-up, in the series' unit per second.
+    pub per_s: f64,
+    /// What that makes over the time after the warm-up, in the series' unit.
+    pub grown: f64,
+    /// Of the Mann–Kendall test, two-sided.
+    pub p_value: f64,
+}
+
+/// What became of something that should level off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrowthVerdict {
+    /// It has grown, and may yet level off or has.
+    Growing,
+    /// It has grown for long and has not slowed down.
+    Leak,
 }
 
 impl Summary {
@@ -57,6 +91,29 @@ pub struct Recommendation {
     /// Indices into `steps` of the repeats at `value`.
     #[serde(default)]
     pub steps: Vec<usize>,
+}
+
+/// One figure of a subject ÷ the same of a baseline, both measured at one setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// What is compared, as in `deadpool`.
+    pub subject: String,
+    /// With what, as in `wire`.
+    pub baseline: String,
+    /// The parameter that both share, as in `connections`.
+    pub parameter: String,
+    /// Its value.
+    pub value: f64,
+    /// The figure, as in `throughput_per_s`.
+    pub figure: String,
+    /// Subject ÷ baseline: the geometric mean over repeats of the same round.
+    pub ratio: f64,
+    /// Lower end of the ratio's 95 % interval; absent with a single repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_ratio: Option<f64>,
+    /// Upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_ratio: Option<f64>,
 }
 
 /// Whose limit ended a search.

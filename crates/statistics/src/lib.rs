@@ -14,12 +14,15 @@
 mod bootstrap;
 mod compare;
 mod describe;
+pub mod growth;
 mod interval;
 pub mod knee;
+mod proportion;
 pub mod queue;
 mod rank;
 mod series;
 mod student;
+mod trend;
 pub mod usl;
 
 pub use bootstrap::bootstrap_interval;
@@ -28,5 +31,7 @@ pub use describe::{mean, median, percentile, percentile_sorted, stdev};
 pub use interval::{
     Estimate, Interval, MedianEstimate, mean_interval, median_interval, ratio_interval,
 };
+pub use proportion::proportion_at_most;
 pub use rank::{RankComparison, mann_whitney};
 pub use series::{effective_sample_size, warmup_cut};
+pub use trend::{MannKendall, mann_kendall, theil_sen};

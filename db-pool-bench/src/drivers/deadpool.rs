@@ -9,7 +9,7 @@ use load_engine::{
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
-use super::{Setup, held};
+use super::{Driver, Recycle, Setup, held};
 use crate::failure::{of_pool, of_postgres};
 use crate::script::Bound;
 use crate::workloads::{Connection, User, Workload};
@@ -32,7 +32,8 @@ impl Factory for Deadpool {
     async fn build(&self, worker: Worker) -> Result<DeadpoolTarget, Failure> {
         let size = worker.share_of(self.0.pool_size) as usize;
         let pool = pool(&self.0, size)?;
-        warm(&pool, size, &self.0.workload).await?;
+        let before = worker.share_of(self.0.pool.opened_before(self.0.pool_size));
+        warm(&pool, before as usize, &self.0.workload).await?;
         Ok(DeadpoolTarget {
             setup: self.0.clone(),
             pool,
@@ -42,7 +43,10 @@ impl Factory for Deadpool {
 
 fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
     let recycling = ManagerConfig {
-        recycling_method: RecyclingMethod::Fast,
+        recycling_method: match setup.pool.recycling(Driver::Deadpool) {
+            Some(Recycle::Verified) => RecyclingMethod::Verified,
+            _ => RecyclingMethod::Fast,
+        },
     };
     let manager = Manager::from_config(setup.config(), NoTls, recycling);
     Pool::builder(manager)
@@ -54,10 +58,10 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
         .map_err(|error| Failure::new("driver", &error.to_string()))
 }
 
-/// Opens all connections at once and prepares the statements on each.
-async fn warm(pool: &Pool, size: usize, workload: &Arc<Workload>) -> Result<(), Failure> {
+/// Opens `count` connections at once and prepares the statements on each.
+async fn warm(pool: &Pool, count: usize, workload: &Arc<Workload>) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
-    for _ in 0..size {
+    for _ in 0..count {
         let (pool, workload) = (pool.clone(), Arc::clone(workload));
         opening.spawn(async move {
             let client = pool.get().await.map_err(|error| of_pool(&error))?;
@@ -71,7 +75,7 @@ async fn warm(pool: &Pool, size: usize, workload: &Arc<Workload>) -> Result<(), 
         });
     }
     // Held until all are open: one given back early would be handed out twice.
-    let mut held = Vec::with_capacity(size);
+    let mut held = Vec::with_capacity(count);
     while let Some(opened) = opening.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
     }

@@ -1,5 +1,6 @@
 //! Pool sizes by drivers: each setting several times, in a shuffled order, on one server.
 
+mod cost;
 mod limit;
 mod plan;
 mod recommendation;
@@ -7,6 +8,7 @@ mod results;
 mod statements;
 mod text;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -22,10 +24,13 @@ pub use plan::{Plan, Setting};
 
 use crate::cli::SweepFlags;
 use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx};
+use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx, Wire, round_trips};
 use crate::evidence::Watch;
 use crate::server::Server;
 use crate::workloads::{Ground, Schema, Workload};
+
+/// The figure of a step that says how often its driver asks the server beyond what a read takes.
+const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 
 /// Runs a sweep from flags to exit code.
 ///
@@ -126,6 +131,7 @@ impl Sweep<'_> {
         let (address, cancel) = (self.server.address.clone(), self.bench.cancel.clone());
         let mut watch = Watch::start(address, self.schema.name(), cancel)
             .context("cannot start the thread that watches the server")?;
+        let round_trips = self.round_trips(workload)?;
         let turns = order(
             self.plan.settings.len(),
             self.plan.repeats(),
@@ -136,9 +142,29 @@ impl Sweep<'_> {
             if self.bench.interrupted() {
                 break;
             }
-            self.step(turn, workload, &mut watch)?;
+            self.step(turn, workload, &mut watch, &round_trips)?;
         }
         Ok(())
+    }
+
+    /// Extra round trips of each driver; what could not be counted is absent, and says why.
+    fn round_trips(&mut self, workload: &Arc<Workload>) -> anyhow::Result<BTreeMap<Driver, f64>> {
+        let control = Control::new(self.bench.cancel.clone()).context("cannot start a runtime")?;
+        let setup = self.setup(self.plan.seed, 1, workload);
+        let mut counted = BTreeMap::new();
+        for driver in self.plan.drivers() {
+            match control.run(round_trips::extra(driver, &setup)) {
+                None => break,
+                Some(Ok(extra)) => drop(counted.insert(driver, extra)),
+                Some(Err(failure)) => {
+                    let name = driver.name();
+                    let message = format!("{name}'s round trips could not be counted: {failure}");
+                    self.bench
+                        .warn(Warning::new(WarningCode::EvidenceMissing, message));
+                }
+            }
+        }
+        Ok(counted)
     }
 
     fn step(
@@ -146,6 +172,7 @@ impl Sweep<'_> {
         turn: Turn,
         workload: &Arc<Workload>,
         watch: &mut Watch,
+        round_trips: &BTreeMap<Driver, f64>,
     ) -> anyhow::Result<()> {
         let Setting { driver, size } = self.plan.settings[turn.setting];
         let step = self.plan.step(turn, !self.server.throwaway);
@@ -166,25 +193,32 @@ impl Sweep<'_> {
                 }
             }
         }
-        let setup = self.setup(&step, size, workload);
+        let setup = self.setup(step.seed, size, workload);
         let bench = &mut *self.bench;
         let index = match driver {
+            Driver::Wire => bench.step(&step, &Arc::new(Wire(setup)), watch),
             Driver::Direct => bench.step(&step, &Arc::new(Direct(setup)), watch),
             Driver::Deadpool => bench.step(&step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(&step, &Arc::new(Sqlx(setup)), watch),
         }?;
-        bench.report.steps[index].server = Some(watch.step_ends());
+        let done = &mut bench.report.steps[index];
+        done.server = Some(watch.step_ends());
+        if let Some(extra) = round_trips.get(&driver) {
+            done.figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
+        }
         bench.save()
     }
 
-    fn setup(&self, step: &StepPlan, pool_size: u64, workload: &Arc<Workload>) -> Setup {
+    fn setup(&self, seed: u64, pool_size: u64, workload: &Arc<Workload>) -> Setup {
         Setup {
             address: self.server.address.clone(),
             application: self.schema.name().to_owned(),
             pool_size,
+            pool: self.plan.flags.pool.clone(),
             checkout_timeout: self.plan.flags.checkout_timeout,
+            workload: self.plan.flags.workload,
             workload: Arc::clone(workload),
-            seed: step.seed,
+            seed,
         }
     }
 
@@ -259,8 +293,6 @@ fn not_begun(step: &StepPlan, reason: String) -> Step {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use bench_report::{Operation, Report, Tool};
 
     use super::*;
@@ -273,7 +305,8 @@ mod tests {
         };
         let plan = StepPlan::new("deadpool", load, std::time::Duration::from_secs(1))
             .parameter("driver", "deadpool")
-            .parameter("pool_size", size);
+            .parameter("pool_size", size)
+            .parameter("users", 16);
         let mut step = not_begun(&plan, String::new());
         step.repeat = repeat;
         step.end = StepEnd::Completed;

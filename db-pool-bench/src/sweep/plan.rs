@@ -78,6 +78,7 @@ impl<'a> Plan<'a> {
         drivers.sort_unstable();
         drivers.dedup();
         let sizes = &flags.pool_sizes.0;
+        flags.pool.check(&drivers, sizes)?;
         let settings = drivers
             .into_iter()
             .flat_map(|driver| sizes.iter().map(move |&size| Setting { driver, size }))
@@ -88,6 +89,13 @@ impl<'a> Plan<'a> {
             selection,
             seed: flags.load.draw_seed(),
         })
+    }
+
+    /// All drivers, each once, in the order of [`Plan::settings`].
+    pub fn drivers(&self) -> Vec<Driver> {
+        let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
+        drivers.dedup();
+        drivers
     }
 
     /// Connections of the largest setting.
@@ -167,7 +175,7 @@ impl<'a> Plan<'a> {
         for setting in &self.settings {
             drivers
                 .entry(setting.driver.name())
-                .or_insert_with(|| setting.driver.config());
+                .or_insert_with(|| flags.pool.config(setting.driver));
         }
         let mut config = flags.load.config(self.seed, DEFAULTS);
         config.extend([

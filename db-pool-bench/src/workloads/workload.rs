@@ -141,6 +141,11 @@ impl Draft {
         Ok(self.finish(kinds))
     }
 
+    /// The same where no statement has a parameter, so that no server has to be asked.
+    pub fn without_parameters(self) -> Workload {
+        self.finish(Vec::new())
+    }
+
     fn finish(self, kinds: Vec<Vec<Kind>>) -> Workload {
         let mut kinds = kinds.into_iter();
         let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());

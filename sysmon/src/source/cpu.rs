@@ -1,27 +1,34 @@
-//! `/proc/stat`: CPU time by state, and how many tasks are runnable.
+//! `/proc/stat`: CPU time by state, and what the scheduler counts.
 
 use std::collections::BTreeMap;
 
 /// CPU time since boot, in nanoseconds (a multiple of the tick).
 ///
 /// *busy* is what ran here: user, nice, system and interrupts. Waiting for I/O is idle time, and
-/// what the hypervisor stole ran elsewhere, so neither is busy; guests are already part of user.
+/// what the hypervisor stole ran elsewhere, so neither is busy. The kernel counts guests in user
+/// and nice as well; here they are taken out, so that the states add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CpuTimes {
-    /// user + nice + system + irq + softirq.
+    /// user + nice + guest + system + irq + softirq.
     pub busy_ns: u64,
     /// Idle, without waiting for I/O.
     pub idle_ns: u64,
-    /// user + nice.
+    /// Programs at ordinary priority.
     pub user_ns: Option<u64>,
+    /// Programs at lowered priority.
+    pub nice_ns: Option<u64>,
     /// Kernel, without interrupts.
     pub system_ns: Option<u64>,
     /// Idle while I/O was under way. The kernel warns that this counter may fall.
     pub iowait_ns: Option<u64>,
-    /// irq + softirq.
+    /// Hardware interrupts.
     pub irq_ns: Option<u64>,
+    /// Deferred work of interrupts.
+    pub softirq_ns: Option<u64>,
     /// Taken by the hypervisor while a task was ready to run.
     pub steal_ns: Option<u64>,
+    /// Programs of virtual machines that run here, of either priority.
+    pub guest_ns: Option<u64>,
 }
 
 /// The machine's CPUs.
@@ -33,6 +40,12 @@ pub struct CpuSample {
     pub cores: BTreeMap<u32, CpuTimes>,
     /// Tasks running or ready to run, this program's reading thread included.
     pub runnable: Option<u64>,
+    /// Tasks blocked on I/O.
+    pub blocked: Option<u64>,
+    /// Context switches since boot.
+    pub context_switches: Option<u64>,
+    /// Processes and threads made since boot.
+    pub forks: Option<u64>,
 }
 
 /// Parses `/proc/stat`; `None` when its first line gives no CPU time.
@@ -43,6 +56,7 @@ pub fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
         let Some((key, rest)) = line.split_once(' ') else {
             continue;
         };
+        let count = || rest.trim().parse().ok();
         match key.strip_prefix("cpu") {
             Some("") => all = times(rest, tick_ns),
             Some(number) => {
@@ -50,33 +64,49 @@ pub fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
                     sample.cores.insert(core, times);
                 }
             }
-            None if key == "procs_running" => sample.runnable = rest.trim().parse().ok(),
-            None => {}
+            None => match key {
+                "procs_running" => sample.runnable = count(),
+                "procs_blocked" => sample.blocked = count(),
+                "ctxt" => sample.context_switches = count(),
+                "processes" => sample.forks = count(),
+                _ => {}
+            },
         }
     }
     sample.all = all?;
     Some(sample)
 }
 
-/// `user nice system idle [iowait irq softirq steal …]`; the first four are in every kernel.
+/// `user nice system idle [iowait irq softirq steal guest guest_nice]`; the first four are in
+/// every kernel.
 fn times(fields: &str, tick_ns: u64) -> Option<CpuTimes> {
     let mut fields = fields.split_ascii_whitespace();
     let mut next = || -> Option<u64> { fields.next()?.parse::<u64>().ok()?.checked_mul(tick_ns) };
     let (user, nice, system, idle_ns) = (next()?, next()?, next()?, next()?);
-    let (iowait_ns, irq, softirq, steal_ns) = (next(), next(), next(), next());
-    let user_ns = user.checked_add(nice)?;
-    let irq_ns = irq.zip(softirq).and_then(|(a, b)| a.checked_add(b));
-    let busy_ns = user_ns
-        .checked_add(system)?
-        .checked_add(irq_ns.unwrap_or(0))?;
+    let (iowait_ns, irq_ns, softirq_ns, steal_ns) = (next(), next(), next(), next());
+    let guests = next().zip(next());
+    // A guest's time is put in both places one after the other, so it may be ahead by a tick.
+    let without_guests = |all: u64, guest: Option<u64>| all.saturating_sub(guest.unwrap_or(0));
+    let busy_ns = [
+        user,
+        nice,
+        system,
+        irq_ns.unwrap_or(0),
+        softirq_ns.unwrap_or(0),
+    ]
+    .into_iter()
+    .try_fold(0, u64::checked_add)?;
     Some(CpuTimes {
         busy_ns,
         idle_ns,
-        user_ns: Some(user_ns),
+        user_ns: Some(without_guests(user, guests.map(|(guest, _)| guest))),
+        nice_ns: Some(without_guests(nice, guests.map(|(_, nice)| nice))),
         system_ns: Some(system),
         iowait_ns,
         irq_ns,
+        softirq_ns,
         steal_ns,
+        guest_ns: guests.and_then(|(guest, nice)| guest.checked_add(nice)),
     })
 }
 
@@ -86,16 +116,29 @@ mod tests {
 
     #[test]
     fn states_are_told_apart_and_guests_not_counted_twice() {
-        let text = "cpu  100 10 40 800 30 5 15 20 60 0\n\
+        let text = "cpu  100 10 40 800 30 5 15 20 60 4\n\
                     cpu1 50 5 20 400 15 2 8 10 30 0\n\
-                    intr 12 0 0\nprocs_running 3\n";
+                    intr 12 0 0\nctxt 77\nprocesses 9\nprocs_running 3\nprocs_blocked 1\n";
         let sample = parse(text, 10).unwrap();
-        assert_eq!(sample.all.busy_ns, 1700);
-        assert_eq!(sample.all.user_ns, Some(1100));
-        assert_eq!(sample.all.irq_ns, Some(200));
-        assert_eq!(sample.all.steal_ns, Some(200));
+        let all = sample.all;
+        assert_eq!(all.busy_ns, 1700);
+        assert_eq!((all.user_ns, all.nice_ns), (Some(400), Some(60)));
+        assert_eq!(all.guest_ns, Some(640));
+        assert_eq!((all.irq_ns, all.softirq_ns), (Some(50), Some(150)));
+        assert_eq!(all.steal_ns, Some(200));
+        let states = [
+            all.user_ns,
+            all.nice_ns,
+            all.guest_ns,
+            all.system_ns,
+            all.irq_ns,
+            all.softirq_ns,
+        ];
+        assert_eq!(states.into_iter().flatten().sum::<u64>(), all.busy_ns);
         assert_eq!(sample.cores.keys().collect::<Vec<_>>(), [&1]);
-        assert_eq!(sample.runnable, Some(3));
+        assert_eq!((sample.runnable, sample.blocked), (Some(3), Some(1)));
+        assert_eq!(sample.context_switches, Some(77));
+        assert_eq!(sample.forks, Some(9));
     }
 
     #[test]
@@ -106,7 +149,7 @@ mod tests {
             (old.all.iowait_ns, old.all.irq_ns, old.all.steal_ns),
             (None, None, None)
         );
-        assert_eq!(old.runnable, None);
+        assert_eq!((old.all.guest_ns, old.runnable), (None, None));
     }
 
     #[test]

@@ -5,20 +5,28 @@ use std::path::{Path, PathBuf};
 
 /// The kernel counts in sectors of 512 bytes, whatever the device's own are.
 const SECTOR_BYTES: u64 = 512;
+/// The kernel counts time in milliseconds.
+pub const TIME_QUANTUM_NS: u64 = 1_000_000;
 
-/// Transfers since the device appeared.
+/// Transfers since the device appeared; times in nanoseconds (counted in milliseconds).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskCounters {
     /// Reads completed.
     pub reads: Option<u64>,
     /// Bytes read.
     pub read_bytes: u64,
+    /// Time that the reads took, added up over reads at once.
+    pub read_ns: Option<u64>,
     /// Writes completed.
     pub writes: Option<u64>,
     /// Bytes written.
     pub written_bytes: u64,
-    /// Time with at least one transfer under way, in nanoseconds (counted in milliseconds).
+    /// Time that the writes took, added up over writes at once.
+    pub write_ns: Option<u64>,
+    /// Time with at least one transfer under way.
     pub busy_ns: Option<u64>,
+    /// Time times the number of transfers under way.
+    pub queued_ns: Option<u64>,
 }
 
 /// Every disk by name.
@@ -67,22 +75,27 @@ pub fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
         .collect()
 }
 
-/// `major minor name reads merged sectors ms writes merged sectors ms in_flight busy_ms …`
+/// `major minor name reads merged sectors ms writes merged sectors ms in_flight busy_ms
+/// queued_ms …`
 fn line(text: &str) -> Option<(&str, DiskCounters)> {
     let mut words = text.split_ascii_whitespace().skip(2);
     let name = words.next()?;
     let mut number = |skip: usize| -> Option<u64> { words.nth(skip)?.parse().ok() };
-    let (reads, read_sectors) = (number(0)?, number(1)?);
-    let (writes, written_sectors) = (number(1)?, number(1)?);
-    let busy_ms = number(2);
+    let (reads, read_sectors, read_ms) = (number(0)?, number(1)?, number(0)?);
+    let (writes, written_sectors, write_ms) = (number(0)?, number(1)?, number(0));
+    let (busy_ms, queued_ms) = (number(1), number(0));
+    let ns = |ms: u64| ms.checked_mul(TIME_QUANTUM_NS);
     Some((
         name,
         DiskCounters {
             reads: Some(reads),
             read_bytes: read_sectors.checked_mul(SECTOR_BYTES)?,
+            read_ns: ns(read_ms),
             writes: Some(writes),
             written_bytes: written_sectors.checked_mul(SECTOR_BYTES)?,
-            busy_ns: busy_ms.and_then(|ms| ms.checked_mul(1_000_000)),
+            write_ns: write_ms.and_then(ns),
+            busy_ns: busy_ms.and_then(ns),
+            queued_ns: queued_ms.and_then(ns),
         },
     ))
 }
@@ -108,8 +121,17 @@ mod tests {
         let sda = disks["sda"];
         assert_eq!((sda.reads, sda.read_bytes), (Some(10), 102_400));
         assert_eq!((sda.writes, sda.written_bytes), (Some(20), 204_800));
+        assert_eq!(
+            (sda.read_ns, sda.write_ns),
+            (Some(5_000_000), Some(6_000_000))
+        );
         assert_eq!(sda.busy_ns, Some(77_000_000));
-        assert_eq!(disks["nvme0n1"].busy_ns, None);
+        assert_eq!(sda.queued_ns, Some(11_000_000));
+        let cut = disks["nvme0n1"];
+        assert_eq!(
+            (cut.write_ns, cut.busy_ns, cut.queued_ns),
+            (None, None, None)
+        );
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use, and pages swapped.
+//! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use, and what became of pages.
+
+use super::text::pairs;
 
 /// Memory and swap, in bytes. What the kernel does not tell is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -7,51 +9,97 @@ pub struct MemorySample {
     pub total_bytes: u64,
     /// What could be had without swapping (the kernel's own estimate, since 3.14).
     pub available_bytes: Option<u64>,
+    /// Copies of files, buffers included.
+    pub cached_bytes: Option<u64>,
+    /// Changed and not yet written, or being written.
+    pub dirty_bytes: Option<u64>,
+    /// The kernel's own objects.
+    pub slab_bytes: Option<u64>,
+    /// Of these what it could give back.
+    pub slab_reclaimable_bytes: Option<u64>,
+    /// Programs' memory that lies in transparent huge pages.
+    pub huge_anonymous_bytes: Option<u64>,
+    /// Memory set aside as huge pages.
+    pub huge_total_bytes: Option<u64>,
+    /// Of these what nobody uses.
+    pub huge_free_bytes: Option<u64>,
     /// Swap in use.
     pub swap_used_bytes: Option<u64>,
 }
 
-/// Bytes moved between memory and swap since boot.
+/// What became of pages since boot. A kernel without swap does not tell of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PagingSample {
     /// Read back from swap.
-    pub swapped_in_bytes: u64,
+    pub swapped_in_bytes: Option<u64>,
     /// Written to swap.
-    pub swapped_out_bytes: u64,
+    pub swapped_out_bytes: Option<u64>,
+    /// Faults that had to wait for a disk.
+    pub major_faults: Option<u64>,
+    /// Processes that the kernel killed for want of memory.
+    pub oom_kills: Option<u64>,
 }
 
 /// Parses `/proc/meminfo`; `None` without a total.
 pub fn parse_meminfo(text: &str) -> Option<MemorySample> {
-    let bytes = |wanted: &str| -> Option<u64> {
-        let mut words = after(text, wanted, ':')?.split_ascii_whitespace();
-        let kibibytes: u64 = words.next()?.parse().ok()?;
-        (words.next()? == "kB").then(|| kibibytes.checked_mul(1024))?
-    };
-    let total_bytes = bytes("MemTotal").filter(|total| *total > 0)?;
-    let swap = bytes("SwapTotal").zip(bytes("SwapFree"));
+    let mut memory = MemorySample::default();
+    let (mut swap_total, mut swap_free) = (None, None);
+    let (mut cached, mut buffers) = (None, None);
+    let (mut dirty, mut written_back) = (None, None);
+    let (mut huge_pages, mut huge_free, mut huge_size) = (None, None, None);
+    for (key, value) in pairs(text) {
+        match key {
+            "MemTotal:" => memory.total_bytes = bytes(value)?,
+            "MemAvailable:" => memory.available_bytes = bytes(value),
+            "Cached:" => cached = bytes(value),
+            "Buffers:" => buffers = bytes(value),
+            "Dirty:" => dirty = bytes(value),
+            "Writeback:" => written_back = bytes(value),
+            "Slab:" => memory.slab_bytes = bytes(value),
+            "SReclaimable:" => memory.slab_reclaimable_bytes = bytes(value),
+            "AnonHugePages:" => memory.huge_anonymous_bytes = bytes(value),
+            "HugePages_Total:" => huge_pages = value.parse::<u64>().ok(),
+            "HugePages_Free:" => huge_free = value.parse::<u64>().ok(),
+            "Hugepagesize:" => huge_size = bytes(value),
+            "SwapTotal:" => swap_total = bytes(value),
+            "SwapFree:" => swap_free = bytes(value),
+            _ => {}
+        }
+    }
+    let total_bytes = Some(memory.total_bytes).filter(|total| *total > 0)?;
+    let both = |a: Option<u64>, b: Option<u64>| a?.checked_add(b?);
+    let times = |a: Option<u64>, b: Option<u64>| a?.checked_mul(b?);
     Some(MemorySample {
-        total_bytes,
-        available_bytes: bytes("MemAvailable").filter(|available| *available <= total_bytes),
-        swap_used_bytes: swap.and_then(|(total, free)| total.checked_sub(free)),
+        available_bytes: memory.available_bytes.filter(|a| *a <= total_bytes),
+        cached_bytes: both(cached, buffers),
+        dirty_bytes: both(dirty, written_back),
+        huge_total_bytes: times(huge_pages, huge_size),
+        huge_free_bytes: times(huge_free, huge_size),
+        swap_used_bytes: swap_total.and_then(|total: u64| total.checked_sub(swap_free?)),
+        ..memory
     })
 }
 
-/// Parses `/proc/vmstat`; `None` in a kernel without swap.
+/// Parses `/proc/vmstat`; `None` when it tells nothing of these.
 pub fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
-    let bytes = |wanted: &str| -> Option<u64> {
-        let line = after(text, wanted, ' ')?;
-        line.trim().parse::<u64>().ok()?.checked_mul(page_bytes)
-    };
-    Some(PagingSample {
-        swapped_in_bytes: bytes("pswpin")?,
-        swapped_out_bytes: bytes("pswpout")?,
-    })
+    let mut paging = PagingSample::default();
+    for (key, value) in pairs(text) {
+        let count = || value.parse::<u64>().ok();
+        match key {
+            "pswpin" => paging.swapped_in_bytes = count().and_then(|n| n.checked_mul(page_bytes)),
+            "pswpout" => paging.swapped_out_bytes = count().and_then(|n| n.checked_mul(page_bytes)),
+            "pgmajfault" => paging.major_faults = count(),
+            "oom_kill" => paging.oom_kills = count(),
+            _ => {}
+        }
+    }
+    (paging != PagingSample::default()).then_some(paging)
 }
 
-/// What follows `key` and `divider` on the line that starts with them.
-fn after<'a>(text: &'a str, key: &str, divider: char) -> Option<&'a str> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(divider))
+/// `12 kB` in bytes.
+fn bytes(value: &str) -> Option<u64> {
+    let kibibytes: u64 = value.strip_suffix("kB")?.trim_end().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -61,11 +109,22 @@ mod tests {
     #[test]
     fn memory_is_read_in_bytes() {
         let text = "MemTotal:   1000 kB\nMemFree: 1 kB\nMemAvailable:    250 kB\n\
-                    SwapCached: 9 kB\nSwapTotal: 100 kB\nSwapFree: 60 kB\n";
+                    Buffers: 3 kB\nCached: 7 kB\nSwapCached: 9 kB\nSwapTotal: 100 kB\n\
+                    SwapFree: 60 kB\nDirty: 2 kB\nWriteback: 1 kB\nSlab: 30 kB\n\
+                    SReclaimable: 20 kB\nAnonHugePages: 2048 kB\nHugePages_Total: 3\n\
+                    HugePages_Free: 1\nHugepagesize: 2048 kB\n";
         let memory = parse_meminfo(text).unwrap();
+        let kib = |n: u64| Some(n * 1024);
         assert_eq!(memory.total_bytes, 1_024_000);
-        assert_eq!(memory.available_bytes, Some(256_000));
-        assert_eq!(memory.swap_used_bytes, Some(40_960));
+        assert_eq!(memory.available_bytes, kib(250));
+        assert_eq!(memory.cached_bytes, kib(10));
+        assert_eq!(memory.dirty_bytes, kib(3));
+        assert_eq!(memory.slab_bytes, kib(30));
+        assert_eq!(memory.slab_reclaimable_bytes, kib(20));
+        assert_eq!(memory.huge_anonymous_bytes, kib(2048));
+        assert_eq!(memory.huge_total_bytes, kib(3 * 2048));
+        assert_eq!(memory.huge_free_bytes, kib(2048));
+        assert_eq!(memory.swap_used_bytes, kib(40));
     }
 
     #[test]
@@ -73,22 +132,27 @@ mod tests {
         assert_eq!(parse_meminfo(""), None);
         assert_eq!(parse_meminfo("MemTotal: 0 kB"), None);
         assert_eq!(parse_meminfo("MemTotal: 12"), None);
-        let odd = "MemTotal: 10 kB\nMemAvailable: 11 kB\nSwapTotal: 1 kB\nSwapFree: 2 kB\n";
+        let odd = "MemTotal: 10 kB\nMemAvailable: 11 kB\nSwapTotal: 1 kB\nSwapFree: 2 kB\n\
+                   Cached: 1 kB\nHugePages_Total: 18446744073709551615\nHugepagesize: 2 kB\n";
         let memory = parse_meminfo(odd).unwrap();
-        assert_eq!(
-            (memory.available_bytes, memory.swap_used_bytes),
-            (None, None)
-        );
+        let only_the_total = MemorySample {
+            total_bytes: 10_240,
+            ..MemorySample::default()
+        };
+        assert_eq!(memory, only_the_total);
     }
 
     #[test]
     fn swapped_pages_become_bytes() {
-        let paging = parse_vmstat("pswpinx 9\npswpin 2\npswpout 3\n", 4096).unwrap();
-        assert_eq!(paging.swapped_in_bytes, 8192);
-        assert_eq!(paging.swapped_out_bytes, 12_288);
-        assert_eq!(parse_vmstat("pswpin 2\n", 4096), None);
+        let text = "pswpinx 9\npswpin 2\npswpout 3\npgmajfault 5\noom_kill 1\n";
+        let paging = parse_vmstat(text, 4096).unwrap();
+        assert_eq!(paging.swapped_in_bytes, Some(8192));
+        assert_eq!(paging.swapped_out_bytes, Some(12_288));
+        assert_eq!((paging.major_faults, paging.oom_kills), (Some(5), Some(1)));
+        let without_swap = parse_vmstat("pgmajfault 5\n", 4096).unwrap();
+        assert_eq!(without_swap.swapped_in_bytes, None);
         assert_eq!(
-            parse_vmstat("pswpin 99999999999999999\npswpout 1", 4096),
+            parse_vmstat("pswpin 99999999999999999\npswpout x\n", 4096),
             None
         );
     }

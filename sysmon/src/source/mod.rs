@@ -8,10 +8,12 @@
 //!
 //! What could not be read is `None` in the [`Sample`], with its reason in [`Gaps`].
 
+pub mod cgroup;
 pub mod cpu;
 pub mod disk;
 mod file;
 pub mod gpu;
+pub mod load;
 pub mod memory;
 pub mod network;
 #[cfg(any(test, not(target_os = "linux")))]
@@ -20,6 +22,9 @@ pub mod pressure;
 pub mod process;
 #[cfg(target_os = "linux")]
 mod procfs;
+pub mod sensor;
+pub mod tcp;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,12 +37,27 @@ pub use portable::PortableSource as HostSource;
 #[cfg(target_os = "linux")]
 pub use procfs::ProcSource as HostSource;
 
+use cgroup::CgroupSample;
 use cpu::CpuSample;
 use disk::DiskSample;
+use load::{HandleSample, LoadSample};
 use memory::{MemorySample, PagingSample};
-use network::{NetworkSample, TcpSample};
+use network::NetworkSample;
 use pressure::PressureSample;
 use process::ProcessSample;
+use sensor::SensorSample;
+use tcp::{ListenSample, SocketSample, StateSample, TcpSample};
+
+/// What is read beyond what every sample has.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Look at every process.
+    pub processes: bool,
+    /// Control groups besides our own, as paths below the root of their hierarchy.
+    pub cgroups: Vec<String>,
+    /// Count TCP sockets by state, which takes the longer the more of them there are.
+    pub socket_states: bool,
+}
 
 /// Where the kernel's trees are mounted.
 #[derive(Debug, Clone)]
@@ -86,7 +106,7 @@ impl Units {
 }
 
 /// When a read began and ended on the monotonic clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
     /// Just before the read.
     pub begin_ns: u64,
@@ -98,6 +118,11 @@ impl Span {
     /// The best guess at the instant the kernel took the figures.
     pub fn midpoint_ns(&self) -> u64 {
         u64::midpoint(self.begin_ns, self.end_ns)
+    }
+
+    /// How far from the midpoint that instant may have been.
+    pub fn slack_ns(&self) -> u64 {
+        self.end_ns.saturating_sub(self.begin_ns).div_ceil(2)
     }
 }
 
@@ -159,15 +184,19 @@ pub enum SourceError {
 }
 
 /// Everything read at one tick.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// From the first read to the last.
     pub span: Span,
     /// CPU time by state and the run queue.
     pub cpu: Option<Timed<CpuSample>>,
+    /// Load averages.
+    pub load: Option<Timed<LoadSample>>,
+    /// Open files.
+    pub handles: Option<Timed<HandleSample>>,
     /// Memory and swap in use.
     pub memory: Option<Timed<MemorySample>>,
-    /// Pages swapped.
+    /// What became of pages.
     pub paging: Option<Timed<PagingSample>>,
     /// Transfers of each disk.
     pub disks: Option<Timed<DiskSample>>,
@@ -175,6 +204,16 @@ pub struct Sample {
     pub network: Option<Timed<NetworkSample>>,
     /// Retransmissions.
     pub tcp: Option<Timed<TcpSample>>,
+    /// Connections turned away.
+    pub listen: Option<Timed<ListenSample>>,
+    /// TCP sockets there are.
+    pub sockets: Option<Timed<SocketSample>>,
+    /// The same by state; absent when not asked for.
+    pub socket_states: Option<Timed<StateSample>>,
+    /// Temperatures and clocks; nothing where there are no sensors.
+    pub sensors: SensorSample,
+    /// Control groups: our own first, where we are in one.
+    pub cgroups: Vec<CgroupSample>,
     /// Time stalled for want of CPU, memory and I/O.
     pub pressure: PressureSample,
     /// Every process that could be read; absent when none was asked for or none could be listed.

@@ -1,4 +1,4 @@
-//! `/proc/net/dev` and `/proc/net/snmp`: traffic of each interface, and TCP's retransmissions.
+//! `/proc/net/dev`: traffic of each interface.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,12 @@ use std::collections::BTreeMap;
 pub struct InterfaceCounters {
     /// Bytes received.
     pub received_bytes: u64,
+    /// Packets received.
+    pub received_packets: Option<u64>,
     /// Bytes sent.
     pub transmitted_bytes: u64,
+    /// Packets sent.
+    pub transmitted_packets: Option<u64>,
     /// Packets dropped, both ways.
     pub drops: Option<u64>,
     /// Packets with errors, both ways.
@@ -17,13 +21,6 @@ pub struct InterfaceCounters {
 
 /// Every interface by name.
 pub type NetworkSample = BTreeMap<String, InterfaceCounters>;
-
-/// TCP since boot, in this network namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TcpSample {
-    /// Segments sent again.
-    pub retransmits: u64,
-}
 
 /// Parses `/proc/net/dev`. An interface that never carried anything is left out, as is a line
 /// that does not make sense; `None` when there is no line of an interface at all.
@@ -41,26 +38,21 @@ fn interface(line: &str) -> Option<(&str, InterfaceCounters)> {
     let (name, rest) = line.rsplit_once(':')?;
     let mut words = rest.split_ascii_whitespace();
     let mut number = |skip: usize| -> Option<u64> { words.nth(skip)?.parse().ok() };
-    let (received_bytes, receive_errors, receive_drops) = (number(0)?, number(1)?, number(0)?);
-    let (transmitted_bytes, send_errors, send_drops) = (number(4)?, number(1)?, number(0)?);
+    let (received_bytes, received_packets) = (number(0)?, number(0)?);
+    let (receive_errors, receive_drops) = (number(0)?, number(0)?);
+    let (transmitted_bytes, transmitted_packets) = (number(4)?, number(0)?);
+    let (send_errors, send_drops) = (number(0)?, number(0)?);
     Some((
         name.trim(),
         InterfaceCounters {
             received_bytes,
+            received_packets: Some(received_packets),
             transmitted_bytes,
+            transmitted_packets: Some(transmitted_packets),
             drops: receive_drops.checked_add(send_drops),
             errors: receive_errors.checked_add(send_errors),
         },
     ))
-}
-
-/// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
-pub fn parse_snmp(text: &str) -> Option<TcpSample> {
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-    let (names, numbers) = (lines.next()?, lines.next()?);
-    let column = names.split(' ').position(|name| name == "RetransSegs")?;
-    let retransmits = numbers.split(' ').nth(column)?.trim().parse().ok()?;
-    Some(TcpSample { retransmits })
 }
 
 #[cfg(test)]
@@ -72,13 +64,15 @@ mod tests {
     #[test]
     fn traffic_both_ways_is_read() {
         let text = format!(
-            "{HEADER}    lo: 100 1 2 3 0 0 0 0 200 1 4 5 0 0 0 0\n\
+            "{HEADER}    lo: 100 1 2 3 0 0 0 0 200 9 4 5 0 0 0 0\n\
              eth0:1:7 1 0 0 0 0 0 0 8 1 0 0 0 0 0 0\n unused: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
         );
         let network = parse_dev(&text).unwrap();
         assert_eq!(network.keys().collect::<Vec<_>>(), ["eth0:1", "lo"]);
         let lo = network["lo"];
         assert_eq!((lo.received_bytes, lo.transmitted_bytes), (100, 200));
+        let packets = (lo.received_packets, lo.transmitted_packets);
+        assert_eq!(packets, (Some(1), Some(9)));
         assert_eq!((lo.errors, lo.drops), (Some(6), Some(8)));
     }
 
@@ -91,20 +85,6 @@ mod tests {
             &format!("{HEADER}lo 1"),
         ] {
             assert_eq!(parse_dev(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn retransmissions_are_found_by_name() {
-        let text = "Ip: A B\nIp: 1 2\nTcp: RtoMin RetransSegs InErrs\nTcp: 200 42 0\n";
-        assert_eq!(parse_snmp(text).unwrap().retransmits, 42);
-        for odd in [
-            "",
-            "Tcp: RetransSegs\n",
-            "Tcp: X\nTcp: 1\n",
-            "Tcp: RetransSegs\nTcp: -\n",
-        ] {
-            assert_eq!(parse_snmp(odd), None, "{odd:?}");
         }
     }
 }

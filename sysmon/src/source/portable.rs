@@ -4,6 +4,7 @@
 //! so that one derivation serves every system; states other than busy and idle stay absent, as
 //! do the run queue, PSI, retransmissions and drops.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -18,9 +19,8 @@ use super::cpu::{CpuSample, CpuTimes};
 use super::disk::{DiskCounters, DiskSample};
 use super::memory::MemorySample;
 use super::network::{InterfaceCounters, NetworkSample};
-use super::pressure::PressureSample;
-use super::process::{ProcessId, ProcessSample};
-use super::{Gaps, Roots, Sample, SourceError, Span, Timed, Units};
+use super::process::{Detail, Fields, ProcessId, ProcessSample};
+use super::{Gaps, Roots, Sample, Selection, SourceError, Span, Timed, Units};
 
 /// Reads this machine by way of sysinfo.
 #[derive(Debug)]
@@ -34,14 +34,22 @@ pub struct PortableSource {
 
 impl PortableSource {
     /// A source of this machine's figures; there is no tree to read them from elsewhere, so
-    /// `_roots` and `_units` serve only to be built as the other source is.
-    pub fn new(_roots: &Roots, _units: Units, processes: bool) -> Self {
+    /// `_roots` and `_units` serve only to be built as the other source is. Control groups and
+    /// sockets by state are noted in `gaps` when they were asked for.
+    pub fn new(_roots: &Roots, _units: Units, selection: &Selection, gaps: &mut Gaps) -> Self {
+        let only_linux = SourceError::Unserved("only Linux has it".to_owned());
+        if !selection.cgroups.is_empty() {
+            gaps.note("cgroup", &only_linux);
+        }
+        if selection.socket_states {
+            gaps.note("tcp.sockets", &only_linux);
+        }
         let counters = DiskRefreshKind::nothing().with_io_usage();
         Self {
             system: System::new(),
             disks: Disks::new_with_refreshed_list_specifics(counters),
             networks: Networks::new_with_refreshed_list(),
-            processes,
+            processes: selection.processes,
             cpu: None,
         }
     }
@@ -73,17 +81,36 @@ impl PortableSource {
         Sample {
             cpu,
             memory,
-            paging: None,
             disks: gaps.keep("disks", disks).map(disk_transfers),
             network: gaps.keep("network", networks).map(traffic),
-            tcp: None,
-            pressure: PressureSample::default(),
             processes,
             span: Span {
                 begin_ns,
                 end_ns: monotonic_ns(),
             },
+            ..Sample::default()
         }
+    }
+}
+
+impl PortableSource {
+    /// Nothing: what goes beyond CPU time and memory is read on Linux only.
+    pub fn detail(&mut self, _id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+        if fields.need_detail() {
+            let why = SourceError::Unserved("only Linux has it".to_owned());
+            gaps.note("details of processes", &why);
+        }
+        Detail::default()
+    }
+
+    /// Not told here.
+    pub fn command_line(&self, _pid: u32) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Not told here.
+    pub fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        BTreeMap::new()
     }
 }
 
@@ -135,6 +162,7 @@ fn memory(system: &mut System) -> Timed<MemorySample> {
             total_bytes: system.total_memory(),
             available_bytes: Some(system.available_memory()),
             swap_used_bytes: Some(system.used_swap()),
+            ..MemorySample::default()
         }
     })
 }
@@ -151,8 +179,13 @@ fn processes(system: &mut System) -> Vec<ProcessSample> {
             started: process.start_time(),
         },
         name: Arc::from(process.name().to_string_lossy()),
+        parent: process.parent().map_or(0, sysinfo::Pid::as_u32),
         cpu_ns: process.accumulated_cpu_time() * 1_000_000,
+        children_cpu_ns: None,
         rss_bytes: process.memory(),
+        threads: None,
+        minor_faults: None,
+        major_faults: None,
         span: read.span,
     };
     system.processes().iter().map(sample).collect()
@@ -164,11 +197,9 @@ fn disk_transfers(disks: &mut Disks) -> Timed<DiskSample> {
         let one = |disk: &sysinfo::Disk| {
             let usage = disk.usage();
             let counters = DiskCounters {
-                reads: None,
                 read_bytes: usage.total_read_bytes,
-                writes: None,
                 written_bytes: usage.total_written_bytes,
-                busy_ns: None,
+                ..DiskCounters::default()
             };
             (disk.name().to_string_lossy().into_owned(), counters)
         };
@@ -183,7 +214,9 @@ fn traffic(networks: &mut Networks) -> Timed<NetworkSample> {
             let errors = data.total_errors_on_received() + data.total_errors_on_transmitted();
             let counters = InterfaceCounters {
                 received_bytes: data.total_received(),
+                received_packets: Some(data.total_packets_received()),
                 transmitted_bytes: data.total_transmitted(),
+                transmitted_packets: Some(data.total_packets_transmitted()),
                 drops: None,
                 errors: Some(errors),
             };
@@ -199,8 +232,12 @@ mod tests {
 
     #[test]
     fn this_machine_is_read_without_proc_files_of_our_own() {
-        let mut source = PortableSource::new(&Roots::host(), Units::host(), true);
         let mut gaps = Gaps::default();
+        let everything = Selection {
+            processes: true,
+            ..Selection::default()
+        };
+        let mut source = PortableSource::new(&Roots::host(), Units::host(), &everything, &mut gaps);
         let first = source.sample(&mut gaps);
         std::thread::sleep(MINIMUM_CPU_UPDATE_INTERVAL * 2);
         let second = source.sample(&mut gaps);

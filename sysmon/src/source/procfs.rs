@@ -1,102 +1,176 @@
-//! Linux: every file of `/proc` that a sample is made of.
+//! Linux: every file of `/proc` and `/sys` that a sample is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use bench_report::clock::monotonic_ns;
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::cpu::CpuSample;
+use super::cgroup::Cgroups;
 use super::disk::DiskFilter;
-use super::pressure::Stall;
-use super::process::ProcessTable;
+use super::pressure::{PressureSample, Stall};
+use super::process::{Detail, Fields, ProcessId, ProcessTable, port};
+use super::sensor::Sensors;
+use super::tcp::StateSample;
 use super::{
-    Gaps, KeptFile, Roots, Sample, Span, Timed, Units, cpu, disk, memory, network, pressure,
+    Gaps, KeptFile, Roots, Sample, Selection, SourceError, Span, Timed, Units, cpu, disk, load,
+    memory, network, pressure, tcp,
 };
 
 /// Reads this machine, or a made-up tree that looks like one.
 #[derive(Debug)]
 pub struct ProcSource {
+    proc: PathBuf,
     units: Units,
     stat: KeptFile,
+    loadavg: KeptFile,
+    file_nr: KeptFile,
     meminfo: KeptFile,
     vmstat: KeptFile,
     diskstats: KeptFile,
     disk_filter: DiskFilter,
-    net_dev: KeptFile,
-    net_snmp: KeptFile,
-    pressure_cpu: KeptFile,
-    pressure_memory: KeptFile,
-    pressure_io: KeptFile,
+    network: NetworkFiles,
+    pressure: [KeptFile; 3],
+    sensors: Sensors,
+    cgroups: Cgroups,
     processes: Option<ProcessTable>,
 }
 
+#[derive(Debug)]
+struct NetworkFiles {
+    dev: KeptFile,
+    snmp: KeptFile,
+    netstat: KeptFile,
+    sockstat: KeptFile,
+    states: Option<[KeptFile; 2]>,
+}
+
 impl ProcSource {
-    /// Opens nothing yet. Without `processes` no process is looked at.
-    pub fn new(roots: &Roots, units: Units, processes: bool) -> Self {
+    /// Looks for what there is to read; a control group that is not there is noted in `gaps`.
+    pub fn new(roots: &Roots, units: Units, selection: &Selection, gaps: &mut Gaps) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
+        let states = || [file("net/tcp"), file("net/tcp6")];
+        let table = || ProcessTable::new(&roots.proc, units, most_handles());
         Self {
+            proc: roots.proc.clone(),
             units,
             stat: file("stat"),
+            loadavg: file("loadavg"),
+            file_nr: file("sys/fs/file-nr"),
             meminfo: file("meminfo"),
             vmstat: file("vmstat"),
             diskstats: file("diskstats"),
             disk_filter: DiskFilter::new(&roots.sys),
-            net_dev: file("net/dev"),
-            net_snmp: file("net/snmp"),
-            pressure_cpu: file("pressure/cpu"),
-            pressure_memory: file("pressure/memory"),
-            pressure_io: file("pressure/io"),
-            processes: processes.then(|| ProcessTable::new(&roots.proc, units, most_handles())),
+            network: NetworkFiles {
+                dev: file("net/dev"),
+                snmp: file("net/snmp"),
+                netstat: file("net/netstat"),
+                sockstat: file("net/sockstat"),
+                states: selection.socket_states.then(states),
+            },
+            pressure: ["cpu", "memory", "io"].map(|name| file(&format!("pressure/{name}"))),
+            sensors: Sensors::find(&roots.sys),
+            cgroups: Cgroups::find(roots, &selection.cgroups, gaps),
+            processes: selection.processes.then(table),
         }
     }
 
     /// Reads everything once; what fails is absent and noted in `gaps`.
     pub fn sample(&mut self, gaps: &mut Gaps) -> Sample {
         let begin_ns = monotonic_ns();
+        let mut sample = Sample::default();
+        self.sample_host(&mut sample, gaps);
+        self.network.sample(&mut sample, gaps);
+        sample.pressure = stalls(&mut self.pressure, gaps);
+        sample.sensors = self.sensors.sample();
+        sample.cgroups = self.cgroups.sample(gaps);
+        sample.processes = self.processes.as_mut().and_then(|table| table.sample(gaps));
+        note_missing_parts(&sample, gaps);
+        sample.span = Span {
+            begin_ns,
+            end_ns: monotonic_ns(),
+        };
+        sample
+    }
+
+    /// Reads the rest of a process of the last sample.
+    pub fn detail(&mut self, id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+        let table = self.processes.as_mut();
+        table.map_or_else(Detail::default, |table| table.detail(id, fields, gaps))
+    }
+
+    /// The words with which a process was called, secrets and all.
+    pub fn command_line(&self, pid: u32) -> Option<Vec<String>> {
+        self.processes.as_ref()?.command_line(pid)
+    }
+
+    /// The processes that listen on each of these TCP ports.
+    pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        port::listeners(&self.proc, ports)
+    }
+
+    fn sample_host(&mut self, sample: &mut Sample, gaps: &mut Gaps) {
         let Units {
             tick_ns,
             page_bytes,
         } = self.units;
         let filter = &mut self.disk_filter;
         let cpu = self.stat.read("CPU times", |t| cpu::parse(t, tick_ns));
+        let load = self.loadavg.read("load averages", load::parse_loadavg);
+        let handles = self.file_nr.read("open files", load::parse_file_nr);
         let memory = self.meminfo.read("MemTotal", memory::parse_meminfo);
-        let paging = self.vmstat.read("pswpin and pswpout", |t| {
-            memory::parse_vmstat(t, page_bytes)
-        });
+        let paging = self
+            .vmstat
+            .read("page counters", |t| memory::parse_vmstat(t, page_bytes));
         let disks = self
             .diskstats
             .read("devices", |t| Some(disk::parse(t, filter)));
-        let network = self.net_dev.read("interfaces", network::parse_dev);
-        let tcp = self.net_snmp.read("RetransSegs", network::parse_snmp);
-        let pressure = pressure::PressureSample {
-            cpu: gaps.keep(
-                "pressure.cpu",
-                self.pressure_cpu.read("total", pressure::parse),
-            ),
-            memory: gaps.keep(
-                "pressure.memory",
-                self.pressure_memory.read("total", pressure::parse),
-            ),
-            io: gaps.keep(
-                "pressure.io",
-                self.pressure_io.read("total", pressure::parse),
-            ),
-        };
-        let processes = self.processes.as_mut().and_then(|table| table.sample(gaps));
-        let sample = Sample {
-            cpu: gaps.keep("cpu", cpu),
-            memory: gaps.keep("memory", memory),
-            paging: gaps.keep("swap traffic", paging),
-            disks: gaps.keep("disks", disks),
-            network: gaps.keep("network", network),
-            tcp: gaps.keep("tcp.retransmits", tcp),
-            pressure,
-            processes,
-            span: Span {
-                begin_ns,
-                end_ns: monotonic_ns(),
-            },
-        };
-        note_missing_parts(&sample, gaps);
-        sample
+        sample.cpu = gaps.keep("cpu", cpu);
+        sample.load = gaps.keep("load", load);
+        sample.handles = gaps.keep("file handles", handles);
+        sample.memory = gaps.keep("memory", memory);
+        sample.paging = gaps.keep("paging", paging);
+        sample.disks = gaps.keep("disks", disks);
+    }
+}
+
+impl NetworkFiles {
+    fn sample(&mut self, sample: &mut Sample, gaps: &mut Gaps) {
+        let network = self.dev.read("interfaces", network::parse_dev);
+        let tcp = self.snmp.read("RetransSegs", tcp::parse_snmp);
+        let listen = self.netstat.read("ListenOverflows", tcp::parse_netstat);
+        let sockets = self.sockstat.read("TCP sockets", tcp::parse_sockstat);
+        sample.network = gaps.keep("network", network);
+        sample.tcp = gaps.keep("tcp.retransmits", tcp);
+        sample.listen = gaps.keep("tcp.listen", listen);
+        sample.sockets = gaps.keep("tcp.sockets", sockets);
+        if let Some(files) = &mut self.states {
+            sample.socket_states = gaps.keep("tcp.sockets by state", states(files));
+        }
+    }
+}
+
+/// Both families together; a kernel without IPv6 has no sockets of it.
+fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<StateSample>, SourceError> {
+    let mut all = four.read("sockets", tcp::parse_states)?;
+    if let Ok(six) = six.read("sockets", tcp::parse_states) {
+        all.span.end_ns = six.span.end_ns;
+        for (state, count) in six.value {
+            *all.value.entry(state).or_default() += count;
+        }
+    }
+    Ok(all)
+}
+
+fn stalls([cpu, memory, io]: &mut [KeptFile; 3], gaps: &mut Gaps) -> PressureSample {
+    let mut stall = |what, file: &mut KeptFile| {
+        let read = file.read("total", pressure::parse);
+        gaps.keep(what, read)
+    };
+    PressureSample {
+        cpu: stall("pressure.cpu", cpu),
+        memory: stall("pressure.memory", memory),
+        io: stall("pressure.io", io),
     }
 }
 
@@ -108,33 +182,37 @@ fn note_missing_parts(sample: &Sample, gaps: &mut Gaps) {
         }
     };
     if let Some(cpu) = &sample.cpu {
-        let CpuSample { all, runnable, .. } = &cpu.value;
-        note(all.iowait_ns.is_none(), "cpu.iowait", "stat");
-        note(all.irq_ns.is_none(), "cpu.irq", "stat");
-        note(all.steal_ns.is_none(), "cpu.steal", "stat");
-        note(runnable.is_none(), "load.runnable", "stat");
+        let cpu = &cpu.value;
+        note(cpu.all.iowait_ns.is_none(), "cpu.iowait", "stat");
+        note(cpu.all.irq_ns.is_none(), "cpu.irq", "stat");
+        note(cpu.all.steal_ns.is_none(), "cpu.steal", "stat");
+        note(cpu.runnable.is_none(), "load.runnable", "stat");
+        let switches = cpu.context_switches.or(cpu.forks);
+        note(switches.is_none(), "scheduler counters", "stat");
     }
     if let Some(memory) = &sample.memory {
         let memory = &memory.value;
-        note(
-            memory.available_bytes.is_none(),
-            "memory.available",
-            "meminfo",
-        );
+        let available = memory.available_bytes;
+        note(available.is_none(), "memory.available", "meminfo");
         note(memory.swap_used_bytes.is_none(), "swap.used", "meminfo");
     }
+    if let Some(paging) = &sample.paging {
+        let paging = &paging.value;
+        note(paging.swapped_in_bytes.is_none(), "swap traffic", "vmstat");
+        note(paging.major_faults.is_none(), "major faults", "vmstat");
+        note(paging.oom_kills.is_none(), "OOM kills", "vmstat");
+    }
     let lacks_full = |stall: &Option<Timed<Stall>>| {
-        stall
-            .as_ref()
-            .is_some_and(|stall| stall.value.full_ns.is_none())
+        let stall = stall.as_ref();
+        stall.is_some_and(|stall| stall.value.full_ns.is_none())
     };
-    let pressure = &sample.pressure;
+    let PressureSample { memory, io, .. } = &sample.pressure;
     note(
-        lacks_full(&pressure.memory),
+        lacks_full(memory),
         "pressure.memory.full",
         "pressure/memory",
     );
-    note(lacks_full(&pressure.io), "pressure.io.full", "pressure/io");
+    note(lacks_full(io), "pressure.io.full", "pressure/io");
 }
 
 /// Half of the files that this program may open: the rest is for everything else.

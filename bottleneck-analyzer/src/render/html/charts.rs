@@ -6,9 +6,10 @@ use super::data::{Band, Chart, Data, Line};
 use super::time_charts::{Axis, over_time};
 use crate::assessment::{Assessment, Component};
 use crate::operating_point;
+use crate::requests;
 use crate::run::Run;
 use crate::source::Source;
-use crate::sweep::{self, Sweep};
+use crate::sweep::Sweep;
 
 /// All charts of a run.
 pub(super) fn of_run(run: &Run, assessment: &Assessment) -> Data {
@@ -112,7 +113,7 @@ fn of_levels(source: &Source) -> Option<Chart> {
     steps.sort_by(|a, b| level(a).total_cmp(&level(b)));
     let line = |(operation, label, pick): (&str, &str, Pick)| {
         let value = |s: &&Step| {
-            let (_, histogram) = sweep::latency(s.operations.get(operation)?)?;
+            let (_, histogram) = requests::latency(s.operations.get(operation)?)?;
             Some(four_digits(pick(histogram) as f64))
         };
         Line {
@@ -150,7 +151,7 @@ fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
             continue;
         };
         let curves = step.operations.iter().filter_map(|(name, operation)| {
-            let (field, histogram) = sweep::latency(operation)?;
+            let (field, histogram) = requests::latency(operation)?;
             curve(format!("{name}, {field}"), histogram)
         });
         let lines: Vec<Line> = curves.collect();

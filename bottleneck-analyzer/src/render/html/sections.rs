@@ -5,14 +5,13 @@ use maud::{Markup, html};
 
 use super::data::Chart;
 use crate::assessment::{
-    Assessment, ComponentAssessment, Evidence, Finding, FindingKind, GateOutcome, LimitingFactor,
-    Readiness,
+    Assessment, ComponentAssessment, Evidence, Finding, GateOutcome, LimitingFactor, Readiness,
 };
 use crate::figures::{duration_ns, percent, plain, rate, share};
 use crate::operating_point;
 use crate::render::terminal::{self, measured, weight};
+use crate::requests::slowest;
 use crate::run::Run;
-use crate::sweep::slowest;
 use crate::time_model::TimeModel;
 
 pub(super) fn head(assessment: &Assessment) -> Markup {
@@ -83,7 +82,7 @@ pub(super) fn findings(assessment: &Assessment) -> Markup {
             h2 { "Findings" }
             @if assessment.findings.is_empty() { p { "None: no rule found anything to tell." } }
             @if impacts.count() > 1 {
-                p.quiet { "Ranked by impact × confidence. Impacts overlap: they may add up to more than the whole." }
+                p.quiet { "What is wrong, then what is worth knowing, then what is in doubt; each by impact × confidence, those of which no impact was measured last. Impacts overlap: they may add up to more than the whole." }
             }
             @for found in &assessment.findings { (finding(found)) }
         }
@@ -91,16 +90,12 @@ pub(super) fn findings(assessment: &Assessment) -> Markup {
 }
 
 fn finding(finding: &Finding) -> Markup {
-    let class = match finding.kind {
-        FindingKind::Problem => "problem",
-        FindingKind::Symptom => "symptom",
-        FindingKind::Information => "information",
-    };
+    let kind = terminal::kind(finding);
     let all: Vec<&Evidence> = finding.evidence.iter().collect();
     html! {
-        details class={ "finding " (class) @if finding.parent.is_some() { " child" } } {
+        details class={ "finding " (kind) @if finding.parent.is_some() { " child" } } {
             summary {
-                span.kind { (finding.kind.name()) }
+                span.kind { (kind) }
                 span.title { (finding.title) }
                 span.quiet { (finding.component.title()) " · " (weight(finding)) }
                 @if let Some(impact) = finding.impact {
@@ -109,7 +104,7 @@ fn finding(finding: &Finding) -> Markup {
             }
             p { (finding.detail) }
             @if let Some(advice) = &finding.advice {
-                h4 { "What to do" @if advice.needs_restart { " (needs a restart)" } }
+                h4 { @if finding.is_sure() { "What to do" } @else { "What to do if it is confirmed" } @if advice.needs_restart { " (needs a restart)" } }
                 ul { @for action in &advice.actions { li { (action) } } }
                 p { b { "Expected: " } (advice.expected_gain) ". " b { "Why: " } (advice.rationale) "." }
             }
@@ -144,7 +139,7 @@ pub(super) fn objectives(assessment: &Assessment) -> Markup {
                 thead { tr { th scope="col" { "Component" } th scope="col" { "Objective" } th scope="col" { "Basis" } } }
                 tbody { @for o in &assessment.objectives { tr {
                     td { (o.component.title()) " " span.quiet { (o.scenario) } }
-                    td { b { (o.shown) } }
+                    td { @if o.value.is_some() { b { (o.shown) } } @else { span.doubt { (o.shown) } } }
                     td { (o.basis) }
                 } } }
             } }
@@ -237,7 +232,7 @@ pub(super) fn time_models(assessment: &Assessment) -> Markup {
             h2 { "Where the time of a call goes" }
             p.quiet { "At each operating point. Parts add up to the whole." }
             @for (component, model) in models {
-                h3 { (component.component.title()) " " span.quiet { (component.scenario) ", " (model.of) " " (duration_ns(model.whole_ns)) } }
+                h3 { (component.component.title()) " " span.quiet { (component.scenario) ", " (model.of) " " (duration_ns(model.whole_ns)) } @if model.is_doubtful() { " " span.doubt { "doubtful" } } }
                 (stacked(model))
             }
         }

@@ -4,9 +4,9 @@ use bench_report::Series;
 
 use super::charts::{four_digits, title};
 use super::data::{Band, Chart, Line};
+use crate::requests;
 use crate::run::Run;
 use crate::source::Source;
-use crate::sweep;
 
 /// Points of a line at most: more than a screen is wide says no more.
 const POINTS: usize = 600;
@@ -220,9 +220,9 @@ fn levels(source: &Source, axis: &Axis, what: &str) -> Line {
     };
     for step in &source.report.steps {
         let value = if what == "throughput" {
-            Some(step.throughput_per_s())
+            Some(requests::throughput_per_s(step))
         } else {
-            sweep::slowest(step, |h| h.percentiles_ns.p99).map(|s| s.ns as f64)
+            requests::slowest(step, |h| h.percentiles_ns.p99).map(|s| s.ns as f64)
         };
         let (from, to) = (step.window.measure_start_ns, step.window.measure_end_ns);
         let value = value.map(four_digits);

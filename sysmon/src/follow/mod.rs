@@ -1,28 +1,66 @@
-//! The processes that matter: those that used the most CPU and held the most memory.
+//! The processes that matter: those that were asked for with their descendants, and those that
+//! used the most CPU and held the most memory.
 //!
-//! Every live process is watched by a few numbers; a series is kept only for those that are, or
-//! were at some tick, among the first by CPU time or by memory, and of these only a bounded number
-//! survives: whoever falls far behind is let go. A process that was born after the last look has
-//! used all it shows since then; one that is merely seen for the first time has no rate yet.
+//! Every live process is watched by a few numbers; a series is kept only for those that were asked
+//! for, or are or were at some tick among the first by CPU time or by memory, and of these only a
+//! bounded number survives: whoever falls far behind is let go. A process that was born after the
+//! last look has used all it shows since then; one that is merely seen for the first time has no
+//! rate yet.
+
+mod followed;
+mod target;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use bench_report::Series;
 
-use crate::derive::LEAST_TICK_WINDOW_NS;
-use crate::rolling::Rolling;
-use crate::source::process::{ProcessId, ProcessSample};
+use crate::derive::{LEAST_TICK_WINDOW_NS, Window};
+use crate::figure::{Figures, Reading};
+use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
+
+pub use followed::Followed;
+pub use target::Target;
+use target::Targets;
+use tree::Tree;
 
 /// How far behind the first a followed process may fall before it is let go.
 const SLACK: usize = 4;
+/// How many of those that were asked for are kept by CPU time, and how many by memory.
+const MOST_MEMBERS: usize = 128;
+
+/// Whom to follow, and what to record of each.
+#[derive(Debug, Clone, Default)]
+pub struct Following {
+    /// So many by CPU time and so many by memory.
+    pub most: usize,
+    /// Processes to follow whatever they use, with their descendants.
+    pub targets: Vec<Target>,
+    /// What to record beside CPU time and memory.
+    pub fields: Fields,
+    /// Record command lines, secrets masked.
+    pub command_lines: bool,
+}
+
+/// What can be asked about the processes of a sample.
+pub trait Details {
+    /// The rest of what is told of a process.
+    fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail;
+    /// The words with which it was called, secrets and all.
+    fn command_line(&mut self, pid: u32) -> Option<Vec<String>>;
+    /// Who listens on each of these TCP ports.
+    fn listeners(&mut self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>>;
+}
 
 /// Follows the processes of one recording.
 #[derive(Debug)]
 pub struct Follower {
-    most: usize,
+    following: Following,
     cores: Option<f64>,
+    tick_ns: u64,
     pinned: Option<u32>,
+    targets: Targets,
+    trees: Vec<Tree>,
     watched: HashMap<ProcessId, Watched>,
     followed: BTreeMap<ProcessId, Followed>,
     latest_start: Option<u64>,
@@ -32,33 +70,26 @@ pub struct Follower {
 #[derive(Debug)]
 struct Watched {
     at_ns: u64,
+    slack_ns: u64,
     cpu_ns: u64,
     used_ns: u64,
-    cores: Option<f64>,
-}
-
-/// A process with series of its own.
-#[derive(Debug)]
-pub struct Followed {
-    /// Its name when last seen.
-    pub name: Arc<str>,
-    /// CPU time that it used during the recording, in nanoseconds.
-    pub used_ns: u64,
-    /// The most memory it held.
-    pub rss_max_bytes: u64,
-    /// `process.cpu_cores`: 1.0 is one core.
-    pub cores: Rolling,
-    rss: Rolling,
+    cores: Option<Reading>,
+    seen_ns: u64,
 }
 
 impl Follower {
-    /// Keeps the first `most` by CPU time and as many by memory. No process can use more than
-    /// all `cores`; a figure that says so is absent.
-    pub fn new(most: usize, cores: Option<u64>) -> Self {
+    /// Follows as told. No process can use more than all `cores`; a figure that says so is
+    /// absent. CPU time is counted in ticks of `tick_ns`.
+    pub fn new(following: &Following, cores: Option<u64>, tick_ns: u64) -> Self {
+        let targets = Targets::new(&following.targets);
+        let trees = targets.all().iter().map(|_| Tree::default()).collect();
         Self {
-            most,
+            following: following.clone(),
             cores: cores.map(|cores| cores as f64),
+            tick_ns,
             pinned: None,
+            targets,
+            trees,
             watched: HashMap::new(),
             followed: BTreeMap::new(),
             latest_start: None,
@@ -71,22 +102,32 @@ impl Follower {
         self.pinned = Some(pid);
     }
 
-    /// Takes in every process of the tick that ended at `at_ns`.
-    pub fn take(&mut self, at_ns: u64, samples: &[ProcessSample]) {
+    /// Takes in every process of the tick that ended at `at_ns`, asks for the rest of those that
+    /// matter, and adds what the trees of the targets did to `out`.
+    pub fn take(
+        &mut self,
+        at_ns: u64,
+        samples: &[ProcessSample],
+        details: &mut dyn Details,
+        out: &mut Figures,
+    ) {
         for sample in samples {
-            self.watch(sample);
+            self.watch(at_ns, sample);
         }
-        let here: BTreeSet<ProcessId> = samples.iter().map(|s| s.id).collect();
-        self.watched.retain(|id, _| here.contains(id));
+        self.watched.retain(|_, watched| watched.seen_ns == at_ns);
+        let members = self.targets.members(at_ns, samples, details);
         let chosen = self.first(samples.iter().map(|s| {
             let used_ns = self.watched.get(&s.id).map_or(0, |w| w.used_ns);
             (s.id, used_ns, s.rss_bytes)
         }));
         for sample in samples {
-            if chosen.contains(&sample.id) || self.followed.contains_key(&sample.id) {
-                self.record(at_ns, sample);
+            let member = members.get(&sample.id).copied();
+            let matters = chosen.contains(&sample.id) || self.followed.contains_key(&sample.id);
+            if matters || member.is_some() {
+                self.record(at_ns, sample, member, details);
             }
         }
+        self.close_trees(out);
         self.let_go();
         self.latest_start = samples
             .iter()
@@ -105,59 +146,114 @@ impl Follower {
 
     /// The series of the processes that mattered over the whole recording, most CPU time first.
     pub fn series(&self) -> impl Iterator<Item = Series> {
-        let kept = self.first_followed(self.most);
+        let kept = self.first_followed(self.most_kept());
         self.ranked()
             .into_iter()
             .filter(move |(id, _)| kept.contains(id))
-            .flat_map(|(_, f)| [f.cores.series(), f.rss.series()])
-            .filter(|series| series.mean.iter().any(Option::is_some))
+            .flat_map(|(_, f)| f.series())
     }
 
-    fn watch(&mut self, sample: &ProcessSample) {
+    fn is_born(&self, id: ProcessId) -> bool {
+        self.latest_start.is_some_and(|latest| id.started >= latest)
+    }
+
+    fn watch(&mut self, at_ns: u64, sample: &ProcessSample) {
         let now_ns = sample.span.midpoint_ns();
-        let born = self
-            .latest_start
-            .is_some_and(|latest| sample.id.started >= latest);
+        let born = self.is_born(sample.id);
         let watched = self.watched.entry(sample.id).or_insert_with(|| Watched {
             at_ns: if born { self.last_look_ns } else { now_ns },
+            slack_ns: sample.span.slack_ns(),
             cpu_ns: if born { 0 } else { sample.cpu_ns },
             used_ns: 0,
             cores: None,
+            seen_ns: at_ns,
         });
         watched.cores = None;
-        let window_ns = now_ns.saturating_sub(watched.at_ns);
-        if window_ns < LEAST_TICK_WINDOW_NS {
+        watched.seen_ns = at_ns;
+        let window = Window {
+            ns: now_ns.saturating_sub(watched.at_ns),
+            slack_ns: watched.slack_ns + sample.span.slack_ns(),
+        };
+        if window.ns < LEAST_TICK_WINDOW_NS {
             return;
         }
         let used_ns = sample.cpu_ns.checked_sub(watched.cpu_ns);
-        let cores = used_ns.map(|used_ns| used_ns as f64 / window_ns as f64);
+        // User and system are each rounded to a tick.
+        let cores = window.mean(Some(0), used_ns, 2 * self.tick_ns);
         // Two ticks of rounding over the shortest window are a fifth of a core.
         let most = self.cores.map_or(f64::INFINITY, |cores| cores + 0.2);
-        watched.cores = cores.filter(|cores| *cores <= most);
+        watched.cores = cores.filter(|cores| cores.value <= most);
         if watched.cores.is_some() {
             watched.used_ns += used_ns.unwrap_or(0);
         }
+        watched.slack_ns = sample.span.slack_ns();
         (watched.at_ns, watched.cpu_ns) = (now_ns, sample.cpu_ns);
     }
 
-    fn record(&mut self, at_ns: u64, sample: &ProcessSample) {
+    fn record(
+        &mut self,
+        at_ns: u64,
+        sample: &ProcessSample,
+        member: Option<usize>,
+        details: &mut dyn Details,
+    ) {
         let Some(watched) = self.watched.get(&sample.id) else {
             return;
         };
-        let followed = self
-            .followed
-            .entry(sample.id)
-            .or_insert_with(|| Followed::new(sample));
-        followed.rename(&sample.name);
+        let fields = self.following.fields;
+        let detail = if fields.need_detail() {
+            details.detail(sample.id, fields)
+        } else {
+            Detail::default()
+        };
+        if let Some(tree) = member.and_then(|member| self.trees.get_mut(member)) {
+            tree.add(sample, &detail);
+        }
+        let new = !self.followed.contains_key(&sample.id);
+        let followed = self.followed.entry(sample.id);
+        let followed = followed.or_insert_with(|| Followed::new(sample));
+        if new || !followed.is_named(&sample.name) {
+            followed.rename(&sample.name);
+            let words = self
+                .following
+                .command_lines
+                .then(|| details.command_line(sample.id.pid));
+            if let Some(words) = words.flatten() {
+                followed.label_command(&words);
+            }
+        }
+        if let Some(target) = member
+            .filter(|_| new)
+            .and_then(|i| self.targets.all().get(i))
+        {
+            followed.label("follow", &target.label);
+        }
         followed.used_ns = watched.used_ns;
         followed.rss_max_bytes = followed.rss_max_bytes.max(sample.rss_bytes);
-        followed.cores.push(at_ns, watched.cores);
-        followed.rss.push(at_ns, Some(sample.rss_bytes as f64));
+        followed.take(at_ns, sample, watched.cores, detail, (fields, self.tick_ns));
+    }
+
+    fn close_trees(&mut self, out: &mut Figures) {
+        let mut trees = std::mem::take(&mut self.trees);
+        for (tree, target) in trees.iter_mut().zip(self.targets.all()) {
+            tree.close(&target.label, self.tick_ns, |id| self.is_born(id), out);
+        }
+        self.trees = trees;
+    }
+
+    fn most_kept(&self) -> usize {
+        let members = if self.trees.is_empty() {
+            0
+        } else {
+            MOST_MEMBERS
+        };
+        self.following.most.max(members)
     }
 
     fn let_go(&mut self) {
-        if self.followed.len() > 2 * SLACK * self.most + 1 {
-            let kept = self.first_followed(2 * self.most);
+        let most = self.most_kept();
+        if self.followed.len() > 2 * SLACK * most + 1 {
+            let kept = self.first_followed(2 * most);
             self.followed.retain(|id, _| kept.contains(id));
         }
     }
@@ -168,7 +264,7 @@ impl Follower {
     }
 
     fn first(&self, all: impl Iterator<Item = (ProcessId, u64, u64)>) -> BTreeSet<ProcessId> {
-        self.first_of(self.most, all)
+        self.first_of(self.following.most, all)
     }
 
     /// The first `most` by CPU time that used any, the first by memory, and the pinned one.
@@ -190,35 +286,10 @@ impl Follower {
     }
 }
 
-impl Followed {
-    fn new(sample: &ProcessSample) -> Self {
-        let rolling = |name| {
-            let series = Series::new(name)
-                .label("pid", sample.id.pid.to_string())
-                .label("name", &*sample.name);
-            Rolling::new(series)
-        };
-        Self {
-            name: Arc::clone(&sample.name),
-            used_ns: 0,
-            rss_max_bytes: 0,
-            cores: rolling("process.cpu_cores"),
-            rss: rolling("process.rss_bytes"),
-        }
-    }
-
-    /// A process changes its name when it becomes another program.
-    fn rename(&mut self, name: &Arc<str>) {
-        if self.name != *name {
-            self.name = Arc::clone(name);
-            self.cores.relabel("name", name);
-            self.rss.relabel("name", name);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::source::Span;
 
@@ -226,9 +297,14 @@ mod tests {
         let ns = at_ms * 1_000_000;
         ProcessSample {
             id: ProcessId { pid, started },
+            parent: 0,
             name: Arc::from(format!("p{pid}")),
             cpu_ns: cpu_ms * 1_000_000,
+            children_cpu_ns: Some(0),
             rss_bytes,
+            threads: Some(1),
+            minor_faults: Some(0),
+            major_faults: Some(0),
             span: Span {
                 begin_ns: ns,
                 end_ns: ns,
@@ -237,7 +313,33 @@ mod tests {
     }
 
     fn take(follower: &mut Follower, at_ms: u64, samples: &[ProcessSample]) {
-        follower.take(at_ms * 1_000_000, samples);
+        let mut out = Figures::default();
+        follower.take(at_ms * 1_000_000, samples, &mut Silent, &mut out);
+    }
+
+    /// Knows nothing more of any process.
+    struct Silent;
+
+    impl Details for Silent {
+        fn detail(&mut self, _: ProcessId, _: Fields) -> Detail {
+            Detail::default()
+        }
+
+        fn command_line(&mut self, _: u32) -> Option<Vec<String>> {
+            None
+        }
+
+        fn listeners(&mut self, _: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+            BTreeMap::new()
+        }
+    }
+
+    fn follower(most: usize, cores: Option<u64>) -> Follower {
+        let following = Following {
+            most,
+            ..Following::default()
+        };
+        Follower::new(&following, cores, 10_000_000)
     }
 
     fn means(follower: &Follower, name: &str, pid: u32) -> Vec<Option<f64>> {
@@ -249,7 +351,7 @@ mod tests {
 
     #[test]
     fn cpu_time_becomes_cores() {
-        let mut follower = Follower::new(3, Some(4));
+        let mut follower = follower(3, Some(4));
         take(&mut follower, 1000, &[process(7, 1, 500, 100, 1000)]);
         take(&mut follower, 2000, &[process(7, 1, 2000, 300, 2000)]);
         take(&mut follower, 3000, &[process(7, 1, 2250, 200, 3000)]);
@@ -264,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_number_given_away_is_another_process() {
-        let mut follower = Follower::new(3, Some(4));
+        let mut follower = follower(3, Some(4));
         take(&mut follower, 1000, &[process(7, 1, 900_000, 100, 1000)]);
         take(&mut follower, 2000, &[process(7, 50, 400, 100, 2000)]);
         let first = ProcessId { pid: 7, started: 1 };
@@ -283,7 +385,7 @@ mod tests {
 
     #[test]
     fn an_old_process_that_comes_into_sight_has_no_rate_yet() {
-        let mut follower = Follower::new(3, Some(4));
+        let mut follower = follower(3, Some(4));
         take(&mut follower, 1000, &[process(9, 80, 0, 1, 1000)]);
         let hidden_until_now = process(7, 3, 1500, 1, 2000);
         take(
@@ -296,7 +398,7 @@ mod tests {
 
     #[test]
     fn cpu_time_that_falls_or_cannot_be_is_absent() {
-        let mut follower = Follower::new(3, Some(2));
+        let mut follower = follower(3, Some(2));
         for (second, cpu_ms) in [
             (1, 500),
             (2, 100),
@@ -316,7 +418,7 @@ mod tests {
 
     #[test]
     fn ten_milliseconds_are_too_short_for_a_share() {
-        let mut follower = Follower::new(3, Some(2));
+        let mut follower = follower(3, Some(2));
         for tick in 0..=20u64 {
             let at_ms = 1000 + 10 * tick;
             // One core burnt, and seen a tick late every other time.
@@ -336,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
-        let mut follower = Follower::new(2, None);
+        let mut follower = follower(2, None);
         follower.pin(2);
         for round in 0..500u64 {
             let at_ms = 1000 * (round + 1);

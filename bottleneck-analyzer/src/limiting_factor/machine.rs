@@ -1,0 +1,98 @@
+//! The machine: what was nearest its end while the benches ran at their operating points.
+
+use super::{capped, factor, inconclusive};
+use crate::assessment::{Confidence, LimitingFactor};
+use crate::cpu_use::CpuUse;
+use crate::facts::Facts;
+use crate::figures::share;
+use crate::machine::{Machine, Reading};
+
+/// Series of the machine that are shares of something that ends.
+const RESOURCES: [(&str, &str, &str); 5] = [
+    ("cpu.busy_ratio", "cpu", "CPU"),
+    ("memory.used_ratio", "memory", "memory"),
+    ("disk.busy_ratio", "disk", "disk"),
+    ("pressure.io.some_ratio", "io_pressure", "waiting for I/O"),
+    (
+        "pressure.memory.some_ratio",
+        "memory_pressure",
+        "waiting for memory",
+    ),
+];
+
+/// The limiting factor of the machine.
+pub fn of_machine(machine: Machine<'_>, facts: &Facts<'_>) -> LimitingFactor {
+    let Some((name, title, reading)) = fullest(machine, facts) else {
+        return inconclusive(
+            "the recording covers none of the operating points",
+            "record for as long as the benches run",
+        );
+    };
+    if let Some((cpu, used)) = quota(facts).filter(|(_, used)| *used > reading.mean) {
+        return capped(factor(
+            "cpu_quota",
+            format!("CPU quota: {}", cpu.sentence()),
+            near_its_end(used, facts),
+            Confidence::High,
+            cpu.evidence.clone(),
+        ));
+    }
+    let whose = bench_at(facts, &reading);
+    capped(factor(
+        name,
+        format!("{title}: {} used{whose}", share(reading.mean)),
+        near_its_end(reading.mean, facts),
+        Confidence::High,
+        machine.typical(title, reading),
+    ))
+}
+
+fn near_its_end(used: f64, facts: &Facts<'_>) -> &'static str {
+    if used >= facts.thresholds.cpu.warning_ratio {
+        "it is the resource nearest its end while the benches ran at their operating points"
+    } else {
+        "no resource of the machine is near its end at any operating point; this one is nearest"
+    }
+}
+
+fn fullest(
+    machine: Machine<'_>,
+    facts: &Facts<'_>,
+) -> Option<(&'static str, &'static str, Reading)> {
+    let mut windows: Vec<_> = facts
+        .benches
+        .iter()
+        .filter_map(|b| b.operating().map(|(_, step)| step.window))
+        .collect();
+    if windows.is_empty() {
+        windows.push(machine.whole());
+    }
+    let at_worst = |(series, name, title)| {
+        let readings = windows
+            .iter()
+            .filter_map(|w| Some(machine.busiest_of(series, *w)?.1));
+        let reading = readings.max_by(|a, b| a.mean.total_cmp(&b.mean))?;
+        Some((name, title, reading))
+    };
+    let all = RESOURCES.into_iter().filter_map(at_worst);
+    all.max_by(|a, b| a.2.mean.total_cmp(&b.2.mean))
+}
+
+/// The operating point that used most of a CPU quota.
+fn quota<'f>(facts: &'f Facts<'_>) -> Option<(&'f CpuUse, f64)> {
+    let cpus = facts.benches.iter().filter_map(|b| b.cpu.as_ref());
+    let under_quota = cpus.filter(|cpu| cpu.quota_binds());
+    let used = under_quota.filter_map(|cpu| Some((cpu, cpu.used_ratio()?)));
+    used.max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn bench_at(facts: &Facts<'_>, reading: &Reading) -> String {
+    let mut cpus = facts
+        .benches
+        .iter()
+        .filter_map(|b| Some((b, b.cpu.as_ref()?)));
+    let of = cpus.find(|(_, cpu)| cpu.busy == *reading);
+    of.map_or(String::new(), |(bench, _)| {
+        format!(" at the operating point of {}", bench.component.title())
+    })
+}

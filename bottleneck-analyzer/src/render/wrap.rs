@@ -1,0 +1,79 @@
+//! Sentences on a terminal: 80 columns, each figure on one line with its unit.
+
+use std::fmt::Write as _;
+
+const WIDTH: usize = 80;
+
+/// Words wrapped at the width, the first line after `first`, the others under it.
+pub(super) fn line(text: &mut String, first: &str, words: &str) {
+    let indent = first.chars().count();
+    let mut column = indent;
+    text.push_str(first);
+    let mut fresh = true;
+    // Labels come from reports: control characters must not reach the terminal.
+    let clean: String = words
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    for word in whole_figures(&clean) {
+        let length = word.chars().count();
+        if !fresh && column + 1 + length > WIDTH {
+            let _ = write!(text, "\n{:indent$}", "");
+            column = indent;
+            fresh = true;
+        }
+        if !fresh {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(&word);
+        column += length;
+        fresh = false;
+    }
+    text.push('\n');
+}
+
+const UNITS: [&str; 14] = [
+    "%", "ns", "µs", "ms", "s", "min", "k/s", "M/s", "B", "KiB", "MiB", "GiB", "KiB/s", "MiB/s",
+];
+
+/// The words of a sentence, each figure in one with its unit.
+fn whole_figures(sentence: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in sentence.split(' ').filter(|w| !w.is_empty()) {
+        let unit = UNITS.contains(&word.trim_end_matches([',', '.', ';', ':', ')']));
+        match words.last_mut() {
+            Some(figure) if unit && figure.ends_with(|c: char| c.is_ascii_digit()) => {
+                figure.push(' ');
+                figure.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_sentences_wrap_under_their_mark_and_stay_inside_80_columns() {
+        let mut text = String::new();
+        line(&mut text, " 1. ", &"word ".repeat(60));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() > 3);
+        assert!(lines.iter().all(|l| l.chars().count() <= WIDTH), "{text}");
+        assert!(lines[1].starts_with("    word"));
+    }
+
+    #[test]
+    fn escape_sequences_in_a_label_do_not_reach_the_terminal() {
+        let mut text = String::new();
+        line(&mut text, "", "a \u{1b}[31mred\u{7}");
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{7}'),
+            "{text:?}"
+        );
+    }
+}

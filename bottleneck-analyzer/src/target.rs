@@ -1,0 +1,91 @@
+//! Where the target of a bench stands, as far as its report tells.
+
+use std::net::IpAddr;
+
+use bench_report::Window;
+use url::Url;
+
+use crate::assessment::Component;
+use crate::machine::Machine;
+use crate::source::Source;
+
+/// Whether the target was on the machine of the bench: its address is one of the machine itself,
+/// or a socket in its file system.
+pub fn is_local(source: &Source) -> bool {
+    let url = source.report.config.get("url").and_then(|url| url.as_str());
+    let Some(address) = url else {
+        return false;
+    };
+    // A bench that started its own server may name no address.
+    let Ok(url) = Url::parse(address) else {
+        return address == "throwaway";
+    };
+    let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
+        return true;
+    };
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    ip.map_or(host.eq_ignore_ascii_case("localhost"), |ip| {
+        ip.is_loopback()
+    })
+}
+
+/// The name of the server's process, where the bench found it.
+pub fn process_name(source: &Source) -> Option<&str> {
+    let process = source.report.config.get("server_process")?;
+    process.get("name")?.as_str()
+}
+
+/// Whether the server is on the machine and bears no name by which it can be told from programs
+/// that take no part.
+pub fn may_be_a_stranger(source: &Source, machine: Machine<'_>, window: Window) -> bool {
+    let known = match source.component() {
+        // Our own server has the name of the bench, which is running as well.
+        Some(Component::Websocket) => machine.processes_called("ws-bench", window) > 1,
+        Some(component) => machine.cores_of_server(component, window).is_some(),
+        None => false,
+    };
+    is_local(source) && !known && process_name(source).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_report::{Report, Tool};
+
+    fn local(url: Option<&str>) -> bool {
+        let tool = Tool {
+            name: "ws-bench".into(),
+            version: "0".into(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "r".into(), "limit");
+        if let Some(url) = url {
+            report.config.insert("url".into(), url.into());
+        }
+        is_local(&Source {
+            file: String::new(),
+            path: "x".into(),
+            raw: serde_json::Value::Null,
+            report,
+        })
+    }
+
+    #[test]
+    fn loopback_sockets_and_throwaway_servers_are_local() {
+        for url in [
+            "ws://127.0.0.1:9001/",
+            "postgres://app@127.0.0.2:5432/shop",
+            "redis://[::1]:6379/",
+            "redis://localhost",
+            "postgres:///shop?host=/var/run/postgresql&port=5432",
+            "unix:///run/redis.sock",
+            "throwaway",
+        ] {
+            assert!(local(Some(url)), "{url}");
+        }
+        for url in ["wss://app.example/socket", "redis://10.0.0.7", "nonsense"] {
+            assert!(!local(Some(url)), "{url}");
+        }
+        assert!(!local(None));
+    }
+}

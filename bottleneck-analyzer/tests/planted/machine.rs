@@ -1,0 +1,184 @@
+//! The machine: who used its CPU, its memory, its host.
+
+use bench_report::Report;
+use bench_report::environment::Cgroup;
+use bottleneck_analyzer::assessment::Component;
+
+use crate::common::Plant;
+use crate::{assess, assess_reports, factor, finding, is_unknown, named};
+
+#[test]
+fn a_cpu_that_the_generator_uses_up_is_laid_to_the_generator() {
+    let assessment = assess(&Plant {
+        cpu: (0.97, 0.3, 0.62),
+        ..Plant::default()
+    });
+    assert_eq!(
+        factor(&assessment, Component::Postgres),
+        "machine_cpu.generator"
+    );
+}
+
+#[test]
+fn a_stranger_on_the_machine_is_named_by_its_name() {
+    let assessment = assess(&Plant {
+        stranger: Some(("stress-ng".into(), 2.0)),
+        cpu: (0.99, 0.3, 0.18),
+        ..Plant::default()
+    });
+    assert_eq!(named(&assessment)[0], "cpu_others");
+    assert!(assessment.findings[0].title.contains("stress-ng"));
+    let below = &assessment.findings[1];
+    assert_eq!(below.parent.as_ref(), Some(&assessment.findings[0].id));
+    assert_eq!(
+        factor(&assessment, Component::Postgres),
+        "machine_cpu.others"
+    );
+}
+
+#[test]
+fn the_machine_s_own_troubles_are_named() {
+    for (plant, rule) in [
+        (
+            Plant {
+                steal: 0.2,
+                ..Plant::default()
+            },
+            "steal",
+        ),
+        (
+            Plant {
+                memory: 0.9,
+                ..Plant::default()
+            },
+            "memory_used",
+        ),
+        (
+            Plant {
+                memory_pressure: 0.4,
+                ..Plant::default()
+            },
+            "memory_pressure",
+        ),
+        (
+            Plant {
+                swap_in: 5e7,
+                ..Plant::default()
+            },
+            "swapping",
+        ),
+    ] {
+        assert_eq!(named(&assess(&plant)), [rule]);
+    }
+}
+
+/// One of the machine's four cores may be used.
+fn under_a_quota(plant: &Plant) -> Report {
+    let mut recording = plant.sysmon();
+    recording.environment.cgroup = Some(Cgroup {
+        version: 2,
+        cpu_quota_cores: Some(1.0),
+        memory_limit_bytes: None,
+    });
+    recording.environment.cores_available = Some(1);
+    recording
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_found_on_a_machine_that_is_idle() {
+    let plant = Plant {
+        users: 64,
+        cpu: (0.26, 0.15, 0.09),
+        ..Plant::default()
+    };
+    let assessment = assess_reports(&[plant.postgres(), under_a_quota(&plant)]);
+    assert_eq!(factor(&assessment, Component::Postgres), "cpu_quota.server");
+    assert_eq!(factor(&assessment, Component::Machine), "cpu_quota");
+    let limit = &assessment.components[0].limiting_factor.title;
+    assert!(limit.contains("96 % of the 1 cores allowed"), "{limit}");
+    let found = finding(&assessment, "cpu_saturated").expect("told");
+    assert!(
+        found.title.starts_with("The CPU quota is used up"),
+        "{}",
+        found.title
+    );
+}
+
+#[test]
+fn a_quota_of_which_the_server_s_use_is_not_known_is_inconclusive() {
+    let plant = Plant {
+        cpu: (0.26, 0.15, 0.09),
+        ..Plant::default()
+    };
+    let (mut bench, mut recording) = (plant.postgres(), under_a_quota(&plant));
+    for step in &mut bench.steps {
+        step.server
+            .as_mut()
+            .unwrap()
+            .figures
+            .remove("server.cpu_ns");
+    }
+    let named_postgres = |name: Option<&String>| name.is_some_and(|n| n == "postgres");
+    recording
+        .series
+        .retain(|s| !named_postgres(s.labels.get("name")));
+    let assessment = assess_reports(&[bench, recording]);
+    assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
+    assert!(is_unknown(&assessment, "cpu_saturated"));
+}
+
+#[test]
+fn a_local_server_of_unknown_name_is_not_called_a_stranger() {
+    let plant = Plant {
+        stranger: Some(("node".into(), 2.4)),
+        cpu: (0.9, 0.0, 0.25),
+        ..Plant::default()
+    };
+    let mut bench = plant.websocket();
+    bench
+        .config
+        .insert("url".into(), "ws://127.0.0.1:8080/".into());
+    let assessment = assess_reports(&[bench.clone(), plant.sysmon()]);
+    assert!(finding(&assessment, "cpu_others").is_none());
+    assert!(is_unknown(&assessment, "cpu_others"));
+    let mut told = bench.clone();
+    let process = serde_json::json!({ "pid": 4711, "name": "node" });
+    told.config.insert("server_process".into(), process);
+    let told = assess_reports(&[told, plant.sysmon()]);
+    assert!(finding(&told, "cpu_others").is_none() && !is_unknown(&told, "cpu_others"));
+    bench
+        .config
+        .insert("url".into(), "ws://app.example/".into());
+    let elsewhere = assess_reports(&[bench, plant.sysmon()]);
+    assert_eq!(named(&elsewhere)[0], "cpu_others");
+}
+
+#[test]
+fn proxies_and_relatives_of_the_servers_take_part() {
+    for name in ["pgbouncer", "keydb-server", "docker-proxy"] {
+        let assessment = assess(&Plant {
+            stranger: Some((name.into(), 2.0)),
+            ..Plant::default()
+        });
+        assert_eq!(named(&assessment), Vec::<&str>::new(), "{name}");
+    }
+}
+
+#[test]
+fn an_impact_that_nobody_measured_is_not_made_up() {
+    let full = assess(&Plant {
+        memory: 0.97,
+        ..Plant::default()
+    });
+    assert_eq!(finding(&full, "memory_used").unwrap().impact, None);
+    let mut recording = Plant {
+        swap_in: 5e7,
+        ..Plant::default()
+    }
+    .sysmon();
+    recording
+        .series
+        .retain(|s| !s.name.starts_with("pressure."));
+    let swapping = assess_reports(&[recording]);
+    assert_eq!(finding(&swapping, "swapping").unwrap().impact, None);
+}

@@ -1,0 +1,113 @@
+//! What is planted in a run is what the analyzer names, and a healthy run has no problem.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod doubt;
+mod example;
+mod healthy;
+mod machine;
+mod objectives;
+mod postgres;
+mod redis;
+mod reports;
+mod websocket;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use bench_report::{Report, store};
+use bottleneck_analyzer::assessment::{
+    Assessment, Component, Finding, FindingKind, Gate, Objective,
+};
+use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+use common::{Plant, save};
+
+/// A run with what is concluded from it.
+fn judge(directory: &Path) -> (Run, Assessment) {
+    let run = Run::load(&[directory.to_owned()]).unwrap();
+    let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
+    (run, assessment)
+}
+
+fn assess_at(directory: &Path) -> Assessment {
+    let (_, assessment) = judge(directory);
+    every_pointer_resolves(&assessment, directory);
+    assessment
+}
+
+fn assess(plant: &Plant) -> Assessment {
+    let home = tempfile::tempdir().unwrap();
+    plant.write(home.path());
+    assess_at(home.path())
+}
+
+/// What comes out of these reports alone.
+fn assess_reports(reports: &[Report]) -> Assessment {
+    let home = tempfile::tempdir().unwrap();
+    for report in reports {
+        save(home.path(), report);
+    }
+    assess_at(home.path())
+}
+
+/// Every piece of evidence stands where it says, with the value it shows.
+fn every_pointer_resolves(assessment: &Assessment, directory: &Path) {
+    let mut walked = 0;
+    let mut reports: HashMap<&str, serde_json::Value> = HashMap::new();
+    for evidence in assessment.all_evidence() {
+        let report = reports
+            .entry(&evidence.file)
+            .or_insert_with(|| store::load_json(&directory.join(&evidence.file)).unwrap());
+        assert_eq!(
+            report.pointer(&evidence.pointer),
+            Some(&evidence.value),
+            "{} of {}",
+            evidence.pointer,
+            evidence.file
+        );
+        assert!(!evidence.shown.is_empty());
+        walked += 1;
+    }
+    assert!(walked > 0);
+}
+
+/// The problems and symptoms, first named first.
+fn named(assessment: &Assessment) -> Vec<&str> {
+    let wrong = assessment
+        .findings
+        .iter()
+        .filter(|f| f.kind != FindingKind::Information);
+    wrong.map(|f| f.id.split(':').next().unwrap()).collect()
+}
+
+fn factor(assessment: &Assessment, component: Component) -> &str {
+    let mut all = assessment.components.iter();
+    let found = all.find(|c| c.component == component).unwrap();
+    &found.limiting_factor.factor
+}
+
+/// The finding of a rule, whatever it is about.
+fn finding<'a>(assessment: &'a Assessment, rule: &str) -> Option<&'a Finding> {
+    let mut all = assessment.findings.iter();
+    all.find(|f| f.id.split(':').next() == Some(rule))
+}
+
+fn gate<'a>(assessment: &'a Assessment, name: &str) -> &'a Gate {
+    let found = assessment.gates.iter().find(|g| g.name == name);
+    found.unwrap_or_else(|| panic!("no gate {name}"))
+}
+
+/// What may be promised of a component.
+fn objective<'a>(
+    assessment: &'a Assessment,
+    component: Component,
+    indicator: &str,
+) -> Option<&'a Objective> {
+    let mut all = assessment.objectives.iter();
+    all.find(|o| o.component == component && o.indicator == indicator)
+}
+
+fn is_unknown(assessment: &Assessment, rule: &str) -> bool {
+    assessment.unknown.iter().any(|u| u.rule == rule)
+}

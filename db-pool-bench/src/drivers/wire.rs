@@ -1,0 +1,113 @@
+//! The bare protocol: each user has a socket and nothing between it and the requests. It is the
+//! server's ceiling as this client sees it, and what the other drivers are measured against.
+
+use std::sync::Arc;
+
+use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
+
+use super::Setup;
+use crate::failure::of_wire;
+use crate::script::Bound;
+use crate::wire::{Link, WireError};
+use crate::workloads::{Connection, User};
+
+/// Makes targets of bare connections.
+#[derive(Debug)]
+pub struct Wire(pub Setup);
+
+impl Factory for Wire {
+    type Target = WireTarget;
+
+    fn operations(&self) -> &'static [&'static str] {
+        self.0.workload.operations()
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        self.0.workload.parts()
+    }
+
+    async fn build(&self, _worker: Worker) -> Result<WireTarget, Failure> {
+        Ok(WireTarget(Arc::new(self.0.clone())))
+    }
+}
+
+/// A server to which each user connects.
+#[derive(Debug)]
+pub struct WireTarget(Arc<Setup>);
+
+impl Target for WireTarget {
+    type Session = WireSession;
+
+    async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
+        let count = self.0.workload.statements().len();
+        let names: Arc<[String]> = (0..count).map(|n| format!("s{n}")).collect();
+        let opened = open(&self.0, &names).await;
+        Ok(WireSession {
+            setup: Arc::clone(&self.0),
+            user: self.0.user(user),
+            link: opened.map_err(|error| of_wire(&error))?,
+            names,
+        })
+    }
+}
+
+/// A user with its connection.
+#[derive(Debug)]
+pub struct WireSession {
+    setup: Arc<Setup>,
+    link: Link,
+    /// The name of each statement on the connection.
+    names: Arc<[String]>,
+    user: User,
+}
+
+impl Session for WireSession {
+    async fn hit(&mut self, _marks: &mut Marks) -> Outcome {
+        let operation = self.user.choose();
+        if !self.link.is_usable() {
+            match open(&self.setup, &self.names).await {
+                Ok(link) => self.link = link,
+                Err(error) => return Outcome::failed(operation, of_wire(&error)),
+            }
+        }
+        let mut held = Held {
+            link: &mut self.link,
+            names: &self.names,
+        };
+        self.user.perform(&mut held).await
+    }
+
+    fn parts(&self) -> &[Part] {
+        self.user.parts()
+    }
+
+    async fn close(self) {
+        self.link.close().await;
+    }
+}
+
+/// A user's connection.
+struct Held<'a> {
+    link: &'a mut Link,
+    names: &'a [String],
+}
+
+impl Connection for Held<'_> {
+    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+        let executed = self.link.execute(&self.names[statement], values).await;
+        executed.map(drop).map_err(|error| of_wire(&error))
+    }
+
+    /// It ends with its user: nobody else gets it.
+    fn in_transaction(&mut self, _open: bool) {}
+}
+
+/// Connects and prepares the statements.
+async fn open(setup: &Setup, names: &[String]) -> Result<Link, WireError> {
+    let mut link = Link::connect(&setup.config()).await?;
+    for (name, statement) in names.iter().zip(setup.workload.statements()) {
+        link.prepare(name, &statement.sql, statement.kinds())
+            .await?;
+    }
+    Ok(link)
+}

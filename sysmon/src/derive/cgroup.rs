@@ -1,0 +1,143 @@
+//! What control groups use of what they may use.
+
+use std::collections::BTreeMap;
+
+use super::{LEAST_TICK_WINDOW_NS, Stalls, Window};
+use crate::derive::window::Baseline;
+use crate::figure::{Figures, Reading};
+use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, Throttling};
+
+/// The baselines of each group, by its name.
+#[derive(Debug)]
+pub(super) struct CgroupDerivation {
+    cores: Option<f64>,
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Debug)]
+struct Group {
+    cpu: Baseline<CpuUse>,
+    throttling: Baseline<Throttling>,
+    events: Baseline<MemoryEvents>,
+    io: Baseline<IoUse>,
+    pressure: Stalls,
+}
+
+impl CgroupDerivation {
+    /// Groups of a machine with so many cores, which limit those that have no quota.
+    pub(super) fn new(cores: Option<u64>) -> Self {
+        Self {
+            cores: cores.map(|cores| cores as f64),
+            groups: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn figures(
+        &mut self,
+        samples: Vec<CgroupSample>,
+        machine_bytes: Option<u64>,
+        out: &mut Figures,
+    ) {
+        for sample in samples {
+            let group = self.groups.entry(sample.name.clone());
+            let group = group.or_insert_with(Group::new);
+            group.figures(sample, self.cores, machine_bytes, out);
+        }
+    }
+}
+
+impl Group {
+    fn new() -> Self {
+        Self {
+            // Version 1 may count in ticks.
+            cpu: Baseline::over(LEAST_TICK_WINDOW_NS),
+            throttling: Baseline::over(LEAST_TICK_WINDOW_NS),
+            events: Baseline::over(0),
+            io: Baseline::over(0),
+            pressure: Stalls::default(),
+        }
+    }
+
+    fn figures(
+        &mut self,
+        sample: CgroupSample,
+        cores: Option<f64>,
+        machine_bytes: Option<u64>,
+        out: &mut Figures,
+    ) {
+        let name = sample.name.clone();
+        let labels = [("cgroup", name.as_str())];
+        memory_gauges(&sample, machine_bytes, out);
+        let quota = sample.quota_cores;
+        out.put_labelled("cgroup.cpu.quota_cores", &labels, quota);
+        self.cpu.advance(sample.cpu, |old, new, w| {
+            let used = w.mean(Some(old.used_ns), Some(new.used_ns), 0);
+            out.put_labelled("cgroup.cpu_cores", &labels, used);
+            // A group may be above its quota for a moment: it pays in the next period.
+            let of_limit = |used: Reading, limit: f64| Reading {
+                value: used.value / limit,
+                error: used.error / limit,
+            };
+            let limit = quota.into_iter().chain(cores).reduce(f64::min);
+            let ratio = used.zip(limit).map(|(used, limit)| of_limit(used, limit));
+            out.put_labelled("cgroup.cpu.used_ratio", &labels, ratio);
+        });
+        self.throttling.advance(sample.throttling, |old, new, w| {
+            throttling(old, new, w, &labels, out);
+        });
+        self.events.advance(sample.memory_events, |old, new, _| {
+            let grown = |old: Option<u64>, new: Option<u64>| new?.checked_sub(old?);
+            let hits = grown(old.limit_hits, new.limit_hits);
+            out.put_labelled("cgroup.memory.limit_hits", &labels, hits);
+            let kills = grown(old.oom_kills, new.oom_kills);
+            out.put_labelled("cgroup.memory.oom_kills", &labels, kills);
+        });
+        self.io.advance(sample.io, |old, new, w| {
+            let read = w.per_s(Some(old.read_bytes), Some(new.read_bytes));
+            out.put_labelled("cgroup.io.read_bytes_per_s", &labels, read);
+            let written = w.per_s(Some(old.written_bytes), Some(new.written_bytes));
+            out.put_labelled("cgroup.io.write_bytes_per_s", &labels, written);
+        });
+        self.pressure.advance(sample.pressure, |kind, value| {
+            out.put_labelled(kind.of_cgroup(), &labels, value);
+        });
+    }
+}
+
+fn memory_gauges(sample: &CgroupSample, machine_bytes: Option<u64>, out: &mut Figures) {
+    let labels = [("cgroup", sample.name.as_str())];
+    let limit = sample.memory_limit_bytes;
+    out.put_labelled("cgroup.memory.limit_bytes", &labels, limit);
+    let Some(memory) = &sample.memory else {
+        return;
+    };
+    let memory = memory.value;
+    out.put_labelled("cgroup.memory.used_bytes", &labels, Some(memory.used_bytes));
+    let working_set = memory.working_set_bytes;
+    out.put_labelled("cgroup.memory.working_set_bytes", &labels, working_set);
+    let limit = limit.into_iter().chain(machine_bytes).min();
+    let limit = limit.filter(|limit| *limit > 0);
+    let ratio = working_set
+        .zip(limit)
+        .map(|(used, limit)| used as f64 / limit as f64);
+    out.put_labelled("cgroup.memory.used_ratio", &labels, ratio);
+}
+
+fn throttling(
+    old: &Throttling,
+    new: &Throttling,
+    window: Window,
+    labels: &[(&'static str, &str)],
+    out: &mut Figures,
+) {
+    let grown = |old: u64, new: u64| new.checked_sub(old).map(|n| n as f64);
+    let periods = grown(old.periods, new.periods);
+    let throttled = grown(old.throttled_periods, new.throttled_periods);
+    let ratio = throttled.zip(periods);
+    let ratio = ratio
+        .filter(|(t, p)| *p > 0.0 && t <= p)
+        .map(|(t, p)| t / p);
+    out.put_labelled("cgroup.cpu.throttled_periods_ratio", labels, ratio);
+    let stood = window.mean(Some(old.throttled_ns), Some(new.throttled_ns), 0);
+    out.put_labelled("cgroup.cpu.throttled_cores", labels, stood);
+}

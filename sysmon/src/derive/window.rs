@@ -1,0 +1,84 @@
+//! The time between two reads of one source, and what a counter did in it.
+
+use crate::figure::Reading;
+use crate::source::Timed;
+
+const NS_PER_S: f64 = 1e9;
+
+/// From the middle of one read to the middle of the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Its length.
+    pub ns: u64,
+    /// How far off that may be: the kernel took the counters at some instant within each read.
+    pub slack_ns: u64,
+}
+
+impl Window {
+    /// Growth per second of what is counted exactly; `None` when the counter fell.
+    pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<Reading> {
+        let grown = new?.checked_sub(old?)? as f64;
+        let value = grown * NS_PER_S / self.ns as f64;
+        Some(Reading {
+            value,
+            error: value * self.slack_ns as f64 / self.ns as f64,
+        })
+    }
+
+    /// Time spent, counted in steps of `quantum_ns`, per time gone by. `None` when it fell.
+    pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<Reading> {
+        let spent = new?.checked_sub(old?)? as f64 / self.ns as f64;
+        Some(Reading {
+            value: spent,
+            error: (quantum_ns as f64 + spent * self.slack_ns as f64) / self.ns as f64,
+        })
+    }
+
+    /// The same of what cannot be more than one: the counter and the clock are not read in the
+    /// same instant, so a little more is one. `None` when it fell, or grew by more than twice
+    /// what could have gone by and so is no time of this window.
+    pub fn share(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<Reading> {
+        let mean = self.mean(old, new, quantum_ns)?;
+        (mean.value <= 2.0).then_some(Reading {
+            value: mean.value.min(1.0),
+            ..mean
+        })
+    }
+}
+
+/// The reading that the next one is held against.
+#[derive(Debug)]
+pub(crate) struct Baseline<T> {
+    previous: Option<Timed<T>>,
+    least_window_ns: u64,
+}
+
+impl<T> Baseline<T> {
+    pub(crate) fn over(least_window_ns: u64) -> Self {
+        Self {
+            previous: None,
+            least_window_ns,
+        }
+    }
+
+    /// Calls `derive` with the previous reading, `current` and the window between, once that is
+    /// long enough. After a reading that failed the window spans the gap.
+    pub(crate) fn advance(
+        &mut self,
+        current: Option<Timed<T>>,
+        derive: impl FnOnce(&T, &T, Window),
+    ) {
+        let Some(current) = current else { return };
+        if let Some(previous) = &self.previous {
+            let now_ns = current.span.midpoint_ns();
+            let ns = now_ns.saturating_sub(previous.span.midpoint_ns());
+            if ns < self.least_window_ns.max(1) {
+                return;
+            }
+            let slack_ns = previous.span.slack_ns() + current.span.slack_ns();
+            let window = Window { ns, slack_ns };
+            derive(&previous.value, &current.value, window);
+        }
+        self.previous = Some(current);
+    }
+}

@@ -1,0 +1,207 @@
+//! One process with series of its own.
+
+use std::sync::Arc;
+
+use bench_report::{Series, redaction};
+
+use crate::derive::{Baseline, LEAST_TICK_WINDOW_NS, Window};
+use crate::figure::Reading;
+use crate::rolling::{Rolling, Spread};
+use crate::source::process::{Detail, Fields, ProcessIo, ProcessSample, Waiting};
+use crate::source::{Span, Timed};
+
+/// What is kept of a command line.
+const COMMAND_CHARS: usize = 200;
+/// Waiting is counted in nanoseconds.
+const WAIT_QUANTUM_NS: u64 = 1;
+
+/// A process with series of its own.
+#[derive(Debug)]
+pub struct Followed {
+    /// Its name when last seen.
+    pub name: Arc<str>,
+    /// CPU time that it used during the recording, in nanoseconds.
+    pub used_ns: u64,
+    /// The most memory it held.
+    pub rss_max_bytes: u64,
+    labels: Series,
+    figures: Vec<(&'static str, Rolling)>,
+    faults: Baseline<[Option<u64>; 2]>,
+    children: Baseline<Option<u64>>,
+    io: Baseline<ProcessIo>,
+    waiting: Baseline<Waiting>,
+}
+
+impl Followed {
+    pub(super) fn new(sample: &ProcessSample) -> Self {
+        let labels = Series::default()
+            .label("pid", sample.id.pid.to_string())
+            .label("name", &*sample.name);
+        Self {
+            name: Arc::clone(&sample.name),
+            used_ns: 0,
+            rss_max_bytes: 0,
+            labels,
+            figures: Vec::new(),
+            faults: Baseline::over(0),
+            children: Baseline::over(LEAST_TICK_WINDOW_NS),
+            io: Baseline::over(0),
+            waiting: Baseline::over(0),
+        }
+    }
+
+    /// `process.cpu_cores` of the whole recording: 1.0 is one core.
+    pub fn cores(&self) -> Option<&Spread> {
+        let mut figures = self.figures.iter();
+        let cores = figures.find(|(name, _)| *name == "process.cpu_cores");
+        cores.map(|(_, rolling)| rolling.whole())
+    }
+
+    /// Its series, those without any reading left out.
+    pub(super) fn series(&self) -> impl Iterator<Item = Series> {
+        let all = self.figures.iter().map(|(_, rolling)| rolling.series());
+        all.filter(|series| series.mean.iter().any(Option::is_some))
+    }
+
+    /// A process changes its name when it becomes another program.
+    pub(super) fn is_named(&self, name: &Arc<str>) -> bool {
+        self.name == *name
+    }
+
+    pub(super) fn rename(&mut self, name: &Arc<str>) {
+        self.name = Arc::clone(name);
+        self.label("name", name);
+    }
+
+    /// Sets a label on all its series.
+    pub(super) fn label(&mut self, key: &str, value: &str) {
+        self.labels.labels.insert(key.to_owned(), value.to_owned());
+        for (_, rolling) in &mut self.figures {
+            rolling.relabel(key, value);
+        }
+    }
+
+    /// Sets its command line, secrets masked.
+    pub(super) fn label_command(&mut self, words: &[String]) {
+        let shown = redaction::command_line(words).join(" ");
+        let shown: String = shown.chars().take(COMMAND_CHARS).collect();
+        self.label("command", &shown);
+    }
+
+    /// Takes in one tick.
+    pub(super) fn take(
+        &mut self,
+        at_ns: u64,
+        sample: &ProcessSample,
+        cores: Option<Reading>,
+        detail: Detail,
+        (fields, tick_ns): (Fields, u64),
+    ) {
+        self.put(at_ns, "process.cpu_cores", cores);
+        let rss = Some(Reading::from(sample.rss_bytes));
+        self.put(at_ns, "process.rss_bytes", rss);
+        if fields.threads {
+            let threads = sample.threads.map(Reading::from);
+            self.put(at_ns, "process.threads", threads);
+        }
+        if fields.faults {
+            self.take_faults(at_ns, sample);
+        }
+        if fields.children {
+            self.take_children(at_ns, sample, tick_ns);
+        }
+        self.take_detail(at_ns, detail, fields);
+    }
+
+    fn take_faults(&mut self, at_ns: u64, sample: &ProcessSample) {
+        let faults = timed(sample.span, [sample.minor_faults, sample.major_faults]);
+        let [mut minor, mut major] = [None; 2];
+        self.faults.advance(Some(faults), |old, new, window| {
+            minor = window.per_s(old[0], new[0]);
+            major = window.per_s(old[1], new[1]);
+        });
+        self.put(at_ns, "process.minor_faults_per_s", minor);
+        self.put(at_ns, "process.major_faults_per_s", major);
+    }
+
+    fn take_children(&mut self, at_ns: u64, sample: &ProcessSample, tick_ns: u64) {
+        let children = timed(sample.span, sample.children_cpu_ns);
+        let mut cores = None;
+        self.children.advance(Some(children), |old, new, window| {
+            cores = window.mean(*old, *new, 2 * tick_ns);
+        });
+        self.put(at_ns, "process.children_cpu_cores", cores);
+    }
+
+    fn take_detail(&mut self, at_ns: u64, detail: Detail, fields: Fields) {
+        if fields.io {
+            self.take_io(at_ns, detail.io);
+        }
+        if fields.scheduler {
+            let [mut waited, mut switches] = [None; 2];
+            self.waiting.advance(detail.scheduler, |old, new, window| {
+                let (old_ns, new_ns) = (Some(old.waited_ns), Some(new.waited_ns));
+                waited = window.mean(old_ns, new_ns, WAIT_QUANTUM_NS);
+                switches = window.per_s(Some(old.switches), Some(new.switches));
+            });
+            self.put(at_ns, "process.waiting_threads", waited);
+            self.put(at_ns, "process.context_switches_per_s", switches);
+        }
+        for (asked, name, value) in [
+            (
+                fields.descriptors,
+                "process.descriptors",
+                detail.descriptors,
+            ),
+            (fields.swap, "process.swap_bytes", detail.swap_bytes),
+            (fields.pss, "process.pss_bytes", detail.pss_bytes),
+        ] {
+            if asked {
+                self.put(at_ns, name, value.map(Reading::from));
+            }
+        }
+    }
+
+    fn take_io(&mut self, at_ns: u64, io: Option<Timed<ProcessIo>>) {
+        let mut rates = [None; 4];
+        self.io.advance(io, |old, new, window: Window| {
+            let rate = |of: fn(&ProcessIo) -> u64| window.per_s(Some(of(old)), Some(of(new)));
+            rates = [
+                rate(|io| io.disk_read_bytes),
+                rate(|io| io.disk_written_bytes),
+                rate(|io| io.read_bytes),
+                rate(|io| io.written_bytes),
+            ];
+        });
+        let names = [
+            "process.disk_read_bytes_per_s",
+            "process.disk_write_bytes_per_s",
+            "process.read_bytes_per_s",
+            "process.write_bytes_per_s",
+        ];
+        for (name, rate) in names.into_iter().zip(rates) {
+            self.put(at_ns, name, rate);
+        }
+    }
+
+    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
+        let found = self.figures.iter().position(|(known, _)| *known == name);
+        let place = found.unwrap_or_else(|| {
+            let series = Series {
+                name: name.to_owned(),
+                ..self.labels.clone()
+            };
+            self.figures.push((name, Rolling::new(series)));
+            self.figures.len() - 1
+        });
+        let rolling = &mut self.figures[place].1;
+        match reading {
+            Some(reading) => rolling.take(at_ns, reading),
+            None => rolling.push(at_ns, None),
+        }
+    }
+}
+
+fn timed<T>(span: Span, value: T) -> Timed<T> {
+    Timed { span, value }
+}

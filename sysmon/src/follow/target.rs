@@ -1,0 +1,212 @@
+//! Which processes were asked for, and which ones these are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bench_report::redaction;
+use regex::Regex;
+
+use super::Details;
+use crate::source::process::{ProcessId, ProcessSample};
+
+/// Between two looks at who listens on a port, which takes a look at all descriptors.
+const LOOK_FOR_LISTENERS_EVERY_NS: u64 = 2_000_000_000;
+/// No tree of processes is deeper; one that seems to be has a loop in it.
+const DEEPEST: usize = 1000;
+
+/// How a process is told from others.
+#[derive(Debug, Clone)]
+enum Wanted {
+    Name(String),
+    Pid(u32),
+    Port(u16),
+    Command(Regex),
+}
+
+/// Processes that were asked for, with all their descendants.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// As it was written, secrets masked; the label of its series.
+    pub label: String,
+    wanted: Wanted,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    /// `postgres`, `pid:4711`, `port:5432` or `command:REGEX`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "write a name, pid:NUMBER, port:NUMBER or command:REGEX";
+        let wanted = match text.split_once(':') {
+            _ if text.trim().is_empty() => return Err(format!("nothing to follow; {form}")),
+            Some(("pid", number)) => number
+                .parse()
+                .map(Wanted::Pid)
+                .map_err(|_| format!("{number:?} is no process number; {form}"))?,
+            Some(("port", number)) => number
+                .parse()
+                .ok()
+                .filter(|port| *port > 0)
+                .map(Wanted::Port)
+                .ok_or_else(|| format!("{number:?} is no port; {form}"))?,
+            Some(("command", pattern)) => Regex::new(pattern)
+                .map(Wanted::Command)
+                .map_err(|_| format!("{pattern:?} is no regular expression; {form}"))?,
+            _ => Wanted::Name(text.to_owned()),
+        };
+        Ok(Self {
+            label: redaction::text(text),
+            wanted,
+        })
+    }
+}
+
+/// The targets of one recording, and which of the processes seen are theirs.
+#[derive(Debug)]
+pub(super) struct Targets {
+    wanted: Vec<Target>,
+    /// What is known of a process under the name it has now.
+    known: HashMap<ProcessId, (Arc<str>, Option<usize>)>,
+    listeners: BTreeMap<u16, BTreeSet<u32>>,
+    looked_ns: Option<u64>,
+}
+
+impl Targets {
+    pub(super) fn new(targets: &[Target]) -> Self {
+        Self {
+            wanted: targets.to_vec(),
+            known: HashMap::new(),
+            listeners: BTreeMap::new(),
+            looked_ns: None,
+        }
+    }
+
+    pub(super) fn all(&self) -> &[Target] {
+        &self.wanted
+    }
+
+    /// The target of each process that was asked for or descends from one that was.
+    pub(super) fn members(
+        &mut self,
+        at_ns: u64,
+        samples: &[ProcessSample],
+        details: &mut dyn Details,
+    ) -> HashMap<ProcessId, usize> {
+        if self.wanted.is_empty() {
+            return HashMap::new();
+        }
+        self.look_for_listeners(at_ns, details);
+        let asked_for = |sample| self.asked_for(sample, details);
+        let roots: Vec<Option<usize>> = samples.iter().map(asked_for).collect();
+        let places = samples.iter().enumerate();
+        let places: HashMap<u32, usize> = places.map(|(i, s)| (s.id.pid, i)).collect();
+        let above = |i: usize| places.get(&samples[i].parent).copied();
+        let mut members = HashMap::new();
+        for (i, sample) in samples.iter().enumerate() {
+            let line = std::iter::successors(Some(i), |i| above(*i)).take(DEEPEST);
+            // The outermost names it: a server's workers belong to the server.
+            if let Some(target) = line.filter_map(|i| roots[i]).last() {
+                members.insert(sample.id, target);
+            }
+        }
+        let here: BTreeSet<ProcessId> = samples.iter().map(|s| s.id).collect();
+        self.known.retain(|id, _| here.contains(id));
+        members
+    }
+
+    fn look_for_listeners(&mut self, at_ns: u64, details: &mut dyn Details) {
+        let ports = self.wanted.iter().filter_map(|target| match target.wanted {
+            Wanted::Port(port) => Some(port),
+            _ => None,
+        });
+        let ports: BTreeSet<u16> = ports.collect();
+        let since_ns = self.looked_ns.map(|looked| at_ns.saturating_sub(looked));
+        let due = since_ns.is_none_or(|since_ns| since_ns >= LOOK_FOR_LISTENERS_EVERY_NS);
+        if !ports.is_empty() && due {
+            self.listeners = details.listeners(&ports);
+            self.looked_ns = Some(at_ns);
+        }
+    }
+
+    fn asked_for(&mut self, sample: &ProcessSample, details: &mut dyn Details) -> Option<usize> {
+        let listens = |target: &Target| match target.wanted {
+            Wanted::Port(port) => {
+                let listeners = self.listeners.get(&port);
+                listeners.is_some_and(|pids| pids.contains(&sample.id.pid))
+            }
+            _ => false,
+        };
+        if let Some(target) = self.wanted.iter().position(listens) {
+            return Some(target);
+        }
+        if let Some((name, target)) = self.known.get(&sample.id)
+            && *name == sample.name
+        {
+            return *target;
+        }
+        let mut line = None;
+        let mut matches = |target: &Target| match &target.wanted {
+            Wanted::Name(name) => is_name(name, &sample.name),
+            Wanted::Pid(pid) => sample.id.pid == *pid,
+            Wanted::Port(_) => false,
+            // Our own command line has the pattern in it.
+            Wanted::Command(_) if sample.id.pid == std::process::id() => false,
+            Wanted::Command(pattern) => {
+                let line: &String = line.get_or_insert_with(|| {
+                    let words = details.command_line(sample.id.pid);
+                    words.unwrap_or_default().join(" ")
+                });
+                pattern.is_match(line)
+            }
+        };
+        let target = self.wanted.iter().position(&mut matches);
+        let name = Arc::clone(&sample.name);
+        self.known.insert(sample.id, (name, target));
+        target
+    }
+}
+
+/// The kernel keeps 15 bytes of a name.
+fn is_name(wanted: &str, name: &str) -> bool {
+    const KEPT_BYTES: usize = 15;
+    wanted == name || (name.len() == KEPT_BYTES && wanted.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_read_and_odd_ones_refused() {
+        for good in [
+            "postgres",
+            "pid:7",
+            "port:5432",
+            "command:^java .*shop",
+            "a:b",
+        ] {
+            assert_eq!(good.parse::<Target>().unwrap().label, good);
+        }
+        for odd in [
+            "",
+            " ",
+            "pid:",
+            "pid:-1",
+            "port:0",
+            "port:99999",
+            "command:(",
+        ] {
+            let error = odd.parse::<Target>().unwrap_err();
+            assert!(error.contains("write a name, pid:NUMBER"), "{odd}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_matched_as_far_as_the_kernel_keeps_it() {
+        assert!(is_name("postgres", "postgres"));
+        assert!(is_name("a-very-long-server-name", "a-very-long-ser"));
+        assert!(!is_name("postgres", "post"));
+        assert!(!is_name("post", "postgres"));
+    }
+}

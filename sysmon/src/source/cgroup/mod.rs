@@ -1,0 +1,261 @@
+//! Control groups of either version: what a group uses, what it may use, and how often it was
+//! held back. Inside a container the group's limit, not the machine, is what there is to use.
+//!
+//! A limit of a parent binds its children, so the tightest on the way to the root counts. A
+//! group is its own directory in version 2, and one under each controller in version 1.
+
+mod parse;
+mod place;
+
+use std::path::Path;
+
+use super::pressure::{self, PressureSample};
+use super::{Gaps, KeptFile, Roots, SourceError, Timed};
+use place::{Place, Version};
+
+/// What one group has used so far, and may use. What its version or kernel lacks is absent.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CgroupSample {
+    /// `own`, or the name that was asked for.
+    pub name: String,
+    /// CPU time.
+    pub cpu: Option<Timed<CpuUse>>,
+    /// How many cores it may use at once; absent without a quota.
+    pub quota_cores: Option<f64>,
+    /// How often the quota held it back.
+    pub throttling: Option<Timed<Throttling>>,
+    /// Memory.
+    pub memory: Option<Timed<MemoryUse>>,
+    /// How much memory it may hold; absent without a limit.
+    pub memory_limit_bytes: Option<u64>,
+    /// What became of it at the limit.
+    pub memory_events: Option<Timed<MemoryEvents>>,
+    /// Transfers to and from disks.
+    pub io: Option<Timed<IoUse>>,
+    /// Time stalled; only version 2 has it.
+    pub pressure: PressureSample,
+}
+
+/// CPU time since the group was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuUse {
+    /// In all states, of all its processes, those that have ended included.
+    pub used_ns: u64,
+}
+
+/// How often the quota held a group back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Throttling {
+    /// Periods in which it wanted to run.
+    pub periods: u64,
+    /// Of these, in which the quota was used up.
+    pub throttled_periods: u64,
+    /// Time it stood still, added up over its CPUs.
+    pub throttled_ns: u64,
+}
+
+/// Memory that a group holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryUse {
+    /// All that is charged to it, files included.
+    pub used_bytes: u64,
+    /// The same without copies of files that nobody used lately and that go first.
+    pub working_set_bytes: Option<u64>,
+}
+
+/// How often a group met its memory limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryEvents {
+    /// It had to give something back, or failed to.
+    pub limit_hits: Option<u64>,
+    /// A process was killed.
+    pub oom_kills: Option<u64>,
+}
+
+/// Transfers since the group was made, over all disks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IoUse {
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub written_bytes: u64,
+}
+
+/// The groups of one recording: our own where there is one, and those that were named.
+#[derive(Debug)]
+pub struct Cgroups {
+    groups: Vec<Group>,
+}
+
+impl Cgroups {
+    /// Finds our own group and the `named` ones, which are paths below the root of the
+    /// hierarchy. One that is not there is noted in `gaps`; not to be in any group is no gap.
+    pub fn find(roots: &Roots, named: &[String], gaps: &mut Gaps) -> Self {
+        let mut groups = Vec::new();
+        if let Some(place) = Place::own(roots) {
+            groups.push(Group::open("own", &place));
+        }
+        for name in named {
+            let place = Place::named(roots, name);
+            let place = gaps.keep("cgroup", place);
+            groups.extend(place.map(|place| Group::open(name, &place)));
+        }
+        Self { groups }
+    }
+
+    /// Reads all of them.
+    pub fn sample(&mut self, gaps: &mut Gaps) -> Vec<CgroupSample> {
+        let groups = self.groups.iter_mut();
+        groups.map(|group| group.sample(gaps)).collect()
+    }
+}
+
+/// The files of one group. Those that its version lacks are absent.
+#[derive(Debug)]
+struct Group {
+    name: String,
+    version: Version,
+    cpu: Option<KeptFile>,
+    throttling: Option<KeptFile>,
+    quotas: Vec<Quota>,
+    memory: Option<KeptFile>,
+    memory_stat: Option<KeptFile>,
+    limits: Vec<KeptFile>,
+    memory_events: Option<KeptFile>,
+    io: Option<KeptFile>,
+    pressure: Option<[KeptFile; 3]>,
+}
+
+/// Where a quota stands: in one file, or in two.
+#[derive(Debug)]
+enum Quota {
+    Max(KeptFile),
+    QuotaAndPeriod(KeptFile, KeptFile),
+}
+
+impl Quota {
+    fn cores(&mut self) -> Option<f64> {
+        match self {
+            Self::Max(file) => file.read("quota", parse::cpu_max).ok()?.value.at(),
+            Self::QuotaAndPeriod(quota, period) => {
+                let quota = quota.read("quota", parse::limit).ok()?.value.at()?;
+                let period = period.read("period", parse::limit).ok()?.value.at()?;
+                (period > 0).then(|| quota as f64 / period as f64)
+            }
+        }
+    }
+}
+
+impl Group {
+    fn open(name: &str, place: &Place) -> Self {
+        let v2 = place.version == Version::Two;
+        let file = |directory: &Option<std::path::PathBuf>, v1: &str, in_v2: &str| {
+            let name = if v2 { in_v2 } else { v1 };
+            let path = directory.as_ref()?.join(name);
+            Some(KeptFile::new(path))
+        };
+        let quota = |directory: &Path| match place.version {
+            Version::Two => Quota::Max(KeptFile::new(directory.join("cpu.max"))),
+            Version::One => Quota::QuotaAndPeriod(
+                KeptFile::new(directory.join("cpu.cfs_quota_us")),
+                KeptFile::new(directory.join("cpu.cfs_period_us")),
+            ),
+        };
+        let limit = if v2 {
+            "memory.max"
+        } else {
+            "memory.limit_in_bytes"
+        };
+        let limit = |directory: &Path| KeptFile::new(directory.join(limit));
+        let stall = |resource: &str| {
+            let path = place.cpu.as_ref()?.join(format!("{resource}.pressure"));
+            (v2 && path.exists()).then(|| KeptFile::new(path))
+        };
+        let all_stalls = stall("cpu").zip(stall("memory")).zip(stall("io"));
+        Self {
+            name: name.to_owned(),
+            version: place.version,
+            cpu: file(&place.cpu_account, "cpuacct.usage", "cpu.stat"),
+            throttling: file(&place.cpu, "cpu.stat", "cpu.stat"),
+            quotas: place.up(place.cpu.as_deref()).map(quota).collect(),
+            memory: file(&place.memory, "memory.usage_in_bytes", "memory.current"),
+            memory_stat: file(&place.memory, "memory.stat", "memory.stat"),
+            limits: place.up(place.memory.as_deref()).map(limit).collect(),
+            memory_events: file(&place.memory, "memory.oom_control", "memory.events"),
+            io: file(&place.io, "blkio.throttle.io_service_bytes", "io.stat"),
+            pressure: all_stalls.map(|((cpu, memory), io)| [cpu, memory, io]),
+        }
+    }
+
+    fn sample(&mut self, gaps: &mut Gaps) -> CgroupSample {
+        let v2 = self.version == Version::Two;
+        let cpu = if v2 { parse::cpu_stat } else { parse::cpuacct };
+        let events = if v2 {
+            parse::memory_events
+        } else {
+            parse::oom_control
+        };
+        let io = if v2 { parse::io_stat } else { parse::blkio };
+        let cpu = read(&mut self.cpu, "CPU time", cpu);
+        let throttling = read(&mut self.throttling, "periods", parse::throttling);
+        let memory = read(&mut self.memory, "memory in use", parse::amount);
+        let inactive = read(&mut self.memory_stat, "inactive files", |text| {
+            parse::inactive_files(text, v2)
+        });
+        let inactive = inactive.and_then(Result::ok);
+        let memory = memory.map(|used| {
+            used.map(|used| {
+                used.map(|used_bytes| MemoryUse {
+                    used_bytes,
+                    working_set_bytes: inactive
+                        .as_ref()
+                        .map(|inactive| used_bytes.saturating_sub(inactive.value)),
+                })
+            })
+        });
+        let memory_events = read(&mut self.memory_events, "events", events);
+        let io = read(&mut self.io, "transfers", io);
+        let limits = self.limits.iter_mut();
+        let limits = limits.filter_map(|file| file.read("limit", parse::limit).ok()?.value.at());
+        let quotas = self.quotas.iter_mut().filter_map(Quota::cores);
+        CgroupSample {
+            name: self.name.clone(),
+            quota_cores: quotas.reduce(f64::min),
+            memory_limit_bytes: limits.min(),
+            cpu: keep("cgroup.cpu", cpu, gaps),
+            // Without a quota anywhere there are no periods to count, and old kernels no file.
+            throttling: throttling.and_then(Result::ok),
+            memory: keep("cgroup.memory", memory, gaps),
+            memory_events: keep("cgroup.memory.events", memory_events, gaps),
+            io: keep("cgroup.io", io, gaps),
+            pressure: self.stalls(),
+        }
+    }
+
+    fn stalls(&mut self) -> PressureSample {
+        let mut stall = |index: usize| {
+            let file = &mut self.pressure.as_mut()?[index];
+            file.read("total", pressure::parse).ok()
+        };
+        PressureSample {
+            cpu: stall(0),
+            memory: stall(1),
+            io: stall(2),
+        }
+    }
+}
+
+type Read<T> = Option<Result<Timed<T>, SourceError>>;
+
+fn read<T>(
+    file: &mut Option<KeptFile>,
+    wanted: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Read<T> {
+    Some(file.as_mut()?.read(wanted, parse))
+}
+
+/// Notes what failed; a controller that the group is not under has no file, which is no failure.
+fn keep<T>(what: &'static str, read: Read<T>, gaps: &mut Gaps) -> Option<Timed<T>> {
+    gaps.keep(what, read?)
+}

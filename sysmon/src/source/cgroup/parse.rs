@@ -1,0 +1,182 @@
+//! What the files of a group say, in either version.
+
+use super::{CpuUse, IoUse, MemoryEvents, Throttling};
+use crate::source::text::number;
+
+/// Version 1 writes 'no limit' as the largest whole number of pages.
+const UNLIMITED_FROM: u64 = 1 << 62;
+
+/// `usage_usec N` of `cpu.stat`.
+pub(super) fn cpu_stat(text: &str) -> Option<CpuUse> {
+    let used_ns = number(text, "usage_usec")?.checked_mul(1000)?;
+    Some(CpuUse { used_ns })
+}
+
+/// The one number of `cpuacct.usage`, in nanoseconds.
+pub(super) fn cpuacct(text: &str) -> Option<CpuUse> {
+    amount(text).map(|used_ns| CpuUse { used_ns })
+}
+
+/// `cpu.stat`: in version 1 the time is in nanoseconds, in version 2 in microseconds.
+pub(super) fn throttling(text: &str) -> Option<Throttling> {
+    let microseconds = number(text, "throttled_usec").and_then(|us| us.checked_mul(1000));
+    Some(Throttling {
+        periods: number(text, "nr_periods")?,
+        throttled_periods: number(text, "nr_throttled")?,
+        throttled_ns: microseconds.or_else(|| number(text, "throttled_time"))?,
+    })
+}
+
+/// What a file that sets a limit says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Limit<T> {
+    /// There is none.
+    Unlimited,
+    /// This is it.
+    At(T),
+}
+
+impl<T> Limit<T> {
+    pub(super) fn at(self) -> Option<T> {
+        match self {
+            Self::Unlimited => None,
+            Self::At(limit) => Some(limit),
+        }
+    }
+}
+
+/// `max 100000` or `150000 100000` of `cpu.max`, as cores.
+pub(super) fn cpu_max(text: &str) -> Option<Limit<f64>> {
+    let (quota, period) = text.trim().split_once(' ')?;
+    let period: f64 = period.parse().ok().filter(|p| *p > 0.0)?;
+    if quota == "max" {
+        return Some(Limit::Unlimited);
+    }
+    let quota: u64 = quota.parse().ok().filter(|quota| *quota > 0)?;
+    Some(Limit::At(quota as f64 / period))
+}
+
+/// A limit in one number; `max`, `-1` and the largest numbers are none.
+pub(super) fn limit(text: &str) -> Option<Limit<u64>> {
+    match text.trim() {
+        "max" | "-1" => Some(Limit::Unlimited),
+        number => match number.parse().ok()? {
+            UNLIMITED_FROM.. => Some(Limit::Unlimited),
+            limit => Some(Limit::At(limit)),
+        },
+    }
+}
+
+/// A file of one number.
+pub(super) fn amount(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// Of `memory.stat`; version 1 has a line of its own for the group with its children.
+pub(super) fn inactive_files(text: &str, v2: bool) -> Option<u64> {
+    let key = if v2 {
+        "inactive_file"
+    } else {
+        "total_inactive_file"
+    };
+    number(text, key)
+}
+
+/// `memory.events`.
+pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
+    let events = MemoryEvents {
+        limit_hits: number(text, "max"),
+        oom_kills: number(text, "oom_kill"),
+    };
+    (events != MemoryEvents::default()).then_some(events)
+}
+
+/// `memory.oom_control` of version 1; kills are counted since Linux 4.13.
+pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
+    Some(MemoryEvents {
+        limit_hits: None,
+        oom_kills: Some(number(text, "oom_kill")?),
+    })
+}
+
+/// `8:0 rbytes=1 wbytes=2 …` of `io.stat`, a line for each disk; a group that did nothing yet
+/// has none.
+pub(super) fn io_stat(text: &str) -> Option<IoUse> {
+    let mut io = IoUse::default();
+    for word in text.split_ascii_whitespace() {
+        let (total, number) = match word.split_once('=') {
+            Some(("rbytes", number)) => (&mut io.read_bytes, number),
+            Some(("wbytes", number)) => (&mut io.written_bytes, number),
+            _ => continue,
+        };
+        *total = total.checked_add(number.parse().ok()?)?;
+    }
+    Some(io)
+}
+
+/// `8:0 Read 1`, `8:0 Write 2` of version 1, then a line with the total.
+pub(super) fn blkio(text: &str) -> Option<IoUse> {
+    let mut io = IoUse::default();
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (kind, number) = (words.next(), words.next());
+        let (total, number) = match (kind, number) {
+            (Some("Read"), Some(number)) => (&mut io.read_bytes, number),
+            (Some("Write"), Some(number)) => (&mut io.written_bytes, number),
+            _ => continue,
+        };
+        *total = total.checked_add(number.parse().ok()?)?;
+    }
+    Some(io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotas_and_limits_are_read_and_none_is_not_a_huge_one() {
+        assert_eq!(cpu_max("150000 100000\n"), Some(Limit::At(1.5)));
+        assert_eq!(cpu_max("max 100000\n"), Some(Limit::Unlimited));
+        assert_eq!(limit("1073741824\n"), Some(Limit::At(1 << 30)));
+        for none in ["max\n", "-1\n", "9223372036854771712\n"] {
+            assert_eq!(limit(none), Some(Limit::Unlimited), "{none}");
+        }
+        for odd in ["", "x", "1", "1 0", "0 100000", "-5 100000", "nan nan"] {
+            assert_eq!(cpu_max(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn time_is_told_in_each_versions_unit() {
+        let two = "usage_usec 5\nnr_periods 3\nnr_throttled 2\nthrottled_usec 7\n";
+        assert_eq!(cpu_stat(two).unwrap().used_ns, 5000);
+        assert_eq!(throttling(two).unwrap().throttled_ns, 7000);
+        let one = "nr_periods 3\nnr_throttled 2\nthrottled_time 7\n";
+        assert_eq!(throttling(one).unwrap().throttled_ns, 7);
+        assert_eq!(throttling("usage_usec 5\n"), None);
+        assert_eq!(cpu_stat("usage_usec 18446744073709551615\n"), None);
+    }
+
+    #[test]
+    fn transfers_are_added_up_over_disks() {
+        let two = "8:0 rbytes=1 wbytes=2 rios=9\n8:16 rbytes=10 wbytes=20\n";
+        let one = "8:0 Read 1\n8:0 Write 2\n8:0 Sync 9\n8:16 Read 10\n8:16 Write 20\nTotal 33\n";
+        for io in [io_stat(two), blkio(one)] {
+            let io = io.unwrap();
+            assert_eq!((io.read_bytes, io.written_bytes), (11, 22));
+        }
+        assert_eq!(io_stat("").unwrap(), IoUse::default());
+        assert_eq!(io_stat("8:0 rbytes=x"), None);
+    }
+
+    #[test]
+    fn events_are_found_by_name() {
+        let events = memory_events("low 0\nhigh 1\nmax 4\noom 2\noom_kill 3\n").unwrap();
+        assert_eq!((events.limit_hits, events.oom_kills), (Some(4), Some(3)));
+        let events = oom_control("oom_kill_disable 0\nunder_oom 0\noom_kill 6\n").unwrap();
+        assert_eq!(events.oom_kills, Some(6));
+        assert_eq!(memory_events(""), None);
+        assert_eq!(oom_control("oom_kill_disable 0\n"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! `/sys/class/hwmon`, `/sys/class/thermal` and `cpufreq`: temperatures and clocks, where there
+//! are any. A virtual machine mostly has none, which is no gap.
+
+use std::path::{Path, PathBuf};
+
+use super::KeptFile;
+
+/// One sensor's reading, under the name of its chip and of the sensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Temperature {
+    /// As in `coretemp Package id 0`.
+    pub name: String,
+    /// In degrees Celsius.
+    pub celsius: f64,
+}
+
+/// What the sensors say.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SensorSample {
+    /// Each sensor that could be read.
+    pub temperatures: Vec<Temperature>,
+    /// The clock of each core by number, in hertz.
+    pub clocks_hertz: Vec<(u32, f64)>,
+}
+
+/// The sensors that were there at the start.
+#[derive(Debug)]
+pub struct Sensors {
+    temperatures: Vec<(String, KeptFile)>,
+    clocks: Vec<(u32, KeptFile)>,
+}
+
+impl Sensors {
+    /// Looks for sensors in the tree at `sys`. Thermal zones are asked only where no chip has a
+    /// sensor, because they show the same ones again.
+    pub fn find(sys: &Path) -> Self {
+        let mut temperatures = of_chips(sys);
+        if temperatures.is_empty() {
+            temperatures = of_zones(sys);
+        }
+        Self {
+            temperatures,
+            clocks: clocks(sys),
+        }
+    }
+
+    /// Reads all of them; one that fails (a core that is offline) is left out.
+    pub fn sample(&mut self) -> SensorSample {
+        let temperatures = self.temperatures.iter_mut().filter_map(|(name, file)| {
+            let millidegrees = file.read("temperature", number).ok()?.value;
+            Some(Temperature {
+                name: name.clone(),
+                celsius: millidegrees / 1000.0,
+            })
+        });
+        let clocks = self.clocks.iter_mut().filter_map(|(core, file)| {
+            let kilohertz = file.read("frequency", number).ok()?.value;
+            (kilohertz > 0.0).then_some((*core, kilohertz * 1000.0))
+        });
+        SensorSample {
+            temperatures: temperatures.collect(),
+            clocks_hertz: clocks.collect(),
+        }
+    }
+}
+
+fn of_chips(sys: &Path) -> Vec<(String, KeptFile)> {
+    let mut found = Vec::new();
+    for chip in sorted(&sys.join("class/hwmon")) {
+        let chip_name = line(&chip.join("name")).unwrap_or_else(|| last(&chip));
+        for input in sorted(&chip) {
+            let file = last(&input);
+            let Some(sensor) = file
+                .strip_suffix("_input")
+                .filter(|s| s.starts_with("temp"))
+            else {
+                continue;
+            };
+            let label = line(&chip.join(format!("{sensor}_label")));
+            let name = format!("{chip_name} {}", label.as_deref().unwrap_or(sensor));
+            found.push((name, KeptFile::new(input)));
+        }
+    }
+    found
+}
+
+fn of_zones(sys: &Path) -> Vec<(String, KeptFile)> {
+    let zones = sorted(&sys.join("class/thermal")).into_iter();
+    zones
+        .filter(|zone| last(zone).starts_with("thermal_zone"))
+        .map(|zone| {
+            let kind = line(&zone.join("type")).unwrap_or_default();
+            let name = format!("{} {kind}", last(&zone));
+            (name.trim_end().to_owned(), KeptFile::new(zone.join("temp")))
+        })
+        .collect()
+}
+
+fn clocks(sys: &Path) -> Vec<(u32, KeptFile)> {
+    let cpus = sorted(&sys.join("devices/system/cpu")).into_iter();
+    cpus.filter_map(|cpu| {
+        let number = last(&cpu).strip_prefix("cpu")?.parse().ok()?;
+        let clock = cpu.join("cpufreq/scaling_cur_freq");
+        clock.exists().then(|| (number, KeptFile::new(clock)))
+    })
+    .collect()
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse::<i64>().ok().map(|n| n as f64)
+}
+
+fn line(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(text.lines().next()?.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
+fn sorted(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
+
+fn last(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn chips_and_clocks_are_read_and_zones_do_not_repeat_them() {
+        let root = tempfile::tempdir().unwrap();
+        let sys = root.path();
+        put(sys, "class/hwmon/hwmon0/name", "coretemp\n");
+        put(sys, "class/hwmon/hwmon0/temp1_input", "45500\n");
+        put(sys, "class/hwmon/hwmon0/temp1_label", "Package id 0\n");
+        put(sys, "class/hwmon/hwmon0/temp2_input", "odd\n");
+        put(sys, "class/hwmon/hwmon0/fan1_input", "900\n");
+        put(sys, "class/thermal/thermal_zone0/temp", "45000\n");
+        put(
+            sys,
+            "devices/system/cpu/cpu1/cpufreq/scaling_cur_freq",
+            "2400000\n",
+        );
+        put(sys, "devices/system/cpu/cpuidle/x", "");
+        let sample = Sensors::find(sys).sample();
+        let package = Temperature {
+            name: "coretemp Package id 0".to_owned(),
+            celsius: 45.5,
+        };
+        assert_eq!(sample.temperatures, [package]);
+        assert_eq!(sample.clocks_hertz, [(1, 2.4e9)]);
+    }
+
+    #[test]
+    fn without_chips_the_zones_speak_and_without_either_there_is_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(Sensors::find(root.path()).sample(), SensorSample::default());
+        put(root.path(), "class/thermal/thermal_zone0/temp", "-1500\n");
+        put(root.path(), "class/thermal/thermal_zone0/type", "acpitz\n");
+        put(root.path(), "class/thermal/cooling_device0/temp", "1\n");
+        let sample = Sensors::find(root.path()).sample();
+        assert_eq!(sample.temperatures.len(), 1);
+        assert_eq!(sample.temperatures[0].name, "thermal_zone0 acpitz");
+        assert!((sample.temperatures[0].celsius + 1.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,162 @@
+//! `/proc/net/snmp`, `netstat`, `sockstat`, `tcp` and `tcp6`: TCP in this network namespace.
+
+use std::collections::BTreeMap;
+
+/// What TCP sent again, since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpSample {
+    /// Segments sent again.
+    pub retransmits: u64,
+    /// Segments sent.
+    pub segments_sent: Option<u64>,
+    /// Connections that are established or were closed by the other side.
+    pub established: Option<u64>,
+}
+
+/// Connections that a full queue of a listening socket turned away, since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListenSample {
+    /// The queue was full.
+    pub overflows: u64,
+    /// Turned away for this or any other reason.
+    pub drops: Option<u64>,
+}
+
+/// Sockets there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SocketSample {
+    /// TCP sockets in use.
+    pub in_use: u64,
+    /// Closed, and kept until no stray packet can come any more.
+    pub time_wait: Option<u64>,
+    /// Without a process that holds them.
+    pub orphans: Option<u64>,
+}
+
+/// TCP sockets by state, as in `established`.
+pub type StateSample = BTreeMap<&'static str, u64>;
+
+/// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
+pub fn parse_snmp(text: &str) -> Option<TcpSample> {
+    let column = |wanted| named_column(text, "Tcp: ", wanted);
+    Some(TcpSample {
+        retransmits: column("RetransSegs")?,
+        segments_sent: column("OutSegs"),
+        established: column("CurrEstab"),
+    })
+}
+
+/// Parses `/proc/net/netstat`, which has the same form.
+pub fn parse_netstat(text: &str) -> Option<ListenSample> {
+    let column = |wanted| named_column(text, "TcpExt: ", wanted);
+    Some(ListenSample {
+        overflows: column("ListenOverflows")?,
+        drops: column("ListenDrops"),
+    })
+}
+
+fn named_column(text: &str, prefix: &str, wanted: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(prefix));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let column = names.split(' ').position(|name| name == wanted)?;
+    numbers.split(' ').nth(column)?.trim().parse().ok()
+}
+
+/// Parses `/proc/net/sockstat`: `TCP: inuse 1 orphan 0 tw 0 …`.
+pub fn parse_sockstat(text: &str) -> Option<SocketSample> {
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
+    let value = |wanted: &str| -> Option<u64> {
+        let mut words = line.split_ascii_whitespace();
+        words.find(|word| *word == wanted)?;
+        words.next()?.parse().ok()
+    };
+    Some(SocketSample {
+        in_use: value("inuse")?,
+        time_wait: value("tw"),
+        orphans: value("orphan"),
+    })
+}
+
+/// By the numbers that the kernel gives them (`include/net/tcp_states.h`).
+const STATES: [&str; 12] = [
+    "established",
+    "syn_sent",
+    "syn_received",
+    "fin_wait_1",
+    "fin_wait_2",
+    "time_wait",
+    "close",
+    "close_wait",
+    "last_ack",
+    "listen",
+    "closing",
+    "new_syn_received",
+];
+
+/// Parses `/proc/net/tcp` and `tcp6` one after the other, `sl local remote st …`; `None` without
+/// the line of headings. Every state is there, so that none is absent when its last socket goes.
+pub fn parse_states(text: &str) -> Option<StateSample> {
+    let heading = |line: &&str| line.trim_start().starts_with("sl ");
+    text.lines().find(heading)?;
+    let mut states: StateSample = STATES.iter().map(|state| (*state, 0)).collect();
+    for line in text.lines().filter(|line| !heading(line)) {
+        let number = line.split_ascii_whitespace().nth(3);
+        let number = number.and_then(|hex| usize::from_str_radix(hex, 16).ok());
+        let state = number.and_then(|number| STATES.get(number.checked_sub(1)?));
+        if let Some(count) = state.and_then(|state| states.get_mut(state)) {
+            *count += 1;
+        }
+    }
+    Some(states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let text =
+            "Ip: A B\nIp: 1 2\nTcp: RtoMin CurrEstab OutSegs RetransSegs\nTcp: 200 3 99 42\n";
+        let tcp = parse_snmp(text).unwrap();
+        assert_eq!((tcp.retransmits, tcp.segments_sent), (42, Some(99)));
+        assert_eq!(tcp.established, Some(3));
+        let text = "TcpExt: ListenOverflows ListenDrops\nTcpExt: 5 7\n";
+        let listen = parse_netstat(text).unwrap();
+        assert_eq!((listen.overflows, listen.drops), (5, Some(7)));
+        for odd in [
+            "",
+            "Tcp: RetransSegs\n",
+            "Tcp: X\nTcp: 1\n",
+            "Tcp: RetransSegs\nTcp: -\n",
+        ] {
+            assert_eq!(parse_snmp(odd), None, "{odd:?}");
+            assert_eq!(parse_netstat(odd), None, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn sockets_are_counted() {
+        let text = "sockets: used 18\nTCP: inuse 4 orphan 1 tw 9 alloc 5 mem 2\nUDP: inuse 1\n";
+        let sockets = parse_sockstat(text).unwrap();
+        assert_eq!(sockets.in_use, 4);
+        assert_eq!((sockets.time_wait, sockets.orphans), (Some(9), Some(1)));
+        for odd in ["", "TCP: \n", "TCP: inuse\n", "TCP: inuse x\n"] {
+            assert_eq!(parse_sockstat(odd), None, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn sockets_are_told_apart_by_state() {
+        let text = "  sl  local_address rem_address   st tx_queue\n\
+                    0: 0100007F:1538 00000000:0000 0A 0:0\n\
+                    1: 0100007F:1538 0100007F:9999 01 0:0\n\
+                    2: 0100007F:1538 0100007F:9998 01 0:0\n\
+                    3: cut\n4: a b FF c\n5: a b 00 c\n6: a b xx c\n";
+        let states = parse_states(text).unwrap();
+        assert_eq!((states["listen"], states["established"]), (1, 2));
+        assert_eq!(states.values().sum::<u64>(), 3);
+        assert_eq!(states.len(), STATES.len());
+        assert_eq!(parse_states("x\n"), None);
+    }
+}

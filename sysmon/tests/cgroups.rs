@@ -1,0 +1,247 @@
+//! Control groups of either version on made-up trees: what a group uses is a share of what it
+//! may use, a parent's limit binds, and what is missing is absent and named once.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use bench_report::{Report, Tool};
+use sysmon::recording::{Recording, Settings};
+use sysmon::render;
+use sysmon::source::Roots;
+
+const MIB: u64 = 1 << 20;
+
+fn put(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn record(root: &Path, named: &[&str], change: impl FnOnce(&Path)) -> (Recording, Report) {
+    put(root, "proc/meminfo", "MemTotal: 1048576 kB\n");
+    let mut recording = Recording::begin(&Settings {
+        roots: Roots::under(root),
+        cores: Some(4),
+        cgroups: named.iter().map(|name| (*name).to_owned()).collect(),
+        ..Settings::host()
+    });
+    change(root);
+    std::thread::sleep(Duration::from_millis(120));
+    recording.sample();
+    let tool = Tool {
+        name: "sysmon".into(),
+        version: "0".into(),
+        commit: None,
+    };
+    let mut report = Report::begin(tool, "test".into(), "record");
+    recording.fill(&mut report);
+    (recording, report)
+}
+
+fn last(report: &Report, name: &str, group: &str) -> Option<f64> {
+    let mut all = report.series.iter();
+    let found = all.find(|s| s.name == name && s.labels["cgroup"] == group);
+    found?.mean.iter().rev().flatten().next().copied()
+}
+
+fn gaps(report: &Report) -> Vec<&str> {
+    let all = report.warnings.iter().map(|w| w.message.as_str());
+    all.filter(|message| message.starts_with("cgroup"))
+        .collect()
+}
+
+/// A container as its own processes see it: the group is the root of what is mounted.
+fn version_two(root: &Path, group: &str) {
+    let own = |file: &str| format!("sys/fs/cgroup/{group}/{file}");
+    put(root, "sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
+    put(root, "proc/self/cgroup", &format!("0::/{group}\n"));
+    let cpu = "usage_usec 1000000\nnr_periods 10\nnr_throttled 1\nthrottled_usec 500\n";
+    put(root, &own("cpu.stat"), cpu);
+    put(root, &own("cpu.max"), "max 100000\n");
+    put(root, &own("memory.current"), &format!("{}\n", 600 * MIB));
+    let stat = format!("anon 1\ninactive_file {}\n", 88 * MIB);
+    put(root, &own("memory.stat"), &stat);
+    put(root, &own("memory.max"), "max\n");
+    put(root, &own("memory.events"), "max 3\noom_kill 0\n");
+    put(root, &own("io.stat"), "8:0 rbytes=0 wbytes=0\n");
+    for resource in ["cpu", "memory", "io"] {
+        let text = "some avg10=0.00 total=0\nfull avg10=0.00 total=0\n";
+        put(root, &own(&format!("{resource}.pressure")), text);
+    }
+}
+
+#[test]
+fn in_version_two_the_tightest_limit_on_the_way_is_what_use_is_a_share_of() {
+    let root = tempfile::tempdir().unwrap();
+    version_two(root.path(), "pod/app");
+    put(root.path(), "sys/fs/cgroup/pod/cpu.max", "50000 100000\n");
+    let limit = format!("{}\n", 640 * MIB);
+    put(root.path(), "sys/fs/cgroup/pod/memory.max", &limit);
+    let (recording, report) = record(root.path(), &[], |root| {
+        let cpu = "usage_usec 1030000\nnr_periods 14\nnr_throttled 4\nthrottled_usec 30500\n";
+        put(root, "sys/fs/cgroup/pod/app/cpu.stat", cpu);
+        put(
+            root,
+            "sys/fs/cgroup/pod/app/memory.events",
+            "max 5\noom_kill 1\n",
+        );
+        put(
+            root,
+            "sys/fs/cgroup/pod/app/io.stat",
+            "8:0 rbytes=4096 wbytes=8192\n",
+        );
+    });
+    let own = |name| last(&report, name, "own");
+    assert_eq!(own("cgroup.cpu.quota_cores"), Some(0.5));
+    let ratio = own("cgroup.cpu.used_ratio").unwrap() / own("cgroup.cpu_cores").unwrap();
+    assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
+    assert_eq!(own("cgroup.cpu.throttled_periods_ratio"), Some(0.75));
+    assert_eq!(own("cgroup.memory.used_ratio"), Some(0.8));
+    assert_eq!(own("cgroup.memory.limit_hits"), Some(2.0));
+    assert_eq!(own("cgroup.memory.oom_kills"), Some(1.0));
+    let write = own("cgroup.io.write_bytes_per_s").unwrap();
+    assert!((write / own("cgroup.io.read_bytes_per_s").unwrap() - 2.0).abs() < 1e-9);
+    assert_eq!(own("cgroup.pressure.io.full_ratio"), Some(0.0));
+    assert_eq!(gaps(&report), Vec::<&str>::new());
+    let headline = render::headline(&report, recording.board());
+    assert!(
+        headline.contains("of the limit of 0.50 cores"),
+        "{headline}"
+    );
+    assert!(headline.contains("of the limit of 640 MiB"), "{headline}");
+}
+
+#[test]
+fn in_version_one_each_controller_has_its_own_directory() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let membership = "4:cpu,cpuacct:/docker/x\n3:memory:/docker/x\n2:blkio:/\n";
+    put(root, "proc/self/cgroup", membership);
+    let memory = |file: &str| format!("sys/fs/cgroup/memory/docker/x/{file}");
+    let cpu = |file: &str| format!("sys/fs/cgroup/cpu/docker/x/{file}");
+    put(
+        root,
+        "sys/fs/cgroup/cpuacct/docker/x/cpuacct.usage",
+        "1000\n",
+    );
+    put(root, &cpu("cpu.cfs_quota_us"), "150000\n");
+    put(root, &cpu("cpu.cfs_period_us"), "100000\n");
+    put(
+        root,
+        &cpu("cpu.stat"),
+        "nr_periods 0\nnr_throttled 0\nthrottled_time 0\n",
+    );
+    put(
+        root,
+        &memory("memory.usage_in_bytes"),
+        &format!("{}\n", 256 * MIB),
+    );
+    put(
+        root,
+        &memory("memory.stat"),
+        "inactive_file 9\ntotal_inactive_file 0\n",
+    );
+    // No limit of its own, so the machine's gibibyte is what there is.
+    put(
+        root,
+        &memory("memory.limit_in_bytes"),
+        "9223372036854771712\n",
+    );
+    put(root, &memory("memory.oom_control"), "oom_kill 0\n");
+    let (_, report) = record(root, &[], |root| {
+        put(
+            root,
+            "sys/fs/cgroup/cpuacct/docker/x/cpuacct.usage",
+            "60001000\n",
+        );
+    });
+    let own = |name| last(&report, name, "own");
+    assert_eq!(own("cgroup.cpu.quota_cores"), Some(1.5));
+    let ratio = own("cgroup.cpu_cores").unwrap() / own("cgroup.cpu.used_ratio").unwrap();
+    assert!((ratio - 1.5).abs() < 1e-9, "{ratio}");
+    assert_eq!(own("cgroup.memory.limit_bytes"), None);
+    assert_eq!(own("cgroup.memory.used_ratio"), Some(0.25));
+    assert_eq!(own("cgroup.io.read_bytes_per_s"), None);
+    assert_eq!(gaps(&report), Vec::<&str>::new());
+}
+
+#[test]
+fn a_container_whose_path_is_the_hosts_is_found_at_its_mount() {
+    let root = tempfile::tempdir().unwrap();
+    version_two(root.path(), "");
+    put(root.path(), "proc/self/cgroup", "0::/kubepods/pod7/abc\n");
+    put(root.path(), "sys/fs/cgroup/cpu.max", "200000 100000\n");
+    let (_, report) = record(root.path(), &[], |_| {});
+    assert_eq!(last(&report, "cgroup.cpu.quota_cores", "own"), Some(2.0));
+}
+
+#[test]
+fn the_machine_itself_is_no_group() {
+    let root = tempfile::tempdir().unwrap();
+    put(root.path(), "sys/fs/cgroup/cgroup.controllers", "cpu\n");
+    put(root.path(), "sys/fs/cgroup/cpu.stat", "usage_usec 5\n");
+    put(root.path(), "proc/self/cgroup", "0::/\n");
+    let (_, report) = record(root.path(), &[], |_| {});
+    assert!(report.series.iter().all(|s| !s.name.starts_with("cgroup.")));
+    assert_eq!(gaps(&report), Vec::<&str>::new());
+}
+
+#[test]
+fn named_groups_are_read_too_and_those_that_are_not_there_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    version_two(root.path(), "system.slice/db.service");
+    put(root.path(), "proc/self/cgroup", "0::/\n");
+    let named = ["system.slice/db.service", "no/such", "../../etc"];
+    let (_, report) = record(root.path(), &named, |_| {});
+    let seen = last(&report, "cgroup.memory.used_bytes", named[0]);
+    assert_eq!(seen, Some((600 * MIB) as f64));
+    assert_eq!(gaps(&report).len(), 1, "{:?}", gaps(&report));
+}
+
+#[test]
+fn cut_odd_and_missing_files_take_no_others_along() {
+    let files = [
+        "cpu.stat",
+        "cpu.max",
+        "memory.current",
+        "memory.stat",
+        "memory.max",
+    ];
+    let files = files
+        .iter()
+        .chain(&["memory.events", "io.stat", "io.pressure"]);
+    for file in files {
+        for text in [
+            "",
+            "\n",
+            "max\n",
+            "x y\n",
+            "usage_usec",
+            "8:0 rbytes=x\n",
+            "-1 -1\n",
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            version_two(root.path(), "a");
+            put(root.path(), &format!("sys/fs/cgroup/a/{file}"), text);
+            let (_, report) = record(root.path(), &[], |_| {});
+            assert!(
+                gaps(&report).len() <= 1,
+                "{file} {text:?}: {:?}",
+                gaps(&report)
+            );
+            let own = |name| last(&report, name, "own");
+            for (other, figure) in [
+                ("cpu.stat", "cgroup.cpu_cores"),
+                ("memory.current", "cgroup.memory.used_bytes"),
+                ("io.stat", "cgroup.io.read_bytes_per_s"),
+            ] {
+                assert!(
+                    other == *file || own(figure).is_some(),
+                    "{file} took {figure}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A recorder in a place of its own.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use bench_report::{Report, Series};
+use test_support::Place;
+
+/// Where the report of a recording is.
+const REPORT: &str = "sysmon.record.json";
+
+/// Where one test records.
+pub struct Home(Place);
+
+impl Home {
+    pub fn new() -> Self {
+        Self(Place::new())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn report_path(&self) -> PathBuf {
+        self.path().join(REPORT)
+    }
+
+    pub fn report(&self) -> Report {
+        self.0.report(REPORT)
+    }
+
+    /// `sysmon record` into this place.
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.command_of("record", &[&["--run-dir", "."], args].concat())
+    }
+
+    /// Another of its commands.
+    pub fn command_of(&self, action: &str, args: &[&str]) -> Command {
+        // A test that a script runs in the background has SIGINT ignored, and so would this.
+        let sysmon = [
+            "--default-signal=INT,TERM",
+            env!("CARGO_BIN_EXE_sysmon"),
+            action,
+        ];
+        self.0.command("env", &[&sysmon, args].concat())
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+}
+
+pub fn series<'a>(report: &'a Report, name: &str) -> impl Iterator<Item = &'a Series> {
+    report.series.iter().filter(move |s| s.name == name)
+}
+
+pub fn mean(series: &Series) -> f64 {
+    series.mean_between(0, u64::MAX).unwrap()
+}
