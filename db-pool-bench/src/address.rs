@@ -2,6 +2,7 @@
 //! else.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -103,6 +104,44 @@ impl Address {
             host,
             port,
         })
+    }
+
+    /// The host (or the directory of its socket) and the port.
+    pub fn host_and_port(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    /// The same server and login, reached by way of `proxy`.
+    #[must_use]
+    pub fn by_way_of(&self, proxy: SocketAddr) -> Self {
+        // Hosts can only be added to a configuration, so what else it holds is carried over.
+        let mut config = Config::new();
+        config.host(&self.host).hostaddr(proxy.ip());
+        config.port(proxy.port());
+        config.ssl_mode(self.config.get_ssl_mode());
+        if let Some(user) = self.config.get_user() {
+            config.user(user);
+        }
+        if let Some(password) = self.config.get_password() {
+            config.password(password);
+        }
+        if let Some(database) = self.config.get_dbname() {
+            config.dbname(database);
+        }
+        if let Some(options) = self.config.get_options() {
+            config.options(options);
+        }
+        if let Some(bound) = self.config.get_connect_timeout() {
+            config.connect_timeout(*bound);
+        }
+        let sqlx = self.sqlx.clone().host(&proxy.ip().to_string());
+        Self {
+            config,
+            sqlx: sqlx.port(proxy.port()),
+            host: proxy.ip().to_string(),
+            port: proxy.port(),
+            shown: self.shown.clone(),
+        }
     }
 
     /// For tokio-postgres and deadpool.
@@ -258,6 +297,21 @@ mod tests {
         assert_eq!(sqlx.get_username(), "app");
         assert_eq!(sqlx.get_database(), config.get_dbname());
         assert_eq!(sqlx.get_application_name(), config.get_application_name());
+    }
+
+    #[test]
+    fn by_way_of_a_proxy_only_the_way_is_another() {
+        let address = Address::parse("postgres://app:hunter2@db:6432/shop").unwrap();
+        let proxied = address.by_way_of("127.0.0.1:7777".parse().unwrap());
+        let (config, sqlx) = (proxied.config("me"), proxied.sqlx("me"));
+        assert_eq!(config.get_ports(), [7777]);
+        assert_eq!((sqlx.get_host(), sqlx.get_port()), ("127.0.0.1", 7777));
+        assert_eq!(config.get_password(), Some(b"hunter2".as_slice()));
+        assert_eq!(
+            (config.get_user(), config.get_dbname()),
+            (Some("app"), Some("shop"))
+        );
+        assert_eq!(proxied.shown(), address.shown());
     }
 
     #[test]

@@ -11,11 +11,17 @@
 )]
 
 pub mod address;
+pub mod campaign;
 pub mod cli;
+pub mod conditions;
 pub mod control;
 pub mod drivers;
 pub mod evidence;
 pub mod failure;
+mod recommendation;
+mod results;
+pub mod scale;
 pub mod server;
 pub mod sweep;
+mod text;
 pub mod workloads;

@@ -9,23 +9,13 @@
 mod common;
 
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
-use common::{PASSWORD, REPORT, Talk, postgres, report, sweep};
+use common::{Talk, postgres};
 use load_engine::sweep::order;
-use test_support::Place;
 
 /// Runs to the end; report, exit code, and all that was printed.
 fn complete(url: &str, args: &str) -> (Report, i32, String) {
-    let place = Place::new();
-    let output = sweep(&place, args)
-        .env("DATABASE_URL", url)
-        .output()
-        .unwrap();
-    let said =
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    let text = std::fs::read_to_string(place.path().join(REPORT)).unwrap();
-    assert!(!text.contains(PASSWORD), "the password is in the report");
-    assert!(!said.contains(PASSWORD), "the password was printed: {said}");
-    (report(&place), output.status.code().unwrap(), said)
+    let ran = common::complete(url, "sweep", args);
+    (ran.report, ran.code, ran.said)
 }
 
 fn driver(step: &Step) -> String {

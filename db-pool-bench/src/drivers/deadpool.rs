@@ -9,7 +9,8 @@ use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target,
 use tokio::task::JoinSet;
 use tokio_postgres::{Error, NoTls};
 
-use super::{Setup, statements};
+use super::{Lender, Lends, Setup, statements};
+use crate::conditions::Holding;
 use crate::failure::{of_pool, of_postgres};
 use crate::workloads::{Request, Requests, Tables};
 
@@ -88,6 +89,7 @@ impl Target for DeadpoolTarget {
             pool: self.pool.clone(),
             tables: Arc::clone(&self.setup.tables),
             requests: self.setup.requests(user),
+            holding: self.setup.holding(user)?,
         })
     }
 
@@ -106,12 +108,19 @@ impl Target for DeadpoolTarget {
     }
 }
 
+impl Lends for DeadpoolTarget {
+    fn lender(&self) -> Lender {
+        Lender::Deadpool(self.pool.clone())
+    }
+}
+
 /// A user of the pool.
 #[derive(Debug)]
 pub struct DeadpoolSession {
     pool: Pool,
     tables: Arc<Tables>,
     requests: Requests,
+    holding: Holding,
 }
 
 impl Session for DeadpoolSession {
@@ -123,6 +132,7 @@ impl Session for DeadpoolSession {
         };
         marks.acquired();
         let result = perform(&mut client, &self.tables, request).await;
+        self.holding.work().await;
         marks.done();
         match result {
             Ok(()) => Outcome::success(request.operation()),

@@ -6,6 +6,7 @@
 
 mod deadpool;
 mod direct;
+mod lender;
 mod sqlx;
 mod statements;
 
@@ -15,14 +16,16 @@ use std::time::Duration;
 
 use ::sqlx::postgres::PgPoolOptions;
 use clap::ValueEnum;
-use load_engine::UserId;
+use load_engine::{Failure, UserId};
 use serde_json::{Value, json};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
+pub use lender::{Lease, Lender, Lends};
 pub use sqlx::Sqlx;
 
 use crate::address::Address;
+use crate::conditions::{Hold, Holding};
 use crate::workloads::{Requests, Tables, Workload};
 
 /// A way to reach the server.
@@ -90,10 +93,16 @@ pub struct Setup {
     pub tables: Arc<Tables>,
     /// Seed of the requests.
     pub seed: u64,
+    /// The application's own work between answer and release.
+    pub hold: Hold,
 }
 
 impl Setup {
     fn requests(&self, user: UserId) -> Requests {
         Requests::new(self.workload, self.tables.rows, self.seed, user)
+    }
+
+    fn holding(&self, user: UserId) -> Result<Holding, Failure> {
+        Holding::new(self.hold, self.seed, user)
     }
 }

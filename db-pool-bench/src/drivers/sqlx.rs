@@ -9,7 +9,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Error, Executor as _, PgConnection, P
 use sqlx::{SqlSafeStr as _, SqlStr};
 use tokio::task::JoinSet;
 
-use super::Setup;
+use super::{Lender, Lends, Setup};
+use crate::conditions::Holding;
 use crate::failure::of_sqlx;
 use crate::workloads::{Request, Requests, Tables};
 
@@ -109,6 +110,7 @@ impl Target for SqlxTarget {
             pool: self.pool.clone(),
             statements: self.statements.clone(),
             requests: self.setup.requests(user),
+            holding: self.setup.holding(user)?,
         })
     }
 
@@ -129,12 +131,19 @@ impl Target for SqlxTarget {
     }
 }
 
+impl Lends for SqlxTarget {
+    fn lender(&self) -> Lender {
+        Lender::Sqlx(self.pool.clone())
+    }
+}
+
 /// A user of the pool.
 #[derive(Debug)]
 pub struct SqlxSession {
     pool: PgPool,
     statements: Statements,
     requests: Requests,
+    holding: Holding,
 }
 
 impl Session for SqlxSession {
@@ -146,6 +155,7 @@ impl Session for SqlxSession {
         };
         marks.acquired();
         let result = perform(&mut connection, &self.statements, request).await;
+        self.holding.work().await;
         marks.done();
         match result {
             Ok(()) => Outcome::success(request.operation()),

@@ -1,0 +1,80 @@
+//! What happened in one course, request by request.
+
+use load_engine::{Failure, Marks};
+
+/// When a course's parts began, on the monotonic clock, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Parts {
+    /// Users began.
+    pub(super) began_ns: u64,
+    /// Holders joined them.
+    pub(super) held_ns: u64,
+    /// Holders let go.
+    pub(super) released_ns: u64,
+    /// Users ended.
+    pub(super) ended_ns: u64,
+}
+
+/// One request of a user.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Visit {
+    pub(super) marks: Marks,
+    /// Index into the workload's operations.
+    pub(super) operation: usize,
+    pub(super) failure: Option<Failure>,
+}
+
+impl Visit {
+    /// How long it waited for a connection, whether it got one or gave up.
+    pub(super) fn waited_ns(&self) -> u64 {
+        let Marks {
+            started_ns,
+            acquired_ns,
+            done_ns,
+            ..
+        } = self.marks;
+        let until_ns = if acquired_ns > 0 { acquired_ns } else { done_ns };
+        until_ns.saturating_sub(started_ns)
+    }
+
+    /// Whether it gave up before it had a connection.
+    pub(super) fn gave_up(&self) -> bool {
+        self.marks.acquired_ns == 0
+    }
+}
+
+/// One attempt of a holder.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Hold {
+    /// It had its connection.
+    pub(super) acquired_ns: u64,
+    /// Nested: it asked for a second one, and when that was over.
+    pub(super) second: Option<Second>,
+    /// Why it ended otherwise than planned.
+    pub(super) failure: Option<Failure>,
+}
+
+/// A second checkout under the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Second {
+    pub(super) asked_ns: u64,
+    pub(super) over_ns: u64,
+    pub(super) granted: bool,
+}
+
+/// All that happened in one course.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Log {
+    pub(super) parts: Parts,
+    /// By start.
+    pub(super) visits: Vec<Visit>,
+    pub(super) holds: Vec<Hold>,
+}
+
+impl Log {
+    /// Visits that started from `from_ns` to before `to_ns`.
+    pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[Visit] {
+        let at = |bound: u64| self.visits.partition_point(|v| v.marks.started_ns < bound);
+        &self.visits[at(from_ns)..at(to_ns)]
+    }
+}
