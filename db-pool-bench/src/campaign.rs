@@ -21,7 +21,7 @@ use testbed::{Faults, Proxy};
 use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx};
+use crate::drivers::{Deadpool, Direct, Driver, Lifetimes, Setup, Sqlx};
 use crate::evidence::Watch;
 use crate::server::Server;
 use crate::workloads::{Schema, Tables, Workload};
@@ -280,6 +280,8 @@ impl<'a> Campaign<'a> {
             tables: Arc::clone(&self.tables),
             seed,
             hold: arm.conditions.hold,
+            lifetimes: Lifetimes::default(),
+            opened: Arc::default(),
         })
     }
 

@@ -10,6 +10,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::campaign::TargetFlags;
 use crate::conditions::{Conditions, Hold};
 use crate::drivers::Driver;
+use crate::exhaust::ExhaustFlags;
+use crate::lifecycle::LifecycleFlags;
 use crate::scale::ScaleFlags;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
@@ -25,6 +27,8 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench sweep
   db-pool-bench sweep --pool-sizes 2,4,8,16 --driver deadpool,sqlx --workload mixed
   db-pool-bench scale --pool-size 8 --users 10..100*2 --objective 'p99<20ms'
+  db-pool-bench exhaust --holder nested
+  db-pool-bench lifecycle --idle-timeout 10s
   DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s";
 
 /// What to do.
@@ -34,6 +38,10 @@ pub enum Command {
     Sweep(Box<SweepFlags>),
     /// Hold one pool and add users: where waiting begins, and how many are served in time
     Scale(Box<ScaleFlags>),
+    /// Keep connections away from users: who waits, who gives up, and what blocks itself
+    Exhaust(Box<ExhaustFlags>),
+    /// Vary the load: connections opened, closed and leaked, and what opening them costs
+    Lifecycle(Box<LifecycleFlags>),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {

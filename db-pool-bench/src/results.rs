@@ -152,7 +152,7 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
 }
 
 /// All of `parts` in one; `None` where nothing was recorded.
-fn whole<'a>(parts: impl Iterator<Item = &'a Histogram>) -> Option<Recording> {
+pub(crate) fn whole<'a>(parts: impl Iterator<Item = &'a Histogram>) -> Option<Recording> {
     let mut whole = recording();
     for part in parts.filter_map(|histogram| histogram.decode().ok()) {
         // Equal bounds on both sides: adding cannot fail.

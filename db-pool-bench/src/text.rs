@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
 use bench_report::histogram::Recording;
-use bench_report::{Operation, Recommendation, Report, StepEnd};
+use bench_report::{Operation, Recommendation, Report, Step, StepEnd};
 
 use crate::recommendation::interval;
 use crate::results::Results;
@@ -77,15 +77,20 @@ pub(crate) fn broken(text: &mut String, result: &Results) {
         text.push_str(&table::paragraph(&line, 0));
     }
     for step in &result.broken {
-        let how = match &step.end {
-            StepEnd::Completed => continue,
-            StepEnd::Stopped { rule, reason } => format!("stopped by {rule}: {reason}"),
-            StepEnd::Interrupted => "interrupted".to_owned(),
-            StepEnd::Failed { reason } => format!("failed: {reason}"),
-        };
-        let line = format!("{} (repeat {}): {how}", step.name, step.repeat + 1);
-        text.push_str(&table::paragraph(&line, 0));
+        ended(text, step);
     }
+}
+
+/// How `step` ended, if it did not last as long as planned.
+pub(crate) fn ended(text: &mut String, step: &Step) {
+    let how = match &step.end {
+        StepEnd::Completed => return,
+        StepEnd::Stopped { rule, reason } => format!("stopped by {rule}: {reason}"),
+        StepEnd::Interrupted => "interrupted".to_owned(),
+        StepEnd::Failed { reason } => format!("failed: {reason}"),
+    };
+    let line = format!("{} (repeat {}): {how}", step.name, step.repeat + 1);
+    text.push_str(&table::paragraph(&line, 0));
 }
 
 /// One recommendation with its reason.

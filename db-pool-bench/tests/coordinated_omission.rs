@@ -18,7 +18,7 @@ use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{Deadpool, Setup};
+use db_pool_bench::drivers::{Deadpool, Lifetimes, Setup};
 use db_pool_bench::workloads::{Schema, Tables, Workload};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
 use testbed::Postgres;
@@ -48,6 +48,8 @@ fn setup(server: &Postgres) -> Setup {
         tables: Arc::new(Tables::own(schema.name(), rows)),
         seed: 1,
         hold: Hold::None,
+        lifetimes: Lifetimes::default(),
+        opened: Arc::default(),
     }
 }
 

@@ -1,15 +1,16 @@
 //! deadpool-postgres: tokio-postgres connections handed out through a semaphore.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    Hook, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
 use tokio::task::JoinSet;
 use tokio_postgres::{Error, NoTls};
 
-use super::{Lender, Lends, Setup, statements};
+use super::{Lender, Lends, OPENING_BOUND, Setup, statements};
 use crate::conditions::Holding;
 use crate::failure::{of_pool, of_postgres};
 use crate::workloads::{Request, Requests, Tables};
@@ -28,7 +29,9 @@ impl Factory for Deadpool {
     async fn build(&self, worker: Worker) -> Result<DeadpoolTarget, Failure> {
         let size = worker.share_of(self.0.pool_size) as usize;
         let pool = pool(&self.0, size)?;
-        warm(&pool, size, &self.0.tables).await?;
+        if !self.0.lifetimes.cold {
+            warm(&pool, size, &self.0.tables).await?;
+        }
         Ok(DeadpoolTarget {
             setup: self.0.clone(),
             pool,
@@ -37,6 +40,7 @@ impl Factory for Deadpool {
 }
 
 fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
+    let opened = Arc::clone(&setup.opened);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -46,17 +50,27 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(setup.checkout_timeout))
         .create_timeout(Some(setup.checkout_timeout))
+        .post_create(Hook::sync_fn(move |_, _| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }))
         .build()
         .map_err(|error| Failure::new("driver", &error.to_string()))
 }
 
 /// Opens all connections at once and prepares the statements on each.
 async fn warm(pool: &Pool, size: usize, tables: &Arc<Tables>) -> Result<(), Failure> {
-    let mut opening = JoinSet::new();
+    let opening = Timeouts {
+        wait: Some(OPENING_BOUND),
+        create: Some(OPENING_BOUND),
+        recycle: None,
+    };
+    let mut tasks = JoinSet::new();
     for _ in 0..size {
         let (pool, tables) = (pool.clone(), Arc::clone(tables));
-        opening.spawn(async move {
-            let client = pool.get().await.map_err(|error| of_pool(&error))?;
+        tasks.spawn(async move {
+            let opened = pool.timeout_get(&opening).await;
+            let client = opened.map_err(|error| of_pool(&error))?;
             for statement in tables.statements() {
                 client
                     .prepare_cached(statement)
@@ -68,7 +82,7 @@ async fn warm(pool: &Pool, size: usize, tables: &Arc<Tables>) -> Result<(), Fail
     }
     // Held until all are open: one given back early would be handed out twice.
     let mut held = Vec::with_capacity(size);
-    while let Some(opened) = opening.join_next().await {
+    while let Some(opened) = tasks.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
     }
     Ok(())

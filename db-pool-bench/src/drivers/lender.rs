@@ -1,10 +1,13 @@
 //! A driver's pool as an application uses it by hand: for those who keep a connection, ask for a
 //! second one, or never give it back. The load itself goes through the drivers' sessions.
 
+use std::time::Duration;
+
 use load_engine::Failure;
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Postgres};
 
+use super::Lifetimes;
 use crate::failure::{of_pool, of_postgres, of_sqlx};
 
 /// A target whose pool others may take connections from.
@@ -38,6 +41,16 @@ impl Lender {
                 Ok(Lease::Sqlx(connection))
             }
         }
+    }
+
+    /// Closes connections that are idle for too long or too old, where the pool does not do so by
+    /// itself: deadpool leaves that to the application.
+    pub fn reap(&self, lifetimes: Lifetimes) {
+        let Self::Deadpool(pool) = self else { return };
+        let young = |bound: Option<Duration>, age: Duration| bound.is_none_or(|bound| age < bound);
+        pool.retain(|_, metrics| {
+            young(lifetimes.idle, metrics.last_used()) && young(lifetimes.lifetime, metrics.age())
+        });
     }
 }
 

@@ -12,6 +12,7 @@ mod statements;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use ::sqlx::postgres::PgPoolOptions;
@@ -76,6 +77,9 @@ impl Driver {
     }
 }
 
+/// How long opening the connections of a pool may take, however short its checkouts are to be.
+const OPENING_BOUND: Duration = Duration::from_secs(30);
+
 /// What all drivers are set up with.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -95,9 +99,30 @@ pub struct Setup {
     pub seed: u64,
     /// The application's own work between answer and release.
     pub hold: Hold,
+    /// How long the pool keeps its connections.
+    pub lifetimes: Lifetimes,
+    /// Connections that the pool has opened so far.
+    pub opened: Arc<AtomicU64>,
+}
+
+/// How long a pool keeps its connections. By default all are opened before the load begins, and
+/// none comes or goes by its age: a step holds its setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lifetimes {
+    /// Connections are opened only when one is asked for.
+    pub cold: bool,
+    /// One that nobody has used for so long is closed.
+    pub idle: Option<Duration>,
+    /// One that is so old is closed once it is given back.
+    pub lifetime: Option<Duration>,
 }
 
 impl Setup {
+    /// The names that outcomes index.
+    pub fn operations(&self) -> &'static [&'static str] {
+        self.workload.operations()
+    }
+
     fn requests(&self, user: UserId) -> Requests {
         Requests::new(self.workload, self.tables.rows, self.seed, user)
     }

@@ -2,14 +2,17 @@
 //! release, before which the connection is nobody's.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Error, Executor as _, PgConnection, Postgres};
 use sqlx::{SqlSafeStr as _, SqlStr};
 use tokio::task::JoinSet;
 
-use super::{Lender, Lends, Setup};
+use super::{Lender, Lends, OPENING_BOUND, Setup};
 use crate::conditions::Holding;
 use crate::failure::of_sqlx;
 use crate::workloads::{Request, Requests, Tables};
@@ -29,7 +32,9 @@ impl Factory for Sqlx {
         let size = worker.share_of(self.0.pool_size) as u32;
         let statements = Statements::of(&self.0.tables);
         let pool = pool(&self.0, size);
-        warm(&pool, size, &statements).await?;
+        if !self.0.lifetimes.cold {
+            warm(&pool, size, &statements).await?;
+        }
         Ok(SqlxTarget {
             setup: self.0.clone(),
             statements,
@@ -40,12 +45,16 @@ impl Factory for Sqlx {
 }
 
 fn pool(setup: &Setup, size: u32) -> PgPool {
+    let opened = Arc::clone(&setup.opened);
     PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(setup.checkout_timeout)
-        // A step holds its setting: no connection may come or go by its age.
-        .idle_timeout(None)
-        .max_lifetime(None)
+        .idle_timeout(setup.lifetimes.idle)
+        .max_lifetime(setup.lifetimes.lifetime)
+        .after_connect(move |_, _| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(()) })
+        })
         .connect_lazy_with(setup.address.sqlx(&setup.application))
 }
 
@@ -55,7 +64,7 @@ async fn warm(pool: &PgPool, size: u32, statements: &Statements) -> Result<(), F
     for _ in 0..size {
         let (pool, statements) = (pool.clone(), statements.clone());
         opening.spawn(async move {
-            let mut connection = pool.acquire().await?;
+            let mut connection = open_one(&pool).await?;
             for statement in [statements.read, statements.update, statements.insert] {
                 connection.prepare(statement).await?;
             }
@@ -69,6 +78,17 @@ async fn warm(pool: &PgPool, size: u32, statements: &Statements) -> Result<(), F
         held.push(opened.map_err(|error: Error| of_sqlx(&error))?);
     }
     Ok(())
+}
+
+/// Takes out a connection, however short the pool's checkouts are to be.
+async fn open_one(pool: &PgPool) -> Result<PoolConnection<Postgres>, Error> {
+    let begun = Instant::now();
+    loop {
+        match pool.acquire().await {
+            Err(Error::PoolTimedOut) if begun.elapsed() < OPENING_BOUND => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// The statements in the form in which sqlx takes them without copying.

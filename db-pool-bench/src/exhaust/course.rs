@@ -9,8 +9,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::flags::Holder;
-use super::log::{Hold, Log, Parts, Second, Visit};
+use super::log::{Hold, Log, Parts, Second};
 use crate::drivers::{Lender, Lends};
+use crate::visit::Visit;
 
 /// The work of a nested holder between its two checkouts.
 const OWN_WORK_S: f64 = 0.02;
@@ -141,16 +142,9 @@ async fn be_user<S: Session>(
             ..Marks::default()
         };
         let outcome = session.hit(&mut marks).await;
-        if marks.done_ns == 0 {
-            marks.done_ns = monotonic_ns();
-        }
         let failed = outcome.failure.is_some();
         // Nobody reads any more once a signal has come.
-        let _ = visits.send(Visit {
-            marks,
-            operation: outcome.operation,
-            failure: outcome.failure.map(|failure| *failure),
-        });
+        let _ = visits.send(Visit::new(marks, outcome));
         if failed {
             tokio::time::sleep(think_time.max(PAUSE_AFTER_FAILURE)).await;
         } else if !think_time.is_zero() {

@@ -1,11 +1,12 @@
 //! What a course says: who waited how long and was passed over, how long recovery took, and
 //! whether requests that hold a connection while they wait for another blocked each other.
 
-use super::log::{Log, Visit};
+use super::log::Log;
+use crate::visit::Visit;
 
 /// Two instants closer than this may have come in either order: a task is woken on another thread.
 const SLACK_NS: u64 = 1_000_000;
-/// Requests in a row whose median wait tells that waits are as before.
+/// Requests in a row whose waits tell that waits are as before, but for one of them.
 const IN_A_ROW: usize = 20;
 
 /// How waiting was shared out among those who started while connections were kept.
@@ -65,8 +66,8 @@ impl Fairness {
 }
 
 /// How long after the holders let go the waits were as before; `None` where they were not by the
-/// end. As before: a median over 20 requests in a row that is no longer than the 99th percentile
-/// was while users were alone.
+/// end. As before: of 20 requests in a row all but one wait no longer than 99 of 100 did while users
+/// were alone.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(Visit::waited_ns).collect();
@@ -74,12 +75,12 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let bound = *waits.get(waits.len().saturating_mul(99) / 100)?;
     let bound = bound.max(SLACK_NS);
     let after = log.started_in(log.parts.released_ns, log.parts.ended_ns);
-    let recovered = after.windows(IN_A_ROW).find(|row| {
-        let mut waits: Vec<u64> = row.iter().map(Visit::waited_ns).collect();
-        waits.sort_unstable();
-        waits[IN_A_ROW / 2] <= bound
-    })?;
-    Some(recovered[0].marks.started_ns - log.parts.released_ns)
+    let as_before = |visit: &&Visit| visit.waited_ns() <= bound;
+    let recovered = after
+        .windows(IN_A_ROW)
+        .find(|row| row.iter().filter(as_before).count() + 1 >= IN_A_ROW)?;
+    let first = recovered.iter().find(as_before)?;
+    Some(first.marks.started_ns - log.parts.released_ns)
 }
 
 /// Requests that blocked each other, over a whole course.

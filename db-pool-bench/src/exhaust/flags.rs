@@ -22,7 +22,11 @@ and DATABASE_URL a throwaway PostgreSQL is started and removed again.";
 
 /// Flags of `db-pool-bench exhaust`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    // Shorter than holders keep, so that somebody gives up.
+    mut_arg("checkout_timeout", |arg| arg.default_value("500ms"))
+)]
 pub struct ExhaustFlags {
     /// The server.
     #[command(flatten)]

@@ -1,9 +1,12 @@
 //! What happened in one course, request by request.
 
-use load_engine::{Failure, Marks};
+use load_engine::Failure;
+
+use crate::visit::Visit;
 
 /// When a course's parts began, on the monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct Parts {
     /// Users began.
     pub(super) began_ns: u64,
@@ -13,34 +16,6 @@ pub(super) struct Parts {
     pub(super) released_ns: u64,
     /// Users ended.
     pub(super) ended_ns: u64,
-}
-
-/// One request of a user.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Visit {
-    pub(super) marks: Marks,
-    /// Index into the workload's operations.
-    pub(super) operation: usize,
-    pub(super) failure: Option<Failure>,
-}
-
-impl Visit {
-    /// How long it waited for a connection, whether it got one or gave up.
-    pub(super) fn waited_ns(&self) -> u64 {
-        let Marks {
-            started_ns,
-            acquired_ns,
-            done_ns,
-            ..
-        } = self.marks;
-        let until_ns = if acquired_ns > 0 { acquired_ns } else { done_ns };
-        until_ns.saturating_sub(started_ns)
-    }
-
-    /// Whether it gave up before it had a connection.
-    pub(super) fn gave_up(&self) -> bool {
-        self.marks.acquired_ns == 0
-    }
 }
 
 /// One attempt of a holder.
