@@ -64,6 +64,15 @@ pub enum Lease {
 }
 
 impl Lease {
+    /// Ends the connection instead of giving it back.
+    pub async fn end(self) {
+        match self {
+            Self::Deadpool(client) => drop(deadpool_postgres::Object::take(client)),
+            // One that is broken is gone all the same.
+            Self::Sqlx(connection) => drop(connection.close().await),
+        }
+    }
+
     /// Runs `sql`, whose rows nobody wants.
     ///
     /// # Errors

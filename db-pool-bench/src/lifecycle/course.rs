@@ -20,7 +20,7 @@ use crate::visit::Visit;
 const SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const DRAIN_BOUND: Duration = Duration::from_secs(5);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
-/// Between the closing of the pool and the look at who is still there.
+/// Before the look at who is still there.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// A part of the course.
@@ -53,7 +53,7 @@ pub(super) struct Seen {
 pub(super) struct Leaks {
     /// Taken out although nobody was at work any more, as the pool says.
     pub(super) in_use: u64,
-    /// Open although the pool was closed, as the server says.
+    /// Open although all that the pool has were ended, as the server says.
     pub(super) sessions: Vec<Leaked>,
 }
 
@@ -144,20 +144,37 @@ impl<T: Target + Lends> Running<'_, T> {
         })
     }
 
-    /// What is still taken out now that nobody is at work, and what is still open once the pool
-    /// is closed.
+    /// What is still taken out now that nobody is at work, and what is still open once all that
+    /// the pool has are ended.
     async fn leaks(&mut self) -> Result<Leaks, Failure> {
         self.sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
         tokio::time::sleep(SETTLE).await;
-        let in_use = self.target.pool().map_or(0, |sample| sample.in_use);
-        let _ = tokio::time::timeout(CLOSE_BOUND, self.target.close()).await;
+        let pool = self.target.pool().unwrap_or_default();
+        self.end_idle(pool.size.saturating_sub(pool.in_use)).await;
         tokio::time::sleep(SETTLE).await;
         let left = self.census.left().await;
         let sessions = left.map_err(|error| of_postgres(&error))?;
-        Ok(Leaks { in_use, sessions })
+        let _ = tokio::time::timeout(CLOSE_BOUND, self.target.close()).await;
+        Ok(Leaks {
+            in_use: pool.in_use,
+            sessions,
+        })
+    }
+
+    /// Ends the connections that the pool still has: closing it would wait for the lost ones first.
+    async fn end_idle(&self, idle: u64) {
+        let lender = self.target.lender();
+        let mut leases = Vec::new();
+        for _ in 0..idle {
+            let taken = tokio::time::timeout(CLOSE_BOUND, lender.checkout()).await;
+            leases.extend(taken.ok().and_then(Result::ok));
+        }
+        for lease in leases {
+            lease.end().await;
+        }
     }
 }
 

@@ -61,15 +61,7 @@ fn storm_sentence(step: &Step) -> String {
 
 fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
     let header = [
-        "",
-        "throughput",
-        "response",
-        "p99",
-        "checkout p99",
-        "open",
-        "opened",
-        "closed",
-        "errors",
+        "", "rate", "response", "p99", "wait p99", "open", "opened", "closed", "failed",
     ];
     let mut table = Table::new(&header);
     let parts = plan.parts.iter();

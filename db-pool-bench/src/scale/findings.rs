@@ -199,3 +199,92 @@ pub(super) fn little_sentence(results: &[Results]) -> Option<String> {
          {side}"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bench_report::Histogram;
+    use bench_report::histogram::recording;
+    use load_engine::{LoadPlan, StepPlan};
+
+    use super::*;
+    use crate::campaign::not_begun;
+
+    fn histogram(ns: u64, count: u64) -> Option<Histogram> {
+        let mut times = recording();
+        times.saturating_record_n(ns, count);
+        Histogram::of(&times)
+    }
+
+    /// A second of `users` who are served 100 times each and wait `wait_ns` of their 10 ms.
+    fn step(users: u64, wait_ns: u64) -> Step {
+        let load = LoadPlan::Closed {
+            users,
+            think_time: Duration::ZERO,
+        };
+        let plan = StepPlan::new("a step", load, Duration::from_secs(1));
+        let mut step = not_begun(&plan, String::new());
+        step.end = bench_report::StepEnd::Completed;
+        step.window.measure_end_ns = step.window.measure_start_ns + 1_000_000_000;
+        let count = 100 * users;
+        let operation = Operation {
+            attempted: count,
+            succeeded: count,
+            throughput_per_s: count as f64,
+            call: histogram(10_000_000, count),
+            checkout: histogram(wait_ns, count),
+            service: histogram(10_000_000 - wait_ns, count),
+            ..Operation::default()
+        };
+        step.operations.insert("read".to_owned(), operation);
+        step
+    }
+
+    fn results(steps: &[Step]) -> Vec<Results<'_>> {
+        let users = steps.iter().map(|step| match step.load {
+            Load::Closed { users, .. } => users,
+            Load::Open { .. } => 0,
+        });
+        let of = |(at, users): (usize, u64)| {
+            Results::of(format!("{users} users"), users, &steps[at..=at], |_| true)
+        };
+        users.enumerate().map(of).collect()
+    }
+
+    #[test]
+    fn a_checkout_that_takes_long_without_a_wait_is_no_wait() {
+        // A ping of 2 ms stands before every request; from 8 users on there is a wait as well.
+        let steps = [step(2, 2_000_000), step(4, 2_100_000), step(8, 5_000_000)];
+        let found = wait_begins(&results(&steps), 4);
+        assert_eq!(found, Some(WaitBegins::Between(4, 8)));
+        let never = wait_begins(&results(&steps[..2]), 4);
+        assert_eq!(never, Some(WaitBegins::Beyond(4)));
+        let already = wait_begins(&results(&steps[2..]), 4);
+        assert_eq!(already, Some(WaitBegins::AtOrBelow(8)));
+        assert_eq!(wait_begins(&[], 4), None);
+    }
+
+    #[test]
+    fn littles_law_counts_the_users_and_shows_the_time_that_is_missing() {
+        let whole = little_discrepancy(&step(8, 1_000)).unwrap();
+        assert!(whole.abs() < 0.01, "8 × 100/s × 10 ms = 8: {whole}");
+        let mut half = step(8, 1_000);
+        half.operations.get_mut("read").unwrap().call = histogram(5_000_000, 800);
+        let missing = little_discrepancy(&half).unwrap();
+        assert!((missing + 0.5).abs() < 0.01, "{missing}");
+    }
+
+    #[test]
+    fn the_most_users_end_where_the_objective_first_breaks() {
+        let mut steps = [step(2, 1_000), step(4, 1_000), step(8, 1_000)];
+        steps[1].operations.get_mut("read").unwrap().call = histogram(50_000_000, 400);
+        let objective = ["p99<20ms".parse().unwrap()];
+        let most = most_users("deadpool", &results(&steps), &objective).unwrap();
+        // With 8 users it is kept again, which is luck and no promise.
+        assert_eq!((most.value, most.high), (Some(2.0), Some(3.0)));
+        let none = most_users("deadpool", &results(&steps[1..]), &objective).unwrap();
+        assert_eq!(none.value, None);
+        assert!(none.reason.contains("not even 4"), "{}", none.reason);
+    }
+}
