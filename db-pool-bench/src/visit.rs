@@ -1,8 +1,9 @@
 //! One request from its beginning to its end, for scenarios that look at requests one by one.
 
 use bench_report::histogram::Recording;
-use bench_report::{Histogram, Operation, Step};
-use load_engine::{Failure, Marks, Outcome, Recorder};
+use bench_report::{Generator, Histogram, Operation, Step, Window};
+use load_engine::step::available_threads;
+use load_engine::{Failure, Marks, Outcome, Recorder, Within};
 
 /// One request of a user.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,17 +54,39 @@ impl Visit {
     }
 }
 
-/// Writes what came of `visits` into `step`, whose window says how long that took.
+/// Writes what came of `visits` into `step`: those that began in its window count for its figures,
+/// those that were done in it for its throughput.
 pub(crate) fn record(step: &mut Step, visits: &[Visit], operations: &'static [&'static str]) {
     let recorder = Recorder::new(operations, 1);
+    let (from_ns, to_ns) = (step.window.measure_start_ns, step.window.measure_end_ns);
     for visit in visits {
         let outcome = match &visit.failure {
             None => Outcome::success(visit.operation),
             Some(failure) => Outcome::failed(visit.operation, failure.clone()),
         };
-        recorder.record(&visit.marks, &outcome, true);
+        let within = Within {
+            due: (from_ns..to_ns).contains(&visit.marks.begin_ns()),
+            done: (from_ns..=to_ns).contains(&visit.marks.done_ns),
+        };
+        recorder.record(&visit.marks, &outcome, within);
     }
     (step.operations, step.failures) = recorder.collect(step.window.measured_s());
+}
+
+/// Our side of a step that took `cpu_ns` of this process's time.
+pub(crate) fn generator(window: &Window, cpu_ns: u64) -> Generator {
+    let threads = available_threads() as u64;
+    let available_s = window.measured_s() * threads as f64;
+    Generator {
+        threads,
+        cpu_ns,
+        cpu_ratio: if available_s > 0.0 {
+            cpu_ns as f64 / 1e9 / available_s
+        } else {
+            0.0
+        },
+        ..Generator::default()
+    }
 }
 
 /// One phase over all operations of `step`; `None` where nothing was recorded.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_report::clock::monotonic_ns;
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use load_engine::{Cancel, Factory, Failure, Marks, Session, Target, UserId, Worker};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -78,9 +78,10 @@ impl Course {
             tasks.spawn(hold(target.lender(), self.holder, parts, holds.clone()));
         }
         drop((visits, holds));
+        let mut cpu_ns = [0; 3];
         tokio::select! {
             () = cancel.cancelled() => tasks.abort_all(),
-            () = watch(parts, follower) => {}
+            () = watch(parts, follower, &mut cpu_ns) => {}
         }
         while tokio::select! {
             biased;
@@ -89,7 +90,10 @@ impl Course {
         } {}
         drop(tasks);
         let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
-        Ok(log(parts, logged, held))
+        Ok(Log {
+            cpu_ns,
+            ..log(parts, logged, held)
+        })
     }
 }
 
@@ -112,12 +116,21 @@ fn log(
     log
 }
 
-async fn watch(parts: Parts, follower: &mut dyn Follower) {
-    sleep_until(parts.held_ns).await;
-    follower.held();
-    sleep_until(parts.released_ns).await;
-    follower.released();
-    sleep_until(parts.ended_ns).await;
+/// Waits for each part, tells of it, and notes the CPU time that it took.
+async fn watch(parts: Parts, follower: &mut dyn Follower, cpu_ns: &mut [u64; 3]) {
+    let ends = [parts.held_ns, parts.released_ns, parts.ended_ns];
+    let mut before_ns = process_cpu_ns();
+    for (part, end_ns) in ends.into_iter().enumerate() {
+        sleep_until(end_ns).await;
+        match part {
+            0 => follower.held(),
+            1 => follower.released(),
+            _ => {}
+        }
+        let now_ns = process_cpu_ns();
+        cpu_ns[part] = now_ns.saturating_sub(before_ns);
+        before_ns = now_ns;
+    }
 }
 
 async fn sleep_until(instant_ns: u64) {

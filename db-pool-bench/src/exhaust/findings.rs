@@ -173,7 +173,7 @@ mod tests {
                 ended_ns: 1_000 * MS,
             },
             visits,
-            holds: Vec::new(),
+            ..Log::default()
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) struct Log {
     /// By start.
     pub(super) visits: Vec<Visit>,
     pub(super) holds: Vec<Hold>,
+    /// CPU time of this process in each part.
+    pub(super) cpu_ns: [u64; 3],
 }
 
 impl Log {

@@ -9,7 +9,7 @@ use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
 use super::plan::{Plan, Setting};
 use crate::campaign::not_begun;
-use crate::visit::record;
+use crate::visit::{generator, record};
 
 /// Users alone, before the holders came.
 pub(super) const BEFORE: &str = "before";
@@ -34,10 +34,11 @@ pub(super) fn keep(
     }
     let parts = log.parts;
     let mut server = Some(server);
-    for (part, from_ns, to_ns) in [
-        (BEFORE, parts.began_ns, parts.held_ns),
-        (HELD, parts.held_ns, parts.released_ns),
-        (AFTER, parts.released_ns, parts.ended_ns),
+    let [before_ns, held_ns, after_ns] = log.cpu_ns;
+    for (part, from_ns, to_ns, cpu_ns) in [
+        (BEFORE, parts.began_ns, parts.held_ns, before_ns),
+        (HELD, parts.held_ns, parts.released_ns, held_ns),
+        (AFTER, parts.released_ns, parts.ended_ns, after_ns),
     ] {
         let planned = plan.step(setting, repeat, part);
         let mut step = not_begun(&planned, String::new());
@@ -52,7 +53,8 @@ pub(super) fn keep(
             measure_end_ns: to_ns,
             end_ns: to_ns,
         };
-        record(&mut step, log.started_in(from_ns, to_ns), operations);
+        record(&mut step, &log.visits, operations);
+        step.generator = generator(&step.window, cpu_ns);
         if part == HELD {
             step.server = server.take();
             held_figures(&mut step, log, plan.flags.pool_size);

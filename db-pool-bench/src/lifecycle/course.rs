@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bench_report::clock::monotonic_ns;
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use bench_report::{Pacing, PoolUsage};
 use load_engine::{
     Arrivals, Cancel, Factory, Failure, Marks, Outcome, Pacer, RateCurve, Session, Target, UserId,
@@ -46,6 +46,8 @@ pub(super) struct Seen {
     pub(super) opened: u64,
     pub(super) server: Tally,
     pub(super) pool: Option<PoolUsage>,
+    /// CPU time of this process.
+    pub(super) cpu_ns: u64,
 }
 
 /// Connections that never came back.
@@ -106,7 +108,7 @@ struct Running<'a, T: Target> {
 
 impl<T: Target + Lends> Running<'_, T> {
     async fn part(&mut self, part: &Part) -> Result<Seen, Failure> {
-        let began_ns = monotonic_ns();
+        let (began_ns, cpu_ns) = (monotonic_ns(), process_cpu_ns());
         let opened = self.setup.opened.load(Ordering::Relaxed);
         let mut tasks = JoinSet::new();
         let mut pool = Usage::default();
@@ -128,6 +130,7 @@ impl<T: Target + Lends> Running<'_, T> {
             }
         }
         let ended_ns = monotonic_ns();
+        let cpu_ns = process_cpu_ns().saturating_sub(cpu_ns);
         let (mut visits, unfinished) = drain(tasks).await;
         visits.sort_by_key(|visit| visit.marks.due_ns);
         let counted = self.census.count().await;
@@ -141,6 +144,7 @@ impl<T: Target + Lends> Running<'_, T> {
             opened: self.setup.opened.load(Ordering::Relaxed) - opened,
             server: self.census.take(),
             pool: pool.usage(),
+            cpu_ns,
         })
     }
 

@@ -9,7 +9,7 @@ use super::course::{Leaks, Seen};
 use super::plan::{Plan, SPIKE_AGAIN};
 use crate::campaign::not_begun;
 use crate::drivers::{Driver, Setup};
-use crate::visit::{Visit, record};
+use crate::visit::{Visit, generator, record};
 
 /// Connections one after the other.
 pub(super) const COST: &str = "connecting";
@@ -118,6 +118,7 @@ pub(super) fn keep_course(
         let window = (part.began_ns, part.ended_ns);
         let mut step = step(plan, driver.name(), part.part.name, window);
         record(&mut step, &part.visits, setup.operations());
+        step.generator = generator(&step.window, part.cpu_ns);
         if part.unfinished > 0 {
             figure(&mut step, "unfinished", part.unfinished as f64);
         }
