@@ -3,6 +3,7 @@
 
 use bench_cli::bench::Bench;
 use bench_cli::table;
+use bench_report::clock::monotonic_ns;
 use bench_report::{Report, ServerEvidence, Step, StepEnd, Summary, Window};
 
 use super::findings::{self, Deadlock, Fairness};
@@ -34,15 +35,20 @@ pub(super) fn keep(
     }
     let parts = log.parts;
     let mut server = Some(server);
+    let now_ns = monotonic_ns();
     let [before_ns, held_ns, after_ns] = log.cpu_ns;
     for (part, from_ns, to_ns, cpu_ns) in [
         (BEFORE, parts.began_ns, parts.held_ns, before_ns),
         (HELD, parts.held_ns, parts.released_ns, held_ns),
         (AFTER, parts.released_ns, parts.ended_ns, after_ns),
     ] {
+        if from_ns >= now_ns {
+            // A signal came before this part began.
+            break;
+        }
         let planned = plan.step(setting, repeat, part);
         let mut step = not_begun(&planned, String::new());
-        step.end = if bench.interrupted() {
+        step.end = if to_ns > now_ns {
             StepEnd::Interrupted
         } else {
             StepEnd::Completed
@@ -50,8 +56,8 @@ pub(super) fn keep(
         step.window = Window {
             start_ns: from_ns,
             measure_start_ns: from_ns,
-            measure_end_ns: to_ns,
-            end_ns: to_ns,
+            measure_end_ns: to_ns.min(now_ns),
+            end_ns: to_ns.min(now_ns),
         };
         record(&mut step, &log.visits, operations);
         step.generator = generator(&step.window, cpu_ns);
