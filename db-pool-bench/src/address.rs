@@ -2,7 +2,8 @@
 //! else.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -111,39 +112,6 @@ impl Address {
         (&self.host, self.port)
     }
 
-    /// The same server and login, reached by way of `proxy`.
-    #[must_use]
-    pub fn by_way_of(&self, proxy: SocketAddr) -> Self {
-        // Hosts can only be added to a configuration, so what else it holds is carried over.
-        let mut config = Config::new();
-        config.host(&self.host).hostaddr(proxy.ip());
-        config.port(proxy.port());
-        config.ssl_mode(self.config.get_ssl_mode());
-        if let Some(user) = self.config.get_user() {
-            config.user(user);
-        }
-        if let Some(password) = self.config.get_password() {
-            config.password(password);
-        }
-        if let Some(database) = self.config.get_dbname() {
-            config.dbname(database);
-        }
-        if let Some(options) = self.config.get_options() {
-            config.options(options);
-        }
-        if let Some(bound) = self.config.get_connect_timeout() {
-            config.connect_timeout(*bound);
-        }
-        let sqlx = self.sqlx.clone().host(&proxy.ip().to_string());
-        Self {
-            config,
-            sqlx: sqlx.port(proxy.port()),
-            host: proxy.ip().to_string(),
-            port: proxy.port(),
-            shown: self.shown.clone(),
-        }
-    }
-
     /// For tokio-postgres and deadpool.
     pub fn config(&self, application: &str) -> Config {
         let mut config = self.config.clone();
@@ -165,6 +133,50 @@ impl Address {
         // Whoever uses the client learns there that the connection has ended, and why.
         tokio::spawn(async move { connection.await.ok() });
         Ok(client)
+    }
+
+    /// The first TCP address of its host.
+    ///
+    /// # Errors
+    /// When the name cannot be resolved, or the host is a socket of this machine.
+    pub fn socket_address(&self) -> io::Result<SocketAddr> {
+        if self.host.starts_with('/') {
+            let no_network = "it is reached by a unix socket";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, no_network));
+        }
+        let mut found = (self.host.as_str(), self.port).to_socket_addrs()?;
+        found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// The same server and login by way of `proxy`.
+    #[must_use]
+    pub fn through(&self, proxy: SocketAddr) -> Self {
+        let mut config = Config::new();
+        config.host(proxy.ip().to_string()).port(proxy.port());
+        if let Some(user) = self.config.get_user() {
+            config.user(user);
+        }
+        if let Some(password) = self.config.get_password() {
+            config.password(password);
+        }
+        if let Some(database) = self.config.get_dbname() {
+            config.dbname(database);
+        }
+        if let Some(options) = self.config.get_options() {
+            config.options(options);
+        }
+        if let Some(timeout) = self.config.get_connect_timeout() {
+            config.connect_timeout(*timeout);
+        }
+        config.ssl_mode(self.config.get_ssl_mode());
+        let (host, port) = (proxy.ip().to_string(), proxy.port());
+        Self {
+            sqlx: self.sqlx.clone().host(&host).port(port),
+            shown: shown(&config, &host, port),
+            config,
+            host,
+            port,
+        }
     }
 
     /// The address without its password.
@@ -300,18 +312,18 @@ mod tests {
     }
 
     #[test]
-    fn by_way_of_a_proxy_only_the_way_is_another() {
-        let address = Address::parse("postgres://app:hunter2@db:6432/shop").unwrap();
-        let proxied = address.by_way_of("127.0.0.1:7777".parse().unwrap());
-        let (config, sqlx) = (proxied.config("me"), proxied.sqlx("me"));
-        assert_eq!(config.get_ports(), [7777]);
-        assert_eq!((sqlx.get_host(), sqlx.get_port()), ("127.0.0.1", 7777));
-        assert_eq!(config.get_password(), Some(b"hunter2".as_slice()));
-        assert_eq!(
-            (config.get_user(), config.get_dbname()),
-            (Some("app"), Some("shop"))
-        );
-        assert_eq!(proxied.shown(), address.shown());
+    fn by_way_of_a_proxy_the_login_stays_the_same() {
+        let address = Address::parse("postgres://app:hun%40ter2@db:6432/shop?options=-cx%3D1");
+        let proxy = "127.0.0.1:7000".parse().unwrap();
+        let through = address.unwrap().through(proxy);
+        assert_eq!(through.shown(), "postgres://app@127.0.0.1:7000/shop");
+        assert_eq!(through.socket_address().unwrap(), proxy);
+        let (config, sqlx) = (through.config("me"), through.sqlx("me"));
+        assert_eq!(config.get_password(), Some(b"hun@ter2".as_slice()));
+        assert_eq!(config.get_options(), Some("-cx=1"));
+        assert_eq!((sqlx.get_host(), sqlx.get_port()), ("127.0.0.1", 7000));
+        let file = Address::parse("postgres://app@%2Frun%2Fpg/shop").unwrap();
+        assert!(file.socket_address().is_err());
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::ToSocketAddrs as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use testbed::{Faults, Proxy};
 use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, Lifetimes, Setup, Sqlx};
+use crate::drivers::{Deadpool, Direct, Driver, PoolOptions, Setup, Sqlx, Wire};
 use crate::evidence::Watch;
 use crate::server::Server;
 use crate::workloads::{Schema, Tables, Workload};
@@ -51,6 +50,10 @@ pub struct TargetFlags {
     /// How long a checkout may take before it fails
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
     pub checkout_timeout: Duration,
+
+    /// How pools are kept.
+    #[command(flatten)]
+    pub pool: PoolOptions,
 }
 
 impl TargetFlags {
@@ -219,23 +222,26 @@ impl<'a> Campaign<'a> {
         !self.server.throwaway
     }
 
-    /// Runs one step on `arm`; a step for which the server has no room is noted and left out.
+    /// Runs one step on `arm` and returns its index in the report; a step for which the server has no
+    /// room is noted and left out.
     ///
     /// # Errors
     /// When no load can be made at all, or the report cannot be saved.
-    pub fn step(&mut self, step: &StepPlan, arm: Arm) -> anyhow::Result<()> {
+    pub fn step(&mut self, step: &StepPlan, arm: Arm) -> anyhow::Result<Option<usize>> {
         if !self.has_room(step, arm.connections)? {
-            return Ok(());
+            return Ok(None);
         }
         let setup = self.setup(arm, step.seed)?;
         let (bench, watch) = (&mut *self.bench, &mut self.watch);
         let index = match arm.driver {
+            Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), watch),
             Driver::Direct => bench.step(step, &Arc::new(Direct(setup)), watch),
             Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), watch),
         }?;
         bench.report.steps[index].server = Some(watch.step_ends());
-        bench.save()
+        bench.save()?;
+        Ok(Some(index))
     }
 
     /// Asks the server whether `connections` fit; where they do not, or a signal came, `step` is
@@ -275,12 +281,12 @@ impl<'a> Campaign<'a> {
             address: self.address(arm.conditions.network_delay)?,
             application: self.schema.name().to_owned(),
             pool_size: arm.connections,
+            pool: self.flags.pool.clone(),
             checkout_timeout: self.flags.checkout_timeout,
             workload: self.flags.workload,
             tables: Arc::clone(&self.tables),
             seed,
             hold: arm.conditions.hold,
-            lifetimes: Lifetimes::default(),
             opened: Arc::default(),
         })
     }
@@ -295,17 +301,15 @@ impl<'a> Campaign<'a> {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(proxy(address, delay)?),
         };
-        Ok(address.by_way_of(proxy.address()))
+        Ok(address.through(proxy.address()))
     }
 }
 
 /// A longer way to `address`.
 fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
-    let (host, port) = address.host_and_port();
-    let found = (host, port).to_socket_addrs();
-    let target = found
-        .with_context(|| format!("cannot find {host}"))
-        .and_then(|mut all| all.next().context("it has no address"))
+    let target = address
+        .socket_address()
+        .with_context(|| format!("cannot find {}", address.shown()))
         .remedy("a server that is reached by TCP; --network-delay has no other way")?;
     let faults = Faults {
         delay,

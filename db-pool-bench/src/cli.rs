@@ -59,6 +59,8 @@ const SWEEP_EXAMPLES: &str = "Examples:
       sizes by a factor, only those within 20 ms, and what twelve instances would take
   db-pool-bench sweep --driver deadpool --hold 0,5ms,exp:5ms --network-delay 0,1ms
       for which hold and network the recommendation stands
+  db-pool-bench sweep --driver wire,direct,deadpool,sqlx --recycle verified
+      what each driver and pool costs, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
       arrivals that do not wait for answers
   db-pool-bench sweep --workload point-select --table pgbench_accounts --driver direct --runtime per-core

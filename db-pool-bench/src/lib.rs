@@ -27,4 +27,5 @@ pub mod server;
 pub mod sweep;
 mod text;
 mod visit;
+pub mod wire;
 pub mod workloads;

@@ -6,12 +6,16 @@ use bench_cli::objective::Objective;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Operation, Step, StepEnd};
 
+use crate::drivers::Driver;
+
 /// Share of failures up to which a setting counts as one that works.
 const ERRORS_TOLERATED: f64 = 0.01;
 
 /// What came of one setting.
 #[derive(Debug)]
 pub(crate) struct Results<'a> {
+    /// Which driver.
+    pub(crate) driver: Driver,
     /// The setting, for people.
     pub(crate) name: String,
     /// The value of what is varied.
@@ -24,8 +28,9 @@ pub(crate) struct Results<'a> {
 }
 
 impl<'a> Results<'a> {
-    /// The results of the setting `name`, whose steps are those that `is_of` it.
+    /// The results of the setting `name` of `driver`, whose steps are those that `is_of` it.
     pub(crate) fn of(
+        driver: Driver,
         name: String,
         value: u64,
         steps: &'a [Step],
@@ -40,6 +45,7 @@ impl<'a> Results<'a> {
             .collect();
         held.sort_unstable_by_key(|(repeat, ..)| *repeat);
         Self {
+            driver,
             name,
             value,
             held,
@@ -124,6 +130,12 @@ impl<'a> Results<'a> {
     pub(crate) fn server(&self, figure: &str) -> Option<f64> {
         let read =
             |(_, _, step): &(u64, usize, &Step)| step.server.as_ref()?.figures.get(figure).copied();
+        statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
+    }
+
+    /// Mean of a figure of the steps over the repeats that have it.
+    pub(crate) fn mean_figure(&self, figure: &str) -> Option<f64> {
+        let read = |(_, _, step): &(u64, usize, &Step)| step.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 

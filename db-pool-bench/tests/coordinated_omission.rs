@@ -18,7 +18,7 @@ use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{Deadpool, Lifetimes, Setup};
+use db_pool_bench::drivers::{Deadpool, PoolOptions, Setup};
 use db_pool_bench::workloads::{Schema, Tables, Workload};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
 use testbed::Postgres;
@@ -43,12 +43,12 @@ fn setup(server: &Postgres) -> Setup {
         address,
         application: "a_test".to_owned(),
         pool_size: CONNECTIONS,
+        pool: PoolOptions::default(),
         checkout_timeout: Duration::from_secs(30),
         workload: Workload::PointSelect,
         tables: Arc::new(Tables::own(schema.name(), rows)),
         seed: 1,
         hold: Hold::None,
-        lifetimes: Lifetimes::default(),
         opened: Arc::default(),
     }
 }

@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn load(flags: &Flags, remote: &Remote) -> anyhow::Result<(u64, Duration)> {
     let key = format!("plimsoll:minimal-{}", std::process::id());
-    // The same settings as redis-bench has.
+    // As any application has it: a time-out for each request.
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_PATIENCE));
     let mut connection = Client::open(remote.info().clone())?
         .get_multiplexed_async_connection_with_config(&config)

@@ -10,7 +10,7 @@ use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target,
 use tokio::task::JoinSet;
 use tokio_postgres::{Error, NoTls};
 
-use super::{Lender, Lends, OPENING_BOUND, Setup, statements};
+use super::{Driver, Lender, Lends, OPENING_BOUND, Recycle, Setup, statements};
 use crate::conditions::Holding;
 use crate::failure::{of_pool, of_postgres};
 use crate::workloads::{Request, Requests, Tables};
@@ -29,9 +29,8 @@ impl Factory for Deadpool {
     async fn build(&self, worker: Worker) -> Result<DeadpoolTarget, Failure> {
         let size = worker.share_of(self.0.pool_size) as usize;
         let pool = pool(&self.0, size)?;
-        if !self.0.lifetimes.cold {
-            warm(&pool, size, &self.0.tables).await?;
-        }
+        let before = worker.share_of(self.0.pool.opened_before(self.0.pool_size));
+        warm(&pool, before as usize, &self.0.tables).await?;
         Ok(DeadpoolTarget {
             setup: self.0.clone(),
             pool,
@@ -42,7 +41,10 @@ impl Factory for Deadpool {
 fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
     let opened = Arc::clone(&setup.opened);
     let recycling = ManagerConfig {
-        recycling_method: RecyclingMethod::Fast,
+        recycling_method: match setup.pool.recycling(Driver::Deadpool) {
+            Some(Recycle::Verified) => RecyclingMethod::Verified,
+            _ => RecyclingMethod::Fast,
+        },
     };
     let manager = Manager::from_config(setup.address.config(&setup.application), NoTls, recycling);
     Pool::builder(manager)
@@ -58,15 +60,15 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
         .map_err(|error| Failure::new("driver", &error.to_string()))
 }
 
-/// Opens all connections at once and prepares the statements on each.
-async fn warm(pool: &Pool, size: usize, tables: &Arc<Tables>) -> Result<(), Failure> {
+/// Opens `count` connections at once and prepares the statements on each.
+async fn warm(pool: &Pool, count: usize, tables: &Arc<Tables>) -> Result<(), Failure> {
     let opening = Timeouts {
         wait: Some(OPENING_BOUND),
         create: Some(OPENING_BOUND),
         recycle: None,
     };
     let mut tasks = JoinSet::new();
-    for _ in 0..size {
+    for _ in 0..count {
         let (pool, tables) = (pool.clone(), Arc::clone(tables));
         tasks.spawn(async move {
             let opened = pool.timeout_get(&opening).await;
@@ -81,7 +83,7 @@ async fn warm(pool: &Pool, size: usize, tables: &Arc<Tables>) -> Result<(), Fail
         });
     }
     // Held until all are open: one given back early would be handed out twice.
-    let mut held = Vec::with_capacity(size);
+    let mut held = Vec::with_capacity(count);
     while let Some(opened) = tasks.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
     }

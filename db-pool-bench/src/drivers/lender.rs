@@ -7,7 +7,7 @@ use load_engine::Failure;
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Postgres};
 
-use super::Lifetimes;
+use super::PoolOptions;
 use crate::failure::{of_pool, of_postgres, of_sqlx};
 
 /// A target whose pool others may take connections from.
@@ -45,11 +45,12 @@ impl Lender {
 
     /// Closes connections that are idle for too long or too old, where the pool does not do so by
     /// itself: deadpool leaves that to the application.
-    pub fn reap(&self, lifetimes: Lifetimes) {
+    pub fn reap(&self, options: &PoolOptions) {
         let Self::Deadpool(pool) = self else { return };
         let young = |bound: Option<Duration>, age: Duration| bound.is_none_or(|bound| age < bound);
         pool.retain(|_, metrics| {
-            young(lifetimes.idle, metrics.last_used()) && young(lifetimes.lifetime, metrics.age())
+            young(options.idle_timeout, metrics.last_used())
+                && young(options.max_lifetime, metrics.age())
         });
     }
 }

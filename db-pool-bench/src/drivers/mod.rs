@@ -1,29 +1,32 @@
 //! The arms of a comparison: the same requests through each driver, set up alike.
 //!
-//! Statements are prepared on every connection, all connections are open before the load begins,
-//! and a checkout may take equally long everywhere. What a driver does by default beyond that (a
-//! ping before each checkout, say) stays on and is recorded in the report.
+//! Statements are prepared on every connection, all connections are open before the load begins
+//! unless told otherwise, and a checkout may take equally long everywhere. What a library does by
+//! default beyond that (a ping before each checkout, say) stays on unless told otherwise, and is
+//! recorded in the report.
 
 mod deadpool;
 mod direct;
 mod lender;
+mod options;
+pub mod round_trips;
 mod sqlx;
 mod statements;
+mod wire;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use ::sqlx::postgres::PgPoolOptions;
 use clap::ValueEnum;
 use load_engine::{Failure, UserId};
-use serde_json::{Value, json};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
 pub use lender::{Lease, Lender, Lends};
+pub use options::{PoolOptions, Recycle};
 pub use sqlx::Sqlx;
+pub use wire::Wire;
 
 use crate::address::Address;
 use crate::conditions::{Hold, Holding};
@@ -32,6 +35,8 @@ use crate::workloads::{Requests, Tables, Workload};
 /// A way to reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Driver {
+    /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
+    Wire,
     /// tokio-postgres without a pool, a connection for each user
     Direct,
     /// deadpool-postgres
@@ -44,6 +49,7 @@ impl Driver {
     /// Its name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Wire => "wire",
             Self::Direct => "direct",
             Self::Deadpool => "deadpool",
             Self::Sqlx => "sqlx",
@@ -52,7 +58,7 @@ impl Driver {
 
     /// Whether users share its connections.
     pub fn is_pooled(self) -> bool {
-        self != Self::Direct
+        matches!(self, Self::Deadpool | Self::Sqlx)
     }
 
     /// The parameter that a sweep varies.
@@ -61,18 +67,6 @@ impl Driver {
             "pool_size"
         } else {
             "users"
-        }
-    }
-
-    /// What it does by itself, for the report.
-    pub fn config(self) -> BTreeMap<&'static str, Value> {
-        match self {
-            Self::Direct => BTreeMap::new(),
-            Self::Deadpool => BTreeMap::from([("recycling", json!("fast"))]),
-            Self::Sqlx => {
-                let ping = PgPoolOptions::new().get_test_before_acquire();
-                BTreeMap::from([("test_before_acquire", json!(ping))])
-            }
         }
     }
 }
@@ -89,6 +83,8 @@ pub struct Setup {
     pub application: String,
     /// Connections of the pool; of no use without one.
     pub pool_size: u64,
+    /// How the pool is kept; of no use without one.
+    pub pool: PoolOptions,
     /// How long a checkout may take.
     pub checkout_timeout: Duration,
     /// What is asked.
@@ -99,22 +95,8 @@ pub struct Setup {
     pub seed: u64,
     /// The application's own work between answer and release.
     pub hold: Hold,
-    /// How long the pool keeps its connections.
-    pub lifetimes: Lifetimes,
     /// Connections that the pool has opened so far.
     pub opened: Arc<AtomicU64>,
-}
-
-/// How long a pool keeps its connections. By default all are opened before the load begins, and
-/// none comes or goes by its age: a step holds its setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lifetimes {
-    /// Connections are opened only when one is asked for.
-    pub cold: bool,
-    /// One that nobody has used for so long is closed.
-    pub idle: Option<Duration>,
-    /// One that is so old is closed once it is given back.
-    pub lifetime: Option<Duration>,
 }
 
 impl Setup {

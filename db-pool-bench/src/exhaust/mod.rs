@@ -86,7 +86,7 @@ fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> a
         Driver::Deadpool => on_a_runtime(course, &Deadpool(setup), &cancel, watch)?,
         Driver::Sqlx => on_a_runtime(course, &Sqlx(setup), &cancel, watch)?,
         // The plan lets no driver without a pool through.
-        Driver::Direct => anyhow::bail!("direct has no pool to exhaust"),
+        Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
     };
     let server = campaign.watch.step_ends();
     match ran {

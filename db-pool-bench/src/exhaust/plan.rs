@@ -54,6 +54,7 @@ impl<'a> Plan<'a> {
                 driver.name()
             )));
         }
+        flags.target.pool.check(&drivers, &[flags.pool_size])?;
         let of = |&driver: &Driver| {
             let holders = holders.iter();
             holders.map(move |&holder| Setting { driver, holder })
@@ -122,7 +123,7 @@ impl<'a> Plan<'a> {
         for setting in &self.settings {
             drivers
                 .entry(setting.driver.name())
-                .or_insert_with(|| setting.driver.config());
+                .or_insert_with(|| flags.target.pool.config(setting.driver));
         }
         let ns = |time: Duration| json!(time.as_nanos() as u64);
         let mut config = BTreeMap::from([

@@ -113,7 +113,7 @@ impl<T: Target + Lends> Running<'_, T> {
         let mut tasks = JoinSet::new();
         let mut pool = Usage::default();
         let target = Arc::clone(&self.target);
-        let lifetimes = self.setup.lifetimes;
+        let options = &self.setup.pool;
         {
             let (sessions, lender) = (Arc::clone(&self.sessions), self.target.lender());
             let arrivals = Come {
@@ -126,7 +126,7 @@ impl<T: Target + Lends> Running<'_, T> {
             tokio::select! {
                 come = arrivals.come(part, began_ns, &mut tasks) => come?,
                 error = self.census.keep_counting() => return Err(of_postgres(&error)),
-                () = pool.watch(&*target, || lender.reap(lifetimes)) => {}
+                () = pool.watch(&*target, || lender.reap(options)) => {}
             }
         }
         let ended_ns = monotonic_ns();

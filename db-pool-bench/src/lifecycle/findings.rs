@@ -83,7 +83,10 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<S
         figure(idle, "server.closed")?,
         figure(idle, "server.open_at_end")?,
     );
-    let bound = humantime::format_duration(plan.flags.idle_timeout);
+    let bound = plan.flags.target.pool.idle_timeout;
+    let bound = bound.map_or("none".to_owned(), |bound| {
+        humantime::format_duration(bound).to_string()
+    });
     let mut said =
         format!("idle: {closed} connections closed by an idle time-out of {bound}, {left} left");
     let again = part(report, who, SPIKE_AGAIN);

@@ -22,7 +22,12 @@ for. Without --url and DATABASE_URL a throwaway PostgreSQL is started and remove
 
 /// Flags of `db-pool-bench lifecycle`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    mut_arg("idle_timeout", |arg| arg.default_value("2s").help("The pool closes a connection that nobody has used for so long")),
+    mut_arg("max_lifetime", |arg| arg.help("The pool closes a connection that is so old [default: none]")),
+    mut_arg("pool_min", |arg| arg.help("Connections open before the load begins; sqlx keeps at least so many [default: none]"))
+)]
 pub struct LifecycleFlags {
     /// The server.
     #[command(flatten)]
@@ -47,14 +52,6 @@ pub struct LifecycleFlags {
     /// How long nobody comes, between the spikes
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "4s")]
     pub idle: Duration,
-
-    /// The pool closes a connection that nobody has used for so long
-    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
-    pub idle_timeout: Duration,
-
-    /// The pool closes a connection that is so old
-    #[arg(long, value_parser = flags::duration, value_name = "TIME")]
-    pub max_lifetime: Option<Duration>,
 
     /// Logins at once in the storm [default: the pool's size]
     #[arg(long, value_parser = flags::count, value_name = "N")]

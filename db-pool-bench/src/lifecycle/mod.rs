@@ -120,7 +120,7 @@ fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<
             runtime.block_on(course::run(&factory, &setup, parts, leak, &cancel))
         }
         // The plan lets no driver without a pool through.
-        Driver::Direct => anyhow::bail!("direct has no pool that could live"),
+        Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool that could live"),
     };
     runtime.shutdown_timeout(SHUTDOWN_BOUND);
     match lived {
@@ -142,6 +142,7 @@ fn setup(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result
         conditions: plan.flags.conditions.conditions(),
     };
     let mut setup = campaign.setup(arm, plan.seed)?;
-    setup.lifetimes = plan.lifetimes();
+    // All are opened as they are asked for.
+    setup.pool.pool_min.get_or_insert(0);
     Ok(setup)
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::course::Part;
 use super::flags::LifecycleFlags;
-use crate::drivers::{Driver, Lifetimes};
+use crate::drivers::Driver;
 
 pub(super) const RAMP: &str = "ramp";
 pub(super) const SPIKE: &str = "spike";
@@ -60,14 +60,6 @@ impl<'a> Plan<'a> {
         self.flags.rate * self.flags.spike as f64
     }
 
-    pub(super) fn lifetimes(&self) -> Lifetimes {
-        Lifetimes {
-            cold: true,
-            idle: Some(self.flags.idle_timeout),
-            lifetime: self.flags.max_lifetime,
-        }
-    }
-
     /// The course in words.
     pub(super) fn outline(&self) -> String {
         let each = self.parts.iter();
@@ -101,7 +93,7 @@ impl<'a> Plan<'a> {
         let drivers: BTreeMap<_, _> = self
             .drivers
             .iter()
-            .map(|driver| (driver.name(), driver.config()))
+            .map(|driver| (driver.name(), flags.target.pool.config(*driver)))
             .collect();
         let ns = |time: Duration| json!(time.as_nanos() as u64);
         let mut config = BTreeMap::from([
@@ -110,11 +102,6 @@ impl<'a> Plan<'a> {
             ("spike".to_owned(), json!(flags.spike)),
             ("measure_ns".to_owned(), ns(flags.duration)),
             ("idle_ns".to_owned(), ns(flags.idle)),
-            ("idle_timeout_ns".to_owned(), ns(flags.idle_timeout)),
-            (
-                "max_lifetime_ns".to_owned(),
-                json!(flags.max_lifetime.map(|t| t.as_nanos() as u64)),
-            ),
             ("storm".to_owned(), json!(self.storm())),
             ("leak_every".to_owned(), json!(flags.leak_every)),
             ("seed".to_owned(), json!(self.seed)),

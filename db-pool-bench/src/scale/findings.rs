@@ -247,7 +247,13 @@ mod tests {
             Load::Open { .. } => 0,
         });
         let of = |(at, users): (usize, u64)| {
-            Results::of(format!("{users} users"), users, &steps[at..=at], |_| true)
+            Results::of(
+                crate::drivers::Driver::Deadpool,
+                format!("{users} users"),
+                users,
+                &steps[at..=at],
+                |_| true,
+            )
         };
         users.enumerate().map(of).collect()
     }

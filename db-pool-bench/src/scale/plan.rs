@@ -54,6 +54,7 @@ impl<'a> Plan<'a> {
                 driver.name()
             )));
         }
+        flags.target.pool.check(&drivers, &[flags.pool_size])?;
         let of = |&driver: &Driver| {
             let users = flags.users.0.iter();
             users.map(move |&users| Setting { driver, users })
@@ -116,7 +117,7 @@ impl<'a> Plan<'a> {
         let of = |setting: &Setting| {
             let Setting { driver, users } = *setting;
             let name = format!("{}, {users} users", driver.name());
-            Results::of(name, users, &report.steps, |step: &Step| {
+            Results::of(driver, name, users, &report.steps, |step: &Step| {
                 step.parameters.get("driver").map(ToString::to_string) == Some(driver.name().into())
                     && step.parameter("users") == Some(users as f64)
             })
@@ -133,7 +134,7 @@ impl<'a> Plan<'a> {
         for setting in &self.settings {
             drivers
                 .entry(setting.driver.name())
-                .or_insert_with(|| setting.driver.config());
+                .or_insert_with(|| flags.target.pool.config(setting.driver));
         }
         let objectives: Vec<String> = flags.objective.iter().map(ToString::to_string).collect();
         let mut config = flags.step.config(self.seed, DEFAULTS);

@@ -27,9 +27,13 @@ impl<'a> Group<'a> {
             .any(|s| s.conditions != settings[0].conditions);
         let mut groups: Vec<Self> = Vec::new();
         for &setting in settings {
-            let result = Results::of(setting.name(), setting.size, &report.steps, |step| {
-                is_of(step, setting)
-            });
+            let result = Results::of(
+                setting.driver,
+                setting.name(),
+                setting.size,
+                &report.steps,
+                |step| is_of(step, setting),
+            );
             let Setting {
                 driver, conditions, ..
             } = setting;

@@ -105,7 +105,13 @@ mod tests {
         let mut environment = Environment::capture();
         environment.cores_available = Some(2);
         let steps = [step];
-        let results = Results::of("deadpool, pool of 4".to_owned(), 4, &steps, |_| true);
+        let results = Results::of(
+            crate::drivers::Driver::Deadpool,
+            "deadpool, pool of 4".to_owned(),
+            4,
+            &steps,
+            |_| true,
+        );
         of(&results, &environment).unwrap()
     }
 

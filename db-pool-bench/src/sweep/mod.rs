@@ -1,6 +1,7 @@
 //! Pool sizes by drivers: each setting several times, in a shuffled order, on one server.
 
 mod carry_over;
+mod cost;
 mod fleet;
 mod group;
 mod limit;
@@ -9,15 +10,25 @@ mod scalability;
 mod summary;
 mod text;
 
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_cli::bench::Bench;
+use bench_report::{Warning, WarningCode};
 use load_engine::sweep::order;
 
 use group::Group;
 pub use plan::{Plan, Setting};
 
-use crate::campaign::{self, Campaign};
+use crate::campaign::{self, Arm, Campaign};
 use crate::cli::SweepFlags;
+use crate::conditions::Conditions;
+use crate::control::Control;
+use crate::drivers::{Driver, round_trips};
+
+/// The figure of a step that says how often its driver asks the server beyond what a read takes.
+const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 
 /// Runs a sweep from flags to exit code.
 ///
@@ -48,6 +59,7 @@ pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
 }
 
 fn steps(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
+    let round_trips = round_trips(campaign, plan)?;
     let turns = order(plan.settings.len(), plan.repeats(), plan.seed);
     campaign.bench.announce(plan.total(), turns.len());
     for turn in turns {
@@ -55,21 +67,51 @@ fn steps(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
             break;
         }
         let step = plan.step(turn, campaign.is_guarded());
-        campaign.step(&step, plan.settings[turn.setting].arm())?;
+        let arm = plan.settings[turn.setting].arm();
+        let Some(index) = campaign.step(&step, arm)? else {
+            continue;
+        };
+        if let Some(extra) = round_trips.get(&arm.driver) {
+            let figures = &mut campaign.bench.report.steps[index].figures;
+            figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
+            campaign.bench.save()?;
+        }
     }
     Ok(())
 }
 
+/// Extra round trips of each driver; what could not be counted is absent, and says why.
+fn round_trips(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<BTreeMap<Driver, f64>> {
+    let cancel = campaign.bench.cancel.clone();
+    let control = Control::new(cancel).context("cannot start a runtime")?;
+    let mut counted = BTreeMap::new();
+    for driver in plan.drivers() {
+        let arm = Arm {
+            driver,
+            connections: 1,
+            conditions: Conditions::default(),
+        };
+        let setup = campaign.setup(arm, plan.seed)?;
+        match control.run(round_trips::extra(driver, &setup)) {
+            None => break,
+            Some(Ok(extra)) => drop(counted.insert(driver, extra)),
+            Some(Err(failure)) => {
+                let name = driver.name();
+                let message = format!("{name}'s round trips could not be counted: {failure}");
+                let warning = Warning::new(WarningCode::EvidenceMissing, message);
+                campaign.bench.warn(warning);
+            }
+        }
+    }
+    Ok(counted)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use bench_report::{Operation, Report, Step, StepEnd, Tool};
     use load_engine::{LoadPlan, StepPlan};
 
     use super::*;
-    use crate::conditions::Conditions;
-    use crate::drivers::Driver;
 
     /// A second of `deadpool` with a pool of `size` at `throughput_per_s`.
     pub(super) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
@@ -80,6 +122,7 @@ mod tests {
         let plan = StepPlan::new("deadpool", load, std::time::Duration::from_secs(1))
             .parameter("driver", "deadpool")
             .parameter("pool_size", size)
+            .parameter("users", 16)
             .parameter("hold", "0")
             .parameter("network_delay", "0s");
         let mut step = crate::campaign::not_begun(&plan, String::new());

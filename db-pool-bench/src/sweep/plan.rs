@@ -101,6 +101,7 @@ impl<'a> Plan<'a> {
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
         drivers.dedup();
+        flags.target.pool.check(&drivers, &flags.pool_sizes.0)?;
         let mut settings = Vec::new();
         for conditions in flags.conditions() {
             for &driver in &drivers {
@@ -116,6 +117,14 @@ impl<'a> Plan<'a> {
             settings,
             seed: flags.load.step.draw_seed(),
         })
+    }
+
+    /// All drivers, each once, in the order of [`Plan::settings`].
+    pub fn drivers(&self) -> Vec<Driver> {
+        let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
+        drivers.sort_unstable();
+        drivers.dedup();
+        drivers
     }
 
     /// Connections of the largest setting.
@@ -199,7 +208,7 @@ impl<'a> Plan<'a> {
         for setting in &self.settings {
             drivers
                 .entry(setting.driver.name())
-                .or_insert_with(|| setting.driver.config());
+                .or_insert_with(|| flags.target.pool.config(setting.driver));
         }
         let delays: Vec<u64> = flags
             .network_delay

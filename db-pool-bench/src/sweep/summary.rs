@@ -2,7 +2,7 @@
 
 use bench_report::{Report, Summary};
 
-use super::{Group, Plan, carry_over, fleet, limit, scalability};
+use super::{Group, Plan, carry_over, cost, fleet, limit, scalability};
 use crate::recommendation::{headline, recommend};
 
 /// The sweep's own conclusions: a recommendation for each driver under each of the conditions,
@@ -18,6 +18,7 @@ pub(super) fn of(report: &Report, plan: &Plan) -> Summary {
         summary.recommendations.extend(found);
         scalability::figures(group, &mut summary);
     }
+    cost::compare(&cost::comparable(&groups), &mut summary);
     carry_over::figures(&groups, &mut summary);
     fleet::figures(report, plan.flags.app_instances, &mut summary);
     let results = groups.iter().flat_map(|group| &group.results);

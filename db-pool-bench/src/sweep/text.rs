@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bench_cli::table;
 use bench_report::{LimitOwner, Report};
 
-use super::{Group, Plan, carry_over, fleet, scalability};
+use super::{Group, Plan, carry_over, cost, fleet, scalability};
 use crate::results::Results;
 use crate::text::{broken, latency_name, recommended, settings_table};
 
@@ -29,6 +29,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     for result in groups.iter().flat_map(|group| &group.results) {
         broken(&mut text, result);
     }
+    text.push_str(&cost::text(&cost::comparable(&groups), &report.summary));
     text.push('\n');
     conclusions(&mut text, report, plan, &groups);
     text
