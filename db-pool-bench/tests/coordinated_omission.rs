@@ -17,6 +17,7 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, PoolOptions, Setup};
 use db_pool_bench::workloads::{Schema, Tables, Workload};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
@@ -47,6 +48,8 @@ fn setup(server: &Postgres) -> Setup {
         workload: Workload::PointSelect,
         tables: Arc::new(Tables::own(schema.name(), rows)),
         seed: 1,
+        hold: Hold::None,
+        opened: Arc::default(),
     }
 }
 

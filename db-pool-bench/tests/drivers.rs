@@ -15,6 +15,7 @@ use std::time::Duration;
 use bench_report::{Report, StepEnd};
 use common::{Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Driver, PoolOptions, Recycle, Setup, round_trips};
 use db_pool_bench::workloads::{Tables, Workload};
 use load_engine::Failure;
@@ -50,6 +51,8 @@ fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Fai
             rows: 1,
         }),
         seed: 7,
+        hold: Hold::None,
+        opened: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

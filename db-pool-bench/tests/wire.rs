@@ -10,6 +10,7 @@ use std::time::Duration;
 use bench_report::{Histogram, Status};
 use common::{PASSWORD, Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
 use db_pool_bench::failure::{of_postgres, of_wire};
 use db_pool_bench::wire::{Answer, Link};
@@ -47,6 +48,8 @@ fn setup(address: Address, workload: Workload, tables: Tables) -> Setup {
         workload,
         tables: Arc::new(tables),
         seed: 7,
+        hold: Hold::None,
+        opened: Arc::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use common::postgres;
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{PoolOptions, Setup, Wire};
 use db_pool_bench::workloads::{Schema, Tables, Workload};
 use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker};
@@ -61,6 +62,8 @@ fn a_request_allocates_nothing() {
             workload: Workload::WriteHeavy,
             tables: Arc::new(Tables::own(schema.name(), rows)),
             seed: 7,
+            hold: Hold::None,
+            opened: Arc::default(),
         };
         let target = Wire(setup).build(Worker::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();

@@ -1,15 +1,17 @@
 //! deadpool-postgres: tokio-postgres connections handed out through a semaphore.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    Hook, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
 use tokio::task::JoinSet;
 use tokio_postgres::{Error, NoTls};
 
-use super::{Driver, Recycle, Setup, statements};
+use super::{Driver, Lender, Lends, OPENING_BOUND, Recycle, Setup, statements};
+use crate::conditions::Holding;
 use crate::failure::{of_pool, of_postgres};
 use crate::workloads::{Request, Requests, Tables};
 
@@ -37,6 +39,7 @@ impl Factory for Deadpool {
 }
 
 fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
+    let opened = Arc::clone(&setup.opened);
     let recycling = ManagerConfig {
         recycling_method: match setup.pool.recycling(Driver::Deadpool) {
             Some(Recycle::Verified) => RecyclingMethod::Verified,
@@ -49,17 +52,27 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(setup.checkout_timeout))
         .create_timeout(Some(setup.checkout_timeout))
+        .post_create(Hook::sync_fn(move |_, _| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }))
         .build()
         .map_err(|error| Failure::new("driver", &error.to_string()))
 }
 
 /// Opens `count` connections at once and prepares the statements on each.
 async fn warm(pool: &Pool, count: usize, tables: &Arc<Tables>) -> Result<(), Failure> {
-    let mut opening = JoinSet::new();
+    let opening = Timeouts {
+        wait: Some(OPENING_BOUND),
+        create: Some(OPENING_BOUND),
+        recycle: None,
+    };
+    let mut tasks = JoinSet::new();
     for _ in 0..count {
         let (pool, tables) = (pool.clone(), Arc::clone(tables));
-        opening.spawn(async move {
-            let client = pool.get().await.map_err(|error| of_pool(&error))?;
+        tasks.spawn(async move {
+            let opened = pool.timeout_get(&opening).await;
+            let client = opened.map_err(|error| of_pool(&error))?;
             for statement in tables.statements() {
                 client
                     .prepare_cached(statement)
@@ -71,7 +84,7 @@ async fn warm(pool: &Pool, count: usize, tables: &Arc<Tables>) -> Result<(), Fai
     }
     // Held until all are open: one given back early would be handed out twice.
     let mut held = Vec::with_capacity(count);
-    while let Some(opened) = opening.join_next().await {
+    while let Some(opened) = tasks.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
     }
     Ok(())
@@ -92,6 +105,7 @@ impl Target for DeadpoolTarget {
             pool: self.pool.clone(),
             tables: Arc::clone(&self.setup.tables),
             requests: self.setup.requests(user),
+            holding: self.setup.holding(user)?,
         })
     }
 
@@ -110,12 +124,19 @@ impl Target for DeadpoolTarget {
     }
 }
 
+impl Lends for DeadpoolTarget {
+    fn lender(&self) -> Lender {
+        Lender::Deadpool(self.pool.clone())
+    }
+}
+
 /// A user of the pool.
 #[derive(Debug)]
 pub struct DeadpoolSession {
     pool: Pool,
     tables: Arc<Tables>,
     requests: Requests,
+    holding: Holding,
 }
 
 impl Session for DeadpoolSession {
@@ -127,6 +148,7 @@ impl Session for DeadpoolSession {
         };
         marks.acquired();
         let result = perform(&mut client, &self.tables, request).await;
+        self.holding.work().await;
         marks.done();
         match result {
             Ok(()) => Outcome::success(request.operation()),

@@ -5,6 +5,7 @@ use load_engine::{Factory, Failure, Marks, Outcome, Session, Target, UserId, Wor
 use tokio_postgres::{Client, Error, Statement};
 
 use super::{Setup, statements};
+use crate::conditions::Holding;
 use crate::failure::of_postgres;
 use crate::workloads::{Request, Requests, Tables};
 
@@ -38,6 +39,7 @@ impl Target for DirectTarget {
             .map_err(|error| of_postgres(&error))?;
         Ok(DirectSession {
             requests: setup.requests(user),
+            holding: setup.holding(user)?,
             link,
             setup,
         })
@@ -50,12 +52,15 @@ pub struct DirectSession {
     setup: Setup,
     link: Link,
     requests: Requests,
+    holding: Holding,
 }
 
 impl Session for DirectSession {
     async fn hit(&mut self, _marks: &mut Marks) -> Outcome {
         let request = self.requests.draw();
-        match self.perform(request).await {
+        let result = self.perform(request).await;
+        self.holding.work().await;
+        match result {
             Ok(()) => Outcome::success(request.operation()),
             Err(error) => Outcome::failed(request.operation(), of_postgres(&error)),
         }

@@ -7,6 +7,7 @@
 
 mod deadpool;
 mod direct;
+mod lender;
 mod options;
 pub mod round_trips;
 mod sqlx;
@@ -14,18 +15,21 @@ mod statements;
 mod wire;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use load_engine::UserId;
+use load_engine::{Failure, UserId};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
+pub use lender::{Lease, Lender, Lends};
 pub use options::{PoolOptions, Recycle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
 use crate::address::Address;
+use crate::conditions::{Hold, Holding};
 use crate::workloads::{Requests, Tables, Workload};
 
 /// A way to reach the server.
@@ -67,6 +71,9 @@ impl Driver {
     }
 }
 
+/// How long opening the connections of a pool may take, however short its checkouts are to be.
+const OPENING_BOUND: Duration = Duration::from_secs(30);
+
 /// What all drivers are set up with.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -86,10 +93,23 @@ pub struct Setup {
     pub tables: Arc<Tables>,
     /// Seed of the requests.
     pub seed: u64,
+    /// The application's own work between answer and release.
+    pub hold: Hold,
+    /// Connections that the pool has opened so far.
+    pub opened: Arc<AtomicU64>,
 }
 
 impl Setup {
+    /// The names that outcomes index.
+    pub fn operations(&self) -> &'static [&'static str] {
+        self.workload.operations()
+    }
+
     fn requests(&self, user: UserId) -> Requests {
         Requests::new(self.workload, self.tables.rows, self.seed, user)
+    }
+
+    fn holding(&self, user: UserId) -> Result<Holding, Failure> {
+        Holding::new(self.hold, self.seed, user)
     }
 }

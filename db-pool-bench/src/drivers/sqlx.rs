@@ -2,14 +2,18 @@
 //! after each release, before which the connection is nobody's.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Error, Executor as _, PgConnection, Postgres};
 use sqlx::{SqlSafeStr as _, SqlStr};
 use tokio::task::JoinSet;
 
-use super::{Driver, Recycle, Setup};
+use super::{Driver, Lender, Lends, OPENING_BOUND, Recycle, Setup};
+use crate::conditions::Holding;
 use crate::failure::of_sqlx;
 use crate::workloads::{Request, Requests, Tables};
 
@@ -46,13 +50,18 @@ impl Factory for Sqlx {
 
 async fn pool(setup: &Setup, size: u32, least: u32) -> Result<PgPool, Failure> {
     let recycling = setup.pool.recycling(Driver::Sqlx);
+    let opened = Arc::clone(&setup.opened);
     let options = PgPoolOptions::new()
         .max_connections(size)
         .min_connections(least)
         .acquire_timeout(setup.checkout_timeout)
         .test_before_acquire(recycling == Some(Recycle::Verified))
         .idle_timeout(setup.pool.idle_timeout)
-        .max_lifetime(setup.pool.max_lifetime);
+        .max_lifetime(setup.pool.max_lifetime)
+        .after_connect(move |_, _| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(()) })
+        });
     let address = setup.address.sqlx(&setup.application);
     if least == 0 {
         return Ok(options.connect_lazy_with(address));
@@ -68,7 +77,7 @@ async fn warm(pool: &PgPool, count: u32, statements: &Statements) -> Result<(), 
     for _ in 0..count {
         let (pool, statements) = (pool.clone(), statements.clone());
         opening.spawn(async move {
-            let mut connection = pool.acquire().await?;
+            let mut connection = open_one(&pool).await?;
             for statement in [statements.read, statements.update, statements.insert] {
                 connection.prepare(statement).await?;
             }
@@ -82,6 +91,17 @@ async fn warm(pool: &PgPool, count: u32, statements: &Statements) -> Result<(), 
         held.push(opened.map_err(|error: Error| of_sqlx(&error))?);
     }
     Ok(())
+}
+
+/// Takes out a connection, however short the pool's checkouts are to be.
+async fn open_one(pool: &PgPool) -> Result<PoolConnection<Postgres>, Error> {
+    let begun = Instant::now();
+    loop {
+        match pool.acquire().await {
+            Err(Error::PoolTimedOut) if begun.elapsed() < OPENING_BOUND => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// The statements in the form in which sqlx takes them without copying.
@@ -123,6 +143,7 @@ impl Target for SqlxTarget {
             pool: self.pool.clone(),
             statements: self.statements.clone(),
             requests: self.setup.requests(user),
+            holding: self.setup.holding(user)?,
         })
     }
 
@@ -143,12 +164,19 @@ impl Target for SqlxTarget {
     }
 }
 
+impl Lends for SqlxTarget {
+    fn lender(&self) -> Lender {
+        Lender::Sqlx(self.pool.clone())
+    }
+}
+
 /// A user of the pool.
 #[derive(Debug)]
 pub struct SqlxSession {
     pool: PgPool,
     statements: Statements,
     requests: Requests,
+    holding: Holding,
 }
 
 impl Session for SqlxSession {
@@ -160,6 +188,7 @@ impl Session for SqlxSession {
         };
         marks.acquired();
         let result = perform(&mut connection, &self.statements, request).await;
+        self.holding.work().await;
         marks.done();
         match result {
             Ok(()) => Outcome::success(request.operation()),

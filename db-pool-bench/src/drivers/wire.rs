@@ -6,6 +6,7 @@ use std::sync::Arc;
 use load_engine::{Factory, Failure, Marks, Outcome, Session, Target, UserId, Worker};
 
 use super::Setup;
+use crate::conditions::Holding;
 use crate::failure::of_wire;
 use crate::wire::{Answer, Link, WireError};
 use crate::workloads::{Request, Requests};
@@ -42,6 +43,7 @@ impl Target for WireTarget {
         Ok(WireSession {
             setup: Arc::clone(&self.0),
             requests: self.0.requests(user),
+            holding: self.0.holding(user)?,
             link,
         })
     }
@@ -53,12 +55,15 @@ pub struct WireSession {
     setup: Arc<Setup>,
     link: Link,
     requests: Requests,
+    holding: Holding,
 }
 
 impl Session for WireSession {
     async fn hit(&mut self, _marks: &mut Marks) -> Outcome {
         let request = self.requests.draw();
-        match self.perform(request).await {
+        let result = self.perform(request).await;
+        self.holding.work().await;
+        match result {
             Ok(()) => Outcome::success(request.operation()),
             Err(error) => Outcome::failed(request.operation(), of_wire(&error)),
         }
