@@ -28,7 +28,5 @@ pub use step::{
     StepEnd, Window,
 };
 pub use store::{ReportFile, StoreError};
-pub use summary::{
-    Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary,
-};
+pub use summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary};
 pub use warning::{Warning, WarningCode};
