@@ -23,6 +23,7 @@ pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     }
     let candidates = [
         generator_threads,
+        generator_thread,
         machine_cpu,
         main_thread,
         too_few_connections,
@@ -105,6 +106,30 @@ fn generator_threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFac
     );
     answer.would_tell =
         Some("more generator threads or processes, on a machine of their own".to_owned());
+    Some(answer)
+}
+
+/// One full thread among idle ones, as where all users share a connection that one task drives.
+fn generator_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
+    let (_, step) = bench.operating()?;
+    let ratio = step.generator.busiest_thread_ratio?;
+    if ratio < facts.thresholds.cpu.generator_ratio {
+        return None;
+    }
+    let title = format!(
+        "the generator: the busiest of its {} threads was {} busy",
+        step.generator.threads,
+        share(ratio)
+    );
+    let mut answer = factor(
+        "generator_thread",
+        title,
+        "what one thread can drive was reached; the target may do more than was measured",
+        Confidence::Medium,
+        bench.step_evidence("busiest thread", "generator/busiest_thread_ratio"),
+    );
+    answer.would_tell =
+        Some("more connections, so that more threads have something to drive".to_owned());
     Some(answer)
 }
 

@@ -107,6 +107,11 @@ impl Address {
         })
     }
 
+    /// The host (or the directory of its socket) and the port.
+    pub fn host_and_port(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
     /// For tokio-postgres and deadpool.
     pub fn config(&self, application: &str) -> Config {
         let mut config = self.config.clone();

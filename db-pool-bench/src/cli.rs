@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
+use bench_cli::objective::Objective;
 use clap::{Args, Parser, Subcommand};
 
+use crate::campaign::TargetFlags;
 use crate::catalogue::CatalogueFlags;
-use crate::drivers::{Driver, PoolOptions};
-use crate::workloads::WorkloadFlags;
+use crate::conditions::{Conditions, Hold};
+use crate::drivers::Driver;
+use crate::exhaust::ExhaustFlags;
+use crate::lifecycle::LifecycleFlags;
+use crate::scale::ScaleFlags;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
 #[derive(Debug, Parser)]
@@ -22,6 +27,9 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   db-pool-bench sweep
   db-pool-bench sweep --pool-sizes 2,4,8,16 --driver deadpool,sqlx --workload mixed
+  db-pool-bench scale --pool-size 8 --users 10..100*2 --objective 'p99<20ms'
+  db-pool-bench exhaust --holder nested
+  db-pool-bench lifecycle --idle-timeout 10s
   db-pool-bench workload list
   DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s";
 
@@ -30,6 +38,12 @@ const EXAMPLES: &str = "Examples:
 pub enum Command {
     /// Measure pool sizes with several drivers and recommend one for each
     Sweep(Box<SweepFlags>),
+    /// Hold one pool and add users: where waiting begins, and how many are served in time
+    Scale(Box<ScaleFlags>),
+    /// Keep connections away from users: who waits, who gives up, and what blocks itself
+    Exhaust(Box<ExhaustFlags>),
+    /// Vary the load: connections opened, closed and leaked, and what opening them costs
+    Lifecycle(Box<LifecycleFlags>),
     /// List and describe workloads, make their tables, check scripts, suggest a mix
     Workload(CatalogueFlags),
     /// Print shell completions or the manual page
@@ -45,6 +59,10 @@ const SWEEP_EXAMPLES: &str = "Examples:
       on a throwaway server, with the default workload
   db-pool-bench sweep --url postgres://app@db/shop --driver sqlx --users 64
       on your server; the password comes from PGPASSWORD
+  db-pool-bench sweep --pool-sizes 2..64*2 --objective 'p99<20ms' --app-instances 12
+      sizes by a factor, only those within 20 ms, and what twelve instances would take
+  db-pool-bench sweep --driver deadpool --hold 0,5ms,exp:5ms --network-delay 0,1ms
+      for which hold and network the recommendation stands
   db-pool-bench sweep --driver wire,direct,deadpool,sqlx --recycle verified
       what each driver and pool costs, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
@@ -62,12 +80,12 @@ scripts write where they say.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SWEEP_EXAMPLES)]
 pub struct SweepFlags {
-    /// The server; a throwaway one is started otherwise
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub url: Option<String>,
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetFlags,
 
     /// Connections in the pool (users, for a driver without one)
-    #[arg(long, value_parser = flags::list_of_counts, value_name = "N,N,…", default_value = "2,4,8,16")]
+    #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2,4,8,16")]
     pub pool_sizes: Counts,
 
     /// Drivers to compare
@@ -80,17 +98,33 @@ pub struct SweepFlags {
     )]
     pub driver: Vec<Driver>,
 
-    /// How long a checkout may take before it fails
-    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
-    pub checkout_timeout: Duration,
+    /// The application's own work between answer and release, one or several, as in 0,5ms,exp:5ms
+    #[arg(
+        long,
+        value_parser = str::parse::<Hold>,
+        value_delimiter = ',',
+        value_name = "TIME,…",
+        default_value = "0"
+    )]
+    pub hold: Vec<Hold>,
 
-    /// What is asked of the server.
-    #[command(flatten)]
-    pub workload: WorkloadFlags,
+    /// How much longer each way to the server takes, one or several, in whole milliseconds
+    #[arg(
+        long,
+        value_parser = flags::duration_or_zero,
+        value_delimiter = ',',
+        value_name = "TIME,…",
+        default_value = "0"
+    )]
+    pub network_delay: Vec<Duration>,
 
-    /// How pools are kept.
-    #[command(flatten)]
-    pub pool: PoolOptions,
+    /// What a size must keep to be recommended, as in p99<20ms (repeat it for several)
+    #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
+    pub objective: Vec<Objective>,
+
+    /// Instances of the application: what all their pools take of the server's connections
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub app_instances: Option<u64>,
 
     /// How load is made.
     #[command(flatten)]
@@ -99,4 +133,23 @@ pub struct SweepFlags {
     /// Where the result goes.
     #[command(flatten)]
     pub output: OutputFlags,
+}
+
+impl SweepFlags {
+    /// Every hold with every network delay, the shortest first.
+    pub fn conditions(&self) -> Vec<Conditions> {
+        let (mut holds, mut delays) = (self.hold.clone(), self.network_delay.clone());
+        holds.sort_by_key(|hold| hold.mean());
+        holds.dedup();
+        delays.sort_unstable();
+        delays.dedup();
+        let of = |hold: Hold| {
+            let delays = delays.iter();
+            delays.map(move |&network_delay| Conditions {
+                hold,
+                network_delay,
+            })
+        };
+        holds.into_iter().flat_map(of).collect()
+    }
 }

@@ -79,7 +79,8 @@ fn of_sqlstate(code: &str) -> Cow<'static, str> {
     }
 }
 
-fn of_io(error: &io::Error) -> Cow<'static, str> {
+/// An error of the operating system, under the driver or without one.
+pub fn of_io(error: &io::Error) -> Cow<'static, str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::ConnectionRefused => "refused",

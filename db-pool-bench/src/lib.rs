@@ -11,14 +11,23 @@
 )]
 
 pub mod address;
+pub mod campaign;
 pub mod catalogue;
 pub mod cli;
+pub mod conditions;
 pub mod control;
 pub mod drivers;
 pub mod evidence;
+pub mod exhaust;
 pub mod failure;
+pub mod lifecycle;
+mod recommendation;
+mod results;
+pub mod scale;
 pub mod script;
 pub mod server;
 pub mod sweep;
+mod text;
+mod visit;
 pub mod wire;
 pub mod workloads;

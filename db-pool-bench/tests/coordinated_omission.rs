@@ -17,6 +17,7 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, PoolOptions, Setup};
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
@@ -48,6 +49,8 @@ fn setup(server: &Postgres) -> Setup {
         checkout_timeout: Duration::from_secs(30),
         workload: Arc::new(workload),
         seed: 1,
+        hold: Hold::None,
+        opened: Arc::default(),
     }
 }
 

@@ -15,8 +15,9 @@ use std::time::Duration;
 use bench_report::{Report, StepEnd};
 use common::{Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Driver, PoolOptions, Recycle, Setup, round_trips};
-use db_pool_bench::workloads::{Tables, Workload};
+use db_pool_bench::workloads::{Builtin, Tables};
 use load_engine::Failure;
 use test_support::Place;
 
@@ -31,8 +32,11 @@ fn complete(url: &str, args: &str) -> (Report, String) {
     (report(&place), said)
 }
 
-/// Extra round trips of `driver` for a read of the table `t`.
+/// Extra round trips of `driver` for a `SELECT 1`.
 fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Failure> {
+    let workload = Builtin::CheckoutOnly
+        .draft(&Tables::at_scale(1), 7)
+        .unwrap();
     let setup = Setup {
         address: Address::parse(url).unwrap(),
         application: "a_test_of_drivers".to_owned(),
@@ -42,14 +46,10 @@ fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Fai
             ..PoolOptions::default()
         },
         checkout_timeout: Duration::from_secs(5),
-        workload: Workload::WriteHeavy,
-        tables: Arc::new(Tables {
-            read: "SELECT v FROM t WHERE id = $1".into(),
-            update: None,
-            insert: None,
-            rows: 1,
-        }),
+        workload: Arc::new(workload.without_parameters()),
         seed: 7,
+        hold: Hold::None,
+        opened: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -61,7 +61,6 @@ fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Fai
 #[test]
 fn a_ping_costs_one_round_trip_per_checkout_and_without_it_there_is_none() {
     let server = postgres(&[]);
-    Talk::to(server.url()).execute("CREATE TABLE t AS SELECT 1 AS id, 5 AS v");
     let (fast, verified) = (Some(Recycle::Fast), Some(Recycle::Verified));
     for (driver, recycle, expected) in [
         (Driver::Wire, None, 0.0),
@@ -82,8 +81,9 @@ fn a_ping_costs_one_round_trip_per_checkout_and_without_it_there_is_none() {
 #[test]
 fn round_trips_that_cannot_be_counted_say_why() {
     let server = postgres(&[]);
-    let no_table = extra(server.url(), Driver::Wire, None).unwrap_err();
-    assert_eq!(no_table.kind, "sqlstate.42P01");
+    let nowhere = format!("{}_that_is_not_there", server.url());
+    let no_database = extra(&nowhere, Driver::Wire, None).unwrap_err();
+    assert_eq!(no_database.kind, "sqlstate.3D000");
     let file = extra("postgres://app@%2Frun%2Fpg/shop", Driver::Direct, None).unwrap_err();
     assert!(file.message.contains("unix socket"), "{file}");
 }

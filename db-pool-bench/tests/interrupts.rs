@@ -76,7 +76,9 @@ fn while_it_cleans_up_a_signal_still_counts() {
     running.wait_for("phase: measure");
     // A reader keeps our tables from being dropped until it lets go.
     let schema = &talk.schemas()[0];
-    holder.execute(&format!("BEGIN; SELECT count(*) FROM {schema}.pgbench_history"));
+    holder.execute(&format!(
+        "BEGIN; SELECT count(*) FROM {schema}.pgbench_history"
+    ));
     running.wait_for("phase: save");
     running.signal(Signal::SIGTERM);
     holder.execute("COMMIT");
@@ -95,7 +97,9 @@ fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
     let mut running = Running::start(&mut on(server.url(), &place, args));
     running.wait_for("phase: measure");
     let schema = talk.schemas()[0].clone();
-    holder.execute(&format!("BEGIN; SELECT count(*) FROM {schema}.pgbench_history"));
+    holder.execute(&format!(
+        "BEGIN; SELECT count(*) FROM {schema}.pgbench_history"
+    ));
     let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
     let report = report(&place);

@@ -9,23 +9,13 @@
 mod common;
 
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
-use common::{PASSWORD, REPORT, Talk, postgres, report, sweep};
+use common::{Talk, postgres};
 use load_engine::sweep::order;
-use test_support::Place;
 
 /// Runs to the end; report, exit code, and all that was printed.
 fn complete(url: &str, args: &str) -> (Report, i32, String) {
-    let place = Place::new();
-    let output = sweep(&place, args)
-        .env("DATABASE_URL", url)
-        .output()
-        .unwrap();
-    let said =
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    let text = std::fs::read_to_string(place.path().join(REPORT)).unwrap();
-    assert!(!text.contains(PASSWORD), "the password is in the report");
-    assert!(!said.contains(PASSWORD), "the password was printed: {said}");
-    (report(&place), output.status.code().unwrap(), said)
+    let ran = common::complete(url, "sweep", args);
+    (ran.report, ran.code, ran.said)
 }
 
 fn driver(step: &Step) -> String {
@@ -249,4 +239,44 @@ fn another_schema_of_the_same_kind_is_not_ours_to_drop() {
         "--driver direct --pool-sizes 1 --repeats 1 --warmup 0 --duration 100ms --workload mixed";
     assert_eq!(complete(server.url(), args).1, 0);
     assert_eq!(talk.schemas(), ["plimsoll_20200101_000000_0000"]);
+}
+
+#[test]
+fn hold_and_network_delay_ask_for_as_many_connections_as_the_law_says() {
+    let server = postgres(&[]);
+    let args = "--driver deadpool --pool-sizes 1,4 --hold 10ms,40ms --network-delay 0,5ms --repeats 1 --warmup 100ms --duration 600ms --workload point-select --app-instances 30";
+    let (report, code, said) = complete(server.url(), args);
+    assert_eq!((code, report.steps.len()), (0, 8), "{said}");
+    for step in &report.steps {
+        let of = |name: &str| step.parameters[name].to_string();
+        let hold_ns = if of("hold") == "10ms" { 10e6 } else { 40e6 };
+        let there_and_back_ns = if of("network_delay") == "5ms" {
+            10e6
+        } else {
+            0.0
+        };
+        let service = step.operations["select"].service.as_ref().unwrap();
+        assert!(
+            service.min_ns as f64 >= hold_ns + there_and_back_ns,
+            "{}: {}",
+            step.name,
+            service.min_ns
+        );
+    }
+    // Four times as long held: four times as many connections, but for what the server takes.
+    let figure = |name: &str| report.summary.figures[&format!("deadpool, {name}")];
+    let ratio =
+        figure("hold 40ms.predicted_connections") / figure("hold 10ms.predicted_connections");
+    assert!((2.0..4.2).contains(&ratio), "{ratio}: {said}");
+    for conditions in ["hold 10ms, delay 5ms", "hold 40ms", "hold 40ms, delay 5ms"] {
+        let off = figure(&format!("{conditions}.prediction_error_ratio"));
+        assert!(off < 0.3, "{conditions}: {off}: {said}");
+    }
+    let unwrapped = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        unwrapped.contains("connections needed = throughput × time held"),
+        "{said}"
+    );
+    assert!(unwrapped.contains("more than 97"), "120 do not fit: {said}");
+    Talk::to(server.url()).assert_nothing_is_left();
 }

@@ -10,10 +10,12 @@ use std::time::Duration;
 use bench_report::{Histogram, Status};
 use common::{PASSWORD, Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
 use db_pool_bench::failure::{of_postgres, of_wire};
+use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link};
-use db_pool_bench::workloads::{Tables, Workload};
+use db_pool_bench::workloads::{Draft, Entry, Workload};
 use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
 use test_support::{Place, eventually};
 use testbed::Postgres;
@@ -37,7 +39,24 @@ fn as_user(server: &Postgres, user: &str, password: &str) -> Address {
     Address::parse(&format!("postgres://{user}:{password}@{place}")).unwrap()
 }
 
-fn setup(address: Address, workload: Workload, tables: Tables) -> Setup {
+/// Scripts, each under its own name and chosen equally often.
+async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> {
+    let entry = |(name, text): &(&str, &str)| Entry {
+        source: Source {
+            file: (*name).to_owned(),
+            text: (*text).to_owned(),
+        },
+        label: (*name).to_owned(),
+        operation: (*name).to_owned(),
+        weight: 1,
+    };
+    let entries = scripts.iter().map(entry).collect();
+    let draft = Draft::new("planted", entries, &[], 7).unwrap();
+    let client = address.connect("a_test").await.unwrap();
+    Arc::new(draft.verify(&client).await.unwrap())
+}
+
+fn setup(address: Address, workload: Arc<Workload>) -> Setup {
     Setup {
         address,
         application: "a_test_of_drivers".to_owned(),
@@ -45,8 +64,9 @@ fn setup(address: Address, workload: Workload, tables: Tables) -> Setup {
         pool: PoolOptions::default(),
         checkout_timeout: Duration::from_secs(5),
         workload,
-        tables: Arc::new(tables),
         seed: 7,
+        hold: Hold::None,
+        opened: Arc::default(),
     }
 }
 
@@ -79,14 +99,16 @@ fn a_bare_connection_reads_the_rows_that_a_driver_reads() {
         let mut link = Link::connect(&address(&server).config("a_test"))
             .await
             .unwrap();
-        link.prepare("read", sql, 1).await.unwrap();
+        link.prepare("read", sql, [Kind::Int4]).await.unwrap();
         for id in -1..22 {
             let told = client.query(sql, &[&id]).await.unwrap();
             let expected = Answer {
                 rows: told.len() as u64,
                 value: told.last().and_then(|row| row.get(0)),
             };
-            assert_eq!(link.execute("read", &[id]).await.unwrap(), expected, "{id}");
+            let id = Bound::new(Value::Integer(id.into()), Kind::Int4).unwrap();
+            let answer = link.execute("read", &[id]).await.unwrap();
+            assert_eq!(answer, expected, "{id:?}");
         }
     });
 }
@@ -97,14 +119,21 @@ fn every_driver_counts_the_errors_that_were_planted() {
     let talk = Talk::to(server.url());
     talk.execute("CREATE TABLE t AS SELECT id, 0 AS v FROM generate_series(1, 100) id");
     talk.execute("CREATE TABLE h (id int NOT NULL CHECK (id > 50), delta int)");
-    let tables = || Tables {
-        read: "SELECT v / (id % 3) FROM t WHERE id = $1".into(),
-        update: Some("UPDATE t SET v = v + 0 * $1 WHERE id = $2".into()),
-        insert: Some("INSERT INTO h VALUES ($1, $2)".into()),
-        rows: 100,
-    };
-    let setup = || setup(address(&server), Workload::WriteHeavy, tables());
+    let id = "\\set id random(1, 100)\n";
+    let read = format!("{id} SELECT v / (id % 3) FROM t WHERE id = :id;");
+    let insert = format!("{id} INSERT INTO h VALUES (:id, 1);");
+    let transfer = format!(
+        "{id} BEGIN; UPDATE t SET v = v + 0 WHERE id = :id; INSERT INTO h VALUES (:id, 2); END;"
+    );
+    let scripts = [
+        ("read", read.as_str()),
+        ("insert", &insert),
+        ("transfer", &transfer),
+    ];
     runtime().block_on(async {
+        let address = address(&server);
+        let workload = workload(&address, &scripts).await;
+        let setup = || setup(address.clone(), Arc::clone(&workload));
         let direct = counts(Direct(setup()), 200).await;
         let division = direct.get("sqlstate.22012").copied().unwrap_or(0);
         let check = direct.get("sqlstate.23514").copied().unwrap_or(0);
@@ -124,14 +153,11 @@ fn a_connection_that_was_ended_is_opened_anew() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
     talk.execute("CREATE TABLE t AS SELECT 1 AS id, 5 AS v");
-    let tables = Tables {
-        read: "SELECT v FROM t WHERE id = $1".into(),
-        update: None,
-        insert: None,
-        rows: 1,
-    };
-    let setup = setup(address(&server), Workload::PointSelect, tables);
+    let read = "\\set id random(1, 1)\n SELECT v FROM t WHERE id = :id;";
     runtime().block_on(async {
+        let address = address(&server);
+        let workload = workload(&address, &[("read", read)]).await;
+        let setup = setup(address, workload);
         let target = Wire(setup).build(Worker::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();
         assert_eq!(session.hit(&mut Marks::default()).await.failure, None);

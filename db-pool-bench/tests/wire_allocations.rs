@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use common::postgres;
 use db_pool_bench::address::Address;
+use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{PoolOptions, Setup, Wire};
-use db_pool_bench::workloads::{Schema, Tables, Workload};
+use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker};
 
 thread_local! {
@@ -50,7 +51,9 @@ fn a_request_allocates_nothing() {
         .unwrap();
     let counted = runtime.block_on(async {
         let client = address.connect("a_test").await.unwrap();
-        let rows = schema.create(&client, 1).await.unwrap();
+        let tables = schema.create(&client, 1).await.unwrap();
+        let draft = Builtin::WriteHeavy.draft(&tables, 7).unwrap();
+        let workload = draft.verify(&client).await.unwrap();
         drop(client);
         let setup = Setup {
             address,
@@ -58,9 +61,10 @@ fn a_request_allocates_nothing() {
             pool_size: 1,
             pool: PoolOptions::default(),
             checkout_timeout: Duration::from_secs(5),
-            workload: Workload::WriteHeavy,
-            tables: Arc::new(Tables::own(schema.name(), rows)),
+            workload: Arc::new(workload),
             seed: 7,
+            hold: Hold::None,
+            opened: Arc::default(),
         };
         let target = Wire(setup).build(Worker::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();

@@ -74,7 +74,7 @@ pub fn run<S: Scenario>(
         crate::server::Remote::parse(url)?;
     }
     let clients = clients::selected(&flags.client)?;
-    let seed = flags.load.draw_seed();
+    let seed = flags.load.step.draw_seed();
     let config = config(scenario, flags, &clients, seed, defaults);
     let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
     let mut run = Run {
@@ -173,7 +173,7 @@ impl<S: Scenario> Run<'_, S> {
 
     /// The user's rules; without any a server that is not ours is protected by one.
     fn stop_rules(&self, server: &Server) -> Vec<StopRule> {
-        let given = &self.flags.load.stop_on;
+        let given = &self.flags.load.step.stop_on;
         if given.is_empty() && !server.is_ours() {
             return vec![StopRule::ErrorRatio { above: 0.1 }];
         }
@@ -188,9 +188,10 @@ impl<S: Scenario> Run<'_, S> {
     }
 
     fn measure(&mut self, bench: &mut Bench, server: &Server) -> anyhow::Result<()> {
-        let repeats = self.flags.load.repeats(self.defaults);
+        let repeats = self.flags.load.step.repeats(self.defaults);
         let turns = sweep::order(self.clients.len(), repeats, self.seed);
-        let one = self.flags.load.measure(self.defaults) + self.flags.load.warmup(self.defaults);
+        let one = self.flags.load.step.measure(self.defaults)
+            + self.flags.load.step.warmup(self.defaults);
         bench.announce(one * turns.len() as u32, turns.len());
         let mut evidence = Sampler::start(server.remote()).context("cannot watch the server")?;
         for turn in turns {
@@ -262,7 +263,7 @@ impl<S: Scenario> Run<'_, S> {
         let load = self.flags.load.load(USERS, cap);
         let name = group::setting(client, count);
         let seed = self.seed.wrapping_add(repeat);
-        let mut plan = self.flags.load.plan(&name, load, seed, self.defaults);
+        let mut plan = self.flags.load.step.plan(&name, load, seed, self.defaults);
         plan.repeat = repeat;
         if plan.runtime == RuntimeKind::PerCore {
             // A worker without a connection of its own would need one more than asked for.

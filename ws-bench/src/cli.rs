@@ -131,17 +131,17 @@ impl LimitArgs {
             latency_bound: self.latency_bound,
             message_bytes: self.message_size as usize,
             load: self.load_plan(),
-            warmup: self.load.warmup(DEFAULTS),
-            measure: self.load.measure(DEFAULTS),
-            repeats: self.load.repeats(DEFAULTS),
+            warmup: self.load.step.warmup(DEFAULTS),
+            measure: self.load.step.measure(DEFAULTS),
+            repeats: self.load.step.repeats(DEFAULTS),
             seed,
-            runtime: self.load.runtime(DEFAULTS),
-            waiting: if self.load.spin {
+            runtime: self.load.step.runtime(DEFAULTS),
+            waiting: if self.load.step.spin {
                 Waiting::Spin
             } else {
                 Waiting::Sleep
             },
-            stop_on: self.load.stop_on.clone(),
+            stop_on: self.load.step.stop_on.clone(),
         }
     }
 

@@ -74,7 +74,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
 
 fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
     let target = args.target()?;
-    let seed = args.load.draw_seed();
+    let seed = args.load.step.draw_seed();
     let config = args.load.config(seed, DEFAULTS);
     limit::run(target, &args.settings(seed), &args.output, config)
 }

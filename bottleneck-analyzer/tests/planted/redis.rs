@@ -2,8 +2,8 @@
 
 use bottleneck_analyzer::assessment::{Component, FindingKind, Readiness};
 
-use crate::common::Plant;
-use crate::{assess, factor, finding, named};
+use crate::common::{Plant, save};
+use crate::{assess, assess_at, factor, finding, named};
 
 #[test]
 fn a_cache_that_misses_because_keys_are_evicted_has_the_miss_under_the_eviction() {
@@ -32,6 +32,21 @@ fn redis_s_main_thread_can_be_full_on_a_machine_that_is_not() {
         ..Plant::default()
     });
     assert_eq!(factor(&assessment, Component::Redis), "redis_main_thread");
+}
+
+/// Fifty users on one connection, which one task drives: other threads idle.
+#[test]
+fn one_full_thread_of_the_generator_is_its_limit_though_others_idle() {
+    let home = tempfile::tempdir().unwrap();
+    let plant = Plant::default();
+    plant.write(home.path());
+    let mut report = plant.redis();
+    for step in &mut report.steps {
+        step.generator.busiest_thread_ratio = Some(0.97);
+    }
+    save(home.path(), &report);
+    let assessment = assess_at(home.path());
+    assert_eq!(factor(&assessment, Component::Redis), "generator_thread");
 }
 
 #[test]

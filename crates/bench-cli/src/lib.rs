@@ -27,11 +27,14 @@
 #[cfg(feature = "load")]
 pub mod bench;
 pub mod command_line;
+mod counts;
 pub mod exit;
 pub mod flags;
 pub mod generate;
 #[cfg(feature = "load")]
 pub mod load;
+#[cfg(feature = "load")]
+pub mod objective;
 pub mod output;
 pub mod progress;
 mod screen;

@@ -26,6 +26,15 @@ pub struct LoadFlags {
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
 
+    /// How each step is held.
+    #[command(flatten)]
+    pub step: StepFlags,
+}
+
+/// How each step is held, whoever decides on the load.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Load")]
+pub struct StepFlags {
     /// Each user's pause between answer and next request
     #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "0")]
     pub think_time: Duration,
@@ -112,11 +121,25 @@ impl LoadFlags {
             },
             None => LoadPlan::Closed {
                 users: self.users.unwrap_or(default_users),
-                think_time: self.think_time,
+                think_time: self.step.think_time,
             },
         }
     }
 
+    /// What the report says of these flags.
+    pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
+        let mut config = self.step.config(seed, defaults);
+        if let Some(rate) = self.rate {
+            config.insert("rate_per_s".to_owned(), json!(rate));
+            let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
+            config.insert("pacing".to_owned(), pacing);
+            config.remove("think_time_ns");
+        }
+        config
+    }
+}
+
+impl StepFlags {
     /// A step plan with everything that the flags say.
     pub fn plan(&self, name: &str, load: LoadPlan, seed: u64, defaults: Defaults) -> StepPlan {
         let mut plan = StepPlan::new(name, load, self.measure(defaults));
@@ -169,7 +192,8 @@ impl LoadFlags {
             RuntimeKind::PerCore => "per-core",
         };
         let rules: Vec<String> = self.stop_on.iter().map(ToString::to_string).collect();
-        let mut config = BTreeMap::from([
+        let think_ns = self.think_time.as_nanos() as u64;
+        BTreeMap::from([
             ("seed".to_owned(), json!(seed)),
             ("repeats".to_owned(), json!(self.repeats(defaults))),
             (
@@ -183,15 +207,7 @@ impl LoadFlags {
             ("runtime".to_owned(), json!(runtime)),
             ("spin".to_owned(), json!(self.spin)),
             ("stop_on".to_owned(), json!(rules)),
-        ]);
-        if let Some(rate) = self.rate {
-            config.insert("rate_per_s".to_owned(), json!(rate));
-            let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
-            config.insert("pacing".to_owned(), pacing);
-        } else {
-            let think_ns = self.think_time.as_nanos() as u64;
-            config.insert("think_time_ns".to_owned(), json!(think_ns));
-        }
-        config
+            ("think_time_ns".to_owned(), json!(think_ns)),
+        ])
     }
 }

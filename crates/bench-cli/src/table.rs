@@ -165,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn a_paragraph_keeps_to_80_columns_and_loses_nothing() {
+        let words = "a sentence – with 12.3 µs – of many words that says why it is so ".repeat(4);
+        let text = paragraph(words.trim(), 2);
+        assert!(text.lines().count() > 2 && text.ends_with('\n'));
+        for line in text.lines() {
+            assert!(
+                line.starts_with("  ") && line.chars().count() <= 80,
+                "{line}"
+            );
+        }
+        let unwrapped: Vec<&str> = text.split_whitespace().collect();
+        assert_eq!(unwrapped, words.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_few_are_not_none_and_nearly_all_are_not_all() {
         for (share, shown) in [
             (0.0, "0.0 %"),

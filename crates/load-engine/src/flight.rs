@@ -54,8 +54,8 @@ impl<'a> Flight<'a> {
         }
         let within = self.shared.within(&self.marks);
         self.shared.recorder.record(&self.marks, outcome, within);
-        if within.due && !parts.is_empty() {
-            self.shared.recorder.record_parts(parts);
+        if !parts.is_empty() {
+            self.shared.recorder.record_parts(parts, within);
         }
         now_ns
     }

@@ -6,12 +6,14 @@ use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Operation};
 
 use crate::Part;
-use crate::recorder::gap;
+use crate::recorder::{Within, gap};
 
 /// Counts and distributions of one part in one shard. Most parts never fail, so what failures
 /// need is made with the first.
 #[derive(Debug)]
 pub(crate) struct PartTally {
+    /// Successes whose hit was done in the measured part, whenever it was due.
+    carried: u64,
     errors: BTreeMap<String, u64>,
     call: Recording,
     failed: Option<Recording>,
@@ -20,13 +22,21 @@ pub(crate) struct PartTally {
 impl PartTally {
     pub(crate) fn new() -> Self {
         Self {
+            carried: 0,
             errors: BTreeMap::new(),
             call: recording(),
             failed: None,
         }
     }
 
-    pub(crate) fn record(&mut self, part: &Part) {
+    /// Records a part of a hit that lies `within` the measured part.
+    pub(crate) fn record(&mut self, part: &Part, within: Within) {
+        if within.done && part.failure.is_none() {
+            self.carried += 1;
+        }
+        if !within.due {
+            return;
+        }
         let took = gap(part.began_ns, part.ended_ns);
         let Some(kind) = &part.failure else {
             return self.call.saturating_record(took);
@@ -41,6 +51,7 @@ impl PartTally {
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
         }
@@ -53,7 +64,7 @@ impl PartTally {
 
     pub(crate) fn operation(&self, measured_s: f64) -> Operation {
         let (succeeded, failed) = (self.call.len(), self.errors.values().sum::<u64>());
-        let throughput = succeeded as f64 / measured_s;
+        let throughput = self.carried as f64 / measured_s;
         Operation {
             attempted: succeeded + failed,
             succeeded,

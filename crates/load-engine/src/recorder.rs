@@ -293,12 +293,12 @@ impl Recorder {
         }
     }
 
-    /// Records the parts of one measured hit.
-    pub fn record_parts(&self, parts: &[Part]) {
+    /// Records the parts of one finished hit; `within` says what they count for.
+    pub fn record_parts(&self, parts: &[Part], within: Within) {
         let mut shard = self.shard();
         for part in parts {
             if let Some(tally) = shard.parts.get_mut(part.part) {
-                tally.record(part);
+                tally.record(part, within);
             }
         }
     }
@@ -472,8 +472,21 @@ mod tests {
             ended_ns,
             failure: failure.map(Into::into),
         };
-        recorder.record_parts(&[part(0, 1_100, None), part(1, 1_400, None)]);
-        recorder.record_parts(&[part(0, 1_200, None), part(1, 1_900, Some("sqlstate.40001"))]);
+        let drained = Within {
+            due: true,
+            done: false,
+        };
+        let carried_over = Within {
+            due: false,
+            done: true,
+        };
+        let failed = Some("sqlstate.40001");
+        recorder.record_parts(
+            &[part(0, 1_100, None), part(1, 1_400, None)],
+            Within::WHOLLY,
+        );
+        recorder.record_parts(&[part(0, 1_200, None), part(1, 1_900, failed)], drained);
+        recorder.record_parts(&[part(0, 9_000, None)], carried_over);
         let parts = recorder.collect_parts(2.0);
         assert_eq!(parts.keys().collect::<Vec<_>>(), ["begin", "update"]);
         assert_eq!(

@@ -1,15 +1,19 @@
 //! deadpool-postgres: tokio-postgres connections handed out through a semaphore.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+};
 use load_engine::{
     Factory, Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId, Worker,
 };
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
-use super::{Driver, Recycle, Setup, held};
+use super::{Driver, Lender, Lends, OPENING_BOUND, Recycle, Setup, held};
+use crate::conditions::Holding;
 use crate::failure::{of_pool, of_postgres};
 use crate::script::Bound;
 use crate::workloads::{Connection, User, Workload};
@@ -42,6 +46,7 @@ impl Factory for Deadpool {
 }
 
 fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
+    let opened = Arc::clone(&setup.opened);
     let recycling = ManagerConfig {
         recycling_method: match setup.pool.recycling(Driver::Deadpool) {
             Some(Recycle::Verified) => RecyclingMethod::Verified,
@@ -54,17 +59,27 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(setup.checkout_timeout))
         .create_timeout(Some(setup.checkout_timeout))
+        .post_create(Hook::sync_fn(move |_, _| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }))
         .build()
         .map_err(|error| Failure::new("driver", &error.to_string()))
 }
 
 /// Opens `count` connections at once and prepares the statements on each.
 async fn warm(pool: &Pool, count: usize, workload: &Arc<Workload>) -> Result<(), Failure> {
-    let mut opening = JoinSet::new();
+    let opening = Timeouts {
+        wait: Some(OPENING_BOUND),
+        create: Some(OPENING_BOUND),
+        recycle: None,
+    };
+    let mut tasks = JoinSet::new();
     for _ in 0..count {
         let (pool, workload) = (pool.clone(), Arc::clone(workload));
-        opening.spawn(async move {
-            let client = pool.get().await.map_err(|error| of_pool(&error))?;
+        tasks.spawn(async move {
+            let opened = pool.timeout_get(&opening).await;
+            let client = opened.map_err(|error| of_pool(&error))?;
             for statement in workload.statements() {
                 client
                     .prepare_cached(&statement.sql)
@@ -76,7 +91,7 @@ async fn warm(pool: &Pool, count: usize, workload: &Arc<Workload>) -> Result<(),
     }
     // Held until all are open: one given back early would be handed out twice.
     let mut held = Vec::with_capacity(count);
-    while let Some(opened) = opening.join_next().await {
+    while let Some(opened) = tasks.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
     }
     Ok(())
@@ -97,6 +112,7 @@ impl Target for DeadpoolTarget {
             pool: self.pool.clone(),
             workload: Arc::clone(&self.setup.workload),
             user: self.setup.user(user),
+            holding: self.setup.holding(user)?,
         })
     }
 
@@ -115,12 +131,19 @@ impl Target for DeadpoolTarget {
     }
 }
 
+impl Lends for DeadpoolTarget {
+    fn lender(&self) -> Lender {
+        Lender::Deadpool(self.pool.clone())
+    }
+}
+
 /// A user of the pool.
 #[derive(Debug)]
 pub struct DeadpoolSession {
     pool: Pool,
     workload: Arc<Workload>,
     user: User,
+    holding: Holding,
 }
 
 impl Session for DeadpoolSession {
@@ -137,6 +160,7 @@ impl Session for DeadpoolSession {
             in_transaction: false,
         };
         let outcome = self.user.perform(&mut held).await;
+        self.holding.work().await;
         marks.done();
         outcome
     }

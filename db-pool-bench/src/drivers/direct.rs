@@ -6,6 +6,7 @@ use tokio_postgres::{Client, Error, Statement};
 
 use super::{Setup, held};
 use crate::address::connect;
+use crate::conditions::Holding;
 use crate::failure::of_postgres;
 use crate::script::Bound;
 use crate::workloads::{Connection, User};
@@ -44,6 +45,7 @@ impl Target for DirectTarget {
             .map_err(|error| of_postgres(&error))?;
         Ok(DirectSession {
             user: setup.user(user),
+            holding: setup.holding(user)?,
             link,
             setup,
         })
@@ -56,6 +58,7 @@ pub struct DirectSession {
     setup: Setup,
     link: Link,
     user: User,
+    holding: Holding,
 }
 
 impl Session for DirectSession {
@@ -67,7 +70,9 @@ impl Session for DirectSession {
                 Err(error) => return Outcome::failed(operation, of_postgres(&error)),
             }
         }
-        self.user.perform(&mut self.link).await
+        let outcome = self.user.perform(&mut self.link).await;
+        self.holding.work().await;
+        outcome
     }
 
     fn parts(&self) -> &[Part] {

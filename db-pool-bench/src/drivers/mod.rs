@@ -8,26 +8,30 @@
 mod deadpool;
 mod direct;
 mod held;
+mod lender;
 mod options;
 pub mod round_trips;
 mod sqlx;
 mod wire;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
-use load_engine::UserId;
+use load_engine::{Failure, UserId};
 use tokio_postgres::Config;
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
+pub use lender::{Lease, Lender, Lends};
 pub use options::{PoolOptions, Recycle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
 use crate::address::Address;
+use crate::conditions::{Hold, Holding};
 use crate::workloads::{User, Workload};
 
 /// A way to reach the server.
@@ -69,6 +73,9 @@ impl Driver {
     }
 }
 
+/// How long opening the connections of a pool may take, however short its checkouts are to be.
+const OPENING_BOUND: Duration = Duration::from_secs(30);
+
 /// What all drivers are set up with.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -86,9 +93,18 @@ pub struct Setup {
     pub workload: Arc<Workload>,
     /// Seed of the requests.
     pub seed: u64,
+    /// The application's own work between answer and release.
+    pub hold: Hold,
+    /// Connections that the pool has opened so far.
+    pub opened: Arc<AtomicU64>,
 }
 
 impl Setup {
+    /// The names that outcomes index.
+    pub fn operations(&self) -> &'static [&'static str] {
+        self.workload.operations()
+    }
+
     fn user(&self, user: UserId) -> User {
         User::new(&self.workload, self.seed, user)
     }
@@ -111,5 +127,9 @@ impl Setup {
             Some(path) => options.options([("search_path", path)]),
             None => options,
         }
+    }
+
+    fn holding(&self, user: UserId) -> Result<Holding, Failure> {
+        Holding::new(self.hold, self.seed, user)
     }
 }

@@ -2,6 +2,8 @@
 //! after each release, before which the connection is nobody's.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use load_engine::{
     Factory, Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId, Worker,
@@ -15,7 +17,8 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, Error, Executor as _, Postgres
 use sqlx::{SqlSafeStr as _, SqlStr, Type};
 use tokio::task::JoinSet;
 
-use super::{Driver, Recycle, Setup};
+use super::{Driver, Lender, Lends, OPENING_BOUND, Recycle, Setup};
+use crate::conditions::Holding;
 use crate::failure::of_sqlx;
 use crate::script::Bound;
 use crate::workloads::{Connection, User, Workload};
@@ -57,13 +60,18 @@ impl Factory for Sqlx {
 
 async fn pool(setup: &Setup, size: u32, least: u32) -> Result<PgPool, Failure> {
     let recycling = setup.pool.recycling(Driver::Sqlx);
+    let opened = Arc::clone(&setup.opened);
     let options = PgPoolOptions::new()
         .max_connections(size)
         .min_connections(least)
         .acquire_timeout(setup.checkout_timeout)
         .test_before_acquire(recycling == Some(Recycle::Verified))
         .idle_timeout(setup.pool.idle_timeout)
-        .max_lifetime(setup.pool.max_lifetime);
+        .max_lifetime(setup.pool.max_lifetime)
+        .after_connect(move |_, _| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(()) })
+        });
     let address = setup.sqlx();
     if least == 0 {
         return Ok(options.connect_lazy_with(address));
@@ -79,7 +87,7 @@ async fn warm(pool: &PgPool, count: u32, statements: &Arc<[SqlStr]>) -> Result<(
     for _ in 0..count {
         let (pool, statements) = (pool.clone(), Arc::clone(statements));
         opening.spawn(async move {
-            let mut connection = pool.acquire().await?;
+            let mut connection = open_one(&pool).await?;
             for statement in &*statements {
                 connection.prepare(statement.clone()).await?;
             }
@@ -93,6 +101,17 @@ async fn warm(pool: &PgPool, count: u32, statements: &Arc<[SqlStr]>) -> Result<(
         held.push(opened.map_err(|error: Error| of_sqlx(&error))?);
     }
     Ok(())
+}
+
+/// Takes out a connection, however short the pool's checkouts are to be.
+async fn open_one(pool: &PgPool) -> Result<PoolConnection<Postgres>, Error> {
+    let begun = Instant::now();
+    loop {
+        match pool.acquire().await {
+            Err(Error::PoolTimedOut) if begun.elapsed() < OPENING_BOUND => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// The statements in the form in which sqlx takes them without copying. They come from this
@@ -121,6 +140,7 @@ impl Target for SqlxTarget {
             pool: self.pool.clone(),
             statements: Arc::clone(&self.statements),
             user: self.setup.user(user),
+            holding: self.setup.holding(user)?,
         })
     }
 
@@ -141,12 +161,19 @@ impl Target for SqlxTarget {
     }
 }
 
+impl Lends for SqlxTarget {
+    fn lender(&self) -> Lender {
+        Lender::Sqlx(self.pool.clone())
+    }
+}
+
 /// A user of the pool.
 #[derive(Debug)]
 pub struct SqlxSession {
     pool: PgPool,
     statements: Arc<[SqlStr]>,
     user: User,
+    holding: Holding,
 }
 
 impl Session for SqlxSession {
@@ -163,6 +190,7 @@ impl Session for SqlxSession {
             in_transaction: false,
         };
         let outcome = self.user.perform(&mut held).await;
+        self.holding.work().await;
         marks.done();
         outcome
     }

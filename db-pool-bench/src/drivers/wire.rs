@@ -6,6 +6,7 @@ use std::sync::Arc;
 use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
 
 use super::Setup;
+use crate::conditions::Holding;
 use crate::failure::of_wire;
 use crate::script::Bound;
 use crate::wire::{Link, WireError};
@@ -45,6 +46,7 @@ impl Target for WireTarget {
         Ok(WireSession {
             setup: Arc::clone(&self.0),
             user: self.0.user(user),
+            holding: self.0.holding(user)?,
             link: opened.map_err(|error| of_wire(&error))?,
             names,
         })
@@ -59,6 +61,7 @@ pub struct WireSession {
     /// The name of each statement on the connection.
     names: Arc<[String]>,
     user: User,
+    holding: Holding,
 }
 
 impl Session for WireSession {
@@ -74,7 +77,9 @@ impl Session for WireSession {
             link: &mut self.link,
             names: &self.names,
         };
-        self.user.perform(&mut held).await
+        let outcome = self.user.perform(&mut held).await;
+        self.holding.work().await;
+        outcome
     }
 
     fn parts(&self) -> &[Part] {

@@ -9,8 +9,9 @@ use bench_report::{Comparison, Load, Operation, Step, Summary};
 use statistics::ratio_interval;
 
 use super::EXTRA_ROUND_TRIPS;
-use super::results::Results;
+use super::Group;
 use crate::drivers::Driver;
+use crate::results::Results;
 
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
@@ -32,14 +33,21 @@ const CPU: Figure = ("cpu_per_operation_ns", |step| {
 });
 const FIGURES: [Figure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
 
+/// The results that may be compared with each other: those under the first conditions.
+pub(super) fn comparable<'g, 'r>(groups: &'g [Group<'r>]) -> Vec<&'g Results<'r>> {
+    let first = groups.first().map(|group| group.conditions);
+    let alike = groups.iter().filter(|g| Some(g.conditions) == first);
+    alike.flat_map(|group| &group.results).collect()
+}
+
 /// Writes what was measured of each driver beside its baselines into `summary`.
-pub(super) fn compare(results: &[Results], summary: &mut Summary) {
+pub(super) fn compare(results: &[&Results], summary: &mut Summary) {
     for baseline in BASELINES {
-        let of = |driver| move |r: &&Results| r.setting.driver == driver && r.is_admissible();
+        let of = |driver| move |r: &&&Results| r.driver == driver && r.is_admissible(&[]);
         for base in results.iter().filter(of(baseline)) {
             let beside = results.iter().filter(|r| {
                 let alike = at_work(r).is_some() && at_work(r) == at_work(base);
-                r.setting.driver > baseline && r.is_admissible() && alike
+                r.driver > baseline && r.is_admissible(&[]) && alike
             });
             for subject in beside {
                 let ratios = FIGURES.map(|figure| ratio(subject, base, figure));
@@ -56,7 +64,7 @@ pub(super) fn compare(results: &[Results], summary: &mut Summary) {
 /// Connections between which the load is shared; `None` where users are too few for all of them.
 fn at_work(results: &Results) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
-    let size = results.setting.size;
+    let size = results.value;
     match step.load {
         Load::Closed { users, .. } if users < size => None,
         _ => Some(size),
@@ -82,8 +90,8 @@ fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Co
         _ => None,
     };
     Some(Comparison {
-        subject: subject.setting.driver.name().to_owned(),
-        baseline: base.setting.driver.name().to_owned(),
+        subject: subject.driver.name().to_owned(),
+        baseline: base.driver.name().to_owned(),
         parameter: PARAMETER.to_owned(),
         value: at_work(subject)? as f64,
         figure: name.to_owned(),
@@ -110,14 +118,14 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     (!whole.is_empty()).then(|| whole.value_at_quantile(quantile) as f64)
 }
 
-fn round_trips(results: &[Results]) -> BTreeMap<Driver, f64> {
-    let read = |r: &Results| Some((r.setting.driver, r.mean_figure(EXTRA_ROUND_TRIPS)?));
+fn round_trips(results: &[&Results]) -> BTreeMap<Driver, f64> {
+    let read = |r: &&Results| Some((r.driver, r.mean_figure(EXTRA_ROUND_TRIPS)?));
     results.iter().filter_map(read).collect()
 }
 
 /// The table of driver and pool cost, and how often each driver asks; empty where there is
 /// nothing to tell.
-pub(super) fn text(results: &[Results], summary: &Summary) -> String {
+pub(super) fn text(results: &[&Results], summary: &Summary) -> String {
     let mut text = String::new();
     if !summary.comparisons.is_empty() {
         let table = table(results, summary);
@@ -142,7 +150,7 @@ pub(super) fn text(results: &[Results], summary: &Summary) -> String {
     text
 }
 
-fn table(results: &[Results], summary: &Summary) -> Table {
+fn table(results: &[&Results], summary: &Summary) -> Table {
     let mut table = Table::new(&["", "throughput", "call p50", "call p99", "CPU", "CPU/query"]);
     let compared = summary.comparisons.iter();
     for first in compared.clone().filter(|c| c.figure == THROUGHPUT.0) {
@@ -155,9 +163,9 @@ fn table(results: &[Results], summary: &Summary) -> Table {
             };
             compared.clone().find(same).map_or(absent(), shown)
         };
-        let mine = results.iter().find(|r| {
-            r.setting.driver.name() == first.subject && at_work(r) == Some(first.value as u64)
-        });
+        let mine = results
+            .iter()
+            .find(|r| r.driver.name() == first.subject && at_work(r) == Some(first.value as u64));
         let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
         table.row(&[
             format!("{} ÷ {}, {}", first.subject, first.baseline, first.value),
@@ -198,7 +206,6 @@ mod tests {
     use bench_report::Histogram;
 
     use super::*;
-    use crate::sweep::Setting;
     use crate::sweep::tests::step;
 
     /// Repeats of a driver at 4 connections; the machine halves its speed from round to round.
@@ -223,7 +230,12 @@ mod tests {
     }
 
     fn results<'a>(steps: &'a [Step], drivers: &[Driver]) -> Vec<Results<'a>> {
-        let of = |&driver| Results::of(Setting { driver, size: 4 }, steps);
+        let of = |&driver: &Driver| {
+            let name = driver.name();
+            Results::of(driver, format!("{name} 4"), 4, steps, |step| {
+                step.parameters["driver"].to_string() == name
+            })
+        };
         drivers.iter().map(of).collect()
     }
 
@@ -238,7 +250,7 @@ mod tests {
         .concat();
         let results = results(&steps, &drivers);
         let mut summary = Summary::default();
-        compare(&results, &mut summary);
+        compare(&results.iter().collect::<Vec<_>>(), &mut summary);
         let found = |subject: &str, baseline: &str, figure: &str| {
             let is = |c: &&Comparison| {
                 (c.subject.as_str(), c.baseline.as_str(), c.figure.as_str())
@@ -263,7 +275,7 @@ mod tests {
         let queued = found("sqlx", "wire", "call_p50_ns");
         assert_eq!(queued, None, "sixteen users wait for four connections");
         assert_eq!(summary.figures["sqlx_extra_round_trips_per_request"], 2.0);
-        let text = text(&results, &summary);
+        let text = text(&results.iter().collect::<Vec<_>>(), &summary);
         for told in [
             "sqlx ÷ wire, 4",
             "0.25±0.00",
@@ -293,7 +305,8 @@ mod tests {
         let both = [pool, wire].concat();
         for drivers in [&[Driver::Deadpool][..], &[Driver::Wire, Driver::Deadpool]] {
             let mut summary = Summary::default();
-            compare(&results(&both, drivers), &mut summary);
+            let results = results(&both, drivers);
+            compare(&results.iter().collect::<Vec<_>>(), &mut summary);
             assert!(summary.comparisons.is_empty(), "{summary:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use bench_report::{Environment, Limit, LimitOwner};
 
-use super::results::Results;
+use crate::results::Results;
 
 /// Share of CPU above which there is none left to speak of.
 const CPU_BOUND: f64 = 0.9;
@@ -19,7 +19,7 @@ const WAITS: [(&str, &str); 4] = [
 pub(super) fn of(best: &Results, environment: &Environment) -> Option<Limit> {
     let value = best.throughput_per_s()?;
     let (owner, reason) = owner(best, environment)?;
-    let reason = format!("{}: {reason}", best.setting.name());
+    let reason = format!("{}: {reason}", best.name);
     Some(Limit {
         parameter: "throughput_per_s".to_owned(),
         value,
@@ -91,8 +91,6 @@ mod tests {
     use bench_report::ServerEvidence;
 
     use super::*;
-    use crate::drivers::Driver;
-    use crate::sweep::Setting;
     use crate::sweep::tests::step;
 
     fn limit(figures: &[(&str, f64)], generator_cpu_ns: u64, generator_ratio: f64) -> Limit {
@@ -106,11 +104,15 @@ mod tests {
         step.generator.cpu_ratio = generator_ratio;
         let mut environment = Environment::capture();
         environment.cores_available = Some(2);
-        let setting = Setting {
-            driver: Driver::Deadpool,
-            size: 4,
-        };
-        of(&Results::of(setting, &[step]), &environment).unwrap()
+        let steps = [step];
+        let results = Results::of(
+            crate::drivers::Driver::Deadpool,
+            "deadpool, pool of 4".to_owned(),
+            4,
+            &steps,
+            |_| true,
+        );
+        of(&results, &environment).unwrap()
     }
 
     #[test]

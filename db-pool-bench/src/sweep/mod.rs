@@ -1,33 +1,32 @@
 //! Pool sizes by drivers: each setting several times, in a shuffled order, on one server.
 
+mod carry_over;
 mod cost;
+mod fleet;
+mod group;
 mod limit;
 mod plan;
-mod recommendation;
-mod results;
+mod scalability;
 mod statements;
+mod summary;
 mod text;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_cli::bench::Bench;
-use bench_report::clock::monotonic_ns;
-use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
-use load_engine::sweep::{Turn, order};
-use load_engine::{LoadPlan, Phase, StepPlan};
-use serde_json::json;
+use bench_report::{Warning, WarningCode};
+use load_engine::sweep::order;
 
+use group::Group;
 pub use plan::{Plan, Setting};
 
+use crate::campaign::{self, Arm, Campaign};
 use crate::cli::SweepFlags;
-use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx, Wire, round_trips};
-use crate::evidence::Watch;
-use crate::server::Server;
-use crate::workloads::{Ground, Schema, Workload};
+use crate::conditions::Conditions;
+use crate::control::Control;
+use crate::drivers::{Driver, round_trips};
 
 /// The figure of a step that says how often its driver asks the server beyond what a read takes.
 const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
@@ -38,7 +37,7 @@ const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 /// What kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
-    let given = flags.url.as_deref().map(Server::at).transpose()?;
+    let given = flags.target.server()?;
     let version = env!("CARGO_PKG_VERSION");
     let mut bench = Bench::begin(
         "db-pool-bench",
@@ -48,252 +47,71 @@ pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
         plan.config(),
     )?;
     // On an error the bench saves what there is, as failed.
-    measure(&mut bench, &plan, given)?;
-    bench.report.summary = recommendation::summary(&bench.report, &plan.settings);
-    let text = text::render(&bench.report, &plan.settings);
+    campaign::run(
+        &mut bench,
+        &flags.target,
+        &plan.selection,
+        given,
+        plan.largest(),
+        |campaign| steps(campaign, &plan),
+    )?;
+    bench.report.summary = summary::of(&bench.report, &plan);
+    let text = text::render(&bench.report, &plan);
     bench.finish(&text)
 }
 
-fn measure(bench: &mut Bench, plan: &Plan, given: Option<Server>) -> anyhow::Result<()> {
-    let started = match given {
-        Some(server) => Some(server),
-        None => Server::start(plan.largest(), &bench.cancel)?,
-    };
-    let Some(server) = started else { return Ok(()) };
-    bench
-        .report
-        .config
-        .insert("url".to_owned(), json!(server.address.shown()));
-    bench
-        .report
-        .config
-        .insert("throwaway".to_owned(), json!(server.throwaway));
-    let schema = Schema::of_run(bench.run_id());
-    let mut sweep = Sweep {
-        bench,
-        plan,
-        server: &server,
-        schema,
-        schema_begun: false,
-    };
-    let outcome = match sweep.prepare() {
-        Ok(Some(workload)) => sweep.steps(&workload),
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
-    };
-    sweep.clean_up();
-    // A throwaway server ends here, before the last save: a signal until then still counts.
-    drop(server);
-    outcome
+fn steps(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
+    let round_trips = round_trips(campaign, plan)?;
+    let turns = order(plan.settings.len(), plan.repeats(), plan.seed);
+    campaign.bench.announce(plan.total(), turns.len());
+    for turn in turns {
+        if campaign.bench.interrupted() {
+            break;
+        }
+        let step = plan.step(turn, campaign.is_guarded());
+        let arm = plan.settings[turn.setting].arm();
+        let Some(index) = campaign.step(&step, arm)? else {
+            continue;
+        };
+        if let Some(extra) = round_trips.get(&arm.driver) {
+            let figures = &mut campaign.bench.report.steps[index].figures;
+            figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
+            campaign.bench.save()?;
+        }
+    }
+    Ok(())
 }
 
-/// A sweep under way.
-struct Sweep<'a> {
-    bench: &'a mut Bench,
-    plan: &'a Plan<'a>,
-    server: &'a Server,
-    schema: Schema,
-    schema_begun: bool,
-}
-
-impl Sweep<'_> {
-    /// Makes the tables, or finds the user's; `None` when a signal came.
-    fn prepare(&mut self) -> anyhow::Result<Option<Arc<Workload>>> {
-        self.bench.phase(Phase::Connect);
-        let control = Control::new(self.bench.cancel.clone()).context("cannot start a runtime")?;
-        let Some(client) = control.connect(&self.server.address, &self.schema)? else {
-            return Ok(None);
+/// Extra round trips of each driver; what could not be counted is absent, and says why.
+fn round_trips(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<BTreeMap<Driver, f64>> {
+    let cancel = campaign.bench.cancel.clone();
+    let control = Control::new(cancel).context("cannot start a runtime")?;
+    let mut counted = BTreeMap::new();
+    for driver in plan.drivers() {
+        let arm = Arm {
+            driver,
+            connections: 1,
+            conditions: Conditions::default(),
         };
-        self.bench.phase(Phase::Prepare);
-        let version = control.run(client.query_one("SHOW server_version", &[]));
-        if let Some(Ok(version)) =
-            version.map(|row| row.and_then(|row| row.try_get::<_, String>(0)))
-        {
-            self.bench
-                .report
-                .environment
-                .versions
-                .insert("postgresql".to_owned(), version);
-        }
-        let mut ground = Ground {
-            control: &control,
-            client: &client,
-            schema: &self.schema,
-            throwaway: self.server.throwaway,
-            schema_begun: false,
-        };
-        let prepared = ground.prepare(&self.plan.selection, self.plan.seed);
-        self.schema_begun = ground.schema_begun;
-        Ok(prepared?.map(Arc::new))
-    }
-
-    fn steps(&mut self, workload: &Arc<Workload>) -> anyhow::Result<()> {
-        let (address, cancel) = (self.server.address.clone(), self.bench.cancel.clone());
-        let mut watch = Watch::start(address, self.schema.name(), cancel)
-            .context("cannot start the thread that watches the server")?;
-        let round_trips = self.round_trips(workload)?;
-        let turns = order(
-            self.plan.settings.len(),
-            self.plan.repeats(),
-            self.plan.seed,
-        );
-        self.bench.announce(self.plan.total(), turns.len());
-        for turn in turns {
-            if self.bench.interrupted() {
-                break;
-            }
-            self.step(turn, workload, &mut watch, &round_trips)?;
-        }
-        Ok(())
-    }
-
-    /// Extra round trips of each driver; what could not be counted is absent, and says why.
-    fn round_trips(&mut self, workload: &Arc<Workload>) -> anyhow::Result<BTreeMap<Driver, f64>> {
-        let control = Control::new(self.bench.cancel.clone()).context("cannot start a runtime")?;
-        let setup = self.setup(self.plan.seed, 1, workload);
-        let mut counted = BTreeMap::new();
-        for driver in self.plan.drivers() {
-            match control.run(round_trips::extra(driver, &setup)) {
-                None => break,
-                Some(Ok(extra)) => drop(counted.insert(driver, extra)),
-                Some(Err(failure)) => {
-                    let name = driver.name();
-                    let message = format!("{name}'s round trips could not be counted: {failure}");
-                    self.bench
-                        .warn(Warning::new(WarningCode::EvidenceMissing, message));
-                }
-            }
-        }
-        Ok(counted)
-    }
-
-    fn step(
-        &mut self,
-        turn: Turn,
-        workload: &Arc<Workload>,
-        watch: &mut Watch,
-        round_trips: &BTreeMap<Driver, f64>,
-    ) -> anyhow::Result<()> {
-        let Setting { driver, size } = self.plan.settings[turn.setting];
-        let step = self.plan.step(turn, !self.server.throwaway);
-        match watch.step_begins() {
-            None => return Ok(()),
+        let setup = campaign.setup(arm, plan.seed)?;
+        match control.run(round_trips::extra(driver, &setup)) {
+            None => break,
+            Some(Ok(extra)) => drop(counted.insert(driver, extra)),
             Some(Err(failure)) => {
-                let server = self.server.address.shown();
-                return self.refuse(
-                    &step,
-                    format!("cannot connect to {server}: {}", failure.message),
-                    &[],
-                );
-            }
-            Some(Ok(capacity)) => {
-                if let Some(reason) = capacity.refusal(size) {
-                    let warning = Warning::new(WarningCode::LimitTooLow, reason.clone());
-                    return self.refuse(&step, reason, &[warning.of_step(0, &[])]);
-                }
+                let name = driver.name();
+                let message = format!("{name}'s round trips could not be counted: {failure}");
+                let warning = Warning::new(WarningCode::EvidenceMissing, message);
+                campaign.bench.warn(warning);
             }
         }
-        let setup = self.setup(step.seed, size, workload);
-        let bench = &mut *self.bench;
-        let index = match driver {
-            Driver::Wire => bench.step(&step, &Arc::new(Wire(setup)), watch),
-            Driver::Direct => bench.step(&step, &Arc::new(Direct(setup)), watch),
-            Driver::Deadpool => bench.step(&step, &Arc::new(Deadpool(setup)), watch),
-            Driver::Sqlx => bench.step(&step, &Arc::new(Sqlx(setup)), watch),
-        }?;
-        let done = &mut bench.report.steps[index];
-        done.server = Some(watch.step_ends());
-        if let Some(extra) = round_trips.get(&driver) {
-            done.figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
-        }
-        bench.save()
     }
-
-    fn setup(&self, seed: u64, pool_size: u64, workload: &Arc<Workload>) -> Setup {
-        Setup {
-            address: self.server.address.clone(),
-            application: self.schema.name().to_owned(),
-            pool_size,
-            pool: self.plan.flags.pool.clone(),
-            checkout_timeout: self.plan.flags.checkout_timeout,
-            workload: self.plan.flags.workload,
-            workload: Arc::clone(workload),
-            seed,
-        }
-    }
-
-    /// Notes a step that could not even begin.
-    fn refuse(
-        &mut self,
-        step: &StepPlan,
-        reason: String,
-        warnings: &[Warning],
-    ) -> anyhow::Result<()> {
-        self.bench
-            .line(&format!("{} was left out: {reason}", step.name));
-        self.bench
-            .push_step(not_begun(step, reason), Vec::new(), warnings.to_vec())?;
-        Ok(())
-    }
-
-    fn clean_up(&mut self) {
-        self.bench.phase(Phase::Save);
-        if !self.schema_begun || self.server.ends_with_us() {
-            return;
-        }
-        let address = &self.server.address;
-        if let Err(reason) = clean_up(address, &self.schema, self.bench.interrupted()) {
-            let name = self.schema.name();
-            let command = address.psql_command(&format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
-            self.bench
-                .left_behind(&format!("the schema {name} ({reason})"), &command);
-        }
-    }
-}
-
-fn not_begun(step: &StepPlan, reason: String) -> Step {
-    let now_ns = monotonic_ns();
-    let load = match step.load {
-        LoadPlan::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-        } => Load::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-            delayed_at_cap: 0,
-        },
-        LoadPlan::Closed { users, think_time } => Load::Closed {
-            users,
-            think_time_ns: think_time.as_nanos() as u64,
-        },
-    };
-    Step {
-        name: step.name.clone(),
-        parameters: step.parameters.clone(),
-        repeat: step.repeat,
-        window: Window {
-            start_ns: now_ns,
-            measure_start_ns: now_ns,
-            measure_end_ns: now_ns,
-            end_ns: now_ns,
-        },
-        load,
-        operations: std::collections::BTreeMap::new(),
-        parts: std::collections::BTreeMap::new(),
-        failures: Vec::new(),
-        pool: None,
-        server: None,
-        generator: Generator::default(),
-        figures: std::collections::BTreeMap::new(),
-        end: StepEnd::Failed { reason },
-    }
+    Ok(counted)
 }
 
 #[cfg(test)]
 mod tests {
-    use bench_report::{Operation, Report, Tool};
+    use bench_report::{Operation, Report, Step, StepEnd, Tool};
+    use load_engine::{LoadPlan, StepPlan};
 
     use super::*;
 
@@ -306,8 +124,10 @@ mod tests {
         let plan = StepPlan::new("deadpool", load, std::time::Duration::from_secs(1))
             .parameter("driver", "deadpool")
             .parameter("pool_size", size)
-            .parameter("users", 16);
-        let mut step = not_begun(&plan, String::new());
+            .parameter("users", 16)
+            .parameter("hold", "0")
+            .parameter("network_delay", "0s");
+        let mut step = crate::campaign::not_begun(&plan, String::new());
         step.repeat = repeat;
         step.end = StepEnd::Completed;
         step.window.measure_end_ns = step.window.measure_start_ns + 1_000_000_000;
@@ -320,6 +140,15 @@ mod tests {
         };
         step.operations = BTreeMap::from([("read".to_owned(), operation)]);
         step
+    }
+
+    pub(super) fn deadpool(sizes: &[u64]) -> Vec<Setting> {
+        let of = |&size: &u64| Setting {
+            driver: Driver::Deadpool,
+            size,
+            conditions: Conditions::default(),
+        };
+        sizes.iter().map(of).collect()
     }
 
     pub(super) fn report(steps: Vec<Step>) -> Report {

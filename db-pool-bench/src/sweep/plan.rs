@@ -7,10 +7,12 @@ use bench_cli::UsageError;
 use bench_cli::load::Defaults;
 use load_engine::step::available_threads;
 use load_engine::sweep::Turn;
-use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule};
+use load_engine::{LoadPlan, RuntimeKind, StepPlan};
 use serde_json::{Value, json};
 
+use crate::campaign::{Arm, GUARD};
 use crate::cli::SweepFlags;
+use crate::conditions::Conditions;
 use crate::drivers::Driver;
 use crate::workloads::Selection;
 
@@ -20,30 +22,57 @@ const DEFAULTS: Defaults = Defaults {
     repeats: 3,
     runtime: RuntimeKind::Shared,
 };
-/// Protects a server that is not a throwaway one, unless the user sets rules of their own.
-const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 /// Arrivals in flight, in an open loop, below which no pool's wait may show as our backlog.
 const FEWEST_IN_FLIGHT: u64 = 1_024;
 /// The same as a multiple of the pool.
 const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 
 /// One setting of a sweep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Setting {
     /// Which driver.
     pub driver: Driver,
     /// Connections: of its pool, or one for each user.
     pub size: u64,
+    /// What it works under.
+    pub conditions: Conditions,
 }
 
 impl Setting {
     /// Its name, for people.
     pub fn name(self) -> String {
-        let Self { driver, size } = self;
-        match (driver.is_pooled(), size) {
+        let Self {
+            driver,
+            size,
+            conditions,
+        } = self;
+        let name = match (driver.is_pooled(), size) {
             (true, _) => format!("{}, pool of {size}", driver.name()),
             (false, 1) => format!("{}, 1 user", driver.name()),
             (false, _) => format!("{}, {size} users", driver.name()),
+        };
+        if conditions.are_bare() {
+            name
+        } else {
+            format!("{name}, {conditions}")
+        }
+    }
+
+    /// What tells its conditions from others in a step's parameters.
+    pub(super) fn condition_parameters(self) -> [(&'static str, String); 2] {
+        let delay = humantime::format_duration(self.conditions.network_delay);
+        [
+            ("hold", self.conditions.hold.to_string()),
+            ("network_delay", delay.to_string()),
+        ]
+    }
+
+    /// The same for a step.
+    pub fn arm(self) -> Arm {
+        Arm {
+            driver: self.driver,
+            connections: self.size,
+            conditions: self.conditions,
         }
     }
 }
@@ -53,7 +82,7 @@ impl Setting {
 pub struct Plan<'a> {
     /// What the user asked for.
     pub flags: &'a SweepFlags,
-    /// All settings, each once: driver by driver, sizes rising.
+    /// All settings, each once: by conditions, then by driver, sizes rising.
     pub settings: Vec<Setting>,
     /// What is asked of the server.
     pub selection: Selection,
@@ -67,7 +96,6 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// [`UsageError`] when flags contradict each other, or a script is wrong.
     pub fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
-        let selection = Selection::new(&flags.workload)?;
         if flags.load.rate.is_some() && flags.load.users.is_some() {
             return Err(UsageError(
                 "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other".to_owned(),
@@ -77,47 +105,54 @@ impl<'a> Plan<'a> {
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
         drivers.dedup();
-        let sizes = &flags.pool_sizes.0;
-        flags.pool.check(&drivers, sizes)?;
-        let settings = drivers
-            .into_iter()
-            .flat_map(|driver| sizes.iter().map(move |&size| Setting { driver, size }))
-            .collect();
+        flags.target.pool.check(&drivers, &flags.pool_sizes.0)?;
+        let mut settings = Vec::new();
+        for conditions in flags.conditions() {
+            for &driver in &drivers {
+                settings.extend(flags.pool_sizes.0.iter().map(|&size| Setting {
+                    driver,
+                    size,
+                    conditions,
+                }));
+            }
+        }
+        let seed = flags.load.step.draw_seed();
         Ok(Self {
             flags,
             settings,
-            selection,
-            seed: flags.load.draw_seed(),
+            selection: Selection::new(&flags.target.workload, seed)?,
+            seed,
         })
     }
 
     /// All drivers, each once, in the order of [`Plan::settings`].
     pub fn drivers(&self) -> Vec<Driver> {
         let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
+        drivers.sort_unstable();
         drivers.dedup();
         drivers
     }
 
     /// Connections of the largest setting.
     pub fn largest(&self) -> u64 {
-        self.flags.pool_sizes.0.last().copied().unwrap_or(1)
+        self.flags.pool_sizes.largest()
     }
 
     /// How often each setting is measured.
     pub fn repeats(&self) -> u64 {
-        self.flags.load.repeats(DEFAULTS)
+        self.flags.load.step.repeats(DEFAULTS)
     }
 
     /// How long all steps take, for the time left.
     pub fn total(&self) -> Duration {
-        let step = self.flags.load.warmup(DEFAULTS) + self.flags.load.measure(DEFAULTS);
+        let step = self.flags.load.step.warmup(DEFAULTS) + self.flags.load.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
     /// The step of one turn; `guarded` where the server is not a throwaway one.
     pub fn step(&self, turn: Turn, guarded: bool) -> StepPlan {
         let setting = self.settings[turn.setting];
-        let Setting { driver, size } = setting;
+        let Setting { driver, size, .. } = setting;
         let turns = self.settings.len() as u64;
         let seed = self
             .seed
@@ -126,11 +161,15 @@ impl<'a> Plan<'a> {
         let mut step = self
             .flags
             .load
+            .step
             .plan(&setting.name(), load.clone(), seed, DEFAULTS)
             .parameter("driver", driver.name())
             .parameter("workload", self.selection.name().as_str());
         if driver.is_pooled() {
             step = step.parameter("pool_size", size);
+        }
+        for (name, value) in setting.condition_parameters() {
+            step = step.parameter(name, value.as_str());
         }
         step = match load {
             LoadPlan::Closed { users, .. } => step.parameter("users", users),
@@ -152,7 +191,7 @@ impl<'a> Plan<'a> {
         step
     }
 
-    fn load(&self, Setting { driver, size }: Setting) -> LoadPlan {
+    fn load(&self, Setting { driver, size, .. }: Setting) -> LoadPlan {
         let load = &self.flags.load;
         if !driver.is_pooled() {
             let mut plan = load.load(size, size);
@@ -175,31 +214,44 @@ impl<'a> Plan<'a> {
         for setting in &self.settings {
             drivers
                 .entry(setting.driver.name())
-                .or_insert_with(|| flags.pool.config(setting.driver));
+                .or_insert_with(|| flags.target.pool.config(setting.driver));
         }
+        let delays: Vec<u64> = flags
+            .network_delay
+            .iter()
+            .map(|delay| delay.as_nanos() as u64)
+            .collect();
         let mut config = flags.load.config(self.seed, DEFAULTS);
         config.extend([
             ("pool_sizes".to_owned(), json!(flags.pool_sizes.0)),
             ("drivers".to_owned(), json!(drivers)),
-            (
-                "checkout_timeout_ns".to_owned(),
-                json!(flags.checkout_timeout.as_nanos() as u64),
-            ),
+            ("holds".to_owned(), json!(texts(&flags.hold))),
+            ("network_delays_ns".to_owned(), json!(delays)),
+            ("objectives".to_owned(), json!(texts(&flags.objective))),
         ]);
+        if let Some(instances) = flags.app_instances {
+            config.insert("app_instances".to_owned(), json!(instances));
+        }
+        config.extend(flags.target.config());
         config.extend(self.selection.config());
         config
     }
 }
 
+fn texts<T: ToString>(all: &[T]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use bench_report::Parameter;
     use clap::Parser as _;
+    use load_engine::StopRule;
 
     use super::*;
     use crate::cli::{Cli, Command};
 
-    fn flags(args: &str) -> SweepFlags {
+    pub(in crate::sweep) fn flags(args: &str) -> SweepFlags {
         let words = ["db-pool-bench", "sweep"]
             .into_iter()
             .chain(args.split_whitespace());
@@ -271,9 +323,19 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_crossed_with_every_hold_and_delay() {
+        let args = "--pool-sizes 2,4 --driver deadpool --hold 0,exp:5ms --network-delay 0,1ms";
+        let flags = flags(args);
+        let plan = Plan::new(&flags).unwrap();
+        let names: Vec<String> = plan.settings.iter().map(|s| s.name()).collect();
+        assert_eq!(names.len(), 8);
+        assert_eq!(names[0], "deadpool, pool of 2");
+        assert_eq!(names[7], "deadpool, pool of 4, hold exp:5ms, delay 1ms");
+    }
+
+    #[test]
     fn flags_that_contradict_each_other_get_a_sentence() {
-        for args in ["--table t --workload mixed", "--rate 5 --users 3"] {
-            assert!(Plan::new(&flags(args)).is_err(), "{args}");
-        }
+        assert!(Plan::new(&flags("--rate 5 --users 3")).is_err());
+        assert!(Plan::new(&flags("--table t --workload mixed")).is_err());
     }
 }

@@ -1,39 +1,59 @@
-//! The result as people read it.
+//! The sweep's result as people read it.
 
 use std::fmt::Write as _;
 
-use bench_cli::table::{self, Table};
-use bench_report::histogram::Recording;
-use bench_report::{LimitOwner, Operation, Recommendation, Report, StepEnd};
+use bench_cli::table;
+use bench_report::{LimitOwner, Report};
 
-use super::Setting;
-use super::cost;
-use super::recommendation::interval;
-use super::results::Results;
-use super::statements;
+use super::{Group, Plan, carry_over, cost, fleet, scalability, statements};
+use crate::results::Results;
+use crate::text::{broken, latency_name, recommended, settings_table};
 
 /// Tables for 80 columns: what each setting gave, what to run with, and why.
-pub(super) fn render(report: &Report, settings: &[Setting]) -> String {
-    let results: Vec<Results> = settings
-        .iter()
-        .map(|&setting| Results::of(setting, &report.steps))
-        .collect();
+pub(super) fn render(report: &Report, plan: &Plan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
     }
-    let open = report
-        .steps
-        .iter()
-        .any(|step| step.operations.values().any(|o| o.response.is_some()));
-    let mut text = settings_table(&results, if open { "response" } else { "call" });
-    for result in &results {
+    let groups = Group::all(report, &plan.settings);
+    let mut text = String::new();
+    for crossed in groups.chunk_by(|a, b| a.conditions == b.conditions) {
+        if groups.iter().any(|g| g.conditions != groups[0].conditions) {
+            let _ = writeln!(text, "{}", crossed[0].conditions);
+        }
+        let rows: Vec<(String, &Results)> = crossed
+            .iter()
+            .flat_map(|g| g.results.iter().map(|r| (label(g, r), r)))
+            .collect();
+        text += &settings_table(&rows, latency_name(report));
+    }
+    for result in groups.iter().flat_map(|group| &group.results) {
         broken(&mut text, result);
     }
-    text.push_str(&cost::text(&results, &report.summary));
+    text.push_str(&cost::text(&cost::comparable(&groups), &report.summary));
     text.push('\n');
+    conclusions(&mut text, report, plan, &groups);
+    text.push_str(&statements::render(report));
+    text
+}
+
+fn label(group: &Group, result: &Results) -> String {
+    format!("{} {}", group.driver.name(), result.value)
+}
+
+fn conclusions(text: &mut String, report: &Report, plan: &Plan, groups: &[Group]) {
     for recommendation in &report.summary.recommendations {
-        recommended(&mut text, recommendation);
+        recommended(text, recommendation);
+        let group = groups.iter().find(|g| g.subject == recommendation.subject);
+        if let Some(group) = group {
+            text.push_str(&table::paragraph(&scalability::sentence(group), 2));
+        }
+        if let (Some(instances), Some(size)) = (plan.flags.app_instances, recommendation.value) {
+            let said = fleet::sentence(report, instances, size);
+            text.push_str(&table::paragraph(&said, 2));
+        }
     }
+    text.push_str(&carry_over::text(groups, &report.summary));
+    text.push_str(&table::paragraph(&fleet::classic(report), 0));
     if let Some(limit) = &report.summary.limit {
         let whose = match limit.owner {
             LimitOwner::Target => "the server's",
@@ -43,122 +63,18 @@ pub(super) fn render(report: &Report, settings: &[Setting]) -> String {
             LimitOwner::Unknown => "not known",
         };
         let throughput = table::rate(limit.value);
-        let _ = writeln!(text, "Limit at {throughput}: {whose}\n  {}", limit.reason);
-    }
-    text.push_str(&statements::render(report));
-    text
-}
-
-fn settings_table(results: &[Results], latency: &str) -> String {
-    let header = [
-        "",
-        "throughput",
-        latency,
-        "p99",
-        "checkout",
-        "service",
-        "p99",
-        "errors",
-    ];
-    let mut table = Table::new(&header);
-    for result in results.iter().filter(|r| !r.held.is_empty()) {
-        let felt = result.phase(Operation::latency);
-        let checkout = result.phase(|o| o.checkout.as_ref());
-        let service = result.phase(|o| o.service.as_ref());
-        let setting = result.setting;
-        let errors: u64 = result.errors().values().sum();
-        table.row(&[
-            format!("{} {}", setting.driver.name(), setting.size),
-            result
-                .throughput_per_s()
-                .map_or("–".to_owned(), table::rate),
-            at(felt.as_ref(), 0.5),
-            at(felt.as_ref(), 0.99),
-            at(checkout.as_ref(), 0.99),
-            at(service.as_ref(), 0.5),
-            at(service.as_ref(), 0.99),
-            errors.to_string(),
-        ]);
-    }
-    format!(
-        "{table}{latency} and service: median, then 99th percentile; checkout: 99th percentile\n"
-    )
-}
-
-fn at(recording: Option<&Recording>, quantile: f64) -> String {
-    recording.map_or("–".to_owned(), |r| {
-        table::duration_ns(r.value_at_quantile(quantile))
-    })
-}
-
-/// Errors by kind, and how steps ended that did not last.
-fn broken(text: &mut String, result: &Results) {
-    let errors = result.errors();
-    if !errors.is_empty() {
-        let kinds: Vec<String> = errors
-            .iter()
-            .map(|(kind, count)| format!("{count} × {kind}"))
-            .collect();
-        let _ = writeln!(
-            text,
-            "{}: errors: {}",
-            result.setting.name(),
-            kinds.join(", ")
-        );
-    }
-    let retries = result.retries();
-    if retries > 0 {
-        let name = result.setting.name();
-        let _ = writeln!(
-            text,
-            "{name}: {retries} further tries after serialization failures and deadlocks"
-        );
-    }
-    for step in &result.broken {
-        let how = match &step.end {
-            StepEnd::Completed => continue,
-            StepEnd::Stopped { rule, reason } => format!("stopped by {rule}: {reason}"),
-            StepEnd::Interrupted => "interrupted".to_owned(),
-            StepEnd::Failed { reason } => format!("failed: {reason}"),
-        };
-        let _ = writeln!(text, "{} (repeat {}): {how}", step.name, step.repeat + 1);
-    }
-}
-
-fn recommended(text: &mut String, recommendation: &Recommendation) {
-    let r = recommendation;
-    let what = if r.parameter == "users" {
-        "users, each with a connection"
-    } else {
-        "connections"
-    };
-    let _ = match (r.value, r.throughput_per_s) {
-        (Some(value), Some(throughput)) => writeln!(
-            text,
-            "{}: run with {value} {what} ({}), {}",
-            r.subject,
-            interval(r),
-            table::rate(throughput)
-        ),
-        _ => writeln!(text, "{}: no recommendation", r.subject),
-    };
-    let _ = writeln!(text, "  {}", r.reason);
-    if let Some(detectable) = r.detectable_difference_ratio {
-        let _ = writeln!(
-            text,
-            "  this sweep could tell differences of {} from noise",
-            table::ratio(detectable)
-        );
+        let _ = writeln!(text, "Limit at {throughput}: {whose}");
+        text.push_str(&table::paragraph(&limit.reason, 2));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bench_report::Histogram;
     use bench_report::histogram::recording;
+    use bench_report::{Histogram, StepEnd};
 
     use super::*;
-    use crate::drivers::Driver;
+    use crate::sweep::plan::tests::flags;
     use crate::sweep::tests::{report, step};
 
     #[test]
@@ -177,11 +93,8 @@ mod tests {
         broken.end = StepEnd::Failed {
             reason: "it broke".to_owned(),
         };
-        let setting = Setting {
-            driver: Driver::Deadpool,
-            size: 1_024,
-        };
-        let text = render(&report(vec![held, broken]), &[setting]);
+        let flags = flags("--driver deadpool --pool-sizes 1024 --app-instances 12");
+        let text = render(&report(vec![held, broken]), &Plan::new(&flags).unwrap());
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
             "{text}"

@@ -28,17 +28,13 @@ impl Ground<'_> {
     ///
     /// # Errors
     /// When its tables are not there or cannot be made, or the server refuses a statement.
-    pub fn prepare(
-        &mut self,
-        selection: &Selection,
-        seed: u64,
-    ) -> anyhow::Result<Option<Workload>> {
+    pub fn prepare(&mut self, selection: &Selection) -> anyhow::Result<Option<Workload>> {
         let Some(tables) = self.tables(selection)? else {
             return Ok(None);
         };
         let made = self.schema_begun.then_some(self.schema);
         let own_schema = made.or(selection.schema.as_ref());
-        let verified = selection.on(self.client, &tables, own_schema, seed);
+        let verified = selection.on(self.client, &tables, own_schema);
         match self.control.run(verified) {
             None => Ok(None),
             Some(Ok(workload)) => Ok(Some(workload)),

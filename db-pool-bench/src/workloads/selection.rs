@@ -23,6 +23,7 @@ pub struct Selection {
     kind: Kind,
     constants: Vec<(String, Value)>,
     max_tries: u64,
+    seed: u64,
     /// Size of tables that are made, or what scripts are told.
     pub scale: u64,
     /// Only this table is read.
@@ -38,11 +39,11 @@ enum Kind {
 }
 
 impl Selection {
-    /// Settles what `flags` ask for, and reads scripts.
+    /// Settles what `flags` ask for, and reads scripts; `seed` is what their hashes begin with.
     ///
     /// # Errors
     /// When flags contradict each other, a script cannot be read, or something is wrong in one.
-    pub fn new(flags: &WorkloadFlags) -> anyhow::Result<Self> {
+    pub fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
         let read_only = flags.workload == Builtin::PointSelect;
         if let Some(table) = flags.table.as_ref().filter(|_| !read_only) {
             return Err(UsageError(format!(
@@ -62,12 +63,13 @@ impl Selection {
             kind,
             constants: flags.define.clone(),
             max_tries: flags.max_tries,
+            seed,
             scale: flags.scale,
             table: flags.table.clone(),
             schema,
         };
         selection
-            .draft(&Tables::at_scale(selection.scale), 0)
+            .draft(&Tables::at_scale(selection.scale))
             .map_err(|error| UsageError(error.to_string()))?;
         Ok(selection)
     }
@@ -100,14 +102,14 @@ impl Selection {
     }
 
     /// Compiles it for `tables`.
-    fn draft(&self, tables: &Tables, seed: u64) -> Result<Draft, crate::script::ScriptError> {
+    fn draft(&self, tables: &Tables) -> Result<Draft, crate::script::ScriptError> {
         match &self.kind {
-            Kind::Builtin(builtin) => builtin.draft(tables, seed),
+            Kind::Builtin(builtin) => builtin.draft(tables, self.seed),
             Kind::Scripts(entries) => {
                 let scale = ("scale".to_owned(), Value::Integer(tables.scale));
                 // What is defined last counts.
                 let constants = [&[scale], self.constants.as_slice()].concat();
-                Draft::new(&self.name(), entries.clone(), &constants, seed)
+                Draft::new(&self.name(), entries.clone(), &constants, self.seed)
             }
         }
     }
@@ -122,7 +124,6 @@ impl Selection {
         client: &Client,
         tables: &Tables,
         own_schema: Option<&Schema>,
-        seed: u64,
     ) -> Result<Workload, WorkloadError> {
         let scripts = matches!(self.kind, Kind::Scripts(_));
         let search_path = own_schema
@@ -134,7 +135,7 @@ impl Selection {
                 .await
                 .map_err(WorkloadError::Server)?;
         }
-        let mut workload = self.draft(tables, seed)?.verify(client).await?;
+        let mut workload = self.draft(tables)?.verify(client).await?;
         workload.max_tries = self.max_tries;
         workload.search_path = search_path;
         Ok(workload)

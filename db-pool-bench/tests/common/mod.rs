@@ -76,14 +76,47 @@ impl Talk {
     }
 }
 
-/// `db-pool-bench sweep` with the words of `args`, in `place`.
-pub(crate) fn sweep(place: &Place, args: &str) -> Command {
+/// `db-pool-bench SCENARIO` with the words of `args`, in `place`.
+pub(crate) fn bench(place: &Place, scenario: &str, args: &str) -> Command {
     let mut command = place.command(
         env!("CARGO_BIN_EXE_db-pool-bench"),
-        &["sweep", "--run-dir", "run"],
+        &[scenario, "--run-dir", "run"],
     );
     command.args(args.split_whitespace());
     command
+}
+
+/// `db-pool-bench sweep` with the words of `args`, in `place`.
+pub(crate) fn sweep(place: &Place, args: &str) -> Command {
+    bench(place, "sweep", args)
+}
+
+/// What came of a scenario that ran to its end.
+pub(crate) struct Ran {
+    pub(crate) report: Report,
+    pub(crate) code: i32,
+    /// All that was printed.
+    pub(crate) said: String,
+}
+
+/// Runs `scenario` on the server at `url` to its end; the password must show nowhere.
+pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
+    let place = Place::new();
+    let output = bench(&place, scenario, args)
+        .env("DATABASE_URL", url)
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains(PASSWORD), "the password was printed: {said}");
+    let file = format!("run/db-pool-bench.{scenario}.json");
+    let text = std::fs::read_to_string(place.path().join(&file)).expect(&said);
+    assert!(!text.contains(PASSWORD), "the password is in the report");
+    Ran {
+        report: place.report(&file),
+        code: output.status.code().unwrap(),
+        said,
+    }
 }
 
 /// The report that [`sweep`] left.

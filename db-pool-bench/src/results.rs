@@ -2,32 +2,41 @@
 
 use std::collections::BTreeMap;
 
+use bench_cli::objective::Objective;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Operation, Step, StepEnd};
 
-use super::Setting;
+use crate::drivers::Driver;
 
 /// Share of failures up to which a setting counts as one that works.
 const ERRORS_TOLERATED: f64 = 0.01;
 
 /// What came of one setting.
 #[derive(Debug)]
-pub(super) struct Results<'a> {
-    pub(super) setting: Setting,
+pub(crate) struct Results<'a> {
+    /// Which driver.
+    pub(crate) driver: Driver,
+    /// The setting, for people.
+    pub(crate) name: String,
+    /// The value of what is varied.
+    pub(crate) value: u64,
     /// Repeats that were held as long as planned: number of the repeat, index into the report's
     /// steps, step.
-    pub(super) held: Vec<(u64, usize, &'a Step)>,
+    pub(crate) held: Vec<(u64, usize, &'a Step)>,
     /// Steps of this setting that a rule, a signal or a failure ended.
-    pub(super) broken: Vec<&'a Step>,
+    pub(crate) broken: Vec<&'a Step>,
 }
 
 impl<'a> Results<'a> {
-    /// The results of `setting` out of all `steps`.
-    pub(super) fn of(setting: Setting, steps: &'a [Step]) -> Self {
-        let mine = steps
-            .iter()
-            .enumerate()
-            .filter(|(_, step)| is_of(step, setting));
+    /// The results of the setting `name` of `driver`, whose steps are those that `is_of` it.
+    pub(crate) fn of(
+        driver: Driver,
+        name: String,
+        value: u64,
+        steps: &'a [Step],
+        is_of: impl Fn(&Step) -> bool,
+    ) -> Self {
+        let mine = steps.iter().enumerate().filter(|(_, step)| is_of(step));
         let (held, broken): (Vec<_>, Vec<_>) =
             mine.partition(|(_, step)| step.end == StepEnd::Completed);
         let mut held: Vec<_> = held
@@ -36,14 +45,17 @@ impl<'a> Results<'a> {
             .collect();
         held.sort_unstable_by_key(|(repeat, ..)| *repeat);
         Self {
-            setting,
+            driver,
+            name,
+            value,
             held,
             broken: broken.into_iter().map(|(_, step)| step).collect(),
         }
     }
 
-    /// Whether it can be recommended: it held, and hardly anything failed.
-    pub(super) fn is_admissible(&self) -> bool {
+    /// Whether it can be recommended: it held, hardly anything failed, and each repeat kept the
+    /// objectives.
+    pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
         let fine = |step: &Step| {
@@ -52,11 +64,15 @@ impl<'a> Results<'a> {
                     .error_ratio()
                     .is_some_and(|ratio| ratio <= ERRORS_TOLERATED)
         };
-        !self.broken.iter().any(stopped) && self.held.iter().all(|(_, _, step)| fine(step))
+        !self.broken.iter().any(stopped)
+            && self
+                .held
+                .iter()
+                .all(|(_, _, step)| fine(step) && keeps(step, objectives))
     }
 
     /// Mean successes per second over the repeats held.
-    pub(super) fn throughput_per_s(&self) -> Option<f64> {
+    pub(crate) fn throughput_per_s(&self) -> Option<f64> {
         let each: Vec<f64> = self
             .held
             .iter()
@@ -66,7 +82,7 @@ impl<'a> Results<'a> {
     }
 
     /// Failures by kind, those of broken steps too.
-    pub(super) fn errors(&self) -> BTreeMap<&'a str, u64> {
+    pub(crate) fn errors(&self) -> BTreeMap<&'a str, u64> {
         let mut errors = BTreeMap::new();
         for operation in self.all_steps().flat_map(|step| step.operations.values()) {
             for (kind, count) in &operation.errors {
@@ -77,7 +93,7 @@ impl<'a> Results<'a> {
     }
 
     /// Attempts beyond the first, those of broken steps too.
-    pub(super) fn retries(&self) -> u64 {
+    pub(crate) fn retries(&self) -> u64 {
         let operations = self.all_steps().flat_map(|step| step.operations.values());
         operations.map(|operation| operation.retries).sum()
     }
@@ -90,40 +106,47 @@ impl<'a> Results<'a> {
     }
 
     /// One phase over all operations and repeats held; `None` where nothing was recorded.
-    pub(super) fn phase(
+    pub(crate) fn phase(
         &self,
         phase: impl Fn(&Operation) -> Option<&Histogram>,
     ) -> Option<Recording> {
-        let mut whole = recording();
         let operations = self
             .held
             .iter()
             .flat_map(|(_, _, step)| step.operations.values());
-        for part in operations
-            .filter_map(phase)
-            .filter_map(|histogram| histogram.decode().ok())
-        {
-            // Equal bounds on both sides: adding cannot fail.
-            let _ = whole.add(&part);
-        }
-        (!whole.is_empty()).then_some(whole)
+        whole(operations.filter_map(phase))
+    }
+
+    /// Mean of one phase over all operations of each repeat held, in nanoseconds; empty where it
+    /// was not recorded.
+    pub(crate) fn phase_means(&self, phase: impl Fn(&Operation) -> Option<&Histogram>) -> Vec<f64> {
+        let mean = |step: &Step| {
+            let parts = step.operations.values().filter_map(&phase);
+            let (count, sum) = parts.fold((0.0, 0.0), |(count, sum), part| {
+                let n = part.count as f64;
+                (count + n, sum + n * part.mean_ns)
+            });
+            (count > 0.0).then(|| sum / count)
+        };
+        let held = self.held.iter();
+        held.filter_map(|(_, _, step)| mean(step)).collect()
     }
 
     /// Mean of a figure of the server over the repeats that have it.
-    pub(super) fn server(&self, figure: &str) -> Option<f64> {
+    pub(crate) fn server(&self, figure: &str) -> Option<f64> {
         let read =
             |(_, _, step): &(u64, usize, &Step)| step.server.as_ref()?.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
     /// Mean of a figure of the steps over the repeats that have it.
-    pub(super) fn mean_figure(&self, figure: &str) -> Option<f64> {
+    pub(crate) fn mean_figure(&self, figure: &str) -> Option<f64> {
         let read = |(_, _, step): &(u64, usize, &Step)| step.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
     /// Mean of what `figure` gives for each repeat.
-    pub(super) fn mean(&self, figure: impl Fn(&Step) -> f64) -> Option<f64> {
+    pub(crate) fn mean(&self, figure: impl Fn(&Step) -> f64) -> Option<f64> {
         statistics::mean(
             &self
                 .held
@@ -134,8 +157,24 @@ impl<'a> Results<'a> {
     }
 }
 
-fn is_of(step: &Step, Setting { driver, size }: Setting) -> bool {
-    let text = step.parameters.get("driver").map(ToString::to_string);
-    let value = step.parameters.get(driver.swept()).map(ToString::to_string);
-    text.as_deref() == Some(driver.name()) && value == Some(size.to_string())
+/// Whether `step` kept all of `objectives`.
+fn keeps(step: &Step, objectives: &[Objective]) -> bool {
+    if objectives.is_empty() {
+        return true;
+    }
+    let latency = whole(step.operations.values().filter_map(Operation::latency));
+    let errors = step.error_ratio();
+    objectives
+        .iter()
+        .all(|objective| objective.is_kept(latency.as_ref(), errors))
+}
+
+/// All of `parts` in one; `None` where nothing was recorded.
+pub(crate) fn whole<'a>(parts: impl Iterator<Item = &'a Histogram>) -> Option<Recording> {
+    let mut whole = recording();
+    for part in parts.filter_map(|histogram| histogram.decode().ok()) {
+        // Equal bounds on both sides: adding cannot fail.
+        let _ = whole.add(&part);
+    }
+    (!whole.is_empty()).then_some(whole)
 }

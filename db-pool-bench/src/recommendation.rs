@@ -1,18 +1,15 @@
-//! The size to run with, for each driver: an interval with a reason, or an honest 'not bracketed'.
+//! The setting to run with: an interval with a reason, or an honest 'not bracketed'.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use bench_cli::objective::Objective;
 use bench_cli::table;
-use bench_report::{Recommendation, Report, Summary};
+use bench_report::{Recommendation, Summary};
 use statistics::knee::{self, Edge, Knee, Options};
 use statistics::minimum_detectable_difference;
 
-use super::Setting;
-use super::cost;
-use super::limit;
-use super::results::Results;
-use crate::drivers::Driver;
+use crate::results::Results;
 
 /// How sure a difference must be, and how often it must be found where it exists.
 const ALPHA: f64 = 0.05;
@@ -20,54 +17,32 @@ const POWER: f64 = 0.8;
 /// Measured loss of throughput above which a setting is not recommended, however unsure the loss.
 const LOSS_ACCEPTED: f64 = 0.1;
 
-/// What the sweep says about its own data.
-pub(super) fn summary(report: &Report, settings: &[Setting]) -> Summary {
-    let results: Vec<Results> = settings
-        .iter()
-        .map(|&setting| Results::of(setting, &report.steps))
-        .collect();
-    let mut drivers: Vec<Driver> = settings.iter().map(|setting| setting.driver).collect();
-    drivers.dedup();
-    let mut summary = Summary::default();
-    for driver in drivers {
-        let mine: Vec<&Results> = results
-            .iter()
-            .filter(|r| r.setting.driver == driver)
-            .collect();
-        summary.recommendations.extend(recommend(driver, &mine));
-    }
-    cost::compare(&results, &mut summary);
-    let best = results
-        .iter()
-        .filter_map(|r| Some((r, r.throughput_per_s()?)));
-    if let Some((best, throughput)) = best.max_by(|a, b| a.1.total_cmp(&b.1)) {
-        summary.figure("best_throughput_per_s", throughput);
-        summary.limit = limit::of(best, &report.environment);
-    }
-    summary.headline = headline(&summary);
-    summary
-}
-
-/// `None` where nothing of this driver was measured.
-fn recommend(driver: Driver, results: &[&Results]) -> Option<Recommendation> {
+/// The smallest setting of `parameter` that loses no throughput worth having and keeps
+/// `objectives`; `None` where nothing was measured. Settings are given with values rising.
+pub(crate) fn recommend(
+    subject: &str,
+    parameter: &str,
+    results: &[&Results],
+    objectives: &[Objective],
+) -> Option<Recommendation> {
     let measured: Vec<&&Results> = results.iter().filter(|r| !r.held.is_empty()).collect();
     if measured.is_empty() {
         return None;
     }
-    let rounds = complete_rounds(&measured);
+    let rounds = complete_rounds(&measured, objectives);
     let throughputs: Vec<Vec<f64>> = measured.iter().map(|r| throughputs(r, &rounds)).collect();
     let settings: Vec<knee::Setting> = measured
         .iter()
         .zip(&throughputs)
         .map(|(r, repeats)| knee::Setting {
-            value: r.setting.size as f64,
+            value: r.value as f64,
             repeats,
-            admissible: r.is_admissible(),
+            admissible: r.is_admissible(objectives),
         })
         .collect();
     let mut recommendation = Recommendation {
-        subject: driver.name().to_owned(),
-        parameter: driver.swept().to_owned(),
+        subject: subject.to_owned(),
+        parameter: parameter.to_owned(),
         value: None,
         low: None,
         high: None,
@@ -159,14 +134,14 @@ fn knee_edge(settings: &[knee::Setting], chosen: usize) -> Option<Edge> {
 }
 
 /// Rounds in which every admissible setting was held: only those can be compared in pairs.
-fn complete_rounds(measured: &[&&Results]) -> BTreeSet<u64> {
+fn complete_rounds(measured: &[&&Results], objectives: &[Objective]) -> BTreeSet<u64> {
     let rounds = |r: &&&Results| {
         r.held
             .iter()
             .map(|(repeat, ..)| *repeat)
             .collect::<BTreeSet<u64>>()
     };
-    let admissible = measured.iter().filter(|r| r.is_admissible());
+    let admissible = measured.iter().filter(|r| r.is_admissible(objectives));
     admissible
         .map(rounds)
         .reduce(|a, b| &a & &b)
@@ -183,7 +158,8 @@ fn throughputs(results: &Results, rounds: &BTreeSet<u64>) -> Vec<f64> {
         .collect()
 }
 
-fn headline(summary: &Summary) -> String {
+/// All recommendations in one sentence each.
+pub(crate) fn headline(summary: &Summary) -> String {
     let sentences: Vec<String> = summary
         .recommendations
         .iter()
@@ -210,114 +186,12 @@ fn headline(summary: &Summary) -> String {
 }
 
 /// `4 to 8`, `8 or more`, `at most 2`, `not bracketed`.
-pub(super) fn interval(recommendation: &Recommendation) -> String {
+pub(crate) fn interval(recommendation: &Recommendation) -> String {
     match (recommendation.low, recommendation.high) {
         (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
         (Some(low), Some(_)) => format!("{low} alone"),
         (Some(low), None) => format!("{low} or more"),
         (None, Some(high)) => format!("{high} or fewer"),
         (None, None) => "not bracketed".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sweep::tests::{report, step};
-
-    fn deadpool(sizes: &[u64]) -> Vec<Setting> {
-        sizes
-            .iter()
-            .map(|&size| Setting {
-                driver: Driver::Deadpool,
-                size,
-            })
-            .collect()
-    }
-
-    /// Three rounds of throughputs that stop rising at 4.
-    fn knee_at_four() -> Vec<bench_report::Step> {
-        let levels = [(1, 100.0), (2, 200.0), (4, 400.0), (8, 402.0)];
-        (0..3)
-            .flat_map(|repeat| {
-                levels.map(|(size, level)| step(size, repeat, level + repeat as f64))
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_knee_that_was_planted_is_recommended_with_the_steps_that_show_it() {
-        let settings = deadpool(&[1, 2, 4, 8]);
-        let summary = summary(&report(knee_at_four()), &settings);
-        let found = &summary.recommendations[0];
-        assert_eq!(
-            (found.value, found.low, found.high),
-            (Some(4.0), Some(4.0), Some(4.0))
-        );
-        assert_eq!(found.steps, [2, 6, 10]);
-        assert_eq!(
-            (found.subject.as_str(), found.parameter.as_str()),
-            ("deadpool", "pool_size")
-        );
-        assert!(found.detectable_difference_ratio.unwrap() < 0.05);
-        assert!(summary.figures["best_throughput_per_s"] > 402.0);
-    }
-
-    #[test]
-    fn a_sweep_that_still_rises_at_its_end_is_open_above() {
-        let steps = (0..3)
-            .flat_map(|n| [(1, 100.0), (2, 200.0)].map(|(size, x)| step(size, n, x + n as f64)));
-        let summary = summary(&report(steps.collect()), &deadpool(&[1, 2]));
-        let found = &summary.recommendations[0];
-        assert_eq!((found.value, found.high), (Some(2.0), None));
-        assert!(found.reason.contains("not bracketed"), "{}", found.reason);
-        assert!(
-            summary.headline.contains("2 or more"),
-            "{}",
-            summary.headline
-        );
-    }
-
-    #[test]
-    fn a_setting_that_failed_is_not_recommended_and_a_round_cut_short_does_not_count() {
-        let mut steps = knee_at_four();
-        for broken in steps
-            .iter_mut()
-            .filter(|s| s.parameter("pool_size") == Some(4.0))
-        {
-            let operation = broken.operations.get_mut("read").unwrap();
-            operation
-                .errors
-                .insert("sqlstate.53300".to_owned(), operation.succeeded);
-            operation.attempted += operation.succeeded;
-        }
-        steps.pop();
-        let summary = summary(&report(steps), &deadpool(&[1, 2, 4, 8]));
-        assert_eq!(summary.recommendations[0].value, Some(8.0));
-    }
-
-    #[test]
-    fn where_repeats_scatter_the_measured_mean_decides_and_the_interval_stays_wide() {
-        let scattered = [
-            (1, [100.0, 900.0]),
-            (2, [990.0, 120.0]),
-            (4, [900.0, 1_100.0]),
-            (8, [400.0, 1_610.0]),
-        ];
-        let steps = (0..2).flat_map(|n| scattered.map(|(size, x)| step(size, n, x[n as usize])));
-        let summary = summary(&report(steps.collect()), &deadpool(&[1, 2, 4, 8]));
-        let found = &summary.recommendations[0];
-        assert_eq!(found.value, Some(4.0));
-        assert!(
-            found.low.unwrap_or(1.0) < 4.0 && found.reason.contains("scatter"),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn where_nothing_was_measured_nothing_is_recommended() {
-        let summary = summary(&report(Vec::new()), &deadpool(&[1]));
-        assert!(summary.recommendations.is_empty() && summary.figures.is_empty());
-        assert!(!summary.headline.is_empty());
     }
 }

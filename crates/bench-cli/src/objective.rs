@@ -1,0 +1,126 @@
+//! What a setting must keep to be of use: `p99<20ms`, `errors<1%`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bench_report::histogram::Recording;
+
+/// A bound on what users feel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Objective {
+    /// A percentile of response time (call time in a closed loop).
+    Latency {
+        /// The percentile's name, as in `p99`.
+        name: &'static str,
+        /// The same, 0..1.
+        quantile: f64,
+        /// What it must stay below.
+        below: Duration,
+    },
+    /// Failures ÷ finished hits.
+    Errors {
+        /// What it must stay below, 0..1.
+        below: f64,
+    },
+}
+
+/// The percentiles that can be asked for, by the names that reports give them.
+const PERCENTILES: [(&str, f64); 6] = [
+    ("p50", 0.5),
+    ("p75", 0.75),
+    ("p90", 0.9),
+    ("p95", 0.95),
+    ("p99", 0.99),
+    ("p999", 0.999),
+];
+
+impl Objective {
+    /// Whether these figures keep it. Where nothing succeeded no latency is kept, and where
+    /// nothing finished no share of errors.
+    pub fn is_kept(&self, latency: Option<&Recording>, error_ratio: Option<f64>) -> bool {
+        match *self {
+            Self::Latency {
+                quantile, below, ..
+            } => latency.is_some_and(|latency| {
+                u128::from(latency.value_at_quantile(quantile)) < below.as_nanos()
+            }),
+            Self::Errors { below } => error_ratio.is_some_and(|ratio| ratio < below),
+        }
+    }
+}
+
+impl fmt::Display for Objective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latency { name, below, .. } => {
+                write!(f, "{name}<{}", humantime::format_duration(*below))
+            }
+            Self::Errors { below } => write!(f, "errors<{}%", below * 100.0),
+        }
+    }
+}
+
+impl FromStr for Objective {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || format!("{text:?} is no objective; write p99<20ms, p95<1s or errors<1%");
+        let (figure, bound) = text.split_once('<').ok_or_else(form)?;
+        let (figure, bound) = (figure.trim(), bound.trim());
+        if figure == "errors" {
+            let percent = bound.strip_suffix('%').and_then(|b| b.trim().parse().ok());
+            let percent = percent.filter(|p: &f64| *p > 0.0 && *p <= 100.0);
+            let below = percent.ok_or_else(form)? / 100.0;
+            return Ok(Self::Errors { below });
+        }
+        let known = PERCENTILES.iter().find(|(name, _)| *name == figure);
+        let (name, quantile) = *known.ok_or_else(form)?;
+        let below = crate::flags::duration(bound).map_err(|_| form())?;
+        Ok(Self::Latency {
+            name,
+            quantile,
+            below,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objectives_read_as_they_are_written() {
+        for text in ["p99<20ms", "p50<1s", "p999<2m", "errors<1%", "errors<0.5%"] {
+            assert_eq!(text.parse::<Objective>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "p99",
+            "p98<1s",
+            "p99>1s",
+            "errors<x",
+            "errors<0%",
+            "p99<0s",
+            "p99<fast",
+        ] {
+            let said = text.parse::<Objective>().expect_err(text);
+            assert!(said.contains("write"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_measured_keeps_nothing() {
+        let mut latency = bench_report::histogram::recording();
+        latency.saturating_record(10_000_000);
+        let kept = |text: &str, latency, errors| {
+            text.parse::<Objective>().unwrap().is_kept(latency, errors)
+        };
+        assert!(kept("p99<20ms", Some(&latency), None));
+        assert!(!kept("p99<5ms", Some(&latency), None));
+        assert!(!kept("p99<5ms", None, Some(0.0)));
+        assert!(kept("errors<1%", None, Some(0.0)));
+        assert!(!kept("errors<1%", None, Some(0.01)));
+        assert!(!kept("errors<1%", None, None));
+    }
+}

@@ -1,0 +1,338 @@
+//! What every scenario stands on: a server, our tables on it, the watch over it, and steps that
+//! are run there one after the other; whatever happens, what was made is removed.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bench_cli::Remedy as _;
+use bench_cli::bench::Bench;
+use bench_cli::flags;
+use bench_report::clock::monotonic_ns;
+use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
+use clap::Args;
+use load_engine::{LoadPlan, Phase, StepPlan, StopRule};
+use serde_json::{Value, json};
+use testbed::{Faults, Proxy};
+
+use crate::address::Address;
+use crate::conditions::Conditions;
+use crate::control::{Control, clean_up};
+use crate::drivers::{Deadpool, Direct, Driver, PoolOptions, Setup, Sqlx, Wire};
+use crate::evidence::Watch;
+use crate::server::Server;
+use crate::workloads::{Ground, Schema, Selection, Workload, WorkloadFlags};
+
+/// Protects a server that is not a throwaway one, unless the user sets rules of their own.
+pub const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
+
+/// The server, and what is asked of it.
+#[derive(Debug, Clone, Args)]
+pub struct TargetFlags {
+    /// The server; a throwaway one is started otherwise
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// How long a checkout may take before it fails
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
+    pub checkout_timeout: Duration,
+
+    /// What is asked of the server.
+    #[command(flatten)]
+    pub workload: WorkloadFlags,
+
+    /// How pools are kept.
+    #[command(flatten)]
+    pub pool: PoolOptions,
+}
+
+impl TargetFlags {
+    /// The server named, if one is; its address is checked before anything is begun.
+    ///
+    /// # Errors
+    /// [`UsageError`](bench_cli::UsageError) when that is no address.
+    pub fn server(&self) -> anyhow::Result<Option<Server>> {
+        self.url.as_deref().map(Server::at).transpose()
+    }
+
+    /// What the report says of these flags, beside [`Selection::config`].
+    pub fn config(&self) -> BTreeMap<String, Value> {
+        let timeout_ns = self.checkout_timeout.as_nanos() as u64;
+        BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
+    }
+}
+
+/// What one step puts to the test.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Arm {
+    /// Which driver.
+    pub driver: Driver,
+    /// Connections: of its pool, or one for each user.
+    pub connections: u64,
+    /// What they work under.
+    pub conditions: Conditions,
+}
+
+/// A server that is ready for a scenario's steps.
+#[derive(Debug)]
+pub struct Campaign<'a> {
+    /// Where steps and conclusions go.
+    pub bench: &'a mut Bench,
+    /// What the steps run on.
+    pub server: &'a Server,
+    /// Names our tables and connections.
+    pub schema: &'a Schema,
+    /// The watch over the server.
+    pub watch: Watch,
+    flags: &'a TargetFlags,
+    workload: Arc<Workload>,
+    proxies: BTreeMap<Duration, Proxy>,
+}
+
+/// Finds or starts a server with room for `connections`, makes ready there what `selection` asks,
+/// lets `work` do its steps, and removes what was made, whatever came of it. A signal ends it
+/// without an error.
+///
+/// # Errors
+/// What kept it from running.
+pub fn run(
+    bench: &mut Bench,
+    flags: &TargetFlags,
+    selection: &Selection,
+    given: Option<Server>,
+    connections: u64,
+    work: impl FnOnce(&mut Campaign) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let started = match given {
+        Some(server) => Some(server),
+        None => Server::start(connections, &bench.cancel)?,
+    };
+    let Some(server) = started else { return Ok(()) };
+    let shown = server.address.shown();
+    bench.report.config.insert("url".to_owned(), json!(shown));
+    let throwaway = json!(server.throwaway);
+    bench
+        .report
+        .config
+        .insert("throwaway".to_owned(), throwaway);
+    let schema = Schema::of_run(bench.run_id());
+    let mut begun = false;
+    let outcome = match prepare(bench, selection, &server, &schema, &mut begun) {
+        Ok(Some(workload)) => Campaign::begin(bench, flags, &server, &schema, workload)
+            .and_then(|mut campaign| work(&mut campaign)),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    bench.phase(Phase::Save);
+    if begun && !server.ends_with_us() {
+        remove(bench, &server.address, &schema);
+    }
+    // A throwaway server ends here, before the last save: a signal until then still counts.
+    drop(server);
+    outcome
+}
+
+/// Makes the tables, or finds the user's, and readies the statements; `None` when a signal came.
+/// `begun` is set once our schema may be there.
+fn prepare(
+    bench: &mut Bench,
+    selection: &Selection,
+    server: &Server,
+    schema: &Schema,
+    begun: &mut bool,
+) -> anyhow::Result<Option<Arc<Workload>>> {
+    bench.phase(Phase::Connect);
+    let control = Control::new(bench.cancel.clone()).context("cannot start a runtime")?;
+    let Some(client) = control.connect(&server.address, schema)? else {
+        return Ok(None);
+    };
+    bench.phase(Phase::Prepare);
+    let version = control.run(client.query_one("SHOW server_version", &[]));
+    if let Some(Ok(version)) = version.map(|row| row.and_then(|row| row.try_get::<_, String>(0))) {
+        let versions = &mut bench.report.environment.versions;
+        versions.insert("postgresql".to_owned(), version);
+    }
+    let mut ground = Ground {
+        control: &control,
+        client: &client,
+        schema,
+        throwaway: server.throwaway,
+        schema_begun: false,
+    };
+    let prepared = ground.prepare(selection);
+    *begun = ground.schema_begun;
+    Ok(prepared?.map(Arc::new))
+}
+
+fn remove(bench: &mut Bench, address: &Address, schema: &Schema) {
+    if let Err(reason) = clean_up(address, schema, bench.interrupted()) {
+        let name = schema.name();
+        let command = address.psql_command(&format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
+        bench.left_behind(&format!("the schema {name} ({reason})"), &command);
+    }
+}
+
+impl<'a> Campaign<'a> {
+    fn begin(
+        bench: &'a mut Bench,
+        flags: &'a TargetFlags,
+        server: &'a Server,
+        schema: &'a Schema,
+        workload: Arc<Workload>,
+    ) -> anyhow::Result<Self> {
+        let (address, cancel) = (server.address.clone(), bench.cancel.clone());
+        let watch = Watch::start(address, schema.name(), cancel)
+            .context("cannot start the thread that watches the server")?;
+        Ok(Self {
+            bench,
+            server,
+            schema,
+            watch,
+            flags,
+            workload,
+            proxies: BTreeMap::new(),
+        })
+    }
+
+    /// Whether the server must be protected from us.
+    pub fn is_guarded(&self) -> bool {
+        !self.server.throwaway
+    }
+
+    /// Runs one step on `arm` and returns its index in the report; a step for which the server has no
+    /// room is noted and left out.
+    ///
+    /// # Errors
+    /// When no load can be made at all, or the report cannot be saved.
+    pub fn step(&mut self, step: &StepPlan, arm: Arm) -> anyhow::Result<Option<usize>> {
+        if !self.has_room(step, arm.connections)? {
+            return Ok(None);
+        }
+        let setup = self.setup(arm, step.seed)?;
+        let (bench, watch) = (&mut *self.bench, &mut self.watch);
+        let index = match arm.driver {
+            Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), watch),
+            Driver::Direct => bench.step(step, &Arc::new(Direct(setup)), watch),
+            Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), watch),
+            Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), watch),
+        }?;
+        bench.report.steps[index].server = Some(watch.step_ends());
+        bench.save()?;
+        Ok(Some(index))
+    }
+
+    /// Asks the server whether `connections` fit; where they do not, or a signal came, `step` is
+    /// not to be run.
+    ///
+    /// # Errors
+    /// When the report cannot be saved.
+    pub fn has_room(&mut self, step: &StepPlan, connections: u64) -> anyhow::Result<bool> {
+        let (reason, warnings) = match self.watch.step_begins() {
+            None => return Ok(false),
+            Some(Err(failure)) => {
+                let server = self.server.address.shown();
+                let reason = format!("cannot connect to {server}: {}", failure.message);
+                (reason, Vec::new())
+            }
+            Some(Ok(capacity)) => match capacity.refusal(connections) {
+                None => return Ok(true),
+                Some(reason) => {
+                    let warning = Warning::new(WarningCode::LimitTooLow, reason.clone());
+                    (reason, vec![warning.of_step(0, &[])])
+                }
+            },
+        };
+        self.bench
+            .line(&format!("{} was left out: {reason}", step.name));
+        self.bench
+            .push_step(not_begun(step, reason), Vec::new(), warnings)?;
+        Ok(false)
+    }
+
+    /// What the drivers of `arm` are set up with.
+    ///
+    /// # Errors
+    /// When there is no way to the server under the arm's conditions.
+    pub fn setup(&mut self, arm: Arm, seed: u64) -> anyhow::Result<Setup> {
+        Ok(Setup {
+            address: self.address(arm.conditions.network_delay)?,
+            application: self.schema.name().to_owned(),
+            pool_size: arm.connections,
+            pool: self.flags.pool.clone(),
+            checkout_timeout: self.flags.checkout_timeout,
+            workload: Arc::clone(&self.workload),
+            seed,
+            hold: arm.conditions.hold,
+            opened: Arc::default(),
+        })
+    }
+
+    /// The server's address, by way of a proxy where the way is to take longer.
+    fn address(&mut self, delay: Duration) -> anyhow::Result<Address> {
+        let address = &self.server.address;
+        if delay.is_zero() {
+            return Ok(address.clone());
+        }
+        let proxy = match self.proxies.entry(delay) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(proxy(address, delay)?),
+        };
+        Ok(address.through(proxy.address()))
+    }
+}
+
+/// A longer way to `address`.
+fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
+    let target = address
+        .socket_address()
+        .with_context(|| format!("cannot find {}", address.shown()))
+        .remedy("a server that is reached by TCP; --network-delay has no other way")?;
+    let faults = Faults {
+        delay,
+        ..Faults::default()
+    };
+    Proxy::start(target, faults).context("cannot start a proxy")
+}
+
+/// A step that could not even begin.
+pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
+    let now_ns = monotonic_ns();
+    let load = match step.load {
+        LoadPlan::Open {
+            rate_per_s,
+            pacing,
+            in_flight_cap,
+        } => Load::Open {
+            rate_per_s,
+            pacing,
+            in_flight_cap,
+            delayed_at_cap: 0,
+        },
+        LoadPlan::Closed { users, think_time } => Load::Closed {
+            users,
+            think_time_ns: think_time.as_nanos() as u64,
+        },
+    };
+    Step {
+        name: step.name.clone(),
+        parameters: step.parameters.clone(),
+        repeat: step.repeat,
+        window: Window {
+            start_ns: now_ns,
+            measure_start_ns: now_ns,
+            measure_end_ns: now_ns,
+            end_ns: now_ns,
+        },
+        load,
+        operations: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        failures: Vec::new(),
+        pool: None,
+        server: None,
+        generator: Generator::default(),
+        figures: BTreeMap::new(),
+        end: StepEnd::Failed { reason },
+    }
+}

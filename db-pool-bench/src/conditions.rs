@@ -1,0 +1,212 @@
+//! What makes pools large in real life and loopback hides: the application's own work while it
+//! holds a connection, and the network between it and the server.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bench_cli::flags;
+use bench_report::clock::monotonic_ns;
+use clap::Args;
+use load_engine::{Failure, Pacer, UserId, Waiting};
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+use rand_distr::{Distribution as _, Exp1};
+use serde_json::{Value, json};
+
+/// The conditions of a scenario that holds them all along.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Conditions")]
+pub struct ConditionFlags {
+    /// The application's own work between answer and release, as in 5ms or exp:5ms
+    #[arg(long, value_parser = str::parse::<Hold>, value_name = "TIME", default_value = "0")]
+    pub hold: Hold,
+
+    /// How much longer each way to the server takes, in whole milliseconds
+    #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "0")]
+    pub network_delay: Duration,
+}
+
+impl ConditionFlags {
+    /// The same as a value.
+    pub fn conditions(self) -> Conditions {
+        Conditions {
+            hold: self.hold,
+            network_delay: self.network_delay,
+        }
+    }
+
+    /// What the report says of these flags.
+    pub fn config(self) -> BTreeMap<String, Value> {
+        let delay_ns = self.network_delay.as_nanos() as u64;
+        BTreeMap::from([
+            ("hold".to_owned(), json!(self.hold.to_string())),
+            ("network_delay_ns".to_owned(), json!(delay_ns)),
+        ])
+    }
+}
+
+/// What the connections under test work under.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Conditions {
+    /// The application's own work while it holds a connection.
+    pub hold: Hold,
+    /// Added to each way to the server: a round trip takes twice as much longer.
+    pub network_delay: Duration,
+}
+
+impl Conditions {
+    /// Whether they are those of loopback.
+    pub fn are_bare(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl fmt::Display for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let delay = humantime::format_duration(self.network_delay);
+        match (self.hold, self.network_delay) {
+            (Hold::None, Duration::ZERO) => write!(f, "no hold, no delay"),
+            (hold, Duration::ZERO) => write!(f, "hold {hold}"),
+            (Hold::None, _) => write!(f, "delay {delay}"),
+            (hold, _) => write!(f, "hold {hold}, delay {delay}"),
+        }
+    }
+}
+
+/// How long the application keeps a connection after the server's last answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hold {
+    /// It gives it back at once.
+    #[default]
+    None,
+    /// Always as long.
+    Fixed(Duration),
+    /// Exponentially distributed with this mean: mostly short, now and then long.
+    Exponential(Duration),
+}
+
+impl Hold {
+    /// The mean.
+    pub fn mean(self) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::Fixed(time) | Self::Exponential(time) => time,
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("0"),
+            Self::Fixed(time) => write!(f, "{}", humantime::format_duration(*time)),
+            Self::Exponential(mean) => write!(f, "exp:{}", humantime::format_duration(*mean)),
+        }
+    }
+}
+
+impl FromStr for Hold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let distributed = text.trim().strip_prefix("exp:");
+        let time = flags::duration_or_zero(distributed.unwrap_or(text))
+            .map_err(|said| format!("{said}; exp:5ms draws it around a mean"))?;
+        Ok(match (time, distributed) {
+            (Duration::ZERO, _) => Self::None,
+            (time, None) => Self::Fixed(time),
+            (time, Some(_)) => Self::Exponential(time),
+        })
+    }
+}
+
+/// One user's holds, one after the other. Waits by a timer of its own, because the runtime's
+/// ticks at a millisecond, which is a whole hold.
+#[derive(Debug)]
+pub struct Holding {
+    hold: Hold,
+    timer: Option<(Pacer, SmallRng)>,
+}
+
+impl Holding {
+    /// The holds of `user`; the same `seed` gives the same ones again.
+    ///
+    /// # Errors
+    /// When the system gives no timer.
+    pub fn new(hold: Hold, seed: u64, user: UserId) -> Result<Self, Failure> {
+        let seed = seed ^ (user.0 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
+        let timer = if hold == Hold::None {
+            None
+        } else {
+            let pacer = Pacer::new(Waiting::Sleep)
+                .map_err(|error| Failure::new("io", &format!("no timer: {error}")))?;
+            Some((pacer, SmallRng::seed_from_u64(seed)))
+        };
+        Ok(Self { hold, timer })
+    }
+
+    /// Does the application's work.
+    pub async fn work(&mut self) {
+        let Some((pacer, random)) = &mut self.timer else {
+            return;
+        };
+        let length_ns = match self.hold {
+            Hold::None => return,
+            Hold::Fixed(time) => time.as_nanos() as u64,
+            Hold::Exponential(mean) => {
+                let drawn: f64 = Exp1.sample(random);
+                (mean.as_nanos() as f64 * drawn) as u64
+            }
+        };
+        let until_ns = monotonic_ns() + length_ns;
+        if pacer.wait_until(until_ns).await.is_err() {
+            // A timer that fails is no reason to hold shorter.
+            let left_ns = until_ns.saturating_sub(monotonic_ns());
+            tokio::time::sleep(Duration::from_nanos(left_ns)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_read_as_they_are_written() {
+        for (text, hold) in [
+            ("0", Hold::None),
+            ("5ms", Hold::Fixed(Duration::from_millis(5))),
+            ("exp:5ms", Hold::Exponential(Duration::from_millis(5))),
+        ] {
+            assert_eq!(text.parse::<Hold>(), Ok(hold));
+            assert_eq!(hold.to_string(), text);
+        }
+        for text in ["", "5", "exp:", "exp:-5ms", "normal:5ms", "-5ms"] {
+            let said = text.parse::<Hold>().expect_err(text);
+            assert!(said.contains("exp:5ms"), "{said}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_named_by_what_they_change() {
+        let conditions = Conditions {
+            hold: "exp:5ms".parse().unwrap(),
+            network_delay: Duration::from_millis(2),
+        };
+        assert_eq!(conditions.to_string(), "hold exp:5ms, delay 2ms");
+        assert!(Conditions::default().are_bare() && !conditions.are_bare());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_hold_is_never_shorter_than_asked() {
+        let hold = Hold::Fixed(Duration::from_micros(300));
+        let mut holding = Holding::new(hold, 1, UserId(0)).unwrap();
+        let began_ns = monotonic_ns();
+        for _ in 0..10 {
+            holding.work().await;
+        }
+        assert!(monotonic_ns() - began_ns >= 3_000_000);
+    }
+}

@@ -1,0 +1,94 @@
+//! A driver's pool as an application uses it by hand: for those who keep a connection, ask for a
+//! second one, or never give it back. The load itself goes through the drivers' sessions.
+
+use std::time::Duration;
+
+use load_engine::Failure;
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Postgres};
+
+use super::PoolOptions;
+use crate::failure::{of_pool, of_postgres, of_sqlx};
+
+/// A target whose pool others may take connections from.
+pub trait Lends {
+    /// The pool.
+    fn lender(&self) -> Lender;
+}
+
+/// A pool of either driver.
+#[derive(Debug, Clone)]
+pub enum Lender {
+    /// deadpool-postgres
+    Deadpool(deadpool_postgres::Pool),
+    /// sqlx
+    Sqlx(PgPool),
+}
+
+impl Lender {
+    /// Takes a connection out; it goes back when it is dropped.
+    ///
+    /// # Errors
+    /// What the driver said, by kind.
+    pub async fn checkout(&self) -> Result<Lease, Failure> {
+        match self {
+            Self::Deadpool(pool) => {
+                let client = pool.get().await.map_err(|error| of_pool(&error))?;
+                Ok(Lease::Deadpool(client))
+            }
+            Self::Sqlx(pool) => {
+                let connection = pool.acquire().await.map_err(|error| of_sqlx(&error))?;
+                Ok(Lease::Sqlx(connection))
+            }
+        }
+    }
+
+    /// Closes connections that are idle for too long or too old, where the pool does not do so by
+    /// itself: deadpool leaves that to the application.
+    pub fn reap(&self, options: &PoolOptions) {
+        let Self::Deadpool(pool) = self else { return };
+        let young = |bound: Option<Duration>, age: Duration| bound.is_none_or(|bound| age < bound);
+        pool.retain(|_, metrics| {
+            young(options.idle_timeout, metrics.last_used())
+                && young(options.max_lifetime, metrics.age())
+        });
+    }
+}
+
+/// A connection that is taken out.
+#[derive(Debug)]
+pub enum Lease {
+    /// Of deadpool-postgres
+    Deadpool(deadpool_postgres::Object),
+    /// Of sqlx
+    Sqlx(sqlx::pool::PoolConnection<Postgres>),
+}
+
+impl Lease {
+    /// Ends the connection instead of giving it back.
+    pub async fn end(self) {
+        match self {
+            Self::Deadpool(client) => drop(deadpool_postgres::Object::take(client)),
+            // One that is broken is gone all the same.
+            Self::Sqlx(connection) => drop(connection.close().await),
+        }
+    }
+
+    /// Runs `sql`, whose rows nobody wants.
+    ///
+    /// # Errors
+    /// What the driver said, by kind.
+    pub async fn run(&mut self, sql: &str) -> Result<(), Failure> {
+        match self {
+            Self::Deadpool(client) => {
+                let done = client.batch_execute(sql).await;
+                done.map_err(|error| of_postgres(&error))
+            }
+            Self::Sqlx(connection) => {
+                let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+                let done = query.execute(&mut **connection).await;
+                done.map(drop).map_err(|error| of_sqlx(&error))
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One course: users alone, users with holders, users alone again, all on one pool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use load_engine::{Cancel, Factory, Failure, Marks, Session, Target, UserId, Worker};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use super::flags::Holder;
+use super::log::{Hold, Log, Parts, Second};
+use crate::drivers::{Lender, Lends};
+use crate::visit::Visit;
+
+/// The work of a nested holder between its two checkouts.
+const OWN_WORK_S: f64 = 0.02;
+/// A user whose checkout fails at once must not spin.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
+const CLOSE_BOUND: Duration = Duration::from_millis(500);
+
+/// Who does what, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Course {
+    pub(super) users: u64,
+    pub(super) think_time: Duration,
+    pub(super) holders: u64,
+    pub(super) holder: Holder,
+    /// Users alone, before and after.
+    pub(super) alone: Duration,
+    pub(super) keep: Duration,
+}
+
+/// Told when a part begins.
+pub(super) trait Follower {
+    /// Holders join the users.
+    fn held(&mut self);
+    /// Holders let go.
+    fn released(&mut self);
+}
+
+impl Course {
+    /// Runs it to its end, or until `cancel`: what happened until then is in the log.
+    ///
+    /// # Errors
+    /// When the pool cannot be opened.
+    pub(super) async fn run<F: Factory>(
+        self,
+        factory: &F,
+        cancel: &Cancel,
+        follower: &mut dyn Follower,
+    ) -> Result<Log, Failure>
+    where
+        F::Target: Lends,
+    {
+        let target = tokio::select! {
+            () = cancel.cancelled() => return Ok(Log::default()),
+            built = factory.build(Worker::ALONE) => Arc::new(built?),
+        };
+        let (visits, logged) = unbounded_channel();
+        let (holds, held) = unbounded_channel();
+        let began_ns = monotonic_ns();
+        let after = |start_ns: u64, time: Duration| start_ns + time.as_nanos() as u64;
+        let held_ns = after(began_ns, self.alone);
+        let released_ns = after(held_ns, self.keep);
+        let parts = Parts {
+            began_ns,
+            held_ns,
+            released_ns,
+            ended_ns: after(released_ns, self.alone),
+        };
+        let mut tasks = JoinSet::new();
+        for user in 0..self.users {
+            let session = target.open(UserId(user)).await?;
+            tasks.spawn(be_user(session, self.think_time, parts, visits.clone()));
+        }
+        for _ in 0..self.holders {
+            tasks.spawn(hold(target.lender(), self.holder, parts, holds.clone()));
+        }
+        drop((visits, holds));
+        let mut cpu_ns = [0; 3];
+        tokio::select! {
+            () = cancel.cancelled() => tasks.abort_all(),
+            () = watch(parts, follower, &mut cpu_ns) => {}
+        }
+        while tokio::select! {
+            biased;
+            joined = tasks.join_next() => joined.is_some(),
+            () = cancel.cancelled() => false,
+        } {}
+        drop(tasks);
+        let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
+        Ok(Log {
+            cpu_ns,
+            ..log(parts, logged, held)
+        })
+    }
+}
+
+fn log(
+    parts: Parts,
+    mut logged: UnboundedReceiver<Visit>,
+    mut held: UnboundedReceiver<Hold>,
+) -> Log {
+    let mut log = Log {
+        parts,
+        ..Log::default()
+    };
+    while let Ok(visit) = logged.try_recv() {
+        log.visits.push(visit);
+    }
+    while let Ok(hold) = held.try_recv() {
+        log.holds.push(hold);
+    }
+    log.visits.sort_by_key(|visit| visit.marks.started_ns);
+    log
+}
+
+/// Waits for each part, tells of it, and notes the CPU time that it took.
+async fn watch(parts: Parts, follower: &mut dyn Follower, cpu_ns: &mut [u64; 3]) {
+    let ends = [parts.held_ns, parts.released_ns, parts.ended_ns];
+    let mut before_ns = process_cpu_ns();
+    for (part, end_ns) in ends.into_iter().enumerate() {
+        sleep_until(end_ns).await;
+        match part {
+            0 => follower.held(),
+            1 => follower.released(),
+            _ => {}
+        }
+        let now_ns = process_cpu_ns();
+        cpu_ns[part] = now_ns.saturating_sub(before_ns);
+        before_ns = now_ns;
+    }
+}
+
+async fn sleep_until(instant_ns: u64) {
+    let left_ns = instant_ns.saturating_sub(monotonic_ns());
+    tokio::time::sleep(Duration::from_nanos(left_ns)).await;
+}
+
+/// Asks, waits for the answer, pauses, and so on until the course ends.
+async fn be_user<S: Session>(
+    mut session: S,
+    think_time: Duration,
+    parts: Parts,
+    visits: UnboundedSender<Visit>,
+) {
+    loop {
+        let started_ns = monotonic_ns();
+        if started_ns >= parts.ended_ns {
+            break;
+        }
+        let mut marks = Marks {
+            started_ns,
+            ..Marks::default()
+        };
+        let outcome = session.hit(&mut marks).await;
+        let failed = outcome.failure.is_some();
+        // Nobody reads any more once a signal has come.
+        let _ = visits.send(Visit::new(marks, outcome));
+        if failed {
+            tokio::time::sleep(think_time.max(PAUSE_AFTER_FAILURE)).await;
+        } else if !think_time.is_zero() {
+            tokio::time::sleep(think_time).await;
+        }
+    }
+    session.close().await;
+}
+
+/// Keeps connections until the holders' part is over.
+async fn hold(lender: Lender, holder: Holder, parts: Parts, holds: UnboundedSender<Hold>) {
+    sleep_until(parts.held_ns).await;
+    while monotonic_ns() < parts.released_ns {
+        let hold = keep_one(&lender, holder, parts.released_ns).await;
+        let failed = hold.failure.is_some();
+        let _ = holds.send(hold);
+        if failed {
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
+    }
+}
+
+async fn keep_one(lender: &Lender, holder: Holder, until_ns: u64) -> Hold {
+    let mut hold = Hold {
+        acquired_ns: 0,
+        second: None,
+        failure: None,
+    };
+    if let Err(failure) = keep(lender, holder, until_ns, &mut hold).await {
+        hold.failure = Some(failure);
+    }
+    hold
+}
+
+async fn keep(
+    lender: &Lender,
+    holder: Holder,
+    until_ns: u64,
+    hold: &mut Hold,
+) -> Result<(), Failure> {
+    let mut lease = lender.checkout().await?;
+    hold.acquired_ns = monotonic_ns();
+    match holder {
+        Holder::SlowQuery => {
+            let left_s = until_ns.saturating_sub(monotonic_ns()) as f64 / 1e9;
+            lease.run(&format!("SELECT pg_sleep({left_s})")).await
+        }
+        Holder::IdleInTransaction => {
+            lease.run("BEGIN; SELECT 1").await?;
+            sleep_until(until_ns).await;
+            lease.run("ROLLBACK").await
+        }
+        Holder::Nested => {
+            lease.run(&format!("SELECT pg_sleep({OWN_WORK_S})")).await?;
+            let asked_ns = monotonic_ns();
+            let second = lender.checkout().await;
+            hold.second = Some(Second {
+                asked_ns,
+                over_ns: monotonic_ns(),
+                granted: second.is_ok(),
+            });
+            second?.run("SELECT 1").await
+        }
+    }
+}

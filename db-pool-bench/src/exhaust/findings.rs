@@ -1,0 +1,240 @@
+//! What a course says: who waited how long and was passed over, how long recovery took, and
+//! whether requests that hold a connection while they wait for another blocked each other.
+
+use super::log::Log;
+use crate::visit::Visit;
+
+/// Two instants closer than this may have come in either order: a task is woken on another thread.
+const SLACK_NS: u64 = 1_000_000;
+/// Requests in a row whose waits tell that waits are as before, but for one of them.
+const IN_A_ROW: usize = 20;
+
+/// How waiting was shared out among those who started while connections were kept.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Fairness {
+    /// Requests that started meanwhile.
+    pub(super) visits: usize,
+    /// Of them, those that gave up before they had a connection.
+    pub(super) gave_up: usize,
+    /// Median wait of all, and the longest.
+    pub(super) median_ns: u64,
+    pub(super) longest_ns: u64,
+    /// Requests that were passed over: somebody who came later was served earlier.
+    pub(super) passed_over: usize,
+    /// Requests that gave up although somebody who came later had been served.
+    pub(super) starved: usize,
+}
+
+impl Fairness {
+    /// Of requests that started while connections were kept.
+    pub(super) fn of(log: &Log) -> Self {
+        let visits = log.started_in(log.parts.held_ns, log.parts.released_ns);
+        let mut waits: Vec<u64> = visits.iter().map(Visit::waited_ns).collect();
+        waits.sort_unstable();
+        let mut fairness = Self {
+            visits: visits.len(),
+            gave_up: visits.iter().filter(|visit| visit.gave_up()).count(),
+            median_ns: waits.get(waits.len() / 2).copied().unwrap_or(0),
+            longest_ns: waits.last().copied().unwrap_or(0),
+            ..Self::default()
+        };
+        // From the last to the first: the earliest service of anyone who came clearly later.
+        let mut later = visits.len();
+        let mut earliest_ns = u64::MAX;
+        for visit in visits.iter().rev() {
+            let came_ns = visit.marks.started_ns;
+            while later > 0 && visits[later - 1].marks.started_ns > came_ns + SLACK_NS {
+                later -= 1;
+                let served_ns = visits[later].marks.acquired_ns;
+                if served_ns > 0 {
+                    earliest_ns = earliest_ns.min(served_ns);
+                }
+            }
+            let over_ns = came_ns + visit.waited_ns();
+            if earliest_ns.saturating_add(SLACK_NS) < over_ns {
+                fairness.passed_over += 1;
+                fairness.starved += usize::from(visit.gave_up());
+            }
+        }
+        fairness
+    }
+
+    /// Longest ÷ median wait; 1 = everyone waited alike.
+    pub(super) fn longest_by_median(&self) -> Option<f64> {
+        (self.median_ns > 0).then(|| self.longest_ns as f64 / self.median_ns as f64)
+    }
+}
+
+/// How long after the holders let go the waits were as before; `None` where they were not by the
+/// end. As before: of 20 requests in a row all but one wait no longer than 99 of 100 did while users
+/// were alone.
+pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
+    let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
+    let mut waits: Vec<u64> = before.iter().map(Visit::waited_ns).collect();
+    waits.sort_unstable();
+    let bound = *waits.get(waits.len().saturating_mul(99) / 100)?;
+    let bound = bound.max(SLACK_NS);
+    let after = log.started_in(log.parts.released_ns, log.parts.ended_ns);
+    let as_before = |visit: &&Visit| visit.waited_ns() <= bound;
+    let recovered = after
+        .windows(IN_A_ROW)
+        .find(|row| row.iter().filter(as_before).count() + 1 >= IN_A_ROW)?;
+    let first = recovered.iter().find(as_before)?;
+    Some(first.marks.started_ns - log.parts.released_ns)
+}
+
+/// Requests that blocked each other, over a whole course.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Deadlock {
+    /// How often it came to it.
+    pub(super) times: u64,
+    /// How long it lasted, all times together.
+    pub(super) total_ns: u64,
+    /// How long the longest lasted.
+    pub(super) longest_ns: u64,
+    /// Second checkouts that were ended by their time-out.
+    pub(super) timed_out: u64,
+}
+
+/// The times during which as many requests as the pool has connections each held one of them and
+/// waited for another: nobody could go on, whoever had come. `None` where that was never so.
+pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
+    let seconds = log.holds.iter().filter_map(|hold| hold.second);
+    let mut events: Vec<(u64, bool)> = Vec::new();
+    let mut found = Deadlock::default();
+    for second in seconds {
+        events.push((second.asked_ns, true));
+        events.push((second.over_ns, false));
+        found.timed_out += u64::from(!second.granted);
+    }
+    // At one instant ends come first: who has just been served waits no more.
+    events.sort_unstable();
+    let (mut waiting, mut since_ns) = (0, None);
+    for (at_ns, begins) in events {
+        if begins {
+            waiting += 1;
+            if waiting >= pool_size && since_ns.is_none() {
+                since_ns = Some(at_ns);
+            }
+        } else {
+            waiting = waiting.saturating_sub(1);
+            if waiting < pool_size
+                && let Some(since_ns) = since_ns.take()
+            {
+                let lasted_ns = at_ns - since_ns;
+                // Shorter, and it may be no more than two clocks that were read in turn.
+                if lasted_ns > SLACK_NS {
+                    found.times += 1;
+                    found.total_ns += lasted_ns;
+                    found.longest_ns = found.longest_ns.max(lasted_ns);
+                }
+            }
+        }
+    }
+    (found.times > 0).then_some(found)
+}
+
+/// The smallest pool in which `requests` that each hold `each` connections at once cannot block
+/// each other: one connection is then always left for whoever needs one more. Source: `HikariCP`
+/// wiki, *About Pool Sizing*, "Pool-locking".
+pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
+    requests * (each - 1) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use load_engine::{Failure, Marks};
+
+    use super::super::log::{Hold, Parts, Second};
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn visit(started_ms: u64, acquired_ms: Option<u64>, done_ms: u64) -> Visit {
+        let gave_up = acquired_ms.is_none();
+        Visit {
+            marks: Marks {
+                started_ns: started_ms * MS,
+                acquired_ns: acquired_ms.unwrap_or(0) * MS,
+                done_ns: done_ms * MS,
+                ..Marks::default()
+            },
+            operation: 0,
+            retries: 0,
+            failure: gave_up.then(|| Failure::new("timeout.wait", "too long")),
+        }
+    }
+
+    fn log(visits: Vec<Visit>) -> Log {
+        Log {
+            parts: Parts {
+                began_ns: 0,
+                held_ns: 100 * MS,
+                released_ns: 200 * MS,
+                ended_ns: 1_000 * MS,
+            },
+            visits,
+            ..Log::default()
+        }
+    }
+
+    #[test]
+    fn in_the_order_of_arrival_nobody_is_passed_over() {
+        let served = (0..10).map(|n| visit(100 + 5 * n, Some(150 + 5 * n), 156 + 5 * n));
+        let fairness = Fairness::of(&log(served.collect()));
+        assert_eq!((fairness.visits, fairness.gave_up), (10, 0));
+        assert_eq!((fairness.passed_over, fairness.starved), (0, 0));
+        assert!((fairness.longest_by_median().unwrap() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn who_gives_up_after_a_later_comer_was_served_has_starved() {
+        let visits = vec![
+            visit(100, None, 190),
+            visit(110, Some(150), 160),
+            visit(120, Some(140), 150),
+        ];
+        let fairness = Fairness::of(&log(visits));
+        assert_eq!((fairness.gave_up, fairness.starved), (1, 1));
+        assert_eq!(fairness.passed_over, 2, "the second was, by the third");
+        assert_eq!(fairness.longest_ns, 90 * MS);
+    }
+
+    #[test]
+    fn recovery_is_when_waits_are_as_before_and_not_when_one_is_lucky() {
+        let mut visits: Vec<Visit> = (0..100).map(|n| visit(n, Some(n), n + 1)).collect();
+        let slow = (0..30).map(|n| visit(200 + n, Some(300 + n), 301 + n));
+        visits.extend(slow);
+        visits.insert(115, visit(215, Some(215), 216));
+        visits.extend((0..40).map(|n| visit(400 + n, Some(400 + n), 401 + n)));
+        let found = recovery_ns(&log(visits)).unwrap();
+        assert!((180 * MS..=200 * MS).contains(&found), "{found}");
+        let never = (0..30).map(|n| visit(200 + n, Some(300 + n), 301 + n));
+        let before = (0..100).map(|n| visit(n, Some(n), n + 1));
+        assert_eq!(recovery_ns(&log(before.chain(never).collect())), None);
+    }
+
+    #[test]
+    fn as_many_waiting_holders_as_connections_are_a_deadlock_and_one_fewer_is_none() {
+        let mut log = log(Vec::new());
+        log.holds = [(120, 180), (125, 175)]
+            .map(|(asked, over)| Hold {
+                acquired_ns: 110 * MS,
+                second: Some(Second {
+                    asked_ns: asked * MS,
+                    over_ns: over * MS,
+                    granted: false,
+                }),
+                failure: None,
+            })
+            .to_vec();
+        let found = deadlock(&log, 2).unwrap();
+        assert_eq!(
+            (found.times, found.longest_ns, found.timed_out),
+            (1, 50 * MS, 2)
+        );
+        assert_eq!(deadlock(&log, 3), None);
+        assert_eq!(deadlock_free_size(2, 2), 3);
+        assert_eq!(deadlock_free_size(4, 3), 9);
+    }
+}

@@ -1,0 +1,116 @@
+//! Flags of `db-pool-bench exhaust`.
+
+use std::time::Duration;
+
+use bench_cli::flags::{self, OutputFlags};
+use clap::{Args, ValueEnum};
+
+use crate::campaign::TargetFlags;
+use crate::conditions::ConditionFlags;
+use crate::drivers::Driver;
+
+const EXAMPLES: &str = "Examples:
+  db-pool-bench exhaust
+      on a throwaway server: every kind of holder in turn
+  db-pool-bench exhaust --holder nested --pool-size 5 --holders 4
+      does a second checkout while the first is held block itself? (with 4 it does)
+  db-pool-bench exhaust --driver deadpool,sqlx --holder idle-in-transaction --keep 5s
+      who waits how long, and who gives up, behind transactions that were left open
+
+Each holder kind is one course: users alone, users with holders, users alone again. Without --url
+and DATABASE_URL a throwaway PostgreSQL is started and removed again.";
+
+/// Flags of `db-pool-bench exhaust`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = EXAMPLES,
+    // Shorter than holders keep, so that somebody gives up.
+    mut_arg("checkout_timeout", |arg| arg.default_value("500ms"))
+)]
+pub struct ExhaustFlags {
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetFlags,
+
+    /// Connections in the pool
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "4")]
+    pub pool_size: u64,
+
+    /// Users who wait for their answer [default: four for each connection]
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub users: Option<u64>,
+
+    /// Those who keep a connection [default: one for each connection]
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub holders: Option<u64>,
+
+    /// How a connection is kept
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "KIND,…",
+        default_value = "slow-query,idle-in-transaction,nested"
+    )]
+    pub holder: Vec<Holder>,
+
+    /// How long holders keep at it
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
+    pub keep: Duration,
+
+    /// How long users are alone, before and after
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
+    pub duration: Duration,
+
+    /// Each user's pause between answer and next request
+    #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "5ms")]
+    pub think_time: Duration,
+
+    /// How often each course is run
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
+    pub repeats: u64,
+
+    /// Seed of everything random [default: drawn, and recorded]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Pools to compare
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "DRIVER,…",
+        default_value = "deadpool"
+    )]
+    pub driver: Vec<Driver>,
+
+    /// What the users' connections work under.
+    #[command(flatten)]
+    pub conditions: ConditionFlags,
+
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputFlags,
+}
+
+/// How a connection is kept from those who want it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Holder {
+    /// A statement that takes long
+    SlowQuery,
+    /// A transaction that was begun and left open
+    IdleInTransaction,
+    /// A second checkout while the first is held
+    Nested,
+}
+
+impl Holder {
+    /// Its name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SlowQuery => "slow-query",
+            Self::IdleInTransaction => "idle-in-transaction",
+            Self::Nested => "nested",
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The result as people read it.
+
+use bench_cli::table::{self, Table};
+use bench_report::{Operation, Report, Step};
+
+use super::findings::Fairness;
+use super::plan::{Plan, Setting};
+use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, parts};
+use crate::text::{at, ended};
+use crate::visit::whole;
+
+/// For each course a table of its parts, then what it means.
+pub(super) fn render(report: &Report, plan: &Plan) -> String {
+    if report.steps.is_empty() {
+        return "Nothing was measured.\n".to_owned();
+    }
+    let mut text = String::new();
+    for &setting in &plan.settings {
+        for part in [BEFORE, HELD, AFTER] {
+            for step in parts(report, setting, part) {
+                ended(&mut text, step);
+            }
+        }
+        if measured(report, setting, HELD).next().is_none() {
+            continue;
+        }
+        let title = format!(
+            "{}: {} users and {} holders on {} connections",
+            setting.name(),
+            plan.users(),
+            plan.holders(),
+            plan.flags.pool_size
+        );
+        text += &table::paragraph(&title, 0);
+        text += &parts_table(report, setting);
+        for step in measured(report, setting, HELD) {
+            for sentence in held_sentences(step, plan) {
+                text += &table::paragraph(&sentence, 2);
+            }
+        }
+        for step in measured(report, setting, AFTER) {
+            text += &table::paragraph(&recovery_sentence(step), 2);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Steps of `part` in which something was asked.
+fn measured<'r>(
+    report: &'r Report,
+    setting: Setting,
+    part: &str,
+) -> impl Iterator<Item = &'r Step> {
+    parts(report, setting, part).filter(|step| !step.operations.is_empty())
+}
+
+fn parts_table(report: &Report, setting: Setting) -> String {
+    let header = [
+        "",
+        "throughput",
+        "call",
+        "wait",
+        "p99",
+        "longest",
+        "gave up after",
+        "errors",
+    ];
+    let mut table = Table::new(&header);
+    for part in [BEFORE, HELD, AFTER] {
+        for step in measured(report, setting, part) {
+            let call = whole(step, Operation::latency);
+            let wait = whole(step, |o| o.checkout.as_ref());
+            let failed = whole(step, |o| o.failed.as_ref());
+            let errors: u64 = step.operations.values().map(Operation::failures).sum();
+            table.row(&[
+                part.to_owned(),
+                table::rate(step.throughput_per_s()),
+                at(call.as_ref(), 0.5),
+                at(wait.as_ref(), 0.5),
+                at(wait.as_ref(), 0.99),
+                at(wait.as_ref(), 1.0),
+                at(failed.as_ref(), 0.5),
+                errors.to_string(),
+            ]);
+        }
+    }
+    table.to_string()
+}
+
+fn held_sentences(step: &Step, plan: &Plan) -> Vec<String> {
+    let figure = |name: &str| step.figures.get(name).copied().unwrap_or(0.0);
+    let fairness = Fairness {
+        median_ns: figure("wait.median_ns") as u64,
+        longest_ns: figure("wait.longest_ns") as u64,
+        gave_up: figure("wait.gave_up") as usize,
+        passed_over: figure("wait.passed_over") as usize,
+        starved: figure("wait.starved") as usize,
+        visits: 0,
+    };
+    let mut sentences = vec![wait_sentence(&fairness)];
+    if let Some(timeouts) = timeouts(step) {
+        sentences.push(timeouts);
+    }
+    if let Some(found) = deadlock_of(step) {
+        sentences.push(deadlock_sentence(found, plan));
+    }
+    sentences
+}
+
+fn wait_sentence(fairness: &Fairness) -> String {
+    let longest = table::duration_ns(fairness.longest_ns);
+    let ratio = fairness.longest_by_median();
+    let ratio = ratio.map_or_else(String::new, |r| format!(", {r:.1} times the median"));
+    let order = match (fairness.passed_over, fairness.starved) {
+        (0, _) => "nobody was passed over: the pool serves in the order of arrival".to_owned(),
+        (passed, 0) => format!("{passed} were served after somebody who came later"),
+        (passed, starved) => format!(
+            "{passed} were passed over by somebody who came later, and {starved} of them gave up: \
+             the longest waiters starve"
+        ),
+    };
+    format!("longest wait {longest}{ratio}; {order}")
+}
+
+/// Failures by kind, which names the phase that timed out.
+fn timeouts(step: &Step) -> Option<String> {
+    let mut kinds: Vec<String> = Vec::new();
+    for (name, operation) in &step.operations {
+        for (kind, count) in &operation.errors {
+            kinds.push(format!("{count} × {kind} ({name})"));
+        }
+    }
+    (!kinds.is_empty()).then(|| format!("while connections were kept: {}", kinds.join(", ")))
+}
+
+fn recovery_sentence(step: &Step) -> String {
+    match step.figures.get("recovery_ns") {
+        Some(ns) => format!(
+            "waits were as before {} after the holders let go",
+            table::duration_ns(*ns as u64)
+        ),
+        None => format!(
+            "waits were not as before within {}",
+            table::duration_ns((step.window.measured_s() * 1e9) as u64)
+        ),
+    }
+}

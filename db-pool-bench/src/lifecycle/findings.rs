@@ -1,0 +1,177 @@
+//! What the course says of a pool.
+
+use bench_cli::table;
+use bench_report::{Report, Step, Summary};
+
+use super::plan::{IDLE, Plan, RAMP, SPIKE, SPIKE_AGAIN};
+use super::steps::{COST, NO_POOL};
+
+/// How many times what later ones felt, from which on the first after an idle time paid for it.
+const WARM_UP: f64 = 2.0;
+
+/// The step of `part` in the course of `who`.
+pub(super) fn part<'r>(report: &'r Report, who: &str, part: &str) -> Option<&'r Step> {
+    let is = |step: &Step, name: &str, value: &str| {
+        step.parameters
+            .get(name)
+            .map(ToString::to_string)
+            .as_deref()
+            == Some(value)
+    };
+    let mut steps = report.steps.iter();
+    steps.find(|step| is(step, "driver", who) && is(step, "part", part))
+}
+
+fn figure(step: Option<&Step>, name: &str) -> Option<f64> {
+    step?.figures.get(name).copied()
+}
+
+fn time(ns: f64) -> String {
+    table::duration_ns(ns as u64)
+}
+
+/// What one connection costs, part by part.
+pub(super) fn cost_sentence(report: &Report) -> Option<String> {
+    let step = part(report, NO_POOL, COST);
+    let (whole, again) = (
+        figure(step, "connect.whole_ns")?,
+        figure(step, "connect.same_again_ns")?,
+    );
+    Some(format!(
+        "a connection costs {} until its first answer: network {}, login {}, first statement {}; \
+         the same statement again takes {}, so that opening one for each request would take {:.0} \
+         times as long",
+        time(whole),
+        time(figure(step, "connect.network_ns")?),
+        time(figure(step, "connect.login_ns")?),
+        time(figure(step, "connect.first_statement_ns")?),
+        time(again),
+        (whole / again).max(1.0),
+    ))
+}
+
+/// Connections over the whole course of `who`: opened, closed, and opened again after another had
+/// been closed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Turnover {
+    pub(super) opened: f64,
+    pub(super) closed: f64,
+    pub(super) established_again: f64,
+}
+
+/// `None` where the course was not run.
+pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
+    let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
+    parts[0]?;
+    let sum = |name: &str| parts.iter().filter_map(|step| figure(*step, name)).sum();
+    let opened: f64 = sum("server.opened");
+    let most = parts
+        .iter()
+        .filter_map(|step| figure(*step, "server.open_most"));
+    let most = most.fold(0.0, f64::max);
+    Some(Turnover {
+        opened,
+        closed: sum("server.closed"),
+        established_again: (opened - most).max(0.0),
+    })
+}
+
+/// What the idle time did to the pool of `who`, and what the first after it paid.
+pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<String> {
+    let idle = part(report, who, IDLE);
+    let (closed, left) = (
+        figure(idle, "server.closed")?,
+        figure(idle, "server.open_at_end")?,
+    );
+    let bound = plan.flags.target.pool.idle_timeout;
+    let bound = bound.map_or("none".to_owned(), |bound| {
+        humantime::format_duration(bound).to_string()
+    });
+    let mut said =
+        format!("idle: {closed} connections closed by an idle time-out of {bound}, {left} left");
+    let again = part(report, who, SPIKE_AGAIN);
+    if let (Some(first), Some(later)) = (
+        figure(again, "warm_up.first_ns"),
+        figure(again, "warm_up.later_ns"),
+    ) {
+        let ratio = first / later;
+        let paid = if ratio >= WARM_UP {
+            format!("{ratio:.0} times as long as later ones: they paid for connections")
+        } else {
+            "hardly longer than later ones".to_owned()
+        };
+        said += &format!(
+            "; the first {} after it felt {} ({paid}, {})",
+            plan.flags.pool_size,
+            time(first),
+            time(later)
+        );
+    }
+    Some(said)
+}
+
+/// The connections that never came back, by name; `None` where all did.
+pub(super) fn leak_sentence(report: &Report, who: &str) -> Option<String> {
+    let last = part(report, who, SPIKE_AGAIN)?;
+    let in_use = last.figures.get("leaks.in_use").copied().unwrap_or(0.0);
+    let sessions: Vec<String> = last
+        .figures
+        .iter()
+        .filter_map(|(name, idle_s)| {
+            let pid = name.strip_prefix("leaks.idle_s.pid_")?;
+            Some(format!("process {pid} (idle for {idle_s:.1} s)"))
+        })
+        .collect();
+    if in_use < 1.0 && sessions.is_empty() {
+        return None;
+    }
+    let seen = if sessions.is_empty() {
+        "the server no longer has them".to_owned()
+    } else {
+        format!("on the server: {}", sessions.join(", "))
+    };
+    Some(format!(
+        "leak: {in_use} of {} connections never came back although nobody was at work; {seen}",
+        last.parameter("pool_size").unwrap_or(0.0)
+    ))
+}
+
+/// The scenario's own conclusions.
+pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
+    let mut summary = Summary::default();
+    let mut sentences = Vec::new();
+    if let Some(step) = part(report, NO_POOL, COST) {
+        for (name, value) in &step.figures {
+            summary.figure(name, *value);
+        }
+    }
+    for driver in &plan.drivers {
+        let name = driver.name();
+        let Some(turnover) = turnover(report, name) else {
+            continue;
+        };
+        summary.figure(&format!("{name}.opened"), turnover.opened);
+        summary.figure(&format!("{name}.closed"), turnover.closed);
+        summary.figure(
+            &format!("{name}.established_again"),
+            turnover.established_again,
+        );
+        let last = part(report, name, SPIKE_AGAIN);
+        if let Some(leaked) = figure(last, "leaks.in_use") {
+            summary.figure(&format!("{name}.leaked"), leaked);
+        }
+        let fine = || "every connection came back".to_owned();
+        sentences.push(format!(
+            "{name}: {} connections opened, {} of them after others had been closed; {}",
+            turnover.opened,
+            turnover.established_again,
+            leak_sentence(report, name).unwrap_or_else(fine)
+        ));
+    }
+    summary.headline = if sentences.is_empty() {
+        "nothing was measured".to_owned()
+    } else {
+        sentences.join(". ")
+    };
+    summary
+}

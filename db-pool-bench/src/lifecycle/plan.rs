@@ -1,0 +1,141 @@
+//! What is going to be done, settled before anything is touched.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bench_cli::UsageError;
+use bench_report::Pacing;
+use load_engine::{CurveError, LoadPlan, RateCurve, StepPlan};
+use serde_json::{Value, json};
+
+use super::course::Part;
+use super::flags::LifecycleFlags;
+use crate::drivers::Driver;
+use crate::workloads::Selection;
+
+pub(super) const RAMP: &str = "ramp";
+pub(super) const SPIKE: &str = "spike";
+pub(super) const IDLE: &str = "idle";
+pub(super) const SPIKE_AGAIN: &str = "spike after idle";
+
+/// What is going to be done.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) flags: &'a LifecycleFlags,
+    pub(super) drivers: Vec<Driver>,
+    pub(super) parts: Vec<Part>,
+    /// What is asked of the server.
+    pub(super) selection: Selection,
+    pub(super) seed: u64,
+}
+
+impl<'a> Plan<'a> {
+    /// Settles what `flags` ask for.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a driver without a pool, and for rates that make no curve.
+    pub(super) fn new(flags: &'a LifecycleFlags) -> anyhow::Result<Self> {
+        let mut drivers = flags.driver.clone();
+        drivers.sort_unstable();
+        drivers.dedup();
+        if let Some(driver) = drivers.iter().find(|driver| !driver.is_pooled()) {
+            return Err(UsageError(format!(
+                "{} has no pool whose connections could come and go",
+                driver.name()
+            ))
+            .into());
+        }
+        let parts = parts(flags).map_err(|error| UsageError(error.to_string()))?;
+        // Within 53 bits, so that every JSON reader keeps it exact.
+        let seed = flags.seed.unwrap_or_else(|| rand::random::<u64>() >> 11);
+        Ok(Self {
+            flags,
+            drivers,
+            parts,
+            selection: Selection::new(&flags.target.workload, seed)?,
+            seed,
+        })
+    }
+
+    pub(super) fn storm(&self) -> u64 {
+        self.flags.storm.unwrap_or(self.flags.pool_size)
+    }
+
+    /// Arrivals per second in a spike.
+    pub(super) fn spike_per_s(&self) -> f64 {
+        self.flags.rate * self.flags.spike as f64
+    }
+
+    /// The course in words.
+    pub(super) fn outline(&self) -> String {
+        let each = self.parts.iter();
+        let each =
+            each.map(|part| format!("{} {}", part.name, humantime::format_duration(part.length)));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A part of the course of `who` as a step.
+    pub(super) fn step(&self, who: &str, part: &str) -> StepPlan {
+        let load = LoadPlan::Open {
+            rate_per_s: match part {
+                RAMP => self.flags.rate / 2.0,
+                SPIKE | SPIKE_AGAIN => self.spike_per_s(),
+                _ => 0.0,
+            },
+            pacing: Pacing::Poisson,
+            // Each arrival is a task of its own.
+            in_flight_cap: u64::from(u32::MAX),
+        };
+        StepPlan::new(&format!("{who}, {part}"), load, self.flags.duration)
+            .parameter("driver", who)
+            .parameter("workload", self.selection.name().as_str())
+            .parameter("part", part)
+            .parameter("pool_size", self.flags.pool_size)
+    }
+
+    /// What the report says of these settings.
+    pub(super) fn config(&self) -> BTreeMap<String, Value> {
+        let flags = self.flags;
+        let drivers: BTreeMap<_, _> = self
+            .drivers
+            .iter()
+            .map(|driver| (driver.name(), flags.target.pool.config(*driver)))
+            .collect();
+        let ns = |time: Duration| json!(time.as_nanos() as u64);
+        let mut config = BTreeMap::from([
+            ("pool_size".to_owned(), json!(flags.pool_size)),
+            ("rate_per_s".to_owned(), json!(flags.rate)),
+            ("spike".to_owned(), json!(flags.spike)),
+            ("measure_ns".to_owned(), ns(flags.duration)),
+            ("idle_ns".to_owned(), ns(flags.idle)),
+            ("storm".to_owned(), json!(self.storm())),
+            ("leak_every".to_owned(), json!(flags.leak_every)),
+            ("seed".to_owned(), json!(self.seed)),
+            ("drivers".to_owned(), json!(drivers)),
+        ]);
+        config.extend(flags.conditions.config());
+        config.extend(flags.target.config());
+        config.extend(self.selection.config());
+        config
+    }
+}
+
+fn parts(flags: &LifecycleFlags) -> Result<Vec<Part>, CurveError> {
+    let spike_per_s = flags.rate * flags.spike as f64;
+    let part = |name, curve, length| Part {
+        name,
+        curve,
+        length,
+    };
+    let spike = || RateCurve::constant(spike_per_s, flags.duration).map(Some);
+    Ok(vec![
+        part(
+            RAMP,
+            Some(RateCurve::ramp(0.0, flags.rate, flags.duration)?),
+            flags.duration,
+        ),
+        part(SPIKE, spike()?, flags.duration),
+        part(IDLE, None, flags.idle),
+        part(SPIKE_AGAIN, spike()?, flags.duration),
+    ])
+}

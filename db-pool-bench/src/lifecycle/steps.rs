@@ -1,0 +1,162 @@
+//! What was seen, as steps of the report.
+
+use bench_cli::bench::Bench;
+use bench_report::{Step, StepEnd, Window};
+use load_engine::{Failure, Marks, Outcome};
+
+use super::connecting::Cost;
+use super::course::{Leaks, Seen};
+use super::plan::{Plan, SPIKE_AGAIN};
+use crate::campaign::not_begun;
+use crate::drivers::{Driver, Setup};
+use crate::visit::{Visit, generator, record};
+
+/// Connections one after the other.
+pub(super) const COST: &str = "connecting";
+/// Logins at once.
+pub(super) const STORM: &str = "login storm";
+/// Who makes connections outside any pool.
+pub(super) const NO_POOL: &str = "no pool";
+
+const CONNECT: &[&str] = &["connect"];
+
+fn step(plan: &Plan, who: &str, part: &str, (from_ns, to_ns): (u64, u64)) -> Step {
+    let mut step = not_begun(&plan.step(who, part), String::new());
+    step.end = StepEnd::Completed;
+    step.window = Window {
+        start_ns: from_ns,
+        measure_start_ns: from_ns,
+        measure_end_ns: to_ns,
+        end_ns: to_ns,
+    };
+    step
+}
+
+fn figure(step: &mut Step, name: &str, value: f64) {
+    if value.is_finite() {
+        step.figures.insert(name.to_owned(), value);
+    }
+}
+
+/// Keeps what connections cost that were made one after the other.
+pub(super) fn keep_costs(
+    bench: &mut Bench,
+    plan: &Plan,
+    costs: &Result<Vec<Cost>, Failure>,
+) -> anyhow::Result<()> {
+    let now_ns = bench_report::clock::monotonic_ns();
+    let mut step = step(plan, NO_POOL, COST, (now_ns, now_ns));
+    match costs {
+        Err(failure) => {
+            step.end = StepEnd::Failed {
+                reason: failure.message.clone(),
+            };
+        }
+        Ok(costs) => {
+            let median = |part: fn(&Cost) -> u64| {
+                let each: Vec<f64> = costs.iter().map(|cost| part(cost) as f64).collect();
+                statistics::median(&each).unwrap_or(f64::NAN)
+            };
+            figure(&mut step, "connect.network_ns", median(|c| c.network_ns));
+            figure(&mut step, "connect.login_ns", median(|c| c.login_ns));
+            figure(
+                &mut step,
+                "connect.first_statement_ns",
+                median(|c| c.first_ns),
+            );
+            figure(&mut step, "connect.same_again_ns", median(|c| c.again_ns));
+            figure(&mut step, "connect.whole_ns", median(|c| c.whole_ns()));
+        }
+    }
+    bench.push_step(step, Vec::new(), Vec::new()).map(drop)
+}
+
+/// Keeps what came of logins at once.
+pub(super) fn keep_storm(
+    bench: &mut Bench,
+    plan: &Plan,
+    storm: Vec<(u64, Result<Cost, Failure>)>,
+) -> anyhow::Result<()> {
+    let visits: Vec<Visit> = storm.into_iter().map(of_login).collect();
+    let from_ns = visits.iter().map(|v| v.marks.started_ns).min().unwrap_or(0);
+    let to_ns = visits.iter().map(|v| v.marks.done_ns).max().unwrap_or(0);
+    let mut step = step(plan, NO_POOL, STORM, (from_ns, to_ns));
+    record(&mut step, &visits, CONNECT);
+    figure(&mut step, "storm.logins", visits.len() as f64);
+    figure(
+        &mut step,
+        "storm.whole_ns",
+        to_ns.saturating_sub(from_ns) as f64,
+    );
+    bench.push_step(step, Vec::new(), Vec::new()).map(drop)
+}
+
+fn of_login((begun_ns, login): (u64, Result<Cost, Failure>)) -> Visit {
+    let mut marks = Marks {
+        started_ns: begun_ns,
+        ..Marks::default()
+    };
+    match login {
+        Ok(cost) => {
+            marks.done_ns = begun_ns + cost.whole_ns();
+            Visit::new(marks, Outcome::success(0))
+        }
+        Err(failure) => Visit::new(marks, Outcome::failed(0, failure)),
+    }
+}
+
+/// Keeps the parts of a pool's course and, with the last, what never came back.
+pub(super) fn keep_course(
+    bench: &mut Bench,
+    plan: &Plan,
+    driver: Driver,
+    setup: &Setup,
+    seen: &[Seen],
+    leaks: &Leaks,
+) -> anyhow::Result<()> {
+    for (n, part) in seen.iter().enumerate() {
+        let window = (part.began_ns, part.ended_ns);
+        let mut step = step(plan, driver.name(), part.part.name, window);
+        record(&mut step, &part.visits, setup.operations());
+        step.generator = generator(&step.window, part.cpu_ns);
+        if part.unfinished > 0 {
+            figure(&mut step, "unfinished", part.unfinished as f64);
+        }
+        step.pool.clone_from(&part.pool);
+        figure(&mut step, "pool.opened", part.opened as f64);
+        figure(&mut step, "server.opened", part.server.opened as f64);
+        figure(&mut step, "server.closed", part.server.closed as f64);
+        figure(&mut step, "server.open_at_end", part.server.present as f64);
+        figure(&mut step, "server.open_most", part.server.most as f64);
+        if part.part.name == SPIKE_AGAIN {
+            warm_up(&mut step, &part.visits, plan.flags.pool_size as usize);
+        }
+        if n + 1 == plan.parts.len() {
+            figure(&mut step, "leaks.in_use", leaks.in_use as f64);
+            figure(&mut step, "leaks.sessions", leaks.sessions.len() as f64);
+            for leaked in &leaks.sessions {
+                let name = format!("leaks.idle_s.pid_{}", leaked.pid);
+                figure(&mut step, &name, leaked.idle_s);
+            }
+        }
+        bench.push_step(step, Vec::new(), Vec::new())?;
+    }
+    Ok(())
+}
+
+/// What the first after the idle time felt, as many as the pool has connections, against the
+/// second half of those who came.
+fn warm_up(step: &mut Step, visits: &[Visit], first: usize) {
+    let median = |visits: &[Visit]| {
+        let each: Vec<f64> = visits.iter().map(|visit| visit.felt_ns() as f64).collect();
+        statistics::median(&each)
+    };
+    let (Some(early), Some(late)) = (
+        median(&visits[..first.min(visits.len())]),
+        median(&visits[visits.len() / 2..]),
+    ) else {
+        return;
+    };
+    figure(step, "warm_up.first_ns", early);
+    figure(step, "warm_up.later_ns", late);
+}

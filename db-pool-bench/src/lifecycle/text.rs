@@ -1,0 +1,87 @@
+//! The result as people read it.
+
+use bench_cli::table::{self, Table};
+use bench_report::{Operation, Report, Step};
+
+use super::findings::{cost_sentence, idle_sentence, leak_sentence, part, turnover};
+use super::plan::Plan;
+use super::steps::{NO_POOL, STORM};
+use crate::text::{at, ended};
+use crate::visit::whole;
+
+/// What connecting costs, then a table for each pool and what it means.
+pub(super) fn render(report: &Report, plan: &Plan) -> String {
+    if report.steps.is_empty() {
+        return "Nothing was measured.\n".to_owned();
+    }
+    let mut text = String::new();
+    for step in &report.steps {
+        ended(&mut text, step);
+    }
+    if let Some(said) = cost_sentence(report) {
+        text += &table::paragraph(&said, 0);
+    }
+    if let Some(step) = part(report, NO_POOL, STORM) {
+        text += &table::paragraph(&storm_sentence(step), 0);
+    }
+    for driver in &plan.drivers {
+        let name = driver.name();
+        let Some(turnover) = turnover(report, name) else {
+            continue;
+        };
+        let title = format!(
+            "\n{name}, at most {} connections: opened {}, closed {}, established again {}",
+            plan.flags.pool_size, turnover.opened, turnover.closed, turnover.established_again
+        );
+        text += &table::paragraph(&title, 0);
+        text += &parts_table(report, name, plan);
+        let said = [
+            idle_sentence(report, name, plan),
+            Some(leak_sentence(report, name).unwrap_or("every connection came back".to_owned())),
+        ];
+        for sentence in said.into_iter().flatten() {
+            text += &table::paragraph(&sentence, 2);
+        }
+    }
+    text
+}
+
+fn storm_sentence(step: &Step) -> String {
+    let logins = step.figures.get("storm.logins").copied().unwrap_or(0.0);
+    let took = step.figures.get("storm.whole_ns").copied().unwrap_or(0.0);
+    let felt = whole(step, Operation::latency);
+    let failed: u64 = step.operations.values().map(Operation::failures).sum();
+    format!(
+        "login storm: {logins} at once took {}; median {}, longest {}; {failed} failed",
+        table::duration_ns(took as u64),
+        at(felt.as_ref(), 0.5),
+        at(felt.as_ref(), 1.0)
+    )
+}
+
+fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
+    let header = [
+        "", "rate", "response", "p99", "wait p99", "open", "opened", "closed", "failed",
+    ];
+    let mut table = Table::new(&header);
+    let parts = plan.parts.iter();
+    for step in parts.filter_map(|planned| part(report, who, planned.name)) {
+        let felt = whole(step, Operation::latency);
+        let checkout = whole(step, |o| o.checkout.as_ref());
+        let errors: u64 = step.operations.values().map(Operation::failures).sum();
+        let count = |name: &str| step.figures.get(name).map_or("–".into(), f64::to_string);
+        let name = step.parameters.get("part").map(ToString::to_string);
+        table.row(&[
+            name.unwrap_or_default(),
+            table::rate(step.throughput_per_s().abs()),
+            at(felt.as_ref(), 0.5),
+            at(felt.as_ref(), 0.99),
+            at(checkout.as_ref(), 0.99),
+            count("server.open_at_end"),
+            count("server.opened"),
+            count("server.closed"),
+            errors.to_string(),
+        ]);
+    }
+    table.to_string()
+}

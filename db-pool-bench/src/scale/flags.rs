@@ -1,0 +1,64 @@
+//! Flags of `db-pool-bench scale`.
+
+use bench_cli::flags::{self, Counts, OutputFlags};
+use bench_cli::load::StepFlags;
+use bench_cli::objective::Objective;
+use clap::Args;
+
+use crate::campaign::TargetFlags;
+use crate::conditions::ConditionFlags;
+use crate::drivers::Driver;
+
+const EXAMPLES: &str = "Examples:
+  db-pool-bench scale --pool-size 8 --users 2..64*2
+      on a throwaway server: from how many users on is a connection waited for?
+  db-pool-bench scale --pool-size 20 --users 10..200+10 --objective 'p99<20ms'
+      the most users within 20 ms
+  db-pool-bench scale --pool-size 10 --users 10..100*2 --hold exp:5ms --think-time 50ms
+      an application that works while it holds its connection, and users who pause
+
+Users wait for their answers (closed loop). Without --url and DATABASE_URL a throwaway PostgreSQL
+is started and removed again.";
+
+/// Flags of `db-pool-bench scale`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ScaleFlags {
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetFlags,
+
+    /// Connections in the pool
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "8")]
+    pub pool_size: u64,
+
+    /// Users, from few to many
+    #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
+    pub users: Counts,
+
+    /// Pools to compare
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "DRIVER,…",
+        default_value = "deadpool"
+    )]
+    pub driver: Vec<Driver>,
+
+    /// What a number of users must keep to be served, as in p99<20ms (repeat it for several)
+    #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
+    pub objective: Vec<Objective>,
+
+    /// What the connections work under.
+    #[command(flatten)]
+    pub conditions: ConditionFlags,
+
+    /// How each step is held.
+    #[command(flatten)]
+    pub step: StepFlags,
+
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputFlags,
+}

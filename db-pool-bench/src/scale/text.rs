@@ -1,0 +1,91 @@
+//! The result as people read it.
+
+use bench_cli::table::{self, Table};
+use bench_report::{Operation, Report};
+
+use super::findings::{little_discrepancy, little_sentence, wait_begins};
+use super::plan::Plan;
+use crate::results::Results;
+use crate::text::{at, broken};
+
+/// A row for each number of users, then what it means.
+pub(super) fn render(report: &Report, plan: &Plan) -> String {
+    let all = plan.results(report);
+    if report.steps.is_empty() {
+        return "Nothing was measured.\n".to_owned();
+    }
+    let mut text = String::new();
+    for (driver, results) in &all {
+        text += &table::paragraph(
+            &format!("{}, pool of {}", driver.name(), plan.flags.pool_size),
+            0,
+        );
+        text += &users_table(results);
+    }
+    text += &table::paragraph(
+        "call: median, then 99th percentile; wait: mean for a connection; service: median; in use: \
+         mean of connections; N: users that Little's law counts, less those there were",
+        0,
+    );
+    for result in all.iter().flat_map(|(_, results)| results) {
+        broken(&mut text, result);
+    }
+    text.push('\n');
+    for (driver, results) in &all {
+        let begins = wait_begins(results, plan.flags.pool_size);
+        if let Some(begins) = begins {
+            let said = format!(
+                "{}: {}",
+                driver.name(),
+                begins.sentence(plan.flags.pool_size)
+            );
+            text += &table::paragraph(&said, 0);
+        }
+        if let Some(said) = little_sentence(results) {
+            text += &table::paragraph(&said, 2);
+        }
+        let mut recommendations = report.summary.recommendations.iter();
+        if let Some(most) = recommendations.find(|r| r.subject == driver.name()) {
+            text += &table::paragraph(&most.reason, 2);
+        }
+    }
+    text
+}
+
+fn users_table(results: &[Results]) -> String {
+    let header = [
+        "users",
+        "throughput",
+        "call",
+        "p99",
+        "wait",
+        "service",
+        "in use",
+        "N",
+        "errors",
+    ];
+    let mut table = Table::new(&header);
+    for result in results.iter().filter(|r| !r.held.is_empty()) {
+        let call = result.phase(Operation::latency);
+        let service = result.phase(|o| o.service.as_ref());
+        let wait = statistics::mean(&result.phase_means(|o| o.checkout.as_ref()));
+        let in_use = result.held.iter();
+        let in_use = in_use.filter_map(|(_, _, step)| Some(step.pool.as_ref()?.in_use_mean));
+        let in_use = statistics::mean(&in_use.collect::<Vec<_>>());
+        let little = result.held.iter();
+        let little = little.filter_map(|(_, _, step)| little_discrepancy(step));
+        let little = statistics::mean(&little.collect::<Vec<_>>());
+        table.row(&[
+            result.value.to_string(),
+            result.throughput_per_s().map_or("–".into(), table::rate),
+            at(call.as_ref(), 0.5),
+            at(call.as_ref(), 0.99),
+            wait.map_or("–".into(), |wait| table::duration_ns(wait as u64)),
+            at(service.as_ref(), 0.5),
+            in_use.map_or("–".into(), |n| format!("{n:.1}")),
+            little.map_or("–".into(), |share| format!("{:+.1} %", share * 100.0)),
+            result.errors().values().sum::<u64>().to_string(),
+        ]);
+    }
+    table.to_string()
+}

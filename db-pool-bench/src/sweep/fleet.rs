@@ -1,0 +1,115 @@
+//! What one instance's pool means for the whole fleet and its server, and what the classic formula
+//! would have said.
+
+use bench_report::{Report, Summary};
+
+/// Room for connections on the server, as its steps saw it: `max_connections` and its reserves.
+fn room(report: &Report) -> Option<(f64, f64)> {
+    let mut servers = report.steps.iter().filter_map(|step| step.server.as_ref());
+    let read = |server: &bench_report::ServerEvidence| {
+        let figure = |name: &str| server.figures.get(name).copied();
+        Some((
+            figure("connections.limit")?,
+            figure("connections.reserved")?,
+        ))
+    };
+    servers.find_map(read)
+}
+
+/// Writes what `instances` would take into `summary`, by recommendation.
+pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Summary) {
+    let Some(instances) = instances else { return };
+    for recommendation in summary.recommendations.clone() {
+        let (Some(value), subject) = (recommendation.value, recommendation.subject) else {
+            continue;
+        };
+        let name = format!("{subject}.fleet_connections");
+        summary.figure(&name, value * instances as f64);
+    }
+    if let Some((limit, reserved)) = room(report) {
+        summary.figure("fleet_connections_available", limit - reserved);
+    }
+}
+
+/// What `instances` with `size` connections each would take, against what there is.
+pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
+    let wanted = size * instances as f64;
+    let fleet = format!("{instances} instances × {size} = {wanted} connections");
+    let Some((limit, reserved)) = room(report) else {
+        return format!("{fleet}; max_connections could not be read");
+    };
+    let free = limit - reserved;
+    let room = format!("{free} (max_connections {limit} less {reserved} reserved)");
+    if wanted <= free {
+        format!("{fleet} of {room}: fits")
+    } else {
+        let most = (free / size).floor();
+        format!(
+            "{fleet}, more than {room}: at most {most} such instances fit; raise \
+             max_connections, share connections through a pooler, or take fewer each"
+        )
+    }
+}
+
+/// What `cores × 2 + spindles` says, where the server is on this machine. Source: the PostgreSQL
+/// wiki, *Number Of Database Connections*.
+pub(super) fn classic(report: &Report) -> String {
+    let here = report.steps.iter().any(|step| {
+        let server = step.server.as_ref();
+        server.is_some_and(|server| server.figures.contains_key("server.cpu_ns"))
+    });
+    let cores = report
+        .environment
+        .cores_available
+        .or(report.environment.cores);
+    match cores.filter(|_| here) {
+        Some(cores) => format!(
+            "the formula cores × 2 + spindles says {} ({cores} cores, 1 spindle); it knows neither \
+             the workload nor how long a request holds its connection",
+            cores * 2 + 1
+        ),
+        None => "the formula cores × 2 + spindles takes the server's cores, which cannot be seen \
+                 from here"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::ServerEvidence;
+
+    use super::*;
+    use crate::sweep::tests::{report, step};
+
+    fn on_a_server(limit: f64) -> Report {
+        let mut one = step(8, 0, 100.0);
+        let mut server = ServerEvidence::default();
+        server.figure("connections.limit", limit);
+        server.figure("connections.reserved", 3.0);
+        server.figure("server.cpu_ns", 1.0);
+        one.server = Some(server);
+        report(vec![one])
+    }
+
+    #[test]
+    fn a_fleet_fits_or_is_told_how_much_of_it_would() {
+        let fits = sentence(&on_a_server(100.0), 3, 8.0);
+        assert!(
+            fits.contains("24 connections of 97") && fits.ends_with("fits"),
+            "{fits}"
+        );
+        let bursts = sentence(&on_a_server(100.0), 20, 8.0);
+        assert!(bursts.contains("at most 12 such instances"), "{bursts}");
+        let unknown = sentence(&report(Vec::new()), 2, 8.0);
+        assert!(unknown.contains("could not be read"), "{unknown}");
+    }
+
+    #[test]
+    fn the_formula_is_applied_only_to_cores_that_are_the_servers() {
+        let mut near = on_a_server(100.0);
+        near.environment.cores_available = Some(4);
+        assert!(classic(&near).contains("says 9 (4 cores"));
+        near.steps.clear();
+        assert!(classic(&near).contains("cannot be seen"));
+    }
+}

@@ -1,0 +1,75 @@
+//! The settings that are compared with each other: one driver under one set of conditions, its
+//! sizes rising.
+
+use bench_report::{Report, Step};
+
+use super::Setting;
+use crate::conditions::Conditions;
+use crate::drivers::Driver;
+use crate::results::Results;
+
+/// One curve of a sweep.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    pub(super) driver: Driver,
+    pub(super) conditions: Conditions,
+    /// Its name: the driver's, with the conditions where a sweep crosses several.
+    pub(super) subject: String,
+    /// Sizes rising.
+    pub(super) results: Vec<Results<'a>>,
+}
+
+impl<'a> Group<'a> {
+    /// All groups of `settings`, in their order.
+    pub(super) fn all(report: &'a Report, settings: &[Setting]) -> Vec<Self> {
+        let crossed = settings
+            .iter()
+            .any(|s| s.conditions != settings[0].conditions);
+        let mut groups: Vec<Self> = Vec::new();
+        for &setting in settings {
+            let result = Results::of(
+                setting.driver,
+                setting.name(),
+                setting.size,
+                &report.steps,
+                |step| is_of(step, setting),
+            );
+            let Setting {
+                driver, conditions, ..
+            } = setting;
+            let same = |g: &&mut Self| g.driver == driver && g.conditions == conditions;
+            if let Some(group) = groups.iter_mut().find(same) {
+                group.results.push(result);
+                continue;
+            }
+            let subject = if crossed {
+                format!("{}, {conditions}", driver.name())
+            } else {
+                driver.name().to_owned()
+            };
+            groups.push(Self {
+                driver,
+                conditions,
+                subject,
+                results: vec![result],
+            });
+        }
+        groups
+    }
+
+    /// The highest mean throughput of a size.
+    pub(super) fn best_throughput_per_s(&self) -> Option<f64> {
+        let each = self.results.iter().filter_map(Results::throughput_per_s);
+        each.max_by(f64::total_cmp)
+    }
+}
+
+fn is_of(step: &Step, setting: Setting) -> bool {
+    let text = |name: &str| step.parameters.get(name).map(ToString::to_string);
+    text("driver").as_deref() == Some(setting.driver.name())
+        && text(setting.driver.swept()) == Some(setting.size.to_string())
+        && setting
+            .condition_parameters()
+            .iter()
+            .all(|(name, value)| text(name).as_ref() == Some(value))
+}

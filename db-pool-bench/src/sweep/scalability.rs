@@ -1,0 +1,110 @@
+//! The Universal Scalability Law through a sweep's points, and what it says of the server.
+
+use bench_cli::table;
+use bench_report::Summary;
+use statistics::usl::{self, Usl, UslError};
+
+use super::Group;
+
+/// The law fitted to every repeat of every size.
+///
+/// # Errors
+/// Why there is none to fit.
+fn fit(group: &Group) -> Result<Usl, UslError> {
+    let points: Vec<(f64, f64)> = group
+        .results
+        .iter()
+        .flat_map(|r| {
+            let held = r.held.iter();
+            held.map(|(_, _, step)| (r.value as f64, step.throughput_per_s()))
+        })
+        .filter(|(_, throughput)| *throughput > 0.0)
+        .collect();
+    usl::fit(&points)
+}
+
+/// Writes the fitted figures into `summary`, under the group's name.
+pub(super) fn figures(group: &Group, summary: &mut Summary) {
+    let Ok(law) = fit(group) else { return };
+    let subject = &group.subject;
+    summary.figure(&format!("{subject}.usl.lambda_per_s"), law.lambda);
+    summary.figure(&format!("{subject}.usl.contention_ratio"), law.sigma);
+    summary.figure(&format!("{subject}.usl.coherency_ratio"), law.kappa);
+    summary.figure(&format!("{subject}.usl.r_squared"), law.r_squared);
+    if let Some(peak) = law.peak() {
+        summary.figure(&format!("{subject}.usl.peak"), peak);
+    }
+}
+
+/// What the law says of this group, or why it says nothing.
+pub(super) fn sentence(group: &Group) -> String {
+    let law = match fit(group) {
+        Ok(law) => law,
+        Err(UslError::DoesNotFit { r_squared }) => {
+            return format!("the scalability law does not fit (R² {r_squared:.2})");
+        }
+        Err(error) => return format!("no scalability law: {error}"),
+    };
+    let largest = group.results.iter().map(|r| r.value).max().unwrap_or(0);
+    let (contention, coherency) = (table::ratio(law.sigma), table::ratio(law.kappa));
+    let peak = match law.peak() {
+        None => "throughput never turns back".to_owned(),
+        Some(peak) if peak > 2.0 * largest as f64 => {
+            format!("throughput turns back beyond what was measured (near {peak:.0})")
+        }
+        Some(peak) => format!("throughput is highest near {peak:.0}"),
+    };
+    format!(
+        "scalability law: one gives {}; contention {contention} (serial share), coherency \
+         {coherency} (each pair's cost); {peak} (R² {:.2})",
+        table::rate(law.lambda),
+        law.r_squared
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::Group;
+    use crate::sweep::tests::{deadpool, report, step};
+
+    fn planted(at: impl Fn(f64) -> f64) -> (Vec<u64>, Vec<bench_report::Step>) {
+        let sizes = vec![1, 2, 4, 8, 16, 32];
+        let steps = (0..3).flat_map(|n| {
+            let each = sizes.iter().map(|&size| (size, at(size as f64)));
+            each.map(|(size, x)| step(size, n, x)).collect::<Vec<_>>()
+        });
+        let steps = steps.collect();
+        (sizes, steps)
+    }
+
+    #[test]
+    fn what_was_planted_is_said_with_its_figures() {
+        let law = Usl {
+            lambda: 1_000.0,
+            sigma: 0.05,
+            kappa: 0.005,
+            r_squared: 1.0,
+        };
+        let (sizes, steps) = planted(|n| law.throughput_at(n));
+        let report = report(steps);
+        let groups = Group::all(&report, &deadpool(&sizes));
+        let said = sentence(&groups[0]);
+        assert!(
+            said.contains("1.00 k/s") && said.contains("contention 5.0 %"),
+            "{said}"
+        );
+        assert!(said.contains("highest near 14"), "{said}");
+        let mut summary = Summary::default();
+        figures(&groups[0], &mut summary);
+        assert!((summary.figures["deadpool.usl.coherency_ratio"] - 0.005).abs() < 1e-4);
+    }
+
+    #[test]
+    fn what_follows_no_law_is_said_not_to_fit() {
+        let (sizes, steps) = planted(|n| if n as u64 % 3 == 1 { 100.0 } else { 900.0 });
+        let report = report(steps);
+        let said = sentence(&Group::all(&report, &deadpool(&sizes))[0]);
+        assert!(said.contains("does not fit"), "{said}");
+    }
+}

@@ -1,0 +1,129 @@
+//! What the sweep concludes about its own data.
+
+use bench_report::{Report, Summary};
+
+use super::{Group, Plan, carry_over, cost, fleet, limit, scalability};
+use crate::recommendation::{headline, recommend};
+
+/// The sweep's own conclusions: a recommendation for each driver under each of the conditions,
+/// how throughput scales, and whose limit the best setting met.
+pub(super) fn of(report: &Report, plan: &Plan) -> Summary {
+    let mut summary = Summary::default();
+    let groups = Group::all(report, &plan.settings);
+    for group in &groups {
+        let results: Vec<_> = group.results.iter().collect();
+        let parameter = group.driver.swept();
+        let objectives = &plan.flags.objective;
+        let found = recommend(&group.subject, parameter, &results, objectives);
+        summary.recommendations.extend(found);
+        scalability::figures(group, &mut summary);
+    }
+    cost::compare(&cost::comparable(&groups), &mut summary);
+    carry_over::figures(&groups, &mut summary);
+    fleet::figures(report, plan.flags.app_instances, &mut summary);
+    let results = groups.iter().flat_map(|group| &group.results);
+    let best = results.filter_map(|r| Some((r, r.throughput_per_s()?)));
+    if let Some((best, throughput)) = best.max_by(|a, b| a.1.total_cmp(&b.1)) {
+        summary.figure("best_throughput_per_s", throughput);
+        summary.limit = limit::of(best, &report.environment);
+    }
+    summary.headline = headline(&summary);
+    summary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::plan::tests::flags;
+    use crate::sweep::tests::{report, step};
+
+    fn summary(steps: Vec<bench_report::Step>, sizes: &str) -> Summary {
+        let flags = flags(&format!("--driver deadpool --pool-sizes {sizes}"));
+        of(&report(steps), &Plan::new(&flags).unwrap())
+    }
+
+    /// Three rounds of throughputs that stop rising at 4.
+    fn knee_at_four() -> Vec<bench_report::Step> {
+        let levels = [(1, 100.0), (2, 200.0), (4, 400.0), (8, 402.0)];
+        (0..3)
+            .flat_map(|repeat| {
+                levels.map(|(size, level)| step(size, repeat, level + repeat as f64))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_knee_that_was_planted_is_recommended_with_the_steps_that_show_it() {
+        let summary = summary(knee_at_four(), "1,2,4,8");
+        let found = &summary.recommendations[0];
+        assert_eq!(
+            (found.value, found.low, found.high),
+            (Some(4.0), Some(4.0), Some(4.0))
+        );
+        assert_eq!(found.steps, [2, 6, 10]);
+        assert_eq!(
+            (found.subject.as_str(), found.parameter.as_str()),
+            ("deadpool", "pool_size")
+        );
+        assert!(found.detectable_difference_ratio.unwrap() < 0.05);
+        assert!(summary.figures["best_throughput_per_s"] > 402.0);
+    }
+
+    #[test]
+    fn a_sweep_that_still_rises_at_its_end_is_open_above() {
+        let steps = (0..3)
+            .flat_map(|n| [(1, 100.0), (2, 200.0)].map(|(size, x)| step(size, n, x + n as f64)));
+        let summary = summary(steps.collect(), "1,2");
+        let found = &summary.recommendations[0];
+        assert_eq!((found.value, found.high), (Some(2.0), None));
+        assert!(found.reason.contains("not bracketed"), "{}", found.reason);
+        assert!(
+            summary.headline.contains("2 or more"),
+            "{}",
+            summary.headline
+        );
+    }
+
+    #[test]
+    fn a_setting_that_failed_is_not_recommended_and_a_round_cut_short_does_not_count() {
+        let mut steps = knee_at_four();
+        for broken in steps
+            .iter_mut()
+            .filter(|s| s.parameter("pool_size") == Some(4.0))
+        {
+            let operation = broken.operations.get_mut("read").unwrap();
+            operation
+                .errors
+                .insert("sqlstate.53300".to_owned(), operation.succeeded);
+            operation.attempted += operation.succeeded;
+        }
+        steps.pop();
+        let summary = summary(steps, "1,2,4,8");
+        assert_eq!(summary.recommendations[0].value, Some(8.0));
+    }
+
+    #[test]
+    fn where_repeats_scatter_the_measured_mean_decides_and_the_interval_stays_wide() {
+        let scattered = [
+            (1, [100.0, 900.0]),
+            (2, [990.0, 120.0]),
+            (4, [900.0, 1_100.0]),
+            (8, [400.0, 1_610.0]),
+        ];
+        let steps = (0..2).flat_map(|n| scattered.map(|(size, x)| step(size, n, x[n as usize])));
+        let summary = summary(steps.collect(), "1,2,4,8");
+        let found = &summary.recommendations[0];
+        assert_eq!(found.value, Some(4.0));
+        assert!(
+            found.low.unwrap_or(1.0) < 4.0 && found.reason.contains("scatter"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn where_nothing_was_measured_nothing_is_recommended() {
+        let summary = summary(Vec::new(), "1");
+        assert!(summary.recommendations.is_empty() && summary.figures.is_empty());
+        assert!(!summary.headline.is_empty());
+    }
+}

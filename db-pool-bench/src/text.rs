@@ -1,0 +1,130 @@
+//! What results of all scenarios look like to people.
+
+use std::fmt::Write as _;
+
+use bench_cli::table::{self, Table};
+use bench_report::histogram::Recording;
+use bench_report::{Operation, Recommendation, Report, Step, StepEnd};
+
+use crate::recommendation::interval;
+use crate::results::Results;
+
+/// `response` where arrivals had a due instant, else `call`.
+pub(crate) fn latency_name(report: &Report) -> &'static str {
+    let mut operations = report
+        .steps
+        .iter()
+        .flat_map(|step| step.operations.values());
+    if operations.any(|operation| operation.response.is_some()) {
+        "response"
+    } else {
+        "call"
+    }
+}
+
+/// What each setting gave; `latency` names what users felt.
+pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> String {
+    let header = [
+        "",
+        "throughput",
+        latency,
+        "p99",
+        "checkout",
+        "service",
+        "p99",
+        "errors",
+    ];
+    let mut table = Table::new(&header);
+    for (label, result) in rows.iter().filter(|(_, r)| !r.held.is_empty()) {
+        let felt = result.phase(Operation::latency);
+        let checkout = result.phase(|o| o.checkout.as_ref());
+        let service = result.phase(|o| o.service.as_ref());
+        let errors: u64 = result.errors().values().sum();
+        table.row(&[
+            label.clone(),
+            result
+                .throughput_per_s()
+                .map_or("–".to_owned(), table::rate),
+            at(felt.as_ref(), 0.5),
+            at(felt.as_ref(), 0.99),
+            at(checkout.as_ref(), 0.99),
+            at(service.as_ref(), 0.5),
+            at(service.as_ref(), 0.99),
+            errors.to_string(),
+        ]);
+    }
+    let legend =
+        format!("{latency} and service: median, then 99th percentile; checkout: 99th percentile");
+    table.to_string() + &table::paragraph(&legend, 0)
+}
+
+/// A quantile as a time; a dash where nothing was recorded.
+pub(crate) fn at(recording: Option<&Recording>, quantile: f64) -> String {
+    recording.map_or("–".to_owned(), |r| {
+        table::duration_ns(r.value_at_quantile(quantile))
+    })
+}
+
+/// Errors by kind, and how steps ended that did not last.
+pub(crate) fn broken(text: &mut String, result: &Results) {
+    let errors = result.errors();
+    if !errors.is_empty() {
+        let kinds: Vec<String> = errors
+            .iter()
+            .map(|(kind, count)| format!("{count} × {kind}"))
+            .collect();
+        let line = format!("{}: errors: {}", result.name, kinds.join(", "));
+        text.push_str(&table::paragraph(&line, 0));
+    }
+    let retries = result.retries();
+    if retries > 0 {
+        let line = format!(
+            "{}: {retries} further tries after serialization failures and deadlocks",
+            result.name
+        );
+        text.push_str(&table::paragraph(&line, 0));
+    }
+    for step in &result.broken {
+        ended(text, step);
+    }
+}
+
+/// How `step` ended, if it did not last as long as planned.
+pub(crate) fn ended(text: &mut String, step: &Step) {
+    let how = match &step.end {
+        StepEnd::Completed => return,
+        StepEnd::Stopped { rule, reason } => format!("stopped by {rule}: {reason}"),
+        StepEnd::Interrupted => "interrupted".to_owned(),
+        StepEnd::Failed { reason } => format!("failed: {reason}"),
+    };
+    let line = format!("{} (repeat {}): {how}", step.name, step.repeat + 1);
+    text.push_str(&table::paragraph(&line, 0));
+}
+
+/// One recommendation with its reason.
+pub(crate) fn recommended(text: &mut String, recommendation: &Recommendation) {
+    let r = recommendation;
+    let what = if r.parameter == "users" {
+        "users, each with a connection"
+    } else {
+        "connections"
+    };
+    let _ = match (r.value, r.throughput_per_s) {
+        (Some(value), Some(throughput)) => writeln!(
+            text,
+            "{}: run with {value} {what} ({}), {}",
+            r.subject,
+            interval(r),
+            table::rate(throughput)
+        ),
+        _ => writeln!(text, "{}: no recommendation", r.subject),
+    };
+    text.push_str(&table::paragraph(&r.reason, 2));
+    if let Some(detectable) = r.detectable_difference_ratio {
+        let _ = writeln!(
+            text,
+            "  this sweep could tell differences of {} from noise",
+            table::ratio(detectable)
+        );
+    }
+}

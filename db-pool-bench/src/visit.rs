@@ -1,0 +1,101 @@
+//! One request from its beginning to its end, for scenarios that look at requests one by one.
+
+use bench_report::histogram::Recording;
+use bench_report::{Generator, Histogram, Operation, Step, Window};
+use load_engine::step::available_threads;
+use load_engine::{Failure, Marks, Outcome, Recorder, Within};
+
+/// One request of a user.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Visit {
+    pub(crate) marks: Marks,
+    /// Index into the workload's operations.
+    pub(crate) operation: usize,
+    pub(crate) retries: u64,
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Visit {
+    /// What came of a request; one that did not say when it was over is over now.
+    pub(crate) fn new(mut marks: Marks, outcome: Outcome) -> Self {
+        if marks.done_ns == 0 {
+            marks.done_ns = bench_report::clock::monotonic_ns();
+        }
+        Self {
+            marks,
+            operation: outcome.operation,
+            retries: outcome.retries,
+            failure: outcome.failure.map(|failure| *failure),
+        }
+    }
+
+    /// How long it waited for a connection, whether it got one or gave up.
+    pub(crate) fn waited_ns(&self) -> u64 {
+        let Marks {
+            started_ns,
+            acquired_ns,
+            done_ns,
+            ..
+        } = self.marks;
+        let until_ns = if acquired_ns > 0 {
+            acquired_ns
+        } else {
+            done_ns
+        };
+        until_ns.saturating_sub(started_ns)
+    }
+
+    /// What its user felt.
+    pub(crate) fn felt_ns(&self) -> u64 {
+        self.marks.done_ns.saturating_sub(self.marks.begin_ns())
+    }
+
+    /// Whether it gave up before it had a connection.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.marks.acquired_ns == 0
+    }
+}
+
+/// Writes what came of `visits` into `step`: those that began in its window count for its figures,
+/// those that were done in it for its throughput.
+pub(crate) fn record(step: &mut Step, visits: &[Visit], operations: &'static [&'static str]) {
+    let recorder = Recorder::new(operations, 1);
+    let (from_ns, to_ns) = (step.window.measure_start_ns, step.window.measure_end_ns);
+    for visit in visits {
+        let outcome = Outcome {
+            operation: visit.operation,
+            retries: visit.retries,
+            failure: visit.failure.clone().map(Box::new),
+        };
+        let within = Within {
+            due: (from_ns..to_ns).contains(&visit.marks.begin_ns()),
+            done: (from_ns..=to_ns).contains(&visit.marks.done_ns),
+        };
+        recorder.record(&visit.marks, &outcome, within);
+    }
+    (step.operations, step.failures) = recorder.collect(step.window.measured_s());
+}
+
+/// Our side of a step that took `cpu_ns` of this process's time.
+pub(crate) fn generator(window: &Window, cpu_ns: u64) -> Generator {
+    let threads = available_threads() as u64;
+    let available_s = window.measured_s() * threads as f64;
+    Generator {
+        threads,
+        cpu_ns,
+        cpu_ratio: if available_s > 0.0 {
+            cpu_ns as f64 / 1e9 / available_s
+        } else {
+            0.0
+        },
+        ..Generator::default()
+    }
+}
+
+/// One phase over all operations of `step`; `None` where nothing was recorded.
+pub(crate) fn whole(
+    step: &Step,
+    phase: impl Fn(&Operation) -> Option<&Histogram>,
+) -> Option<Recording> {
+    crate::results::whole(step.operations.values().filter_map(phase))
+}

@@ -1,0 +1,111 @@
+//! A server with k places: before a real one stands a proxy that lets k requests be served at
+//! once, each for a time that is known, however many connections ask.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use testbed::Postgres;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+
+/// The bench's own connections beside its load: they watch and prepare, and take no place.
+const NOT_LOAD: [&[u8]; 2] = [b".watch", b".control"];
+/// A request begins by binding a prepared statement.
+const BIND: u8 = b'B';
+/// Its answer ends with `ReadyForQuery`: a type, the length, and the state.
+const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
+
+/// The proxy; it ends with this value.
+pub(crate) struct Places {
+    pub(crate) url: String,
+    _runtime: Runtime,
+}
+
+impl Places {
+    /// `count` places before `server`, each taken for `service` by one request.
+    pub(crate) fn before(server: &Postgres, count: usize, service: Duration) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let target: SocketAddr = format!("127.0.0.1:{}", server.port()).parse().unwrap();
+        let listener = runtime
+            .block_on(TcpListener::bind(("127.0.0.1", 0)))
+            .unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let places = Arc::new(Semaphore::new(count));
+        runtime.spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let places = Arc::clone(&places);
+                // A connection that breaks off is the bench's to notice.
+                tokio::spawn(async move { carry(client, target, &places, service).await.ok() });
+            }
+        });
+        let url = server
+            .url()
+            .replace(&format!(":{}/", server.port()), &format!(":{port}/"));
+        Self {
+            url,
+            _runtime: runtime,
+        }
+    }
+}
+
+async fn carry(
+    mut client: TcpStream,
+    target: SocketAddr,
+    places: &Semaphore,
+    service: Duration,
+) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(target).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (mut asked, mut told) = (vec![0; 16_384], vec![0; 16_384]);
+    let mut is_load = None;
+    loop {
+        tokio::select! {
+            length = client.read(&mut asked) => {
+                let request = &asked[..length?];
+                if request.is_empty() {
+                    return Ok(());
+                }
+                let holds = |part: &[u8]| request.windows(part.len()).any(|w| w == part);
+                let load = *is_load.get_or_insert_with(|| !NOT_LOAD.into_iter().any(holds));
+                if load && request[0] == BIND {
+                    let place = places.acquire().await.map_err(std::io::Error::other)?;
+                    tokio::time::sleep(service).await;
+                    server.write_all(request).await?;
+                    let answer = answer(&mut server).await?;
+                    drop(place);
+                    client.write_all(&answer).await?;
+                } else {
+                    server.write_all(request).await?;
+                }
+            }
+            length = server.read(&mut told) => {
+                let length = length?;
+                if length == 0 {
+                    return Ok(());
+                }
+                client.write_all(&told[..length]).await?;
+            }
+        }
+    }
+}
+
+/// All that the server says until it is ready for the next request.
+async fn answer(server: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let (mut answer, mut told) = (Vec::new(), vec![0; 16_384]);
+    loop {
+        let length = server.read(&mut told).await?;
+        answer.extend_from_slice(&told[..length]);
+        let end = answer.len().saturating_sub(READY.len() + 1);
+        if length == 0 || answer[end..].starts_with(&READY) {
+            return Ok(answer);
+        }
+    }
+}

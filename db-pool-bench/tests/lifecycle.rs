@@ -1,0 +1,102 @@
+//! `lifecycle` through the binary, on a real server: connections that come, go and stay away.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use bench_report::{Report, Status, Step};
+use common::{Talk, complete, postgres};
+
+const COURSE: &str = "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 1600ms \
+                      --idle-timeout 400ms --workload point-select --seed 7";
+
+fn part<'r>(report: &'r Report, who: &str, part: &str) -> &'r Step {
+    let is = |step: &&Step, name: &str, value: &str| step.parameters[name].to_string() == value;
+    let mut steps = report.steps.iter();
+    steps
+        .find(|step| is(step, "driver", who) && is(step, "part", part))
+        .unwrap()
+}
+
+#[test]
+fn connections_are_opened_reaped_when_idle_and_opened_again_and_all_come_back() {
+    let server = postgres(&[]);
+    let ran = complete(
+        server.url(),
+        "lifecycle",
+        &format!("{COURSE} --driver deadpool,sqlx --storm 6"),
+    );
+    let said = &ran.said;
+    assert_eq!(
+        (ran.code, ran.report.status),
+        (0, Status::Complete),
+        "{said}"
+    );
+    let cost = &part(&ran.report, "no pool", "connecting").figures;
+    assert!(
+        cost["connect.whole_ns"] > cost["connect.same_again_ns"],
+        "a login costs more than a statement: {cost:?}"
+    );
+    let storm = &part(&ran.report, "no pool", "login storm").operations["connect"];
+    assert_eq!((storm.succeeded, storm.failures()), (6, 0), "{said}");
+
+    for driver in ["deadpool", "sqlx"] {
+        let idle = &part(&ran.report, driver, "idle").figures;
+        assert!(
+            idle["server.closed"] >= 1.0 && idle["server.open_at_end"] < 1.0,
+            "{driver}: all are reaped: {idle:?}"
+        );
+        let again = &part(&ran.report, driver, "spike after idle").figures;
+        assert!(again["server.opened"] >= 1.0, "{driver}: {again:?}");
+        let figures = &ran.report.summary.figures;
+        let figure = |name: &str| figures[&format!("{driver}.{name}")];
+        assert!(figure("established_again") >= 1.0, "{driver}: {said}");
+        assert!(figure("leaked") < 1.0, "{driver}: {said}");
+        let parts = ["ramp", "spike", "idle", "spike after idle"];
+        let by_pool: f64 = parts
+            .iter()
+            .map(|name| part(&ran.report, driver, name).figures["pool.opened"])
+            .sum();
+        assert!(
+            (1.0..=by_pool).contains(&figure("opened")),
+            "{driver}: the server saw none that the pool did not open: {said}"
+        );
+    }
+    assert!(
+        ran.report
+            .summary
+            .headline
+            .contains("every connection came back")
+    );
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+#[test]
+fn connections_that_never_come_back_are_counted_and_named() {
+    let server = postgres(&[]);
+    // Some 250 arrivals: two of them are a hundredth one.
+    let ran = complete(
+        server.url(),
+        "lifecycle",
+        &format!("{COURSE} --driver deadpool,sqlx --leak-every 100 --checkout-timeout 2s"),
+    );
+    let said = &ran.said;
+    assert_eq!(
+        (ran.code, ran.report.status),
+        (0, Status::Complete),
+        "{said}"
+    );
+    for driver in ["deadpool", "sqlx"] {
+        let last = &part(&ran.report, driver, "spike after idle").figures;
+        assert_eq!(last["leaks.in_use"] as u64, 2, "{driver}: {said}");
+        assert_eq!(last["leaks.sessions"] as u64, 2, "{driver}: {said}");
+        let named = last.keys().filter(|name| name.contains("pid_"));
+        assert_eq!(named.count(), 2, "{driver}: {last:?}");
+    }
+    let headline = &ran.report.summary.headline;
+    assert!(
+        headline.contains("leak: 2 of 4 connections never came back")
+            && headline.contains("process"),
+        "{headline}"
+    );
+    Talk::to(server.url()).assert_nothing_is_left();
+}
