@@ -1,4 +1,5 @@
-//! The server's side of each step: what its sessions did, what its counters say, what CPU it took.
+//! The server's side of each step: what its sessions did, who held up whom, what its counters say,
+//! what CPU it took. What cannot be read is `unavailable` with its reason, and never zero.
 //!
 //! A thread with a connection of its own looks, so that a stopped server stops nothing here, and
 //! so that a pool under test which is exhausted does not blind us.
@@ -6,8 +7,14 @@
 mod activity;
 mod capacity;
 mod counters;
+mod locks;
+pub mod parts;
 mod processes;
 mod sampler;
+pub mod settings;
+mod shape;
+mod statements;
+mod views;
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -38,6 +45,31 @@ enum Command {
     StepEnds(SyncSender<ServerEvidence>),
 }
 
+/// Whose sessions are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that give themselves this name.
+    Application(String),
+    /// Those of all clients, ours excepted.
+    Everyone,
+}
+
+impl Scope {
+    fn holds(&self, application: &str) -> bool {
+        match self {
+            Self::Application(name) => name == application,
+            Self::Everyone => true,
+        }
+    }
+
+    fn application(&self) -> Option<&str> {
+        match self {
+            Self::Application(name) => Some(name),
+            Self::Everyone => None,
+        }
+    }
+}
+
 /// A watch over the server, for one run.
 #[derive(Debug)]
 pub struct Watch {
@@ -52,8 +84,17 @@ impl Watch {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
+        let scope = Scope::Application(application.to_owned());
+        Self::over(scope, address, application, cancel)
+    }
+
+    /// The same over the sessions in `scope`, as a part of the run `name`.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
-        let mut sampler = Sampler::new(address, application);
+        let mut sampler = Sampler::new(address, name, scope);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

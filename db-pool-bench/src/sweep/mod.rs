@@ -22,7 +22,7 @@ pub use plan::{Plan, Setting};
 use crate::cli::SweepFlags;
 use crate::control::{Control, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx};
-use crate::evidence::Watch;
+use crate::evidence::{Watch, parts, settings};
 use crate::server::Server;
 use crate::workloads::{Schema, Tables};
 
@@ -109,6 +109,10 @@ impl Sweep<'_> {
                 .versions
                 .insert("postgresql".to_owned(), version);
         }
+        if let Some(Ok(settings)) = control.run(settings::read(&client)) {
+            let config = &mut self.bench.report.config;
+            config.insert("server_settings".to_owned(), json!(settings));
+        }
         if let Some(table) = &self.plan.flags.table {
             let found = control.run(Tables::of_pgbench(&client, table)).transpose();
             let remedy = "a table that pgbench -i has made, as in --table pgbench_accounts";
@@ -170,7 +174,7 @@ impl Sweep<'_> {
             Driver::Deadpool => bench.step(&step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(&step, &Arc::new(Sqlx(setup)), watch),
         }?;
-        bench.report.steps[index].server = Some(watch.step_ends());
+        parts::note(&mut bench.report.steps[index], watch.step_ends());
         bench.save()
     }
 
@@ -255,7 +259,7 @@ fn not_begun(step: &StepPlan, reason: String) -> Step {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use bench_report::{Operation, Report, Tool};
@@ -263,7 +267,7 @@ mod tests {
     use super::*;
 
     /// A second of `deadpool` with a pool of `size` at `throughput_per_s`.
-    pub(super) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
+    pub(crate) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
         let load = LoadPlan::Closed {
             users: 16,
             think_time: std::time::Duration::ZERO,
