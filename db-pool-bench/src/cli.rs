@@ -21,13 +21,16 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   db-pool-bench sweep
   db-pool-bench sweep --pool-sizes 2,4,8,16 --driver deadpool,sqlx --workload mixed
-  DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s";
+  DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s
+  db-pool-bench observe --url postgres://app@db/shop --duration 5m";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure pool sizes with several drivers and recommend one for each
     Sweep(Box<SweepFlags>),
+    /// Watch a server under its own load: waits, locks, statements, connections
+    Observe(ObserveFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {
@@ -87,6 +90,10 @@ pub struct SweepFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
     pub checkout_timeout: Duration,
 
+    /// Share of the connection limit that may be in use; 80 % on a server that is not a throwaway one
+    #[arg(long, value_parser = percent, value_name = "PERCENT")]
+    pub most_connections: Option<f64>,
+
     /// How load is made.
     #[command(flatten)]
     pub load: LoadFlags,
@@ -94,4 +101,46 @@ pub struct SweepFlags {
     /// Where the result goes.
     #[command(flatten)]
     pub output: OutputFlags,
+}
+
+const OBSERVE_EXAMPLES: &str = "Examples:
+  db-pool-bench observe --url postgres://app@db/shop --duration 5m
+      beside the load that is there; the password comes from PGPASSWORD
+  db-pool-bench observe --url postgres://app@db/shop --duration 1h --interval 30s --run-dir reports/friday
+      for the analyzer: bottleneck-analyzer analyze reports/friday
+
+Only reads, makes no load, and creates nothing. A role in pg_monitor sees the sessions of all roles;
+any other sees its own, and is told what is hidden. Statements are shown without their values.";
+
+/// Flags of `db-pool-bench observe`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = OBSERVE_EXAMPLES)]
+pub struct ObserveFlags {
+    /// The server
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// How long to watch
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1m")]
+    pub duration: Duration,
+
+    /// How often a line is shown and a point recorded
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
+    pub interval: Duration,
+
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputFlags,
+}
+
+/// A share as people write it: `80%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text
+        .trim()
+        .strip_suffix('%')
+        .and_then(|n| n.trim().parse().ok());
+    let number = number.filter(|n: &f64| (1.0..=100.0).contains(n));
+    number
+        .map(|n| n / 100.0)
+        .ok_or_else(|| format!("{text:?} is no share; write 80%"))
 }

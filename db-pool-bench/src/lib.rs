@@ -12,10 +12,12 @@
 
 pub mod address;
 pub mod cli;
+pub mod connect;
 pub mod control;
 pub mod drivers;
 pub mod evidence;
 pub mod failure;
+pub mod observe;
 pub mod server;
 pub mod sweep;
 pub mod workloads;

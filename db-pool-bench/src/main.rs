@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use bench_cli::Exit;
 use clap::CommandFactory as _;
 use db_pool_bench::cli::{Cli, Command};
-use db_pool_bench::sweep;
+use db_pool_bench::{observe, sweep};
 
 fn main() -> ExitCode {
     let cli: Cli = bench_cli::parse();
     bench_cli::run("db-pool-bench", || match cli.command {
         Command::Sweep(flags) => sweep::run(&flags),
+        Command::Observe(flags) => observe::run(&flags),
         Command::Generate { what } => {
             bench_cli::generate::print(&mut Cli::command(), &what)?;
             Ok(Exit::Done)

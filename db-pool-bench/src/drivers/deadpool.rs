@@ -7,7 +7,7 @@ use deadpool_postgres::{
 };
 use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
 use tokio::task::JoinSet;
-use tokio_postgres::{Error, NoTls};
+use tokio_postgres::Error;
 
 use super::{Setup, statements};
 use crate::failure::{of_pool, of_postgres};
@@ -39,7 +39,8 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let manager = Manager::from_config(setup.address.config(&setup.application), NoTls, recycling);
+    let config = setup.address.config(&setup.application);
+    let manager = Manager::from_config(config, setup.address.tls(), recycling);
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)

@@ -12,8 +12,8 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use super::Scope;
 
 /// The joins of the view that name database and role are not asked for, and so are not made.
-const QUERY: &str = "/* plimsoll evidence */
-    SELECT application_name, state, wait_event_type, wait_event, count(*),
+const QUERY: &str =
+    "SELECT /* plimsoll evidence */ application_name, state, wait_event_type, wait_event, count(*),
            max(extract(epoch FROM clock_timestamp() - xact_start))::float8
       FROM pg_stat_activity
      WHERE pid <> pg_backend_pid()

@@ -50,7 +50,7 @@ impl Counters {
         let counters: Vec<&Counter> = view.counters.iter().filter(|c| c.is_in(version)).collect();
         let columns: Vec<String> = counters.iter().map(|c| column(c)).collect();
         let query = format!(
-            "/* plimsoll evidence */ SELECT {} FROM {}",
+            "SELECT /* plimsoll evidence */ {} FROM {}",
             columns.join(", "),
             view.source
         );

@@ -19,8 +19,7 @@ const LONGEST_CHAIN: usize = 100;
 
 /// `$1` is the application whose waits count, NULL for all. A row lock is waited for as a lock on
 /// its transaction, which names no relation.
-const QUERY: &str = "/* plimsoll evidence */
-    WITH waits AS (
+const QUERY: &str = "WITH /* plimsoll evidence */ waits AS (
         SELECT DISTINCT ON (l.pid) l.pid, l.locktype || ' ' || l.mode AS lock,
                CASE WHEN l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                     THEN l.relation::regclass::text END AS relation,

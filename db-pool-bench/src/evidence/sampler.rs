@@ -1,6 +1,8 @@
 //! The thread that looks: it takes commands at any instant, whatever the server does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bench_report::ServerEvidence;
@@ -14,6 +16,7 @@ use super::activity::{self, Activity};
 use super::counters::Counters;
 use super::locks::Locks;
 use super::processes::{Family, cpu_between};
+use super::running::Running;
 use super::statements::Statements;
 use super::{Capacity, Command, Scope};
 use crate::address::Address;
@@ -47,6 +50,8 @@ pub(super) struct Sampler {
     measured: Option<Measured>,
     measuring: bool,
     evidence: ServerEvidence,
+    /// Connections of the server, for those who guard it.
+    used: Arc<AtomicU64>,
 }
 
 /// A connection and what it takes to ask on it.
@@ -69,6 +74,9 @@ struct Before {
 #[derive(Debug)]
 struct Measured {
     activity: Activity,
+    /// The same since the last glance.
+    recent: Activity,
+    running: Running,
     locks: Locks,
     /// When the last sample was taken, or measuring began.
     last: Instant,
@@ -84,7 +92,7 @@ struct Cpu {
 }
 
 impl Sampler {
-    pub(super) fn new(address: Address, name: &str, scope: Scope) -> Self {
+    pub(super) fn new(address: Address, name: &str, scope: Scope, used: Arc<AtomicU64>) -> Self {
         Self {
             address,
             name: name.to_owned(),
@@ -94,6 +102,7 @@ impl Sampler {
             measured: None,
             measuring: false,
             evidence: ServerEvidence::default(),
+            used,
         }
     }
 
@@ -114,6 +123,7 @@ impl Sampler {
                 Some(Command::StepBegins(reply)) => drop(reply.send(self.step_begins().await)),
                 Some(Command::MeasureBegins) => self.measure_begins(),
                 Some(Command::MeasureEnds) => self.measure_ends(),
+                Some(Command::Glance(reply)) => drop(reply.send(self.glance())),
                 Some(Command::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
             }
         }
@@ -159,10 +169,27 @@ impl Sampler {
         self.measuring = true;
         self.measured = Some(Measured {
             activity: Activity::of(self.scope.clone()),
+            recent: Activity::of(self.scope.clone()),
+            running: Running::default(),
             locks: Locks::default(),
             last: Instant::now(),
             cpu: self.cpu(),
         });
+    }
+
+    /// What sessions did since the last glance.
+    fn glance(&mut self) -> ServerEvidence {
+        let mut evidence = ServerEvidence::default();
+        if let Some(measured) = &mut self.measured {
+            let next = Activity::of(self.scope.clone());
+            std::mem::replace(&mut measured.recent, next).report(&mut evidence);
+        }
+        if let Some(reason) = self.evidence.unavailable.get("sessions") {
+            evidence
+                .unavailable
+                .insert("sessions".to_owned(), reason.clone());
+        }
+        evidence
     }
 
     fn measure_ends(&mut self) {
@@ -172,6 +199,9 @@ impl Sampler {
         };
         measured.activity.report(&mut self.evidence);
         measured.locks.report(&mut self.evidence);
+        if self.scope == Scope::Everyone {
+            measured.running.report(&mut self.evidence);
+        }
         match (measured.cpu, self.cpu()) {
             (Ok(before), Ok(after)) => {
                 let spent = cpu_between(&before.all, &after.all);
@@ -203,7 +233,17 @@ impl Sampler {
         };
         let since = std::mem::replace(&mut measured.last, Instant::now());
         let seconds = (measured.last - since).as_secs_f64();
-        let seen = sample.and_then(|rows| measured.activity.add(&rows, seconds));
+        let seen = sample.and_then(|rows| {
+            measured.recent.add(&rows, seconds)?;
+            measured.activity.add(&rows, seconds)
+        });
+        if self.scope == Scope::Everyone && measured.running.is_due() {
+            let look = timeout(LOOK_BOUND, Running::look(&link.client)).await;
+            measured.running.add(look.ok());
+        }
+        if let Ok(sight) = &seen {
+            self.used.store(sight.used, Ordering::Relaxed);
+        }
         match seen {
             Ok(sight) if sight.lock_wait && measured.locks.is_due() => {
                 let look = timeout(LOOK_BOUND, Locks::look(&link.client, &self.scope)).await;
@@ -272,9 +312,9 @@ impl Link {
     ) -> Result<(), Error> {
         if let Scope::Application(name) = scope {
             self.await_leaving(name).await?;
-        }
-        if self.version < FIRST_WITHOUT_FILE {
-            sleep(SETTLING).await;
+            if self.version < FIRST_WITHOUT_FILE {
+                sleep(SETTLING).await;
+            }
         }
         let counters = Counters::read(&self.client, self.version).await;
         if self.client.is_closed() {
@@ -294,8 +334,7 @@ impl Link {
     }
 
     async fn await_leaving(&self, name: &str) -> Result<(), Error> {
-        let query = "/* plimsoll evidence */
-            SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        let query = "SELECT /* plimsoll evidence */ count(*) FROM pg_stat_activity WHERE application_name = $1";
         let left = self.client.prepare(query).await?;
         for _ in 0..LEAVING_LOOKS {
             let row = self.client.query_one(&left, &[&name]).await?;

@@ -113,6 +113,11 @@ impl Shape {
 
     fn finish(mut self) -> String {
         for (many, one) in [
+            // The sign of a number that stands alone.
+            ("+ -?", "+ ?"),
+            ("= -?", "= ?"),
+            ("(-?", "(?"),
+            (", -?", ", ?"),
             ("?, ?", "?"),
             ("?,?", "?"),
             ("(?), (?)", "(?)"),
@@ -122,6 +127,8 @@ impl Shape {
                 self.text = self.text.replace(many, one);
             }
         }
+        let statement = self.text.trim_end_matches(';').len();
+        self.text.truncate(statement);
         if self.text.chars().count() > LONGEST {
             self.text = self.text.chars().take(LONGEST - 1).collect::<String>() + "…";
         }
@@ -204,6 +211,7 @@ mod tests {
                 "SELECT a1, $2, t2.x FROM s3.t2",
             ),
             ("SELECT 1.5e-3, .5, 0xFF, 1_000", "SELECT ?-?"),
+            ("SET n = n + -7 WHERE m = -1;", "SET n = n + ? WHERE m = ?"),
             ("WHERE id IN (1, 2,3, 4)", "WHERE id IN (?)"),
             ("VALUES (1, 'a'), (2, 'b')", "VALUES (?)"),
             (

@@ -13,12 +13,11 @@ use crate::failure::of_postgres;
 const MOST_ROWS: usize = 10;
 /// Statements whose texts are asked for: some of them turn out to be ours.
 const MOST_TEXTS: usize = 20;
-/// Stands in all of our own statements.
+/// Stands in all of our own statements; within, because version 18 leaves out what comes before.
 const OURS: &str = "plimsoll evidence";
 
 /// The version of the extension counts, not the server's: it stays when a server is upgraded.
-const PLACE: &str = "/* plimsoll evidence */
-    SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+const PLACE: &str = "SELECT /* plimsoll evidence */ quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
      WHERE e.extname = 'pg_stat_statements'";
 
 /// Counters of the statements of this database.
@@ -49,8 +48,7 @@ impl Statements {
             }
         };
         let query = format!(
-            "/* plimsoll evidence */
-             SELECT queryid, sum(calls)::float8, (sum(total_exec_time) * 1e6)::float8, sum(rows)::float8,
+            "SELECT /* plimsoll evidence */ queryid, sum(calls)::float8, (sum(total_exec_time) * 1e6)::float8, sum(rows)::float8,
                     sum(shared_blks_read)::float8, sum(wal_bytes)::float8, count(*)
                FROM {place}.pg_stat_statements(false)
               WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -138,7 +136,7 @@ impl Statements {
 
     async fn texts(&self, client: &Client, ids: &[i64]) -> Result<BTreeMap<i64, String>, String> {
         let query = format!(
-            "/* plimsoll evidence */ SELECT DISTINCT ON (queryid) queryid, query
+            "SELECT /* plimsoll evidence */ DISTINCT ON (queryid) queryid, query
                FROM {}.pg_stat_statements(true) WHERE queryid = ANY ($1)",
             self.place
         );

@@ -20,6 +20,7 @@ use serde_json::json;
 pub use plan::{Plan, Setting};
 
 use crate::cli::SweepFlags;
+use crate::connect;
 use crate::control::{Control, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx};
 use crate::evidence::{Watch, parts, settings};
@@ -33,6 +34,9 @@ use crate::workloads::{Schema, Tables};
 pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
     let given = flags.url.as_deref().map(Server::at).transpose()?;
+    if let Some(server) = &given {
+        plan.suits(&server.address)?;
+    }
     let version = env!("CARGO_PKG_VERSION");
     let mut bench = Bench::begin(
         "db-pool-bench",
@@ -109,6 +113,10 @@ impl Sweep<'_> {
                 .versions
                 .insert("postgresql".to_owned(), version);
         }
+        if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client)) {
+            let config = &mut self.bench.report.config;
+            config.insert("tls".to_owned(), json!(tls));
+        }
         if let Some(Ok(settings)) = control.run(settings::read(&client)) {
             let config = &mut self.bench.report.config;
             config.insert("server_settings".to_owned(), json!(settings));
@@ -150,6 +158,8 @@ impl Sweep<'_> {
     fn step(&mut self, turn: Turn, tables: &Arc<Tables>, watch: &mut Watch) -> anyhow::Result<()> {
         let Setting { driver, size } = self.plan.settings[turn.setting];
         let step = self.plan.step(turn, !self.server.throwaway);
+        let bound = self.plan.most_connections(!self.server.throwaway);
+        watch.guard(bound);
         match watch.step_begins() {
             None => return Ok(()),
             Some(Err(failure)) => {
@@ -161,7 +171,7 @@ impl Sweep<'_> {
                 );
             }
             Some(Ok(capacity)) => {
-                if let Some(reason) = capacity.refusal(size) {
+                if let Some(reason) = capacity.refusal(size, bound) {
                     let warning = Warning::new(WarningCode::LimitTooLow, reason.clone());
                     return self.refuse(&step, reason, &[warning.of_step(0, &[])]);
                 }

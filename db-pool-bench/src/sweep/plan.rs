@@ -10,6 +10,7 @@ use load_engine::sweep::Turn;
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule};
 use serde_json::{Value, json};
 
+use crate::address::Address;
 use crate::cli::SweepFlags;
 use crate::drivers::Driver;
 
@@ -21,6 +22,8 @@ const DEFAULTS: Defaults = Defaults {
 };
 /// Protects a server that is not a throwaway one, unless the user sets rules of their own.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
+/// Share of a server's connections that may be in use beside its other users.
+const MOST_CONNECTIONS: f64 = 0.8;
 /// Arrivals in flight, in an open loop, below which no pool's wait may show as our backlog.
 const FEWEST_IN_FLIGHT: u64 = 1_024;
 /// The same as a multiple of the pool.
@@ -88,6 +91,27 @@ impl<'a> Plan<'a> {
             settings,
             seed: flags.load.draw_seed(),
         })
+    }
+
+    /// Whether every driver can connect as the address asks.
+    ///
+    /// # Errors
+    /// [`UsageError`] when one cannot.
+    pub fn suits(&self, address: &Address) -> Result<(), UsageError> {
+        let sqlx = self.settings.iter().any(|s| s.driver == Driver::Sqlx);
+        if sqlx && address.insists_on_channel_binding() {
+            return Err(UsageError(
+                "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Share of the server's connections that may be in use; `None` = all, on a throwaway one.
+    pub fn most_connections(&self, guarded: bool) -> Option<f64> {
+        self.flags
+            .most_connections
+            .or(guarded.then_some(MOST_CONNECTIONS))
     }
 
     /// Connections of the largest setting.
