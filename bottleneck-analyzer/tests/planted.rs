@@ -478,3 +478,39 @@ fn a_report_without_a_step_is_inconclusive_rather_than_an_error() {
     assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
     assert_eq!(assessment.verdict.readiness, Readiness::CannotTell);
 }
+
+/// A server that was watched under somebody else's load: no call was timed.
+#[test]
+fn what_holds_up_a_server_that_was_only_watched_is_named_by_its_sessions() {
+    let watched = |lock: f64| {
+        let home = tempfile::tempdir().unwrap();
+        let mut report = Plant::default().postgres();
+        "observe".clone_into(&mut report.scenario);
+        report.summary = bench_report::Summary::default();
+        report.steps.truncate(1);
+        let step = &mut report.steps[0];
+        step.operations = [(
+            "transaction".to_owned(),
+            bench_report::Operation {
+                attempted: 9_000,
+                succeeded: 9_000,
+                throughput_per_s: 900.0,
+                ..bench_report::Operation::default()
+            },
+        )]
+        .into();
+        let server = step.server.as_mut().unwrap();
+        server.figure("sessions.cpu_mean", 1.0);
+        server.figure("sessions.lock_mean", lock);
+        save(home.path(), &report);
+        assess_at(home.path())
+    };
+    assert!(named(&watched(5.0)).contains(&"lock_waits"));
+    let healthy = watched(0.0);
+    assert!(!named(&healthy).contains(&"lock_waits"));
+    let ruled_out = healthy
+        .ruled_out
+        .iter()
+        .any(|r| r.statement.contains("sessions at work"));
+    assert!(ruled_out, "{:?}", healthy.ruled_out);
+}
