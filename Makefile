@@ -38,9 +38,9 @@ deny:
 		CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 \
 		$(CARGO) install --locked --quiet cargo-deny; }
 
-# The smallest loop is built with what it is measured beside: one set of features for both.
+# The smallest loops are built with what they are measured beside: one set of features for both.
 bench: servers
-	$(CARGO) build --release --locked --workspace --bins --example minimal
+	$(CARGO) build --release --locked --workspace --bins --example minimal --example minimal_pool
 	target/release/peers
 
 soak: servers

@@ -274,9 +274,9 @@ impl Address {
         }
     }
 
-    /// Whether connections may be, or must be, encrypted.
-    pub fn may_speak_tls(&self) -> bool {
-        self.way().sslmode != SslMode::Disable
+    /// Whether a connection that is not encrypted is to be refused.
+    pub fn insists_on_tls(&self) -> bool {
+        self.way().sslmode == SslMode::Require
     }
 
     /// The address without its password.

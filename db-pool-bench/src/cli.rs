@@ -6,7 +6,7 @@ use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
 use clap::{Args, Parser, Subcommand};
 
-use crate::drivers::Driver;
+use crate::drivers::{Driver, PoolOptions};
 use crate::workloads::Workload;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
@@ -44,6 +44,8 @@ const SWEEP_EXAMPLES: &str = "Examples:
       on a throwaway server, with the default workload
   db-pool-bench sweep --url postgres://app@db/shop --driver sqlx --users 64
       on your server; the password comes from PGPASSWORD
+  db-pool-bench sweep --driver wire,direct,deadpool,sqlx --recycle verified
+      what each driver and pool costs, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
       arrivals that do not wait for answers
   db-pool-bench sweep --workload point-select --table pgbench_accounts --driver direct --runtime per-core
@@ -93,6 +95,10 @@ pub struct SweepFlags {
     /// Share of the connection limit that may be in use; 80 % on a server that is not a throwaway one
     #[arg(long, value_parser = percent, value_name = "PERCENT")]
     pub most_connections: Option<f64>,
+
+    /// How pools are kept.
+    #[command(flatten)]
+    pub pool: PoolOptions,
 
     /// How load is made.
     #[command(flatten)]

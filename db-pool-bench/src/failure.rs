@@ -9,6 +9,7 @@ use deadpool_postgres::{PoolError, TimeoutType};
 use load_engine::Failure;
 
 use crate::address::chain;
+use crate::wire::WireError;
 
 /// An error of tokio-postgres, from connecting or from a statement.
 pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
@@ -68,6 +69,17 @@ fn distrust(error: &rustls::Error) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// An error of a bare connection.
+pub fn of_wire(error: &WireError) -> Failure {
+    let kind = match error {
+        WireError::Server(error) => of_sqlstate(&error.code),
+        WireError::Connect(error) | WireError::Io(error) => of_io(error),
+        WireError::Login(_) => "auth".into(),
+        WireError::Rows => "driver".into(),
+    };
+    Failure::new(kind, &error.to_string())
 }
 
 /// An error of deadpool, whose time-outs name the phase that they struck.

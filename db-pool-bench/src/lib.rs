@@ -20,4 +20,5 @@ pub mod failure;
 pub mod observe;
 pub mod server;
 pub mod sweep;
+pub mod wire;
 pub mod workloads;

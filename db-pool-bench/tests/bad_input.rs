@@ -55,6 +55,10 @@ fn wrong_usage_is_told_from_the_rest_by_its_exit_code() {
         ("--users 4 --rate 100", "exclude each other"),
         ("--table pgbench_accounts --workload mixed", "point-select"),
         ("--stop-on slow", "errors>10%"),
+        ("--recycle clean", "fast, verified"),
+        ("--driver wire,direct --recycle fast", "about pools"),
+        ("--driver deadpool --idle-timeout 1s", "sqlx alone"),
+        ("--pool-sizes 2,8 --pool-min 4", "smallest pool"),
     ] {
         let place = Place::new();
         let (code, said) = refused(&place, &mut sweep(&place, args));

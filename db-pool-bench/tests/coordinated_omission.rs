@@ -17,7 +17,7 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::address::Address;
-use db_pool_bench::drivers::{Deadpool, Setup};
+use db_pool_bench::drivers::{Deadpool, PoolOptions, Setup};
 use db_pool_bench::workloads::{Schema, Tables, Workload};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
 use testbed::Postgres;
@@ -42,6 +42,7 @@ fn setup(server: &Postgres) -> Setup {
         address,
         application: "a_test".to_owned(),
         pool_size: CONNECTIONS,
+        pool: PoolOptions::default(),
         checkout_timeout: Duration::from_secs(30),
         workload: Workload::PointSelect,
         tables: Arc::new(Tables::own(schema.name(), rows)),

@@ -90,7 +90,7 @@ fn errors_are_counted_by_kind_and_the_guard_of_the_users_server_ends_the_step() 
 
 #[test]
 fn without_a_guard_the_run_goes_on_and_tells_what_it_saw() {
-    for driver in ["direct", "sqlx"] {
+    for driver in ["wire", "direct", "sqlx"] {
         let (report, code) = assert_it_is_told(driver, true);
         assert_eq!((report.status, code), (Status::Complete, 0), "{driver}");
         assert_eq!(report.steps[0].end, StepEnd::Completed, "{driver}");

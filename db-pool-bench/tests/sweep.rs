@@ -168,7 +168,7 @@ fn a_pool_that_is_too_small_shows_as_checkout_wait_and_not_as_service() {
 #[test]
 fn each_core_may_have_a_pool_of_its_own_and_a_rate_may_be_asked_for() {
     let server = postgres(&[]);
-    let args = "--driver deadpool,direct,sqlx --pool-sizes 3 --rate 200 --pacing poisson --runtime per-core --repeats 1 --warmup 0 --duration 500ms --workload write-heavy";
+    let args = "--driver wire,deadpool,direct,sqlx --pool-sizes 3 --rate 200 --pacing poisson --runtime per-core --repeats 1 --warmup 0 --duration 500ms --workload write-heavy";
     let (report, code, said) = complete(server.url(), args);
     assert_eq!(code, 0, "{said}");
     for step in &report.steps {
@@ -195,9 +195,9 @@ fn a_table_of_pgbench_is_only_read_and_no_schema_is_made() {
     );
     talk.execute("ALTER SYSTEM SET default_transaction_read_only = on");
     talk.execute("SELECT pg_reload_conf()");
-    let args = "--driver direct,deadpool,sqlx --pool-sizes 2 --repeats 1 --warmup 0 --duration 300ms --workload point-select --table pgbench_accounts";
+    let args = "--driver wire,direct,deadpool,sqlx --pool-sizes 2 --repeats 1 --warmup 0 --duration 300ms --workload point-select --table pgbench_accounts";
     let (report, code, said) = complete(server.url(), args);
-    assert_eq!((code, report.steps.len()), (0, 3), "{said}");
+    assert_eq!((code, report.steps.len()), (0, 4), "{said}");
     for step in &report.steps {
         let select = &step.operations["select"];
         assert!(

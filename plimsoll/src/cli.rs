@@ -23,6 +23,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a profile: servers, recorder, benches, analysis
+    #[command(after_help = RUN_HELP)]
     Run(RunFlags),
     /// Show profiles and scenarios
     List,
@@ -36,18 +37,28 @@ pub enum Command {
     },
 }
 
+const RUN_HELP: &str = "\
+Exit codes: 0 done; 1 a component, the recorder or the analysis failed; 2 wrong usage; 3 a guard \
+ended a bench; 130 interrupted. What was measured until then is in the run's directory in any case.
+
+Examples:
+  plimsoll run
+  plimsoll run --profile normal --run-dir reports/before-release
+  plimsoll run --only redis-bench --only ws-bench";
+
 /// Flags of `plimsoll run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunFlags {
-    /// Which profile (see `plimsoll list`)
-    #[arg(long, default_value = "quick")]
+    /// Which profile; `plimsoll list` shows them
+    #[arg(long, value_name = "NAME", default_value = "quick")]
     pub profile: String,
 
     /// Only this component, as in db-pool-bench (repeat it for several)
     #[arg(long, value_name = "COMPONENT")]
     pub only: Vec<String>,
 
-    /// Where the run's files go [default: reports/RUN]
+    /// Where the run's files go: a directory without reports of another run, which are neither
+    /// mixed nor overwritten [default: reports/RUN]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
 
@@ -63,8 +74,8 @@ pub struct RunFlags {
     #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
     pub ws_url: Option<String>,
 
-    /// Seed of everything random, for all benches
-    #[arg(long)]
+    /// Seed of everything random, for all benches [default: drawn by each]
+    #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
     /// Show the result only

@@ -120,7 +120,7 @@ fn descriptors(environment: &Environment) -> Check {
         (_, Some(hard)) => Check::doubtful(
             "open files",
             format!("at most {hard}: ws-bench ends there, by our own limit"),
-            format!("ulimit -Hn {WANTED} (as root), or nofile in /etc/security/limits.conf"),
+            format!("ulimit -Hn {WANTED} as root, or nofile in /etc/security/limits.conf"),
         ),
         _ => Check::doubtful("open files", "unknown", "read `ulimit -Hn`"),
     }
@@ -227,7 +227,7 @@ pub fn text(checks: &[Check]) -> (String, bool) {
         };
         text.push_str(&format!("{mark}  {:<12} {}\n", check.what, check.seen));
         if !check.remedy.is_empty() {
-            text.push_str(&format!("{:24}try: {}\n", "", check.remedy));
+            text.push_str(&format!("{:10}try: {}\n", "", check.remedy));
         }
     }
     let worst = checks

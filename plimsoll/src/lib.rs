@@ -9,5 +9,6 @@ pub mod cli;
 pub mod doctor;
 pub mod list;
 pub mod profile;
+pub mod run_directory;
 pub mod servers;
 pub mod suite;

@@ -6,21 +6,21 @@ use crate::profile::{self, ProfileError};
 const SCENARIOS: &[(&str, &str)] = &[
     (
         "db-pool-bench sweep",
-        "which pool size, with which driver, and where the time goes",
+        "which pool size and driver, where the time goes",
     ),
     (
         "redis-bench cache",
-        "hit ratio and latency of a cache, pooled and multiplexed",
+        "a cache, pooled and multiplexed: hits, latency",
     ),
-    ("redis-bench pool", "plain throughput of one way to connect"),
+    ("redis-bench pool", "ways to connect by plain throughput"),
     (
         "ws-bench limit",
-        "how many connections a server holds, and whose limit it was",
+        "how many connections hold, whose limit it is",
     ),
     ("sysmon record", "what the machine did meanwhile"),
     (
         "bottleneck-analyzer analyze",
-        "what limits the system, by how much, and what to promise",
+        "what limits the system, and what to promise",
     ),
 ];
 
@@ -33,10 +33,11 @@ pub fn text() -> Result<String, ProfileError> {
     for profile in profile::all()? {
         text.push_str(&format!("  {:<8} {}\n", profile.name, profile.about));
         for component in &profile.components {
-            let about = bench_cli::table::duration_ns(component.about().as_nanos() as u64);
             text.push_str(&format!(
-                "           {} (about {about})\n",
-                component.stem()
+                "           {} {} (about {})\n",
+                component.tool,
+                component.scenario,
+                about(component.about_s)
             ));
         }
     }
@@ -45,4 +46,12 @@ pub fn text() -> Result<String, ProfileError> {
         text.push_str(&format!("  {name:<28} {answers}\n"));
     }
     Ok(text)
+}
+
+fn about(seconds: u64) -> String {
+    if seconds < 120 {
+        format!("{seconds} s")
+    } else {
+        format!("{} min", (seconds + 30) / 60)
+    }
 }

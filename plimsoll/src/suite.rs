@@ -6,19 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bench_cli::Exit;
 use bench_cli::progress::Progress;
+use bench_cli::{Exit, Remedy as _};
 use bench_report::report::{RUN_ID_ENV, new_run_id};
 
 use crate::child::Tool;
 use crate::cli::RunFlags;
 use crate::profile::{self, Component, Profile};
+use crate::run_directory;
 use crate::servers::Servers;
 
 /// Between looks at a child.
 const LOOK: Duration = Duration::from_millis(20);
+/// Name of the recorder's report and log.
+const RECORDER: &str = "sysmon.record";
 /// A bench that was asked to end has this long; its own bound is two seconds for cleaning up.
 const END_BOUND: Duration = Duration::from_millis(2_600);
+/// What a tool hands on for [`Exit::GateFailed`].
+const GATE_FAILED: i32 = 3;
 /// What starting servers takes, about.
 const SERVERS_ABOUT: Duration = Duration::from_secs(4);
 /// What the analysis takes, about.
@@ -28,7 +33,7 @@ const ANALYSIS_ABOUT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the profile is unknown, a server or a tool cannot be started, or the run's directory
-/// cannot be written.
+/// cannot be written or holds another run.
 pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
     let profile = profile::find(&flags.profile, &flags.only)
         .map_err(|error| bench_cli::UsageError(error.to_string()))?;
@@ -37,8 +42,10 @@ pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
         Some(directory) => directory.clone(),
         None => PathBuf::from("reports").join(&run_id),
     };
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot make the run's directory {}", directory.display()))?;
+    run_directory::claim(&directory).or_else(|error| {
+        let what_to_do = error.remedy();
+        Err(error).remedy(what_to_do)
+    })?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let signalled = Arc::clone(&interrupted);
     bench_cli::signals::on_interrupt(move || signalled.store(true, Ordering::Relaxed))
@@ -52,6 +59,7 @@ pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
         progress: Progress::new(flags.quiet),
         done: Duration::ZERO,
         failed: Vec::new(),
+        guarded: false,
     }
     .run()
 }
@@ -65,7 +73,10 @@ struct Suite<'a> {
     progress: Progress,
     /// Planned time of what is over.
     done: Duration,
+    /// What did not work, a line each.
     failed: Vec<String>,
+    /// A guard ended a bench.
+    guarded: bool,
 }
 
 impl Suite<'_> {
@@ -105,9 +116,14 @@ impl Suite<'_> {
             self.done += component.about();
         }
         recorder.interrupt();
-        if recorder.wait(END_BOUND).is_none() {
-            self.failed
-                .push("sysmon did not end when asked to".to_owned());
+        match recorder.wait(END_BOUND).map(|status| status.code()) {
+            Some(Some(0)) => {}
+            // It may have been reached before it followed signals.
+            Some(None) if self.is_interrupted() => {}
+            Some(code) => self.fail(RECORDER, code),
+            None => self
+                .failed
+                .push(format!("{RECORDER} did not end when asked to")),
         }
         Ok(())
     }
@@ -137,7 +153,7 @@ impl Suite<'_> {
             "sysmon",
             &args,
             &[self.run_id()],
-            &self.log("sysmon.record"),
+            &self.log(RECORDER),
         )?)
     }
 
@@ -173,8 +189,10 @@ impl Suite<'_> {
             std::thread::sleep(LOOK);
         };
         match status.and_then(|status| status.code()) {
-            Some(0 | 130) => {}
-            code => self.fail(&stem, code, &log),
+            Some(0) => {}
+            Some(130) if self.is_interrupted() => {}
+            Some(GATE_FAILED) => self.guard(&stem),
+            code => self.fail(&stem, code),
         }
         Ok(())
     }
@@ -188,7 +206,17 @@ impl Suite<'_> {
             .tick(done, total, &format!("{stem} · {message}"));
     }
 
-    fn fail(&mut self, stem: &str, code: Option<i32>, log: &Path) {
+    fn guard(&mut self, stem: &str) {
+        self.guarded = true;
+        let log = self.log(stem);
+        self.progress.line(&format!(
+            "{stem} was ended by a guard (which and why is in {})",
+            log.display()
+        ));
+    }
+
+    fn fail(&mut self, stem: &str, code: Option<i32>) {
+        let log = &self.log(stem);
         let how = code.map_or("was killed".to_owned(), |code| {
             format!("ended with code {code}")
         });
@@ -209,14 +237,17 @@ impl Suite<'_> {
         for note in &self.failed {
             eprintln_line(note);
         }
-        let page = self.directory.join("report.html");
-        if page.exists() {
+        let analyzed = status.code();
+        // A page that an earlier analysis left would tell of something else.
+        if matches!(analyzed, Some(0 | GATE_FAILED)) {
+            let page = self.directory.join("report.html");
             let page = page.canonicalize().unwrap_or(page);
             bench_cli::output::print(&format!("Report: {}\n", page.display()))?;
         }
-        Ok(match status.code() {
-            Some(0) if self.failed.is_empty() => Exit::Done,
-            Some(3) => Exit::GateFailed,
+        Ok(match analyzed {
+            Some(0 | GATE_FAILED) if !self.failed.is_empty() => Exit::Code(1),
+            Some(0) if !self.guarded => Exit::Done,
+            Some(0 | GATE_FAILED) => Exit::GateFailed,
             _ => Exit::Code(1),
         })
     }

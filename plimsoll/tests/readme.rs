@@ -92,7 +92,7 @@ fn every_command_of_the_readme_does_what_it_says() {
                 .iter()
                 .map(|w| if *w == "quick" { "smoke" } else { w })
                 .collect();
-            words.extend(["--run-dir", "run"]);
+            words.extend(["--run-dir", "suite"]);
         }
         if measures && !hurry(&tool).is_empty() {
             words.extend(["--run-dir", "run"]);

@@ -220,6 +220,7 @@ fn list_and_doctor_tell_without_running_anything() {
         list.contains("quick") && list.contains("redis-bench cache"),
         "{list}"
     );
+    assert!(list.lines().all(|l| l.chars().count() <= 80), "{list}");
     let doctor = run(&place, &["doctor"]);
     assert!(doctor.status.success(), "{}", text(&doctor.stdout));
     assert!(text(&doctor.stdout).contains("open files"));

@@ -1,5 +1,5 @@
 //! The smallest loop on the same crate: SET of three bytes by some tasks that share a connection,
-//! nothing recorded. `redis-bench pool --client multiplexed --workload set` beside it shows what
+//! each with a key of its own, nothing recorded. `redis-bench pool --client multiplexed --workload set` beside it shows what
 //! measuring costs.
 //!
 //! `REDIS_URL=… minimal --users 50 --duration 5s` prints
@@ -50,23 +50,21 @@ fn main() -> anyhow::Result<()> {
 
 async fn load(flags: &Flags, remote: &Remote) -> anyhow::Result<(u64, Duration)> {
     let key = format!("plimsoll:minimal-{}", std::process::id());
-    // The same settings as redis-bench has.
+    // As any application has it: a time-out for each request.
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_PATIENCE));
     let mut connection = Client::open(remote.info().clone())?
         .get_multiplexed_async_connection_with_config(&config)
         .await
         .with_context(|| format!("cannot connect to {}", remote.shown()))?;
-    let mut set = redis::cmd("SET");
-    set.arg(&key).arg("abc");
-    let (set, stop) = (Arc::new(set), Arc::new(AtomicBool::new(false)));
+    let keys: Vec<String> = (0..flags.users).map(|n| format!("{key}:{n}")).collect();
+    let stop = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
-    let tasks: Vec<_> = (0..flags.users)
-        .map(|_| {
-            tokio::spawn(repeat(
-                connection.clone(),
-                Arc::clone(&set),
-                Arc::clone(&stop),
-            ))
+    let tasks: Vec<_> = keys
+        .iter()
+        .map(|key| {
+            let mut set = redis::cmd("SET");
+            set.arg(key).arg("abc");
+            tokio::spawn(repeat(connection.clone(), set, Arc::clone(&stop)))
         })
         .collect();
     tokio::time::sleep(flags.duration).await;
@@ -77,7 +75,7 @@ async fn load(flags: &Flags, remote: &Remote) -> anyhow::Result<(u64, Duration)>
     }
     let took = started.elapsed();
     redis::cmd("DEL")
-        .arg(&key)
+        .arg(&keys)
         .exec_async(&mut connection)
         .await?;
     Ok((operations, took))
@@ -85,7 +83,7 @@ async fn load(flags: &Flags, remote: &Remote) -> anyhow::Result<(u64, Duration)>
 
 async fn repeat(
     mut connection: MultiplexedConnection,
-    command: Arc<Cmd>,
+    command: Cmd,
     stop: Arc<AtomicBool>,
 ) -> redis::RedisResult<u64> {
     let mut operations = 0;

@@ -20,7 +20,8 @@ use crate::skew::Sampler;
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// A read that found its key.
 const GET: usize = 0;
-/// A read that did not, and its write-back.
+/// A read that did not, and its write-back: one request of two round trips, whose service time
+/// holds both.
 const MISS: usize = 1;
 /// A write for its own sake.
 const SET: usize = 2;

@@ -20,9 +20,9 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   redis-bench cache
-  redis-bench cache --client pooled,multiplexed --pool-size 16 --keys 1M --zipf 0.9
-  redis-bench cache --client pooled --rate 5000 --duration 30s --stop-on 'p99>20ms'
-  REDIS_URL=redis://app@cache:6379/ redis-bench pool --client multiplexed --workload get";
+  redis-bench cache --pool-size 16 --keys 1M --zipf 0.9
+  redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
+  REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -41,19 +41,30 @@ pub enum Command {
     },
 }
 
-const CACHE_HELP: &str = "Examples:
+const CACHE_HELP: &str = "\
+Every step begins with the same keys, of all ages, as in a cache that has been filled for a while. \
+A read that finds no key writes it back; both together are one request, named miss, so that its \
+time is that of two round trips.
+
+50 users call for 5 s after 1 s of warm-up, 3 times with each client, unless --users or --rate, \
+--duration, --warmup and --repeats say otherwise.
+
+Without --url and REDIS_URL a throwaway server is started. On any other server keys lie under \
+plimsoll:<run>: and are removed at the end; a step in which more than 10 % of the requests fail \
+ends the run unless --stop-on says otherwise.
+
+Examples:
   redis-bench cache
-  redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB --users 100
-  redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
+  redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
+  redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s";
 
-Every step begins with the same keys, of all ages, as in a cache that has been filled for a while.
-Without --url and REDIS_URL a throwaway server is started. On any other server keys lie under
-plimsoll:<run>: and are removed at the end; a step in which more than 10 % of the requests fail
-ends the run unless --stop-on says otherwise.";
+const POOL_HELP: &str = "\
+50 users call for 5 s after 1 s of warm-up, 3 times with each client, unless --users or --rate, \
+--duration, --warmup and --repeats say otherwise.
 
-const POOL_HELP: &str = "Examples:
-  redis-bench pool --client pooled,multiplexed --workload get --value-size 1KiB
-  redis-bench pool --client multiplexed --connections 2 --runtime per-core --users 200";
+Examples:
+  redis-bench pool --workload get --value-size 1KiB
+  redis-bench pool --client multiplexed --connections 2 --users 200";
 
 /// What every scenario has.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 //! All of them lie under `plimsoll:<run>:`, and nothing outside is ever touched.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use load_engine::Cancel;
 use rand::rngs::SmallRng;
@@ -129,18 +129,19 @@ impl Keyspace {
     }
 }
 
-/// Removes every key under `prefix`; returns whether it came to its end before `deadline`.
+/// Removes every key under `prefix`, until a look at all keys finds none: what was still on its
+/// way to the server when we began is removed as well. `answered` is called after each answer of
+/// the server and says whether to go on; returns whether it came to its end.
 ///
 /// # Errors
 /// What the connection or the server says.
-pub fn clear(connection: &mut Connection, prefix: &str, deadline: Instant) -> RedisResult<bool> {
-    let mut cursor = 0_u64;
+pub fn clear(
+    connection: &mut Connection,
+    prefix: &str,
+    mut answered: impl FnMut() -> bool,
+) -> RedisResult<bool> {
+    let (mut cursor, mut found) = (0_u64, false);
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(false);
-        }
-        connection.set_read_timeout(Some(left))?;
         let (next, names): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
             .arg(cursor)
             .arg("MATCH")
@@ -149,9 +150,13 @@ pub fn clear(connection: &mut Connection, prefix: &str, deadline: Instant) -> Re
             .arg(BATCH)
             .query(connection)?;
         if !names.is_empty() {
+            found = true;
             unlink(connection, &names)?;
         }
-        if next == 0 {
+        if !answered() {
+            return Ok(false);
+        }
+        if next == 0 && !std::mem::take(&mut found) {
             return Ok(true);
         }
         cursor = next;

@@ -7,8 +7,10 @@
 
 mod advice;
 pub mod cache;
+mod cleanup;
 pub mod cli;
 pub mod clients;
+pub mod errand;
 pub mod evidence;
 pub mod failure;
 mod group;

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, within};
+use bench_cli::bench::Bench;
 use bench_cli::load::Defaults;
 use bench_cli::{Exit, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
 use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
 use serde_json::json;
 
+use crate::cleanup::{self, Writer};
 use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind, Multiplexed, Pooled, Work};
+use crate::errand::{Attended, Errand};
 use crate::evidence::Sampler;
 use crate::failure;
 use crate::group;
 use crate::guard::{self, Demand};
 use crate::keyspace::{self, Keyspace};
-use crate::server::{Attended, Server, attend};
+use crate::server::Server;
 use crate::summary;
 
 const TOOL: &str = "redis-bench";
@@ -29,9 +31,6 @@ const USERS: u64 = 50;
 const IN_FLIGHT: u64 = 1_024;
 /// Filling the keyspace may take this long.
 const FILL_BOUND: Duration = Duration::from_mins(10);
-/// Clean-up may take this long when somebody waits for the end, and at the end of a whole run.
-const CLEAR_BOUND_INTERRUPTED: Duration = Duration::from_millis(1_500);
-const CLEAR_BOUND: Duration = Duration::from_mins(1);
 /// Evidence may come this late when somebody waits for the end, and otherwise.
 const EVIDENCE_BOUND_INTERRUPTED: Duration = Duration::from_millis(150);
 const EVIDENCE_BOUND: Duration = Duration::from_secs(2);
@@ -78,13 +77,14 @@ pub fn run<S: Scenario>(
     let seed = flags.load.draw_seed();
     let config = config(scenario, flags, &clients, seed, defaults);
     let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
-    let run = Run {
+    let mut run = Run {
         scenario,
         flags,
         clients,
         seed,
         defaults,
         prefix: keyspace::prefix(bench.run_id()),
+        writer: None,
     };
     let driven = run.drive(&mut bench);
     bench.report.summary = summary::conclude(&bench.report);
@@ -131,10 +131,12 @@ struct Run<'a, S> {
     seed: u64,
     defaults: Defaults,
     prefix: String,
+    /// A fill that was not awaited to its end.
+    writer: Option<Writer>,
 }
 
 impl<S: Scenario> Run<'_, S> {
-    fn drive(&self, bench: &mut Bench) -> anyhow::Result<()> {
+    fn drive(&mut self, bench: &mut Bench) -> anyhow::Result<()> {
         let server = Server::open(self.flags.url.as_deref())?;
         bench.phase(Phase::Connect);
         let Some(info) = server.probe(&bench.cancel)? else {
@@ -154,7 +156,8 @@ impl<S: Scenario> Run<'_, S> {
         let measured = self.measure(bench, &server);
         if !server.ends_with_us() {
             bench.phase(Phase::Save);
-            self.clear(bench, &server);
+            let writer = self.writer.as_ref();
+            cleanup::clear(bench, &server.remote(), &self.prefix, writer);
         }
         measured
     }
@@ -184,7 +187,7 @@ impl<S: Scenario> Run<'_, S> {
         }
     }
 
-    fn measure(&self, bench: &mut Bench, server: &Server) -> anyhow::Result<()> {
+    fn measure(&mut self, bench: &mut Bench, server: &Server) -> anyhow::Result<()> {
         let repeats = self.flags.load.repeats(self.defaults);
         let turns = sweep::order(self.clients.len(), repeats, self.seed);
         let one = self.flags.load.measure(self.defaults) + self.flags.load.warmup(self.defaults);
@@ -196,7 +199,7 @@ impl<S: Scenario> Run<'_, S> {
             let keys = self
                 .scenario
                 .keyspace(&self.prefix, self.seed.wrapping_add(turn.repeat));
-            if !fill(bench, server, &keys)? {
+            if !self.fill(bench, server, keys.clone())? {
                 return Ok(());
             }
             let index = self.step(bench, server, (client, turn.repeat), keys, &mut evidence)?;
@@ -275,61 +278,32 @@ impl<S: Scenario> Run<'_, S> {
         self.scenario.describe(plan)
     }
 
-    /// Removes the run's keys, within a bound; what is left is told with the command for it.
-    fn clear(&self, bench: &mut Bench, server: &Server) {
-        let bound = if bench.interrupted() {
-            CLEAR_BOUND_INTERRUPTED
-        } else {
-            CLEAR_BOUND
+    /// Brings the keys into their first state; `false` when cancelled meanwhile.
+    fn fill(&mut self, bench: &Bench, server: &Server, keys: Keyspace) -> anyhow::Result<bool> {
+        let remote = server.remote();
+        let writer = Errand::start(move |stop| keys.fill(&mut remote.connect()?, stop))
+            .context("cannot write the keys of a run")?;
+        let why = match writer.attend(&bench.cancel, FILL_BOUND) {
+            Attended::Done(Ok(filled)) => return Ok(filled),
+            Attended::Done(Err(error)) => failure::of_redis(&error).message,
+            Attended::Cancelled => {
+                self.writer = Some(writer);
+                return Ok(false);
+            }
+            Attended::TooLate => {
+                self.writer = Some(writer);
+                format!("no end after {FILL_BOUND:?}")
+            }
         };
-        let (remote, prefix) = (server.remote(), self.prefix.clone());
-        let deadline = Instant::now() + bound;
-        let cleared = within(bound, move || {
-            keyspace::clear(&mut remote.connect()?, &prefix, deadline)
-        });
-        let why = match cleared {
-            Some(Ok(true)) => return,
-            Some(Err(error)) => failure::of_redis(&error).message,
-            Some(Ok(false)) | None => format!("no end after {bound:?}"),
-        };
-        let cli = server.remote().cli();
-        let login = if server.remote().has_password() {
-            "export REDISCLI_AUTH=…; "
-        } else {
-            ""
-        };
-        bench.left_behind(
-            &format!(
-                "keys {}* on {} ({why})",
-                self.prefix,
-                server.remote().shown()
-            ),
-            &format!(
-                "{login}{cli} --scan --pattern '{}*' | xargs -r -n 500 {cli} unlink",
-                self.prefix
-            ),
-        );
+        let (done, shown) = (bench.report.steps.len(), server.remote().shown().to_owned());
+        Err(anyhow::anyhow!(why)).with_context(|| {
+            format!("cannot write the keys of a run to {shown} (after {done} steps)")
+        })
     }
 }
 
 fn stopped(step: &Step) -> bool {
     matches!(step.end, StepEnd::Stopped { .. })
-}
-
-/// Brings the keys into their first state; `false` when cancelled meanwhile.
-fn fill(bench: &Bench, server: &Server, keys: &Keyspace) -> anyhow::Result<bool> {
-    let (remote, keys, cancel) = (server.remote(), keys.clone(), bench.cancel.clone());
-    let shown = remote.shown().to_owned();
-    let work = move || keys.fill(&mut remote.connect()?, &cancel);
-    let why = match attend(&bench.cancel, FILL_BOUND, work) {
-        Attended::Done(Ok(filled)) => return Ok(filled),
-        Attended::Cancelled => return Ok(false),
-        Attended::Done(Err(error)) => failure::of_redis(&error).message,
-        Attended::TooLate => format!("no end after {FILL_BOUND:?}"),
-    };
-    let done = bench.report.steps.len();
-    Err(anyhow::anyhow!(why))
-        .with_context(|| format!("cannot write the keys of a run to {shown} (after {done} steps)"))
 }
 
 /// Values longer than Redis takes are refused before anything is begun.

@@ -1,7 +1,6 @@
 //! The Redis under test: the user's, or a throwaway one.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
@@ -12,6 +11,7 @@ use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionIn
 use testbed::{Redis, RedisOptions, token};
 
 use crate::clients::CONNECT_PATIENCE;
+use crate::errand::{Attended, Errand};
 use crate::failure;
 use crate::info::Info;
 
@@ -189,8 +189,9 @@ impl Server {
     /// A sentence that says what to do.
     pub fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
         let remote = self.remote();
-        let asked = move || Info::read(&mut remote.connect()?);
-        match attend(cancel, PROBE_PATIENCE, asked) {
+        let asked = Errand::start(move |_| Info::read(&mut remote.connect()?))
+            .context("cannot ask the server who it is")?;
+        match asked.attend(cancel, PROBE_PATIENCE) {
             Attended::Done(Ok(info)) => Ok(Some(info)),
             Attended::Done(Err(error)) => self.remote.refuse(&error),
             Attended::Cancelled => Ok(None),
@@ -198,48 +199,6 @@ impl Server {
                 let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
                 self.remote.refuse(&RedisError::from(timeout))
             }
-        }
-    }
-}
-
-/// What became of blocking work that was attended.
-#[derive(Debug)]
-pub enum Attended<T> {
-    /// It is done.
-    Done(T),
-    /// The run was cancelled first.
-    Cancelled,
-    /// Its time was over first.
-    TooLate,
-}
-
-/// Does blocking work on a thread of its own and watches for the end of time and run meanwhile;
-/// a server that stands still must not keep anybody from leaving.
-pub fn attend<T: Send + 'static>(
-    cancel: &Cancel,
-    bound: Duration,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Attended<T> {
-    let (done, result) = mpsc::sync_channel(1);
-    let started = Instant::now();
-    let spawned = std::thread::Builder::new()
-        .name("attended".to_owned())
-        .spawn(move || {
-            // Nobody waits any more after a cancellation.
-            let _ = done.send(work());
-        });
-    if spawned.is_err() {
-        return Attended::TooLate;
-    }
-    loop {
-        match result.recv_timeout(Duration::from_millis(20)) {
-            Ok(value) => return Attended::Done(value),
-            Err(RecvTimeoutError::Disconnected) => return Attended::TooLate,
-            Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => return Attended::Cancelled,
-            Err(RecvTimeoutError::Timeout) if started.elapsed() > bound => {
-                return Attended::TooLate;
-            }
-            Err(RecvTimeoutError::Timeout) => {}
         }
     }
 }
@@ -270,22 +229,5 @@ mod tests {
         assert!(remote.info().tcp_settings().nodelay());
         assert_eq!(remote.cli(), "redis-cli -h cache -p 7000 --user app -n 3");
         assert_eq!(remote.shown(), "redis://app:***@cache:7000/3");
-    }
-
-    #[test]
-    fn attended_work_keeps_nobody_from_leaving() {
-        let cancel = Cancel::new();
-        let quick = attend(&cancel, Duration::from_mins(1), || 7);
-        assert!(matches!(quick, Attended::Done(7)));
-        let stuck = || std::thread::sleep(Duration::from_mins(1));
-        assert!(matches!(
-            attend(&cancel, Duration::ZERO, stuck),
-            Attended::TooLate
-        ));
-        cancel.cancel();
-        assert!(matches!(
-            attend(&cancel, Duration::from_mins(1), stuck),
-            Attended::Cancelled
-        ));
     }
 }

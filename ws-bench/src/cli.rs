@@ -17,7 +17,7 @@ use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]
-#[command(name = "ws-bench", version, arg_required_else_help = true)]
+#[command(name = "ws-bench", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -26,6 +26,12 @@ pub struct Cli {
     #[arg(long, value_name = "WHAT", hide = true)]
     pub(crate) generate: Option<String>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ws-bench limit
+  ws-bench limit --url ws://127.0.0.1:9001/ --max 5000
+  ws-bench serve --listen 127.0.0.1:0";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -39,7 +45,7 @@ pub(crate) enum Command {
 #[command(after_help = LIMIT_EXAMPLES)]
 pub(crate) struct LimitArgs {
     /// Server to load [default: a throwaway echo server]
-    #[arg(long, env = "WS_URL", value_name = "URL")]
+    #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
     /// Most connections to open
@@ -78,8 +84,9 @@ pub(crate) struct LimitArgs {
 }
 
 const LIMIT_EXAMPLES: &str = "\
-By default up to 200 of the connections share 2,000 echoes per second; the others are idle. With
---users so many talk, each waiting for its echo; with --rate echoes are sent when due.
+By default up to 200 of the connections share 2,000 echoes per second; the others are idle. With \
+--users so many talk, each waiting for its echo; with --rate echoes are sent when due. Each level \
+is held for 2 s, once, without a warm-up, unless --duration, --repeats and --warmup say otherwise.
 
 Examples:
   ws-bench limit

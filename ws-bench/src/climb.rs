@@ -17,7 +17,7 @@ use crate::hand::Order;
 use crate::level::{Level, Setup};
 use crate::nofile::Reserve;
 use crate::settings::LimitSettings;
-use crate::trail::{Reading, Trail};
+use crate::trail::{Look, Reading, Trail};
 use crate::verdict::{Bounds, Break};
 
 /// Between the order to hold a level and its first message.
@@ -115,11 +115,9 @@ impl Climber<'_> {
         let ahead = each * self.levels_left as u32;
         let (setup, bench) = (&self.setup, &mut self.bench);
         let began = Instant::now();
-        let mut warming = matches!(order, Order::Hold { .. }) && !self.settings.warmup.is_zero();
+        let (watch, holds) = (&mut self.watch, matches!(order, Order::Hold { .. }));
         self.crew.command(order, |late| {
-            if warming && monotonic_ns() >= level.window().measure_start_ns {
-                warming = false;
-                trail.measuring_begins();
+            if holds && trail.watch(level.window(), || look(watch)) {
                 bench.phase(Phase::Measure);
             }
             let open = setup.open.load(Ordering::Relaxed);
@@ -180,9 +178,11 @@ impl Climber<'_> {
             Phase::WarmUp
         });
         course.rss_bytes = own_rss_bytes();
-        let before = self.watch.look();
-        let began = Reading::now();
-        let hold_ns = began.at_ns + HEAD_START_NS;
+        let first = look(&mut self.watch);
+        if self.settings.warmup.is_zero() {
+            trail.measuring_begins(first);
+        }
+        let hold_ns = first.own.at_ns + HEAD_START_NS;
         let measure_start_ns = hold_ns + self.settings.warmup.as_nanos() as u64;
         let measure_end_ns = measure_start_ns + self.settings.measure.as_nanos() as u64;
         let window = Window {
@@ -197,13 +197,15 @@ impl Climber<'_> {
             talkers: self.crew.shares(level.talkers(&self.setup.load)),
         };
         let held = self.command(&order, level, trail);
-        let ended = Reading::now();
-        course.readings = (trail.measuring_began().unwrap_or(began), ended);
-        let after = self.watch.look();
-        course.server = Some(self.watch.evidence(before, after));
-        course.window.measure_start_ns = measure_start_ns.min(ended.at_ns);
-        course.window.measure_end_ns = measure_end_ns.min(ended.at_ns);
-        course.window.end_ns = ended.at_ns;
+        let over_ns = monotonic_ns();
+        let (began, ended) = trail.measured();
+        let began = began.unwrap_or(first);
+        let ended = ended.unwrap_or_else(|| look(&mut self.watch));
+        course.readings = (began.own, ended.own);
+        course.server = Some(self.watch.evidence(began.server, ended.server));
+        course.window.measure_start_ns = measure_start_ns.min(over_ns);
+        course.window.measure_end_ns = measure_end_ns.min(over_ns);
+        course.window.end_ns = over_ns;
         held
     }
 
@@ -215,5 +217,14 @@ impl Climber<'_> {
             StepEnd::Failed { reason } => format!("failed: {reason}"),
         };
         self.bench.line(&format!("{}: {ended}", step.name));
+    }
+}
+
+fn look(watch: &mut ServerWatch) -> Look {
+    // The server first: its CPU time takes longer to read than ours.
+    let server = watch.look();
+    Look {
+        own: Reading::now(),
+        server,
     }
 }

@@ -1,6 +1,7 @@
 //! The server's side of a level, where the server is a process of this machine.
 
 use bench_report::ServerEvidence;
+use serde_json::{Value, json};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::endpoint::Endpoint;
@@ -44,6 +45,17 @@ impl ServerWatch {
             process,
             system: System::new().ok(),
         }
+    }
+
+    /// Which process it is, as `{"pid": 4711, "name": "ws-bench"}`; `None` where that is not
+    /// known. By this a recording of the machine tells the server from strangers.
+    pub(crate) fn server_process(&mut self) -> Option<Value> {
+        let pid = *self.process.as_ref().ok()?;
+        let system = self.system.as_mut()?;
+        let what = ProcessRefreshKind::nothing();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
+        let name = system.process(pid)?.name().to_string_lossy();
+        Some(json!({ "pid": pid.as_u32(), "name": name }))
     }
 
     /// The server as it is now; `None` when it cannot be seen.
@@ -123,6 +135,17 @@ mod tests {
         assert_eq!(listener(port), Some(std::process::id()));
         drop(listener_of_ours);
         assert_eq!(listener(port), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_server_is_named_as_the_system_names_it() {
+        let own = std::fs::read_to_string("/proc/self/comm").unwrap();
+        let told = ServerWatch::of_process(std::process::id()).server_process();
+        assert_eq!(
+            told,
+            Some(json!({ "pid": std::process::id(), "name": own.trim_end() }))
+        );
     }
 
     #[test]

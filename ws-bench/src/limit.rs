@@ -94,10 +94,14 @@ fn search(
     };
     let shortage = plan(bench, &endpoint, settings.max);
     let setup = Arc::new(setup(endpoint, settings));
-    let watch = server_pid.map_or_else(
+    let mut watch = server_pid.map_or_else(
         || ServerWatch::of_endpoint(&setup.endpoint),
         ServerWatch::of_process,
     );
+    if let Some(process) = watch.server_process() {
+        let config = &mut bench.report.config;
+        config.insert("server_process".to_owned(), process);
+    }
     let crew = Crew::muster(&setup, settings.runtime, available_threads(), &bench.cancel)
         .context("cannot start the load generator's threads")?;
     let mut climber = Climber {

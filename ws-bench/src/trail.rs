@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use bench_report::Series;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::{Series, Window};
 use load_engine::Recorder;
+
+use crate::evidence::Usage;
 
 /// Between two points of a series.
 const INTERVAL_NS: u64 = 200_000_000;
 
-/// CPU time used and the instant at which it was read.
+/// CPU time that we used, and the instant at which it was read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) at_ns: u64,
@@ -25,13 +27,22 @@ impl Reading {
     }
 }
 
+/// What we and the server had used at one instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) own: Reading,
+    /// `None` where the server cannot be seen.
+    pub(crate) server: Option<Usage>,
+}
+
 /// Figures over the time of one level.
 #[derive(Debug)]
 pub(crate) struct Trail {
     last_ns: u64,
     worst_stall_ns: u64,
-    /// When the warm-up was over, where there was one.
-    measuring: Option<Reading>,
+    /// Where the measured part began, and where it ended.
+    began: Option<Look>,
+    ended: Option<Look>,
     open: Series,
     throughput: Series,
     errors: Series,
@@ -43,7 +54,8 @@ impl Trail {
         Self {
             last_ns: monotonic_ns(),
             worst_stall_ns: 0,
-            measuring: None,
+            began: None,
+            ended: None,
             open: Series::new("open_connections"),
             throughput: Series::new("throughput_per_s"),
             errors: Series::new("errors_per_s"),
@@ -61,14 +73,27 @@ impl Trail {
         due
     }
 
-    /// The warm-up is over.
-    pub(crate) fn measuring_begins(&mut self) {
-        self.measuring = Some(Reading::now());
+    /// Measuring begins with this look.
+    pub(crate) fn measuring_begins(&mut self, look: Look) {
+        self.began = Some(look);
     }
 
-    /// The reading at the end of the warm-up; `None` where there was none.
-    pub(crate) fn measuring_began(&self) -> Option<Reading> {
-        self.measuring
+    /// Looks at the first beat after each end of the measured part; whether that began now.
+    pub(crate) fn watch(&mut self, window: Window, look: impl FnOnce() -> Look) -> bool {
+        let now_ns = monotonic_ns();
+        if self.began.is_none() && now_ns >= window.measure_start_ns {
+            self.began = Some(look());
+            return true;
+        }
+        if self.ended.is_none() && now_ns >= window.measure_end_ns {
+            self.ended = Some(look());
+        }
+        false
+    }
+
+    /// The looks at both ends of the measured part; `None` where it was not reached.
+    pub(crate) fn measured(&self) -> (Option<Look>, Option<Look>) {
+        (self.began, self.ended)
     }
 
     /// Adds a point now.

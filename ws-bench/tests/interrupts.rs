@@ -56,6 +56,30 @@ fn in_every_phase_the_report_is_saved_and_no_server_is_left() {
     }
 }
 
+/// The last moments may find everything done, and then it is.
+#[test]
+fn while_the_report_is_saved_it_is_finished_or_marked() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let place = Place::new();
+        let mut running = Running::start(&mut limit_of(
+            &place,
+            &["--duration", "200ms", "--max", "20"],
+        ));
+        running.wait_for("phase: save");
+        running.signal(signal);
+        let Ended { code, took, said } = running.end();
+        assert!(took < ending_bound(), "{took:?}: {said}");
+        let wanted = match report(&place).status {
+            Status::Complete => Some(0),
+            Status::Interrupted => Some(130),
+            other => panic!("{other:?}: {said}"),
+        };
+        assert_eq!(code, wanted, "{said}");
+        assert_eq!(report(&place).steps[0].end, StepEnd::Completed, "{said}");
+        assert_eq!(place.left_behind(), [""; 0]);
+    }
+}
+
 /// The drain of a server that stands still lasts until the time-out, which is long here.
 #[test]
 fn a_server_that_stands_still_does_not_keep_us() {

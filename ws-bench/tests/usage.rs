@@ -153,3 +153,16 @@ fn help_has_examples_and_completions_can_be_had() {
     let output = finish(&mut bench(&Place::new(), &["--generate", "bash"]));
     assert!(said(&output).contains("ws-bench"));
 }
+
+#[test]
+fn help_shows_no_address_of_the_environment() {
+    let place = Place::new();
+    let mut command = bench(&place, &["limit", "--help"]);
+    let output = finish(command.env("WS_URL", "ws://app:hunter2@127.0.0.1:1/"));
+    let said = said(&output);
+    assert!(
+        said.contains("WS_URL") && !said.contains("hunter2"),
+        "{said}"
+    );
+    output.assert().code(0);
+}

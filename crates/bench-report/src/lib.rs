@@ -28,5 +28,5 @@ pub use step::{
     ServerEvidence, Step, StepEnd, Window,
 };
 pub use store::{ReportFile, StoreError};
-pub use summary::{Limit, LimitOwner, Recommendation, Summary};
+pub use summary::{Comparison, Limit, LimitOwner, Recommendation, Summary};
 pub use warning::{Warning, WarningCode};

@@ -16,6 +16,9 @@ pub struct Summary {
     /// Settings to run with, one for each thing that was swept.
     #[serde(default)]
     pub recommendations: Vec<Recommendation>,
+    /// What subjects cost beside each other, where several were measured alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
     /// What ended a search for a limit, and whose limit it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
@@ -57,6 +60,29 @@ pub struct Recommendation {
     /// Indices into `steps` of the repeats at `value`.
     #[serde(default)]
     pub steps: Vec<usize>,
+}
+
+/// One figure of a subject ÷ the same of a baseline, both measured at one setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// What is compared, as in `deadpool`.
+    pub subject: String,
+    /// With what, as in `wire`.
+    pub baseline: String,
+    /// The parameter that both share, as in `connections`.
+    pub parameter: String,
+    /// Its value.
+    pub value: f64,
+    /// The figure, as in `throughput_per_s`.
+    pub figure: String,
+    /// Subject ÷ baseline: the geometric mean over repeats of the same round.
+    pub ratio: f64,
+    /// Lower end of the ratio's 95 % interval; absent with a single repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_ratio: Option<f64>,
+    /// Upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_ratio: Option<f64>,
 }
 
 /// Whose limit ended a search.

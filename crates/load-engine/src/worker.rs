@@ -82,9 +82,13 @@ impl Shared {
 
     /// Where a hit that is over lies in the measured part, which a halt may have cut short.
     pub(crate) fn within(&self, marks: &Marks) -> Within {
+        let measured = self
+            .window
+            .get()
+            .map_or(0..0, |w| w.measure_start_ns..w.measure_end_ns);
         Within {
-            due: self.measures(marks.begin_ns()),
-            done: self.measures(marks.done_ns) && !self.halted.load(Ordering::Relaxed),
+            due: measured.contains(&marks.begin_ns()),
+            done: measured.contains(&marks.done_ns) && !self.halted.load(Ordering::Relaxed),
         }
     }
 

@@ -14,8 +14,9 @@ use crate::child::{ChildError, Runner, command};
 use crate::cli::Cli;
 use crate::contest::{CARDS, Card, ContestError, Lab, Load};
 use crate::pairs::{Pair, Rule, alternate};
+use crate::recorder::RecorderCost;
 use crate::results::{ContestResult, Outcome, Results};
-use crate::{postgres, redis, table};
+use crate::{minimal, postgres, redis, table};
 
 /// An interval of fewer pairs than this can be narrow by luck.
 const LEAST_PAIRS: usize = 5;
@@ -35,6 +36,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
         }
         bench.contest(card, &mut grounds)?;
     }
+    bench.results.recorder = RecorderCost::of(postgres::OURS, &bench.results.contests);
+    bench.save()?;
     bench.progress.finish();
     output::print(&table::text(&bench.results))?;
     let place = format!("Results: {}", bench.output.display());
@@ -125,12 +128,19 @@ impl Bench {
         };
         let show = |pairs: &[Pair]| progress.line(&line(card, pairs));
         match card.load {
-            Load::PointSelect { users } => {
+            Load::PointSelect { driver, users } => {
                 let ground = prepared(&mut grounds.postgres, || postgres::Ground::prepare(lab))?;
-                alternate(&mut ground.contest(lab, users), &rule, pairs, show)
+                let mut contest = ground.beside_pgbench(lab, driver, users);
+                alternate(&mut contest, &rule, pairs, show)
+            }
+            Load::Pooled { driver, users } => {
+                let peer = minimal::find(minimal::POOL)?;
+                let ground = prepared(&mut grounds.postgres, || postgres::Ground::prepare(lab))?;
+                let mut contest = ground.beside_minimal(lab, driver, users, peer);
+                alternate(&mut contest, &rule, pairs, show)
             }
             Load::MinimalSet => {
-                let peer = redis::minimal_program()?;
+                let peer = minimal::find(minimal::REDIS)?;
                 let ground = prepared(&mut grounds.redis, redis::Ground::prepare)?;
                 alternate(&mut ground.beside_minimal(lab, peer), &rule, pairs, show)
             }

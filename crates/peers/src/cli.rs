@@ -37,8 +37,8 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   peers                                    every contest, until each ratio is certain
-  peers --only postgres-8 --half-width 0.01
-  peers --seconds 1 --pairs 5              a first impression, in less than two minutes";
+  peers --only direct-8 --half-width 0.01
+  peers --seconds 1 --pairs 5              a first impression, in some five minutes";
 
 fn half_width(text: &str) -> Result<f64, String> {
     match text.parse() {

@@ -108,9 +108,18 @@ pub struct Card {
 /// The load of a contest, the same on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
-    /// Prepared point selects by so many users, each with a connection.
+    /// Prepared point selects by so many users, each with a connection, beside pgbench.
     PointSelect {
+        /// As `--driver` takes it.
+        driver: &'static str,
         /// Users, connections and clients.
+        users: u32,
+    },
+    /// The same through a pool of so many connections, beside the smallest loop on the same pool.
+    Pooled {
+        /// As `--driver` takes it.
+        driver: &'static str,
+        /// Users, and connections.
         users: u32,
     },
     /// SETs of three bytes, beside the smallest loop on the same crate.
@@ -120,10 +129,19 @@ pub enum Load {
 }
 
 /// All contests, in the order in which they run.
-pub const CARDS: [Card; 5] = [
-    point_select("postgres-2", 2),
-    point_select("postgres-8", 8),
-    point_select("postgres-32", 32),
+pub const CARDS: [Card; 14] = [
+    beside_pgbench("wire-2", "wire", 2, 0.97),
+    beside_pgbench("wire-8", "wire", 8, 0.97),
+    beside_pgbench("wire-32", "wire", 32, 0.97),
+    beside_pgbench("direct-2", "direct", 2, 0.9),
+    beside_pgbench("direct-8", "direct", 8, 0.9),
+    beside_pgbench("direct-32", "direct", 32, 0.9),
+    beside_minimal_pool("deadpool-2", "deadpool", 2),
+    beside_minimal_pool("deadpool-8", "deadpool", 8),
+    beside_minimal_pool("deadpool-32", "deadpool", 32),
+    beside_minimal_pool("sqlx-2", "sqlx", 2),
+    beside_minimal_pool("sqlx-8", "sqlx", 8),
+    beside_minimal_pool("sqlx-32", "sqlx", 32),
     Card {
         name: "redis-multiplexed",
         ours: "redis-bench",
@@ -140,13 +158,28 @@ pub const CARDS: [Card; 5] = [
     },
 ];
 
-const fn point_select(name: &'static str, users: u32) -> Card {
+const fn beside_pgbench(
+    name: &'static str,
+    driver: &'static str,
+    users: u32,
+    expected_ratio: f64,
+) -> Card {
     Card {
         name,
         ours: "db-pool-bench",
         peer: "pgbench",
-        expected_ratio: Some(0.9),
-        load: Load::PointSelect { users },
+        expected_ratio: Some(expected_ratio),
+        load: Load::PointSelect { driver, users },
+    }
+}
+
+const fn beside_minimal_pool(name: &'static str, driver: &'static str, users: u32) -> Card {
+    Card {
+        name,
+        ours: "db-pool-bench",
+        peer: "minimal loop",
+        expected_ratio: Some(0.97),
+        load: Load::Pooled { driver, users },
     }
 }
 

@@ -1,6 +1,7 @@
-//! `db-pool-bench` without a pool beside `pgbench`, on the same server and statement.
+//! `db-pool-bench` without a pool beside `pgbench`, and with one beside the smallest loop on the
+//! same pool: each pair on the same server and statement.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,8 +9,10 @@ use testbed::{Postgres, PostgresOptions, token};
 
 use crate::child::{command, find};
 use crate::contest::{Contest, ContestError, Lab, Shot, Side, shot_of_report, sibling};
+use crate::minimal;
 
-const OURS: &str = "db-pool-bench";
+/// Our bench.
+pub const OURS: &str = "db-pool-bench";
 const PEER: &str = "pgbench";
 /// A million accounts: some 150 MB with the index.
 const SCALE: &str = "10";
@@ -49,12 +52,41 @@ impl Ground {
         Ok(ground)
     }
 
-    /// The contest at so many users.
-    pub fn contest<'a>(&'a self, lab: &'a Lab, users: u32) -> PointSelect<'a> {
+    /// The contest of `driver`, which has no pool, beside pgbench at so many users.
+    pub fn beside_pgbench<'a>(
+        &'a self,
+        lab: &'a Lab,
+        driver: &'static str,
+        users: u32,
+    ) -> PointSelect<'a> {
+        self.point_select(lab, driver, users, Peer::Pgbench)
+    }
+
+    /// The contest of `driver`, which has a pool, beside the smallest loop on the same pool, which
+    /// is `program`.
+    pub fn beside_minimal<'a>(
+        &'a self,
+        lab: &'a Lab,
+        driver: &'static str,
+        users: u32,
+        program: PathBuf,
+    ) -> PointSelect<'a> {
+        self.point_select(lab, driver, users, Peer::Minimal(program))
+    }
+
+    fn point_select<'a>(
+        &'a self,
+        lab: &'a Lab,
+        driver: &'static str,
+        users: u32,
+        peer: Peer,
+    ) -> PointSelect<'a> {
         PointSelect {
             ground: self,
             lab,
+            driver,
             users: users.to_string(),
+            peer,
         }
     }
 
@@ -71,12 +103,12 @@ impl Ground {
         pgbench
     }
 
-    fn db_pool_bench(&self) -> Command {
-        let mut bench = command(&self.ours);
-        bench
+    fn with_url(&self, program: &Path) -> Command {
+        let mut command = command(program);
+        command
             .env("DATABASE_URL", self.server.url())
             .env(token::ENV, &self.token);
-        bench
+        command
     }
 }
 
@@ -97,19 +129,28 @@ fn options(password: &str) -> PostgresOptions {
     }
 }
 
+#[derive(Debug)]
+enum Peer {
+    Pgbench,
+    Minimal(PathBuf),
+}
+
 /// Prepared point selects by so many users on either side.
 #[derive(Debug)]
 pub struct PointSelect<'a> {
     ground: &'a Ground,
     lab: &'a Lab,
+    driver: &'static str,
     users: String,
+    peer: Peer,
 }
 
 impl Contest for PointSelect<'_> {
     fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
-        match side {
-            Side::Ours => self.ours(),
-            Side::Peer => self.peer(),
+        match (side, &self.peer) {
+            (Side::Ours, _) => self.ours(),
+            (Side::Peer, Peer::Pgbench) => self.pgbench(),
+            (Side::Peer, Peer::Minimal(program)) => self.minimal(program),
         }
     }
 }
@@ -117,17 +158,31 @@ impl Contest for PointSelect<'_> {
 impl PointSelect<'_> {
     fn ours(&self) -> Result<Shot, ContestError> {
         let report = self.lab.place_for_report()?;
-        let mut bench = self.ground.db_pool_bench();
+        let mut bench = self.ground.with_url(&self.ground.ours);
         bench
-            .args(["sweep", "--driver", "direct", "--runtime", "per-core"])
+            .args(["sweep", "--driver", self.driver])
             .args(["--pool-sizes", &self.users])
-            .args(["--workload", "point-select", "--table", "pgbench_accounts"])
-            .args(self.lab.bench_args(&report));
+            .args(["--workload", "point-select", "--table", "pgbench_accounts"]);
+        // Each side as its peer is: pgbench has threads that share nothing.
+        match self.peer {
+            Peer::Pgbench => bench.args(["--runtime", "per-core"]),
+            Peer::Minimal(_) => bench.args(["--runtime", "shared", "--users", &self.users]),
+        };
+        bench.args(self.lab.bench_args(&report));
         self.lab.runner.run(bench, self.lab.bound())?;
         shot_of_report(OURS, &report)
     }
 
-    fn peer(&self) -> Result<Shot, ContestError> {
+    fn minimal(&self, program: &Path) -> Result<Shot, ContestError> {
+        let mut minimal = self.ground.with_url(program);
+        minimal
+            .args(["--pool", self.driver, "--connections", &self.users])
+            .args(["--duration", &format!("{}s", self.lab.seconds)]);
+        let finished = self.lab.runner.run(minimal, self.lab.bound())?;
+        minimal::shot(minimal::POOL, &finished)
+    }
+
+    fn pgbench(&self) -> Result<Shot, ContestError> {
         let mut pgbench = self.ground.pgbench();
         pgbench
             .args(["-n", "-S", "-M", "prepared", "-j", "2"])

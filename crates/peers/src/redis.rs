@@ -8,9 +8,9 @@ use testbed::{Redis, RedisOptions, token};
 
 use crate::child::{Finished, command, find};
 use crate::contest::{Contest, ContestError, Lab, Shot, Side, shot_of_report, sibling};
+use crate::minimal;
 
 const OURS: &str = "redis-bench";
-const MINIMAL: &str = "examples/minimal";
 const BENCHMARK: &str = "redis-benchmark";
 const BENCHMARKS: [&str; 2] = [BENCHMARK, "valkey-benchmark"];
 /// Users here, tasks or connections there.
@@ -141,12 +141,7 @@ impl Sets<'_> {
             .args(["--users", USERS])
             .args(["--duration", &format!("{}s", self.lab.seconds)]);
         let finished = self.lab.runner.run(minimal, self.lab.bound())?;
-        let (operations, seconds) =
-            parse_minimal(&finished.stdout).map_err(ContestError::unreadable(MINIMAL))?;
-        Ok(Shot {
-            operations_per_s: operations as f64 / seconds,
-            cpu_per_operation_ns: finished.cpu_ns as f64 / operations as f64,
-        })
+        minimal::shot(minimal::REDIS, &finished)
     }
 
     fn benchmark(&self, program: &Path, requests: u64) -> Result<Shot, ContestError> {
@@ -183,33 +178,6 @@ pub fn parse_benchmark(text: &str) -> Result<f64, String> {
         .and_then(|row| row.get(column)?.parse().ok())
         .filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
         .ok_or_else(|| "it prints no rate of SET".to_owned())
-}
-
-/// Reads `operations=N seconds=S` from what the smallest loop prints: operations, seconds.
-///
-/// # Errors
-/// A sentence that says what is missing.
-pub fn parse_minimal(text: &str) -> Result<(u64, f64), String> {
-    let value = |name: &str| {
-        text.split_whitespace()
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
-    let operations = value("operations").and_then(|text| text.parse().ok());
-    let seconds = value("seconds").and_then(|text| text.parse().ok());
-    match (operations, seconds) {
-        (Some(operations), Some(seconds)) if operations > 0 && seconds > 0.0 => {
-            Ok((operations, seconds))
-        }
-        _ => Err("it does not say operations=N and seconds=S".to_owned()),
-    }
-}
-
-/// The smallest loop.
-///
-/// # Errors
-/// When it is not built.
-pub fn minimal_program() -> Result<PathBuf, ContestError> {
-    sibling(MINIMAL)
 }
 
 /// Redis' own benchmark, or Valkey's.

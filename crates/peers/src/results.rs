@@ -9,6 +9,7 @@ use statistics::median;
 
 use crate::contest::{CPU_COVERS, Card};
 use crate::pairs::{CONFIDENCE, Pair, Rule, estimate};
+use crate::recorder::RecorderCost;
 
 /// The form of the results file.
 pub const SCHEMA: &str = "plimsoll.peers/1";
@@ -28,6 +29,9 @@ pub struct Results {
     pub settings: Settings,
     /// One for each contest that was begun.
     pub contests: Vec<ContestResult>,
+    /// What recording costs; absent until a contest of `db-pool-bench` was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorder: Option<RecorderCost>,
 }
 
 impl Results {
@@ -47,6 +51,7 @@ impl Results {
                 cpu_covers: CPU_COVERS.to_owned(),
             },
             contests: Vec::new(),
+            recorder: None,
         }
     }
 }
@@ -196,6 +201,10 @@ mod tests {
     use super::*;
     use crate::contest::{CARDS, Shot};
 
+    fn card(name: &str) -> &'static Card {
+        CARDS.iter().find(|card| card.name == name).unwrap()
+    }
+
     fn pairs(ratios: &[f64]) -> Vec<Pair> {
         let shot = |operations_per_s| Shot {
             operations_per_s,
@@ -212,7 +221,7 @@ mod tests {
     #[test]
     fn a_ratio_at_its_bound_is_as_expected_and_below_it_falls_short() {
         let verdict = |ratios: &[f64]| {
-            let result = ContestResult::of(&CARDS[0], Outcome::Measured, pairs(ratios));
+            let result = ContestResult::of(card("direct-2"), Outcome::Measured, pairs(ratios));
             result.verdict
         };
         assert_eq!(verdict(&[0.91, 0.90, 0.92]), Some(Verdict::AsExpected));
@@ -222,14 +231,18 @@ mod tests {
 
     #[test]
     fn where_nothing_is_expected_there_is_a_ratio_and_no_verdict() {
-        let result = ContestResult::of(&CARDS[4], Outcome::Measured, pairs(&[5.0, 5.0, 5.0]));
+        let result = ContestResult::of(
+            card("redis-benchmark"),
+            Outcome::Measured,
+            pairs(&[5.0, 5.0, 5.0]),
+        );
         assert!((result.ratio.unwrap().mean_ratio - 5.0).abs() < 1e-9);
         assert_eq!(result.verdict, None);
     }
 
     #[test]
     fn what_is_written_reads_back() {
-        let result = ContestResult::of(&CARDS[1], Outcome::Interrupted, pairs(&[0.9, 1.0]));
+        let result = ContestResult::of(card("direct-8"), Outcome::Interrupted, pairs(&[0.9, 1.0]));
         let text = serde_json::to_string(&result).unwrap();
         assert_eq!(
             serde_json::from_str::<ContestResult>(&text).unwrap(),

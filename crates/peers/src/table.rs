@@ -1,8 +1,9 @@
 //! The results as people read them.
 
-use bench_cli::table::{Table, duration_ns, rate};
+use bench_cli::table::{Table, duration_ns, rate, ratio as share};
 
 use crate::contest::CPU_COVERS;
+use crate::recorder::RecorderCost;
 use crate::results::{ContestResult, Outcome, Ratio, Results, Verdict};
 
 /// The table of what was measured, the verdicts, what was not measured, and how to read it.
@@ -19,11 +20,29 @@ pub fn text(results: &Results) -> String {
     }
     let legend = format!(
         "\nRatio: operations per second, ours ÷ the peer's, ± half of its {:.0} % interval.\n\
-         CPU/op: the generator's CPU time per operation,\n{CPU_COVERS}.\n",
+         CPU/op: the generator's CPU time per operation,\n{CPU_COVERS}.\n\
+         Recorder: time per record at the highest rate of db-pool-bench.\n",
         results.settings.confidence_ratio * 100.0,
     );
     let gap = if unfinished.is_empty() { "" } else { "\n" };
-    format!("{table}\n{}{gap}{unfinished}{legend}", verdicts(results))
+    let recorder = results.recorder.as_ref().map(recorder).unwrap_or_default();
+    let verdicts = verdicts(results);
+    format!("{table}\n{verdicts}{recorder}{gap}{unfinished}{legend}")
+}
+
+/// What recording costs, and what that makes of the bound.
+fn recorder(cost: &RecorderCost) -> String {
+    let verdict = match cost.verdict {
+        Verdict::AsExpected => "as expected",
+        Verdict::FallsShort => "falls short",
+    };
+    format!(
+        "recorder: {:.0} ns × {} = {} of a core, expected < {}: {verdict}\n",
+        cost.ns_per_record,
+        rate(cost.operations_per_s),
+        share(cost.core_ratio),
+        share(cost.expected_ratio),
+    )
 }
 
 /// One ratio with its half-width, as in `0.93 ± 0.02`.
@@ -85,7 +104,7 @@ mod tests {
     use bench_report::Environment;
 
     use super::*;
-    use crate::contest::{CARDS, Shot};
+    use crate::contest::{CARDS, Card, Shot};
     use crate::pairs::{CONFIDENCE, Pair, Rule};
 
     const RULE: Rule = Rule {
@@ -94,6 +113,10 @@ mod tests {
         half_width: 0.03,
         relative: false,
     };
+
+    fn card(name: &str) -> &'static Card {
+        CARDS.iter().find(|card| card.name == name).unwrap()
+    }
 
     fn pairs(ours: f64) -> Vec<Pair> {
         let pair = |scatter: f64| Pair {
@@ -120,33 +143,42 @@ mod tests {
             reason: "redis-benchmark was not found".to_owned(),
         };
         let contests = vec![
-            ContestResult::of(&CARDS[0], Outcome::Measured, pairs(76_000.0)),
-            ContestResult::of(&CARDS[1], Outcome::Interrupted, pairs(60_000.0)),
-            ContestResult::of(&CARDS[4], skipped, Vec::new()),
+            ContestResult::of(card("direct-2"), Outcome::Measured, pairs(76_000.0)),
+            ContestResult::of(card("direct-8"), Outcome::Interrupted, pairs(60_000.0)),
+            ContestResult::of(card("redis-benchmark"), skipped, Vec::new()),
         ];
+        let recorder = RecorderCost {
+            ns_per_record: 91.4,
+            operations_per_s: 80_000.0,
+            core_ratio: 0.0073,
+            expected_ratio: 0.02,
+            verdict: Verdict::AsExpected,
+        };
         let results = Results {
             contests,
+            recorder: Some(recorder),
             ..Results::begin(3, &RULE, Environment::default())
         };
         let text = text(&results);
         let lines: Vec<Vec<&str>> = text.lines().map(words).collect();
         assert_eq!(
             lines[1],
-            words("postgres-2 0.950 ± 0.024 3 76.0 k/s 80.0 k/s 9.00 µs 7.00 µs")
+            words("direct-2 0.950 ± 0.024 3 76.0 k/s 80.0 k/s 9.00 µs 7.00 µs")
         );
         assert_eq!(
             lines[2],
-            words("postgres-8 0.750 ± 0.019 3 60.0 k/s 80.0 k/s 9.00 µs 7.00 µs")
+            words("direct-8 0.750 ± 0.019 3 60.0 k/s 80.0 k/s 9.00 µs 7.00 µs")
         );
         assert_eq!(lines[3], words("redis-benchmark – 0 – – – –"));
         for line in [
-            "postgres-2: db-pool-bench ÷ pgbench, expected ≥ 0.9: as expected\n",
-            "postgres-8: db-pool-bench ÷ pgbench, expected ≥ 0.9: falls short\n",
+            "direct-2: db-pool-bench ÷ pgbench, expected ≥ 0.9: as expected\n",
+            "direct-8: db-pool-bench ÷ pgbench, expected ≥ 0.9: falls short\n",
             "redis-benchmark: redis-bench ÷ redis-benchmark\n",
+            "recorder: 91 ns × 80.0 k/s = 0.7 % of a core, expected < 2.0 %: as expected\n",
         ] {
             assert!(text.contains(line), "{text}");
         }
-        assert!(text.contains("postgres-8: interrupted\n"), "{text}");
+        assert!(text.contains("direct-8: interrupted\n"), "{text}");
         assert!(
             text.contains("redis-benchmark: skipped: redis-benchmark was not found\n"),
             "{text}"
@@ -161,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_bound_that_the_interval_holds_is_no_firm_verdict() {
-        let result = ContestResult::of(&CARDS[0], Outcome::Measured, pairs(72_800.0));
+        let result = ContestResult::of(card("direct-2"), Outcome::Measured, pairs(72_800.0));
         let expected = expected(&result).unwrap();
         assert_eq!(
             expected,

@@ -1,4 +1,5 @@
-//! The command on a real Redis, with the bench that is built beside it.
+//! The command on a real Redis and a real PostgreSQL, with the benches and the smallest loop that
+//! are built beside it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,16 +17,13 @@ use peers::results::{Outcome, Results};
 const PEERS: &str = env!("CARGO_BIN_EXE_peers");
 
 fn peers(output: &Path, pairs: &str) -> Command {
+    contest("redis-benchmark", output, pairs)
+}
+
+fn contest(name: &str, output: &Path, pairs: &str) -> Command {
     let mut command = Command::new(PEERS);
     command
-        .args([
-            "--only",
-            "redis-benchmark",
-            "--seconds",
-            "1",
-            "--pairs",
-            pairs,
-        ])
+        .args(["--only", name, "--seconds", "1", "--pairs", pairs])
         .arg("--output")
         .arg(output);
     command
@@ -69,6 +67,27 @@ fn a_contest_on_a_real_server_has_its_line_and_its_pairs() {
     for shot in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
         assert!(shot.operations_per_s > 0.0 && shot.cpu_per_operation_ns > 0.0);
     }
+}
+
+#[test]
+fn a_pool_stands_beside_the_smallest_loop_and_recording_has_its_price() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bench.json");
+    let ended = contest("deadpool-2", &file, "2").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success(), "{said}");
+    let results = results(&file);
+    let contest = &results.contests[0];
+    assert_eq!(contest.outcome, Outcome::Measured, "{said}");
+    for shot in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
+        assert!(shot.operations_per_s > 0.0 && shot.cpu_per_operation_ns > 0.0);
+    }
+    let recorder = results.recorder.unwrap();
+    let measured = contest.medians.unwrap().ours_operations_per_s;
+    assert!((recorder.operations_per_s - measured).abs() < 1e-6);
+    assert!(recorder.ns_per_record > 0.0);
+    let table = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(table.contains("recorder: "), "{table}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ pub struct Faults {
 pub struct Proxy {
     address: SocketAddr,
     faults: watch::Sender<Faults>,
+    round_trips: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,6 +52,8 @@ impl Proxy {
     pub fn start(target: SocketAddr, faults: Faults) -> Result<Self, TestbedError> {
         let (sender, receiver) = watch::channel(faults);
         let (stop, stopped) = oneshot::channel();
+        let round_trips = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&round_trips);
         let failed = |source| TestbedError::Io {
             action: "start a proxy for",
             path: target.to_string().into(),
@@ -66,7 +69,7 @@ impl Proxy {
         let work = move || {
             runtime.block_on(async {
                 tokio::select! {
-                    outcome = serve(listener, target, receiver) => {
+                    outcome = serve(listener, target, receiver, counted) => {
                         if let Err(error) = outcome {
                             tracing::warn!(%error, %address, "the proxy has ended");
                         }
@@ -82,6 +85,7 @@ impl Proxy {
         Ok(Self {
             address,
             faults: sender,
+            round_trips,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -90,6 +94,13 @@ impl Proxy {
     /// Where to connect instead of to the target.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Round trips so far, over all connections: how often a client spoke up after the server's
+    /// last word, or first of all. It needs no protocol, so encryption hides nothing of it; who
+    /// sends on without waiting for an answer makes one round trip of it all.
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
     }
 
     /// Changes the faults of all connections, old and new. Bytes already on their way keep the
@@ -112,16 +123,48 @@ async fn serve(
     listener: std::net::TcpListener,
     target: SocketAddr,
     faults: watch::Receiver<Faults>,
+    round_trips: Arc<AtomicU64>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     loop {
         let (client, _) = listener.accept().await?;
-        tokio::spawn(carry(client, target, faults.clone()));
+        let turns = Turns::new(Arc::clone(&round_trips));
+        tokio::spawn(carry(client, target, faults.clone(), turns));
+    }
+}
+
+/// Whose turn it is to speak on one connection.
+struct Turns {
+    clients: AtomicBool,
+    round_trips: Arc<AtomicU64>,
+}
+
+impl Turns {
+    fn new(round_trips: Arc<AtomicU64>) -> Self {
+        Self {
+            clients: AtomicBool::new(true),
+            round_trips,
+        }
+    }
+
+    fn client_spoke(&self) {
+        if self.clients.swap(false, Ordering::Relaxed) {
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn server_spoke(&self) {
+        self.clients.store(true, Ordering::Relaxed);
     }
 }
 
 /// Carries one connection until both directions are closed; breaks both ends if either breaks.
-async fn carry(mut client: TcpStream, target: SocketAddr, mut faults: watch::Receiver<Faults>) {
+async fn carry(
+    mut client: TcpStream,
+    target: SocketAddr,
+    mut faults: watch::Receiver<Faults>,
+    turns: Turns,
+) {
     let refuse = faults.borrow().refuse;
     if refuse || flowing(&mut faults).await.is_err() {
         return reset(&client);
@@ -134,8 +177,10 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut faults: watch::Rec
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
     let outcome = tokio::try_join!(
-        forward(from_client, to_server, faults.clone(), &forwarded),
-        forward(from_server, to_client, faults, &forwarded),
+        forward(from_client, to_server, faults.clone(), &forwarded, || turns
+            .client_spoke()),
+        forward(from_server, to_client, faults, &forwarded, || turns
+            .server_spoke()),
     );
     if outcome.is_err() {
         reset(&client);
@@ -161,10 +206,11 @@ async fn forward(
     to: WriteHalf<'_>,
     faults: watch::Receiver<Faults>,
     forwarded: &AtomicU64,
+    spoken: impl Fn(),
 ) -> io::Result<()> {
     let (way, arrivals) = mpsc::unbounded_channel();
     tokio::try_join!(
-        collect(from, way, faults.clone()),
+        collect(from, way, faults.clone(), spoken),
         deliver(arrivals, to, faults, forwarded)
     )?;
     Ok(())
@@ -174,6 +220,7 @@ async fn collect(
     mut from: ReadHalf<'_>,
     way: mpsc::UnboundedSender<Chunk>,
     faults: watch::Receiver<Faults>,
+    spoken: impl Fn(),
 ) -> io::Result<()> {
     let room = Arc::new(Semaphore::new(ON_THE_WAY_BYTES));
     let mut buffer = vec![0; CHUNK_BYTES];
@@ -182,6 +229,7 @@ async fn collect(
         if length == 0 {
             return Ok(());
         }
+        spoken();
         let due = Instant::now() + faults.borrow().delay;
         let taken = room.clone().acquire_many_owned(length as u32).await;
         let room = taken.map_err(io::Error::other)?;

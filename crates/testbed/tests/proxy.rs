@@ -53,6 +53,18 @@ fn without_faults_every_byte_passes_and_so_does_the_end() {
 }
 
 #[test]
+fn every_question_with_its_answer_is_a_round_trip() {
+    let proxy = proxy(Faults::default());
+    let streams = [connect(proxy.address()), connect(proxy.address())];
+    for question in 0..5 {
+        for stream in &streams {
+            echo(stream, &[question; 100]).unwrap();
+        }
+    }
+    assert_eq!(proxy.round_trips(), 10);
+}
+
+#[test]
 fn a_delay_is_paid_in_each_direction() {
     let delay = Duration::from_millis(50);
     let proxy = proxy(Faults {

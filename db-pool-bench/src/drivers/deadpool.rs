@@ -9,7 +9,7 @@ use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target,
 use tokio::task::JoinSet;
 use tokio_postgres::Error;
 
-use super::{Setup, statements};
+use super::{Driver, Recycle, Setup, statements};
 use crate::failure::{of_pool, of_postgres};
 use crate::workloads::{Request, Requests, Tables};
 
@@ -27,7 +27,8 @@ impl Factory for Deadpool {
     async fn build(&self, worker: Worker) -> Result<DeadpoolTarget, Failure> {
         let size = worker.share_of(self.0.pool_size) as usize;
         let pool = pool(&self.0, size)?;
-        warm(&pool, size, &self.0.tables).await?;
+        let before = worker.share_of(self.0.pool.opened_before(self.0.pool_size));
+        warm(&pool, before as usize, &self.0.tables).await?;
         Ok(DeadpoolTarget {
             setup: self.0.clone(),
             pool,
@@ -37,7 +38,10 @@ impl Factory for Deadpool {
 
 fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
     let recycling = ManagerConfig {
-        recycling_method: RecyclingMethod::Fast,
+        recycling_method: match setup.pool.recycling(Driver::Deadpool) {
+            Some(Recycle::Verified) => RecyclingMethod::Verified,
+            _ => RecyclingMethod::Fast,
+        },
     };
     let config = setup.address.config(&setup.application);
     let manager = Manager::from_config(config, setup.address.tls(), recycling);
@@ -50,10 +54,10 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
         .map_err(|error| Failure::new("driver", &error.to_string()))
 }
 
-/// Opens all connections at once and prepares the statements on each.
-async fn warm(pool: &Pool, size: usize, tables: &Arc<Tables>) -> Result<(), Failure> {
+/// Opens `count` connections at once and prepares the statements on each.
+async fn warm(pool: &Pool, count: usize, tables: &Arc<Tables>) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
-    for _ in 0..size {
+    for _ in 0..count {
         let (pool, tables) = (pool.clone(), Arc::clone(tables));
         opening.spawn(async move {
             let client = pool.get().await.map_err(|error| of_pool(&error))?;
@@ -67,7 +71,7 @@ async fn warm(pool: &Pool, size: usize, tables: &Arc<Tables>) -> Result<(), Fail
         });
     }
     // Held until all are open: one given back early would be handed out twice.
-    let mut held = Vec::with_capacity(size);
+    let mut held = Vec::with_capacity(count);
     while let Some(opened) = opening.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
     }

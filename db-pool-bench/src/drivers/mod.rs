@@ -1,26 +1,29 @@
 //! The arms of a comparison: the same requests through each driver, set up alike.
 //!
-//! Statements are prepared on every connection, all connections are open before the load begins,
-//! and a checkout may take equally long everywhere. What a driver does by default beyond that (a
-//! ping before each checkout, say) stays on and is recorded in the report.
+//! Statements are prepared on every connection, all connections are open before the load begins
+//! unless told otherwise, and a checkout may take equally long everywhere. What a library does by
+//! default beyond that (a ping before each checkout, say) stays on unless told otherwise, and is
+//! recorded in the report.
 
 mod deadpool;
 mod direct;
+mod options;
+pub mod round_trips;
 mod sqlx;
 mod statements;
+mod wire;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sqlx::postgres::PgPoolOptions;
 use clap::ValueEnum;
 use load_engine::UserId;
-use serde_json::{Value, json};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
+pub use options::{PoolOptions, Recycle};
 pub use sqlx::Sqlx;
+pub use wire::Wire;
 
 use crate::address::Address;
 use crate::workloads::{Requests, Tables, Workload};
@@ -28,6 +31,8 @@ use crate::workloads::{Requests, Tables, Workload};
 /// A way to reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Driver {
+    /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
+    Wire,
     /// tokio-postgres without a pool, a connection for each user
     Direct,
     /// deadpool-postgres
@@ -40,6 +45,7 @@ impl Driver {
     /// Its name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Wire => "wire",
             Self::Direct => "direct",
             Self::Deadpool => "deadpool",
             Self::Sqlx => "sqlx",
@@ -48,7 +54,7 @@ impl Driver {
 
     /// Whether users share its connections.
     pub fn is_pooled(self) -> bool {
-        self != Self::Direct
+        matches!(self, Self::Deadpool | Self::Sqlx)
     }
 
     /// The parameter that a sweep varies.
@@ -57,18 +63,6 @@ impl Driver {
             "pool_size"
         } else {
             "users"
-        }
-    }
-
-    /// What it does by itself, for the report.
-    pub fn config(self) -> BTreeMap<&'static str, Value> {
-        match self {
-            Self::Direct => BTreeMap::new(),
-            Self::Deadpool => BTreeMap::from([("recycling", json!("fast"))]),
-            Self::Sqlx => {
-                let ping = PgPoolOptions::new().get_test_before_acquire();
-                BTreeMap::from([("test_before_acquire", json!(ping))])
-            }
         }
     }
 }
@@ -82,6 +76,8 @@ pub struct Setup {
     pub application: String,
     /// Connections of the pool; of no use without one.
     pub pool_size: u64,
+    /// How the pool is kept; of no use without one.
+    pub pool: PoolOptions,
     /// How long a checkout may take.
     pub checkout_timeout: Duration,
     /// What is asked.

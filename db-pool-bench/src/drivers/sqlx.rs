@@ -1,5 +1,5 @@
-//! sqlx with its own pool and its defaults: a ping before each checkout, and another after each
-//! release, before which the connection is nobody's.
+//! sqlx with its own pool: unless told otherwise a ping before each checkout, and always another
+//! after each release, before which the connection is nobody's.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Error, Executor as _, PgConnection, P
 use sqlx::{SqlSafeStr as _, SqlStr};
 use tokio::task::JoinSet;
 
-use super::Setup;
+use super::{Driver, Recycle, Setup};
 use crate::failure::of_sqlx;
 use crate::workloads::{Request, Requests, Tables};
 
@@ -27,8 +27,14 @@ impl Factory for Sqlx {
     async fn build(&self, worker: Worker) -> Result<SqlxTarget, Failure> {
         let size = worker.share_of(self.0.pool_size) as u32;
         let statements = Statements::of(&self.0.tables);
-        let pool = pool(&self.0, size);
-        warm(&pool, size, &statements).await?;
+        let least = self
+            .0
+            .pool
+            .pool_min
+            .map_or(0, |least| worker.share_of(least));
+        let pool = pool(&self.0, size, least as u32).await?;
+        let before = worker.share_of(self.0.pool.opened_before(self.0.pool_size));
+        warm(&pool, before as u32, &statements).await?;
         Ok(SqlxTarget {
             setup: self.0.clone(),
             statements,
@@ -38,20 +44,28 @@ impl Factory for Sqlx {
     }
 }
 
-fn pool(setup: &Setup, size: u32) -> PgPool {
-    PgPoolOptions::new()
+async fn pool(setup: &Setup, size: u32, least: u32) -> Result<PgPool, Failure> {
+    let recycling = setup.pool.recycling(Driver::Sqlx);
+    let options = PgPoolOptions::new()
         .max_connections(size)
+        .min_connections(least)
         .acquire_timeout(setup.checkout_timeout)
-        // A step holds its setting: no connection may come or go by its age.
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_lazy_with(setup.address.sqlx(&setup.application))
+        .test_before_acquire(recycling == Some(Recycle::Verified))
+        .idle_timeout(setup.pool.idle_timeout)
+        .max_lifetime(setup.pool.max_lifetime);
+    let address = setup.address.sqlx(&setup.application);
+    if least == 0 {
+        return Ok(options.connect_lazy_with(address));
+    }
+    // Its own task opens them too: whoever does not wait for that opens more.
+    let connected = options.connect_with(address).await;
+    connected.map_err(|error| of_sqlx(&error))
 }
 
-/// Opens all connections at once and prepares the statements on each.
-async fn warm(pool: &PgPool, size: u32, statements: &Statements) -> Result<(), Failure> {
+/// Opens `count` connections at once and prepares the statements on each.
+async fn warm(pool: &PgPool, count: u32, statements: &Statements) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
-    for _ in 0..size {
+    for _ in 0..count {
         let (pool, statements) = (pool.clone(), statements.clone());
         opening.spawn(async move {
             let mut connection = pool.acquire().await?;
@@ -62,7 +76,7 @@ async fn warm(pool: &PgPool, size: u32, statements: &Statements) -> Result<(), F
         });
     }
     // Held until all are open: one given back early would be handed out twice.
-    let mut held = Vec::with_capacity(size as usize);
+    let mut held = Vec::with_capacity(count as usize);
     while let Some(opened) = opening.join_next().await {
         let opened = opened.map_err(|error| Failure::new("driver", &error.to_string()))?;
         held.push(opened.map_err(|error: Error| of_sqlx(&error))?);

@@ -1,11 +1,13 @@
 //! Pool sizes by drivers: each setting several times, in a shuffled order, on one server.
 
+mod cost;
 mod limit;
 mod plan;
 mod recommendation;
 mod results;
 mod text;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -22,10 +24,13 @@ pub use plan::{Plan, Setting};
 use crate::cli::SweepFlags;
 use crate::connect;
 use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx};
+use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx, Wire, round_trips};
 use crate::evidence::{Watch, parts, settings};
 use crate::server::Server;
 use crate::workloads::{Schema, Tables};
+
+/// The figure of a step that says how often its driver asks the server beyond what a read takes.
+const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 
 /// Runs a sweep from flags to exit code.
 ///
@@ -114,6 +119,10 @@ impl Sweep<'_> {
                 .insert("postgresql".to_owned(), version);
         }
         if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client)) {
+            if tls != "none" && self.plan.drivers().contains(&Driver::Wire) {
+                self.bench
+                    .line("wire speaks no TLS, as the other drivers do here");
+            }
             let config = &mut self.bench.report.config;
             config.insert("tls".to_owned(), json!(tls));
         }
@@ -140,6 +149,7 @@ impl Sweep<'_> {
         let (address, cancel) = (self.server.address.clone(), self.bench.cancel.clone());
         let mut watch = Watch::start(address, self.schema.name(), cancel)
             .context("cannot start the thread that watches the server")?;
+        let round_trips = self.round_trips(tables)?;
         let turns = order(
             self.plan.settings.len(),
             self.plan.repeats(),
@@ -150,12 +160,38 @@ impl Sweep<'_> {
             if self.bench.interrupted() {
                 break;
             }
-            self.step(turn, tables, &mut watch)?;
+            self.step(turn, tables, &mut watch, &round_trips)?;
         }
         Ok(())
     }
 
-    fn step(&mut self, turn: Turn, tables: &Arc<Tables>, watch: &mut Watch) -> anyhow::Result<()> {
+    /// Extra round trips of each driver; what could not be counted is absent, and says why.
+    fn round_trips(&mut self, tables: &Arc<Tables>) -> anyhow::Result<BTreeMap<Driver, f64>> {
+        let control = Control::new(self.bench.cancel.clone()).context("cannot start a runtime")?;
+        let setup = self.setup(self.plan.seed, 1, tables);
+        let mut counted = BTreeMap::new();
+        for driver in self.plan.drivers() {
+            match control.run(round_trips::extra(driver, &setup)) {
+                None => break,
+                Some(Ok(extra)) => drop(counted.insert(driver, extra)),
+                Some(Err(failure)) => {
+                    let name = driver.name();
+                    let message = format!("{name}'s round trips could not be counted: {failure}");
+                    self.bench
+                        .warn(Warning::new(WarningCode::EvidenceMissing, message));
+                }
+            }
+        }
+        Ok(counted)
+    }
+
+    fn step(
+        &mut self,
+        turn: Turn,
+        tables: &Arc<Tables>,
+        watch: &mut Watch,
+        round_trips: &BTreeMap<Driver, f64>,
+    ) -> anyhow::Result<()> {
         let Setting { driver, size } = self.plan.settings[turn.setting];
         let step = self.plan.step(turn, !self.server.throwaway);
         let bound = self.plan.most_connections(!self.server.throwaway);
@@ -177,26 +213,32 @@ impl Sweep<'_> {
                 }
             }
         }
-        let setup = self.setup(&step, size, tables);
+        let setup = self.setup(step.seed, size, tables);
         let bench = &mut *self.bench;
         let index = match driver {
+            Driver::Wire => bench.step(&step, &Arc::new(Wire(setup)), watch),
             Driver::Direct => bench.step(&step, &Arc::new(Direct(setup)), watch),
             Driver::Deadpool => bench.step(&step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(&step, &Arc::new(Sqlx(setup)), watch),
         }?;
-        parts::note(&mut bench.report.steps[index], watch.step_ends());
+        let done = &mut bench.report.steps[index];
+        parts::note(done, watch.step_ends());
+        if let Some(extra) = round_trips.get(&driver) {
+            done.figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
+        }
         bench.save()
     }
 
-    fn setup(&self, step: &StepPlan, pool_size: u64, tables: &Arc<Tables>) -> Setup {
+    fn setup(&self, seed: u64, pool_size: u64, tables: &Arc<Tables>) -> Setup {
         Setup {
             address: self.server.address.clone(),
             application: self.schema.name().to_owned(),
             pool_size,
+            pool: self.plan.flags.pool.clone(),
             checkout_timeout: self.plan.flags.checkout_timeout,
             workload: self.plan.flags.workload,
             tables: Arc::clone(tables),
-            seed: step.seed,
+            seed,
         }
     }
 
@@ -270,8 +312,6 @@ fn not_begun(step: &StepPlan, reason: String) -> Step {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::BTreeMap;
-
     use bench_report::{Operation, Report, Tool};
 
     use super::*;
@@ -284,7 +324,8 @@ pub(crate) mod tests {
         };
         let plan = StepPlan::new("deadpool", load, std::time::Duration::from_secs(1))
             .parameter("driver", "deadpool")
-            .parameter("pool_size", size);
+            .parameter("pool_size", size)
+            .parameter("users", 16);
         let mut step = not_begun(&plan, String::new());
         step.repeat = repeat;
         step.end = StepEnd::Completed;

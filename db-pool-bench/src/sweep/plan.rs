@@ -82,6 +82,7 @@ impl<'a> Plan<'a> {
         drivers.sort_unstable();
         drivers.dedup();
         let sizes = &flags.pool_sizes.0;
+        flags.pool.check(&drivers, sizes)?;
         let settings = drivers
             .into_iter()
             .flat_map(|driver| sizes.iter().map(move |&size| Setting { driver, size }))
@@ -98,8 +99,13 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// [`UsageError`] when one cannot.
     pub fn suits(&self, address: &Address) -> Result<(), UsageError> {
-        let sqlx = self.settings.iter().any(|s| s.driver == Driver::Sqlx);
-        if sqlx && address.insists_on_channel_binding() {
+        let drivers = self.drivers();
+        if drivers.contains(&Driver::Wire) && address.insists_on_tls() {
+            return Err(UsageError(
+                "wire speaks no TLS, which sslmode asks for; leave it out of --driver".to_owned(),
+            ));
+        }
+        if drivers.contains(&Driver::Sqlx) && address.insists_on_channel_binding() {
             return Err(UsageError(
                 "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
             ));
@@ -112,6 +118,13 @@ impl<'a> Plan<'a> {
         self.flags
             .most_connections
             .or(guarded.then_some(MOST_CONNECTIONS))
+    }
+
+    /// All drivers, each once, in the order of [`Plan::settings`].
+    pub fn drivers(&self) -> Vec<Driver> {
+        let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
+        drivers.dedup();
+        drivers
     }
 
     /// Connections of the largest setting.
@@ -191,7 +204,7 @@ impl<'a> Plan<'a> {
         for setting in &self.settings {
             drivers
                 .entry(setting.driver.name())
-                .or_insert_with(|| setting.driver.config());
+                .or_insert_with(|| flags.pool.config(setting.driver));
         }
         let mut config = flags.load.config(self.seed, DEFAULTS);
         config.extend([

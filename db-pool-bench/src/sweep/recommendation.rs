@@ -9,6 +9,7 @@ use statistics::knee::{self, Edge, Knee, Options};
 use statistics::minimum_detectable_difference;
 
 use super::Setting;
+use super::cost;
 use super::limit;
 use super::results::Results;
 use crate::drivers::Driver;
@@ -35,6 +36,7 @@ pub(super) fn summary(report: &Report, settings: &[Setting]) -> Summary {
             .collect();
         summary.recommendations.extend(recommend(driver, &mine));
     }
+    cost::compare(&results, &mut summary);
     let best = results
         .iter()
         .filter_map(|r| Some((r, r.throughput_per_s()?)));

@@ -110,6 +110,12 @@ impl<'a> Results<'a> {
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
+    /// Mean of a figure of the steps over the repeats that have it.
+    pub(super) fn mean_figure(&self, figure: &str) -> Option<f64> {
+        let read = |(_, _, step): &(u64, usize, &Step)| step.figures.get(figure).copied();
+        statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
+    }
+
     /// Mean of what `figure` gives for each repeat.
     pub(super) fn mean(&self, figure: impl Fn(&Step) -> f64) -> Option<f64> {
         statistics::mean(

@@ -7,6 +7,7 @@ use bench_report::histogram::Recording;
 use bench_report::{LimitOwner, Operation, Recommendation, Report, StepEnd};
 
 use super::Setting;
+use super::cost;
 use super::recommendation::interval;
 use super::results::Results;
 
@@ -27,6 +28,7 @@ pub(super) fn render(report: &Report, settings: &[Setting]) -> String {
     for result in &results {
         broken(&mut text, result);
     }
+    text.push_str(&cost::text(&results, &report.summary));
     text.push('\n');
     for recommendation in &report.summary.recommendations {
         recommended(&mut text, recommendation);

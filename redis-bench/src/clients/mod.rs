@@ -2,6 +2,7 @@
 //! scenarios differ in what they ask and clients only in how it travels.
 
 mod multiplexed;
+mod patient;
 mod pooled;
 
 use std::time::Duration;

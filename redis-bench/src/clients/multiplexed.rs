@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use load_engine::{Factory, Failure, Marks, Outcome, Session, Target, UserId, Worker};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Mutex;
 
-use super::{Task, Work, connection_config, failed, outcome};
+use super::patient::Patient;
+use super::{CONNECT_PATIENCE, RESPONSE_PATIENCE, Task, Work, failed, outcome};
 use crate::failure;
 
 /// A failed attempt to connect stands for all that come within this time.
@@ -42,11 +45,9 @@ impl<W: Work> Factory for Multiplexed<W> {
     }
 
     async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
-        let client =
-            Client::open(self.server.clone()).map_err(|error| failure::of_redis(&error))?;
         let mut lines = Vec::new();
         for _ in 0..worker.share_of(self.connections).max(1) {
-            let line = Line::connect(client.clone()).await;
+            let line = Line::connect(self.server.clone()).await;
             lines.push(Arc::new(line.map_err(|error| failure::of_redis(&error))?));
         }
         Ok(MultiplexedTarget {
@@ -60,7 +61,7 @@ impl<W: Work> Factory for Multiplexed<W> {
 /// A connection that is replaced when it breaks, once for all who share it.
 #[derive(Debug)]
 struct Line {
-    client: Client,
+    server: ConnectionInfo,
     current: Mutex<Current>,
 }
 
@@ -74,14 +75,14 @@ struct Current {
 }
 
 impl Line {
-    async fn connect(client: Client) -> Result<Self, RedisError> {
-        let connection = dial(&client).await?;
+    async fn connect(server: ConnectionInfo) -> Result<Self, RedisError> {
+        let connection = dial(&server).await?;
         let current = Mutex::new(Current {
             connection,
             generation: 0,
             refused: None,
         });
-        Ok(Self { client, current })
+        Ok(Self { server, current })
     }
 
     /// The connection after the one of `generation`, made now unless somebody else has.
@@ -93,7 +94,7 @@ impl Line {
             {
                 return Err(error.clone());
             }
-            match dial(&self.client).await {
+            match dial(&self.server).await {
                 Ok(connection) => {
                     current.connection = connection;
                     current.generation += 1;
@@ -109,10 +110,40 @@ impl Line {
     }
 }
 
-async fn dial(client: &Client) -> Result<MultiplexedConnection, RedisError> {
-    client
-        .get_multiplexed_async_connection_with_config(&connection_config())
+async fn dial(server: &ConnectionInfo) -> Result<MultiplexedConnection, RedisError> {
+    let dialled = async {
+        match server.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                greet(server, stream).await
+            }
+            ConnectionAddr::Unix(path) => greet(server, UnixStream::connect(path).await?).await,
+            _ => Err(RedisError::from((
+                ErrorKind::InvalidClientConfig,
+                "only plain connections can be shared",
+            ))),
+        }
+    };
+    tokio::time::timeout(CONNECT_PATIENCE, dialled)
         .await
+        .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
+}
+
+/// Logs in on a new stream and lets the driver work on it until the last user is gone. Patience
+/// belongs to the stream: when it ends, the request that waited longest is told of a time-out and
+/// those behind it of a closed connection.
+async fn greet<S>(server: &ConnectionInfo, stream: S) -> Result<MultiplexedConnection, RedisError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stream = Patient::new(stream, RESPONSE_PATIENCE);
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let settings = server.redis_settings();
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(settings, stream, config).await?;
+    tokio::spawn(driver);
+    Ok(connection)
 }
 
 /// One worker's connections.

@@ -1,0 +1,169 @@
+//! The smallest loop on the same pools: users who check a connection out, read one row of
+//! pgbench's table by its key and give it back, nothing recorded. `db-pool-bench sweep` beside it
+//! shows what measuring costs.
+//!
+//! `DATABASE_URL=… minimal_pool --pool deadpool --connections 8 --duration 5s` prints
+//! `operations=N seconds=S operations_per_s=R cpu_per_operation_ns=C`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bench_report::clock::process_cpu_ns;
+use clap::{Parser, ValueEnum};
+use db_pool_bench::address::Address;
+use db_pool_bench::workloads::Tables;
+use deadpool_postgres::{Manager, Pool, Runtime};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use tokio::task::JoinSet;
+use tokio_postgres::NoTls;
+
+const APPLICATION: &str = "plimsoll_minimal";
+const TABLE: &str = "pgbench_accounts";
+/// As `db-pool-bench` has it unless told otherwise.
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Parser)]
+struct Flags {
+    /// Whose pool
+    #[arg(long, value_enum)]
+    pool: Kind,
+    /// Connections, and users
+    #[arg(long, default_value = "8")]
+    connections: usize,
+    /// How long
+    #[arg(long, value_parser = bench_cli::flags::duration, default_value = "5s")]
+    duration: Duration,
+    /// Where
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    url: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Deadpool,
+    Sqlx,
+}
+
+fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    let address = Address::parse(&flags.url)?;
+    // What applications have, and `db-pool-bench` by default: a thread for each core.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let client = address.connect(APPLICATION).await?;
+        let tables = Tables::of_pgbench(&client, TABLE).await?;
+        drop(client);
+        match flags.pool {
+            Kind::Deadpool => with_deadpool(&flags, &address, tables).await,
+            Kind::Sqlx => with_sqlx(&flags, &address, &tables).await,
+        }
+    })
+}
+
+async fn with_deadpool(flags: &Flags, address: &Address, tables: Tables) -> anyhow::Result<()> {
+    let manager = Manager::new(address.config(APPLICATION), NoTls);
+    let pool = Pool::builder(manager)
+        .max_size(flags.connections)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(CHECKOUT_TIMEOUT))
+        .create_timeout(Some(CHECKOUT_TIMEOUT))
+        .build()?;
+    let mut held = Vec::new();
+    for _ in 0..flags.connections {
+        held.push(pool.get().await?);
+    }
+    drop(held);
+    load(flags, |user, stop| {
+        repeat_deadpool(pool.clone(), tables.clone(), user, stop)
+    })
+    .await
+}
+
+async fn with_sqlx(flags: &Flags, address: &Address, tables: &Tables) -> anyhow::Result<()> {
+    let pool = PgPoolOptions::new()
+        .max_connections(flags.connections as u32)
+        .acquire_timeout(CHECKOUT_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(address.sqlx(APPLICATION));
+    let mut held = Vec::new();
+    for _ in 0..flags.connections {
+        held.push(pool.acquire().await?);
+    }
+    drop(held);
+    let read = AssertSqlSafe(Arc::clone(&tables.read)).into_sql_str();
+    let rows = tables.rows;
+    load(flags, |user, stop| {
+        repeat_sqlx(pool.clone(), read.clone(), rows, user, stop)
+    })
+    .await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// Lets each user `repeat`, and prints what all did together.
+async fn load<Users: Future<Output = anyhow::Result<u64>> + Send + 'static>(
+    flags: &Flags,
+    repeat: impl Fn(u64, Arc<AtomicBool>) -> Users,
+) -> anyhow::Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (cpu_ns, started) = (process_cpu_ns(), Instant::now());
+    let mut users = JoinSet::new();
+    for user in 0..flags.connections {
+        users.spawn(repeat(user as u64, Arc::clone(&stop)));
+    }
+    tokio::time::sleep(flags.duration).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut operations = 0;
+    while let Some(done) = users.join_next().await {
+        operations += done??;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let cpu_ns = process_cpu_ns() - cpu_ns;
+    bench_cli::output::print(&format!(
+        "operations={operations} seconds={seconds} operations_per_s={:.0} cpu_per_operation_ns={:.0}\n",
+        operations as f64 / seconds,
+        cpu_ns as f64 / operations as f64,
+    ))
+}
+
+async fn repeat_deadpool(
+    pool: Pool,
+    tables: Tables,
+    user: u64,
+    stop: Arc<AtomicBool>,
+) -> anyhow::Result<u64> {
+    let (mut random, mut operations) = (SmallRng::seed_from_u64(user), 0);
+    while !stop.load(Ordering::Relaxed) {
+        let id = random.random_range(1..=tables.rows);
+        let client = pool.get().await?;
+        let read = client.prepare_cached(&tables.read).await?;
+        client.query_opt(&read, &[&id]).await?;
+        operations += 1;
+    }
+    Ok(operations)
+}
+
+async fn repeat_sqlx(
+    pool: PgPool,
+    read: SqlStr,
+    rows: i32,
+    user: u64,
+    stop: Arc<AtomicBool>,
+) -> anyhow::Result<u64> {
+    let (mut random, mut operations) = (SmallRng::seed_from_u64(user), 0);
+    while !stop.load(Ordering::Relaxed) {
+        let id = random.random_range(1..=rows);
+        let mut connection = pool.acquire().await?;
+        let query = sqlx::query::<sqlx::Postgres>(read.clone()).bind(id);
+        query.fetch_optional(&mut *connection).await?;
+        operations += 1;
+    }
+    Ok(operations)
+}

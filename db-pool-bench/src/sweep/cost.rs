@@ -1,0 +1,300 @@
+//! What drivers and pools cost beside the bare protocol and beside no pool, at as many connections.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bench_cli::table::{Table, duration_ns};
+use bench_report::histogram::recording;
+use bench_report::{Comparison, Load, Operation, Step, Summary};
+use statistics::ratio_interval;
+
+use super::EXTRA_ROUND_TRIPS;
+use super::results::Results;
+use crate::drivers::Driver;
+
+const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
+const CONFIDENCE: f64 = 0.95;
+const PARAMETER: &str = "connections";
+const LEGEND: &str = "\
+first ÷ second at as many connections, ± half of the 95 % interval;
+call: – where users outnumber connections; CPU: the client's, per query;
+CPU/query: of the first
+";
+
+/// A figure of one step, and its name in comparisons.
+type Figure = (&'static str, fn(&Step) -> Option<f64>);
+
+const THROUGHPUT: Figure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
+const CALL_P50: Figure = ("call_p50_ns", |step| call_ns(step, 0.5));
+const CALL_P99: Figure = ("call_p99_ns", |step| call_ns(step, 0.99));
+const CPU: Figure = ("cpu_per_operation_ns", |step| {
+    step.generator.cpu_per_operation_ns
+});
+const FIGURES: [Figure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
+
+/// Writes what was measured of each driver beside its baselines into `summary`.
+pub(super) fn compare(results: &[Results], summary: &mut Summary) {
+    for baseline in BASELINES {
+        let of = |driver| move |r: &&Results| r.setting.driver == driver && r.is_admissible();
+        for base in results.iter().filter(of(baseline)) {
+            let beside = results.iter().filter(|r| {
+                let alike = at_work(r).is_some() && at_work(r) == at_work(base);
+                r.setting.driver > baseline && r.is_admissible() && alike
+            });
+            for subject in beside {
+                let ratios = FIGURES.map(|figure| ratio(subject, base, figure));
+                summary.comparisons.extend(ratios.into_iter().flatten());
+            }
+        }
+    }
+    for (driver, extra) in round_trips(results) {
+        let name = driver.name();
+        summary.figure(&format!("{name}_{EXTRA_ROUND_TRIPS}"), extra);
+    }
+}
+
+/// Connections between which the load is shared; `None` where users are too few for all of them.
+fn at_work(results: &Results) -> Option<u64> {
+    let (_, _, step) = results.held.first()?;
+    let size = results.setting.size;
+    match step.load {
+        Load::Closed { users, .. } if users < size => None,
+        _ => Some(size),
+    }
+}
+
+/// Over the rounds in which both were held: what disturbed a round disturbed both.
+fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Comparison> {
+    let of = |results: &Results| -> BTreeMap<u64, f64> {
+        let repeats = results.held.iter();
+        repeats
+            .filter_map(|(repeat, _, step)| Some((*repeat, figure(step)?)))
+            .collect()
+    };
+    let bases = of(base);
+    let pairs: Vec<(f64, f64)> = of(subject)
+        .into_iter()
+        .filter_map(|(repeat, mine)| Some((mine, *bases.get(&repeat)?)))
+        .collect();
+    let estimate = ratio_interval(&pairs, CONFIDENCE);
+    let single = || match pairs[..] {
+        [(mine, theirs)] if mine > 0.0 && theirs > 0.0 => Some(mine / theirs),
+        _ => None,
+    };
+    Some(Comparison {
+        subject: subject.setting.driver.name().to_owned(),
+        baseline: base.setting.driver.name().to_owned(),
+        parameter: PARAMETER.to_owned(),
+        value: at_work(subject)? as f64,
+        figure: name.to_owned(),
+        ratio: estimate.map(|e| e.mean).or_else(single)?,
+        low_ratio: estimate.map(|e| e.interval.low),
+        high_ratio: estimate.map(|e| e.interval.high),
+    })
+}
+
+/// What callers wait, over all operations; `None` where users outnumber connections, for how long
+/// they queue says how many they are, and nothing of the driver.
+fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
+    if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
+        && *users as f64 > size
+    {
+        return None;
+    }
+    let mut whole = recording();
+    let call = |operation: &Operation| operation.call.as_ref()?.decode().ok();
+    for part in step.operations.values().filter_map(call) {
+        // Equal bounds on both sides: adding cannot fail.
+        let _ = whole.add(&part);
+    }
+    (!whole.is_empty()).then(|| whole.value_at_quantile(quantile) as f64)
+}
+
+fn round_trips(results: &[Results]) -> BTreeMap<Driver, f64> {
+    let read = |r: &Results| Some((r.setting.driver, r.mean_figure(EXTRA_ROUND_TRIPS)?));
+    results.iter().filter_map(read).collect()
+}
+
+/// The table of driver and pool cost, and how often each driver asks; empty where there is
+/// nothing to tell.
+pub(super) fn text(results: &[Results], summary: &Summary) -> String {
+    let mut text = String::new();
+    if !summary.comparisons.is_empty() {
+        let table = table(results, summary);
+        let _ = write!(text, "\nDriver and pool cost\n{table}{LEGEND}");
+    }
+    for (driver, extra) in round_trips(results) {
+        let (name, unit) = (
+            driver.name(),
+            if driver.is_pooled() {
+                "checkout"
+            } else {
+                "query"
+            },
+        );
+        let _ = match extra {
+            none if none.abs() < 0.05 => {
+                writeln!(text, "{name} spends no extra round trip per {unit}")
+            }
+            some => writeln!(text, "{name} spends {some:.1} extra round trips per {unit}"),
+        };
+    }
+    text
+}
+
+fn table(results: &[Results], summary: &Summary) -> Table {
+    let mut table = Table::new(&["", "throughput", "call p50", "call p99", "CPU", "CPU/query"]);
+    let compared = summary.comparisons.iter();
+    for first in compared.clone().filter(|c| c.figure == THROUGHPUT.0) {
+        let ratio = |(name, _): Figure| {
+            let same = |c: &&Comparison| {
+                c.figure == name
+                    && c.value.to_bits() == first.value.to_bits()
+                    && c.subject == first.subject
+                    && c.baseline == first.baseline
+            };
+            compared.clone().find(same).map_or(absent(), shown)
+        };
+        let mine = results.iter().find(|r| {
+            r.setting.driver.name() == first.subject && at_work(r) == Some(first.value as u64)
+        });
+        let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
+        table.row(&[
+            format!("{} ÷ {}, {}", first.subject, first.baseline, first.value),
+            ratio(THROUGHPUT),
+            ratio(CALL_P50),
+            ratio(CALL_P99),
+            ratio(CPU),
+            cpu.filter(|ns| ns.is_finite())
+                .map_or(absent(), |ns| duration_ns(ns as u64)),
+        ]);
+    }
+    table
+}
+
+fn absent() -> String {
+    "–".to_owned()
+}
+
+/// `0.93±0.02`; from 10 on `13.4±5.2`, from 100 on `134±52`.
+fn shown(comparison: &Comparison) -> String {
+    let ratio = comparison.ratio;
+    let digits = match ratio {
+        below_ten if below_ten < 9.995 => 2,
+        below_hundred if below_hundred < 99.95 => 1,
+        _ => 0,
+    };
+    match (comparison.low_ratio, comparison.high_ratio) {
+        (Some(low), Some(high)) => {
+            let half_width = (high - low) / 2.0;
+            format!("{ratio:.digits$}±{half_width:.digits$}")
+        }
+        _ => format!("{ratio:.digits$}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::Histogram;
+
+    use super::*;
+    use crate::sweep::Setting;
+    use crate::sweep::tests::step;
+
+    /// Repeats of a driver at 4 connections; the machine halves its speed from round to round.
+    fn steps(driver: Driver, throughput_per_s: f64, cpu_ns: f64, extra: f64) -> Vec<Step> {
+        let repeat = |repeat: u64| {
+            let speed = 0.5_f64.powi(repeat as i32);
+            let mut step = step(4, repeat, throughput_per_s * speed);
+            step.parameters.remove("pool_size");
+            step.parameters
+                .insert("driver".into(), driver.name().into());
+            step.parameters.insert(driver.swept().into(), 4.into());
+            step.generator.cpu_per_operation_ns = Some(cpu_ns / speed);
+            step.figures.insert(EXTRA_ROUND_TRIPS.into(), extra);
+            let mut call = recording();
+            call.saturating_record((1e9 / throughput_per_s) as u64);
+            for operation in step.operations.values_mut() {
+                operation.call = Histogram::of(&call);
+            }
+            step
+        };
+        (0..3).map(repeat).collect()
+    }
+
+    fn results<'a>(steps: &'a [Step], drivers: &[Driver]) -> Vec<Results<'a>> {
+        let of = |&driver| Results::of(Setting { driver, size: 4 }, steps);
+        drivers.iter().map(of).collect()
+    }
+
+    #[test]
+    fn planted_costs_are_found_although_the_machine_slows_down() {
+        let drivers = [Driver::Wire, Driver::Direct, Driver::Sqlx];
+        let steps = [
+            steps(Driver::Wire, 80_000.0, 8_000.0, 0.0),
+            steps(Driver::Direct, 60_000.0, 12_000.0, 0.0),
+            steps(Driver::Sqlx, 20_000.0, 40_000.0, 2.0),
+        ]
+        .concat();
+        let results = results(&steps, &drivers);
+        let mut summary = Summary::default();
+        compare(&results, &mut summary);
+        let found = |subject: &str, baseline: &str, figure: &str| {
+            let is = |c: &&Comparison| {
+                (c.subject.as_str(), c.baseline.as_str(), c.figure.as_str())
+                    == (subject, baseline, figure)
+            };
+            summary.comparisons.iter().find(is).map(|c| c.ratio)
+        };
+        let near = |found: Option<f64>, planted: f64| (found.unwrap() - planted).abs() < 1e-2;
+        for (subject, baseline, throughput, cpu) in [
+            ("direct", "wire", 0.75, 1.5),
+            ("sqlx", "wire", 0.25, 5.0),
+            ("sqlx", "direct", 1.0 / 3.0, 40.0 / 12.0),
+        ] {
+            assert!(near(
+                found(subject, baseline, "throughput_per_s"),
+                throughput
+            ));
+            assert!(near(found(subject, baseline, "cpu_per_operation_ns"), cpu));
+        }
+        assert!(near(found("direct", "wire", "call_p50_ns"), 8.0 / 6.0));
+        assert!(near(found("direct", "wire", "call_p99_ns"), 8.0 / 6.0));
+        let queued = found("sqlx", "wire", "call_p50_ns");
+        assert_eq!(queued, None, "sixteen users wait for four connections");
+        assert_eq!(summary.figures["sqlx_extra_round_trips_per_request"], 2.0);
+        let text = text(&results, &summary);
+        for told in [
+            "sqlx ÷ wire, 4",
+            "0.25±0.00",
+            "sqlx spends 2.0 extra round trips per checkout",
+            "wire spends no extra round trip per query",
+        ] {
+            assert!(text.contains(told), "{told:?} in {text}");
+        }
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn without_a_baseline_and_at_other_concurrency_nothing_is_compared() {
+        let (pool, mut wire) = (
+            steps(Driver::Deadpool, 1.0, 1.0, 0.0),
+            steps(Driver::Wire, 2.0, 1.0, 0.0),
+        );
+        for step in &mut wire {
+            step.load = Load::Closed {
+                users: 3,
+                think_time_ns: 0,
+            };
+        }
+        let both = [pool, wire].concat();
+        for drivers in [&[Driver::Deadpool][..], &[Driver::Wire, Driver::Deadpool]] {
+            let mut summary = Summary::default();
+            compare(&results(&both, drivers), &mut summary);
+            assert!(summary.comparisons.is_empty(), "{summary:?}");
+        }
+    }
+}

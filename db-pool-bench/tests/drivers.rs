@@ -1,0 +1,200 @@
+//! The drivers side by side on real servers: what each asks beyond the request, and how its pool
+//! is kept.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_cmp
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_report::{Report, StepEnd};
+use common::{Talk, postgres, report, sweep};
+use db_pool_bench::address::Address;
+use db_pool_bench::drivers::{Driver, PoolOptions, Recycle, Setup, round_trips};
+use db_pool_bench::workloads::{Tables, Workload};
+use load_engine::Failure;
+use test_support::Place;
+
+fn complete(url: &str, args: &str) -> (Report, String) {
+    let place = Place::new();
+    let output = sweep(&place, args)
+        .env("DATABASE_URL", url)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    (report(&place), said)
+}
+
+/// Extra round trips of `driver` for a read of the table `t`.
+fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Failure> {
+    let setup = Setup {
+        address: Address::parse(url).unwrap(),
+        application: "a_test_of_drivers".to_owned(),
+        pool_size: 8,
+        pool: PoolOptions {
+            recycle,
+            ..PoolOptions::default()
+        },
+        checkout_timeout: Duration::from_secs(5),
+        workload: Workload::WriteHeavy,
+        tables: Arc::new(Tables {
+            read: "SELECT v FROM t WHERE id = $1".into(),
+            update: None,
+            insert: None,
+            rows: 1,
+        }),
+        seed: 7,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(round_trips::extra(driver, &setup))
+}
+
+#[test]
+fn a_ping_costs_one_round_trip_per_checkout_and_without_it_there_is_none() {
+    let server = postgres(&[]);
+    Talk::to(server.url()).execute("CREATE TABLE t AS SELECT 1 AS id, 5 AS v");
+    let (fast, verified) = (Some(Recycle::Fast), Some(Recycle::Verified));
+    for (driver, recycle, expected) in [
+        (Driver::Wire, None, 0.0),
+        (Driver::Direct, None, 0.0),
+        (Driver::Deadpool, None, 0.0),
+        (Driver::Deadpool, fast, 0.0),
+        (Driver::Deadpool, verified, 1.0),
+        // One comes after each release, and no option turns it off.
+        (Driver::Sqlx, fast, 1.0),
+        (Driver::Sqlx, verified, 2.0),
+        (Driver::Sqlx, None, 2.0),
+    ] {
+        let counted = extra(server.url(), driver, recycle);
+        assert_eq!(counted, Ok(expected), "{driver:?}, {recycle:?}");
+    }
+}
+
+#[test]
+fn round_trips_that_cannot_be_counted_say_why() {
+    let server = postgres(&[]);
+    let no_table = extra(server.url(), Driver::Wire, None).unwrap_err();
+    assert_eq!(no_table.kind, "sqlstate.42P01");
+    let file = extra("postgres://app@%2Frun%2Fpg/shop", Driver::Direct, None).unwrap_err();
+    assert!(file.message.contains("unix socket"), "{file}");
+}
+
+#[test]
+fn a_sweep_of_all_drivers_says_what_each_costs() {
+    let server = postgres(&[]);
+    let args = "--driver sqlx,deadpool,direct,wire --pool-sizes 2,4 --repeats 2 --warmup 50ms --duration 200ms --recycle fast";
+    let (report, said) = complete(server.url(), args);
+    assert_eq!(report.steps.len(), 16);
+    let threads = report.steps[0].generator.threads;
+    for step in &report.steps {
+        assert_eq!(step.end, StepEnd::Completed, "{}", step.name);
+        assert_eq!(step.generator.threads, threads, "all on as many threads");
+        let expected = if step.name.starts_with("sqlx") {
+            1.0
+        } else {
+            0.0
+        };
+        let extra = step.figures["extra_round_trips_per_request"];
+        assert_eq!(extra, expected, "{}", step.name);
+    }
+    for driver in ["deadpool", "sqlx"] {
+        assert_eq!(report.config["drivers"][driver]["recycle"], "fast");
+    }
+    let mut compared: Vec<String> = report
+        .summary
+        .comparisons
+        .iter()
+        .filter(|c| c.figure == "throughput_per_s")
+        .map(|c| format!("{} ÷ {}, {}", c.subject, c.baseline, c.value))
+        .collect();
+    for row in &compared {
+        assert!(said.contains(row), "{row:?} in {said}");
+    }
+    compared.sort();
+    assert_eq!(
+        compared,
+        [
+            "deadpool ÷ direct, 2",
+            "deadpool ÷ direct, 4",
+            "deadpool ÷ wire, 2",
+            "deadpool ÷ wire, 4",
+            "direct ÷ wire, 2",
+            "direct ÷ wire, 4",
+            "sqlx ÷ direct, 2",
+            "sqlx ÷ direct, 4",
+            "sqlx ÷ wire, 2",
+            "sqlx ÷ wire, 4",
+        ]
+    );
+    let comparisons = &report.summary.comparisons;
+    assert!(
+        comparisons
+            .iter()
+            .all(|c| c.ratio > 0.0 && c.low_ratio.is_some())
+    );
+    let called = comparisons.iter().filter(|c| c.figure == "call_p50_ns");
+    assert!(
+        called.clone().all(|c| c.subject == "direct"),
+        "elsewhere users queue"
+    );
+    assert_eq!(called.count(), 2);
+    assert!(
+        said.contains("sqlx spends 1.0 extra round trips per checkout"),
+        "{said}"
+    );
+    assert!(
+        said.contains("deadpool spends no extra round trip per checkout"),
+        "{said}"
+    );
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+#[test]
+fn a_pool_opens_before_the_step_what_it_is_told_to_and_the_rest_when_needed() {
+    let server = postgres(&[]);
+    let size = |driver: &str, args: &str| {
+        let common =
+            "--pool-sizes 8 --users 1 --think-time 20ms --repeats 1 --warmup 0 --duration 300ms";
+        let args = format!("--driver {driver} {common} {args}");
+        let (report, said) = complete(server.url(), &args);
+        report.steps[0].pool.as_ref().expect(&said).size_mean
+    };
+    assert_eq!([size("deadpool", ""), size("sqlx", "")], [8.0, 8.0]);
+    assert_eq!(size("deadpool", "--pool-min 2"), 2.0);
+    // Its own task opens them as well, and who comes back before the ping after a release is over
+    // gets a new one: one or two more, where the machine is slow.
+    let few = size("sqlx", "--pool-min 2");
+    assert!((2.0..8.0).contains(&few), "{few}");
+}
+
+#[test]
+fn connections_of_sqlx_come_and_go_by_their_age_where_that_is_asked_for() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    let sessions = |args: &str| {
+        let counted = || {
+            let told = talk.names(
+                "SELECT sessions::text FROM pg_stat_database WHERE datname = current_database()",
+            );
+            told[0].parse::<u64>().unwrap()
+        };
+        let before = counted();
+        let common = "--driver sqlx --pool-sizes 2 --users 2 --repeats 1 --warmup 0 --duration 1s";
+        complete(server.url(), &format!("{common} {args}"));
+        counted() - before
+    };
+    let (kept, aged) = (sessions(""), sessions("--max-lifetime 50ms"));
+    assert!(
+        aged > kept + 2,
+        "{aged} sessions, and {kept} where they stay"
+    );
+}

@@ -1,0 +1,207 @@
+//! The bare protocol on real servers: what it says is what the drivers say.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_report::{Histogram, Status};
+use common::{PASSWORD, Talk, postgres, report, sweep};
+use db_pool_bench::address::Address;
+use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
+use db_pool_bench::failure::{of_postgres, of_wire};
+use db_pool_bench::wire::{Answer, Link};
+use db_pool_bench::workloads::{Tables, Workload};
+use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
+use test_support::{Place, eventually};
+use testbed::Postgres;
+use tokio::runtime::Runtime;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn address(server: &Postgres) -> Address {
+    Address::parse(server.url()).unwrap()
+}
+
+/// As `server`, but this user with this password.
+fn as_user(server: &Postgres, user: &str, password: &str) -> Address {
+    let place = server.url().split_once('@').unwrap().1;
+    Address::parse(&format!("postgres://{user}:{password}@{place}")).unwrap()
+}
+
+fn setup(address: Address, workload: Workload, tables: Tables) -> Setup {
+    Setup {
+        address,
+        application: "a_test_of_drivers".to_owned(),
+        pool_size: 1,
+        pool: PoolOptions::default(),
+        checkout_timeout: Duration::from_secs(5),
+        workload,
+        tables: Arc::new(tables),
+        seed: 7,
+    }
+}
+
+/// Errors by kind, and successes, of one user's first requests.
+async fn counts<F: Factory>(factory: F, requests: usize) -> BTreeMap<String, usize> {
+    let target = factory.build(Worker::ALONE).await.unwrap();
+    let mut session = target.open(UserId(3)).await.unwrap();
+    let mut counts = BTreeMap::new();
+    for _ in 0..requests {
+        let outcome = session.hit(&mut Marks::default()).await;
+        let kind = outcome
+            .failure
+            .map_or("success".to_owned(), |f| f.kind.to_string());
+        *counts.entry(kind).or_default() += 1;
+    }
+    session.close().await;
+    target.close().await;
+    counts
+}
+
+#[test]
+fn a_bare_connection_reads_the_rows_that_a_driver_reads() {
+    let server = postgres(&[]);
+    runtime().block_on(async {
+        let client = address(&server).connect("a_test").await.unwrap();
+        let rows = "CREATE TABLE t AS SELECT id, id * 7 - 50 AS v FROM generate_series(1, 20) id;
+                    UPDATE t SET v = NULL WHERE id = 4; INSERT INTO t VALUES (5, 1), (5, 2)";
+        client.batch_execute(rows).await.unwrap();
+        let sql = "SELECT v FROM t WHERE id = $1 ORDER BY v DESC NULLS FIRST";
+        let mut link = Link::connect(&address(&server).config("a_test"))
+            .await
+            .unwrap();
+        link.prepare("read", sql, 1).await.unwrap();
+        for id in -1..22 {
+            let told = client.query(sql, &[&id]).await.unwrap();
+            let expected = Answer {
+                rows: told.len() as u64,
+                value: told.last().and_then(|row| row.get(0)),
+            };
+            assert_eq!(link.execute("read", &[id]).await.unwrap(), expected, "{id}");
+        }
+    });
+}
+
+#[test]
+fn every_driver_counts_the_errors_that_were_planted() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    talk.execute("CREATE TABLE t AS SELECT id, 0 AS v FROM generate_series(1, 100) id");
+    talk.execute("CREATE TABLE h (id int NOT NULL CHECK (id > 50), delta int)");
+    let tables = || Tables {
+        read: "SELECT v / (id % 3) FROM t WHERE id = $1".into(),
+        update: Some("UPDATE t SET v = v + 0 * $1 WHERE id = $2".into()),
+        insert: Some("INSERT INTO h VALUES ($1, $2)".into()),
+        rows: 100,
+    };
+    let setup = || setup(address(&server), Workload::WriteHeavy, tables());
+    runtime().block_on(async {
+        let direct = counts(Direct(setup()), 200).await;
+        let division = direct.get("sqlstate.22012").copied().unwrap_or(0);
+        let check = direct.get("sqlstate.23514").copied().unwrap_or(0);
+        assert!(division > 0 && check > 0, "{direct:?}");
+        assert_eq!(direct["success"] + division + check, 200, "{direct:?}");
+        assert_eq!(counts(Wire(setup()), 200).await, direct);
+        assert_eq!(counts(Deadpool(setup()), 200).await, direct);
+        assert_eq!(counts(Sqlx(setup()), 200).await, direct);
+    });
+    // Of each transaction that failed nothing may be left, and of the others all.
+    let kept = talk.names("SELECT (count(*) % 4)::text FROM h");
+    assert_eq!(kept, ["0"], "four drivers inserted the same rows");
+}
+
+#[test]
+fn a_connection_that_was_ended_is_opened_anew() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    talk.execute("CREATE TABLE t AS SELECT 1 AS id, 5 AS v");
+    let tables = Tables {
+        read: "SELECT v FROM t WHERE id = $1".into(),
+        update: None,
+        insert: None,
+        rows: 1,
+    };
+    let setup = setup(address(&server), Workload::PointSelect, tables);
+    runtime().block_on(async {
+        let target = Wire(setup).build(Worker::ALONE).await.unwrap();
+        let mut session = target.open(UserId(0)).await.unwrap();
+        assert_eq!(session.hit(&mut Marks::default()).await.failure, None);
+        let ended = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+                     WHERE application_name = 'a_test_of_drivers'";
+        tokio::task::block_in_place(|| assert_eq!(talk.names(ended), ["true"]));
+        let failure = session.hit(&mut Marks::default()).await.failure.unwrap();
+        assert_eq!(failure.kind, "sqlstate.57P01", "{failure}");
+        assert_eq!(session.hit(&mut Marks::default()).await.failure, None);
+        session.close().await;
+    });
+    let left = "SELECT application_name FROM pg_stat_activity
+                WHERE application_name = 'a_test_of_drivers'";
+    eventually("it says goodbye", || talk.names(left).is_empty());
+}
+
+#[test]
+fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_server() {
+    let place = Place::new();
+    let rules = place.tmp().join("hba.conf");
+    let lines = "host all by_md5 all md5\nhost all by_trust all trust\n\
+                 host all by_text all password\nhost all all all scram-sha-256\n";
+    std::fs::write(&rules, lines).unwrap();
+    let server = postgres(&[("hba_file", rules.to_str().unwrap())]);
+    let talk = Talk::to(server.url());
+    for (method, password) in [
+        ("md5", "by_md5"),
+        ("scram-sha-256", "by_scram"),
+        ("scram-sha-256", "by_text"),
+    ] {
+        talk.execute(&format!("SET password_encryption = '{method}'"));
+        talk.execute(&format!("CREATE ROLE {password} LOGIN PASSWORD 'right'"));
+    }
+    talk.execute("CREATE ROLE by_trust LOGIN");
+    runtime().block_on(async {
+        for user in ["by_md5", "by_scram", "by_text", "by_trust"] {
+            let config = as_user(&server, user, "right").config("a_test");
+            let mut link = Link::connect(&config).await.unwrap();
+            link.command("SELECT 1").await.unwrap();
+            let wrong = as_user(&server, user, "wrong");
+            let Err(error) = Link::connect(&wrong.config("a_test")).await else {
+                assert_eq!(user, "by_trust");
+                continue;
+            };
+            let (wire, direct) = (of_wire(&error), wrong.connect("a_test").await.unwrap_err());
+            assert_eq!(wire, of_postgres(&direct));
+            assert_eq!(wire.kind, "auth");
+        }
+    });
+}
+
+#[test]
+fn the_phases_add_up_without_a_driver_too() {
+    let server = postgres(&[]);
+    let place = Place::new();
+    let args = "--driver wire --pool-sizes 4 --rate 400 --pacing poisson --repeats 1 --warmup 100ms --duration 1s";
+    let output = sweep(&place, args)
+        .env("DATABASE_URL", server.url())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report = report(&place);
+    assert_eq!(report.status, Status::Complete, "{said}");
+    assert!(!said.contains(PASSWORD));
+    let mean = |histogram: &Option<Histogram>| histogram.as_ref().map_or(0.0, |h| h.mean_ns);
+    for operation in report.steps[0].operations.values() {
+        assert!(operation.succeeded > 0 && operation.errors.is_empty());
+        let parts = mean(&operation.pacing_lag) + mean(&operation.backlog) + mean(&operation.call);
+        assert!((parts / mean(&operation.response) - 1.0).abs() < 0.005);
+        assert!(operation.checkout.is_none(), "there is no pool");
+    }
+    Talk::to(server.url()).assert_nothing_is_left();
+}

@@ -1,0 +1,96 @@
+//! The directory of a run: its files are never mixed with another's, and nothing in it is lost.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a directory cannot be a run's.
+#[derive(Debug, thiserror::Error)]
+pub enum RunDirectoryError {
+    /// What is there would be taken for the run's, or overwritten.
+    #[error("{directory} already holds {file}", directory = directory.display())]
+    Used {
+        /// The directory.
+        directory: PathBuf,
+        /// One of the files in it.
+        file: String,
+    },
+    /// It cannot be made or looked into.
+    #[error("cannot make the run's directory {directory}: {source}", directory = directory.display())]
+    Unusable {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl RunDirectoryError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Used { .. } => "another --run-dir, or move those files away",
+            Self::Unusable { .. } => "--run-dir with a path that can be written",
+        }
+    }
+}
+
+/// Makes `directory`, or takes it as it is where it holds no report: the analyzer reads every one
+/// that it finds there.
+///
+/// # Errors
+/// When it holds reports or a page already, or cannot be made.
+pub fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
+    let unusable = |source| RunDirectoryError::Unusable {
+        directory: directory.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(directory).map_err(unusable)?;
+    let mut used = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(unusable)? {
+        let name = entry.map_err(unusable)?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        if is_of_a_run(&name) {
+            used.push(name);
+        }
+    }
+    match used.into_iter().min() {
+        None => Ok(()),
+        Some(file) => Err(RunDirectoryError::Used {
+            directory: directory.to_owned(),
+            file,
+        }),
+    }
+}
+
+fn is_of_a_run(name: &str) -> bool {
+    let report = Path::new(name).extension().is_some_and(|e| e == "json");
+    !name.starts_with('.') && (report || name == "report.html")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_directory_without_reports_is_taken_and_nothing_in_it_is_touched() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("deep/er");
+        claim(&directory).unwrap();
+        for harmless in ["notes.txt", "run.log", ".hidden.json"] {
+            std::fs::write(directory.join(harmless), "mine").unwrap();
+            claim(&directory).unwrap();
+        }
+        for file in ["report.html", "redis-bench.cache.json"] {
+            std::fs::write(directory.join(file), "old").unwrap();
+            let error = claim(&directory).unwrap_err();
+            assert!(error.to_string().ends_with(file), "{error}");
+            assert_eq!(std::fs::read(directory.join(file)).unwrap(), b"old");
+        }
+        assert_eq!(std::fs::read(directory.join("notes.txt")).unwrap(), b"mine");
+        let file = directory.join("notes.txt");
+        assert!(matches!(
+            claim(&file),
+            Err(RunDirectoryError::Unusable { .. })
+        ));
+    }
+}
