@@ -8,7 +8,7 @@ use deadpool_postgres::{
 };
 use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
 use tokio::task::JoinSet;
-use tokio_postgres::{Error, NoTls};
+use tokio_postgres::Error;
 
 use super::{Driver, Lender, Lends, OPENING_BOUND, Recycle, Setup, statements};
 use crate::conditions::Holding;
@@ -46,7 +46,8 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
             _ => RecyclingMethod::Fast,
         },
     };
-    let manager = Manager::from_config(setup.address.config(&setup.application), NoTls, recycling);
+    let config = setup.address.config(&setup.application);
+    let manager = Manager::from_config(config, setup.address.tls(), recycling);
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)

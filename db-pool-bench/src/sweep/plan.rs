@@ -330,6 +330,6 @@ pub(super) mod tests {
     fn flags_that_contradict_each_other_get_a_sentence() {
         assert!(Plan::new(&flags("--rate 5 --users 3")).is_err());
         let contradiction = flags("--table t --workload mixed");
-        assert!(contradiction.target.server().is_err());
+        assert!(contradiction.target.server(&contradiction.driver).is_err());
     }
 }
