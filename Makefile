@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The commit stands in every report. A tree without git builds as well.
 export PLIMSOLL_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 
-.PHONY: demo build test lint bench soak schema servers deny
+.PHONY: demo build test test-postgres-matrix lint bench soak schema servers deny
 
 demo: servers build
 	target/release/plimsoll run --profile quick
@@ -15,7 +15,15 @@ build:
 
 test: servers
 	$(CARGO) build --locked --workspace --bins
+	@scripts/install-servers pgbouncer || { \
+		echo "Without PgBouncer: the test of db-pool-bench through it is left out." >&2; \
+		export PLIMSOLL_WITHOUT_PGBOUNCER=1; }; \
 	$(CARGO) test --locked --workspace
+
+# Takes PostgreSQL 13 to 18 from npm and shows the evidence on each.
+test-postgres-matrix:
+	$(CARGO) test --locked -p db-pool-bench --test evidence --no-run
+	scripts/postgres-matrix
 
 lint: deny
 	$(CARGO) fmt --all --check

@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use bench_report::redaction;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, Error, NoTls};
+use sqlx::postgres::PgConnectOptions;
+use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Error};
 
-/// How long a connection may take, unless the address says otherwise.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::connect::{self, Connector, Endpoint, Environment, Parameters, Passwords, Tls, Way};
 
 /// Why an address is none.
 #[derive(Debug, thiserror::Error)]
@@ -24,35 +24,37 @@ pub enum AddressError {
     /// No URL at all. It is not shown: a password given in the wrong place looks like that.
     #[error("the server's address is no URL; write postgres://user@host:5432/database")]
     NoUrl,
-    /// It cannot be read.
-    #[error("{shown:?} cannot be read as a PostgreSQL address: {reason}")]
+    /// It cannot be read, or asks for what cannot be done.
+    #[error("{shown:?} cannot be used as a PostgreSQL address: {reason}")]
     Unreadable {
         /// The address, redacted.
         shown: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// It names no host, or several.
-    #[error("{0:?} must name one host, as in postgres://user@host:5432/database")]
+    /// It names no host.
+    #[error("{0:?} names no host, as in postgres://user@host:5432/database, nor does PGHOST")]
     Host(String),
-    /// It insists on TLS.
-    #[error(
-        "{0:?} asks for TLS, which this version does not speak yet; use sslmode=prefer where the network is yours"
-    )]
-    Tls(String),
 }
 
 /// Where a PostgreSQL is and who logs in.
+///
+/// Where it names several servers, or leaves open whether TLS is spoken, the first connection
+/// settles it, and all later ones follow: every driver of a run must meet the same server in the
+/// same way.
 #[derive(Clone)]
 pub struct Address {
-    config: Config,
-    sqlx: PgConnectOptions,
+    /// Login, database, options: all but the server.
+    login: Config,
+    options: Option<String>,
+    tls: Tls,
+    ways: Vec<Way>,
+    settled: Arc<OnceLock<usize>>,
     shown: String,
-    host: String,
-    port: u16,
+    password_note: Option<String>,
 }
 
-/// Both drivers' own settings hold the password.
+/// The drivers' own settings hold the password.
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Address").field(&self.shown).finish()
@@ -60,76 +62,199 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
-    /// Reads `postgres://user:password@host:port/database`. What it leaves out is taken from
-    /// `PGUSER`, `PGPASSWORD` and `PGDATABASE`.
+    /// Reads `postgres://user:password@host:port,host:port/database?name=value`. What it leaves
+    /// out is taken from the `PG*` variables, the password file and `~/.postgresql`, as libpq does.
     ///
     /// # Errors
-    /// When it is no such URL, names no host, or asks for TLS.
+    /// When it is no such URL, names no host, or asks for what not every driver can do.
     pub fn parse(url: &str) -> Result<Self, AddressError> {
+        Self::read(url, &Environment(&|name| std::env::var(name).ok()))
+    }
+
+    fn read(url: &str, environment: &Environment<'_>) -> Result<Self, AddressError> {
         let masked = redaction::url(url);
-        if !["postgres://", "postgresql://"]
+        let is_ours = ["postgres://", "postgresql://"]
             .iter()
-            .any(|scheme| url.starts_with(scheme))
-        {
-            let is_url = url.contains("://");
-            return Err(if is_url {
+            .any(|scheme| url.starts_with(scheme));
+        if !is_ours {
+            return Err(if url.contains("://") {
                 AddressError::Scheme(masked)
             } else {
                 AddressError::NoUrl
             });
         }
-        let unreadable = |reason: &dyn std::error::Error| AddressError::Unreadable {
+        let unreadable = |reason: String| AddressError::Unreadable {
             shown: masked.clone(),
-            reason: chain(reason),
+            reason,
         };
-        let mut config = Config::from_str(url).map_err(|error| unreadable(&error))?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(AddressError::Tls(masked));
-        }
-        let sqlx = PgConnectOptions::from_str(url).map_err(|error| unreadable(&error))?;
-        complete(&mut config);
-        let [host] = config.get_hosts() else {
+        let (parameters, rest) = Parameters::take(url, environment).map_err(unreadable)?;
+        let parsed = Config::from_str(&rest).map_err(|error| unreadable(chain(&error)))?;
+        let tls = Tls::of(&parameters, environment).map_err(unreadable)?;
+        let endpoints = connect::endpoints(&parsed, environment).map_err(unreadable)?;
+        if endpoints.is_empty() {
             return Err(AddressError::Host(masked));
+        }
+        let (login, options) =
+            connect::login(&parsed, &parameters, environment).map_err(unreadable)?;
+        let file = parameters
+            .get("passfile")
+            .map(Into::into)
+            .or_else(|| environment.home(".pgpass"));
+        let passwords = match (login.get_password(), file) {
+            (None, Some(file)) => Passwords::read(&file),
+            _ => Passwords::default(),
         };
-        let host = match host {
-            Host::Tcp(name) => name.clone(),
-            #[cfg(unix)]
-            Host::Unix(path) => path.display().to_string(),
-        };
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        let sqlx = same_login(sqlx, &config, &host, port);
+        let targets =
+            connect::targets(parameters.get("target_session_attrs")).map_err(unreadable)?;
         Ok(Self {
-            shown: shown(&config, &host, port),
-            config,
-            sqlx,
-            host,
-            port,
+            shown: shown(&login, &endpoints, &parameters),
+            ways: connect::ways(&endpoints, &tls, targets, &login, &passwords),
+            login,
+            options,
+            tls,
+            settled: Arc::default(),
+            password_note: passwords.refused,
         })
     }
 
     /// The host (or the directory of its socket) and the port.
     pub fn host_and_port(&self) -> (&str, u16) {
-        (&self.host, self.port)
+        let Endpoint { host, port } = &self.way().endpoint;
+        (host, *port)
     }
 
-    /// For tokio-postgres and deadpool.
+    fn way(&self) -> &Way {
+        &self.ways[self.settled.get().copied().unwrap_or(0)]
+    }
+
+    /// For tokio-postgres and deadpool, with [`Address::tls`].
     pub fn config(&self, application: &str) -> Config {
-        let mut config = self.config.clone();
+        self.config_of(self.way(), application)
+    }
+
+    fn config_of(&self, way: &Way, application: &str) -> Config {
+        let mut config = self.login.clone();
+        way.endpoint.give(&mut config);
+        if let Some(password) = &way.password {
+            config.password(password);
+        }
+        config
+            .ssl_mode(way.sslmode)
+            .target_session_attrs(way.target);
         config.application_name(application);
         config
     }
 
-    /// For sqlx.
-    pub fn sqlx(&self, application: &str) -> PgConnectOptions {
-        self.sqlx.clone().application_name(application)
+    /// For tokio-postgres and deadpool: how TLS is spoken where it is.
+    pub fn tls(&self) -> Connector {
+        self.tls.connector()
     }
 
-    /// Opens a connection and leaves its input and output to a task on the current runtime.
+    /// Whether a login that cannot be bound to the TLS channel is to be refused.
+    pub fn insists_on_channel_binding(&self) -> bool {
+        self.login.get_channel_binding() == ChannelBinding::Require
+    }
+
+    /// For sqlx.
+    pub fn sqlx(&self, application: &str) -> PgConnectOptions {
+        let Way {
+            endpoint,
+            password,
+            sslmode,
+            ..
+        } = self.way();
+        // Its options can only be set as an address.
+        let coded = |text: &String| {
+            let all = percent_encoding::NON_ALPHANUMERIC;
+            format!(
+                "postgres://localhost?options={}",
+                percent_encoding::utf8_percent_encode(text, all)
+            )
+        };
+        let given = self.options.as_ref().map(coded);
+        let options = given.and_then(|url| PgConnectOptions::from_str(&url).ok());
+        let mut options = options.unwrap_or_else(PgConnectOptions::new_without_pgpass);
+        options = if endpoint.is_socket() {
+            options.socket(&endpoint.host)
+        } else {
+            options.host(&endpoint.host)
+        };
+        options = options.port(endpoint.port).application_name(application);
+        if let Some(user) = self.login.get_user() {
+            options = options.username(user);
+        }
+        if let Some(database) = self.login.get_dbname() {
+            options = options.database(database);
+        }
+        let given = self.login.get_password().map(String::from_utf8_lossy);
+        if let Some(password) = given.as_deref().or(password.as_deref()) {
+            options = options.password(password);
+        }
+        self.tls.give(options, *sslmode)
+    }
+
+    /// Opens a connection and leaves its input and output to a task on the current runtime. The
+    /// first one tries the servers in turn and settles which it is.
     ///
     /// # Errors
-    /// What the driver said.
+    /// What the driver said, of the last server that was tried.
     pub async fn connect(&self, application: &str) -> Result<Client, Error> {
-        connect(self.config(application)).await
+        self.connect_with(application, |_| ()).await
+    }
+
+    /// The same with what `settle` changes in how a way is taken.
+    ///
+    /// # Errors
+    /// What the driver said, of the last server that was tried.
+    pub async fn connect_with(
+        &self,
+        application: &str,
+        settle: impl Fn(&mut Config),
+    ) -> Result<Client, Error> {
+        let (mut tried, settled) = match self.settled.get() {
+            Some(&way) => (way, true),
+            None => (0, false),
+        };
+        let mut refused = None;
+        loop {
+            let way = &self.ways[tried];
+            let mut config = self.config_of(way, application);
+            settle(&mut config);
+            let error = match connect::open(&config, &self.tls).await {
+                Ok(client) => {
+                    let _ = self.settled.set(tried);
+                    return Ok(client);
+                }
+                // That the server wants TLS is no news; why it did not come about is.
+                Err(error) if way.otherwise && way.sslmode == SslMode::Disable => {
+                    refused.take().unwrap_or(error)
+                }
+                Err(error) => error,
+            };
+            match self.next(tried, &error).filter(|_| !settled) {
+                Some(next) => (tried, refused) = (next, Some(error)),
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// The way to try when `tried` failed by `error`. A server that refuses the login is the
+    /// one that was meant: no other is asked.
+    fn next(&self, tried: usize, error: &Error) -> Option<usize> {
+        let next = tried + 1;
+        if self.ways.get(next)?.otherwise {
+            let without_tls = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+            if without_tls || crate::failure::is_tls(error) {
+                return Some(next);
+            }
+        }
+        let refused = error
+            .code()
+            .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
+        let others = next..self.ways.len();
+        others
+            .into_iter()
+            .find(|&way| !refused && !self.ways[way].otherwise)
     }
 
     /// The first TCP address of its host.
@@ -137,43 +262,41 @@ impl Address {
     /// # Errors
     /// When the name cannot be resolved, or the host is a socket of this machine.
     pub fn socket_address(&self) -> io::Result<SocketAddr> {
-        if self.host.starts_with('/') {
+        let Endpoint { host, port } = &self.way().endpoint;
+        if self.way().endpoint.is_socket() {
             let no_network = "it is reached by a unix socket";
             return Err(io::Error::new(io::ErrorKind::Unsupported, no_network));
         }
-        let mut found = (self.host.as_str(), self.port).to_socket_addrs()?;
+        let mut found = (host.as_str(), *port).to_socket_addrs()?;
         found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// The same server and login by way of `proxy`.
+    /// The same server and login by way of `proxy`. With TLS the certificate is no longer held
+    /// against the name, which is the proxy's now.
     #[must_use]
     pub fn through(&self, proxy: SocketAddr) -> Self {
-        let mut config = Config::new();
-        config.host(proxy.ip().to_string()).port(proxy.port());
-        if let Some(user) = self.config.get_user() {
-            config.user(user);
-        }
-        if let Some(password) = self.config.get_password() {
-            config.password(password);
-        }
-        if let Some(database) = self.config.get_dbname() {
-            config.dbname(database);
-        }
-        if let Some(options) = self.config.get_options() {
-            config.options(options);
-        }
-        if let Some(timeout) = self.config.get_connect_timeout() {
-            config.connect_timeout(*timeout);
-        }
-        config.ssl_mode(self.config.get_ssl_mode());
-        let (host, port) = (proxy.ip().to_string(), proxy.port());
+        let endpoint = Endpoint {
+            host: proxy.ip().to_string(),
+            port: proxy.port(),
+        };
+        let way = Way {
+            endpoint: endpoint.clone(),
+            target: TargetSessionAttrs::Any,
+            otherwise: false,
+            ..self.way().clone()
+        };
         Self {
-            sqlx: self.sqlx.clone().host(&host).port(port),
-            shown: shown(&config, &host, port),
-            config,
-            host,
-            port,
+            shown: shown(&self.login, &[endpoint], &Parameters::default()),
+            tls: self.tls.without_names(),
+            ways: vec![way],
+            settled: Arc::default(),
+            ..self.clone()
         }
+    }
+
+    /// Whether a connection that is not encrypted is to be refused.
+    pub fn insists_on_tls(&self) -> bool {
+        self.way().sslmode == SslMode::Require
     }
 
     /// The address without its password.
@@ -181,14 +304,21 @@ impl Address {
         &self.shown
     }
 
+    /// Why the password file was left unread, where that may be why a login fails.
+    pub fn password_note(&self) -> Option<&str> {
+        self.password_note.as_deref()
+    }
+
     /// A command that asks whether the server is there.
     pub fn is_ready_command(&self) -> String {
-        format!("pg_isready -h {} -p {}", self.host, self.port)
+        let Endpoint { host, port } = &self.way().endpoint;
+        format!("pg_isready -h {host} -p {port}")
     }
 
     /// A command that lists the databases there.
     pub fn list_command(&self) -> String {
-        format!("psql -h {} -p {} --list", self.host, self.port)
+        let Endpoint { host, port } = &self.way().endpoint;
+        format!("psql -h {host} -p {port} --list")
     }
 
     /// A command that runs `sql` there; it asks for the password.
@@ -197,70 +327,29 @@ impl Address {
     }
 }
 
-/// Opens a connection and leaves its input and output to a task on the current runtime.
-///
-/// # Errors
-/// What the driver said.
-pub(crate) async fn connect(config: Config) -> Result<Client, Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    // Whoever uses the client learns there that the connection has ended, and why.
-    tokio::spawn(async move { connection.await.ok() });
-    Ok(client)
-}
-
-fn complete(config: &mut Config) {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if config.get_user().is_none()
-        && let Some(user) = variable("PGUSER")
-    {
-        config.user(user);
-    }
-    if config.get_password().is_none()
-        && let Some(password) = variable("PGPASSWORD")
-    {
-        config.password(password);
-    }
-    if config.get_dbname().is_none()
-        && let Some(database) = variable("PGDATABASE")
-    {
-        config.dbname(database);
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_TIMEOUT);
-    }
-}
-
-/// The two drivers read variables of different names; one login for both makes them comparable.
-fn same_login(sqlx: PgConnectOptions, config: &Config, host: &str, port: u16) -> PgConnectOptions {
-    let mut sqlx = sqlx.ssl_mode(PgSslMode::Disable).port(port);
-    sqlx = if host.starts_with('/') {
-        sqlx.socket(host)
-    } else {
-        sqlx.host(host)
-    };
-    if let Some(user) = config.get_user() {
-        sqlx = sqlx.username(user);
-    }
-    if let Some(password) = config.get_password() {
-        sqlx = sqlx.password(&String::from_utf8_lossy(password));
-    }
-    if let Some(database) = config.get_dbname() {
-        sqlx = sqlx.database(database);
-    }
-    sqlx
-}
-
-fn shown(config: &Config, host: &str, port: u16) -> String {
+fn shown(login: &Config, endpoints: &[Endpoint], parameters: &Parameters) -> String {
     let mut shown = "postgres://".to_owned();
-    if let Some(user) = config.get_user() {
+    if let Some(user) = login.get_user() {
         let _ = write!(shown, "{user}@");
     }
-    let database = config.get_dbname().unwrap_or_default();
-    let _ = match host {
-        path if path.starts_with('/') => write!(shown, "/{database}?host={path}&port={port}"),
-        ip if ip.contains(':') => write!(shown, "[{ip}]:{port}/{database}"),
-        name => write!(shown, "{name}:{port}/{database}"),
-    };
+    let database = login.get_dbname().unwrap_or_default();
+    let mut further = parameters.shown();
+    if let [endpoint] = endpoints
+        && endpoint.is_socket()
+    {
+        let Endpoint { host, port } = endpoint;
+        let and = if further.is_empty() { "" } else { "&" };
+        further = format!("host={host}&port={port}{and}{further}");
+    } else {
+        let servers = endpoints.iter().map(|Endpoint { host, port }| match host {
+            socket if socket.starts_with('/') => format!("{}:{port}", socket.replace('/', "%2F")),
+            ip if ip.contains(':') => format!("[{ip}]:{port}"),
+            name => format!("{name}:{port}"),
+        });
+        shown.push_str(&servers.collect::<Vec<_>>().join(","));
+    }
+    let mark = if further.is_empty() { "" } else { "?" };
+    let _ = write!(shown, "/{database}{mark}{further}");
     shown
 }
 
@@ -280,7 +369,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio_postgres::config::Host;
+
     use super::*;
+
+    /// Whatever the environment of the test says.
+    fn alone(url: &str) -> Result<Address, AddressError> {
+        Address::read(url, &Environment(&|_| None))
+    }
 
     #[test]
     fn an_address_is_shown_without_its_password_and_with_all_else() {
@@ -301,8 +397,12 @@ mod tests {
                 "postgres://app@%2Frun%2Fpg/shop",
                 "postgres://app@/shop?host=/run/pg&port=5432",
             ),
+            (
+                "postgres://app:hunter2@db,db2:6432/shop?target_session_attrs=primary&sslmode=require",
+                "postgres://app@db:5432,db2:6432/shop?target_session_attrs=primary&sslmode=require",
+            ),
         ] {
-            let address = Address::parse(url).unwrap();
+            let address = alone(url).unwrap();
             assert_eq!(address.shown(), shown);
             assert!(!format!("{address:?}").contains("ter2"));
         }
@@ -310,28 +410,59 @@ mod tests {
 
     #[test]
     fn both_drivers_get_the_same_login() {
-        let address = Address::parse("postgres://app:hun%40ter2@db:6432/shop").unwrap();
+        let url = "postgres://app:hun%40ter2@db:6432/shop?options=-c%20work_mem%3D1MB";
+        let address = alone(url).unwrap();
         let (config, sqlx) = (address.config("me"), address.sqlx("me"));
         assert_eq!(config.get_password(), Some(b"hun@ter2".as_slice()));
         assert_eq!((sqlx.get_host(), sqlx.get_port()), ("db", 6432));
         assert_eq!(sqlx.get_username(), "app");
         assert_eq!(sqlx.get_database(), config.get_dbname());
         assert_eq!(sqlx.get_application_name(), config.get_application_name());
+        assert_eq!(sqlx.get_options(), Some("-c work_mem=1MB"));
+        assert_eq!(sqlx.get_options(), config.get_options());
     }
 
     #[test]
     fn by_way_of_a_proxy_the_login_stays_the_same() {
-        let address = Address::parse("postgres://app:hun%40ter2@db:6432/shop?options=-cx%3D1");
+        let address = alone("postgres://app:hun%40ter2@db:6432/shop?options=-cx%3D1").unwrap();
         let proxy = "127.0.0.1:7000".parse().unwrap();
-        let through = address.unwrap().through(proxy);
+        let through = address.through(proxy);
         assert_eq!(through.shown(), "postgres://app@127.0.0.1:7000/shop");
         assert_eq!(through.socket_address().unwrap(), proxy);
         let (config, sqlx) = (through.config("me"), through.sqlx("me"));
         assert_eq!(config.get_password(), Some(b"hun@ter2".as_slice()));
         assert_eq!(config.get_options(), Some("-cx=1"));
         assert_eq!((sqlx.get_host(), sqlx.get_port()), ("127.0.0.1", 7000));
-        let file = Address::parse("postgres://app@%2Frun%2Fpg/shop").unwrap();
+        let file = alone("postgres://app@%2Frun%2Fpg/shop").unwrap();
         assert!(file.socket_address().is_err());
+    }
+
+    #[test]
+    fn what_the_address_leaves_out_comes_from_the_environment() {
+        let variable = |name: &str| {
+            let value = match name {
+                "PGHOST" => "db,db2",
+                "PGPORT" => "6432",
+                "PGUSER" => "app",
+                "PGPASSWORD" => "hunter2",
+                "PGSSLMODE" => "require",
+                "PGOPTIONS" => "-c jit=off",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let address = Address::read("postgres://", &Environment(&variable)).unwrap();
+        assert_eq!(address.shown(), "postgres://app@db:6432,db2:6432/app");
+        let config = address.config("me");
+        assert_eq!(
+            config.get_hosts(),
+            [Host::Tcp("db".to_owned())],
+            "one server at a time"
+        );
+        assert_eq!(config.get_ssl_mode(), SslMode::Require);
+        assert_eq!(config.get_options(), Some("-c jit=off"));
+        let given = Address::read("postgres://me@here/there", &Environment(&variable)).unwrap();
+        assert_eq!(given.shown(), "postgres://me@here:5432/there");
     }
 
     #[test]
@@ -341,19 +472,21 @@ mod tests {
             "hunter2",
             "postgres://app:hunter2@/shop",
             "postgres://app:hunter2@db:port/shop",
-            "postgres://app:hunter2@db/shop?sslmode=require",
-            "postgres://app:hunter2@db,db2/shop",
+            "postgres://app:hunter2@db/shop?sslmode=maybe",
+            "postgres://app:hunter2@db/shop?sslmode=verify-full",
+            "postgres://app:hunter2@db/shop?sslmode=verify-ca&sslrootcert=/none.pem",
+            "postgres://app:hunter2@db/shop?target_session_attrs=any-old",
             "postgres://app:hunter2@db/shop?nonsense=1",
             "",
         ] {
-            let error = Address::parse(url).unwrap_err().to_string();
+            let error = alone(url).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
     }
 
     #[test]
     fn the_command_that_removes_a_schema_survives_the_shell() {
-        let address = Address::parse("postgres://app@db/shop").unwrap();
+        let address = alone("postgres://app@db/shop").unwrap();
         assert_eq!(
             address.psql_command("DROP SCHEMA \"plimsoll_1\" CASCADE"),
             "psql 'postgres://app@db:5432/shop' -c 'DROP SCHEMA \"plimsoll_1\" CASCADE'"

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
 use bench_cli::flags;
+use bench_cli::{Remedy as _, UsageError};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
 use clap::Args;
@@ -19,14 +19,17 @@ use testbed::{Faults, Proxy};
 
 use crate::address::Address;
 use crate::conditions::Conditions;
+use crate::connect;
 use crate::control::{Control, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, PoolOptions, Setup, Sqlx, Wire};
-use crate::evidence::Watch;
+use crate::evidence::{Watch, parts, settings};
 use crate::server::Server;
 use crate::workloads::{Ground, Schema, Selection, Workload, WorkloadFlags};
 
 /// Protects a server that is not a throwaway one, unless the user sets rules of their own.
 pub const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
+/// Share of a server's connections that may be in use beside its other users.
+const MOST_CONNECTIONS: f64 = 0.8;
 
 /// The server, and what is asked of it.
 #[derive(Debug, Clone, Args)]
@@ -38,6 +41,10 @@ pub struct TargetFlags {
     /// How long a checkout may take before it fails
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
     pub checkout_timeout: Duration,
+
+    /// Share of the connection limit that may be in use; 80 % on a server that is not a throwaway one
+    #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
+    pub most_connections: Option<f64>,
 
     /// What is asked of the server.
     #[command(flatten)]
@@ -52,9 +59,20 @@ impl TargetFlags {
     /// The server named, if one is; its address is checked before anything is begun.
     ///
     /// # Errors
-    /// [`UsageError`](bench_cli::UsageError) when that is no address.
-    pub fn server(&self) -> anyhow::Result<Option<Server>> {
-        self.url.as_deref().map(Server::at).transpose()
+    /// [`UsageError`] when that is no address, or when one of `drivers`
+    /// cannot follow it.
+    pub fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<Server>> {
+        let given = self.url.as_deref().map(Server::at).transpose()?;
+        if let Some(server) = &given {
+            suits(&server.address, drivers)?;
+        }
+        Ok(given)
+    }
+
+    /// Share of the server's connections that may be in use; `None` = all, on a throwaway one.
+    fn most_connections(&self, guarded: bool) -> Option<f64> {
+        self.most_connections
+            .or(guarded.then_some(MOST_CONNECTIONS))
     }
 
     /// What the report says of these flags, beside [`Selection::config`].
@@ -62,6 +80,21 @@ impl TargetFlags {
         let timeout_ns = self.checkout_timeout.as_nanos() as u64;
         BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
     }
+}
+
+/// Whether every driver can connect as the address asks.
+fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
+    if drivers.contains(&Driver::Wire) && address.insists_on_tls() {
+        return Err(UsageError(
+            "wire speaks no TLS, which sslmode asks for; leave it out of --driver".to_owned(),
+        ));
+    }
+    if drivers.contains(&Driver::Sqlx) && address.insists_on_channel_binding() {
+        return Err(UsageError(
+            "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// What one step puts to the test.
@@ -154,6 +187,13 @@ fn prepare(
         let versions = &mut bench.report.environment.versions;
         versions.insert("postgresql".to_owned(), version);
     }
+    let config = &mut bench.report.config;
+    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client)) {
+        config.insert("tls".to_owned(), json!(tls));
+    }
+    if let Some(Ok(settings)) = control.run(settings::read(&client)) {
+        config.insert("server_settings".to_owned(), json!(settings));
+    }
     let mut ground = Ground {
         control: &control,
         client: &client,
@@ -218,7 +258,7 @@ impl<'a> Campaign<'a> {
             Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), watch),
         }?;
-        bench.report.steps[index].server = Some(watch.step_ends());
+        parts::note(&mut bench.report.steps[index], watch.step_ends());
         bench.save()?;
         Ok(Some(index))
     }
@@ -229,6 +269,8 @@ impl<'a> Campaign<'a> {
     /// # Errors
     /// When the report cannot be saved.
     pub fn has_room(&mut self, step: &StepPlan, connections: u64) -> anyhow::Result<bool> {
+        let bound = self.flags.most_connections(self.is_guarded());
+        self.watch.guard(bound);
         let (reason, warnings) = match self.watch.step_begins() {
             None => return Ok(false),
             Some(Err(failure)) => {
@@ -236,7 +278,7 @@ impl<'a> Campaign<'a> {
                 let reason = format!("cannot connect to {server}: {}", failure.message);
                 (reason, Vec::new())
             }
-            Some(Ok(capacity)) => match capacity.refusal(connections) {
+            Some(Ok(capacity)) => match capacity.refusal(connections, bound) {
                 None => return Ok(true),
                 Some(reason) => {
                     let warning = Warning::new(WarningCode::LimitTooLow, reason.clone());

@@ -31,7 +31,8 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench exhaust --holder nested
   db-pool-bench lifecycle --idle-timeout 10s
   db-pool-bench workload list
-  DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s";
+  DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s
+  db-pool-bench observe --url postgres://app@db/shop --duration 5m";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -44,6 +45,8 @@ pub enum Command {
     Exhaust(Box<ExhaustFlags>),
     /// Vary the load: connections opened, closed and leaked, and what opening them costs
     Lifecycle(Box<LifecycleFlags>),
+    /// Watch a server under its own load: waits, locks, statements, connections
+    Observe(ObserveFlags),
     /// List and describe workloads, make their tables, check scripts, suggest a mix
     Workload(CatalogueFlags),
     /// Print shell completions or the manual page
@@ -152,4 +155,34 @@ impl SweepFlags {
         };
         holds.into_iter().flat_map(of).collect()
     }
+}
+
+const OBSERVE_EXAMPLES: &str = "Examples:
+  db-pool-bench observe --url postgres://app@db/shop --duration 5m
+      beside the load that is there; the password comes from PGPASSWORD
+  db-pool-bench observe --url postgres://app@db/shop --duration 1h --interval 30s --run-dir reports/friday
+      for the analyzer: bottleneck-analyzer analyze reports/friday
+
+Only reads, makes no load, and creates nothing. A role in pg_monitor sees the sessions of all roles;
+any other sees its own, and is told what is hidden. Statements are shown without their values.";
+
+/// Flags of `db-pool-bench observe`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = OBSERVE_EXAMPLES)]
+pub struct ObserveFlags {
+    /// The server
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// How long to watch
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1m")]
+    pub duration: Duration,
+
+    /// How often a line is shown and a point recorded
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
+    pub interval: Duration,
+
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputFlags,
 }

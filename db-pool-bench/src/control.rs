@@ -70,6 +70,10 @@ fn name(schema: &Schema) -> String {
 fn refused(address: &Address, error: &Error) -> anyhow::Result<Option<Client>> {
     let failure = of_postgres(error);
     let to_do = match failure.kind.as_ref() {
+        "auth" if address.password_note().is_some() => {
+            format!("a password; {}", address.password_note().unwrap_or_default())
+        }
+        "tls" => "the host by a name in its certificate, its authority's certificate as sslrootcert, or another sslmode".to_owned(),
         "auth" => "another password or user, in the URL or in PGPASSWORD and PGUSER".to_owned(),
         "sqlstate.3D000" => format!(
             "a database that exists; {} shows them",

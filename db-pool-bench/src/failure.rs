@@ -16,13 +16,59 @@ pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
     let kind = match error.code() {
         Some(state) => of_sqlstate(state.code()),
         None if error.is_closed() => "closed".into(),
+        None if is_tls(error) => "tls".into(),
+        None if is_refused_login(error) => "auth".into(),
         None => source_io(error).map_or("driver".into(), of_io),
     };
     // Around the server's own words the driver has nothing to add.
-    let message = error
+    let mut message = error
         .as_db_error()
         .map_or_else(|| chain(error), ToString::to_string);
+    if let Some(why) = source::<rustls::Error>(error).and_then(distrust) {
+        message = format!("{why} ({message})");
+    }
+    if ["sqlstate.26000", "sqlstate.42P05"].contains(&kind.as_ref()) {
+        message.push_str(POOLED);
+    }
     Failure::new(kind, &message)
+}
+
+/// What a statement that is not there, or is there already, means.
+const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
+    PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
+    before, use pool_mode = session";
+
+/// Whether no connection came about because TLS did not.
+pub fn is_tls(error: &tokio_postgres::Error) -> bool {
+    source::<rustls::Error>(error).is_some()
+        || error.to_string().starts_with("error performing TLS")
+}
+
+/// Whether the login failed on our side: the password is missing, or the channel not bound.
+fn is_refused_login(error: &tokio_postgres::Error) -> bool {
+    let told = chain(error);
+    told.starts_with("authentication error") || told.ends_with("password missing")
+}
+
+/// Why a certificate was not taken, in the words of `sslmode`.
+fn distrust(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::CertificateError as Fault;
+    let rustls::Error::InvalidCertificate(fault) = error else {
+        return None;
+    };
+    Some(match fault {
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
+            "the server's certificate is for another name, which sslmode=verify-full refuses"
+        }
+        Fault::UnknownIssuer | Fault::BadSignature => {
+            "the server's certificate was not issued by an authority in sslrootcert"
+        }
+        Fault::Expired | Fault::ExpiredContext { .. } => "the server's certificate has expired",
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
+            "the server's certificate does not hold yet"
+        }
+        _ => return None,
+    })
 }
 
 /// An error of a bare connection.
@@ -66,7 +112,11 @@ pub fn of_sqlx(error: &sqlx::Error) -> Failure {
         sqlx::Error::PoolClosed => "pool_closed".into(),
         _ => "driver".into(),
     };
-    Failure::new(kind, &chain(error))
+    let mut message = chain(error);
+    if ["sqlstate.26000", "sqlstate.42P05"].contains(&kind.as_ref()) {
+        message.push_str(POOLED);
+    }
+    Failure::new(kind, &message)
 }
 
 /// Class 28 is `auth`, every other state is itself.
@@ -96,10 +146,21 @@ pub fn of_io(error: &io::Error) -> Cow<'static, str> {
 }
 
 fn source_io(error: &dyn StdError) -> Option<&io::Error> {
+    source(error)
+}
+
+/// The first cause of this kind; one that another error carries inside counts too.
+fn source<E: StdError + 'static>(error: &dyn StdError) -> Option<&E> {
     let mut cause = error.source();
     while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return Some(io);
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inside = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if let Some(found) = inside.and_then(|inside| inside.downcast_ref::<E>()) {
+            return Some(found);
         }
         cause = error.source();
     }

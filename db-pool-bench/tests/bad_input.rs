@@ -72,7 +72,7 @@ fn an_address_of_another_kind_is_wrong_usage() {
     for url in [
         "mysql://app:Zq7hunter2qZ@db/shop",
         "Zq7hunter2qZ",
-        "postgres://app:Zq7hunter2qZ@db/shop?sslmode=require",
+        "postgres://app:Zq7hunter2qZ@db/shop?sslmode=verify-full&sslrootcert=/none",
     ] {
         let (code, said) = refused_at(url);
         assert_eq!(code, 2, "{url}: {said}");

@@ -202,7 +202,7 @@ fn a_table_of_pgbench_is_only_read_and_no_schema_is_made() {
 #[test]
 fn a_size_that_does_not_fit_is_left_out_with_a_sentence_and_the_others_are_measured() {
     let server = postgres(&[("max_connections", "12")]);
-    let args = "--driver deadpool --pool-sizes 2,40 --repeats 1 --warmup 0 --duration 300ms";
+    let args = "--driver deadpool --pool-sizes 2,40 --repeats 1 --warmup 0 --duration 300ms --most-connections 100%";
     let (report, code, said) = complete(server.url(), args);
     assert_eq!((code, report.status), (0, Status::Complete), "{said}");
     let of = |size: f64| {

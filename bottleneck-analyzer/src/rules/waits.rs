@@ -74,18 +74,33 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     }
 }
 
+/// The share of one kind of session among those that are not idle.
+fn share_of_work(bench: &Bench<'_>, figure: &str) -> f64 {
+    let kinds = ["cpu", "lock", "lwlock", "io", "client", "other_wait"];
+    let of = |kind: &&str| bench.server(&format!("sessions.{kind}_mean"));
+    let at_work: f64 = kinds.iter().filter_map(of).sum();
+    bench.server(figure).unwrap_or(0.0) / at_work.max(f64::EPSILON)
+}
+
 fn judge(bench: &Bench<'_>, wait: &Wait, out: &mut Conclusions) {
     let figure = format!("sessions.{}_mean", wait.part);
     let Some(evidence) = bench.server_evidence(&figure) else {
         return;
     };
-    let model = bench.time_model.as_ref();
-    let ratio = model
-        .and_then(|m| m.share_of_service(wait.part))
-        .unwrap_or(0.0);
+    let (of, ratio) = match &bench.time_model {
+        Some(model) => (
+            "a call's service time",
+            model.share_of_service(wait.part).unwrap_or(0.0),
+        ),
+        // Nobody timed the calls of a server that was only watched.
+        None => (
+            "the time of sessions at work",
+            share_of_work(bench, &figure),
+        ),
+    };
     if ratio < wait.least {
         let statement = format!(
-            "{} of a call's service time is {} (bound {})",
+            "{} of {of} is {} (bound {})",
             share(ratio),
             wait.title,
             share(wait.least)
@@ -100,11 +115,7 @@ fn judge(bench: &Bench<'_>, wait: &Wait, out: &mut Conclusions) {
         FindingKind::Problem,
     )
     .says(
-        format!(
-            "{} of a call's service time is {}",
-            share(ratio),
-            wait.title
-        ),
+        format!("{} of {of} is {}", share(ratio), wait.title),
         wait.detail,
     )
     .impact(ratio, ImpactOf::ResponseTime)

@@ -3,8 +3,8 @@
 use bench_report::Report;
 use bottleneck_analyzer::assessment::{Component, Confidence, FindingKind};
 
-use crate::common::Plant;
-use crate::{assess, assess_reports, factor, finding, named};
+use crate::common::{Plant, save};
+use crate::{assess, assess_at, assess_reports, factor, finding, named};
 
 #[test]
 fn a_pool_that_is_too_small_is_named_with_its_share() {
@@ -153,4 +153,40 @@ fn what_may_be_refused_one_day_is_no_measured_impact() {
             .impact,
         None
     );
+}
+
+/// A server that was watched under somebody else's load: no call was timed.
+#[test]
+fn what_holds_up_a_server_that_was_only_watched_is_named_by_its_sessions() {
+    let watched = |lock: f64| {
+        let home = tempfile::tempdir().unwrap();
+        let mut report = Plant::default().postgres();
+        "observe".clone_into(&mut report.scenario);
+        report.summary = bench_report::Summary::default();
+        report.steps.truncate(1);
+        let step = &mut report.steps[0];
+        step.operations = [(
+            "transaction".to_owned(),
+            bench_report::Operation {
+                attempted: 9_000,
+                succeeded: 9_000,
+                throughput_per_s: 900.0,
+                ..bench_report::Operation::default()
+            },
+        )]
+        .into();
+        let server = step.server.as_mut().unwrap();
+        server.figure("sessions.cpu_mean", 1.0);
+        server.figure("sessions.lock_mean", lock);
+        save(home.path(), &report);
+        assess_at(home.path())
+    };
+    assert!(named(&watched(5.0)).contains(&"lock_waits"));
+    let healthy = watched(0.0);
+    assert!(!named(&healthy).contains(&"lock_waits"));
+    let ruled_out = healthy
+        .ruled_out
+        .iter()
+        .any(|r| r.statement.contains("sessions at work"));
+    assert!(ruled_out, "{:?}", healthy.ruled_out);
 }

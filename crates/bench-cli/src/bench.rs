@@ -11,7 +11,7 @@ use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
 use bench_report::{Report, Series, ServerEvidence, Status, Step, StepEnd, Warning, WarningCode};
 use load_engine::attack::{self, Tick};
-use load_engine::{Cancel, Factory, Observer, Phase, StepPlan, self_check};
+use load_engine::{Broken, Cancel, Factory, Observer, Phase, StepPlan, self_check};
 
 use crate::Exit;
 use crate::flags::OutputFlags;
@@ -32,6 +32,11 @@ pub trait Evidence {
 
     /// The measured part is over; what was seen of it.
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        None
+    }
+
+    /// What was seen of the server that must end the step.
+    fn broken(&mut self) -> Option<Broken> {
         None
     }
 }
@@ -337,6 +342,10 @@ impl Observer for Follower<'_> {
         } else if phase == Phase::Drain && std::mem::take(&mut self.measuring) {
             self.server = self.evidence.measure_ends();
         }
+    }
+
+    fn broken(&mut self) -> Option<Broken> {
+        self.evidence.broken()
     }
 
     fn tick(&mut self, tick: &Tick) {

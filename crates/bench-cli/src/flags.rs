@@ -137,6 +137,21 @@ pub fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A share as people write it, `80%`, as 0.8.
+///
+/// # Errors
+/// A sentence when it is none.
+pub fn percent(text: &str) -> Result<f64, String> {
+    let number = text
+        .trim()
+        .strip_suffix('%')
+        .and_then(|n| n.trim().parse().ok());
+    let number = number.filter(|n: &f64| (1.0..=100.0).contains(n));
+    number
+        .map(|n| n / 100.0)
+        .ok_or_else(|| format!("{text:?} is no share; write 80%"))
+}
+
 /// `10k` is 10 times 1,000, `2M` 2 times 1,000,000.
 fn scaled(text: &str) -> (&str, u64) {
     if let Some(digits) = text.strip_suffix(['k', 'K']) {

@@ -24,8 +24,8 @@ pub use histogram::Histogram;
 pub use report::{Report, SCHEMA, Status, Tool};
 pub use series::Series;
 pub use step::{
-    FailureSample, Generator, Load, Operation, Pacing, Parameter, PoolUsage, ServerEvidence, Step,
-    StepEnd, Window,
+    EvidenceRow, FailureSample, Generator, Load, Operation, Pacing, Parameter, PoolUsage,
+    ServerEvidence, Step, StepEnd, Window,
 };
 pub use store::{ReportFile, StoreError};
 pub use summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary};

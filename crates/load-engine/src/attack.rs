@@ -10,7 +10,7 @@ use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
 use crate::cpu_use::Reading;
 use crate::crew::{self, Crew};
-use crate::guard::Watch;
+use crate::guard::{Broken, Watch};
 use crate::timeline::Timeline;
 use crate::worker::{PacerTrouble, Shared};
 use crate::{Cancel, Factory, Phase, Recorder, StepPlan, self_check};
@@ -31,6 +31,11 @@ pub trait Observer {
     /// An interval is over.
     fn tick(&mut self, tick: &Tick) {
         let _ = tick;
+    }
+
+    /// Asked after each interval of the measured part: what was seen that must end the step.
+    fn broken(&mut self) -> Option<Broken> {
+        None
     }
 }
 
@@ -280,7 +285,9 @@ impl Controller<'_> {
         if now_ns < window.measure_start_ns {
             return None;
         }
-        let broken = watch.look(now_ns, &interval, &self.plan.stop_rules)?;
+        let broken = watch
+            .look(now_ns, &interval, &self.plan.stop_rules)
+            .or_else(|| self.observer.broken())?;
         Some(StepEnd::Stopped {
             rule: broken.rule,
             reason: broken.reason,

@@ -32,7 +32,7 @@ pub use arrivals::{Arrivals, Worker};
 pub use attack::{Observer, StepResult};
 pub use cancel::Cancel;
 pub use curve::{CurveError, RateCurve};
-pub use guard::StopRule;
+pub use guard::{Broken, StopRule};
 pub use pacer::{Pacer, Waiting};
 pub use recorder::{Recorder, Within};
 pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan};

@@ -10,7 +10,6 @@ use load_engine::{
     Factory, Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId, Worker,
 };
 use tokio::task::JoinSet;
-use tokio_postgres::NoTls;
 
 use super::{Driver, Lender, Lends, OPENING_BOUND, Recycle, Setup, held};
 use crate::conditions::Holding;
@@ -53,7 +52,7 @@ fn pool(setup: &Setup, size: usize) -> Result<Pool, Failure> {
             _ => RecyclingMethod::Fast,
         },
     };
-    let manager = Manager::from_config(setup.config(), NoTls, recycling);
+    let manager = Manager::from_config(setup.config(), setup.address.tls(), recycling);
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)

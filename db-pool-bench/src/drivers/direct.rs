@@ -5,7 +5,6 @@ use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserI
 use tokio_postgres::{Client, Error, Statement};
 
 use super::{Setup, held};
-use crate::address::connect;
 use crate::conditions::Holding;
 use crate::failure::of_postgres;
 use crate::script::Bound;
@@ -89,7 +88,7 @@ struct Link {
 
 impl Link {
     async fn open(setup: &Setup) -> Result<Self, Error> {
-        let client = connect(setup.config()).await?;
+        let client = setup.connect().await?;
         let mut statements = Vec::new();
         for statement in setup.workload.statements() {
             statements.push(client.prepare(&statement.sql).await?);

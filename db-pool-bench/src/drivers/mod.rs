@@ -21,7 +21,7 @@ use std::time::Duration;
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
 use load_engine::{Failure, UserId};
-use tokio_postgres::Config;
+use tokio_postgres::{Client, Config, Error};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
@@ -112,12 +112,25 @@ impl Setup {
     /// For tokio-postgres and deadpool.
     fn config(&self) -> Config {
         let mut config = self.address.config(&self.application);
+        self.give_path(&mut config);
+        config
+    }
+
+    /// Opens a connection of tokio-postgres without a pool.
+    async fn connect(&self) -> Result<Client, Error> {
+        let connected = self.address.connect_with(&self.application, |config| {
+            self.give_path(config);
+        });
+        connected.await
+    }
+
+    /// Where scripts look for tables, beside what the address says.
+    fn give_path(&self, config: &mut Config) {
         if let Some(path) = &self.workload.search_path {
             let theirs = config.get_options().unwrap_or_default();
             let options = format!("{theirs} -c search_path={path}");
             config.options(options.trim_start());
         }
-        config
     }
 
     /// For sqlx.

@@ -6,16 +6,24 @@ use tokio_postgres::{Client, Error};
 /// Connections that a run needs beside those under test: the watch, and one for cleaning up.
 const OURS: i64 = 2;
 
-/// Reserves count only for those they keep out. `backend_type` of other roles' sessions may be
-/// hidden; those with a database are then counted, workers among them: rather too many.
-const QUERY: &str = "
+/// Reserves count only for those they keep out, and so do the limits of role and database.
+/// `backend_type` of other roles' sessions may be hidden; those with a database are then counted,
+/// workers among them: rather too many.
+const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
+        SELECT usesysid, datid FROM pg_stat_activity
+         WHERE NOT coalesce(starts_with(application_name, $1), false)
+           AND (backend_type = 'client backend' OR backend_type IS NULL AND datid IS NOT NULL))
     SELECT current_setting('max_connections')::int8,
            current_setting('superuser_reserved_connections')::int8
              + coalesce(current_setting('reserved_connections', true), '0')::int8,
-           (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
-           (SELECT count(*) FROM pg_stat_activity
-             WHERE NOT coalesce(starts_with(application_name, $1), false)
-               AND (backend_type = 'client backend' OR backend_type IS NULL AND datid IS NOT NULL))";
+           r.rolsuper,
+           (SELECT count(*) FROM others),
+           r.rolconnlimit::int8,
+           (SELECT count(*) FROM others WHERE usesysid = r.oid),
+           d.datconnlimit::int8,
+           (SELECT count(*) FROM others WHERE datid = d.oid)
+      FROM pg_roles r, pg_database d
+     WHERE r.rolname = session_user AND d.datname = current_database()";
 
 /// Room for connections on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,32 +32,82 @@ pub struct Capacity {
     pub limit: i64,
     /// Kept for superusers and the like.
     pub reserved: i64,
-    /// Whether we may use the reserve.
+    /// Whether we may use the reserve, and no limit of role or database holds.
     pub superuser: bool,
     /// Connections of others.
+    pub used: i64,
+    /// The role's limit and the connections of others by it.
+    pub role: Share,
+    /// The database's limit and the connections of others to it.
+    pub database: Share,
+}
+
+/// A limit within the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Negative = none.
+    pub limit: i64,
+    /// Connections of others that count.
     pub used: i64,
 }
 
 impl Capacity {
     pub(super) async fn read(client: &Client, application: &str) -> Result<Self, Error> {
         let row = client.query_one(QUERY, &[&application]).await?;
+        let share = |at: usize| -> Result<Share, Error> {
+            Ok(Share {
+                limit: row.try_get(at)?,
+                used: row.try_get(at + 1)?,
+            })
+        };
         Ok(Self {
             limit: row.try_get(0)?,
             reserved: row.try_get(1)?,
-            superuser: row.try_get::<_, Option<bool>>(2)?.unwrap_or(false),
+            superuser: row.try_get(2)?,
             used: row.try_get(3)?,
+            role: share(4)?,
+            database: share(6)?,
         })
     }
 
-    /// Why `wanted` connections do not fit, if they do not.
-    pub fn refusal(&self, wanted: u64) -> Option<String> {
+    /// Why `wanted` connections do not fit, if they do not. `bound` is the share of
+    /// `max_connections`, 0..1, that may be in use on a server that others need too.
+    pub fn refusal(&self, wanted: u64, bound: Option<f64>) -> Option<String> {
         let Self { limit, used, .. } = *self;
         let reserved = if self.superuser { 0 } else { self.reserved };
-        let free = limit - reserved - used - OURS;
+        let mut rooms = vec![(
+            limit - reserved - used,
+            format!(
+                "max_connections is {limit}, of which {reserved} are reserved, {used} are in use"
+            ),
+        )];
+        for (whose, share) in [("role", self.role), ("database", self.database)] {
+            if share.limit >= 0 && !self.superuser {
+                let Share { limit, used } = share;
+                rooms.push((
+                    limit - used,
+                    format!(
+                        "the {whose} is allowed {limit} connections, of which {used} are in use"
+                    ),
+                ));
+            }
+        }
+        if let Some(bound) = bound {
+            let most = (limit as f64 * bound) as i64;
+            rooms.push((
+                most - used,
+                format!(
+                    "{:.0} % of max_connections, the most that may be taken of this server, is {most}, \
+                     of which {used} are in use",
+                    bound * 100.0
+                ),
+            ));
+        }
+        let (room, why) = rooms.into_iter().min_by_key(|(room, _)| *room)?;
+        let free = room - OURS;
         (i64::try_from(wanted).unwrap_or(i64::MAX) > free).then(|| {
             format!(
-                "{wanted} connections do not fit: max_connections is {limit}, of which {reserved} \
-                 are reserved, {used} are in use and {OURS} are needed to watch and clean up; \
+                "{wanted} connections do not fit: {why} and {OURS} are needed to watch and clean up; \
                  use at most {}",
                 free.max(0)
             )
@@ -61,25 +119,56 @@ impl Capacity {
 mod tests {
     use super::*;
 
+    const NONE: Share = Share { limit: -1, used: 0 };
+    const CAPACITY: Capacity = Capacity {
+        limit: 20,
+        reserved: 3,
+        superuser: false,
+        used: 5,
+        role: NONE,
+        database: NONE,
+    };
+
     #[test]
     fn what_does_not_fit_is_refused_with_the_largest_that_does() {
-        let capacity = Capacity {
-            limit: 20,
-            reserved: 3,
-            superuser: false,
-            used: 5,
-        };
-        assert_eq!(capacity.refusal(10), None);
-        let refusal = capacity.refusal(11).unwrap();
+        assert_eq!(CAPACITY.refusal(10, None), None);
+        let refusal = CAPACITY.refusal(11, None).unwrap();
         assert!(
             refusal.contains("max_connections is 20") && refusal.ends_with("at most 10"),
             "{refusal}"
         );
         let superuser = Capacity {
             superuser: true,
-            ..capacity
+            ..CAPACITY
         };
-        assert_eq!(superuser.refusal(13), None);
-        assert!(superuser.refusal(u64::MAX).is_some());
+        assert_eq!(superuser.refusal(13, None), None);
+        assert!(superuser.refusal(u64::MAX, None).is_some());
+    }
+
+    #[test]
+    fn the_narrowest_limit_is_the_one_that_is_named() {
+        let role = Capacity {
+            role: Share { limit: 8, used: 1 },
+            ..CAPACITY
+        };
+        let refusal = role.refusal(6, Some(0.9)).unwrap();
+        assert!(
+            refusal.contains("role is allowed 8") && refusal.ends_with("at most 5"),
+            "{refusal}"
+        );
+        let bound = CAPACITY.refusal(10, Some(0.8)).unwrap();
+        assert!(
+            bound.contains("80 %") && bound.ends_with("at most 9"),
+            "{bound}"
+        );
+        let superuser = Capacity {
+            superuser: true,
+            ..role
+        };
+        assert_eq!(
+            superuser.refusal(13, None),
+            None,
+            "no limit of a role holds for it"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The server's side of each step: what its sessions did, what its counters say, what CPU it took.
+//! The server's side of each step: what its sessions did, who held up whom, what its counters say,
+//! what CPU it took. What cannot be read is `unavailable` with its reason, and never zero.
 //!
 //! A thread with a connection of its own looks, so that a stopped server stops nothing here, and
 //! so that a pool under test which is exhausted does not blind us.
@@ -6,16 +7,25 @@
 mod activity;
 mod capacity;
 mod counters;
+mod locks;
+pub mod parts;
 mod processes;
+mod running;
 mod sampler;
+pub mod settings;
+mod shape;
+mod statements;
+mod views;
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use bench_cli::bench::Evidence;
 use bench_report::ServerEvidence;
-use load_engine::{Cancel, Failure};
+use load_engine::{Broken, Cancel, Failure};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 pub use capacity::Capacity;
@@ -35,7 +45,33 @@ enum Command {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
     MeasureEnds,
+    Glance(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<ServerEvidence>),
+}
+
+/// Whose sessions are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that give themselves this name.
+    Application(String),
+    /// Those of all clients, ours excepted.
+    Everyone,
+}
+
+impl Scope {
+    fn holds(&self, application: &str) -> bool {
+        match self {
+            Self::Application(name) => name == application,
+            Self::Everyone => true,
+        }
+    }
+
+    fn application(&self) -> Option<&str> {
+        match self {
+            Self::Application(name) => Some(name),
+            Self::Everyone => None,
+        }
+    }
 }
 
 /// A watch over the server, for one run.
@@ -43,6 +79,12 @@ enum Command {
 pub struct Watch {
     commands: UnboundedSender<Command>,
     cancel: Cancel,
+    /// Connections of the server when last sampled; 0 = not sampled.
+    used: Arc<AtomicU64>,
+    /// `max_connections`; 0 = not known.
+    limit: AtomicU64,
+    /// Share of `limit` that may be in use.
+    bound: Option<f64>,
 }
 
 impl Watch {
@@ -52,21 +94,43 @@ impl Watch {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
+        let scope = Scope::Application(application.to_owned());
+        Self::over(scope, address, application, cancel)
+    }
+
+    /// The same over the sessions in `scope`, as a part of the run `name`.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
-        let mut sampler = Sampler::new(address, application);
+        let used = Arc::default();
+        let mut sampler = Sampler::new(address, name, scope, Arc::clone(&used));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         std::thread::Builder::new()
             .name("evidence".to_owned())
             .spawn(move || runtime.block_on(sampler.serve(inbox)))?;
-        Ok(Self { commands, cancel })
+        Ok(Self {
+            commands,
+            cancel,
+            used,
+            limit: AtomicU64::new(0),
+            bound: None,
+        })
+    }
+
+    /// Steps end when more than this share of `max_connections`, 0..1, is in use.
+    pub fn guard(&mut self, bound: Option<f64>) {
+        self.bound = bound;
     }
 
     /// Before a step: how much room the server has. Opens the connection where there is none.
     /// `None` when a signal came.
     pub fn step_begins(&self) -> Option<Result<Capacity, Failure>> {
         let (reply, answer) = sync_channel(1);
+        self.used.store(0, Relaxed);
         // A thread that is gone never answers, which is seen below.
         let _ = self.commands.send(Command::StepBegins(reply));
         match self.wait(&answer) {
@@ -75,14 +139,29 @@ impl Watch {
                 "timeout.connect",
                 "the server did not answer",
             ))),
-            Ok(result) => Some(result),
+            Ok(result) => {
+                let limit = result
+                    .as_ref()
+                    .map_or(0, |capacity| capacity.limit.unsigned_abs());
+                self.limit.store(limit, Relaxed);
+                Some(result)
+            }
         }
+    }
+
+    /// What sessions did since the last glance, while a step is measured.
+    pub fn glance(&self) -> ServerEvidence {
+        self.ask(Command::Glance)
     }
 
     /// After a step: what was seen of it.
     pub fn step_ends(&self) -> ServerEvidence {
+        self.ask(Command::StepEnds)
+    }
+
+    fn ask(&self, command: impl FnOnce(SyncSender<ServerEvidence>) -> Command) -> ServerEvidence {
         let (reply, answer) = sync_channel(1);
-        let _ = self.commands.send(Command::StepEnds(reply));
+        let _ = self.commands.send(command(reply));
         let missing =
             |_| ServerEvidence::unavailable("server", "the server did not answer in time");
         self.wait(&answer).unwrap_or_else(missing)
@@ -117,5 +196,16 @@ impl Evidence for Watch {
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         let _ = self.commands.send(Command::MeasureEnds);
         None
+    }
+
+    fn broken(&mut self) -> Option<Broken> {
+        let (used, limit) = (self.used.load(Relaxed), self.limit.load(Relaxed));
+        let bound = self
+            .bound
+            .filter(|bound| used as f64 > bound * limit as f64)?;
+        Some(Broken {
+            rule: format!("connections>{:.0}%", bound * 100.0),
+            reason: format!("{used} of the server's {limit} connections were in use"),
+        })
     }
 }

@@ -9,6 +9,8 @@ use tokio_postgres::Client;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Family {
     postmaster: u32,
+    /// The one that answers us.
+    backend: u32,
 }
 
 impl Family {
@@ -31,8 +33,16 @@ impl Family {
         let stat =
             fs::read_to_string(format!("/proc/{backend}/stat")).map_err(|_| hidden.to_owned())?;
         let postmaster = parent(&stat).ok_or_else(|| hidden.to_owned())?;
-        let family = Self { postmaster };
+        let family = Self {
+            postmaster,
+            backend: backend.unsigned_abs(),
+        };
         family.cpu().map(|_| family)
+    }
+
+    /// CPU time that our own looking took of the server so far, in nanoseconds.
+    pub(super) fn own_cpu(self) -> Result<u64, String> {
+        cpu_of(self.backend).ok_or_else(|| "our own backend is out of sight".to_owned())
     }
 
     /// CPU time so far by process, in nanoseconds.
@@ -44,12 +54,7 @@ impl Family {
         let children = children
             .split_ascii_whitespace()
             .filter_map(|pid| pid.parse().ok());
-        let read = |pid: u32| {
-            Some((
-                pid,
-                on_cpu_ns(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)?,
-            ))
-        };
+        let read = |pid: u32| Some((pid, cpu_of(pid)?));
         let cpu: BTreeMap<u32, u64> = std::iter::once(main)
             .chain(children)
             .filter_map(read)
@@ -68,6 +73,10 @@ impl Family {
 pub(super) fn cpu_between(before: &BTreeMap<u32, u64>, after: &BTreeMap<u32, u64>) -> u64 {
     let spent = |(pid, ns): (&u32, &u64)| ns.saturating_sub(before.get(pid).copied().unwrap_or(0));
     after.iter().map(spent).sum()
+}
+
+fn cpu_of(pid: u32) -> Option<u64> {
+    on_cpu_ns(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
 }
 
 /// First field of `schedstat`: time on a CPU, in nanoseconds.

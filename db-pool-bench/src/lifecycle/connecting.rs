@@ -7,7 +7,8 @@ use load_engine::Failure;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
+use tokio_postgres::tls::MakeTlsConnect;
 
 use crate::address::Address;
 use crate::failure::{of_io, of_postgres};
@@ -68,7 +69,10 @@ where
 {
     let there_ns = monotonic_ns();
     let config = address.config(application);
-    let connected = config.connect_raw(stream, NoTls).await;
+    let (host, _) = address.host_and_port();
+    let host = if host.starts_with('/') { "" } else { host };
+    let tls = MakeTlsConnect::<S>::make_tls_connect(&mut address.tls(), host).map_err(lost)?;
+    let connected = config.connect_raw(stream, tls).await;
     let (client, connection) = connected.map_err(|error| of_postgres(&error))?;
     let driver = tokio::spawn(async move { connection.await.ok() });
     let ready_ns = monotonic_ns();

@@ -31,7 +31,7 @@ const SHUTDOWN_BOUND: std::time::Duration = std::time::Duration::from_millis(300
 /// What kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
-    let given = flags.target.server()?;
+    let given = flags.target.server(&flags.driver)?;
     let mut bench = Bench::begin(
         "db-pool-bench",
         env!("CARGO_PKG_VERSION"),

@@ -37,7 +37,7 @@ const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 /// What kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
-    let given = flags.target.server()?;
+    let given = flags.target.server(&flags.driver)?;
     let version = env!("CARGO_PKG_VERSION");
     let mut bench = Bench::begin(
         "db-pool-bench",
@@ -109,14 +109,14 @@ fn round_trips(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<BTreeMap<
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use bench_report::{Operation, Report, Step, StepEnd, Tool};
     use load_engine::{LoadPlan, StepPlan};
 
     use super::*;
 
     /// A second of `deadpool` with a pool of `size` at `throughput_per_s`.
-    pub(super) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
+    pub(crate) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
         let load = LoadPlan::Closed {
             users: 16,
             think_time: std::time::Duration::ZERO,

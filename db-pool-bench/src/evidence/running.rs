@@ -1,0 +1,103 @@
+//! Statements and transactions that were seen to run for long, as shapes. Where the server counts
+//! no statements, this is all that tells which are slow.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bench_report::{EvidenceRow, ServerEvidence};
+use tokio_postgres::{Client, Error, Row};
+
+use super::shape;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Statements that a table holds.
+const MOST_ROWS: usize = 10;
+
+const QUERY: &str = "SELECT /* plimsoll evidence */ application_name, state, query,
+           extract(epoch FROM clock_timestamp()
+             - CASE WHEN state = 'active' THEN query_start ELSE state_change END)::float8
+      FROM pg_stat_activity
+     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'
+     ORDER BY 4 DESC NULLS LAST LIMIT 20";
+
+/// What the looks saw.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    looks: u64,
+    last: Option<Instant>,
+    seen: BTreeMap<(String, String, String), Seen>,
+    unavailable: Option<String>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    times: u64,
+    longest_s: f64,
+}
+
+impl Running {
+    /// Whether the last look is long enough ago.
+    pub(super) fn is_due(&self) -> bool {
+        self.unavailable.is_none() && self.last.is_none_or(|last| last.elapsed() >= EVERY)
+    }
+
+    /// Looks once.
+    pub(super) async fn look(client: &Client) -> Result<Vec<Row>, Error> {
+        client.query(QUERY, &[]).await
+    }
+
+    /// Adds what a look saw; `None` = the server did not answer in time.
+    pub(super) fn add(&mut self, seen: Option<Result<Vec<Row>, Error>>) {
+        self.last = Some(Instant::now());
+        self.unavailable = match seen.map(|seen| seen.and_then(|rows| self.note(&rows))) {
+            Some(Ok(())) => return,
+            Some(Err(error)) => Some(crate::failure::of_postgres(&error).message),
+            None => Some("the server did not answer in time".to_owned()),
+        };
+    }
+
+    fn note(&mut self, rows: &[Row]) -> Result<(), Error> {
+        self.looks += 1;
+        for row in rows {
+            let text = |at: usize| -> Result<String, Error> {
+                Ok(row.try_get::<_, Option<String>>(at)?.unwrap_or_default())
+            };
+            let seen = self
+                .seen
+                .entry((shape::of(&text(2)?), text(0)?, text(1)?))
+                .or_default();
+            seen.times += 1;
+            let age_s = row.try_get::<_, Option<f64>>(3)?.unwrap_or(0.0);
+            seen.longest_s = seen.longest_s.max(age_s);
+        }
+        Ok(())
+    }
+
+    /// Writes the longest into `evidence`. For a session idle in its transaction the statement is
+    /// its last, and the time that since which it is idle.
+    pub(super) fn report(&self, evidence: &mut ServerEvidence) {
+        if let Some(reason) = &self.unavailable {
+            evidence
+                .unavailable
+                .insert("running".to_owned(), reason.clone());
+        }
+        let mut seen: Vec<_> = self.seen.iter().collect();
+        seen.sort_by(|a, b| b.1.longest_s.total_cmp(&a.1.longest_s));
+        let row = |((statement, application, state), seen): (&(String, String, String), &Seen)| {
+            EvidenceRow::new(
+                [
+                    ("statement", statement.clone()),
+                    ("application", application.clone()),
+                    ("state", state.clone()),
+                ],
+                [
+                    ("longest_s", seen.longest_s),
+                    ("sessions_mean", seen.times as f64 / self.looks as f64),
+                ],
+            )
+        };
+        let rows = seen.into_iter().take(MOST_ROWS).map(row).collect();
+        evidence.tables.insert("running".to_owned(), rows);
+    }
+}

@@ -1,0 +1,274 @@
+//! The statistics views by server version: which counters there are, and what they are called
+//! here. Times are in nanoseconds, whatever the view has.
+//! Source: PostgreSQL 13 to 18 manuals, chapter *The Cumulative Statistics System*.
+
+use std::ops::Range;
+
+/// One view, of which one row is read.
+#[derive(Debug)]
+pub(super) struct View {
+    /// What it is about, where it cannot be read.
+    pub(super) name: &'static str,
+    /// What is selected from, with the condition that leaves one row.
+    pub(super) source: &'static str,
+    /// Servers that have it, by `server_version_num`.
+    pub(super) versions: Range<i32>,
+    /// Its counters.
+    pub(super) counters: &'static [Counter],
+}
+
+/// One counter, which only ever rises until it is reset.
+#[derive(Debug)]
+pub(super) struct Counter {
+    /// Its name in reports.
+    pub(super) name: &'static str,
+    /// What it is there, as SQL.
+    pub(super) sql: &'static str,
+    /// Servers that have it.
+    versions: Range<i32>,
+    /// The setting without which it stays 0, which is not a measurement.
+    pub(super) needs: Option<&'static str>,
+}
+
+const ALL: Range<i32> = 0..i32::MAX;
+const FROM_14: Range<i32> = 140_000..i32::MAX;
+const FROM_16: Range<i32> = 160_000..i32::MAX;
+const FROM_17: Range<i32> = 170_000..i32::MAX;
+const FROM_18: Range<i32> = 180_000..i32::MAX;
+const BEFORE_17: Range<i32> = 0..170_000;
+const BEFORE_18: Range<i32> = 0..180_000;
+const FROM_14_BEFORE_18: Range<i32> = 140_000..180_000;
+
+const IO_TIMED: Option<&str> = Some("track_io_timing");
+const WAL_TIMED: Option<&str> = Some("track_wal_io_timing");
+
+const fn all(name: &'static str, sql: &'static str) -> Counter {
+    some(name, sql, ALL)
+}
+
+const fn some(name: &'static str, sql: &'static str, versions: Range<i32>) -> Counter {
+    timed(name, sql, versions, None)
+}
+
+const fn timed(
+    name: &'static str,
+    sql: &'static str,
+    versions: Range<i32>,
+    needs: Option<&'static str>,
+) -> Counter {
+    Counter {
+        name,
+        sql,
+        versions,
+        needs,
+    }
+}
+
+impl Counter {
+    /// Whether a server of this version has it.
+    pub(super) fn is_in(&self, version: i32) -> bool {
+        self.versions.contains(&version)
+    }
+}
+
+/// All views, in the order in which they are read.
+pub(super) const VIEWS: [View; 5] = [
+    View {
+        name: "database",
+        source: "pg_stat_database WHERE datname = current_database()",
+        versions: ALL,
+        counters: &[
+            all("database.commits", "xact_commit"),
+            all("database.rollbacks", "xact_rollback"),
+            all("database.blocks_hit", "blks_hit"),
+            all("database.blocks_read", "blks_read"),
+            timed(
+                "database.block_read_ns",
+                "blk_read_time * 1e6",
+                ALL,
+                IO_TIMED,
+            ),
+            timed(
+                "database.block_write_ns",
+                "blk_write_time * 1e6",
+                ALL,
+                IO_TIMED,
+            ),
+            all("database.rows_returned", "tup_returned"),
+            all("database.rows_fetched", "tup_fetched"),
+            all("database.rows_inserted", "tup_inserted"),
+            all("database.rows_updated", "tup_updated"),
+            all("database.rows_deleted", "tup_deleted"),
+            all("database.deadlocks", "deadlocks"),
+            all("database.conflicts", "conflicts"),
+            all("database.temp_files", "temp_files"),
+            all("database.temp_bytes", "temp_bytes"),
+            some("database.session_ns", "session_time * 1e6", FROM_14),
+            some("database.active_ns", "active_time * 1e6", FROM_14),
+            some(
+                "database.idle_in_transaction_ns",
+                "idle_in_transaction_time * 1e6",
+                FROM_14,
+            ),
+            some("database.sessions", "sessions", FROM_14),
+            some("database.sessions_abandoned", "sessions_abandoned", FROM_14),
+            some("database.sessions_fatal", "sessions_fatal", FROM_14),
+            some("database.sessions_killed", "sessions_killed", FROM_14),
+        ],
+    },
+    View {
+        name: "wal",
+        source: "pg_stat_wal",
+        versions: FROM_14,
+        counters: &[
+            all("wal.records", "wal_records"),
+            all("wal.full_page_images", "wal_fpi"),
+            all("wal.bytes", "wal_bytes"),
+            all("wal.buffers_full", "wal_buffers_full"),
+            some("wal.writes", "wal_write", FROM_14_BEFORE_18),
+            some("wal.syncs", "wal_sync", FROM_14_BEFORE_18),
+            timed(
+                "wal.write_ns",
+                "wal_write_time * 1e6",
+                FROM_14_BEFORE_18,
+                WAL_TIMED,
+            ),
+            timed(
+                "wal.sync_ns",
+                "wal_sync_time * 1e6",
+                FROM_14_BEFORE_18,
+                WAL_TIMED,
+            ),
+        ],
+    },
+    View {
+        name: "io",
+        source: "pg_stat_io",
+        versions: FROM_16,
+        counters: &[
+            all(
+                "io.client_reads",
+                "sum(reads) FILTER (WHERE backend_type = 'client backend')",
+            ),
+            all(
+                "io.client_writes",
+                "sum(writes) FILTER (WHERE backend_type = 'client backend')",
+            ),
+            all(
+                "io.client_extends",
+                "sum(extends) FILTER (WHERE backend_type = 'client backend')",
+            ),
+            all(
+                "io.client_evictions",
+                "sum(evictions) FILTER (WHERE backend_type = 'client backend')",
+            ),
+            all(
+                "io.client_fsyncs",
+                "sum(fsyncs) FILTER (WHERE backend_type = 'client backend')",
+            ),
+            some(
+                "io.client_read_bytes",
+                "sum(reads * op_bytes) FILTER (WHERE backend_type = 'client backend')",
+                BEFORE_18,
+            ),
+            some(
+                "io.client_read_bytes",
+                "sum(read_bytes) FILTER (WHERE backend_type = 'client backend')",
+                FROM_18,
+            ),
+            timed(
+                "io.client_read_ns",
+                "sum(read_time) FILTER (WHERE backend_type = 'client backend') * 1e6",
+                ALL,
+                IO_TIMED,
+            ),
+            timed(
+                "io.client_write_ns",
+                "sum(write_time) FILTER (WHERE backend_type = 'client backend') * 1e6",
+                ALL,
+                IO_TIMED,
+            ),
+            all(
+                "io.other_reads",
+                "sum(reads) FILTER (WHERE backend_type <> 'client backend')",
+            ),
+            all(
+                "io.other_writes",
+                "sum(writes) FILTER (WHERE backend_type <> 'client backend')",
+            ),
+            some(
+                "io.wal_writes",
+                "sum(writes) FILTER (WHERE object = 'wal')",
+                FROM_18,
+            ),
+            some(
+                "io.wal_fsyncs",
+                "sum(fsyncs) FILTER (WHERE object = 'wal')",
+                FROM_18,
+            ),
+            timed(
+                "io.wal_write_ns",
+                "sum(write_time) FILTER (WHERE object = 'wal') * 1e6",
+                FROM_18,
+                WAL_TIMED,
+            ),
+            timed(
+                "io.wal_fsync_ns",
+                "sum(fsync_time) FILTER (WHERE object = 'wal') * 1e6",
+                FROM_18,
+                WAL_TIMED,
+            ),
+        ],
+    },
+    View {
+        name: "checkpointer",
+        source: "pg_stat_checkpointer",
+        versions: FROM_17,
+        counters: &[
+            all("checkpointer.timed", "num_timed"),
+            all("checkpointer.requested", "num_requested"),
+            some("checkpointer.done", "num_done", FROM_18),
+            all("checkpointer.write_ns", "write_time * 1e6"),
+            all("checkpointer.sync_ns", "sync_time * 1e6"),
+            all("checkpointer.buffers_written", "buffers_written"),
+        ],
+    },
+    View {
+        name: "bgwriter",
+        source: "pg_stat_bgwriter",
+        versions: ALL,
+        counters: &[
+            all("bgwriter.buffers_cleaned", "buffers_clean"),
+            all("bgwriter.stopped_early", "maxwritten_clean"),
+            all("bgwriter.buffers_allocated", "buffers_alloc"),
+            some(
+                "bgwriter.backend_buffers_written",
+                "buffers_backend",
+                BEFORE_17,
+            ),
+            some(
+                "bgwriter.backend_fsyncs",
+                "buffers_backend_fsync",
+                BEFORE_17,
+            ),
+            // Until 16 one view told of both processes.
+            some("checkpointer.timed", "checkpoints_timed", BEFORE_17),
+            some("checkpointer.requested", "checkpoints_req", BEFORE_17),
+            some(
+                "checkpointer.write_ns",
+                "checkpoint_write_time * 1e6",
+                BEFORE_17,
+            ),
+            some(
+                "checkpointer.sync_ns",
+                "checkpoint_sync_time * 1e6",
+                BEFORE_17,
+            ),
+            some(
+                "checkpointer.buffers_written",
+                "buffers_checkpoint",
+                BEFORE_17,
+            ),
+        ],
+    },
+];

@@ -1,0 +1,211 @@
+//! The evidence of a server without any load of ours: beside another load generator, or beside
+//! production. Only reads.
+
+mod live;
+mod text;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bench_cli::bench::{Bench, Evidence as _};
+use bench_cli::{Exit, Remedy as _, UsageError};
+use bench_report::clock::monotonic_ns;
+use bench_report::{Generator, Load, Operation, ServerEvidence, Step, StepEnd, Summary, Window};
+use load_engine::Phase;
+use serde_json::json;
+
+use crate::cli::ObserveFlags;
+use crate::control::Control;
+use crate::evidence::{Scope, Watch, settings};
+use crate::server::Server;
+use crate::{connect, workloads::Schema};
+
+/// Between looks whether a signal came.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Watches from flags to exit code.
+///
+/// # Errors
+/// What kept it from watching: wrong usage, no server, no place for the report.
+pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
+    let missing = || UsageError("there is no server to watch; name it with --url".to_owned());
+    let server = Server::at(flags.url.as_deref().ok_or_else(missing)?)?;
+    let nanoseconds = |time: Duration| json!(time.as_nanos() as u64);
+    let config = BTreeMap::from([
+        ("url".to_owned(), json!(server.address.shown())),
+        ("throwaway".to_owned(), json!(server.throwaway)),
+        ("duration_ns".to_owned(), nanoseconds(flags.duration)),
+        ("interval_ns".to_owned(), nanoseconds(flags.interval)),
+    ]);
+    let version = env!("CARGO_PKG_VERSION");
+    let mut bench = Bench::begin("db-pool-bench", version, "observe", &flags.output, config)?;
+    watch(&mut bench, flags, &server)?;
+    bench.report.summary = summary(&bench.report.steps);
+    let text = text::render(&bench.report);
+    bench.finish(&text)
+}
+
+fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &Server) -> anyhow::Result<()> {
+    bench.phase(Phase::Connect);
+    // Only its name is used: nothing is made.
+    let name = Schema::of_run(bench.run_id()).name().to_owned();
+    if !describe(bench, server)? {
+        return Ok(());
+    }
+    let (address, cancel) = (server.address.clone(), bench.cancel.clone());
+    let mut watch = Watch::over(Scope::Everyone, address, &name, cancel)
+        .context("cannot start the thread that watches the server")?;
+    match watch.step_begins() {
+        None => return Ok(()),
+        Some(Err(failure)) => {
+            let shown = server.address.shown();
+            let error = anyhow::anyhow!("cannot watch {shown}: {}", failure.message);
+            return Err(error).remedy("a role that may read pg_stat_activity");
+        }
+        Some(Ok(_)) => {}
+    }
+    bench.phase(Phase::Measure);
+    let begun = (monotonic_ns(), Instant::now());
+    watch.measure_begins();
+    let series = follow(bench, flags, &watch, begun.1);
+    let ended_ns = monotonic_ns();
+    watch.measure_ends();
+    let end = if bench.interrupted() {
+        StepEnd::Interrupted
+    } else {
+        StepEnd::Completed
+    };
+    let step = step(watch.step_ends(), (begun.0, ended_ns), end);
+    bench.push_step(step, series, Vec::new())?;
+    Ok(())
+}
+
+/// Version, settings and TLS of the server, on a connection that is closed again; whether no
+/// signal came.
+fn describe(bench: &mut Bench, server: &Server) -> anyhow::Result<bool> {
+    let control = Control::new(bench.cancel.clone()).context("cannot start a runtime")?;
+    let schema = Schema::of_run(bench.run_id());
+    let Some(client) = control.connect(&server.address, &schema)? else {
+        return Ok(false);
+    };
+    let version = control.run(client.query_one("SHOW server_version", &[]));
+    if let Some(Ok(Ok(version))) = version.map(|row| row.map(|row| row.try_get(0))) {
+        let versions = &mut bench.report.environment.versions;
+        versions.insert("postgresql".to_owned(), version);
+    }
+    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client)) {
+        bench.report.config.insert("tls".to_owned(), json!(tls));
+    }
+    if let Some(Ok(settings)) = control.run(settings::read(&client)) {
+        let config = &mut bench.report.config;
+        config.insert("server_settings".to_owned(), json!(settings));
+    }
+    Ok(!bench.interrupted())
+}
+
+/// Shows a line and records a point per interval until the time is over or a signal comes.
+fn follow(
+    bench: &mut Bench,
+    flags: &ObserveFlags,
+    watch: &Watch,
+    begun: Instant,
+) -> Vec<bench_report::Series> {
+    let mut table = live::Table::default();
+    let mut next = begun + flags.interval.min(flags.duration);
+    while !bench.interrupted() && begun.elapsed() < flags.duration {
+        std::thread::sleep(LOOK.min(next.saturating_duration_since(Instant::now())));
+        if Instant::now() < next {
+            continue;
+        }
+        next += flags.interval;
+        let seen = watch.glance();
+        for line in table.add(&seen, begun.elapsed()) {
+            bench.line(&line);
+        }
+        bench.tick(
+            begun.elapsed().min(flags.duration),
+            flags.duration,
+            "watching",
+        );
+    }
+    table.into_series()
+}
+
+/// The transactions that the server counted are the operation; how long they took nobody timed.
+fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) -> Step {
+    let window = Window {
+        start_ns,
+        measure_start_ns: start_ns,
+        measure_end_ns: end_ns,
+        end_ns,
+    };
+    let counted = |name: &str| server.figures.get(name).copied();
+    let mut operations = BTreeMap::new();
+    if let (Some(commits), Some(rollbacks), Some(span_s)) = (
+        counted("database.commits"),
+        counted("database.rollbacks"),
+        counted("deltas.span_s"),
+    ) {
+        let operation = Operation {
+            attempted: (commits + rollbacks) as u64,
+            succeeded: commits as u64,
+            errors: BTreeMap::from([("rollback".to_owned(), rollbacks as u64)]),
+            throughput_per_s: commits / span_s,
+            ..Operation::default()
+        };
+        operations.insert("transaction".to_owned(), operation);
+    }
+    Step {
+        name: "as it is".to_owned(),
+        parameters: BTreeMap::new(),
+        repeat: 0,
+        window,
+        // None of ours.
+        load: Load::Closed {
+            users: 0,
+            think_time_ns: 0,
+        },
+        operations,
+        parts: BTreeMap::new(),
+        failures: Vec::new(),
+        pool: None,
+        server: Some(server),
+        generator: Generator::default(),
+        figures: BTreeMap::new(),
+        end,
+    }
+}
+
+fn summary(steps: &[Step]) -> Summary {
+    let mut summary = Summary::default();
+    let Some(step) = steps.first() else {
+        "Nothing was seen.".clone_into(&mut summary.headline);
+        return summary;
+    };
+    let Some(server) = &step.server else {
+        return summary;
+    };
+    let figure = |name: &str| server.figures.get(name).copied();
+    if let (Some(used), Some(limit), Some(reserved)) = (
+        figure("connections.used_max"),
+        figure("connections.limit"),
+        figure("connections.reserved"),
+    ) {
+        let free = limit - reserved - used;
+        summary.figure("connections.headroom", free);
+        summary.headline = format!(
+            "{}, {used:.0} of {limit:.0} connections at most, {free:.0} left for all but superusers",
+            bench_cli::table::rate(step.throughput_per_s()),
+        );
+    }
+    if let Some(ratio) = figure("database.cache_hit_ratio") {
+        summary.figure("cache_hit_ratio", ratio);
+    }
+    if let Some((part, sessions)) = text::largest_wait(server) {
+        summary.headline.push_str(&format!(
+            "; sessions at work were mostly {part} ({sessions:.1} at once)"
+        ));
+    }
+    summary
+}

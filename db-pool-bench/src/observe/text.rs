@@ -1,0 +1,153 @@
+//! The result as people read it.
+
+use std::fmt::Write as _;
+
+use bench_cli::table::{self, Table};
+use bench_report::{EvidenceRow, Report, ServerEvidence};
+
+/// What a session at work can be, and how it is said.
+const AT_WORK: [(&str, &str); 6] = [
+    ("sessions.cpu_mean", "on a CPU or waiting for one"),
+    ("sessions.lock_mean", "waiting for a lock"),
+    ("sessions.lwlock_mean", "waiting for an internal lock"),
+    ("sessions.io_mean", "reading or writing files"),
+    ("sessions.client_mean", "waiting for their client"),
+    ("sessions.idle_in_transaction_mean", "idle in a transaction"),
+];
+/// Rows of a table that are shown; the report holds more.
+const SHOWN: usize = 5;
+
+/// What most sessions at work did, with how many; `None` where hardly any was at work.
+pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64)> {
+    let seen = AT_WORK
+        .iter()
+        .filter_map(|(figure, said)| Some((*said, *server.figures.get(*figure)?)));
+    seen.max_by(|a, b| a.1.total_cmp(&b.1))
+        .filter(|(_, sessions)| *sessions >= 0.05)
+}
+
+/// Tables for 80 columns and what could not be seen.
+pub(super) fn render(report: &Report) -> String {
+    let mut text = format!("{}\n", report.summary.headline);
+    let Some(server) = report.steps.first().and_then(|step| step.server.as_ref()) else {
+        return text;
+    };
+    who_is_there(&mut text, server);
+    what_takes_long(&mut text, server);
+    if let Some(ratio) = server.figures.get("database.cache_hit_ratio") {
+        let _ = writeln!(text, "\nFound in shared buffers: {}", table::ratio(*ratio));
+    }
+    if !server.unavailable.is_empty() {
+        text.push_str("\nNot seen\n");
+        for (what, reason) in &server.unavailable {
+            let _ = writeln!(text, "  {what}: {reason}");
+        }
+    }
+    text
+}
+
+/// Connections, and who holds up whom.
+fn who_is_there(text: &mut String, server: &ServerEvidence) {
+    section(
+        text,
+        "Connections",
+        &["application, state", "mean", "most"],
+        rows(server, "connections"),
+        |row| {
+            let (application, state) = (label(row, "application"), label(row, "state"));
+            vec![
+                format!("{application}, {state}"),
+                number(row, "sessions_mean"),
+                format!("{:.0}", figure(row, "sessions_max")),
+            ]
+        },
+    );
+    section(
+        text,
+        "Who holds up whom",
+        &["waits", "is held up by", "at once"],
+        rows(server, "blocking"),
+        |row| {
+            vec![
+                format!(
+                    "{}: {}",
+                    label(row, "waiting"),
+                    label(row, "waiting_statement")
+                ),
+                format!(
+                    "{}, {}: {}",
+                    label(row, "blocking"),
+                    label(row, "blocking_state"),
+                    label(row, "blocking_statement")
+                ),
+                number(row, "waiting_mean"),
+            ]
+        },
+    );
+}
+
+/// Statements by the time they took, and those seen to run for long.
+fn what_takes_long(text: &mut String, server: &ServerEvidence) {
+    section(
+        text,
+        "Statements by time",
+        &["", "calls", "mean", "time"],
+        rows(server, "statements"),
+        |row| {
+            vec![
+                label(row, "statement"),
+                format!("{:.0}", figure(row, "calls")),
+                table::duration_ns(figure(row, "exec_mean_ns") as u64),
+                table::duration_ns(figure(row, "exec_ns") as u64),
+            ]
+        },
+    );
+    section(
+        text,
+        "Seen running for long",
+        &["", "longest", "at once"],
+        rows(server, "running"),
+        |row| {
+            let who = format!("{}, {}", label(row, "application"), label(row, "state"));
+            vec![
+                format!("{} ({who})", label(row, "statement")),
+                table::duration_ns((figure(row, "longest_s") * 1e9) as u64),
+                number(row, "sessions_mean"),
+            ]
+        },
+    );
+}
+
+fn rows<'a>(server: &'a ServerEvidence, table: &str) -> &'a [EvidenceRow] {
+    server.tables.get(table).map_or(&[], Vec::as_slice)
+}
+
+fn section(
+    text: &mut String,
+    title: &str,
+    header: &[&str],
+    rows: &[EvidenceRow],
+    cells: impl Fn(&EvidenceRow) -> Vec<String>,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    let mut table = Table::new(header);
+    for row in rows.iter().take(SHOWN) {
+        table.row(&cells(row));
+    }
+    let _ = write!(text, "\n{title}\n{table}");
+}
+
+fn label(row: &EvidenceRow, name: &str) -> String {
+    let label = row.labels.get(name).filter(|label| !label.is_empty());
+    label.map_or("(no name)".to_owned(), Clone::clone)
+}
+
+fn figure(row: &EvidenceRow, name: &str) -> f64 {
+    row.figures.get(name).copied().unwrap_or(f64::NAN)
+}
+
+fn number(row: &EvidenceRow, name: &str) -> String {
+    format!("{:.1}", figure(row, name))
+}

@@ -1,0 +1,160 @@
+//! Servers that run out of connections, or come back after a crash, under the load.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use bench_report::{Report, Status, StepEnd, WarningCode};
+use common::{PASSWORD, Talk, postgres, report, sweep};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use test_support::{Ended, Place, Running};
+
+const SHORT: &str = "--driver deadpool --repeats 1 --warmup 0 --duration 200ms";
+
+/// Why the step with this pool was left out.
+fn refusal(report: &Report, size: f64) -> &str {
+    let step = report
+        .steps
+        .iter()
+        .find(|s| s.parameter("pool_size") == Some(size))
+        .unwrap();
+    let StepEnd::Failed { reason } = &step.end else {
+        panic!("{:?}", step.end);
+    };
+    assert!(
+        report
+            .warnings
+            .iter()
+            .any(|w| w.code == WarningCode::LimitTooLow)
+    );
+    reason
+}
+
+fn swept(url: &str, args: &str) -> (Report, i32, String) {
+    let place = Place::new();
+    let output = sweep(&place, &format!("{SHORT} {args}"))
+        .env("DATABASE_URL", url)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (report(&place), output.status.code().unwrap(), said)
+}
+
+#[test]
+fn the_limits_of_role_and_database_and_the_bound_of_the_server_hold_before_a_step() {
+    let server = postgres(&[("max_connections", "20")]);
+    let talk = Talk::to(server.url());
+    talk.execute(&format!(
+        "CREATE ROLE app LOGIN CONNECTION LIMIT 6 PASSWORD '{PASSWORD}'; GRANT CREATE ON DATABASE plimsoll TO app"
+    ));
+    let url = server.url().replace("//plimsoll:", "//app:");
+    let (limited, code, said) = swept(&url, "--pool-sizes 2,6");
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        refusal(&limited, 6.0).contains("the role is allowed 6 connections"),
+        "{said}"
+    );
+
+    talk.execute("ALTER ROLE app CONNECTION LIMIT -1; ALTER DATABASE plimsoll CONNECTION LIMIT 8");
+    let (limited, _, said) = swept(&url, "--pool-sizes 2,7");
+    assert!(
+        refusal(&limited, 7.0).contains("the database is allowed 8"),
+        "{said}"
+    );
+
+    talk.execute("ALTER DATABASE plimsoll CONNECTION LIMIT -1");
+    let (limited, _, said) = swept(&url, "--pool-sizes 2,14");
+    assert!(
+        refusal(&limited, 14.0).contains("80 % of max_connections"),
+        "{said}"
+    );
+    let (all, code, said) = swept(server.url(), "--pool-sizes 14 --most-connections 100%");
+    assert_eq!((code, all.status), (0, Status::Complete), "{said}");
+}
+
+#[test]
+fn a_step_ends_when_others_need_the_connections() {
+    let server = postgres(&[("max_connections", "20")]);
+    let place = Place::new();
+    let args = "--driver deadpool --pool-sizes 4 --repeats 1 --warmup 0 --duration 30s";
+    let mut running = Running::start(sweep(&place, args).env("DATABASE_URL", server.url()));
+    running.wait_for("phase: measure");
+    let others: Vec<Talk> = (0..12).map(|_| Talk::to(server.url())).collect();
+    let Ended { code, said, .. } = running.end();
+    drop(others);
+    let report = report(&place);
+    assert_eq!((code, report.status), (Some(3), Status::Stopped), "{said}");
+    let StepEnd::Stopped { rule, reason } = &report.steps[0].end else {
+        panic!("{:?}", report.steps[0].end);
+    };
+    assert_eq!(rule, "connections>80%");
+    assert!(
+        reason.ends_with("of the server's 20 connections were in use"),
+        "{reason}"
+    );
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+#[test]
+fn a_server_without_a_free_connection_is_told_from_one_that_is_down() {
+    let server = postgres(&[
+        ("max_connections", "5"),
+        ("superuser_reserved_connections", "0"),
+    ]);
+    let others: Vec<Talk> = (0..5).map(|_| Talk::to(server.url())).collect();
+    let (report, code, said) = swept(server.url(), "--pool-sizes 1");
+    assert_eq!((code, report.status), (1, Status::Failed), "{said}");
+    assert!(
+        said.contains("too many clients") && said.contains("raise max_connections"),
+        "{said}"
+    );
+    drop(others);
+}
+
+/// A backend that dies takes all others with it: the server ends every session, recovers, and
+/// lets clients in again.
+#[test]
+fn after_a_restart_in_the_middle_the_errors_are_told_and_the_next_step_is_sound() {
+    for driver in ["direct", "deadpool", "sqlx"] {
+        let server = postgres(&[]);
+        let place = Place::new();
+        let args =
+            "--pool-sizes 4 --users 4 --warmup 0 --duration 2s --repeats 2 --workload read-heavy";
+        let mut command = sweep(&place, args);
+        command
+            .args(["--driver", driver])
+            .env("DATABASE_URL", server.url());
+        command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
+        let mut running = Running::start(&mut command);
+        running.wait_for("phase: measure");
+        let victim = Talk::to(server.url())
+            .names("SELECT pid::text FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%' LIMIT 1");
+        kill(Pid::from_raw(victim[0].parse().unwrap()), Signal::SIGKILL).unwrap();
+        let Ended { code, said, .. } = running.end();
+        assert_eq!(code, Some(0), "{driver}: {said}");
+        let report = report(&place);
+        let [hit, next] = &report.steps[..] else {
+            panic!("{driver}: {said}");
+        };
+        // sqlx asks each connection before it hands it out, and may so hide all of it.
+        assert!(
+            driver == "sqlx" || hit.error_ratio() > Some(0.0),
+            "{driver}: the sessions were ended"
+        );
+        assert!(hit.throughput_per_s() > 0.0, "{driver}: and came back");
+        let lost = &hit.server.as_ref().unwrap().unavailable;
+        assert!(lost.contains_key("sessions"), "{driver}: {lost:?}");
+        assert_eq!(
+            next.error_ratio(),
+            Some(0.0),
+            "{driver}: {:?}",
+            next.failures
+        );
+        let evidence = next.server.as_ref().unwrap();
+        assert!(
+            evidence.figures.contains_key("sessions.cpu_mean"),
+            "{driver}: {evidence:?}"
+        );
+        Talk::to(server.url()).assert_nothing_is_left();
+    }
+}
