@@ -28,6 +28,7 @@ mod results;
 pub mod scale;
 pub mod script;
 pub mod server;
+mod shape;
 pub mod sweep;
 mod text;
 mod visit;

@@ -171,7 +171,7 @@ fn who_holds_up_whom_is_told_without_anybodys_values() {
     running.wait_for("phase: measure");
     let schema = talk.schemas().remove(0);
     talk.execute(&format!(
-        "BEGIN; LOCK TABLE {schema}.accounts; SELECT 'Zq7secretqZ'; SELECT pg_sleep(1.2); COMMIT"
+        "BEGIN; LOCK TABLE {schema}.pgbench_accounts; SELECT 'Zq7secretqZ'; SELECT pg_sleep(1.2); COMMIT"
     ));
     assert_eq!(running.end().code, Some(0));
     let report = report(&place);
@@ -182,7 +182,7 @@ fn who_holds_up_whom_is_told_without_anybodys_values() {
     assert!(figures["waits.Lock.relation_mean"] > 0.0, "{figures:?}");
     assert_eq!(figures["blocking.chain_max"], 2.0);
     let pair = &tables["blocking"][0].labels;
-    assert!(pair["relation"].ends_with(".accounts"), "{pair:?}");
+    assert!(pair["relation"].ends_with(".pgbench_accounts"), "{pair:?}");
     assert_eq!(pair["blocking"], "a_test", "{pair:?}");
     assert!(
         pair["blocking_statement"].starts_with("BEGIN; LOCK TABLE"),

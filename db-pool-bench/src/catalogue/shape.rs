@@ -3,7 +3,8 @@
 //! `pg_stat_statements` puts `$1` for constants itself, except where an entry was evicted while its
 //! statement ran; whatever is left of values is taken out here.
 
-use crate::script::scan::{Letter, Piece, Standing, is_name_part, pieces};
+use crate::script::scan::{Piece, pieces};
+use crate::shape;
 
 /// Statements of which a workload can consist; others are not normalised by the server, and may
 /// hold passwords.
@@ -24,21 +25,16 @@ impl Shape {
     /// The shape of `query`; `None` where it is none that a workload can have.
     pub(super) fn of(query: &str) -> Option<Self> {
         let found = pieces(query).ok()?;
-        let [Piece::Sql(letters)] = found.as_slice() else {
+        let [Piece::Sql(_)] = found.as_slice() else {
             return None;
         };
-        let letters: Vec<Letter> = letters
-            .iter()
-            .filter(|l| l.standing != Standing::Comment)
-            .copied()
-            .collect();
-        let text = without_values(&letters);
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let first = words.first()?.to_uppercase();
-        QUERIES.contains(&first.as_str()).then(|| Self {
-            sql: words.join(" "),
-            reads: first == "SELECT" && !words.iter().any(|w| w.eq_ignore_ascii_case("update")),
-        })
+        let sql = shape::whole(query);
+        let mut words = sql.split_whitespace();
+        let first = words.next()?.to_uppercase();
+        let reads = first == "SELECT" && !words.any(|word| word.eq_ignore_ascii_case("update"));
+        QUERIES
+            .contains(&first.as_str())
+            .then_some(Self { sql, reads })
     }
 
     /// The statement for a script: `$1` becomes `:p1`. `None` where a value was taken out.
@@ -59,47 +55,6 @@ impl Shape {
     }
 }
 
-fn without_values(letters: &[Letter]) -> String {
-    let mut text = String::new();
-    let mut at = 0;
-    while let Some(letter) = letters.get(at) {
-        let before = text.chars().last();
-        let in_name = before.is_some_and(is_name_part);
-        let string = letter.standing == Standing::Quoted && matches!(letter.c, '\'' | '$');
-        if string {
-            let length = quoted(&letters[at..]);
-            text.push(VALUE);
-            at += length;
-        } else if letter.standing == Standing::Quoted {
-            // A name in double quotes.
-            let length = quoted(&letters[at..]);
-            text.extend(letters[at..at + length].iter().map(|l| l.c));
-            at += length;
-        } else if letter.c.is_ascii_digit() && !in_name {
-            let number = |l: &&Letter| is_name_part(l.c) || l.c == '.';
-            at += letters[at..].iter().take_while(number).count();
-            text.push(VALUE);
-        } else {
-            text.push(letter.c);
-            at += 1;
-        }
-    }
-    text
-}
-
-/// How many letters the quotes hold that begin `letters`, the quotes themselves included.
-fn quoted(letters: &[Letter]) -> usize {
-    let quote = letters[0].c;
-    let standing = letters
-        .iter()
-        .take_while(|l| l.standing == Standing::Quoted);
-    if quote != '"' {
-        return standing.count();
-    }
-    let inside = letters[1..].iter().position(|l| l.c == '"');
-    inside.map_or(standing.count(), |length| length + 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +70,7 @@ mod tests {
                 "select a1 from t2 where n = 42.5",
                 "select a1 from t2 where n = ?",
             ),
-            ("SELECT 'secret' || E'x\\'y', $$z$$", "SELECT ? || E?, ?"),
+            ("SELECT 'secret' || E'x\\'y', $$z$$", "SELECT ? || ?"),
             (
                 "SELECT \"Name1\" /* user 7 */ FROM t -- 8",
                 "SELECT \"Name1\" FROM t",

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Client, Error, Row};
 
-use super::{Scope, shape};
+use super::Scope;
+use crate::shape;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);

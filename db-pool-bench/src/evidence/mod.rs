@@ -13,7 +13,6 @@ mod processes;
 mod running;
 mod sampler;
 pub mod settings;
-mod shape;
 mod statements;
 mod views;
 

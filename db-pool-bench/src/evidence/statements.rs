@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Client, Error};
 
-use super::shape;
 use crate::failure::of_postgres;
+use crate::shape;
 
 /// Statements that a table holds.
 const MOST_ROWS: usize = 10;

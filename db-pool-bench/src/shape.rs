@@ -4,10 +4,18 @@
 /// Longest shape that is kept, in characters.
 const LONGEST: usize = 240;
 
+/// The same as [`whole`], cut to a length that a table can show.
+pub(crate) fn of(sql: &str) -> String {
+    let shape = whole(sql);
+    if shape.chars().count() > LONGEST {
+        return shape.chars().take(LONGEST - 1).collect::<String>() + "…";
+    }
+    shape
+}
+
 /// `sql` with every literal replaced by `?`, comments left out, white space and lists of values
-/// made one, cut to a length that a table can show. What cannot be told from a value is taken for
-/// one.
-pub(super) fn of(sql: &str) -> String {
+/// made one. What cannot be told from a value is taken for one.
+pub(crate) fn whole(sql: &str) -> String {
     let mut shape = Shape::default();
     let mut rest = sql;
     while let Some(c) = rest.chars().next() {
@@ -129,9 +137,6 @@ impl Shape {
         }
         let statement = self.text.trim_end_matches(';').len();
         self.text.truncate(statement);
-        if self.text.chars().count() > LONGEST {
-            self.text = self.text.chars().take(LONGEST - 1).collect::<String>() + "…";
-        }
         self.text
     }
 }
