@@ -51,11 +51,20 @@ pub(crate) fn recommend(
         reason: String::new(),
         steps: Vec::new(),
     };
+    if measured.iter().any(|r| r.is_open_loop()) {
+        at_a_rate(&measured, objectives, &mut recommendation);
+        return Some(recommendation);
+    }
     match knee::find(&settings, Options::default()) {
         Err(error) => recommendation.reason = error.to_string(),
         Ok(found) => {
-            let choice = Choice::of(&found, &throughputs);
-            choice.describe(&found, &settings, &mut recommendation);
+            let choice = Choice::of(&found, &throughputs, &settings);
+            let largest = settings[choice.chosen].value;
+            // Larger ones of which no step held bound it as well as any that were measured.
+            let broke_above = results
+                .iter()
+                .any(|r| r.value as f64 > largest && r.held.is_empty());
+            choice.describe(&found, &settings, broke_above, &mut recommendation);
             let (chosen, repeats) = (measured[choice.chosen], &throughputs[choice.chosen]);
             recommendation.throughput_per_s = chosen.throughput_per_s();
             recommendation.detectable_difference_ratio =
@@ -64,6 +73,25 @@ pub(crate) fn recommend(
         }
     }
     Some(recommendation)
+}
+
+/// At a fixed rate every setting that keeps up carries the same, so that throughput tells nothing:
+/// the smallest that carries the rate and keeps the objectives, where there are any to keep.
+fn at_a_rate(measured: &[&&Results], objectives: &[Objective], into: &mut Recommendation) {
+    if objectives.is_empty() {
+        "at a fixed rate throughput tells no setting from another: give an --objective, or sweep without --rate"
+            .clone_into(&mut into.reason);
+        return;
+    }
+    let Some(first) = measured.iter().find(|r| r.is_admissible(objectives)) else {
+        "no setting carried the rate within the objectives".clone_into(&mut into.reason);
+        return;
+    };
+    into.value = Some(first.value as f64);
+    into.low = into.value;
+    into.throughput_per_s = first.throughput_per_s();
+    into.steps = first.held.iter().map(|(_, index, _)| *index).collect();
+    "the smallest setting that carried the rate within the objectives".clone_into(&mut into.reason);
 }
 
 /// The setting to run with, within the knee's interval.
@@ -78,7 +106,7 @@ struct Choice {
 impl Choice {
     /// The knee's own choice, unless that one was measured to lose more than anybody would accept
     /// and only scatter keeps the loss from being sure: then the smallest measured to lose little.
-    fn of(found: &Knee, throughputs: &[Vec<f64>]) -> Self {
+    fn of(found: &Knee, throughputs: &[Vec<f64>], settings: &[knee::Setting]) -> Self {
         let mean = |place: usize| statistics::mean(&throughputs[place]).unwrap_or(0.0);
         let loss = |place: usize| 1.0 - mean(place) / mean(found.best);
         if loss(found.chosen) <= LOSS_ACCEPTED {
@@ -90,7 +118,7 @@ impl Choice {
         }
         let tolerance = Options::default().tolerance;
         let chosen = (found.chosen..found.best)
-            .find(|&place| mean(place) > 0.0 && loss(place) <= tolerance)
+            .find(|&place| settings[place].admissible && loss(place) <= tolerance)
             .unwrap_or(found.best);
         Self {
             chosen,
@@ -99,9 +127,16 @@ impl Choice {
         }
     }
 
-    fn describe(self, found: &Knee, settings: &[knee::Setting], into: &mut Recommendation) {
+    fn describe(
+        self,
+        found: &Knee,
+        settings: &[knee::Setting],
+        broke_above: bool,
+        into: &mut Recommendation,
+    ) {
         let value = |place: usize| settings[place].value;
-        let edge = knee_edge(settings, self.chosen);
+        let edge = knee_edge(settings, self.chosen)
+            .filter(|edge| !(broke_above && *edge == Edge::Highest));
         into.reason = if self.scattered {
             let (low, high) = (value(found.low), value(self.high));
             format!(

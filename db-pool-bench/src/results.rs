@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use bench_cli::objective::Objective;
 use bench_report::histogram::{Recording, recording};
-use bench_report::{Histogram, Operation, Step, StepEnd};
+use bench_report::{Histogram, Load, Operation, Step, StepEnd};
 
 use crate::drivers::Driver;
 
 /// Share of failures up to which a setting counts as one that works.
 const ERRORS_TOLERATED: f64 = 0.01;
+
+/// Share of a rate from which it counts as carried.
+const CARRIED: f64 = 0.99;
 
 /// What came of one setting.
 #[derive(Debug)]
@@ -53,13 +56,14 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Whether it can be recommended: it held, hardly anything failed, and each repeat kept the
-    /// objectives.
+    /// Whether it can be recommended: it held, hardly anything failed, and each repeat kept up with
+    /// its rate and kept the objectives.
     pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
         let fine = |step: &Step| {
             step.throughput_per_s() > 0.0
+                && carries_its_rate(step) != Some(false)
                 && step
                     .error_ratio()
                     .is_some_and(|ratio| ratio <= ERRORS_TOLERATED)
@@ -69,6 +73,12 @@ impl<'a> Results<'a> {
                 .held
                 .iter()
                 .all(|(_, _, step)| fine(step) && keeps(step, objectives))
+    }
+
+    /// Whether arrivals came at a rate, whatever became of them.
+    pub(crate) fn is_open_loop(&self) -> bool {
+        let mut steps = self.all_steps();
+        steps.any(|step| matches!(step.load, Load::Open { .. }))
     }
 
     /// Mean successes per second over the repeats held.
@@ -154,6 +164,14 @@ impl<'a> Results<'a> {
                 .map(|(_, _, step)| figure(step))
                 .collect::<Vec<f64>>(),
         )
+    }
+}
+
+/// Whether what was asked for of an open loop was done in its measured part; `None` of a closed one.
+pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
+    match step.load {
+        Load::Open { rate_per_s, .. } => Some(step.throughput_per_s() >= CARRIED * rate_per_s),
+        Load::Closed { .. } => None,
     }
 }
 

@@ -13,7 +13,7 @@ use common::{complete, postgres};
 use places::Places;
 
 /// What a request takes at its place: far more than the machine needs for it.
-const SERVICE: Duration = Duration::from_millis(20);
+const SERVICE: Duration = Duration::from_millis(50);
 
 /// Sweeps `sizes` on a server with `k` places.
 fn assert_found(k: usize, sizes: &[u64]) {
@@ -21,8 +21,8 @@ fn assert_found(k: usize, sizes: &[u64]) {
     let places = Places::before(&server, k, SERVICE);
     let list: Vec<String> = sizes.iter().map(u64::to_string).collect();
     let args = format!(
-        "--driver deadpool --pool-sizes {} --workload point-select --repeats 3 --warmup 100ms \
-         --duration 700ms",
+        "--driver deadpool --pool-sizes {} --workload point-select --repeats 3 --warmup 200ms \
+         --duration 1500ms",
         list.join(",")
     );
     let ran = complete(&places.url, "sweep", &args);
@@ -49,15 +49,15 @@ fn assert_found(k: usize, sizes: &[u64]) {
 
 #[test]
 fn three_places_are_found() {
-    assert_found(3, &[1, 2, 3, 4, 6]);
+    assert_found(3, &[1, 2, 3, 5]);
 }
 
 #[test]
 fn seven_places_are_found() {
-    assert_found(7, &[3, 5, 7, 9, 12]);
+    assert_found(7, &[3, 5, 7, 10]);
 }
 
 #[test]
 fn sixteen_places_are_found() {
-    assert_found(16, &[8, 12, 16, 20, 24]);
+    assert_found(16, &[8, 12, 16, 22]);
 }

@@ -1,12 +1,12 @@
 //! What held throughput at the best setting, as far as this report's own figures tell.
 
-use bench_report::{Environment, Limit, LimitOwner};
+use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 
-use crate::results::Results;
+use crate::results::{Results, carries_its_rate};
 
 /// Share of CPU above which there is none left to speak of.
 const CPU_BOUND: f64 = 0.9;
-/// Share of the sessions that were at work above which what they waited for is the limit.
+/// Share of the requests in service above which what they waited for is the limit.
 const WAIT_BOUND: f64 = 0.5;
 const WAITS: [(&str, &str); 4] = [
     ("sessions.lock_mean", "locks of other sessions"),
@@ -28,16 +28,35 @@ pub(super) fn of(best: &Results, environment: &Environment) -> Option<Limit> {
     })
 }
 
+/// From the outside in: the load that was asked for, then the processors, which explain whatever
+/// queues for them, then what sessions wait for.
 fn owner(best: &Results, environment: &Environment) -> Option<(LimitOwner, String)> {
+    let mut held = best.held.iter().map(|(_, _, step)| step);
+    if held.all(|step| carries_its_rate(step) == Some(true)) {
+        let reason = "the rate that was asked for was carried; a higher one was not tried";
+        return Some((LimitOwner::Bound, reason.to_owned()));
+    }
     let generator_ratio = best.mean(|step| step.generator.cpu_ratio)?;
-    let generator_cores =
-        best.mean(|step| step.generator.cpu_ns as f64 / 1e9 / step.window.measured_s())?;
-    if let Some((wait, share)) = dominant_wait(best) {
-        let percent = share * 100.0;
-        return Some((
-            LimitOwner::Target,
-            format!("sessions at work waited for {wait} {percent:.0} % of their time"),
-        ));
+    let cores = environment.cores_available.or(environment.cores)? as f64;
+    let measured_s = best.mean(|step| step.window.measured_s())?;
+    let generator_cores = best.mean(|step| step.generator.cpu_ns as f64)? / 1e9 / measured_s;
+    let server_cores = best
+        .server("server.cpu_ns")
+        .map(|cpu_ns| cpu_ns / 1e9 / measured_s);
+    let used = server_cores.map(|server_cores| {
+        format!(
+            "of {cores} cores the server used {server_cores:.1} and the load generator {generator_cores:.1}"
+        )
+    });
+    if let (Some(server_cores), Some(used)) = (server_cores, &used)
+        && (server_cores + generator_cores) / cores >= CPU_BOUND
+    {
+        let owner = if server_cores >= generator_cores {
+            LimitOwner::Target
+        } else {
+            LimitOwner::Generator
+        };
+        return Some((owner, used.clone()));
     }
     if generator_ratio >= CPU_BOUND {
         let percent = generator_ratio * 100.0;
@@ -46,34 +65,23 @@ fn owner(best: &Results, environment: &Environment) -> Option<(LimitOwner, Strin
             format!("the load generator used {percent:.0} % of its threads"),
         ));
     }
-    let unknown = || {
-        (
-            LimitOwner::Unknown,
-            "the server's CPU time could not be read from here".to_owned(),
-        )
-    };
-    let Some(server_ns) = best.server("server.cpu_ns") else {
-        return Some(unknown());
-    };
-    let server_cores = server_ns / 1e9 / best.mean(|step| step.window.measured_s())?;
-    let cores = environment.cores_available.or(environment.cores)? as f64;
-    let used = format!(
-        "of {cores} cores the server used {server_cores:.1} and the load generator {generator_cores:.1}"
-    );
-    if (server_cores + generator_cores) / cores < CPU_BOUND {
+    if let Some((wait, share)) = dominant_wait(best) {
+        let percent = share * 100.0;
         return Some((
-            LimitOwner::Unknown,
-            format!("neither waits nor CPU explain it; {used}"),
+            LimitOwner::Target,
+            format!("requests in service waited for {wait} {percent:.0} % of their time"),
         ));
     }
-    let owner = if server_cores >= generator_cores {
-        LimitOwner::Target
-    } else {
-        LimitOwner::Generator
-    };
-    Some((owner, used))
+    let reason = used.map_or_else(
+        || "the server's CPU time could not be read from here".to_owned(),
+        |used| format!("neither waits nor CPU explain it; {used}"),
+    );
+    Some((LimitOwner::Unknown, reason))
 }
 
+/// What most sessions wait for, with its share of all requests in service, of which there are
+/// throughput × service time (Little's law): sessions that are idle between requests, or that wait
+/// for the network, count for nothing.
 fn dominant_wait(best: &Results) -> Option<(&'static str, f64)> {
     let cpu = best.server("sessions.cpu_mean")?;
     let waits: Vec<(&str, f64)> = WAITS
@@ -82,8 +90,16 @@ fn dominant_wait(best: &Results) -> Option<(&'static str, f64)> {
         .collect();
     let at_work = cpu + waits.iter().map(|(_, mean)| mean).sum::<f64>();
     let (name, largest) = waits.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let share = largest / at_work;
+    let share = largest / at_work.max(best.mean(in_service)?);
     (share > WAIT_BOUND).then_some((name, share))
+}
+
+fn in_service(step: &Step) -> f64 {
+    let of = |operation: &Operation| {
+        let mean_ns = operation.service.as_ref().map_or(0.0, |s| s.mean_ns);
+        operation.throughput_per_s * mean_ns / 1e9
+    };
+    step.operations.values().map(of).sum()
 }
 
 #[cfg(test)]
@@ -113,6 +129,42 @@ mod tests {
             |_| true,
         );
         of(&results, &environment).unwrap()
+    }
+
+    /// Sessions are seen waiting because nobody gives them a processor.
+    #[test]
+    fn processors_that_are_used_up_come_before_what_queues_for_them() {
+        let crowded = [
+            ("sessions.cpu_mean", 0.4),
+            ("sessions.io_mean", 4.5),
+            ("server.cpu_ns", 1.49e9),
+        ];
+        let found = limit(&crowded, 360_000_000, 0.18);
+        assert_eq!(found.owner, LimitOwner::Target);
+        assert!(found.reason.contains("cores"), "{}", found.reason);
+    }
+
+    #[test]
+    fn a_rate_that_was_carried_is_the_bound_and_no_knee() {
+        let mut offered = step(4, 0, 100.0);
+        offered.load = bench_report::Load::Open {
+            rate_per_s: 100.0,
+            pacing: bench_report::Pacing::Constant,
+            in_flight_cap: 64,
+            delayed_at_cap: 0,
+        };
+        let steps = [offered];
+        let results = Results::of(
+            crate::drivers::Driver::Deadpool,
+            "deadpool, pool of 4".to_owned(),
+            4,
+            &steps,
+            |_| true,
+        );
+        let limit = of(&results, &Environment::capture()).unwrap();
+        assert_eq!(limit.owner, LimitOwner::Bound);
+        let found = crate::recommendation::recommend("deadpool", "pool_size", &[&results], &[]);
+        assert_eq!(found.unwrap().value, None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use testbed::Postgres;
@@ -25,7 +26,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// `count` places before `server`, each taken for `service` by one request.
+    /// `count` places before `server`, each taken for about `service` by one request.
     pub(crate) fn before(server: &Postgres, count: usize, service: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -38,11 +39,13 @@ impl Places {
             .unwrap();
         let port = listener.local_addr().unwrap().port();
         let places = Arc::new(Semaphore::new(count));
+        let begun = Arc::new(AtomicU64::new(0));
         runtime.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let places = Arc::clone(&places);
+                let (places, begun) = (Arc::clone(&places), Arc::clone(&begun));
+                let takes = move || uneven(service, begun.fetch_add(1, Ordering::Relaxed));
                 // A connection that breaks off is the bench's to notice.
-                tokio::spawn(async move { carry(client, target, &places, service).await.ok() });
+                tokio::spawn(async move { carry(client, target, &places, takes).await.ok() });
             }
         });
         let url = server
@@ -55,11 +58,18 @@ impl Places {
     }
 }
 
+/// Within a tenth of `service`, and that on average: places that all came free at once would serve
+/// in step for ever, and a step would count a whole round more or less.
+fn uneven(service: Duration, n: u64) -> Duration {
+    let golden_ratio = 0.618_033_988_749_895;
+    service.mul_f64(0.9 + 0.2 * (n as f64 * golden_ratio).fract())
+}
+
 async fn carry(
     mut client: TcpStream,
     target: SocketAddr,
     places: &Semaphore,
-    service: Duration,
+    takes: impl Fn() -> Duration,
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
     client.set_nodelay(true)?;
@@ -77,7 +87,7 @@ async fn carry(
                 let load = *is_load.get_or_insert_with(|| !NOT_LOAD.into_iter().any(holds));
                 if load && request[0] == BIND {
                     let place = places.acquire().await.map_err(std::io::Error::other)?;
-                    tokio::time::sleep(service).await;
+                    tokio::time::sleep(takes()).await;
                     server.write_all(request).await?;
                     let answer = answer(&mut server).await?;
                     drop(place);
