@@ -7,11 +7,11 @@ mod common;
 use std::process::Command;
 
 use bench_report::{Report, Step, StepEnd};
-use common::{REPORT, Talk, postgres, report, sweep};
+use common::{REPORT, Talk, complete, postgres, report, sweep};
 use test_support::Place;
 use testbed::Postgres;
 
-const DRIVERS: [&str; 3] = ["direct", "deadpool", "sqlx"];
+const DRIVERS: [&str; 4] = ["wire", "direct", "deadpool", "sqlx"];
 
 /// `program` of the installed PostgreSQL, which must succeed; what it printed.
 fn pgbench(server: &Postgres, args: &[&str]) -> (String, String) {
@@ -121,6 +121,56 @@ fn assert_statements_are_told_apart(step: &Step) {
 }
 
 #[test]
+fn every_scenario_asks_for_what_scripts_say() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    talk.execute("CREATE TABLE visits (who int NOT NULL, counted boolean)");
+    let scripts = Place::new();
+    let count = "BEGIN; INSERT INTO visits VALUES (:client_id, false);
+                 UPDATE visits SET counted = true WHERE who = :client_id AND NOT counted; END;";
+    write(&scripts, "count.sql", count);
+    let script = scripts.path().join("count.sql");
+    for (scenario, args) in [
+        (
+            "scale",
+            "--pool-size 2 --users 3 --repeats 1 --warmup 0 --duration 300ms",
+        ),
+        (
+            "exhaust",
+            "--pool-size 2 --users 3 --holder slow-query --keep 300ms --duration 300ms",
+        ),
+        (
+            "lifecycle",
+            "--pool-size 2 --rate 40 --duration 300ms --idle 300ms",
+        ),
+    ] {
+        talk.execute("TRUNCATE visits");
+        let args = format!("{args} --driver deadpool --script {}", script.display());
+        let ran = complete(server.url(), scenario, &args);
+        assert_eq!(ran.report.config["workload"], "count", "{}", ran.said);
+        let counted: u64 = ran
+            .report
+            .steps
+            .iter()
+            .filter_map(|step| step.operations.get("count"))
+            .map(|operation| operation.succeeded)
+            .sum();
+        assert!(counted > 0, "{scenario}: {}", ran.said);
+        let kept = figure(&talk, "SELECT count(*) FROM visits WHERE counted");
+        // Those outside the steps' windows are there as well; no transaction was left half done.
+        assert!(
+            kept.cast_unsigned() >= counted,
+            "{scenario}: {kept} of {counted}"
+        );
+        assert_eq!(
+            figure(&talk, "SELECT count(*) FROM visits WHERE NOT counted"),
+            0
+        );
+        talk.assert_nothing_is_left();
+    }
+}
+
+#[test]
 fn pgbenchs_own_scripts_run_unchanged_on_every_driver_and_balances_agree() {
     let server = with_pgbench_tables("2");
     let talk = Talk::to(server.url());
@@ -129,7 +179,7 @@ fn pgbenchs_own_scripts_run_unchanged_on_every_driver_and_balances_agree() {
         write(&place, &format!("{name}.sql"), &shipped(&server, name));
     }
     let args = "--script tpcb-like.sql@6 --script simple-update.sql@3 --script select-only.sql@1 --scale 2 --max-tries 5
-        --driver direct,deadpool,sqlx --pool-sizes 3 --repeats 1 --warmup 0 --duration 600ms --seed 3";
+        --driver wire,direct,deadpool,sqlx --pool-sizes 3 --repeats 1 --warmup 0 --duration 600ms --seed 3";
     let (report, said) = run(&place, &server, args);
 
     assert_eq!(report.steps.len(), DRIVERS.len(), "{said}");
