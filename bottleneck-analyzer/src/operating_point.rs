@@ -150,13 +150,24 @@ pub fn percentile_pointer(step: usize, slowest: &Latency<'_>, which: &str) -> St
     )
 }
 
-/// A step's settings in words, names first: `deadpool, read-heavy, pool_size 8, users 32`.
+/// A step's settings in words, names first: `deadpool, read-heavy, pool size 8, users 32`. A time
+/// is told with its name, and only where there is one.
 pub fn setting(step: &Step) -> String {
     let number = |value: &bench_report::Parameter| value.as_f64().is_some();
     let names = step.parameters.iter().filter(|(_, v)| !number(v));
     let numbers = step.parameters.iter().filter(|(_, v)| number(v));
+    let told = |(key, value): (&String, &bench_report::Parameter)| {
+        let text = value.to_string();
+        match text.as_str() {
+            "0" | "0s" => None,
+            time if time.starts_with(|c: char| c.is_ascii_digit()) => {
+                Some(format!("{} {time}", key.replace('_', " ")))
+            }
+            _ => Some(text),
+        }
+    };
     let words = names
-        .map(|(_, v)| v.to_string())
+        .filter_map(told)
         .chain(numbers.map(|(k, v)| format!("{} {v}", k.replace('_', " "))));
     words.collect::<Vec<_>>().join(", ")
 }
