@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::follow::{Following, Target};
 use crate::growth::Least;
 use crate::source::process::Fields;
+use crate::stream::flags::RawFlags;
 
 /// Sampling faster than this would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -29,7 +30,7 @@ pub struct Cli {
 pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
-    Record(RecordFlags),
+    Record(Box<RecordFlags>),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {
@@ -47,6 +48,7 @@ Examples:
   sysmon record                          until Ctrl-C
   sysmon record --duration 30s
   sysmon record -- make test             around a command, whose exit code is handed on
+  sysmon record --rotate-age 1h --keep 24    the last day, an hour in each file of raw samples
   sysmon record --interval 100ms --processes none --output run.json
   sysmon record --follow postgres,redis-server --fields io,scheduler
   sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
@@ -96,6 +98,10 @@ pub struct RecordFlags {
     /// first, as in 10% [default: 50MB]
     #[arg(long, value_name = "SIZE|SHARE")]
     pub growth: Option<Least>,
+
+    /// What becomes of raw samples.
+    #[command(flatten)]
+    pub raw: RawFlags,
 
     /// Where the result goes.
     #[command(flatten)]

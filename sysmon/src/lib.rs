@@ -21,3 +21,4 @@ pub mod rolling;
 pub mod saver;
 pub mod signals;
 pub mod source;
+pub mod stream;
