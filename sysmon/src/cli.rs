@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::follow::{Following, Target};
 use crate::growth::Least;
+use crate::mark::{self, MarkFlags};
 use crate::source::process::Fields;
 
 /// Sampling faster than this would mostly measure itself.
@@ -30,6 +31,9 @@ pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
     Record(RecordFlags),
+    /// Put a named mark into a recording under way
+    #[command(after_help = mark::EXAMPLES)]
+    Mark(MarkFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {

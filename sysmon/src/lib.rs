@@ -13,6 +13,8 @@ pub mod derive;
 pub mod figure;
 pub mod follow;
 pub mod growth;
+pub mod mark;
+pub mod marks;
 pub mod own_cost;
 pub mod record;
 pub mod recording;

@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
 use crate::growth::Least;
+use crate::marks::Inbox;
 use crate::own_cost::children_cpu_ns;
 use crate::recording::{Recording, Settings};
 use crate::render;
@@ -149,6 +150,7 @@ impl Session {
             ..Settings::host()
         });
         recording.watch_gpus(gpus);
+        recording.take_marks(Inbox::open(output.path()));
         let end_ns = flags
             .duration
             .map(|duration| recording.began_ns() + duration.as_nanos() as u64);

@@ -10,6 +10,7 @@ use crate::cadence::Cadence;
 use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
 use crate::follow::{Details, Follower, Following};
 use crate::growth::{Least, growing};
+use crate::marks::{Inbox, InboxError, MOST_MARKS};
 use crate::own_cost::OwnCost;
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::process::{Detail, Fields, ProcessId};
@@ -83,6 +84,7 @@ pub struct Recording {
     board: Board,
     follower: Option<Follower>,
     gpus: Option<GpuWatch>,
+    marks: Option<Inbox>,
     gaps: Gaps,
     cost: OwnCost,
     cadence: Cadence,
@@ -109,6 +111,7 @@ impl Recording {
             board: Board::default(),
             follower: follow.map(|following| Follower::new(following, cores, units.tick_ns)),
             gpus: None,
+            marks: None,
             gaps,
             cost: OwnCost::default(),
             cadence: Cadence::new(began_ns, settings.interval_ns),
@@ -143,6 +146,9 @@ impl Recording {
         if since_ns >= LEAST_TICK_WINDOW_NS || self.cost.samples() < 2 {
             self.read();
         }
+        if let Some(marks) = &mut self.marks {
+            marks.close();
+        }
     }
 
     /// Follows this process, whatever it uses.
@@ -155,6 +161,14 @@ impl Recording {
     /// Takes in what `gpus` reads from here on.
     pub fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
+    }
+
+    /// Takes marks from outside from here on, or says why there can be none.
+    pub fn take_marks(&mut self, inbox: Result<Option<Inbox>, InboxError>) {
+        self.marks = self
+            .gaps
+            .keep("what `sysmon mark` would tell", inbox)
+            .flatten();
     }
 
     /// The GPUs; absent when none were asked for.
@@ -179,6 +193,7 @@ impl Recording {
             board,
             follower,
             gpus,
+            marks,
             gaps,
             ..
         } = self;
@@ -194,6 +209,9 @@ impl Recording {
                 follower.take(at_ns, processes, &mut asked, &mut figures);
             }
             board.take(at_ns, figures);
+            if let Some(marks) = marks {
+                marks.take_in();
+            }
             at_ns
         });
     }
@@ -205,6 +223,7 @@ impl Recording {
         report.series = self.board.series().collect();
         let processes = self.follower.iter().flat_map(Follower::series);
         report.series.extend(processes);
+        report.marks = self.marks.as_ref().map(Inbox::marks).unwrap_or_default();
         report.summary.growth = growing(&report.series, self.growth);
         self.fill_figures(report);
         if let Some(gpus) = &self.gpus {
@@ -252,6 +271,10 @@ impl Recording {
         let mut warnings: Vec<Warning> = self.gaps.iter().map(missing).collect();
         if self.board.turned_away() {
             let message = "some devices or interfaces are absent: there are too many to keep";
+            warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
+        }
+        if self.marks.as_ref().is_some_and(Inbox::is_full) {
+            let message = format!("a recording keeps {MOST_MARKS} marks; later ones are absent");
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
         }
         let (samples, missed) = (self.cost.samples(), self.cadence.missed());

@@ -26,6 +26,10 @@ impl Home {
         self.path().join(REPORT)
     }
 
+    pub fn marks_path(&self) -> PathBuf {
+        self.path().join(format!("{REPORT}.marks"))
+    }
+
     pub fn report(&self) -> Report {
         self.0.report(REPORT)
     }
