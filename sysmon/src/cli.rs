@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::follow::{Following, Target};
 use crate::growth::Least;
 use crate::mark::{self, MarkFlags};
+use crate::show::{self, ShowFlags};
 use crate::source::process::Fields;
 
 /// Sampling faster than this would mostly measure itself.
@@ -31,6 +32,9 @@ pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
     Record(RecordFlags),
+    /// Show a recording as a table, CSV or JSON, or two side by side
+    #[command(after_help = show::EXAMPLES)]
+    Show(ShowFlags),
     /// Put a named mark into a recording under way
     #[command(after_help = mark::EXAMPLES)]
     Mark(MarkFlags),

@@ -21,5 +21,6 @@ pub mod recording;
 pub mod render;
 pub mod rolling;
 pub mod saver;
+pub mod show;
 pub mod signals;
 pub mod source;

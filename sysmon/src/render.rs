@@ -234,7 +234,8 @@ fn processes(follower: &Follower) -> Table {
     table
 }
 
-fn growth(all: &[Growing]) -> Table {
+/// What grows, at most as many as processes are shown.
+pub(crate) fn growth(all: &[Growing]) -> Table {
     let mut table = Table::new(&["what grows", "of", "verdict", "a second", "in all"]);
     for growing in all.iter().take(PROCESSES_SHOWN) {
         let labels = &growing.labels;
