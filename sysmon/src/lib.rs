@@ -24,3 +24,4 @@ pub mod saver;
 pub mod show;
 pub mod signals;
 pub mod source;
+pub mod stream;
