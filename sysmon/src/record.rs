@@ -29,6 +29,9 @@ use crate::source::Units;
 use crate::source::gpu::nvml::NvmlDriver;
 use crate::source::gpu::watch::GpuWatch;
 
+/// The headline of a report that is saved before the recording ends.
+pub(crate) const UNFINISHED: &str = "interrupted before its end";
+
 /// What ended a recording.
 #[derive(Debug, Clone, Copy)]
 enum End {
@@ -232,7 +235,7 @@ impl Session {
         if self.saver.is_due() {
             let mut so_far = report.clone();
             self.recording.fill(&mut so_far);
-            "interrupted before its end".clone_into(&mut so_far.summary.headline);
+            UNFINISHED.clone_into(&mut so_far.summary.headline);
             self.saver.hand_in(so_far);
         }
     }

@@ -39,7 +39,13 @@ fn two_marks_stand_in_the_report_at_their_time() {
         around.push(before_ns..=monotonic_ns());
     }
     recorder.signal(Signal::SIGINT);
-    assert_eq!(recorder.end().code, Some(0));
+    let ended = recorder.end();
+    assert_eq!(ended.code, Some(0));
+    assert!(
+        ended.said.contains("marks: deploy 1.4 (after "),
+        "{}",
+        ended.said
+    );
     let report = home.report();
     let names: Vec<&str> = report.marks.iter().map(|m| m.name.as_str()).collect();
     assert_eq!(names, ["deploy 1.4", "to redis://:***@db/0"]);

@@ -6,13 +6,17 @@ use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
 use bench_report::{Report, StoreError, store};
 
-use super::{Pattern, Recorded};
+use super::{Pattern, Recorded, raw};
+use crate::stream::StreamError;
 
 /// What `sysmon record` calls its report unless told otherwise.
 const USUAL_NAME: &str = "sysmon.record.json";
 const OURS: &str = "sysmon";
 
-/// Reads the recording at `path`: a report, or a directory that holds one.
+const CHECK_THE_PATH: &str = "check the path; recordings are kept under reports/ unless --output or --run-dir says otherwise";
+const NEWER: &str = "the sysmon of the version that wrote it, or a newer one";
+
+/// Reads the recording at `path`: a report, a directory that holds one, or raw samples.
 ///
 /// # Errors
 /// When there is none, or it cannot be read, each with what to do about it.
@@ -22,6 +26,12 @@ pub fn load(path: &Path, wanted: &Pattern, points: bool) -> anyhow::Result<Recor
     } else {
         path.to_owned()
     };
+    if raw::is_raw(&file) {
+        return raw::load(&file, wanted, points).or_else(|error| {
+            let what_to_do = remedy_of_samples(&error);
+            Err(error).remedy(what_to_do)
+        });
+    }
     let report = report(&file)?;
     Ok(Recorded::of_report(&file, report, wanted, points))
 }
@@ -45,18 +55,21 @@ fn report(path: &Path) -> anyhow::Result<Report> {
     ))
 }
 
+fn remedy_of_samples(error: &StreamError) -> &'static str {
+    match error {
+        StreamError::Read { .. } => CHECK_THE_PATH,
+        StreamError::UnknownSchema { .. } => NEWER,
+        _ => "the report of the recording, which is the file beside it that ends in .json",
+    }
+}
+
 fn remedy(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Read { .. } => {
-            "check the path; recordings are kept under reports/ unless --output or --run-dir says \
-             otherwise"
-        }
+        StoreError::Read { .. } => CHECK_THE_PATH,
         StoreError::Truncated { .. } => {
             "get the file anew from where it was copied; recorders save their reports whole"
         }
-        StoreError::UnknownSchema { .. } => {
-            "the sysmon of the version that wrote it, or a newer one"
-        }
+        StoreError::UnknownSchema { .. } => NEWER,
         _ => "a report that sysmon record wrote, or the directory that holds it",
     }
 }

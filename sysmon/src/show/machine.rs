@@ -100,7 +100,11 @@ pub(super) fn json_of_one(recorded: &Recorded) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// As [`json_of_one`].
-pub(super) fn json_of_two(first: &Recorded, second: &Recorded, pairs: &[Pair]) -> anyhow::Result<String> {
+pub(super) fn json_of_two(
+    first: &Recorded,
+    second: &Recorded,
+    pairs: &[Pair],
+) -> anyhow::Result<String> {
     /// Both recordings, without the series, which stand in pairs.
     #[derive(Serialize)]
     struct Two<'a> {

@@ -4,6 +4,7 @@ mod compare;
 mod locate;
 mod machine;
 mod pattern;
+mod raw;
 mod recorded;
 mod sheet;
 mod summary;
@@ -26,19 +27,21 @@ pub use unit::{Scale, Unit};
 
 pub(crate) const EXAMPLES: &str = "\
 Percentiles of a report are of its points, each the mean of several samples once a recording is
-long; the text says of how many. Extremes and means are of all samples.
+long; the text says of how many. Extremes and means are of all samples. Percentiles of raw samples
+(*.arrows) are of every sample.
 
 Examples:
   sysmon show reports/nightly
   sysmon show reports/nightly --series '^cpu|^memory' --series name=postgres
   sysmon show before/sysmon.record.json after/sysmon.record.json
   sysmon show reports/nightly --series cpu.busy --points --format csv > busy.csv
+  sysmon show reports/nightly/sysmon.record.arrows
   sysmon show reports/nightly --format json | jq '.series[] | select(.p99 > 0.9) | .name'";
 
 /// Flags of `sysmon show`.
 #[derive(Debug, Args)]
 pub struct ShowFlags {
-    /// Report of a recording, or the directory that holds it
+    /// Report of a recording, the directory that holds it, or a file of raw samples (*.arrows)
     #[arg(value_name = "RECORDING")]
     pub recording: PathBuf,
 

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::{Pattern, Summary};
 use crate::marks::{self, Recorder};
+use crate::record;
+use crate::stream::place;
 
 /// What is shown of a recording, whichever of its files it was read from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,9 +60,9 @@ pub struct Row {
 impl Recorded {
     /// What is shown of the report that was read from `path`.
     pub fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
-        let interval_ns = report.config.get("interval_ns");
-        let interval_ns = interval_ns.and_then(serde_json::Value::as_u64);
-        let notes = note(path, &report).into_iter().collect();
+        let interval_ns = interval_ns(&report);
+        let notes = note(path, &report).into_iter().chain(raw_beside(path));
+        let notes = notes.collect();
         let mut marks = report.marks;
         if report.status == Status::Interrupted {
             let left = marks::left_behind(path);
@@ -80,7 +82,8 @@ impl Recorded {
             started_at: report.started_at,
             clock: report.clock,
             duration_ns: report.duration_ns,
-            headline: Some(report.summary.headline).filter(|text| !text.is_empty()),
+            headline: Some(report.summary.headline)
+                .filter(|text| !text.is_empty() && text != record::UNFINISHED),
             notes,
             series: rows.collect(),
             points: if points { chosen } else { Vec::new() },
@@ -139,6 +142,15 @@ impl Row {
     }
 }
 
+/// How far apart samples were in truth; what was asked for where that is not told.
+fn interval_ns(report: &Report) -> Option<u64> {
+    let samples = report.summary.figures.get("samples");
+    let intervals = samples.map(|samples| samples - 1.0).filter(|n| *n >= 1.0);
+    let true_ns = intervals.map(|intervals| (report.duration_ns as f64 / intervals) as u64);
+    let asked_ns = || report.config.get("interval_ns")?.as_u64();
+    true_ns.or_else(asked_ns)
+}
+
 fn note(path: &Path, report: &Report) -> Option<String> {
     let recorder = Recorder::of_report(path).ok().flatten();
     match (report.status, recorder) {
@@ -153,4 +165,18 @@ fn note(path: &Path, report: &Report) -> Option<String> {
         (Status::Stopped, _) => Some("Stopped by a rule before its end.".to_owned()),
         (Status::Failed, _) => Some("Failed on the way: this is what was saved.".to_owned()),
     }
+}
+
+/// Where to find more than the report has.
+fn raw_beside(report: &Path) -> Option<String> {
+    let files = place::files(report).ok()?;
+    let (first, more) = files.split_first()?;
+    let more = match more.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    Some(format!(
+        "Raw samples are in {}{more}; shown from there, percentiles are of every sample.",
+        first.display()
+    ))
 }

@@ -31,7 +31,7 @@ impl Summary {
     /// Of a series of points, each of which stands for the samples, one every `interval_ns`, that
     /// fit between it and the one before. `None` where nothing was read.
     pub fn of_points(series: &Series, interval_ns: Option<u64>) -> Option<Self> {
-        let samples_per_point = samples_per_point(&series.at_ns, interval_ns);
+        let samples_per_point = samples_per_point(series, interval_ns);
         let mut means: Vec<f64> = series.mean.iter().flatten().copied().collect();
         let min = series.min.iter().flatten().copied().reduce(f64::min)?;
         let max = series.max.iter().flatten().copied().reduce(f64::max)?;
@@ -83,13 +83,17 @@ impl Summary {
 }
 
 /// Roll-ups double what a point stands for; the usual distance of two tells how often they did.
-fn samples_per_point(at_ns: &[u64], interval_ns: Option<u64>) -> u64 {
-    let apart = at_ns.windows(2).map(|w| w[1].saturating_sub(w[0]) as f64);
-    let apart = median(&apart.collect::<Vec<_>>());
-    match (apart, interval_ns) {
-        (Some(apart), Some(interval)) => (apart / interval.max(1) as f64).round().max(1.0) as u64,
-        _ => 1,
-    }
+/// Samples come late on a busy machine, so that a little more than one interval is still one.
+fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
+    let apart = series.at_ns.windows(2);
+    let apart: Vec<f64> = apart
+        .map(|pair| pair[1].saturating_sub(pair[0]) as f64)
+        .collect();
+    let samples = median(&apart).zip(interval_ns);
+    let samples = samples.map_or(1.0, |(apart, interval)| apart / interval.max(1) as f64);
+    let doubled = (samples.max(1.0).log2() + 0.25).floor().min(62.0) as u32;
+    let single = series.mean == series.max && series.mean == series.min;
+    1 << doubled.max(u32::from(!single))
 }
 
 /// How much of a point the last one is, as a share of the others.
@@ -137,6 +141,19 @@ mod tests {
         let mean = (1..=count).map(value).sum::<f64>() / count as f64;
         assert!((summary.mean / mean - 1.0).abs() < 1e-9, "{}", summary.mean);
         assert!(summary.p99 < 3.0, "the peak of one sample is not in it");
+    }
+
+    #[test]
+    fn samples_that_come_late_are_samples_all_the_same() {
+        let mut series = Series::new("x");
+        for i in 0..100u64 {
+            series.push(i * 3 * SECOND / 2, Some(i as f64));
+        }
+        let summary = Summary::of_points(&series, Some(SECOND)).unwrap();
+        assert_eq!(summary.samples_per_point, 1);
+        series.roll_up(60);
+        let summary = Summary::of_points(&series, None).unwrap();
+        assert_eq!(summary.samples_per_point, 2, "its extremes tell");
     }
 
     #[test]

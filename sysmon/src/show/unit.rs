@@ -139,8 +139,11 @@ impl Scale {
         Self { size, symbol }
     }
 
-    /// Three significant digits.
+    /// Three significant digits; nothing at all is a plain `0`.
     pub fn write(self, value: f64) -> String {
+        if value == 0.0 {
+            return "0".to_owned();
+        }
         three_digits(value / self.size)
     }
 
@@ -179,7 +182,7 @@ mod tests {
         for (unit, largest, value, written, symbol) in [
             (Unit::Ratio, 1.0, 0.975, "97.5", "%"),
             (Unit::Bytes, 3e9, 1.5e9, "1.40", "GiB"),
-            (Unit::Bytes, 0.0, 0.0, "0.00", "B"),
+            (Unit::Bytes, 0.0, 0.0, "0", "B"),
             (Unit::BytesPerSecond, 1e15, 1.1e12, "1024", "GiB/s"),
             (Unit::PerSecond, 12_345.0, 1.0, "<0.01", "k/s"),
             (Unit::Nanoseconds, 999_900.0, 500_000.0, "0.50", "ms"),
