@@ -11,6 +11,7 @@ use crate::growth::Least;
 use crate::mark::{self, MarkFlags};
 use crate::show::{self, ShowFlags};
 use crate::source::process::Fields;
+use crate::stream::flags::RawFlags;
 
 /// Sampling faster than this would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -31,7 +32,7 @@ pub struct Cli {
 pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
-    Record(RecordFlags),
+    Record(Box<RecordFlags>),
     /// Show a recording as a table, CSV or JSON, or two side by side
     #[command(after_help = show::EXAMPLES)]
     Show(ShowFlags),
@@ -55,6 +56,7 @@ Examples:
   sysmon record                          until Ctrl-C
   sysmon record --duration 30s
   sysmon record -- make test             around a command, whose exit code is handed on
+  sysmon record --rotate-age 1h --keep 24    the last day, an hour in each file of raw samples
   sysmon record --interval 100ms --processes none --output run.json
   sysmon record --follow postgres,redis-server --fields io,scheduler
   sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
@@ -104,6 +106,10 @@ pub struct RecordFlags {
     /// first, as in 10% [default: 50MB]
     #[arg(long, value_name = "SIZE|SHARE")]
     pub growth: Option<Least>,
+
+    /// What becomes of raw samples.
+    #[command(flatten)]
+    pub raw: RawFlags,
 
     /// Where the result goes.
     #[command(flatten)]

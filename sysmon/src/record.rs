@@ -28,6 +28,7 @@ use crate::signals::{Event, HeldSignals};
 use crate::source::Units;
 use crate::source::gpu::nvml::NvmlDriver;
 use crate::source::gpu::watch::GpuWatch;
+use crate::stream::RawWriter;
 
 /// The headline of a report that is saved before the recording ends.
 pub(crate) const UNFINISHED: &str = "interrupted before its end";
@@ -51,6 +52,9 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     let held = HeldSignals::hold().context("cannot hold back signals")?;
     let mut report = begin(flags);
     let output = Arc::new(Output::open(&flags.output, &report)?);
+    if let Some(names) = flags.raw.names(output.path()) {
+        report.config.insert("raw".to_owned(), json!(names));
+    }
     let mask = held.before();
     let (sender, events) = channel();
     held.watch(sender, flags.command.is_empty())
@@ -61,6 +65,7 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     session.saver.finish();
 
     session.recording.finish();
+    session.recording.close_raw();
     session.recording.fill(&mut report);
     let exit = ended.as_ref().map(|end| conclude(*end, flags, &mut report));
     let exit = exit.unwrap_or_else(|_| {
@@ -121,6 +126,7 @@ struct Session {
     saver: Saver,
     progress: Progress,
     end_ns: Option<u64>,
+    trouble_told: bool,
 }
 
 impl Session {
@@ -143,7 +149,8 @@ impl Session {
         });
         let gpus = GpuWatch::start(GpuWatch::period(flags.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
-        let mut recording = Recording::begin(&Settings {
+        let raw = flags.raw.start(output.path(), report, flags.interval)?;
+        let settings = Settings {
             interval_ns: flags.interval.as_nanos() as u64,
             cores: report.environment.cores,
             follow: flags.following(),
@@ -151,7 +158,8 @@ impl Session {
             socket_states: flags.sockets,
             growth: flags.growth.unwrap_or_default(),
             ..Settings::host()
-        });
+        };
+        let mut recording = Recording::begin_into(&settings, raw);
         recording.watch_gpus(gpus);
         recording.take_marks(Inbox::open(output.path()));
         let end_ns = flags
@@ -163,6 +171,7 @@ impl Session {
             saver: saver.context("cannot start the thread that saves")?,
             progress,
             end_ns,
+            trouble_told: false,
         })
     }
 
@@ -224,6 +233,11 @@ impl Session {
             return;
         }
         self.recording.sample();
+        let trouble = self.recording.raw().and_then(RawWriter::trouble);
+        if let Some(trouble) = trouble.filter(|_| !self.trouble_told) {
+            self.progress.line(&trouble);
+            self.trouble_told = true;
+        }
         if let Some(end_ns) = self.end_ns {
             let began_ns = self.recording.began_ns();
             let done = monotonic_ns().min(end_ns).saturating_sub(began_ns);

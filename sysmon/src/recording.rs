@@ -15,6 +15,8 @@ use crate::own_cost::OwnCost;
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::process::{Detail, Fields, ProcessId};
 use crate::source::{Gaps, HostSource, Roots, Selection, Units};
+use crate::stream::RawWriter;
+use crate::stream::sample::Sampler;
 
 /// Missing more of its samples than this makes a recording doubtful.
 const MISSED_RATIO: f64 = 0.01;
@@ -85,6 +87,7 @@ pub struct Recording {
     follower: Option<Follower>,
     gpus: Option<GpuWatch>,
     marks: Option<Inbox>,
+    raw: Option<(RawWriter, Sampler)>,
     gaps: Gaps,
     cost: OwnCost,
     cadence: Cadence,
@@ -96,6 +99,11 @@ pub struct Recording {
 impl Recording {
     /// Takes the first sample, from which the rates start.
     pub fn begin(settings: &Settings) -> Self {
+        Self::begin_into(settings, None)
+    }
+
+    /// The same, with every reading handed to `raw`.
+    pub fn begin_into(settings: &Settings, raw: Option<RawWriter>) -> Self {
         let began_ns = monotonic_ns();
         let mut gaps = Gaps::default();
         let Settings { units, cores, .. } = *settings;
@@ -112,6 +120,7 @@ impl Recording {
             follower: follow.map(|following| Follower::new(following, cores, units.tick_ns)),
             gpus: None,
             marks: None,
+            raw: raw.map(|raw| (raw, Sampler::default())),
             gaps,
             cost: OwnCost::default(),
             cadence: Cadence::new(began_ns, settings.interval_ns),
@@ -176,6 +185,18 @@ impl Recording {
         self.gpus.as_ref()
     }
 
+    /// What becomes of raw samples; absent where they are not kept.
+    pub fn raw(&self) -> Option<&RawWriter> {
+        self.raw.as_ref().map(|(raw, _)| raw)
+    }
+
+    /// Closes the file of raw samples; later readings are not in it.
+    pub fn close_raw(&mut self) {
+        if let Some((raw, _)) = &mut self.raw {
+            raw.close();
+        }
+    }
+
     /// The series of the machine.
     pub fn board(&self) -> &Board {
         &self.board
@@ -194,6 +215,7 @@ impl Recording {
             follower,
             gpus,
             marks,
+            raw,
             gaps,
             ..
         } = self;
@@ -204,9 +226,14 @@ impl Recording {
             if let Some(read) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
                 derive::gpu_figures(&read.value, &mut figures);
             }
+            let mut live = None;
             if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
                 let mut asked = Asked { source, gaps };
                 follower.take(at_ns, processes, &mut asked, &mut figures);
+                live = Some(&*follower);
+            }
+            if let Some((raw, sampler)) = raw {
+                raw.hand_in(sampler.sample(at_ns, &figures, live));
             }
             board.take(at_ns, figures);
             if let Some(marks) = marks {
@@ -233,6 +260,9 @@ impl Recording {
             report.config.insert("gpu".to_owned(), found.into());
         }
         report.warnings = self.warnings();
+        if let Some(raw) = self.raw() {
+            raw.fill(report);
+        }
     }
 
     fn fill_figures(&self, report: &mut Report) {

@@ -9,6 +9,7 @@ use crate::figure::Reading;
 use crate::rolling::{Rolling, Spread};
 use crate::source::process::{Detail, Fields, ProcessIo, ProcessSample, Waiting};
 use crate::source::{Span, Timed};
+use crate::stream::sample::label_text;
 
 /// What is kept of a command line.
 const COMMAND_CHARS: usize = 200;
@@ -25,6 +26,8 @@ pub struct Followed {
     /// The most memory it held.
     pub rss_max_bytes: u64,
     labels: Series,
+    label_text: Arc<str>,
+    latest: Vec<(&'static str, Reading)>,
     figures: Vec<(&'static str, Rolling)>,
     faults: Baseline<[Option<u64>; 2]>,
     children: Baseline<Option<u64>>,
@@ -41,7 +44,9 @@ impl Followed {
             name: Arc::clone(&sample.name),
             used_ns: 0,
             rss_max_bytes: 0,
+            label_text: text_of(&labels),
             labels,
+            latest: Vec::new(),
             figures: Vec::new(),
             faults: Baseline::over(0),
             children: Baseline::over(LEAST_TICK_WINDOW_NS),
@@ -55,6 +60,16 @@ impl Followed {
         let mut figures = self.figures.iter();
         let cores = figures.find(|(name, _)| *name == "process.cpu_cores");
         cores.map(|(_, rolling)| rolling.whole())
+    }
+
+    /// What was read at the last tick at which it was there, by the names of its series.
+    pub fn latest(&self) -> impl Iterator<Item = (&'static str, Reading)> {
+        self.latest.iter().copied()
+    }
+
+    /// Its labels as they stand in raw samples.
+    pub fn label_text(&self) -> &Arc<str> {
+        &self.label_text
     }
 
     /// Its series, those without any reading left out.
@@ -76,6 +91,7 @@ impl Followed {
     /// Sets a label on all its series.
     pub(super) fn label(&mut self, key: &str, value: &str) {
         self.labels.labels.insert(key.to_owned(), value.to_owned());
+        self.label_text = text_of(&self.labels);
         for (_, rolling) in &mut self.figures {
             rolling.relabel(key, value);
         }
@@ -97,6 +113,7 @@ impl Followed {
         detail: Detail,
         (fields, tick_ns): (Fields, u64),
     ) {
+        self.latest.clear();
         self.put(at_ns, "process.cpu_cores", cores);
         let rss = Some(Reading::from(sample.rss_bytes));
         self.put(at_ns, "process.rss_bytes", rss);
@@ -194,12 +211,18 @@ impl Followed {
             self.figures.push((name, Rolling::new(series)));
             self.figures.len() - 1
         });
+        self.latest.extend(reading.map(|reading| (name, reading)));
         let rolling = &mut self.figures[place].1;
         match reading {
             Some(reading) => rolling.take(at_ns, reading),
             None => rolling.push(at_ns, None),
         }
     }
+}
+
+fn text_of(labels: &Series) -> Arc<str> {
+    let labels = labels.labels.iter();
+    label_text(labels.map(|(key, of)| (key.as_str(), of.as_str())))
 }
 
 fn timed<T>(span: Span, value: T) -> Timed<T> {

@@ -146,6 +146,12 @@ impl Follower {
         all
     }
 
+    /// The followed processes that there still are, in order of their numbers.
+    pub fn live(&self) -> impl Iterator<Item = (ProcessId, &Followed)> {
+        let all = self.followed.iter().map(|(id, f)| (*id, f));
+        all.filter(|(id, _)| self.watched.contains_key(id))
+    }
+
     /// The series of the processes that mattered over the whole recording, most CPU time first.
     pub fn series(&self) -> impl Iterator<Item = Series> {
         let kept = self.first_followed(self.most_kept());

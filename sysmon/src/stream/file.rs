@@ -5,7 +5,8 @@ use std::io::{self, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_ipc::writer::StreamWriter;
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::SchemaRef;
 
 use super::columns::Columns;
@@ -28,7 +29,12 @@ impl SampleFile {
     /// Makes the file, or empties the one that is there, and writes its header.
     pub(super) fn create(path: &Path, header: &Header) -> Result<Self, StreamError> {
         let schema: SchemaRef = Arc::new(header.schema());
-        let encoder = StreamWriter::try_new(Vec::new(), &schema).map_err(StreamError::Encode)?;
+        // A fifth of the size, for microseconds; every reader of Arrow knows LZ4.
+        let options = IpcWriteOptions::default()
+            .try_with_compression(Some(CompressionType::LZ4_FRAME))
+            .map_err(StreamError::Encode)?;
+        let encoder = StreamWriter::try_new_with_options(Vec::new(), &schema, options)
+            .map_err(StreamError::Encode)?;
         let file = File::create(path).map_err(|source| StreamError::Write {
             path: path.to_owned(),
             source,

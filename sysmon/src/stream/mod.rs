@@ -19,9 +19,11 @@
 //! is then left out: it stays small however many processes come and go, and every reader of Arrow
 //! streams knows replacements, which is not so of deltas.
 
+mod account;
 mod columns;
 mod error;
 mod file;
+pub mod flags;
 mod header;
 pub mod place;
 mod reader;

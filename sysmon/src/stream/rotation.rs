@@ -20,7 +20,8 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    fn is_any(self) -> bool {
+    /// Whether there is more than one file.
+    pub(super) fn is_any(self) -> bool {
         self.size_bytes.is_some() || self.age_ns.is_some()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::figure::{Figures, Label, Reading};
+use crate::follow::Follower;
 
 /// How many sets of labels are remembered; a machine has fewer.
 const MOST_REMEMBERED: usize = 4096;
@@ -28,46 +29,52 @@ pub struct SampleRow {
     pub reading: Reading,
 }
 
-impl Sample {
-    /// Room for as many rows as the tick before had.
-    pub fn new(at_ns: u64, rows: usize) -> Self {
-        Self {
-            at_ns,
-            rows: Vec::with_capacity(rows),
-        }
-    }
-
-    /// Adds a reading.
-    pub fn add(&mut self, series: &'static str, labels: &Arc<str>, reading: Reading) {
-        self.rows.push(SampleRow {
-            series,
-            labels: Arc::clone(labels),
-            reading,
-        });
-    }
-
-    /// Adds all of `figures`.
-    pub fn add_figures(&mut self, figures: &Figures, texts: &mut LabelTexts) {
-        for figure in figures.iter() {
-            self.add(figure.name, texts.of(&figure.labels), figure.reading);
-        }
-    }
+/// Makes samples of what was derived.
+#[derive(Debug, Default)]
+pub struct Sampler {
+    label_texts: HashMap<Vec<Label>, Arc<str>>,
+    rows: usize,
 }
 
-/// Labels as they stand in a file, each set written out once.
-#[derive(Debug, Default)]
-pub struct LabelTexts(HashMap<Vec<Label>, Arc<str>>);
-
-impl LabelTexts {
-    fn of(&mut self, labels: &[Label]) -> &Arc<str> {
-        if !self.0.contains_key(labels) {
-            if self.0.len() >= MOST_REMEMBERED {
-                self.0.clear();
-            }
-            let text = label_text(labels.iter().map(|(key, of)| (*key, of.as_str())));
-            self.0.insert(labels.to_vec(), text);
+impl Sampler {
+    /// The readings of the tick that ended at `at_ns`: those of the machine, and of the processes
+    /// that are followed and alive.
+    pub fn sample(
+        &mut self,
+        at_ns: u64,
+        figures: &Figures,
+        processes: Option<&Follower>,
+    ) -> Sample {
+        let mut rows = Vec::with_capacity(self.rows);
+        for figure in figures.iter() {
+            rows.push(SampleRow {
+                series: figure.name,
+                labels: self.label_text(&figure.labels),
+                reading: figure.reading,
+            });
         }
-        &self.0[labels]
+        for (_, process) in processes.into_iter().flat_map(Follower::live) {
+            rows.extend(process.latest().map(|(series, reading)| SampleRow {
+                series,
+                labels: Arc::clone(process.label_text()),
+                reading,
+            }));
+        }
+        self.rows = rows.len();
+        Sample { at_ns, rows }
+    }
+
+    /// Labels as they stand in a file, each set written out once.
+    fn label_text(&mut self, labels: &[Label]) -> Arc<str> {
+        if let Some(text) = self.label_texts.get(labels) {
+            return Arc::clone(text);
+        }
+        if self.label_texts.len() >= MOST_REMEMBERED {
+            self.label_texts.clear();
+        }
+        let text = label_text(labels.iter().map(|(key, of)| (*key, of.as_str())));
+        self.label_texts.insert(labels.to_vec(), Arc::clone(&text));
+        text
     }
 }
 
