@@ -362,7 +362,7 @@ fn what_cannot_be_shown_is_one_clear_sentence_with_a_remedy() {
         (
             &["good.json", "--series", "gpu"],
             2,
-            "no series that is asked for",
+            "no series with a reading that matches",
             "--format csv",
         ),
         (
@@ -453,6 +453,8 @@ fn a_recording_that_was_killed_is_shown_as_far_as_it_went() {
         })
     };
     eventually("samples are on disk", || samples(&[raw]) >= 10);
+    let first = samples(&[raw]);
+    eventually("another batch is", || samples(&[raw]) > first);
     assert!(show(&home, &[raw]).contains("Still being recorded by process "));
     let mark = home
         .command_of("mark", &["deploy 1.4", "--recording", "."])

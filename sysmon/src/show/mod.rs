@@ -84,12 +84,12 @@ pub fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     let first = load(&flags.recording, &wanted, flags.points)?;
     match &flags.other {
         None => {
-            some_series(&[&first])?;
+            some_series(&[&first], &wanted)?;
             show_one(&first, flags)?;
         }
         Some(other) => {
             let second = load(other, &wanted, false)?;
-            some_series(&[&first, &second])?;
+            some_series(&[&first, &second], &wanted)?;
             show_two(&first, &second, flags)?;
         }
     }
@@ -117,19 +117,19 @@ fn show_two(first: &Recorded, second: &Recorded, flags: &ShowFlags) -> anyhow::R
     }
 }
 
-/// An empty table would look as if nothing had been recorded.
-fn some_series(recordings: &[&Recorded]) -> anyhow::Result<()> {
-    if recordings
-        .iter()
-        .any(|recorded| !recorded.series.is_empty())
-    {
+/// An empty table would look as if there had been nothing to record.
+fn some_series(recordings: &[&Recorded], wanted: &Pattern) -> anyhow::Result<()> {
+    if recordings.iter().any(|shown| !shown.series.is_empty()) {
         return Ok(());
     }
-    let path = recordings
-        .first()
-        .map_or_else(String::new, |r| r.path.display().to_string());
+    let path = recordings.first().map(|shown| shown.path.display());
+    let path = path.map_or_else(String::new, |path| path.to_string());
+    if wanted.is_all() {
+        return Err(anyhow::anyhow!("{path} holds no reading"))
+            .remedy("a recording that went on for longer than its interval, at least 20ms");
+    }
     Err(UsageError(format!(
-        "{path} has no series that is asked for, or none with a reading"
+        "{path} has no series with a reading that matches --series"
     )))
     .remedy(format!(
         "sysmon show {path} --format csv, which names every series"
