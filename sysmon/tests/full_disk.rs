@@ -1,6 +1,6 @@
 //! A disk that fills up under a recording. Alone in its process, whose files may not grow large.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use bench_report::{Report, Tool};
 use nix::sys::resource::{Resource, setrlimit};

@@ -1,6 +1,6 @@
 //! `sysmon record` and the raw samples beside its report, also of one that is killed.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 mod common;
 
@@ -97,7 +97,7 @@ fn a_kill_loses_at_most_a_second_and_an_interval() {
         let recording = read(&file(&home)).unwrap();
         assert!(matches!(recording.ending, Ending::Open | Ending::Torn));
         let lost_ns = killed_ns.saturating_sub(last_ns(&recording));
-        let most_ns = (1_000_000_000 + interval_ns) as f64 * slower;
+        let most_ns = f64::from(1_000_000_000 + interval_ns) * slower;
         assert!(
             (lost_ns as f64) < most_ns,
             "{interval}: {lost_ns} ns are lost"

@@ -1,6 +1,6 @@
 //! Raw samples on disk: what is written is read back, however the file ends.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -147,7 +147,7 @@ fn what_is_written_is_read_back_series_by_series() {
 #[test]
 fn a_file_cut_anywhere_is_read_up_to_the_cut_and_says_so() {
     let mut desk = Desk::new(header(SECOND_NS), Rotation::default());
-    for second in 2..6 {
+    for second in 2..5 {
         // Each tick has a label of its own, so that dictionaries are cut too.
         let pid = second.to_string();
         desk.tick(
@@ -157,7 +157,7 @@ fn a_file_cut_anywhere_is_read_up_to_the_cut_and_says_so() {
     }
     desk.writer.close();
     let (whole, ending) = rows(&desk.file());
-    assert_eq!((whole.len(), ending), (4, Ending::Closed));
+    assert_eq!((whole.len(), ending), (3, Ending::Closed));
     let bytes = fs::read(desk.file()).unwrap();
     let cut = desk.home.path().join("cut.arrows");
     let (mut open, mut torn, mut most) = (0, 0, 0);
@@ -177,8 +177,8 @@ fn a_file_cut_anywhere_is_read_up_to_the_cut_and_says_so() {
             other => panic!("cut at {length}: {other:?}"),
         }
     }
-    assert_eq!(most, 4);
-    assert!(open >= 5 && torn > 100, "{open} {torn}");
+    assert_eq!(most, 3);
+    assert!(open >= 4 && torn > 100, "{open} {torn}");
 }
 
 #[test]
@@ -192,10 +192,9 @@ fn what_follows_the_last_batch_is_told_from_an_end() {
     let (found, ending) = rows(&damaged);
     assert!(matches!(ending, Ending::Damaged(_)), "{ending:?}");
     assert_eq!(found.len(), 1);
-    for seed in 0..200_usize {
+    for place in 0..open.len() {
         let mut bytes = open.clone();
-        let place = seed * 7919 % bytes.len();
-        bytes[place] ^= 1 << (seed % 8);
+        bytes[place] ^= 1 << (place % 8);
         fs::write(&damaged, &bytes).unwrap();
         // Neither a panic nor more rows than there are; what is read differs with the bit.
         if let Ok(recording) = read(&damaged) {
@@ -274,11 +273,11 @@ fn sampling_never_waits_for_a_disk_that_stands_still_and_what_is_lost_is_counted
     nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
     let path = fifo.clone();
     let (go, read_on) = std::sync::mpsc::channel::<()>();
-    let disk = std::thread::spawn(move || {
-        let mut disk = fs::File::open(path).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut fifo = fs::File::open(path).unwrap();
         read_on.recv().unwrap();
         let mut bytes = Vec::new();
-        disk.read_to_end(&mut bytes).unwrap();
+        fifo.read_to_end(&mut bytes).unwrap();
         bytes
     });
     let mut desk = Desk::at(home, header(SECOND_NS), Rotation::default());
@@ -299,7 +298,7 @@ fn sampling_never_waits_for_a_disk_that_stands_still_and_what_is_lost_is_counted
     go.send(()).unwrap();
     desk.writer.close();
     let file = desk.home.path().join("what-came.arrows");
-    fs::write(&file, disk.join().unwrap()).unwrap();
+    fs::write(&file, reader.join().unwrap()).unwrap();
     let (found, ending) = rows(&file);
     assert_eq!(ending, Ending::Closed);
     assert_eq!(found.len() as u64, (ticks - dropped) * rows_each as u64);
@@ -375,7 +374,7 @@ fn files_are_turned_by_size_and_all_are_kept_where_nothing_is_said() {
     }
     desk.writer.close();
     let files = place::files(&desk.report()).unwrap();
-    assert!(files.len() > 5, "{files:?}");
+    assert!(files.len() > 3, "{files:?}");
     let sizes: Vec<u64> = files
         .iter()
         .map(|f| fs::metadata(f).unwrap().len())

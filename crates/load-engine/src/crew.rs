@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::recorder::claim_shard;
-use crate::worker::{self, Shared};
+use crate::shared::Shared;
+use crate::worker;
 use crate::{Factory, Failure, RuntimeKind, StepPlan, Worker};
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);

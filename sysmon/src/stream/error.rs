@@ -16,6 +16,20 @@ pub enum StreamError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk has too little room left.
+    #[error(
+        "no more raw samples are written to {path}: {left} MiB are left on its disk, of which the \
+         last {least} are left free",
+        path = path.display(),
+        left = left_bytes >> 20,
+        least = super::file::LEFT_FREE_BYTES >> 20,
+    )]
+    NearlyFull {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is left to us.
+        left_bytes: u64,
+    },
     /// The file cannot be opened or read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read {

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::SchemaRef;
+use nix::sys::statvfs::fstatvfs;
 
 use super::columns::Columns;
 use super::sample::Sample;
 use super::{Header, StreamError};
+
+/// So much of a disk is left to the report, and to whoever else needs it.
+pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
 
 /// A file that is being written. Each batch reaches the system in one piece, whole or, when the
 /// disk is full, not at all.
@@ -78,15 +82,9 @@ impl SampleFile {
         if self.columns.is_empty() {
             return Ok(());
         }
-        let rows = self.columns.len() as u64;
-        let batch = self.columns.take(&self.schema);
-        batch
-            .and_then(|batch| self.encoder.write(&batch))
-            .map_err(StreamError::Encode)?;
-        let written = self.write_encoded();
-        match &written {
-            Ok(()) => self.written_rows += rows,
-            Err(_) => self.close_behind_last_batch(),
+        let written = self.write_batch();
+        if written.is_err() {
+            self.close_behind_last_batch();
         }
         written
     }
@@ -96,6 +94,31 @@ impl SampleFile {
         self.flush()?;
         self.encoder.finish().map_err(StreamError::Encode)?;
         self.write_encoded()
+    }
+
+    fn write_batch(&mut self) -> Result<(), StreamError> {
+        self.check_room()?;
+        let rows = self.columns.len() as u64;
+        let batch = self.columns.take(&self.schema);
+        batch
+            .and_then(|batch| self.encoder.write(&batch))
+            .map_err(StreamError::Encode)?;
+        self.write_encoded()?;
+        self.written_rows += rows;
+        Ok(())
+    }
+
+    fn check_room(&self) -> Result<(), StreamError> {
+        // What tells nothing of its room, or has none to tell of, is simply written to.
+        let disk = fstatvfs(&self.file).ok().filter(|disk| disk.blocks() > 0);
+        let left = disk.map(|disk| disk.blocks_available() as f64 * disk.fragment_size() as f64);
+        match left {
+            Some(left) if left < LEFT_FREE_BYTES as f64 => Err(StreamError::NearlyFull {
+                path: self.path.clone(),
+                left_bytes: left as u64,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn write_encoded(&mut self) -> Result<(), StreamError> {

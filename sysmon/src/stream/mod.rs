@@ -25,6 +25,7 @@ mod error;
 mod file;
 pub mod flags;
 mod header;
+mod message;
 pub mod place;
 mod reader;
 mod rotation;

@@ -1,23 +1,21 @@
 //! Reading raw samples, from a file that was closed, cut short, or is still being written.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array as _, DictionaryArray, Float64Array, Int64Array, RecordBatch};
-use arrow_ipc::reader::StreamReader;
-use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_buffer::Buffer;
+use arrow_ipc::convert::try_schema_from_ipc_buffer;
+use arrow_ipc::reader::StreamDecoder;
+use arrow_schema::{DataType, Schema};
 
 use super::StreamError;
 use super::header::{self, Header};
-
-/// What closes a stream: the mark of a message, and a length of none.
-const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+use super::message::{self, Next};
 
 /// How a file of raw samples ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,9 +99,9 @@ pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
 pub struct RawReader {
     path: PathBuf,
     header: Header,
-    stream: StreamReader<Watched<BufReader<File>>>,
-    ending: Ending,
-    finished: bool,
+    file: BufReader<File>,
+    decoder: StreamDecoder,
+    ending: Option<Ending>,
 }
 
 impl RawReader {
@@ -112,32 +110,35 @@ impl RawReader {
     /// # Errors
     /// When the file cannot be read, holds no raw samples, or is of another version.
     pub fn open(path: &Path) -> Result<Self, StreamError> {
+        let unreadable = |source| StreamError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let no_samples = |reason: String| StreamError::NotSamples {
             path: path.to_owned(),
             reason,
         };
-        let file = File::open(path).map_err(|source| StreamError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let watched = Watched::new(BufReader::new(file));
-        let met_end = Rc::clone(&watched.met_end);
-        let stream = StreamReader::try_new(watched, None).map_err(|error| match error {
-            ArrowError::IoError(_, source) if !met_end.get() => StreamError::Read {
-                path: path.to_owned(),
-                source,
-            },
-            _ if met_end.get() => no_samples("it ends before its first batch".to_owned()),
-            error => no_samples(format!("it is no Arrow stream ({error})")),
-        })?;
-        let schema = stream.schema();
-        check(path, &schema)?;
+        let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+        let schema = match message::next(&mut file).map_err(unreadable)? {
+            Next::Message(bytes) => bytes,
+            Next::Ending(Ending::Damaged(why)) => return Err(no_samples(why)),
+            Next::Ending(_) => {
+                return Err(no_samples("it ends before its first batch".to_owned()));
+            }
+        };
+        let columns = try_schema_from_ipc_buffer(&schema);
+        let columns = columns.map_err(|error| no_samples(error.to_string()))?;
+        check(path, &columns)?;
+        let mut decoder = StreamDecoder::new();
+        decoder
+            .decode(&mut Buffer::from_vec(schema))
+            .map_err(|error| no_samples(error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
-            header: Header::of(schema.metadata()).map_err(no_samples)?,
-            stream,
-            ending: Ending::Open,
-            finished: false,
+            header: Header::of(columns.metadata()).map_err(no_samples)?,
+            file,
+            decoder,
+            ending: None,
         })
     }
 
@@ -148,7 +149,7 @@ impl RawReader {
 
     /// How the file ends; [`Ending::Open`] until the last batch has been read.
     pub fn ending(&self) -> Ending {
-        self.ending.clone()
+        self.ending.clone().unwrap_or(Ending::Open)
     }
 
     /// The next batch; none after the last whole one.
@@ -157,28 +158,33 @@ impl RawReader {
     /// When the file cannot be read. A file that is cut short or damaged is none: its batches end
     /// there, and [`ending`](Self::ending) tells.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
-        if self.finished {
-            return Ok(None);
-        }
-        let next = self.stream.next();
-        let met_end = self.stream.get_ref().met_end.get();
-        match next {
-            Some(Ok(records)) => match Batch::of(&records) {
-                Some(batch) => return Ok(Some(batch)),
-                None => self.ending = Ending::Damaged("a batch has other columns".to_owned()),
-            },
-            Some(Err(_)) if met_end => self.ending = Ending::Torn,
-            Some(Err(ArrowError::IoError(_, source))) => {
-                return Err(StreamError::Read {
-                    path: self.path.clone(),
-                    source,
-                });
+        while self.ending.is_none() {
+            let next = message::next(&mut self.file).map_err(|source| StreamError::Read {
+                path: self.path.clone(),
+                source,
+            })?;
+            let bytes = match next {
+                Next::Message(bytes) => bytes,
+                Next::Ending(ending) => {
+                    self.ending = Some(ending);
+                    break;
+                }
+            };
+            // A dictionary makes no batch; the rows that use it follow.
+            match self.decoder.decode(&mut Buffer::from_vec(bytes)) {
+                Ok(None) => {}
+                Ok(Some(records)) => match Batch::of(&records) {
+                    Some(batch) => return Ok(Some(batch)),
+                    None => self.damaged("a batch has other columns".to_owned()),
+                },
+                Err(error) => self.damaged(error.to_string()),
             }
-            Some(Err(error)) => self.ending = Ending::Damaged(error.to_string()),
-            None => self.ending = self.stream.get_ref().ending(),
         }
-        self.finished = true;
         Ok(None)
+    }
+
+    fn damaged(&mut self, reason: String) {
+        self.ending = Some(Ending::Damaged(reason));
     }
 }
 
@@ -306,48 +312,5 @@ impl Batch {
                 error: self.errors.is_valid(i).then(|| self.errors.value(i)),
             },
         })
-    }
-}
-
-/// A reader that knows what it read last, because the one above it does not tell a stream that
-/// was closed from one that ends.
-#[derive(Debug)]
-struct Watched<R> {
-    inner: R,
-    last: [u8; 8],
-    met_end: Rc<Cell<bool>>,
-}
-
-impl<R> Watched<R> {
-    fn new(inner: R) -> Self {
-        Self {
-            inner,
-            last: [0; 8],
-            met_end: Rc::default(),
-        }
-    }
-
-    /// How a stream ends of which no further message was found.
-    fn ending(&self) -> Ending {
-        match (self.met_end.get(), self.last == END_OF_STREAM) {
-            (true, _) => Ending::Open,
-            (false, true) => Ending::Closed,
-            (false, false) => Ending::Damaged("zeros follow its last batch".to_owned()),
-        }
-    }
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(into)?;
-        if count == 0 && !into.is_empty() {
-            self.met_end.set(true);
-        }
-        let read = into.get(..count).unwrap_or_default();
-        let tail = read.len().min(self.last.len());
-        self.last.rotate_left(tail);
-        let kept = self.last.len() - tail;
-        self.last[kept..].copy_from_slice(&read[read.len() - tail..]);
-        Ok(count)
     }
 }
