@@ -85,6 +85,7 @@
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     ctx.font = 12 * dot + "px system-ui, sans-serif";
+    ctx.textAlign = "left";
     ctx.textBaseline = "top";
     ctx.lineWidth = dot;
     ctx.setLineDash([4 * dot, 3 * dot]);
@@ -102,8 +103,10 @@
       const row = rows.findIndex((end) => end <= left);
       if (row < 0) continue;
       const top = bbox.top + (2 + 17 * row) * dot;
+      ctx.globalAlpha = 0.7;
       ctx.fillStyle = ink("--card");
       ctx.fillRect(left + dot, top, wide - 2 * dot, 16 * dot);
+      ctx.globalAlpha = 1;
       ctx.fillStyle = ink("--ink");
       ctx.fillText(name, left + 4 * dot, top + 2 * dot);
       rows[row] = left + wide;

@@ -61,8 +61,7 @@ impl Recorded {
     /// What is shown of the report that was read from `path`.
     pub fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
         let interval_ns = interval_ns(&report);
-        let notes = note(path, &report).into_iter().chain(raw_beside(path));
-        let notes = notes.collect();
+        let note = note(path, &report);
         let mut marks = report.marks;
         if report.status == Status::Interrupted {
             let left = marks::left_behind(path);
@@ -76,6 +75,9 @@ impl Recorded {
             let summary = Summary::of_points(series, interval_ns)?;
             Some(Row::new(&series.name, &series.labels, summary))
         });
+        let rows: Vec<Row> = rows.collect();
+        let rolled_up = rows.iter().any(|row| row.summary.samples_per_point > 1);
+        let raw = rolled_up.then(|| raw_beside(path)).flatten();
         Self {
             path: path.to_owned(),
             run_id: report.run_id,
@@ -84,8 +86,8 @@ impl Recorded {
             duration_ns: report.duration_ns,
             headline: Some(report.summary.headline)
                 .filter(|text| !text.is_empty() && text != record::UNFINISHED),
-            notes,
-            series: rows.collect(),
+            notes: note.into_iter().chain(raw).collect(),
+            series: rows,
             points: if points { chosen } else { Vec::new() },
             growth: report.summary.growth,
             marks,

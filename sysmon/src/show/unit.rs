@@ -139,10 +139,11 @@ impl Scale {
         Self { size, symbol }
     }
 
-    /// Three significant digits; nothing at all is a plain `0`.
+    /// Three significant digits; nothing at all is a plain `0`, and so is a whole count.
     pub fn write(self, value: f64) -> String {
-        if value == 0.0 {
-            return "0".to_owned();
+        let counted = self.symbol.is_empty() && value.fract() == 0.0;
+        if value == 0.0 || counted {
+            return format!("{:.0}", value + 0.0);
         }
         three_digits(value / self.size)
     }
