@@ -62,6 +62,9 @@ impl Recorded {
     pub fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
         let interval_ns = interval_ns(&report);
         let note = note(path, &report);
+        let growth = report.summary.growth.iter();
+        let growth = growth.filter(|g| wanted.matches(&g.series, &g.labels));
+        let growth = growth.cloned().collect();
         let mut marks = report.marks;
         if report.status == Status::Interrupted {
             let left = marks::left_behind(path);
@@ -89,7 +92,7 @@ impl Recorded {
             notes: note.into_iter().chain(raw).collect(),
             series: rows,
             points: if points { chosen } else { Vec::new() },
-            growth: report.summary.growth,
+            growth,
             marks,
             warnings: report.warnings.into_iter().map(|w| w.message).collect(),
         }
