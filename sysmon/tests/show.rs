@@ -6,9 +6,7 @@ mod common;
 
 use bench_report::{Growing, GrowthVerdict, Mark, Report, Series, Status, Tool, store};
 use common::Home;
-use nix::sys::signal::Signal;
 use serde_json::Value;
-use test_support::{Running, eventually};
 
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
@@ -56,14 +54,6 @@ fn save(home: &Home, name: &str, report: &Report) {
     store::save_json(&home.path().join(name), report).unwrap();
 }
 
-/// What it says on stdout; it must succeed.
-fn show(home: &Home, args: &[&str]) -> String {
-    let out = home.command_of("show", args).output().unwrap();
-    let stderr = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(out.stdout).unwrap()
-}
-
 /// The cells of the row that begins with `title`.
 fn row<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
     let mut lines = text.lines();
@@ -76,7 +66,7 @@ fn row<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
 fn a_table_has_figures_with_units_and_says_what_its_percentiles_are_of() {
     let home = Home::new();
     save(&home, "r.json", &hour(3e9, "7"));
-    let text = show(&home, &["r.json"]);
+    let text = home.show(&["r.json"]);
     let cpu = row(&text, "cpu.busy");
     assert_eq!(cpu, ["%", "10.0", "10.0", "10.0", "10.0", "10.0", "100"]);
     let memory = row(&text, "memory.used");
@@ -92,13 +82,13 @@ fn a_table_has_figures_with_units_and_says_what_its_percentiles_are_of() {
     assert!(text.contains("the mean of 8 samples"), "{text}");
     assert!(!text.contains("Raw samples"), "{text}");
     std::fs::write(home.path().join("r.arrows"), "").unwrap();
-    let text = show(&home, &["r.json"]);
+    let text = home.show(&["r.json"]);
     assert!(text.contains("Raw samples are in r.arrows"), "{text}");
     assert!(
         text.contains("2 series of single cores are left out"),
         "{text}"
     );
-    let cores = show(&home, &["r.json", "--series", "core="]);
+    let cores = home.show(&["r.json", "--series", "core="]);
     assert_eq!(row(&cores, "cpu.busy core=1")[2], "10.0");
     assert!(!cores.contains("memory"));
 }
@@ -107,7 +97,7 @@ fn a_table_has_figures_with_units_and_says_what_its_percentiles_are_of() {
 fn csv_and_json_have_all_digits_in_the_units_of_the_report() {
     let home = Home::new();
     save(&home, "r.json", &hour(3e9, "7"));
-    let csv = show(&home, &["r.json", "--format", "csv"]);
+    let csv = home.show(&["r.json", "--format", "csv"]);
     let mut lines = csv.lines();
     assert_eq!(
         lines.next(),
@@ -120,7 +110,7 @@ fn csv_and_json_have_all_digits_in_the_units_of_the_report() {
     let process = "process.cpu_cores,name=postgres pid=7,cores,";
     assert!(csv.lines().any(|line| line.starts_with(process)), "{csv}");
 
-    let json: Value = serde_json::from_str(&show(&home, &["r.json", "--format", "json"])).unwrap();
+    let json: Value = serde_json::from_str(&home.show(&["r.json", "--format", "json"])).unwrap();
     let all = json["series"].as_array().unwrap();
     let disk = all
         .iter()
@@ -143,7 +133,7 @@ fn points_over_time_carry_their_time_and_what_was_not_read_stays_absent() {
     report.marks.push(Mark::new(at_ns, "deploy 1.4").unwrap());
     save(&home, "r.json", &report);
     let of_disk = ["r.json", "--series", "disk", "--points"];
-    let csv = show(&home, &[&of_disk[..], &["--format", "csv"]].concat());
+    let csv = home.show(&[&of_disk[..], &["--format", "csv"]].concat());
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(
         lines[0],
@@ -160,7 +150,7 @@ fn points_over_time_carry_their_time_and_what_was_not_read_stays_absent() {
     );
     assert!(lines[450].ends_with(",2048,2048,2048"), "{}", lines[450]);
 
-    let text = show(&home, &of_disk);
+    let text = home.show(&of_disk);
     let mark = text
         .lines()
         .position(|line| line.contains("mark: deploy 1.4"))
@@ -173,7 +163,7 @@ fn points_over_time_carry_their_time_and_what_was_not_read_stays_absent() {
     );
     assert!(lines[mark + 1].ends_with("absent"), "{}", lines[mark + 1]);
 
-    let json = show(&home, &[&of_disk[..], &["--format", "json"]].concat());
+    let json = home.show(&[&of_disk[..], &["--format", "json"]].concat());
     let json: Value = serde_json::from_str(&json).unwrap();
     let points: Vec<Series> = serde_json::from_value(json["points"].clone()).unwrap();
     assert_eq!((points.len(), points[0].len()), (1, 450));
@@ -188,7 +178,7 @@ fn two_recordings_stand_side_by_side_and_what_one_lacks_is_absent() {
         .series
         .retain(|series| series.name != "disk.write_bytes_per_s");
     save(&home, "b.json", &other);
-    let text = show(&home, &["a.json", "b.json"]);
+    let text = home.show(&["a.json", "b.json"]);
     let memory = row(&text, "memory.used");
     assert_eq!(
         memory,
@@ -205,7 +195,7 @@ fn two_recordings_stand_side_by_side_and_what_one_lacks_is_absent() {
         "another process number"
     );
 
-    let json = show(&home, &["a.json", "b.json", "--format", "json"]);
+    let json = home.show(&["a.json", "b.json", "--format", "json"]);
     let json: Value = serde_json::from_str(&json).unwrap();
     let all = json["series"].as_array().unwrap();
     let find = |name: &str| all.iter().find(|s| s["name"] == name).unwrap();
@@ -213,7 +203,7 @@ fn two_recordings_stand_side_by_side_and_what_one_lacks_is_absent() {
     assert_eq!(find("memory.used_bytes")["difference"]["p99"], 3e9);
     let disk = find("disk.write_bytes_per_s");
     assert!(disk["second"].is_null() && disk["difference"].is_null());
-    let csv = show(&home, &["a.json", "b.json", "--format", "csv"]);
+    let csv = home.show(&["a.json", "b.json", "--format", "csv"]);
     let disk = csv.lines().find(|line| line.starts_with("disk.")).unwrap();
     assert!(disk.ends_with(",2048,,,,,,,,,,,,,"), "{disk}");
 }
@@ -237,7 +227,7 @@ fn verdicts_and_marks_are_told_as_they_were_recorded() {
         .labels
         .insert("device".into(), "a\u{1b}[2J\nb".into());
     save(&home, "r.json", &report);
-    let text = show(&home, &["r.json"]);
+    let text = home.show(&["r.json"]);
     assert!(
         text.lines()
             .any(|l| l.contains("leaky") && l.contains("leak ")),
@@ -260,7 +250,7 @@ fn a_real_recording_is_shown_as_it_was_recorded() {
     let out = home.run(&["--duration", "500ms", "--interval", "50ms"]);
     assert!(out.status.success());
     let report = home.report();
-    let json: Value = serde_json::from_str(&show(&home, &[".", "--format", "json"])).unwrap();
+    let json: Value = serde_json::from_str(&home.show(&[".", "--format", "json"])).unwrap();
     let all = json["series"].as_array().unwrap();
     let with_reading = |s: &&Series| s.mean.iter().any(Option::is_some);
     assert_eq!(all.len(), report.series.iter().filter(with_reading).count());
@@ -268,7 +258,7 @@ fn a_real_recording_is_shown_as_it_was_recorded() {
     let expected = report.summary.figures["load.tasks_mean"];
     assert!((load["mean"].as_f64().unwrap() / expected - 1.0).abs() < 1e-9);
     assert_eq!(load["max"], report.summary.figures["load.tasks_max"]);
-    let text = show(&home, &["."]);
+    let text = home.show(&["."]);
     assert!(
         text.contains("Percentiles are of single samples."),
         "{text}"
@@ -396,95 +386,4 @@ fn what_cannot_be_shown_is_one_clear_sentence_with_a_remedy() {
         );
         assert!(!said.contains("panicked") && out.stdout.is_empty());
     }
-}
-
-/// Series by name and process, with their figures.
-fn figures(home: &Home, file: &str) -> Vec<(String, Value)> {
-    let json = show(home, &[file, "--format", "json"]);
-    let json: Value = serde_json::from_str(&json).unwrap();
-    let all = json["series"].as_array().unwrap().iter();
-    all.map(|s| (format!("{} {}", s["name"], s["labels"]), s.clone()))
-        .collect()
-}
-
-#[test]
-fn raw_samples_of_a_short_recording_tell_what_its_report_tells() {
-    let home = Home::new();
-    let args = [
-        "--duration",
-        "600ms",
-        "--interval",
-        "50ms",
-        "--processes",
-        "none",
-    ];
-    assert!(home.run(&args).status.success());
-    let report = figures(&home, "sysmon.record.json");
-    let raw = figures(&home, "sysmon.record.arrows");
-    assert!(report.len() > 20 && report.len() == raw.len());
-    for ((name, of_report), (same_name, of_samples)) in report.iter().zip(&raw) {
-        assert_eq!(name, same_name);
-        for figure in [
-            "points",
-            "min",
-            "mean",
-            "p50",
-            "p99",
-            "max",
-            "missing_ratio",
-        ] {
-            let [a, b] = [of_report, of_samples].map(|s| s[figure].as_f64().unwrap());
-            let same = (a - b).abs() <= 1e-9 * a.abs().max(1.0);
-            assert!(same, "{name} {figure}: {a} in the report, {b} of samples");
-        }
-    }
-}
-
-#[test]
-fn a_recording_that_was_killed_is_shown_as_far_as_it_went() {
-    let home = Home::new();
-    let raw = "sysmon.record.arrows";
-    let recorder = Running::start(&mut home.command(&["--interval", "20ms", "--follow", "sysmon"]));
-    let samples = |args: &[&str]| {
-        let args = [&["--series", "^load.tasks", "--format", "csv"], args].concat();
-        let out = home.command_of("show", &args).output().unwrap();
-        let csv = String::from_utf8(out.stdout).unwrap();
-        let line = csv.lines().nth(1).map(str::to_owned);
-        line.map_or(0, |line| {
-            line.split(',').nth(3).unwrap().parse::<u64>().unwrap()
-        })
-    };
-    eventually("samples are on disk", || samples(&[raw]) >= 10);
-    let first = samples(&[raw]);
-    eventually("another batch is", || samples(&[raw]) > first);
-    assert!(show(&home, &[raw]).contains("Still being recorded by process "));
-    let mark = home
-        .command_of("mark", &["deploy 1.4", "--recording", "."])
-        .output();
-    assert!(mark.unwrap().status.success());
-    let before = samples(&[raw]);
-    recorder.signal(Signal::SIGKILL);
-    recorder.end();
-
-    assert!(samples(&[raw]) >= before);
-    let text = show(&home, &[raw]);
-    assert_eq!(text.matches("the recorder was killed").count(), 1, "{text}");
-    for told in [
-        "memory.used ",
-        "process.cpu sysmon",
-        "tree.cpu sysmon",
-        "deploy 1.4",
-    ] {
-        assert!(text.contains(told), "{told}: {text}");
-    }
-    let whole = std::fs::read(home.path().join(raw)).unwrap();
-    let torn = whole.len() - whole.len().min(100);
-    std::fs::write(home.path().join(raw), &whole[..torn]).unwrap();
-    let text = show(&home, &[raw]);
-    assert!(
-        text.contains("Torn: the recorder was killed while it wrote"),
-        "{text}"
-    );
-    assert!(text.contains("memory.used "), "{text}");
-    assert!(show(&home, &["."]).contains("Interrupted before its end"));
 }

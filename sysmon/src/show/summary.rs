@@ -4,6 +4,11 @@ use bench_report::Series;
 use serde::Serialize;
 use statistics::{median, percentile_sorted};
 
+use crate::rolling::POINTS;
+
+/// A roll-up leaves at least twice as many points.
+const FEWER_THAN_ROLLED_UP: usize = POINTS / 2;
+
 /// Extremes, mean and percentiles of one series, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Summary {
@@ -85,6 +90,10 @@ impl Summary {
 /// Roll-ups double what a point stands for; the usual distance of two tells how often they did.
 /// Samples come late on a busy machine, so that a little more than one interval is still one.
 fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
+    let single = series.mean == series.max && series.mean == series.min;
+    if single && series.len() < FEWER_THAN_ROLLED_UP {
+        return 1;
+    }
     let apart = series.at_ns.windows(2);
     let apart: Vec<f64> = apart
         .map(|pair| pair[1].saturating_sub(pair[0]) as f64)
@@ -92,7 +101,6 @@ fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
     let samples = median(&apart).zip(interval_ns);
     let samples = samples.map_or(1.0, |(apart, interval)| apart / interval.max(1) as f64);
     let doubled = (samples.max(1.0).log2() + 0.25).floor().min(62.0) as u32;
-    let single = series.mean == series.max && series.mean == series.min;
     1 << doubled.max(u32::from(!single))
 }
 

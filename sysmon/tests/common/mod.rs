@@ -50,6 +50,14 @@ impl Home {
         self.0.command("env", &[&sysmon, args].concat())
     }
 
+    /// What `sysmon show` prints, which must succeed.
+    pub fn show(&self, args: &[&str]) -> String {
+        let out = self.command_of("show", args).output().unwrap();
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{args:?}: {stderr}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
     pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
