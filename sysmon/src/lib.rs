@@ -2,8 +2,17 @@
 //! that into figures over time, and the commands around it.
 //!
 //! Raw samples ([`source`]) are apart from what is derived from them ([`mod@derive`], [`follow`]);
-//! a [`recording`] holds both together in bounded memory, and says it in a report.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+//! a [`recording`] holds both together in bounded memory, and says it in a report, which
+//! [`mod@show`] reads back. [`marks`] reach it from outside.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::float_cmp
+    )
+)]
 
 pub mod board;
 pub mod cadence;
