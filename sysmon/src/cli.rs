@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench_cli::flags::{self, OutputFlags};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::export::flags::{self as export, ExportFlags};
 use crate::follow::{Following, Target};
 use crate::growth::Least;
 use crate::source::process::Fields;
@@ -30,6 +31,9 @@ pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
     Record(RecordFlags),
+    /// Serve the same to Prometheus, over HTTP
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {
