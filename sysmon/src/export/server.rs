@@ -31,7 +31,7 @@ use super::shelf::Shelf;
 pub const PATH: &str = "/metrics";
 
 const MOST_CONNECTIONS: usize = 128;
-const REQUEST_COMES_WITHIN: Duration = Duration::from_secs(10);
+const REQUEST_COMES_WITHIN: Duration = Duration::from_secs(5);
 /// A scraper that keeps its connection connects again once a minute.
 const CONNECTION_LIVES: Duration = Duration::from_mins(1);
 /// For an answer that is under way when the connection's time is over.

@@ -45,10 +45,7 @@ impl Exporter {
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream
+        connect(self.address)
     }
 
     /// Sends `bytes`, closes that side if told to, and hears what comes until the other side ends.
@@ -88,6 +85,13 @@ impl Exporter {
         self.running.signal(signal);
         self.running.end()
     }
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 /// All that comes; a connection that is reset ends as well, one that stays open fails.

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::Home;
-use exporter::{Answer, Exporter, hear};
+use exporter::{Answer, Exporter, connect, hear};
 use nix::sys::signal::Signal;
 use page::Page;
 use test_support::{Running, eventually};
@@ -155,11 +155,12 @@ fn fifty_scrapers_cost_no_more_reads_and_no_more_writing_than_one() {
     let exporter = Exporter::start(&["--interval", "100ms"]);
     let cost = |scrapers: usize| {
         let before = exporter.page();
-        let stop = AtomicBool::new(false);
+        let stop = &AtomicBool::new(false);
+        let address = exporter.address;
         std::thread::scope(|scope| {
             for _ in 0..scrapers {
-                scope.spawn(|| {
-                    let mut stream = exporter.connect();
+                scope.spawn(move || {
+                    let mut stream = connect(address);
                     while !stop.load(Ordering::Relaxed) {
                         let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
                         stream.write_all(request).unwrap();
