@@ -2,7 +2,8 @@
 //!
 //! Whoever connects may be slow, hostile or lost, so everything is bounded: connections at once
 //! (the kernel queues the rest), the time for a request to come, its size, and the life of a
-//! connection, whatever is done on it. The parsing is hyper's.
+//! connection, whatever is done on it. hyper does the parsing and bounds a request in time and size;
+//! smaller libraries with a thread for each connection do neither.
 
 use std::convert::Infallible;
 use std::io;
@@ -31,8 +32,9 @@ use super::shelf::Shelf;
 pub const PATH: &str = "/metrics";
 
 const MOST_CONNECTIONS: usize = 128;
+/// From the connection, or the answer before, to the end of the header.
 const REQUEST_COMES_WITHIN: Duration = Duration::from_secs(5);
-/// A scraper that keeps its connection connects again once a minute.
+/// Whatever is done on it: who does not read the answer holds no place for longer.
 const CONNECTION_LIVES: Duration = Duration::from_mins(1);
 /// For an answer that is under way when the connection's time is over.
 const GRACE: Duration = Duration::from_secs(5);
