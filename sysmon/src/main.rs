@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use sysmon::cli::{Action, Cli};
-use sysmon::{mark, record, show};
+use sysmon::{export, mark, record, show};
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<Cli>();
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         }
         Action::Show(flags) => show::show(&flags),
         Action::Mark(flags) => mark::mark(&flags),
+        Action::Export(flags) => export::export(&flags),
         Action::Generate { what } => {
             bench_cli::generate::print(&mut Cli::command(), &what)?;
             Ok(bench_cli::Exit::Done)
