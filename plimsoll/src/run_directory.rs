@@ -81,7 +81,11 @@ mod tests {
             std::fs::write(directory.join(harmless), "mine").unwrap();
             claim(&directory).unwrap();
         }
-        for file in ["sysmon.record.arrows", "report.html", "redis-bench.cache.json"] {
+        for file in [
+            "sysmon.record.arrows",
+            "report.html",
+            "redis-bench.cache.json",
+        ] {
             std::fs::write(directory.join(file), "old").unwrap();
             let error = claim(&directory).unwrap_err();
             assert!(error.to_string().ends_with(file), "{error}");

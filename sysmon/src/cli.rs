@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::follow::{Following, Target};
 use crate::growth::Least;
+use crate::mark::{self, MarkFlags};
+use crate::show::{self, ShowFlags};
 use crate::source::process::Fields;
 use crate::stream::flags::RawFlags;
 
@@ -31,6 +33,12 @@ pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Box<RecordFlags>),
+    /// Show a recording as a table, CSV or JSON, or two side by side
+    #[command(after_help = show::EXAMPLES)]
+    Show(ShowFlags),
+    /// Put a named mark into a recording under way
+    #[command(after_help = mark::EXAMPLES)]
+    Mark(MarkFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {

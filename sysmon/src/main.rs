@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use sysmon::cli::{Action, Cli};
-use sysmon::record;
+use sysmon::{mark, record, show};
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<Cli>();
@@ -15,6 +15,8 @@ fn main() -> ExitCode {
             own_code = record::own_failure(&recorded, &flags);
             recorded
         }
+        Action::Show(flags) => show::show(&flags),
+        Action::Mark(flags) => mark::mark(&flags),
         Action::Generate { what } => {
             bench_cli::generate::print(&mut Cli::command(), &what)?;
             Ok(bench_cli::Exit::Done)

@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
 use crate::growth::Least;
+use crate::marks::Inbox;
 use crate::own_cost::children_cpu_ns;
 use crate::recording::{Recording, Settings};
 use crate::render;
@@ -28,6 +29,9 @@ use crate::source::Units;
 use crate::source::gpu::nvml::NvmlDriver;
 use crate::source::gpu::watch::GpuWatch;
 use crate::stream::RawWriter;
+
+/// The headline of a report that is saved before the recording ends.
+pub(crate) const UNFINISHED: &str = "interrupted before its end";
 
 /// What ended a recording.
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +161,7 @@ impl Session {
         };
         let mut recording = Recording::begin_into(&settings, raw);
         recording.watch_gpus(gpus);
+        recording.take_marks(Inbox::open(output.path()));
         let end_ns = flags
             .duration
             .map(|duration| recording.began_ns() + duration.as_nanos() as u64);
@@ -244,7 +249,7 @@ impl Session {
         if self.saver.is_due() {
             let mut so_far = report.clone();
             self.recording.fill(&mut so_far);
-            "interrupted before its end".clone_into(&mut so_far.summary.headline);
+            UNFINISHED.clone_into(&mut so_far.summary.headline);
             self.saver.hand_in(so_far);
         }
     }

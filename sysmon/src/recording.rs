@@ -10,6 +10,7 @@ use crate::cadence::Cadence;
 use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
 use crate::follow::{Details, Follower, Following};
 use crate::growth::{Least, growing};
+use crate::marks::{Inbox, InboxError, MOST_MARKS};
 use crate::own_cost::OwnCost;
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::process::{Detail, Fields, ProcessId};
@@ -85,6 +86,7 @@ pub struct Recording {
     board: Board,
     follower: Option<Follower>,
     gpus: Option<GpuWatch>,
+    marks: Option<Inbox>,
     raw: Option<(RawWriter, Sampler)>,
     gaps: Gaps,
     cost: OwnCost,
@@ -117,6 +119,7 @@ impl Recording {
             board: Board::default(),
             follower: follow.map(|following| Follower::new(following, cores, units.tick_ns)),
             gpus: None,
+            marks: None,
             raw: raw.map(|raw| (raw, Sampler::default())),
             gaps,
             cost: OwnCost::default(),
@@ -152,6 +155,9 @@ impl Recording {
         if since_ns >= LEAST_TICK_WINDOW_NS || self.cost.samples() < 2 {
             self.read();
         }
+        if let Some(marks) = &mut self.marks {
+            marks.close();
+        }
     }
 
     /// Follows this process, whatever it uses.
@@ -164,6 +170,14 @@ impl Recording {
     /// Takes in what `gpus` reads from here on.
     pub fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
+    }
+
+    /// Takes marks from outside from here on, or says why there can be none.
+    pub fn take_marks(&mut self, inbox: Result<Option<Inbox>, InboxError>) {
+        self.marks = self
+            .gaps
+            .keep("what `sysmon mark` would tell", inbox)
+            .flatten();
     }
 
     /// The GPUs; absent when none were asked for.
@@ -200,6 +214,7 @@ impl Recording {
             board,
             follower,
             gpus,
+            marks,
             raw,
             gaps,
             ..
@@ -221,6 +236,9 @@ impl Recording {
                 raw.hand_in(sampler.sample(at_ns, &figures, live));
             }
             board.take(at_ns, figures);
+            if let Some(marks) = marks {
+                marks.take_in();
+            }
             at_ns
         });
     }
@@ -232,6 +250,7 @@ impl Recording {
         report.series = self.board.series().collect();
         let processes = self.follower.iter().flat_map(Follower::series);
         report.series.extend(processes);
+        report.marks = self.marks.as_ref().map(Inbox::marks).unwrap_or_default();
         report.summary.growth = growing(&report.series, self.growth);
         self.fill_figures(report);
         if let Some(gpus) = &self.gpus {
@@ -282,6 +301,10 @@ impl Recording {
         let mut warnings: Vec<Warning> = self.gaps.iter().map(missing).collect();
         if self.board.turned_away() {
             let message = "some devices or interfaces are absent: there are too many to keep";
+            warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
+        }
+        if self.marks.as_ref().is_some_and(Inbox::is_full) {
+            let message = format!("a recording keeps {MOST_MARKS} marks; later ones are absent");
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
         }
         let (samples, missed) = (self.cost.samples(), self.cadence.missed());
