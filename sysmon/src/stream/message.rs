@@ -108,28 +108,34 @@ fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
     let lengths = batch.nodes().into_iter().flatten();
     let mut lengths = lengths.map(|node| (node.length(), node.null_count()));
     let compressed = batch.compression().is_some();
-    let mut buffers = batch.buffers().into_iter().flatten();
+    let buffers = batch.buffers().into_iter().flatten();
+    let mut buffers = buffers.map(|buffer| {
+        let from = usize::try_from(buffer.offset()).ok()?;
+        let length = usize::try_from(buffer.length()).ok()?;
+        let bytes = body.get(from..from.checked_add(length)?)?;
+        plain_length(bytes, compressed)
+    });
     // The decoder would take a batch without a body for a part of the next.
     !body.is_empty()
         && (0..=MOST_ROWS).contains(&batch.length())
         && lengths.all(|(rows, nulls)| rows <= MOST_ROWS && (0..=rows).contains(&nulls))
-        && buffers.all(|buffer| {
-            let from = usize::try_from(buffer.offset()).ok();
-            let length = usize::try_from(buffer.length()).ok();
-            let bytes = from
-                .zip(length)
-                .and_then(|(from, length)| body.get(from..from.checked_add(length)?));
-            bytes.is_some_and(|bytes| !compressed || has_sound_length(bytes))
+        && (0..).zip(&mut buffers).all(|(place, length)| {
+            // Every column, and every dictionary, has its nulls first and then numbers of 4 or 8
+            // bytes.
+            length.is_some_and(|length| place % 2 == 0 || length % 4 == 0)
         })
 }
 
-fn has_sound_length(compressed: &[u8]) -> bool {
-    let length = compressed
-        .first_chunk()
-        .map(|bytes| i64::from_le_bytes(*bytes));
-    compressed.is_empty()
-        || length.is_some_and(|length| {
-            length == NOT_COMPRESSED
-                || usize::try_from(length).is_ok_and(|length| length <= MOST_BODY_BYTES)
-        })
+/// How long a column is once it is decompressed.
+fn plain_length(bytes: &[u8], compressed: bool) -> Option<usize> {
+    if !compressed || bytes.is_empty() {
+        return Some(bytes.len());
+    }
+    let (length, rest) = bytes.split_first_chunk()?;
+    match i64::from_le_bytes(*length) {
+        NOT_COMPRESSED => Some(rest.len()),
+        length => usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= MOST_BODY_BYTES),
+    }
 }

@@ -11,7 +11,7 @@ use arrow_array::{Array as _, DictionaryArray, Float64Array, Int64Array, RecordB
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_schema_from_ipc_buffer;
 use arrow_ipc::reader::StreamDecoder;
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::StreamError;
 use super::header::{self, Header};
@@ -212,15 +212,13 @@ fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
         }
         None => return Err(no_samples("its metadata names no schema".to_owned())),
     }
-    for column in header::columns() {
-        let (_, found) = schema.fields().find(column.name()).unzip();
-        if found.is_none_or(|found| found.data_type() != column.data_type()) {
-            let reason = format!(
-                "its column {:?} is missing or of another type",
-                column.name()
-            );
-            return Err(no_samples(reason));
-        }
+    let columns = header::columns();
+    let like = |(known, found): (&Field, &FieldRef)| {
+        known.name() == found.name() && known.data_type() == found.data_type()
+    };
+    let fields = schema.fields();
+    if fields.len() != columns.len() || !columns.iter().zip(fields).all(like) {
+        return Err(no_samples("its columns are others".to_owned()));
     }
     Ok(())
 }
