@@ -4,14 +4,17 @@
 mod login;
 mod parameters;
 mod passwords;
+mod refusals;
+mod route;
 mod stream;
 mod tls;
 mod ways;
 
-pub(crate) use login::login;
+pub(crate) use login::Login;
 pub use parameters::{Environment, Parameters};
 pub use passwords::Passwords;
-pub use stream::Connector;
+pub(crate) use route::Route;
+pub use stream::{Connector, Stream};
 pub use tls::{Tls, TlsMode};
 pub use ways::Way;
 pub(crate) use ways::{endpoints, targets, ways};

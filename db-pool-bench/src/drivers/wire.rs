@@ -109,7 +109,7 @@ impl Connection for Held<'_> {
 
 /// Connects and prepares the statements.
 async fn open(setup: &Setup, names: &[String]) -> Result<Link, WireError> {
-    let mut link = Link::connect(&setup.config()).await?;
+    let mut link = Link::connect(&setup.config(), &setup.address.tls()).await?;
     for (name, statement) in names.iter().zip(setup.workload.statements()) {
         link.prepare(name, &statement.sql, statement.kinds())
             .await?;
