@@ -138,6 +138,9 @@ pub fn run(
         None => Server::start(connections, &bench.cancel)?,
     };
     let Some(server) = started else { return Ok(()) };
+    if let Some(note) = server.address.password_note() {
+        bench.line(note);
+    }
     let shown = server.address.shown();
     bench.report.config.insert("url".to_owned(), json!(shown));
     let throwaway = json!(server.throwaway);

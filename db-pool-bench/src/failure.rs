@@ -18,6 +18,7 @@ pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
         None if error.is_closed() => "closed".into(),
         None if is_tls(error) => "tls".into(),
         None if is_refused_login(error) => "auth".into(),
+        None if error.to_string().starts_with("timeout") => "timeout.connect".into(),
         None => source_io(error).map_or("driver".into(), of_io),
     };
     // Around the server's own words the driver has nothing to add.
@@ -88,7 +89,6 @@ pub fn of_wire(error: &WireError) -> Failure {
         WireError::Tls(_) => "tls".into(),
         WireError::Connect(error) | WireError::Io(error) => of_io(error),
         WireError::Login(_) => "auth".into(),
-        WireError::Rows => "driver".into(),
     };
     explained(kind, error.to_string(), error)
 }

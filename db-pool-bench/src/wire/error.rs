@@ -24,9 +24,6 @@ pub enum WireError {
     /// The server asks for what a bare connection does not do, or the settings lack something.
     #[error("{0}")]
     Login(&'static str),
-    /// A statement for one row gave several.
-    #[error("query returned an unexpected number of rows")]
-    Rows,
 }
 
 /// An `ErrorResponse`, with the fields that people are shown.
