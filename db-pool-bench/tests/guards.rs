@@ -137,11 +137,16 @@ impl Loss {
 
 #[test]
 fn after_a_loss_in_the_middle_the_errors_are_told_and_the_next_step_is_sound() {
+    let losses = [
+        ("wire", Loss::Restart),
+        ("direct", Loss::Restart),
+        ("deadpool", Loss::Restart),
+        ("deadpool", Loss::Crash),
+        ("sqlx", Loss::Restart),
+    ];
     std::thread::scope(|scope| {
-        for driver in ["wire", "direct", "deadpool", "sqlx"] {
-            for loss in [Loss::Restart, Loss::Crash] {
-                scope.spawn(move || lost(driver, loss));
-            }
+        for (driver, loss) in losses {
+            scope.spawn(move || lost(driver, loss));
         }
     });
 }

@@ -41,7 +41,8 @@ impl Target for WireTarget {
 
     async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
         let count = self.0.workload.statements().len();
-        let names: Arc<[String]> = (0..count).map(|n| format!("s{n}")).collect();
+        // Not as other drivers name theirs: behind a pooler they may share a session.
+        let names: Arc<[String]> = (0..count).map(|n| format!("w{n}")).collect();
         let opened = open(&self.0, &names).await;
         Ok(WireSession {
             setup: Arc::clone(&self.0),

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {
-        let length = (body.len() + 4) as i32;
+        let length = u32::try_from(body.len() + 4).unwrap();
         [&[tag][..], &length.to_be_bytes(), body].concat()
     }
 
