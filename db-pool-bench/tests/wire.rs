@@ -1,17 +1,18 @@
 //! The bare protocol on real servers: what it says is what the drivers say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/arms.rs"]
+mod arms;
 mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use arms::{runtime, setup};
 use bench_report::{Histogram, Status};
 use common::{PASSWORD, Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
-use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
+use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{of_postgres, of_wire};
 use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link, WireError};
@@ -19,15 +20,6 @@ use db_pool_bench::workloads::{Draft, Entry, Workload};
 use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
 use test_support::{Place, eventually};
 use testbed::Postgres;
-use tokio::runtime::Runtime;
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap()
-}
 
 fn address(server: &Postgres) -> Address {
     Address::parse(server.url()).unwrap()
@@ -58,20 +50,6 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> 
     let draft = Draft::new("planted", entries, &[], 7).unwrap();
     let client = address.connect("a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
-}
-
-fn setup(address: Address, workload: Arc<Workload>) -> Setup {
-    Setup {
-        address,
-        application: "a_test_of_drivers".to_owned(),
-        pool_size: 1,
-        pool: PoolOptions::default(),
-        checkout_timeout: Duration::from_secs(5),
-        workload,
-        seed: 7,
-        hold: Hold::None,
-        opened: Arc::default(),
-    }
 }
 
 /// Errors by kind, and successes, of one user's first requests.

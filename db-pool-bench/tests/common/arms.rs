@@ -67,16 +67,16 @@ impl Arms {
     ) -> [Vec<Option<Failure>>; 4] {
         let setup = || self.setup.clone();
         [
-            self.run(Wire(setup()), requests, || before(0)),
-            self.run(Direct(setup()), requests, || before(1)),
-            self.run(Deadpool(setup()), requests, || before(2)),
-            self.run(Sqlx(setup()), requests, || before(3)),
+            self.run(&Wire(setup()), requests, || before(0)),
+            self.run(&Direct(setup()), requests, || before(1)),
+            self.run(&Deadpool(setup()), requests, || before(2)),
+            self.run(&Sqlx(setup()), requests, || before(3)),
         ]
     }
 
     fn run<F: Factory>(
         &self,
-        factory: F,
+        factory: &F,
         requests: usize,
         before: impl FnOnce(),
     ) -> Vec<Option<Failure>> {
