@@ -84,11 +84,6 @@ impl TargetFlags {
 
 /// Whether every driver can connect as the address asks.
 fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
-    if drivers.contains(&Driver::Wire) && address.insists_on_tls() {
-        return Err(UsageError(
-            "wire speaks no TLS, which sslmode asks for; leave it out of --driver".to_owned(),
-        ));
-    }
     if drivers.contains(&Driver::Sqlx) && address.insists_on_channel_binding() {
         return Err(UsageError(
             "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
@@ -143,6 +138,9 @@ pub fn run(
         None => Server::start(connections, &bench.cancel)?,
     };
     let Some(server) = started else { return Ok(()) };
+    if let Some(note) = server.address.password_note() {
+        bench.line(note);
+    }
     let shown = server.address.shown();
     bench.report.config.insert("url".to_owned(), json!(shown));
     let throwaway = json!(server.throwaway);

@@ -8,6 +8,7 @@ use common::{PASSWORD, Talk, postgres, report, sweep};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use test_support::{Ended, Place, Running};
+use testbed::Postgres;
 
 const SHORT: &str = "--driver deadpool --repeats 1 --warmup 0 --duration 200ms";
 
@@ -111,50 +112,83 @@ fn a_server_without_a_free_connection_is_told_from_one_that_is_down() {
     drop(others);
 }
 
-/// A backend that dies takes all others with it: the server ends every session, recovers, and
-/// lets clients in again.
-#[test]
-fn after_a_restart_in_the_middle_the_errors_are_told_and_the_next_step_is_sound() {
-    for driver in ["direct", "deadpool", "sqlx"] {
-        let server = postgres(&[]);
-        let place = Place::new();
-        let args =
-            "--pool-sizes 4 --users 4 --warmup 0 --duration 2s --repeats 2 --workload read-heavy";
-        let mut command = sweep(&place, args);
-        command
-            .args(["--driver", driver])
-            .env("DATABASE_URL", server.url());
-        command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
-        let mut running = Running::start(&mut command);
-        running.wait_for("phase: measure");
-        let victim = Talk::to(server.url())
-            .names("SELECT pid::text FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%' LIMIT 1");
-        kill(Pid::from_raw(victim[0].parse().unwrap()), Signal::SIGKILL).unwrap();
-        let Ended { code, said, .. } = running.end();
-        assert_eq!(code, Some(0), "{driver}: {said}");
-        let report = report(&place);
-        let [hit, next] = &report.steps[..] else {
-            panic!("{driver}: {said}");
-        };
-        // sqlx asks each connection before it hands it out, and may so hide all of it.
-        assert!(
-            driver == "sqlx" || hit.error_ratio() > Some(0.0),
-            "{driver}: the sessions were ended"
-        );
-        assert!(hit.throughput_per_s() > 0.0, "{driver}: and came back");
-        let lost = &hit.server.as_ref().unwrap().unavailable;
-        assert!(lost.contains_key("sessions"), "{driver}: {lost:?}");
-        assert_eq!(
-            next.error_ratio(),
-            Some(0.0),
-            "{driver}: {:?}",
-            next.failures
-        );
-        let evidence = next.server.as_ref().unwrap();
-        assert!(
-            evidence.figures.contains_key("sessions.cpu_mean"),
-            "{driver}: {evidence:?}"
-        );
-        Talk::to(server.url()).assert_nothing_is_left();
+/// How a server goes and comes back.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    /// It is restarted: every session ends in order, and connections are refused meanwhile.
+    Restart,
+    /// A backend dies and takes all others with it: the server recovers, and lets clients in again.
+    Crash,
+}
+
+impl Loss {
+    fn strike(self, server: &mut Postgres) {
+        match self {
+            Self::Restart => server.restart().unwrap(),
+            Self::Crash => {
+                let victim = Talk::to(server.url()).names(
+                    "SELECT pid::text FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%' LIMIT 1",
+                );
+                kill(Pid::from_raw(victim[0].parse().unwrap()), Signal::SIGKILL).unwrap();
+            }
+        }
     }
+}
+
+#[test]
+fn after_a_loss_in_the_middle_the_errors_are_told_and_the_next_step_is_sound() {
+    let losses = [
+        ("wire", Loss::Restart),
+        ("direct", Loss::Restart),
+        ("deadpool", Loss::Restart),
+        ("deadpool", Loss::Crash),
+        ("sqlx", Loss::Restart),
+    ];
+    std::thread::scope(|scope| {
+        for (driver, loss) in losses {
+            scope.spawn(move || lost(driver, loss));
+        }
+    });
+}
+
+fn lost(driver: &str, loss: Loss) {
+    let mut server = postgres(&[]);
+    let place = Place::new();
+    let args =
+        "--pool-sizes 4 --users 4 --warmup 0 --duration 3s --repeats 2 --workload read-heavy";
+    let mut command = sweep(&place, args);
+    command
+        .args(["--driver", driver])
+        .env("DATABASE_URL", server.url());
+    command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
+    let mut running = Running::start(&mut command);
+    running.wait_for("phase: measure");
+    loss.strike(&mut server);
+    let Ended { code, said, .. } = running.end();
+    let driver = format!("{driver}, {loss:?}");
+    assert_eq!(code, Some(0), "{driver}: {said}");
+    let report = report(&place);
+    let [hit, next] = &report.steps[..] else {
+        panic!("{driver}: {said}");
+    };
+    // sqlx asks each connection before it hands it out, and may so hide all of it.
+    assert!(
+        driver.starts_with("sqlx") || hit.error_ratio() > Some(0.0),
+        "{driver}: the sessions were ended"
+    );
+    assert!(hit.throughput_per_s() > 0.0, "{driver}: and came back");
+    let lost = &hit.server.as_ref().unwrap().unavailable;
+    assert!(lost.contains_key("sessions"), "{driver}: {lost:?}");
+    assert_eq!(
+        next.error_ratio(),
+        Some(0.0),
+        "{driver}: {:?}",
+        next.failures
+    );
+    let evidence = next.server.as_ref().unwrap();
+    assert!(
+        evidence.figures.contains_key("sessions.cpu_mean"),
+        "{driver}: {evidence:?}"
+    );
+    Talk::to(server.url()).assert_nothing_is_left();
 }
