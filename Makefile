@@ -1,5 +1,5 @@
 # demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
-# bench: against pgbench and redis-benchmark · soak: fifty interrupts · schema: docs/schema anew
+# bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts · schema: docs/schema anew
 
 CARGO ?= cargo
 # The commit stands in every report. A tree without git builds as well.
@@ -40,7 +40,10 @@ deny:
 
 # The smallest loops are built with what they are measured beside: one set of features for both.
 bench: servers
-	$(CARGO) build --release --locked --workspace --bins --example minimal --example minimal_pool
+	@scripts/install-servers pidstat psutil || \
+		echo "Without them: what is measured beside them is left out." >&2
+	$(CARGO) build --release --locked --workspace --bins \
+		--example minimal --example minimal_pool --example sample_sysinfo
 	target/release/peers
 
 soak: servers

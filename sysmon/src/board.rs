@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bench_report::Series;
 
-use crate::figure::{Figures, Label};
+use crate::figure::{Figure, Figures, Label};
 use crate::rolling::{Rolling, Spread};
 
 /// A host with more labelled series than this (thousands of virtual interfaces) keeps the first.
@@ -15,7 +15,9 @@ type Key = (&'static str, Vec<Label>);
 /// The series of one recording.
 #[derive(Debug, Default)]
 pub struct Board {
-    series: BTreeMap<Key, Rolling>,
+    /// In the order in which they came.
+    series: Vec<(Key, Rolling)>,
+    places: BTreeMap<Key, usize>,
     turned_away: bool,
 }
 
@@ -23,41 +25,76 @@ impl Board {
     /// Takes in the figures of the tick that ended at `at_ns`. A series without one gets an
     /// absent reading, so that all its points stand for equal times.
     pub fn take(&mut self, at_ns: u64, figures: Figures) {
+        let mut next = 0;
         for figure in figures {
-            let key = (figure.name, figure.labels);
-            if !self.series.contains_key(&key) {
-                if self.series.len() >= MOST_SERIES {
-                    self.turned_away = true;
-                    continue;
-                }
-                let rolling = Rolling::new(named(&key));
-                self.series.insert(key.clone(), rolling);
-            }
-            if let Some(rolling) = self.series.get_mut(&key) {
-                rolling.take(at_ns, figure.reading);
+            let reading = figure.reading;
+            if let Some(place) = self.place(figure, next) {
+                self.series[place].1.take(at_ns, reading);
+                next = place + 1;
             }
         }
-        for rolling in self.series.values_mut() {
+        for (_, rolling) in &mut self.series {
             if rolling.last_ns() != Some(at_ns) {
                 rolling.push(at_ns, None);
             }
         }
     }
 
+    /// How many series there are.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Keeps at least so many points of each in a long recording.
+    pub fn keep_points(&mut self, points: usize) {
+        for (_, rolling) in &mut self.series {
+            rolling.keep_points(points);
+        }
+    }
+
     /// Every series, in order of name and labels.
     pub fn series(&self) -> impl Iterator<Item = Series> {
-        self.series.values().map(Rolling::series)
+        self.in_order().map(|(_, rolling)| rolling.series())
     }
 
     /// Mean and extremes of each series with its labels, in order of name and labels.
     pub fn spreads(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
-        let all = self.series.iter();
+        let all = self.in_order();
         all.map(|((name, labels), rolling)| (*name, labels.as_slice(), rolling.whole()))
     }
 
     /// Whether there were more series than are kept.
     pub fn turned_away(&self) -> bool {
         self.turned_away
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &(Key, Rolling)> {
+        self.places.values().map(|place| &self.series[*place])
+    }
+
+    /// Where a figure's series is, which is made where there is none yet and there is room. Most
+    /// figures come in the order of the tick before, so it is first looked for at `next`.
+    fn place(&mut self, figure: Figure, next: usize) -> Option<usize> {
+        let key = (figure.name, figure.labels);
+        if self.series.get(next).is_some_and(|(known, _)| *known == key) {
+            return Some(next);
+        }
+        if let Some(place) = self.places.get(&key) {
+            return Some(*place);
+        }
+        if self.series.len() >= MOST_SERIES {
+            self.turned_away = true;
+            return None;
+        }
+        self.places.insert(key.clone(), self.series.len());
+        let rolling = Rolling::new(named(&key));
+        self.series.push((key, rolling));
+        Some(self.series.len() - 1)
     }
 }
 

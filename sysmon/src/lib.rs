@@ -26,6 +26,7 @@ pub mod growth;
 pub mod mark;
 pub mod marks;
 pub mod own_cost;
+pub mod points;
 pub mod record;
 pub mod recording;
 pub mod render;

@@ -12,6 +12,7 @@ use crate::follow::{Details, Follower, Following};
 use crate::growth::{Least, growing};
 use crate::marks::{Inbox, InboxError, MOST_MARKS};
 use crate::own_cost::OwnCost;
+use crate::rolling::{POINTS, points_of_each};
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::process::{Detail, Fields, ProcessId};
 use crate::source::{Gaps, HostSource, Roots, Selection, Units};
@@ -229,7 +230,7 @@ impl Recording {
                 derive::gpu_figures(&read.value, &mut figures);
             }
             let mut live = None;
-            if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
+            if let (Some(follower), Some(processes)) = (follower.as_mut(), &sample.processes) {
                 let mut asked = Asked { source, gaps };
                 follower.take(at_ns, processes, &mut asked, &mut figures);
                 live = Some(&*follower);
@@ -238,6 +239,7 @@ impl Recording {
                 raw.hand_in(sampler.sample(at_ns, &figures, live));
             }
             board.take(at_ns, figures);
+            bound(board, follower.as_mut());
             if let Some(marks) = marks {
                 marks.take_in();
             }
@@ -330,5 +332,17 @@ impl Recording {
             warnings.push(warning.figures(recorded_ns as f64, LEAST_TICK_WINDOW_NS as f64));
         }
         warnings
+    }
+}
+
+/// Lets each series keep so many points that all together fit.
+fn bound(board: &mut Board, mut follower: Option<&mut Follower>) {
+    let of_processes = follower.as_ref().map_or(0, |follower| follower.len());
+    let points = points_of_each(board.len() + of_processes);
+    if points < POINTS {
+        board.keep_points(points);
+        if let Some(follower) = &mut follower {
+            follower.keep_points(points);
+        }
     }
 }

@@ -1,20 +1,38 @@
 //! A series of bounded length, however long the recording.
 //!
-//! Each reading is a point of its own until there are twice [`POINTS`]; then neighbours are
-//! joined, and from there on each point takes twice as many readings. Mean, extremes and count of
-//! the whole are kept beside, so that they do not suffer from the joining.
+//! Each reading is a point of its own until there are twice as many as are to be kept; then
+//! neighbours are joined, and from there on each point takes twice as many readings. Mean, extremes
+//! and count of the whole are kept beside, so that they do not suffer from the joining.
+//!
+//! All series of a recording have [`ALL_POINTS`] between them: where there are many, each keeps
+//! fewer. Memory, and a report that somebody has to read, are bounded that way whatever is recorded.
 
 use bench_report::Series;
 
 use crate::figure::Reading;
+use crate::points::Points;
 
-/// The least number of points that a long recording keeps.
+/// The least number of points that a long recording of few series keeps of each.
 pub const POINTS: usize = 600;
+/// How many points there are in all, unless there are so many series that not even
+/// [`LEAST_POINTS`] of each fit.
+pub const ALL_POINTS: usize = 120_000;
+/// With fewer points than this a series would say nothing.
+const LEAST_POINTS: usize = 60;
+
+/// The least number of points that a long recording keeps of each of so many series.
+pub fn points_of_each(series: usize) -> usize {
+    // Before it is rolled up a series has twice as many.
+    (ALL_POINTS / (2 * series.max(1))).clamp(LEAST_POINTS, POINTS)
+}
 
 /// One figure over time and over the whole recording.
 #[derive(Debug, Clone)]
 pub struct Rolling {
+    /// Name and labels, without points.
     series: Series,
+    points: Points,
+    points_kept: usize,
     readings_per_point: u32,
     pending: Pending,
     whole: Spread,
@@ -73,6 +91,8 @@ impl Rolling {
     pub fn new(series: Series) -> Self {
         Self {
             series,
+            points: Points::default(),
+            points_kept: POINTS,
             readings_per_point: 1,
             pending: Pending::default(),
             whole: Spread::default(),
@@ -91,11 +111,17 @@ impl Rolling {
         if self.pending.readings < self.readings_per_point {
             return;
         }
-        std::mem::take(&mut self.pending).close(&mut self.series);
-        if self.series.len() >= 2 * POINTS {
-            self.series.roll_up(POINTS);
+        std::mem::take(&mut self.pending).close(&mut self.points);
+        // A point without a neighbour waits for it, so that all stand for as many readings.
+        while self.points.len() >= 2 * self.points_kept && self.points.len().is_multiple_of(2) {
+            self.points.halve();
             self.readings_per_point *= 2;
         }
+    }
+
+    /// Keeps at least so many points in a long recording.
+    pub fn keep_points(&mut self, points: usize) {
+        self.points_kept = points.max(1);
     }
 
     /// Adds a reading, and remembers the largest error.
@@ -109,7 +135,7 @@ impl Rolling {
     /// When the last reading was taken.
     pub fn last_ns(&self) -> Option<u64> {
         let pending = (self.pending.readings > 0).then_some(self.pending.at_ns);
-        pending.or(self.series.at_ns.last().copied())
+        pending.or(self.points.last_ns())
     }
 
     /// Mean and extremes of every reading.
@@ -119,11 +145,11 @@ impl Rolling {
 
     /// The series as it stands, the unfinished point included.
     pub fn series(&self) -> Series {
-        let mut series = self.series.clone();
+        let mut points = self.points.clone();
         if self.pending.readings > 0 {
-            self.pending.close(&mut series);
+            self.pending.close(&mut points);
         }
-        series
+        points.under(self.series.clone())
     }
 
     /// Changes a label.
@@ -133,11 +159,12 @@ impl Rolling {
 }
 
 impl Pending {
-    fn close(self, series: &mut Series) {
-        series.at_ns.push(self.at_ns);
-        series.mean.push(self.spread.mean());
-        series.min.push(self.spread.min());
-        series.max.push(self.spread.max());
+    fn close(self, points: &mut Points) {
+        let Spread {
+            lowest, highest, ..
+        } = self.spread;
+        let read = self.spread.mean().map(|mean| (mean, lowest, highest));
+        points.push(self.at_ns, read);
     }
 }
 

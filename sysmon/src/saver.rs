@@ -1,5 +1,5 @@
 //! Saving while recording goes on, from a thread of its own, so that a slow disk does not cost
-//! samples, and never for more than a hundredth of the time.
+//! samples, and never for more than a thousandth of the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use bench_report::clock::monotonic_ns;
 /// How often a report is saved at most.
 pub const SAVE_EVERY_NS: u64 = 5_000_000_000;
 /// How many times the duration of a save must pass before the next.
-const PAUSE_PER_SAVE: u64 = 100;
+const PAUSE_PER_SAVE: u64 = 1000;
 
 /// The thread that saves.
 #[derive(Debug)]

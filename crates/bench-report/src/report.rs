@@ -100,6 +100,26 @@ impl Report {
         }
     }
 
+    /// The same without its series, which may be most of it.
+    pub(crate) fn without_series(&self) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            tool: self.tool.clone(),
+            run_id: self.run_id.clone(),
+            scenario: self.scenario.clone(),
+            status: self.status,
+            started_at: self.started_at.clone(),
+            clock: self.clock.clone(),
+            duration_ns: self.duration_ns,
+            environment: self.environment.clone(),
+            config: self.config.clone(),
+            steps: self.steps.clone(),
+            series: Vec::new(),
+            summary: self.summary.clone(),
+            warnings: self.warnings.clone(),
+        }
+    }
+
     /// `db-pool-bench.sweep` and the like: the name a run's file has, without its extension.
     pub fn file_stem(&self) -> String {
         format!("{}.{}", self.tool.name, self.scenario)

@@ -1,7 +1,7 @@
 //! Reports on disk: opened before the load starts, saved whole or not at all.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -89,10 +89,25 @@ impl ReportFile {
 
     /// Replaces what is on disk by `report`, atomically.
     ///
+    /// The report is written as it is read, so that it takes no memory besides its own: a
+    /// recording may save megabytes of series over and over.
+    ///
     /// # Errors
-    /// When the file cannot be written; what was there before stays.
+    /// When the file cannot be written or would not be readable again; what was there before
+    /// stays.
     pub fn save(&self, report: &Report) -> Result<(), StoreError> {
-        save_json(&self.path, report)
+        // A column of a series may lack any value, so a series reads back whatever it holds.
+        readable_text(&self.path, &report.without_series())?;
+        let written = replace(&self.path, |file| {
+            let mut file = BufWriter::new(file);
+            serde_json::to_writer_pretty(&mut file, report)?;
+            file.write_all(b"\n")?;
+            file.flush()
+        });
+        written.map_err(|source| StoreError::Write {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// Where it is.
@@ -147,6 +162,14 @@ pub fn save_json<T: Serialize + DeserializeOwned>(
     path: &Path,
     document: &T,
 ) -> Result<(), StoreError> {
+    save_text(path, &readable_text(path, document)?)
+}
+
+/// A document as pretty JSON that was tried to be read again.
+fn readable_text<T: Serialize + DeserializeOwned>(
+    path: &Path,
+    document: &T,
+) -> Result<String, StoreError> {
     let unreadable = |e: serde_json::Error| StoreError::Unreadable {
         path: path.to_owned(),
         reason: e.to_string(),
@@ -154,7 +177,7 @@ pub fn save_json<T: Serialize + DeserializeOwned>(
     let mut text = serde_json::to_string_pretty(document).map_err(unreadable)?;
     serde_json::from_str::<T>(&text).map_err(unreadable)?;
     text.push('\n');
-    save_text(path, &text)
+    Ok(text)
 }
 
 /// Writes a text file whole or not at all.
@@ -162,27 +185,30 @@ pub fn save_json<T: Serialize + DeserializeOwned>(
 /// # Errors
 /// When it cannot be written.
 pub fn save_text(path: &Path, text: &str) -> Result<(), StoreError> {
-    replace(path, text.as_bytes()).map_err(|source| StoreError::Write {
+    replace(path, |mut file| file.write_all(text.as_bytes())).map_err(|source| StoreError::Write {
         path: path.to_owned(),
         source,
     })
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     if path
         .metadata()
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
     {
         // A device or a pipe is written to; to rename over /dev/null would end it for everybody.
-        return File::options().write(true).open(path)?.write_all(bytes);
+        return write(&File::options().write(true).open(path)?);
     }
     let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
-    let mut temporary = tempfile::Builder::new()
+    let temporary = tempfile::Builder::new()
         .prefix(".saving-")
         .tempfile_in(directory)?;
-    temporary.write_all(bytes)?;
+    write(temporary.as_file())?;
     temporary
         .as_file()
         .set_permissions(std::fs::Permissions::from_mode(0o644))?;
@@ -235,6 +261,26 @@ mod tests {
         ));
         assert!(load(&path).unwrap().summary.figures.is_empty());
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_series_reads_back_whatever_it_holds() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("r.json");
+        let mut report = report();
+        let mut series = crate::Series::new("x");
+        for value in [Some(1.5), None, Some(f64::MAX)] {
+            series.push(7, value);
+        }
+        report.series = vec![series];
+        let file = ReportFile::create(&path, &report).unwrap();
+        assert_eq!(load(&path).unwrap(), report);
+        let odd = &mut report.series[0];
+        odd.mean[0] = Some(f64::NAN);
+        odd.error_max = Some(f64::INFINITY);
+        file.save(&report).unwrap();
+        let read = load(&path).unwrap();
+        assert_eq!((read.series[0].mean[0], read.series[0].error_max), (None, None));
     }
 
     #[test]

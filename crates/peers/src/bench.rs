@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use bench_cli::progress::Progress;
-use bench_cli::table::rate;
 use bench_cli::{Exit, Remedy as _, output, signals};
 use bench_report::{Environment, store};
 
 use crate::child::{ChildError, Runner, command};
 use crate::cli::Cli;
-use crate::contest::{CARDS, Card, ContestError, Lab, Load};
+use crate::contest::{CARDS, Card, Compared, ContestError, Lab, Load};
 use crate::pairs::{Pair, Rule, alternate};
 use crate::recorder::RecorderCost;
 use crate::results::{ContestResult, Outcome, Results};
-use crate::{minimal, postgres, redis, table};
+use crate::sampling::Samples;
+use crate::{minimal, postgres, redis, sampling, table};
 
 /// An interval of fewer pairs than this can be narrow by luck.
 const LEAST_PAIRS: usize = 5;
@@ -124,6 +124,7 @@ impl Bench {
         let (lab, progress) = (&self.lab, &mut self.progress);
         let rule = Rule {
             relative: card.expected_ratio.is_none(),
+            compared: card.compared,
             ..self.rule
         };
         let show = |pairs: &[Pair]| progress.line(&line(card, pairs));
@@ -148,6 +149,10 @@ impl Bench {
                 let peer = redis::benchmark_program()?;
                 let ground = prepared(&mut grounds.redis, redis::Ground::prepare)?;
                 alternate(&mut ground.beside_benchmark(lab, peer)?, &rule, pairs, show)
+            }
+            Load::Sample { reach, peer } => {
+                let mut contest = Samples::prepare(lab, reach, peer)?;
+                alternate(&mut contest, &rule, pairs, show)
             }
         }
     }
@@ -185,13 +190,18 @@ fn rule(cli: &Cli) -> Rule {
         most,
         half_width: cli.half_width,
         relative: false,
+        compared: Compared::default(),
     }
 }
 
 /// This machine, and the versions of the peers that it has.
 fn environment() -> Environment {
     let mut environment = Environment::capture();
-    let programs = [postgres::peer_program(), redis::benchmark_program()];
+    let programs = [
+        postgres::peer_program(),
+        redis::benchmark_program(),
+        sampling::pidstat_program(),
+    ];
     environment.versions = programs
         .iter()
         .flatten()
@@ -215,8 +225,9 @@ fn line(card: &Card, pairs: &[Pair]) -> String {
         format!(", so far {}", table::ratio(&ratio))
     });
     let last = pairs.last().map_or(String::new(), |pair| {
-        let (ours, peer) = (pair.ours.operations_per_s, pair.peer.operations_per_s);
-        format!("{:.3} ({} ÷ {})", ours / peer, rate(ours), rate(peer))
+        let (ours, peer) = (card.compared.of(&pair.ours), card.compared.of(&pair.peer));
+        let shown = |figure| table::figure(card.compared, figure);
+        format!("{:.3} ({} ÷ {})", ours / peer, shown(ours), shown(peer))
     });
     format!("{}, pair {}: {last}{so_far}", card.name, pairs.len())
 }

@@ -7,8 +7,9 @@ use clap::builder::PossibleValuesParser;
 
 use crate::contest::CARDS;
 
-/// Measures the benches beside pgbench, redis-benchmark and a minimal loop, in alternating pairs
-/// on throwaway servers. A ratio that falls short is shown, and is no failure.
+/// Measures the benches beside pgbench, redis-benchmark and a minimal loop, and the recorder beside
+/// pidstat, psutil and sysinfo, in alternating pairs on throwaway servers and processes. A ratio
+/// that falls short is shown, and is no failure.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "peers", version, after_help = EXAMPLES)]
 pub struct Cli {

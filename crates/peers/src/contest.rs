@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use testbed::TestbedError;
 
 use crate::child::{ChildError, Runner};
+use crate::sampling::{self, Reach, Sampler};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,38 @@ pub struct Shot {
     pub cpu_per_operation_ns: f64,
 }
 
-/// What the CPU times cover: ours comes from the bench's report, the peers' from the system.
+/// What the CPU times of load generators cover: ours comes from the bench's report, the peers' from
+/// the system.
 pub const CPU_COVERS: &str = "ours in its measured part, the peer's in its whole run";
+
+/// Which figure of the two sides is held against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// Operations per second: more is better.
+    #[default]
+    Throughput,
+    /// CPU time per operation: less is better.
+    CpuTime,
+}
+
+impl Compared {
+    /// That figure of one run.
+    pub fn of(self, shot: &Shot) -> f64 {
+        match self {
+            Self::Throughput => shot.operations_per_s,
+            Self::CpuTime => shot.cpu_per_operation_ns,
+        }
+    }
+
+    /// Whether `figure`, or a ratio of figures, is as good as `bound` or better.
+    pub fn keeps_to(self, figure: f64, bound: f64) -> bool {
+        match self {
+            Self::Throughput => figure >= bound,
+            Self::CpuTime => figure <= bound,
+        }
+    }
+}
 
 /// Two programs on one server, each of which can be run at any time.
 pub trait Contest {
@@ -66,6 +97,9 @@ pub enum ContestError {
     /// A program did not run to its end.
     #[error(transparent)]
     Child(#[from] ChildError),
+    /// The processes to look at could not be started.
+    #[error("cannot start idle processes: {0}; raise the limit that `ulimit -u` shows")]
+    Idle(io::Error),
     /// The throwaway server is missing or did not start.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
@@ -98,9 +132,13 @@ pub struct Card {
     pub ours: &'static str,
     /// What it is measured beside.
     pub peer: &'static str,
-    /// The least ratio of operations per second, ours ÷ the peer's; absent where the two do so
-    /// different things that the ratio is only shown.
+    /// What the ratio is of.
+    pub compared: Compared,
+    /// The least ratio of operations per second, or the greatest of CPU times, ours ÷ the peer's;
+    /// absent where the ratio is only shown.
     pub expected_ratio: Option<f64>,
+    /// The most CPU time that one of our operations may take; absent where there is no bound.
+    pub most_cpu_ns: Option<f64>,
     /// The load.
     pub load: Load,
 }
@@ -126,10 +164,17 @@ pub enum Load {
     MinimalSet,
     /// SETs of three bytes, beside Redis' own benchmark.
     BenchmarkSet,
+    /// Samples of the machine, beside another program that takes them.
+    Sample {
+        /// How much each sample reads.
+        reach: Reach,
+        /// Beside what.
+        peer: Sampler,
+    },
 }
 
 /// All contests, in the order in which they run.
-pub const CARDS: [Card; 14] = [
+pub const CARDS: [Card; 22] = [
     beside_pgbench("wire-2", "wire", 2, 0.97),
     beside_pgbench("wire-8", "wire", 8, 0.97),
     beside_pgbench("wire-32", "wire", 32, 0.97),
@@ -146,17 +191,42 @@ pub const CARDS: [Card; 14] = [
         name: "redis-multiplexed",
         ours: "redis-bench",
         peer: "minimal loop",
+        compared: Compared::Throughput,
         expected_ratio: Some(0.97),
+        most_cpu_ns: None,
         load: Load::MinimalSet,
     },
     Card {
         name: "redis-benchmark",
         ours: "redis-bench",
         peer: "redis-benchmark",
+        compared: Compared::Throughput,
         expected_ratio: None,
+        most_cpu_ns: None,
         load: Load::BenchmarkSet,
     },
+    sample("sample-host-psutil", Reach::Host, Sampler::Psutil),
+    sample("sample-host-sysinfo", Reach::Host, Sampler::Sysinfo),
+    sample("sample-500-pidstat", Reach::Processes, Sampler::Pidstat),
+    sample("sample-500-psutil", Reach::Processes, Sampler::Psutil),
+    sample("sample-500-sysinfo", Reach::Processes, Sampler::Sysinfo),
+    sample("sample-500-full-pidstat", Reach::Everything, Sampler::Pidstat),
+    sample("sample-500-full-psutil", Reach::Everything, Sampler::Psutil),
+    sample("sample-500-full-sysinfo", Reach::Everything, Sampler::Sysinfo),
 ];
+
+const fn sample(name: &'static str, reach: Reach, peer: Sampler) -> Card {
+    let tenth_of_pidstat = matches!((reach, peer), (Reach::Processes, Sampler::Pidstat));
+    Card {
+        name,
+        ours: sampling::OURS,
+        peer: peer.name(),
+        compared: Compared::CpuTime,
+        expected_ratio: if tenth_of_pidstat { Some(0.1) } else { None },
+        most_cpu_ns: Some(reach.most_cpu_ns()),
+        load: Load::Sample { reach, peer },
+    }
+}
 
 const fn beside_pgbench(
     name: &'static str,
@@ -168,7 +238,9 @@ const fn beside_pgbench(
         name,
         ours: "db-pool-bench",
         peer: "pgbench",
+        compared: Compared::Throughput,
         expected_ratio: Some(expected_ratio),
+        most_cpu_ns: None,
         load: Load::PointSelect { driver, users },
     }
 }
@@ -178,7 +250,9 @@ const fn beside_minimal_pool(name: &'static str, driver: &'static str, users: u3
         name,
         ours: "db-pool-bench",
         peer: "minimal loop",
+        compared: Compared::Throughput,
         expected_ratio: Some(0.97),
+        most_cpu_ns: None,
         load: Load::Pooled { driver, users },
     }
 }

@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod recorder;
 pub mod redis;
 pub mod results;
+pub mod sampling;
 pub mod table;
 
 pub use bench::run;

@@ -31,23 +31,45 @@ pub fn shot(program: &'static str, finished: &Finished) -> Result<Shot, ContestE
     })
 }
 
+/// What a run of `program` gave by its own account, which leaves its start out.
+///
+/// # Errors
+/// When it does not say.
+pub fn own_shot(program: &'static str, finished: &Finished) -> Result<Shot, ContestError> {
+    let text = &finished.stdout;
+    let unreadable = ContestError::unreadable(program);
+    let (operations, seconds) = match parse(text) {
+        Ok(said) => said,
+        Err(reason) => return Err(unreadable(reason)),
+    };
+    let own = value(text, "cpu_per_operation_ns").and_then(|text| text.parse().ok());
+    match own.filter(|ns: &f64| ns.is_finite() && *ns > 0.0) {
+        Some(cpu_per_operation_ns) => Ok(Shot {
+            operations_per_s: operations as f64 / seconds,
+            cpu_per_operation_ns,
+        }),
+        None => Err(unreadable("it does not say cpu_per_operation_ns=C".to_owned())),
+    }
+}
+
 /// Reads `operations=N seconds=S`: operations, seconds.
 ///
 /// # Errors
 /// A sentence that says what is missing.
 pub fn parse(text: &str) -> Result<(u64, f64), String> {
-    let value = |name: &str| {
-        text.split_whitespace()
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
-    let operations = value("operations").and_then(|text| text.parse().ok());
-    let seconds = value("seconds").and_then(|text| text.parse().ok());
+    let operations = value(text, "operations").and_then(|text| text.parse().ok());
+    let seconds = value(text, "seconds").and_then(|text| text.parse().ok());
     match (operations, seconds) {
         (Some(operations), Some(seconds)) if operations > 0 && seconds > 0.0 => {
             Ok((operations, seconds))
         }
         _ => Err("it does not say operations=N and seconds=S".to_owned()),
     }
+}
+
+fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.split_whitespace()
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
@@ -60,6 +82,20 @@ mod tests {
         assert_eq!(parse(said), Ok((300, 1.5)));
         for text in ["", "operations=0 seconds=1", "operations=5", "seconds=5"] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn its_own_account_of_cpu_time_is_read_where_it_gives_one() {
+        let finished = |cpu: &str| Finished {
+            stdout: format!("operations=30 seconds=3 {cpu}\n"),
+            cpu_ns: 999,
+        };
+        let shot = own_shot(POOL, &finished("cpu_per_operation_ns=70")).unwrap();
+        assert!((shot.cpu_per_operation_ns - 70.0).abs() < 1e-9);
+        assert!((shot.operations_per_s - 10.0).abs() < 1e-9);
+        for odd in ["", "cpu_per_operation_ns=x", "cpu_per_operation_ns=0"] {
+            assert!(own_shot(POOL, &finished(odd)).is_err(), "{odd}");
         }
     }
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use statistics::{Estimate, ratio_interval};
 
-use crate::contest::{Contest, ContestError, Shot, Side};
+use crate::contest::{Compared, Contest, ContestError, Shot, Side};
 
 /// How certain an interval is.
 pub const CONFIDENCE: f64 = 0.95;
@@ -34,6 +34,8 @@ pub struct Rule {
     pub half_width: f64,
     /// Whether the half-width counts as a share of the ratio: for ratios that are far from one.
     pub relative: bool,
+    /// What the ratio is of.
+    pub compared: Compared,
 }
 
 impl Rule {
@@ -43,17 +45,17 @@ impl Rule {
             estimate.half_width() <= self.half_width * unit
         };
         pairs.len() >= self.most
-            || (pairs.len() >= self.least && estimate(pairs).is_some_and(narrow))
+            || (pairs.len() >= self.least && estimate(pairs, self.compared).is_some_and(narrow))
     }
 }
 
-/// The ratio of operations per second, ours ÷ the peer's, with its interval; from two pairs on.
-pub fn estimate(pairs: &[Pair]) -> Option<Estimate> {
-    let rates: Vec<(f64, f64)> = pairs
+/// The ratio of what is compared, ours ÷ the peer's, with its interval; from two pairs on.
+pub fn estimate(pairs: &[Pair], compared: Compared) -> Option<Estimate> {
+    let figures: Vec<(f64, f64)> = pairs
         .iter()
-        .map(|pair| (pair.ours.operations_per_s, pair.peer.operations_per_s))
+        .map(|pair| (compared.of(&pair.ours), compared.of(&pair.peer)))
         .collect();
-    ratio_interval(&rates, CONFIDENCE)
+    ratio_interval(&figures, CONFIDENCE)
 }
 
 /// Adds pair after pair until `rule` is met, and shows `seen` all pairs after each.
@@ -98,6 +100,7 @@ mod tests {
         most: 40,
         half_width: 0.03,
         relative: false,
+        compared: Compared::Throughput,
     };
 
     /// A machine that drifts by a twentieth with every run, on which ours is worth `ratio` of its
@@ -159,7 +162,7 @@ mod tests {
             ..RULE
         };
         let pairs = Planted::new(0.9, 0.0).play(&rule);
-        let found = estimate(&pairs).unwrap();
+        let found = estimate(&pairs, Compared::Throughput).unwrap();
         assert_eq!(pairs.len(), 6);
         assert!((found.mean - 0.9).abs() < 1e-9, "{found:?}");
         assert!(found.interval.contains(0.9));
@@ -180,7 +183,7 @@ mod tests {
     fn it_stops_as_soon_as_the_interval_is_narrow_and_not_before() {
         let pairs = Planted::new(0.9, 0.0).play(&RULE);
         assert!((5..40).contains(&pairs.len()), "{}", pairs.len());
-        let narrow = |count: usize| estimate(&pairs[..count]).unwrap().half_width() <= 0.03;
+        let narrow = |count: usize| estimate(&pairs[..count], Compared::Throughput).unwrap().half_width() <= 0.03;
         assert!(narrow(pairs.len()));
         assert!((5..pairs.len()).all(|count| !narrow(count)));
     }
@@ -198,7 +201,7 @@ mod tests {
     fn it_stops_at_the_cap_when_the_ratio_stays_uncertain() {
         let pairs = Planted::new(0.9, 0.5).play(&RULE);
         assert_eq!(pairs.len(), 40);
-        assert!(estimate(&pairs).unwrap().half_width() > 0.03);
+        assert!(estimate(&pairs, Compared::Throughput).unwrap().half_width() > 0.03);
     }
 
     #[test]

@@ -44,11 +44,7 @@ impl RecorderCost {
 
     fn at(ns_per_record: f64, operations_per_s: f64) -> Self {
         let core_ratio = ns_per_record * operations_per_s / 1e9;
-        let verdict = if core_ratio < EXPECTED_CORE_RATIO {
-            Verdict::AsExpected
-        } else {
-            Verdict::FallsShort
-        };
+        let verdict = Verdict::of(core_ratio < EXPECTED_CORE_RATIO);
         Self {
             ns_per_record,
             operations_per_s,

@@ -7,7 +7,7 @@ use bench_report::{Environment, Tool};
 use serde::{Deserialize, Serialize};
 use statistics::median;
 
-use crate::contest::{CPU_COVERS, Card};
+use crate::contest::{CPU_COVERS, Card, Compared};
 use crate::pairs::{CONFIDENCE, Pair, Rule, estimate};
 use crate::recorder::RecorderCost;
 
@@ -93,14 +93,25 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Whether a ratio is what it should be.
+/// Whether a figure is what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// At the bound or above.
+    /// At the bound or better.
     AsExpected,
-    /// Below the bound.
+    /// Worse than the bound.
     FallsShort,
+}
+
+impl Verdict {
+    /// Of a figure that is as good as its bound, or is not.
+    pub fn of(good: bool) -> Self {
+        if good {
+            Self::AsExpected
+        } else {
+            Self::FallsShort
+        }
+    }
 }
 
 /// One contest.
@@ -114,7 +125,11 @@ pub struct ContestResult {
     pub peer: String,
     /// What became of it.
     pub outcome: Outcome,
-    /// The least ratio that is expected; absent where the ratio is only shown.
+    /// What the ratio is of.
+    #[serde(default)]
+    pub compared: Compared,
+    /// The ratio that is expected, at the least of throughput and at the most of CPU time; absent
+    /// where the ratio is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ratio: Option<f64>,
     /// Absent below two pairs.
@@ -123,6 +138,12 @@ pub struct ContestResult {
     /// Absent without a ratio or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// The most CPU time that one of our operations may take; absent where there is no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_cpu_per_operation_ns: Option<f64>,
+    /// Of the median of our CPU time; absent without a pair or a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_verdict: Option<Verdict>,
     /// Absent without a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medians: Option<Medians>,
@@ -130,7 +151,7 @@ pub struct ContestResult {
     pub pairs: Vec<Pair>,
 }
 
-/// Operations per second, ours ÷ the peer's: the geometric mean over the pairs.
+/// What is compared, ours ÷ the peer's: the geometric mean over the pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
     /// The mean.
@@ -159,28 +180,32 @@ pub struct Medians {
 impl ContestResult {
     /// What `pairs` say.
     pub fn of(card: &Card, outcome: Outcome, pairs: Vec<Pair>) -> Self {
-        let ratio = estimate(&pairs).map(|estimate| Ratio {
+        let compared = card.compared;
+        let ratio = estimate(&pairs, compared).map(|estimate| Ratio {
             mean_ratio: estimate.mean,
             half_width_ratio: estimate.half_width(),
             low_ratio: estimate.interval.low,
             high_ratio: estimate.interval.high,
         });
-        let verdict = ratio.zip(card.expected_ratio).map(|(ratio, expected)| {
-            if ratio.mean_ratio >= expected {
-                Verdict::AsExpected
-            } else {
-                Verdict::FallsShort
-            }
-        });
+        let verdict = ratio
+            .zip(card.expected_ratio)
+            .map(|(ratio, expected)| Verdict::of(compared.keeps_to(ratio.mean_ratio, expected)));
+        let medians = medians(&pairs);
+        let cpu_verdict = medians
+            .zip(card.most_cpu_ns)
+            .map(|(medians, most)| Verdict::of(medians.ours_cpu_per_operation_ns <= most));
         Self {
             name: card.name.to_owned(),
             ours: card.ours.to_owned(),
             peer: card.peer.to_owned(),
             outcome,
+            compared,
             expected_ratio: card.expected_ratio,
             ratio,
             verdict,
-            medians: medians(&pairs),
+            most_cpu_per_operation_ns: card.most_cpu_ns,
+            cpu_verdict,
+            medians,
             pairs,
         }
     }
@@ -238,6 +263,28 @@ mod tests {
         );
         assert!((result.ratio.unwrap().mean_ratio - 5.0).abs() < 1e-9);
         assert_eq!(result.verdict, None);
+    }
+
+    #[test]
+    fn of_cpu_time_less_is_better_and_the_time_itself_has_a_bound() {
+        let of = |ours_ms: f64, peer_ms: f64| {
+            let shot = |ms: f64| Shot {
+                operations_per_s: 1.0,
+                cpu_per_operation_ns: ms * 1e6,
+            };
+            let pair = Pair {
+                ours_first: true,
+                ours: shot(ours_ms),
+                peer: shot(peer_ms),
+            };
+            ContestResult::of(card("sample-500-pidstat"), Outcome::Measured, vec![pair; 3])
+        };
+        use Verdict::{AsExpected, FallsShort};
+        let verdicts = |result: ContestResult| (result.verdict, result.cpu_verdict);
+        assert!((of(2.0, 40.0).ratio.unwrap().mean_ratio - 0.05).abs() < 1e-9);
+        assert_eq!(verdicts(of(2.0, 40.0)), (Some(AsExpected), Some(AsExpected)));
+        assert_eq!(verdicts(of(2.0, 10.0)), (Some(FallsShort), Some(AsExpected)));
+        assert_eq!(verdicts(of(3.0, 40.0)), (Some(AsExpected), Some(FallsShort)));
     }
 
     #[test]

@@ -2,40 +2,68 @@
 
 use bench_cli::table::{Table, duration_ns, rate, ratio as share};
 
-use crate::contest::CPU_COVERS;
+use crate::contest::{CPU_COVERS, Compared};
 use crate::recorder::RecorderCost;
 use crate::results::{ContestResult, Outcome, Ratio, Results, Verdict};
 
-/// The table of what was measured, the verdicts, what was not measured, and how to read it.
+/// The tables of what was measured, the verdicts, what was not measured, and how to read it.
 pub fn text(results: &Results) -> String {
-    let mut table = Table::new(&[
-        "contest", "ratio", "pairs", "ours", "peer", "CPU/op", "peer's",
-    ]);
-    let mut unfinished = String::new();
-    for contest in &results.contests {
-        table.row(&row(contest));
-        if let Some(line) = why_unfinished(contest) {
-            unfinished.push_str(&format!("{}: {line}\n", contest.name));
+    let tables: String = [Compared::Throughput, Compared::CpuTime]
+        .into_iter()
+        .filter_map(|compared| table_of(results, compared))
+        .collect();
+    let verdicts: String = results.contests.iter().map(verdicts).collect();
+    let recorder = results.recorder.as_ref().map(recorder).unwrap_or_default();
+    let unfinished: String = results
+        .contests
+        .iter()
+        .filter_map(|contest| Some((&contest.name, why_unfinished(contest)?)))
+        .map(|(name, why)| format!("{name}: {why}\n"))
+        .collect();
+    let gap = if unfinished.is_empty() { "" } else { "\n" };
+    let legend = legend(results.settings.confidence_ratio);
+    format!("{tables}{verdicts}{recorder}{gap}{unfinished}{legend}")
+}
+
+/// The contests in which that is compared; `None` when there is none.
+fn table_of(results: &Results, compared: Compared) -> Option<String> {
+    let mut table = match compared {
+        Compared::Throughput => Table::new(&[
+            "contest", "ratio", "pairs", "ours", "peer", "CPU/op", "peer's",
+        ]),
+        Compared::CpuTime => {
+            Table::new(&["contest", "CPU ratio", "pairs", "CPU/sample", "peer's"])
         }
-    }
-    let legend = format!(
+    };
+    let mut contests = results.contests.iter().filter(|c| c.compared == compared);
+    let mut rows = contests.by_ref().map(row).peekable();
+    rows.peek()?;
+    rows.for_each(|row| table.row(&row));
+    Some(format!("{table}\n"))
+}
+
+fn legend(confidence_ratio: f64) -> String {
+    format!(
         "\nRatio: operations per second, ours ÷ the peer's, ± half of its {:.0} % interval.\n\
          CPU/op: the generator's CPU time per operation,\n{CPU_COVERS}.\n\
+         CPU ratio: CPU time per sample, ours ÷ the peer's: below 1 ours costs less.\n\
+         Starting is left out on both sides.\n\
          Recorder: time per record at the highest rate of db-pool-bench.\n",
-        results.settings.confidence_ratio * 100.0,
-    );
-    let gap = if unfinished.is_empty() { "" } else { "\n" };
-    let recorder = results.recorder.as_ref().map(recorder).unwrap_or_default();
-    let verdicts = verdicts(results);
-    format!("{table}\n{verdicts}{recorder}{gap}{unfinished}{legend}")
+        confidence_ratio * 100.0,
+    )
+}
+
+/// A figure of what is compared.
+pub fn figure(compared: Compared, figure: f64) -> String {
+    match compared {
+        Compared::Throughput => rate(figure),
+        Compared::CpuTime => duration_ns(figure as u64),
+    }
 }
 
 /// What recording costs, and what that makes of the bound.
 fn recorder(cost: &RecorderCost) -> String {
-    let verdict = match cost.verdict {
-        Verdict::AsExpected => "as expected",
-        Verdict::FallsShort => "falls short",
-    };
+    let verdict = word(cost.verdict);
     format!(
         "recorder: {:.0} ns × {} = {} of a core, expected < {}: {verdict}\n",
         cost.ns_per_record,
@@ -54,30 +82,51 @@ fn row(contest: &ContestResult) -> Vec<String> {
     let absent = || "–".to_owned();
     let medians = contest.medians;
     let cell = |text: Option<String>| text.unwrap_or_else(absent);
-    vec![
+    let mut cells = vec![
         contest.name.clone(),
         cell(contest.ratio.as_ref().map(ratio)),
         contest.pairs.len().to_string(),
-        cell(medians.map(|m| rate(m.ours_operations_per_s))),
-        cell(medians.map(|m| rate(m.peer_operations_per_s))),
-        cell(medians.map(|m| duration_ns(m.ours_cpu_per_operation_ns as u64))),
-        cell(medians.map(|m| duration_ns(m.peer_cpu_per_operation_ns as u64))),
-    ]
+    ];
+    if contest.compared == Compared::Throughput {
+        cells.push(cell(medians.map(|m| rate(m.ours_operations_per_s))));
+        cells.push(cell(medians.map(|m| rate(m.peer_operations_per_s))));
+    }
+    let cpu = |ns: f64| duration_ns(ns as u64);
+    cells.push(cell(medians.map(|m| cpu(m.ours_cpu_per_operation_ns))));
+    cells.push(cell(medians.map(|m| cpu(m.peer_cpu_per_operation_ns))));
+    cells
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::AsExpected => "as expected",
+        Verdict::FallsShort => "falls short",
+    }
+}
+
+/// What CPU time an operation of ours may take, and takes.
+fn expected_cpu(contest: &ContestResult) -> Option<String> {
+    let most = duration_ns(contest.most_cpu_per_operation_ns? as u64);
+    let verdict = word(contest.cpu_verdict?);
+    let took = duration_ns(contest.medians?.ours_cpu_per_operation_ns as u64);
+    let name = &contest.name;
+    Some(format!("{name}: {took} a sample, expected ≤ {most}: {verdict}\n"))
 }
 
 /// The bound, and what the ratio makes of it.
 fn expected(contest: &ContestResult) -> Option<String> {
     let bound = contest.expected_ratio?;
-    let verdict = match contest.verdict {
-        Some(Verdict::AsExpected) => ": as expected",
-        Some(Verdict::FallsShort) => ": falls short",
-        None => "",
+    let verdict = contest.verdict.map(|verdict| format!(": {}", word(verdict)));
+    let verdict = verdict.unwrap_or_default();
+    let at_best = match contest.compared {
+        Compared::Throughput => '≥',
+        Compared::CpuTime => '≤',
     };
     let open = contest
         .ratio
         .is_some_and(|ratio| (ratio.low_ratio..=ratio.high_ratio).contains(&bound));
     let doubt = if open { ", within the interval" } else { "" };
-    Some(format!(", expected ≥ {bound}{verdict}{doubt}"))
+    Some(format!(", expected {at_best} {bound}{verdict}{doubt}"))
 }
 
 /// Why a contest has less than it should; `None` when it has all.
@@ -90,13 +139,11 @@ pub fn why_unfinished(contest: &ContestResult) -> Option<String> {
     }
 }
 
-fn verdicts(results: &Results) -> String {
-    let line = |contest: &ContestResult| {
-        let expected = expected(contest).unwrap_or_default();
-        let (name, ours, peer) = (&contest.name, &contest.ours, &contest.peer);
-        format!("{name}: {ours} ÷ {peer}{expected}\n")
-    };
-    results.contests.iter().map(line).collect()
+fn verdicts(contest: &ContestResult) -> String {
+    let expected = expected(contest).unwrap_or_default();
+    let cpu = expected_cpu(contest).unwrap_or_default();
+    let (name, ours, peer) = (&contest.name, &contest.ours, &contest.peer);
+    format!("{name}: {ours} ÷ {peer}{expected}\n{cpu}")
 }
 
 #[cfg(test)]
@@ -112,6 +159,7 @@ mod tests {
         most: 40,
         half_width: 0.03,
         relative: false,
+        compared: Compared::Throughput,
     };
 
     fn card(name: &str) -> &'static Card {
@@ -185,6 +233,36 @@ mod tests {
         );
         let share = format!("{:.0} %", CONFIDENCE * 100.0);
         assert!(text.contains(&share), "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn costs_have_a_table_of_their_own_in_which_less_is_better() {
+        let contests = vec![ContestResult::of(
+            card("sample-500-pidstat"),
+            Outcome::Measured,
+            pairs(80_000.0),
+        )];
+        let results = Results {
+            contests,
+            ..Results::begin(3, &RULE, Environment::default())
+        };
+        let text = text(&results);
+        let lines: Vec<Vec<&str>> = text.lines().map(words).collect();
+        assert_eq!(lines[0], words("contest CPU ratio pairs CPU/sample peer's"));
+        assert_eq!(
+            lines[1],
+            words("sample-500-pidstat 1.286 ± 0.000 3 9.00 µs 7.00 µs")
+        );
+        for line in [
+            "sample-500-pidstat: sysmon ÷ pidstat, expected ≤ 0.1: falls short\n",
+            "sample-500-pidstat: 9.00 µs a sample, expected ≤ 2.50 ms: as expected\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
             "{text}"

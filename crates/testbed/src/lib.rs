@@ -14,6 +14,7 @@ mod error;
 mod find;
 mod guardian;
 mod identity;
+mod idle;
 mod nest;
 mod postgres;
 mod process;
@@ -26,6 +27,7 @@ pub mod token;
 mod websocket;
 
 pub use error::TestbedError;
+pub use idle::IdleProcesses;
 pub use find::{find_postgres, find_redis};
 pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{Faults, Proxy};

@@ -29,6 +29,8 @@ pub struct Followed {
     label_text: Arc<str>,
     latest: Vec<(&'static str, Reading)>,
     figures: Vec<(&'static str, Rolling)>,
+    /// Where the next figure is, if figures come in the order of the tick before.
+    next: usize,
     faults: Baseline<[Option<u64>; 2]>,
     children: Baseline<Option<u64>>,
     io: Baseline<ProcessIo>,
@@ -48,6 +50,7 @@ impl Followed {
             labels,
             latest: Vec::new(),
             figures: Vec::new(),
+            next: 0,
             faults: Baseline::over(0),
             children: Baseline::over(LEAST_TICK_WINDOW_NS),
             io: Baseline::over(0),
@@ -70,6 +73,17 @@ impl Followed {
     /// Its labels as they stand in raw samples.
     pub fn label_text(&self) -> &Arc<str> {
         &self.label_text
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.figures.len()
+    }
+
+    /// Keeps at least so many points of each series in a long recording.
+    pub(super) fn keep_points(&mut self, points: usize) {
+        for (_, rolling) in &mut self.figures {
+            rolling.keep_points(points);
+        }
     }
 
     /// Its series, those without any reading left out.
@@ -202,7 +216,12 @@ impl Followed {
     }
 
     fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
-        let found = self.figures.iter().position(|(known, _)| *known == name);
+        let is_it = |(known, _): &(&'static str, Rolling)| *known == name;
+        let next = self.next % self.figures.len().max(1);
+        let found = match self.figures.get(next) {
+            Some(figure) if is_it(figure) => Some(next),
+            _ => self.figures.iter().position(is_it),
+        };
         let place = found.unwrap_or_else(|| {
             let series = Series {
                 name: name.to_owned(),
@@ -212,6 +231,7 @@ impl Followed {
             self.figures.len() - 1
         });
         self.latest.extend(reading.map(|reading| (name, reading)));
+        self.next = place + 1;
         let rolling = &mut self.figures[place].1;
         match reading {
             Some(reading) => rolling.take(at_ns, reading),

@@ -13,6 +13,8 @@ mod target;
 mod tests;
 mod tree;
 
+use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bench_report::Series;
@@ -69,6 +71,9 @@ pub struct Follower {
     last_look_ns: u64,
 }
 
+/// A process, the CPU time that it used, and its memory.
+type Use = (ProcessId, u64, u64);
+
 #[derive(Debug)]
 struct Watched {
     at_ns: u64,
@@ -113,18 +118,19 @@ impl Follower {
         details: &mut dyn Details,
         out: &mut Figures,
     ) {
-        for sample in samples {
-            self.watch(at_ns, sample);
+        let uses = samples.iter().map(|sample| {
+            let used_ns = self.watch(at_ns, sample);
+            (sample.id, used_ns, sample.rss_bytes)
+        });
+        let uses: Vec<Use> = uses.collect();
+        if self.watched.len() > samples.len() {
+            self.watched.retain(|_, watched| watched.seen_ns == at_ns);
         }
-        self.watched.retain(|_, watched| watched.seen_ns == at_ns);
         let members = self.targets.members(at_ns, samples, details);
-        let chosen = self.first(samples.iter().map(|s| {
-            let used_ns = self.watched.get(&s.id).map_or(0, |w| w.used_ns);
-            (s.id, used_ns, s.rss_bytes)
-        }));
-        for sample in samples {
+        let chosen = self.first_of(self.following.most, &uses);
+        for (sample, chosen) in samples.iter().zip(chosen) {
             let member = members.get(&sample.id).copied();
-            let matters = chosen.contains(&sample.id) || self.followed.contains_key(&sample.id);
+            let matters = chosen || self.followed.contains_key(&sample.id);
             if matters || member.is_some() {
                 self.record(at_ns, sample, member, details);
             }
@@ -142,7 +148,7 @@ impl Follower {
     /// The followed processes, most CPU time first.
     pub fn ranked(&self) -> Vec<(ProcessId, &Followed)> {
         let mut all: Vec<_> = self.followed.iter().map(|(id, f)| (*id, f)).collect();
-        all.sort_by_key(|(_, f)| std::cmp::Reverse((f.used_ns, f.rss_max_bytes)));
+        all.sort_by_key(|(_, f)| Reverse((f.used_ns, f.rss_max_bytes)));
         all
     }
 
@@ -161,11 +167,29 @@ impl Follower {
             .flat_map(|(_, f)| f.series())
     }
 
+    /// How many series there are, of the processes that mattered so far.
+    pub fn len(&self) -> usize {
+        self.followed.values().map(Followed::len).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keeps at least so many points of each in a long recording.
+    pub fn keep_points(&mut self, points: usize) {
+        for followed in self.followed.values_mut() {
+            followed.keep_points(points);
+        }
+    }
+
     fn is_born(&self, id: ProcessId) -> bool {
         self.latest_start.is_some_and(|latest| id.started >= latest)
     }
 
-    fn watch(&mut self, at_ns: u64, sample: &ProcessSample) {
+    /// Says how much CPU time the process used during the recording, as far as it is known.
+    fn watch(&mut self, at_ns: u64, sample: &ProcessSample) -> u64 {
         let now_ns = sample.span.midpoint_ns();
         let born = self.is_born(sample.id);
         let watched = self.watched.entry(sample.id).or_insert_with(|| Watched {
@@ -183,7 +207,7 @@ impl Follower {
             slack_ns: watched.slack_ns + sample.span.slack_ns(),
         };
         if window.ns < LEAST_TICK_WINDOW_NS {
-            return;
+            return watched.used_ns;
         }
         let used_ns = sample.cpu_ns.checked_sub(watched.cpu_ns);
         // User and system are each rounded to a tick.
@@ -196,6 +220,7 @@ impl Follower {
         }
         watched.slack_ns = sample.span.slack_ns();
         (watched.at_ns, watched.cpu_ns) = (now_ns, sample.cpu_ns);
+        watched.used_ns
     }
 
     fn record(
@@ -217,9 +242,10 @@ impl Follower {
         if let Some(tree) = member.and_then(|member| self.trees.get_mut(member)) {
             tree.add(sample, &detail);
         }
-        let new = !self.followed.contains_key(&sample.id);
-        let followed = self.followed.entry(sample.id);
-        let followed = followed.or_insert_with(|| Followed::new(sample));
+        let (followed, new) = match self.followed.entry(sample.id) {
+            Entry::Occupied(known) => (known.into_mut(), false),
+            Entry::Vacant(place) => (place.insert(Followed::new(sample)), true),
+        };
         if new || !followed.is_named(&sample.name) {
             followed.rename(&sample.name);
             let words = self
@@ -268,28 +294,34 @@ impl Follower {
 
     fn first_followed(&self, most: usize) -> BTreeSet<ProcessId> {
         let all = self.followed.iter();
-        self.first_of(most, all.map(|(id, f)| (*id, f.used_ns, f.rss_max_bytes)))
+        let all: Vec<Use> = all
+            .map(|(id, f)| (*id, f.used_ns, f.rss_max_bytes))
+            .collect();
+        let chosen = self.first_of(most, &all);
+        let kept = all.iter().zip(chosen).filter(|(_, chosen)| *chosen);
+        kept.map(|((id, ..), _)| *id).collect()
     }
 
-    fn first(&self, all: impl Iterator<Item = (ProcessId, u64, u64)>) -> BTreeSet<ProcessId> {
-        self.first_of(self.following.most, all)
-    }
-
-    /// The first `most` by CPU time that used any, the first by memory, and the pinned one.
-    fn first_of(
-        &self,
-        most: usize,
-        all: impl Iterator<Item = (ProcessId, u64, u64)>,
-    ) -> BTreeSet<ProcessId> {
-        let mut all: Vec<_> = all.collect();
-        let mut chosen = BTreeSet::new();
-        all.sort_unstable_by_key(|(_, used_ns, _)| std::cmp::Reverse(*used_ns));
-        let users = all.iter().take(most).filter(|(_, used_ns, _)| *used_ns > 0);
-        chosen.extend(users.map(|(id, ..)| *id));
-        all.sort_unstable_by_key(|(.., rss_bytes)| std::cmp::Reverse(*rss_bytes));
-        chosen.extend(all.iter().take(most).map(|(id, ..)| *id));
-        let pinned = all.iter().filter(|(id, ..)| Some(id.pid) == self.pinned);
-        chosen.extend(pinned.map(|(id, ..)| *id));
+    /// Which of `all` are the first `most` by CPU time that used any, the first by memory, or the
+    /// pinned one.
+    fn first_of(&self, most: usize, all: &[Use]) -> Vec<bool> {
+        let pinned = all.iter().map(|(id, ..)| Some(id.pid) == self.pinned);
+        let mut chosen: Vec<bool> = pinned.collect();
+        let mut places: Vec<usize> = (0..all.len()).collect();
+        for place in greatest(&mut places, most, |place| all[place].1) {
+            chosen[*place] |= all[*place].1 > 0;
+        }
+        for place in greatest(&mut places, most, |place| all[place].2) {
+            chosen[*place] = true;
+        }
         chosen
     }
+}
+
+/// The `most` places that have the most of something, in no order; of equals the first.
+fn greatest(places: &mut [usize], most: usize, of: impl Fn(usize) -> u64) -> &[usize] {
+    if (1..places.len()).contains(&most) {
+        places.select_nth_unstable_by_key(most - 1, |place| (Reverse(of(*place)), *place));
+    }
+    &places[..most.min(places.len())]
 }

@@ -49,7 +49,10 @@ impl KeptFile {
                 source,
             }
         })?;
-        let text: Cow<'_, str> = String::from_utf8_lossy(&self.buffer[..length.value]);
+        let bytes = &self.buffer[..length.value];
+        // The check is quick, and the search for what is no text is not.
+        let text = std::str::from_utf8(bytes)
+            .map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         // The kernel ends every line; a number at an end without one may lack its last digits.
         let lines = text.rfind('\n').map_or("", |end| &text[..=end]);
         let value = parse(lines).ok_or_else(|| SourceError::Malformed {

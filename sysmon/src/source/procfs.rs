@@ -84,7 +84,9 @@ impl ProcSource {
         sample.pressure = stalls(&mut self.pressure, gaps);
         sample.sensors = self.sensors.sample();
         sample.cgroups = self.cgroups.sample(gaps);
-        sample.processes = self.processes.as_mut().and_then(|table| table.sample(gaps));
+        let forks = sample.cpu.as_ref().and_then(|cpu| cpu.value.forks);
+        let processes = self.processes.as_mut();
+        sample.processes = processes.and_then(|table| table.sample(forks, gaps));
         note_missing_parts(&sample, gaps);
         sample.span = Span {
             begin_ns,

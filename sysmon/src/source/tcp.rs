@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::text::words;
+
 /// What TCP sent again, since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpSample {
@@ -38,28 +40,40 @@ pub type StateSample = BTreeMap<&'static str, u64>;
 
 /// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
 pub fn parse_snmp(text: &str) -> Option<TcpSample> {
-    let column = |wanted| named_column(text, "Tcp: ", wanted);
+    let wanted = ["RetransSegs", "OutSegs", "CurrEstab"];
+    let [retransmits, segments_sent, established] = named_columns(text, "Tcp: ", wanted)?;
     Some(TcpSample {
-        retransmits: column("RetransSegs")?,
-        segments_sent: column("OutSegs"),
-        established: column("CurrEstab"),
+        retransmits: retransmits?,
+        segments_sent,
+        established,
     })
 }
 
 /// Parses `/proc/net/netstat`, which has the same form.
 pub fn parse_netstat(text: &str) -> Option<ListenSample> {
-    let column = |wanted| named_column(text, "TcpExt: ", wanted);
+    let wanted = ["ListenOverflows", "ListenDrops"];
+    let [overflows, drops] = named_columns(text, "TcpExt: ", wanted)?;
     Some(ListenSample {
-        overflows: column("ListenOverflows")?,
-        drops: column("ListenDrops"),
+        overflows: overflows?,
+        drops,
     })
 }
 
-fn named_column(text: &str, prefix: &str, wanted: &str) -> Option<u64> {
+/// The numbers under these names, each absent where there is no such name or no number under it.
+fn named_columns<const N: usize>(
+    text: &str,
+    prefix: &str,
+    wanted: [&str; N],
+) -> Option<[Option<u64>; N]> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(prefix));
     let (names, numbers) = (lines.next()?, lines.next()?);
-    let column = names.split(' ').position(|name| name == wanted)?;
-    numbers.split(' ').nth(column)?.trim().parse().ok()
+    let mut found = [None; N];
+    for (name, number) in words(names).zip(words(numbers)) {
+        if let Some(column) = wanted.iter().position(|wanted| *wanted == name) {
+            found[column] = number.trim_ascii().parse().ok();
+        }
+    }
+    Some(found)
 }
 
 /// Parses `/proc/net/sockstat`: `TCP: inuse 1 orphan 0 tw 0 …`.

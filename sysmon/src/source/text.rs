@@ -1,15 +1,58 @@
-//! What most of the kernel's files are made of.
+//! What most of the kernel's files are made of. Hundreds of such lines come by at each tick, so they
+//! are divided byte by byte: the divisions of `str` look for any character.
 
 /// The lines of a file of `key value` lines, each in two; a line without a value is left out.
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.lines().filter_map(|line| {
-        let (key, value) = line.split_once([' ', '\t'])?;
-        Some((key, value.trim()))
+    lines(text).filter_map(|line| {
+        let end = line.bytes().position(|b| b == b' ' || b == b'\t')?;
+        Some((&line[..end], line[end..].trim_ascii()))
     })
 }
 
 /// The number on the line of `key` in a file of `key value` lines.
 pub(super) fn number(text: &str, key: &str) -> Option<u64> {
-    let (_, value) = pairs(text).find(|(found, _)| *found == key)?;
-    value.parse().ok()
+    let line = lines(text).find_map(|line| line.strip_prefix(key)?.strip_prefix([' ', '\t']))?;
+    line.trim_ascii().parse().ok()
+}
+
+/// The words of a line, divided by single spaces.
+pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
+    divided(line, b' ')
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    divided(text, b'\n')
+}
+
+/// The parts of a text between bytes that are ASCII, and so never within a character.
+fn divided(text: &str, by: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text).filter(|text| !text.is_empty());
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.bytes().position(|b| b == by);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(end.map_or(text, |end| &text[..end]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_values_are_told_apart_whatever_divides_them() {
+        let text = "a 1\nempty\nb:\t 2 kB\n\nc  3";
+        let found: Vec<_> = pairs(text).collect();
+        assert_eq!(found, [("a", "1"), ("b:", "2 kB"), ("c", "3")]);
+        assert_eq!((number(text, "a"), number(text, "c")), (Some(1), Some(3)));
+        assert_eq!((number(text, "b"), number(text, "b:")), (None, None));
+        assert_eq!((number(text, "empty"), number("", "a")), (None, None));
+    }
+
+    #[test]
+    fn words_are_as_many_as_there_are_spaces_between() {
+        let of = |line| words(line).collect::<Vec<_>>();
+        assert_eq!(of("é ü  x"), ["é", "ü", "", "x"]);
+        assert!(of("").is_empty());
+    }
 }

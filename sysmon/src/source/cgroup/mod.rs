@@ -7,7 +7,7 @@
 mod parse;
 mod place;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::pressure::{self, PressureSample};
 use super::{Gaps, KeptFile, Roots, SourceError, Timed};
@@ -149,24 +149,25 @@ impl Quota {
 impl Group {
     fn open(name: &str, place: &Place) -> Self {
         let v2 = place.version == Version::Two;
-        let file = |directory: &Option<std::path::PathBuf>, v1: &str, in_v2: &str| {
+        let file = |directory: &Option<PathBuf>, v1: &str, in_v2: &str| {
             let name = if v2 { in_v2 } else { v1 };
             let path = directory.as_ref()?.join(name);
             Some(KeptFile::new(path))
         };
+        // To look for what is not there would cost more than all that is: the root has no limits.
+        let existing = |path: PathBuf| path.exists().then(|| KeptFile::new(path));
         let quota = |directory: &Path| match place.version {
-            Version::Two => Quota::Max(KeptFile::new(directory.join("cpu.max"))),
-            Version::One => Quota::QuotaAndPeriod(
-                KeptFile::new(directory.join("cpu.cfs_quota_us")),
-                KeptFile::new(directory.join("cpu.cfs_period_us")),
-            ),
+            Version::Two => existing(directory.join("cpu.max")).map(Quota::Max),
+            Version::One => existing(directory.join("cpu.cfs_quota_us"))
+                .zip(existing(directory.join("cpu.cfs_period_us")))
+                .map(|(quota, period)| Quota::QuotaAndPeriod(quota, period)),
         };
         let limit = if v2 {
             "memory.max"
         } else {
             "memory.limit_in_bytes"
         };
-        let limit = |directory: &Path| KeptFile::new(directory.join(limit));
+        let limit = |directory: &Path| existing(directory.join(limit));
         let stall = |resource: &str| {
             let path = place.cpu.as_ref()?.join(format!("{resource}.pressure"));
             (v2 && path.exists()).then(|| KeptFile::new(path))
@@ -177,10 +178,10 @@ impl Group {
             version: place.version,
             cpu: file(&place.cpu_account, "cpuacct.usage", "cpu.stat"),
             throttling: file(&place.cpu, "cpu.stat", "cpu.stat"),
-            quotas: place.up(place.cpu.as_deref()).map(quota).collect(),
+            quotas: place.up(place.cpu.as_deref()).filter_map(quota).collect(),
             memory: file(&place.memory, "memory.usage_in_bytes", "memory.current"),
             memory_stat: file(&place.memory, "memory.stat", "memory.stat"),
-            limits: place.up(place.memory.as_deref()).map(limit).collect(),
+            limits: place.up(place.memory.as_deref()).filter_map(limit).collect(),
             memory_events: file(&place.memory, "memory.oom_control", "memory.events"),
             io: file(&place.io, "blkio.throttle.io_service_bytes", "io.stat"),
             pressure: all_stalls.map(|((cpu, memory), io)| [cpu, memory, io]),

@@ -1,6 +1,5 @@
 //! What is dear to read of a process, and so is read of those that matter only.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -16,51 +15,59 @@ const FILE_BYTES: usize = 8192;
 /// The files of one process, some of them kept open.
 #[derive(Debug)]
 pub(super) struct DetailFiles {
-    directory: PathBuf,
+    pid: u32,
     io: Option<File>,
     status: Option<File>,
     smaps: Option<File>,
     schedule: Option<File>,
-    pid: u32,
-    threads: HashMap<u32, Waiting>,
+    descriptors: Option<File>,
+    /// What each thread had waited at the last look, in order of their numbers.
+    threads: Vec<(u32, Waiting)>,
     looked: bool,
     waited: Waiting,
 }
 
 impl DetailFiles {
-    pub(super) fn of(proc: &Path, pid: u32) -> Self {
+    pub(super) fn of(pid: u32) -> Self {
         Self {
-            directory: proc.join(pid.to_string()),
+            pid,
             io: None,
             status: None,
             smaps: None,
             schedule: None,
-            pid,
-            threads: HashMap::new(),
+            descriptors: None,
+            threads: Vec::new(),
             looked: false,
             waited: Waiting::default(),
         }
     }
 
     pub(super) fn handles(&self) -> usize {
-        let kept = [&self.io, &self.status, &self.smaps, &self.schedule];
+        let kept = [
+            &self.io,
+            &self.status,
+            &self.smaps,
+            &self.schedule,
+            &self.descriptors,
+        ];
         kept.into_iter().filter(|file| file.is_some()).count()
     }
 
     /// Adds what each thread waited since the last look. A thread that ended takes its counters
     /// with it, so they are added up here; one that was born meanwhile has waited all it shows.
-    fn wait(&mut self, threads: HashMap<u32, Waiting>) -> Waiting {
-        for (thread, now) in &threads {
-            let before = self.threads.get(thread).copied();
-            let before = before.unwrap_or(if self.looked {
-                Waiting::default()
-            } else {
-                *now
-            });
+    fn wait(&mut self, threads: &[(u32, Waiting)]) -> Waiting {
+        for (thread, now) in threads {
+            let before = self.threads.binary_search_by_key(thread, |(known, _)| *known);
+            let before = match before {
+                Ok(place) => self.threads[place].1,
+                Err(_) if self.looked => Waiting::default(),
+                Err(_) => *now,
+            };
             self.waited.waited_ns += now.waited_ns.saturating_sub(before.waited_ns);
             self.waited.switches += now.switches.saturating_sub(before.switches);
         }
-        self.threads = threads;
+        self.threads.clear();
+        self.threads.extend_from_slice(threads);
         self.looked = true;
         self.waited
     }
@@ -69,7 +76,9 @@ impl DetailFiles {
 /// Reads details, one process after the other, with one buffer.
 #[derive(Debug)]
 pub(super) struct Reader {
+    proc: PathBuf,
     buffer: Vec<u8>,
+    threads: Vec<(u32, Waiting)>,
     /// Since Linux 6.2 the size of the directory of descriptors is their number.
     size_counts: bool,
 }
@@ -81,138 +90,167 @@ impl Reader {
         let listed = count(&own).ok().filter(|count| *count > 0);
         let size = std::fs::metadata(&own).map(|directory| directory.len());
         Self {
+            proc: proc.to_owned(),
             buffer: vec![0; FILE_BYTES],
+            threads: Vec::new(),
             size_counts: listed.zip(size.ok()).is_some_and(|(n, size)| n == size + 1),
         }
     }
 
+    /// Reads what was asked for of a process that has so many threads.
     pub(super) fn read(
         &mut self,
         files: &mut DetailFiles,
         fields: Fields,
+        threads: u64,
         keep: bool,
         gaps: &mut Gaps,
     ) -> Detail {
-        let directory = files.directory.clone();
+        let pid = files.pid;
         let kib = |kibibytes: u64| kibibytes.checked_mul(1024);
         let mut detail = Detail::default();
         if fields.io {
-            let read = self.one(&mut files.io, &directory, "io", keep, parse_io);
+            let read = self.one(&mut files.io, (pid, "io"), keep, parse_io);
             detail.io = note("process.io", read, gaps);
         }
         if fields.swap {
             let swap = |text: &[u8]| Some(after(text, b"VmSwap:").unwrap_or(0));
-            let read = self.one(&mut files.status, &directory, "status", keep, swap);
+            let read = self.one(&mut files.status, (pid, "status"), keep, swap);
             detail.swap_bytes = note("process.swap", read, gaps).and_then(|read| kib(read.value));
         }
         if fields.pss {
             // Threads of the kernel map nothing and have an empty file.
             let pss = |text: &[u8]| Some(after(text, b"Pss:").unwrap_or(0));
-            let read = self.one(&mut files.smaps, &directory, "smaps_rollup", keep, pss);
+            let read = self.one(&mut files.smaps, (pid, "smaps_rollup"), keep, pss);
             detail.pss_bytes = note("process.pss", read, gaps).and_then(|read| kib(read.value));
         }
         if fields.scheduler {
-            let read = self.threads(files, keep);
-            let threads = note("process.scheduler", read, gaps);
-            detail.scheduler = threads.map(|read| read.map(|threads| files.wait(threads)));
+            let read = self.scheduler(files, threads, keep);
+            detail.scheduler = note("process.scheduler", read, gaps);
         }
         if fields.descriptors {
-            let read = self.descriptors(&directory.join("fd"));
+            let read = self.descriptors(&mut files.descriptors, pid, keep);
             detail.descriptors = note("process.descriptors", read, gaps);
         }
         detail
+    }
+
+    fn path(&self, pid: u32, name: &str) -> PathBuf {
+        self.proc.join(format!("{pid}/{name}"))
     }
 
     /// Reads one file of the process, kept open or not.
     fn one<T>(
         &mut self,
         kept: &mut Option<File>,
-        directory: &Path,
-        name: &'static str,
+        (pid, name): (u32, &'static str),
         keep: bool,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<Timed<T>, SourceError> {
-        let path = || directory.join(name);
-        let failed = |source| SourceError::Read {
-            path: path(),
-            source,
-        };
-        let file = match kept.take() {
-            Some(file) => file,
-            None => File::open(path()).map_err(failed)?,
-        };
+        let file = self.open(kept, pid, name)?;
         let buffer = &mut self.buffer;
-        let length = Timed::around(|| file.read_at(buffer, 0)).map_err(failed)?;
+        let length = Timed::around(|| file.read_at(buffer, 0))
+            .map_err(|source| self.failed(pid, name, source))?;
         let value = parse(&self.buffer[..length.value]).ok_or_else(|| SourceError::Malformed {
-            path: path(),
+            path: self.path(pid, name),
             wanted: "figures",
         })?;
         *kept = keep.then_some(file);
         Ok(length.map(|_| value))
     }
 
-    /// `schedstat` of a process is that of its first thread alone, so all are read where there
-    /// are several.
-    fn threads(
-        &mut self,
-        files: &mut DetailFiles,
-        keep: bool,
-    ) -> Result<Timed<HashMap<u32, Waiting>>, SourceError> {
-        let directory = files.directory.join("task");
-        let failed = |source| SourceError::Read {
-            path: directory.clone(),
-            source,
+    fn open(
+        &self,
+        kept: &mut Option<File>,
+        pid: u32,
+        name: &'static str,
+    ) -> Result<File, SourceError> {
+        let opened = match kept.take() {
+            Some(file) => return Ok(file),
+            None => File::open(self.path(pid, name)),
         };
-        // A directory has two links of its own and one for each thread.
-        let links = std::fs::metadata(&directory).map_err(failed)?;
-        let links = std::os::unix::fs::MetadataExt::nlink(&links);
-        if links <= 3 {
-            let (pid, home) = (files.pid, files.directory.clone());
-            let first = self.one(
-                &mut files.schedule,
-                &home,
-                "schedstat",
-                keep,
-                parse_schedstat,
-            );
-            return Ok(first?.map(|waiting| HashMap::from([(pid, waiting)])));
-        }
-        files.schedule = None;
-        Timed::around(|| {
-            let mut threads = HashMap::new();
-            for entry in std::fs::read_dir(&directory).map_err(failed)? {
-                let Ok(entry) = entry else { continue };
-                let thread = entry
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.parse().ok());
-                let read = self.one(
-                    &mut None,
-                    &entry.path(),
-                    "schedstat",
-                    false,
-                    parse_schedstat,
-                );
-                match (thread, read) {
-                    (Some(thread), Ok(waiting)) => drop(threads.insert(thread, waiting.value)),
-                    (_, Err(error)) if !has_gone(&error) => return Err(error),
-                    _ => {}
-                }
-            }
-            Ok(threads)
-        })
+        opened.map_err(|source| self.failed(pid, name, source))
     }
 
-    fn descriptors(&self, directory: &Path) -> Result<u64, SourceError> {
-        let failed = |source| SourceError::Read {
-            path: directory.to_owned(),
+    fn failed(&self, pid: u32, name: &str, source: io::Error) -> SourceError {
+        SourceError::Read {
+            path: self.path(pid, name),
             source,
-        };
-        if self.size_counts {
-            let directory = std::fs::metadata(directory).map_err(failed)?;
-            return Ok(directory.len());
         }
-        count(directory).map_err(failed)
+    }
+
+    /// `schedstat` of a process is that of its first thread alone, so all are read where there
+    /// are several.
+    fn scheduler(
+        &mut self,
+        files: &mut DetailFiles,
+        threads: u64,
+        keep: bool,
+    ) -> Result<Timed<Waiting>, SourceError> {
+        let pid = files.pid;
+        if threads <= 1 {
+            let place = (pid, "schedstat");
+            let first = self.one(&mut files.schedule, place, keep, parse_schedstat)?;
+            return Ok(first.map(|waiting| files.wait(&[(pid, waiting)])));
+        }
+        files.schedule = None;
+        let mut all = std::mem::take(&mut self.threads);
+        let read = Timed::around(|| self.every_thread(pid, &mut all));
+        let waited = read.map(|read| read.map(|()| files.wait(&all)));
+        self.threads = all;
+        waited
+    }
+
+    /// Puts what each thread waited into `all`, in order of their numbers.
+    fn every_thread(
+        &mut self,
+        pid: u32,
+        all: &mut Vec<(u32, Waiting)>,
+    ) -> Result<(), SourceError> {
+        all.clear();
+        let entries = std::fs::read_dir(self.path(pid, "task"));
+        for entry in entries.map_err(|source| self.failed(pid, "task", source))? {
+            let Ok(entry) = entry else { continue };
+            let name = entry.file_name();
+            let Some(thread) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            match self.thread(entry.path().join("schedstat")) {
+                Ok(waiting) => all.push((thread, waiting)),
+                Err(error) if !has_gone(&error) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        all.sort_unstable_by_key(|(thread, _)| *thread);
+        Ok(())
+    }
+
+    fn thread(&mut self, path: PathBuf) -> Result<Waiting, SourceError> {
+        let buffer = &mut self.buffer;
+        match File::open(&path).and_then(|file| file.read_at(buffer, 0)) {
+            Ok(length) => parse_schedstat(&buffer[..length]).ok_or(SourceError::Malformed {
+                path,
+                wanted: "figures",
+            }),
+            Err(source) => Err(SourceError::Read { path, source }),
+        }
+    }
+
+    fn descriptors(
+        &self,
+        kept: &mut Option<File>,
+        pid: u32,
+        keep: bool,
+    ) -> Result<u64, SourceError> {
+        if !self.size_counts {
+            let counted = count(&self.path(pid, "fd"));
+            return counted.map_err(|source| self.failed(pid, "fd", source));
+        }
+        let directory = self.open(kept, pid, "fd")?;
+        let size = directory.metadata();
+        let size = size.map_err(|source| self.failed(pid, "fd", source))?.len();
+        *kept = keep.then_some(directory);
+        Ok(size)
     }
 }
 
@@ -292,10 +330,10 @@ mod tests {
         put(root.path(), "task/7/schedstat", "1 100 3\n");
         put(root.path(), "task/8/schedstat", "1 50 2\n");
         put(root.path(), "schedstat", "1 100 3\n");
-        let mut files = DetailFiles::of(root.path(), 7);
+        let mut files = DetailFiles::of(7);
         let mut gaps = Gaps::default();
         let mut reader = Reader::new(root.path());
-        let mut read = || reader.read(&mut files, EVERYTHING, true, &mut gaps);
+        let mut read = || reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
         let detail = read();
         let io = detail.io.unwrap().value;
         assert_eq!((io.disk_read_bytes, io.disk_written_bytes), (4096, 8192));
@@ -312,6 +350,12 @@ mod tests {
         put(root.path(), "task/10/schedstat", "1 0 0\n");
         let waited = read().scheduler.unwrap().value;
         assert_eq!((waited.waited_ns, waited.switches), (17, 2));
+
+        // All but the first end.
+        put(root.path(), "schedstat", "1 115 5\n");
+        let detail = reader.read(&mut files, EVERYTHING, 1, true, &mut gaps);
+        let waited = detail.scheduler.unwrap().value;
+        assert_eq!((waited.waited_ns, waited.switches), (22, 3));
         assert!(gaps.iter().next().is_none());
     }
 
@@ -319,14 +363,14 @@ mod tests {
     fn a_process_that_has_gone_is_no_gap_and_an_odd_file_is_one() {
         let root = tempfile::tempdir().unwrap();
         let mut gaps = Gaps::default();
-        let mut files = DetailFiles::of(root.path(), 7);
+        let mut files = DetailFiles::of(7);
         let mut reader = Reader::new(root.path());
-        let detail = reader.read(&mut files, EVERYTHING, true, &mut gaps);
+        let detail = reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
         assert_eq!(detail, Detail::default());
         assert!(gaps.iter().next().is_none());
         for length in 0..IO.len() - "cancelled_write_bytes: 0\n".len() {
             put(root.path(), "io", &IO[..length]);
-            let detail = reader.read(&mut files, EVERYTHING, false, &mut gaps);
+            let detail = reader.read(&mut files, EVERYTHING, 1, false, &mut gaps);
             assert_eq!(detail.io, None, "{length}");
         }
         let named: Vec<_> = gaps.iter().map(|(what, _)| what).collect();
@@ -336,14 +380,18 @@ mod tests {
     #[test]
     fn descriptors_of_this_process_are_counted_however_the_kernel_tells() {
         let mut reader = Reader::new(Path::new("/proc"));
-        let own = Path::new("/proc/self/fd");
-        let counted = reader.descriptors(own).unwrap();
+        let mut kept = None;
+        let mut count = |reader: &Reader| {
+            let own = reader.descriptors(&mut kept, std::process::id(), true);
+            own.unwrap()
+        };
+        let counted = count(&reader);
         let held: Vec<File> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
-        let more = reader.descriptors(own).unwrap();
+        let more = count(&reader);
         // Tests beside this one open files as well.
         assert!(more >= counted + 30, "{counted} {more}");
         reader.size_counts = false;
-        assert!(reader.descriptors(own).unwrap().abs_diff(more) < 20);
+        assert!(count(&reader).abs_diff(more) < 20);
         drop(held);
     }
 }

@@ -3,17 +3,21 @@
 //! A kept handle belongs to its process, not to the number: once the process is gone it reads
 //! as an error even when the number was given away again. Handles are bounded well below the
 //! limit of open files; processes beyond the bound are opened anew at each tick.
+//!
+//! Who there is, is asked only after somebody was born: the kernel counts births, and looking
+//! through `/proc` costs a fifth of what reading all processes does.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::detail::{DetailFiles, Reader};
+use super::listing::Listing;
 use super::stat::{self, Stat};
 use super::{Detail, Fields, ProcessId, ProcessSample};
-use crate::source::{Gaps, SourceError, Timed, Units};
+use crate::source::{Gaps, Timed, Units};
 
 /// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
 const LINE_BYTES: usize = 2048;
@@ -25,10 +29,11 @@ const COMMAND_LINE_BYTES: usize = 4096;
 pub struct ProcessTable {
     proc: PathBuf,
     units: Units,
-    known: HashMap<u32, Known>,
+    listing: Listing,
+    known: BTreeMap<u32, Known>,
     most_handles: usize,
     handles: usize,
-    tick: u64,
+    line: Vec<u8>,
     reader: Reader,
 }
 
@@ -37,8 +42,9 @@ struct Known {
     id: ProcessId,
     file: Option<File>,
     name: Arc<str>,
-    seen_at_tick: u64,
+    threads: u64,
     detail: Option<Box<DetailFiles>>,
+    detail_handles: usize,
 }
 
 impl ProcessTable {
@@ -47,23 +53,41 @@ impl ProcessTable {
         Self {
             proc: proc.to_owned(),
             units,
-            known: HashMap::new(),
+            listing: Listing::of(proc),
+            known: BTreeMap::new(),
             most_handles,
             handles: 0,
-            tick: 0,
+            line: vec![0; LINE_BYTES],
             reader: Reader::new(proc),
         }
     }
 
-    /// Reads every process there is now; one that vanishes meanwhile is skipped.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> Option<Vec<ProcessSample>> {
-        let pids = gaps.keep("processes", self.list())?;
-        self.tick += 1;
-        let mut samples = Vec::with_capacity(pids.len());
-        samples.extend(pids.into_iter().filter_map(|pid| self.read(pid)));
-        let tick = self.tick;
-        self.known.retain(|_, known| known.seen_at_tick == tick);
-        self.handles = self.known.values().map(Known::handles).sum();
+    /// Reads every process there is now; one that vanishes meanwhile is skipped. `forks` is how
+    /// many processes and threads were ever made, read before this call; without it who there is
+    /// is asked every time.
+    pub fn sample(&mut self, forks: Option<u64>, gaps: &mut Gaps) -> Option<Vec<ProcessSample>> {
+        let known = &mut self.known;
+        let listed = self.listing.look(forks, |pid| {
+            known.entry(pid).or_insert_with(|| Known::new(pid));
+        });
+        gaps.keep("processes", listed)?;
+        let (proc, units, line) = (&self.proc, self.units, &mut self.line);
+        let (handles, most_handles) = (&mut self.handles, self.most_handles);
+        let there = known.len();
+        let mut samples = Vec::with_capacity(there);
+        known.retain(|_, known| {
+            let before = known.handles();
+            let read = known.read(proc, units, line, *handles < most_handles);
+            let after = read.as_ref().map_or(0, |_| known.handles());
+            *handles = (*handles + after).saturating_sub(before);
+            let lives = read.is_some();
+            samples.extend(read);
+            lives
+        });
+        if samples.len() < there {
+            // One that could not be read may live all the same.
+            self.listing.forget();
+        }
         Some(samples)
     }
 
@@ -76,11 +100,12 @@ impl ProcessTable {
         };
         let files = known
             .detail
-            .get_or_insert_with(|| Box::new(DetailFiles::of(&self.proc, id.pid)));
-        let before = files.handles();
+            .get_or_insert_with(|| Box::new(DetailFiles::of(id.pid)));
         let keep = self.handles < self.most_handles;
-        let detail = self.reader.read(files, fields, keep, gaps);
-        self.handles = (self.handles + files.handles()).saturating_sub(before);
+        let detail = self.reader.read(files, fields, known.threads, keep, gaps);
+        let handles = files.handles();
+        self.handles = (self.handles + handles).saturating_sub(known.detail_handles);
+        known.detail_handles = handles;
         detail
     }
 
@@ -94,77 +119,57 @@ impl ProcessTable {
         let words: Vec<String> = words.map(str::to_owned).collect();
         words.iter().any(|word| !word.is_empty()).then_some(words)
     }
-
-    fn list(&self) -> Result<Vec<u32>, SourceError> {
-        let failed = |source| SourceError::Read {
-            path: self.proc.clone(),
-            source,
-        };
-        let entries = std::fs::read_dir(&self.proc).map_err(failed)?;
-        Ok(entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect())
-    }
-
-    fn read(&mut self, pid: u32) -> Option<ProcessSample> {
-        let mut line = [0; LINE_BYTES];
-        if let Some(known) = self.known.get_mut(&pid) {
-            let kept = known.file.as_ref();
-            let read = kept.and_then(|file| read_line(file, &mut line).ok());
-            let stat = read
-                .as_ref()
-                .and_then(|read| stat::parse(&line[..read.value], self.units));
-            if let Some((read, stat)) = read.zip(stat)
-                && stat.started == known.id.started
-            {
-                known.seen_at_tick = self.tick;
-                known.rename(stat.name);
-                return Some(known.sample(&stat, &read));
-            }
-        }
-        let file = File::open(self.proc.join(format!("{pid}/stat"))).ok()?;
-        let read = read_line(&file, &mut line).ok()?;
-        let stat = stat::parse(&line[..read.value], self.units)?;
-        let started = stat.started;
-        let id = ProcessId { pid, started };
-        let mut known = match self.known.remove(&pid) {
-            Some(known) if known.id == id => known,
-            _ => Known::new(id),
-        };
-        known.file = (self.handles < self.most_handles).then_some(file);
-        self.handles += usize::from(known.file.is_some());
-        known.seen_at_tick = self.tick;
-        known.rename(stat.name);
-        let sample = known.sample(&stat, &read);
-        self.known.insert(pid, known);
-        Some(sample)
-    }
 }
 
 impl Known {
-    fn new(id: ProcessId) -> Self {
+    /// One of which only the number is known yet.
+    fn new(pid: u32) -> Self {
         Self {
-            id,
+            id: ProcessId { pid, started: 0 },
             file: None,
             name: Arc::from(""),
-            seen_at_tick: 0,
+            threads: 0,
             detail: None,
+            detail_handles: 0,
         }
     }
 
     fn handles(&self) -> usize {
-        let detail = self.detail.as_ref().map_or(0, |files| files.handles());
-        usize::from(self.file.is_some()) + detail
+        usize::from(self.file.is_some()) + self.detail_handles
     }
 
-    /// A process changes its name when it becomes another program.
-    fn rename(&mut self, name: &[u8]) {
-        if self.name.as_bytes() != name {
-            self.name = Arc::from(String::from_utf8_lossy(name));
+    /// Reads its line; `None` when there is no such process any more.
+    fn read(
+        &mut self,
+        proc: &Path,
+        units: Units,
+        line: &mut [u8],
+        keep: bool,
+    ) -> Option<ProcessSample> {
+        let kept = self.file.as_ref();
+        if let Some(read) = kept.and_then(|file| read_line(file, line).ok())
+            && let Some(stat) = stat::parse(&line[..read.value], units)
+            && stat.started == self.id.started
+        {
+            return Some(self.take(&stat, &read));
         }
+        let file = File::open(proc.join(format!("{}/stat", self.id.pid))).ok()?;
+        let read = read_line(&file, line).ok()?;
+        let stat = stat::parse(&line[..read.value], units)?;
+        if stat.started != self.id.started {
+            *self = Self::new(self.id.pid);
+            self.id.started = stat.started;
+        }
+        self.file = keep.then_some(file);
+        Some(self.take(&stat, &read))
     }
 
-    fn sample(&self, stat: &Stat<'_>, read: &Timed<usize>) -> ProcessSample {
+    fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>) -> ProcessSample {
+        // A process changes its name when it becomes another program.
+        if self.name.as_bytes() != stat.name {
+            self.name = Arc::from(String::from_utf8_lossy(stat.name));
+        }
+        self.threads = stat.threads;
         ProcessSample {
             id: self.id,
             parent: stat.parent,
@@ -206,19 +211,19 @@ mod tests {
         for most_handles in [100, 1, 0] {
             let mut table = ProcessTable::new(root.path(), UNITS, most_handles);
             let mut gaps = Gaps::default();
-            let mut first = table.sample(&mut gaps).unwrap();
+            let mut first = table.sample(None, &mut gaps).unwrap();
             first.sort_by_key(|p| p.id);
             let names: Vec<&str> = first.iter().map(|p| &*p.name).collect();
             assert_eq!(names, ["init", "a) R 1 (b"]);
 
             put(root.path(), 2, &line(2, "other", 0, 0, 30, 1));
-            let second = table.sample(&mut gaps).unwrap();
+            let second = table.sample(None, &mut gaps).unwrap();
             let reused = second.iter().find(|p| p.id.pid == 2).unwrap();
             assert_eq!((reused.id.started, &*reused.name), (30, "other"));
             assert_ne!(reused.id, first[1].id);
 
             std::fs::remove_dir_all(root.path().join("2")).unwrap();
-            let pids = table.sample(&mut gaps).unwrap();
+            let pids = table.sample(None, &mut gaps).unwrap();
             assert!(pids.iter().any(|p| p.id.pid == 1));
             assert!(table.handles <= most_handles);
             assert!(gaps.iter().next().is_none());
@@ -230,7 +235,7 @@ mod tests {
     fn a_tree_that_cannot_be_listed_is_named() {
         let mut gaps = Gaps::default();
         let mut table = ProcessTable::new(Path::new("/nowhere/proc"), UNITS, 1);
-        assert!(table.sample(&mut gaps).is_none());
+        assert!(table.sample(None, &mut gaps).is_none());
         let (what, why) = gaps.iter().next().unwrap();
         assert_eq!(what, "processes");
         assert!(why.contains("/nowhere/proc"), "{why}");

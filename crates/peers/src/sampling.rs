@@ -1,0 +1,319 @@
+//! `sysmon record` beside other programs that sample the machine: CPU time per sample.
+//!
+//! Both sides sample at the same interval and as often. What starting and ending costs is taken
+//! out: of programs that cannot tell by the difference between a run of several samples and one of
+//! a single one, which leaves in all that a sample brings with it, its line of output or its point
+//! in the report; the loops tell themselves what theirs took.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use bench_report::store;
+use testbed::IdleProcesses;
+
+use crate::child::{command, find};
+use crate::contest::{Contest, ContestError, Lab, Shot, Side, sibling};
+use crate::minimal;
+
+/// Our recorder.
+pub const OURS: &str = "sysmon";
+const PIDSTAT: &str = "pidstat";
+const PSUTIL: &str = "psutil";
+const SYSINFO: &str = "sysinfo";
+/// The smallest loop on sysinfo.
+const SYSINFO_LOOP: &str = "examples/sample_sysinfo";
+const PSUTIL_LOOP: &str = include_str!("sample_psutil.py");
+/// Debian's own comes first: it is the one for which Debian has psutil.
+const PYTHONS: [&str; 2] = ["/usr/bin/python3", "python3"];
+/// How many processes there are in all, where the machine has no more of its own.
+const PROCESSES: usize = 500;
+
+/// How much a sample reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The machine without processes.
+    Host,
+    /// The machine, and CPU time and memory of five hundred processes.
+    Processes,
+    /// The same with their I/O, scheduler wait, threads and descriptors, as far as there are such
+    /// figures on either side.
+    Everything,
+}
+
+impl Reach {
+    /// The most CPU time that a sample of ours may take.
+    pub const fn most_cpu_ns(self) -> f64 {
+        match self {
+            Self::Host => 0.4e6,
+            Self::Processes => 2.5e6,
+            Self::Everything => 12e6,
+        }
+    }
+
+    fn sysmon_args(self) -> &'static [&'static str] {
+        match self {
+            Self::Host => &["--processes", "none"],
+            Self::Processes => &["--processes", "all"],
+            Self::Everything => &[
+                "--processes",
+                "all",
+                "--fields",
+                "io,scheduler,threads,descriptors",
+            ],
+        }
+    }
+
+    fn pidstat_args(self) -> &'static [&'static str] {
+        match self {
+            Self::Host | Self::Processes => &["-u", "-r"],
+            Self::Everything => &["-u", "-r", "-d", "-w", "-v"],
+        }
+    }
+
+    /// As the loops take it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Processes => "processes",
+            Self::Everything => "everything",
+        }
+    }
+}
+
+/// What ours is measured beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampler {
+    /// Of sysstat, which has no interval below a second.
+    Pidstat,
+    /// A loop in Python.
+    Psutil,
+    /// The smallest loop on the crate.
+    Sysinfo,
+}
+
+impl Sampler {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pidstat => PIDSTAT,
+            Self::Psutil => PSUTIL,
+            Self::Sysinfo => SYSINFO,
+        }
+    }
+
+    fn interval(self) -> Duration {
+        match self {
+            Self::Pidstat => Duration::from_secs(1),
+            Self::Psutil | Self::Sysinfo => Duration::from_millis(100),
+        }
+    }
+
+    fn program(self) -> Result<PathBuf, ContestError> {
+        match self {
+            Self::Pidstat => pidstat_program(),
+            Self::Psutil => python_with_psutil(),
+            Self::Sysinfo => sibling(SYSINFO_LOOP),
+        }
+    }
+}
+
+/// Samples of ours and of a peer's.
+#[derive(Debug)]
+pub struct Samples<'a> {
+    lab: &'a Lab,
+    reach: Reach,
+    peer: Sampler,
+    ours: PathBuf,
+    program: PathBuf,
+    _idle: IdleProcesses,
+}
+
+impl<'a> Samples<'a> {
+    /// Finds both programs, and starts as many idle processes as are wanting.
+    ///
+    /// # Errors
+    /// When a program is missing or a process does not start.
+    pub fn prepare(lab: &'a Lab, reach: Reach, peer: Sampler) -> Result<Self, ContestError> {
+        let (ours, program) = (sibling(OURS)?, peer.program()?);
+        let wanting = match reach {
+            Reach::Host => 0,
+            Reach::Processes | Reach::Everything => PROCESSES.saturating_sub(processes()),
+        };
+        let idle = IdleProcesses::start(wanting).map_err(ContestError::Idle)?;
+        Ok(Self {
+            lab,
+            reach,
+            peer,
+            ours,
+            program,
+            _idle: idle,
+        })
+    }
+
+    /// How many samples a run takes beyond the first.
+    fn count(&self) -> u64 {
+        let intervals = self.lab.seconds * 1000 / self.peer.interval().as_millis() as u64;
+        intervals.max(1)
+    }
+
+    /// Samples, and CPU time of the whole program, of a recording of so many intervals.
+    fn record(&self, intervals: u64) -> Result<Run, ContestError> {
+        let report = self.lab.place_for_report()?;
+        let interval = self.peer.interval();
+        let duration = interval * u32::try_from(intervals).unwrap_or(u32::MAX);
+        let mut sysmon = command(&self.ours);
+        sysmon
+            .args(["record", "--quiet", "--format", "json", "--interval"])
+            .arg(format!("{}ms", interval.as_millis()))
+            .args(["--duration", &format!("{}ms", duration.as_millis())])
+            .args(self.reach.sysmon_args())
+            .arg("--output")
+            .arg(&report);
+        let finished = self.lab.runner.run(sysmon, self.lab.bound())?;
+        let figures = store::load(&report)?.summary.figures;
+        let samples = figures.get("samples").copied();
+        let unreadable = ContestError::unreadable(OURS);
+        Ok(Run {
+            samples: samples.ok_or_else(|| unreadable("its report has no samples".to_owned()))?,
+            cpu_ns: finished.cpu_ns as f64,
+        })
+    }
+
+    fn pidstat(&self, intervals: u64) -> Result<Run, ContestError> {
+        let mut pidstat = command(&self.program);
+        pidstat
+            .args(self.reach.pidstat_args())
+            .args(["-p", "ALL", "1", &intervals.to_string()]);
+        let finished = self.lab.runner.run(pidstat, self.lab.bound())?;
+        let unreadable = ContestError::unreadable(PIDSTAT);
+        // A heading stands above each interval's processes, and above their averages.
+        let headings = headings(&finished.stdout);
+        if headings <= intervals {
+            let reason = format!("{headings} headings for {intervals} intervals");
+            return Err(unreadable(reason));
+        }
+        Ok(Run {
+            samples: intervals as f64,
+            cpu_ns: finished.cpu_ns as f64,
+        })
+    }
+
+    fn by_difference(
+        &self,
+        run: impl Fn(u64) -> Result<Run, ContestError>,
+    ) -> Result<Shot, ContestError> {
+        let short = run(1)?;
+        let long = run(1 + self.count())?;
+        let samples = long.samples - short.samples;
+        let cpu_ns = long.cpu_ns - short.cpu_ns;
+        if samples < 1.0 || cpu_ns <= 0.0 {
+            let reason = format!("{samples} more samples took {cpu_ns} ns more");
+            return Err(ContestError::unreadable("the longer run")(reason));
+        }
+        Ok(Shot {
+            operations_per_s: 1.0 / self.peer.interval().as_secs_f64(),
+            cpu_per_operation_ns: cpu_ns / samples,
+        })
+    }
+
+    fn by_own_account(
+        &self,
+        mut program: Command,
+        name: &'static str,
+    ) -> Result<Shot, ContestError> {
+        program
+            .arg(self.reach.word())
+            .arg(self.peer.interval().as_millis().to_string())
+            .arg(self.count().to_string());
+        let finished = self.lab.runner.run(program, self.lab.bound())?;
+        minimal::own_shot(name, &finished)
+    }
+}
+
+struct Run {
+    samples: f64,
+    cpu_ns: f64,
+}
+
+impl Contest for Samples<'_> {
+    fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
+        match (side, self.peer) {
+            (Side::Ours, _) => self.by_difference(|intervals| self.record(intervals)),
+            (Side::Peer, Sampler::Pidstat) => {
+                self.by_difference(|intervals| self.pidstat(intervals))
+            }
+            (Side::Peer, Sampler::Psutil) => {
+                let mut python = command(&self.program);
+                python.args(["-c", PSUTIL_LOOP]);
+                self.by_own_account(python, PSUTIL)
+            }
+            (Side::Peer, Sampler::Sysinfo) => {
+                self.by_own_account(command(&self.program), SYSINFO_LOOP)
+            }
+        }
+    }
+}
+
+/// How many lines of `pidstat` begin a table.
+fn headings(text: &str) -> u64 {
+    text.lines().filter(|line| line.contains(" PID ")).count() as u64
+}
+
+/// How many processes the machine has.
+fn processes() -> usize {
+    let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_process))
+        .count()
+}
+
+/// sysstat's.
+///
+/// # Errors
+/// When it is not installed.
+pub fn pidstat_program() -> Result<PathBuf, ContestError> {
+    find(&[PIDSTAT], &[]).ok_or(ContestError::NoPeer {
+        peer: PIDSTAT,
+        searched: "PATH",
+        remedy: "it comes with the package sysstat",
+    })
+}
+
+/// A Python that has psutil.
+fn python_with_psutil() -> Result<PathBuf, ContestError> {
+    let has_psutil = |python: &PathBuf| {
+        let tried = command(python).args(["-c", "import psutil"]).output();
+        tried.is_ok_and(|tried| tried.status.success())
+    };
+    PYTHONS
+        .iter()
+        .filter_map(|name| find(&[name], &[]))
+        .find(has_psutil)
+        .ok_or(ContestError::NoPeer {
+            peer: PSUTIL,
+            searched: "/usr/bin/python3 and the python3 of PATH",
+            remedy: "install python3-psutil",
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_of_pidstat_are_counted_and_its_processes_are_not() {
+        let text = "Linux 6.1 (host) \t01/02/26 \t_x86_64_\t(2 CPU)\n\n\
+                    10:00:00      UID       PID    %usr %system\n\
+                    10:00:00        0         1    0.00    0.00\n\n\
+                    Average:      UID       PID    %usr %system\n\
+                    Average:        0         1    0.00    0.00\n";
+        assert_eq!(headings(text), 2);
+    }
+
+    #[test]
+    fn this_machine_has_processes() {
+        assert!(cfg!(not(target_os = "linux")) || processes() > 1);
+    }
+}

@@ -1,0 +1,72 @@
+//! Processes that do nothing, for whoever measures what it costs to look at many.
+
+use std::io;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use crate::spawn::spawn;
+
+/// They end by themselves after this, whatever became of us.
+const LONGEST: &str = "3600";
+
+/// Sleeping processes, which end with this value and when we are killed.
+#[derive(Debug, Default)]
+pub struct IdleProcesses(Vec<Child>);
+
+impl IdleProcesses {
+    /// Starts so many.
+    ///
+    /// # Errors
+    /// When the system would not start one more; those that it did are ended.
+    pub fn start(count: usize) -> io::Result<Self> {
+        let mut all = Self::default();
+        for _ in 0..count {
+            let mut sleep = Command::new("sleep");
+            sleep.arg(LONGEST);
+            sleep.stdin(Stdio::null()).stdout(Stdio::null());
+            sleep.stderr(Stdio::null());
+            all.0.push(spawn(sleep, Some(Signal::SIGKILL))?);
+        }
+        Ok(all)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for IdleProcesses {
+    fn drop(&mut self) {
+        // One that ended by itself is only waited for.
+        for child in &mut self.0 {
+            let _ = child.kill();
+        }
+        for child in &mut self.0 {
+            let _ = child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn they_are_there_until_they_are_let_go() {
+        let idle = IdleProcesses::start(5).unwrap();
+        let place = |child: &Child| PathBuf::from(format!("/proc/{}", child.id()));
+        let places: Vec<PathBuf> = idle.0.iter().map(place).collect();
+        assert_eq!(idle.len(), 5);
+        assert!(cfg!(not(target_os = "linux")) || places.iter().all(|place| place.exists()));
+        drop(idle);
+        assert!(!places.iter().any(|place| place.exists()));
+    }
+}

@@ -1,0 +1,111 @@
+//! The points of a series while it grows, in less than half of the memory that it takes in a report.
+
+use std::ops::RangeInclusive;
+
+use bench_report::Series;
+
+/// Columns as [`Series`] has them, with NaN for what is absent.
+#[derive(Debug, Clone, Default)]
+pub struct Points(Vec<Point>);
+
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    at_ns: u64,
+    mean: f64,
+    min: f64,
+    max: f64,
+}
+
+/// Room is made for as many points again as there are, but for no fewer and no more than these.
+const ROOM: RangeInclusive<usize> = 8..=256;
+
+impl Points {
+    /// Adds a point with its mean, minimum and maximum; without them nothing was read.
+    pub fn push(&mut self, at_ns: u64, read: Option<(f64, f64, f64)>) {
+        let (mean, min, max) = read.unwrap_or((f64::NAN, f64::NAN, f64::NAN));
+        if self.0.len() == self.0.capacity() {
+            let room = self.0.len().clamp(*ROOM.start(), *ROOM.end());
+            self.0.reserve_exact(room);
+        }
+        self.0.push(Point {
+            at_ns,
+            mean,
+            min,
+            max,
+        });
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// When the last one ends.
+    pub fn last_ns(&self) -> Option<u64> {
+        self.0.last().map(|point| point.at_ns)
+    }
+
+    /// Joins neighbours, as a series does.
+    pub fn halve(&mut self) {
+        let mut series = self.under(Series::default());
+        series.roll_up(self.len().div_ceil(2));
+        self.0.clear();
+        // There will be as many again.
+        self.0.shrink_to(2 * series.len());
+        let columns = series.mean.iter().zip(&series.min).zip(&series.max);
+        for (at_ns, ((mean, min), max)) in series.at_ns.iter().zip(columns) {
+            self.push(*at_ns, mean.zip(*min).zip(*max).map(flat));
+        }
+    }
+
+    /// These points under the name and labels of `series`.
+    pub fn under(&self, mut series: Series) -> Series {
+        let read = |value: f64| (!value.is_nan()).then_some(value);
+        let column = |of: fn(&Point) -> f64| self.0.iter().map(|point| read(of(point))).collect();
+        series.at_ns = self.0.iter().map(|point| point.at_ns).collect();
+        series.mean = column(|point| point.mean);
+        series.min = column(|point| point.min);
+        series.max = column(|point| point.max);
+        series
+    }
+}
+
+fn flat(((mean, min), max): ((f64, f64), f64)) -> (f64, f64, f64) {
+    (mean, min, max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_comes_out_and_what_was_not_read_stays_absent() {
+        let mut points = Points::default();
+        points.push(1, Some((2.0, 1.0, 3.0)));
+        points.push(2, None);
+        assert_eq!((points.len(), points.last_ns()), (2, Some(2)));
+        let series = points.under(Series::new("x"));
+        assert_eq!((series.name.as_str(), series.at_ns), ("x", vec![1, 2]));
+        assert_eq!(series.mean, [Some(2.0), None]);
+        assert_eq!(series.min, [Some(1.0), None]);
+        assert_eq!(series.max, [Some(3.0), None]);
+    }
+
+    #[test]
+    fn halving_joins_as_a_series_does() {
+        let (mut points, mut series) = (Points::default(), Series::new("x"));
+        for at_ns in 1..=50 {
+            let value = (at_ns % 3 != 0).then_some(at_ns as f64);
+            points.push(at_ns, value.map(|value| (value, value, value)));
+            series.push(at_ns, value);
+        }
+        points.halve();
+        series.roll_up(25);
+        assert_eq!(points.under(Series::new("x")), series);
+    }
+}
