@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
+use crate::source::handles;
+
 /// Exit code for a failure of the recorder itself, as `timeout` and `env` have it.
 pub const OWN_FAILURE: u8 = 125;
 const CANNOT_EXECUTE: u8 = 126;
@@ -60,9 +62,14 @@ impl RunningCommand {
         })?;
         let mut command = Command::new(program);
         command.args(arguments);
-        // SAFETY: between fork and exec only pthread_sigmask(3) is called, which is
-        // async-signal-safe; it allocates nothing and takes no lock.
-        unsafe { command.pre_exec(move || Ok(mask.thread_set_mask()?)) };
+        // SAFETY: between fork and exec only pthread_sigmask(3) and setrlimit(2) are called, which
+        // are async-signal-safe; nothing is allocated and no lock is taken.
+        unsafe {
+            command.pre_exec(move || {
+                handles::restore_limit()?;
+                Ok(mask.thread_set_mask()?)
+            })
+        };
         let child = command.spawn().map_err(|source| {
             let program = bench_report::redaction::text(&program.to_string_lossy());
             match source.kind() {

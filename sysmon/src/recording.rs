@@ -336,7 +336,7 @@ impl Recording {
 }
 
 /// Lets each series keep so many points that all together fit.
-fn bound(board: &mut Board, mut follower: Option<&mut Follower>) {
+pub fn bound(board: &mut Board, mut follower: Option<&mut Follower>) {
     let of_processes = follower.as_ref().map_or(0, |follower| follower.len());
     let points = points_of_each(board.len() + of_processes);
     if points < POINTS {

@@ -5,6 +5,7 @@
 mod common;
 
 use std::path::Path;
+use std::process::Command;
 
 use bench_report::Status;
 use common::{Home, series};
@@ -50,6 +51,18 @@ fn stdout_around_a_command_is_the_commands() {
     assert!(String::from_utf8_lossy(&out.stderr).contains("own cost: "));
     let quiet = home.run(&["--quiet", "--", "echo", "its own"]);
     assert!(quiet.stderr.is_empty());
+}
+
+#[test]
+fn the_command_has_the_limits_that_we_were_given() {
+    let home = Home::new();
+    let recorder = home.command(&["--processes", "all", "--", "sh", "-c", "ulimit -Sn"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -Sn 200; exec \"$@\"", "sh"]);
+    shell.arg(recorder.get_program()).args(recorder.get_args());
+    let out = shell.current_dir(home.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "200\n", "{stderr}");
 }
 
 #[test]

@@ -12,17 +12,18 @@ pub fn text(results: &Results) -> String {
         .into_iter()
         .filter_map(|compared| table_of(results, compared))
         .collect();
-    let verdicts: String = results.contests.iter().map(verdicts).collect();
+    let contests = || results.contests.iter();
+    let verdicts: String = contests().map(verdicts).collect();
     let recorder = results.recorder.as_ref().map(recorder).unwrap_or_default();
-    let unfinished: String = results
-        .contests
-        .iter()
-        .filter_map(|contest| Some((&contest.name, why_unfinished(contest)?)))
-        .map(|(name, why)| format!("{name}: {why}\n"))
-        .collect();
+    let unfinished: String = contests().filter_map(unfinished).collect();
     let gap = if unfinished.is_empty() { "" } else { "\n" };
     let legend = legend(results.settings.confidence_ratio);
     format!("{tables}{verdicts}{recorder}{gap}{unfinished}{legend}")
+}
+
+fn unfinished(contest: &ContestResult) -> Option<String> {
+    let why = why_unfinished(contest)?;
+    Some(format!("{}: {why}\n", contest.name))
 }
 
 /// The contests in which that is compared; `None` when there is none.
@@ -35,11 +36,10 @@ fn table_of(results: &Results, compared: Compared) -> Option<String> {
             Table::new(&["contest", "CPU ratio", "pairs", "CPU/sample", "peer's"])
         }
     };
-    let mut contests = results.contests.iter().filter(|c| c.compared == compared);
-    let mut rows = contests.by_ref().map(row).peekable();
-    rows.peek()?;
-    rows.for_each(|row| table.row(&row));
-    Some(format!("{table}\n"))
+    let contests = results.contests.iter().filter(|c| c.compared == compared);
+    let rows: Vec<Vec<String>> = contests.map(row).collect();
+    rows.iter().for_each(|row| table.row(row));
+    (!rows.is_empty()).then(|| format!("{table}\n"))
 }
 
 fn legend(confidence_ratio: f64) -> String {

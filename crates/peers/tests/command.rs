@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use peers::contest::Compared;
 use peers::results::{Outcome, Results};
 
 const PEERS: &str = env!("CARGO_BIN_EXE_peers");
@@ -88,6 +89,53 @@ fn a_pool_stands_beside_the_smallest_loop_and_recording_has_its_price() {
     assert!(recorder.ns_per_record > 0.0);
     let table = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert!(table.contains("recorder: "), "{table}");
+}
+
+/// Whether it was measured; beside what this machine lacks it is left out, and says so.
+fn is_measured(name: &str) -> bool {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bench.json");
+    let before = processes();
+    let ended = contest(name, &file, "2").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let results = results(&file);
+    let contest = &results.contests[0];
+    if let Outcome::Skipped { reason } = &contest.outcome {
+        assert!(reason.contains("was not found"), "{reason}");
+        return false;
+    }
+    assert_eq!(contest.outcome, Outcome::Measured, "{said}");
+    assert_eq!(contest.compared, Compared::CpuTime);
+    for shot in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
+        assert!(shot.operations_per_s > 0.0 && shot.cpu_per_operation_ns > 0.0);
+    }
+    assert!(contest.cpu_verdict.is_some() && contest.ratio.is_some());
+    let table = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(table.contains("CPU ratio") && table.contains(" a sample, expected"), "{table}");
+    let left = processes().saturating_sub(before);
+    assert!(left < 200, "{left} more processes than before");
+    true
+}
+
+fn processes() -> usize {
+    fs::read_dir("/proc").unwrap().count()
+}
+
+#[test]
+fn a_sample_of_the_recorder_stands_beside_sysinfo() {
+    assert!(is_measured("sample-host-sysinfo"));
+}
+
+#[test]
+fn samples_of_many_processes_stand_beside_pidstat_and_psutil() {
+    let has = |program: &str, args: &[&str]| {
+        let tried = Command::new(program).args(args).output();
+        tried.is_ok_and(|tried| tried.status.success())
+    };
+    let psutil = ["-c", "import psutil"];
+    let has_psutil = has("/usr/bin/python3", &psutil) || has("python3", &psutil);
+    assert_eq!(is_measured("sample-500-psutil"), has_psutil);
+    assert_eq!(is_measured("sample-500-full-pidstat"), has("pidstat", &["-V"]));
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub mod cpu;
 pub mod disk;
 mod file;
 pub mod gpu;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub mod handles;
 pub mod load;
 pub mod memory;
 pub mod network;

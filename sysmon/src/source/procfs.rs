@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bench_report::clock::monotonic_ns;
-use nix::sys::resource::{Resource, getrlimit};
 
 use super::cgroup::Cgroups;
 use super::disk::DiskFilter;
@@ -13,8 +12,8 @@ use super::process::{Detail, Fields, ProcessId, ProcessTable, port};
 use super::sensor::Sensors;
 use super::tcp::StateSample;
 use super::{
-    Gaps, KeptFile, Roots, Sample, Selection, SourceError, Span, Timed, Units, cpu, disk, load,
-    memory, network, pressure, tcp,
+    Gaps, KeptFile, Roots, Sample, Selection, SourceError, Span, Timed, Units, cpu, disk, handles,
+    load, memory, network, pressure, tcp,
 };
 
 /// Reads this machine, or a made-up tree that looks like one.
@@ -50,7 +49,7 @@ impl ProcSource {
     pub fn new(roots: &Roots, units: Units, selection: &Selection, gaps: &mut Gaps) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
         let states = || [file("net/tcp"), file("net/tcp6")];
-        let table = || ProcessTable::new(&roots.proc, units, most_handles());
+        let table = || ProcessTable::new(&roots.proc, units, handles::most());
         Self {
             proc: roots.proc.clone(),
             units,
@@ -215,9 +214,4 @@ fn note_missing_parts(sample: &Sample, gaps: &mut Gaps) {
         "pressure/memory",
     );
     note(lacks_full(io), "pressure.io.full", "pressure/io");
-}
-
-/// Half of the files that this program may open: the rest is for everything else.
-fn most_handles() -> usize {
-    getrlimit(Resource::RLIMIT_NOFILE).map_or(256, |(soft, _)| (soft / 2) as usize)
 }
