@@ -81,7 +81,11 @@ impl Board {
     /// figures come in the order of the tick before, so it is first looked for at `next`.
     fn place(&mut self, figure: Figure, next: usize) -> Option<usize> {
         let key = (figure.name, figure.labels);
-        if self.series.get(next).is_some_and(|(known, _)| *known == key) {
+        if self
+            .series
+            .get(next)
+            .is_some_and(|(known, _)| *known == key)
+        {
             return Some(next);
         }
         if let Some(place) = self.places.get(&key) {

@@ -191,10 +191,7 @@ pub fn save_text(path: &Path, text: &str) -> Result<(), StoreError> {
     })
 }
 
-fn replace(
-    path: &Path,
-    write: impl FnOnce(&File) -> std::io::Result<()>,
-) -> std::io::Result<()> {
+fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     if path
         .metadata()
@@ -280,7 +277,10 @@ mod tests {
         odd.error_max = Some(f64::INFINITY);
         file.save(&report).unwrap();
         let read = load(&path).unwrap();
-        assert_eq!((read.series[0].mean[0], read.series[0].error_max), (None, None));
+        assert_eq!(
+            (read.series[0].mean[0], read.series[0].error_max),
+            (None, None)
+        );
     }
 
     #[test]

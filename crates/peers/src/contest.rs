@@ -210,9 +210,17 @@ pub const CARDS: [Card; 22] = [
     sample("sample-500-pidstat", Reach::Processes, Sampler::Pidstat),
     sample("sample-500-psutil", Reach::Processes, Sampler::Psutil),
     sample("sample-500-sysinfo", Reach::Processes, Sampler::Sysinfo),
-    sample("sample-500-full-pidstat", Reach::Everything, Sampler::Pidstat),
+    sample(
+        "sample-500-full-pidstat",
+        Reach::Everything,
+        Sampler::Pidstat,
+    ),
     sample("sample-500-full-psutil", Reach::Everything, Sampler::Psutil),
-    sample("sample-500-full-sysinfo", Reach::Everything, Sampler::Sysinfo),
+    sample(
+        "sample-500-full-sysinfo",
+        Reach::Everything,
+        Sampler::Sysinfo,
+    ),
 ];
 
 const fn sample(name: &'static str, reach: Reach, peer: Sampler) -> Card {

@@ -48,7 +48,9 @@ pub fn own_shot(program: &'static str, finished: &Finished) -> Result<Shot, Cont
             operations_per_s: operations as f64 / seconds,
             cpu_per_operation_ns,
         }),
-        None => Err(unreadable("it does not say cpu_per_operation_ns=C".to_owned())),
+        None => Err(unreadable(
+            "it does not say cpu_per_operation_ns=C".to_owned(),
+        )),
     }
 }
 

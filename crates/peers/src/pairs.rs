@@ -183,7 +183,12 @@ mod tests {
     fn it_stops_as_soon_as_the_interval_is_narrow_and_not_before() {
         let pairs = Planted::new(0.9, 0.0).play(&RULE);
         assert!((5..40).contains(&pairs.len()), "{}", pairs.len());
-        let narrow = |count: usize| estimate(&pairs[..count], Compared::Throughput).unwrap().half_width() <= 0.03;
+        let narrow = |count: usize| {
+            estimate(&pairs[..count], Compared::Throughput)
+                .unwrap()
+                .half_width()
+                <= 0.03
+        };
         assert!(narrow(pairs.len()));
         assert!((5..pairs.len()).all(|count| !narrow(count)));
     }

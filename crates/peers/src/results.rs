@@ -282,9 +282,18 @@ mod tests {
         use Verdict::{AsExpected, FallsShort};
         let verdicts = |result: ContestResult| (result.verdict, result.cpu_verdict);
         assert!((of(2.0, 40.0).ratio.unwrap().mean_ratio - 0.05).abs() < 1e-9);
-        assert_eq!(verdicts(of(2.0, 40.0)), (Some(AsExpected), Some(AsExpected)));
-        assert_eq!(verdicts(of(2.0, 10.0)), (Some(FallsShort), Some(AsExpected)));
-        assert_eq!(verdicts(of(3.0, 40.0)), (Some(AsExpected), Some(FallsShort)));
+        assert_eq!(
+            verdicts(of(2.0, 40.0)),
+            (Some(AsExpected), Some(AsExpected))
+        );
+        assert_eq!(
+            verdicts(of(2.0, 10.0)),
+            (Some(FallsShort), Some(AsExpected))
+        );
+        assert_eq!(
+            verdicts(of(3.0, 40.0)),
+            (Some(AsExpected), Some(FallsShort))
+        );
     }
 
     #[test]

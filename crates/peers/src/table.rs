@@ -32,9 +32,7 @@ fn table_of(results: &Results, compared: Compared) -> Option<String> {
         Compared::Throughput => Table::new(&[
             "contest", "ratio", "pairs", "ours", "peer", "CPU/op", "peer's",
         ]),
-        Compared::CpuTime => {
-            Table::new(&["contest", "CPU ratio", "pairs", "CPU/sample", "peer's"])
-        }
+        Compared::CpuTime => Table::new(&["contest", "CPU ratio", "pairs", "CPU/sample", "peer's"]),
     };
     let contests = results.contests.iter().filter(|c| c.compared == compared);
     let rows: Vec<Vec<String>> = contests.map(row).collect();
@@ -110,13 +108,17 @@ fn expected_cpu(contest: &ContestResult) -> Option<String> {
     let verdict = word(contest.cpu_verdict?);
     let took = duration_ns(contest.medians?.ours_cpu_per_operation_ns as u64);
     let name = &contest.name;
-    Some(format!("{name}: {took} a sample, expected ≤ {most}: {verdict}\n"))
+    Some(format!(
+        "{name}: {took} a sample, expected ≤ {most}: {verdict}\n"
+    ))
 }
 
 /// The bound, and what the ratio makes of it.
 fn expected(contest: &ContestResult) -> Option<String> {
     let bound = contest.expected_ratio?;
-    let verdict = contest.verdict.map(|verdict| format!(": {}", word(verdict)));
+    let verdict = contest
+        .verdict
+        .map(|verdict| format!(": {}", word(verdict)));
     let verdict = verdict.unwrap_or_default();
     let at_best = match contest.compared {
         Compared::Throughput => '≥',

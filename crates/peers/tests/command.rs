@@ -111,7 +111,10 @@ fn is_measured(name: &str) -> bool {
     }
     assert!(contest.cpu_verdict.is_some() && contest.ratio.is_some());
     let table = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(table.contains("CPU ratio") && table.contains(" a sample, expected"), "{table}");
+    assert!(
+        table.contains("CPU ratio") && table.contains(" a sample, expected"),
+        "{table}"
+    );
     let left = processes().saturating_sub(before);
     assert!(left < 200, "{left} more processes than before");
     true
@@ -135,7 +138,10 @@ fn samples_of_many_processes_stand_beside_pidstat_and_psutil() {
     let psutil = ["-c", "import psutil"];
     let has_psutil = has("/usr/bin/python3", &psutil) || has("python3", &psutil);
     assert_eq!(is_measured("sample-500-psutil"), has_psutil);
-    assert_eq!(is_measured("sample-500-full-pidstat"), has("pidstat", &["-V"]));
+    assert_eq!(
+        is_measured("sample-500-full-pidstat"),
+        has("pidstat", &["-V"])
+    );
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub mod token;
 mod websocket;
 
 pub use error::TestbedError;
-pub use idle::IdleProcesses;
 pub use find::{find_postgres, find_redis};
+pub use idle::IdleProcesses;
 pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{Faults, Proxy};
 pub use redis::{Redis, RedisOptions};

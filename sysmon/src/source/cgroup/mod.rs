@@ -181,7 +181,10 @@ impl Group {
             quotas: place.up(place.cpu.as_deref()).filter_map(quota).collect(),
             memory: file(&place.memory, "memory.usage_in_bytes", "memory.current"),
             memory_stat: file(&place.memory, "memory.stat", "memory.stat"),
-            limits: place.up(place.memory.as_deref()).filter_map(limit).collect(),
+            limits: place
+                .up(place.memory.as_deref())
+                .filter_map(limit)
+                .collect(),
             memory_events: file(&place.memory, "memory.oom_control", "memory.events"),
             io: file(&place.io, "blkio.throttle.io_service_bytes", "io.stat"),
             pressure: all_stalls.map(|((cpu, memory), io)| [cpu, memory, io]),

@@ -57,7 +57,9 @@ impl DetailFiles {
     /// with it, so they are added up here; one that was born meanwhile has waited all it shows.
     fn wait(&mut self, threads: &[(u32, Waiting)]) -> Waiting {
         for (thread, now) in threads {
-            let before = self.threads.binary_search_by_key(thread, |(known, _)| *known);
+            let before = self
+                .threads
+                .binary_search_by_key(thread, |(known, _)| *known);
             let before = match before {
                 Ok(place) => self.threads[place].1,
                 Err(_) if self.looked => Waiting::default(),
@@ -202,11 +204,7 @@ impl Reader {
     }
 
     /// Puts what each thread waited into `all`, in order of their numbers.
-    fn every_thread(
-        &mut self,
-        pid: u32,
-        all: &mut Vec<(u32, Waiting)>,
-    ) -> Result<(), SourceError> {
+    fn every_thread(&mut self, pid: u32, all: &mut Vec<(u32, Waiting)>) -> Result<(), SourceError> {
         all.clear();
         let entries = std::fs::read_dir(self.path(pid, "task"));
         for entry in entries.map_err(|source| self.failed(pid, "task", source))? {
