@@ -279,21 +279,12 @@ mod tests {
             };
             ContestResult::of(card("sample-500-pidstat"), Outcome::Measured, vec![pair; 3])
         };
-        use Verdict::{AsExpected, FallsShort};
+        let (good, bad) = (Some(Verdict::AsExpected), Some(Verdict::FallsShort));
         let verdicts = |result: ContestResult| (result.verdict, result.cpu_verdict);
         assert!((of(2.0, 40.0).ratio.unwrap().mean_ratio - 0.05).abs() < 1e-9);
-        assert_eq!(
-            verdicts(of(2.0, 40.0)),
-            (Some(AsExpected), Some(AsExpected))
-        );
-        assert_eq!(
-            verdicts(of(2.0, 10.0)),
-            (Some(FallsShort), Some(AsExpected))
-        );
-        assert_eq!(
-            verdicts(of(3.0, 40.0)),
-            (Some(AsExpected), Some(FallsShort))
-        );
+        assert_eq!(verdicts(of(2.0, 40.0)), (good, good));
+        assert_eq!(verdicts(of(2.0, 10.0)), (bad, good));
+        assert_eq!(verdicts(of(3.0, 40.0)), (good, bad));
     }
 
     #[test]

@@ -36,7 +36,9 @@ fn table_of(results: &Results, compared: Compared) -> Option<String> {
     };
     let contests = results.contests.iter().filter(|c| c.compared == compared);
     let rows: Vec<Vec<String>> = contests.map(row).collect();
-    rows.iter().for_each(|row| table.row(row));
+    for row in &rows {
+        table.row(row);
+    }
     (!rows.is_empty()).then(|| format!("{table}\n"))
 }
 
