@@ -61,9 +61,9 @@ fn main() -> anyhow::Result<()> {
     let interval = Duration::from_millis(interval.parse()?);
     let count: u32 = count.parse()?;
     let mut machine = Machine {
-        system: System::new(),
-        disks: Disks::new_with_refreshed_list(),
-        networks: Networks::new_with_refreshed_list(),
+        system: System::new()?,
+        disks: Disks::new_with_refreshed_list()?,
+        networks: Networks::new_with_refreshed_list()?,
     };
     machine.sample(&reach);
     let (began, cpu_ns) = (Instant::now(), process_cpu_ns());
