@@ -27,7 +27,7 @@ impl Machine {
         let usage = DiskRefreshKind::nothing().with_io_usage();
         self.disks.refresh_specifics(false, usage);
         self.networks.refresh(false);
-        std::hint::black_box(System::load_average());
+        let _ = std::hint::black_box(System::load_average());
     }
 
     fn processes(&mut self, everything: bool) {
