@@ -22,7 +22,7 @@ const TICK_NS: u64 = 100_000_000;
 const TICKS: u64 = 36_000;
 const PROCESSES: u32 = 200;
 const CORES: u64 = 8;
-/// The program itself takes some 8 MB more.
+/// Two thirds of what the whole program may take.
 const MOST_BYTES: u64 = 20_000_000;
 
 /// Knows nothing more of any process.
