@@ -115,6 +115,7 @@ impl Report {
             config: self.config.clone(),
             steps: self.steps.clone(),
             series: Vec::new(),
+            marks: self.marks.clone(),
             summary: self.summary.clone(),
             warnings: self.warnings.clone(),
         }
