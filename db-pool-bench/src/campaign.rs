@@ -22,7 +22,8 @@ use crate::conditions::Conditions;
 use crate::connect;
 use crate::control::{Control, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, PoolOptions, Setup, Sqlx, Wire};
-use crate::evidence::{Watch, parts, settings};
+use crate::evidence::parts::{self, Beside};
+use crate::evidence::{Watch, settings};
 use crate::server::Server;
 use crate::workloads::{Ground, Schema, Selection, Workload, WorkloadFlags};
 
@@ -258,7 +259,8 @@ impl<'a> Campaign<'a> {
             Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), watch),
         }?;
-        parts::note(&mut bench.report.steps[index], watch.step_ends());
+        let seen = watch.step_ends();
+        parts::note(&mut bench.report.steps[index], seen, Beside::default());
         bench.save()?;
         Ok(Some(index))
     }
