@@ -7,13 +7,13 @@ use bench_cli::load::LoadFlags;
 use bench_cli::objective::Objective;
 use clap::{Args, Parser, Subcommand};
 
-use crate::campaign::TargetFlags;
 use crate::catalogue::CatalogueFlags;
 use crate::conditions::{Conditions, Hold};
 use crate::drivers::Driver;
 use crate::exhaust::ExhaustFlags;
 use crate::lifecycle::LifecycleFlags;
 use crate::scale::ScaleFlags;
+use crate::target::TargetFlags;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
 #[derive(Debug, Parser)]

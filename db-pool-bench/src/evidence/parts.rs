@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use bench_report::{Histogram, Operation, ServerEvidence, Step};
 
+use crate::failure::is_of_checkout;
+
 /// Where a session is sampled, and the part that it belongs to.
 const SESSIONS: [(&str, &str); 7] = [
     ("sessions.cpu_mean", "cpu"),
@@ -20,8 +22,6 @@ const SESSIONS: [(&str, &str); 7] = [
     ("sessions.idle_in_transaction_mean", "client"),
     ("sessions.other_wait_mean", "other_wait"),
 ];
-/// Failures of waiting for a connection.
-const CHECKOUT_FAILURES: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
 /// Others who want connections beside the users of a step: a holder that keeps one, say. Their
 /// sessions are sampled with the users', and so their time belongs to the whole.
@@ -86,8 +86,9 @@ fn mean_users(step: &Step, phase: impl Fn(&Operation) -> Option<&Histogram>) -> 
 /// for these too.
 fn checkout_failures(step: &Step) -> f64 {
     let of = |operation: &Operation| {
-        let kinds = CHECKOUT_FAILURES.iter();
-        let count: u64 = kinds.filter_map(|kind| operation.errors.get(*kind)).sum();
+        let errors = operation.errors.iter();
+        let given_up = errors.filter(|(kind, _)| is_of_checkout(kind));
+        let count: u64 = given_up.map(|(_, count)| count).sum();
         let mean_ns = operation
             .failed
             .as_ref()

@@ -5,9 +5,12 @@ use bench_report::{Operation, Report, Step};
 
 use super::findings::Fairness;
 use super::plan::{Plan, Setting};
-use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, parts};
-use crate::text::{at, ended};
+use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
+use crate::text::{at, ended, time_sentence};
 use crate::visit::whole;
+
+const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
+                      wait: medians; gave up after: median of those who got none";
 
 /// For each course a table of its parts, then what it means.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
@@ -17,7 +20,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     let mut text = String::new();
     for &setting in &plan.settings {
         for part in [BEFORE, HELD, AFTER] {
-            for step in parts(report, setting, part) {
+            for step in of_part(report, setting, part) {
                 ended(&mut text, step);
             }
         }
@@ -29,10 +32,14 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
             setting.name(),
             plan.users(),
             plan.holders(),
-            plan.flags.pool_size
+            plan.flags.pool.size
         );
         text += &table::paragraph(&title, 0);
         text += &parts_table(report, setting);
+        let held = measured(report, setting, HELD);
+        if let Some(said) = time_sentence("held: users and holders", held) {
+            text += &table::paragraph(&said, 2);
+        }
         for step in measured(report, setting, HELD) {
             for sentence in held_sentences(step, plan) {
                 text += &table::paragraph(&sentence, 2);
@@ -43,6 +50,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         }
         text.push('\n');
     }
+    text += &table::paragraph(LEGEND, 0);
     text
 }
 
@@ -51,8 +59,8 @@ fn measured<'r>(
     report: &'r Report,
     setting: Setting,
     part: &str,
-) -> impl Iterator<Item = &'r Step> {
-    parts(report, setting, part).filter(|step| !step.operations.is_empty())
+) -> impl Iterator<Item = &'r Step> + Clone {
+    of_part(report, setting, part).filter(|step| !step.operations.is_empty())
 }
 
 fn parts_table(report: &Report, setting: Setting) -> String {

@@ -17,14 +17,14 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     let mut text = String::new();
     for (driver, results) in &all {
         text += &table::paragraph(
-            &format!("{}, pool of {}", driver.name(), plan.flags.pool_size),
+            &format!("{}, pool of {}", driver.name(), plan.flags.pool.size),
             0,
         );
         text += &users_table(results);
     }
     text += &table::paragraph(
         "call: median, then 99th percentile; wait: mean for a connection; service: median; in use: \
-         mean of connections; N: users that Little's law counts, less those there were",
+         mean of connections; Little: users that Little's law counts, less those there were",
         0,
     );
     for result in all.iter().flat_map(|(_, results)| results) {
@@ -32,12 +32,12 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     }
     text.push('\n');
     for (driver, results) in &all {
-        let begins = wait_begins(results, plan.flags.pool_size);
+        let begins = wait_begins(results, plan.flags.pool.size);
         if let Some(begins) = begins {
             let said = format!(
                 "{}: {}",
                 driver.name(),
-                begins.sentence(plan.flags.pool_size)
+                begins.sentence(plan.flags.pool.size)
             );
             text += &table::paragraph(&said, 0);
         }
@@ -61,7 +61,7 @@ fn users_table(results: &[Results]) -> String {
         "wait",
         "service",
         "in use",
-        "N",
+        "Little",
         "errors",
     ];
     let mut table = Table::new(&header);

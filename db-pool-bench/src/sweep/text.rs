@@ -7,7 +7,7 @@ use bench_report::{LimitOwner, Report};
 
 use super::{Group, Plan, carry_over, cost, fleet, scalability, statements};
 use crate::results::Results;
-use crate::text::{broken, latency_name, recommended, settings_table};
+use crate::text::{broken, latency_name, recommended, settings_table, time_sentence};
 
 /// Tables for 80 columns: what each setting gave, what to run with, and why.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
@@ -43,6 +43,11 @@ fn label(group: &Group, result: &Results) -> String {
 fn conclusions(text: &mut String, report: &Report, plan: &Plan, groups: &[Group]) {
     for recommendation in &report.summary.recommendations {
         recommended(text, recommendation);
+        let steps = recommendation.steps.iter();
+        let steps = steps.filter_map(|index| report.steps.get(*index));
+        if let Some(said) = time_sentence("at this size users", steps) {
+            text.push_str(&table::paragraph(&said, 2));
+        }
         let group = groups.iter().find(|g| g.subject == recommendation.subject);
         if let Some(group) = group {
             text.push_str(&table::paragraph(&scalability::sentence(group), 2));
