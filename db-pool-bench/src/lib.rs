@@ -22,6 +22,8 @@ pub mod evidence;
 pub mod exhaust;
 pub mod failure;
 mod follower;
+#[cfg(test)]
+mod golden;
 pub mod lifecycle;
 pub mod observe;
 pub mod one_pool;

@@ -100,7 +100,7 @@ const TIME: [(&str, &str); 8] = [
     ("io", "the server's files"),
     ("client", "the server waiting for its client"),
     ("other_wait", "other waits in the server"),
-    ("rest", "driver, network and scheduling"),
+    ("rest", "the client's own side (driver, network, hold)"),
 ];
 
 /// Where the time of `whom` went in `steps`, the largest part first; `None` where that is not known.
@@ -121,7 +121,8 @@ pub(crate) fn time_sentence<'a>(
     parts.sort_by(|a, b| b.1.total_cmp(&a.1));
     let told: Vec<String> = parts
         .iter()
-        .map(|(said, share)| format!("{said} {:.0} %", share * 100.0))
+        // The space that does not break keeps figure and unit on one line.
+        .map(|(said, share)| format!("{said} {:.0}\u{a0}%", share * 100.0))
         .collect();
     (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
 }

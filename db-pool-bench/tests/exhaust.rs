@@ -7,10 +7,9 @@ use bench_report::{Report, Status, Step};
 use common::{Ran, Talk, complete, postgres, time_parts};
 
 fn part<'r>(report: &'r Report, holder: &str, part: &str) -> &'r Step {
-    let is = |step: &&Step, name: &str, value: &str| step.parameters[name].to_string() == value;
     let mut steps = report.steps.iter();
     steps
-        .find(|step| is(step, "holder", holder) && is(step, "part", part))
+        .find(|step| step.is_with(&[("holder", holder), ("part", part)]))
         .unwrap()
 }
 

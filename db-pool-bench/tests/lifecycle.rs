@@ -10,10 +10,9 @@ const COURSE: &str = "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 
                       --idle-timeout 400ms --workload point-select --seed 7";
 
 fn part<'r>(report: &'r Report, who: &str, part: &str) -> &'r Step {
-    let is = |step: &&Step, name: &str, value: &str| step.parameters[name].to_string() == value;
     let mut steps = report.steps.iter();
     steps
-        .find(|step| is(step, "driver", who) && is(step, "part", part))
+        .find(|step| step.is_with(&[("driver", who), ("part", part)]))
         .unwrap()
 }
 

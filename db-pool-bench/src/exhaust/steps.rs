@@ -149,18 +149,12 @@ pub(super) fn deadlock_sentence(found: Deadlock, plan: &Plan) -> String {
 pub(super) fn of_part<'r>(
     report: &'r Report,
     setting: Setting,
-    part: &str,
+    part: &'r str,
 ) -> impl Iterator<Item = &'r Step> + Clone {
-    let wanted = [
-        ("driver", setting.driver.name().to_owned()),
-        ("holder", setting.holder.name().to_owned()),
-        ("part", part.to_owned()),
-    ];
-    report.steps.iter().filter(move |step| {
-        wanted.iter().all(|(name, value)| {
-            step.parameters.get(*name).map(ToString::to_string).as_ref() == Some(value)
-        })
-    })
+    let (driver, holder) = (setting.driver.name(), setting.holder.name());
+    let wanted = [("driver", driver), ("holder", holder), ("part", part)];
+    let steps = report.steps.iter();
+    steps.filter(move |step| step.is_with(&wanted))
 }
 
 /// The scenario's own conclusions.

@@ -37,7 +37,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         text += &table::paragraph(&title, 0);
         text += &parts_table(report, setting);
         let held = measured(report, setting, HELD);
-        if let Some(said) = time_sentence("held: users and holders", held) {
+        if let Some(said) = time_sentence("while connections were kept users and holders", held) {
             text += &table::paragraph(&said, 2);
         }
         for step in measured(report, setting, HELD) {
@@ -58,7 +58,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
 fn measured<'r>(
     report: &'r Report,
     setting: Setting,
-    part: &str,
+    part: &'r str,
 ) -> impl Iterator<Item = &'r Step> + Clone {
     of_part(report, setting, part).filter(|step| !step.operations.is_empty())
 }
@@ -122,6 +122,7 @@ fn wait_sentence(fairness: &Fairness) -> String {
     let ratio = ratio.map_or_else(String::new, |r| format!(", {r:.1} times the median"));
     let order = match (fairness.passed_over, fairness.starved) {
         (0, _) => "nobody was passed over: the pool serves in the order of arrival".to_owned(),
+        (1, 0) => "one was served after somebody who came later".to_owned(),
         (passed, 0) => format!("{passed} were served after somebody who came later"),
         (passed, starved) => format!(
             "{passed} were passed over by somebody who came later, and {starved} of them gave up: \
@@ -152,5 +153,24 @@ fn recovery_sentence(step: &Step) -> String {
             "waits were not as before within {}",
             table::duration_ns((step.window.measured_s() * 1e9) as u64)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::golden;
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Exhaust(flags) = golden::command("exhaust") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("exhaust"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
     }
 }

@@ -11,15 +11,8 @@ const WARM_UP: f64 = 2.0;
 
 /// The step of `part` in the course of `who`.
 pub(super) fn part<'r>(report: &'r Report, who: &str, part: &str) -> Option<&'r Step> {
-    let is = |step: &Step, name: &str, value: &str| {
-        step.parameters
-            .get(name)
-            .map(ToString::to_string)
-            .as_deref()
-            == Some(value)
-    };
     let mut steps = report.steps.iter();
-    steps.find(|step| is(step, "driver", who) && is(step, "part", part))
+    steps.find(|step| step.is_with(&[("driver", who), ("part", part)]))
 }
 
 fn figure(step: Option<&Step>, name: &str) -> Option<f64> {

@@ -16,8 +16,9 @@ const EXAMPLES: &str = "Examples:
       what a connection that never comes back looks like
 
 Arrivals wait for nobody (open loop). The pool begins empty and opens connections as they are asked
-for. Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed again. On any other
-server the course ends at 10 % errors or when more than 80 % of its connections are in use.";
+for. Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed again. On any
+other server the course ends early, with exit code 3, at 10 % errors or when more than 80 % of the
+server's connections are in use.";
 
 /// Flags of `db-pool-bench lifecycle`.
 #[derive(Debug, Clone, Args)]

@@ -44,7 +44,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         ];
         let spent = [SPIKE, SPIKE_AGAIN].map(|name| {
             let step = part(report, who, name);
-            time_sentence(&format!("{name}: users"), step.into_iter())
+            time_sentence(&format!("in the {name} users"), step.into_iter())
         });
         for sentence in said.into_iter().chain(spent).flatten() {
             text += &table::paragraph(&sentence, 2);
@@ -75,7 +75,7 @@ fn storm_sentence(step: &Step) -> String {
 
 fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
     let header = [
-        "", "rate", "response", "p99", "wait", "open", "opened", "closed", "errors",
+        "", "carried", "response", "p99", "wait", "open", "opened", "closed", "errors",
     ];
     let mut table = Table::new(&header);
     let parts = plan.parts.iter();
@@ -102,4 +102,23 @@ fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
         ]);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::golden;
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Lifecycle(flags) = golden::command("lifecycle") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("lifecycle"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
+    }
 }

@@ -29,6 +29,14 @@ pub(super) struct Setting {
     pub(super) users: u64,
 }
 
+impl Setting {
+    /// Its name, for people.
+    fn name(self) -> String {
+        let users = if self.users == 1 { "user" } else { "users" };
+        format!("{}, {} {users}", self.driver.name(), self.users)
+    }
+}
+
 /// What is going to be done.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
@@ -82,7 +90,7 @@ impl<'a> Plan<'a> {
             users,
             think_time: self.flags.step.think_time,
         };
-        let name = format!("{}, {users} users", driver.name());
+        let name = self.settings[turn.setting].name();
         // A repeat is another draw of the same users; another number of users too.
         let seed = self.seed ^ (turn.repeat << 32) ^ users;
         let mut step = self.flags.step.plan(&name, load, seed, DEFAULTS);
@@ -104,11 +112,9 @@ impl<'a> Plan<'a> {
         let by_driver = self.settings.chunk_by(|a, b| a.driver == b.driver);
         let of = |setting: &Setting| {
             let Setting { driver, users } = *setting;
-            let name = format!("{}, {users} users", driver.name());
-            Results::of(driver, name, users, &report.steps, |step: &Step| {
-                step.parameters.get("driver").map(ToString::to_string) == Some(driver.name().into())
-                    && step.parameter("users") == Some(users as f64)
-            })
+            let users = users.to_string();
+            let is_of = |step: &Step| step.is_with(&[("driver", driver.name()), ("users", &users)]);
+            Results::of(driver, setting.name(), setting.users, &report.steps, is_of)
         };
         by_driver
             .map(|mine| (mine[0].driver, mine.iter().map(of).collect()))

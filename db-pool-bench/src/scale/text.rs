@@ -89,3 +89,22 @@ fn users_table(results: &[Results]) -> String {
     }
     table.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::golden;
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Scale(flags) = golden::command("scale") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("scale"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
+    }
+}

@@ -79,6 +79,8 @@ mod tests {
     use bench_report::{Histogram, StepEnd};
 
     use super::*;
+    use crate::cli::Command;
+    use crate::golden;
     use crate::sweep::plan::tests::flags;
     use crate::sweep::tests::{report, step};
 
@@ -112,5 +114,17 @@ mod tests {
         ] {
             assert!(text.contains(told), "{told:?} in {text}");
         }
+    }
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Sweep(flags) = golden::command("sweep") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("sweep"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
     }
 }
