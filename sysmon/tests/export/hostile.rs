@@ -12,13 +12,14 @@ fn exporter() -> Exporter {
     Exporter::start(&["--interval", "200ms"])
 }
 
-#[test]
-fn whatever_is_asked_the_next_good_request_is_answered() {
-    let exporter = exporter();
+/// What is sent, and what may be answered.
+type Malformed = (&'static str, Vec<u8>, &'static [u16]);
+
+fn malformed() -> Vec<Malformed> {
     let big = "x".repeat(1 << 20);
     let many: String = (0..1000).map(|n| format!("X-{n}: y\r\n")).collect();
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello".to_vec();
-    for (what, bytes, statuses) in [
+    vec![
         ("nothing", Vec::new(), &[][..]),
         ("garbage", b"\x00\xff\xfe\r\n\r\n\r\n\x01".to_vec(), &[400]),
         ("no version", b"GET /metrics\r\n\r\n".to_vec(), &[400]),
@@ -83,7 +84,13 @@ fn whatever_is_asked_the_next_good_request_is_answered() {
             b"POST /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec(),
             &[400, 405],
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn whatever_is_asked_the_next_good_request_is_answered() {
+    let exporter = exporter();
+    for (what, bytes, statuses) in malformed() {
         let heard = exporter.say(&bytes, true);
         if heard.is_empty() {
             // Closed without a word, which is an answer too: not to a request that is one.

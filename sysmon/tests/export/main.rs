@@ -112,6 +112,9 @@ fn proc_stat() -> BTreeMap<(String, &'static str), f64> {
     times
 }
 
+/// Five ticks: idle time is a guess at the instant of the read, a guest is accounted in two steps.
+const TICKS: f64 = 0.05;
+
 #[test]
 fn counters_only_rise_and_cpu_seconds_are_those_of_proc_stat() {
     let before = proc_stat();
@@ -133,8 +136,6 @@ fn counters_only_rise_and_cpu_seconds_are_those_of_proc_stat() {
         }
     }
     assert!(both > 50, "{both}");
-    // Idle time is a guess at the instant of the read; a guest is accounted in two steps.
-    const TICKS: f64 = 0.05;
     for (page, from, to) in [(&first, &before, &between), (&second, &between, &after)] {
         for ((cpu, mode), from) in from {
             let mut all = page.all("sysmon_cpu_seconds_total");
