@@ -51,46 +51,54 @@ Examples:
   sysmon record --follow postgres,redis-server --fields io,scheduler
   sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
 
-/// Flags of `sysmon record`.
+/// What is sampled, and how often: the same for every command that samples.
 #[derive(Debug, Args)]
-pub struct RecordFlags {
+pub struct SamplingFlags {
     /// Time between samples, 10ms or more
     #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME")]
     pub interval: Duration,
 
-    /// How long to record; without it until Ctrl-C, or until the command ends
-    #[arg(long, value_parser = flags::duration, value_name = "TIME")]
-    #[arg(conflicts_with = "command")]
-    pub duration: Option<Duration>,
-
-    /// Which processes to record apart [default: top, or none with --follow]
+    /// Which processes to tell apart [default: top, or none with --follow]
     #[arg(long, value_enum)]
     pub processes: Option<Processes>,
 
-    /// Processes to record whatever they use, with their descendants and their sum: a name,
+    /// Processes to tell whatever they use, with their descendants and their sum: a name,
     /// pid:N, port:N (who listens there) or command:REGEX
     #[arg(long, value_name = "WHO,...", value_delimiter = ',')]
     pub follow: Vec<Target>,
 
-    /// What to record of processes beside CPU time and memory; each costs time at every sample
+    /// What to read of processes beside CPU time and memory; each costs time at every sample
     #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
     pub fields: Vec<Field>,
-
-    /// Do not record the command lines of processes, which are redacted otherwise
-    #[arg(long)]
-    pub no_command_lines: bool,
 
     /// How many with --processes top: so many by CPU time and so many by memory
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub top: usize,
 
-    /// Control group to record besides our own, as in system.slice/nginx.service (repeat it)
+    /// Control group to read besides our own, as in system.slice/nginx.service (repeat it)
     #[arg(long = "cgroup", value_name = "PATH")]
     pub cgroups: Vec<String>,
 
     /// Count TCP sockets by state as well; dear with tens of thousands of connections
     #[arg(long)]
     pub sockets: bool,
+}
+
+/// Flags of `sysmon record`.
+#[derive(Debug, Args)]
+pub struct RecordFlags {
+    /// What is sampled.
+    #[command(flatten)]
+    pub sampling: SamplingFlags,
+
+    /// How long to record; without it until Ctrl-C, or until the command ends
+    #[arg(long, value_parser = flags::duration, value_name = "TIME")]
+    #[arg(conflicts_with = "command")]
+    pub duration: Option<Duration>,
+
+    /// Do not record the command lines of processes, which are redacted otherwise
+    #[arg(long)]
+    pub no_command_lines: bool,
 
     /// Growth of memory over the recording that matters: a size, or a share of what was there at
     /// first, as in 10% [default: 50MB]
@@ -140,8 +148,8 @@ pub enum Field {
     All,
 }
 
-impl RecordFlags {
-    /// Which processes are recorded apart when nothing is said.
+impl SamplingFlags {
+    /// Which processes are told apart when nothing is said.
     pub fn processes(&self) -> Processes {
         self.processes.unwrap_or(if self.follow.is_empty() {
             Processes::Top
@@ -150,8 +158,8 @@ impl RecordFlags {
         })
     }
 
-    /// Whom to follow and what to record of them; `None` to look at no process.
-    pub fn following(&self) -> Option<Following> {
+    /// Whom to follow and what to read of them; `None` to look at no process.
+    pub fn following(&self, command_lines: bool) -> Option<Following> {
         let most = match self.processes() {
             Processes::None => 0,
             Processes::Top => self.top,
@@ -162,7 +170,7 @@ impl RecordFlags {
             most,
             targets: self.follow.clone(),
             fields: self.groups(),
-            command_lines: !self.no_command_lines,
+            command_lines,
         })
     }
 

@@ -82,20 +82,28 @@ fn begin(flags: &RecordFlags) -> Report {
     let tool = output::tool("sysmon", env!("CARGO_PKG_VERSION"));
     let mut report = Report::begin(tool, run_id(), "record");
     let mut set = |key: &str, value| report.config.insert(key.to_owned(), value);
-    set("interval_ns", json!(flags.interval.as_nanos() as u64));
+    set(
+        "interval_ns",
+        json!(flags.sampling.interval.as_nanos() as u64),
+    );
     set("tick_ns", json!(Units::host().tick_ns));
     set(
         "processes",
-        json!(format!("{:?}", flags.processes()).to_lowercase()),
+        json!(format!("{:?}", flags.sampling.processes()).to_lowercase()),
     );
-    let follow: Vec<_> = flags.follow.iter().map(|target| &target.label).collect();
+    let follow: Vec<_> = flags
+        .sampling
+        .follow
+        .iter()
+        .map(|target| &target.label)
+        .collect();
     set("follow", json!(follow));
-    let fields = flags.fields.iter();
+    let fields = flags.sampling.fields.iter();
     let fields: Vec<_> = fields.map(|f| format!("{f:?}").to_lowercase()).collect();
     set("fields", json!(fields));
-    set("top", json!(flags.top));
-    set("cgroups", json!(flags.cgroups));
-    set("sockets", json!(flags.sockets));
+    set("top", json!(flags.sampling.top));
+    set("cgroups", json!(flags.sampling.cgroups));
+    set("sockets", json!(flags.sampling.sockets));
     match flags.growth.unwrap_or_default() {
         Least::Bytes(bytes) => set("growth_least_bytes", json!(bytes)),
         Least::Share(share) => set("growth_least_ratio", json!(share)),
@@ -137,14 +145,14 @@ impl Session {
             // The last save says why it failed; until then the recording goes on in memory.
             let _ = place.save(report);
         });
-        let gpus = GpuWatch::start(GpuWatch::period(flags.interval), NvmlDriver::open)
+        let gpus = GpuWatch::start(GpuWatch::period(flags.sampling.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
         let mut recording = Recording::begin(&Settings {
-            interval_ns: flags.interval.as_nanos() as u64,
+            interval_ns: flags.sampling.interval.as_nanos() as u64,
             cores: report.environment.cores,
-            follow: flags.following(),
-            cgroups: flags.cgroups.clone(),
-            socket_states: flags.sockets,
+            follow: flags.sampling.following(!flags.no_command_lines),
+            cgroups: flags.sampling.cgroups.clone(),
+            socket_states: flags.sampling.sockets,
             growth: flags.growth.unwrap_or_default(),
             ..Settings::host()
         });
