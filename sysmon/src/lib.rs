@@ -18,6 +18,8 @@ pub mod record;
 pub mod recording;
 pub mod render;
 pub mod rolling;
+pub mod sampler;
 pub mod saver;
 pub mod signals;
 pub mod source;
+pub mod watch;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use sysmon::cli::{Action, Cli};
-use sysmon::record;
+use sysmon::{record, watch};
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<Cli>();
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
             own_code = record::own_failure(&recorded, &flags);
             recorded
         }
+        Action::Watch(flags) => watch::watch(&flags),
         Action::Generate { what } => {
             bench_cli::generate::print(&mut Cli::command(), &what)?;
             Ok(bench_cli::Exit::Done)

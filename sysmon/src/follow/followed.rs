@@ -25,15 +25,24 @@ pub struct Followed {
     /// The most memory it held.
     pub rss_max_bytes: u64,
     labels: Series,
-    figures: Vec<(&'static str, Rolling)>,
+    keeps_series: bool,
+    figures: Vec<Figure>,
     faults: Baseline<[Option<u64>; 2]>,
     children: Baseline<Option<u64>>,
     io: Baseline<ProcessIo>,
     waiting: Baseline<Waiting>,
 }
 
+/// One figure of a process: as it is, and over time where that is kept.
+#[derive(Debug)]
+struct Figure {
+    name: &'static str,
+    latest: Option<Reading>,
+    rolling: Option<Rolling>,
+}
+
 impl Followed {
-    pub(super) fn new(sample: &ProcessSample) -> Self {
+    pub(super) fn new(sample: &ProcessSample, keeps_series: bool) -> Self {
         let labels = Series::default()
             .label("pid", sample.id.pid.to_string())
             .label("name", &*sample.name);
@@ -42,6 +51,7 @@ impl Followed {
             used_ns: 0,
             rss_max_bytes: 0,
             labels,
+            keeps_series,
             figures: Vec::new(),
             faults: Baseline::over(0),
             children: Baseline::over(LEAST_TICK_WINDOW_NS),
@@ -53,13 +63,26 @@ impl Followed {
     /// `process.cpu_cores` of the whole recording: 1.0 is one core.
     pub fn cores(&self) -> Option<&Spread> {
         let mut figures = self.figures.iter();
-        let cores = figures.find(|(name, _)| *name == "process.cpu_cores");
-        cores.map(|(_, rolling)| rolling.whole())
+        let cores = figures.find(|figure| figure.name == "process.cpu_cores");
+        cores?.rolling.as_ref().map(Rolling::whole)
+    }
+
+    /// Its figures at the last tick, by the names of their series; what was not read is left out.
+    pub fn latest(&self) -> impl Iterator<Item = (&'static str, Reading)> {
+        let all = self.figures.iter();
+        all.filter_map(|figure| Some((figure.name, figure.latest?)))
+    }
+
+    /// A label of its series: `command` (redacted) where command lines are recorded, `follow`
+    /// where it was asked for.
+    pub fn told(&self, label: &str) -> Option<&str> {
+        self.labels.labels.get(label).map(String::as_str)
     }
 
     /// Its series, those without any reading left out.
     pub(super) fn series(&self) -> impl Iterator<Item = Series> {
-        let all = self.figures.iter().map(|(_, rolling)| rolling.series());
+        let all = self.figures.iter();
+        let all = all.filter_map(|figure| Some(figure.rolling.as_ref()?.series()));
         all.filter(|series| series.mean.iter().any(Option::is_some))
     }
 
@@ -76,7 +99,7 @@ impl Followed {
     /// Sets a label on all its series.
     pub(super) fn label(&mut self, key: &str, value: &str) {
         self.labels.labels.insert(key.to_owned(), value.to_owned());
-        for (_, rolling) in &mut self.figures {
+        for rolling in self.figures.iter_mut().filter_map(|f| f.rolling.as_mut()) {
             rolling.relabel(key, value);
         }
     }
@@ -185,19 +208,25 @@ impl Followed {
     }
 
     fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
-        let found = self.figures.iter().position(|(known, _)| *known == name);
+        let found = self.figures.iter().position(|known| known.name == name);
         let place = found.unwrap_or_else(|| {
-            let series = Series {
+            let series = self.keeps_series.then(|| Series {
                 name: name.to_owned(),
                 ..self.labels.clone()
-            };
-            self.figures.push((name, Rolling::new(series)));
+            });
+            self.figures.push(Figure {
+                name,
+                latest: None,
+                rolling: series.map(Rolling::new),
+            });
             self.figures.len() - 1
         });
-        let rolling = &mut self.figures[place].1;
-        match reading {
-            Some(reading) => rolling.take(at_ns, reading),
-            None => rolling.push(at_ns, None),
+        let figure = &mut self.figures[place];
+        figure.latest = reading;
+        match (&mut figure.rolling, reading) {
+            (Some(rolling), Some(reading)) => rolling.take(at_ns, reading),
+            (Some(rolling), None) => rolling.push(at_ns, None),
+            (None, _) => {}
         }
     }
 }
