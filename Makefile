@@ -13,8 +13,8 @@ demo: servers build
 build:
 	$(CARGO) build --release --locked --workspace --exclude peers --bins
 
+# Every program has tests of its own, so that one command builds them all before the first runs.
 test: servers
-	$(CARGO) build --locked --workspace --bins
 	@scripts/install-servers pgbouncer || { \
 		echo "Without PgBouncer: the test of db-pool-bench through it is left out." >&2; \
 		export PLIMSOLL_WITHOUT_PGBOUNCER=1; }; \

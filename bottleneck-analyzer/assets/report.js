@@ -73,6 +73,47 @@
     ctx.restore();
   };
 
+  // A line across each chart of time with the mark's name beside it; where there is no room for
+  // the name the line stays, and the list below the charts tells it.
+  const marked = (chart) => (u) => {
+    if (chart.x_scale !== "seconds") return;
+    const { ctx, bbox } = u;
+    const dot = devicePixelRatio || 1;
+    const rows = [0, 0, 0];
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.font = 12 * dot + "px system-ui, sans-serif";
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    ctx.lineWidth = dot;
+    ctx.setLineDash([4 * dot, 3 * dot]);
+    ctx.strokeStyle = ink("--ink");
+    for (const mark of data.marks) {
+      const x = Math.round(u.valToPos(mark.at_s, "x", true));
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      const name = mark.name.length > 28 ? mark.name.slice(0, 27) + "…" : mark.name;
+      const wide = ctx.measureText(name).width + 8 * dot;
+      const left = Math.max(bbox.left, Math.min(x, bbox.left + bbox.width - wide));
+      const row = rows.findIndex((end) => end <= left);
+      if (row < 0) continue;
+      const top = bbox.top + (2 + 17 * row) * dot;
+      ctx.globalAlpha = 0.7;
+      ctx.fillStyle = ink("--card");
+      ctx.fillRect(left + dot, top, wide - 2 * dot, 16 * dot);
+      ctx.globalAlpha = 1;
+      ctx.fillStyle = ink("--ink");
+      ctx.fillText(name, left + 4 * dot, top + 2 * dot);
+      rows[row] = left + wide;
+    }
+    ctx.restore();
+  };
+
   const scales = (chart) => {
     const xs = chart.lines.flatMap((l) => l.x);
     const x = { time: false };
@@ -125,7 +166,7 @@
       scales: scales(chart),
       axes: axes(chart),
       cursor: chart.group ? { sync: { key: chart.group }, drag: { x: true, y: false } } : { drag: { x: true, y: false } },
-      hooks: { drawClear: [shade(chart)], setScale: [together(chart)] },
+      hooks: { drawClear: [shade(chart)], draw: [marked(chart)], setScale: [together(chart)] },
     };
     const old = drawn.get(chart);
     if (old) old.destroy();

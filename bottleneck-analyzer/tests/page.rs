@@ -3,6 +3,7 @@
 
 mod common;
 
+use bench_report::Mark;
 use bottleneck_analyzer::render::html;
 use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
 use common::{Plant, save};
@@ -58,14 +59,45 @@ fn the_page_loads_nothing_and_stays_small() {
     }
 }
 
+/// What the charts are drawn from.
+fn data(page: &str) -> serde_json::Value {
+    let start = page.find("id=\"plimsoll-data\">").unwrap() + "id=\"plimsoll-data\">".len();
+    let json = &page[start..start + page[start..].find("</script>").unwrap()];
+    serde_json::from_str(json).unwrap()
+}
+
+#[test]
+fn marks_are_drawn_at_their_time_and_listed() {
+    let home = tempfile::tempdir().unwrap();
+    Plant::default().write(home.path());
+    let unmarked = page_of(home.path());
+    assert!(data(&unmarked)["marks"].as_array().unwrap().is_empty());
+    assert!(!unmarked.contains("<h3>Marks</h3>"));
+
+    let mut report = Plant::default().sysmon();
+    let first_ns = report.series[0].at_ns[0];
+    for (seconds, name) in [(40, "deploy <b>1.4</b>"), (7, "failover")] {
+        let at_ns = first_ns + seconds * common::SECOND;
+        report.marks.push(Mark::new(at_ns, name).unwrap());
+    }
+    save(home.path(), &report);
+    let page = page_of(home.path());
+    let data = data(&page);
+    let marks = data["marks"].as_array().unwrap();
+    let named: Vec<_> = marks.iter().map(|m| m["name"].as_str().unwrap()).collect();
+    assert_eq!(named, ["failover", "deploy <b>1.4</b>"]);
+    let apart = marks[1]["at_s"].as_f64().unwrap() - marks[0]["at_s"].as_f64().unwrap();
+    assert!((apart - 33.0).abs() < 0.01, "{apart}");
+    assert!(page.contains("deploy &lt;b&gt;1.4&lt;/b&gt;</li>"));
+    assert!(!page.contains("<b>1.4"));
+}
+
 #[test]
 fn every_chart_has_its_place_and_its_data() {
     let home = tempfile::tempdir().unwrap();
     Plant::default().write(home.path());
     let page = page_of(home.path());
-    let start = page.find("id=\"plimsoll-data\">").unwrap() + "id=\"plimsoll-data\">".len();
-    let json = &page[start..start + page[start..].find("</script>").unwrap()];
-    let data: serde_json::Value = serde_json::from_str(json).unwrap();
+    let data = data(&page);
     let charts = data["charts"].as_array().unwrap();
     assert!(charts.len() >= 10, "{} charts", charts.len());
     for chart in charts {

@@ -51,8 +51,8 @@ fn assert_found(k: usize, sizes: &[u64]) {
 #[test]
 fn three_seven_and_sixteen_places_are_found() {
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_found(3, &[1, 2, 3, 5]));
-        scope.spawn(|| assert_found(7, &[3, 5, 7, 10]));
-        scope.spawn(|| assert_found(16, &[8, 12, 16, 22]));
+        scope.spawn(|| assert_found(3, &[1, 2, 3, 4, 6]));
+        scope.spawn(|| assert_found(7, &[3, 5, 7, 9, 12]));
+        scope.spawn(|| assert_found(16, &[8, 12, 16, 20, 24]));
     });
 }

@@ -34,8 +34,8 @@ impl RunDirectoryError {
     }
 }
 
-/// Makes `directory`, or takes it as it is where it holds no report: the analyzer reads every one
-/// that it finds there.
+/// Makes `directory`, or takes it as it is where it holds no report and no raw samples: the
+/// analyzer reads every report that it finds there, and raw samples would be replaced.
 ///
 /// # Errors
 /// When it holds reports or a page already, or cannot be made.
@@ -63,7 +63,8 @@ pub fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
 }
 
 fn is_of_a_run(name: &str) -> bool {
-    let report = Path::new(name).extension().is_some_and(|e| e == "json");
+    let extension = Path::new(name).extension();
+    let report = extension.is_some_and(|e| e == "json" || e == "arrows");
     !name.starts_with('.') && (report || name == "report.html")
 }
 
@@ -80,7 +81,11 @@ mod tests {
             std::fs::write(directory.join(harmless), "mine").unwrap();
             claim(&directory).unwrap();
         }
-        for file in ["report.html", "redis-bench.cache.json"] {
+        for file in [
+            "sysmon.record.arrows",
+            "report.html",
+            "redis-bench.cache.json",
+        ] {
             std::fs::write(directory.join(file), "old").unwrap();
             let error = claim(&directory).unwrap_err();
             assert!(error.to_string().ends_with(file), "{error}");

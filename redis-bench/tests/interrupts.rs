@@ -9,7 +9,7 @@ use std::time::Duration;
 use bench_report::{Report, Status, Warning, WarningCode};
 use common::{bench, report};
 use nix::sys::signal::Signal;
-use test_support::{Ended, PATIENCE, Place, Running, ending_bound, eventually};
+use test_support::{Ended, Place, Running, ending_bound, eventually};
 use testbed::{Faults, Proxy, Redis};
 
 const PHASES: [&str; 7] = [
@@ -62,7 +62,11 @@ fn a_signal_in_any_phase_leaves_no_throwaway_server() {
         dwell(phase);
         running.signal(signal_of(n + 1));
         end(running, &place, phase);
-        assert_eq!(place.left_behind_after(PATIENCE), [""; 0], "{phase}");
+        assert_eq!(
+            place.left_behind_after(Duration::from_secs(10)),
+            [""; 0],
+            "{phase}"
+        );
     }
 }
 

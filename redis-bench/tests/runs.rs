@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
 use common::{PASSWORD, bench, report};
-use test_support::{Ended, PATIENCE, Place, Running};
+use test_support::{Ended, Place, Running};
 use testbed::token;
 
 const CACHE: &[&str] = &[
@@ -141,7 +141,7 @@ fn without_a_url_the_server_is_a_throwaway_one() {
         serde_json::json!([]),
         "nobody to protect"
     );
-    assert_eq!(place.left_behind_after(PATIENCE), [""; 0]);
+    assert_eq!(place.left_behind_after(Duration::from_secs(10)), [""; 0]);
 }
 
 #[test]

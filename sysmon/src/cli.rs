@@ -8,7 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::follow::{Following, Target};
 use crate::growth::Least;
+use crate::mark::{self, MarkFlags};
+use crate::show::{self, ShowFlags};
 use crate::source::process::Fields;
+use crate::stream::flags::RawFlags;
 use crate::watch::{self, cli::WatchFlags};
 
 /// Sampling faster than this would mostly measure itself.
@@ -30,10 +33,16 @@ pub struct Cli {
 pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
-    Record(RecordFlags),
+    Record(Box<RecordFlags>),
     /// Watch the same on the terminal, live
     #[command(after_help = watch::cli::EXAMPLES)]
     Watch(WatchFlags),
+    /// Show a recording as a table, CSV or JSON, or two side by side
+    #[command(after_help = show::EXAMPLES)]
+    Show(ShowFlags),
+    /// Put a named mark into a recording under way
+    #[command(after_help = mark::EXAMPLES)]
+    Mark(MarkFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {
@@ -51,6 +60,7 @@ Examples:
   sysmon record                          until Ctrl-C
   sysmon record --duration 30s
   sysmon record -- make test             around a command, whose exit code is handed on
+  sysmon record --rotate-age 1h --keep 24    the last day, an hour in each file of raw samples
   sysmon record --interval 100ms --processes none --output run.json
   sysmon record --follow postgres,redis-server --fields io,scheduler
   sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
@@ -116,6 +126,10 @@ pub struct RecordFlags {
     /// first, as in 10% [default: 50MB]
     #[arg(long, value_name = "SIZE|SHARE")]
     pub growth: Option<Least>,
+
+    /// What becomes of raw samples.
+    #[command(flatten)]
+    pub raw: RawFlags,
 
     /// Where the result goes.
     #[command(flatten)]

@@ -66,6 +66,11 @@ impl Figures {
             });
         }
     }
+
+    /// What was added so far.
+    pub fn iter(&self) -> impl Iterator<Item = &Figure> {
+        self.0.iter()
+    }
 }
 
 impl IntoIterator for Figures {

@@ -2,8 +2,17 @@
 //! that into figures over time, and the commands around it.
 //!
 //! Raw samples ([`source`]) are apart from what is derived from them ([`mod@derive`], [`follow`]);
-//! a [`recording`] holds both together in bounded memory, and says it in a report.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+//! a [`recording`] holds both together in bounded memory, and says it in a report, which
+//! [`mod@show`] reads back. [`marks`] reach it from outside.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::float_cmp
+    )
+)]
 
 pub mod board;
 pub mod cadence;
@@ -13,6 +22,8 @@ pub mod derive;
 pub mod figure;
 pub mod follow;
 pub mod growth;
+pub mod mark;
+pub mod marks;
 pub mod own_cost;
 pub mod record;
 pub mod recording;
@@ -20,6 +31,8 @@ pub mod render;
 pub mod rolling;
 pub mod sampler;
 pub mod saver;
+pub mod show;
 pub mod signals;
 pub mod source;
+pub mod stream;
 pub mod watch;

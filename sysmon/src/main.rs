@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use sysmon::cli::{Action, Cli};
-use sysmon::{record, watch};
+use sysmon::{mark, record, show, watch};
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<Cli>();
@@ -16,6 +16,8 @@ fn main() -> ExitCode {
             recorded
         }
         Action::Watch(flags) => watch::watch(&flags),
+        Action::Show(flags) => show::show(&flags),
+        Action::Mark(flags) => mark::mark(&flags),
         Action::Generate { what } => {
             bench_cli::generate::print(&mut Cli::command(), &what)?;
             Ok(bench_cli::Exit::Done)

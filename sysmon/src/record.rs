@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
 use crate::growth::Least;
+use crate::marks::Inbox;
 use crate::own_cost::children_cpu_ns;
 use crate::recording::{Recording, Settings};
 use crate::render;
@@ -27,6 +28,10 @@ use crate::signals::{Event, HeldSignals};
 use crate::source::Units;
 use crate::source::gpu::nvml::NvmlDriver;
 use crate::source::gpu::watch::GpuWatch;
+use crate::stream::RawWriter;
+
+/// The headline of a report that is saved before the recording ends.
+pub(crate) const UNFINISHED: &str = "interrupted before its end";
 
 /// What ended a recording.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +52,9 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     let held = HeldSignals::hold().context("cannot hold back signals")?;
     let mut report = begin(flags);
     let output = Arc::new(Output::open(&flags.output, &report)?);
+    if let Some(names) = flags.raw.names(output.path()) {
+        report.config.insert("raw".to_owned(), json!(names));
+    }
     let mask = held.before();
     let (sender, events) = channel();
     held.watch(sender, flags.command.is_empty())
@@ -57,6 +65,7 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     session.saver.finish();
 
     session.recording.finish();
+    session.recording.close_raw();
     session.recording.fill(&mut report);
     let exit = ended.as_ref().map(|end| conclude(*end, flags, &mut report));
     let exit = exit.unwrap_or_else(|_| {
@@ -126,6 +135,7 @@ struct Session {
     saver: Saver,
     progress: Progress,
     end_ns: Option<u64>,
+    trouble_told: bool,
 }
 
 impl Session {
@@ -146,21 +156,22 @@ impl Session {
             // The last save says why it failed; until then the recording goes on in memory.
             let _ = place.save(report);
         });
-        let gpus = GpuWatch::start(
-            GpuWatch::period(flags.sampling.look.interval),
-            NvmlDriver::open,
-        )
-        .context("cannot start the thread that reads GPUs")?;
-        let mut recording = Recording::begin(&Settings {
-            interval_ns: flags.sampling.look.interval.as_nanos() as u64,
+        let look = &flags.sampling.look;
+        let gpus = GpuWatch::start(GpuWatch::period(look.interval), NvmlDriver::open)
+            .context("cannot start the thread that reads GPUs")?;
+        let raw = flags.raw.start(output.path(), report, look.interval)?;
+        let settings = Settings {
+            interval_ns: look.interval.as_nanos() as u64,
             cores: report.environment.cores,
             follow: flags.sampling.following(!flags.no_command_lines),
             cgroups: flags.sampling.cgroups.clone(),
             socket_states: flags.sampling.sockets,
             growth: flags.growth.unwrap_or_default(),
             ..Settings::host()
-        });
+        };
+        let mut recording = Recording::begin_into(&settings, raw);
         recording.watch_gpus(gpus);
+        recording.take_marks(Inbox::open(output.path()));
         let end_ns = flags
             .duration
             .map(|duration| recording.began_ns() + duration.as_nanos() as u64);
@@ -170,6 +181,7 @@ impl Session {
             saver: saver.context("cannot start the thread that saves")?,
             progress,
             end_ns,
+            trouble_told: false,
         })
     }
 
@@ -231,6 +243,11 @@ impl Session {
             return;
         }
         self.recording.sample();
+        let trouble = self.recording.raw().and_then(RawWriter::trouble);
+        if let Some(trouble) = trouble.filter(|_| !self.trouble_told) {
+            self.progress.line(&trouble);
+            self.trouble_told = true;
+        }
         if let Some(end_ns) = self.end_ns {
             let began_ns = self.recording.began_ns();
             let done = monotonic_ns().min(end_ns).saturating_sub(began_ns);
@@ -242,7 +259,7 @@ impl Session {
         if self.saver.is_due() {
             let mut so_far = report.clone();
             self.recording.fill(&mut so_far);
-            "interrupted before its end".clone_into(&mut so_far.summary.headline);
+            UNFINISHED.clone_into(&mut so_far.summary.headline);
             self.saver.hand_in(so_far);
         }
     }

@@ -8,10 +8,13 @@ use crate::cadence::Cadence;
 use crate::derive::LEAST_TICK_WINDOW_NS;
 use crate::follow::{Follower, Following};
 use crate::growth::{Least, growing};
+use crate::marks::{Inbox, InboxError, MOST_MARKS};
 use crate::own_cost::OwnCost;
 use crate::sampler::Sampler;
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::{Roots, Units};
+use crate::stream::RawWriter;
+use crate::stream::sample::Sampler as RawSampler;
 
 /// Missing more of its samples than this makes a recording doubtful.
 const MISSED_RATIO: f64 = 0.01;
@@ -58,6 +61,8 @@ impl Settings {
 pub struct Recording {
     sampler: Sampler,
     board: Board,
+    marks: Option<Inbox>,
+    raw: Option<(RawWriter, RawSampler)>,
     cost: OwnCost,
     cadence: Cadence,
     growth: Least,
@@ -68,10 +73,17 @@ pub struct Recording {
 impl Recording {
     /// Takes the first sample, from which the rates start.
     pub fn begin(settings: &Settings) -> Self {
+        Self::begin_into(settings, None)
+    }
+
+    /// The same, with every reading handed to `raw`.
+    pub fn begin_into(settings: &Settings, raw: Option<RawWriter>) -> Self {
         let began_ns = monotonic_ns();
         let mut recording = Self {
             sampler: Sampler::new(settings),
             board: Board::default(),
+            marks: None,
+            raw: raw.map(|raw| (raw, RawSampler::default())),
             cost: OwnCost::default(),
             cadence: Cadence::new(began_ns, settings.interval_ns),
             growth: settings.growth,
@@ -105,6 +117,9 @@ impl Recording {
         if since_ns >= LEAST_TICK_WINDOW_NS || self.cost.samples() < 2 {
             self.read();
         }
+        if let Some(marks) = &mut self.marks {
+            marks.close();
+        }
     }
 
     /// Follows this process, whatever it uses.
@@ -117,9 +132,27 @@ impl Recording {
         self.sampler.watch_gpus(gpus);
     }
 
+    /// Takes marks from outside from here on, or says why there can be none.
+    pub fn take_marks(&mut self, inbox: Result<Option<Inbox>, InboxError>) {
+        let gaps = self.sampler.gaps_mut();
+        self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
+    }
+
     /// The GPUs; absent when none were asked for.
     pub fn gpus(&self) -> Option<&GpuWatch> {
         self.sampler.gpus()
+    }
+
+    /// What becomes of raw samples; absent where they are not kept.
+    pub fn raw(&self) -> Option<&RawWriter> {
+        self.raw.as_ref().map(|(raw, _)| raw)
+    }
+
+    /// Closes the file of raw samples; later readings are not in it.
+    pub fn close_raw(&mut self) {
+        if let Some((raw, _)) = &mut self.raw {
+            raw.close();
+        }
     }
 
     /// The series of the machine.
@@ -133,10 +166,23 @@ impl Recording {
     }
 
     fn read(&mut self) {
-        let Self { sampler, board, .. } = self;
+        let Self {
+            sampler,
+            board,
+            marks,
+            raw,
+            ..
+        } = self;
         self.last_ns = self.cost.of_sample(|| {
             let tick = sampler.sample();
+            if let Some((raw, rows)) = raw {
+                let live = sampler.follower().filter(|_| tick.listed);
+                raw.hand_in(rows.sample(tick.at_ns, &tick.figures, live));
+            }
             board.take(tick.at_ns, tick.figures);
+            if let Some(marks) = marks {
+                marks.take_in();
+            }
             tick.at_ns
         });
     }
@@ -148,6 +194,7 @@ impl Recording {
         report.series = self.board.series().collect();
         let processes = self.follower().into_iter().flat_map(Follower::series);
         report.series.extend(processes);
+        report.marks = self.marks.as_ref().map(Inbox::marks).unwrap_or_default();
         report.summary.growth = growing(&report.series, self.growth);
         self.fill_figures(report);
         if let Some(gpus) = self.gpus() {
@@ -157,6 +204,9 @@ impl Recording {
             report.config.insert("gpu".to_owned(), found.into());
         }
         report.warnings = self.warnings();
+        if let Some(raw) = self.raw() {
+            raw.fill(report);
+        }
     }
 
     fn fill_figures(&self, report: &mut Report) {
@@ -195,6 +245,10 @@ impl Recording {
         let mut warnings: Vec<Warning> = self.sampler.gaps().iter().map(missing).collect();
         if self.board.turned_away() {
             let message = "some devices or interfaces are absent: there are too many to keep";
+            warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
+        }
+        if self.marks.as_ref().is_some_and(Inbox::is_full) {
+            let message = format!("a recording keeps {MOST_MARKS} marks; later ones are absent");
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
         }
         let (samples, missed) = (self.cost.samples(), self.cadence.missed());

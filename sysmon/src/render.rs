@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bench_cli::table::{Table, bytes, duration_ns, ratio};
+use bench_cli::table::{Table, bytes, duration_ns, paragraph, ratio};
 use bench_report::{Growing, GrowthVerdict, Report};
 
 use crate::board::Board;
@@ -176,6 +176,9 @@ pub fn text(report: &Report, recording: &Recording) -> String {
     if !report.summary.growth.is_empty() {
         let _ = write!(text, "\n{}", growth(&report.summary.growth));
     }
+    if !report.marks.is_empty() {
+        let _ = write!(text, "\n{}", paragraph(&marks(report), 0));
+    }
     let _ = writeln!(text, "\n{}", own_cost(report));
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {}", warning.message);
@@ -234,7 +237,8 @@ fn processes(follower: &Follower) -> Table {
     table
 }
 
-fn growth(all: &[Growing]) -> Table {
+/// What grows, at most as many as processes are shown.
+pub(crate) fn growth(all: &[Growing]) -> Table {
     let mut table = Table::new(&["what grows", "of", "verdict", "a second", "in all"]);
     for growing in all.iter().take(PROCESSES_SHOWN) {
         let labels = &growing.labels;
@@ -263,6 +267,15 @@ fn growth(all: &[Growing]) -> Table {
         ]);
     }
     table
+}
+
+fn marks(report: &Report) -> String {
+    let start_ns = report.clock.monotonic_ns;
+    let told = report.marks.iter().map(|mark| {
+        let after = duration_ns(mark.at_ns.saturating_sub(start_ns));
+        format!("{} (after {after})", mark.name)
+    });
+    format!("marks: {}", told.collect::<Vec<_>>().join(", "))
 }
 
 fn own_cost(report: &Report) -> String {

@@ -17,6 +17,8 @@ pub struct Tick {
     pub at_ns: u64,
     /// Figures of the machine, of control groups and of the trees that are followed.
     pub figures: Figures,
+    /// Whether processes were looked at and could be listed.
+    pub listed: bool,
 }
 
 /// Looks at the machine whenever it is told to, and keeps what the next look needs.
@@ -84,11 +86,17 @@ impl Sampler {
         if let Some(read) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
             derive::gpu_figures(&read.value, &mut figures);
         }
+        let mut listed = false;
         if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
             let mut asked = Asked { source, gaps };
             follower.take(at_ns, processes, &mut asked, &mut figures);
+            listed = true;
         }
-        Tick { at_ns, figures }
+        Tick {
+            at_ns,
+            figures,
+            listed,
+        }
     }
 
     /// Follows this process, whatever it uses.
@@ -123,5 +131,10 @@ impl Sampler {
     /// What could not be read so far.
     pub fn gaps(&self) -> &Gaps {
         &self.gaps
+    }
+
+    /// The same, for what others find.
+    pub fn gaps_mut(&mut self) -> &mut Gaps {
+        &mut self.gaps
     }
 }

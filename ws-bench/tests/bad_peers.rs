@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bench_report::{LimitOwner, Report, Status};
 use common::{errors, finish, limit, limit_of, report, said, server};
-use test_support::{Ended, PATIENCE, Place, Running};
+use test_support::{Ended, Place, Running};
 use testbed::WebSocketServer;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
@@ -232,7 +232,7 @@ fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
     fell(&mut server);
     let Ended { code, took, said } = running.end();
     assert_eq!(code, Some(0), "{said}");
-    assert!(took < PATIENCE, "{said}");
+    assert!(took < common::HANG, "{said}");
     (report(&place), said)
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bench_report::{LimitOwner, Status, StepEnd};
 use common::{limit, limit_of, report, server};
 use nix::sys::signal::Signal;
-use test_support::{Ended, PATIENCE, Place, Running, ending_bound};
+use test_support::{Ended, Place, Running, ending_bound};
 use tokio_tungstenite::tungstenite::accept;
 
 fn interrupted(signal: Signal, phase: &str, args: &[&str]) -> Place {
@@ -197,7 +197,11 @@ fn a_bench_that_is_killed_leaves_no_server() {
     assert_eq!(code, None);
     let started = std::time::Instant::now();
     while !place.left_behind().is_empty() {
-        assert!(started.elapsed() < PATIENCE, "{:?}", place.left_behind());
+        assert!(
+            started.elapsed() < common::HANG,
+            "{:?}",
+            place.left_behind()
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{bench, finish, limit_of, report, said, server};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use test_support::{Ended, PATIENCE, Place, Running};
+use test_support::{Ended, Place, Running};
 use tokio_tungstenite::tungstenite::{Error, Message, connect};
 
 #[test]
@@ -89,7 +89,7 @@ fn it_refuses_politely_and_takes_the_next_when_a_place_is_free() {
 fn a_client_that_speaks_nonsense_harms_nobody() {
     let server = server(&[]);
     let mut rude = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    rude.set_read_timeout(Some(PATIENCE)).unwrap();
+    rude.set_read_timeout(Some(common::HANG)).unwrap();
     rude.write_all(b"hello\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     // Whatever it answers, it ends the connection.
@@ -122,7 +122,7 @@ fn a_second_bench_on_the_same_server_is_no_trouble() {
     for running in both {
         let Ended { code, took, said } = running.end();
         assert_eq!(code, Some(0), "{said}");
-        assert!(took < PATIENCE + Duration::from_secs(1));
+        assert!(took < common::HANG + Duration::from_secs(1));
     }
     for place in &places {
         assert_eq!(common::limit(&report(place)).0, 100);

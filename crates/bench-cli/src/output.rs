@@ -59,7 +59,7 @@ impl Output {
     /// When stdout cannot be written.
     pub fn finish(&self, report: &Report, text: &str) -> anyhow::Result<()> {
         match self.format {
-            Format::Text => print(&screen::shown(text))?,
+            Format::Text => show(text)?,
             Format::Json => {
                 print(&(serde_json::to_string_pretty(report)? + "\n"))?;
             }
@@ -78,6 +78,14 @@ fn path(flags: &OutputFlags, report: &Report) -> PathBuf {
         (None, Some(directory)) => directory.join(name),
         (None, None) => Path::new("reports").join(&report.run_id).join(name),
     }
+}
+
+/// Prints a text for people on stdout: secrets masked, and nothing in it that a terminal would obey.
+///
+/// # Errors
+/// As [`print`].
+pub fn show(text: &str) -> anyhow::Result<()> {
+    print(&screen::shown(text))
 }
 
 /// Prints on stdout as it is. A reader that left (`head`, `less`) has seen enough, which is no

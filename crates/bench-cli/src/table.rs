@@ -47,6 +47,11 @@ impl std::fmt::Display for Table {
     }
 }
 
+/// How wide the terminal on stdout is; `None` where stdout is none.
+pub fn terminal_columns() -> Option<usize> {
+    Drawn::new().width().map(usize::from)
+}
+
 /// Columns that a result keeps to where it is not a table.
 const COLUMNS: usize = 80;
 
@@ -62,7 +67,7 @@ pub fn paragraph(text: &str, indent: usize) -> String {
 }
 
 /// Three significant digits, as in `1.23`, `12.3`, `123`; what is not zero does not look like it.
-fn three_digits(value: f64) -> String {
+pub fn three_digits(value: f64) -> String {
     match value.abs() {
         v if v > 0.0 && v < 0.005 => "<0.01".to_owned(),
         v if v < 9.995 => format!("{value:.2}"),

@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod environment;
 pub mod histogram;
+pub mod mark;
 pub mod redaction;
 pub mod report;
 pub mod series;
@@ -21,6 +22,7 @@ pub mod warning;
 pub use clock::ClockAnchor;
 pub use environment::Environment;
 pub use histogram::Histogram;
+pub use mark::Mark;
 pub use report::{Report, SCHEMA, Status, Tool};
 pub use series::Series;
 pub use step::{

@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClockAnchor, Environment, Series, Step, Summary, Warning};
+use crate::{ClockAnchor, Environment, Mark, Series, Step, Summary, Warning};
 
 /// The schema that this version writes.
 pub const SCHEMA: &str = "plimsoll.report/1";
@@ -67,6 +67,9 @@ pub struct Report {
     /// Figures over time.
     #[serde(default)]
     pub series: Vec<Series>,
+    /// What happened meanwhile, as somebody outside said it did, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
     /// What the tool concludes about its own data.
     #[serde(default)]
     pub summary: Summary,
@@ -91,6 +94,7 @@ impl Report {
             config: BTreeMap::new(),
             steps: Vec::new(),
             series: Vec::new(),
+            marks: Vec::new(),
             summary: Summary::default(),
             warnings: Vec::new(),
         }

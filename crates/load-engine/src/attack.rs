@@ -11,8 +11,8 @@ use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 use crate::cpu_use::Reading;
 use crate::crew::{self, Crew};
 use crate::guard::{Broken, Watch};
+use crate::shared::{PacerTrouble, Shared};
 use crate::timeline::Timeline;
-use crate::worker::{PacerTrouble, Shared};
 use crate::{Cancel, Factory, Phase, Recorder, StepPlan, self_check};
 
 const HEARTBEAT: Duration = Duration::from_millis(10);

@@ -9,17 +9,21 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::recorder::claim_shard;
-use crate::worker::{self, Shared};
+use crate::shared::Shared;
+use crate::worker;
 use crate::{Factory, Failure, RuntimeKind, StepPlan, Worker};
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 /// For recording what was cut off, which waits for nobody.
 const ACCOUNT_BOUND: Duration = Duration::from_millis(500);
+/// The same for each session, idle or not: all are ended one by one.
+const ACCOUNT_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
 
 /// The workers of a step, each with a thread and a runtime of its own.
 #[derive(Debug)]
 pub(crate) struct Crew {
     workers: Vec<JoinHandle<Result<(), Failure>>>,
+    account_bound: Duration,
 }
 
 /// How many workers share a step.
@@ -43,6 +47,7 @@ impl Crew {
     ) -> io::Result<Self> {
         let plan = Arc::new(plan.clone());
         let count = size(&plan);
+        let sessions = u32::try_from(plan.load.sessions()).unwrap_or(u32::MAX);
         let start = |index| {
             let worker = Worker { index, count };
             let runtime = build_runtime(&plan, worker, shared)?;
@@ -64,7 +69,10 @@ impl Crew {
                 })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { workers })
+        Ok(Self {
+            workers,
+            account_bound: ACCOUNT_BOUND + ACCOUNT_BOUND_PER_SESSION.saturating_mul(sessions),
+        })
     }
 
     pub(crate) fn all_finished(&self) -> bool {
@@ -84,7 +92,7 @@ impl Crew {
             let mut workers = self.workers.iter().enumerate();
             workers.all(|(index, worker)| worker.is_finished() || is_accounted(index))
         };
-        while !over() && started.elapsed() < ACCOUNT_BOUND {
+        while !over() && started.elapsed() < self.account_bound {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -3,7 +3,7 @@
 use bench_report::clock::monotonic_ns;
 
 use crate::backlog::Arrival;
-use crate::worker::Shared;
+use crate::shared::Shared;
 use crate::{Marks, Outcome, Part};
 
 /// Owns the marks of an arrival while its session works. Dropped before it landed (the task was

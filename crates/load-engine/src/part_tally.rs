@@ -6,7 +6,8 @@ use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Operation};
 
 use crate::Part;
-use crate::recorder::{Within, gap};
+use crate::recorder::Within;
+use crate::tally::gap;
 
 /// Counts and distributions of one part in one shard. Most parts never fail, so what failures
 /// need is made with the first.

@@ -1,181 +1,24 @@
 //! What runs inside one runtime: the pacer, the sessions, and the watch over the pool.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bench_report::Window;
 use bench_report::clock::monotonic_ns;
-use bench_report::{PoolUsage, Window};
-use crossbeam_utils::CachePadded;
-use tokio::sync::SetOnce;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::backlog::{Arrival, Backlog};
-use crate::cpu_use::LoadThreads;
 use crate::flight::Flight;
+use crate::shared::{PacerTrouble, Shared};
 use crate::{
-    Arrivals, Factory, Failure, LoadPlan, Marks, Pacer, PoolSample, Recorder, Session, StepPlan,
-    Target, UserId, Within, Worker,
+    Arrivals, Factory, Failure, LoadPlan, Pacer, Session, StepPlan, Target, UserId, Worker,
 };
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const RELEASED_AT_A_STRETCH: usize = 32;
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
-
-/// What all workers and the controller of a step share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) recorder: Recorder,
-    /// Set by the controller once every session is open.
-    pub(crate) window: SetOnce<Window>,
-    /// Where the pacer and users who think learn that nothing more is to begin.
-    halt: CancellationToken,
-    /// The same for the hot path: a token's own flag lies behind a lock.
-    halted: AtomicBool,
-    /// Whatever is still under way is cut off.
-    pub(crate) abort: CancellationToken,
-    pub(crate) opened: AtomicUsize,
-    pub(crate) delayed_at_cap: AtomicU64,
-    /// What ended the release of arrivals before its time.
-    pub(crate) pacer_trouble: OnceLock<PacerTrouble>,
-    /// Each worker's own: every worker has a pool of its own.
-    pools: Vec<Mutex<PoolWatch>>,
-    /// Whose CPU time is watched.
-    pub(crate) threads: LoadThreads,
-    /// Which workers have recorded all their arrivals.
-    accounted: Vec<AtomicBool>,
-    /// Apart from what every hit reads: the open loop writes it twice per hit.
-    in_flight: CachePadded<AtomicU64>,
-}
-
-impl Shared {
-    pub(crate) fn new(recorder: Recorder, workers: u64) -> Self {
-        Self {
-            recorder,
-            window: SetOnce::new(),
-            halt: CancellationToken::new(),
-            halted: AtomicBool::new(false),
-            abort: CancellationToken::new(),
-            opened: AtomicUsize::new(0),
-            delayed_at_cap: AtomicU64::new(0),
-            pacer_trouble: OnceLock::new(),
-            pools: (0..workers).map(|_| Mutex::default()).collect(),
-            threads: LoadThreads::default(),
-            accounted: (0..workers).map(|_| AtomicBool::new(false)).collect(),
-            in_flight: CachePadded::default(),
-        }
-    }
-
-    /// Nothing more is to begin.
-    pub(crate) fn halt(&self) {
-        self.halted.store(true, Ordering::Relaxed);
-        self.halt.cancel();
-    }
-
-    /// Whether `instant_ns` lies in the measured part as it was planned.
-    pub(crate) fn measures(&self, instant_ns: u64) -> bool {
-        self.window
-            .get()
-            .is_some_and(|w| (w.measure_start_ns..w.measure_end_ns).contains(&instant_ns))
-    }
-
-    /// Where a hit that is over lies in the measured part, which a halt may have cut short.
-    pub(crate) fn within(&self, marks: &Marks) -> Within {
-        let measured = self
-            .window
-            .get()
-            .map_or(0..0, |w| w.measure_start_ns..w.measure_end_ns);
-        Within {
-            due: measured.contains(&marks.begin_ns()),
-            done: measured.contains(&marks.done_ns) && !self.halted.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Whether this worker has recorded all its arrivals.
-    pub(crate) fn is_accounted(&self, worker: usize) -> bool {
-        self.accounted[worker].load(Ordering::Acquire)
-    }
-
-    /// What was seen of all workers' pools together.
-    pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
-        let watched = self.pools.iter().filter_map(|pool| lock(pool).usage());
-        watched.reduce(|sum, one| PoolUsage {
-            max_size: sum.max_size + one.max_size,
-            size_mean: sum.size_mean + one.size_mean,
-            in_use_mean: sum.in_use_mean + one.in_use_mean,
-            in_use_max: sum.in_use_max + one.in_use_max,
-            waiting_mean: sum.waiting_mean.zip(one.waiting_mean).map(|(a, b)| a + b),
-            waiting_max: sum.waiting_max.zip(one.waiting_max).map(|(a, b)| a + b),
-            samples: sum.samples.max(one.samples),
-        })
-    }
-
-    fn trouble(&self, trouble: PacerTrouble) {
-        // The first is the one to tell.
-        let _ = self.pacer_trouble.set(trouble);
-    }
-
-    pub(crate) fn take_off(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn touch_down(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Why arrivals were no longer released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PacerTrouble {
-    /// The backlog's bound was reached.
-    BacklogFull,
-    /// The system's timer failed.
-    Timer(String),
-}
-
-/// Sums of one pool's samples.
-#[derive(Debug, Default)]
-pub(crate) struct PoolWatch {
-    max_size: u64,
-    samples: u64,
-    size: u64,
-    in_use: u64,
-    in_use_max: u64,
-    waiting: Option<u64>,
-    waiting_max: Option<u64>,
-}
-
-impl PoolWatch {
-    fn add(&mut self, sample: PoolSample) {
-        self.max_size = self.max_size.max(sample.max_size);
-        self.samples += 1;
-        self.size += sample.size;
-        self.in_use += sample.in_use;
-        self.in_use_max = self.in_use_max.max(sample.in_use);
-        if let Some(waiting) = sample.waiting {
-            *self.waiting.get_or_insert(0) += waiting;
-            self.waiting_max = Some(self.waiting_max.unwrap_or(0).max(waiting));
-        }
-    }
-
-    fn usage(&self) -> Option<PoolUsage> {
-        let samples = self.samples as f64;
-        (self.samples > 0).then(|| PoolUsage {
-            max_size: self.max_size,
-            size_mean: self.size as f64 / samples,
-            in_use_mean: self.in_use as f64 / samples,
-            in_use_max: self.in_use_max,
-            waiting_mean: self.waiting.map(|w| w as f64 / samples),
-            waiting_max: self.waiting_max,
-            samples: self.samples,
-        })
-    }
-}
-
-fn lock(pool: &Mutex<PoolWatch>) -> MutexGuard<'_, PoolWatch> {
-    pool.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Runs one worker's share of a step to its end.
 ///
@@ -200,7 +43,7 @@ pub(crate) async fn work<F: Factory>(
         done.clone(),
     ));
     let result = attack(worker, &plan, &target, &shared).await;
-    shared.accounted[worker.index as usize].store(true, Ordering::Release);
+    shared.account_for(worker.index as usize);
     done.cancel();
     let _ = watch.await;
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
@@ -314,14 +157,14 @@ async fn be_user<T: Target>(
     let (mut session, window) = open(&*target, user, &shared).await?;
     sleep_until(window.start_ns).await;
     let mut now_ns = monotonic_ns();
-    while now_ns < window.measure_end_ns && !shared.halted.load(Ordering::Relaxed) {
+    while now_ns < window.measure_end_ns && !shared.is_halted() {
         let mut flight = Flight::of_user(&shared, now_ns);
         let outcome = session.hit(&mut flight.marks).await;
         now_ns = flight.land(&outcome, session.parts());
         if !think_time.is_zero() {
             tokio::select! {
                 () = tokio::time::sleep(think_time) => {}
-                () = shared.halt.cancelled() => {}
+                () = shared.halted() => {}
             }
             now_ns = monotonic_ns();
         }
@@ -345,7 +188,7 @@ async fn pace(worker: Worker, plan: StepPlan, backlog: Arc<Backlog>, shared: Arc
     let mut due = arrivals.map(|offset_ns| window.start_ns + offset_ns);
     tokio::select! {
         biased;
-        () = shared.halt.cancelled() => {}
+        () = shared.halted() => {}
         () = release_all(&plan, window, &mut due, &backlog, &shared) => {}
     }
     let ended_ns = monotonic_ns();
@@ -382,7 +225,7 @@ async fn release_all(
         if let Err(error) = pacer.wait_until(due_ns).await {
             return shared.trouble(PacerTrouble::Timer(error.to_string()));
         }
-        if shared.in_flight.load(Ordering::Relaxed) + backlog.len() as u64 >= in_flight_cap {
+        if shared.in_flight() + backlog.len() as u64 >= in_flight_cap {
             shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
         }
         let released_ns = monotonic_ns();
@@ -415,6 +258,6 @@ async fn watch_pool<T: Target>(
             continue;
         }
         let Some(sample) = target.pool() else { return };
-        lock(&shared.pools[worker.index as usize]).add(sample);
+        shared.add_pool_sample(worker.index as usize, sample);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
 use known::{Known, KnownFactory, closed, hit, open, run};
-use load_engine::attack;
+use load_engine::attack::{self, Tick};
 use load_engine::{Cancel, Observer, Phase, RuntimeKind};
 
 #[test]
@@ -118,22 +118,28 @@ fn cancelled_in_any_phase_it_ends_at_once_and_keeps_what_it_has() {
     }
 }
 
+/// Asks for the end so long after the first arrival, however long opening took before it.
+struct SignalAfter(Duration, Cancel);
+
+impl Observer for SignalAfter {
+    fn tick(&mut self, tick: &Tick) {
+        if tick.elapsed >= self.0 {
+            self.1.cancel();
+        }
+    }
+}
+
 #[test]
 fn what_was_due_before_a_signal_counts_though_nothing_was_answered() {
-    let plan = open(1_000.0, 100_000, Duration::from_mins(1));
+    let plan = open(1_000.0, 5_000, Duration::from_mins(1));
     let hanging = Known {
         hangs: true,
         ..Known::default()
     };
     let factory = Arc::new(KnownFactory(Arc::new(hanging)));
-    let cancel = Cancel::new();
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(500));
-            cancel.cancel();
-        });
-        attack::run(&plan, &factory, &cancel, &mut ()).unwrap()
-    });
+    let mut signal = SignalAfter(Duration::from_millis(500), Cancel::new());
+    let cancel = signal.1.clone();
+    let result = attack::run(&plan, &factory, &cancel, &mut signal).unwrap();
     let hit = hit(&result);
     assert_eq!((hit.succeeded, hit.attempted), (0, hit.censored));
     let due = result.step.window.measured_s() * 1_000.0;

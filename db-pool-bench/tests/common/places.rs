@@ -14,6 +14,8 @@ use tokio::sync::Semaphore;
 
 /// The bench's own connections beside its load: they watch and prepare, and take no place.
 const NOT_LOAD: [&[u8]; 2] = [b".watch", b".control"];
+/// A connection may ask for TLS before it says who it is.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// A request begins by binding a prepared statement.
 const BIND: u8 = b'B';
 /// Its answer ends with `ReadyForQuery`: a type, the length, and the state.
@@ -84,8 +86,10 @@ async fn carry(
                     return Ok(());
                 }
                 let holds = |part: &[u8]| request.windows(part.len()).any(|w| w == part);
-                let load = *is_load.get_or_insert_with(|| !NOT_LOAD.into_iter().any(holds));
-                if load && request[0] == BIND {
+                if is_load.is_none() && request != SSL_REQUEST {
+                    is_load = Some(!NOT_LOAD.into_iter().any(holds));
+                }
+                if is_load == Some(true) && request[0] == BIND {
                     let place = places.acquire().await.map_err(std::io::Error::other)?;
                     tokio::time::sleep(takes()).await;
                     server.write_all(request).await?;

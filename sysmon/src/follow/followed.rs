@@ -9,6 +9,7 @@ use crate::figure::Reading;
 use crate::rolling::{Rolling, Spread};
 use crate::source::process::{Detail, Fields, ProcessIo, ProcessSample, Waiting};
 use crate::source::{Span, Timed};
+use crate::stream::sample::label_text;
 
 /// What is kept of a command line.
 const COMMAND_CHARS: usize = 200;
@@ -26,19 +27,13 @@ pub struct Followed {
     pub rss_max_bytes: u64,
     labels: Series,
     keeps_series: bool,
-    figures: Vec<Figure>,
+    label_text: Arc<str>,
+    latest: Vec<(&'static str, Reading)>,
+    figures: Vec<(&'static str, Rolling)>,
     faults: Baseline<[Option<u64>; 2]>,
     children: Baseline<Option<u64>>,
     io: Baseline<ProcessIo>,
     waiting: Baseline<Waiting>,
-}
-
-/// One figure of a process: as it is, and over time where that is kept.
-#[derive(Debug)]
-struct Figure {
-    name: &'static str,
-    latest: Option<Reading>,
-    rolling: Option<Rolling>,
 }
 
 impl Followed {
@@ -50,8 +45,10 @@ impl Followed {
             name: Arc::clone(&sample.name),
             used_ns: 0,
             rss_max_bytes: 0,
+            label_text: text_of(&labels),
             labels,
             keeps_series,
+            latest: Vec::new(),
             figures: Vec::new(),
             faults: Baseline::over(0),
             children: Baseline::over(LEAST_TICK_WINDOW_NS),
@@ -63,14 +60,13 @@ impl Followed {
     /// `process.cpu_cores` of the whole recording: 1.0 is one core.
     pub fn cores(&self) -> Option<&Spread> {
         let mut figures = self.figures.iter();
-        let cores = figures.find(|figure| figure.name == "process.cpu_cores");
-        cores?.rolling.as_ref().map(Rolling::whole)
+        let cores = figures.find(|(name, _)| *name == "process.cpu_cores");
+        cores.map(|(_, rolling)| rolling.whole())
     }
 
-    /// Its figures at the last tick, by the names of their series; what was not read is left out.
+    /// What was read at the last tick at which it was there, by the names of its series.
     pub fn latest(&self) -> impl Iterator<Item = (&'static str, Reading)> {
-        let all = self.figures.iter();
-        all.filter_map(|figure| Some((figure.name, figure.latest?)))
+        self.latest.iter().copied()
     }
 
     /// A label of its series: `command` (redacted) where command lines are recorded, `follow`
@@ -79,10 +75,14 @@ impl Followed {
         self.labels.labels.get(label).map(String::as_str)
     }
 
+    /// Its labels as they stand in raw samples.
+    pub fn label_text(&self) -> &Arc<str> {
+        &self.label_text
+    }
+
     /// Its series, those without any reading left out.
     pub(super) fn series(&self) -> impl Iterator<Item = Series> {
-        let all = self.figures.iter();
-        let all = all.filter_map(|figure| Some(figure.rolling.as_ref()?.series()));
+        let all = self.figures.iter().map(|(_, rolling)| rolling.series());
         all.filter(|series| series.mean.iter().any(Option::is_some))
     }
 
@@ -99,7 +99,8 @@ impl Followed {
     /// Sets a label on all its series.
     pub(super) fn label(&mut self, key: &str, value: &str) {
         self.labels.labels.insert(key.to_owned(), value.to_owned());
-        for rolling in self.figures.iter_mut().filter_map(|f| f.rolling.as_mut()) {
+        self.label_text = text_of(&self.labels);
+        for (_, rolling) in &mut self.figures {
             rolling.relabel(key, value);
         }
     }
@@ -120,6 +121,7 @@ impl Followed {
         detail: Detail,
         (fields, tick_ns): (Fields, u64),
     ) {
+        self.latest.clear();
         self.put(at_ns, "process.cpu_cores", cores);
         let rss = Some(Reading::from(sample.rss_bytes));
         self.put(at_ns, "process.rss_bytes", rss);
@@ -208,27 +210,30 @@ impl Followed {
     }
 
     fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
-        let found = self.figures.iter().position(|known| known.name == name);
+        self.latest.extend(reading.map(|reading| (name, reading)));
+        if !self.keeps_series {
+            return;
+        }
+        let found = self.figures.iter().position(|(known, _)| *known == name);
         let place = found.unwrap_or_else(|| {
-            let series = self.keeps_series.then(|| Series {
+            let series = Series {
                 name: name.to_owned(),
                 ..self.labels.clone()
-            });
-            self.figures.push(Figure {
-                name,
-                latest: None,
-                rolling: series.map(Rolling::new),
-            });
+            };
+            self.figures.push((name, Rolling::new(series)));
             self.figures.len() - 1
         });
-        let figure = &mut self.figures[place];
-        figure.latest = reading;
-        match (&mut figure.rolling, reading) {
-            (Some(rolling), Some(reading)) => rolling.take(at_ns, reading),
-            (Some(rolling), None) => rolling.push(at_ns, None),
-            (None, _) => {}
+        let rolling = &mut self.figures[place].1;
+        match reading {
+            Some(reading) => rolling.take(at_ns, reading),
+            None => rolling.push(at_ns, None),
         }
     }
+}
+
+fn text_of(labels: &Series) -> Arc<str> {
+    let labels = labels.labels.iter();
+    label_text(labels.map(|(key, of)| (key.as_str(), of.as_str())))
 }
 
 fn timed<T>(span: Span, value: T) -> Timed<T> {

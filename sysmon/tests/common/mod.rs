@@ -26,6 +26,10 @@ impl Home {
         self.path().join(REPORT)
     }
 
+    pub fn marks_path(&self) -> PathBuf {
+        self.path().join(format!("{REPORT}.marks"))
+    }
+
     pub fn report(&self) -> Report {
         self.0.report(REPORT)
     }
@@ -44,6 +48,14 @@ impl Home {
             action,
         ];
         self.0.command("env", &[&sysmon, args].concat())
+    }
+
+    /// What `sysmon show` prints, which must succeed.
+    pub fn show(&self, args: &[&str]) -> String {
+        let out = self.command_of("show", args).output().unwrap();
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{args:?}: {stderr}");
+        String::from_utf8(out.stdout).unwrap()
     }
 
     pub fn run(&self, args: &[&str]) -> Output {

@@ -9,10 +9,14 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use bench_report::{LimitOwner, Report, Step, StepEnd};
 use test_support::Place;
 use testbed::WebSocketServer;
+
+/// Longer than anything takes that ends by itself.
+pub(crate) const HANG: Duration = Duration::from_secs(30);
 
 pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_ws-bench"))

@@ -3,7 +3,7 @@
 use bench_report::{Histogram, Step};
 
 use super::data::{Band, Chart, Data, Line};
-use super::time_charts::{Axis, over_time};
+use super::time_charts::{Axis, marks, over_time};
 use crate::assessment::{Assessment, Component};
 use crate::operating_point;
 use crate::requests;
@@ -22,6 +22,7 @@ pub(super) fn of_run(run: &Run, assessment: &Assessment) -> Data {
     charts.extend(percentiles(run, assessment));
     Data {
         end_s: axis.end_s,
+        marks: marks(run, &axis),
         charts,
     }
 }

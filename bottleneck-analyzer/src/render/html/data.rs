@@ -47,11 +47,20 @@ pub(super) struct Band {
     pub(super) label: String,
 }
 
+/// An instant that somebody marked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Instant {
+    pub(super) at_s: f64,
+    pub(super) name: String,
+}
+
 /// All charts of a page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Data {
     /// Length of the run: every chart of time reaches that far.
     pub(super) end_s: f64,
+    /// Drawn in every chart of time, and listed once.
+    pub(super) marks: Vec<Instant>,
     pub(super) charts: Vec<Chart>,
 }
 
@@ -75,6 +84,7 @@ mod tests {
         let hostile = "</script><script>alert(1)</script><!-- \u{2028}";
         let data = Data {
             end_s: 1.0,
+            marks: vec![],
             charts: vec![Chart {
                 id: "c".into(),
                 title: hostile.into(),

@@ -45,7 +45,7 @@ fn body(run: &Run, assessment: &Assessment, data: &Data) -> Markup {
             (sections::components(assessment))
             (sections::objectives(assessment))
             (sections::gates(assessment))
-            (sections::charts("time", "Over time", "Drag over a chart to zoom, all of them zoom together; double-click to see the whole run again.", of("time-"), &html! {}))
+            (sections::charts("time", "Over time", "Drag over a chart to zoom, all of them zoom together; double-click to see the whole run again.", of("time-"), &sections::marks(&data.marks)))
             (sections::charts("sweeps", "Sweeps", "Each setting that was tried, and what it bought and cost.", of("sweep-").chain(of("levels")), &sections::caches(run)))
             (sections::charts("percentiles", "Percentiles", "How long the slowest took: the further right, the rarer.", of("percentiles-"), &html! {}))
             (sections::time_models(assessment))

@@ -3,7 +3,7 @@
 use bench_report::Step;
 use maud::{Markup, html};
 
-use super::data::Chart;
+use super::data::{Chart, Instant};
 use crate::assessment::{
     Assessment, ComponentAssessment, Evidence, Finding, GateOutcome, LimitingFactor, Readiness,
 };
@@ -199,6 +199,18 @@ pub(super) fn charts<'a>(
 fn names(chart: &Chart) -> String {
     let names: Vec<&str> = chart.lines.iter().map(|l| l.label.as_str()).collect();
     names.join(", ")
+}
+
+/// What the lines across the charts of time stand for.
+pub(super) fn marks(marks: &[Instant]) -> Markup {
+    html! {
+        @if !marks.is_empty() {
+            h3 { "Marks" }
+            ul.plain { @for mark in marks {
+                li { span.quiet { (format!("{:.1} s", mark.at_s)) } " " (mark.name) }
+            } }
+        }
+    }
 }
 
 /// What each setting of a cache bought: client beside client, with its hit ratio.

@@ -3,7 +3,7 @@
 use bench_report::Series;
 
 use super::charts::{four_digits, title};
-use super::data::{Band, Chart, Line};
+use super::data::{Band, Chart, Instant, Line};
 use crate::requests;
 use crate::run::Run;
 use crate::source::Source;
@@ -27,7 +27,9 @@ impl Axis {
         let steps = steps.flat_map(|s| [s.window.start_ns, s.window.end_ns]);
         let series = run.sources.iter().flat_map(|s| &s.report.series);
         let series = series.flat_map(|s| s.at_ns.first().into_iter().chain(s.at_ns.last()));
-        let instants: Vec<u64> = steps.chain(series.copied()).filter(|ns| *ns > 0).collect();
+        let marks = run.sources.iter().flat_map(|s| &s.report.marks);
+        let instants = steps.chain(series.copied()).chain(marks.map(|m| m.at_ns));
+        let instants: Vec<u64> = instants.filter(|ns| *ns > 0).collect();
         let start_ns = instants.iter().min().copied().unwrap_or(0);
         let last = instants.iter().max().copied().unwrap_or(0);
         Self {
@@ -107,6 +109,19 @@ pub(super) fn over_time(run: &Run, axis: &Axis) -> Vec<Chart> {
             group: Some("time"),
         })
         .collect()
+}
+
+/// What was marked in any report, in order of time.
+pub(super) fn marks(run: &Run, axis: &Axis) -> Vec<Instant> {
+    let marks = run.sources.iter().flat_map(|s| &s.report.marks);
+    let mut marks: Vec<Instant> = marks
+        .map(|mark| Instant {
+            at_s: axis.seconds(mark.at_ns),
+            name: mark.name.clone(),
+        })
+        .collect();
+    marks.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    marks
 }
 
 /// The machine-wide series of the recording that are asked for, in the order asked.

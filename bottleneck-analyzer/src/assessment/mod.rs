@@ -1,0 +1,180 @@
+//! What the analyzer concludes: the document that people, gates and later tools read.
+//!
+//! These types *are* schema `plimsoll.assessment/1`. Every [`Evidence`] points at one scalar of
+//! one report, so that whoever doubts a conclusion can look.
+
+mod finding;
+mod verdict;
+
+pub use finding::{
+    Advice, Component, Confidence, Evidence, Finding, FindingKind, Impact, ImpactOf, RuledOut,
+    Spoiled, Unknown,
+};
+pub use verdict::{Gate, GateOutcome, Objective, Readiness, Verdict};
+
+use bench_report::{Environment, Status, Tool};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::thresholds::Thresholds;
+use crate::time_model::TimeModel;
+
+/// The schema that this version writes.
+pub const SCHEMA: &str = "plimsoll.assessment/1";
+
+/// What holds a component at its knee.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitingFactor {
+    /// A name for scripts, as in `machine_cpu.server`; `inconclusive` where it cannot be told.
+    pub factor: String,
+    /// One line with the figures.
+    pub title: String,
+    /// How it was told from the others.
+    pub reason: String,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// The measurement that would tell, where it is not sure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_tell: Option<String>,
+}
+
+/// Where a component should run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OperatingPoint {
+    /// Index into the report's `steps`.
+    pub step: usize,
+    /// The setting in words, as in `deadpool, pool_size 8`.
+    pub setting: String,
+    /// Why this one.
+    pub reason: String,
+    /// Lowest setting that the measurements do not rule out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// Highest setting that the measurements do not rule out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
+    /// Requests that succeeded per second; of a WebSocket its echoes, as for the figures below.
+    pub throughput_per_s: f64,
+    /// 95th percentile of the slowest operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_ns: Option<u64>,
+    /// 99th percentile of the slowest operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ns: Option<u64>,
+    /// Requests that failed or never came back ÷ requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_ratio: Option<f64>,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One component under one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComponentAssessment {
+    /// What was loaded.
+    pub component: Component,
+    /// How.
+    pub scenario: String,
+    /// The report it comes from.
+    pub file: String,
+    /// Where to run it; absent for the machine, and where no step was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point: Option<OperatingPoint>,
+    /// What holds it there.
+    pub limiting_factor: LimitingFactor,
+    /// Where the time of a call went at the operating point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_model: Option<TimeModel>,
+}
+
+/// One report that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceSummary {
+    /// File name.
+    pub file: String,
+    /// Which program wrote it.
+    pub tool: Tool,
+    /// The scenario.
+    pub scenario: String,
+    /// How it ended.
+    pub status: Status,
+    /// When it started.
+    pub started_at: String,
+    /// How long it took.
+    pub duration_ns: u64,
+    /// Steps in it.
+    pub steps: u64,
+    /// Series in it.
+    pub series: u64,
+    /// What it said of itself.
+    pub headline: String,
+}
+
+/// An assessment of schema 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Assessment {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// Which program wrote it.
+    pub tool: Tool,
+    /// The run that it is about.
+    pub run_id: String,
+    /// What was read.
+    pub reports: Vec<SourceSummary>,
+    /// What to know before relying on it: partial reports, reports that cannot be aligned.
+    pub notes: Vec<String>,
+    /// The readiness verdict.
+    pub verdict: Verdict,
+    /// Each component with its operating point and its limiting factor.
+    pub components: Vec<ComponentAssessment>,
+    /// Problems by impact × confidence, those without a measured impact after them, then
+    /// information, then what is in doubt; symptoms under their cause.
+    pub findings: Vec<Finding>,
+    /// What was checked and is fine.
+    pub ruled_out: Vec<RuledOut>,
+    /// What could not be judged.
+    pub unknown: Vec<Unknown>,
+    /// What warnings made unusable.
+    pub spoiled: Vec<Spoiled>,
+    /// What passed and what failed.
+    pub gates: Vec<Gate>,
+    /// What may be promised, for now.
+    pub objectives: Vec<Objective>,
+    /// The thresholds in force.
+    pub thresholds: Thresholds,
+    /// The machine it ran on.
+    pub environment: Environment,
+}
+
+impl OperatingPoint {
+    /// Whether a warning spoils evidence whose pointer ends in `figure`, as in `p99`.
+    pub fn is_doubtful(&self, figure: &str) -> bool {
+        let ends = |e: &&Evidence| e.pointer.rsplit('/').next() == Some(figure);
+        self.evidence.iter().filter(ends).any(|e| e.spoiled)
+    }
+}
+
+impl Assessment {
+    /// Whether a gate failed.
+    pub fn a_gate_failed(&self) -> bool {
+        self.gates.iter().any(|g| g.outcome == GateOutcome::Fail)
+    }
+
+    /// Every piece of evidence in the document.
+    pub fn all_evidence(&self) -> impl Iterator<Item = &Evidence> {
+        let components = self.components.iter().flat_map(|c| {
+            let point = c.operating_point.iter().flat_map(|p| &p.evidence);
+            let model = c.time_model.iter().flat_map(|m| &m.parts);
+            point
+                .chain(&c.limiting_factor.evidence)
+                .chain(model.flat_map(|part| &part.evidence))
+        });
+        components
+            .chain(self.findings.iter().flat_map(|f| &f.evidence))
+            .chain(self.ruled_out.iter().flat_map(|r| &r.evidence))
+            .chain(self.gates.iter().flat_map(|g| &g.evidence))
+            .chain(self.objectives.iter().flat_map(|o| &o.evidence))
+    }
+}

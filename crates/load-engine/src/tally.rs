@@ -1,0 +1,126 @@
+//! What one thread counted of one operation.
+
+use std::collections::BTreeMap;
+
+use bench_report::histogram::{Recording, recording};
+use bench_report::{Histogram, Operation};
+
+use crate::Marks;
+
+/// Counts and distributions of one operation in one shard.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) succeeded: u64,
+    /// Successes that were done in the measured part, whenever they were due.
+    pub(crate) carried: u64,
+    pub(crate) retries: u64,
+    pub(crate) censored: u64,
+    pub(crate) errors: BTreeMap<String, u64>,
+    pub(crate) response: Recording,
+    pub(crate) call: Recording,
+    pub(crate) service: Recording,
+    pub(crate) checkout: Recording,
+    pub(crate) backlog: Recording,
+    pub(crate) pacing_lag: Recording,
+    pub(crate) failed: Recording,
+    pub(crate) unfinished: Recording,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self {
+            succeeded: 0,
+            carried: 0,
+            retries: 0,
+            censored: 0,
+            errors: BTreeMap::new(),
+            response: recording(),
+            call: recording(),
+            service: recording(),
+            checkout: recording(),
+            backlog: recording(),
+            pacing_lag: recording(),
+            failed: recording(),
+            unfinished: recording(),
+        }
+    }
+
+    pub(crate) fn success(&mut self, marks: &Marks) {
+        self.succeeded += 1;
+        if marks.acquired_ns > 0 {
+            self.checkout
+                .saturating_record(gap(marks.started_ns, marks.acquired_ns));
+            self.service
+                .saturating_record(gap(marks.acquired_ns, marks.done_ns));
+        }
+        self.call
+            .saturating_record(gap(marks.started_ns, marks.done_ns));
+        if marks.due_ns > 0 {
+            self.response
+                .saturating_record(gap(marks.due_ns, marks.done_ns));
+            self.backlog
+                .saturating_record(gap(marks.released_ns, marks.started_ns));
+        }
+    }
+
+    pub(crate) fn lag(&mut self, marks: &Marks) {
+        if marks.due_ns > 0 {
+            self.pacing_lag
+                .saturating_record(gap(marks.due_ns, marks.released_ns));
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.succeeded += other.succeeded;
+        self.carried += other.carried;
+        self.retries += other.retries;
+        self.censored += other.censored;
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        for (mine, theirs) in [
+            (&mut self.response, &other.response),
+            (&mut self.call, &other.call),
+            (&mut self.service, &other.service),
+            (&mut self.checkout, &other.checkout),
+            (&mut self.backlog, &other.backlog),
+            (&mut self.pacing_lag, &other.pacing_lag),
+            (&mut self.failed, &other.failed),
+            (&mut self.unfinished, &other.unfinished),
+        ] {
+            // Equal bounds on both sides: adding cannot fail.
+            let _ = mine.add(theirs);
+        }
+    }
+
+    pub(crate) fn operation(&self, measured_s: f64) -> Operation {
+        let failed: u64 = self.errors.values().sum();
+        let throughput = self.carried as f64 / measured_s;
+        Operation {
+            attempted: self.succeeded + failed + self.censored,
+            succeeded: self.succeeded,
+            errors: self.errors.clone(),
+            censored: self.censored,
+            retries: self.retries,
+            throughput_per_s: if throughput.is_finite() {
+                throughput
+            } else {
+                0.0
+            },
+            response: Histogram::of(&self.response),
+            call: Histogram::of(&self.call),
+            // Without a checkout the whole call is service, and is recorded once.
+            service: Histogram::of(&self.service).or_else(|| Histogram::of(&self.call)),
+            checkout: Histogram::of(&self.checkout),
+            backlog: Histogram::of(&self.backlog),
+            pacing_lag: Histogram::of(&self.pacing_lag),
+            failed: Histogram::of(&self.failed),
+            unfinished: Histogram::of(&self.unfinished),
+        }
+    }
+}
+
+/// At least 1 ns: the histogram's lowest value, below what any clock here resolves.
+pub(crate) fn gap(from_ns: u64, to_ns: u64) -> u64 {
+    to_ns.saturating_sub(from_ns).max(1)
+}

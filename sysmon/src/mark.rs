@@ -1,0 +1,145 @@
+//! `sysmon mark`: puts a named instant into a recording under way.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use bench_cli::{Exit, Remedy as _, UsageError, output};
+use bench_report::Mark;
+use bench_report::clock::monotonic_ns;
+use clap::Args;
+
+use crate::marks::{Recorder, recorders};
+
+pub(crate) const EXAMPLES: &str = "\
+The mark carries the instant of this call, whatever the interval of the recording. It stands in the
+report, in `sysmon show` and in the charts of bottleneck-analyzer. Only who records, or root, can
+mark; secrets in a name are masked.
+
+Examples:
+  sysmon mark 'deploy 1.4'
+  sysmon mark failover --recording 4711
+  sysmon mark 'cache cleared' --recording reports/nightly/sysmon.record.json";
+
+/// What [`recorders`] are listed as, at most.
+const LISTED: usize = 32;
+
+/// Flags of `sysmon mark`.
+#[derive(Debug, Args)]
+pub struct MarkFlags {
+    /// What happened: one line of at most 120 characters
+    pub name: String,
+
+    /// Which recording, where several are under way: its process, its report, or the directory of
+    /// that
+    #[arg(long, value_name = "PID|PATH")]
+    pub recording: Option<String>,
+}
+
+/// Marks the recording that the flags name, or the only one there is.
+///
+/// # Errors
+/// When the name is none, there is no such recording, or several are under way and none is named.
+pub fn mark(flags: &MarkFlags) -> anyhow::Result<Exit> {
+    let mark = Mark::new(monotonic_ns(), &flags.name)
+        .map_err(|error| UsageError(error.to_string()))
+        .remedy("a short name, as in sysmon mark 'deploy 1.4'")?;
+    let mut recorder = chosen(flags.recording.as_deref())?;
+    recorder
+        .put(&mark)
+        .remedy("start another recording with sysmon record, then mark again")?;
+    output::print(&format!(
+        "Marked {:?} in {} (process {})\n",
+        mark.name,
+        recorder.report.display(),
+        recorder.pid
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn chosen(named: Option<&str>) -> anyhow::Result<Recorder> {
+    match named {
+        None => only(of_proc()?),
+        Some(name) => match name.parse::<u32>() {
+            Ok(pid) => of_process(pid),
+            Err(_) => of_path(Path::new(name)),
+        },
+    }
+}
+
+fn of_proc() -> anyhow::Result<Vec<Recorder>> {
+    recorders()
+        .context("cannot find out which recordings are under way")
+        .remedy("name the report, as in --recording reports/nightly/sysmon.record.json")
+}
+
+fn only(mut recorders: Vec<Recorder>) -> anyhow::Result<Recorder> {
+    match (recorders.pop(), recorders.first()) {
+        (Some(recorder), None) => Ok(recorder),
+        (None, _) => Err(anyhow::anyhow!(
+            "no recording is under way that you may mark"
+        ))
+        .remedy("sysmon record, in another terminal or around a command; then mark again"),
+        (Some(last), Some(_)) => {
+            recorders.push(last);
+            refuse(&recorders)
+        }
+    }
+}
+
+fn refuse(recorders: &[Recorder]) -> anyhow::Result<Recorder> {
+    let listed = recorders.iter().take(LISTED);
+    let listed: Vec<String> = listed
+        .map(|r| format!("process {} into {}", r.pid, r.report.display()))
+        .collect();
+    let example = recorders.first().map_or(0, |r| r.pid);
+    let sentence = format!(
+        "{} recordings are under way, and none is named: {}",
+        recorders.len(),
+        listed.join("; ")
+    );
+    Err(UsageError(sentence)).remedy(format!("--recording {example}"))
+}
+
+fn of_process(pid: u32) -> anyhow::Result<Recorder> {
+    let mut all = of_proc()?.into_iter();
+    all.find(|recorder| recorder.pid == pid)
+        .with_context(|| format!("process {pid} records nothing that you may mark"))
+        .remedy("sysmon mark without --recording, which finds the recordings under way")
+}
+
+fn of_path(path: &Path) -> anyhow::Result<Recorder> {
+    let reports = if path.is_dir() {
+        reports_in(path)?
+    } else {
+        vec![path.to_owned()]
+    };
+    let mut found = Vec::new();
+    for report in reports {
+        let recorder = Recorder::of_report(&report)
+            .with_context(|| format!("cannot mark the recording into {}", report.display()))
+            .remedy("mark as the user who records, or as root")?;
+        found.extend(recorder);
+    }
+    if found.is_empty() {
+        return Err(anyhow::anyhow!(
+            "no recording into {} is under way",
+            path.display()
+        ))
+        .remedy("sysmon mark without --recording, which finds the recordings under way");
+    }
+    only(found)
+}
+
+/// The reports in a directory that have, or had, a recorder.
+fn reports_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(directory)
+        .with_context(|| format!("cannot list {}", directory.display()))
+        .remedy("name the report itself, or the process")?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut reports: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "marks"))
+        .map(|path| path.with_extension(""))
+        .collect();
+    reports.sort();
+    Ok(reports)
+}

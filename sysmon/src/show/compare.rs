@@ -1,0 +1,222 @@
+//! Two recordings side by side.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use super::{Row, Summary};
+
+/// One series in both recordings, or in one of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pair {
+    /// Its name.
+    pub name: String,
+    /// What tells it from its siblings, where both have it so.
+    pub labels: BTreeMap<String, String>,
+    /// What it is measured in.
+    pub unit: &'static str,
+    /// In the first recording; `null` where it has no such series.
+    pub first: Option<Summary>,
+    /// In the second.
+    pub second: Option<Summary>,
+    /// Second − first; `null` unless both have it.
+    pub difference: Option<Figures>,
+    /// Second ÷ first; a figure is absent where the first is zero.
+    pub ratio: Option<Ratios>,
+}
+
+/// What is set against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Figures {
+    /// Of the means.
+    pub mean: f64,
+    /// Of the medians.
+    pub p50: f64,
+    /// Of the 95th percentiles.
+    pub p95: f64,
+    /// Of the 99th percentiles.
+    pub p99: f64,
+    /// Of the highest samples.
+    pub max: f64,
+}
+
+/// As [`Figures`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Ratios {
+    /// Of the means.
+    pub mean: Option<f64>,
+    /// Of the medians.
+    pub p50: Option<f64>,
+    /// Of the 95th percentiles.
+    pub p95: Option<f64>,
+    /// Of the 99th percentiles.
+    pub p99: Option<f64>,
+    /// Of the highest samples.
+    pub max: Option<f64>,
+}
+
+/// Labels that a process has by chance: its number, and its command line with ports and paths.
+const BY_CHANCE: [&str; 2] = ["pid", "command"];
+
+type Key<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+
+/// Every series of both, in order of name and labels. A process that has another number in the
+/// second recording is the same where each recording has but one of its name.
+pub fn pairs(first: &[Row], second: &[Row]) -> Vec<Pair> {
+    let (lone_first, lone_second) = (lone(first), lone(second));
+    let exact: HashMap<Key, &Row> = second.iter().map(|row| (exact(row), row)).collect();
+    let partner = |row| {
+        let loose = loose(row);
+        let of_name = || {
+            lone_first.get(&loose)?;
+            lone_second.get(&loose).copied()
+        };
+        exact.get(&self::exact(row)).copied().or_else(of_name)
+    };
+    let mut taken: Vec<Key> = Vec::new();
+    let mut pairs = Vec::new();
+    for row in first {
+        let other = partner(row);
+        taken.extend(other.map(self::exact));
+        pairs.push(Pair::new(Some(row), other));
+    }
+    let taken: std::collections::HashSet<Key> = taken.into_iter().collect();
+    let rest = second
+        .iter()
+        .filter(|row| !taken.contains(&self::exact(row)));
+    pairs.extend(rest.map(|row| Pair::new(None, Some(row))));
+    pairs.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    pairs
+}
+
+fn exact(row: &Row) -> Key<'_> {
+    let labels = row.labels.iter();
+    let labels = labels.map(|(key, of)| (key.as_str(), of.as_str()));
+    (&row.name, labels.collect())
+}
+
+fn loose(row: &Row) -> Key<'_> {
+    let (name, mut labels) = exact(row);
+    labels.retain(|(key, _)| !BY_CHANCE.contains(key));
+    (name, labels)
+}
+
+/// The rows that are alone with their name and what does not come by chance.
+fn lone(rows: &[Row]) -> HashMap<Key<'_>, &Row> {
+    let mut found: HashMap<Key, Option<&Row>> = HashMap::new();
+    for row in rows {
+        found
+            .entry(loose(row))
+            .and_modify(|alone| *alone = None)
+            .or_insert(Some(row));
+    }
+    let alone = found.into_iter();
+    alone.filter_map(|(key, row)| Some((key, row?))).collect()
+}
+
+impl Pair {
+    /// Of one or two rows; at least one is there.
+    fn new(first: Option<&Row>, second: Option<&Row>) -> Self {
+        let one = first.or(second);
+        let mut labels = one.map(|row| row.labels.clone()).unwrap_or_default();
+        if let (Some(first), Some(second)) = (first, second) {
+            labels.retain(|key, of| {
+                first.labels.get(key) == Some(of) && second.labels.get(key) == Some(of)
+            });
+        }
+        let summaries = first.zip(second).map(|(a, b)| (a.summary, b.summary));
+        Self {
+            name: one.map(|row| row.name.clone()).unwrap_or_default(),
+            labels,
+            unit: one.map_or("", |row| row.unit),
+            first: first.map(|row| row.summary),
+            second: second.map(|row| row.summary),
+            difference: summaries.map(|(a, b)| Figures {
+                mean: b.mean - a.mean,
+                p50: b.p50 - a.p50,
+                p95: b.p95 - a.p95,
+                p99: b.p99 - a.p99,
+                max: b.max - a.max,
+            }),
+            ratio: summaries.map(|(a, b)| Ratios {
+                mean: ratio(a.mean, b.mean),
+                p50: ratio(a.p50, b.p50),
+                p95: ratio(a.p95, b.p95),
+                p99: ratio(a.p99, b.p99),
+                max: ratio(a.max, b.max),
+            }),
+        }
+    }
+}
+
+fn ratio(first: f64, second: f64) -> Option<f64> {
+    Some(second / first).filter(|ratio| first != 0.0 && ratio.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, labels: &[(&str, &str)], value: f64) -> Row {
+        let labels = labels.iter();
+        let labels = labels.map(|(key, of)| ((*key).to_owned(), (*of).to_owned()));
+        let summary = Summary::of_samples(vec![value], 1).unwrap();
+        Row::new(name, &labels.collect(), summary)
+    }
+
+    fn told(pair: &Pair) -> (Option<f64>, Option<f64>, Option<f64>, Option<f64>) {
+        (
+            pair.first.map(|s| s.mean),
+            pair.second.map(|s| s.mean),
+            pair.difference.map(|d| d.mean),
+            pair.ratio.and_then(|r| r.mean),
+        )
+    }
+
+    #[test]
+    fn what_one_lacks_is_absent_and_not_zero() {
+        let first = [row("a", &[], 2.0), row("b", &[], 0.0), row("c", &[], 1.0)];
+        let second = [row("a", &[], 5.0), row("b", &[], 1.0), row("d", &[], 1.0)];
+        let pairs = pairs(&first, &second);
+        let told: Vec<_> = pairs.iter().map(told).collect();
+        let one = Some(1.0);
+        assert_eq!(
+            told,
+            [
+                (Some(2.0), Some(5.0), Some(3.0), Some(2.5)),
+                (Some(0.0), one, one, None),
+                (one, None, None, None),
+                (None, one, None, None),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_process_with_another_number_is_the_same_where_it_is_alone() {
+        let process = |name, pid, value| row("p", &[("name", name), ("pid", pid)], value);
+        let first = [
+            process("redis", "7", 1.0),
+            process("pg", "1", 1.0),
+            process("pg", "2", 2.0),
+        ];
+        let second = [
+            process("redis", "9", 4.0),
+            process("pg", "3", 3.0),
+            process("pg", "2", 6.0),
+        ];
+        let pairs = pairs(&first, &second);
+        let find = |name: &str, pid: Option<&str>| {
+            let is = |pair: &&Pair| {
+                pair.labels["name"] == name && pair.labels.get("pid").map(String::as_str) == pid
+            };
+            pairs.iter().find(is).map(told).unwrap()
+        };
+        assert_eq!(pairs.len(), 4);
+        assert_eq!(find("redis", None).3, Some(4.0));
+        assert_eq!(find("pg", Some("2")).3, Some(3.0));
+        assert_eq!(
+            (find("pg", Some("1")).1, find("pg", Some("3")).0),
+            (None, None)
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Which series are shown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use regex::Regex;
+
+/// Regular expressions of which a series has to match one; none for every series.
+#[derive(Debug, Clone, Default)]
+pub struct Pattern(Vec<Regex>);
+
+impl Pattern {
+    /// Of expressions that were read already.
+    pub fn new(expressions: &[Regex]) -> Self {
+        Self(expressions.to_vec())
+    }
+
+    /// Whether every series is shown.
+    pub fn is_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the series of this name and with these labels is shown. What is matched is one
+    /// text, as in `process.rss_bytes name=postgres pid=4711`.
+    pub fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.is_all() || {
+            let text = full_name(name, labels);
+            self.0.iter().any(|expression| expression.is_match(&text))
+        }
+    }
+}
+
+/// Name and labels of a series in one text.
+pub(super) fn full_name(name: &str, labels: &BTreeMap<String, String>) -> String {
+    labels.iter().fold(name.to_owned(), |mut text, (key, of)| {
+        let _ = write!(text, " {key}={of}");
+        text
+    })
+}
+
+/// Reads one expression of the command line.
+///
+/// # Errors
+/// A sentence when it is none.
+pub(super) fn expression(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|_| {
+        format!(
+            "{text:?} is no regular expression; write one such as cpu, ^memory or name=postgres"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_labels_are_matched() {
+        let labels = [("name", "postgres"), ("pid", "4711")];
+        let labels = labels.map(|(key, of)| (key.to_owned(), of.to_owned()));
+        let labels = BTreeMap::from(labels);
+        let matches = |texts: &[&str]| {
+            let all: Vec<Regex> = texts.iter().map(|t| expression(t).unwrap()).collect();
+            Pattern::new(&all).matches("process.rss_bytes", &labels)
+        };
+        assert!(matches(&[]) && matches(&["rss"]) && matches(&["cpu", "name=postgres"]));
+        assert!(matches(&["^process.*pid=4711$"]));
+        assert!(!matches(&["cpu"]) && !matches(&["^rss"]));
+        assert!(expression("(").unwrap_err().contains("write one"));
+    }
+}

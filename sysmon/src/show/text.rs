@@ -1,0 +1,245 @@
+//! Recordings as people read them.
+
+use std::collections::BTreeMap;
+
+use bench_cli::table::{Table, duration_ns, paragraph, ratio, three_digits};
+use bench_report::Series;
+
+use super::sheet::Sheet;
+use super::{Pair, Recorded, Row, Summary, Unit};
+use crate::render;
+
+/// Where a recording has no such series, or a figure makes no sense.
+const ABSENT: &str = "absent";
+const NO_RATIO: &str = "-";
+/// Labels that are no name of their own: `core=3` and not just `3`.
+const NUMBERED: [&str; 2] = ["core", "gpu"];
+/// What the text beside a mark may take.
+const INDENT: usize = 2;
+
+/// One recording: every series in a line, then what grew, what was marked, what is in doubt.
+pub(super) fn one(recorded: &Recorded, all: bool, columns: Option<usize>) -> String {
+    let mut text = head(recorded);
+    text += &paragraph(&recorded.basis(), 0);
+    text.push('\n');
+    let cores = |row: &&Row| !all && row.labels.contains_key("core");
+    let (left_out, rows): (Vec<&Row>, Vec<&Row>) = recorded.series.iter().partition(cores);
+    text += &summaries(&rows).render(columns);
+    text += &left_out_note(left_out.len());
+    text + &around(recorded, "")
+}
+
+/// Two recordings: the means and 99th percentiles of each series side by side.
+pub(super) fn two(
+    first: &Recorded,
+    second: &Recorded,
+    pairs: &[Pair],
+    all: bool,
+    columns: Option<usize>,
+) -> String {
+    let mut text = String::new();
+    for (name, recorded) in [("A", first), ("B", second)] {
+        text += &format!("{name}  {}", head(recorded));
+        text += &paragraph(&recorded.basis(), INDENT);
+    }
+    text.push('\n');
+    let cores = |pair: &&Pair| !all && pair.labels.contains_key("core");
+    let (left_out, shown): (Vec<&Pair>, Vec<&Pair>) = pairs.iter().partition(cores);
+    text += &comparison(&shown).render(columns);
+    text += &left_out_note(left_out.len());
+    text += &around(first, "A: ");
+    text + &around(second, "B: ")
+}
+
+/// Each series over time.
+pub(super) fn points(recorded: &Recorded, columns: Option<usize>) -> String {
+    let mut text = head(recorded);
+    for series in &recorded.points {
+        text.push('\n');
+        text += &over_time(recorded, series).render(columns);
+    }
+    text
+}
+
+fn head(recorded: &Recorded) -> String {
+    let mut text = format!("{}\n", recorded.path.display());
+    let headline = recorded.headline.iter().map(|text| format!("{text}."));
+    let began = format!(
+        "Began {}, took {}.",
+        recorded.started_at,
+        duration_ns(recorded.duration_ns)
+    );
+    for line in headline
+        .chain([began])
+        .chain(recorded.notes.iter().cloned())
+    {
+        text += &paragraph(&line, INDENT);
+    }
+    text
+}
+
+fn summaries(rows: &[&Row]) -> Sheet {
+    let missing = rows.iter().any(|row| row.summary.missing_ratio > 0.0);
+    let mut columns = vec!["unit", "min", "mean", "p50", "p95", "p99", "max"];
+    if missing {
+        columns.push("missing");
+    }
+    let mut sheet = Sheet::new("series", &columns);
+    for row in rows {
+        let Summary {
+            min,
+            mean,
+            p50,
+            p95,
+            p99,
+            max,
+            missing_ratio,
+            ..
+        } = row.summary;
+        let scale = Unit::of(&row.name).scale(max.abs().max(min.abs()));
+        let figures = [min, mean, p50, p95, p99, max].map(|figure| scale.write(figure));
+        let missing = (missing_ratio > 0.0).then(|| ratio(missing_ratio));
+        let cells = [scale.symbol.to_owned()]
+            .into_iter()
+            .chain(figures)
+            .chain(missing);
+        sheet.row(&title(&row.name, &row.labels), &cells.collect::<Vec<_>>());
+    }
+    sheet
+}
+
+fn comparison(pairs: &[&Pair]) -> Sheet {
+    let columns = ["unit", "A mean", "B mean", "B-A", "B/A", "A p99", "B p99"];
+    let mut sheet = Sheet::new("series", &columns);
+    for pair in pairs {
+        let sides = [pair.first, pair.second];
+        let most = |s: &Summary| {
+            [s.mean, s.p99]
+                .map(f64::abs)
+                .into_iter()
+                .fold(0.0, f64::max)
+        };
+        let largest = sides.iter().flatten().map(most).fold(0.0, f64::max);
+        let scale = Unit::of(&pair.name).scale(largest);
+        let of = |side: Option<Summary>, figure: fn(&Summary) -> f64| {
+            side.map_or_else(|| ABSENT.to_owned(), |s| scale.write(figure(&s)))
+        };
+        let difference = pair.difference.map(|d| scale.write_signed(d.mean));
+        let ratio = pair.ratio.and_then(|r| r.mean).map(three_digits);
+        sheet.row(
+            &title(&pair.name, &pair.labels),
+            &[
+                scale.symbol.to_owned(),
+                of(pair.first, |s| s.mean),
+                of(pair.second, |s| s.mean),
+                difference.unwrap_or_else(|| NO_RATIO.to_owned()),
+                ratio.unwrap_or_else(|| NO_RATIO.to_owned()),
+                of(pair.first, |s| s.p99),
+                of(pair.second, |s| s.p99),
+            ],
+        );
+    }
+    sheet
+}
+
+/// A line for each point, and one for each mark between two.
+fn over_time(recorded: &Recorded, series: &Series) -> Sheet {
+    let most = series
+        .max
+        .iter()
+        .chain(&series.min)
+        .flatten()
+        .map(|v| v.abs());
+    let scale = Unit::of(&series.name).scale(most.fold(0.0, f64::max));
+    let unit = if scale.symbol.is_empty() {
+        "count"
+    } else {
+        scale.symbol
+    };
+    let heading = format!("{}, {unit}", title(&series.name, &series.labels));
+    let rolled_up = series.mean != series.max;
+    let columns: &[&str] = if rolled_up {
+        &["mean", "min", "max"]
+    } else {
+        &["value"]
+    };
+    let mut sheet = Sheet::new(&heading, columns);
+    let written =
+        |figure: Option<f64>| figure.map_or_else(|| ABSENT.to_owned(), |f| scale.write(f));
+    let after = |at_ns| format!("{:>10.3} s", recorded.seconds(at_ns));
+    let mut marks = recorded.marks.iter().peekable();
+    let extremes = series.min.iter().zip(&series.max);
+    for ((at_ns, mean), (min, max)) in series.at_ns.iter().zip(&series.mean).zip(extremes) {
+        while let Some(mark) = marks.next_if(|mark| mark.at_ns <= *at_ns) {
+            let none: [&str; 0] = [];
+            sheet.row(
+                &format!("{}  mark: {}", after(mark.at_ns), mark.name),
+                &none,
+            );
+        }
+        let figures = if rolled_up {
+            vec![*mean, *min, *max]
+        } else {
+            vec![*mean]
+        };
+        let cells: Vec<String> = figures.into_iter().map(written).collect();
+        sheet.row(&after(*at_ns), &cells);
+    }
+    sheet
+}
+
+/// As in `cpu.busy core=0`, `disk.read vda`, `process.rss postgres (4711)`.
+fn title(name: &str, labels: &BTreeMap<String, String>) -> String {
+    let mut title = Unit::stem(name).to_owned();
+    for (key, of) in labels {
+        match key.as_str() {
+            "pid" | "command" => {}
+            "follow" if labels.contains_key("pid") => {}
+            key if NUMBERED.contains(&key) => title.push_str(&format!(" {key}={of}")),
+            _ => title.push_str(&format!(" {of}")),
+        }
+    }
+    if let Some(pid) = labels.get("pid") {
+        title.push_str(&format!(" ({pid})"));
+    }
+    title
+}
+
+fn left_out_note(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => {
+            format!("{count} series of single cores are left out; --series core= shows them.\n")
+        }
+    }
+}
+
+/// What a recording says beside its series; `whose` stands before each heading.
+fn around(recorded: &Recorded, whose: &str) -> String {
+    let mut text = String::new();
+    if !recorded.growth.is_empty() {
+        text += &format!("\n{whose}growth\n{}", render::growth(&recorded.growth));
+    }
+    if !recorded.marks.is_empty() {
+        text += &format!("\n{whose}marks\n{}", marks(recorded));
+    }
+    if !recorded.warnings.is_empty() {
+        text.push('\n');
+    }
+    for warning in &recorded.warnings {
+        text += &paragraph(&format!("{whose}warning: {warning}"), 0);
+    }
+    text
+}
+
+fn marks(recorded: &Recorded) -> Table {
+    let mut table = Table::new(&["mark", "after", "at"]);
+    for mark in &recorded.marks {
+        table.row(&[
+            mark.name.clone(),
+            format!("{:.3} s", recorded.seconds(mark.at_ns)),
+            recorded.wall_clock(mark.at_ns).unwrap_or_default(),
+        ]);
+    }
+    table
+}

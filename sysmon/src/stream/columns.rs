@@ -1,0 +1,126 @@
+//! Rows that gather in columns until they are written.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use super::sample::Sample;
+
+/// A dictionary is cleared of what is not in use once it is longer than this and than twice what
+/// is.
+const LEAST_CLEARED: usize = 64;
+
+/// Rows that were not written yet, and the dictionaries of the file that they go to.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    at_ns: Vec<i64>,
+    series: Texts,
+    labels: Texts,
+    values: Vec<f64>,
+    errors: Vec<Option<f64>>,
+}
+
+impl Columns {
+    /// Takes in the readings of one tick.
+    pub(super) fn add(&mut self, sample: &Sample) {
+        let at_ns = i64::try_from(sample.at_ns).unwrap_or(i64::MAX);
+        for row in &sample.rows {
+            self.at_ns.push(at_ns);
+            self.series.push(row.series);
+            self.labels.push(&row.labels);
+            self.values.push(row.reading.value);
+            let error = row.reading.error;
+            self.errors.push((error > 0.0).then_some(error));
+        }
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.at_ns.len()
+    }
+
+    /// Whether there is no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.at_ns.is_empty()
+    }
+
+    /// Takes the rows out, and keeps the memory that they took.
+    pub(super) fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(self.at_ns.drain(..))),
+            Arc::new(self.series.take()?),
+            Arc::new(self.labels.take()?),
+            Arc::new(Float64Array::from_iter_values(self.values.drain(..))),
+            Arc::new(self.errors.drain(..).collect::<Float64Array>()),
+        ];
+        RecordBatch::try_new(Arc::clone(schema), columns)
+    }
+}
+
+/// A column of texts, each kept once.
+#[derive(Debug, Default)]
+struct Texts {
+    keys: Vec<i32>,
+    places: HashMap<Arc<str>, i32>,
+    entries: Vec<Arc<str>>,
+    written: Option<ArrayRef>,
+}
+
+impl Texts {
+    fn push(&mut self, text: &str) {
+        let known = self.places.get(text).copied();
+        let key = known.unwrap_or_else(|| self.learn(text));
+        self.keys.push(key);
+    }
+
+    fn learn(&mut self, text: &str) -> i32 {
+        self.written = None;
+        let text: Arc<str> = Arc::from(text);
+        // A batch has far fewer rows than there are keys.
+        let place = i32::try_from(self.entries.len()).unwrap_or(i32::MAX);
+        self.entries.push(Arc::clone(&text));
+        self.places.insert(text, place);
+        place
+    }
+
+    /// The column; its dictionary is the very one of the column before if nothing was learnt.
+    fn take(&mut self) -> Result<DictionaryArray<Int32Type>, ArrowError> {
+        if self.written.is_none() {
+            self.clear_unused();
+        }
+        let values = self.written.get_or_insert_with(|| {
+            let entries = self.entries.iter().map(|text| &**text);
+            Arc::new(StringArray::from_iter_values(entries))
+        });
+        let keys = Int32Array::from_iter_values(self.keys.drain(..));
+        DictionaryArray::try_new(keys, Arc::clone(values))
+    }
+
+    fn clear_unused(&mut self) {
+        let mut new_places = vec![None; self.entries.len()];
+        let mut kept = Vec::new();
+        for key in &self.keys {
+            let old = *key as usize;
+            if new_places[old].is_none() {
+                new_places[old] = i32::try_from(kept.len()).ok();
+                kept.push(Arc::clone(&self.entries[old]));
+            }
+        }
+        if self.entries.len() <= LEAST_CLEARED.max(2 * kept.len()) {
+            return;
+        }
+        for key in &mut self.keys {
+            *key = new_places[*key as usize].unwrap_or(*key);
+        }
+        self.places = (0..)
+            .zip(&kept)
+            .map(|(place, text)| (Arc::clone(text), place))
+            .collect();
+        self.entries = kept;
+    }
+}

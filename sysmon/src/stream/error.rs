@@ -1,0 +1,71 @@
+//! What can go wrong with raw samples.
+
+use std::io;
+use std::path::PathBuf;
+
+use arrow_schema::ArrowError;
+
+/// Why raw samples could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The file cannot be made or written.
+    #[error("cannot write raw samples to {path}: {source}", path = path.display())]
+    Write {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk has too little room left.
+    #[error(
+        "no more raw samples are written to {path}: {left} MiB are left on its disk, of which the \
+         last {least} are left free",
+        path = path.display(),
+        left = left_bytes >> 20,
+        least = super::file::LEFT_FREE_BYTES >> 20,
+    )]
+    NearlyFull {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is left to us.
+        left_bytes: u64,
+    },
+    /// The file cannot be opened or read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is no Arrow stream, or one with other columns.
+    #[error("{path} holds no raw samples of sysmon: {reason}", path = path.display())]
+    NotSamples {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file is of a version that this program does not know.
+    #[error("{path} has schema {found:?}; this version reads {known:?}", path = path.display(), known = super::header::SCHEMA)]
+    UnknownSchema {
+        /// The file at fault.
+        path: PathBuf,
+        /// What it says it is.
+        found: String,
+    },
+    /// An old file that was to make room is still there.
+    #[error("cannot remove {path}: {source}", path = path.display())]
+    Remove {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no thread left.
+    #[error("cannot start the thread that writes raw samples: {0}")]
+    Thread(io::Error),
+    /// Rows could not be put into Arrow's form.
+    #[error("cannot encode raw samples: {0}")]
+    Encode(ArrowError),
+}

@@ -1,0 +1,146 @@
+//! One file of raw samples.
+
+use std::fs::File;
+use std::io::{self, Seek as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow_schema::SchemaRef;
+use nix::sys::statvfs::fstatvfs;
+
+use super::columns::Columns;
+use super::sample::Sample;
+use super::{Header, StreamError};
+
+/// So much of a disk is left to the report, and to whoever else needs it.
+pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
+
+/// A file that is being written. Each batch reaches the system in one piece, whole or, when the
+/// disk is full, not at all.
+pub(super) struct SampleFile {
+    path: PathBuf,
+    file: File,
+    schema: SchemaRef,
+    encoder: StreamWriter<Vec<u8>>,
+    columns: Columns,
+    written_bytes: u64,
+    written_rows: u64,
+}
+
+impl SampleFile {
+    /// Makes the file, or empties the one that is there, and writes its header.
+    pub(super) fn create(path: &Path, header: &Header) -> Result<Self, StreamError> {
+        let schema: SchemaRef = Arc::new(header.schema());
+        // A fifth of the size, for microseconds; every reader of Arrow knows LZ4.
+        let options = IpcWriteOptions::default()
+            .try_with_compression(Some(CompressionType::LZ4_FRAME))
+            .map_err(StreamError::Encode)?;
+        let encoder = StreamWriter::try_new_with_options(Vec::new(), &schema, options)
+            .map_err(StreamError::Encode)?;
+        let file = File::create(path).map_err(|source| StreamError::Write {
+            path: path.to_owned(),
+            source,
+        })?;
+        let mut made = Self {
+            path: path.to_owned(),
+            file,
+            schema,
+            encoder,
+            columns: Columns::default(),
+            written_bytes: 0,
+            written_rows: 0,
+        };
+        made.write_encoded()?;
+        Ok(made)
+    }
+
+    /// How much was written.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
+    /// How many rows were written.
+    pub(super) fn written_rows(&self) -> u64 {
+        self.written_rows
+    }
+
+    /// How many rows were not written yet.
+    pub(super) fn waiting_rows(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Takes in the readings of one tick, in memory.
+    pub(super) fn add(&mut self, sample: &Sample) {
+        self.columns.add(sample);
+    }
+
+    /// Writes what was taken in. After an error the file is closed behind its last whole batch
+    /// and takes nothing more.
+    pub(super) fn flush(&mut self) -> Result<(), StreamError> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let written = self.write_batch();
+        if written.is_err() {
+            self.close_behind_last_batch();
+        }
+        written
+    }
+
+    /// Writes what was taken in and closes the stream.
+    pub(super) fn close(&mut self) -> Result<(), StreamError> {
+        self.flush()?;
+        self.encoder.finish().map_err(StreamError::Encode)?;
+        self.write_encoded()
+    }
+
+    fn write_batch(&mut self) -> Result<(), StreamError> {
+        self.check_room()?;
+        let rows = self.columns.len() as u64;
+        let batch = self.columns.take(&self.schema);
+        batch
+            .and_then(|batch| self.encoder.write(&batch))
+            .map_err(StreamError::Encode)?;
+        self.write_encoded()?;
+        self.written_rows += rows;
+        Ok(())
+    }
+
+    fn check_room(&self) -> Result<(), StreamError> {
+        // What tells nothing of its room, or has none to tell of, is simply written to.
+        let disk = fstatvfs(&self.file).ok().filter(|disk| disk.blocks() > 0);
+        let left = disk.map(|disk| disk.blocks_available() as f64 * disk.fragment_size() as f64);
+        match left {
+            Some(left) if left < LEFT_FREE_BYTES as f64 => Err(StreamError::NearlyFull {
+                path: self.path.clone(),
+                left_bytes: left as u64,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_encoded(&mut self) -> Result<(), StreamError> {
+        let encoded = self.encoder.get_mut();
+        let written = self.file.write_all(encoded);
+        if written.is_ok() {
+            self.written_bytes += encoded.len() as u64;
+        }
+        encoded.clear();
+        written.map_err(|source| StreamError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Gives back what of a batch did fit, which makes room for the mark that closes the stream.
+    /// Where even that fails the file is read as one cut short.
+    fn close_behind_last_batch(&mut self) {
+        let _ = self.file.set_len(self.written_bytes);
+        let _ = self.file.seek(io::SeekFrom::Start(self.written_bytes));
+        if self.encoder.finish().is_ok() {
+            let _ = self.write_encoded();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The flags of raw samples.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bench_cli::Remedy as _;
+use bench_cli::flags::{count, duration, size};
+use bench_report::Report;
+use clap::{ArgGroup, Args};
+
+use super::{Header, RawWriter, Rotation, place};
+
+/// A smaller file would be closed before it holds much beside its header.
+const LEAST_BYTES: u64 = 16 * 1024;
+const LEAST_AGE: Duration = Duration::from_secs(1);
+
+/// Whether and how raw samples are kept.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Raw samples")]
+#[command(group(ArgGroup::new("rotate").args(["rotate_size", "rotate_age"]).multiple(true)))]
+pub struct RawFlags {
+    /// Keep no raw samples, which go to an Arrow stream beside the report otherwise
+    #[arg(long, conflicts_with_all = ["rotate", "keep"])]
+    pub no_raw: bool,
+
+    /// Begin another file once one is this large, 16KiB or more
+    #[arg(long, value_parser = rotate_size, value_name = "SIZE")]
+    pub rotate_size: Option<u64>,
+
+    /// Begin another file once one is this old, 1s or more
+    #[arg(long, value_parser = rotate_age, value_name = "TIME")]
+    pub rotate_age: Option<Duration>,
+
+    /// Keep so many files, and remove the oldest of this recording [default: all]
+    #[arg(long, value_parser = count, value_name = "N", requires = "rotate")]
+    pub keep: Option<u64>,
+}
+
+impl RawFlags {
+    /// When another file is begun.
+    pub fn rotation(&self) -> Rotation {
+        Rotation {
+            size_bytes: self.rotate_size,
+            age_ns: self.rotate_age.map(|age| age.as_nanos() as u64),
+            keep: self.keep.map(|keep| keep as usize),
+        }
+    }
+
+    /// Makes the first file beside the report at `path`, and notes in `report` where it is; `None`
+    /// where no raw samples are wanted.
+    ///
+    /// # Errors
+    /// When the file cannot be made, or the system has no thread left.
+    pub fn start(
+        &self,
+        path: &Path,
+        report: &Report,
+        interval: Duration,
+    ) -> anyhow::Result<Option<RawWriter>> {
+        if self.no_raw {
+            return Ok(None);
+        }
+        let header = Header::new(report, interval.as_nanos() as u64);
+        let writer = RawWriter::start(path, header, self.rotation());
+        let writer = writer.context("no raw samples can be kept").remedy(
+            "name another place with --output FILE or --run-dir DIR, or do without them \
+             with --no-raw",
+        )?;
+        Ok(Some(writer))
+    }
+
+    /// What names the files beside the report at `path`.
+    pub fn names(&self, path: &Path) -> Option<String> {
+        let files = if self.rotation().is_any() {
+            place::pattern(path)
+        } else {
+            place::single(path)
+        };
+        let name = files.file_name().filter(|_| !self.no_raw)?;
+        Some(name.to_string_lossy().into_owned())
+    }
+}
+
+fn rotate_size(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        bytes if bytes < LEAST_BYTES => Err(format!("{text} is too small; 16KiB is the least")),
+        bytes => Ok(bytes),
+    }
+}
+
+fn rotate_age(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        age if age < LEAST_AGE => Err(format!("{text} is too short; 1s is the least")),
+        age => Ok(age),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        raw: RawFlags,
+    }
+
+    fn parse(args: &str) -> Result<RawFlags, clap::Error> {
+        let words = std::iter::once("x").chain(args.split_whitespace());
+        Cli::try_parse_from(words).map(|cli| cli.raw)
+    }
+
+    #[test]
+    fn flags_make_a_rotation_and_what_does_not_fit_is_refused() {
+        let all = parse("--rotate-size 64MB --rotate-age 1h --keep 24").unwrap();
+        let expected = Rotation {
+            size_bytes: Some(64_000_000),
+            age_ns: Some(3_600_000_000_000),
+            keep: Some(24),
+        };
+        assert_eq!(all.rotation(), expected);
+        let path = Path::new("d/r.json");
+        assert_eq!(all.names(path).as_deref(), Some("r.*.arrows"));
+        assert_eq!(parse("").unwrap().rotation(), Rotation::default());
+        assert_eq!(parse("").unwrap().names(path).as_deref(), Some("r.arrows"));
+        assert_eq!(parse("--no-raw").unwrap().names(path), None);
+        for odd in [
+            "--keep 2",
+            "--no-raw --rotate-age 1h",
+            "--rotate-size 1KB",
+            "--rotate-age 500ms",
+            "--rotate-age 1h --keep 0",
+        ] {
+            assert!(parse(odd).is_err(), "{odd}");
+        }
+    }
+}

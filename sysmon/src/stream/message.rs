@@ -1,0 +1,141 @@
+//! The messages of an Arrow stream one by one, each checked before it is decoded: the decoder
+//! trusts the lengths in it, and a damaged file would make it panic.
+
+use std::io::{self, Read};
+
+use arrow_ipc::{Message, MessageHeader, RecordBatch, root_as_message};
+
+use super::reader::Ending;
+
+/// What a message begins with. A length of none after it closes the stream.
+const MARK: [u8; 4] = [0xff; 4];
+/// No header, body or column that we write comes near.
+const MOST_HEADER_BYTES: usize = 1 << 20;
+const MOST_BODY_BYTES: usize = 1 << 28;
+const MOST_ROWS: i64 = 1 << 24;
+/// What stands before a compressed column: how long it was, or this where it is as it was.
+const NOT_COMPRESSED: i64 = -1;
+
+/// What comes next in a stream.
+pub(super) enum Next {
+    /// A whole message: mark, length, header and body.
+    Message(Vec<u8>),
+    /// No whole message.
+    Ending(Ending),
+}
+
+/// Reads the next message.
+///
+/// # Errors
+/// When the file cannot be read; that it ends is none.
+pub(super) fn next(from: &mut impl Read) -> io::Result<Next> {
+    let mut bytes = Vec::new();
+    match take(from, &mut bytes, MARK.len() + 4)? {
+        Taken::Nothing => return Ok(Next::Ending(Ending::Open)),
+        Taken::Part => return Ok(Next::Ending(Ending::Torn)),
+        Taken::All => {}
+    }
+    let (mark, length) = bytes.split_at(MARK.len());
+    let length = length
+        .iter()
+        .rev()
+        .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    if mark != MARK || length > MOST_HEADER_BYTES {
+        return Ok(damaged("no message begins where one should"));
+    }
+    if length == 0 {
+        return Ok(Next::Ending(Ending::Closed));
+    }
+    if take(from, &mut bytes, length)? != Taken::All {
+        return Ok(Next::Ending(Ending::Torn));
+    }
+    let body = bytes.len();
+    let Ok(message) = root_as_message(&bytes[MARK.len() + 4..]) else {
+        return Ok(damaged("a message has no valid header"));
+    };
+    let length = usize::try_from(message.bodyLength()).ok();
+    let Some(length) = length.filter(|length| *length <= MOST_BODY_BYTES) else {
+        return Ok(damaged("a message has an impossible length"));
+    };
+    if take(from, &mut bytes, length)? != Taken::All {
+        return Ok(Next::Ending(Ending::Torn));
+    }
+    let (header, columns) = bytes.split_at(body);
+    let sound = root_as_message(&header[MARK.len() + 4..]).is_ok_and(|m| is_sound(m, columns));
+    if sound {
+        Ok(Next::Message(bytes))
+    } else {
+        Ok(damaged("a message says of itself what cannot be"))
+    }
+}
+
+fn damaged(reason: &str) -> Next {
+    Next::Ending(Ending::Damaged(reason.to_owned()))
+}
+
+#[derive(PartialEq)]
+enum Taken {
+    All,
+    Part,
+    Nothing,
+}
+
+/// Takes `count` more bytes in, or as many as there are.
+fn take(from: &mut impl Read, into: &mut Vec<u8>, count: usize) -> io::Result<Taken> {
+    match from.take(count as u64).read_to_end(into)? {
+        taken if taken == count => Ok(Taken::All),
+        0 => Ok(Taken::Nothing),
+        _ => Ok(Taken::Part),
+    }
+}
+
+fn is_sound(message: Message<'_>, body: &[u8]) -> bool {
+    match message.header_type() {
+        MessageHeader::Schema => message.header_as_schema().is_some(),
+        MessageHeader::RecordBatch => message
+            .header_as_record_batch()
+            .is_some_and(|batch| is_sound_batch(batch, body)),
+        MessageHeader::DictionaryBatch => message
+            .header_as_dictionary_batch()
+            .and_then(|dictionary| dictionary.data())
+            .is_some_and(|batch| is_sound_batch(batch, body)),
+        _ => false,
+    }
+}
+
+/// Whether every column lies in the body and has a length that can be.
+fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
+    let lengths = batch.nodes().into_iter().flatten();
+    let mut lengths = lengths.map(|node| (node.length(), node.null_count()));
+    let compressed = batch.compression().is_some();
+    let buffers = batch.buffers().into_iter().flatten();
+    let mut buffers = buffers.map(|buffer| {
+        let from = usize::try_from(buffer.offset()).ok()?;
+        let length = usize::try_from(buffer.length()).ok()?;
+        let bytes = body.get(from..from.checked_add(length)?)?;
+        plain_length(bytes, compressed)
+    });
+    // The decoder would take a batch without a body for a part of the next.
+    !body.is_empty()
+        && (0..=MOST_ROWS).contains(&batch.length())
+        && lengths.all(|(rows, nulls)| rows <= MOST_ROWS && (0..=rows).contains(&nulls))
+        && (0..).zip(&mut buffers).all(|(place, length)| {
+            // Every column, and every dictionary, has its nulls first and then numbers of 4 or 8
+            // bytes.
+            length.is_some_and(|length| place % 2 == 0 || length % 4 == 0)
+        })
+}
+
+/// How long a column is once it is decompressed.
+fn plain_length(bytes: &[u8], compressed: bool) -> Option<usize> {
+    if !compressed || bytes.is_empty() {
+        return Some(bytes.len());
+    }
+    let (length, rest) = bytes.split_first_chunk()?;
+    match i64::from_le_bytes(*length) {
+        NOT_COMPRESSED => Some(rest.len()),
+        length => usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= MOST_BODY_BYTES),
+    }
+}

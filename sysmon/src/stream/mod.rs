@@ -1,0 +1,39 @@
+//! Raw samples on disk: every reading of a recording, as an Arrow IPC stream that grows while the
+//! recording goes on.
+//!
+//! One row is one reading, so that a series that appears late changes no schema:
+//!
+//! | Column | Type | What |
+//! |---|---|---|
+//! | `at_ns` | int64 | end of the tick on `CLOCK_MONOTONIC`, as in reports |
+//! | `series` | dictionary of utf8 | its name, unit included, as in reports |
+//! | `labels` | dictionary of utf8 | its labels as a JSON object; `{}` for none |
+//! | `value` | float64 | the reading |
+//! | `error` | float64, nullable | the most that it may be off; null where it is exact |
+//!
+//! What was not read has no row. The schema's metadata is a [`Header`]: enough to align the rows
+//! with reports of the same boot and to turn their times into wall-clock times. Wall clocks step,
+//! so no row has one.
+//!
+//! A dictionary is replaced when a label comes up that it lacks, and what is not in use any more
+//! is then left out: it stays small however many processes come and go, and every reader of Arrow
+//! streams knows replacements, which is not so of deltas.
+
+mod account;
+mod columns;
+mod error;
+mod file;
+pub mod flags;
+mod header;
+mod message;
+pub mod place;
+mod reader;
+mod rotation;
+pub mod sample;
+mod writer;
+
+pub use error::StreamError;
+pub use header::Header;
+pub use reader::{Batch, Ending, Point, RawReader, RawRecording, RawSeries, Row, read};
+pub use rotation::Rotation;
+pub use writer::RawWriter;

@@ -1,0 +1,314 @@
+//! Reading raw samples, from a file that was closed, cut short, or is still being written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array as _, DictionaryArray, Float64Array, Int64Array, RecordBatch};
+use arrow_buffer::Buffer;
+use arrow_ipc::convert::try_schema_from_ipc_buffer;
+use arrow_ipc::reader::StreamDecoder;
+use arrow_schema::{DataType, Field, FieldRef, Schema};
+
+use super::StreamError;
+use super::header::{self, Header};
+use super::message::{self, Next};
+
+/// How a file of raw samples ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It was closed: nothing is missing.
+    Closed,
+    /// It was never closed and ends with a whole batch: the recorder was killed between two, or
+    /// still writes.
+    Open,
+    /// It was never closed and its last batch is cut short: the recorder was killed while it wrote.
+    Torn,
+    /// What follows the last batch makes no sense, for this reason.
+    Damaged(String),
+}
+
+/// One reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// End of its tick on the monotonic clock, in nanoseconds.
+    pub at_ns: u64,
+    /// The reading.
+    pub value: f64,
+    /// The most that it may be off; absent where it is exact.
+    pub error: Option<f64>,
+}
+
+/// All readings of one series, in order of time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RawSeries {
+    /// What was measured, as in `cpu.user_ratio`.
+    pub name: String,
+    /// What tells it from its siblings.
+    pub labels: BTreeMap<String, String>,
+    /// Its readings.
+    pub points: Vec<Point>,
+}
+
+/// All that a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawRecording {
+    /// Which recording it is.
+    pub header: Header,
+    /// Every series, in order of name and labels.
+    pub series: Vec<RawSeries>,
+    /// How the file ends.
+    pub ending: Ending,
+}
+
+/// Reads a whole file into memory: 32 bytes for each reading. [`RawReader`] does with less.
+///
+/// A file without its end is read as far as it goes; [`RawRecording::ending`] says so.
+///
+/// # Errors
+/// When the file cannot be read or holds no raw samples.
+pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
+    let mut reader = RawReader::open(path)?;
+    let mut places: HashMap<String, HashMap<String, usize>> = HashMap::new();
+    let mut series: Vec<RawSeries> = Vec::new();
+    while let Some(batch) = reader.next_batch()? {
+        for row in batch.rows() {
+            let known = places.get(row.series).and_then(|of| of.get(row.labels));
+            let place = known.copied().unwrap_or_else(|| {
+                series.push(row.named());
+                let of = places.entry(row.series.to_owned()).or_default();
+                of.insert(row.labels.to_owned(), series.len() - 1);
+                series.len() - 1
+            });
+            series[place].points.push(row.point);
+        }
+    }
+    series.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    Ok(RawRecording {
+        header: reader.header().clone(),
+        series,
+        ending: reader.ending(),
+    })
+}
+
+/// Reads a file batch by batch, each of which is a second of the recording at most.
+#[derive(Debug)]
+pub struct RawReader {
+    path: PathBuf,
+    header: Header,
+    file: BufReader<File>,
+    decoder: StreamDecoder,
+    ending: Option<Ending>,
+}
+
+impl RawReader {
+    /// Opens a file of raw samples and reads its header.
+    ///
+    /// # Errors
+    /// When the file cannot be read, holds no raw samples, or is of another version.
+    pub fn open(path: &Path) -> Result<Self, StreamError> {
+        let unreadable = |source| StreamError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let no_samples = |reason: String| StreamError::NotSamples {
+            path: path.to_owned(),
+            reason,
+        };
+        let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+        let schema = match message::next(&mut file).map_err(unreadable)? {
+            Next::Message(bytes) => bytes,
+            Next::Ending(Ending::Damaged(why)) => return Err(no_samples(why)),
+            Next::Ending(_) => {
+                return Err(no_samples("it ends before its first batch".to_owned()));
+            }
+        };
+        let columns = try_schema_from_ipc_buffer(&schema);
+        let columns = columns.map_err(|error| no_samples(error.to_string()))?;
+        check(path, &columns)?;
+        let mut decoder = StreamDecoder::new();
+        decoder
+            .decode(&mut Buffer::from_vec(schema))
+            .map_err(|error| no_samples(error.to_string()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            header: Header::of(columns.metadata()).map_err(no_samples)?,
+            file,
+            decoder,
+            ending: None,
+        })
+    }
+
+    /// Which recording it is.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How the file ends; [`Ending::Open`] until the last batch has been read.
+    pub fn ending(&self) -> Ending {
+        self.ending.clone().unwrap_or(Ending::Open)
+    }
+
+    /// The next batch; none after the last whole one.
+    ///
+    /// # Errors
+    /// When the file cannot be read. A file that is cut short or damaged is none: its batches end
+    /// there, and [`ending`](Self::ending) tells.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
+        while self.ending.is_none() {
+            let next = message::next(&mut self.file).map_err(|source| StreamError::Read {
+                path: self.path.clone(),
+                source,
+            })?;
+            let bytes = match next {
+                Next::Message(bytes) => bytes,
+                Next::Ending(ending) => {
+                    self.ending = Some(ending);
+                    break;
+                }
+            };
+            // A dictionary makes no batch; the rows that use it follow.
+            match self.decoder.decode(&mut Buffer::from_vec(bytes)) {
+                Ok(None) => {}
+                Ok(Some(records)) => match Batch::of(&records) {
+                    Some(batch) => return Ok(Some(batch)),
+                    None => self.damaged("a batch has other columns".to_owned()),
+                },
+                Err(error) => self.damaged(error.to_string()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn damaged(&mut self, reason: String) {
+        self.ending = Some(Ending::Damaged(reason));
+    }
+}
+
+impl Iterator for RawReader {
+    type Item = Result<Batch, StreamError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().transpose()
+    }
+}
+
+/// Whether these are the columns of this version.
+fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
+    let no_samples = |reason| StreamError::NotSamples {
+        path: path.to_owned(),
+        reason,
+    };
+    match schema.metadata().get(header::SCHEMA_KEY) {
+        Some(found) if found == header::SCHEMA => {}
+        Some(found) => {
+            return Err(StreamError::UnknownSchema {
+                path: path.to_owned(),
+                found: found.clone(),
+            });
+        }
+        None => return Err(no_samples("its metadata names no schema".to_owned())),
+    }
+    let columns = header::columns();
+    let like = |(known, found): (&Field, &FieldRef)| {
+        known.name() == found.name() && known.data_type() == found.data_type()
+    };
+    let fields = schema.fields();
+    if fields.len() != columns.len() || !columns.iter().zip(fields).all(like) {
+        return Err(no_samples("its columns are others".to_owned()));
+    }
+    Ok(())
+}
+
+/// Some rows, in order of time.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    at_ns: Int64Array,
+    series: DictionaryArray<Int32Type>,
+    labels: DictionaryArray<Int32Type>,
+    values: Float64Array,
+    errors: Float64Array,
+}
+
+/// One reading and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row<'a> {
+    /// Name of its series.
+    pub series: &'a str,
+    /// Labels of its series: a JSON object.
+    pub labels: &'a str,
+    /// The reading.
+    pub point: Point,
+}
+
+impl Row<'_> {
+    /// Its labels one by one.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        // They were written by us; what else was put there is no label.
+        serde_json::from_str(self.labels).unwrap_or_default()
+    }
+
+    fn named(&self) -> RawSeries {
+        RawSeries {
+            name: self.series.to_owned(),
+            labels: self.labels(),
+            points: Vec::new(),
+        }
+    }
+}
+
+impl Batch {
+    fn of(records: &RecordBatch) -> Option<Self> {
+        let texts = |name| {
+            let column = records.column_by_name(name)?;
+            let texts = column.as_dictionary_opt::<Int32Type>()?;
+            let whole = texts.null_count() == 0
+                && texts.values().null_count() == 0
+                && texts.values().data_type() == &DataType::Utf8;
+            whole.then(|| texts.clone())
+        };
+        let number = |name| {
+            records
+                .column_by_name(name)?
+                .as_primitive_opt::<Float64Type>()
+        };
+        Some(Self {
+            at_ns: records
+                .column_by_name("at_ns")?
+                .as_primitive_opt::<Int64Type>()?
+                .clone(),
+            series: texts("series")?,
+            labels: texts("labels")?,
+            values: number("value")?.clone(),
+            errors: number("error")?.clone(),
+        })
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.at_ns.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its rows.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let names = self.series.values().as_string::<i32>();
+        let labels = self.labels.values().as_string::<i32>();
+        (0..self.len()).map(move |i| Row {
+            series: names.value(self.series.keys().value(i) as usize),
+            labels: labels.value(self.labels.keys().value(i) as usize),
+            point: Point {
+                at_ns: self.at_ns.value(i).max(0).cast_unsigned(),
+                value: self.values.value(i),
+                error: self.errors.is_valid(i).then(|| self.errors.value(i)),
+            },
+        })
+    }
+}

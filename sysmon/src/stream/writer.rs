@@ -1,0 +1,196 @@
+//! Raw samples go to disk from a thread of their own: however slow the disk is, sampling waits
+//! for nothing. What the thread has no room for is dropped and counted.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+
+use super::rotation::{Files, Rotation};
+use super::sample::Sample;
+use super::{Header, StreamError};
+
+/// How long readings wait in memory at most, so that several ticks share a batch. A kill loses
+/// them.
+const HOLD_NS: u64 = 500_000_000;
+/// A batch has no more rows than this and one tick's.
+const BATCH_ROWS: usize = 16_384;
+/// How many rows may wait for the disk: 3 MB.
+const MOST_WAITING_ROWS: usize = 65_536;
+/// How long the end of a recording waits for a disk that stands still.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Where the thread stands.
+#[derive(Debug, Default)]
+struct Shared {
+    waiting_rows: AtomicUsize,
+    written_rows: AtomicU64,
+    written_bytes: AtomicU64,
+    failure: OnceLock<StreamError>,
+    unremoved: OnceLock<StreamError>,
+}
+
+/// The thread that writes, as sampling sees it.
+#[derive(Debug)]
+pub struct RawWriter {
+    samples: Option<Sender<Sample>>,
+    ended: Receiver<()>,
+    shared: Arc<Shared>,
+    dropped_samples: u64,
+    closed: bool,
+}
+
+impl RawWriter {
+    /// Makes the first file beside `report` and starts the thread.
+    ///
+    /// # Errors
+    /// When the file cannot be made, or the system has no thread left.
+    pub fn start(report: &Path, header: Header, rotation: Rotation) -> Result<Self, StreamError> {
+        // Ticks that are far apart are written one by one.
+        let hold_ns = if header.interval_ns < HOLD_NS {
+            HOLD_NS
+        } else {
+            0
+        };
+        let files = Files::create(report, header, rotation)?;
+        let shared = Arc::new(Shared::default());
+        let (samples, inbox) = channel();
+        let (alive, ended) = channel();
+        let mut thread = WriterThread {
+            files,
+            hold_ns,
+            inbox,
+            shared: Arc::clone(&shared),
+        };
+        let run = move || {
+            if let Err(error) = thread.run() {
+                // There is but one thread, and it fails once.
+                let _ = thread.shared.failure.set(error);
+            }
+            thread.note();
+            drop(alive);
+        };
+        std::thread::Builder::new()
+            .name("raw samples".to_owned())
+            .spawn(run)
+            .map_err(StreamError::Thread)?;
+        Ok(Self {
+            samples: Some(samples),
+            ended,
+            shared,
+            dropped_samples: 0,
+            closed: false,
+        })
+    }
+
+    /// Hands in the readings of one tick. It never waits: where there is no room, or the thread
+    /// has failed, they are dropped and counted.
+    pub fn hand_in(&mut self, sample: Sample) {
+        let rows = sample.rows.len();
+        if rows == 0 {
+            return;
+        }
+        let waiting = self.shared.waiting_rows.load(Ordering::Relaxed);
+        let room = waiting == 0 || waiting + rows <= MOST_WAITING_ROWS;
+        let sender = self.samples.as_ref().filter(|_| room);
+        self.shared.waiting_rows.fetch_add(rows, Ordering::Relaxed);
+        if sender.is_none_or(|sender| sender.send(sample).is_err()) {
+            self.shared.waiting_rows.fetch_sub(rows, Ordering::Relaxed);
+            self.dropped_samples += 1;
+        }
+    }
+
+    /// Lets the thread write what it has and close its file. Waits for it, but not for a disk
+    /// that stands still.
+    pub fn close(&mut self) {
+        self.samples = None;
+        self.closed = self.ended.recv_timeout(CLOSE_WITHIN) != Err(RecvTimeoutError::Timeout);
+    }
+
+    /// How many ticks could not be handed in.
+    pub fn dropped_samples(&self) -> u64 {
+        self.dropped_samples
+    }
+
+    /// Rows on disk.
+    pub fn written_rows(&self) -> u64 {
+        self.shared.written_rows.load(Ordering::Relaxed)
+    }
+
+    /// Bytes on disk, in all files, removed ones included.
+    pub fn written_bytes(&self) -> u64 {
+        self.shared.written_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing is written any more.
+    pub fn failure(&self) -> Option<&StreamError> {
+        self.shared.failure.get()
+    }
+
+    /// An old file that could not be removed.
+    pub fn unremoved(&self) -> Option<&StreamError> {
+        self.shared.unremoved.get()
+    }
+
+    /// Whether the disk stood still when the file was to be closed.
+    pub fn left_open(&self) -> bool {
+        self.samples.is_none() && !self.closed
+    }
+}
+
+struct WriterThread {
+    files: Files,
+    hold_ns: u64,
+    inbox: Receiver<Sample>,
+    shared: Arc<Shared>,
+}
+
+impl WriterThread {
+    fn run(&mut self) -> Result<(), StreamError> {
+        let mut due_ns = None;
+        loop {
+            let sample = match due_ns {
+                None => self
+                    .inbox
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due_ns) => {
+                    let left_ns = u64::saturating_sub(due_ns, monotonic_ns());
+                    self.inbox.recv_timeout(Duration::from_nanos(left_ns))
+                }
+            };
+            match sample {
+                Ok(sample) => {
+                    let added = self.files.add(&sample);
+                    let rows = sample.rows.len();
+                    self.shared.waiting_rows.fetch_sub(rows, Ordering::Relaxed);
+                    added?;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.files.close(),
+            }
+            let due = *due_ns.get_or_insert_with(|| monotonic_ns() + self.hold_ns);
+            if monotonic_ns() >= due || self.files.waiting_rows() >= BATCH_ROWS {
+                self.files.flush()?;
+                self.note();
+                due_ns = None;
+            }
+        }
+    }
+
+    fn note(&mut self) {
+        let Self { files, shared, .. } = self;
+        shared
+            .written_bytes
+            .store(files.written_bytes(), Ordering::Relaxed);
+        shared
+            .written_rows
+            .store(files.written_rows(), Ordering::Relaxed);
+        if let Some(error) = files.take_unremoved() {
+            let _ = shared.unremoved.set(error);
+        }
+    }
+}

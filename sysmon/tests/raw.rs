@@ -1,0 +1,168 @@
+//! `sysmon record` and the raw samples beside its report, also of one that is killed.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+use common::Home;
+use nix::sys::signal::Signal;
+use sysmon::stream::{Ending, RawRecording, place, read};
+use test_support::{Running, contention, eventually};
+
+fn file(home: &Home) -> PathBuf {
+    place::single(&home.report_path())
+}
+
+fn last_ns(recording: &RawRecording) -> u64 {
+    let last = recording
+        .series
+        .iter()
+        .filter_map(|series| series.points.last());
+    last.map(|point| point.at_ns).max().unwrap()
+}
+
+#[test]
+fn raw_samples_hold_every_reading_of_the_report_and_the_file_is_closed() {
+    let home = Home::new();
+    let own = std::process::id().to_string();
+    let follow = format!("--follow=pid:{own}");
+    let out = home.run(&["--duration=1s", "--interval=50ms", "--fields=all", &follow]);
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let (report, raw) = (home.report(), read(&file(&home)).unwrap());
+    assert_eq!(raw.ending, Ending::Closed);
+    assert_eq!(raw.header.run_id, report.run_id);
+    assert_eq!(raw.header.clock, report.clock);
+    assert_eq!(raw.header.started_at, report.started_at);
+    assert_eq!(raw.header.interval_ns, 50_000_000);
+    assert_eq!(report.config["raw"], "sysmon.record.arrows");
+
+    let mut found: BTreeMap<_, BTreeMap<u64, f64>> = BTreeMap::new();
+    for series in raw.series {
+        let points = series.points.iter().map(|point| (point.at_ns, point.value));
+        found
+            .entry((series.name, series.labels))
+            .or_default()
+            .extend(points);
+    }
+    // A process that takes another name keeps the old one in what was written before; this one
+    // does not, while the recorders that it starts do.
+    let keeps_its_name =
+        |labels: &BTreeMap<String, String>| labels.get("pid").is_none_or(|pid| *pid == own);
+    let series = report.series.into_iter();
+    let series: Vec<_> = series.filter(|s| keeps_its_name(&s.labels)).collect();
+    assert!(series.iter().any(|s| s.name == "process.descriptors"));
+    assert!(series.iter().any(|s| s.name == "cpu.busy_ratio"));
+    for series in series {
+        let told = series.at_ns.iter().zip(&series.mean);
+        let told: Vec<(u64, f64)> = told.filter_map(|(at, v)| Some((*at, (*v)?))).collect();
+        let key = (series.name, series.labels);
+        let raw = &found[&key];
+        assert!(raw.keys().eq(told.iter().map(|(at, _)| at)), "{key:?}");
+        for (at_ns, value) in told {
+            // Reading JSON rounds the last digit.
+            let off = (raw[&at_ns] - value).abs();
+            assert!(off <= 1e-12 * value.abs(), "{key:?} at {at_ns}: {off}");
+        }
+    }
+    let rows: usize = found.values().map(BTreeMap::len).sum();
+    assert!(report.summary.figures["raw.rows"] as usize >= rows);
+    assert!(report.summary.figures["raw.dropped_samples"] == 0.0);
+}
+
+#[test]
+fn a_kill_loses_at_most_a_second_and_an_interval() {
+    for (interval, interval_ns, ticks) in [("20ms", 20_000_000, 60), ("600ms", 600_000_000, 2)] {
+        let home = Home::new();
+        let recorder = Running::start(&mut home.command(&["--interval", interval]));
+        eventually("some is on disk", || {
+            let recording = read(&file(&home)).ok();
+            recording.is_some_and(|r| r.series.iter().any(|s| s.points.len() >= ticks))
+        });
+        // At no moment in particular.
+        std::thread::sleep(Duration::from_millis(u64::from(recorder.id() % 500)));
+        let slower = contention();
+        let killed_ns = monotonic_ns();
+        recorder.signal(Signal::SIGKILL);
+        assert_eq!(recorder.end().code, None);
+        let recording = read(&file(&home)).unwrap();
+        assert!(matches!(recording.ending, Ending::Open | Ending::Torn));
+        let lost_ns = killed_ns.saturating_sub(last_ns(&recording));
+        let most_ns = f64::from(1_000_000_000 + interval_ns) * slower;
+        assert!(
+            (lost_ns as f64) < most_ns,
+            "{interval}: {lost_ns} ns are lost"
+        );
+    }
+}
+
+#[test]
+fn a_recording_without_end_turns_its_files_and_removes_its_own_only() {
+    let home = Home::new();
+    let earlier = place::part(&home.report_path(), 1);
+    fs::write(&earlier, "of an earlier recording").unwrap();
+    let args = [
+        "--interval",
+        "10ms",
+        "--rotate-size",
+        "16KiB",
+        "--keep",
+        "2",
+    ];
+    let recorder = Running::start(&mut home.command(&args));
+    let files = || place::files(&home.report_path()).unwrap();
+    eventually("it turned its files", || {
+        files().contains(&place::part(&home.report_path(), 5))
+    });
+    recorder.signal(Signal::SIGTERM);
+    assert_eq!(recorder.end().code, Some(0));
+    let (kept, ours) = (files(), files().split_off(1));
+    assert_eq!(kept[0], earlier);
+    assert_eq!(
+        fs::read_to_string(&earlier).unwrap(),
+        "of an earlier recording"
+    );
+    assert_eq!(ours.len(), 2, "{ours:?}");
+    let parts = ours.iter().map(|file| read(file).unwrap());
+    let parts: Vec<RawRecording> = parts.collect();
+    assert!(parts.iter().all(|part| part.ending == Ending::Closed));
+    assert_eq!(parts[0].header.part + 1, parts[1].header.part);
+    assert!(last_ns(&parts[0]) < last_ns(&parts[1]));
+    assert_eq!(home.report().config["raw"], "sysmon.record.*.arrows");
+}
+
+#[test]
+fn no_raw_samples_are_kept_where_none_are_wanted() {
+    let home = Home::new();
+    let out = home.run(&["--duration", "100ms", "--no-raw", "--processes", "none"]);
+    assert!(out.status.success());
+    assert_eq!(
+        place::files(&home.report_path()).unwrap(),
+        Vec::<PathBuf>::new()
+    );
+    let report = home.report();
+    assert!(!report.config.contains_key("raw"));
+    assert!(!report.summary.figures.contains_key("raw.rows"));
+}
+
+#[test]
+fn a_place_that_takes_no_raw_samples_is_told_before_the_recording() {
+    let home = Home::new();
+    fs::create_dir(file(&home)).unwrap();
+    let out = home.run(&["--duration", "10m"]);
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("sysmon.record.arrows") && stderr.contains("--no-raw"),
+        "{stderr}"
+    );
+}
