@@ -1,5 +1,6 @@
 # demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
-# bench: against pgbench and redis-benchmark · soak: fifty interrupts · schema: docs/schema anew
+# bench: against pgbench and redis-benchmark · soak: fifty interrupts, five sweeps in a row
+# schema: docs/schema anew
 
 CARGO ?= cargo
 # The commit stands in every report. A tree without git builds as well.
@@ -46,6 +47,7 @@ bench: servers
 soak: servers
 	$(CARGO) build --locked --workspace --bins
 	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test interrupts -- --nocapture
+	$(CARGO) test --locked -p db-pool-bench --test same_size -- --ignored --nocapture
 
 schema:
 	$(CARGO) run --quiet --locked -p bench-report --example report_schema > docs/schema/report-1.json

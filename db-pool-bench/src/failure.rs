@@ -3,13 +3,21 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::fmt::Write as _;
 use std::io;
 
 use deadpool_postgres::{PoolError, TimeoutType};
 use load_engine::Failure;
 
-use crate::address::chain;
 use crate::wire::WireError;
+
+/// Kinds of giving up a wait for a connection of the pool.
+const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
+
+/// Whether `kind` is that of a wait for a connection of the pool that was given up.
+pub fn is_of_checkout(kind: &str) -> bool {
+    CHECKOUT.contains(&kind)
+}
 
 /// An error of tokio-postgres, from connecting or from a statement.
 pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
@@ -18,12 +26,18 @@ pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
         None if error.is_closed() => "closed".into(),
         None if is_tls(error) => "tls".into(),
         None if is_refused_login(error) => "auth".into(),
+        None if error.to_string().starts_with("timeout") => "timeout.connect".into(),
         None => source_io(error).map_or("driver".into(), of_io),
     };
     // Around the server's own words the driver has nothing to add.
-    let mut message = error
+    let message = error
         .as_db_error()
         .map_or_else(|| chain(error), ToString::to_string);
+    explained(kind, message, error)
+}
+
+/// The failure of `kind`, with what its cause means to who set up the connection.
+fn explained(kind: Cow<'static, str>, mut message: String, error: &dyn StdError) -> Failure {
     if let Some(why) = source::<rustls::Error>(error).and_then(distrust) {
         message = format!("{why} ({message})");
     }
@@ -40,8 +54,12 @@ const POOLED: &str = "; a pooler in transaction mode hands each transaction anot
 
 /// Whether no connection came about because TLS did not.
 pub fn is_tls(error: &tokio_postgres::Error) -> bool {
+    has_tls_failed(error) || error.to_string().starts_with("error performing TLS")
+}
+
+/// Whether it is TLS that failed, whatever it failed in.
+fn has_tls_failed(error: &dyn StdError) -> bool {
     source::<rustls::Error>(error).is_some()
-        || error.to_string().starts_with("error performing TLS")
 }
 
 /// Whether the login failed on our side: the password is missing, or the channel not bound.
@@ -75,11 +93,12 @@ fn distrust(error: &rustls::Error) -> Option<&'static str> {
 pub fn of_wire(error: &WireError) -> Failure {
     let kind = match error {
         WireError::Server(error) => of_sqlstate(&error.code),
+        error if has_tls_failed(error) => "tls".into(),
+        WireError::Tls(_) => "tls".into(),
         WireError::Connect(error) | WireError::Io(error) => of_io(error),
         WireError::Login(_) => "auth".into(),
-        WireError::Rows => "driver".into(),
     };
-    Failure::new(kind, &error.to_string())
+    explained(kind, error.to_string(), error)
 }
 
 /// An error of deadpool, whose time-outs name the phase that they struck.
@@ -107,16 +126,14 @@ pub fn of_sqlx(error: &sqlx::Error) -> Failure {
         sqlx::Error::Database(error) => error
             .code()
             .map_or("driver".into(), |code| of_sqlstate(&code)),
+        error if has_tls_failed(error) => "tls".into(),
+        sqlx::Error::Tls(_) => "tls".into(),
         sqlx::Error::Io(error) => of_io(error),
         sqlx::Error::PoolTimedOut => "timeout.checkout".into(),
         sqlx::Error::PoolClosed => "pool_closed".into(),
         _ => "driver".into(),
     };
-    let mut message = chain(error);
-    if ["sqlstate.26000", "sqlstate.42P05"].contains(&kind.as_ref()) {
-        message.push_str(POOLED);
-    }
-    Failure::new(kind, &message)
+    explained(kind, chain(error), error)
 }
 
 /// Class 28 is `auth`, every other state is itself.
@@ -143,6 +160,20 @@ pub fn of_io(error: &io::Error) -> Cow<'static, str> {
         _ => "io",
     }
     .into()
+}
+
+/// An error and its causes on one line, each said once.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            let _ = write!(text, ": {told}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn source_io(error: &dyn StdError) -> Option<&io::Error> {

@@ -7,112 +7,43 @@
     clippy::print_stdout
 )]
 
+#[path = "common/arms.rs"]
+mod arms;
+#[path = "common/bouncer.rs"]
+mod bouncer;
+#[path = "common/certificates.rs"]
+mod certificates;
 mod common;
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::os::unix::fs::{MetadataExt as _, chown};
 
-use common::{PASSWORD, Talk, postgres, report, sweep};
-use nix::unistd::{Uid, User};
-use test_support::{Place, eventually};
-use testbed::Postgres;
+use arms::{Arms, ask_nothing, setup};
+use bouncer::PgBouncer;
+use certificates::Certificates;
+use common::{Talk, postgres, report, sweep};
+use db_pool_bench::address::Address;
+use test_support::Place;
 
-const PROGRAMS: [&str; 2] = ["pgbouncer", "/usr/sbin/pgbouncer"];
-/// The first version that keeps prepared statements in transaction mode.
-const FIRST_WITH_PREPARED: (u32, u32) = (1, 21);
-
-/// The program and its version; `None` where `make test` could not have it and said so.
-fn installed() -> Option<(&'static str, (u32, u32))> {
-    for program in PROGRAMS {
-        if let Ok(output) = Command::new(program).arg("--version").output() {
-            let said = String::from_utf8(output.stdout).unwrap();
-            let number = said.split_whitespace().nth(1).unwrap();
-            let mut parts = number.split('.').map(|part| part.parse().unwrap());
-            return Some((program, (parts.next().unwrap(), parts.next().unwrap())));
-        }
-    }
-    let allowed = std::env::var_os("PLIMSOLL_WITHOUT_PGBOUNCER").is_some();
-    assert!(
-        allowed,
-        "install pgbouncer, or set PLIMSOLL_WITHOUT_PGBOUNCER to leave this out"
-    );
-    None
-}
-
-/// Does not outlive the test.
-struct Bouncer {
-    child: Child,
-    url: String,
-}
-
-impl Bouncer {
-    fn start(
-        program: &str,
-        version: (u32, u32),
-        place: &Path,
-        server: &Postgres,
-        mode: &str,
-    ) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let prepared = if version >= FIRST_WITH_PREPARED {
-            "max_prepared_statements = 100\n"
-        } else {
-            ""
-        };
-        let config = place.join(format!("{mode}.ini"));
-        let text = format!(
-            "[databases]\nplimsoll = host=127.0.0.1 port={} dbname=plimsoll user=plimsoll password={PASSWORD}\n\
-             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n\
-             unix_socket_dir =\npool_mode = {mode}\ndefault_pool_size = 20\n\
-             ignore_startup_parameters = extra_float_digits\n{prepared}",
-            server.port()
-        );
-        fs::write(&config, text).unwrap();
-        let mut command = Command::new(program);
-        if Uid::effective().is_root() {
-            // It refuses to run as root; whoever runs the server can run it too.
-            let owner = fs::metadata(server.directory().join("data")).unwrap().uid();
-            command.args([
-                "-u",
-                &User::from_uid(Uid::from_raw(owner)).unwrap().unwrap().name,
-            ]);
-        }
-        let child = command
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let bouncer = Self {
-            child,
-            url: format!("postgres://plimsoll@127.0.0.1:{port}/plimsoll"),
-        };
-        eventually("PgBouncer answers", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        bouncer
-    }
-}
-
-impl Drop for Bouncer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+const REASON: &str = "from version 1.21 on";
+/// Its sum tells whether all of a transaction, and nothing of another, was kept.
+const PAY: &str = "\\set amount random(1, 100)
+    BEGIN;
+    UPDATE sums SET amount = amount + :amount WHERE who = :client_id;
+    INSERT INTO paid VALUES (:client_id, :amount);
+    END;";
+const TABLES: &str = "CREATE TABLE paid (who int, amount int);
+    CREATE TABLE sums (who int PRIMARY KEY, amount bigint NOT NULL);
+    INSERT INTO sums SELECT id, 0 FROM generate_series(0, 9) id";
+const DIFFERENCE: &str =
+    "SELECT ((SELECT sum(amount) FROM sums) - (SELECT sum(amount) FROM paid))::text";
 
 /// A sweep of all drivers: exit code, all that was said, and errors and reasons in the report.
-fn swept(url: &str) -> (i32, String) {
+fn swept(url: &str, workload: &str) -> (i32, String) {
     let place = Place::new();
-    let args = "--driver direct,deadpool,sqlx --pool-sizes 4 --users 4 --repeats 1 --warmup 0 --duration 500ms";
-    let output = sweep(&place, args)
+    fs::write(place.path().join("pay.sql"), PAY).unwrap();
+    let args = "--driver wire,direct,deadpool,sqlx --pool-sizes 4 --users 4 --repeats 1 --warmup 0 --duration 400ms";
+    let output = sweep(&place, &format!("{args} {workload}"))
         .env("DATABASE_URL", url)
         .output()
         .unwrap();
@@ -134,26 +65,106 @@ fn swept(url: &str) -> (i32, String) {
 }
 
 #[test]
-fn it_works_or_says_why_not_by_the_version() {
-    let Some((program, version)) = installed() else {
-        println!("left out: PgBouncer is not installed");
+fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
+    let Some(pgbouncer) = PgBouncer::installed() else {
+        return;
+    };
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    talk.execute(TABLES);
+    let place = Place::new();
+    let session = "pool_mode = session\ndefault_pool_size = 20\n";
+    let bouncer = pgbouncer.start(place.path(), &server, session);
+    for workload in ["", "--script pay.sql"] {
+        let (code, told) = swept(&bouncer.url, workload);
+        assert_eq!(code, 0, "{told}");
+    }
+    drop(bouncer);
+    assert_eq!(talk.names(DIFFERENCE), ["0"]);
+
+    let certificates = Certificates::made_in(place.path());
+    let owner = fs::metadata(server.directory().join("data")).unwrap();
+    let [certificate, key] = [
+        ("bouncer.crt", &certificates.server.0),
+        ("bouncer.key", &certificates.server.1),
+    ]
+    .map(|(name, text)| {
+        let file = place.path().join(name);
+        fs::write(&file, text).unwrap();
+        chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
+        file.display().to_string()
+    });
+    let encrypted = format!(
+        "{session}client_tls_sslmode = require\nclient_tls_cert_file = {certificate}\nclient_tls_key_file = {key}\n"
+    );
+    let bouncer = pgbouncer.start(place.path(), &server, &encrypted);
+    let url = bouncer.url.replace("127.0.0.1", "localhost");
+    let authority = certificates.authority.display();
+    let url = format!("{url}?sslmode=verify-full&sslrootcert={authority}");
+    let (code, told) = swept(&url, "--script pay.sql");
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = swept(&format!("{}?sslmode=disable", bouncer.url), "");
+    assert_ne!(code, 0, "it takes nothing else: {told}");
+    drop(bouncer);
+    assert_eq!(talk.names(DIFFERENCE), ["0"]);
+    talk.assert_nothing_is_left();
+}
+
+#[test]
+fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
+    let Some(pgbouncer) = PgBouncer::installed() else {
+        return;
+    };
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    talk.execute(TABLES);
+    let place = Place::new();
+    let transaction = "pool_mode = transaction\ndefault_pool_size = 20\n";
+    let bouncer = pgbouncer.start(place.path(), &server, transaction);
+    for workload in ["", "--script pay.sql"] {
+        let (code, told) = swept(&bouncer.url, workload);
+        if pgbouncer.keeps_statements() {
+            assert_eq!(code, 0, "{told}");
+        } else {
+            assert_ne!(code, 0, "{told}");
+            assert!(told.contains(REASON), "{told}");
+        }
+    }
+    drop(bouncer);
+    let kept = talk.names(&format!("SELECT coalesce(({DIFFERENCE}), '0')"));
+    assert_eq!(kept, ["0"], "no half of a transaction");
+}
+
+/// Two sessions, one always taken by somebody else: each arm prepares on the one and asks on the
+/// other.
+#[test]
+fn an_arm_that_meets_a_session_without_its_statements_says_so() {
+    let Some(pgbouncer) = PgBouncer::installed() else {
         return;
     };
     let server = postgres(&[]);
     let place = Place::new();
-    let session = Bouncer::start(program, version, place.path(), &server, "session");
-    let (code, told) = swept(&session.url);
-    assert_eq!(code, 0, "{told}");
-    drop(session);
-
-    let transaction = Bouncer::start(program, version, place.path(), &server, "transaction");
-    let (code, told) = swept(&transaction.url);
-    if version >= FIRST_WITH_PREPARED {
-        assert_eq!(code, 0, "{version:?}: {told}");
-    } else {
-        assert_ne!(code, 0, "{version:?}: {told}");
-        assert!(told.contains("from version 1.21 on"), "{version:?}: {told}");
+    let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
+    let bouncer = pgbouncer.start(place.path(), &server, transaction);
+    let others = [Talk::to(&bouncer.url), Talk::to(&bouncer.url)];
+    let arms = Arms::of(setup(Address::parse(&bouncer.url).unwrap(), ask_nothing()));
+    others[0].execute("BEGIN");
+    let all = arms.each_between(1, |arm| {
+        // Takes the session on which the arm prepared, and leaves it the other one.
+        others[(arm + 1) % 2].execute("BEGIN");
+        others[arm % 2].execute("COMMIT");
+    });
+    others[0].execute("COMMIT");
+    for (driver, met) in ["wire", "direct", "deadpool", "sqlx"].iter().zip(all) {
+        let [met] = &met[..] else {
+            panic!("{driver}: {met:?}");
+        };
+        if pgbouncer.keeps_statements() {
+            assert_eq!(met, &None, "{driver}");
+            continue;
+        }
+        let failure = met.as_ref().expect("it met its own session");
+        assert_eq!(failure.kind, "sqlstate.26000", "{driver}: {failure}");
+        assert!(failure.message.contains(REASON), "{driver}: {failure}");
     }
-    drop(transaction);
-    Talk::to(server.url()).execute("SELECT 1");
 }

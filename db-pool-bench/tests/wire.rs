@@ -1,33 +1,25 @@
 //! The bare protocol on real servers: what it says is what the drivers say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/arms.rs"]
+mod arms;
 mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use arms::{runtime, setup};
 use bench_report::{Histogram, Status};
 use common::{PASSWORD, Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
-use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
+use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{of_postgres, of_wire};
 use db_pool_bench::script::{Bound, Kind, Source, Value};
-use db_pool_bench::wire::{Answer, Link};
+use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{Draft, Entry, Workload};
 use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
 use test_support::{Place, eventually};
 use testbed::Postgres;
-use tokio::runtime::Runtime;
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap()
-}
 
 fn address(server: &Postgres) -> Address {
     Address::parse(server.url()).unwrap()
@@ -37,6 +29,10 @@ fn address(server: &Postgres) -> Address {
 fn as_user(server: &Postgres, user: &str, password: &str) -> Address {
     let place = server.url().split_once('@').unwrap().1;
     Address::parse(&format!("postgres://{user}:{password}@{place}")).unwrap()
+}
+
+async fn bare(address: &Address) -> Result<Link, WireError> {
+    Link::connect(&address.config("a_test"), &address.tls()).await
 }
 
 /// Scripts, each under its own name and chosen equally often.
@@ -54,20 +50,6 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> 
     let draft = Draft::new("planted", entries, &[], 7).unwrap();
     let client = address.connect("a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
-}
-
-fn setup(address: Address, workload: Arc<Workload>) -> Setup {
-    Setup {
-        address,
-        application: "a_test_of_drivers".to_owned(),
-        pool_size: 1,
-        pool: PoolOptions::default(),
-        checkout_timeout: Duration::from_secs(5),
-        workload,
-        seed: 7,
-        hold: Hold::None,
-        opened: Arc::default(),
-    }
 }
 
 /// Errors by kind, and successes, of one user's first requests.
@@ -96,9 +78,7 @@ fn a_bare_connection_reads_the_rows_that_a_driver_reads() {
                     UPDATE t SET v = NULL WHERE id = 4; INSERT INTO t VALUES (5, 1), (5, 2)";
         client.batch_execute(rows).await.unwrap();
         let sql = "SELECT v FROM t WHERE id = $1 ORDER BY v DESC NULLS FIRST";
-        let mut link = Link::connect(&address(&server).config("a_test"))
-            .await
-            .unwrap();
+        let mut link = bare(&address(&server)).await.unwrap();
         link.prepare("read", sql, [Kind::Int4]).await.unwrap();
         for id in -1..22 {
             let told = client.query(sql, &[&id]).await.unwrap();
@@ -194,11 +174,10 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
     talk.execute("CREATE ROLE by_trust LOGIN");
     runtime().block_on(async {
         for user in ["by_md5", "by_scram", "by_text", "by_trust"] {
-            let config = as_user(&server, user, "right").config("a_test");
-            let mut link = Link::connect(&config).await.unwrap();
+            let mut link = bare(&as_user(&server, user, "right")).await.unwrap();
             link.command("SELECT 1").await.unwrap();
             let wrong = as_user(&server, user, "wrong");
-            let Err(error) = Link::connect(&wrong.config("a_test")).await else {
+            let Err(error) = bare(&wrong).await else {
                 assert_eq!(user, "by_trust");
                 continue;
             };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench_cli::flags::{self, OutputFlags};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::export::flags::{self as export, ExportFlags};
 use crate::follow::{Following, Target};
 use crate::growth::Least;
 use crate::mark::{self, MarkFlags};
@@ -37,6 +38,9 @@ pub enum Action {
     /// Watch the same on the terminal, live
     #[command(after_help = watch::cli::EXAMPLES)]
     Watch(WatchFlags),
+    /// Serve the same to Prometheus, over HTTP
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportFlags),
     /// Show a recording as a table, CSV or JSON, or two side by side
     #[command(after_help = show::EXAMPLES)]
     Show(ShowFlags),

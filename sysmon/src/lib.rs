@@ -19,6 +19,7 @@ pub mod cadence;
 pub mod cli;
 pub mod command;
 pub mod derive;
+pub mod export;
 pub mod figure;
 pub mod follow;
 pub mod growth;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use sysmon::cli::{Action, Cli};
-use sysmon::{mark, record, show, watch};
+use sysmon::{export, mark, record, show, watch};
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<Cli>();
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Action::Watch(flags) => watch::watch(&flags),
         Action::Show(flags) => show::show(&flags),
         Action::Mark(flags) => mark::mark(&flags),
+        Action::Export(flags) => export::export(&flags),
         Action::Generate { what } => {
             bench_cli::generate::print(&mut Cli::command(), &what)?;
             Ok(bench_cli::Exit::Done)

@@ -31,6 +31,11 @@ impl OwnCost {
         process_cpu_ns()
     }
 
+    /// CPU time of all samples together.
+    pub fn sampling_cpu_ns(&self) -> u64 {
+        self.sampling_cpu_ns
+    }
+
     /// CPU time of reading, deriving and recording one sample, on average.
     pub fn cpu_per_sample_ns(&self) -> Option<u64> {
         self.sampling_cpu_ns.checked_div(self.samples)

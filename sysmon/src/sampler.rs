@@ -32,9 +32,11 @@ pub struct Sampler {
 }
 
 /// A source that answers, and notes what it cannot.
-struct Asked<'a> {
-    source: &'a mut HostSource,
-    gaps: &'a mut Gaps,
+pub(crate) struct Asked<'a> {
+    /// What answers.
+    pub(crate) source: &'a mut HostSource,
+    /// Where it notes what it cannot.
+    pub(crate) gaps: &'a mut Gaps,
 }
 
 impl Details for Asked<'_> {

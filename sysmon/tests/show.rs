@@ -269,8 +269,22 @@ fn a_real_recording_is_shown_as_it_was_recorded() {
     );
 }
 
+/// That `sysmon show ARGS` refuses with this code, sentence and remedy.
+fn refuses(home: &Home, args: &str, code: i32, sentence: &str, remedy: Option<&str>) {
+    let words: Vec<&str> = args.split_whitespace().collect();
+    let out = home.command_of("show", &words).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(code), "{args}: {said}");
+    assert!(said.contains(sentence), "{args}: {said}");
+    if let Some(remedy) = remedy {
+        let (_, told) = said.split_once("\nTry: ").unwrap_or_default();
+        assert!(told.contains(remedy), "{args}: {said}");
+    }
+    assert!(!said.contains("panicked") && out.stdout.is_empty());
+}
+
 #[test]
-fn what_cannot_be_shown_is_one_clear_sentence_with_a_remedy() {
+fn a_file_that_cannot_be_shown_gets_one_clear_sentence_with_a_remedy() {
     let home = Home::new();
     let whole = serde_json::to_string_pretty(&hour(1e9, "7")).unwrap();
     let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
@@ -278,112 +292,47 @@ fn what_cannot_be_shown_is_one_clear_sentence_with_a_remedy() {
     write("newer.json", &whole.replace("report/1", "report/2"));
     write(
         "bench.json",
-        &whole.replacen("\"sysmon\"", "\"redis-bench\"", 1),
+        &whole.replacen("\"sysmon\"", "\"a-bench\"", 1),
     );
     write("other.json", "{\"a\": 1}");
     write("notes.txt", "hello");
     write("empty.arrows", "");
     write("wrong.arrows", "hello");
     write("good.json", &whole);
-    let in_two = home.path().join("two");
-    std::fs::create_dir(&in_two).unwrap();
-    for name in ["a.json", "b.json"] {
-        std::fs::copy(home.path().join("good.json"), in_two.join(name)).unwrap();
-    }
-    std::fs::create_dir(home.path().join("none")).unwrap();
-    for (args, code, sentence, remedy) in [
-        (
-            &["nowhere.json"][..],
-            1,
-            "cannot read nowhere.json",
-            "check the path",
-        ),
-        (
-            &["torn.json"],
-            1,
-            "torn.json is cut short",
-            "get the file anew",
-        ),
-        (
-            &["newer.json"],
-            1,
-            "has schema \"plimsoll.report/2\"",
-            "the sysmon of the version",
-        ),
-        (
-            &["bench.json"],
-            1,
-            "a report of redis-bench",
-            "bottleneck-analyzer analyze bench.json",
-        ),
-        (
-            &["other.json"],
-            1,
-            "not a Plimsoll report",
-            "sysmon record wrote",
-        ),
-        (
-            &["notes.txt"],
-            1,
-            "not a Plimsoll report",
-            "sysmon record wrote",
-        ),
-        (
-            &["empty.arrows"],
-            1,
-            "ends before its first batch",
-            "ends in .json",
-        ),
-        (
-            &["wrong.arrows"],
-            1,
-            "holds no raw samples",
-            "ends in .json",
-        ),
-        (&["none"], 1, "none holds no recording", "--run-dir none"),
-        (
-            &["two"],
-            2,
-            "two/a.json, two/b.json",
-            "sysmon show two/a.json",
-        ),
-        (
-            &["good.json", "torn.json"],
-            1,
-            "torn.json is cut short",
-            "get the file anew",
-        ),
-        (
-            &["good.json", "--series", "gpu"],
-            2,
-            "no series with a reading that matches",
-            "--format csv",
-        ),
-        (
-            &["good.json", "--series", "("],
-            2,
-            "no regular expression",
-            "",
-        ),
-        (
-            &["good.json", "good.json", "--points"],
-            2,
-            "cannot be used with",
-            "",
-        ),
-        (&[], 2, "RECORDING", ""),
+    let newer = "has schema \"plimsoll.report/2\"";
+    for (file, sentence, remedy) in [
+        ("nowhere.json", "cannot read nowhere.json", "check the path"),
+        ("torn.json", "is cut short", "get the file anew"),
+        ("good.json torn.json", "is cut short", "get the file anew"),
+        ("newer.json", newer, "the sysmon of the version"),
+        ("bench.json", "a report of a-bench", "analyze bench.json"),
+        ("other.json", "not a Plimsoll report", "sysmon record wrote"),
+        ("notes.txt", "not a Plimsoll report", "sysmon record wrote"),
+        ("empty.arrows", "before its first batch", "ends in .json"),
+        ("wrong.arrows", "holds no raw samples", "ends in .json"),
+        ("tmp", "tmp holds no recording", "--run-dir tmp"),
     ] {
-        let out = home.command_of("show", args).output().unwrap();
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(code), "{args:?}: {said}");
-        assert!(
-            said.contains(sentence) && said.contains(remedy),
-            "{args:?}: {said}"
-        );
-        assert!(
-            remedy.is_empty() || said.contains("\nTry: "),
-            "{args:?}: {said}"
-        );
-        assert!(!said.contains("panicked") && out.stdout.is_empty());
+        refuses(&home, file, 1, sentence, Some(remedy));
     }
+}
+
+#[test]
+fn wrong_usage_is_one_clear_sentence() {
+    let home = Home::new();
+    let report = hour(1e9, "7");
+    save(&home, "a.json", &report);
+    let show_a = Some("sysmon show ./a.json");
+    let names = Some("--format csv");
+    refuses(&home, "a.json --series gpu", 2, "matches --series", names);
+    refuses(&home, "a.json --series (", 2, "no regular expression", None);
+    refuses(
+        &home,
+        "a.json a.json --points",
+        2,
+        "cannot be used with",
+        None,
+    );
+    refuses(&home, "", 2, "RECORDING", None);
+    save(&home, "b.json", &report);
+    refuses(&home, ".", 2, "./a.json, ./b.json", show_a);
 }

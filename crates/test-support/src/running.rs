@@ -63,8 +63,8 @@ impl Running {
         self.child.id()
     }
 
-    /// Reads its progress until a line begins with `wanted`.
-    pub fn wait_for(&mut self, wanted: &str) {
+    /// Reads its progress until a line begins with `wanted`, and hands out that line.
+    pub fn wait_for(&mut self, wanted: &str) -> String {
         loop {
             let line = self.stderr.recv_timeout(PATIENCE).unwrap_or_else(|error| {
                 let why = match error {
@@ -75,7 +75,7 @@ impl Running {
             });
             self.said.push_str(&line);
             if line.starts_with(wanted) {
-                return;
+                return line;
             }
         }
     }

@@ -84,6 +84,22 @@ impl Postgres {
         })
     }
 
+    /// Ends it as a service manager does (all sessions at once, what was committed is kept) and
+    /// starts it anew at the same address; connections are refused meanwhile.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`]; the server is gone then.
+    pub fn restart(&mut self) -> Result<(), TestbedError> {
+        let port = self.port();
+        let Self {
+            server, bin_dir, ..
+        } = self;
+        server.restart(
+            |nest| main_process(nest, bin_dir),
+            |nest, pid| is_ready(nest, pid).then_some(port),
+        )
+    }
+
     /// The directory of its programs: `pgbench` and `psql` are there where they are installed.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
@@ -103,10 +119,9 @@ fn start(
     initialise(&nest, bin_dir, password)?;
     configure(&nest, &configuration(options, port, statements)?)?;
     populate(&nest, bin_dir, statements)?;
-    let mut command = command(&nest, bin_dir, "postgres")?;
-    command.arg("-D").arg(nest.work());
-    Server::start(&KIND, nest, command, |nest, _| {
-        is_ready(nest).then_some(port)
+    let command = main_process(&nest, bin_dir)?;
+    Server::start(&KIND, nest, command, |nest, pid| {
+        is_ready(nest, pid).then_some(port)
     })
 }
 
@@ -209,13 +224,18 @@ fn command(nest: &Nest, bin_dir: &Path, program: &str) -> Result<Command, Testbe
     Ok(command)
 }
 
-/// Whether it accepts connections: the eighth line of `postmaster.pid`, as `pg_ctl` reads it.
-fn is_ready(nest: &Nest) -> bool {
+fn main_process(nest: &Nest, bin_dir: &Path) -> Result<Command, TestbedError> {
+    let mut command = command(nest, bin_dir, "postgres")?;
+    command.arg("-D").arg(nest.work());
+    Ok(command)
+}
+
+/// Whether the process accepts connections: `postmaster.pid` as `pg_ctl` reads it, the process in
+/// its first line and the state in its eighth.
+fn is_ready(nest: &Nest, pid: u32) -> bool {
     let state = fs::read_to_string(nest.work().join("postmaster.pid")).unwrap_or_default();
-    state
-        .lines()
-        .nth(7)
-        .is_some_and(|line| line.trim() == "ready")
+    let line = |n| state.lines().nth(n).map(str::trim);
+    line(0) == Some(pid.to_string().as_str()) && line(7) == Some("ready")
 }
 
 fn library_is_installed(bin_dir: &Path, library: &str) -> bool {

@@ -62,8 +62,25 @@ impl Server {
         };
         watched?;
         server.await_ready(ready)?;
-        server.shared_memory.look_into(&server.processes());
         Ok(server)
+    }
+
+    /// Ends the processes as [`Server::end`] does, and starts what `command` makes in their place.
+    pub(crate) fn restart(
+        &mut self,
+        command: impl Fn(&Nest) -> Result<Command, TestbedError>,
+        ready: impl Fn(&Nest, u32) -> Option<u16>,
+    ) -> Result<(), TestbedError> {
+        self.end_processes();
+        let command = command(&self.nest)?;
+        let program = command.get_program().to_owned();
+        let started = spawn(command, Some(self.kind.orphaned));
+        self.child = started.map_err(TestbedError::io("run", program))?;
+        self.reaped = false;
+        // What was given back may be somebody else's by now.
+        self.shared_memory = SharedMemory::default();
+        self.nest.shelter(self.pid())?;
+        self.await_ready(ready)
     }
 
     fn await_ready(
@@ -90,6 +107,7 @@ impl Server {
             waited: START_PATIENCE,
             log: self.nest.log_tail(),
         })?;
+        self.shared_memory.look_into(&self.processes());
         Ok(())
     }
 
@@ -141,6 +159,11 @@ impl Server {
 
     /// Asks the server to end, makes sure that it has, and removes what it left.
     pub(crate) fn end(&mut self) -> Result<(), TestbedError> {
+        self.end_processes();
+        self.nest.clear()
+    }
+
+    fn end_processes(&mut self) {
         let processes = self.processes();
         self.shared_memory.look_into(&processes);
         self.resume();
@@ -155,7 +178,6 @@ impl Server {
         }
         await_end(&processes, END_PATIENCE);
         self.shared_memory.remove();
-        self.nest.clear()
     }
 
     fn signal_all(&self, kind: Signal) {

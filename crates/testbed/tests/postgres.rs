@@ -54,6 +54,29 @@ fn it_answers_as_the_superuser_who_owns_the_database() {
 }
 
 #[test]
+fn a_restart_ends_its_sessions_and_keeps_what_was_committed() {
+    let mut postgres = Postgres::start(&quick()).unwrap();
+    let (url, before) = (postgres.url().to_owned(), postgres.processes());
+    let kept = "SELECT format('%s', count(*)) FROM pg_tables WHERE tablename = 'kept'";
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        let session = tokio::spawn(connection);
+        client.batch_execute("CREATE TABLE kept ()").await.unwrap();
+        postgres.restart().unwrap();
+        assert!(session.await.unwrap().is_err(), "the server ended it");
+    });
+    assert_eq!(ask(postgres.url(), kept).unwrap(), "1");
+    assert!(before.iter().all(|pid| !common::lives(*pid)));
+    let (after, directory) = (postgres.processes(), postgres.directory().to_owned());
+    postgres.stop().unwrap();
+    assert_nothing_is_left(&after, &directory);
+}
+
+#[test]
 fn options_reach_the_server_and_win_over_ours() {
     let options = PostgresOptions {
         max_connections: 17,

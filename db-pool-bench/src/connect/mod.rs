@@ -4,18 +4,22 @@
 mod login;
 mod parameters;
 mod passwords;
+mod refusals;
+mod route;
 mod stream;
 mod tls;
 mod ways;
 
-pub(crate) use login::login;
+pub(crate) use login::Login;
 pub use parameters::{Environment, Parameters};
 pub use passwords::Passwords;
-pub use stream::Connector;
+pub(crate) use route::Route;
+pub use stream::{Connector, Stream};
 pub use tls::{Tls, TlsMode};
 pub use ways::Way;
 pub(crate) use ways::{endpoints, targets, ways};
 
+use tokio::time::timeout;
 use tokio_postgres::{Client, Config, Error};
 
 /// One server that the address names.
@@ -45,9 +49,17 @@ impl Endpoint {
 }
 
 /// Opens a connection as `config` says and leaves its input and output to a task on the current
-/// runtime.
+/// runtime. `config` bounds all of it, as libpq has it: the driver alone would wait for ever for a
+/// server that lets it in and says nothing.
 pub(crate) async fn open(config: &Config, tls: &Tls) -> Result<Client, Error> {
-    let (client, connection) = config.connect(tls.connector()).await?;
+    let opening = config.connect(tls.connector());
+    let (client, connection) = match config.get_connect_timeout() {
+        Some(bound) => {
+            let opened = timeout(*bound, opening).await;
+            opened.unwrap_or_else(|_| Err(Error::__private_api_timeout()))?
+        }
+        None => opening.await?,
+    };
     // Whoever uses the client learns there that the connection has ended, and why.
     tokio::spawn(async move { connection.await.ok() });
     Ok(client)

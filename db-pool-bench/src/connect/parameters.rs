@@ -2,11 +2,14 @@
 //! or the environment. Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and
 //! *Environment Variables*.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::refusals::{self, UNHEEDED};
+
 /// What is taken out of the address, and the variable that stands in for it.
-const OURS: [(&str, &str); 7] = [
+const OURS: [(&str, &str); 8] = [
     ("sslmode", "PGSSLMODE"),
     ("sslrootcert", "PGSSLROOTCERT"),
     ("sslcert", "PGSSLCERT"),
@@ -14,19 +17,7 @@ const OURS: [(&str, &str); 7] = [
     ("target_session_attrs", "PGTARGETSESSIONATTRS"),
     ("passfile", "PGPASSFILE"),
     ("channel_binding", "PGCHANNELBINDING"),
-];
-/// What not all drivers can do, with what to do instead.
-const REFUSED: [(&str, &str); 7] = [
-    ("hostaddr", "name the address as the host"),
-    ("service", "write out what the service file says"),
-    ("sslpassword", "use a key without a passphrase"),
-    ("sslcrl", "leave it out: revocation lists are not read"),
-    (
-        "sslnegotiation",
-        "leave it out: not all drivers begin with TLS at once",
-    ),
-    ("load_balance_hosts", "leave it out: a run loads one server"),
-    ("require_auth", "leave it out: not all drivers can insist"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
 ];
 
 /// Where variables come from; the process's own, unless a test says otherwise.
@@ -68,25 +59,19 @@ impl Parameters {
         let mut left = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decode = |text: &str| {
-                let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
-                decoded
-                    .map(std::borrow::Cow::into_owned)
-                    .map_err(|error| error.to_string())
-            };
-            let name = decode(name)?;
-            if let Some((_, instead)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
-                return Err(format!("{name} is not supported; {instead}"));
-            }
+            let (name, value) = (decoded(name)?, decoded(value)?);
+            refusals::check_parameter(&name, &value)?;
             match OURS.iter().find(|(ours, _)| *ours == name) {
-                Some((ours, _)) => {
-                    parameters.given.push(ours);
-                    parameters.values.insert(ours, decode(value)?);
+                Some((ours, _)) => parameters.give(ours, value),
+                // As JDBC has it, which libpq takes too.
+                None if name == "ssl" && value == "true" => {
+                    parameters.give("sslmode", "require".to_owned());
                 }
-                None if name == "gssencmode" => {}
+                None if UNHEEDED.contains(&name.as_str()) => {}
                 None => left.push(pair),
             }
         }
+        refusals::check_variables(environment)?;
         for (name, variable) in OURS {
             if let Some(value) = environment.get(variable) {
                 parameters.values.entry(name).or_insert(value);
@@ -94,6 +79,12 @@ impl Parameters {
         }
         let mark = if left.is_empty() { "" } else { "?" };
         Ok((parameters, format!("{base}{mark}{}", left.join("&"))))
+    }
+
+    fn give(&mut self, name: &'static str, value: String) {
+        if self.values.insert(name, value).is_none() {
+            self.given.push(name);
+        }
     }
 
     /// A parameter, from the address or its variable.
@@ -111,6 +102,13 @@ impl Parameters {
     }
 }
 
+fn decoded(text: &str) -> Result<String, String> {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded
+        .map(Cow::into_owned)
+        .map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,9 +120,10 @@ mod tests {
             "PGSSLROOTCERT" => Some("/ca.pem".to_owned()),
             _ => None,
         };
-        let url = "postgres://a@b/c?sslmode=verify-full&connect_timeout=3&passfile=%2Fp%20w";
+        let url = "postgres://a@b/c?sslmode=verify-full&options=-cx%3D1&application_name=x\
+                   &gssencmode=prefer&passfile=%2Fp%20w";
         let (parameters, left) = Parameters::take(url, &Environment(&variable)).unwrap();
-        assert_eq!(left, "postgres://a@b/c?connect_timeout=3");
+        assert_eq!(left, "postgres://a@b/c?options=-cx%3D1");
         assert_eq!(parameters.get("sslmode"), Some("verify-full"));
         assert_eq!(parameters.get("sslrootcert"), Some("/ca.pem"));
         assert_eq!(parameters.get("passfile"), Some("/p w"));
@@ -132,9 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_refused_by_name() {
-        let none = |_: &str| None;
-        let refused = Parameters::take("postgres://a@b/c?sslcrl=x", &Environment(&none));
-        assert!(refused.unwrap_err().starts_with("sslcrl"));
+    fn of_a_parameter_that_is_given_twice_the_last_one_holds() {
+        let url = "postgres://a@b/c?sslmode=disable&ssl=true";
+        let (parameters, left) = Parameters::take(url, &Environment(&|_| None)).unwrap();
+        assert_eq!(parameters.shown(), "sslmode=require");
+        assert_eq!(left, "postgres://a@b/c");
     }
 }

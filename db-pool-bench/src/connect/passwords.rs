@@ -10,11 +10,26 @@ use super::Endpoint;
 const DEFAULT_SOCKETS: [&str; 2] = ["/tmp", "/var/run/postgresql"];
 
 /// A password file that was read, or why it was not.
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub struct Passwords {
-    lines: Vec<[String; 5]>,
+    lines: Vec<Line>,
     /// Why the file was left unread, where there is one.
     pub refused: Option<String>,
+}
+
+/// One line of the file.
+#[derive(Clone, PartialEq, Eq)]
+struct Line {
+    /// Host, port, database and user; `None` where any will do.
+    login: [Option<String>; 4],
+    password: String,
+}
+
+/// It holds passwords.
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Passwords({} lines)", self.lines.len())
+    }
 }
 
 impl Passwords {
@@ -36,7 +51,7 @@ impl Passwords {
         }
         match fs::read_to_string(file) {
             Ok(text) => Self {
-                lines: text.lines().filter_map(fields).collect(),
+                lines: text.lines().filter_map(Line::read).collect(),
                 refused: None,
             },
             Err(error) => refused(&error.to_string()),
@@ -51,43 +66,62 @@ impl Passwords {
             &endpoint.host
         };
         let login = [host, &endpoint.port.to_string(), database, user];
-        let holds = |line: &&[String; 5]| {
-            let mut pairs = line.iter().zip(login);
-            pairs.all(|(field, value)| field == "*" || field == value)
-        };
-        self.lines.iter().find(holds).map(|line| line[4].as_str())
+        let line = self.lines.iter().find(|line| line.holds_for(&login))?;
+        Some(&line.password)
+            .filter(|password| !password.is_empty())
+            .map(String::as_str)
     }
 }
 
 /// Whether a file of ours is open to the group or to all.
 #[cfg(unix)]
-pub(super) fn others_may_enter(found: &fs::Metadata) -> bool {
+fn others_may_enter(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     found.permissions().mode() & 0o077 != 0
 }
 
 #[cfg(not(unix))]
-pub(super) fn others_may_enter(_: &fs::Metadata) -> bool {
+fn others_may_enter(_: &fs::Metadata) -> bool {
     false
 }
 
-/// The fields of a line; a backslash takes the next character as it is.
-fn fields(line: &str) -> Option<[String; 5]> {
-    if line.starts_with('#') {
-        return None;
+impl Line {
+    /// A line's fields, between colons; a backslash takes the next character as it is. `None` for a
+    /// comment, and for a line that has not all fields.
+    fn read(text: &str) -> Option<Self> {
+        if text.starts_with('#') {
+            return None;
+        }
+        let mut rest = text;
+        let mut login = [None, None, None, None];
+        for field in &mut login {
+            let (value, after) = field_of(rest);
+            let whole = &rest[..rest.len() - after?.len() - 1];
+            *field = (whole != "*").then_some(value);
+            rest = after?;
+        }
+        let (password, _) = field_of(rest);
+        Some(Self { login, password })
     }
-    let mut fields: [String; 5] = Default::default();
-    let mut at = 0;
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
+
+    fn holds_for(&self, login: &[&str; 4]) -> bool {
+        let mut pairs = self.login.iter().zip(login);
+        pairs.all(|(field, value)| field.as_ref().is_none_or(|field| field == value))
+    }
+}
+
+/// The first field of `text`, and what stands behind the colon that ends it.
+fn field_of(text: &str) -> (String, Option<&str>) {
+    let mut field = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
         match c {
-            '\\' => fields[at].extend(chars.next()),
-            // All that follows the fourth colon is the password.
-            ':' if at < 4 => at += 1,
-            _ => fields[at].push(c),
+            ':' => return (field, Some(&text[at + 1..])),
+            '\\' => field.push(chars.next().map_or('\\', |(_, escaped)| escaped)),
+            _ => field.push(c),
         }
     }
-    (at == 4).then_some(fields)
+    (field, None)
 }
 
 #[cfg(test)]
@@ -96,7 +130,7 @@ mod tests {
 
     fn passwords(text: &str) -> Passwords {
         Passwords {
-            lines: text.lines().filter_map(fields).collect(),
+            lines: text.lines().filter_map(Line::read).collect(),
             refused: None,
         }
     }
@@ -105,7 +139,7 @@ mod tests {
     fn the_first_line_that_holds_gives_the_password() {
         let found = passwords(
             "# a comment:5432:*:*:no\nshort:line\ndb:5432:shop:app:one\ndb:*:*:app:two\n\
-             localhost:*:*:*:a\\:b\\\\c:d\n",
+             localhost:*:*:*:a\\:b\\\\c\n\\*:*:*:*:three\ncut:*:*:*:four:rest\n",
         );
         let of = |host: &str, port, database| {
             let host = host.to_owned();
@@ -113,7 +147,13 @@ mod tests {
         };
         assert_eq!(of("db", 5432, "shop"), Some("one"));
         assert_eq!(of("db", 5433, "shop"), Some("two"));
-        assert_eq!(of("/var/run/postgresql", 5432, "shop"), Some("a:b\\c:d"));
+        assert_eq!(of("/var/run/postgresql", 5432, "shop"), Some("a:b\\c"));
         assert_eq!(of("/elsewhere", 5432, "shop"), None);
+        assert_eq!(
+            of("*", 5432, "shop"),
+            Some("three"),
+            "an escaped star is a star"
+        );
+        assert_eq!(of("cut", 5432, "shop"), Some("four"), "a colon ends it");
     }
 }

@@ -1,12 +1,12 @@
-//! A TLS stream for tokio-postgres that can bind a login to its channel (`tls-server-end-point`,
-//! RFC 5929, section 4).
+//! A TLS stream for tokio-postgres and for the bare protocol, which a login can be bound to
+//! (`tls-server-end-point`, RFC 5929, section 4).
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use ring::digest::{self, Algorithm};
+use ring::digest::{self, Algorithm, Digest};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -31,7 +31,7 @@ const SHA256: [&str; 4] = [
     "1.2.840.10045.4.1",
 ];
 
-/// Makes TLS for tokio-postgres, which asks for it even where none will be spoken.
+/// Makes TLS; tokio-postgres asks for it even where none will be spoken.
 #[derive(Clone)]
 pub struct Connector(pub(super) TlsConnector);
 
@@ -39,6 +39,24 @@ impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Connector")
     }
+}
+
+impl Connector {
+    /// Speaks TLS on `stream` with the server called `name`.
+    ///
+    /// # Errors
+    /// Why that did not come about; a [`rustls::Error`] inside says what is wrong with the other
+    /// end's certificate.
+    pub(crate) async fn connect<S>(&self, name: &str, stream: S) -> io::Result<Stream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        Ok(Stream(self.0.connect(server_name(name)?, stream).await?))
+    }
+}
+
+fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+    ServerName::try_from(host.to_owned()).map_err(io::Error::other)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Connector {
@@ -53,8 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for C
         } else {
             domain
         };
-        let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
-        Ok(Handshake(self.clone(), name))
+        Ok(Handshake(self.clone(), server_name(name)?))
     }
 }
 
@@ -76,15 +93,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
 #[derive(Debug)]
 pub struct Stream<S>(Encrypted<S>);
 
+impl<S> Stream<S> {
+    /// The hash of the other end's certificate, which a login is bound to; `None` where the
+    /// standard names no hash for it.
+    pub(crate) fn end_point(&self) -> Option<Digest> {
+        let certificate = self.0.get_ref().1.peer_certificates()?.first()?;
+        Some(digest::digest(hash_of(certificate)?, certificate))
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {
-        let certificates = self.0.get_ref().1.peer_certificates();
-        let end_point = certificates.and_then(<[_]>::first);
-        let hash = end_point.and_then(|certificate| {
-            let algorithm = hash_of(certificate)?;
-            Some(digest::digest(algorithm, certificate))
-        });
-        hash.map_or_else(ChannelBinding::none, |hash| {
+        self.end_point().map_or_else(ChannelBinding::none, |hash| {
             ChannelBinding::tls_server_end_point(hash.as_ref().to_vec())
         })
     }

@@ -15,7 +15,6 @@ use rustls::{
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_rustls::TlsConnector;
 
-use super::passwords::others_may_enter;
 use super::{Connector, Environment, Parameters};
 
 /// What is asked of the connection.
@@ -111,7 +110,7 @@ impl Tls {
         }
     }
 
-    /// For tokio-postgres and deadpool.
+    /// For all but sqlx.
     pub fn connector(&self) -> Connector {
         Connector(TlsConnector::from(Arc::clone(&self.config)))
     }
@@ -184,7 +183,7 @@ fn config(
         return Ok(builder.with_no_client_auth());
     };
     let found = fs::metadata(key).map_err(|error| unreadable(key, &error))?;
-    if others_may_enter(&found) {
+    if others_may_read(&found) {
         return Err(format!(
             "others may read the key {}; chmod 0600 it",
             key.display()
@@ -197,11 +196,25 @@ fn config(
         .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))
 }
 
+/// Whether a key is open to others. One of root's may be open to a group, as where a system hands
+/// out certificates.
+#[cfg(unix)]
+fn others_may_read(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let closed = if found.uid() == 0 { 0o037 } else { 0o077 };
+    found.mode() & closed != 0
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_: &fs::Metadata) -> bool {
+    false
+}
+
 fn unreadable(file: &Path, error: &dyn std::error::Error) -> String {
     format!(
         "cannot read {}: {}",
         file.display(),
-        crate::address::chain(error)
+        crate::failure::chain(error)
     )
 }
 

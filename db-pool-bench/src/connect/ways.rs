@@ -3,7 +3,7 @@
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use super::{Endpoint, Environment, Passwords, Tls, TlsMode};
+use super::{Endpoint, Environment, Login, Passwords, Tls, TlsMode};
 
 /// One way to reach a server.
 #[derive(Debug, Clone)]
@@ -33,12 +33,16 @@ pub(crate) fn endpoints(
     let mut hosts: Vec<String> = given.filter(|host| !host.is_empty()).collect();
     let mut ports = parsed.get_ports().to_vec();
     if hosts.is_empty() {
-        let named = environment
-            .get("PGHOSTADDR")
-            .or_else(|| environment.get("PGHOST"));
-        hosts = named
-            .map(|hosts| hosts.split(',').map(str::to_owned).collect())
-            .unwrap_or_default();
+        let named = match (environment.get("PGHOST"), environment.get("PGHOSTADDR")) {
+            (Some(_), Some(_)) => {
+                return Err(
+                    "PGHOSTADDR beside PGHOST is not supported; unset one of them".to_owned(),
+                );
+            }
+            (name, address) => name.or(address).unwrap_or_default(),
+        };
+        let named = named.split(',').filter(|host| !host.is_empty());
+        hosts = named.map(str::to_owned).collect();
     }
     if ports.is_empty() {
         let named = environment.get("PGPORT").unwrap_or_default();
@@ -82,13 +86,10 @@ pub(crate) fn ways(
     endpoints: &[Endpoint],
     tls: &Tls,
     targets: &[TargetSessionAttrs],
-    login: &Config,
+    login: &Login,
     passwords: &Passwords,
 ) -> Vec<Way> {
-    let (user, database) = (
-        login.get_user().unwrap_or_default(),
-        login.get_dbname().unwrap_or_default(),
-    );
+    let (user, database) = (login.user(), login.database());
     let mut ways = Vec::new();
     for &target in targets {
         for endpoint in endpoints {

@@ -10,6 +10,7 @@ mod direct;
 mod held;
 mod lender;
 mod options;
+mod pooled;
 pub mod round_trips;
 mod sqlx;
 mod wire;
@@ -27,6 +28,7 @@ pub use deadpool::Deadpool;
 pub use direct::Direct;
 pub use lender::{Lease, Lender, Lends};
 pub use options::{PoolOptions, Recycle};
+pub use pooled::{Pool, PoolSession, PoolTarget};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
@@ -109,7 +111,7 @@ impl Setup {
         User::new(&self.workload, self.seed, user)
     }
 
-    /// For tokio-postgres and deadpool.
+    /// For all drivers but sqlx.
     fn config(&self) -> Config {
         let mut config = self.address.config(&self.application);
         self.give_path(&mut config);

@@ -41,7 +41,8 @@ impl Target for WireTarget {
 
     async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
         let count = self.0.workload.statements().len();
-        let names: Arc<[String]> = (0..count).map(|n| format!("s{n}")).collect();
+        // Not as other drivers name theirs: behind a pooler they may share a session.
+        let names: Arc<[String]> = (0..count).map(|n| format!("w{n}")).collect();
         let opened = open(&self.0, &names).await;
         Ok(WireSession {
             setup: Arc::clone(&self.0),
@@ -109,7 +110,7 @@ impl Connection for Held<'_> {
 
 /// Connects and prepares the statements.
 async fn open(setup: &Setup, names: &[String]) -> Result<Link, WireError> {
-    let mut link = Link::connect(&setup.config()).await?;
+    let mut link = Link::connect(&setup.config(), &setup.address.tls()).await?;
     for (name, statement) in names.iter().zip(setup.workload.statements()) {
         link.prepare(name, &statement.sql, statement.kinds())
             .await?;

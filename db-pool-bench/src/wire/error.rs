@@ -2,7 +2,8 @@
 
 use std::io;
 
-use postgres_protocol::message::backend::ErrorResponseBody;
+use bytes::BytesMut;
+use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
 /// Why a connection or a round trip failed.
@@ -13,16 +14,16 @@ pub enum WireError {
     Server(ServerError),
     /// No connection came about.
     #[error("error connecting to server: {0}")]
-    Connect(io::Error),
+    Connect(#[source] io::Error),
     /// The connection broke.
     #[error("error communicating with the server: {0}")]
     Io(#[from] io::Error),
+    /// TLS did not come about.
+    #[error("error performing TLS handshake: {0}")]
+    Tls(#[source] io::Error),
     /// The server asks for what a bare connection does not do, or the settings lack something.
     #[error("{0}")]
     Login(&'static str),
-    /// A statement for one row gave several.
-    #[error("query returned an unexpected number of rows")]
-    Rows,
 }
 
 /// An `ErrorResponse`, with the fields that people are shown.
@@ -41,6 +42,17 @@ pub struct ServerError {
 }
 
 impl ServerError {
+    /// Reads an `ErrorResponse`.
+    ///
+    /// # Errors
+    /// When `message` is none.
+    pub(super) fn read(message: &[u8]) -> io::Result<Self> {
+        match Message::parse(&mut BytesMut::from(message))? {
+            Some(Message::ErrorResponse(body)) => Self::of(&body),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
     /// Reads the fields of `body`.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
 //! A connection with its two buffers: one write and one answer for each round trip.
 
 use std::io;
-use std::time::Duration;
+use std::mem;
 
 use bytes::{Buf as _, BytesMut};
 use postgres_protocol::IsNull;
 use postgres_protocol::message::backend::{
-    DATA_ROW_TAG, ERROR_RESPONSE_TAG, Header, Message, READY_FOR_QUERY_TAG,
+    DATA_ROW_TAG, ERROR_RESPONSE_TAG, Message, READY_FOR_QUERY_TAG,
 };
 use postgres_protocol::message::frontend::{self, BindError};
 use tokio::time::timeout;
@@ -14,17 +14,17 @@ use tokio_postgres::Config;
 
 use super::error::{ServerError, WireError};
 use super::login;
+use super::message::Received;
 use super::socket::Socket;
+use crate::connect::Connector;
 use crate::script::{Bound, Kind};
 
 /// Room for reading: more than any answer of a workload takes.
 const READ_BYTES: usize = 8 * 1024;
 /// Below this much room the buffer is moved to its beginning, or grows.
 const LEAST_ROOM_BYTES: usize = 1024;
-const HEADER_BYTES: usize = 5;
 const BINARY: i16 = 1;
 const UNLIMITED: i32 = 0;
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What came back of one round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,19 +47,22 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connects and logs in, without TLS.
+    /// Connects and logs in, by `tls` where `config` asks for it.
     ///
     /// # Errors
     /// What the system or the server said, or what the settings lack.
-    pub async fn connect(config: &Config) -> Result<Self, WireError> {
-        let patience = config.get_connect_timeout().copied().unwrap_or(PATIENCE);
-        let opening = timeout(patience, Self::open(config)).await;
-        opening.unwrap_or_else(|_| Err(WireError::Connect(io::ErrorKind::TimedOut.into())))
+    pub async fn connect(config: &Config, tls: &Connector) -> Result<Self, WireError> {
+        let opening = Self::open(config, tls);
+        let Some(patience) = config.get_connect_timeout() else {
+            return opening.await;
+        };
+        let opened = timeout(*patience, opening).await;
+        opened.unwrap_or_else(|_| Err(WireError::Connect(io::ErrorKind::TimedOut.into())))
     }
 
-    async fn open(config: &Config) -> Result<Self, WireError> {
+    async fn open(config: &Config, tls: &Connector) -> Result<Self, WireError> {
         let mut link = Self {
-            socket: Socket::open(config).await.map_err(WireError::Connect)?,
+            socket: Socket::open(config, tls).await?,
             outgoing: BytesMut::with_capacity(LEAST_ROOM_BYTES),
             incoming: BytesMut::with_capacity(READ_BYTES),
             settled: false,
@@ -142,29 +145,31 @@ impl Link {
         self.send().await?;
         let mut answer = Answer::default();
         let mut refusal = None;
+        // How much of what has come is dealt with.
+        let mut behind = 0;
         loop {
-            let header = match self.header().await {
-                Ok(header) => header,
-                // What a server says before it hangs up tells more than that it did.
-                Err(broken) => return Err(refusal.map_or(broken.into(), WireError::Server)),
+            let Some(message) = Received::first(&self.incoming[behind..])? else {
+                self.forget(mem::take(&mut behind));
+                match self.receive().await {
+                    Ok(()) => continue,
+                    // What a server says before it hangs up tells more than that it did.
+                    Err(broken) => return Err(refusal.map_or(broken.into(), WireError::Server)),
+                }
             };
-            match header.tag() {
+            behind += message.whole.len();
+            match message.tag {
                 DATA_ROW_TAG => {
                     answer.rows += 1;
-                    answer.value = first_int4(self.body(header));
+                    answer.value = message.first_int4();
                 }
-                ERROR_RESPONSE_TAG => {
-                    refusal = Some(self.refusal()?);
-                    continue;
-                }
+                ERROR_RESPONSE_TAG => refusal = Some(ServerError::read(message.whole)?),
                 READY_FOR_QUERY_TAG => {
-                    self.skip(header);
+                    self.forget(behind);
                     self.settled = true;
                     return refusal.map_or(Ok(answer), |error| Err(WireError::Server(error)));
                 }
                 _ => {}
             }
-            self.skip(header);
         }
     }
 
@@ -179,72 +184,36 @@ impl Link {
         sent
     }
 
+    /// What a login can be bound to; `None` without TLS.
+    pub(super) fn end_point(&self) -> Option<Vec<u8>> {
+        self.socket.end_point()
+    }
+
     /// The next message whole; for where allocating does not matter.
     pub(super) async fn message(&mut self) -> io::Result<Message> {
         loop {
             if let Some(message) = Message::parse(&mut self.incoming)? {
                 return Ok(message);
             }
-            self.socket.read_into(&mut self.incoming).await?;
+            self.receive().await?;
         }
     }
 
-    /// The header of the next message, which has come whole by then.
-    async fn header(&mut self) -> io::Result<Header> {
-        loop {
-            if let Some(header) = Header::parse(&self.incoming)?
-                && self.incoming.len() > header.len() as usize
-            {
-                return Ok(header);
-            }
-            if self.incoming.capacity() - self.incoming.len() < LEAST_ROOM_BYTES {
-                self.incoming.reserve(READ_BYTES);
-            }
-            self.socket.read_into(&mut self.incoming).await?;
+    /// Reads more.
+    async fn receive(&mut self) -> io::Result<()> {
+        if self.incoming.capacity() - self.incoming.len() < LEAST_ROOM_BYTES {
+            self.incoming.reserve(READ_BYTES);
         }
+        self.socket.read_into(&mut self.incoming).await
     }
 
-    fn body(&self, header: Header) -> &[u8] {
-        &self.incoming[HEADER_BYTES..=header.len() as usize]
-    }
-
-    fn skip(&mut self, header: Header) {
-        self.incoming.advance(header.len() as usize + 1);
-    }
-
-    fn refusal(&mut self) -> io::Result<ServerError> {
-        match Message::parse(&mut self.incoming)? {
-            Some(Message::ErrorResponse(body)) => ServerError::of(&body),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
-    }
-}
-
-/// The first column of a `DataRow`, where it has four bytes.
-fn first_int4(body: &[u8]) -> Option<i32> {
-    let [_, _, 0, 0, 0, 4, value @ ..] = body else {
-        return None;
-    };
-    let (value, _) = value.split_first_chunk()?;
-    Some(i32::from_be_bytes(*value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_column_is_read_where_it_is_an_int4() {
-        let row = |bytes: &[u8]| first_int4(bytes);
-        assert_eq!(row(&[0, 1, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xfe]), Some(-2));
-        assert_eq!(row(&[0, 2, 0, 0, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0]), Some(7));
-        for other in [
-            &[0, 0][..],
-            &[0, 1, 0xff, 0xff, 0xff, 0xff],
-            &[0, 1, 0, 0, 0, 1, b'x'],
-            &[0, 1, 0, 0, 0, 4, 0],
-        ] {
-            assert_eq!(row(other), None, "{other:?}");
+    /// Drops the first `length` bytes that have come. Where these are all, the next answer lies
+    /// where they lay, and not further on in the buffer.
+    fn forget(&mut self, length: usize) {
+        if length == self.incoming.len() {
+            self.incoming.clear();
+        } else {
+            self.incoming.advance(length);
         }
     }
 }

@@ -1,21 +1,23 @@
-//! Startup and authentication: SCRAM-SHA-256, MD5, clear text, or trust.
+//! Startup and authentication: SCRAM-SHA-256, bound to the TLS channel or not, MD5, clear text, or
+//! trust.
 
 use std::borrow::Cow;
 use std::io;
 
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::authentication::sasl::{
+    ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256,
+};
 use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
 use postgres_protocol::message::frontend;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::ChannelBinding as Binding;
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
 use super::error::{ServerError, WireError};
 use super::link::Link;
 
-const NO_TLS: &str =
-    "the driver wire speaks no TLS; use sslmode=disable or prefer, or leave wire out";
+const UNBOUND: &str = "authentication error: server did not use channel binding";
 const NO_PASSWORD: &str = "the server asks for a password, and none is given";
 const UNKNOWN_METHOD: &str = "the server asks for a way to log in that the driver wire does not know; it knows \
      SCRAM-SHA-256, MD5, clear text and trust";
@@ -25,9 +27,6 @@ const UNKNOWN_METHOD: &str = "the server asks for a way to log in that the drive
 /// # Errors
 /// What the server or the system said, or what `config` lacks.
 pub(super) async fn log_in(link: &mut Link, config: &Config) -> Result<(), WireError> {
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(WireError::Login(NO_TLS));
-    }
     // Whoever runs us, as the other drivers take it.
     let user = match config.get_user() {
         Some(user) => Cow::Borrowed(user),
@@ -35,22 +34,29 @@ pub(super) async fn log_in(link: &mut Link, config: &Config) -> Result<(), WireE
     };
     frontend::startup_message(parameters(config, &user), link.outgoing())?;
     link.send().await?;
+    let mut by_scram = false;
     loop {
         match link.message().await? {
             Message::AuthenticationCleartextPassword => {
+                unbound(config)?;
                 frontend::password_message(password(config)?, link.outgoing())?;
                 link.send().await?;
             }
             Message::AuthenticationMd5Password(body) => {
+                unbound(config)?;
                 let hash = md5_hash(user.as_bytes(), password(config)?, body.salt());
                 frontend::password_message(hash.as_bytes(), link.outgoing())?;
                 link.send().await?;
             }
-            Message::AuthenticationSasl(body) => scram(link, &body, password(config)?).await?,
+            Message::AuthenticationSasl(body) => {
+                scram(link, &body, config).await?;
+                by_scram = true;
+            }
             Message::ErrorResponse(body) => {
                 return Err(WireError::Server(ServerError::of(&body)?));
             }
-            Message::ReadyForQuery(_) => return Ok(()),
+            Message::ReadyForQuery(_) if by_scram => return Ok(()),
+            Message::ReadyForQuery(_) => return unbound(config),
             Message::AuthenticationGss
             | Message::AuthenticationKerberosV5
             | Message::AuthenticationScmCredential
@@ -80,17 +86,40 @@ fn password(config: &Config) -> Result<&[u8], WireError> {
     config.get_password().ok_or(WireError::Login(NO_PASSWORD))
 }
 
-/// Source: RFC 5802 and RFC 7677; no channel to bind to without TLS.
+/// Refuses a login that says nothing of the channel, where `config` insists on that.
+fn unbound(config: &Config) -> Result<(), WireError> {
+    match config.get_channel_binding() {
+        Binding::Require => Err(WireError::Login(UNBOUND)),
+        _ => Ok(()),
+    }
+}
+
+/// Source: RFC 5802 and RFC 7677; the channel as in RFC 5929, section 4.
 async fn scram(
     link: &mut Link,
     offered: &AuthenticationSaslBody,
-    password: &[u8],
+    config: &Config,
 ) -> Result<(), WireError> {
-    if !offered.mechanisms().any(|name| Ok(name == SCRAM_SHA_256))? {
+    let mechanisms: Vec<_> = offered.mechanisms().collect()?;
+    let channel = link
+        .end_point()
+        .filter(|_| config.get_channel_binding() != Binding::Disable);
+    let (mechanism, binding) = match channel {
+        Some(hash) if mechanisms.contains(&SCRAM_SHA_256_PLUS) => (
+            SCRAM_SHA_256_PLUS,
+            ChannelBinding::tls_server_end_point(hash),
+        ),
+        Some(_) => (SCRAM_SHA_256, ChannelBinding::unrequested()),
+        None => (SCRAM_SHA_256, ChannelBinding::unsupported()),
+    };
+    if !mechanisms.contains(&mechanism) {
         return Err(WireError::Login(UNKNOWN_METHOD));
     }
-    let mut scram = ScramSha256::new(password, ChannelBinding::unsupported());
-    frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), link.outgoing())?;
+    if mechanism == SCRAM_SHA_256 {
+        unbound(config)?;
+    }
+    let mut scram = ScramSha256::new(password(config)?, binding);
+    frontend::sasl_initial_response(mechanism, scram.message(), link.outgoing())?;
     link.send().await?;
     loop {
         match link.message().await? {

@@ -6,6 +6,7 @@
 mod error;
 mod link;
 mod login;
+mod message;
 mod socket;
 
 pub use error::{ServerError, WireError};

@@ -1,34 +1,52 @@
-//! A socket to a PostgreSQL: TCP, or a file of this machine.
+//! A socket to a PostgreSQL: TCP, with TLS or without, or a file of this machine.
 
 use std::io;
 
 use bytes::BytesMut;
+use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
+
+use super::error::WireError;
+use crate::connect::{Connector, Stream};
 
 const DEFAULT_PORT: u16 = 5432;
+/// How a server says that it speaks TLS.
+const YES: u8 = b'S';
 
-/// A socket without any buffer of its own.
+/// A socket without any buffer of its own but that of TLS.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// Elsewhere, because it is large and the others are not.
+    Tls(Box<Stream<TcpStream>>),
 }
 
 impl Socket {
-    /// Connects to the first host of `config` that answers.
+    /// Connects to the first host of `config` that answers, by `tls` where `config` asks for it.
     ///
     /// # Errors
     /// What the last host said.
-    pub(super) async fn open(config: &Config) -> io::Result<Self> {
-        let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no host is named");
+    pub(super) async fn open(config: &Config, tls: &Connector) -> Result<Self, WireError> {
+        let nobody = io::Error::new(io::ErrorKind::InvalidInput, "no host is named");
+        let mut last = WireError::Connect(nobody);
         for (index, host) in config.get_hosts().iter().enumerate() {
             // One port stands for all hosts.
             let ports = config.get_ports();
             let port = ports.get(index).or(ports.first()).copied();
-            match Self::connect(host, port.unwrap_or(DEFAULT_PORT)).await {
+            let port = port.unwrap_or(DEFAULT_PORT);
+            let opened = match host {
+                Host::Tcp(name) => Self::tcp(name, port, config.get_ssl_mode(), tls).await,
+                Host::Unix(directory) => {
+                    let path = directory.join(format!(".s.PGSQL.{port}"));
+                    let stream = UnixStream::connect(path).await;
+                    stream.map(Self::Unix).map_err(WireError::Connect)
+                }
+            };
+            match opened {
                 Ok(socket) => return Ok(socket),
                 Err(error) => last = error,
             }
@@ -36,17 +54,35 @@ impl Socket {
         Err(last)
     }
 
-    async fn connect(host: &Host, port: u16) -> io::Result<Self> {
-        match host {
-            Host::Tcp(name) => {
-                let stream = TcpStream::connect((name.as_str(), port)).await?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
+    async fn tcp(name: &str, port: u16, mode: SslMode, tls: &Connector) -> Result<Self, WireError> {
+        let stream = TcpStream::connect((name, port)).await;
+        let mut stream = stream.map_err(WireError::Connect)?;
+        stream.set_nodelay(true)?;
+        if mode == SslMode::Disable {
+            return Ok(Self::Tcp(stream));
+        }
+        let mut question = BytesMut::new();
+        frontend::ssl_request(&mut question);
+        stream.write_all(&question).await?;
+        // One byte and no more: what came with it unencrypted could be anybody's.
+        match stream.read_u8().await? {
+            YES => {
+                let encrypted = tls.connect(name, stream).await.map_err(WireError::Tls)?;
+                Ok(Self::Tls(Box::new(encrypted)))
             }
-            Host::Unix(directory) => {
-                let path = directory.join(format!(".s.PGSQL.{port}"));
-                Ok(Self::Unix(UnixStream::connect(path).await?))
+            _ if mode == SslMode::Prefer => Ok(Self::Tcp(stream)),
+            _ => {
+                let refused = io::Error::other("server does not support TLS");
+                Err(WireError::Tls(refused))
             }
+        }
+    }
+
+    /// What a login can be bound to; `None` without TLS.
+    pub(super) fn end_point(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Tls(stream) => Some(stream.end_point()?.as_ref().to_vec()),
+            Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 
@@ -54,6 +90,10 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes).await,
             Self::Unix(stream) => stream.write_all(bytes).await,
+            Self::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
         }
     }
 
@@ -65,6 +105,7 @@ impl Socket {
         let read = match self {
             Self::Tcp(stream) => stream.read_buf(buffer).await,
             Self::Unix(stream) => stream.read_buf(buffer).await,
+            Self::Tls(stream) => stream.read_buf(buffer).await,
         }?;
         if read == 0 {
             let closed = "the server closed the connection";

@@ -102,8 +102,10 @@ impl User {
     /// Executes the chosen script, again where others were in its way. A further try draws and
     /// sets what the first one did, as far as nothing else has changed.
     pub async fn perform(&mut self, connection: &mut impl Connection) -> Outcome {
-        self.before.random.clone_from(&self.random);
-        self.before.variables.clone_from(&self.variables);
+        if self.workload.max_tries > 1 {
+            self.before.random.clone_from(&self.random);
+            self.before.variables.clone_from(&self.variables);
+        }
         let operation = self.workload.scripts[self.script].operation;
         let mut retries = 0;
         loop {

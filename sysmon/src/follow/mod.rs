@@ -23,13 +23,13 @@ use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 pub use followed::Followed;
 pub use target::Target;
-use target::Targets;
-use tree::Tree;
+pub(crate) use target::Targets;
+pub(crate) use tree::Tree;
 
 /// How far behind the first a followed process may fall before it is let go.
 const SLACK: usize = 4;
 /// How many of those that were asked for are kept by CPU time, and how many by memory.
-const MOST_MEMBERS: usize = 128;
+pub(crate) const MOST_MEMBERS: usize = 128;
 
 /// Whom to follow, and what to record of each.
 #[derive(Debug, Clone, Default)]

@@ -64,7 +64,7 @@ impl FromStr for Target {
 
 /// The targets of one recording, and which of the processes seen are theirs.
 #[derive(Debug)]
-pub(super) struct Targets {
+pub(crate) struct Targets {
     wanted: Vec<Target>,
     /// What is known of a process under the name it has now.
     known: HashMap<ProcessId, (Arc<str>, Option<usize>)>,
@@ -73,7 +73,7 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    pub(super) fn new(targets: &[Target]) -> Self {
+    pub(crate) fn new(targets: &[Target]) -> Self {
         Self {
             wanted: targets.to_vec(),
             known: HashMap::new(),
@@ -82,12 +82,12 @@ impl Targets {
         }
     }
 
-    pub(super) fn all(&self) -> &[Target] {
+    pub(crate) fn all(&self) -> &[Target] {
         &self.wanted
     }
 
     /// The target of each process that was asked for or descends from one that was.
-    pub(super) fn members(
+    pub(crate) fn members(
         &mut self,
         at_ns: u64,
         samples: &[ProcessSample],

@@ -13,7 +13,8 @@ use crate::source::process::{Detail, ProcessId, ProcessSample};
 
 /// What a tree used when it was last looked at.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
+    used_ns: u64,
     last: HashMap<ProcessId, Used>,
     at_ns: Option<u64>,
     slack_ns: u64,
@@ -39,7 +40,7 @@ struct Sum {
 
 impl Tree {
     /// Takes in one member of this tick.
-    pub(super) fn add(&mut self, sample: &ProcessSample, detail: &Detail) {
+    pub(crate) fn add(&mut self, sample: &ProcessSample, detail: &Detail) {
         let sum = &mut self.sum;
         let used = Used {
             own_ns: sample.cpu_ns,
@@ -60,9 +61,14 @@ impl Tree {
         sum.span = Some((first.min(begin), last.max(end)));
     }
 
+    /// CPU time that the tree used since it was first looked at, in nanoseconds; never falls.
+    pub(crate) fn used_ns(&self) -> u64 {
+        self.used_ns
+    }
+
     /// Says what the members of this tick are and did together. A process for which `born` holds
     /// came up since the last look, so all that it shows was used since.
-    pub(super) fn close(
+    pub(crate) fn close(
         &mut self,
         label: &str,
         tick_ns: u64,
@@ -92,6 +98,7 @@ impl Tree {
                 return;
             }
             let used_ns = used_between(&self.last, &sum.now, born);
+            self.used_ns += used_ns.unwrap_or(0);
             // Two counters of each member are rounded to a tick.
             let quantum_ns = 2 * tick_ns * count;
             let cores: Option<Reading> = window.mean(Some(0), used_ns, quantum_ns);

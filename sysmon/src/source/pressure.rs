@@ -22,6 +22,19 @@ pub struct PressureSample {
     pub io: Option<Timed<Stall>>,
 }
 
+impl PressureSample {
+    /// Those that were read, by the name of the resource.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, Stall)> {
+        let all = [
+            ("cpu", &self.cpu),
+            ("memory", &self.memory),
+            ("io", &self.io),
+        ];
+        all.into_iter()
+            .filter_map(|(resource, stall)| Some((resource, stall.as_ref()?.value)))
+    }
+}
+
 /// Parses one file of `/proc/pressure`; `None` without a total on its `some` line.
 pub fn parse(text: &str) -> Option<Stall> {
     let total_ns = |kind: &str| -> Option<u64> {

@@ -1,41 +1,25 @@
 //! Where a PostgreSQL is, and how it may be shown: the password goes to the drivers and nowhere
 //! else.
 
-use std::fmt::Write as _;
+mod error;
+mod shown;
+
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr as _;
-use std::sync::{Arc, OnceLock};
 
 use bench_report::redaction;
 use sqlx::postgres::PgConnectOptions;
-use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, Config, Error};
 
-use crate::connect::{self, Connector, Endpoint, Environment, Parameters, Passwords, Tls, Way};
+use crate::connect::{
+    self, Connector, Endpoint, Environment, Login, Parameters, Passwords, Route, Tls, Way,
+};
+use crate::failure::chain;
+use shown::shown;
 
-/// Why an address is none.
-#[derive(Debug, thiserror::Error)]
-pub enum AddressError {
-    /// Another kind of server.
-    #[error("{0:?} is no PostgreSQL address; write postgres://user@host:5432/database")]
-    Scheme(String),
-    /// No URL at all. It is not shown: a password given in the wrong place looks like that.
-    #[error("the server's address is no URL; write postgres://user@host:5432/database")]
-    NoUrl,
-    /// It cannot be read, or asks for what cannot be done.
-    #[error("{shown:?} cannot be used as a PostgreSQL address: {reason}")]
-    Unreadable {
-        /// The address, redacted.
-        shown: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// It names no host.
-    #[error("{0:?} names no host, as in postgres://user@host:5432/database, nor does PGHOST")]
-    Host(String),
-}
+pub use error::AddressError;
 
 /// Where a PostgreSQL is and who logs in.
 ///
@@ -44,12 +28,9 @@ pub enum AddressError {
 /// same way.
 #[derive(Clone)]
 pub struct Address {
-    /// Login, database, options: all but the server.
-    login: Config,
-    options: Option<String>,
+    login: Login,
     tls: Tls,
-    ways: Vec<Way>,
-    settled: Arc<OnceLock<usize>>,
+    route: Route,
     shown: String,
     password_note: Option<String>,
 }
@@ -94,103 +75,55 @@ impl Address {
         if endpoints.is_empty() {
             return Err(AddressError::Host(masked));
         }
-        let (login, options) =
-            connect::login(&parsed, &parameters, environment).map_err(unreadable)?;
+        let login = Login::read(&parsed, &parameters, environment).map_err(unreadable)?;
         let file = parameters
             .get("passfile")
             .map(Into::into)
             .or_else(|| environment.home(".pgpass"));
-        let passwords = match (login.get_password(), file) {
-            (None, Some(file)) => Passwords::read(&file),
+        let passwords = match file {
+            Some(file) if !login.has_password() => Passwords::read(&file),
             _ => Passwords::default(),
         };
         let targets =
             connect::targets(parameters.get("target_session_attrs")).map_err(unreadable)?;
+        let ways = connect::ways(&endpoints, &tls, targets, &login, &passwords);
         Ok(Self {
             shown: shown(&login, &endpoints, &parameters),
-            ways: connect::ways(&endpoints, &tls, targets, &login, &passwords),
+            route: Route::by(ways),
             login,
-            options,
             tls,
-            settled: Arc::default(),
             password_note: passwords.refused,
         })
     }
 
+    fn endpoint(&self) -> &Endpoint {
+        &self.route.way().endpoint
+    }
+
     /// The host (or the directory of its socket) and the port.
     pub fn host_and_port(&self) -> (&str, u16) {
-        let Endpoint { host, port } = &self.way().endpoint;
+        let Endpoint { host, port } = self.endpoint();
         (host, *port)
     }
 
-    fn way(&self) -> &Way {
-        &self.ways[self.settled.get().copied().unwrap_or(0)]
-    }
-
-    /// For tokio-postgres and deadpool, with [`Address::tls`].
+    /// For all drivers but sqlx, with [`Address::tls`].
     pub fn config(&self, application: &str) -> Config {
-        self.config_of(self.way(), application)
+        self.login.config(self.route.way(), application)
     }
 
-    fn config_of(&self, way: &Way, application: &str) -> Config {
-        let mut config = self.login.clone();
-        way.endpoint.give(&mut config);
-        if let Some(password) = &way.password {
-            config.password(password);
-        }
-        config
-            .ssl_mode(way.sslmode)
-            .target_session_attrs(way.target);
-        config.application_name(application);
-        config
-    }
-
-    /// For tokio-postgres and deadpool: how TLS is spoken where it is.
+    /// For all drivers but sqlx: how TLS is spoken where it is.
     pub fn tls(&self) -> Connector {
         self.tls.connector()
     }
 
-    /// Whether a login that cannot be bound to the TLS channel is to be refused.
-    pub fn insists_on_channel_binding(&self) -> bool {
-        self.login.get_channel_binding() == ChannelBinding::Require
-    }
-
     /// For sqlx.
     pub fn sqlx(&self, application: &str) -> PgConnectOptions {
-        let Way {
-            endpoint,
-            password,
-            sslmode,
-            ..
-        } = self.way();
-        // Its options can only be set as an address.
-        let coded = |text: &String| {
-            let all = percent_encoding::NON_ALPHANUMERIC;
-            format!(
-                "postgres://localhost?options={}",
-                percent_encoding::utf8_percent_encode(text, all)
-            )
-        };
-        let given = self.options.as_ref().map(coded);
-        let options = given.and_then(|url| PgConnectOptions::from_str(&url).ok());
-        let mut options = options.unwrap_or_else(PgConnectOptions::new_without_pgpass);
-        options = if endpoint.is_socket() {
-            options.socket(&endpoint.host)
-        } else {
-            options.host(&endpoint.host)
-        };
-        options = options.port(endpoint.port).application_name(application);
-        if let Some(user) = self.login.get_user() {
-            options = options.username(user);
-        }
-        if let Some(database) = self.login.get_dbname() {
-            options = options.database(database);
-        }
-        let given = self.login.get_password().map(String::from_utf8_lossy);
-        if let Some(password) = given.as_deref().or(password.as_deref()) {
-            options = options.password(password);
-        }
-        self.tls.give(options, *sslmode)
+        self.login.sqlx(self.route.way(), &self.tls, application)
+    }
+
+    /// Whether a login that cannot be bound to the TLS channel is to be refused.
+    pub fn insists_on_channel_binding(&self) -> bool {
+        self.login.insists_on_channel_binding()
     }
 
     /// Opens a connection and leaves its input and output to a task on the current runtime. The
@@ -211,50 +144,12 @@ impl Address {
         application: &str,
         settle: impl Fn(&mut Config),
     ) -> Result<Client, Error> {
-        let (mut tried, settled) = match self.settled.get() {
-            Some(&way) => (way, true),
-            None => (0, false),
-        };
-        let mut refused = None;
-        loop {
-            let way = &self.ways[tried];
-            let mut config = self.config_of(way, application);
+        let config = |way: &Way| {
+            let mut config = self.login.config(way, application);
             settle(&mut config);
-            let error = match connect::open(&config, &self.tls).await {
-                Ok(client) => {
-                    let _ = self.settled.set(tried);
-                    return Ok(client);
-                }
-                // That the server wants TLS is no news; why it did not come about is.
-                Err(error) if way.otherwise && way.sslmode == SslMode::Disable => {
-                    refused.take().unwrap_or(error)
-                }
-                Err(error) => error,
-            };
-            match self.next(tried, &error).filter(|_| !settled) {
-                Some(next) => (tried, refused) = (next, Some(error)),
-                None => return Err(error),
-            }
-        }
-    }
-
-    /// The way to try when `tried` failed by `error`. A server that refuses the login is the
-    /// one that was meant: no other is asked.
-    fn next(&self, tried: usize, error: &Error) -> Option<usize> {
-        let next = tried + 1;
-        if self.ways.get(next)?.otherwise {
-            let without_tls = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
-            if without_tls || crate::failure::is_tls(error) {
-                return Some(next);
-            }
-        }
-        let refused = error
-            .code()
-            .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
-        let others = next..self.ways.len();
-        others
-            .into_iter()
-            .find(|&way| !refused && !self.ways[way].otherwise)
+            config
+        };
+        self.route.connect(&self.tls, config).await
     }
 
     /// The first TCP address of its host.
@@ -262,8 +157,8 @@ impl Address {
     /// # Errors
     /// When the name cannot be resolved, or the host is a socket of this machine.
     pub fn socket_address(&self) -> io::Result<SocketAddr> {
-        let Endpoint { host, port } = &self.way().endpoint;
-        if self.way().endpoint.is_socket() {
+        let Endpoint { host, port } = self.endpoint();
+        if self.endpoint().is_socket() {
             let no_network = "it is reached by a unix socket";
             return Err(io::Error::new(io::ErrorKind::Unsupported, no_network));
         }
@@ -283,20 +178,14 @@ impl Address {
             endpoint: endpoint.clone(),
             target: TargetSessionAttrs::Any,
             otherwise: false,
-            ..self.way().clone()
+            ..self.route.way().clone()
         };
         Self {
             shown: shown(&self.login, &[endpoint], &Parameters::default()),
             tls: self.tls.without_names(),
-            ways: vec![way],
-            settled: Arc::default(),
+            route: Route::by(vec![way]),
             ..self.clone()
         }
-    }
-
-    /// Whether a connection that is not encrypted is to be refused.
-    pub fn insists_on_tls(&self) -> bool {
-        self.way().sslmode == SslMode::Require
     }
 
     /// The address without its password.
@@ -311,13 +200,13 @@ impl Address {
 
     /// A command that asks whether the server is there.
     pub fn is_ready_command(&self) -> String {
-        let Endpoint { host, port } = &self.way().endpoint;
+        let Endpoint { host, port } = self.endpoint();
         format!("pg_isready -h {host} -p {port}")
     }
 
     /// A command that lists the databases there.
     pub fn list_command(&self) -> String {
-        let Endpoint { host, port } = &self.way().endpoint;
+        let Endpoint { host, port } = self.endpoint();
         format!("psql -h {host} -p {port} --list")
     }
 
@@ -327,85 +216,15 @@ impl Address {
     }
 }
 
-fn shown(login: &Config, endpoints: &[Endpoint], parameters: &Parameters) -> String {
-    let mut shown = "postgres://".to_owned();
-    if let Some(user) = login.get_user() {
-        let _ = write!(shown, "{user}@");
-    }
-    let database = login.get_dbname().unwrap_or_default();
-    let mut further = parameters.shown();
-    if let [endpoint] = endpoints
-        && endpoint.is_socket()
-    {
-        let Endpoint { host, port } = endpoint;
-        let and = if further.is_empty() { "" } else { "&" };
-        further = format!("host={host}&port={port}{and}{further}");
-    } else {
-        let servers = endpoints.iter().map(|Endpoint { host, port }| match host {
-            socket if socket.starts_with('/') => format!("{}:{port}", socket.replace('/', "%2F")),
-            ip if ip.contains(':') => format!("[{ip}]:{port}"),
-            name => format!("{name}:{port}"),
-        });
-        shown.push_str(&servers.collect::<Vec<_>>().join(","));
-    }
-    let mark = if further.is_empty() { "" } else { "?" };
-    let _ = write!(shown, "/{database}{mark}{further}");
-    shown
-}
-
-/// An error and its causes on one line, each said once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.contains(&told) {
-            let _ = write!(text, ": {told}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio_postgres::config::Host;
+    use tokio_postgres::config::{Host, SslMode};
 
     use super::*;
 
     /// Whatever the environment of the test says.
     fn alone(url: &str) -> Result<Address, AddressError> {
         Address::read(url, &Environment(&|_| None))
-    }
-
-    #[test]
-    fn an_address_is_shown_without_its_password_and_with_all_else() {
-        for (url, shown) in [
-            (
-                "postgres://app:hunter2@db:6432/shop",
-                "postgres://app@db:6432/shop",
-            ),
-            (
-                "postgresql://app:hun%40ter2@db/shop",
-                "postgres://app@db:5432/shop",
-            ),
-            (
-                "postgres://app:hunter2@[::1]:6432/shop",
-                "postgres://app@[::1]:6432/shop",
-            ),
-            (
-                "postgres://app@%2Frun%2Fpg/shop",
-                "postgres://app@/shop?host=/run/pg&port=5432",
-            ),
-            (
-                "postgres://app:hunter2@db,db2:6432/shop?target_session_attrs=primary&sslmode=require",
-                "postgres://app@db:5432,db2:6432/shop?target_session_attrs=primary&sslmode=require",
-            ),
-        ] {
-            let address = alone(url).unwrap();
-            assert_eq!(address.shown(), shown);
-            assert!(!format!("{address:?}").contains("ter2"));
-        }
     }
 
     #[test]

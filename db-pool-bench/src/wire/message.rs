@@ -1,0 +1,88 @@
+//! Messages of the server where they lie in the buffer: only what they are and how long is read,
+//! for what nobody looks at need not be taken apart.
+
+use std::io;
+
+use postgres_protocol::message::backend::Header;
+
+const HEADER_BYTES: usize = 5;
+
+/// A message that has come whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Received<'a> {
+    /// What it is.
+    pub(super) tag: u8,
+    /// All of it.
+    pub(super) whole: &'a [u8],
+}
+
+impl<'a> Received<'a> {
+    /// The message at the beginning of `bytes`; `None` where more of it has to come.
+    ///
+    /// # Errors
+    /// When they are no message.
+    pub(super) fn first(bytes: &'a [u8]) -> io::Result<Option<Self>> {
+        let Some(header) = Header::parse(bytes)? else {
+            return Ok(None);
+        };
+        // Its length leaves the tag out.
+        let whole = bytes.get(..=header.len() as usize);
+        Ok(whole.map(|whole| Self {
+            tag: header.tag(),
+            whole,
+        }))
+    }
+
+    /// The first column of a `DataRow`, where it has four bytes.
+    pub(super) fn first_int4(self) -> Option<i32> {
+        let [_, _, 0, 0, 0, 4, value @ ..] = &self.whole[HEADER_BYTES..] else {
+            return None;
+        };
+        let (value, _) = value.split_first_chunk()?;
+        Some(i32::from_be_bytes(*value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postgres_protocol::message::backend::DATA_ROW_TAG;
+
+    use super::*;
+
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap();
+        [&[tag][..], &length.to_be_bytes(), body].concat()
+    }
+
+    #[test]
+    fn a_message_is_taken_when_its_last_byte_has_come() {
+        let (first, second) = (message(b'2', &[]), message(b'C', b"SELECT 1\0"));
+        let both = [first.clone(), second.clone()].concat();
+        for length in 0..both.len() {
+            let got = Received::first(&both[..length]).unwrap();
+            let whole = (length >= first.len()).then_some(&first[..]);
+            assert_eq!(got.map(|message| message.whole), whole, "{length} bytes");
+        }
+        let got = Received::first(&both[first.len()..]).unwrap().unwrap();
+        assert_eq!((got.tag, got.whole), (b'C', &second[..]));
+        assert!(Received::first(&[b'C', 0, 0, 0, 3]).is_err(), "too short");
+    }
+
+    #[test]
+    fn the_first_column_is_read_where_it_is_an_int4() {
+        let row = |body: &[u8]| {
+            let bytes = message(DATA_ROW_TAG, body);
+            Received::first(&bytes).unwrap().unwrap().first_int4()
+        };
+        assert_eq!(row(&[0, 1, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xfe]), Some(-2));
+        assert_eq!(row(&[0, 2, 0, 0, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0]), Some(7));
+        for other in [
+            &[0, 0][..],
+            &[0, 1, 0xff, 0xff, 0xff, 0xff],
+            &[0, 1, 0, 0, 0, 1, b'x'],
+            &[0, 1, 0, 0, 0, 4, 0],
+        ] {
+            assert_eq!(row(other), None, "{other:?}");
+        }
+    }
+}

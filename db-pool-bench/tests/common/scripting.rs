@@ -1,0 +1,75 @@
+//! Scripts in a place of their own, run by the binary on a server.
+#![allow(dead_code)] // Each test file uses its part.
+
+use std::process::Command;
+
+use bench_report::{Report, Step};
+use test_support::Place;
+use testbed::Postgres;
+
+use crate::common::{PASSWORD, Talk, postgres, report, sweep};
+
+/// `program` of the installed PostgreSQL, which must succeed; what it printed.
+pub(crate) fn pgbench(server: &Postgres, args: &[&str]) -> (String, String) {
+    let output = Command::new(server.bin_dir().join("pgbench"))
+        .args(args)
+        .env("PGPASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{args:?}: {out}{err}");
+    (out, err)
+}
+
+/// A server with the tables of `pgbench -i`.
+pub(crate) fn with_pgbench_tables(scale: &str) -> Postgres {
+    let server = postgres(&[]);
+    pgbench(&server, &["-i", "-q", "-s", scale, server.url()]);
+    server
+}
+
+/// A script that pgbench has built in, as it prints it.
+pub(crate) fn shipped(server: &Postgres, name: &str) -> String {
+    let show = format!("--show-script={name}");
+    let (out, err) = pgbench(server, &[&show]);
+    out + &err
+}
+
+pub(crate) fn run(place: &Place, server: &Postgres, args: &str) -> (Report, String) {
+    let output = sweep(place, args)
+        .env("DATABASE_URL", server.url())
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    (report(place), said)
+}
+
+/// What is wrong with a script, as told on stderr, with the exit code.
+pub(crate) fn refused(place: &Place, server: &Postgres, args: &str) -> (i32, String) {
+    let output = sweep(place, args)
+        .args(["--quiet"])
+        .env("DATABASE_URL", server.url())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+    (output.status.code().unwrap(), said)
+}
+
+pub(crate) fn write(place: &Place, name: &str, text: &str) {
+    std::fs::write(place.path().join(name), text).unwrap();
+}
+
+pub(crate) fn figure(talk: &Talk, sql: &str) -> i64 {
+    talk.names(&format!("SELECT ({sql})::text"))[0]
+        .parse()
+        .unwrap()
+}
+
+pub(crate) fn succeeded(steps: &[Step]) -> u64 {
+    let operations = steps.iter().flat_map(|step| step.operations.values());
+    operations.map(|operation| operation.succeeded).sum()
+}

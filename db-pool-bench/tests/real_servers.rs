@@ -1,0 +1,182 @@
+//! Every scenario on servers as they are: TLS with verify-full, SCRAM and a role without
+//! `pg_monitor`; none of its connections free; restarted in the middle.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "common/arms.rs"]
+mod arms;
+#[path = "common/certificates.rs"]
+mod certificates;
+mod common;
+
+use std::time::Duration;
+
+use arms::{Arms, ask_nothing, setup};
+use bench_report::{Report, Status};
+use certificates::{Certificates, tls_server};
+use common::{PASSWORD, Talk, bench, complete, postgres};
+use db_pool_bench::address::Address;
+use db_pool_bench::drivers::PoolOptions;
+use load_engine::Failure;
+use test_support::{Ended, Place, Running, eventually};
+use testbed::Postgres;
+
+/// Scenarios, and what makes them short.
+const SCENARIOS: [(&str, &str); 5] = [
+    (
+        "sweep",
+        "--driver wire,direct,deadpool --pool-sizes 2 --users 2 --repeats 1 --warmup 0 --duration 300ms",
+    ),
+    (
+        "scale",
+        "--driver deadpool --pool-size 2 --users 1,3 --repeats 1 --warmup 0 --duration 300ms",
+    ),
+    (
+        "exhaust",
+        "--driver deadpool --pool-size 2 --users 3 --holder slow-query --keep 300ms --duration 300ms",
+    ),
+    (
+        "lifecycle",
+        "--driver deadpool --pool-size 2 --rate 40 --duration 300ms --idle 300ms",
+    ),
+    ("observe", "--duration 1s"),
+];
+
+fn succeeded(report: &Report) -> u64 {
+    let operations = report
+        .steps
+        .iter()
+        .flat_map(|step| step.operations.values());
+    operations.map(|operation| operation.succeeded).sum()
+}
+
+/// The login is bound to the channel, so it is SCRAM, and it is TLS.
+#[test]
+fn by_scram_over_verified_tls_a_role_without_pg_monitor_can_do_everything() {
+    let place = Place::new();
+    let certificates = Certificates::made_in(place.path());
+    let server = tls_server(&certificates);
+    let talk = Talk::to(server.url());
+    talk.execute(&format!(
+        "CREATE ROLE shop LOGIN PASSWORD '{PASSWORD}'; GRANT CREATE ON DATABASE plimsoll TO shop"
+    ));
+    let is_monitor = "SELECT pg_has_role('shop', 'pg_monitor', 'member')::text";
+    assert_eq!(talk.names(is_monitor), ["false"]);
+    let url = format!(
+        "postgres://shop:{PASSWORD}@localhost:{}/plimsoll?sslmode=verify-full&sslrootcert={}&channel_binding=require",
+        server.port(),
+        certificates.authority.display()
+    );
+    for (scenario, args) in SCENARIOS {
+        let ran = complete(&url, scenario, args);
+        let ended = (ran.code, ran.report.status);
+        assert_eq!(ended, (0, Status::Complete), "{scenario}: {}", ran.said);
+        // What observe sees is of others.
+        let loaded = scenario == "observe" || succeeded(&ran.report) > 0;
+        assert!(loaded, "{scenario}: {}", ran.said);
+        let mut seen = ran
+            .report
+            .steps
+            .iter()
+            .filter_map(|step| step.server.as_ref());
+        // lifecycle counts connections by itself.
+        assert!(
+            scenario == "lifecycle"
+                || seen.any(|evidence| evidence.figures.contains_key("database.commits")),
+            "{scenario}: {}",
+            ran.said
+        );
+        talk.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn a_server_without_a_free_connection_is_told_as_such_by_every_scenario_and_every_arm() {
+    let server = postgres(&[
+        ("max_connections", "5"),
+        ("superuser_reserved_connections", "0"),
+    ]);
+    let others: Vec<Talk> = (0..5).map(|_| Talk::to(server.url())).collect();
+    for (scenario, args) in SCENARIOS {
+        let output = bench(&Place::new(), scenario, args)
+            .env("DATABASE_URL", server.url())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{scenario}: {said}");
+        assert!(said.contains("too many clients"), "{scenario}: {said}");
+    }
+    let mut setup = setup(Address::parse(server.url()).unwrap(), ask_nothing());
+    setup.checkout_timeout = Duration::from_millis(300);
+    setup.pool = PoolOptions {
+        pool_min: Some(0),
+        ..PoolOptions::default()
+    };
+    let arms = Arms::of(setup);
+    let kinds = |first: [Vec<Option<Failure>>; 4]| {
+        first.map(|failures| Some(failures[0].as_ref()?.kind.to_string()))
+    };
+    let full = Some("sqlstate.53300".to_owned());
+    let waited = Some("timeout.checkout".to_owned());
+    // sqlx asks again and again until the checkout takes too long.
+    assert_eq!(
+        kinds(arms.each(1)),
+        [full.clone(), full.clone(), full, waited]
+    );
+    drop(others);
+    eventually("connections are free again", || {
+        kinds(arms.each(1)) == [None, None, None, None]
+    });
+}
+
+/// Long enough for a restart, and for what comes after it.
+const LONGER: [(&str, &str); 3] = [
+    (
+        "scale",
+        "--driver deadpool --pool-size 2 --users 1,3 --repeats 1 --warmup 0 --duration 3s",
+    ),
+    (
+        "exhaust",
+        "--driver deadpool --pool-size 2 --users 3 --holder slow-query --keep 1s --duration 3s --checkout-timeout 1s",
+    ),
+    ("observe", "--duration 5s"),
+];
+
+#[test]
+fn a_restart_in_the_middle_costs_some_requests_and_no_run() {
+    std::thread::scope(|scope| {
+        for (scenario, args) in LONGER {
+            scope.spawn(move || restarted(scenario, args));
+        }
+    });
+}
+
+fn restarted(scenario: &str, args: &str) {
+    let mut server: Postgres = postgres(&[]);
+    let place = Place::new();
+    let mut command = bench(&place, scenario, args);
+    command.env("DATABASE_URL", server.url());
+    command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
+    let mut running = Running::start(&mut command);
+    let begun = if scenario == "observe" {
+        running.wait_for("phase: measure");
+        "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%.watch'"
+    } else {
+        "SELECT 1 FROM pg_stat_user_tables WHERE relname = 'pgbench_accounts' AND idx_scan > 0"
+    };
+    let talk = Talk::to(server.url());
+    let begun = format!("SELECT CASE WHEN EXISTS ({begun}) THEN 'yes' ELSE 'no' END");
+    eventually("the load has begun", || talk.names(&begun) == ["yes"]);
+    drop(talk);
+    server.restart().unwrap();
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{scenario}: {said}");
+    let report = place.report(format!("run/db-pool-bench.{scenario}.json"));
+    assert_eq!(report.status, Status::Complete, "{scenario}: {said}");
+    assert!(scenario == "observe" || succeeded(&report) > 0, "{said}");
+    let mut evidence = report.steps.iter().filter_map(|step| step.server.as_ref());
+    assert!(
+        evidence.any(|evidence| !evidence.unavailable.is_empty()),
+        "{scenario}: what was lost is told: {said}"
+    );
+    Talk::to(server.url()).assert_nothing_is_left();
+}

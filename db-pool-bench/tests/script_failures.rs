@@ -1,0 +1,146 @@
+//! Scripts that fail while they run: conflicts are tried again, faults are counted with their place.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+#[path = "common/scripting.rs"]
+mod scripting;
+
+use common::{Talk, postgres};
+use scripting::{figure, run, succeeded, write};
+use test_support::Place;
+
+#[test]
+fn conflicts_under_serializable_are_tried_again_and_counted_apart() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    talk.execute("CREATE TABLE hot (id int PRIMARY KEY, n int8); INSERT INTO hot VALUES (1, 0)");
+    let place = Place::new();
+    write(
+        &place,
+        "hot.sql",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE;
+         SELECT n FROM hot WHERE id = 1;
+         UPDATE hot SET n = n + 1 WHERE id = 1;
+         END;",
+    );
+    let args = "--script hot.sql --driver direct,deadpool,sqlx --pool-sizes 4 --repeats 1 --warmup 0 --duration 500ms --seed 1 --stop-on p99>1h";
+    let (once, _) = run(&place, &server, args);
+    for step in &once.steps {
+        let hot = &step.operations["hot"];
+        assert!(
+            hot.errors["sqlstate.40001"] > 0,
+            "{}: {:?}",
+            step.name,
+            hot.errors
+        );
+        assert_eq!(hot.retries, 0);
+    }
+    talk.execute("UPDATE hot SET n = 0");
+
+    let (again, said) = run(&place, &server, &format!("{args} --max-tries 1000"));
+    for step in &again.steps {
+        let hot = &step.operations["hot"];
+        assert!(
+            hot.retries > 0 && hot.errors.is_empty(),
+            "{}: {:?}",
+            step.name,
+            hot.errors
+        );
+        let conflicts: u64 = step
+            .parts
+            .values()
+            .filter_map(|p| p.errors.get("sqlstate.40001"))
+            .sum();
+        assert!(conflicts > 0, "a failed statement is counted as its own");
+    }
+    assert!(said.contains("further tries"), "{said}");
+    let counted = figure(&talk, "SELECT n FROM hot") as u64;
+    let succeeded = succeeded(&again.steps);
+    assert!(
+        (succeeded..=succeeded + 24).contains(&counted),
+        "each success counted once: {succeeded} measured, {counted} there"
+    );
+}
+
+#[test]
+fn a_planted_deadlock_is_named_and_tried_again() {
+    let server = postgres(&[("deadlock_timeout", "10ms")]);
+    let talk = Talk::to(server.url());
+    talk.execute(
+        "CREATE TABLE pair (id int PRIMARY KEY, n int8); INSERT INTO pair VALUES (1, 0), (2, 0)",
+    );
+    let place = Place::new();
+    // Two rows, locked in either order.
+    write(
+        &place,
+        "pair.sql",
+        "\\set first random(1, 2)
+         BEGIN;
+         UPDATE pair SET n = n + 1 WHERE id = :first;
+         \\sleep 2 ms
+         UPDATE pair SET n = n + 1 WHERE id = 3 - :first;
+         END;",
+    );
+    let args = "--script pair.sql --driver deadpool,sqlx --pool-sizes 4 --users 4 --repeats 1 --warmup 0 --duration 1s --seed 1 --stop-on p99>1h";
+    let (once, _) = run(&place, &server, args);
+    for step in &once.steps {
+        let errors = &step.operations["pair"].errors;
+        assert!(
+            errors["sqlstate.40P01"] > 0 && errors.len() == 1,
+            "{}: {errors:?}",
+            step.name
+        );
+    }
+    let (again, _) = run(&place, &server, &format!("{args} --max-tries 1000"));
+    for step in &again.steps {
+        let pair = &step.operations["pair"];
+        assert!(
+            pair.retries > 0 && pair.errors.is_empty(),
+            "{}: {pair:?}",
+            step.name
+        );
+    }
+    let halves = talk.names("SELECT n::text FROM pair ORDER BY id");
+    assert_eq!(halves[0], halves[1], "no half of a transaction stayed");
+}
+
+#[test]
+fn a_fault_while_a_script_runs_is_counted_with_its_place_and_leaves_no_transaction_open() {
+    let server = postgres(&[]);
+    let place = Place::new();
+    write(
+        &place,
+        "fault.sql",
+        "\\set n random(0, 1)\nBEGIN;\nSELECT 1;\n\\set m 10 / :n\nEND;",
+    );
+    write(&place, "open.sql", "BEGIN;\nSELECT 1;");
+    write(
+        &place,
+        "large.sql",
+        "\\set n 5000000000\nSELECT 1 WHERE 1::int4 = :n::int4;",
+    );
+    let args = "--driver direct,deadpool,sqlx --pool-sizes 2 --repeats 1 --warmup 0 --duration 200ms --stop-on p99>1h";
+    for (script, told) in [
+        ("fault.sql", "fault.sql:4:11: division by zero"),
+        ("open.sql", "ends inside a transaction"),
+        (
+            "large.sql",
+            "large.sql:2:26: 5000000000 cannot be sent as int4",
+        ),
+    ] {
+        let (report, said) = run(&place, &server, &format!("--script {script} {args}"));
+        for step in &report.steps {
+            let operation = step.operations.values().next().unwrap();
+            assert!(
+                operation.errors["script"] > 0 && operation.errors.len() == 1,
+                "{said}"
+            );
+            assert_eq!(operation.succeeded > 0, script == "fault.sql");
+            assert!(
+                step.failures[0].message.contains(told),
+                "{:?}",
+                step.failures[0]
+            );
+        }
+    }
+}

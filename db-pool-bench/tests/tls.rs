@@ -1,0 +1,216 @@
+//! TLS in every mode, on every arm: certificates made here, SCRAM with channel binding, scripts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "common/arms.rs"]
+mod arms;
+#[path = "common/certificates.rs"]
+mod certificates;
+mod common;
+#[path = "common/reaching.rs"]
+mod reaching;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use arms::{Arms, ask_nothing, setup};
+use certificates::{Certificates, tls_server};
+use common::{Talk, postgres, report, sweep};
+use db_pool_bench::address::Address;
+use load_engine::Failure;
+use reaching::{tls, tried};
+use test_support::Place;
+
+const ALL: &str = "wire,direct,deadpool,sqlx";
+
+/// What each arm says that finds no way in at `url`.
+fn failures_of_all_arms(url: &str) -> [Failure; 4] {
+    let address = Address::parse(url).unwrap();
+    let arms = Arms::of(setup(address, ask_nothing()));
+    arms.each(1)
+        .map(|first| first[0].clone().expect("no way in"))
+}
+
+/// The server takes nothing but TLS over TCP, so each driver that gets in speaks it.
+#[test]
+fn every_driver_speaks_tls_as_sslmode_asks_for_it() {
+    let place = Place::new();
+    let certificates = Certificates::made_in(place.path());
+    let server = tls_server(&certificates);
+    let ca = certificates.authority.display();
+    let at = |host: &str, parameters: &str| {
+        let url = server.url().replace("127.0.0.1", host);
+        tried(&format!("{url}?{parameters}"), ALL, &[])
+    };
+
+    let report = at(
+        "localhost",
+        &format!("sslmode=verify-full&sslrootcert={ca}"),
+    )
+    .unwrap();
+    assert!(tls(&report).starts_with("TLSv1.3"), "{}", tls(&report));
+    assert_eq!(report.steps.len(), 4);
+    for good in ["sslmode=prefer", "sslmode=require", "sslmode=allow"] {
+        assert!(
+            tls(&at("127.0.0.1", good).unwrap()).starts_with("TLSv1"),
+            "{good}"
+        );
+    }
+    assert!(
+        at("127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={ca}")).is_ok(),
+        "any name"
+    );
+
+    let said = at(
+        "127.0.0.1",
+        &format!("sslmode=verify-full&sslrootcert={ca}"),
+    )
+    .unwrap_err();
+    assert!(said.contains("certificate is for another name"), "{said}");
+    assert!(
+        said.contains("verify-full") && said.contains("localhost"),
+        "{said}"
+    );
+    let said = at("127.0.0.1", "sslmode=disable").unwrap_err();
+    assert!(said.contains("no encryption"), "{said}");
+
+    let other = Place::new();
+    let stranger = Certificates::made_in(other.path()).authority;
+    let stranger = format!("sslmode=require&sslrootcert={}", stranger.display());
+    let said = at("localhost", &stranger).unwrap_err();
+    assert!(
+        said.contains("was not issued by an authority in sslrootcert"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_client_certificate_logs_in_and_scram_binds_the_channel() {
+    let place = Place::new();
+    let certificates = Certificates::made_in(place.path());
+    let server = tls_server(&certificates);
+    let (certificate, key) = &certificates.client;
+    let app = format!("postgres://app@127.0.0.1:{}/plimsoll", server.port());
+    let shown = format!(
+        "{app}?sslcert={}&sslkey={}",
+        certificate.display(),
+        key.display()
+    );
+    assert!(tried(&shown, ALL, &[]).is_ok());
+    let said = tried(&app, "direct", &[]).unwrap_err();
+    assert!(said.contains("certificate"), "{said}");
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+    let said = tried(&shown, "direct", &[]).unwrap_err();
+    assert!(said.contains("chmod 0600"), "{said}");
+
+    let bound = format!("{}?channel_binding=require&sslmode=require", server.url());
+    let bound_login = tried(&bound, "wire,direct,deadpool", &[]);
+    assert!(bound_login.is_ok(), "{bound_login:?}");
+    let said = tried(&bound, "sqlx", &[]).unwrap_err();
+    assert!(
+        said.contains("sqlx") && said.contains("channel_binding"),
+        "{said}"
+    );
+    let unbound = postgres(&[]);
+    let url = format!("{}?channel_binding=require", unbound.url());
+    let said = tried(&url, "direct", &[]).unwrap_err();
+    assert!(said.contains("channel binding"), "{said}");
+    let arms = Arms::of(setup(Address::parse(&url).unwrap(), ask_nothing()));
+    let [wire, direct, deadpool, _] = arms.each(1);
+    assert_eq!(wire[0].as_ref().unwrap().kind, "auth", "{wire:?}");
+    assert_eq!((&wire, &wire), (&direct, &deadpool));
+}
+
+/// The first connection of a run tells as much; here each arm opens its own, as after a server
+/// was exchanged in the middle.
+#[test]
+fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
+    let (place, other) = (Place::new(), Place::new());
+    let certificates = Certificates::made_in(place.path());
+    let stranger = Certificates::made_in(other.path()).authority;
+    let server = tls_server(&certificates);
+    let plain = postgres(&[]);
+    let at = |url: &str, host: &str, authority: &std::path::Path| {
+        let url = url.replace("127.0.0.1", host);
+        format!(
+            "{url}?sslmode=verify-full&sslrootcert={}",
+            authority.display()
+        )
+    };
+    let authority = &certificates.authority;
+    for (url, told) in [
+        (
+            at(server.url(), "localhost", &stranger),
+            "was not issued by an authority in sslrootcert",
+        ),
+        (
+            at(server.url(), "127.0.0.1", authority),
+            "certificate is for another name",
+        ),
+        (
+            at(plain.url(), "localhost", authority),
+            "server does not support TLS",
+        ),
+    ] {
+        let failures = failures_of_all_arms(&url);
+        for failure in &failures {
+            assert_eq!(failure.kind, "tls", "{failures:?}");
+            assert!(failure.message.contains(told), "{failures:?}");
+        }
+        let [wire, direct, deadpool, _] = failures;
+        assert_eq!((&wire, &wire), (&direct, &deadpool));
+    }
+    let right = Address::parse(&at(server.url(), "localhost", authority)).unwrap();
+    let arms = Arms::of(setup(right, ask_nothing()));
+    for hits in arms.each(20) {
+        assert_eq!(hits, vec![None; 20], "and who is known is let in");
+    }
+}
+
+#[test]
+fn scripts_run_over_tls_on_every_driver() {
+    let place = Place::new();
+    let certificates = Certificates::made_in(place.path());
+    let server = tls_server(&certificates);
+    let talk = Talk::to(server.url());
+    talk.execute(
+        "CREATE TABLE paid (who int, amount int, note text);
+         CREATE TABLE sums (who int PRIMARY KEY, amount bigint NOT NULL);
+         INSERT INTO sums SELECT id, 0 FROM generate_series(0, 9) id",
+    );
+    // An answer of many records, and a request that takes several.
+    let text = "\\set amount random(1, 100)
+        BEGIN;
+        INSERT INTO paid VALUES (:client_id, :amount, repeat('x', 20000));
+        UPDATE sums SET amount = amount + :amount WHERE who = :client_id;
+        SELECT who, amount, note FROM paid WHERE who = :client_id ORDER BY amount LIMIT 5;
+        END;";
+    fs::write(place.path().join("pay.sql"), text).unwrap();
+    let url = server.url().replace("127.0.0.1", "localhost");
+    let url = format!(
+        "{url}?sslmode=verify-full&sslrootcert={}",
+        certificates.authority.display()
+    );
+    let args = "--script pay.sql --pool-sizes 2 --users 2 --repeats 1 --warmup 0 --duration 300ms";
+    let output = sweep(&place, args)
+        .args(["--driver", ALL, "--url", &url])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let report = report(&place);
+    assert!(tls(&report).starts_with("TLSv1"), "{said}");
+    assert_eq!(report.steps.len(), 4);
+    for step in &report.steps {
+        let pay = &step.operations["pay"];
+        assert!(pay.succeeded > 0 && pay.errors.is_empty(), "{pay:?}");
+        assert_eq!(step.parts.len(), 5, "{:?}", step.parts.keys());
+    }
+    let differ = "SELECT count(*)::text FROM sums s
+        WHERE amount <> (SELECT coalesce(sum(amount), 0) FROM paid p WHERE p.who = s.who)";
+    assert_eq!(
+        talk.names(differ),
+        ["0"],
+        "each sum is that of its payments"
+    );
+    talk.assert_nothing_is_left();
+}

@@ -1,0 +1,158 @@
+//! One sample of the machine, as a page.
+
+use std::time::{Duration, SystemTime};
+
+use bench_report::Tool;
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
+
+use crate::cadence::Cadence;
+use crate::own_cost::OwnCost;
+use crate::recording::Settings;
+use crate::sampler::Asked;
+use crate::source::gpu::GpuSample;
+use crate::source::gpu::watch::GpuWatch;
+use crate::source::{Gaps, HostSource, Selection, Timed};
+
+use super::exposition::{Families, Page};
+use super::processes::Processes;
+use super::shelf::Shelf;
+use super::steady::Steady;
+use super::{cgroups, host};
+
+/// What a GPU told is shown for so long where its driver says nothing newer.
+const GPU_FIGURES_LAST_NS: u64 = 5_000_000_000;
+
+/// Reads the machine at its own pace, whoever asks.
+#[derive(Debug)]
+pub struct Exporter {
+    source: HostSource,
+    gaps: Gaps,
+    steady: Steady,
+    processes: Option<Processes>,
+    gpus: Option<GpuWatch>,
+    gpus_read: Option<Timed<Vec<GpuSample>>>,
+    cost: OwnCost,
+    cadence: Cadence,
+    tool: Tool,
+}
+
+impl Exporter {
+    /// An exporter of what the settings say; `tool` is what it calls itself.
+    pub fn new(settings: &Settings, tool: Tool) -> Self {
+        let mut gaps = Gaps::default();
+        let selection = Selection {
+            processes: settings.follow.is_some(),
+            cgroups: settings.cgroups.clone(),
+            socket_states: settings.socket_states,
+        };
+        let tick_ns = settings.units.tick_ns;
+        let processes = settings.follow.as_ref();
+        Self {
+            source: HostSource::new(&settings.roots, settings.units, &selection, &mut gaps),
+            gaps,
+            steady: Steady::default(),
+            processes: processes.map(|following| Processes::new(following, tick_ns)),
+            gpus: None,
+            gpus_read: None,
+            cost: OwnCost::default(),
+            cadence: Cadence::new(monotonic_ns(), settings.interval_ns),
+            tool,
+        }
+    }
+
+    /// Takes in what `gpus` reads from here on.
+    pub fn watch_gpus(&mut self, gpus: GpuWatch) {
+        self.gpus = Some(gpus);
+    }
+
+    /// How long until the next sample is due.
+    pub fn due_in(&self) -> Duration {
+        Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
+    }
+
+    /// What could not be read so far, and why.
+    pub fn gaps(&self) -> &Gaps {
+        &self.gaps
+    }
+
+    /// Takes the first sample, from which the beat is counted; `shelf` knows how often pages were
+    /// asked for.
+    pub fn first_page(&mut self, shelf: &Shelf) -> Page {
+        let mut families = Families::default();
+        self.read(&mut families);
+        self.own(shelf, &mut families);
+        Page::new(families)
+    }
+
+    /// Takes the sample that is due.
+    pub fn page(&mut self, shelf: &Shelf) -> Page {
+        self.cadence.sampled(monotonic_ns());
+        self.first_page(shelf)
+    }
+
+    fn read(&mut self, out: &mut Families) {
+        let Self {
+            source,
+            gaps,
+            steady,
+            processes,
+            gpus,
+            gpus_read,
+            cost,
+            ..
+        } = self;
+        cost.of_sample(|| {
+            let sample = source.sample(gaps);
+            let at_ns = sample.span.end_ns;
+            host::families(&sample, steady, out);
+            cgroups::families(&sample.cgroups, out);
+            if let Some(newer) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
+                *gpus_read = Some(newer);
+            }
+            if let Some(read) = gpus_read
+                && at_ns.saturating_sub(read.span.end_ns) < GPU_FIGURES_LAST_NS
+            {
+                host::gpus(&read.value, out);
+            }
+            if let (Some(processes), Some(samples)) = (processes, &sample.processes) {
+                let mut asked = Asked { source, gaps };
+                processes.families(at_ns, samples, &mut asked, out);
+            }
+        });
+    }
+
+    /// What the exporter tells of itself.
+    fn own(&self, shelf: &Shelf, out: &mut Families) {
+        let commit = self.tool.commit.as_deref().unwrap_or_default();
+        let labels = [("version", self.tool.version.as_str()), ("commit", commit)];
+        let told = if commit.is_empty() { 1 } else { 2 };
+        out.info("sysmon_build", "What serves this page.", &labels[..told]);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let (name, help) = (
+            "sysmon_sample_timestamp_seconds",
+            "When this page was sampled, in seconds since 1970.",
+        );
+        out.gauge(name, help, &[], now.ok().map(|now| now.as_secs_f64()));
+        let (name, help) = ("sysmon_samples", "Samples taken.");
+        out.counter(name, help, &[], Some(self.cost.samples()));
+        let (name, help) = (
+            "sysmon_missed_samples",
+            "Samples that were due and never taken.",
+        );
+        out.counter(name, help, &[], Some(self.cadence.missed()));
+        let (name, help) = (
+            "sysmon_sampling_cpu_seconds",
+            "CPU time of sampling, however often the page was asked for.",
+        );
+        out.seconds(name, help, &[], Some(self.cost.sampling_cpu_ns()));
+        let (name, help) = ("sysmon_scrapes", "How often the page was asked for.");
+        out.counter(name, help, &[], Some(shelf.scrapes()));
+        let (name, help) = (
+            "sysmon_pages_written",
+            "Pages written: at most one for each sample and format.",
+        );
+        out.counter(name, help, &[], Some(shelf.written()));
+        let (name, help) = ("process_cpu_seconds", "CPU time of all that sysmon did.");
+        out.seconds(name, help, &[], Some(process_cpu_ns()));
+    }
+}

@@ -1,0 +1,299 @@
+//! Families of metrics, and the page that they make in either format that Prometheus reads:
+//! text 0.0.4 (Prometheus documentation, "Exposition formats") and `OpenMetrics` 1.0.0.
+//!
+//! The encoder is our own: a page is a few hundred lines made from scratch at each sample, whose
+//! processes and devices come and go, while the client library keeps a registry of counters that
+//! its program counts up itself, and would write one of the two formats only.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+/// Names that end in one of these say what they are counted in.
+const UNITS: [&str; 6] = ["seconds", "bytes", "ratio", "celsius", "hertz", "watts"];
+
+/// How a page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus' own text.
+    Text,
+    /// `OpenMetrics`.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Its `Content-Type`.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+    Info,
+}
+
+impl Kind {
+    /// What the samples of a family have after its name.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Counter => "_total",
+            Self::Gauge => "",
+            Self::Info => "_info",
+        }
+    }
+
+    fn name(self, format: Format) -> &'static str {
+        match (self, format) {
+            (Self::Counter, _) => "counter",
+            (Self::Info, Format::OpenMetrics) => "info",
+            (Self::Gauge | Self::Info, _) => "gauge",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Family {
+    kind: Kind,
+    help: &'static str,
+    /// Labels as they are written, braces and all, and the value.
+    samples: Vec<(String, f64)>,
+}
+
+/// What tells a sample from its siblings.
+pub type Labels<'a> = &'a [(&'a str, &'a str)];
+
+/// The families of one sample of the machine, in order of name. What is absent is left out, and
+/// with it a family that has nothing else.
+#[derive(Debug, Default)]
+pub struct Families(BTreeMap<&'static str, Family>);
+
+impl Families {
+    /// Adds what the kernel counts; `_total` comes after `name` by itself.
+    pub fn counter(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: Labels<'_>,
+        count: Option<u64>,
+    ) {
+        let count = count.map(|count| count as f64);
+        self.add(Kind::Counter, name, help, labels, count);
+    }
+
+    /// Adds time that is counted in nanoseconds, in seconds.
+    pub fn seconds(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: Labels<'_>,
+        ns: Option<u64>,
+    ) {
+        let seconds = ns.map(|ns| ns as f64 / 1e9);
+        self.add(Kind::Counter, name, help, labels, seconds);
+    }
+
+    /// Adds what goes up and down.
+    pub fn gauge(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: Labels<'_>,
+        value: Option<f64>,
+    ) {
+        self.add(Kind::Gauge, name, help, labels, value);
+    }
+
+    /// The same of what is counted in whole numbers.
+    pub fn level(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: Labels<'_>,
+        level: Option<u64>,
+    ) {
+        self.gauge(name, help, labels, level.map(|level| level as f64));
+    }
+
+    /// Adds what is told by labels alone; `_info` comes after `name` by itself.
+    pub fn info(&mut self, name: &'static str, help: &'static str, labels: Labels<'_>) {
+        self.add(Kind::Info, name, help, labels, Some(1.0));
+    }
+
+    fn add(
+        &mut self,
+        kind: Kind,
+        name: &'static str,
+        help: &'static str,
+        labels: Labels<'_>,
+        value: Option<f64>,
+    ) {
+        let Some(value) = value.filter(|value| value.is_finite()) else {
+            return;
+        };
+        let family = self.0.entry(name).or_insert_with(|| Family {
+            kind,
+            help,
+            samples: Vec::new(),
+        });
+        family.samples.push((written(labels), value));
+    }
+}
+
+/// `{key="value",…}`, or nothing.
+fn written(labels: Labels<'_>) -> String {
+    let mut text = String::new();
+    for (key, value) in labels {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        text.push_str(key);
+        text.push_str("=\"");
+        for c in value.chars() {
+            match c {
+                '\\' => text.push_str("\\\\"),
+                '"' => text.push_str("\\\""),
+                '\n' => text.push_str("\\n"),
+                c => text.push(c),
+            }
+        }
+        text.push('"');
+    }
+    if !text.is_empty() {
+        text.push('}');
+    }
+    text
+}
+
+/// One sample of the machine, written at most once in each format, and only if it is asked for.
+#[derive(Debug, Default)]
+pub struct Page {
+    families: Families,
+    text: OnceLock<Bytes>,
+    open_metrics: OnceLock<Bytes>,
+}
+
+impl Page {
+    /// A page of these families.
+    pub fn new(families: Families) -> Self {
+        Self {
+            families,
+            ..Self::default()
+        }
+    }
+
+    /// The page as it is written; `written` counts up when it was not written before. Who asks
+    /// again shares the same bytes.
+    pub fn body(&self, format: Format, written: &AtomicU64) -> Bytes {
+        let place = match format {
+            Format::Text => &self.text,
+            Format::OpenMetrics => &self.open_metrics,
+        };
+        let body = place.get_or_init(|| {
+            written.fetch_add(1, Ordering::Relaxed);
+            Bytes::from(self.families.write(format))
+        });
+        body.clone()
+    }
+}
+
+impl Families {
+    fn write(&self, format: Format) -> String {
+        let samples = self.0.values().map(|family| family.samples.len());
+        // Most lines are shorter.
+        let mut page = String::with_capacity(samples.sum::<usize>() * 80 + self.0.len() * 200);
+        for (name, family) in &self.0 {
+            family.write(name, format, &mut page);
+        }
+        if format == Format::OpenMetrics {
+            page.push_str("# EOF\n");
+        }
+        page
+    }
+}
+
+impl Family {
+    fn write(&self, name: &str, format: Format, page: &mut String) {
+        let suffix = self.kind.suffix();
+        // Text names its samples, OpenMetrics the family.
+        let (described, kind) = match format {
+            Format::Text => (suffix, self.kind.name(format)),
+            Format::OpenMetrics => ("", self.kind.name(format)),
+        };
+        let help = self.help;
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "# HELP {name}{described} {help}");
+        let _ = writeln!(page, "# TYPE {name}{described} {kind}");
+        if let (Format::OpenMetrics, Some(unit)) = (format, unit(name)) {
+            let _ = writeln!(page, "# UNIT {name} {unit}");
+        }
+        let mut seen = HashSet::with_capacity(self.samples.len());
+        for (labels, value) in &self.samples {
+            // Two samples of one name would make the whole page worthless to its reader.
+            if seen.insert(labels.as_str()) {
+                let _ = writeln!(page, "{name}{suffix}{labels} {value}");
+            }
+        }
+    }
+}
+
+fn unit(name: &str) -> Option<&'static str> {
+    let last = name.rsplit('_').next()?;
+    UNITS.into_iter().find(|unit| *unit == last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page() -> Page {
+        let mut families = Families::default();
+        let hostile = [("name", "a\"} 1\nb\\n"), ("pid", "7")];
+        families.seconds("z_seconds", "Time.", &hostile, Some(1_500_000_000));
+        families.seconds("z_seconds", "Time.", &hostile, Some(9));
+        families.level("m_bytes", "Size.", &[], Some(1 << 60));
+        families.level("absent_bytes", "Size.", &[], None);
+        families.gauge("odd_ratio", "Share.", &[], Some(f64::NAN));
+        families.info("a_build", "Who.", &[("version", "1")]);
+        Page::new(families)
+    }
+
+    #[test]
+    fn each_format_has_its_own_way() {
+        let (page, written) = (page(), AtomicU64::new(0));
+        let text = page.body(Format::Text, &written);
+        assert_eq!(
+            text,
+            "# HELP a_build_info Who.\n# TYPE a_build_info gauge\na_build_info{version=\"1\"} 1\n\
+             # HELP m_bytes Size.\n# TYPE m_bytes gauge\nm_bytes 1152921504606846976\n\
+             # HELP z_seconds_total Time.\n# TYPE z_seconds_total counter\n\
+             z_seconds_total{name=\"a\\\"} 1\\nb\\\\n\",pid=\"7\"} 1.5\n"
+        );
+        let open = page.body(Format::OpenMetrics, &written);
+        assert_eq!(
+            open,
+            "# HELP a_build Who.\n# TYPE a_build info\na_build_info{version=\"1\"} 1\n\
+             # HELP m_bytes Size.\n# TYPE m_bytes gauge\n# UNIT m_bytes bytes\n\
+             m_bytes 1152921504606846976\n\
+             # HELP z_seconds Time.\n# TYPE z_seconds counter\n# UNIT z_seconds seconds\n\
+             z_seconds_total{name=\"a\\\"} 1\\nb\\\\n\",pid=\"7\"} 1.5\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn a_page_is_written_once_in_each_format() {
+        let (page, written) = (page(), AtomicU64::new(0));
+        for _ in 0..50 {
+            let text = page.body(Format::Text, &written);
+            assert_eq!(text.as_ptr(), page.body(Format::Text, &written).as_ptr());
+            page.body(Format::OpenMetrics, &written);
+        }
+        assert_eq!(written.load(Ordering::Relaxed), 2);
+    }
+}

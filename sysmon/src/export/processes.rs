@@ -1,0 +1,272 @@
+//! The processes that matter now, and the trees of those that were asked for.
+//!
+//! A page has no more processes than it is told to, or its reader would drown in series: those
+//! that used the most CPU time of late, those that hold the most memory, and those that were
+//! asked for with their descendants, of whom as many. One that has ended is gone from the next
+//! page.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::figure::Figures;
+use crate::follow::{Details, Following, MOST_MEMBERS, Targets, Tree};
+use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
+
+use super::exposition::Families;
+
+/// After so long what a process used counts half: who is busy now comes before who was once.
+const HALF_LIFE_S: f64 = 60.0;
+
+/// The processes of one exporter.
+#[derive(Debug)]
+pub struct Processes {
+    following: Following,
+    targets: Targets,
+    trees: Vec<Tree>,
+    tick_ns: u64,
+    uses: HashMap<ProcessId, Use>,
+    latest_start: Option<u64>,
+    last_ns: Option<u64>,
+}
+
+/// CPU time of one process.
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    cpu_ns: u64,
+    of_late: f64,
+}
+
+impl Processes {
+    /// Follows as told; CPU time is counted in ticks of `tick_ns`.
+    pub fn new(following: &Following, tick_ns: u64) -> Self {
+        let targets = Targets::new(&following.targets);
+        Self {
+            trees: targets.all().iter().map(|_| Tree::default()).collect(),
+            following: following.clone(),
+            targets,
+            tick_ns,
+            uses: HashMap::new(),
+            latest_start: None,
+            last_ns: None,
+        }
+    }
+
+    /// The metrics of every process that matters at the tick that ended at `at_ns`.
+    pub fn families(
+        &mut self,
+        at_ns: u64,
+        samples: &[ProcessSample],
+        details: &mut dyn Details,
+        out: &mut Families,
+    ) {
+        self.note_uses(at_ns, samples);
+        let members = self.targets.members(at_ns, samples, details);
+        let fields = self.following.fields;
+        let mut shown = self.first(self.following.most, samples.iter());
+        let asked_for = samples.iter().filter(|s| members.contains_key(&s.id));
+        shown.extend(self.first(MOST_MEMBERS, asked_for));
+        for sample in samples {
+            let target = members.get(&sample.id).copied();
+            let is_shown = shown.contains(&sample.id);
+            if !is_shown && target.is_none() {
+                continue;
+            }
+            let detail = if fields.need_detail() {
+                details.detail(sample.id, fields)
+            } else {
+                Detail::default()
+            };
+            if let Some(tree) = target.and_then(|target| self.trees.get_mut(target)) {
+                tree.add(sample, &detail);
+            }
+            if is_shown {
+                let target = target.and_then(|target| self.targets.all().get(target));
+                let follow = target.map(|target| target.label.as_str());
+                of_process(sample, &detail, follow, fields, out);
+            }
+        }
+        self.close_trees(out);
+        let started = samples.iter().map(|s| s.id.started);
+        self.latest_start = started.max().max(self.latest_start);
+    }
+
+    /// A process that was born after the last look used all that it shows since then; of one that
+    /// is merely seen for the first time nothing is known yet.
+    fn note_uses(&mut self, at_ns: u64, samples: &[ProcessSample]) {
+        let since_s = self
+            .last_ns
+            .map_or(0.0, |last_ns| at_ns.saturating_sub(last_ns) as f64 / 1e9);
+        self.last_ns = Some(at_ns);
+        let kept = (-since_s / HALF_LIFE_S).exp2();
+        let before = std::mem::take(&mut self.uses);
+        let uses = samples.iter().map(|sample| {
+            let cpu_ns = sample.cpu_ns;
+            let before = before.get(&sample.id).copied().unwrap_or(Use {
+                cpu_ns: if self.is_born(sample.id) { 0 } else { cpu_ns },
+                of_late: 0.0,
+            });
+            let used_ns = cpu_ns.saturating_sub(before.cpu_ns);
+            let of_late = before.of_late * kept + used_ns as f64;
+            (sample.id, Use { cpu_ns, of_late })
+        });
+        self.uses = uses.collect();
+    }
+
+    fn is_born(&self, id: ProcessId) -> bool {
+        self.latest_start.is_some_and(|latest| id.started >= latest)
+    }
+
+    /// The first `most` by CPU time of late that used any, and the first by memory.
+    fn first<'a>(
+        &self,
+        most: usize,
+        samples: impl Iterator<Item = &'a ProcessSample>,
+    ) -> BTreeSet<ProcessId> {
+        let of_late = |id| self.uses.get(&id).map_or(0.0, |used| used.of_late);
+        let mut all: Vec<_> = samples
+            .map(|s| (s.id, of_late(s.id), s.rss_bytes))
+            .collect();
+        all.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
+        let users = all
+            .iter()
+            .take(most)
+            .filter(|(_, of_late, _)| *of_late > 0.0);
+        let mut first: BTreeSet<_> = users.map(|(id, ..)| *id).collect();
+        all.sort_unstable_by_key(|(.., rss_bytes)| std::cmp::Reverse(*rss_bytes));
+        first.extend(all.iter().take(most).map(|(id, ..)| *id));
+        first
+    }
+
+    fn close_trees(&mut self, out: &mut Families) {
+        let mut trees = std::mem::take(&mut self.trees);
+        for (tree, target) in trees.iter_mut().zip(self.targets.all()) {
+            let mut figures = Figures::default();
+            let born = |id| self.is_born(id);
+            tree.close(&target.label, self.tick_ns, born, &mut figures);
+            of_tree(tree, &target.label, figures, out);
+        }
+        self.trees = trees;
+    }
+}
+
+fn of_process(
+    sample: &ProcessSample,
+    detail: &Detail,
+    follow: Option<&str>,
+    fields: Fields,
+    out: &mut Families,
+) {
+    let pid = sample.id.pid.to_string();
+    let labels = [
+        ("pid", pid.as_str()),
+        ("name", &sample.name),
+        ("follow", follow.unwrap_or_default()),
+    ];
+    let labels = if follow.is_some() {
+        &labels[..]
+    } else {
+        &labels[..2]
+    };
+    let asked = |asked: bool, count: Option<u64>| count.filter(|_| asked);
+    let (name, help) = (
+        "sysmon_process_cpu_seconds",
+        "CPU time, its threads included.",
+    );
+    out.seconds(name, help, labels, Some(sample.cpu_ns));
+    let (name, help) = ("sysmon_process_resident_bytes", "Resident memory.");
+    out.level(name, help, labels, Some(sample.rss_bytes));
+    let (name, help) = (
+        "sysmon_process_children_cpu_seconds",
+        "CPU time of children that have ended and were waited for.",
+    );
+    let children_ns = asked(fields.children, sample.children_cpu_ns);
+    out.seconds(name, help, labels, children_ns);
+    let (name, help) = ("sysmon_process_threads", "Threads.");
+    out.level(name, help, labels, asked(fields.threads, sample.threads));
+    let (name, help) = ("sysmon_process_minor_faults", "Page faults without a disk.");
+    let minor = asked(fields.faults, sample.minor_faults);
+    out.counter(name, help, labels, minor);
+    let (name, help) = (
+        "sysmon_process_major_faults",
+        "Page faults that waited for a disk.",
+    );
+    let major = asked(fields.faults, sample.major_faults);
+    out.counter(name, help, labels, major);
+    of_detail(detail, labels, out);
+}
+
+/// What was read apart is there only if it was asked for.
+fn of_detail(detail: &Detail, labels: &[(&str, &str)], out: &mut Families) {
+    if let Some(io) = &detail.io {
+        let io = io.value;
+        let (name, help) = ("sysmon_process_disk_read_bytes", "Bytes from disks.");
+        out.counter(name, help, labels, Some(io.disk_read_bytes));
+        let (name, help) = (
+            "sysmon_process_disk_written_bytes",
+            "Bytes that went, or will go, to disks.",
+        );
+        out.counter(name, help, labels, Some(io.disk_written_bytes));
+        let (name, help) = (
+            "sysmon_process_read_bytes",
+            "Bytes read from files, sockets, pipes and terminals.",
+        );
+        out.counter(name, help, labels, Some(io.read_bytes));
+        let (name, help) = (
+            "sysmon_process_written_bytes",
+            "Bytes written to files, sockets, pipes and terminals.",
+        );
+        out.counter(name, help, labels, Some(io.written_bytes));
+    }
+    if let Some(waiting) = &detail.scheduler {
+        let waiting = waiting.value;
+        let (name, help) = (
+            "sysmon_process_waiting_seconds",
+            "Time its threads were ready to run and had no CPU, since they were first seen.",
+        );
+        out.seconds(name, help, labels, Some(waiting.waited_ns));
+        let (name, help) = (
+            "sysmon_process_context_switches",
+            "How often a thread of it was given a CPU, since it was first seen.",
+        );
+        out.counter(name, help, labels, Some(waiting.switches));
+    }
+    let (name, help) = ("sysmon_process_descriptors", "Open file descriptors.");
+    out.level(name, help, labels, detail.descriptors);
+    let (name, help) = ("sysmon_process_swap_bytes", "Memory in swap.");
+    out.level(name, help, labels, detail.swap_bytes);
+    let (name, help) = (
+        "sysmon_process_pss_bytes",
+        "Memory, what is shared divided among those who share it.",
+    );
+    out.level(name, help, labels, detail.pss_bytes);
+}
+
+/// The sums that the tree tells; of its rates none, because the counter serves for them.
+fn of_tree(tree: &Tree, label: &str, figures: Figures, out: &mut Families) {
+    let labels = &[("follow", label)];
+    let (name, help) = (
+        "sysmon_tree_cpu_seconds",
+        "CPU time of the processes followed, their descendants and ended children included, since \
+         they were first seen.",
+    );
+    out.seconds(name, help, labels, Some(tree.used_ns()));
+    for figure in figures {
+        let (name, help) = match figure.name {
+            "tree.processes" => ("sysmon_tree_processes", "Processes of the tree."),
+            "tree.rss_bytes" => (
+                "sysmon_tree_resident_bytes",
+                "Resident memory, what is shared counted for each that shares it.",
+            ),
+            "tree.threads" => ("sysmon_tree_threads", "Threads of the tree."),
+            "tree.descriptors" => (
+                "sysmon_tree_descriptors",
+                "Open file descriptors of the tree.",
+            ),
+            "tree.pss_bytes" => (
+                "sysmon_tree_pss_bytes",
+                "Memory, what is shared divided among those who share it.",
+            ),
+            _ => continue,
+        };
+        out.gauge(name, help, labels, Some(figure.reading.value));
+    }
+}
