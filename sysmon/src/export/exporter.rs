@@ -7,7 +7,8 @@ use bench_report::clock::{monotonic_ns, process_cpu_ns};
 
 use crate::cadence::Cadence;
 use crate::own_cost::OwnCost;
-use crate::recording::{Asked, Settings};
+use crate::recording::Settings;
+use crate::sampler::Asked;
 use crate::source::gpu::GpuSample;
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::{Gaps, HostSource, Selection, Timed};

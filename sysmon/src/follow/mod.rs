@@ -42,6 +42,8 @@ pub struct Following {
     pub fields: Fields,
     /// Record command lines, secrets masked.
     pub command_lines: bool,
+    /// For a live view: every process with its latest figures and no series, until it ends.
+    pub live: bool,
 }
 
 /// What can be asked about the processes of a sample.
@@ -99,6 +101,11 @@ impl Follower {
         }
     }
 
+    /// Records these groups of figures from here on.
+    pub fn ask(&mut self, fields: Fields) {
+        self.following.fields = fields;
+    }
+
     /// Follows the process `pid` whatever it uses.
     pub fn pin(&mut self, pid: u32) {
         self.pinned = Some(pid);
@@ -118,13 +125,19 @@ impl Follower {
         }
         self.watched.retain(|_, watched| watched.seen_ns == at_ns);
         let members = self.targets.members(at_ns, samples, details);
-        let chosen = self.first(samples.iter().map(|s| {
-            let used_ns = self.watched.get(&s.id).map_or(0, |w| w.used_ns);
-            (s.id, used_ns, s.rss_bytes)
-        }));
+        let live = self.following.live;
+        let chosen = if live {
+            BTreeSet::new()
+        } else {
+            self.first(samples.iter().map(|s| {
+                let used_ns = self.watched.get(&s.id).map_or(0, |w| w.used_ns);
+                (s.id, used_ns, s.rss_bytes)
+            }))
+        };
         for sample in samples {
             let member = members.get(&sample.id).copied();
-            let matters = chosen.contains(&sample.id) || self.followed.contains_key(&sample.id);
+            let known = live || self.followed.contains_key(&sample.id);
+            let matters = known || chosen.contains(&sample.id);
             if matters || member.is_some() {
                 self.record(at_ns, sample, member, details);
             }
@@ -219,7 +232,7 @@ impl Follower {
         }
         let new = !self.followed.contains_key(&sample.id);
         let followed = self.followed.entry(sample.id);
-        let followed = followed.or_insert_with(|| Followed::new(sample));
+        let followed = followed.or_insert_with(|| Followed::new(sample, !self.following.live));
         if new || !followed.is_named(&sample.name) {
             followed.rename(&sample.name);
             let words = self
@@ -259,6 +272,11 @@ impl Follower {
     }
 
     fn let_go(&mut self) {
+        if self.following.live {
+            let watched = &self.watched;
+            self.followed.retain(|id, _| watched.contains_key(id));
+            return;
+        }
         let most = self.most_kept();
         if self.followed.len() > 2 * SLACK * most + 1 {
             let kept = self.first_followed(2 * most);
