@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bench_report::Series;
 
 use crate::derive::{LEAST_TICK_WINDOW_NS, Window};
-use crate::figure::{Figures, Reading};
+use crate::figure::{Figures, Period, Reading};
 use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 pub use followed::Followed;
@@ -86,10 +86,11 @@ impl Follower {
     /// absent. CPU time is counted in ticks of `tick_ns`.
     pub fn new(following: &Following, cores: Option<u64>, tick_ns: u64) -> Self {
         let targets = Targets::new(&following.targets);
-        let trees = targets.all().iter().map(|_| Tree::default()).collect();
+        let cores = cores.map(|cores| cores as f64);
+        let trees = targets.all().iter().map(|_| Tree::on(cores)).collect();
         Self {
             following: following.clone(),
-            cores: cores.map(|cores| cores as f64),
+            cores,
             tick_ns,
             pinned: None,
             targets,
@@ -192,18 +193,21 @@ impl Follower {
         watched.cores = None;
         watched.seen_ns = at_ns;
         let window = Window {
-            ns: now_ns.saturating_sub(watched.at_ns),
+            period: Period {
+                from_ns: watched.at_ns,
+                to_ns: now_ns,
+            },
             slack_ns: watched.slack_ns + sample.span.slack_ns(),
         };
-        if window.ns < LEAST_TICK_WINDOW_NS {
+        if window.ns() < LEAST_TICK_WINDOW_NS {
             return;
         }
         let used_ns = sample.cpu_ns.checked_sub(watched.cpu_ns);
-        // User and system are each rounded to a tick.
-        let cores = window.mean(Some(0), used_ns, 2 * self.tick_ns);
-        // Two ticks of rounding over the shortest window are a fifth of a core.
-        let most = self.cores.map_or(f64::INFINITY, |cores| cores + 0.2);
-        watched.cores = cores.filter(|cores| cores.value <= most);
+        // User and system are each rounded to a tick, and what runs is added up at every tick.
+        let running = sample.threads.unwrap_or(1);
+        let running = self.cores.map_or(running, |most| running.min(most as u64));
+        let cores = window.mean(Some(0), used_ns, (2 + running) * self.tick_ns);
+        watched.cores = cores.and_then(|used| used.at_most(self.cores));
         if watched.cores.is_some() {
             watched.used_ns += used_ns.unwrap_or(0);
         }
