@@ -19,6 +19,9 @@ test: servers
 	@scripts/install-servers pgbouncer || { \
 		echo "Without PgBouncer: the test of db-pool-bench through it is left out." >&2; \
 		export PLIMSOLL_WITHOUT_PGBOUNCER=1; }; \
+	scripts/install-servers pidstat || { \
+		echo "Without pidstat: the test of sysmon beside it is left out." >&2; \
+		export PLIMSOLL_WITHOUT_PIDSTAT=1; }; \
 	$(CARGO) test --locked --workspace
 
 # Takes PostgreSQL 13 to 18 from npm and shows the evidence on each.
