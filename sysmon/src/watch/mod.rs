@@ -27,6 +27,7 @@ use ratatui::crossterm::event as terminal;
 
 use crate::cadence::Cadence;
 use crate::derive::Window;
+use crate::figure::Period;
 use crate::own_cost::OwnCost;
 use crate::recording::Settings;
 use crate::sampler::Sampler;
@@ -253,7 +254,10 @@ impl Session {
         let cpu_ns = self.cost.cpu_ns();
         let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {
             let window = Window {
-                ns: at_ns.saturating_sub(last_ns),
+                period: Period {
+                    from_ns: last_ns,
+                    to_ns: at_ns,
+                },
                 slack_ns: 0,
             };
             window.mean(Some(last_cpu_ns), Some(cpu_ns), 0)
