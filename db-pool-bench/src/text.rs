@@ -106,7 +106,7 @@ const TIME: [(&str, &str); 8] = [
 /// Where the time of `whom` went in `steps`, the largest part first; `None` where that is not known.
 pub(crate) fn time_sentence<'a>(
     whom: &str,
-    steps: impl Iterator<Item = &'a Step> + Clone,
+    steps: &(impl Iterator<Item = &'a Step> + Clone),
 ) -> Option<String> {
     let share = |part: &str| {
         let name = format!("time.{part}_ratio");

@@ -284,8 +284,8 @@ fn lost(driver: &str, loss: Loss) {
         "{driver}: the sessions were ended"
     );
     assert!(hit.throughput_per_s() > 0.0, "{driver}: and came back");
-    let lost = &hit.server.as_ref().unwrap().unavailable;
-    assert!(lost.contains_key("sessions"), "{driver}: {lost:?}");
+    let gone = &hit.server.as_ref().unwrap().unavailable;
+    assert!(gone.contains_key("sessions"), "{driver}: {gone:?}");
     assert_eq!(
         next.error_ratio(),
         Some(0.0),

@@ -58,7 +58,11 @@ fn shares(f: &mut Figures, labels: &[(&'static str, &str)], user: f64) {
 /// A machine that is busier in every second half minute.
 fn figures(second: u64) -> Figures {
     let mut f = Figures::default();
-    let wave = if second / 30 % 2 == 0 { 0.1 } else { 0.6 };
+    let wave = if (second / 30).is_multiple_of(2) {
+        0.1
+    } else {
+        0.6
+    };
     shares(&mut f, &[], wave);
     for (core, user) in [("0", 0.7), ("1", 0.3), ("2", 0.1), ("3", 0.0)] {
         shares(&mut f, &[("core", core)], user);
@@ -361,7 +365,7 @@ fn hostile_names_neither_reach_the_terminal_nor_move_the_columns() {
         .map(|n| ((*n).to_owned(), (*n).to_owned()))
         .collect();
     model.take(news);
-    for c in BTreeSet::from_iter(names.concat().chars()) {
+    for c in names.concat().chars().collect::<BTreeSet<_>>() {
         model.begin_filter();
         model.type_filter(c);
         let all = buffer(&mut model, Palette::new(true), (80, 24));

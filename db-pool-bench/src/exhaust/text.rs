@@ -37,7 +37,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         text += &table::paragraph(&title, 0);
         text += &parts_table(report, setting);
         let held = measured(report, setting, HELD);
-        if let Some(said) = time_sentence("while connections were kept users and holders", held) {
+        if let Some(said) = time_sentence("while connections were kept users and holders", &held) {
             text += &table::paragraph(&said, 2);
         }
         for step in measured(report, setting, HELD) {

@@ -44,7 +44,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         ];
         let spent = [SPIKE, SPIKE_AGAIN].map(|name| {
             let step = part(report, who, name);
-            time_sentence(&format!("in the {name} users"), step.into_iter())
+            time_sentence(&format!("in the {name} users"), &step.into_iter())
         });
         for sentence in said.into_iter().chain(spent).flatten() {
             text += &table::paragraph(&sentence, 2);

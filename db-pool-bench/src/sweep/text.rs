@@ -45,7 +45,7 @@ fn conclusions(text: &mut String, report: &Report, plan: &Plan, groups: &[Group]
         recommended(text, recommendation);
         let steps = recommendation.steps.iter();
         let steps = steps.filter_map(|index| report.steps.get(*index));
-        if let Some(said) = time_sentence("at this size users", steps) {
+        if let Some(said) = time_sentence("at this size users", &steps) {
             text.push_str(&table::paragraph(&said, 2));
         }
         let group = groups.iter().find(|g| g.subject == recommendation.subject);
