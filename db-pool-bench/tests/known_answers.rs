@@ -1,6 +1,11 @@
 //! A server that serves exactly k requests at once, however many connections ask: the sweep must
 //! find k, within two of its sizes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 #[path = "common/places.rs"]
 mod places;
@@ -11,19 +16,52 @@ use std::time::Duration;
 
 use common::{complete, postgres};
 use places::Places;
+use testbed::Postgres;
 
-/// What a request takes at its place: far more than the machine needs for it.
+/// What a request takes at its place: at least this, and far more than the machine needs for it.
 const SERVICE: Duration = Duration::from_millis(50);
+const FAR_MORE: u32 = 25;
+/// Requests of each place in a step.
+const ROUNDS: u32 = 30;
 
-/// Sweeps `sizes` on a server with `k` places.
+/// What the machine itself needs for a request, just now: it is all that a place without a service
+/// time takes.
+fn turnaround(server: &Postgres) -> Duration {
+    let places = Places::before(server, 1, Duration::ZERO);
+    let args = "--driver deadpool --pool-sizes 1 --users 1 --workload point-select --repeats 1 \
+                --warmup 200ms --duration 500ms";
+    let ran = complete(&places.url, "sweep", args);
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    let call = ran.report.steps[0].operations.values().next().unwrap();
+    Duration::from_nanos(call.latency().unwrap().mean_ns as u64)
+}
+
+/// Sweeps `sizes` on a server with `k` places. Where the machine is noisy an interval is honestly
+/// wide after three repeats; nine must do.
 fn assert_found(k: usize, sizes: &[u64]) {
     let server = postgres(&[]);
-    let places = Places::before(&server, k, SERVICE);
+    let service = SERVICE.max(turnaround(&server) * FAR_MORE);
+    let places = Places::before(&server, k, service);
+    if let Err(too_wide) = sweep(&places, k, sizes, service, 3) {
+        println!("once more, with more repeats: {too_wide}");
+        sweep(&places, k, sizes, service, 9).unwrap();
+    }
+}
+
+/// One sweep, whose interval must contain `k`; what was said where it spans more than two sizes.
+fn sweep(
+    places: &Places,
+    k: usize,
+    sizes: &[u64],
+    service: Duration,
+    repeats: u32,
+) -> Result<(), String> {
     let list: Vec<String> = sizes.iter().map(u64::to_string).collect();
     let args = format!(
-        "--driver deadpool --pool-sizes {} --workload point-select --repeats 3 --warmup 200ms \
-         --duration 1500ms",
-        list.join(",")
+        "--driver deadpool --pool-sizes {} --workload point-select --repeats {repeats} \
+         --warmup 200ms --duration {}ms",
+        list.join(","),
+        (service * ROUNDS).as_millis()
     );
     let ran = complete(&places.url, "sweep", &args);
     assert_eq!(ran.code, 0, "{}", ran.said);
@@ -34,17 +72,20 @@ fn assert_found(k: usize, sizes: &[u64]) {
         "{k} is not in {low} to {high}: {}",
         ran.said
     );
+    // Little's law asks for as many: k places, each taken for the service time.
+    let best = ran.report.summary.figures["best_throughput_per_s"];
+    assert!(
+        best <= 1.05 * k as f64 / service.as_secs_f64(),
+        "no more than k are served at once: {best}"
+    );
     let within = sizes
         .iter()
         .filter(|&&size| (low..=high).contains(&(size as f64)))
         .count();
-    assert!(within <= 2, "{low} to {high} is too wide: {}", ran.said);
-    // Little's law asks for as many: k places, each taken for the service time.
-    let best = ran.report.summary.figures["best_throughput_per_s"];
-    assert!(
-        best <= 1.05 * k as f64 / SERVICE.as_secs_f64(),
-        "no more than k are served at once: {best}"
-    );
+    match within {
+        0..=2 => Ok(()),
+        _ => Err(format!("{low} to {high} is too wide: {}", ran.said)),
+    }
 }
 
 /// All at once: a place is a time to wait, and takes no processor.

@@ -53,7 +53,9 @@ impl Spread {
 
     /// Arithmetic mean, of rates over the time that they cover; `None` when nothing was read.
     pub fn mean(&self) -> Option<f64> {
-        self.read(self.sum / self.weight)
+        // Weighing rounds: without this the mean of one reading could lie beside it.
+        let mean = self.sum / self.weight;
+        self.read(mean.max(self.lowest).min(self.highest))
     }
 
     /// Lowest reading.

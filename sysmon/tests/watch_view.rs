@@ -190,9 +190,9 @@ fn a_common_terminal() {
     Memory    25.0 % ████············ 4.00 GiB of 16.0 GiB  ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂
              cached 6.50 GiB  dirty 12.0 MiB  swap 0 B  major faults 0.00/s
     Pressure CPU 10.0 %    ▅▅▁▅▅▁▁  memory 0.0 %  ▁▁▁▁▁▁▁  I/O 3.0 %     ▁▁▁▁▁▁▁
-    Disk        read/s  write/s              Network       in/s    out/s
-    sda            0 B 4.00 KiB ███████████  eth0       256 KiB 78.1 KiB ███▂▂███▂▂▂
-    vda       1.50 MiB 3.00 MiB ███▂▂███▂▂▂  lo           500 B    500 B ███████████
+    Disk        read/s  write/s    busy      Network       in/s    out/s drops/s
+    sda            0 B 4.00 KiB   5.0 % ███  eth0       256 KiB 78.1 KiB     0.0 ██▂
+    vda       1.50 MiB 3.00 MiB   5.0 % ██▂  lo           500 B    500 B     0.0 ███
     Processes 34, by CPU                                                        1–10
         PID NAME               CORES▼    MEMORY  COMMAND
        4711 postgres             1.25   512 MiB  /usr/bin/postgres --config /etc/po…

@@ -98,6 +98,8 @@ fn check(flags: &WatchFlags) -> anyhow::Result<()> {
 
 /// Reads keys and sizes from a thread of its own, which ends with the process.
 fn listen(events: Sender<Event>) -> io::Result<()> {
+    // From here on a new size is heard, and not only once the thread runs.
+    terminal::poll(Duration::ZERO)?;
     let listen = move || {
         loop {
             let (event, last) = match terminal::read() {
