@@ -59,7 +59,7 @@ impl TargetFlags {
             .or(guarded.then_some(MOST_CONNECTIONS))
     }
 
-    /// What the report says of these flags, beside [`Selection::config`](crate::workloads::Selection::config).
+    /// What the report says of these flags, beside those of the workload.
     pub fn config(&self) -> BTreeMap<String, Value> {
         let timeout_ns = self.checkout_timeout.as_nanos() as u64;
         BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
