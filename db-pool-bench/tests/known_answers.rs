@@ -1,11 +1,6 @@
 //! A server that serves exactly k requests at once, however many connections ask: the sweep must
 //! find k, within two of its sizes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/places.rs"]
 mod places;
@@ -36,29 +31,14 @@ fn turnaround(server: &Postgres) -> Duration {
     Duration::from_nanos(call.latency().unwrap().mean_ns as u64)
 }
 
-/// Sweeps `sizes` on a server with `k` places. Where the machine is noisy an interval is honestly
-/// wide after three repeats; nine must do.
+/// Sweeps `sizes` on a server with `k` places.
 fn assert_found(k: usize, sizes: &[u64]) {
     let server = postgres(&[]);
     let service = SERVICE.max(turnaround(&server) * FAR_MORE);
     let places = Places::before(&server, k, service);
-    if let Err(too_wide) = sweep(&places, k, sizes, service, 3) {
-        println!("once more, with more repeats: {too_wide}");
-        sweep(&places, k, sizes, service, 9).unwrap();
-    }
-}
-
-/// One sweep, whose interval must contain `k`; what was said where it spans more than two sizes.
-fn sweep(
-    places: &Places,
-    k: usize,
-    sizes: &[u64],
-    service: Duration,
-    repeats: u32,
-) -> Result<(), String> {
     let list: Vec<String> = sizes.iter().map(u64::to_string).collect();
     let args = format!(
-        "--driver deadpool --pool-sizes {} --workload point-select --repeats {repeats} \
+        "--driver deadpool --pool-sizes {} --workload point-select --repeats 6 \
          --warmup 200ms --duration {}ms",
         list.join(","),
         (service * ROUNDS).as_millis()
@@ -82,10 +62,7 @@ fn sweep(
         .iter()
         .filter(|&&size| (low..=high).contains(&(size as f64)))
         .count();
-    match within {
-        0..=2 => Ok(()),
-        _ => Err(format!("{low} to {high} is too wide: {}", ran.said)),
-    }
+    assert!(within <= 2, "{low} to {high} is too wide: {}", ran.said);
 }
 
 /// All at once: a place is a time to wait, and takes no processor.
