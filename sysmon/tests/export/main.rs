@@ -18,6 +18,7 @@ mod tree;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ use common::Home;
 use exporter::{Answer, Exporter, connect, hear};
 use nix::sys::signal::Signal;
 use page::Page;
-use test_support::{Running, eventually};
+use test_support::{Running, copy_program, eventually};
 
 #[test]
 fn both_formats_keep_to_their_rules_and_say_the_same() {
@@ -62,7 +63,7 @@ fn a_hostile_name_is_told_as_it_is_and_gone_with_its_process() {
     let home = Home::new();
     let name = "a\"} 1\nb\\n{x=";
     let program = home.path().join(name);
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    copy_program(Path::new("/bin/sleep"), &program);
     let mut sleeper = Command::new(&program).arg("600").spawn().unwrap();
     let pid = sleeper.id().to_string();
     let follow = format!("pid:{pid}");
