@@ -1,5 +1,6 @@
 # demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
-# bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts · schema: docs/schema anew
+# bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts, five sweeps in a row
+# schema: docs/schema anew
 
 CARGO ?= cargo
 # The commit stands in every report. A tree without git builds as well.
@@ -18,6 +19,9 @@ test: servers
 	@scripts/install-servers pgbouncer || { \
 		echo "Without PgBouncer: the test of db-pool-bench through it is left out." >&2; \
 		export PLIMSOLL_WITHOUT_PGBOUNCER=1; }; \
+	scripts/install-servers pidstat || { \
+		echo "Without pidstat: the test of sysmon beside it is left out." >&2; \
+		export PLIMSOLL_WITHOUT_PIDSTAT=1; }; \
 	$(CARGO) test --locked --workspace
 
 # Takes PostgreSQL 13 to 18 from npm and shows the evidence on each.
@@ -49,6 +53,7 @@ bench: servers
 soak: servers
 	$(CARGO) build --locked --workspace --bins
 	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test interrupts -- --nocapture
+	$(CARGO) test --locked -p db-pool-bench --test same_size -- --ignored --nocapture
 
 schema:
 	$(CARGO) run --quiet --locked -p bench-report --example report_schema > docs/schema/report-1.json

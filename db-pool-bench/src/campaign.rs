@@ -7,90 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
-use bench_cli::flags;
-use bench_cli::{Remedy as _, UsageError};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
-use clap::Args;
 use load_engine::{LoadPlan, Phase, StepPlan, StopRule};
-use serde_json::{Value, json};
+use serde_json::json;
 use testbed::{Faults, Proxy};
 
 use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::connect;
 use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, PoolOptions, Setup, Sqlx, Wire};
-use crate::evidence::{Watch, parts, settings};
+use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx, Wire};
+use crate::evidence::parts::{self, Beside};
+use crate::evidence::{Watch, settings};
 use crate::server::Server;
-use crate::workloads::{Ground, Schema, Selection, Workload, WorkloadFlags};
+use crate::target::TargetFlags;
+use crate::workloads::{Ground, Schema, Selection, Workload};
 
 /// Protects a server that is not a throwaway one, unless the user sets rules of their own.
-pub const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
-/// Share of a server's connections that may be in use beside its other users.
-const MOST_CONNECTIONS: f64 = 0.8;
-
-/// The server, and what is asked of it.
-#[derive(Debug, Clone, Args)]
-pub struct TargetFlags {
-    /// The server; a throwaway one is started otherwise
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub url: Option<String>,
-
-    /// How long a checkout may take before it fails
-    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
-    pub checkout_timeout: Duration,
-
-    /// Share of the connection limit that may be in use; 80 % on a server that is not a throwaway one
-    #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
-    pub most_connections: Option<f64>,
-
-    /// What is asked of the server.
-    #[command(flatten)]
-    pub workload: WorkloadFlags,
-
-    /// How pools are kept.
-    #[command(flatten)]
-    pub pool: PoolOptions,
-}
-
-impl TargetFlags {
-    /// The server named, if one is; its address is checked before anything is begun.
-    ///
-    /// # Errors
-    /// [`UsageError`] when that is no address, or when one of `drivers`
-    /// cannot follow it.
-    pub fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<Server>> {
-        let given = self.url.as_deref().map(Server::at).transpose()?;
-        if let Some(server) = &given {
-            suits(&server.address, drivers)?;
-        }
-        Ok(given)
-    }
-
-    /// Share of the server's connections that may be in use; `None` = all, on a throwaway one.
-    fn most_connections(&self, guarded: bool) -> Option<f64> {
-        self.most_connections
-            .or(guarded.then_some(MOST_CONNECTIONS))
-    }
-
-    /// What the report says of these flags, beside [`Selection::config`].
-    pub fn config(&self) -> BTreeMap<String, Value> {
-        let timeout_ns = self.checkout_timeout.as_nanos() as u64;
-        BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
-    }
-}
-
-/// Whether every driver can connect as the address asks.
-fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
-    if drivers.contains(&Driver::Sqlx) && address.insists_on_channel_binding() {
-        return Err(UsageError(
-            "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
-        ));
-    }
-    Ok(())
-}
+const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 
 /// What one step puts to the test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -239,8 +176,13 @@ impl<'a> Campaign<'a> {
         !self.server.throwaway
     }
 
+    /// The rules that end a step early: those `given`, else ours where the server must be protected.
+    pub fn stop_rules(&self, given: &[StopRule]) -> Vec<StopRule> {
+        stop_rules(given, self.is_guarded())
+    }
+
     /// Runs one step on `arm` and returns its index in the report; a step for which the server has no
-    /// room is noted and left out.
+    /// room is noted and left out. A step without rules gets ours where the server is not ours.
     ///
     /// # Errors
     /// When no load can be made at all, or the report cannot be saved.
@@ -249,6 +191,9 @@ impl<'a> Campaign<'a> {
             return Ok(None);
         }
         let setup = self.setup(arm, step.seed)?;
+        let mut step = step.clone();
+        step.stop_rules = self.stop_rules(&step.stop_rules);
+        let step = &step;
         let (bench, watch) = (&mut *self.bench, &mut self.watch);
         let index = match arm.driver {
             Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), watch),
@@ -256,7 +201,8 @@ impl<'a> Campaign<'a> {
             Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), watch),
         }?;
-        parts::note(&mut bench.report.steps[index], watch.step_ends());
+        let seen = watch.step_ends();
+        parts::note(&mut bench.report.steps[index], seen, Beside::default());
         bench.save()?;
         Ok(Some(index))
     }
@@ -323,6 +269,13 @@ impl<'a> Campaign<'a> {
     }
 }
 
+fn stop_rules(given: &[StopRule], guarded: bool) -> Vec<StopRule> {
+    if given.is_empty() && guarded {
+        return vec![GUARD];
+    }
+    given.to_vec()
+}
+
 /// A longer way to `address`.
 fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
     let target = address
@@ -374,5 +327,18 @@ pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
         generator: Generator::default(),
         figures: BTreeMap::new(),
         end: StepEnd::Failed { reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_not_ours_is_guarded_unless_the_user_sets_rules() {
+        let own = [StopRule::ErrorRatio { above: 0.5 }];
+        assert_eq!(stop_rules(&[], true), [GUARD]);
+        assert_eq!(stop_rules(&[], false), []);
+        assert_eq!(stop_rules(&own, true), own);
     }
 }

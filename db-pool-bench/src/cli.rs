@@ -7,13 +7,13 @@ use bench_cli::load::LoadFlags;
 use bench_cli::objective::Objective;
 use clap::{Args, Parser, Subcommand};
 
-use crate::campaign::TargetFlags;
 use crate::catalogue::CatalogueFlags;
 use crate::conditions::{Conditions, Hold};
 use crate::drivers::Driver;
 use crate::exhaust::ExhaustFlags;
 use crate::lifecycle::LifecycleFlags;
 use crate::scale::ScaleFlags;
+use crate::target::TargetFlags;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
 #[derive(Debug, Parser)]
@@ -83,10 +83,6 @@ scripts write where they say.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SWEEP_EXAMPLES)]
 pub struct SweepFlags {
-    /// The server.
-    #[command(flatten)]
-    pub target: TargetFlags,
-
     /// Connections in the pool (users, for a driver without one)
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2,4,8,16")]
     pub pool_sizes: Counts,
@@ -128,6 +124,10 @@ pub struct SweepFlags {
     /// Instances of the application: what all their pools take of the server's connections
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub app_instances: Option<u64>,
+
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetFlags,
 
     /// How load is made.
     #[command(flatten)]

@@ -11,6 +11,14 @@ use load_engine::Failure;
 
 use crate::wire::WireError;
 
+/// Kinds of giving up a wait for a connection of the pool.
+const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
+
+/// Whether `kind` is that of a wait for a connection of the pool that was given up.
+pub fn is_of_checkout(kind: &str) -> bool {
+    CHECKOUT.contains(&kind)
+}
+
 /// An error of tokio-postgres, from connecting or from a statement.
 pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
     let kind = match error.code() {

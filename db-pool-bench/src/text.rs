@@ -89,6 +89,44 @@ pub(crate) fn broken(text: &mut String, result: &Results) {
     }
 }
 
+/// Share of the users' time from which a part of it is told.
+const TOLD: f64 = 0.05;
+/// Parts of the users' time, as people say them.
+const TIME: [(&str, &str); 8] = [
+    ("checkout", "waiting for a connection"),
+    ("cpu", "the server's CPU"),
+    ("lock", "locks of other sessions"),
+    ("lwlock", "the server's own latches"),
+    ("io", "the server's files"),
+    ("client", "the server waiting for its client"),
+    ("other_wait", "other waits in the server"),
+    ("rest", "the client's own side (driver, network, hold)"),
+];
+
+/// Where the time of `whom` went in `steps`, the largest part first; `None` where that is not known.
+pub(crate) fn time_sentence<'a>(
+    whom: &str,
+    steps: &(impl Iterator<Item = &'a Step> + Clone),
+) -> Option<String> {
+    let share = |part: &str| {
+        let name = format!("time.{part}_ratio");
+        let each = steps.clone().filter_map(|s| s.figures.get(&name).copied());
+        statistics::mean(&each.collect::<Vec<_>>())
+    };
+    let mut parts: Vec<(&str, f64)> = TIME
+        .iter()
+        .filter_map(|(part, said)| Some((*said, share(part)?)))
+        .filter(|(_, share)| *share >= TOLD)
+        .collect();
+    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let told: Vec<String> = parts
+        .iter()
+        // The space that does not break keeps figure and unit on one line.
+        .map(|(said, share)| format!("{said} {:.0}\u{a0}%", share * 100.0))
+        .collect();
+    (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
+}
+
 /// How `step` ended, if it did not last as long as planned.
 pub(crate) fn ended(text: &mut String, step: &Step) {
     let how = match &step.end {

@@ -5,6 +5,8 @@ use bench_report::{Generator, Histogram, Operation, Step, Window};
 use load_engine::step::available_threads;
 use load_engine::{Failure, Marks, Outcome, Recorder, Within};
 
+use crate::follower::Ledger;
+
 /// One request of a user.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Visit {
@@ -27,6 +29,12 @@ impl Visit {
             retries: outcome.retries,
             failure: outcome.failure.map(|failure| *failure),
         }
+    }
+
+    /// The same, once it stands in `ledger`.
+    pub(crate) fn noted(self, ledger: &Ledger) -> Self {
+        ledger.note(&self);
+        self
     }
 
     /// How long it waited for a connection, whether it got one or gave up.

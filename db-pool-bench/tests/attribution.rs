@@ -16,7 +16,8 @@ use std::time::Duration;
 use bench_cli::bench::Evidence as _;
 use common::{Talk, postgres};
 use db_pool_bench::address::Address;
-use db_pool_bench::evidence::{Watch, parts};
+use db_pool_bench::evidence::Watch;
+use db_pool_bench::evidence::parts::{self, Beside};
 use db_pool_bench::failure::{of_pool, of_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
 use load_engine::attack::{self, Observer};
@@ -186,7 +187,7 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
         let mut step = attack::run(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
             .unwrap()
             .step;
-        parts::note(&mut step, watch.step_ends());
+        parts::note(&mut step, watch.step_ends(), Beside::default());
         let times = step
             .figures
             .iter()

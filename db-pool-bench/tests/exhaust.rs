@@ -4,13 +4,12 @@
 mod common;
 
 use bench_report::{Report, Status, Step};
-use common::{Ran, Talk, complete, postgres};
+use common::{Ran, Talk, complete, postgres, time_parts};
 
 fn part<'r>(report: &'r Report, holder: &str, part: &str) -> &'r Step {
-    let is = |step: &&Step, name: &str, value: &str| step.parameters[name].to_string() == value;
     let mut steps = report.steps.iter();
     steps
-        .find(|step| is(step, "holder", holder) && is(step, "part", part))
+        .find(|step| step.is_with(&[("holder", holder), ("part", part)]))
         .unwrap()
 }
 
@@ -38,9 +37,13 @@ fn behind_holders_users_wait_and_give_up_and_are_served_again_once_they_let_go()
          --duration 500ms --checkout-timeout 300ms --workload point-select",
     );
     assert_done(&ran);
-    for (holder, evidence) in [
-        ("slow-query", "sessions.other_wait_mean"),
-        ("idle-in-transaction", "sessions.idle_in_transaction_mean"),
+    for (holder, evidence, time) in [
+        ("slow-query", "sessions.other_wait_mean", "other_wait"),
+        (
+            "idle-in-transaction",
+            "sessions.idle_in_transaction_mean",
+            "client",
+        ),
     ] {
         let held = part(&ran.report, holder, "held");
         let before = part(&ran.report, holder, "before");
@@ -64,6 +67,13 @@ fn behind_holders_users_wait_and_give_up_and_are_served_again_once_they_let_go()
         // The server's side tells what the connections were kept for: three for most of the time.
         let kept = held.server.as_ref().unwrap().figures[evidence];
         assert!(kept > 1.5, "{holder}: {evidence} {kept}");
+        // Nine wait for a connection while three hold one: behind the wait stands what for.
+        let parts = time_parts(held);
+        assert!(parts["checkout"] > 0.6, "{holder}: {parts:?}");
+        let behind = parts.iter().filter(|(part, _)| **part != "checkout");
+        let largest = behind.max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+        assert_eq!(*largest.0, time, "{holder}: {parts:?}");
+        assert!(time_parts(before)["checkout"] < parts["checkout"]);
     }
     Talk::to(server.url()).assert_nothing_is_left();
 }

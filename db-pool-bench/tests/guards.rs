@@ -3,8 +3,8 @@
 
 mod common;
 
-use bench_report::{Report, Status, StepEnd, WarningCode};
-use common::{PASSWORD, Talk, postgres, report, sweep};
+use bench_report::{Report, Status, Step, StepEnd, WarningCode};
+use common::{PASSWORD, Ran, Talk, bench, complete, postgres, report, sweep};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use test_support::{Ended, Place, Running};
@@ -96,6 +96,113 @@ fn a_step_ends_when_others_need_the_connections() {
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
+/// The last step, which a rule has ended, and that rule.
+fn stopped(report: &Report) -> (&Step, &str, &str) {
+    let last = report.steps.last().unwrap();
+    let StepEnd::Stopped { rule, reason } = &last.end else {
+        panic!("{}: {:?}", last.name, last.end);
+    };
+    (last, rule, reason)
+}
+
+/// Long courses: what ends them must be the guard.
+const COURSES: [(&str, &str); 2] = [
+    (
+        "exhaust",
+        "--holder slow-query --pool-size 4 --duration 20s --keep 20s",
+    ),
+    (
+        "lifecycle",
+        "--driver deadpool --pool-size 4 --rate 500 --duration 20s --idle 20s",
+    ),
+];
+
+#[test]
+fn a_course_ends_when_others_need_the_connections() {
+    for (scenario, args) in COURSES {
+        let server = postgres(&[("max_connections", "20")]);
+        let place = Place::new();
+        let mut running =
+            Running::start(bench(&place, scenario, args).env("DATABASE_URL", server.url()));
+        // The line that names the course stands before it begins.
+        running.wait_for("deadpool");
+        let others: Vec<Talk> = (0..12).map(|_| Talk::to(server.url())).collect();
+        let Ended { code, said, .. } = running.end();
+        drop(others);
+        let report = place.report(format!("run/db-pool-bench.{scenario}.json"));
+        assert_eq!((code, report.status), (Some(3), Status::Stopped), "{said}");
+        let (_, rule, reason) = stopped(&report);
+        assert_eq!(rule, "connections>80%", "{scenario}");
+        assert!(
+            reason.ends_with("of the server's 20 connections were in use"),
+            "{scenario}: {reason}"
+        );
+        Talk::to(server.url()).assert_nothing_is_left();
+    }
+}
+
+/// Half of all requests fail on the server.
+fn with_a_failing_script(url: &str, scenario: &str, args: &str) -> Ran {
+    let place = Place::new();
+    let script = place.path().join("half.sql");
+    std::fs::write(&script, "\\set n random(0, 1)\nSELECT 1 / :n\n").unwrap();
+    complete(
+        url,
+        scenario,
+        &format!("{args} --script {}", script.display()),
+    )
+}
+
+#[test]
+fn a_course_ends_at_errors_of_the_server_and_keeps_what_was_measured() {
+    let server = postgres(&[]);
+    for (scenario, args) in COURSES {
+        let ran = with_a_failing_script(server.url(), scenario, args);
+        assert_eq!(
+            (ran.code, ran.report.status),
+            (3, Status::Stopped),
+            "{}",
+            ran.said
+        );
+        let (step, rule, reason) = stopped(&ran.report);
+        assert_eq!(rule, "errors>10%", "{scenario}");
+        assert!(reason.contains("hits failed"), "{scenario}: {reason}");
+        let failed = &step.operations["half"];
+        assert!(
+            failed.errors["sqlstate.22012"] > 0 && failed.succeeded > 0,
+            "{scenario}: {failed:?}"
+        );
+        let sampled = &step.server.as_ref().unwrap().figures;
+        assert!(sampled.contains_key("sessions.cpu_mean"), "{scenario}");
+        assert!(ran.said.contains("stopped by errors>10%"), "{}", ran.said);
+        if scenario == "lifecycle" {
+            let headline = &ran.report.summary.headline;
+            assert!(
+                headline.contains("whether every connection came back is not known"),
+                "nobody looked: {headline}"
+            );
+        }
+    }
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+#[test]
+fn a_rule_of_the_users_own_takes_the_place_of_ours() {
+    let server = postgres(&[]);
+    let ran = with_a_failing_script(
+        server.url(),
+        "exhaust",
+        "--holder slow-query --pool-size 2 --duration 1s --keep 1s --stop-on errors>90%",
+    );
+    assert_eq!(
+        (ran.code, ran.report.status),
+        (0, Status::Complete),
+        "{}",
+        ran.said
+    );
+    assert_eq!(ran.report.steps.len(), 3, "{}", ran.said);
+}
+
 #[test]
 fn a_server_without_a_free_connection_is_told_from_one_that_is_down() {
     let server = postgres(&[
@@ -177,8 +284,8 @@ fn lost(driver: &str, loss: Loss) {
         "{driver}: the sessions were ended"
     );
     assert!(hit.throughput_per_s() > 0.0, "{driver}: and came back");
-    let lost = &hit.server.as_ref().unwrap().unavailable;
-    assert!(lost.contains_key("sessions"), "{driver}: {lost:?}");
+    let gone = &hit.server.as_ref().unwrap().unavailable;
+    assert!(gone.contains_key("sessions"), "{driver}: {gone:?}");
     assert_eq!(
         next.error_ratio(),
         Some(0.0),

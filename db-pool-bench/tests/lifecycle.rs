@@ -4,16 +4,15 @@
 mod common;
 
 use bench_report::{Report, Status, Step};
-use common::{Talk, complete, postgres};
+use common::{Talk, complete, postgres, time_parts};
 
 const COURSE: &str = "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 1600ms \
                       --idle-timeout 400ms --workload point-select --seed 7";
 
 fn part<'r>(report: &'r Report, who: &str, part: &str) -> &'r Step {
-    let is = |step: &&Step, name: &str, value: &str| step.parameters[name].to_string() == value;
     let mut steps = report.steps.iter();
     steps
-        .find(|step| is(step, "driver", who) && is(step, "part", part))
+        .find(|step| step.is_with(&[("driver", who), ("part", part)]))
         .unwrap()
 }
 
@@ -47,6 +46,16 @@ fn connections_are_opened_reaped_when_idle_and_opened_again_and_all_come_back() 
         );
         let again = &part(&ran.report, driver, "spike after idle").figures;
         assert!(again["server.opened"] >= 1.0, "{driver}: {again:?}");
+        for busy in ["spike", "spike after idle"] {
+            assert!(
+                !time_parts(part(&ran.report, driver, busy)).is_empty(),
+                "{driver}, {busy}"
+            );
+        }
+        let nobody = part(&ran.report, driver, "idle");
+        assert!(time_parts(nobody).is_empty(), "{driver}: nobody came");
+        let seen = &nobody.server.as_ref().unwrap().figures;
+        assert!(seen["sessions.cpu_mean"] < 0.5, "{driver}: {seen:?}");
         let figures = &ran.report.summary.figures;
         let figure = |name: &str| figures[&format!("{driver}.{name}")];
         assert!(figure("established_again") >= 1.0, "{driver}: {said}");

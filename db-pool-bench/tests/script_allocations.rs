@@ -1,42 +1,19 @@
 //! A script that paid for memory at each request would be part of what is measured.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/counting.rs"]
+mod counting;
+
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 
 use common::postgres;
+use counting::allocations;
 use db_pool_bench::address::Address;
 use db_pool_bench::script::{Bound, Source, Value};
 use db_pool_bench::workloads::{Connection, Draft, Entry, User, Workload};
 use load_engine::{Failure, UserId};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting what each thread asks for.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator as it came; the count touches no memory that
-// is allocated.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
 
 /// Takes every statement and asks nobody.
 #[derive(Default)]
@@ -100,7 +77,7 @@ fn executing_a_script_allocates_nothing() {
         let mut before = 0;
         for request in 0..1_000 {
             if request == 100 {
-                before = ALLOCATIONS.get();
+                before = allocations();
             }
             user.choose();
             let outcome = user.perform(&mut nobody).await;
@@ -108,7 +85,7 @@ fn executing_a_script_allocates_nothing() {
             assert_eq!(user.parts().len(), 4);
         }
         assert_eq!((nobody.statements, nobody.values), (4_000, 3_000));
-        ALLOCATIONS.get() - before
+        allocations() - before
     });
     assert_eq!(counted, 0, "in 900 requests");
 }

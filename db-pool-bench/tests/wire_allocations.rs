@@ -1,44 +1,21 @@
 //! The bare protocol's ceiling would be none if each request paid for memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/counting.rs"]
+mod counting;
+
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::postgres;
+use counting::allocations;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{PoolOptions, Setup, Wire};
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting what each thread asks for.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator as it came; the count touches no memory that
-// is allocated.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
 
 #[test]
 fn a_request_allocates_nothing() {
@@ -71,12 +48,12 @@ fn a_request_allocates_nothing() {
         let mut before = 0;
         for request in 0..1_000 {
             if request == 100 {
-                before = ALLOCATIONS.get();
+                before = allocations();
             }
             let outcome = session.hit(&mut Marks::default()).await;
             assert_eq!(outcome.failure, None);
         }
-        let counted = ALLOCATIONS.get() - before;
+        let counted = allocations() - before;
         session.close().await;
         counted
     });

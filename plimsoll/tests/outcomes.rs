@@ -11,7 +11,7 @@ use std::process::Output;
 
 use bench_report::Status;
 use common::{binary, report, tool};
-use test_support::Place;
+use test_support::{Place, copy_program};
 use testbed::{Redis, RedisOptions};
 
 const RUN: [&str; 7] = [
@@ -43,7 +43,7 @@ fn with_broken(place: &Place, broken: &str) -> PathBuf {
     }
     // A program finds its siblings by where it really is, so a link to it would not do.
     let plimsoll = bin.join("plimsoll");
-    fs::copy(binary("plimsoll"), &plimsoll).unwrap();
+    copy_program(&binary("plimsoll"), &plimsoll);
     plimsoll
 }
 

@@ -13,6 +13,7 @@ use crate::mark::{self, MarkFlags};
 use crate::show::{self, ShowFlags};
 use crate::source::process::Fields;
 use crate::stream::flags::RawFlags;
+use crate::watch::{self, cli::WatchFlags};
 
 /// Sampling faster than this would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -34,6 +35,9 @@ pub enum Action {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Box<RecordFlags>),
+    /// Watch the same on the terminal, live
+    #[command(after_help = watch::cli::EXAMPLES)]
+    Watch(WatchFlags),
     /// Serve the same to Prometheus, over HTTP
     #[command(after_help = export::EXAMPLES)]
     Export(ExportFlags),
@@ -65,16 +69,12 @@ Examples:
   sysmon record --follow postgres,redis-server --fields io,scheduler
   sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
 
-/// What is sampled, and how often: the same for every command that samples.
+/// What is looked at, and how often: the same for every command that looks at the machine.
 #[derive(Debug, Args)]
-pub struct SamplingFlags {
+pub struct LookFlags {
     /// Time between samples, 10ms or more
     #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME")]
     pub interval: Duration,
-
-    /// Which processes to tell apart [default: top, or none with --follow]
-    #[arg(long, value_enum)]
-    pub processes: Option<Processes>,
 
     /// Processes to tell whatever they use, with their descendants and their sum: a name,
     /// pid:N, port:N (who listens there) or command:REGEX
@@ -84,6 +84,18 @@ pub struct SamplingFlags {
     /// What to read of processes beside CPU time and memory; each costs time at every sample
     #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
     pub fields: Vec<Field>,
+}
+
+/// What is sampled: the same for every command whose figures leave the screen.
+#[derive(Debug, Args)]
+pub struct SamplingFlags {
+    /// What is looked at.
+    #[command(flatten)]
+    pub look: LookFlags,
+
+    /// Which processes to tell apart [default: top, or none with --follow]
+    #[arg(long, value_enum)]
+    pub processes: Option<Processes>,
 
     /// How many with --processes top: so many by CPU time and so many by memory
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
@@ -169,7 +181,7 @@ pub enum Field {
 impl SamplingFlags {
     /// Which processes are told apart when nothing is said.
     pub fn processes(&self) -> Processes {
-        self.processes.unwrap_or(if self.follow.is_empty() {
+        self.processes.unwrap_or(if self.look.follow.is_empty() {
             Processes::Top
         } else {
             Processes::None
@@ -183,13 +195,23 @@ impl SamplingFlags {
             Processes::Top => self.top,
             Processes::All => ALL_PROCESSES,
         };
-        let any = most > 0 || !self.follow.is_empty();
+        let any = most > 0 || !self.look.follow.is_empty();
         any.then(|| Following {
             most,
+            command_lines,
+            ..self.look.following()
+        })
+    }
+}
+
+impl LookFlags {
+    /// Those that were asked for, and what is read of each.
+    pub fn following(&self) -> Following {
+        Following {
             targets: self.follow.clone(),
             fields: self.groups(),
-            command_lines,
-        })
+            ..Following::default()
+        }
     }
 
     fn groups(&self) -> Fields {

@@ -3,6 +3,22 @@
 /// What tells a figure from its siblings, as in `device = vda`.
 pub type Label = (&'static str, String);
 
+/// A stretch of the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// Its begin.
+    pub from_ns: u64,
+    /// Its end.
+    pub to_ns: u64,
+}
+
+impl Period {
+    /// Its length.
+    pub fn ns(self) -> u64 {
+        self.to_ns.saturating_sub(self.from_ns)
+    }
+}
+
 /// A value, and how far off it may be because its counter moves in ticks and its reads take time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
@@ -10,11 +26,26 @@ pub struct Reading {
     pub value: f64,
     /// The most that the truth may lie above or below it; zero for what is read as it is.
     pub error: f64,
+    /// What it is the mean over, from one read of its counter to the next; absent for what is
+    /// read as it is.
+    pub over: Option<Period>,
+}
+
+impl Reading {
+    /// `None` when it is more than there can be, its error granted.
+    pub fn at_most(self, most: Option<f64>) -> Option<Self> {
+        let possible = most.is_none_or(|most| self.value <= most + self.error);
+        possible.then_some(self)
+    }
 }
 
 impl From<f64> for Reading {
     fn from(value: f64) -> Self {
-        Self { value, error: 0.0 }
+        Self {
+            value,
+            error: 0.0,
+            over: None,
+        }
     }
 }
 

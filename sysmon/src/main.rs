@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use sysmon::cli::{Action, Cli};
-use sysmon::{export, mark, record, show};
+use sysmon::{export, mark, record, show, watch};
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<Cli>();
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
             own_code = record::own_failure(&recorded, &flags);
             recorded
         }
+        Action::Watch(flags) => watch::watch(&flags),
         Action::Show(flags) => show::show(&flags),
         Action::Mark(flags) => mark::mark(&flags),
         Action::Export(flags) => export::export(&flags),

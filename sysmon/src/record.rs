@@ -93,7 +93,7 @@ fn begin(flags: &RecordFlags) -> Report {
     let mut set = |key: &str, value| report.config.insert(key.to_owned(), value);
     set(
         "interval_ns",
-        json!(flags.sampling.interval.as_nanos() as u64),
+        json!(flags.sampling.look.interval.as_nanos() as u64),
     );
     set("tick_ns", json!(Units::host().tick_ns));
     set(
@@ -102,12 +102,13 @@ fn begin(flags: &RecordFlags) -> Report {
     );
     let follow: Vec<_> = flags
         .sampling
+        .look
         .follow
         .iter()
         .map(|target| &target.label)
         .collect();
     set("follow", json!(follow));
-    let fields = flags.sampling.fields.iter();
+    let fields = flags.sampling.look.fields.iter();
     let fields: Vec<_> = fields.map(|f| format!("{f:?}").to_lowercase()).collect();
     set("fields", json!(fields));
     set("top", json!(flags.sampling.top));
@@ -155,11 +156,12 @@ impl Session {
             // The last save says why it failed; until then the recording goes on in memory.
             let _ = place.save(report);
         });
-        let gpus = GpuWatch::start(GpuWatch::period(flags.sampling.interval), NvmlDriver::open)
+        let look = &flags.sampling.look;
+        let gpus = GpuWatch::start(GpuWatch::period(look.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
-        let raw = flags.raw.start(output.path(), report, flags.sampling.interval)?;
+        let raw = flags.raw.start(output.path(), report, look.interval)?;
         let settings = Settings {
-            interval_ns: flags.sampling.interval.as_nanos() as u64,
+            interval_ns: look.interval.as_nanos() as u64,
             cores: report.environment.cores,
             follow: flags.sampling.following(!flags.no_command_lines),
             cgroups: flags.sampling.cgroups.clone(),

@@ -1,23 +1,21 @@
 //! A recording in memory: sample, derive, keep; and what it says in a report.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
 
 use crate::board::Board;
 use crate::cadence::Cadence;
-use crate::derive::{self, Derivation, LEAST_TICK_WINDOW_NS};
-use crate::follow::{Details, Follower, Following};
+use crate::derive::LEAST_TICK_WINDOW_NS;
+use crate::follow::{Follower, Following};
 use crate::growth::{Least, growing};
 use crate::marks::{Inbox, InboxError, MOST_MARKS};
 use crate::own_cost::OwnCost;
 use crate::rolling::{POINTS, points_of_each};
+use crate::sampler::Sampler;
 use crate::source::gpu::watch::GpuWatch;
-use crate::source::process::{Detail, Fields, ProcessId};
-use crate::source::{Gaps, HostSource, Roots, Selection, Units};
+use crate::source::{Roots, Units};
 use crate::stream::RawWriter;
-use crate::stream::sample::Sampler;
+use crate::stream::sample::Sampler as RawSampler;
 
 /// Missing more of its samples than this makes a recording doubtful.
 const MISSED_RATIO: f64 = 0.01;
@@ -59,39 +57,13 @@ impl Settings {
     }
 }
 
-/// A source that answers, and notes what it cannot.
-pub(crate) struct Asked<'a> {
-    /// What answers.
-    pub(crate) source: &'a mut HostSource,
-    /// Where it notes what it cannot.
-    pub(crate) gaps: &'a mut Gaps,
-}
-
-impl Details for Asked<'_> {
-    fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail {
-        self.source.detail(id, fields, self.gaps)
-    }
-
-    fn command_line(&mut self, pid: u32) -> Option<Vec<String>> {
-        self.source.command_line(pid)
-    }
-
-    fn listeners(&mut self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
-        self.source.listeners(ports)
-    }
-}
-
 /// Everything recorded so far.
 #[derive(Debug)]
 pub struct Recording {
-    source: HostSource,
-    derivation: Derivation,
+    sampler: Sampler,
     board: Board,
-    follower: Option<Follower>,
-    gpus: Option<GpuWatch>,
     marks: Option<Inbox>,
-    raw: Option<(RawWriter, Sampler)>,
-    gaps: Gaps,
+    raw: Option<(RawWriter, RawSampler)>,
     cost: OwnCost,
     cadence: Cadence,
     growth: Least,
@@ -108,23 +80,11 @@ impl Recording {
     /// The same, with every reading handed to `raw`.
     pub fn begin_into(settings: &Settings, raw: Option<RawWriter>) -> Self {
         let began_ns = monotonic_ns();
-        let mut gaps = Gaps::default();
-        let Settings { units, cores, .. } = *settings;
-        let follow = settings.follow.as_ref();
-        let selection = Selection {
-            processes: follow.is_some(),
-            cgroups: settings.cgroups.clone(),
-            socket_states: settings.socket_states,
-        };
         let mut recording = Self {
-            source: HostSource::new(&settings.roots, units, &selection, &mut gaps),
-            derivation: Derivation::new(units, cores),
+            sampler: Sampler::new(settings),
             board: Board::default(),
-            follower: follow.map(|following| Follower::new(following, cores, units.tick_ns)),
-            gpus: None,
             marks: None,
-            raw: raw.map(|raw| (raw, Sampler::default())),
-            gaps,
+            raw: raw.map(|raw| (raw, RawSampler::default())),
             cost: OwnCost::default(),
             cadence: Cadence::new(began_ns, settings.interval_ns),
             growth: settings.growth,
@@ -165,27 +125,23 @@ impl Recording {
 
     /// Follows this process, whatever it uses.
     pub fn pin(&mut self, pid: u32) {
-        if let Some(follower) = &mut self.follower {
-            follower.pin(pid);
-        }
+        self.sampler.pin(pid);
     }
 
     /// Takes in what `gpus` reads from here on.
     pub fn watch_gpus(&mut self, gpus: GpuWatch) {
-        self.gpus = Some(gpus);
+        self.sampler.watch_gpus(gpus);
     }
 
     /// Takes marks from outside from here on, or says why there can be none.
     pub fn take_marks(&mut self, inbox: Result<Option<Inbox>, InboxError>) {
-        self.marks = self
-            .gaps
-            .keep("what `sysmon mark` would tell", inbox)
-            .flatten();
+        let gaps = self.sampler.gaps_mut();
+        self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
     }
 
     /// The GPUs; absent when none were asked for.
     pub fn gpus(&self) -> Option<&GpuWatch> {
-        self.gpus.as_ref()
+        self.sampler.gpus()
     }
 
     /// What becomes of raw samples; absent where they are not kept.
@@ -207,43 +163,29 @@ impl Recording {
 
     /// The processes; absent when none was asked for.
     pub fn follower(&self) -> Option<&Follower> {
-        self.follower.as_ref()
+        self.sampler.follower()
     }
 
     fn read(&mut self) {
         let Self {
-            source,
-            derivation,
+            sampler,
             board,
-            follower,
-            gpus,
             marks,
             raw,
-            gaps,
             ..
         } = self;
         self.last_ns = self.cost.of_sample(|| {
-            let mut sample = source.sample(gaps);
-            let at_ns = sample.span.end_ns;
-            let mut figures = derivation.figures(&mut sample);
-            if let Some(read) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
-                derive::gpu_figures(&read.value, &mut figures);
+            let tick = sampler.sample();
+            if let Some((raw, rows)) = raw {
+                let live = sampler.follower().filter(|_| tick.listed);
+                raw.hand_in(rows.sample(tick.at_ns, &tick.figures, live));
             }
-            let mut live = None;
-            if let (Some(follower), Some(processes)) = (follower.as_mut(), &sample.processes) {
-                let mut asked = Asked { source, gaps };
-                follower.take(at_ns, processes, &mut asked, &mut figures);
-                live = Some(&*follower);
-            }
-            if let Some((raw, sampler)) = raw {
-                raw.hand_in(sampler.sample(at_ns, &figures, live));
-            }
-            board.take(at_ns, figures);
-            bound(board, follower.as_mut());
+            board.take(tick.at_ns, tick.figures);
+            bound(board, sampler.follower_mut());
             if let Some(marks) = marks {
                 marks.take_in();
             }
-            at_ns
+            tick.at_ns
         });
     }
 
@@ -252,12 +194,12 @@ impl Recording {
     pub fn fill(&self, report: &mut Report) {
         report.duration_ns = monotonic_ns().saturating_sub(report.clock.monotonic_ns);
         report.series = self.board.series().collect();
-        let processes = self.follower.iter().flat_map(Follower::series);
+        let processes = self.follower().into_iter().flat_map(Follower::series);
         report.series.extend(processes);
         report.marks = self.marks.as_ref().map(Inbox::marks).unwrap_or_default();
         report.summary.growth = growing(&report.series, self.growth);
         self.fill_figures(report);
-        if let Some(gpus) = &self.gpus {
+        if let Some(gpus) = self.gpus() {
             let found = gpus
                 .found()
                 .map_or_else(str::to_owned, |all| all.join(", "));
@@ -288,7 +230,7 @@ impl Recording {
         if let Some(bytes) = self.cost.rss_max_bytes() {
             summary.figure("own.rss_max_bytes", bytes as f64);
         }
-        let gpu_read = self.gpus.as_ref().map(GpuWatch::read_ns);
+        let gpu_read = self.gpus().map(GpuWatch::read_ns);
         if let Some((mean, max)) = gpu_read.and_then(|ns| ns.mean().zip(ns.max())) {
             summary.figure("own.gpu_read_ns_mean", mean);
             summary.figure("own.gpu_read_ns_max", max);
@@ -302,7 +244,7 @@ impl Recording {
                 format!("{what} is absent: {why}"),
             )
         };
-        let mut warnings: Vec<Warning> = self.gaps.iter().map(missing).collect();
+        let mut warnings: Vec<Warning> = self.sampler.gaps().iter().map(missing).collect();
         if self.board.turned_away() {
             let message = "some devices or interfaces are absent: there are too many to keep";
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));

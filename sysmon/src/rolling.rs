@@ -4,6 +4,10 @@
 //! neighbours are joined, and from there on each point takes twice as many readings. Mean, extremes
 //! and count of the whole are kept beside, so that they do not suffer from the joining.
 //!
+//! A rate stands at the end of the time that it is a mean over, and counts for as much as that
+//! time is long. So the rates of a series, each times its length, add up to what the counter did,
+//! however late a busy machine let the reads be.
+//!
 //! All series of a recording have [`ALL_POINTS`] between them: where there are many, each keeps
 //! fewer. Memory, and a report that somebody has to read, are bounded that way whatever is recorded.
 
@@ -36,12 +40,13 @@ pub struct Rolling {
     readings_per_point: u32,
     pending: Pending,
     whole: Spread,
+    last_ns: Option<u64>,
 }
 
 /// Mean and extremes of what was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spread {
-    count: u64,
+    weight: f64,
     sum: f64,
     lowest: f64,
     highest: f64,
@@ -50,18 +55,25 @@ pub struct Spread {
 impl Spread {
     /// Takes in one reading.
     pub fn add(&mut self, value: f64) {
-        (self.lowest, self.highest) = if self.count == 0 {
-            (value, value)
-        } else {
-            (self.lowest.min(value), self.highest.max(value))
-        };
-        self.count += 1;
-        self.sum += value;
+        self.add_weighted(value, 1.0);
     }
 
-    /// Arithmetic mean; `None` when nothing was read.
+    /// Takes in a reading that counts for so much of the mean.
+    fn add_weighted(&mut self, value: f64, weight: f64) {
+        (self.lowest, self.highest) = if self.weight > 0.0 {
+            (self.lowest.min(value), self.highest.max(value))
+        } else {
+            (value, value)
+        };
+        self.weight += weight;
+        self.sum += value * weight;
+    }
+
+    /// Arithmetic mean, of rates over the time that they cover; `None` when nothing was read.
     pub fn mean(&self) -> Option<f64> {
-        self.read(self.sum / self.count as f64)
+        // Weighing rounds: without this the mean of one reading could lie beside it.
+        let mean = self.sum / self.weight;
+        self.read(mean.max(self.lowest).min(self.highest))
     }
 
     /// Lowest reading.
@@ -75,7 +87,7 @@ impl Spread {
     }
 
     fn read(&self, value: f64) -> Option<f64> {
-        (self.count > 0).then_some(value)
+        (self.weight > 0.0).then_some(value)
     }
 }
 
@@ -96,15 +108,41 @@ impl Rolling {
             readings_per_point: 1,
             pending: Pending::default(),
             whole: Spread::default(),
+            last_ns: None,
         }
     }
 
-    /// Adds the reading of one tick; `None` when there was none, which takes its time all the
-    /// same.
+    /// Takes in the tick that ended at `at_ns` with a value that counts as much as any other, or
+    /// without one, which takes its time all the same once there was a first.
     pub fn push(&mut self, at_ns: u64, value: Option<f64>) {
-        if let Some(value) = value {
-            self.whole.add(value);
-            self.pending.spread.add(value);
+        self.last_ns = Some(at_ns);
+        if value.is_some() || !self.is_empty() {
+            self.add(at_ns, value.map(|value| (value, 1.0)));
+        }
+    }
+
+    /// Takes in a reading of the tick that ended at `at_ns`, and remembers the largest error.
+    pub fn take(&mut self, at_ns: u64, reading: Reading) {
+        if reading.error > self.series.error_max.unwrap_or(0.0) {
+            self.series.error_max = Some(reading.error);
+        }
+        let Some(period) = reading.over else {
+            self.push(at_ns, Some(reading.value));
+            return;
+        };
+        self.last_ns = Some(at_ns);
+        if self.is_empty() {
+            // From here on it is known.
+            self.add(period.from_ns, None);
+        }
+        self.add(period.to_ns, Some((reading.value, period.ns() as f64)));
+    }
+
+    /// Adds a point at its time: a value with its weight, or none.
+    fn add(&mut self, at_ns: u64, value: Option<(f64, f64)>) {
+        if let Some((value, weight)) = value {
+            self.whole.add_weighted(value, weight);
+            self.pending.spread.add_weighted(value, weight);
         }
         self.pending.readings += 1;
         self.pending.at_ns = at_ns;
@@ -124,18 +162,13 @@ impl Rolling {
         self.points_kept = points.max(1);
     }
 
-    /// Adds a reading, and remembers the largest error.
-    pub fn take(&mut self, at_ns: u64, reading: Reading) {
-        if reading.error > self.series.error_max.unwrap_or(0.0) {
-            self.series.error_max = Some(reading.error);
-        }
-        self.push(at_ns, Some(reading.value));
+    /// The last tick that was taken in.
+    pub fn last_ns(&self) -> Option<u64> {
+        self.last_ns
     }
 
-    /// When the last reading was taken.
-    pub fn last_ns(&self) -> Option<u64> {
-        let pending = (self.pending.readings > 0).then_some(self.pending.at_ns);
-        pending.or(self.points.last_ns())
+    fn is_empty(&self) -> bool {
+        self.points.is_empty() && self.pending.readings == 0
     }
 
     /// Mean and extremes of every reading.
@@ -171,6 +204,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figure::Period;
 
     #[test]
     fn an_hour_at_ten_a_second_stays_bounded_and_keeps_its_peak() {
@@ -209,13 +243,69 @@ mod tests {
         assert_eq!(rolling.last_ns(), Some(3000));
     }
 
+    /// A counter that grows by 3 a nanosecond until 5000, then by 1, read at these times: its
+    /// rates, each at its read.
+    fn rates_of_reads(times: impl Iterator<Item = u64>) -> (Rolling, f64) {
+        let counter = |at: u64| (3 * at.min(5000) + at.saturating_sub(5000)) as f64;
+        let times: Vec<u64> = times.collect();
+        let mut rolling = Rolling::new(Series::new("x"));
+        for pair in times.windows(2) {
+            let (from_ns, to_ns) = (pair[0], pair[1]);
+            let reading = Reading {
+                value: (counter(to_ns) - counter(from_ns)) / (to_ns - from_ns) as f64,
+                error: 0.0,
+                over: Some(Period { from_ns, to_ns }),
+            };
+            // The tick ends some time after the read.
+            rolling.take(to_ns + 3, reading);
+        }
+        let grown = counter(times[times.len() - 1]) - counter(times[0]);
+        (rolling, grown)
+    }
+
+    #[test]
+    fn rates_add_up_to_what_the_counter_did_however_late_the_reads() {
+        let (rolling, grown) = rates_of_reads([0, 900, 2000, 2040, 4700, 6000, 6100].into_iter());
+        let series = rolling.series();
+        assert_eq!(series.at_ns, [0, 900, 2000, 2040, 4700, 6000, 6100]);
+        assert_eq!(series.mean[0], None);
+        let steps = series.at_ns.windows(2).map(|pair| pair[1] - pair[0]);
+        let total: f64 = steps
+            .zip(series.mean.iter().flatten())
+            .map(|(ns, rate)| ns as f64 * rate)
+            .sum();
+        assert!((total - grown).abs() < 1e-6, "{total} {grown}");
+        let mean = rolling.whole().mean().unwrap();
+        assert!((mean - grown / 6100.0).abs() < 1e-9, "{mean}");
+    }
+
+    #[test]
+    fn joined_points_are_means_over_time() {
+        // Every other read comes late, so that short and long windows take turns.
+        let times = (0..5000).map(|i: u64| 10 * i + 6 * (i % 2));
+        let (rolling, grown) = rates_of_reads(times);
+        let series = rolling.series();
+        assert!(series.len() < 2 * POINTS);
+        let points = series.at_ns.windows(2).zip(&series.mean[1..]);
+        let later: f64 = points
+            .map(|(at, mean)| mean.unwrap() * (at[1] - at[0]) as f64)
+            .sum();
+        let first = series.mean[0].unwrap() * series.at_ns[0] as f64;
+        let ratio = (first + later) / grown;
+        assert!((ratio - 1.0).abs() < 1e-9, "{ratio}");
+    }
+
     #[test]
     fn the_largest_error_is_remembered_and_exact_readings_have_none() {
         let mut rolling = Rolling::new(Series::new("x"));
         rolling.take(1, Reading::from(2.0));
         assert_eq!(rolling.series().error_max, None);
         for (at_ns, error) in [(2, 0.1), (3, 0.3), (4, 0.2)] {
-            rolling.take(at_ns, Reading { value: 2.0, error });
+            let reading = Reading {
+                error,
+                ..Reading::from(2.0)
+            };
+            rolling.take(at_ns, reading);
         }
         assert_eq!(rolling.series().error_max, Some(0.3));
     }
@@ -226,6 +316,7 @@ mod tests {
         rolling.push(5, None);
         assert_eq!(rolling.whole().mean(), None);
         assert_eq!(rolling.whole().max(), None);
-        assert_eq!(rolling.series().mean, [None]);
+        assert!(rolling.series().is_empty());
+        assert_eq!(rolling.last_ns(), Some(5));
     }
 }

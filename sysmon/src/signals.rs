@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 /// Why the recording wakes before its next sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// SIGINT or SIGTERM.
+    /// SIGINT, SIGTERM, or another that was to be held.
     Signal {
         /// Which of them.
         signal: Signal,
@@ -35,8 +35,16 @@ impl HeldSignals {
     /// # Errors
     /// When the system refuses the set.
     pub fn hold() -> nix::Result<Self> {
+        Self::hold_with(&[])
+    }
+
+    /// The same, and these as well: they are told as [`Event::Signal`].
+    ///
+    /// # Errors
+    /// When the system refuses the set.
+    pub fn hold_with(more: &[Signal]) -> nix::Result<Self> {
         let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
-        let held: SigSet = held.into_iter().collect();
+        let held: SigSet = held.iter().chain(more).copied().collect();
         let before = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         Ok(Self { held, before })
     }
@@ -52,7 +60,10 @@ impl HeldSignals {
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
-    pub fn watch(self, events: Sender<Event>, give_up: bool) -> std::io::Result<()> {
+    pub fn watch<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
+    where
+        E: From<Event> + Send + 'static,
+    {
         let mut ear = Ear::new(self.held)?;
         let listen = move || {
             let mut signalled = false;
@@ -63,7 +74,7 @@ impl HeldSignals {
                     }
                     signalled = true;
                 }
-                if events.send(event).is_err() && !give_up {
+                if events.send(event.into()).is_err() && !give_up {
                     return;
                 }
             }

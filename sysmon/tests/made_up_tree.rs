@@ -120,7 +120,7 @@ fn a_healthy_tree_is_read_whole() {
         process(root, 7, "a) R 1 (b", 43);
     });
     assert_eq!(missing(&report), Vec::<&str>::new());
-    assert_eq!(values(&report, "cpu.busy_ratio"), [Some(0.5)]);
+    assert_eq!(values(&report, "cpu.busy_ratio"), [None, Some(0.5)]);
     assert_eq!(values(&report, "load.runnable"), [Some(2.0), Some(3.0)]);
     assert_eq!(values(&report, "memory.used_ratio"), [Some(0.75); 2]);
     assert_eq!(values(&report, "process.rss_bytes"), [Some(20_480.0); 2]);
@@ -254,6 +254,43 @@ fn processes_vanish_and_come_while_others_stay() {
     let mut seen: Vec<(&str, usize)> = rss.map(|s| (&*s.labels["name"], s.len())).collect();
     seen.sort_unstable();
     assert_eq!(seen, [("a) R 1 (b", 2), ("gone", 1), ("new", 1)]);
+}
+
+#[test]
+fn counters_that_go_backwards_and_a_core_that_goes_offline_leave_no_figure() {
+    let root = tempfile::tempdir().unwrap();
+    healthy(root.path());
+    let both = "cpu  10 0 10 80\ncpu0 5 0 5 40\ncpu1 5 0 5 40\nctxt 9\nprocesses 9\n";
+    put(root.path(), "proc/stat", both);
+    let report = record(root.path(), |root| {
+        let one = "cpu  20 0 20 90\ncpu0 10 0 10 45\nctxt 3\nprocesses 3\n";
+        put(root, "proc/stat", one);
+        let disk = "8 0 sda 1 0 10 0 2 0 20 0 0 1 0\n";
+        put(root, "proc/diskstats", disk);
+        let lo = "a\nb\n lo: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n";
+        put(root, "proc/net/dev", lo);
+        let stalled = "some avg10=0.00 total=1\nfull avg10=0.00 total=1\n";
+        put(root, "proc/pressure/io", stalled);
+        process(root, 7, "a) R 1 (b", 3);
+    });
+    for name in [
+        "scheduler.context_switches_per_s",
+        "scheduler.forks_per_s",
+        "disk.read_bytes_per_s",
+        "disk.busy_ratio",
+        "network.receive_bytes_per_s",
+        "pressure.io.some_ratio",
+        "process.cpu_cores",
+    ] {
+        assert_eq!(values(&report, name), [], "{name}");
+    }
+    assert_eq!(
+        values(&report, "pressure.cpu.some_ratio"),
+        [None, Some(0.0)]
+    );
+    let busy = report.series.iter().filter(|s| s.name == "cpu.busy_ratio");
+    let cores: Vec<_> = busy.map(|s| s.labels.get("core").cloned()).collect();
+    assert_eq!(cores, [None, Some("0".to_owned())]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bench_report::store::{ReportFile, load};
-use bench_report::{Report, Tool, report::run_id};
+use bench_report::{Report, Series, Tool, report::run_id};
 use sysmon::board::Board;
 use sysmon::figure::Figures;
 use sysmon::follow::{Details, Follower, Following};
@@ -126,8 +126,9 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
     // It is bounded because little is kept of much, and not because much is missing.
     let series = &report.series;
     assert_eq!(series.len() as u64, 12 * CORES + 2 * u64::from(PROCESSES));
-    let points: usize = series.iter().map(|series| series.len()).sum();
-    assert!(points <= ALL_POINTS && points >= ALL_POINTS / 3, "{points}");
+    let points: usize = series.iter().map(Series::len).sum();
+    let enough = ALL_POINTS / 3..=ALL_POINTS;
+    assert!(enough.contains(&points), "{points}");
     for series in series {
         assert_eq!(series.at_ns.last(), Some(&(TICKS * TICK_NS)));
         assert!(series.at_ns[0] <= 60 * 1_000_000_000, "{}", series.name);

@@ -41,7 +41,10 @@ fn row(series: &'static str, labels: &[(&str, &str)], value: f64, error: f64) ->
     SampleRow {
         series,
         labels: label_text(labels.iter().copied()),
-        reading: Reading { value, error },
+        reading: Reading {
+            error,
+            ..Reading::from(value)
+        },
     }
 }
 

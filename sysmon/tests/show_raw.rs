@@ -76,6 +76,8 @@ fn a_recording_that_was_killed_is_shown_as_far_as_it_went() {
         .command_of("mark", &["deploy 1.4", "--recording", "."])
         .output();
     assert!(mark.unwrap().status.success());
+    let saved = || home.command_of("show", &["."]).output().unwrap().status;
+    eventually("the report has readings as well", || saved().success());
     let before = samples(&[raw]);
     recorder.signal(Signal::SIGKILL);
     recorder.end();

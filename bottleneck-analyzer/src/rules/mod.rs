@@ -8,6 +8,7 @@ mod cpu_others;
 mod evictions;
 mod generator;
 mod hit_ratio;
+mod kept_connections;
 mod memory;
 mod objectives;
 mod pool_too_large;
@@ -25,7 +26,8 @@ use crate::facts::Facts;
 type Rule = fn(&Facts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 16] = [
+const ALL: [Rule; 17] = [
+    kept_connections::look,
     pool_too_small::look,
     waits::look,
     cpu_others::look,

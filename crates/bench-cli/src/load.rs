@@ -139,6 +139,12 @@ impl LoadFlags {
     }
 }
 
+/// The seed given, or one drawn now; draw once and keep it.
+pub fn seed_or_drawn(given: Option<u64>) -> u64 {
+    // Within 53 bits, so that every JSON reader keeps it exact.
+    given.unwrap_or_else(|| rand::random::<u64>() >> 11)
+}
+
 impl StepFlags {
     /// A step plan with everything that the flags say.
     pub fn plan(&self, name: &str, load: LoadPlan, seed: u64, defaults: Defaults) -> StepPlan {
@@ -181,8 +187,7 @@ impl StepFlags {
 
     /// The seed given, or one drawn now; draw once and keep it.
     pub fn draw_seed(&self) -> u64 {
-        // Within 53 bits, so that every JSON reader keeps it exact.
-        self.seed.unwrap_or_else(|| rand::random::<u64>() >> 11)
+        seed_or_drawn(self.seed)
     }
 
     /// What the report says of these flags.

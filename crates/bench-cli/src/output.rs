@@ -83,7 +83,7 @@ fn path(flags: &OutputFlags, report: &Report) -> PathBuf {
 /// Prints a text for people on stdout: secrets masked, and nothing in it that a terminal would obey.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn show(text: &str) -> anyhow::Result<()> {
     print(&screen::shown(text))
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One figure over time, column by column: point `i` covers the time that ends at `at_ns[i]`.
+/// One figure over time, column by column: point `i` covers the time that ends at `at_ns[i]`, and
+/// begins where the last point before it that was read ends, or else at the first point.
 ///
 /// All columns have one length. A point at which nothing could be read has `null` in all three
 /// value columns.
@@ -66,8 +67,7 @@ impl Series {
     }
 
     /// Halves the number of points until there are at most `bound` (at least 2): neighbours are
-    /// joined, their extremes kept. Points must stand for equal lengths of time, as those of a
-    /// fixed cadence do.
+    /// joined to their mean over time, their extremes kept.
     pub fn roll_up(&mut self, bound: usize) {
         while self.len() > bound.max(2) {
             self.halve();
@@ -84,24 +84,53 @@ impl Series {
                 .collect()
         };
         let at_ns = (0..half).map(pairs).map(|(_, b)| self.at_ns[b]).collect();
-        let mean = joined(&self.mean, f64::midpoint);
+        let lengths = self.lengths_ns();
+        let over_time = |(a, b): (usize, usize)| {
+            let (len_a, len_b) = (lengths[a], lengths[b]);
+            let mean = |x, y| (x * len_a + y * len_b) / (len_a + len_b);
+            join_present(self.mean[a], self.mean[b], mean)
+        };
+        let mean = (0..half).map(pairs).map(over_time).collect();
         let min = joined(&self.min, f64::min);
         let max = joined(&self.max, f64::max);
         (self.at_ns, self.mean, self.min, self.max) = (at_ns, mean, min, max);
     }
 
-    /// Mean over the points that end within `from_ns..=to_ns`; `None` where none was read.
+    /// Mean over the time of the points that end within `from_ns..=to_ns`; `None` where none was
+    /// read.
     pub fn mean_between(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
-        let inside = self.at_ns.iter().zip(&self.mean);
-        let read: Vec<f64> = inside
-            .filter(|(at, _)| (from_ns..=to_ns).contains(*at))
-            .filter_map(|(_, v)| *v)
+        let lengths = self.lengths_ns();
+        let points = self.at_ns.iter().zip(&self.mean).zip(&lengths);
+        let inside = points.filter(|((at, _), _)| (from_ns..=to_ns).contains(*at));
+        let read = inside.filter_map(|((_, mean), length)| Some(((*mean)?, *length)));
+        let (sum, length) = read.fold((0.0, 0.0), |(sum, all), (mean, length)| {
+            (sum + mean * length, all + length)
+        });
+        (length > 0.0).then(|| sum / length)
+    }
+
+    /// How long a time each point covers, in nanoseconds; of a first point that was read nobody
+    /// knows, so it counts for as much as the second.
+    fn lengths_ns(&self) -> Vec<f64> {
+        let mut begin_ns = self.at_ns.first().copied().unwrap_or(0);
+        let points = self.at_ns.iter().zip(&self.mean);
+        let mut lengths: Vec<f64> = points
+            .map(|(at_ns, mean)| {
+                let ns = at_ns.saturating_sub(begin_ns).max(1);
+                if mean.is_some() {
+                    begin_ns = *at_ns;
+                }
+                ns as f64
+            })
             .collect();
-        (!read.is_empty()).then(|| read.iter().sum::<f64>() / read.len() as f64)
+        if let [first, second, ..] = lengths.as_mut_slice() {
+            *first = *second;
+        }
+        lengths
     }
 }
 
-fn join_present(a: Option<f64>, b: Option<f64>, join: fn(f64, f64) -> f64) -> Option<f64> {
+fn join_present(a: Option<f64>, b: Option<f64>, join: impl FnOnce(f64, f64) -> f64) -> Option<f64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(join(a, b)),
         (one, other) => one.or(other),
@@ -122,6 +151,23 @@ mod tests {
         assert_eq!(s.len(), 250);
         assert_eq!(s.max.iter().flatten().fold(0.0, |a: f64, b| a.max(*b)), 9.0);
         assert_eq!(s.at_ns.last(), Some(&999));
+    }
+
+    #[test]
+    fn means_are_over_time() {
+        let mut s = Series::new("x");
+        for (at_ns, value) in [(100, None), (200, Some(8.0)), (300, None), (500, Some(4.0))] {
+            s.push(at_ns, value);
+        }
+        // 8 for 100 ns, and 4 for 300, for what could not be read is part of what was read next.
+        assert_eq!(s.mean_between(0, 1000), Some(5.0));
+        assert_eq!(s.mean_between(300, 1000), Some(4.0));
+        assert_eq!(s.mean_between(0, 100), None);
+        s.push(600, Some(1.0));
+        s.push(900, Some(5.0));
+        s.roll_up(3);
+        assert_eq!(s.at_ns, [200, 500, 900]);
+        assert_eq!(s.mean, [Some(8.0), Some(4.0), Some(4.0)]);
     }
 
     #[test]

@@ -368,6 +368,15 @@ impl Step {
         self.parameters.get(name)?.as_f64()
     }
 
+    /// Whether each of `settings` has the value named, as it is shown.
+    pub fn is_with(&self, settings: &[(&str, &str)]) -> bool {
+        let is = |(name, value): &(&str, &str)| {
+            let parameter = self.parameters.get(*name);
+            parameter.is_some_and(|parameter| parameter.to_string() == *value)
+        };
+        settings.iter().all(is)
+    }
+
     /// What did not succeed ÷ all arrivals, over all operations; `None` without any.
     pub fn error_ratio(&self) -> Option<f64> {
         let attempted = self.operations.values().map(|o| o.attempted).sum();

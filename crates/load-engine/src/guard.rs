@@ -28,7 +28,7 @@ pub enum StopRule {
 
 /// What finished since the rules were last asked.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// From `now_ns` on, over a measured part of this length.
-    pub(crate) fn new(now_ns: u64, measured: Duration) -> Self {
+    pub fn new(now_ns: u64, measured: Duration) -> Self {
         Self {
             pending: Interval::new(),
             began_ns: now_ns,
@@ -46,12 +46,7 @@ impl Watch {
 
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
     /// finished to tell.
-    pub(crate) fn look(
-        &mut self,
-        now_ns: u64,
-        interval: &Interval,
-        rules: &[StopRule],
-    ) -> Option<Broken> {
+    pub fn look(&mut self, now_ns: u64, interval: &Interval, rules: &[StopRule]) -> Option<Broken> {
         self.pending.add(interval);
         let due = now_ns.saturating_sub(self.began_ns) >= self.asked_every_ns;
         if !due || self.pending.succeeded() + self.pending.failed < FEWEST {

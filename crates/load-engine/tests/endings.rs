@@ -131,7 +131,7 @@ impl Observer for SignalAfter {
 
 #[test]
 fn what_was_due_before_a_signal_counts_though_nothing_was_answered() {
-    let plan = open(1_000.0, 5_000, Duration::from_mins(1));
+    let plan = open(1_000.0, 100_000, Duration::from_mins(1));
     let hanging = Known {
         hangs: true,
         ..Known::default()

@@ -38,7 +38,7 @@ fn what_a_whole_round_suffers_does_not_blur_the_knee() {
         (knee.low, knee.chosen, knee.high, knee.edge),
         (2, 2, 2, None)
     );
-    insta::assert_snapshot!(knee.reason, @"4 is the smallest setting not shown to lose more than 3 % of throughput against the best (8; measured loss 0.1 %); after 3 rounds, no other could be it (95 % confidence)");
+    insta::assert_snapshot!(knee.reason, @"4 is the smallest setting not shown to lose more than 3 % of throughput against the best (8; measured loss 0.1 %); after 3 rounds, no other that was measured could be it (95 % confidence)");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_setting_outside_the_objective_is_not_chosen_and_brackets() {
     settings[4].admissible = false;
     let knee = found(&settings);
     assert_eq!((knee.chosen, knee.edge), (2, None));
-    insta::assert_snapshot!(knee.reason, @"4 is the best setting, and any smaller one loses more than 3 % of throughput; after 3 rounds, no other could be it (95 % confidence)");
+    insta::assert_snapshot!(knee.reason, @"4 is the best setting, and any smaller one loses more than 3 % of throughput; after 3 rounds, no other that was measured could be it (95 % confidence)");
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod contention;
 mod place;
 mod running;
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub use contention::{contention, ending_bound};
@@ -27,4 +29,14 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Copies a program that is to be started.
+///
+/// Another process does so: had this one the copy open for writing, a thread that starts something
+/// else just then would hand the open file on, and the copy could not be started ('Text file
+/// busy') until that other program has begun.
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("--").args([from, to]).status();
+    assert!(copied.unwrap().success(), "no copy of {}", from.display());
 }

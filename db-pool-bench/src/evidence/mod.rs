@@ -7,6 +7,7 @@
 mod activity;
 mod capacity;
 mod counters;
+mod link;
 mod locks;
 pub mod parts;
 mod processes;
@@ -45,7 +46,7 @@ enum Command {
     MeasureBegins,
     MeasureEnds,
     Glance(SyncSender<ServerEvidence>),
-    StepEnds(SyncSender<ServerEvidence>),
+    StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
 
 /// Whose sessions are looked at.
@@ -150,20 +151,26 @@ impl Watch {
 
     /// What sessions did since the last glance, while a step is measured.
     pub fn glance(&self) -> ServerEvidence {
-        self.ask(Command::Glance)
+        self.ask(Command::Glance).unwrap_or_else(silent)
     }
 
     /// After a step: what was seen of it.
     pub fn step_ends(&self) -> ServerEvidence {
-        self.ask(Command::StepEnds)
+        self.course_ends().pop().unwrap_or_default()
     }
 
-    fn ask(&self, command: impl FnOnce(SyncSender<ServerEvidence>) -> Command) -> ServerEvidence {
+    /// After several parts that were measured one after the other: what was seen of each. What
+    /// counters say of all of them together stands with the last. Never empty.
+    pub fn course_ends(&self) -> Vec<ServerEvidence> {
+        let seen = self.ask(Command::StepEnds);
+        seen.unwrap_or_else(|| vec![silent()])
+    }
+
+    /// `None` where the answer does not come in time.
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(command(reply));
-        let missing =
-            |_| ServerEvidence::unavailable("server", "the server did not answer in time");
-        self.wait(&answer).unwrap_or_else(missing)
+        self.wait(&answer).ok()
     }
 
     fn wait<T>(&self, answer: &Receiver<T>) -> Result<T, RecvTimeoutError> {
@@ -183,6 +190,10 @@ impl Watch {
             }
         }
     }
+}
+
+fn silent() -> ServerEvidence {
+    ServerEvidence::unavailable("server", "the server did not answer in time")
 }
 
 /// Its figures come after the step, by [`Watch::step_ends`]: backends hand in their counts only

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use bench_report::{Histogram, Operation, ServerEvidence, Step};
 
+use crate::failure::is_of_checkout;
+
 /// Where a session is sampled, and the part that it belongs to.
 const SESSIONS: [(&str, &str); 7] = [
     ("sessions.cpu_mean", "cpu"),
@@ -20,15 +22,23 @@ const SESSIONS: [(&str, &str); 7] = [
     ("sessions.idle_in_transaction_mean", "client"),
     ("sessions.other_wait_mean", "other_wait"),
 ];
-/// Failures of waiting for a connection.
-const CHECKOUT_FAILURES: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
-/// Share of the users' time by part: `checkout` (waiting for a connection of the pool), `cpu` (the
+/// Others who want connections beside the users of a step: a holder that keeps one, say. Their
+/// sessions are sampled with the users', and so their time belongs to the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Beside {
+    /// Waiting for a connection at once, on average.
+    pub waiting: f64,
+    /// Holding one at once, on average.
+    pub on_connection: f64,
+}
+
+/// Share of the users' time by part, and of the time of those `beside` them: `checkout` (waiting for a connection of the pool), `cpu` (the
 /// server on, or waiting for, a CPU), `lock`, `lwlock`, `io`, `client` (the server waits for the
 /// client while a transaction is open or a statement runs), `other_wait`, and `rest` (driver,
 /// network, scheduling: connections in use whose session is idle). They add up to 1. Empty where
 /// sessions were not sampled or nothing finished.
-pub fn of(step: &Step, server: &ServerEvidence) -> BTreeMap<&'static str, f64> {
+pub fn of(step: &Step, server: &ServerEvidence, beside: Beside) -> BTreeMap<&'static str, f64> {
     let mut users: BTreeMap<&'static str, f64> = BTreeMap::new();
     if !server.figures.contains_key("sessions.cpu_mean") {
         return users;
@@ -43,14 +53,12 @@ pub fn of(step: &Step, server: &ServerEvidence) -> BTreeMap<&'static str, f64> {
         *sampled = sampled.max(spent_ns / 1e9 / step.window.measured_s());
     }
     let sampled: f64 = users.values().sum();
-    let on_connection = mean_users(step, |o| o.service.as_ref());
+    let on_connection = mean_users(step, |o| o.service.as_ref()) + beside.on_connection;
     users.insert("rest", (on_connection - sampled).max(0.0));
-    users.insert(
-        "checkout",
-        mean_users(step, |o| o.checkout.as_ref()) + checkout_failures(step),
-    );
+    let waiting = mean_users(step, |o| o.checkout.as_ref()) + checkout_failures(step);
+    users.insert("checkout", waiting + beside.waiting);
     let all: f64 = users.values().sum();
-    if all <= 0.0 || step.throughput_per_s() <= 0.0 {
+    if all <= 0.0 || waiting <= 0.0 && step.throughput_per_s() <= 0.0 {
         return BTreeMap::new();
     }
     for share in users.values_mut() {
@@ -59,9 +67,9 @@ pub fn of(step: &Step, server: &ServerEvidence) -> BTreeMap<&'static str, f64> {
     users
 }
 
-/// Notes the parts with the step's figures, as in `time.checkout_ratio`.
-pub fn note(step: &mut Step, server: ServerEvidence) {
-    for (part, share) in of(step, &server) {
+/// Notes the evidence, and the parts with the step's figures, as in `time.checkout_ratio`.
+pub fn note(step: &mut Step, server: ServerEvidence, beside: Beside) {
+    for (part, share) in of(step, &server, beside) {
         step.figures.insert(format!("time.{part}_ratio"), share);
     }
     step.server = Some(server);
@@ -78,8 +86,9 @@ fn mean_users(step: &Step, phase: impl Fn(&Operation) -> Option<&Histogram>) -> 
 /// for these too.
 fn checkout_failures(step: &Step) -> f64 {
     let of = |operation: &Operation| {
-        let kinds = CHECKOUT_FAILURES.iter();
-        let count: u64 = kinds.filter_map(|kind| operation.errors.get(*kind)).sum();
+        let errors = operation.errors.iter();
+        let given_up = errors.filter(|(kind, _)| is_of_checkout(kind));
+        let count: u64 = given_up.map(|(_, count)| count).sum();
         let mean_ns = operation
             .failed
             .as_ref()
@@ -95,7 +104,7 @@ mod tests {
     use crate::sweep::tests::step;
 
     /// A second of 100 calls that waited 30 ms for a connection and held it for 40 ms.
-    fn measured(sessions: &[(&str, f64)]) -> BTreeMap<&'static str, f64> {
+    fn measured(sessions: &[(&str, f64)], beside: Beside) -> BTreeMap<&'static str, f64> {
         let mut step = step(4, 0, 100.0);
         let histogram = |ms: u64| {
             let mut values = bench_report::histogram::recording();
@@ -108,17 +117,19 @@ mod tests {
         for (name, mean) in sessions {
             server.figure(*name, *mean);
         }
-        of(&step, &server)
+        of(&step, &server, beside)
     }
+
+    const SESSIONS_SEEN: [(&str, f64); 4] = [
+        ("sessions.cpu_mean", 0.5),
+        ("sessions.lock_mean", 2.0),
+        ("sessions.idle_in_transaction_mean", 0.5),
+        ("sessions.idle_mean", 9.0),
+    ];
 
     #[test]
     fn parts_add_up_and_the_planted_one_is_the_largest() {
-        let parts = measured(&[
-            ("sessions.cpu_mean", 0.5),
-            ("sessions.lock_mean", 2.0),
-            ("sessions.idle_in_transaction_mean", 0.5),
-            ("sessions.idle_mean", 9.0),
-        ]);
+        let parts = measured(&SESSIONS_SEEN, Beside::default());
         assert!(
             (parts.values().sum::<f64>() - 1.0).abs() < 1e-9,
             "{parts:?}"
@@ -133,7 +144,22 @@ mod tests {
     }
 
     #[test]
+    fn those_beside_the_users_count_for_the_whole() {
+        // Two more wait for a connection; one more holds one whose session waits for its client.
+        let beside = Beside {
+            waiting: 2.0,
+            on_connection: 1.0,
+        };
+        let mut seen = SESSIONS_SEEN;
+        seen[2].1 += 1.0;
+        let parts = measured(&seen, beside);
+        for (part, share) in [("checkout", 0.5), ("client", 0.15), ("rest", 0.1)] {
+            assert!((parts[part] - share).abs() < 0.01, "{parts:?}");
+        }
+    }
+
+    #[test]
     fn without_samples_there_are_no_parts() {
-        assert!(measured(&[]).is_empty());
+        assert!(measured(&[], Beside::default()).is_empty());
     }
 }

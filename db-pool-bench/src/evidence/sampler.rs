@@ -7,37 +7,25 @@ use std::time::{Duration, Instant};
 
 use bench_report::ServerEvidence;
 use load_engine::Failure;
-use rand::RngExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{sleep, timeout};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio::time::timeout;
+use tokio_postgres::{Error, Row};
 
-use super::activity::{self, Activity};
-use super::counters::Counters;
+use super::activity::Activity;
+use super::link::{Before, Link, sample};
 use super::locks::Locks;
-use super::processes::{Family, cpu_between};
+use super::processes::cpu_between;
 use super::running::Running;
-use super::statements::Statements;
 use super::{Capacity, Command, Scope};
 use crate::address::Address;
 use crate::failure::of_postgres;
 
-/// Between two samples, drawn anew each time: a fixed gap would always meet a load that repeats
-/// itself at the same point.
-const SAMPLED_EVERY_MS: std::ops::RangeInclusive<u64> = 50..=100;
 /// For connecting and the questions before a step.
 const OPENING_BOUND: Duration = Duration::from_secs(6);
 /// For the questions after a step.
 const CLOSING_BOUND: Duration = Duration::from_millis(2_500);
 /// For a look at locks.
 const LOOK_BOUND: Duration = Duration::from_secs(1);
-/// For the step's own connections to be gone.
-const LEAVING_LOOKS: usize = 30;
-const LEAVING_LOOK: Duration = Duration::from_millis(10);
-/// Until version 14 counters came through a file that may be half a second old.
-const SETTLING: Duration = Duration::from_millis(600);
-const FIRST_WITHOUT_FILE: i32 = 150_000;
-
 /// Looks at the sessions in its scope.
 #[derive(Debug)]
 pub(super) struct Sampler {
@@ -49,30 +37,18 @@ pub(super) struct Sampler {
     before: Option<Before>,
     measured: Option<Measured>,
     measuring: bool,
+    /// What is known of every part of the step.
     evidence: ServerEvidence,
+    /// What was seen of the parts that are over.
+    parts: Vec<ServerEvidence>,
     /// Connections of the server, for those who guard it.
     used: Arc<AtomicU64>,
 }
 
-/// A connection and what it takes to ask on it.
-#[derive(Debug)]
-struct Link {
-    client: Client,
-    version: i32,
-    sessions: Statement,
-    family: Result<Family, String>,
-}
-
-/// Counters before a step.
-#[derive(Debug)]
-struct Before {
-    counters: Counters,
-    statements: Result<Statements, String>,
-}
-
-/// What was seen of the measured part.
+/// What is seen of a measured part.
 #[derive(Debug)]
 struct Measured {
+    evidence: ServerEvidence,
     activity: Activity,
     /// The same since the last glance.
     recent: Activity,
@@ -102,6 +78,7 @@ impl Sampler {
             measured: None,
             measuring: false,
             evidence: ServerEvidence::default(),
+            parts: Vec::new(),
             used,
         }
     }
@@ -132,6 +109,7 @@ impl Sampler {
     async fn step_begins(&mut self) -> Result<Capacity, Failure> {
         self.evidence = ServerEvidence::default();
         (self.before, self.measured) = (None, None);
+        self.parts.clear();
         let bound = timeout(OPENING_BOUND, self.look_before()).await;
         let silent = |_| Failure::new("timeout.connect", "the server did not answer within 6 s");
         let (capacity, before) = bound
@@ -158,16 +136,15 @@ impl Sampler {
             none => none.insert(Link::open(&self.address, &self.name).await?),
         };
         let capacity = Capacity::read(&link.client, &self.name).await?;
-        let before = Before {
-            counters: Counters::read(&link.client, link.version).await,
-            statements: Statements::read(&link.client).await,
-        };
-        Ok((capacity, before))
+        Ok((capacity, link.look_before().await))
     }
 
+    /// A part that is still being measured ends.
     fn measure_begins(&mut self) {
+        self.measure_ends();
         self.measuring = true;
         self.measured = Some(Measured {
+            evidence: self.evidence.clone(),
             activity: Activity::of(self.scope.clone()),
             recent: Activity::of(self.scope.clone()),
             running: Running::default(),
@@ -183,11 +160,9 @@ impl Sampler {
         if let Some(measured) = &mut self.measured {
             let next = Activity::of(self.scope.clone());
             std::mem::replace(&mut measured.recent, next).report(&mut evidence);
-        }
-        if let Some(reason) = self.evidence.unavailable.get("sessions") {
-            evidence
-                .unavailable
-                .insert("sessions".to_owned(), reason.clone());
+            if let Some(reason) = measured.evidence.unavailable.get("sessions") {
+                missing(&mut evidence, "sessions", reason.clone());
+            }
         }
         evidence
     }
@@ -197,21 +172,25 @@ impl Sampler {
         let Some(measured) = self.measured.take() else {
             return;
         };
-        measured.activity.report(&mut self.evidence);
-        measured.locks.report(&mut self.evidence);
+        let mut evidence = measured.evidence;
+        measured.activity.report(&mut evidence);
+        measured.locks.report(&mut evidence);
         if self.scope == Scope::Everyone {
-            measured.running.report(&mut self.evidence);
+            measured.running.report(&mut evidence);
         }
         match (measured.cpu, self.cpu()) {
             (Ok(before), Ok(after)) => {
                 let spent = cpu_between(&before.all, &after.all);
                 let own = after.own.saturating_sub(before.own) as f64;
                 let elapsed = (after.at - before.at).as_nanos() as f64;
-                self.evidence.figure("server.cpu_ns", spent as f64);
-                self.evidence.figure("watch.cpu_ratio", own / elapsed);
+                evidence.figure("server.cpu_ns", spent as f64);
+                evidence.figure("watch.cpu_ratio", own / elapsed);
             }
-            (Err(reason), _) | (_, Err(reason)) => self.missing("server.cpu_ns", reason),
+            (Err(reason), _) | (_, Err(reason)) => {
+                missing(&mut evidence, "server.cpu_ns", reason);
+            }
         }
+        self.parts.push(evidence);
     }
 
     fn cpu(&self) -> Result<Cpu, String> {
@@ -253,23 +232,30 @@ impl Sampler {
             Err(error) => {
                 // Nothing more will come of this connection.
                 self.measuring = false;
-                self.missing("sessions", of_postgres(&error).message);
+                let reason = of_postgres(&error).message;
+                missing(&mut measured.evidence, "sessions", reason);
             }
         }
     }
 
-    fn missing(&mut self, what: &str, reason: String) {
-        self.evidence.unavailable.insert(what.to_owned(), reason);
+    /// What was seen of each part; counters are with the last.
+    async fn step_ends(&mut self) -> Vec<ServerEvidence> {
+        self.measure_ends();
+        let mut parts = std::mem::take(&mut self.parts);
+        let known = std::mem::take(&mut self.evidence);
+        let mut last = parts.pop().unwrap_or(known);
+        self.look_after(&mut last).await;
+        parts.push(last);
+        parts
     }
 
-    async fn step_ends(&mut self) -> ServerEvidence {
-        let mut evidence = std::mem::take(&mut self.evidence);
+    async fn look_after(&self, evidence: &mut ServerEvidence) {
         let (Some(link), Some(before)) = (&self.link, &self.before) else {
-            return evidence;
+            return;
         };
-        let looking = link.look_after(&self.scope, before, &mut evidence);
+        let looking = link.look_after(&self.scope, before, evidence);
         let reason = match timeout(CLOSING_BOUND, looking).await {
-            Ok(Ok(())) => return evidence,
+            Ok(Ok(())) => return,
             Ok(Err(error)) => of_postgres(&error).message,
             Err(_) => "the server did not answer in time after the step".to_owned(),
         };
@@ -284,76 +270,9 @@ impl Sampler {
             let told = evidence.unavailable.entry(counters.to_owned());
             told.or_insert_with(|| reason.clone());
         }
-        evidence
     }
 }
 
-impl Link {
-    async fn open(address: &Address, name: &str) -> Result<Self, Error> {
-        let client = address.connect(&format!("{name}.watch")).await?;
-        let version = client.query_one("SELECT current_setting('server_version_num')::int4", &[]);
-        let version = version.await?.try_get(0)?;
-        let sessions = activity::prepare(&client).await?;
-        let family = Family::of(&client).await;
-        Ok(Self {
-            client,
-            version,
-            sessions,
-            family,
-        })
-    }
-
-    /// Reads the counters once those who counted have handed in what they had.
-    async fn look_after(
-        &self,
-        scope: &Scope,
-        before: &Before,
-        evidence: &mut ServerEvidence,
-    ) -> Result<(), Error> {
-        if let Scope::Application(name) = scope {
-            self.await_leaving(name).await?;
-            if self.version < FIRST_WITHOUT_FILE {
-                sleep(SETTLING).await;
-            }
-        }
-        let counters = Counters::read(&self.client, self.version).await;
-        if self.client.is_closed() {
-            // Asking once more gives the reason.
-            self.client.batch_execute("").await?;
-        }
-        counters.report_since(&before.counters, evidence);
-        let statements = match (&before.statements, Statements::read(&self.client).await) {
-            (Ok(before), Ok(after)) => after.report_since(before, &self.client, evidence).await,
-            (Err(reason), _) => Err(reason.clone()),
-            (_, Err(reason)) => Err(reason),
-        };
-        if let Err(reason) = statements {
-            evidence.unavailable.insert("statements".to_owned(), reason);
-        }
-        Ok(())
-    }
-
-    async fn await_leaving(&self, name: &str) -> Result<(), Error> {
-        let query = "SELECT /* plimsoll evidence */ count(*) FROM pg_stat_activity WHERE application_name = $1";
-        let left = self.client.prepare(query).await?;
-        for _ in 0..LEAVING_LOOKS {
-            let row = self.client.query_one(&left, &[&name]).await?;
-            if row.try_get::<_, i64>(0)? == 0 {
-                break;
-            }
-            sleep(LEAVING_LOOK).await;
-        }
-        Ok(())
-    }
-}
-
-async fn sample(link: Option<&Link>) -> Result<Vec<Row>, Error> {
-    sleep(Duration::from_millis(
-        rand::rng().random_range(SAMPLED_EVERY_MS),
-    ))
-    .await;
-    match link {
-        Some(link) => link.client.query(&link.sessions, &[]).await,
-        None => std::future::pending().await,
-    }
+fn missing(evidence: &mut ServerEvidence, what: &str, reason: String) {
+    evidence.unavailable.insert(what.to_owned(), reason);
 }

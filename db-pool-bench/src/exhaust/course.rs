@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
-use load_engine::{Cancel, Factory, Failure, Marks, Session, Target, UserId, Worker};
+use load_engine::{Broken, Cancel, Factory, Failure, Marks, Session, Target, UserId, Worker};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::flags::Holder;
 use super::log::{Hold, Log, Parts, Second};
 use crate::drivers::{Lender, Lends};
+use crate::follower::{Follower, Ledger};
 use crate::visit::Visit;
 
 /// The work of a nested holder between its two checkouts.
@@ -18,6 +19,8 @@ const OWN_WORK_S: f64 = 0.02;
 /// A user whose checkout fails at once must not spin.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
+/// For what is under way when a rule ends the course.
+const DRAIN_BOUND: Duration = Duration::from_secs(1);
 
 /// Who does what, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -31,16 +34,9 @@ pub(super) struct Course {
     pub(super) keep: Duration,
 }
 
-/// Told when a part begins.
-pub(super) trait Follower {
-    /// Holders join the users.
-    fn held(&mut self);
-    /// Holders let go.
-    fn released(&mut self);
-}
-
 impl Course {
-    /// Runs it to its end, or until `cancel`: what happened until then is in the log.
+    /// Runs it to its end, until a rule is broken, or until `cancel`: what happened until then is
+    /// in the log.
     ///
     /// # Errors
     /// When the pool cannot be opened.
@@ -48,7 +44,7 @@ impl Course {
         self,
         factory: &F,
         cancel: &Cancel,
-        follower: &mut dyn Follower,
+        follower: &mut Follower<'_>,
     ) -> Result<Log, Failure>
     where
         F::Target: Lends,
@@ -59,6 +55,11 @@ impl Course {
         };
         let (visits, logged) = unbounded_channel();
         let (holds, held) = unbounded_channel();
+        let over = Cancel::new();
+        let told = |ledger: Ledger| Told {
+            ledger,
+            over: over.clone(),
+        };
         let began_ns = monotonic_ns();
         let after = |start_ns: u64, time: Duration| start_ns + time.as_nanos() as u64;
         let held_ns = after(began_ns, self.alone);
@@ -72,26 +73,40 @@ impl Course {
         let mut tasks = JoinSet::new();
         for user in 0..self.users {
             let session = target.open(UserId(user)).await?;
-            tasks.spawn(be_user(session, self.think_time, parts, visits.clone()));
+            let told = told(follower.ledger());
+            let user = be_user(session, self.think_time, parts, visits.clone(), told);
+            tasks.spawn(user);
         }
         for _ in 0..self.holders {
-            tasks.spawn(hold(target.lender(), self.holder, parts, holds.clone()));
+            let told = told(follower.ledger());
+            let holder = hold(target.lender(), self.holder, parts, holds.clone(), told);
+            tasks.spawn(holder);
         }
         drop((visits, holds));
         let mut cpu_ns = [0; 3];
+        let mut stopped = None;
         tokio::select! {
             () = cancel.cancelled() => tasks.abort_all(),
-            () = watch(parts, follower, &mut cpu_ns) => {}
+            broken = follow(parts, follower, &mut cpu_ns) => {
+                stopped = broken.map(|broken| (monotonic_ns(), broken));
+            }
         }
-        while tokio::select! {
-            biased;
-            joined = tasks.join_next() => joined.is_some(),
-            () = cancel.cancelled() => false,
-        } {}
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if stopped.is_some() {
+            over.cancel();
+            let _ = tokio::time::timeout(DRAIN_BOUND, all).await;
+        } else {
+            tokio::select! {
+                biased;
+                () = all => {}
+                () = cancel.cancelled() => {}
+            }
+        }
         drop(tasks);
         let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
         Ok(Log {
             cpu_ns,
+            stopped,
             ..log(parts, logged, held)
         })
     }
@@ -116,21 +131,32 @@ fn log(
     log
 }
 
-/// Waits for each part, tells of it, and notes the CPU time that it took.
-async fn watch(parts: Parts, follower: &mut dyn Follower, cpu_ns: &mut [u64; 3]) {
+/// What a task tells while it is at work, and is told.
+struct Told {
+    ledger: Ledger,
+    /// A rule has ended the course.
+    over: Cancel,
+}
+
+/// Follows each part to its end, and notes the CPU time that it took; returns with the rule that
+/// was broken on the way, if one was.
+async fn follow(
+    parts: Parts,
+    follower: &mut Follower<'_>,
+    cpu_ns: &mut [u64; 3],
+) -> Option<Broken> {
     let ends = [parts.held_ns, parts.released_ns, parts.ended_ns];
-    let mut before_ns = process_cpu_ns();
-    for (part, end_ns) in ends.into_iter().enumerate() {
-        sleep_until(end_ns).await;
-        match part {
-            0 => follower.held(),
-            1 => follower.released(),
-            _ => {}
+    for (end_ns, cpu_ns) in ends.into_iter().zip(cpu_ns) {
+        let before_ns = process_cpu_ns();
+        follower.part_begins();
+        let broken = follower.until(end_ns).await;
+        follower.part_ends();
+        *cpu_ns = process_cpu_ns().saturating_sub(before_ns);
+        if broken.is_some() {
+            return broken;
         }
-        let now_ns = process_cpu_ns();
-        cpu_ns[part] = now_ns.saturating_sub(before_ns);
-        before_ns = now_ns;
     }
+    None
 }
 
 async fn sleep_until(instant_ns: u64) {
@@ -144,10 +170,11 @@ async fn be_user<S: Session>(
     think_time: Duration,
     parts: Parts,
     visits: UnboundedSender<Visit>,
+    told: Told,
 ) {
     loop {
         let started_ns = monotonic_ns();
-        if started_ns >= parts.ended_ns {
+        if started_ns >= parts.ended_ns || told.over.is_cancelled() {
             break;
         }
         let mut marks = Marks {
@@ -156,8 +183,10 @@ async fn be_user<S: Session>(
         };
         let outcome = session.hit(&mut marks).await;
         let failed = outcome.failure.is_some();
+        let visit = Visit::new(marks, outcome);
+        told.ledger.note(&visit);
         // Nobody reads any more once a signal has come.
-        let _ = visits.send(Visit::new(marks, outcome));
+        let _ = visits.send(visit);
         if failed {
             tokio::time::sleep(think_time.max(PAUSE_AFTER_FAILURE)).await;
         } else if !think_time.is_zero() {
@@ -168,27 +197,42 @@ async fn be_user<S: Session>(
 }
 
 /// Keeps connections until the holders' part is over.
-async fn hold(lender: Lender, holder: Holder, parts: Parts, holds: UnboundedSender<Hold>) {
-    sleep_until(parts.held_ns).await;
-    while monotonic_ns() < parts.released_ns {
-        let hold = keep_one(&lender, holder, parts.released_ns).await;
-        let failed = hold.failure.is_some();
+async fn hold(
+    lender: Lender,
+    holder: Holder,
+    parts: Parts,
+    holds: UnboundedSender<Hold>,
+    told: Told,
+) {
+    tokio::select! {
+        () = told.over.cancelled() => return,
+        () = sleep_until(parts.held_ns) => {}
+    }
+    while monotonic_ns() < parts.released_ns && !told.over.is_cancelled() {
+        let hold = keep_one(&lender, holder, parts.released_ns, &told.over).await;
+        let failure = hold.failure.clone();
         let _ = holds.send(hold);
-        if failed {
+        if let Some(failure) = failure {
+            told.ledger.note_failure(&failure);
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
         }
     }
 }
 
-async fn keep_one(lender: &Lender, holder: Holder, until_ns: u64) -> Hold {
+async fn keep_one(lender: &Lender, holder: Holder, until_ns: u64, over: &Cancel) -> Hold {
     let mut hold = Hold {
+        asked_ns: monotonic_ns(),
         acquired_ns: 0,
         second: None,
+        over_ns: 0,
         failure: None,
     };
-    if let Err(failure) = keep(lender, holder, until_ns, &mut hold).await {
-        hold.failure = Some(failure);
-    }
+    let kept = tokio::select! {
+        () = over.cancelled() => Ok(()),
+        kept = keep(lender, holder, until_ns, &mut hold) => kept,
+    };
+    hold.over_ns = monotonic_ns();
+    hold.failure = kept.err();
     hold
 }
 

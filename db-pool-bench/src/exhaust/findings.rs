@@ -219,12 +219,14 @@ mod tests {
         let mut log = log(Vec::new());
         log.holds = [(120, 180), (125, 175)]
             .map(|(asked, over)| Hold {
+                asked_ns: 100 * MS,
                 acquired_ns: 110 * MS,
                 second: Some(Second {
                     asked_ns: asked * MS,
                     over_ns: over * MS,
                     granted: false,
                 }),
+                over_ns: over * MS,
                 failure: None,
             })
             .to_vec();
@@ -234,6 +236,10 @@ mod tests {
             (1, 50 * MS, 2)
         );
         assert_eq!(deadlock(&log, 3), None);
+        // Each waited 10 ms for its first connection and 50 to 60 for its second, of 100.
+        let beside = log.holders(100 * MS, 200 * MS);
+        assert!((beside.waiting - 1.3).abs() < 1e-9, "{beside:?}");
+        assert!((beside.on_connection - 0.25).abs() < 1e-9, "{beside:?}");
         assert_eq!(deadlock_free_size(2, 2), 3);
         assert_eq!(deadlock_free_size(4, 3), 9);
     }

@@ -2,40 +2,33 @@
 
 use std::time::Duration;
 
-use bench_cli::flags::{self, OutputFlags};
+use bench_cli::flags;
 use clap::{Args, ValueEnum};
 
-use crate::campaign::TargetFlags;
-use crate::conditions::ConditionFlags;
-use crate::drivers::Driver;
+use crate::one_pool::{CourseFlags, OnePoolFlags};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench exhaust
       on a throwaway server: every kind of holder in turn
   db-pool-bench exhaust --holder nested --pool-size 5 --holders 4
-      does a second checkout while the first is held block itself? (with 4 it does)
+      does a second checkout while the first is held block itself? (a pool of 4 would)
   db-pool-bench exhaust --driver deadpool,sqlx --holder idle-in-transaction --keep 5s
       who waits how long, and who gives up, behind transactions that were left open
 
 Each holder kind is one course: users alone, users with holders, users alone again. Without --url
-and DATABASE_URL a throwaway PostgreSQL is started and removed again.";
+and DATABASE_URL a throwaway PostgreSQL is started and removed again. On any other server a course
+ends early, with exit code 3, at 10 % errors (checkouts that time out are what it is about, and
+count for none) or when more than 80 % of the server's connections are in use.";
 
 /// Flags of `db-pool-bench exhaust`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = EXAMPLES,
     // Shorter than holders keep, so that somebody gives up.
-    mut_arg("checkout_timeout", |arg| arg.default_value("500ms"))
+    mut_arg("checkout_timeout", |arg| arg.default_value("500ms")),
+    mut_arg("pool_size", |arg| arg.default_value("4"))
 )]
 pub struct ExhaustFlags {
-    /// The server.
-    #[command(flatten)]
-    pub target: TargetFlags,
-
-    /// Connections in the pool
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "4")]
-    pub pool_size: u64,
-
     /// Users who wait for their answer [default: four for each connection]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub users: Option<u64>,
@@ -70,27 +63,13 @@ pub struct ExhaustFlags {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub repeats: u64,
 
-    /// Seed of everything random [default: drawn, and recorded]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-
-    /// Pools to compare
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        value_name = "DRIVER,…",
-        default_value = "deadpool"
-    )]
-    pub driver: Vec<Driver>,
-
-    /// What the users' connections work under.
+    /// How each course is run.
     #[command(flatten)]
-    pub conditions: ConditionFlags,
+    pub course: CourseFlags,
 
-    /// Where the result goes.
+    /// The pool, and where it is.
     #[command(flatten)]
-    pub output: OutputFlags,
+    pub pool: OnePoolFlags,
 }
 
 /// How a connection is kept from those who want it.

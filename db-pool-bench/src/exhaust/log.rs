@@ -1,7 +1,8 @@
 //! What happened in one course, request by request.
 
-use load_engine::Failure;
+use load_engine::{Broken, Failure};
 
+use crate::evidence::parts::Beside;
 use crate::visit::Visit;
 
 /// When a course's parts began, on the monotonic clock, in nanoseconds.
@@ -21,10 +22,14 @@ pub(super) struct Parts {
 /// One attempt of a holder.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Hold {
-    /// It had its connection.
+    /// It asked for its connection.
+    pub(super) asked_ns: u64,
+    /// It had its connection; 0 = it never did.
     pub(super) acquired_ns: u64,
     /// Nested: it asked for a second one, and when that was over.
     pub(super) second: Option<Second>,
+    /// It let go, or gave up.
+    pub(super) over_ns: u64,
     /// Why it ended otherwise than planned.
     pub(super) failure: Option<Failure>,
 }
@@ -46,6 +51,8 @@ pub(super) struct Log {
     pub(super) holds: Vec<Hold>,
     /// CPU time of this process in each part.
     pub(super) cpu_ns: [u64; 3],
+    /// When a rule ended it, and which.
+    pub(super) stopped: Option<(u64, Broken)>,
 }
 
 impl Log {
@@ -53,5 +60,28 @@ impl Log {
     pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[Visit] {
         let at = |bound: u64| self.visits.partition_point(|v| v.marks.started_ns < bound);
         &self.visits[at(from_ns)..at(to_ns)]
+    }
+
+    /// Holders who waited for a connection, their second one too, and who had one, from `from_ns`
+    /// to `to_ns`.
+    pub(super) fn holders(&self, from_ns: u64, to_ns: u64) -> Beside {
+        let within = |begin_ns: u64, end_ns: u64| {
+            end_ns.min(to_ns).saturating_sub(begin_ns.max(from_ns)) as f64
+        };
+        let mut beside = Beside::default();
+        for hold in &self.holds {
+            if hold.acquired_ns == 0 {
+                beside.waiting += within(hold.asked_ns, hold.over_ns);
+                continue;
+            }
+            let nested = hold.second.map_or(0.0, |s| within(s.asked_ns, s.over_ns));
+            beside.waiting += within(hold.asked_ns, hold.acquired_ns) + nested;
+            beside.on_connection += within(hold.acquired_ns, hold.over_ns) - nested;
+        }
+        let length_ns = to_ns.saturating_sub(from_ns).max(1) as f64;
+        Beside {
+            waiting: beside.waiting / length_ns,
+            on_connection: beside.on_connection / length_ns,
+        }
     }
 }

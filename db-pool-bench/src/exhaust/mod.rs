@@ -9,21 +9,26 @@ mod plan;
 mod steps;
 mod text;
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use bench_cli::Exit;
-use bench_cli::bench::{Bench, Evidence as _};
+use bench_report::{Report, ServerEvidence, Summary};
 use load_engine::step::available_threads;
 use load_engine::{Cancel, Factory, Failure, Phase};
+use serde_json::Value;
 use tokio::runtime::Builder;
 
-use course::{Course, Follower};
+use course::Course;
 pub use flags::{ExhaustFlags, Holder};
 use log::Log;
 use plan::{Plan, Setting};
 
-use crate::campaign::{self, Arm, Campaign};
+use crate::campaign::{self, Campaign};
 use crate::drivers::{Deadpool, Driver, Lends, Sqlx};
-use crate::evidence::Watch;
+use crate::follower::Follower;
+use crate::one_pool::Scenario;
+use crate::workloads::Selection;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -31,95 +36,88 @@ use crate::evidence::Watch;
 /// What kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
-    let given = flags.target.server(&flags.driver)?;
-    let mut bench = Bench::begin(
-        "db-pool-bench",
-        env!("CARGO_PKG_VERSION"),
-        "exhaust",
-        &flags.output,
-        plan.config(),
-    )?;
-    let size = flags.pool_size;
-    campaign::run(
-        &mut bench,
-        &flags.target,
-        &plan.selection,
-        given,
-        size,
-        |campaign| courses(campaign, &plan),
-    )?;
-    bench.report.summary = steps::summary(&bench.report, &plan);
-    let text = text::render(&bench.report, &plan);
-    bench.finish(&text)
+    flags.pool.run("exhaust", flags.pool.size, &plan)
 }
 
-fn courses(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
-    let turns = plan.turns();
-    campaign.bench.announce(plan.total(), turns.len());
-    for turn in turns {
-        if campaign.bench.interrupted() {
-            break;
-        }
-        one(campaign, plan, plan.settings[turn.setting], turn.repeat)?;
+impl Scenario for Plan<'_> {
+    fn config(&self) -> BTreeMap<String, Value> {
+        self.config()
     }
-    Ok(())
+
+    fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
+        let turns = self.turns();
+        campaign.bench.announce(self.total(), turns.len());
+        for turn in turns {
+            if campaign.bench.interrupted() {
+                break;
+            }
+            one(campaign, self, self.settings[turn.setting], turn.repeat)?;
+        }
+        Ok(())
+    }
+
+    fn summary(&self, report: &Report) -> Summary {
+        steps::summary(report, self)
+    }
+
+    fn text(&self, report: &Report) -> String {
+        text::render(report, self)
+    }
 }
 
 /// Runs one course and keeps its parts as steps of the report.
 fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> anyhow::Result<()> {
+    let pool = &plan.flags.pool;
     let refused = plan.step(setting, repeat, steps::HELD);
-    if !campaign.has_room(&refused, plan.flags.pool_size)? {
+    if !campaign.has_room(&refused, pool.size)? {
         return Ok(());
     }
-    let arm = Arm {
-        driver: setting.driver,
-        connections: plan.flags.pool_size,
-        conditions: plan.flags.conditions.conditions(),
-    };
-    let setup = campaign.setup(arm, plan.seed ^ (repeat << 32))?;
+    let setup = campaign.setup(pool.arm(setting.driver), plan.seed ^ (repeat << 32))?;
     let operations = setup.operations();
     campaign.bench.phase(Phase::WarmUp);
-    campaign.bench.line(&format!(
-        "{}, {}",
-        setting.driver.name(),
-        setting.holder.name()
-    ));
+    let (driver, holder) = (setting.driver.name(), setting.holder.name());
+    campaign.bench.line(&format!("{driver}, {holder}"));
     let cancel = campaign.bench.cancel.clone();
     let course = plan.course(setting);
-    let watch = &mut campaign.watch;
+    let rules = campaign.stop_rules(&plan.flags.course.stop_on);
+    // That checkouts time out is what this is about.
+    let follower = Follower::new(&mut campaign.watch, rules, plan.course_length(), true);
     let ran = match setting.driver {
-        Driver::Deadpool => on_a_runtime(course, &Deadpool(setup), &cancel, watch)?,
-        Driver::Sqlx => on_a_runtime(course, &Sqlx(setup), &cancel, watch)?,
+        Driver::Deadpool => on_a_runtime(course, &Deadpool(setup), &cancel, follower)?,
+        Driver::Sqlx => on_a_runtime(course, &Sqlx(setup), &cancel, follower)?,
         // The plan lets no driver without a pool through.
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
     };
-    let server = campaign.watch.step_ends();
     match ran {
-        Ok(log) => steps::keep(
-            campaign.bench,
+        Ok((log, seen)) => steps::Course {
             plan,
             setting,
             repeat,
-            &log,
+            log: &log,
             operations,
-            server,
-        ),
+        }
+        .keep(campaign.bench, seen),
         Err(failure) => {
             let step = campaign::not_begun(&refused, failure.message);
-            campaign
-                .bench
-                .push_step(step, Vec::new(), Vec::new())
-                .map(drop)
+            let kept = campaign.bench.push_step(step, Vec::new(), Vec::new());
+            kept.map(drop)
         }
     }
 }
+
+/// What happened, and what the server said of each part.
+type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
 
 fn on_a_runtime<F: Factory>(
     course: Course,
     factory: &F,
     cancel: &Cancel,
-    watch: &mut Watch,
-) -> anyhow::Result<Result<Log, Failure>>
+    mut follower: Follower,
+) -> anyhow::Result<Ran>
 where
     F::Target: Lends,
 {
@@ -128,18 +126,7 @@ where
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
-    let ran = runtime.block_on(course.run(factory, cancel, watch));
+    let ran = runtime.block_on(course.run(factory, cancel, &mut follower));
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));
-    Ok(ran)
-}
-
-/// The server is looked at while connections are kept.
-impl Follower for Watch {
-    fn held(&mut self) {
-        self.measure_begins();
-    }
-
-    fn released(&mut self) {
-        self.measure_ends();
-    }
+    Ok(ran.map(|log| (log, follower.evidence())))
 }

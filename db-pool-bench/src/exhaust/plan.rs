@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_cli::UsageError;
 use load_engine::sweep::{Turn, order};
 use load_engine::{LoadPlan, StepPlan};
 use serde_json::{Value, json};
@@ -34,6 +33,7 @@ impl Setting {
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     pub(super) flags: &'a ExhaustFlags,
+    drivers: Vec<Driver>,
     pub(super) settings: Vec<Setting>,
     /// What is asked of the server.
     pub(super) selection: Selection,
@@ -44,42 +44,36 @@ impl<'a> Plan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`UsageError`] for a driver without a pool, and for a pool that nobody exhausts.
+    /// [`bench_cli::UsageError`] for a driver without a pool, and for a pool that nobody exhausts.
     pub(super) fn new(flags: &'a ExhaustFlags) -> anyhow::Result<Self> {
-        let (mut drivers, mut holders) = (flags.driver.clone(), flags.holder.clone());
-        drivers.sort_unstable();
-        drivers.dedup();
+        let mut holders = flags.holder.clone();
         holders.sort_unstable();
         holders.dedup();
-        if let Some(driver) = drivers.iter().find(|driver| !driver.is_pooled()) {
-            return Err(UsageError(format!(
-                "{} has no pool that could be exhausted",
-                driver.name()
-            ))
-            .into());
-        }
-        flags.target.pool.check(&drivers, &[flags.pool_size])?;
+        let drivers = flags
+            .pool
+            .drivers(|driver| format!("{driver} has no pool that could be exhausted"))?;
+        flags.pool.target.pool.check(&drivers, &[flags.pool.size])?;
         let of = |&driver: &Driver| {
             let holders = holders.iter();
             holders.map(move |&holder| Setting { driver, holder })
         };
-        // Within 53 bits, so that every JSON reader keeps it exact.
-        let seed = flags.seed.unwrap_or_else(|| rand::random::<u64>() >> 11);
+        let seed = flags.course.draw_seed();
         Ok(Self {
             flags,
             settings: drivers.iter().flat_map(of).collect(),
-            selection: Selection::new(&flags.target.workload, seed)?,
+            drivers,
+            selection: Selection::new(&flags.pool.target.workload, seed)?,
             seed,
         })
     }
 
     pub(super) fn users(&self) -> u64 {
-        let default = USERS_PER_CONNECTION * self.flags.pool_size;
+        let default = USERS_PER_CONNECTION * self.flags.pool.size;
         self.flags.users.unwrap_or(default)
     }
 
     pub(super) fn holders(&self) -> u64 {
-        self.flags.holders.unwrap_or(self.flags.pool_size)
+        self.flags.holders.unwrap_or(self.flags.pool.size)
     }
 
     pub(super) fn turns(&self) -> Vec<Turn> {
@@ -88,8 +82,13 @@ impl<'a> Plan<'a> {
 
     /// How long all courses take, for the time left.
     pub(super) fn total(&self) -> Duration {
-        let course = 2 * self.flags.duration + self.flags.keep;
-        course * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
+        self.course_length()
+            * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
+    }
+
+    /// How long one course takes.
+    pub(super) fn course_length(&self) -> Duration {
+        2 * self.flags.duration + self.flags.keep
     }
 
     pub(super) fn course(&self, setting: Setting) -> Course {
@@ -115,7 +114,7 @@ impl<'a> Plan<'a> {
             .parameter("workload", self.selection.name().as_str())
             .parameter("holder", setting.holder.name())
             .parameter("part", part)
-            .parameter("pool_size", self.flags.pool_size)
+            .parameter("pool_size", self.flags.pool.size)
             .parameter("holders", self.holders())
             .parameter("users", self.users());
         step.repeat = repeat;
@@ -125,27 +124,17 @@ impl<'a> Plan<'a> {
     /// What the report says of these settings.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
-        let mut drivers = BTreeMap::new();
-        for setting in &self.settings {
-            drivers
-                .entry(setting.driver.name())
-                .or_insert_with(|| flags.target.pool.config(setting.driver));
-        }
         let ns = |time: Duration| json!(time.as_nanos() as u64);
-        let mut config = BTreeMap::from([
-            ("pool_size".to_owned(), json!(flags.pool_size)),
+        let mut config = flags.course.config(self.seed);
+        config.extend([
             ("users".to_owned(), json!(self.users())),
             ("holders".to_owned(), json!(self.holders())),
             ("keep_ns".to_owned(), ns(flags.keep)),
             ("measure_ns".to_owned(), ns(flags.duration)),
             ("think_time_ns".to_owned(), ns(flags.think_time)),
             ("repeats".to_owned(), json!(flags.repeats)),
-            ("seed".to_owned(), json!(self.seed)),
-            ("drivers".to_owned(), json!(drivers)),
         ]);
-        config.extend(flags.conditions.config());
-        config.extend(flags.target.config());
-        config.extend(self.selection.config());
+        config.extend(flags.pool.config(&self.drivers, &self.selection));
         config
     }
 }

@@ -10,6 +10,7 @@ use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
 use super::plan::{Plan, Setting};
 use crate::campaign::not_begun;
+use crate::evidence::parts;
 use crate::visit::{generator, record};
 
 /// Users alone, before the holders came.
@@ -19,61 +20,78 @@ pub(super) const HELD: &str = "held";
 /// Users alone, once the holders had let go.
 pub(super) const AFTER: &str = "after";
 
-/// Keeps the parts of a course; `server` is what the server said while connections were kept.
-pub(super) fn keep(
-    bench: &mut Bench,
-    plan: &Plan,
-    setting: Setting,
-    repeat: u64,
-    log: &Log,
-    operations: &'static [&'static str],
-    server: ServerEvidence,
-) -> anyhow::Result<()> {
-    if log.visits.is_empty() {
-        // A signal came before anything was asked.
-        return Ok(());
-    }
-    let parts = log.parts;
-    let mut server = Some(server);
-    let now_ns = monotonic_ns();
-    let [before_ns, held_ns, after_ns] = log.cpu_ns;
-    for (part, from_ns, to_ns, cpu_ns) in [
-        (BEFORE, parts.began_ns, parts.held_ns, before_ns),
-        (HELD, parts.held_ns, parts.released_ns, held_ns),
-        (AFTER, parts.released_ns, parts.ended_ns, after_ns),
-    ] {
-        if from_ns >= now_ns {
-            // A signal came before this part began.
-            break;
+/// One course that was run.
+pub(super) struct Course<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) setting: Setting,
+    pub(super) repeat: u64,
+    pub(super) log: &'a Log,
+    pub(super) operations: &'static [&'static str],
+}
+
+impl Course<'_> {
+    /// Keeps its parts; `seen` is what the server said of each.
+    pub(super) fn keep(self, bench: &mut Bench, seen: Vec<ServerEvidence>) -> anyhow::Result<()> {
+        if self.log.visits.is_empty() {
+            // A signal came before anything was asked.
+            return Ok(());
         }
-        let planned = plan.step(setting, repeat, part);
+        let stopped_ns = self.log.stopped.as_ref().map(|(at_ns, _)| *at_ns);
+        let until_ns = stopped_ns.unwrap_or_else(monotonic_ns);
+        let at = self.log.parts;
+        let spans = [
+            (BEFORE, at.began_ns, at.held_ns),
+            (HELD, at.held_ns, at.released_ns),
+            (AFTER, at.released_ns, at.ended_ns),
+        ];
+        let mut seen = seen.into_iter();
+        for ((part, from_ns, to_ns), cpu_ns) in spans.into_iter().zip(self.log.cpu_ns) {
+            if from_ns >= until_ns {
+                // It ended before this part began.
+                break;
+            }
+            let mut step = self.step(part, (from_ns, to_ns), until_ns);
+            step.generator = generator(&step.window, cpu_ns);
+            let window = (step.window.measure_start_ns, step.window.measure_end_ns);
+            if let Some(seen) = seen.next() {
+                parts::note(&mut step, seen, self.log.holders(window.0, window.1));
+            }
+            bench.push_step(step, Vec::new(), Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// A part that was to last over `(from_ns, to_ns)`, of a course that ended at `until_ns`.
+    fn step(&self, part: &str, (from_ns, to_ns): (u64, u64), until_ns: u64) -> Step {
+        let planned = self.plan.step(self.setting, self.repeat, part);
         let mut step = not_begun(&planned, String::new());
-        step.end = if to_ns > now_ns {
-            StepEnd::Interrupted
-        } else {
-            StepEnd::Completed
+        step.end = match &self.log.stopped {
+            _ if to_ns <= until_ns => StepEnd::Completed,
+            Some((_, broken)) => StepEnd::Stopped {
+                rule: broken.rule.clone(),
+                reason: broken.reason.clone(),
+            },
+            None => StepEnd::Interrupted,
         };
+        let end_ns = to_ns.min(until_ns);
         step.window = Window {
             start_ns: from_ns,
             measure_start_ns: from_ns,
-            measure_end_ns: to_ns.min(now_ns),
-            end_ns: to_ns.min(now_ns),
+            measure_end_ns: end_ns,
+            end_ns,
         };
-        record(&mut step, &log.visits, operations);
-        step.generator = generator(&step.window, cpu_ns);
+        record(&mut step, &self.log.visits, self.operations);
         if part == HELD {
-            step.server = server.take();
-            held_figures(&mut step, log, plan.flags.pool_size);
+            held_figures(&mut step, self.log, self.plan.flags.pool.size);
         }
         if part == AFTER
-            && let Some(recovery_ns) = findings::recovery_ns(log)
+            && let Some(recovery_ns) = findings::recovery_ns(self.log)
         {
             step.figures
                 .insert("recovery_ns".to_owned(), recovery_ns as f64);
         }
-        bench.push_step(step, Vec::new(), Vec::new())?;
+        step
     }
-    Ok(())
 }
 
 fn held_figures(step: &mut Step, log: &Log, pool_size: u64) {
@@ -114,7 +132,7 @@ pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
 
 /// The deadlock's name, its evidence and what rules it out.
 pub(super) fn deadlock_sentence(found: Deadlock, plan: &Plan) -> String {
-    let (size, holders) = (plan.flags.pool_size, plan.holders());
+    let (size, holders) = (plan.flags.pool.size, plan.holders());
     format!(
         "nested-checkout deadlock: {} times, up to {}, all {size} connections were held by \
          requests that each waited for a second one of the same pool; {} of them were let go by \
@@ -128,21 +146,15 @@ pub(super) fn deadlock_sentence(found: Deadlock, plan: &Plan) -> String {
 }
 
 /// Steps of `part`, with their setting.
-pub(super) fn parts<'r>(
+pub(super) fn of_part<'r>(
     report: &'r Report,
     setting: Setting,
-    part: &str,
-) -> impl Iterator<Item = &'r Step> {
-    let wanted = [
-        ("driver", setting.driver.name().to_owned()),
-        ("holder", setting.holder.name().to_owned()),
-        ("part", part.to_owned()),
-    ];
-    report.steps.iter().filter(move |step| {
-        wanted.iter().all(|(name, value)| {
-            step.parameters.get(*name).map(ToString::to_string).as_ref() == Some(value)
-        })
-    })
+    part: &'r str,
+) -> impl Iterator<Item = &'r Step> + Clone {
+    let (driver, holder) = (setting.driver.name(), setting.holder.name());
+    let wanted = [("driver", driver), ("holder", holder), ("part", part)];
+    let steps = report.steps.iter();
+    steps.filter(move |step| step.is_with(&wanted))
 }
 
 /// The scenario's own conclusions.
@@ -152,7 +164,7 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
     for &setting in &plan.settings {
         let name = setting.name();
         let worst = |part: &str, figure: &str| {
-            let each = parts(report, setting, part);
+            let each = of_part(report, setting, part);
             each.filter_map(|step| step.figures.get(figure).copied())
                 .max_by(f64::total_cmp)
         };
@@ -172,7 +184,7 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
             let recovery = table::duration_ns(recovery_ns as u64);
             sentence += &format!(", over {recovery} after the holders let go");
         }
-        let found = parts(report, setting, HELD).find_map(deadlock_of);
+        let found = of_part(report, setting, HELD).find_map(deadlock_of);
         if let Some(found) = found {
             summary.figure(&format!("{name}.deadlocks"), found.times as f64);
             sentence += &format!("; {}", deadlock_sentence(found, plan));

@@ -5,9 +5,12 @@ use bench_report::{Operation, Report, Step};
 
 use super::findings::Fairness;
 use super::plan::{Plan, Setting};
-use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, parts};
-use crate::text::{at, ended};
+use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
+use crate::text::{at, ended, time_sentence};
 use crate::visit::whole;
+
+const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
+                      wait: medians; gave up after: median of those who got none";
 
 /// For each course a table of its parts, then what it means.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
@@ -17,7 +20,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     let mut text = String::new();
     for &setting in &plan.settings {
         for part in [BEFORE, HELD, AFTER] {
-            for step in parts(report, setting, part) {
+            for step in of_part(report, setting, part) {
                 ended(&mut text, step);
             }
         }
@@ -29,10 +32,14 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
             setting.name(),
             plan.users(),
             plan.holders(),
-            plan.flags.pool_size
+            plan.flags.pool.size
         );
         text += &table::paragraph(&title, 0);
         text += &parts_table(report, setting);
+        let held = measured(report, setting, HELD);
+        if let Some(said) = time_sentence("while connections were kept users and holders", &held) {
+            text += &table::paragraph(&said, 2);
+        }
         for step in measured(report, setting, HELD) {
             for sentence in held_sentences(step, plan) {
                 text += &table::paragraph(&sentence, 2);
@@ -43,6 +50,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         }
         text.push('\n');
     }
+    text += &table::paragraph(LEGEND, 0);
     text
 }
 
@@ -50,9 +58,9 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
 fn measured<'r>(
     report: &'r Report,
     setting: Setting,
-    part: &str,
-) -> impl Iterator<Item = &'r Step> {
-    parts(report, setting, part).filter(|step| !step.operations.is_empty())
+    part: &'r str,
+) -> impl Iterator<Item = &'r Step> + Clone {
+    of_part(report, setting, part).filter(|step| !step.operations.is_empty())
 }
 
 fn parts_table(report: &Report, setting: Setting) -> String {
@@ -114,6 +122,7 @@ fn wait_sentence(fairness: &Fairness) -> String {
     let ratio = ratio.map_or_else(String::new, |r| format!(", {r:.1} times the median"));
     let order = match (fairness.passed_over, fairness.starved) {
         (0, _) => "nobody was passed over: the pool serves in the order of arrival".to_owned(),
+        (1, 0) => "one was served after somebody who came later".to_owned(),
         (passed, 0) => format!("{passed} were served after somebody who came later"),
         (passed, starved) => format!(
             "{passed} were passed over by somebody who came later, and {starved} of them gave up: \
@@ -144,5 +153,24 @@ fn recovery_sentence(step: &Step) -> String {
             "waits were not as before within {}",
             table::duration_ns((step.window.measured_s() * 1e9) as u64)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::golden;
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Exhaust(flags) = golden::command("exhaust") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("exhaust"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
     }
 }

@@ -5,20 +5,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
-use bench_report::{Pacing, PoolUsage};
+use bench_report::{Pacing, PoolUsage, StepEnd};
 use load_engine::{
-    Arrivals, Cancel, Factory, Failure, Marks, Outcome, Pacer, RateCurve, Session, Target, UserId,
-    Waiting, Worker,
+    Arrivals, Broken, Cancel, Factory, Failure, Marks, Outcome, Pacer, RateCurve, Session, Target,
+    UserId, Waiting, Worker,
 };
 use tokio::task::JoinSet;
 
 use super::census::{Census, Leaked, Tally};
+use super::usage::Usage;
 use crate::drivers::{Lease, Lender, Lends, Setup};
 use crate::failure::of_postgres;
+use crate::follower::{Follower, Ledger};
 use crate::visit::Visit;
 
-const SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const DRAIN_BOUND: Duration = Duration::from_secs(5);
+/// The same once a signal has come.
+const DRAIN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 /// Before the look at who is still there.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -48,6 +51,7 @@ pub(super) struct Seen {
     pub(super) pool: Option<PoolUsage>,
     /// CPU time of this process.
     pub(super) cpu_ns: u64,
+    pub(super) end: StepEnd,
 }
 
 /// Connections that never came back.
@@ -59,7 +63,8 @@ pub(super) struct Leaks {
     pub(super) sessions: Vec<Leaked>,
 }
 
-/// Runs `parts` on one pool.
+/// Runs `parts` on one pool, or as many of them as a rule or `cancel` lets; only then nobody can
+/// tell what leaked.
 ///
 /// # Errors
 /// When pool or census cannot be opened.
@@ -69,7 +74,8 @@ pub(super) async fn run<F: Factory>(
     parts: &[Part],
     leak_every: Option<u64>,
     cancel: &Cancel,
-) -> Result<(Vec<Seen>, Leaks), Failure>
+    follower: &mut Follower<'_>,
+) -> Result<(Vec<Seen>, Option<Leaks>), Failure>
 where
     F::Target: Lends,
 {
@@ -86,13 +92,17 @@ where
     };
     let mut seen = Vec::new();
     for part in parts {
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Ok((seen, Leaks::default())),
-            part = course.part(part) => seen.push(part?),
+        let part = course.part(part, cancel, follower).await?;
+        let completed = part.end == StepEnd::Completed;
+        seen.push(part);
+        if !completed {
+            return Ok((seen, None));
         }
     }
-    let leaks = course.leaks().await?;
+    let leaks = tokio::select! {
+        () = cancel.cancelled() => None,
+        leaks = course.leaks() => leaks.ok(),
+    };
     Ok((seen, leaks))
 }
 
@@ -107,13 +117,20 @@ struct Running<'a, T: Target> {
 }
 
 impl<T: Target + Lends> Running<'_, T> {
-    async fn part(&mut self, part: &Part) -> Result<Seen, Failure> {
+    async fn part(
+        &mut self,
+        part: &Part,
+        cancel: &Cancel,
+        follower: &mut Follower<'_>,
+    ) -> Result<Seen, Failure> {
         let (began_ns, cpu_ns) = (monotonic_ns(), process_cpu_ns());
         let opened = self.setup.opened.load(Ordering::Relaxed);
         let mut tasks = JoinSet::new();
         let mut pool = Usage::default();
         let target = Arc::clone(&self.target);
         let options = &self.setup.pool;
+        let mut end = StepEnd::Completed;
+        follower.part_begins();
         {
             let (sessions, lender) = (Arc::clone(&self.sessions), self.target.lender());
             let arrivals = Come {
@@ -122,19 +139,27 @@ impl<T: Target + Lends> Running<'_, T> {
                 seed: self.setup.seed,
                 leak_every: self.leak_every,
                 begun: &mut self.arrivals,
+                ledger: follower.ledger(),
             };
             tokio::select! {
+                biased;
+                () = cancel.cancelled() => end = StepEnd::Interrupted,
+                broken = follower.until(u64::MAX) => {
+                    end = broken.map_or(end, |Broken { rule, reason }| StepEnd::Stopped { rule, reason });
+                }
                 come = arrivals.come(part, began_ns, &mut tasks) => come?,
-                error = self.census.keep_counting() => return Err(of_postgres(&error)),
+                error = self.census.keep_counting() => end = lost(&error),
                 () = pool.watch(&*target, || lender.reap(options)) => {}
             }
         }
         let ended_ns = monotonic_ns();
+        follower.part_ends();
         let cpu_ns = process_cpu_ns().saturating_sub(cpu_ns);
-        let (mut visits, unfinished) = drain(tasks).await;
+        let (mut visits, unfinished) = drain(tasks, cancel).await;
         visits.sort_by_key(|visit| visit.marks.due_ns);
-        let counted = self.census.count().await;
-        counted.map_err(|error| of_postgres(&error))?;
+        if let (Err(error), StepEnd::Completed) = (self.census.count().await, &end) {
+            end = lost(&error);
+        }
         Ok(Seen {
             part: part.clone(),
             began_ns,
@@ -145,6 +170,7 @@ impl<T: Target + Lends> Running<'_, T> {
             server: self.census.take(),
             pool: pool.usage(),
             cpu_ns,
+            end,
         })
     }
 
@@ -182,6 +208,13 @@ impl<T: Target + Lends> Running<'_, T> {
     }
 }
 
+/// The server no longer tells of its sessions.
+fn lost(error: &tokio_postgres::Error) -> StepEnd {
+    StepEnd::Failed {
+        reason: of_postgres(error).message,
+    }
+}
+
 /// Lets arrivals come when they are due, each on a task of its own.
 struct Come<'a, T: Target> {
     target: Arc<T>,
@@ -189,6 +222,7 @@ struct Come<'a, T: Target> {
     seed: u64,
     leak_every: Option<u64>,
     begun: &'a mut u64,
+    ledger: Ledger,
 }
 
 impl<T: Target + Lends> Come<'_, T> {
@@ -216,11 +250,14 @@ impl<T: Target + Lends> Come<'_, T> {
                 let leaks = self
                     .leak_every
                     .is_some_and(|nth| self.begun.is_multiple_of(nth));
+                let ledger = self.ledger.clone();
                 if leaks {
-                    tasks.spawn(never_give_back(self.target.lender(), marks));
+                    let arrival = never_give_back(self.target.lender(), marks);
+                    tasks.spawn(async move { arrival.await.noted(&ledger) });
                 } else {
                     let (target, sessions) = (Arc::clone(&self.target), Arc::clone(&self.sessions));
-                    tasks.spawn(arrive(target, sessions, UserId(*self.begun), marks));
+                    let arrival = arrive(target, sessions, UserId(*self.begun), marks);
+                    tasks.spawn(async move { arrival.await.noted(&ledger) });
                 }
             }
         }
@@ -277,54 +314,21 @@ async fn never_give_back(lender: Lender, mut marks: Marks) -> Visit {
 }
 
 /// What came of all who came, and how many were cut off.
-async fn drain(mut tasks: JoinSet<Visit>) -> (Vec<Visit>, u64) {
+async fn drain(mut tasks: JoinSet<Visit>, cancel: &Cancel) -> (Vec<Visit>, u64) {
     let mut visits = Vec::with_capacity(tasks.len());
     let all = async {
         while let Some(joined) = tasks.join_next().await {
             visits.extend(joined.ok());
         }
     };
-    let _ = tokio::time::timeout(DRAIN_BOUND, all).await;
+    let signalled = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(DRAIN_BOUND_WHEN_CANCELLED).await;
+    };
+    tokio::select! {
+        () = all => {}
+        () = signalled => {}
+        () = tokio::time::sleep(DRAIN_BOUND) => {}
+    }
     (visits, tasks.len() as u64)
-}
-
-/// Sums of a pool's samples.
-#[derive(Debug, Default)]
-struct Usage {
-    samples: u64,
-    max_size: u64,
-    size: u64,
-    in_use: u64,
-    in_use_max: u64,
-}
-
-impl Usage {
-    /// Samples again and again, and lets the pool be tended each time.
-    async fn watch(&mut self, target: &impl Target, tend: impl Fn()) {
-        loop {
-            tokio::time::sleep(SAMPLED_EVERY).await;
-            tend();
-            let Some(sample) = target.pool() else {
-                continue;
-            };
-            self.samples += 1;
-            self.max_size = sample.max_size;
-            self.size += sample.size;
-            self.in_use += sample.in_use;
-            self.in_use_max = self.in_use_max.max(sample.in_use);
-        }
-    }
-
-    fn usage(&self) -> Option<PoolUsage> {
-        let mean = |sum: u64| sum as f64 / self.samples as f64;
-        (self.samples > 0).then(|| PoolUsage {
-            max_size: self.max_size,
-            size_mean: mean(self.size),
-            in_use_mean: mean(self.in_use),
-            in_use_max: self.in_use_max,
-            waiting_mean: None,
-            waiting_max: None,
-            samples: self.samples,
-        })
-    }
 }

@@ -11,15 +11,8 @@ const WARM_UP: f64 = 2.0;
 
 /// The step of `part` in the course of `who`.
 pub(super) fn part<'r>(report: &'r Report, who: &str, part: &str) -> Option<&'r Step> {
-    let is = |step: &Step, name: &str, value: &str| {
-        step.parameters
-            .get(name)
-            .map(ToString::to_string)
-            .as_deref()
-            == Some(value)
-    };
     let mut steps = report.steps.iter();
-    steps.find(|step| is(step, "driver", who) && is(step, "part", part))
+    steps.find(|step| step.is_with(&[("driver", who), ("part", part)]))
 }
 
 fn figure(step: Option<&Step>, name: &str) -> Option<f64> {
@@ -83,7 +76,7 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<S
         figure(idle, "server.closed")?,
         figure(idle, "server.open_at_end")?,
     );
-    let bound = plan.flags.target.pool.idle_timeout;
+    let bound = plan.flags.pool.target.pool.idle_timeout;
     let bound = bound.map_or("none".to_owned(), |bound| {
         humantime::format_duration(bound).to_string()
     });
@@ -102,7 +95,7 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<S
         };
         said += &format!(
             "; the first {} after it felt {} ({paid}, {})",
-            plan.flags.pool_size,
+            plan.flags.pool.size,
             time(first),
             time(later)
         );
@@ -110,10 +103,13 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<S
     Some(said)
 }
 
-/// The connections that never came back, by name; `None` where all did.
-pub(super) fn leak_sentence(report: &Report, who: &str) -> Option<String> {
-    let last = part(report, who, SPIKE_AGAIN)?;
-    let in_use = last.figures.get("leaks.in_use").copied().unwrap_or(0.0);
+/// The connections that never came back, by name.
+pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
+    let last = part(report, who, SPIKE_AGAIN);
+    let (Some(last), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
+        return "whether every connection came back is not known: the course was cut short"
+            .to_owned();
+    };
     let sessions: Vec<String> = last
         .figures
         .iter()
@@ -123,17 +119,17 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> Option<String> {
         })
         .collect();
     if in_use < 1.0 && sessions.is_empty() {
-        return None;
+        return "every connection came back".to_owned();
     }
     let seen = if sessions.is_empty() {
         "the server no longer has them".to_owned()
     } else {
         format!("on the server: {}", sessions.join(", "))
     };
-    Some(format!(
+    format!(
         "leak: {in_use} of {} connections never came back although nobody was at work; {seen}",
         last.parameter("pool_size").unwrap_or(0.0)
-    ))
+    )
 }
 
 /// The scenario's own conclusions.
@@ -160,12 +156,11 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
         if let Some(leaked) = figure(last, "leaks.in_use") {
             summary.figure(&format!("{name}.leaked"), leaked);
         }
-        let fine = || "every connection came back".to_owned();
         sentences.push(format!(
             "{name}: {} connections opened, {} of them after others had been closed; {}",
             turnover.opened,
             turnover.established_again,
-            leak_sentence(report, name).unwrap_or_else(fine)
+            leak_sentence(report, name)
         ));
     }
     summary.headline = if sentences.is_empty() {

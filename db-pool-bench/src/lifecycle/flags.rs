@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use bench_cli::flags::{self, OutputFlags};
+use bench_cli::flags;
 use clap::Args;
 
-use crate::campaign::TargetFlags;
-use crate::conditions::ConditionFlags;
-use crate::drivers::Driver;
+use crate::one_pool::{CourseFlags, OnePoolFlags};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench lifecycle
@@ -18,25 +16,21 @@ const EXAMPLES: &str = "Examples:
       what a connection that never comes back looks like
 
 Arrivals wait for nobody (open loop). The pool begins empty and opens connections as they are asked
-for. Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed again.";
+for. Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed again. On any
+other server the course ends early, with exit code 3, at 10 % errors or when more than 80 % of the
+server's connections are in use.";
 
 /// Flags of `db-pool-bench lifecycle`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = EXAMPLES,
+    mut_arg("driver", |arg| arg.default_value("deadpool,sqlx")),
+    mut_arg("pool_size", |arg| arg.help("Most connections of the pool")),
     mut_arg("idle_timeout", |arg| arg.default_value("2s").help("The pool closes a connection that nobody has used for so long")),
     mut_arg("max_lifetime", |arg| arg.help("The pool closes a connection that is so old [default: none]")),
     mut_arg("pool_min", |arg| arg.help("Connections open before the load begins; sqlx keeps at least so many [default: none]"))
 )]
 pub struct LifecycleFlags {
-    /// The server.
-    #[command(flatten)]
-    pub target: TargetFlags,
-
-    /// Most connections of the pool
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "8")]
-    pub pool_size: u64,
-
     /// Arrivals per second at the end of the ramp
     #[arg(long, value_parser = flags::rate, value_name = "PER_S", default_value = "100")]
     pub rate: f64,
@@ -61,25 +55,11 @@ pub struct LifecycleFlags {
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub leak_every: Option<u64>,
 
-    /// Seed of everything random [default: drawn, and recorded]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-
-    /// Pools to compare
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        value_name = "DRIVER,…",
-        default_value = "deadpool,sqlx"
-    )]
-    pub driver: Vec<Driver>,
-
-    /// What the connections work under.
+    /// How the course is run.
     #[command(flatten)]
-    pub conditions: ConditionFlags,
+    pub course: CourseFlags,
 
-    /// Where the result goes.
+    /// The pool, and where it is.
     #[command(flatten)]
-    pub output: OutputFlags,
+    pub pool: OnePoolFlags,
 }

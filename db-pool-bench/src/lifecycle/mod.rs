@@ -9,19 +9,26 @@ mod flags;
 mod plan;
 mod steps;
 mod text;
+mod usage;
+
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use bench_cli::Exit;
-use bench_cli::bench::Bench;
+use bench_report::{Report, Summary};
 use load_engine::step::available_threads;
 use load_engine::{Failure, Phase};
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 pub use flags::LifecycleFlags;
 use plan::Plan;
 
-use crate::campaign::{self, Arm, Campaign};
+use crate::campaign::{self, Campaign};
 use crate::drivers::{Deadpool, Driver, Setup, Sqlx};
+use crate::follower::Follower;
+use crate::one_pool::Scenario;
+use crate::workloads::Selection;
 
 const SHUTDOWN_BOUND: std::time::Duration = std::time::Duration::from_millis(300);
 
@@ -31,35 +38,37 @@ const SHUTDOWN_BOUND: std::time::Duration = std::time::Duration::from_millis(300
 /// What kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
-    let given = flags.target.server(&flags.driver)?;
-    let mut bench = Bench::begin(
-        "db-pool-bench",
-        env!("CARGO_PKG_VERSION"),
-        "lifecycle",
-        &flags.output,
-        plan.config(),
-    )?;
-    let connections = flags.pool_size.max(plan.storm());
-    campaign::run(
-        &mut bench,
-        &flags.target,
-        &plan.selection,
-        given,
-        connections,
-        |campaign| {
-            connect(campaign, &plan)?;
-            for &driver in &plan.drivers {
-                if campaign.bench.interrupted() {
-                    break;
-                }
-                live(campaign, &plan, driver)?;
+    let connections = flags.pool.size.max(plan.storm());
+    flags.pool.run("lifecycle", connections, &plan)
+}
+
+impl Scenario for Plan<'_> {
+    fn config(&self) -> BTreeMap<String, Value> {
+        self.config()
+    }
+
+    fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
+        connect(campaign, self)?;
+        for &driver in &self.drivers {
+            if campaign.bench.interrupted() {
+                break;
             }
-            Ok(())
-        },
-    )?;
-    bench.report.summary = findings::summary(&bench.report, &plan);
-    let text = text::render(&bench.report, &plan);
-    bench.finish(&text)
+            live(campaign, self, driver)?;
+        }
+        Ok(())
+    }
+
+    fn summary(&self, report: &Report) -> Summary {
+        findings::summary(report, self)
+    }
+
+    fn text(&self, report: &Report) -> String {
+        text::render(report, self)
+    }
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
@@ -105,7 +114,7 @@ fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
 /// One driver's pool over the whole course.
 fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<()> {
     let refused = plan.step(driver.name(), plan::SPIKE);
-    if !campaign.has_room(&refused, plan.flags.pool_size)? {
+    if !campaign.has_room(&refused, plan.flags.pool.size)? {
         return Ok(());
     }
     let setup = setup(campaign, plan, driver)?;
@@ -115,24 +124,41 @@ fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<
         .line(&format!("{}: {}", driver.name(), plan.outline()));
     let cancel = campaign.bench.cancel.clone();
     let (parts, leak) = (&plan.parts, plan.flags.leak_every);
+    let rules = campaign.stop_rules(&plan.flags.course.stop_on);
+    // Where connections are made to leak, checkouts that time out are what is looked for.
+    let planted = leak.is_some();
+    let mut follower = Follower::new(&mut campaign.watch, rules, plan.course_length(), planted);
     let runtime = runtime()?;
-    let factory_setup = setup.clone();
+    let made = setup.clone();
     let lived: Result<_, Failure> = match driver {
-        Driver::Deadpool => {
-            let factory = Deadpool(factory_setup);
-            runtime.block_on(course::run(&factory, &setup, parts, leak, &cancel))
-        }
-        Driver::Sqlx => {
-            let factory = Sqlx(factory_setup);
-            runtime.block_on(course::run(&factory, &setup, parts, leak, &cancel))
-        }
+        Driver::Deadpool => runtime.block_on(course::run(
+            &Deadpool(made),
+            &setup,
+            parts,
+            leak,
+            &cancel,
+            &mut follower,
+        )),
+        Driver::Sqlx => runtime.block_on(course::run(
+            &Sqlx(made),
+            &setup,
+            parts,
+            leak,
+            &cancel,
+            &mut follower,
+        )),
         // The plan lets no driver without a pool through.
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool that could live"),
     };
     runtime.shutdown_timeout(SHUTDOWN_BOUND);
     match lived {
         Ok((seen, leaks)) => {
-            steps::keep_course(campaign.bench, plan, driver, &setup, &seen, &leaks)
+            let lived = steps::Lived {
+                seen,
+                leaks,
+                evidence: follower.evidence(),
+            };
+            steps::keep_course(campaign.bench, plan, driver, &setup, lived)
         }
         Err(failure) => {
             let step = campaign::not_begun(&refused, failure.message);
@@ -143,12 +169,7 @@ fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<
 }
 
 fn setup(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<Setup> {
-    let arm = Arm {
-        driver,
-        connections: plan.flags.pool_size,
-        conditions: plan.flags.conditions.conditions(),
-    };
-    let mut setup = campaign.setup(arm, plan.seed)?;
+    let mut setup = campaign.setup(plan.flags.pool.arm(driver), plan.seed)?;
     // All are opened as they are asked for.
     setup.pool.pool_min.get_or_insert(0);
     Ok(setup)

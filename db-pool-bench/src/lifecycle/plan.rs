@@ -35,35 +35,32 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// [`UsageError`] for a driver without a pool, and for rates that make no curve.
     pub(super) fn new(flags: &'a LifecycleFlags) -> anyhow::Result<Self> {
-        let mut drivers = flags.driver.clone();
-        drivers.sort_unstable();
-        drivers.dedup();
-        if let Some(driver) = drivers.iter().find(|driver| !driver.is_pooled()) {
-            return Err(UsageError(format!(
-                "{} has no pool whose connections could come and go",
-                driver.name()
-            ))
-            .into());
-        }
+        let drivers = flags.pool.drivers(|driver| {
+            format!("{driver} has no pool whose connections could come and go")
+        })?;
         let parts = parts(flags).map_err(|error| UsageError(error.to_string()))?;
-        // Within 53 bits, so that every JSON reader keeps it exact.
-        let seed = flags.seed.unwrap_or_else(|| rand::random::<u64>() >> 11);
+        let seed = flags.course.draw_seed();
         Ok(Self {
             flags,
             drivers,
             parts,
-            selection: Selection::new(&flags.target.workload, seed)?,
+            selection: Selection::new(&flags.pool.target.workload, seed)?,
             seed,
         })
     }
 
     pub(super) fn storm(&self) -> u64 {
-        self.flags.storm.unwrap_or(self.flags.pool_size)
+        self.flags.storm.unwrap_or(self.flags.pool.size)
     }
 
     /// Arrivals per second in a spike.
     pub(super) fn spike_per_s(&self) -> f64 {
         self.flags.rate * self.flags.spike as f64
+    }
+
+    /// How long the course takes.
+    pub(super) fn course_length(&self) -> Duration {
+        self.parts.iter().map(|part| part.length).sum()
     }
 
     /// The course in words.
@@ -90,32 +87,23 @@ impl<'a> Plan<'a> {
             .parameter("driver", who)
             .parameter("workload", self.selection.name().as_str())
             .parameter("part", part)
-            .parameter("pool_size", self.flags.pool_size)
+            .parameter("pool_size", self.flags.pool.size)
     }
 
     /// What the report says of these settings.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
-        let drivers: BTreeMap<_, _> = self
-            .drivers
-            .iter()
-            .map(|driver| (driver.name(), flags.target.pool.config(*driver)))
-            .collect();
         let ns = |time: Duration| json!(time.as_nanos() as u64);
-        let mut config = BTreeMap::from([
-            ("pool_size".to_owned(), json!(flags.pool_size)),
+        let mut config = flags.course.config(self.seed);
+        config.extend([
             ("rate_per_s".to_owned(), json!(flags.rate)),
             ("spike".to_owned(), json!(flags.spike)),
             ("measure_ns".to_owned(), ns(flags.duration)),
             ("idle_ns".to_owned(), ns(flags.idle)),
             ("storm".to_owned(), json!(self.storm())),
             ("leak_every".to_owned(), json!(flags.leak_every)),
-            ("seed".to_owned(), json!(self.seed)),
-            ("drivers".to_owned(), json!(drivers)),
         ]);
-        config.extend(flags.conditions.config());
-        config.extend(flags.target.config());
-        config.extend(self.selection.config());
+        config.extend(flags.pool.config(&self.drivers, &self.selection));
         config
     }
 }

@@ -1,7 +1,7 @@
 //! What was seen, as steps of the report.
 
 use bench_cli::bench::Bench;
-use bench_report::{Step, StepEnd, Window};
+use bench_report::{ServerEvidence, Step, StepEnd, Window};
 use load_engine::{Failure, Marks, Outcome};
 
 use super::connecting::Cost;
@@ -9,6 +9,7 @@ use super::course::{Leaks, Seen};
 use super::plan::{Plan, SPIKE_AGAIN};
 use crate::campaign::not_begun;
 use crate::drivers::{Driver, Setup};
+use crate::evidence::parts::{self, Beside};
 use crate::visit::{Visit, generator, record};
 
 /// Connections one after the other.
@@ -105,20 +106,34 @@ fn of_login((begun_ns, login): (u64, Result<Cost, Failure>)) -> Visit {
     }
 }
 
+/// What a pool's course gave.
+pub(super) struct Lived {
+    pub(super) seen: Vec<Seen>,
+    /// What never came back; `None` where the course did not come to its end.
+    pub(super) leaks: Option<Leaks>,
+    /// What the server said of each part.
+    pub(super) evidence: Vec<ServerEvidence>,
+}
+
 /// Keeps the parts of a pool's course and, with the last, what never came back.
 pub(super) fn keep_course(
     bench: &mut Bench,
     plan: &Plan,
     driver: Driver,
     setup: &Setup,
-    seen: &[Seen],
-    leaks: &Leaks,
+    lived: Lived,
 ) -> anyhow::Result<()> {
-    for (n, part) in seen.iter().enumerate() {
+    let last = lived.seen.len().saturating_sub(1);
+    let mut evidence = lived.evidence.into_iter();
+    for (n, part) in lived.seen.iter().enumerate() {
         let window = (part.began_ns, part.ended_ns);
         let mut step = step(plan, driver.name(), part.part.name, window);
+        step.end = part.end.clone();
         record(&mut step, &part.visits, setup.operations());
         step.generator = generator(&step.window, part.cpu_ns);
+        if let Some(seen) = evidence.next() {
+            parts::note(&mut step, seen, Beside::default());
+        }
         if part.unfinished > 0 {
             figure(&mut step, "unfinished", part.unfinished as f64);
         }
@@ -129,9 +144,9 @@ pub(super) fn keep_course(
         figure(&mut step, "server.open_at_end", part.server.present as f64);
         figure(&mut step, "server.open_most", part.server.most as f64);
         if part.part.name == SPIKE_AGAIN {
-            warm_up(&mut step, &part.visits, plan.flags.pool_size as usize);
+            warm_up(&mut step, &part.visits, plan.flags.pool.size as usize);
         }
-        if n + 1 == plan.parts.len() {
+        if let Some(leaks) = lived.leaks.as_ref().filter(|_| n == last) {
             figure(&mut step, "leaks.in_use", leaks.in_use as f64);
             figure(&mut step, "leaks.sessions", leaks.sessions.len() as f64);
             for leaked in &leaks.sessions {

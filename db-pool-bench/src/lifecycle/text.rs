@@ -4,10 +4,13 @@ use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
 
 use super::findings::{cost_sentence, idle_sentence, leak_sentence, part, turnover};
-use super::plan::Plan;
+use super::plan::{Plan, SPIKE, SPIKE_AGAIN};
 use super::steps::{NO_POOL, STORM};
-use crate::text::{at, ended};
+use crate::text::{at, ended, time_sentence};
 use crate::visit::whole;
+
+const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
+                      open (at the end), opened, closed: sessions that the server saw";
 
 /// What connecting costs, then a table for each pool and what it means.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
@@ -25,23 +28,34 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         text += &table::paragraph(&storm_sentence(step), 0);
     }
     for driver in &plan.drivers {
-        let name = driver.name();
-        let Some(turnover) = turnover(report, name) else {
+        let who = driver.name();
+        let Some(turnover) = turnover(report, who) else {
             continue;
         };
         let title = format!(
-            "\n{name}, at most {} connections: opened {}, closed {}, established again {}",
-            plan.flags.pool_size, turnover.opened, turnover.closed, turnover.established_again
+            "\n{who}, at most {} connections: opened {}, closed {}, established again {}",
+            plan.flags.pool.size, turnover.opened, turnover.closed, turnover.established_again
         );
         text += &table::paragraph(&title, 0);
-        text += &parts_table(report, name, plan);
+        text += &parts_table(report, who, plan);
         let said = [
-            idle_sentence(report, name, plan),
-            Some(leak_sentence(report, name).unwrap_or("every connection came back".to_owned())),
+            idle_sentence(report, who, plan),
+            Some(leak_sentence(report, who)),
         ];
-        for sentence in said.into_iter().flatten() {
+        let spent = [SPIKE, SPIKE_AGAIN].map(|name| {
+            let step = part(report, who, name);
+            time_sentence(&format!("in the {name} users"), &step.into_iter())
+        });
+        for sentence in said.into_iter().chain(spent).flatten() {
             text += &table::paragraph(&sentence, 2);
         }
+    }
+    if plan
+        .drivers
+        .iter()
+        .any(|d| turnover(report, d.name()).is_some())
+    {
+        text += &table::paragraph(LEGEND, 0);
     }
     text
 }
@@ -61,7 +75,7 @@ fn storm_sentence(step: &Step) -> String {
 
 fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
     let header = [
-        "", "rate", "response", "p99", "wait p99", "open", "opened", "closed", "failed",
+        "", "carried", "response", "p99", "wait", "open", "opened", "closed", "errors",
     ];
     let mut table = Table::new(&header);
     let parts = plan.parts.iter();
@@ -70,9 +84,13 @@ fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
         let checkout = whole(step, |o| o.checkout.as_ref());
         let errors: u64 = step.operations.values().map(Operation::failures).sum();
         let count = |name: &str| step.figures.get(name).map_or("–".into(), f64::to_string);
-        let name = step.parameters.get("part").map(ToString::to_string);
+        // The whole name would make the table wider than a terminal.
+        let name = match step.parameters.get("part").map(ToString::to_string) {
+            Some(again) if again == SPIKE_AGAIN => "spike again".to_owned(),
+            name => name.unwrap_or_default(),
+        };
         table.row(&[
-            name.unwrap_or_default(),
+            name,
             table::rate(step.throughput_per_s().abs()),
             at(felt.as_ref(), 0.5),
             at(felt.as_ref(), 0.99),
@@ -84,4 +102,23 @@ fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
         ]);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::golden;
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Lifecycle(flags) = golden::command("lifecycle") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("lifecycle"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
+    }
 }

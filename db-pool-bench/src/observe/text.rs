@@ -16,6 +16,11 @@ const AT_WORK: [(&str, &str); 6] = [
 ];
 /// Rows of a table that are shown; the report holds more.
 const SHOWN: usize = 5;
+/// Characters that a table of 80 columns has for what it is about, beside three columns of figures
+/// and beside two, and for each of two such.
+const BESIDE_THREE: usize = 46;
+const BESIDE_TWO: usize = 54;
+const OF_TWO: usize = 32;
 
 /// What most sessions at work did, with how many; `None` where hardly any was at work.
 pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64)> {
@@ -28,7 +33,7 @@ pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64
 
 /// Tables for 80 columns and what could not be seen.
 pub(super) fn render(report: &Report) -> String {
-    let mut text = format!("{}\n", report.summary.headline);
+    let mut text = table::paragraph(&report.summary.headline, 0);
     let Some(server) = report.steps.first().and_then(|step| step.server.as_ref()) else {
         return text;
     };
@@ -40,7 +45,7 @@ pub(super) fn render(report: &Report) -> String {
     if !server.unavailable.is_empty() {
         text.push_str("\nNot seen\n");
         for (what, reason) in &server.unavailable {
-            let _ = writeln!(text, "  {what}: {reason}");
+            text.push_str(&table::paragraph(&format!("{what}: {reason}"), 2));
         }
     }
     text
@@ -56,7 +61,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         |row| {
             let (application, state) = (label(row, "application"), label(row, "state"));
             vec![
-                format!("{application}, {state}"),
+                cut(&format!("{application}, {state}"), BESIDE_TWO),
                 number(row, "sessions_mean"),
                 format!("{:.0}", figure(row, "sessions_max")),
             ]
@@ -69,16 +74,22 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         rows(server, "blocking"),
         |row| {
             vec![
-                format!(
-                    "{}: {}",
-                    label(row, "waiting"),
-                    label(row, "waiting_statement")
+                cut(
+                    &format!(
+                        "{}: {}",
+                        label(row, "waiting"),
+                        label(row, "waiting_statement")
+                    ),
+                    OF_TWO,
                 ),
-                format!(
-                    "{}, {}: {}",
-                    label(row, "blocking"),
-                    label(row, "blocking_state"),
-                    label(row, "blocking_statement")
+                cut(
+                    &format!(
+                        "{}, {}: {}",
+                        label(row, "blocking"),
+                        label(row, "blocking_state"),
+                        label(row, "blocking_statement")
+                    ),
+                    OF_TWO,
                 ),
                 number(row, "waiting_mean"),
             ]
@@ -95,7 +106,7 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         rows(server, "statements"),
         |row| {
             vec![
-                label(row, "statement"),
+                cut(&label(row, "statement"), BESIDE_THREE),
                 format!("{:.0}", figure(row, "calls")),
                 table::duration_ns(figure(row, "exec_mean_ns") as u64),
                 table::duration_ns(figure(row, "exec_ns") as u64),
@@ -108,9 +119,10 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         &["", "longest", "at once"],
         rows(server, "running"),
         |row| {
-            let who = format!("{}, {}", label(row, "application"), label(row, "state"));
+            let (application, state) = (label(row, "application"), label(row, "state"));
+            let running = format!("{application}, {state}: {}", label(row, "statement"));
             vec![
-                format!("{} ({who})", label(row, "statement")),
+                cut(&running, BESIDE_TWO),
                 table::duration_ns((figure(row, "longest_s") * 1e9) as u64),
                 number(row, "sessions_mean"),
             ]
@@ -144,10 +156,38 @@ fn label(row: &EvidenceRow, name: &str) -> String {
     label.map_or("(no name)".to_owned(), Clone::clone)
 }
 
+/// The beginning of `text`, which the report holds whole.
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest - 1) {
+        Some((end, _)) if text.chars().count() > longest => format!("{}…", &text[..end]),
+        _ => text.to_owned(),
+    }
+}
+
 fn figure(row: &EvidenceRow, name: &str) -> f64 {
     row.figures.get(name).copied().unwrap_or(f64::NAN)
 }
 
 fn number(row: &EvidenceRow, name: &str) -> String {
     format!("{:.1}", figure(row, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::golden;
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Observe(flags) = golden::command("observe") else {
+            panic!("it names the scenario");
+        };
+        let report = golden::report("observe");
+        let ns = serde_json::json!(flags.duration.as_nanos() as u64);
+        assert_eq!(report.config["duration_ns"], ns);
+        let text = render(&report);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
+    }
 }

@@ -138,13 +138,13 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
     let mut sentences = Vec::new();
     for (driver, results) in plan.results(report) {
         let name = driver.name();
-        let Some(begins) = wait_begins(&results, plan.flags.pool_size) else {
+        let Some(begins) = wait_begins(&results, plan.flags.pool.size) else {
             continue;
         };
         if let WaitBegins::Between(_, users) = begins {
             summary.figure(&format!("{name}.wait_begins_users"), users as f64);
         }
-        let mut sentence = format!("{name}: {}", begins.sentence(plan.flags.pool_size));
+        let mut sentence = format!("{name}: {}", begins.sentence(plan.flags.pool.size));
         if let Some(discrepancy) = worst_discrepancy(&results) {
             summary.figure(&format!("{name}.little_discrepancy_ratio"), discrepancy);
         }

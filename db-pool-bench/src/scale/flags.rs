@@ -1,13 +1,11 @@
 //! Flags of `db-pool-bench scale`.
 
-use bench_cli::flags::{self, Counts, OutputFlags};
+use bench_cli::flags::{self, Counts};
 use bench_cli::load::StepFlags;
 use bench_cli::objective::Objective;
 use clap::Args;
 
-use crate::campaign::TargetFlags;
-use crate::conditions::ConditionFlags;
-use crate::drivers::Driver;
+use crate::one_pool::OnePoolFlags;
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench scale --pool-size 8 --users 2..64*2
@@ -24,41 +22,19 @@ is started and removed again.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ScaleFlags {
-    /// The server.
-    #[command(flatten)]
-    pub target: TargetFlags,
-
-    /// Connections in the pool
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "8")]
-    pub pool_size: u64,
-
     /// Users, from few to many
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub users: Counts,
-
-    /// Pools to compare
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        value_name = "DRIVER,…",
-        default_value = "deadpool"
-    )]
-    pub driver: Vec<Driver>,
 
     /// What a number of users must keep to be served, as in p99<20ms (repeat it for several)
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
     pub objective: Vec<Objective>,
 
-    /// What the connections work under.
+    /// The pool, and where it is.
     #[command(flatten)]
-    pub conditions: ConditionFlags,
+    pub pool: OnePoolFlags,
 
     /// How each step is held.
     #[command(flatten)]
     pub step: StepFlags,
-
-    /// Where the result goes.
-    #[command(flatten)]
-    pub output: OutputFlags,
 }

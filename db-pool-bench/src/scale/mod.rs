@@ -6,14 +6,19 @@ mod flags;
 mod plan;
 mod text;
 
+use std::collections::BTreeMap;
+
 use bench_cli::Exit;
-use bench_cli::bench::Bench;
+use bench_report::{Report, Summary};
 use load_engine::sweep::order;
+use serde_json::Value;
 
 pub use flags::ScaleFlags;
 use plan::Plan;
 
-use crate::campaign::{self, Campaign};
+use crate::campaign::Campaign;
+use crate::one_pool::Scenario;
+use crate::workloads::Selection;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -21,36 +26,36 @@ use crate::campaign::{self, Campaign};
 /// What kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
-    let given = flags.target.server(&flags.driver)?;
-    let mut bench = Bench::begin(
-        "db-pool-bench",
-        env!("CARGO_PKG_VERSION"),
-        "scale",
-        &flags.output,
-        plan.config(),
-    )?;
-    campaign::run(
-        &mut bench,
-        &flags.target,
-        &plan.selection,
-        given,
-        flags.pool_size,
-        |campaign| steps(campaign, &plan),
-    )?;
-    bench.report.summary = findings::summary(&bench.report, &plan);
-    let text = text::render(&bench.report, &plan);
-    bench.finish(&text)
+    flags.pool.run("scale", flags.pool.size, &plan)
 }
 
-fn steps(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
-    let turns = order(plan.settings.len(), plan.repeats(), plan.seed);
-    campaign.bench.announce(plan.total(), turns.len());
-    for turn in turns {
-        if campaign.bench.interrupted() {
-            break;
-        }
-        let step = plan.step(turn, campaign.is_guarded());
-        campaign.step(&step, plan.arm(turn))?;
+impl Scenario for Plan<'_> {
+    fn config(&self) -> BTreeMap<String, Value> {
+        self.config()
     }
-    Ok(())
+
+    fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
+        let turns = order(self.settings.len(), self.repeats(), self.seed);
+        campaign.bench.announce(self.total(), turns.len());
+        for turn in turns {
+            if campaign.bench.interrupted() {
+                break;
+            }
+            let arm = self.flags.pool.arm(self.settings[turn.setting].driver);
+            campaign.step(&self.step(turn), arm)?;
+        }
+        Ok(())
+    }
+
+    fn summary(&self, report: &Report) -> Summary {
+        findings::summary(report, self)
+    }
+
+    fn text(&self, report: &Report) -> String {
+        text::render(report, self)
+    }
 }

@@ -17,14 +17,14 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     let mut text = String::new();
     for (driver, results) in &all {
         text += &table::paragraph(
-            &format!("{}, pool of {}", driver.name(), plan.flags.pool_size),
+            &format!("{}, pool of {}", driver.name(), plan.flags.pool.size),
             0,
         );
         text += &users_table(results);
     }
     text += &table::paragraph(
         "call: median, then 99th percentile; wait: mean for a connection; service: median; in use: \
-         mean of connections; N: users that Little's law counts, less those there were",
+         mean of connections; Little: users that Little's law counts, less those there were",
         0,
     );
     for result in all.iter().flat_map(|(_, results)| results) {
@@ -32,12 +32,12 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     }
     text.push('\n');
     for (driver, results) in &all {
-        let begins = wait_begins(results, plan.flags.pool_size);
+        let begins = wait_begins(results, plan.flags.pool.size);
         if let Some(begins) = begins {
             let said = format!(
                 "{}: {}",
                 driver.name(),
-                begins.sentence(plan.flags.pool_size)
+                begins.sentence(plan.flags.pool.size)
             );
             text += &table::paragraph(&said, 0);
         }
@@ -61,7 +61,7 @@ fn users_table(results: &[Results]) -> String {
         "wait",
         "service",
         "in use",
-        "N",
+        "Little",
         "errors",
     ];
     let mut table = Table::new(&header);
@@ -88,4 +88,23 @@ fn users_table(results: &[Results]) -> String {
         ]);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::golden;
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Scale(flags) = golden::command("scale") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("scale"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
+    }
 }

@@ -142,7 +142,11 @@ pub(super) fn text(groups: &[Group], summary: &Summary) -> String {
         text.push_str(&table::paragraph(&range(&base, driver, stands), 0));
         for prediction in &found {
             let measured = recommendation(summary, groups, driver, prediction.conditions);
-            text.push_str(&table::paragraph(&verdict(prediction, measured), 2));
+            let is_base = prediction.conditions == base.conditions;
+            text.push_str(&table::paragraph(
+                &verdict(prediction, measured, is_base),
+                2,
+            ));
         }
     }
     text
@@ -170,22 +174,23 @@ fn range(base: &Base, driver: Driver, stands: &Recommendation) -> String {
     )
 }
 
-fn verdict(prediction: &Prediction, measured: Option<&Recommendation>) -> String {
-    let mut said = format!(
-        "{}: held {} longer",
-        prediction.conditions,
-        table::duration_ns(prediction.longer_ns.max(0.0) as u64)
-    );
-    if let Some(trips) = prediction.round_trips {
-        said += &format!(" ({trips:.1} round trips each)");
+fn verdict(prediction: &Prediction, measured: Option<&Recommendation>, is_base: bool) -> String {
+    let mut said = format!("{}: ", prediction.conditions);
+    if !is_base {
+        let longer = table::duration_ns(prediction.longer_ns.max(0.0) as u64);
+        said += &format!("held {longer} longer");
+        if let Some(trips) = prediction.round_trips {
+            said += &format!(" ({trips:.1} round trips each)");
+        }
+        said += "; ";
     }
-    said += &format!("; the law asks for {:.1}", prediction.connections);
+    said += &format!("the law asks for {:.1}", prediction.connections);
     match measured.and_then(|r| r.value.map(|value| (r, value))) {
         Some((r, value)) => said += &format!(", measured {value} ({})", interval(r)),
         None => said += ", measured: no recommendation",
     }
     said += &format!(
-        "; throughputs lie {} from it on average",
+        "; the throughputs measured lie {} from what it predicts, on average",
         table::ratio(prediction.error_ratio)
     );
     said

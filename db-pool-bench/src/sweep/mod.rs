@@ -68,7 +68,7 @@ fn steps(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
         if campaign.bench.interrupted() {
             break;
         }
-        let step = plan.step(turn, campaign.is_guarded());
+        let step = plan.step(turn);
         let arm = plan.settings[turn.setting].arm();
         let Some(index) = campaign.step(&step, arm)? else {
             continue;

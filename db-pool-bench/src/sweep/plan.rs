@@ -10,7 +10,7 @@ use load_engine::sweep::Turn;
 use load_engine::{LoadPlan, RuntimeKind, StepPlan};
 use serde_json::{Value, json};
 
-use crate::campaign::{Arm, GUARD};
+use crate::campaign::Arm;
 use crate::cli::SweepFlags;
 use crate::conditions::Conditions;
 use crate::drivers::Driver;
@@ -149,8 +149,8 @@ impl<'a> Plan<'a> {
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
-    /// The step of one turn; `guarded` where the server is not a throwaway one.
-    pub fn step(&self, turn: Turn, guarded: bool) -> StepPlan {
+    /// The step of one turn.
+    pub fn step(&self, turn: Turn) -> StepPlan {
         let setting = self.settings[turn.setting];
         let Setting { driver, size, .. } = setting;
         let turns = self.settings.len() as u64;
@@ -184,9 +184,6 @@ impl<'a> Plan<'a> {
         if step.runtime == RuntimeKind::PerCore {
             // Each core's pool needs a connection at least.
             step.threads = available_threads().min(size as usize);
-        }
-        if guarded && step.stop_rules.is_empty() {
-            step.stop_rules.push(GUARD);
         }
         step
     }
@@ -246,7 +243,6 @@ fn texts<T: ToString>(all: &[T]) -> Vec<String> {
 pub(super) mod tests {
     use bench_report::Parameter;
     use clap::Parser as _;
-    use load_engine::StopRule;
 
     use super::*;
     use crate::cli::{Cli, Command};
@@ -264,7 +260,7 @@ pub(super) mod tests {
     fn step(args: &str, setting: usize) -> StepPlan {
         Plan::new(&flags(args))
             .unwrap()
-            .step(Turn { setting, repeat: 1 }, false)
+            .step(Turn { setting, repeat: 1 })
     }
 
     #[test]
@@ -300,26 +296,6 @@ pub(super) mod tests {
             1
         );
         assert!(step("--pool-sizes 1,64 --driver deadpool", 0).threads >= 1);
-    }
-
-    #[test]
-    fn a_server_that_is_not_ours_is_guarded_unless_the_user_sets_rules() {
-        let turn = Turn {
-            setting: 0,
-            repeat: 0,
-        };
-        let rules = |args: &str, guarded| {
-            Plan::new(&flags(args))
-                .unwrap()
-                .step(turn, guarded)
-                .stop_rules
-        };
-        assert_eq!(rules("", true), [GUARD]);
-        assert_eq!(rules("", false), []);
-        assert_eq!(
-            rules("--stop-on errors>50%", true),
-            [StopRule::ErrorRatio { above: 0.5 }]
-        );
     }
 
     #[test]

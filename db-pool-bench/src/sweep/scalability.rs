@@ -55,8 +55,13 @@ pub(super) fn sentence(group: &Group) -> String {
         Some(peak) => format!("throughput is highest near {peak:.0}"),
     };
     format!(
-        "scalability law: one gives {}; contention {contention} (serial share), coherency \
+        "scalability law: one {} gives {}; contention {contention} (serial share), coherency \
          {coherency} (each pair's cost); {peak} (R² {:.2})",
+        if group.driver.is_pooled() {
+            "connection"
+        } else {
+            "user"
+        },
         table::rate(law.lambda),
         law.r_squared
     )

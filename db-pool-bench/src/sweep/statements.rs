@@ -1,6 +1,7 @@
 //! The statements of transactions at the recommended settings, as people read them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
 use bench_report::histogram::{Recording, recording};
@@ -12,39 +13,43 @@ struct Statement {
     failed: u64,
 }
 
-/// A table of statements for each driver that has a recommended setting; empty where no operation
-/// consists of several.
+/// A table of statements for each recommended setting; empty where no operation consists of
+/// several.
 pub(super) fn render(report: &Report) -> String {
-    let mut rows = Table::new(&[
-        "at the recommended size",
-        "median",
-        "p99",
-        "of all",
-        "failed",
-    ]);
-    let mut any = false;
+    let mut text = String::new();
     for recommendation in &report.summary.recommendations {
         let statements = gather(report, recommendation);
-        let all: f64 = statements.values().map(total_ns).sum();
-        let mut in_order: Vec<_> = statements.iter().collect();
-        in_order.sort_by_key(|(name, _)| place(name));
-        for (name, statement) in in_order {
-            any = true;
-            let at = |quantile| table::duration_ns(statement.call.value_at_quantile(quantile));
-            rows.row(&[
-                format!("{} {name}", recommendation.subject),
-                at(0.5),
-                at(0.99),
-                table::ratio(total_ns(statement) / all.max(1.0)),
-                statement.failed.to_string(),
-            ]);
+        if let (Some(size), false) = (recommendation.value, statements.is_empty()) {
+            let subject = &recommendation.subject;
+            let _ = write!(
+                text,
+                "\nStatements of {subject} at the recommended {size}\n"
+            );
+            text += &table(&statements).to_string();
         }
     }
-    if any {
-        format!("\n{rows}of all: share of the time that statements took together\n")
-    } else {
-        String::new()
+    if !text.is_empty() {
+        text += "of all: share of the time that statements took together\n";
     }
+    text
+}
+
+fn table(statements: &BTreeMap<&str, Statement>) -> Table {
+    let mut rows = Table::new(&["", "median", "p99", "of all", "failed"]);
+    let all: f64 = statements.values().map(total_ns).sum();
+    let mut in_order: Vec<_> = statements.iter().collect();
+    in_order.sort_by_key(|(name, _)| place(name));
+    for (name, statement) in in_order {
+        let at = |quantile| table::duration_ns(statement.call.value_at_quantile(quantile));
+        rows.row(&[
+            (*name).to_owned(),
+            at(0.5),
+            at(0.99),
+            table::ratio(total_ns(statement) / all.max(1.0)),
+            statement.failed.to_string(),
+        ]);
+    }
+    rows
 }
 
 /// Its script and line.

@@ -7,7 +7,7 @@ use bench_report::{LimitOwner, Report};
 
 use super::{Group, Plan, carry_over, cost, fleet, scalability, statements};
 use crate::results::Results;
-use crate::text::{broken, latency_name, recommended, settings_table};
+use crate::text::{broken, latency_name, recommended, settings_table, time_sentence};
 
 /// Tables for 80 columns: what each setting gave, what to run with, and why.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
@@ -43,6 +43,11 @@ fn label(group: &Group, result: &Results) -> String {
 fn conclusions(text: &mut String, report: &Report, plan: &Plan, groups: &[Group]) {
     for recommendation in &report.summary.recommendations {
         recommended(text, recommendation);
+        let steps = recommendation.steps.iter();
+        let steps = steps.filter_map(|index| report.steps.get(*index));
+        if let Some(said) = time_sentence("at this size users", &steps) {
+            text.push_str(&table::paragraph(&said, 2));
+        }
         let group = groups.iter().find(|g| g.subject == recommendation.subject);
         if let Some(group) = group {
             text.push_str(&table::paragraph(&scalability::sentence(group), 2));
@@ -74,6 +79,8 @@ mod tests {
     use bench_report::{Histogram, StepEnd};
 
     use super::*;
+    use crate::cli::Command;
+    use crate::golden;
     use crate::sweep::plan::tests::flags;
     use crate::sweep::tests::{report, step};
 
@@ -107,5 +114,17 @@ mod tests {
         ] {
             assert!(text.contains(told), "{told:?} in {text}");
         }
+    }
+
+    #[test]
+    fn a_real_run_is_told_as_it_was() {
+        let Command::Sweep(flags) = golden::command("sweep") else {
+            panic!("it names the scenario");
+        };
+        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("sweep"));
+        golden::assert_made_with(&report, &plan.config());
+        let text = render(&report, &plan);
+        golden::assert_fits(&text);
+        insta::assert_snapshot!(text);
     }
 }

@@ -1,9 +1,10 @@
 //! What the tests share: a real server, the binary, and looks at what either left behind.
 #![allow(dead_code)] // Each test file uses its part.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
-use bench_report::Report;
+use bench_report::{Report, Step};
 use db_pool_bench::address::Address;
 use test_support::{Place, eventually};
 use testbed::{Postgres, PostgresOptions};
@@ -117,6 +118,20 @@ pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
         code: output.status.code().unwrap(),
         said,
     }
+}
+
+/// Where the users' time went in `step`, by part; the parts add up, where there are any.
+pub(crate) fn time_parts(step: &Step) -> BTreeMap<&str, f64> {
+    let figures = step.figures.iter();
+    let parts: BTreeMap<&str, f64> = figures
+        .filter_map(|(name, share)| {
+            let part = name.strip_prefix("time.")?.strip_suffix("_ratio")?;
+            Some((part, *share))
+        })
+        .collect();
+    let all: f64 = parts.values().sum();
+    assert!(parts.is_empty() || (all - 1.0).abs() < 1e-6, "{parts:?}");
+    parts
 }
 
 /// The report that [`sweep`] left.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// The bench's own connections beside its load: they watch and prepare, and take no place.
 const NOT_LOAD: [&[u8]; 2] = [b".watch", b".control"];
@@ -29,6 +30,12 @@ pub(crate) struct Places {
 
 impl Places {
     /// `count` places before `server`, each taken for about `service` by one request.
+    ///
+    /// A request has its answer after half of that. For the other half its connection is busy
+    /// still, and so is its place: the next request on this connection comes meanwhile, and as many
+    /// connections as places keep every place busy, however long an answer and the next request
+    /// take on their way. Were a place free with the answer, it would stand idle for that long, and
+    /// connections beyond `count` would be worth something.
     pub(crate) fn before(server: &Postgres, count: usize, service: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -91,11 +98,13 @@ async fn carry(
                 }
                 if is_load == Some(true) && request[0] == BIND {
                     let place = places.acquire().await.map_err(std::io::Error::other)?;
-                    tokio::time::sleep(takes()).await;
+                    let half = takes() / 2;
+                    let begun = Instant::now();
+                    tokio::time::sleep_until(begun + half).await;
                     server.write_all(request).await?;
-                    let answer = answer(&mut server).await?;
+                    client.write_all(&answer(&mut server).await?).await?;
+                    tokio::time::sleep_until(begun + 2 * half).await;
                     drop(place);
-                    client.write_all(&answer).await?;
                 } else {
                     server.write_all(request).await?;
                 }

@@ -10,6 +10,7 @@ use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, Throttlin
 /// The baselines of each group, by its name.
 #[derive(Debug)]
 pub(super) struct CgroupDerivation {
+    tick_ns: u64,
     cores: Option<f64>,
     groups: BTreeMap<String, Group>,
 }
@@ -25,8 +26,9 @@ struct Group {
 
 impl CgroupDerivation {
     /// Groups of a machine with so many cores, which limit those that have no quota.
-    pub(super) fn new(cores: Option<u64>) -> Self {
+    pub(super) fn new(tick_ns: u64, cores: Option<u64>) -> Self {
         Self {
+            tick_ns,
             cores: cores.map(|cores| cores as f64),
             groups: BTreeMap::new(),
         }
@@ -41,7 +43,7 @@ impl CgroupDerivation {
         for sample in samples {
             let group = self.groups.entry(sample.name.clone());
             let group = group.or_insert_with(Group::new);
-            group.figures(sample, self.cores, machine_bytes, out);
+            group.figures(sample, (self.tick_ns, self.cores), machine_bytes, out);
         }
     }
 }
@@ -61,7 +63,7 @@ impl Group {
     fn figures(
         &mut self,
         sample: CgroupSample,
-        cores: Option<f64>,
+        (tick_ns, cores): (u64, Option<f64>),
         machine_bytes: Option<u64>,
         out: &mut Figures,
     ) {
@@ -71,19 +73,23 @@ impl Group {
         let quota = sample.quota_cores;
         out.put_labelled("cgroup.cpu.quota_cores", &labels, quota);
         self.cpu.advance(sample.cpu, |old, new, w| {
-            let used = w.mean(Some(old.used_ns), Some(new.used_ns), 0);
+            // What runs is added up at every tick of its core.
+            let quantum_ns = tick_ns * cores.unwrap_or(1.0) as u64;
+            let used = w.mean(Some(old.used_ns), Some(new.used_ns), quantum_ns);
+            let used = used.and_then(|used| used.at_most(cores));
             out.put_labelled("cgroup.cpu_cores", &labels, used);
             // A group may be above its quota for a moment: it pays in the next period.
             let of_limit = |used: Reading, limit: f64| Reading {
                 value: used.value / limit,
                 error: used.error / limit,
+                ..used
             };
             let limit = quota.into_iter().chain(cores).reduce(f64::min);
             let ratio = used.zip(limit).map(|(used, limit)| of_limit(used, limit));
             out.put_labelled("cgroup.cpu.used_ratio", &labels, ratio);
         });
         self.throttling.advance(sample.throttling, |old, new, w| {
-            throttling(old, new, w, &labels, out);
+            throttling(old, new, (w, cores), &labels, out);
         });
         self.events.advance(sample.memory_events, |old, new, _| {
             let grown = |old: Option<u64>, new: Option<u64>| new?.checked_sub(old?);
@@ -126,7 +132,7 @@ fn memory_gauges(sample: &CgroupSample, machine_bytes: Option<u64>, out: &mut Fi
 fn throttling(
     old: &Throttling,
     new: &Throttling,
-    window: Window,
+    (window, cores): (Window, Option<f64>),
     labels: &[(&'static str, &str)],
     out: &mut Figures,
 ) {
@@ -139,5 +145,7 @@ fn throttling(
         .map(|(t, p)| t / p);
     out.put_labelled("cgroup.cpu.throttled_periods_ratio", labels, ratio);
     let stood = window.mean(Some(old.throttled_ns), Some(new.throttled_ns), 0);
+    // What stood still before the window is added up once it runs again.
+    let stood = stood.filter(|stood| cores.is_none_or(|cores| stood.value <= 2.0 * cores));
     out.put_labelled("cgroup.cpu.throttled_cores", labels, stood);
 }

@@ -42,10 +42,12 @@ pub(super) fn rates(
     tick_ns: u64,
     out: &mut Figures,
 ) {
-    shares(&old.all, &new.all, &[], tick_ns, out);
+    shares(&old.all, &new.all, &[], (window, tick_ns), out);
     for (number, new) in &new.cores {
         if let Some(old) = old.cores.get(number) {
-            shares(old, new, &[("core", &number.to_string())], tick_ns, out);
+            let number = number.to_string();
+            let labels = [("core", number.as_str())];
+            shares(old, new, &labels, (window, tick_ns), out);
         }
     }
     let switches = window.per_s(old.context_switches, new.context_switches);
@@ -58,7 +60,7 @@ fn shares(
     old: &CpuTimes,
     new: &CpuTimes,
     labels: &[(&'static str, &str)],
-    tick_ns: u64,
+    (window, tick_ns): (Window, u64),
     out: &mut Figures,
 ) {
     let Some(total_ns) = elapsed(old, new) else {
@@ -69,7 +71,11 @@ fn shares(
         // iowait may fall and be left out of the total, so another state could seem to be more.
         let value = (spent as f64 / total_ns as f64).min(1.0);
         let error = (counters as u64 * tick_ns) as f64 / total_ns as f64;
-        Some(Reading { value, error })
+        Some(Reading {
+            value,
+            error,
+            over: Some(window.period),
+        })
     };
     let grew = |(_, time): &&State| time(new) > time(old);
     let moved = STATES[..BUSY_STATES].iter().filter(grew).count();

@@ -22,9 +22,9 @@ fn of_disk(device: &str, old: &DiskCounters, new: &DiskCounters, w: Window, out:
     put("disk.write_bytes_per_s", written);
     put("disk.reads_per_s", w.per_s(old.reads, new.reads));
     put("disk.writes_per_s", w.per_s(old.writes, new.writes));
-    let read = await_ns((old.reads, new.reads), (old.read_ns, new.read_ns));
+    let read = await_ns(w, (old.reads, new.reads), (old.read_ns, new.read_ns));
     put("disk.read_await_ns", read);
-    let written = await_ns((old.writes, new.writes), (old.write_ns, new.write_ns));
+    let written = await_ns(w, (old.writes, new.writes), (old.write_ns, new.write_ns));
     put("disk.write_await_ns", written);
     let queue = w.mean(old.queued_ns, new.queued_ns, TIME_QUANTUM_NS);
     put("disk.queue_length", queue);
@@ -35,6 +35,7 @@ fn of_disk(device: &str, old: &DiskCounters, new: &DiskCounters, w: Window, out:
 /// From a request's issue to its end, on average over those that ended in the window; `None`
 /// when none did.
 fn await_ns(
+    window: Window,
     (old_count, new_count): (Option<u64>, Option<u64>),
     (old_ns, new_ns): (Option<u64>, Option<u64>),
 ) -> Option<Reading> {
@@ -43,5 +44,6 @@ fn await_ns(
     (ended > 0.0).then(|| Reading {
         value: spent_ns / ended,
         error: TIME_QUANTUM_NS as f64 / ended,
+        over: Some(window.period),
     })
 }

@@ -58,7 +58,7 @@ impl Derivation {
             tcp: Baseline::over(0),
             listen: Baseline::over(0),
             pressure: Stalls::default(),
-            cgroups: CgroupDerivation::new(cores),
+            cgroups: CgroupDerivation::new(units.tick_ns, cores),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The time between two reads of one source, and what a counter did in it.
 
-use crate::figure::Reading;
+use crate::figure::{Period, Reading};
 use crate::source::Timed;
 
 const NS_PER_S: f64 = 1e9;
@@ -8,29 +8,37 @@ const NS_PER_S: f64 = 1e9;
 /// From the middle of one read to the middle of the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    /// Its length.
-    pub ns: u64,
-    /// How far off that may be: the kernel took the counters at some instant within each read.
+    /// Where it lies.
+    pub period: Period,
+    /// How far off its length may be: the kernel took the counters at some instant within each
+    /// read.
     pub slack_ns: u64,
 }
 
 impl Window {
+    /// Its length.
+    pub fn ns(&self) -> u64 {
+        self.period.ns()
+    }
+
     /// Growth per second of what is counted exactly; `None` when the counter fell.
     pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<Reading> {
         let grown = new?.checked_sub(old?)? as f64;
-        let value = grown * NS_PER_S / self.ns as f64;
+        let value = grown * NS_PER_S / self.ns() as f64;
         Some(Reading {
             value,
-            error: value * self.slack_ns as f64 / self.ns as f64,
+            error: value * self.slack_ns as f64 / self.ns() as f64,
+            over: Some(self.period),
         })
     }
 
     /// Time spent, counted in steps of `quantum_ns`, per time gone by. `None` when it fell.
     pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<Reading> {
-        let spent = new?.checked_sub(old?)? as f64 / self.ns as f64;
+        let spent = new?.checked_sub(old?)? as f64 / self.ns() as f64;
         Some(Reading {
             value: spent,
-            error: (quantum_ns as f64 + spent * self.slack_ns as f64) / self.ns as f64,
+            error: (quantum_ns as f64 + spent * self.slack_ns as f64) / self.ns() as f64,
+            over: Some(self.period),
         })
     }
 
@@ -70,13 +78,16 @@ impl<T> Baseline<T> {
     ) {
         let Some(current) = current else { return };
         if let Some(previous) = &self.previous {
-            let now_ns = current.span.midpoint_ns();
-            let ns = now_ns.saturating_sub(previous.span.midpoint_ns());
-            if ns < self.least_window_ns.max(1) {
+            let window = Window {
+                period: Period {
+                    from_ns: previous.span.midpoint_ns(),
+                    to_ns: current.span.midpoint_ns(),
+                },
+                slack_ns: previous.span.slack_ns() + current.span.slack_ns(),
+            };
+            if window.ns() < self.least_window_ns.max(1) {
                 return;
             }
-            let slack_ns = previous.span.slack_ns() + current.span.slack_ns();
-            let window = Window { ns, slack_ns };
             derive(&previous.value, &current.value, window);
         }
         self.previous = Some(current);

@@ -7,7 +7,8 @@ use bench_report::clock::{monotonic_ns, process_cpu_ns};
 
 use crate::cadence::Cadence;
 use crate::own_cost::OwnCost;
-use crate::recording::{Asked, Settings};
+use crate::recording::Settings;
+use crate::sampler::Asked;
 use crate::source::gpu::GpuSample;
 use crate::source::gpu::watch::GpuWatch;
 use crate::source::{Gaps, HostSource, Selection, Timed};
@@ -74,19 +75,19 @@ impl Exporter {
         &self.gaps
     }
 
-    /// Takes the first sample, from which the beat is counted; `shelf` knows how often pages were
+    /// Takes the first sample, from which the beat is counted; `traffic` knows how often pages were
     /// asked for.
-    pub fn first_page(&mut self, shelf: &Shelf) -> Page {
+    pub fn first_page(&mut self, traffic: &Shelf) -> Page {
         let mut families = Families::default();
         self.read(&mut families);
-        self.own(shelf, &mut families);
+        self.own(traffic, &mut families);
         Page::new(families)
     }
 
     /// Takes the sample that is due.
-    pub fn page(&mut self, shelf: &Shelf) -> Page {
+    pub fn page(&mut self, traffic: &Shelf) -> Page {
         self.cadence.sampled(monotonic_ns());
-        self.first_page(shelf)
+        self.first_page(traffic)
     }
 
     fn read(&mut self, out: &mut Families) {
@@ -121,7 +122,7 @@ impl Exporter {
     }
 
     /// What the exporter tells of itself.
-    fn own(&self, shelf: &Shelf, out: &mut Families) {
+    fn own(&self, traffic: &Shelf, out: &mut Families) {
         let commit = self.tool.commit.as_deref().unwrap_or_default();
         let labels = [("version", self.tool.version.as_str()), ("commit", commit)];
         let told = if commit.is_empty() { 1 } else { 2 };
@@ -145,12 +146,12 @@ impl Exporter {
         );
         out.seconds(name, help, &[], Some(self.cost.sampling_cpu_ns()));
         let (name, help) = ("sysmon_scrapes", "How often the page was asked for.");
-        out.counter(name, help, &[], Some(shelf.scrapes()));
+        out.counter(name, help, &[], Some(traffic.scrapes()));
         let (name, help) = (
             "sysmon_pages_written",
             "Pages written: at most one for each sample and format.",
         );
-        out.counter(name, help, &[], Some(shelf.written()));
+        out.counter(name, help, &[], Some(traffic.written()));
         let (name, help) = ("process_cpu_seconds", "CPU time of all that sysmon did.");
         out.seconds(name, help, &[], Some(process_cpu_ns()));
     }

@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(
             text,
             "# HELP a_build_info Who.\n# TYPE a_build_info gauge\na_build_info{version=\"1\"} 1\n\
-             # HELP m_bytes Size.\n# TYPE m_bytes gauge\nm_bytes 1152921504606846976\n\
+             # HELP m_bytes Size.\n# TYPE m_bytes gauge\nm_bytes 1152921504606847000\n\
              # HELP z_seconds_total Time.\n# TYPE z_seconds_total counter\n\
              z_seconds_total{name=\"a\\\"} 1\\nb\\\\n\",pid=\"7\"} 1.5\n"
         );
@@ -280,7 +280,7 @@ mod tests {
             open,
             "# HELP a_build Who.\n# TYPE a_build info\na_build_info{version=\"1\"} 1\n\
              # HELP m_bytes Size.\n# TYPE m_bytes gauge\n# UNIT m_bytes bytes\n\
-             m_bytes 1152921504606846976\n\
+             m_bytes 1152921504606847000\n\
              # HELP z_seconds Time.\n# TYPE z_seconds counter\n# UNIT z_seconds seconds\n\
              z_seconds_total{name=\"a\\\"} 1\\nb\\\\n\",pid=\"7\"} 1.5\n# EOF\n"
         );

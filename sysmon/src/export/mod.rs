@@ -49,8 +49,11 @@ pub fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     let listener = TcpListener::bind(flags.listen.0)
         .with_context(|| format!("cannot listen on {}", flags.listen.0))
         .remedy("--listen 127.0.0.1:0, which takes any port that is free")?;
-    let gpus = GpuWatch::start(GpuWatch::period(flags.sampling.interval), NvmlDriver::open)
-        .context("cannot start the thread that reads GPUs")?;
+    let gpus = GpuWatch::start(
+        GpuWatch::period(flags.sampling.look.interval),
+        NvmlDriver::open,
+    )
+    .context("cannot start the thread that reads GPUs")?;
     let tool = output::tool("sysmon", env!("CARGO_PKG_VERSION"));
     let mut exporter = Exporter::new(&settings, tool);
     exporter.watch_gpus(gpus);
@@ -78,7 +81,7 @@ pub fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
 fn settings(flags: &ExportFlags) -> Result<Settings, UsageError> {
     let sampling = &flags.sampling;
     let mut labels = HashSet::new();
-    for target in &sampling.follow {
+    for target in &sampling.look.follow {
         if !labels.insert(&target.label) {
             let label = &target.label;
             let twice = format!("--follow has {label} twice, and labels tell processes apart");
@@ -87,7 +90,7 @@ fn settings(flags: &ExportFlags) -> Result<Settings, UsageError> {
     }
     let cgroups: BTreeSet<_> = sampling.cgroups.iter().cloned().collect();
     Ok(Settings {
-        interval_ns: sampling.interval.as_nanos() as u64,
+        interval_ns: sampling.look.interval.as_nanos() as u64,
         follow: sampling.following(false),
         cgroups: cgroups.into_iter().collect(),
         socket_states: sampling.sockets,

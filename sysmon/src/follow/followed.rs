@@ -26,6 +26,7 @@ pub struct Followed {
     /// The most memory it held.
     pub rss_max_bytes: u64,
     labels: Series,
+    keeps_series: bool,
     label_text: Arc<str>,
     latest: Vec<(&'static str, Reading)>,
     figures: Vec<(&'static str, Rolling)>,
@@ -38,7 +39,7 @@ pub struct Followed {
 }
 
 impl Followed {
-    pub(super) fn new(sample: &ProcessSample) -> Self {
+    pub(super) fn new(sample: &ProcessSample, keeps_series: bool) -> Self {
         let labels = Series::default()
             .label("pid", sample.id.pid.to_string())
             .label("name", &*sample.name);
@@ -48,6 +49,7 @@ impl Followed {
             rss_max_bytes: 0,
             label_text: text_of(&labels),
             labels,
+            keeps_series,
             latest: Vec::new(),
             figures: Vec::new(),
             next: 0,
@@ -68,6 +70,12 @@ impl Followed {
     /// What was read at the last tick at which it was there, by the names of its series.
     pub fn latest(&self) -> impl Iterator<Item = (&'static str, Reading)> {
         self.latest.iter().copied()
+    }
+
+    /// A label of its series: `command` (redacted) where command lines are recorded, `follow`
+    /// where it was asked for.
+    pub fn told(&self, label: &str) -> Option<&str> {
+        self.labels.labels.get(label).map(String::as_str)
     }
 
     /// Its labels as they stand in raw samples.
@@ -216,6 +224,10 @@ impl Followed {
     }
 
     fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
+        self.latest.extend(reading.map(|reading| (name, reading)));
+        if !self.keeps_series {
+            return;
+        }
         let is_it = |(known, _): &(&'static str, Rolling)| *known == name;
         let next = self.next % self.figures.len().max(1);
         let found = match self.figures.get(next) {
@@ -230,7 +242,6 @@ impl Followed {
             self.figures.push((name, Rolling::new(series)));
             self.figures.len() - 1
         });
-        self.latest.extend(reading.map(|reading| (name, reading)));
         self.next = place + 1;
         let rolling = &mut self.figures[place].1;
         match reading {

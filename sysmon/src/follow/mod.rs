@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bench_report::Series;
 
 use crate::derive::{LEAST_TICK_WINDOW_NS, Window};
-use crate::figure::{Figures, Reading};
+use crate::figure::{Figures, Period, Reading};
 use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 pub use followed::Followed;
@@ -44,6 +44,8 @@ pub struct Following {
     pub fields: Fields,
     /// Record command lines, secrets masked.
     pub command_lines: bool,
+    /// For a live view: every process with its latest figures and no series, until it ends.
+    pub live: bool,
 }
 
 /// What can be asked about the processes of a sample.
@@ -89,10 +91,11 @@ impl Follower {
     /// absent. CPU time is counted in ticks of `tick_ns`.
     pub fn new(following: &Following, cores: Option<u64>, tick_ns: u64) -> Self {
         let targets = Targets::new(&following.targets);
-        let trees = targets.all().iter().map(|_| Tree::default()).collect();
+        let cores = cores.map(|cores| cores as f64);
+        let trees = targets.all().iter().map(|_| Tree::on(cores)).collect();
         Self {
             following: following.clone(),
-            cores: cores.map(|cores| cores as f64),
+            cores,
             tick_ns,
             pinned: None,
             targets,
@@ -102,6 +105,11 @@ impl Follower {
             latest_start: None,
             last_look_ns: 0,
         }
+    }
+
+    /// Records these groups of figures from here on.
+    pub fn ask(&mut self, fields: Fields) {
+        self.following.fields = fields;
     }
 
     /// Follows the process `pid` whatever it uses.
@@ -127,7 +135,12 @@ impl Follower {
             self.watched.retain(|_, watched| watched.seen_ns == at_ns);
         }
         let members = self.targets.members(at_ns, samples, details);
-        let chosen = self.first_of(self.following.most, &uses);
+        let live = self.following.live;
+        let chosen = if live {
+            vec![true; samples.len()]
+        } else {
+            self.first_of(self.following.most, &uses)
+        };
         for (sample, chosen) in samples.iter().zip(chosen) {
             let member = members.get(&sample.id).copied();
             let matters = chosen || self.followed.contains_key(&sample.id);
@@ -203,18 +216,21 @@ impl Follower {
         watched.cores = None;
         watched.seen_ns = at_ns;
         let window = Window {
-            ns: now_ns.saturating_sub(watched.at_ns),
+            period: Period {
+                from_ns: watched.at_ns,
+                to_ns: now_ns,
+            },
             slack_ns: watched.slack_ns + sample.span.slack_ns(),
         };
-        if window.ns < LEAST_TICK_WINDOW_NS {
+        if window.ns() < LEAST_TICK_WINDOW_NS {
             return watched.used_ns;
         }
         let used_ns = sample.cpu_ns.checked_sub(watched.cpu_ns);
-        // User and system are each rounded to a tick.
-        let cores = window.mean(Some(0), used_ns, 2 * self.tick_ns);
-        // Two ticks of rounding over the shortest window are a fifth of a core.
-        let most = self.cores.map_or(f64::INFINITY, |cores| cores + 0.2);
-        watched.cores = cores.filter(|cores| cores.value <= most);
+        // User and system are each rounded to a tick, and what runs is added up at every tick.
+        let running = sample.threads.unwrap_or(1);
+        let running = self.cores.map_or(running, |most| running.min(most as u64));
+        let cores = window.mean(Some(0), used_ns, (2 + running) * self.tick_ns);
+        watched.cores = cores.and_then(|used| used.at_most(self.cores));
         if watched.cores.is_some() {
             watched.used_ns += used_ns.unwrap_or(0);
         }
@@ -242,9 +258,10 @@ impl Follower {
         if let Some(tree) = member.and_then(|member| self.trees.get_mut(member)) {
             tree.add(sample, &detail);
         }
+        let keeps_series = !self.following.live;
         let (followed, new) = match self.followed.entry(sample.id) {
             Entry::Occupied(known) => (known.into_mut(), false),
-            Entry::Vacant(place) => (place.insert(Followed::new(sample)), true),
+            Entry::Vacant(place) => (place.insert(Followed::new(sample, keeps_series)), true),
         };
         if new || !followed.is_named(&sample.name) {
             followed.rename(&sample.name);
@@ -285,6 +302,11 @@ impl Follower {
     }
 
     fn let_go(&mut self) {
+        if self.following.live {
+            let watched = &self.watched;
+            self.followed.retain(|id, _| watched.contains_key(id));
+            return;
+        }
         let most = self.most_kept();
         if self.followed.len() > 2 * SLACK * most + 1 {
             let kept = self.first_followed(2 * most);

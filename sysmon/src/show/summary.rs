@@ -47,10 +47,13 @@ impl Summary {
         let sum = means.iter().sum::<f64>() - last.unwrap_or(0.0) * lacking;
         let mean = sum / (means.len() as f64 - lacking);
         means.sort_by(f64::total_cmp);
+        // One empty point at the beginning says where a rate's first window begins.
+        let begins = matches!(series.mean[..], [None, Some(_), ..]);
+        let expected = series.mean.len() - usize::from(begins);
         Some(Self {
             points: means.len() as u64,
             samples_per_point,
-            missing_ratio: 1.0 - means.len() as f64 / series.mean.len().max(1) as f64,
+            missing_ratio: 1.0 - means.len() as f64 / expected.max(1) as f64,
             min,
             mean,
             max,

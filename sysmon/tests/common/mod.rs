@@ -1,5 +1,15 @@
 //! A recorder in a place of its own.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+pub mod beside;
+pub mod counters;
+pub mod load;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

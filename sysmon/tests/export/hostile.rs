@@ -1,5 +1,6 @@
 //! Requests that are malformed, slow, huge or something else altogether.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -12,13 +13,20 @@ fn exporter() -> Exporter {
     Exporter::start(&["--interval", "200ms"])
 }
 
-#[test]
-fn whatever_is_asked_the_next_good_request_is_answered() {
-    let exporter = exporter();
+/// What is sent, and what may be answered.
+type Malformed = (&'static str, Vec<u8>, &'static [u16]);
+
+fn headers(count: usize) -> String {
+    (0..count).fold(String::new(), |mut all, n| {
+        let _ = write!(all, "X-{n}: y\r\n");
+        all
+    })
+}
+
+fn malformed() -> Vec<Malformed> {
     let big = "x".repeat(1 << 20);
-    let many: String = (0..1000).map(|n| format!("X-{n}: y\r\n")).collect();
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello".to_vec();
-    for (what, bytes, statuses) in [
+    vec![
         ("nothing", Vec::new(), &[][..]),
         ("garbage", b"\x00\xff\xfe\r\n\r\n\r\n\x01".to_vec(), &[400]),
         ("no version", b"GET /metrics\r\n\r\n".to_vec(), &[400]),
@@ -60,7 +68,7 @@ fn whatever_is_asked_the_next_good_request_is_answered() {
         ),
         (
             "many headers",
-            format!("GET /metrics HTTP/1.1\r\n{many}\r\n").into(),
+            format!("GET /metrics HTTP/1.1\r\n{}\r\n", headers(1_000)).into(),
             &[431],
         ),
         (
@@ -83,7 +91,13 @@ fn whatever_is_asked_the_next_good_request_is_answered() {
             b"POST /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec(),
             &[400, 405],
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn whatever_is_asked_the_next_good_request_is_answered() {
+    let exporter = exporter();
+    for (what, bytes, statuses) in malformed() {
         let heard = exporter.say(&bytes, true);
         if heard.is_empty() {
             // Closed without a word, which is an answer too: not to a request that is one.

@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::float_cmp,
     clippy::panic,
     unreachable_pub
 )]
@@ -17,6 +18,7 @@ mod tree;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +27,7 @@ use common::Home;
 use exporter::{Answer, Exporter, connect, hear};
 use nix::sys::signal::Signal;
 use page::Page;
-use test_support::{Running, eventually};
+use test_support::{Running, copy_program, eventually};
 
 #[test]
 fn both_formats_keep_to_their_rules_and_say_the_same() {
@@ -61,7 +63,7 @@ fn a_hostile_name_is_told_as_it_is_and_gone_with_its_process() {
     let home = Home::new();
     let name = "a\"} 1\nb\\n{x=";
     let program = home.path().join(name);
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    copy_program(Path::new("/bin/sleep"), &program);
     let mut sleeper = Command::new(&program).arg("600").spawn().unwrap();
     let pid = sleeper.id().to_string();
     let follow = format!("pid:{pid}");
@@ -112,6 +114,9 @@ fn proc_stat() -> BTreeMap<(String, &'static str), f64> {
     times
 }
 
+/// Five ticks: idle time is a guess at the instant of the read, a guest is accounted in two steps.
+const TICKS: f64 = 0.05;
+
 #[test]
 fn counters_only_rise_and_cpu_seconds_are_those_of_proc_stat() {
     let before = proc_stat();
@@ -133,8 +138,6 @@ fn counters_only_rise_and_cpu_seconds_are_those_of_proc_stat() {
         }
     }
     assert!(both > 50, "{both}");
-    // Idle time is a guess at the instant of the read; a guest is accounted in two steps.
-    const TICKS: f64 = 0.05;
     for (page, from, to) in [(&first, &before, &between), (&second, &between, &after)] {
         for ((cpu, mode), from) in from {
             let mut all = page.all("sysmon_cpu_seconds_total");

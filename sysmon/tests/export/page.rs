@@ -88,7 +88,7 @@ impl Reader {
         if self.current.name != name {
             self.close();
             assert!(!self.page.families.contains_key(name), "{name} twice");
-            self.current.name = name.to_owned();
+            name.clone_into(&mut self.current.name);
         }
         let what = match what {
             Some("HELP") => {

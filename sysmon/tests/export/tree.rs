@@ -5,10 +5,12 @@ use std::sync::atomic::AtomicU64;
 
 use bench_report::Tool;
 use sysmon::export::exporter::Exporter;
-use sysmon::export::exposition::Format;
+use sysmon::export::exposition::{Families, Format, Page as Tested};
+use sysmon::export::host;
 use sysmon::export::shelf::Shelf;
 use sysmon::follow::Following;
 use sysmon::recording::Settings;
+use sysmon::source::gpu::{GpuError, GpuSample};
 use sysmon::source::{Roots, Units};
 
 use crate::page::Page;
@@ -25,8 +27,8 @@ fn process(root: &Path, pid: u32, name: &str, ticks: u64, pages: u64) {
     put(root, &format!("proc/{pid}/stat"), &text);
 }
 
-fn exporter(root: &Path, following: Option<Following>) -> Exporter {
-    let settings = Settings {
+fn settings(root: &Path, following: Option<Following>) -> Settings {
+    Settings {
         roots: Roots::under(root),
         units: Units {
             tick_ns: 10_000_000,
@@ -34,13 +36,19 @@ fn exporter(root: &Path, following: Option<Following>) -> Exporter {
         },
         follow: following,
         ..Settings::host()
-    };
-    let tool = Tool {
+    }
+}
+
+fn tool() -> Tool {
+    Tool {
         name: "sysmon".to_owned(),
         version: "1".to_owned(),
         commit: None,
-    };
-    Exporter::new(&settings, tool)
+    }
+}
+
+fn exporter(root: &Path, following: Option<Following>) -> Exporter {
+    Exporter::new(&settings(root, following), tool())
 }
 
 fn read(exporter: &mut Exporter) -> Page {
@@ -154,4 +162,55 @@ fn a_page_has_the_busiest_of_late_and_the_largest_and_no_more() {
     let (now, odd_named) = pids();
     assert!(!now.contains(&odd) && odd_named == 0, "{now:?}");
     assert!(now.len() <= 4);
+}
+
+#[test]
+fn a_group_tells_what_it_uses_and_what_it_may_use() {
+    let root = tempfile::tempdir().unwrap();
+    put(
+        root.path(),
+        "sys/fs/cgroup/cgroup.controllers",
+        "cpu io memory\n",
+    );
+    let web = |file: &str, text: &str| put(root.path(), &format!("sys/fs/cgroup/web/{file}"), text);
+    let periods = "nr_periods 9\nnr_throttled 4\nthrottled_usec 250000\n";
+    web("cpu.stat", &format!("usage_usec 1500000\n{periods}"));
+    web("cpu.max", "150000 100000\n");
+    web("memory.current", "4096\n");
+    web("memory.max", "max\n");
+    web("io.stat", "8:0 rbytes=1 wbytes=2\n");
+    let settings = Settings {
+        cgroups: vec!["web".to_owned()],
+        ..settings(root.path(), None)
+    };
+    let page = read(&mut Exporter::new(&settings, tool()));
+    let of_web = |name: &str| {
+        let (labels, value) = page.all(name).next()?;
+        assert_eq!(labels["cgroup"], "web");
+        Some(value)
+    };
+    assert_eq!(of_web("sysmon_cgroup_cpu_seconds_total"), Some(1.5));
+    assert_eq!(of_web("sysmon_cgroup_cpu_quota_cores"), Some(1.5));
+    let throttled = of_web("sysmon_cgroup_cpu_throttled_seconds_total");
+    assert_eq!(throttled, Some(0.25));
+    assert_eq!(of_web("sysmon_cgroup_memory_used_bytes"), Some(4096.0));
+    assert_eq!(of_web("sysmon_cgroup_written_bytes_total"), Some(2.0));
+    assert_eq!(of_web("sysmon_cgroup_memory_limit_bytes"), None);
+}
+
+#[test]
+fn a_gpu_tells_what_it_can() {
+    let broken = GpuError::Driver("it fell off the bus".to_owned());
+    let partly = GpuSample {
+        power_watts: Ok(70.5),
+        ..GpuSample::lost(0, "H200 \"x\"".into(), &broken)
+    };
+    let lost = GpuSample::lost(1, "H200".into(), &broken);
+    let mut families = Families::default();
+    host::gpus(&[partly, lost], &mut families);
+    let body = Tested::new(families).body(Format::OpenMetrics, &AtomicU64::new(0));
+    let page = Page::read(std::str::from_utf8(&body).unwrap(), true);
+    assert_eq!(page.samples.len(), 1);
+    let (labels, watts) = page.all("sysmon_gpu_power_watts").next().unwrap();
+    assert_eq!((labels["name"].as_str(), watts), ("H200 \"x\"", 70.5));
 }

@@ -102,7 +102,10 @@ impl Display for Reason {
                         "any from {low} to {high} could be it ({confidence:.0} % confidence)"
                     )
                 } else {
-                    write!(out, "no other could be it ({confidence:.0} % confidence)")
+                    write!(
+                        out,
+                        "no other that was measured could be it ({confidence:.0} % confidence)"
+                    )
                 }
             }
             Self::Untested {

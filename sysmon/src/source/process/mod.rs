@@ -108,9 +108,10 @@ pub struct ProcessIo {
     pub disk_read_bytes: u64,
     /// Bytes that went, or will go, to one.
     pub disk_written_bytes: u64,
-    /// Bytes read from files, sockets, pipes and terminals.
+    /// Bytes read by read(2) and its like from files, pipes and terminals; recv(2) does not
+    /// count.
     pub read_bytes: u64,
-    /// Bytes written to them.
+    /// Bytes written by write(2) and its like; send(2) does not count.
     pub written_bytes: u64,
 }
 

@@ -1,0 +1,133 @@
+//! Connections that are kept from those who want them: by requests that each wait for a second one
+//! (`exhaust`), or by nobody who is at work any more (`lifecycle`).
+
+use bench_report::Step;
+
+use crate::assessment::{Component, Confidence, Evidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::{Bench, Facts};
+use crate::figures::plain;
+use crate::requests;
+use crate::source::escape;
+
+const NESTED: &str = "nested_checkout";
+const LEAKED: &str = "leaked_connections";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(Component::Postgres) {
+        nested(bench, out);
+        leaked(bench, out);
+    }
+}
+
+/// The step with most of the figure `name`, among those that have it.
+fn most<'a>(bench: &Bench<'a>, name: &str) -> Option<(usize, &'a Step, f64)> {
+    let steps = bench.source.report.steps.iter().enumerate();
+    let having = steps.filter_map(|(at, step)| Some((at, step, *step.figures.get(name)?)));
+    having.max_by(|a, b| a.2.total_cmp(&b.2))
+}
+
+fn figures(bench: &Bench<'_>, step: usize, names: &[(&str, &str)]) -> Vec<Evidence> {
+    let of = |(label, name): &(&str, &str)| {
+        let pointer = format!("/steps/{step}/figures/{}", escape(name));
+        bench.source.evidence(*label, &pointer)
+    };
+    names.iter().filter_map(of).collect()
+}
+
+fn nested(bench: &Bench<'_>, out: &mut Conclusions) {
+    let Some((at, step, times)) = most(bench, "deadlock.times") else {
+        let holds = |step: &&Step| {
+            let holder = step.parameters.get("holder").map(ToString::to_string);
+            holder.as_deref() == Some("nested") && step.figures.contains_key("holders.kept")
+        };
+        let mut steps = bench.source.report.steps.iter().enumerate();
+        if let Some((at, _)) = steps.find(|(_, step)| holds(step)) {
+            let statement = "requests that take a second connection never all waited for one";
+            let evidence = figures(bench, at, &[("connections kept", "holders.kept")]);
+            out.rule_out(NESTED, bench.component, statement, evidence);
+        }
+        return;
+    };
+    let evidence = figures(
+        bench,
+        at,
+        &[
+            ("times", "deadlock.times"),
+            ("longest", "deadlock.longest_ns"),
+            ("ended by the time-out alone", "deadlock.timed_out"),
+        ],
+    );
+    let size = step.parameter("pool_size").unwrap_or(0.0);
+    let holders = step.parameter("holders").unwrap_or(0.0);
+    let lost = requests::error_ratio(step).unwrap_or(0.0);
+    let draft = Draft::new(NESTED, &bench.id(), bench.component, FindingKind::Problem)
+        .says(
+            "Requests that take a second connection block each other",
+            format!(
+                "{} time(s) all {} connections were held by requests that each waited for a second \
+                 one of the same pool: only the checkout time-out ended it.",
+                plain(times),
+                plain(size)
+            ),
+        )
+        .impact(lost, ImpactOf::Requests)
+        .confidence(Confidence::High)
+        .evidence(evidence)
+        .advice(
+            &[
+                "take one connection for each request, and hand it down",
+                &format!(
+                    "or make the pool {} or larger for {} such requests at a time",
+                    plain(holders + 1.0),
+                    plain(holders)
+                ),
+            ],
+            "no request waits for itself",
+            "with one connection more than such requests, one of them can always go on",
+        )
+        .needs_restart();
+    out.find(draft);
+}
+
+fn leaked(bench: &Bench<'_>, out: &mut Conclusions) {
+    let Some((at, step, in_use)) = most(bench, "leaks.in_use") else {
+        return;
+    };
+    let evidence = figures(
+        bench,
+        at,
+        &[
+            ("still taken out", "leaks.in_use"),
+            ("sessions left on the server", "leaks.sessions"),
+        ],
+    );
+    let size = step.parameter("pool_size").unwrap_or(0.0);
+    if in_use < 1.0 {
+        let statement = "every connection came back once nobody was at work";
+        out.rule_out(LEAKED, bench.component, statement, evidence);
+        return;
+    }
+    let draft = Draft::new(LEAKED, &bench.id(), bench.component, FindingKind::Problem)
+        .says(
+            format!(
+                "{} of {} connections never came back",
+                plain(in_use),
+                plain(size)
+            ),
+            "They were still taken out although nobody was at work any more: the pool shrinks by \
+             each of them until everyone waits.",
+        )
+        .impact(in_use / size, ImpactOf::Capacity)
+        .confidence(Confidence::High)
+        .evidence(evidence)
+        .advice(
+            &[
+                "find who takes a connection and does not give it back on every way out, errors too",
+                "the report names the server's processes: pg_stat_activity shows their last statement",
+            ],
+            "the whole pool",
+            "a pool does not take back what the application still holds",
+        );
+    out.find(draft);
+}

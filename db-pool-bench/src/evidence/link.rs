@@ -1,0 +1,121 @@
+//! The connection on which the server is asked, and what is asked there.
+
+use std::time::Duration;
+
+use bench_report::ServerEvidence;
+use rand::RngExt as _;
+use tokio::time::sleep;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use super::Scope;
+use super::activity;
+use super::counters::Counters;
+use super::processes::Family;
+use super::statements::Statements;
+use crate::address::Address;
+
+/// Between two samples, drawn anew each time: a fixed gap would always meet a load that repeats
+/// itself at the same point.
+const SAMPLED_EVERY_MS: std::ops::RangeInclusive<u64> = 50..=100;
+/// For the step's own connections to be gone.
+const LEAVING_LOOKS: usize = 30;
+const LEAVING_LOOK: Duration = Duration::from_millis(10);
+/// Until version 14 counters came through a file that may be half a second old.
+const SETTLING: Duration = Duration::from_millis(600);
+const FIRST_WITHOUT_FILE: i32 = 150_000;
+
+/// A connection and what it takes to ask on it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) client: Client,
+    version: i32,
+    sessions: Statement,
+    pub(super) family: Result<Family, String>,
+}
+
+/// Counters before a step.
+#[derive(Debug)]
+pub(super) struct Before {
+    counters: Counters,
+    statements: Result<Statements, String>,
+}
+
+impl Link {
+    /// Connects as a part of the run `name`.
+    pub(super) async fn open(address: &Address, name: &str) -> Result<Self, Error> {
+        let client = address.connect(&format!("{name}.watch")).await?;
+        let version = client.query_one("SELECT current_setting('server_version_num')::int4", &[]);
+        let version = version.await?.try_get(0)?;
+        let sessions = activity::prepare(&client).await?;
+        let family = Family::of(&client).await;
+        Ok(Self {
+            client,
+            version,
+            sessions,
+            family,
+        })
+    }
+
+    /// Reads the counters before a step.
+    pub(super) async fn look_before(&self) -> Before {
+        Before {
+            counters: Counters::read(&self.client, self.version).await,
+            statements: Statements::read(&self.client).await,
+        }
+    }
+
+    /// Reads the counters once those who counted have handed in what they had.
+    pub(super) async fn look_after(
+        &self,
+        scope: &Scope,
+        before: &Before,
+        evidence: &mut ServerEvidence,
+    ) -> Result<(), Error> {
+        if let Scope::Application(name) = scope {
+            self.await_leaving(name).await?;
+            if self.version < FIRST_WITHOUT_FILE {
+                sleep(SETTLING).await;
+            }
+        }
+        let counters = Counters::read(&self.client, self.version).await;
+        if self.client.is_closed() {
+            // Asking once more gives the reason.
+            self.client.batch_execute("").await?;
+        }
+        counters.report_since(&before.counters, evidence);
+        let statements = match (&before.statements, Statements::read(&self.client).await) {
+            (Ok(before), Ok(after)) => after.report_since(before, &self.client, evidence).await,
+            (Err(reason), _) => Err(reason.clone()),
+            (_, Err(reason)) => Err(reason),
+        };
+        if let Err(reason) = statements {
+            evidence.unavailable.insert("statements".to_owned(), reason);
+        }
+        Ok(())
+    }
+
+    async fn await_leaving(&self, name: &str) -> Result<(), Error> {
+        let query = "SELECT /* plimsoll evidence */ count(*) FROM pg_stat_activity WHERE application_name = $1";
+        let left = self.client.prepare(query).await?;
+        for _ in 0..LEAVING_LOOKS {
+            let row = self.client.query_one(&left, &[&name]).await?;
+            if row.try_get::<_, i64>(0)? == 0 {
+                break;
+            }
+            sleep(LEAVING_LOOK).await;
+        }
+        Ok(())
+    }
+}
+
+/// Looks at the sessions, a while after the last time; never where there is no connection.
+pub(super) async fn sample(link: Option<&Link>) -> Result<Vec<Row>, Error> {
+    sleep(Duration::from_millis(
+        rand::rng().random_range(SAMPLED_EVERY_MS),
+    ))
+    .await;
+    match link {
+        Some(link) => link.client.query(&link.sessions, &[]).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,147 @@
+//! Follows a course whose requests are looked at one by one: has the server watched part by part,
+//! and ends the course where the server must be protected from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_cli::bench::Evidence as _;
+use bench_report::ServerEvidence;
+use bench_report::clock::monotonic_ns;
+use load_engine::guard;
+use load_engine::{Broken, Failure, Marks, Outcome, Recorder, StopRule, Within};
+
+use crate::evidence::Watch;
+use crate::failure::is_of_checkout;
+use crate::visit::Visit;
+
+/// Between looks at the rules.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Follows one course from its first part to its last.
+#[derive(Debug)]
+pub(crate) struct Follower<'a> {
+    watch: &'a mut Watch,
+    rules: Vec<StopRule>,
+    asked: guard::Watch,
+    ledger: Ledger,
+}
+
+/// What finished since the rules were last asked; told by the tasks that make the load.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    finished: Arc<Recorder>,
+    planted: bool,
+}
+
+impl<'a> Follower<'a> {
+    /// Follows a course of about `length`. Where checkouts are `planted` to time out, those that do
+    /// are what the course is about, and count neither for the rules nor against them.
+    pub(crate) fn new(
+        watch: &'a mut Watch,
+        rules: Vec<StopRule>,
+        length: Duration,
+        planted: bool,
+    ) -> Self {
+        Self {
+            watch,
+            rules,
+            asked: guard::Watch::new(monotonic_ns(), length),
+            ledger: Ledger {
+                finished: Arc::new(Recorder::new(&[], 1)),
+                planted,
+            },
+        }
+    }
+
+    /// Where finished requests are told.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+
+    /// A part begins.
+    pub(crate) fn part_begins(&mut self) {
+        self.watch.measure_begins();
+    }
+
+    /// A part is over.
+    pub(crate) fn part_ends(&mut self) {
+        self.watch.measure_ends();
+    }
+
+    /// Returns at `instant_ns`, or with what must end the course before.
+    pub(crate) async fn until(&mut self, instant_ns: u64) -> Option<Broken> {
+        loop {
+            let now_ns = monotonic_ns();
+            if now_ns >= instant_ns {
+                return None;
+            }
+            tokio::time::sleep(LOOK.min(Duration::from_nanos(instant_ns - now_ns))).await;
+            let interval = self.ledger.finished.take_interval();
+            let broken = self.asked.look(monotonic_ns(), &interval, &self.rules);
+            if let Some(broken) = broken.or_else(|| self.watch.broken()) {
+                return Some(broken);
+            }
+        }
+    }
+
+    /// What the server said of each part.
+    pub(crate) fn evidence(&self) -> Vec<ServerEvidence> {
+        self.watch.course_ends()
+    }
+}
+
+impl Ledger {
+    /// A request is over.
+    pub(crate) fn note(&self, visit: &Visit) {
+        self.enter(&visit.marks, visit.failure.as_ref());
+    }
+
+    /// Something beside the load failed.
+    pub(crate) fn note_failure(&self, failure: &Failure) {
+        self.enter(&Marks::default(), Some(failure));
+    }
+
+    fn enter(&self, marks: &Marks, failure: Option<&Failure>) {
+        if self.planted && failure.is_some_and(|failure| is_of_checkout(&failure.kind)) {
+            return;
+        }
+        let outcome = Outcome {
+            failure: failure.cloned().map(Box::new),
+            ..Outcome::success(0)
+        };
+        self.finished.record(marks, &outcome, Within::WHOLLY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the rules are asked about after `kinds` of failures and as many successes of each.
+    fn seen(planted: bool, kinds: &[&'static str]) -> (u64, u64) {
+        let ledger = Ledger {
+            finished: Arc::new(Recorder::new(&[], 1)),
+            planted,
+        };
+        for kind in kinds {
+            let failed = Outcome::failed(0, Failure::new(*kind, "why"));
+            for outcome in [failed, Outcome::success(0)] {
+                ledger.note(&Visit::new(Marks::default(), outcome));
+            }
+        }
+        let interval = ledger.finished.take_interval();
+        (interval.succeeded(), interval.failed)
+    }
+
+    #[test]
+    fn checkouts_that_are_planted_to_time_out_are_no_errors_and_all_else_is_one() {
+        let kinds = [
+            "timeout.wait",
+            "timeout.checkout",
+            "timeout.create",
+            "sqlstate.57P01",
+        ];
+        assert_eq!(seen(true, &kinds), (4, 2));
+        assert_eq!(seen(false, &kinds), (4, 4));
+    }
+}

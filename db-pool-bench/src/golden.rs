@@ -1,0 +1,59 @@
+//! Reports of real runs, kept for ever, and the commands that made them: what each tells people is
+//! held by a snapshot.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bench_report::{Report, store};
+use clap::Parser as _;
+use serde_json::Value;
+
+use crate::cli::{Cli, Command};
+
+/// The report of `scenario`.
+pub(crate) fn report(scenario: &str) -> Report {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/bench-report/tests/golden");
+    store::load(&kept.join(format!("db-pool-bench.{scenario}-1.json"))).unwrap()
+}
+
+/// The command that made the report of `scenario`: with `--run-dir` it makes another.
+pub(crate) fn command(scenario: &str) -> Command {
+    let args = match scenario {
+        "sweep" => {
+            "--driver deadpool --pool-sizes 1,2,4 --hold 2ms --app-instances 12 --repeats 2 \
+             --duration 400ms --warmup 100ms --workload point-select --seed 7"
+        }
+        "scale" => {
+            "--pool-size 2 --users 1,2,4,8 --hold 5ms --objective p99<30ms --repeats 2 \
+             --duration 400ms --warmup 100ms --workload point-select --seed 7"
+        }
+        "exhaust" => {
+            "--pool-size 2 --users 6 --holder idle-in-transaction,nested --keep 800ms \
+             --duration 300ms --checkout-timeout 200ms --workload point-select --seed 7"
+        }
+        "lifecycle" => {
+            "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 1600ms \
+             --idle-timeout 400ms --leak-every 100 --checkout-timeout 2s --workload point-select \
+             --seed 7"
+        }
+        "observe" => "--duration 3s --interval 1s",
+        other => panic!("no golden report of {other}"),
+    };
+    let words = ["db-pool-bench", scenario];
+    let words = words.into_iter().chain(args.split_whitespace());
+    Cli::try_parse_from(words).unwrap().command
+}
+
+/// Asserts that `report` is of a run with `config`: the command and the report belong together.
+pub(crate) fn assert_made_with(report: &Report, config: &BTreeMap<String, Value>) {
+    for (name, value) in config {
+        assert_eq!(report.config.get(name), Some(value), "{name}");
+    }
+}
+
+/// Asserts that no line of `text` is wider than a terminal.
+pub(crate) fn assert_fits(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line:?} in {text}");
+    }
+}

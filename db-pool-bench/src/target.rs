@@ -1,0 +1,77 @@
+//! The server that a scenario loads, and what it asks of it, as flags.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bench_cli::{UsageError, flags};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::address::Address;
+use crate::drivers::{Driver, PoolOptions};
+use crate::server::Server;
+use crate::workloads::WorkloadFlags;
+
+/// Share of a server's connections that may be in use beside its other users.
+const MOST_CONNECTIONS: f64 = 0.8;
+
+/// The server, and what is asked of it.
+#[derive(Debug, Clone, Args)]
+pub struct TargetFlags {
+    /// The server; a throwaway one is started otherwise
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// How long a checkout may take before it fails
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
+    pub checkout_timeout: Duration,
+
+    /// Share of the connection limit that may be in use; 80 % on a server that is not a throwaway one
+    #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
+    pub most_connections: Option<f64>,
+
+    /// What is asked of the server.
+    #[command(flatten)]
+    pub workload: WorkloadFlags,
+
+    /// How pools are kept.
+    #[command(flatten)]
+    pub pool: PoolOptions,
+}
+
+impl TargetFlags {
+    /// The server named, if one is; its address is checked before anything is begun.
+    ///
+    /// # Errors
+    /// [`UsageError`] when that is no address, or when one of `drivers`
+    /// cannot follow it.
+    pub fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<Server>> {
+        let given = self.url.as_deref().map(Server::at).transpose()?;
+        if let Some(server) = &given {
+            suits(&server.address, drivers)?;
+        }
+        Ok(given)
+    }
+
+    /// Share of the server's connections that may be in use; `None` = all, on a throwaway one.
+    pub(crate) fn most_connections(&self, guarded: bool) -> Option<f64> {
+        self.most_connections
+            .or(guarded.then_some(MOST_CONNECTIONS))
+    }
+
+    /// What the report says of these flags, beside those of the workload.
+    pub fn config(&self) -> BTreeMap<String, Value> {
+        let timeout_ns = self.checkout_timeout.as_nanos() as u64;
+        BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
+    }
+}
+
+/// Whether every driver can connect as the address asks.
+fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
+    if drivers.contains(&Driver::Sqlx) && address.insists_on_channel_binding() {
+        return Err(UsageError(
+            "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
+        ));
+    }
+    Ok(())
+}

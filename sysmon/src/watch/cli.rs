@@ -1,0 +1,37 @@
+//! The flags of `sysmon watch`.
+
+use clap::Args;
+
+use crate::cli::LookFlags;
+use crate::follow::Following;
+
+/// What stands below the flags in `--help`.
+pub const EXAMPLES: &str = "\
+Keys: q, Esc or Ctrl-C quit, ? help, / filter, space pause, c m i n p sort by CPU, memory, I/O,
+name or number. It needs a terminal of 60 columns and 16 lines or more; NO_COLOR is honoured.
+
+Examples:
+  sysmon watch
+  sysmon watch --interval 200ms
+  sysmon watch --follow postgres,port:6379     these, their descendants and their sums
+  sysmon watch --fields io,threads             more columns, each of which costs its reads
+  ssh -t db sysmon watch                       a terminal on another host";
+
+/// Flags of `sysmon watch`.
+#[derive(Debug, Args)]
+pub struct WatchFlags {
+    /// What is looked at, and how often.
+    #[command(flatten)]
+    pub look: LookFlags,
+}
+
+impl WatchFlags {
+    /// Every process, as it is now.
+    pub fn following(&self) -> Following {
+        Following {
+            live: true,
+            command_lines: true,
+            ..self.look.following()
+        }
+    }
+}

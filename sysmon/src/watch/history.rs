@@ -1,0 +1,237 @@
+//! The last minutes of what has a sparkline, in bounded memory however short the interval: time is
+//! cut into slots of a second or an interval, whichever is longer, and each keeps its peak.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::machine::Machine;
+
+/// How many slots are kept.
+pub const SLOTS: usize = 600;
+const LEAST_SLOT_NS: u64 = 1_000_000_000;
+/// A host with thousands of interfaces keeps the first.
+const MOST_TRACES: usize = 256;
+
+/// What has a sparkline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trace {
+    /// Share of CPU time, of the limit in a container.
+    Cpu,
+    /// Share of memory, likewise.
+    Memory,
+    /// Share of time in which some tasks waited, by the name of its series.
+    Stalled(&'static str),
+    /// Bytes a second to and from a disk.
+    Disk(String),
+    /// Bytes a second over an interface, both ways.
+    Interface(String),
+    /// Share of time in which a GPU was busy.
+    Gpu(String),
+}
+
+/// The pressures of the machine that have a sparkline, with their names.
+pub const STALLED: [(&str, &str); 3] = [
+    ("CPU", "pressure.cpu.some_ratio"),
+    ("memory", "pressure.memory.some_ratio"),
+    ("I/O", "pressure.io.some_ratio"),
+];
+
+/// What was seen in the last minutes.
+#[derive(Debug, Clone)]
+pub struct History {
+    slot_ns: u64,
+    slot: u64,
+    began_ns: Option<u64>,
+    traces: BTreeMap<Trace, VecDeque<Option<f64>>>,
+}
+
+impl History {
+    /// An empty one of what is sampled every `interval_ns`.
+    pub fn new(interval_ns: u64) -> Self {
+        Self {
+            slot_ns: interval_ns.max(LEAST_SLOT_NS),
+            slot: 0,
+            began_ns: None,
+            traces: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in the tick that ended at `at_ns`, on a machine with so many cores.
+    pub fn take(&mut self, at_ns: u64, machine: &Machine, cores: Option<u64>) {
+        let began_ns = *self.began_ns.get_or_insert(at_ns);
+        // The beat's own lateness must not move a tick to the next slot, nor lack of it back.
+        let slot = (at_ns.saturating_sub(began_ns) + self.slot_ns / 4) / self.slot_ns;
+        for _ in 0..slot.saturating_sub(self.slot).min(SLOTS as u64) {
+            for trace in self.traces.values_mut() {
+                push(trace, None);
+            }
+        }
+        self.slot = self.slot.max(slot);
+        self.traces
+            .retain(|_, trace| trace.iter().any(Option::is_some));
+        for (trace, value) in traces(machine, cores) {
+            if self.traces.len() >= MOST_TRACES && !self.traces.contains_key(&trace) {
+                continue;
+            }
+            let kept = self.traces.entry(trace).or_default();
+            if kept.is_empty() {
+                push(kept, None);
+            }
+            if let Some(newest) = kept.back_mut() {
+                *newest = Some(newest.map_or(value, |peak| peak.max(value)));
+            }
+        }
+    }
+
+    /// The newest `count` columns of `slots_each` slots, oldest first, each with its peak. A
+    /// column begins at a multiple of its length, so that its peak stays its own.
+    pub fn columns(&self, of: &Trace, count: usize, slots_each: usize) -> Vec<Option<f64>> {
+        let slots_each = slots_each.max(1);
+        let mut columns = vec![None; count];
+        let Some(kept) = self.traces.get(of) else {
+            return columns;
+        };
+        let newest_column = self.slot / slots_each as u64;
+        for (age, value) in kept.iter().rev().enumerate() {
+            let Some(slot) = self.slot.checked_sub(age as u64) else {
+                break;
+            };
+            let back = (newest_column - slot / slots_each as u64) as usize;
+            let Some(column) = count.checked_sub(back + 1).map(|i| &mut columns[i]) else {
+                break;
+            };
+            *column = [*column, *value].into_iter().flatten().reduce(f64::max);
+        }
+        columns
+    }
+
+    /// How long a slot is.
+    pub fn slot_ns(&self) -> u64 {
+        self.slot_ns
+    }
+
+    /// The highest that was seen of it.
+    pub fn peak(&self, of: &Trace) -> Option<f64> {
+        let kept = self.traces.get(of)?;
+        kept.iter().flatten().copied().reduce(f64::max)
+    }
+}
+
+fn push(trace: &mut VecDeque<Option<f64>>, value: Option<f64>) {
+    if trace.len() >= SLOTS {
+        trace.pop_front();
+    }
+    trace.push_back(value);
+}
+
+fn traces(machine: &Machine, cores: Option<u64>) -> Vec<(Trace, f64)> {
+    let mut found = Vec::new();
+    let mut put = |trace, value: Option<f64>| found.extend(value.map(|value| (trace, value)));
+    put(Trace::Cpu, machine.cpu(cores).ratio);
+    put(Trace::Memory, machine.memory().ratio);
+    for (_, name) in STALLED {
+        put(Trace::Stalled(name), machine.value(name));
+    }
+    for (disk, read) in machine.all("disk.read_bytes_per_s") {
+        let written = machine.of("disk.write_bytes_per_s", disk);
+        let both = written.map(|written| read + written);
+        put(Trace::Disk(disk.to_owned()), both);
+    }
+    for (interface, received) in machine.all("network.receive_bytes_per_s") {
+        let sent = machine.of("network.transmit_bytes_per_s", interface);
+        let both = sent.map(|sent| received + sent);
+        put(Trace::Interface(interface.to_owned()), both);
+    }
+    for (gpu, busy) in machine.all("gpu.utilisation_ratio") {
+        put(Trace::Gpu(gpu.to_owned()), Some(busy));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::Figures;
+
+    const S: u64 = 1_000_000_000;
+
+    fn busy(value: Option<f64>) -> Machine {
+        let mut figures = Figures::default();
+        figures.put("cpu.busy_ratio", value);
+        let mut machine = Machine::default();
+        machine.take(0, figures);
+        machine
+    }
+
+    #[test]
+    fn columns_keep_their_peaks_and_what_was_missed_stays_empty() {
+        let mut history = History::new(S);
+        for (second, value) in [(0, 0.0), (1, 0.1), (2, 0.9), (3, 0.3), (6, 0.6)] {
+            history.take(second * S + 1000, &busy(Some(value)), None);
+        }
+        let columns = |count, each| history.columns(&Trace::Cpu, count, each);
+        let each = [Some(0.9), Some(0.3), None, None, Some(0.6)];
+        assert_eq!(columns(5, 1), each);
+        // Slots 0-1, 2-3, 4-5 and 6.
+        assert_eq!(columns(4, 2), [Some(0.1), Some(0.9), None, Some(0.6)]);
+        assert_eq!(columns(6, 2)[..2], [None, None]);
+        assert_eq!(history.peak(&Trace::Cpu), Some(0.9));
+        assert_eq!(history.columns(&Trace::Memory, 2, 1), [None, None]);
+        assert_eq!(columns(0, 1), []);
+    }
+
+    #[test]
+    fn a_full_column_does_not_change_as_time_goes_by() {
+        let mut history = History::new(S);
+        let mut seen: Vec<f64> = Vec::new();
+        for second in 0..50_u64 {
+            let value = (second * 7 % 10) as f64;
+            history.take(second * S, &busy(Some(value)), None);
+            if second % 5 == 4 {
+                let newest = history.columns(&Trace::Cpu, 1, 5)[0];
+                seen.push(newest.unwrap());
+            }
+        }
+        let all: Vec<f64> = history
+            .columns(&Trace::Cpu, 10, 5)
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(all, seen);
+    }
+
+    #[test]
+    fn memory_is_bounded_however_often_and_long_one_looks() {
+        let mut history = History::new(S / 100);
+        let mut machine = busy(Some(0.5));
+        for tick in 0..100 * 1200_u64 {
+            history.take(tick * S / 100, &machine, None);
+        }
+        assert_eq!(history.traces[&Trace::Cpu].len(), SLOTS);
+        let mut figures = Figures::default();
+        for interface in 0..2000 {
+            for name in [
+                "network.receive_bytes_per_s",
+                "network.transmit_bytes_per_s",
+            ] {
+                let veth = format!("veth{interface}");
+                figures.put_labelled(name, &[("interface", &veth)], Some(1.0));
+            }
+        }
+        machine.take(1, figures);
+        history.take(1201 * S, &machine, None);
+        assert!(history.traces.len() <= MOST_TRACES);
+        // Interfaces that have gone make room for others.
+        history.take(3 * 1201 * S, &busy(None), None);
+        assert!(history.traces.is_empty());
+    }
+
+    #[test]
+    fn an_early_tick_stays_in_its_slot() {
+        let mut history = History::new(2 * S);
+        for tick in 0..10_u64 {
+            let early = if tick % 2 == 1 { 300_000_000 } else { 0 };
+            history.take(100 * S + tick * 2 * S - early, &busy(Some(1.0)), None);
+        }
+        assert_eq!(history.columns(&Trace::Cpu, 10, 1), vec![Some(1.0); 10]);
+    }
+}

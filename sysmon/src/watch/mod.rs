@@ -1,0 +1,288 @@
+//! `sysmon watch`: the machine on the terminal, live.
+//!
+//! What is shown ([`model`]) knows of no terminal, how it is shown ([`view`]) reads nothing, and
+//! what keys do ([`keys`]) does neither; here they are joined with the sampler, the terminal
+//! ([`screen`]) and the clock. Rates are derived where `record` derives them.
+
+pub mod cli;
+pub mod history;
+pub mod keys;
+pub mod machine;
+pub mod model;
+pub mod process;
+pub mod screen;
+mod text;
+pub mod view;
+
+use std::io::{self, IsTerminal as _};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use bench_cli::{Exit, Remedy as _, UsageError};
+use bench_report::Environment;
+use bench_report::clock::monotonic_ns;
+use nix::sys::signal::Signal;
+use ratatui::crossterm::event as terminal;
+
+use crate::cadence::Cadence;
+use crate::derive::Window;
+use crate::figure::Period;
+use crate::own_cost::OwnCost;
+use crate::recording::Settings;
+use crate::sampler::Sampler;
+use crate::signals::{self, HeldSignals};
+use crate::source::Gaps;
+use crate::source::gpu::nvml::NvmlDriver;
+use crate::source::gpu::watch::GpuWatch;
+use cli::WatchFlags;
+use keys::Wish;
+use model::{About, Model, News, Own};
+use process::Process;
+use screen::Screen;
+use view::palette::Palette;
+
+/// Faster than this nobody reads, and CPU time is counted in ticks of 10 ms.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What the loop wakes for, beside the next sample.
+#[derive(Debug)]
+enum Event {
+    Signal(signals::Event),
+    Terminal(terminal::Event),
+    /// The terminal cannot be read any more.
+    Deaf(io::Error),
+}
+
+impl From<signals::Event> for Event {
+    fn from(event: signals::Event) -> Self {
+        Self::Signal(event)
+    }
+}
+
+/// Shows this machine on the terminal until it is told to end.
+///
+/// # Errors
+/// When stdout is no terminal, or the terminal fails.
+pub fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
+    check(flags)?;
+    let held = HeldSignals::hold_with(&[Signal::SIGCONT, Signal::SIGHUP]);
+    let held = held.context("cannot hold back signals")?;
+    let (sender, events) = channel();
+    held.watch(sender.clone(), false)
+        .context("cannot listen for signals")?;
+    let mut session = Session::begin(flags)?;
+    let mut screen = Screen::enter().context("cannot take over the terminal")?;
+    listen(sender).context("cannot start the thread that reads keys")?;
+    session.run(&mut screen, &events)?;
+    Ok(Exit::Done)
+}
+
+fn check(flags: &WatchFlags) -> anyhow::Result<()> {
+    let refuse = |why: &str, remedy: &str| Err(UsageError(why.to_owned())).remedy(remedy);
+    let record = "sysmon record --duration 10s, which needs no terminal";
+    if !io::stdout().is_terminal() {
+        return refuse("stdout is no terminal, and `watch` draws on one", record);
+    }
+    if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        return refuse("TERM is dumb, and `watch` moves the cursor", record);
+    }
+    if flags.look.interval < SHORTEST_INTERVAL {
+        return refuse(
+            "an interval of less than 200ms is too short to look at",
+            "sysmon record, which goes down to 10ms",
+        );
+    }
+    Ok(())
+}
+
+/// Reads keys and sizes from a thread of its own, which ends with the process.
+fn listen(events: Sender<Event>) -> io::Result<()> {
+    // From here on a new size is heard, and not only once the thread runs.
+    terminal::poll(Duration::ZERO)?;
+    let listen = move || {
+        loop {
+            let (event, last) = match terminal::read() {
+                Ok(event) => (Event::Terminal(event), false),
+                Err(error) => (Event::Deaf(error), true),
+            };
+            if events.send(event).is_err() || last {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("keys".to_owned())
+        .spawn(listen)
+        .map(drop)
+}
+
+/// The machine under watch.
+struct Session {
+    model: Model,
+    palette: Palette,
+    sampler: Sampler,
+    cadence: Cadence,
+    interval_ns: u64,
+    cost: OwnCost,
+    /// When the last sample was taken, and what this program had cost by then.
+    last: Option<(u64, u64)>,
+}
+
+impl Session {
+    /// Takes the first sample, from which rates start.
+    fn begin(flags: &WatchFlags) -> anyhow::Result<Self> {
+        let interval_ns = flags.look.interval.as_nanos() as u64;
+        let cores = Environment::capture().cores;
+        let following = flags.following();
+        let mut sampler = Sampler::new(&Settings {
+            interval_ns,
+            cores,
+            follow: Some(following.clone()),
+            ..Settings::host()
+        });
+        let gpus = GpuWatch::start(GpuWatch::period(flags.look.interval), NvmlDriver::open)
+            .context("cannot start the thread that reads GPUs")?;
+        sampler.watch_gpus(gpus);
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        let mut session = Self {
+            model: Model::new(About {
+                host: host.to_string_lossy().into_owned(),
+                cores,
+                interval_ns,
+                follows: !following.targets.is_empty(),
+                fields: following.fields,
+            }),
+            palette: Palette::from_environment(),
+            sampler,
+            cadence: Cadence::new(monotonic_ns(), interval_ns),
+            interval_ns,
+            cost: OwnCost::default(),
+            last: None,
+        };
+        session.sample();
+        Ok(session)
+    }
+
+    fn run(&mut self, screen: &mut Screen, events: &Receiver<Event>) -> anyhow::Result<()> {
+        loop {
+            self.draw(screen).context("cannot draw on the terminal")?;
+            let wait_ns = self.cadence.due_ns().saturating_sub(monotonic_ns());
+            match events.recv_timeout(Duration::from_nanos(wait_ns)) {
+                Ok(event) => {
+                    for event in [event].into_iter().chain(events.try_iter()) {
+                        if self.ends(event, screen)? {
+                            return Ok(());
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    anyhow::bail!("neither keys nor signals are heard any more")
+                }
+            }
+            let now_ns = monotonic_ns();
+            if now_ns >= self.cadence.due_ns() {
+                self.cadence.sampled(now_ns);
+                self.sample();
+            }
+        }
+    }
+
+    fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
+        let mut page = 1;
+        screen.draw(|frame| page = view::draw(frame, &self.model, self.palette))?;
+        self.model.set_page(page);
+        Ok(())
+    }
+
+    /// Does what an event asks for; says whether it asks for the end.
+    fn ends(&mut self, event: Event, screen: &mut Screen) -> anyhow::Result<bool> {
+        let done = match event {
+            Event::Signal(signals::Event::Signal { signal, .. }) if signal != Signal::SIGCONT => {
+                return Ok(true);
+            }
+            Event::Signal(signals::Event::Signal { .. }) => {
+                let resumed = screen.resume();
+                self.go_on();
+                resumed
+            }
+            Event::Terminal(terminal::Event::Key(key)) => match keys::press(&mut self.model, key) {
+                Wish::Quit => return Ok(true),
+                Wish::Suspend => {
+                    let suspended = screen.suspend();
+                    self.go_on();
+                    suspended
+                }
+                Wish::Redraw => screen.forget(),
+                Wish::Nothing => {
+                    self.sampler.ask(self.model.fields());
+                    Ok(())
+                }
+            },
+            Event::Signal(signals::Event::Child) | Event::Terminal(_) => Ok(()),
+            Event::Deaf(error) => return Err(error).context("cannot read keys"),
+        };
+        done.context("cannot set the terminal")?;
+        Ok(false)
+    }
+
+    /// What was slept through was not missed.
+    fn go_on(&mut self) {
+        self.cadence = Cadence::new(monotonic_ns(), self.interval_ns);
+    }
+
+    fn sample(&mut self) {
+        let Self { sampler, cost, .. } = self;
+        let tick = cost.of_sample(|| sampler.sample());
+        let processes = self.sampler.follower().map(|follower| {
+            let live = follower.live();
+            live.map(|(id, followed)| Process::of(id, followed))
+                .collect()
+        });
+        let news = News {
+            at_ns: tick.at_ns,
+            clock: time_of_day(),
+            figures: tick.figures,
+            processes: processes.unwrap_or_default(),
+            absent: absent(self.sampler.gaps()),
+            own: self.own(tick.at_ns),
+        };
+        self.model.take(news);
+    }
+
+    /// What watching costs: sampling, deriving and drawing.
+    fn own(&mut self, at_ns: u64) -> Own {
+        let cpu_ns = self.cost.cpu_ns();
+        let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {
+            let window = Window {
+                period: Period {
+                    from_ns: last_ns,
+                    to_ns: at_ns,
+                },
+                slack_ns: 0,
+            };
+            window.mean(Some(last_cpu_ns), Some(cpu_ns), 0)
+        });
+        self.last = Some((at_ns, cpu_ns));
+        Own {
+            cores: cores.map(|reading| reading.value),
+            rss_max_bytes: self.cost.rss_max_bytes(),
+            missed: self.cadence.missed(),
+        }
+    }
+}
+
+fn absent(gaps: &Gaps) -> Vec<(String, String)> {
+    let all = gaps.iter();
+    all.map(|(what, why)| (what.to_owned(), why.to_owned()))
+        .collect()
+}
+
+/// `14:05:09 UTC`.
+fn time_of_day() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let second = now.map_or(0, |since| since.as_secs() % 86_400);
+    let (hours, minutes) = (second / 3600, second / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02} UTC", second % 60)
+}

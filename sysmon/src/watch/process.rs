@@ -1,0 +1,180 @@
+//! One process as it is now, and in what order processes are shown.
+
+use std::cmp::{Ordering, Reverse};
+
+use crate::follow::Followed;
+use crate::source::process::ProcessId;
+
+/// CPU time, in cores.
+pub const CORES: &str = "process.cpu_cores";
+/// Resident memory.
+pub const MEMORY: &str = "process.rss_bytes";
+/// Bytes a second from disks.
+pub const DISK_READ: &str = "process.disk_read_bytes_per_s";
+/// Bytes a second to disks.
+pub const DISK_WRITTEN: &str = "process.disk_write_bytes_per_s";
+
+/// A process and its figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its name, as it has chosen it.
+    pub name: String,
+    /// Its command line, secrets masked; absent where it has none or none is read.
+    pub command: Option<String>,
+    /// The target whose tree it belongs to.
+    pub follow: Option<String>,
+    /// Figures by the names of their series; what could not be read is not among them.
+    pub figures: Vec<(&'static str, f64)>,
+}
+
+impl Process {
+    /// A process as it stood at the last tick.
+    pub fn of(id: ProcessId, followed: &Followed) -> Self {
+        let latest = followed.latest();
+        Self {
+            pid: id.pid,
+            name: followed.name.to_string(),
+            command: followed.told("command").map(str::to_owned),
+            follow: followed.told("follow").map(str::to_owned),
+            figures: latest
+                .map(|(name, reading)| (name, reading.value))
+                .collect(),
+        }
+    }
+
+    /// A figure by the name of its series.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        let mut figures = self.figures.iter();
+        figures
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+    }
+
+    /// Whether its name, number or command line has `words` in it, in whatever case.
+    pub fn matches(&self, words: &str) -> bool {
+        let words = words.to_lowercase();
+        let has = |text: &str| text.to_lowercase().contains(&words);
+        has(&self.name)
+            || self.pid.to_string().contains(&words)
+            || self.command.as_deref().is_some_and(has)
+    }
+
+    fn io(&self) -> Option<f64> {
+        let (read, written) = (self.figure(DISK_READ), self.figure(DISK_WRITTEN));
+        read.zip(written).map(|(read, written)| read + written)
+    }
+}
+
+/// What processes are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// CPU time, most first.
+    Cpu,
+    /// Resident memory, most first.
+    Memory,
+    /// Bytes a second from and to disks, most first.
+    Io,
+    /// Name, by the alphabet.
+    Name,
+    /// Number, lowest first.
+    Pid,
+}
+
+impl Sort {
+    /// As the screen has it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+            Self::Io => "I/O",
+            Self::Name => "name",
+            Self::Pid => "number",
+        }
+    }
+
+    /// Which of two comes first; one without the figure comes last, whichever way round.
+    pub fn order(self, reversed: bool, a: &Process, b: &Process) -> Ordering {
+        let turned = |order: Ordering| if reversed { order.reverse() } else { order };
+        let most_first = |of: fn(&Process) -> Option<f64>| match (of(a), of(b)) {
+            (Some(a), Some(b)) => turned(b.total_cmp(&a)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        };
+        let first = match self {
+            Self::Cpu => most_first(|p| p.figure(CORES)),
+            Self::Memory => most_first(|p| p.figure(MEMORY)),
+            Self::Io => most_first(Process::io),
+            Self::Name => turned(a.name.to_lowercase().cmp(&b.name.to_lowercase())),
+            Self::Pid => turned(a.pid.cmp(&b.pid)),
+        };
+        // Most processes use no CPU at all: among equals the larger comes first.
+        let larger = |p: &Process| Reverse(p.figure(MEMORY).map_or(0, |bytes| bytes as u64));
+        first
+            .then_with(|| larger(a).cmp(&larger(b)))
+            .then(a.pid.cmp(&b.pid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, name: &str, figures: &[(&'static str, f64)]) -> Process {
+        Process {
+            pid,
+            name: name.to_owned(),
+            command: None,
+            follow: None,
+            figures: figures.to_vec(),
+        }
+    }
+
+    fn order(sort: Sort, reversed: bool, all: &[Process]) -> Vec<u32> {
+        let mut all: Vec<&Process> = all.iter().collect();
+        all.sort_by(|a, b| sort.order(reversed, a, b));
+        all.iter().map(|p| p.pid).collect()
+    }
+
+    #[test]
+    fn every_order_is_total_and_what_is_absent_comes_last() {
+        let all = [
+            process(3, "beta", &[(CORES, 0.0), (MEMORY, 10.0)]),
+            process(1, "Alpha", &[(CORES, 1.5), (MEMORY, 30.0)]),
+            process(
+                2,
+                "gamma",
+                &[(MEMORY, 20.0), (DISK_READ, 1.0), (DISK_WRITTEN, 5.0)],
+            ),
+            process(4, "alpha", &[(CORES, 0.0), (MEMORY, 40.0)]),
+        ];
+        for (sort, down, up) in [
+            (Sort::Cpu, [1, 4, 3, 2], [4, 3, 1, 2]),
+            (Sort::Memory, [4, 1, 2, 3], [3, 2, 1, 4]),
+            (Sort::Io, [2, 4, 1, 3], [2, 4, 1, 3]),
+            (Sort::Name, [4, 1, 3, 2], [2, 3, 4, 1]),
+            (Sort::Pid, [1, 2, 3, 4], [4, 3, 2, 1]),
+        ] {
+            assert_eq!(order(sort, false, &all), down, "{sort:?}");
+            assert_eq!(order(sort, true, &all), up, "{sort:?} reversed");
+        }
+    }
+
+    #[test]
+    fn a_filter_looks_at_name_number_and_command_line() {
+        let mut postgres = process(4711, "Postgres", &[]);
+        postgres.command = Some("postgres: writer process".to_owned());
+        for (words, found) in [
+            ("", true),
+            ("postg", true),
+            ("POSTG", true),
+            ("47", true),
+            ("writer", true),
+            ("redis", false),
+        ] {
+            assert_eq!(postgres.matches(words), found, "{words}");
+        }
+    }
+}

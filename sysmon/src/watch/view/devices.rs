@@ -1,0 +1,258 @@
+//! Disks and interfaces side by side, and GPUs.
+
+use bench_cli::table::{duration_ns, ratio};
+use ratatui::style::Color;
+use ratatui::text::{Line, Span};
+
+use super::memory::size;
+use super::sheet::{LABEL, LEAST_SPARK, Row, Sheet, item, row, solid};
+use crate::watch::history::Trace;
+use crate::watch::machine::Machine;
+use crate::watch::text::{figure, fitted, right, shortened};
+
+/// Between the two halves.
+const GAP: usize = 2;
+/// A figure of a device.
+struct Column {
+    heading: &'static str,
+    width: usize,
+    text: fn(&Machine, &str) -> String,
+}
+
+/// One half: what it is about, who is in it, what is told of each.
+struct Panel<'a> {
+    title: &'static str,
+    names: Vec<&'a str>,
+    columns: &'static [Column],
+    trace: fn(String) -> Trace,
+}
+
+const DISK: [Column; 5] = [
+    Column {
+        heading: "read/s",
+        width: 9,
+        text: |m, disk| figure(m.of("disk.read_bytes_per_s", disk), size),
+    },
+    Column {
+        heading: "write/s",
+        width: 9,
+        text: |m, disk| figure(m.of("disk.write_bytes_per_s", disk), size),
+    },
+    Column {
+        heading: "busy",
+        width: 8,
+        text: |m, disk| figure(m.of("disk.busy_ratio", disk), ratio),
+    },
+    Column {
+        heading: "await",
+        width: 9,
+        text: |m, disk| figure(await_ns(m, disk), |ns| duration_ns(ns as u64)),
+    },
+    Column {
+        heading: "queue",
+        width: 7,
+        text: |m, disk| figure(m.of("disk.queue_length", disk), |v| format!("{v:.1}")),
+    },
+];
+
+const INTERFACE: [Column; 4] = [
+    Column {
+        heading: "in/s",
+        width: 9,
+        text: |m, name| figure(m.of("network.receive_bytes_per_s", name), size),
+    },
+    Column {
+        heading: "out/s",
+        width: 9,
+        text: |m, name| figure(m.of("network.transmit_bytes_per_s", name), size),
+    },
+    Column {
+        heading: "drops/s",
+        width: 8,
+        text: |m, name| figure(m.of("network.drops_per_s", name), few),
+    },
+    Column {
+        heading: "errors/s",
+        width: 9,
+        text: |m, name| figure(m.of("network.errors_per_s", name), few),
+    },
+];
+
+/// The slower of reading and writing.
+fn await_ns(machine: &Machine, disk: &str) -> Option<f64> {
+    let both = ["disk.read_await_ns", "disk.write_await_ns"];
+    let both = both.into_iter().filter_map(|name| machine.of(name, disk));
+    both.reduce(f64::max)
+}
+
+fn few(value: f64) -> String {
+    match value {
+        v if v > 0.0 && v < 0.05 => "<0.1".to_owned(),
+        v if v < 99.95 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
+/// Disks and interfaces.
+pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
+    let half = sheet.width.saturating_sub(GAP) / 2;
+    let disks = Panel {
+        title: "Disk",
+        names: names(sheet, "disk.read_bytes_per_s"),
+        columns: &DISK,
+        trace: Trace::Disk,
+    };
+    let interfaces = Panel {
+        title: "Network",
+        names: names(sheet, "network.receive_bytes_per_s"),
+        columns: &INTERFACE,
+        trace: Trace::Interface,
+    };
+    let left = disks.lines(sheet, half);
+    let right = interfaces.lines(sheet, sheet.width - half - GAP);
+    let blank = |width: usize| vec![Span::raw(" ".repeat(width))];
+    let joined = |i: usize| {
+        let mut line = left.get(i).cloned().unwrap_or_else(|| blank(half));
+        line.push(Span::raw(" ".repeat(GAP)));
+        line.extend(right.get(i).cloned().unwrap_or_default());
+        Line::from(line)
+    };
+    let ranks = [2, 2, 5].into_iter().chain(std::iter::repeat(7));
+    let lines = (0..left.len().max(right.len())).map(joined);
+    let rows = lines.zip(ranks);
+    rows.map(|(line, rank)| row("devices", rank, line))
+        .collect()
+}
+
+fn names<'a>(sheet: &Sheet<'a>, series: &'static str) -> Vec<&'a str> {
+    sheet.machine.all(series).map(|(name, _)| name).collect()
+}
+
+impl Panel<'_> {
+    /// The head and a line for each of the busiest, which keep their places.
+    fn lines(&self, sheet: &Sheet, width: usize) -> Vec<Vec<Span<'static>>> {
+        let most = (sheet.height / 10).clamp(1, 12);
+        let name_width = match width {
+            ..34 => 7,
+            34..60 => 9,
+            _ => 16,
+        };
+        let mut left = width.saturating_sub(name_width);
+        let mut columns: Vec<&Column> = Vec::new();
+        for column in self.columns {
+            if column.width + LEAST_SPARK > left {
+                break;
+            }
+            left -= column.width;
+            columns.push(column);
+        }
+        let spark = left.saturating_sub(1);
+
+        let (shown, more) = self.busiest(sheet, most);
+        let title = if more > 0 {
+            format!("{} +{more}", self.title)
+        } else {
+            self.title.to_owned()
+        };
+        let mut head = vec![Span::styled(
+            fitted(&title, name_width),
+            sheet.palette.label(),
+        )];
+        for column in &columns {
+            let heading = right(column.heading, column.width);
+            head.push(Span::styled(heading, sheet.palette.heading()));
+        }
+        head.push(Span::raw(" ".repeat(spark + 1)));
+        let mut lines = vec![head];
+        for name in shown {
+            let mut line = vec![Span::raw(fitted(name, name_width))];
+            for column in &columns {
+                let text = (column.text)(sheet.machine, name);
+                line.push(Span::raw(right(&text, column.width)));
+            }
+            line.push(Span::raw(" "));
+            line.push(sheet.spark(&(self.trace)(name.to_owned()), spark, None));
+            lines.push(line);
+        }
+        if lines.len() == 1 {
+            lines.push(vec![Span::styled(
+                fitted("none seen", width),
+                sheet.palette.quiet(),
+            )]);
+        }
+        lines
+    }
+
+    fn busiest(&self, sheet: &Sheet, most: usize) -> (Vec<&str>, usize) {
+        let history = &sheet.model.shown().history;
+        let peak = |name: &str| history.peak(&(self.trace)(name.to_owned()));
+        let mut names: Vec<(&str, f64)> = self
+            .names
+            .iter()
+            .map(|name| (*name, peak(name).unwrap_or(0.0)))
+            .collect();
+        names.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
+        names.truncate(most);
+        let mut names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        let more = self.names.len() - names.len();
+        (names, more)
+    }
+}
+
+/// A line for each GPU, and one for what else it tells.
+pub(super) fn gpus(sheet: &Sheet) -> Vec<Row> {
+    let machine = sheet.machine;
+    let mut rows = Vec::new();
+    let most = (sheet.height / 12).max(1);
+    for gpu in gpu_indices(machine).into_iter().take(most) {
+        let of = |name| machine.of(name, gpu);
+        let busy = of("gpu.utilisation_ratio");
+        let used = figure(of("gpu.memory_used_bytes"), size);
+        let total = figure(of("gpu.memory_total_bytes"), size);
+        let line = sheet.gauge(
+            &format!("GPU {gpu}"),
+            busy,
+            &solid(busy, sheet.palette.colour(Color::Green)),
+            &format!("{used} of {total}"),
+            &Trace::Gpu(gpu.to_owned()),
+        );
+        rows.push(row("gpu", 3, line));
+        let name = machine.second_label("gpu.memory_used_bytes", gpu);
+        let name = name.or_else(|| machine.second_label("gpu.utilisation_ratio", gpu));
+        let name = shortened(name.unwrap_or(""), 30);
+        let more = sheet.items(
+            Span::raw(" ".repeat(LABEL)),
+            vec![
+                vec![Span::raw(name)],
+                item("power", of("gpu.power_watts"), |v| format!("{v:.0} W")),
+                item("at", of("gpu.temperature_celsius"), |v| {
+                    format!("{v:.0} °C")
+                }),
+                item("memory busy", of("gpu.memory_busy_ratio"), ratio),
+                item("clock", of("gpu.sm_clock_hertz"), |v| {
+                    format!("{:.0} MHz", v / 1e6)
+                }),
+            ],
+        );
+        rows.push(row("gpu", 6, more));
+    }
+    rows
+}
+
+/// Every GPU that told anything.
+fn gpu_indices(machine: &Machine) -> Vec<&str> {
+    let told = [
+        "gpu.utilisation_ratio",
+        "gpu.memory_used_bytes",
+        "gpu.power_watts",
+        "gpu.temperature_celsius",
+    ];
+    let mut all: Vec<&str> = told
+        .into_iter()
+        .flat_map(|name| machine.all(name).map(|(gpu, _)| gpu))
+        .collect();
+    all.sort_by_key(|gpu| gpu.parse::<u32>().unwrap_or(u32::MAX));
+    all.dedup();
+    all
+}

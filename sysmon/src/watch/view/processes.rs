@@ -1,0 +1,245 @@
+//! The table of processes: as many rows and columns as there is room for.
+
+use bench_cli::table::{bytes, rate};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::cpu::count;
+use super::palette::Palette;
+use crate::source::process::Fields;
+use crate::watch::model::Model;
+use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, Process, Sort};
+use crate::watch::text::{columns, figure, fitted, right, shortened};
+
+/// Columns of a number and a name.
+const PID: usize = 7;
+const NAME: usize = 17;
+/// A command line that is shorter says nothing.
+const LEAST_COMMAND: usize = 12;
+
+/// A figure of a process: its heading, width, series, unit, and the order that it is about.
+struct Column {
+    heading: &'static str,
+    width: usize,
+    series: &'static str,
+    unit: fn(f64) -> String,
+    sort: Option<Sort>,
+    asked: fn(Fields) -> bool,
+    /// Shown on terminals from this width on.
+    least: usize,
+}
+
+const fn extra(
+    heading: &'static str,
+    width: usize,
+    series: &'static str,
+    unit: fn(f64) -> String,
+    asked: fn(Fields) -> bool,
+) -> Column {
+    Column {
+        heading,
+        width,
+        series,
+        unit,
+        sort: None,
+        asked,
+        least: 0,
+    }
+}
+
+const COLUMNS: [Column; 14] = [
+    Column {
+        sort: Some(Sort::Cpu),
+        ..extra("CORES", 8, CORES, two_digits, |_| true)
+    },
+    Column {
+        sort: Some(Sort::Memory),
+        ..extra("MEMORY", 10, MEMORY, size, |_| true)
+    },
+    Column {
+        sort: Some(Sort::Io),
+        ..extra("READ/s", 9, DISK_READ, size, |f| f.io)
+    },
+    Column {
+        sort: Some(Sort::Io),
+        ..extra("WRITE/s", 10, DISK_WRITTEN, size, |f| f.io)
+    },
+    extra("THREADS", 8, "process.threads", count, |f| f.threads),
+    extra("FILES", 7, "process.descriptors", count, |f| f.descriptors),
+    extra("WAITING", 8, "process.waiting_threads", two_digits, |f| {
+        f.scheduler
+    }),
+    extra(
+        "SWITCHES",
+        10,
+        "process.context_switches_per_s",
+        rate,
+        |f| f.scheduler,
+    ),
+    extra("FAULTS", 10, "process.major_faults_per_s", rate, |f| {
+        f.faults
+    }),
+    extra(
+        "CHILDREN",
+        9,
+        "process.children_cpu_cores",
+        two_digits,
+        |f| f.children,
+    ),
+    extra("SWAP", 9, "process.swap_bytes", size, |f| f.swap),
+    extra("PSS", 9, "process.pss_bytes", size, |f| f.pss),
+    Column {
+        least: 120,
+        ..extra("ALL R/s", 10, "process.read_bytes_per_s", size, |f| f.io)
+    },
+    Column {
+        least: 120,
+        ..extra("ALL W/s", 10, "process.write_bytes_per_s", size, |f| f.io)
+    },
+];
+
+fn size(value: f64) -> String {
+    bytes(value as u64)
+}
+
+fn two_digits(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+/// How many processes there is room for in so many lines: two are for the heads.
+pub(super) fn page(lines: u16) -> usize {
+    usize::from(lines.saturating_sub(2))
+}
+
+/// Draws the table.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, palette: Palette) {
+    if area.height == 0 {
+        return;
+    }
+    let width = usize::from(area.width);
+    let (shown, left_out, command) = chosen(model, width);
+    let chosen = model.processes();
+    let rows = page(area.height);
+    let mut lines = vec![
+        caption(model, palette, (chosen.len(), rows, left_out), width),
+        head(model, palette, &shown, command),
+    ];
+    let visible = chosen.iter().skip(model.first()).take(rows);
+    lines.extend(visible.map(|process| row(process, &shown, command)));
+    if chosen.is_empty() {
+        lines.push(Line::styled(nobody(model), palette.quiet()));
+    }
+    for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
+        buffer.set_line(area.left(), y, line, area.width);
+    }
+}
+
+/// The columns that fit, how many do not, and what is left for the command line.
+fn chosen(model: &Model, width: usize) -> (Vec<&'static Column>, usize, usize) {
+    let fields = model.fields();
+    let asked = |column: &&Column| (column.asked)(fields) && column.least <= width;
+    let asked: Vec<&Column> = COLUMNS.iter().filter(asked).collect();
+    let mut left = width.saturating_sub(PID + 1 + NAME);
+    let mut shown: Vec<&Column> = Vec::new();
+    for column in &asked {
+        if column.width > left {
+            break;
+        }
+        left -= column.width;
+        shown.push(column);
+    }
+    let command = left.saturating_sub(2);
+    let command = if command < LEAST_COMMAND { 0 } else { command };
+    let left_out = asked.len() - shown.len();
+    (shown, left_out, command)
+}
+
+fn caption(
+    model: &Model,
+    palette: Palette,
+    (chosen, rows, left_out): (usize, usize, usize),
+    width: usize,
+) -> Line<'static> {
+    let all = model.shown().processes.len();
+    let mut text = if chosen == all {
+        format!("{all}, by {}", model.sort.title())
+    } else {
+        format!("{chosen} of {all}, by {}", model.sort.title())
+    };
+    if model.only_followed {
+        text.push_str(", followed only");
+    }
+    if !model.filter.is_empty() {
+        text.push_str(&format!(", with {:?}", model.filter));
+    }
+    if left_out > 0 {
+        let s = if left_out == 1 { "" } else { "s" };
+        text.push_str(&format!("; {left_out} column{s} in a wider terminal"));
+    }
+    let first = model.first();
+    let last = (first + rows).min(chosen);
+    let place = if last < chosen || first > 0 {
+        format!(" {}–{last}", first + 1)
+    } else {
+        String::new()
+    };
+    let label = "Processes ";
+    let room = width.saturating_sub(label.len() + columns(&place));
+    Line::from(vec![
+        Span::styled(label, palette.label()),
+        Span::raw(fitted(&text, room)),
+        Span::styled(place, palette.quiet()),
+    ])
+}
+
+fn head(model: &Model, palette: Palette, shown: &[&Column], command: usize) -> Line<'static> {
+    let arrow = |sort: Sort| {
+        let up = matches!(sort, Sort::Name | Sort::Pid) != model.reversed;
+        match (model.sort == sort, up) {
+            (false, _) => "",
+            (true, true) => "▲",
+            (true, false) => "▼",
+        }
+    };
+    let mut text = right(&format!("PID{}", arrow(Sort::Pid)), PID);
+    text.push(' ');
+    text.push_str(&fitted(&format!("NAME{}", arrow(Sort::Name)), NAME));
+    for column in shown {
+        let arrow = column.sort.map_or("", arrow);
+        let heading = format!("{}{arrow}", column.heading);
+        text.push_str(&right(&heading, column.width));
+    }
+    if command > 0 {
+        text.push_str("  ");
+        text.push_str(&fitted("COMMAND", command));
+    }
+    Line::styled(text, palette.heading())
+}
+
+fn row(process: &Process, shown: &[&Column], command: usize) -> Line<'static> {
+    let mut text = right(&process.pid.to_string(), PID);
+    text.push(' ');
+    text.push_str(&fitted(&process.name, NAME));
+    for column in shown {
+        let value = figure(process.figure(column.series), column.unit);
+        text.push_str(&right(&value, column.width));
+    }
+    if command > 0 {
+        text.push_str("  ");
+        let line = process.command.as_deref().unwrap_or("");
+        text.push_str(&shortened(line, command));
+    }
+    Line::raw(text)
+}
+
+/// Why there is no process to show.
+fn nobody(model: &Model) -> &'static str {
+    if model.shown().processes.is_empty() {
+        "        no process could be read; ? says why"
+    } else if model.filter.is_empty() {
+        "        none of those asked for is running; f shows all"
+    } else {
+        "        no process passes the filter; Esc drops it"
+    }
+}

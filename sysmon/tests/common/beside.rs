@@ -1,0 +1,133 @@
+//! A recording beside the counters that it should agree with, each read just before and just
+//! after every sample: whatever the machine does meanwhile lies between the two.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bench_report::{Report, Series, Tool};
+use sysmon::follow::{Following, Target};
+use sysmon::recording::{Recording, Settings};
+use sysmon::source::process::Fields;
+
+/// Longer than the least window of a counter of ticks, so that every sample has all its rates.
+const BETWEEN: Duration = Duration::from_millis(150);
+
+/// Something that only grows.
+pub type Counter = Box<dyn Fn() -> f64>;
+
+/// One recording, and its counters.
+pub struct Beside {
+    recording: Recording,
+    counters: Vec<Counter>,
+    /// Of each sample, of each counter.
+    looks: Vec<Vec<(f64, f64)>>,
+}
+
+impl Beside {
+    /// Takes the first sample.
+    pub fn begin(settings: &Settings, counters: Vec<Counter>) -> Self {
+        let before = read(&counters);
+        let recording = Recording::begin(settings);
+        let after = read(&counters);
+        Self {
+            recording,
+            counters,
+            looks: vec![before.into_iter().zip(after).collect()],
+        }
+    }
+
+    pub fn sample(&mut self) {
+        std::thread::sleep(BETWEEN);
+        let before = read(&self.counters);
+        self.recording.sample();
+        let after = read(&self.counters);
+        self.looks.push(before.into_iter().zip(after).collect());
+    }
+
+    /// Takes samples until `done` answers, and one that begins after that.
+    pub fn until<T>(&mut self, mut done: impl FnMut() -> Option<T>) -> T {
+        loop {
+            let answer = done();
+            self.sample();
+            if let Some(answer) = answer {
+                return answer;
+            }
+        }
+    }
+
+    pub fn report(&self) -> Report {
+        let tool = Tool {
+            name: "sysmon".into(),
+            version: "0".into(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "test".into(), "record");
+        self.recording.fill(&mut report);
+        report
+    }
+
+    /// By how much a counter grew from the first sample to the last, at least and at most.
+    pub fn grown(&self, counter: usize) -> RangeInclusive<f64> {
+        self.grown_between(counter, 0, self.looks.len() - 1)
+    }
+
+    /// The same from each sample to the next.
+    pub fn steps(&self, counter: usize) -> impl Iterator<Item = RangeInclusive<f64>> {
+        (1..self.looks.len()).map(move |look| self.grown_between(counter, look - 1, look))
+    }
+
+    fn grown_between(&self, counter: usize, first: usize, last: usize) -> RangeInclusive<f64> {
+        let (first, last) = (self.looks[first][counter], self.looks[last][counter]);
+        (last.0 - first.1)..=(last.1 - first.0)
+    }
+}
+
+fn read(counters: &[Counter]) -> Vec<f64> {
+    counters.iter().map(|counter| counter()).collect()
+}
+
+/// This machine and these processes, with these fields.
+pub fn following(pids: &[u32], fields: Fields) -> Settings {
+    let target = |pid: &u32| -> Target { format!("pid:{pid}").parse().unwrap() };
+    Settings {
+        follow: Some(Following {
+            targets: pids.iter().map(target).collect(),
+            fields,
+            ..Following::default()
+        }),
+        ..Settings::host()
+    }
+}
+
+/// What a rate adds up to: each of its points stands for the time since the last that was read.
+pub fn total(series: &Series) -> f64 {
+    let mut begin_ns = series.at_ns[0];
+    let points = series.at_ns.iter().zip(&series.mean);
+    let parts = points.filter_map(|(at_ns, mean)| {
+        let length_s = (at_ns - begin_ns) as f64 / 1e9;
+        let part = (*mean)? * length_s;
+        begin_ns = *at_ns;
+        Some(part)
+    });
+    parts.sum()
+}
+
+/// That what was seen is what was done, as far as `share` of it and `error`, the counter's own.
+/// Says by how much it is off.
+pub fn agrees(what: &str, seen: f64, done: RangeInclusive<f64>, share: f64, error: f64) {
+    let (least, most) = (*done.start(), *done.end());
+    let off = if seen < least {
+        seen - least
+    } else {
+        (seen - most).max(0.0)
+    };
+    println!(
+        "{what}: {seen} seen, {least} to {most} done: {:+.3} % off",
+        100.0 * off / least
+    );
+    assert!(least > 0.0, "{what}: nothing was done");
+    assert!(
+        off.abs() <= share * least + error,
+        "{what}: {seen} seen, {least} to {most} done"
+    );
+}

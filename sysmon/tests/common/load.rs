@@ -1,0 +1,85 @@
+//! A load at work in a process of its own: `examples/known_load`.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+
+use test_support::PATIENCE;
+
+/// One that is prepared, acts when told to, and does not outlive the test.
+pub struct Load {
+    child: Child,
+    said: Receiver<String>,
+}
+
+impl Load {
+    /// `known_load` with these words, once it is ready to act.
+    pub fn prepare(words: &[&str]) -> Self {
+        let mut child = Command::new(program())
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, said) = channel();
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        let load = Self { child, said };
+        assert_eq!(load.said.recv_timeout(PATIENCE).unwrap(), "ready");
+        load
+    }
+
+    /// The same, at once told to act.
+    pub fn start(words: &[&str]) -> Self {
+        let mut load = Self::prepare(words);
+        load.go();
+        load
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells it to act.
+    pub fn go(&mut self) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(b"go\n").unwrap();
+    }
+
+    /// What it counted, once it has done it.
+    pub fn done(&self) -> Option<Vec<f64>> {
+        match self.said.try_recv() {
+            Ok(line) => {
+                let words = line.strip_prefix("done").unwrap().split_whitespace();
+                Some(words.map(|number| number.parse().unwrap()).collect())
+            }
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => panic!("the load has failed"),
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, which `cargo test -p sysmon` builds beside the tests; `--test NAME` alone does not
+/// build it anew.
+pub fn program() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let beside = own.ancestors().nth(2).unwrap().join("examples/known_load");
+    assert!(
+        beside.is_file(),
+        "{} is missing; build it with: cargo build -p sysmon --examples",
+        beside.display()
+    );
+    beside
+}
