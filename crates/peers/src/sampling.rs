@@ -3,7 +3,8 @@
 //! Both sides sample at the same interval and as often. What starting and ending costs is taken
 //! out: of programs that cannot tell by the difference between a run of several samples and one of
 //! a single one, which leaves in all that a sample brings with it, its line of output or its point
-//! in the report; the loops tell themselves what theirs took.
+//! in the report; the loops tell themselves what theirs took. None of the others keeps what it
+//! sampled, so ours keeps no raw samples either; what those cost is a contest of ours with itself.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,6 +22,7 @@ pub const OURS: &str = "sysmon";
 const PIDSTAT: &str = "pidstat";
 const PSUTIL: &str = "psutil";
 const SYSINFO: &str = "sysinfo";
+const WITHOUT_RAW: &str = "sysmon --no-raw";
 /// The smallest loop on sysinfo.
 const SYSINFO_LOOP: &str = "examples/sample_sysinfo";
 const PSUTIL_LOOP: &str = include_str!("sample_psutil.py");
@@ -28,6 +30,9 @@ const PSUTIL_LOOP: &str = include_str!("sample_psutil.py");
 const PYTHONS: [&str; 2] = ["/usr/bin/python3", "python3"];
 /// How many processes there are in all, where the machine has no more of its own.
 const PROCESSES: usize = 500;
+
+/// With fewer samples than this, what starting costs now more and now less would drown them.
+const LEAST_SAMPLES: u64 = 8;
 
 /// How much a sample reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +95,8 @@ pub enum Sampler {
     Psutil,
     /// The smallest loop on the crate.
     Sysinfo,
+    /// Ours without raw samples, beside ours with them.
+    WithoutRaw,
 }
 
 impl Sampler {
@@ -99,13 +106,14 @@ impl Sampler {
             Self::Pidstat => PIDSTAT,
             Self::Psutil => PSUTIL,
             Self::Sysinfo => SYSINFO,
+            Self::WithoutRaw => WITHOUT_RAW,
         }
     }
 
     fn interval(self) -> Duration {
         match self {
             Self::Pidstat => Duration::from_secs(1),
-            Self::Psutil | Self::Sysinfo => Duration::from_millis(100),
+            Self::Psutil | Self::Sysinfo | Self::WithoutRaw => Duration::from_millis(100),
         }
     }
 
@@ -114,6 +122,7 @@ impl Sampler {
             Self::Pidstat => pidstat_program(),
             Self::Psutil => python_with_psutil(),
             Self::Sysinfo => sibling(SYSINFO_LOOP),
+            Self::WithoutRaw => sibling(OURS),
         }
     }
 }
@@ -154,11 +163,11 @@ impl<'a> Samples<'a> {
     /// How many samples a run takes beyond the first.
     fn count(&self) -> u64 {
         let intervals = self.lab.seconds * 1000 / self.peer.interval().as_millis() as u64;
-        intervals.max(1)
+        intervals.max(LEAST_SAMPLES)
     }
 
     /// Samples, and CPU time of the whole program, of a recording of so many intervals.
-    fn record(&self, intervals: u64) -> Result<Run, ContestError> {
+    fn record(&self, side: Side, intervals: u64) -> Result<Run, ContestError> {
         let report = self.lab.place_for_report()?;
         let interval = self.peer.interval();
         let duration = interval * u32::try_from(intervals).unwrap_or(u32::MAX);
@@ -167,9 +176,11 @@ impl<'a> Samples<'a> {
             .args(["record", "--quiet", "--format", "json", "--interval"])
             .arg(format!("{}ms", interval.as_millis()))
             .args(["--duration", &format!("{}ms", duration.as_millis())])
-            .args(self.reach.sysmon_args())
-            .arg("--output")
-            .arg(&report);
+            .args(self.reach.sysmon_args());
+        if side == Side::Peer || self.peer != Sampler::WithoutRaw {
+            sysmon.arg("--no-raw");
+        }
+        sysmon.arg("--output").arg(&report);
         let finished = self.lab.runner.run(sysmon, self.lab.bound())?;
         let figures = store::load(&report)?.summary.figures;
         let samples = figures.get("samples").copied();
@@ -239,7 +250,9 @@ struct Run {
 impl Contest for Samples<'_> {
     fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
         match (side, self.peer) {
-            (Side::Ours, _) => self.by_difference(|intervals| self.record(intervals)),
+            (Side::Ours, _) | (Side::Peer, Sampler::WithoutRaw) => {
+                self.by_difference(|intervals| self.record(side, intervals))
+            }
             (Side::Peer, Sampler::Pidstat) => {
                 self.by_difference(|intervals| self.pidstat(intervals))
             }

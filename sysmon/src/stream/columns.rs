@@ -32,7 +32,7 @@ impl Columns {
         for row in &sample.rows {
             self.at_ns.push(at_ns);
             self.series.push(row.series);
-            self.labels.push(&row.labels);
+            self.labels.push_shared(&row.labels);
             self.values.push(row.reading.value);
             let error = row.reading.error;
             self.errors.push((error > 0.0).then_some(error));
@@ -68,14 +68,30 @@ struct Texts {
     keys: Vec<i32>,
     places: HashMap<Arc<str>, i32>,
     entries: Vec<Arc<str>>,
+    /// The text that came last, and its key: all rows of a process have the same labels.
+    recent: Option<(Arc<str>, i32)>,
     written: Option<ArrayRef>,
 }
 
 impl Texts {
     fn push(&mut self, text: &str) {
-        let known = self.places.get(text).copied();
-        let key = known.unwrap_or_else(|| self.learn(text));
+        let key = self.key(text);
         self.keys.push(key);
+    }
+
+    fn push_shared(&mut self, text: &Arc<str>) {
+        let recent = self.recent.as_ref();
+        let key = match recent.filter(|(recent, _)| Arc::ptr_eq(recent, text)) {
+            Some((_, key)) => *key,
+            None => self.key(text),
+        };
+        self.recent = Some((Arc::clone(text), key));
+        self.keys.push(key);
+    }
+
+    fn key(&mut self, text: &str) -> i32 {
+        let known = self.places.get(text).copied();
+        known.unwrap_or_else(|| self.learn(text))
     }
 
     fn learn(&mut self, text: &str) -> i32 {
@@ -114,6 +130,7 @@ impl Texts {
         if self.entries.len() <= LEAST_CLEARED.max(2 * kept.len()) {
             return;
         }
+        self.recent = None;
         for key in &mut self.keys {
             *key = new_places[*key as usize].unwrap_or(*key);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::number::{Words, after};
 use super::{Detail, Fields, ProcessIo, Waiting};
-use crate::source::{Gaps, SourceError, Timed};
+use crate::source::{Gaps, SourceError, Span, Timed};
 
 /// Longer than any of these files.
 const FILE_BYTES: usize = 8192;
@@ -25,6 +25,7 @@ pub(super) struct DetailFiles {
     threads: Vec<(u32, Waiting)>,
     looked: bool,
     waited: Waiting,
+    last: Option<(Fields, Detail)>,
 }
 
 impl DetailFiles {
@@ -39,7 +40,23 @@ impl DetailFiles {
             threads: Vec::new(),
             looked: false,
             waited: Waiting::default(),
+            last: None,
         }
+    }
+
+    /// What was read last, which still stood at `still`, if it is what is asked for and a process
+    /// that sleeps cannot lose any of it.
+    pub(super) fn still(&mut self, fields: Fields, still: Span) -> Option<Detail> {
+        let (asked, last) = self.last.as_mut()?;
+        if *asked != fields || fields.swap || fields.pss {
+            return None;
+        }
+        let io = last.io.as_mut().map(|io| &mut io.span);
+        let scheduler = last.scheduler.as_mut().map(|waiting| &mut waiting.span);
+        for span in io.into_iter().chain(scheduler) {
+            *span = still;
+        }
+        Some(last.clone())
     }
 
     pub(super) fn handles(&self) -> usize {
@@ -134,6 +151,7 @@ impl Reader {
             let read = self.descriptors(&mut files.descriptors, pid, keep);
             detail.descriptors = note("process.descriptors", read, gaps);
         }
+        files.last = Some((fields, detail.clone()));
         detail
     }
 
@@ -355,6 +373,34 @@ mod tests {
         let waited = detail.scheduler.unwrap().value;
         assert_eq!((waited.waited_ns, waited.switches), (22, 3));
         assert!(gaps.iter().next().is_none());
+    }
+
+    #[test]
+    fn what_a_sleeper_told_stands_but_not_of_memory_that_others_may_take() {
+        let asked = Fields {
+            swap: false,
+            pss: false,
+            ..EVERYTHING
+        };
+        let root = tempfile::tempdir().unwrap();
+        put(root.path(), "io", IO);
+        put(root.path(), "schedstat", "1 100 3\n");
+        let mut files = DetailFiles::of(7);
+        let mut gaps = Gaps::default();
+        let mut reader = Reader::new(root.path());
+        let still = Span {
+            begin_ns: 5,
+            end_ns: 9,
+        };
+        assert_eq!(files.still(asked, still), None, "nothing was read yet");
+        let read = reader.read(&mut files, asked, 1, true, &mut gaps);
+        let told = files.still(asked, still).unwrap();
+        let (before, now) = (read.io.unwrap(), told.io.unwrap());
+        assert_eq!((before.value, still), (now.value, now.span));
+        assert_eq!(told.scheduler.unwrap().span, still);
+        assert_eq!(files.still(Fields::default(), still), None, "less was read");
+        reader.read(&mut files, EVERYTHING, 1, true, &mut gaps);
+        assert_eq!(files.still(EVERYTHING, still), None);
     }
 
     #[test]

@@ -27,17 +27,18 @@ impl Listing {
         }
     }
 
-    /// Tells `each` number there is, unless nobody can have come since the last time. `forks` is
+    /// Tells `each` number there is, unless nobody can have come since the last time; says whether
+    /// it did. `forks` is
     /// how many processes and threads were ever made: when it has not moved, nobody was. A kernel
     /// that does not count says nothing or zero.
     pub(super) fn look(
         &mut self,
         forks: Option<u64>,
         mut each: impl FnMut(u32),
-    ) -> Result<(), SourceError> {
+    ) -> Result<bool, SourceError> {
         let forks = forks.filter(|forks| *forks > 0);
         if forks.is_some() && forks == self.forks {
-            return Ok(());
+            return Ok(false);
         }
         self.forks = None;
         self.list(&mut each).map_err(|errno| SourceError::Read {
@@ -45,7 +46,7 @@ impl Listing {
             source: errno.into(),
         })?;
         self.forks = forks;
-        Ok(())
+        Ok(true)
     }
 
     /// Has the next look made whether anybody came or not.

@@ -13,6 +13,8 @@ mod number;
 #[cfg(target_os = "linux")]
 pub mod port;
 #[cfg(target_os = "linux")]
+mod run_watch;
+#[cfg(target_os = "linux")]
 mod stat;
 #[cfg(target_os = "linux")]
 pub mod table;

@@ -5,19 +5,23 @@
 //! limit of open files; processes beyond the bound are opened anew at each tick.
 //!
 //! Who there is, is asked only after somebody was born: the kernel counts births, and looking
-//! through `/proc` costs a fifth of what reading all processes does.
+//! through `/proc` costs a fifth of what reading all processes does. What a process used is read
+//! again only if it can have run since ([`RunWatch`]): most of those on a machine sleep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bench_report::clock::monotonic_ns;
+
 use super::detail::{DetailFiles, Reader};
 use super::listing::Listing;
+use super::run_watch::{self, RunWatch};
 use super::stat::{self, Stat};
 use super::{Detail, Fields, ProcessId, ProcessSample};
-use crate::source::{Gaps, Timed, Units};
+use crate::source::{Gaps, Span, Timed, Units};
 
 /// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
 const LINE_BYTES: usize = 2048;
@@ -33,8 +37,12 @@ pub struct ProcessTable {
     known: BTreeMap<u32, Known>,
     most_handles: usize,
     handles: usize,
+    /// Who was found gone at the last look: their children have another parent now.
+    gone: BTreeSet<u32>,
+    looks: u64,
     line: Vec<u8>,
     reader: Reader,
+    runs_are_counted: bool,
 }
 
 #[derive(Debug)]
@@ -42,9 +50,15 @@ struct Known {
     id: ProcessId,
     file: Option<File>,
     name: Arc<str>,
-    threads: u64,
+    runs: RunWatch,
+    /// What was read last.
+    sample: Option<ProcessSample>,
+    /// When it was seen to stand still since, if it was.
+    still: Option<Span>,
     detail: Option<Box<DetailFiles>>,
     detail_handles: usize,
+    /// The last look through `/proc` that saw it.
+    listed: u64,
 }
 
 impl ProcessTable {
@@ -57,8 +71,11 @@ impl ProcessTable {
             known: BTreeMap::new(),
             most_handles,
             handles: 0,
+            gone: BTreeSet::new(),
+            looks: 0,
             line: vec![0; LINE_BYTES],
             reader: Reader::new(proc),
+            runs_are_counted: run_watch::is_counted(proc),
         }
     }
 
@@ -66,23 +83,33 @@ impl ProcessTable {
     /// many processes and threads were ever made, read before this call; without it who there is
     /// is asked every time.
     pub fn sample(&mut self, forks: Option<u64>, gaps: &mut Gaps) -> Option<Vec<ProcessSample>> {
-        let known = &mut self.known;
+        let (known, look) = (&mut self.known, self.looks + 1);
         let listed = self.listing.look(forks, |pid| {
-            known.entry(pid).or_insert_with(|| Known::new(pid));
+            let known = known.entry(pid).or_insert_with(|| Known::new(pid));
+            known.listed = look;
         });
-        gaps.keep("processes", listed)?;
+        if gaps.keep("processes", listed)? {
+            self.looks = look;
+        }
+        let looks = self.looks;
         let (proc, units, line) = (&self.proc, self.units, &mut self.line);
         let (handles, most_handles) = (&mut self.handles, self.most_handles);
+        let gone = std::mem::take(&mut self.gone);
         let there = known.len();
         let mut samples = Vec::with_capacity(there);
-        known.retain(|_, known| {
+        known.retain(|pid, known| {
             let before = known.handles();
-            let read = known.read(proc, units, line, *handles < most_handles);
+            let keep = *handles < most_handles;
+            known.stand_still(proc, keep && self.runs_are_counted, &gone);
+            let read = (known.listed == looks).then(|| known.read(proc, units, line, keep));
+            let read = read.flatten();
             let after = read.as_ref().map_or(0, |_| known.handles());
             *handles = (*handles + after).saturating_sub(before);
-            let lives = read.is_some();
+            if read.is_none() {
+                self.gone.insert(*pid);
+            }
             samples.extend(read);
-            lives
+            !self.gone.contains(pid)
         });
         if samples.len() < there {
             // One that could not be read may live all the same.
@@ -101,8 +128,14 @@ impl ProcessTable {
         let files = known
             .detail
             .get_or_insert_with(|| Box::new(DetailFiles::of(id.pid)));
+        if let Some(detail) = known.still.and_then(|still| files.still(fields, still)) {
+            return detail;
+        }
         let keep = self.handles < self.most_handles;
-        let detail = self.reader.read(files, fields, known.threads, keep, gaps);
+        let threads = known.sample.as_ref().and_then(|sample| sample.threads);
+        let detail = self
+            .reader
+            .read(files, fields, threads.unwrap_or(1), keep, gaps);
         let handles = files.handles();
         self.handles = (self.handles + handles).saturating_sub(known.detail_handles);
         known.detail_handles = handles;
@@ -128,17 +161,34 @@ impl Known {
             id: ProcessId { pid, started: 0 },
             file: None,
             name: Arc::from(""),
-            threads: 0,
+            runs: RunWatch::default(),
+            sample: None,
+            still: None,
             detail: None,
             detail_handles: 0,
+            listed: 0,
         }
     }
 
     fn handles(&self) -> usize {
-        usize::from(self.file.is_some()) + self.detail_handles
+        usize::from(self.file.is_some()) + self.runs.handles() + self.detail_handles
     }
 
-    /// Reads its line; `None` when there is no such process any more.
+    /// Sees whether what was read last still stands. A process of several threads is not watched,
+    /// nor one whose parent is among those who have gone.
+    fn stand_still(&mut self, proc: &Path, watch: bool, gone: &BTreeSet<u32>) {
+        self.still = None;
+        let last = self.sample.as_ref();
+        if !watch || last.is_some_and(|last| last.threads != Some(1)) {
+            self.runs.end();
+        } else if let Some(span) = self.runs.look(proc, self.id.pid, monotonic_ns())
+            && last.is_some_and(|last| !gone.contains(&last.parent))
+        {
+            self.still = Some(span);
+        }
+    }
+
+    /// Reads its line unless it stands still; `None` when there is no such process any more.
     fn read(
         &mut self,
         proc: &Path,
@@ -146,6 +196,10 @@ impl Known {
         line: &mut [u8],
         keep: bool,
     ) -> Option<ProcessSample> {
+        if let (Some(span), Some(last)) = (self.still, &mut self.sample) {
+            last.span = span;
+            return Some(last.clone());
+        }
         let kept = self.file.as_ref();
         if let Some(read) = kept.and_then(|file| read_line(file, line).ok())
             && let Some(stat) = stat::parse(&line[..read.value], units)
@@ -157,8 +211,10 @@ impl Known {
         let read = read_line(&file, line).ok()?;
         let stat = stat::parse(&line[..read.value], units)?;
         if stat.started != self.id.started {
+            // What was opened before may be another's.
+            let listed = self.listed;
             *self = Self::new(self.id.pid);
-            self.id.started = stat.started;
+            (self.id.started, self.listed) = (stat.started, listed);
         }
         self.file = keep.then_some(file);
         Some(self.take(&stat, &read))
@@ -169,8 +225,7 @@ impl Known {
         if self.name.as_bytes() != stat.name {
             self.name = Arc::from(String::from_utf8_lossy(stat.name));
         }
-        self.threads = stat.threads;
-        ProcessSample {
+        let sample = ProcessSample {
             id: self.id,
             parent: stat.parent,
             name: Arc::clone(&self.name),
@@ -181,7 +236,9 @@ impl Known {
             minor_faults: Some(stat.minor_faults),
             major_faults: Some(stat.major_faults),
             span: read.span,
-        }
+        };
+        self.sample = Some(sample.clone());
+        sample
     }
 }
 
@@ -228,6 +285,59 @@ mod tests {
             assert!(table.handles <= most_handles);
             assert!(gaps.iter().next().is_none());
             put(root.path(), 2, &line(2, "a) R 1 (b", 5, 5, 20, 1));
+        }
+    }
+
+    /// What is told of the first process' memory and parent when everybody is looked at.
+    fn look(table: &mut ProcessTable, pid: u32) -> Option<(u64, u32)> {
+        let samples = table.sample(None, &mut Gaps::default()).unwrap();
+        let found = samples.iter().find(|sample| sample.id.pid == pid)?;
+        Some((found.rss_bytes / UNITS.page_bytes, found.parent))
+    }
+
+    #[test]
+    fn a_process_is_read_again_once_it_ran_or_lost_its_parent() {
+        let root = tempfile::tempdir().unwrap();
+        let ran = |name: &str, slices: u32| {
+            std::fs::create_dir_all(root.path().join(name)).unwrap();
+            let text = format!("1 1 {slices}\n");
+            std::fs::write(root.path().join(name).join("schedstat"), text).unwrap();
+        };
+        let of_one_thread = |parent: u32, pages: i64| {
+            let text = line(7, "sleeper", 5, 5, 20, pages).replace(" 20 0 4 0 ", " 20 0 1 0 ");
+            text.replacen("S 1 ", &format!("S {parent} "), 1)
+        };
+        ran("self", 1);
+        put(root.path(), 2, &line(2, "parent", 5, 5, 19, 1));
+        put(root.path(), 7, &of_one_thread(2, 10));
+        ran("7", 1);
+        let mut table = ProcessTable::new(root.path(), UNITS, 100);
+        assert_eq!(look(&mut table, 7), Some((10, 2)));
+        // It did not run, and so the file is not looked into.
+        put(root.path(), 7, &of_one_thread(2, 11));
+        assert_eq!(look(&mut table, 7), Some((10, 2)));
+        ran("7", 2);
+        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        put(root.path(), 7, &of_one_thread(1, 12));
+        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        std::fs::remove_dir_all(root.path().join("2")).unwrap();
+        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        assert_eq!(look(&mut table, 7), Some((12, 1)), "the parent had gone");
+        std::fs::remove_dir_all(root.path().join("7")).unwrap();
+        assert_eq!((look(&mut table, 7), table.handles), (None, 0));
+    }
+
+    #[test]
+    fn a_process_of_several_threads_is_read_each_time() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["self", "7"] {
+            std::fs::create_dir_all(root.path().join(name)).unwrap();
+            std::fs::write(root.path().join(name).join("schedstat"), "1 1 1\n").unwrap();
+        }
+        let mut table = ProcessTable::new(root.path(), UNITS, 100);
+        for pages in 1..5 {
+            put(root.path(), 7, &line(7, "server", 5, 5, 20, pages));
+            assert_eq!(look(&mut table, 7), Some((pages as u64, 1)));
         }
     }
 
