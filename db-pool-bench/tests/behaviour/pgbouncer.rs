@@ -1,27 +1,13 @@
 //! Through PgBouncer: in session mode always, in transaction mode from the version on that keeps
 //! prepared statements; before, the reason is told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
-)]
-
-#[path = "common/arms.rs"]
-mod arms;
-#[path = "common/bouncer.rs"]
-mod bouncer;
-#[path = "common/certificates.rs"]
-mod certificates;
-mod common;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
-use arms::{Arms, ask_nothing, setup};
-use bouncer::PgBouncer;
-use certificates::Certificates;
-use common::{Talk, postgres, report, sweep};
+use crate::arms::{Arms, ask_nothing, setup};
+use crate::bouncer::PgBouncer;
+use crate::certificates::Certificates;
+use crate::common::{Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
 use test_support::Place;
 

@@ -1,20 +1,12 @@
 //! Whole sweeps through the binary, on real servers.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::float_cmp
-)]
 
-mod common;
-
+use crate::common::{Talk, postgres};
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
-use common::{Talk, postgres};
 use load_engine::sweep::order;
 
 /// Runs to the end; report, exit code, and all that was printed.
 fn complete(url: &str, args: &str) -> (Report, i32, String) {
-    let ran = common::complete(url, "sweep", args);
+    let ran = crate::common::complete(url, "sweep", args);
     (ran.report, ran.code, ran.said)
 }
 
