@@ -105,7 +105,8 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     let talk = Talk::to(server.url());
     talk.execute(TABLES);
     let place = Place::new();
-    let transaction = "pool_mode = transaction\ndefault_pool_size = 20\n";
+    // Fewer sessions than users: each must meet the sessions of others, and not only by chance.
+    let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
     let bouncer = pgbouncer.start(place.path(), &server, transaction);
     for workload in ["", "--script pay.sql"] {
         let (code, told) = swept(&bouncer.url, workload);

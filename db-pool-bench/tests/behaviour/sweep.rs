@@ -236,7 +236,7 @@ fn another_schema_of_the_same_kind_is_not_ours_to_drop() {
 #[test]
 fn hold_and_network_delay_ask_for_as_many_connections_as_the_law_says() {
     let server = postgres(&[]);
-    let args = "--driver deadpool --pool-sizes 1,4 --hold 10ms,40ms --network-delay 0,5ms --repeats 1 --warmup 100ms --duration 600ms --workload point-select --app-instances 30";
+    let args = "--driver deadpool --pool-sizes 1,4 --hold 10ms,40ms --network-delay 0,5ms --repeats 1 --warmup 100ms --duration 1200ms --workload point-select --app-instances 30";
     let (report, code, said) = complete(server.url(), args);
     assert_eq!((code, report.steps.len()), (0, 8), "{said}");
     for step in &report.steps {
