@@ -38,7 +38,7 @@ fn assert_found(k: usize, sizes: &[u64]) {
     let places = Places::before(&server, k, service);
     let list: Vec<String> = sizes.iter().map(u64::to_string).collect();
     let args = format!(
-        "--driver deadpool --pool-sizes {} --workload point-select --repeats 4 \
+        "--driver deadpool --pool-sizes {} --workload point-select --repeats 3 \
          --warmup 200ms --duration {}ms",
         list.join(","),
         (service * ROUNDS).as_millis()

@@ -108,12 +108,11 @@ impl Link {
     }
 }
 
-/// Looks at the sessions, a while after the last time; never where there is no connection.
-pub(super) async fn sample(link: Option<&Link>) -> Result<Vec<Row>, Error> {
-    sleep(Duration::from_millis(
-        rand::rng().random_range(SAMPLED_EVERY_MS),
-    ))
-    .await;
+/// Looks at the sessions, a while after the last time and at least `pause`; never where there is
+/// no connection.
+pub(super) async fn sample(link: Option<&Link>, pause: Duration) -> Result<Vec<Row>, Error> {
+    let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
+    sleep(drawn.max(pause)).await;
     match link {
         Some(link) => link.client.query(&link.sessions, &[]).await,
         None => std::future::pending().await,

@@ -5,6 +5,7 @@
 //! so that a pool under test which is exhausted does not blind us.
 
 mod activity;
+mod budget;
 mod capacity;
 mod counters;
 mod link;

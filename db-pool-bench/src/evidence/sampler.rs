@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Error, Row};
 
 use super::activity::Activity;
+use super::budget::Budget;
 use super::link::{Before, Link, sample};
 use super::locks::Locks;
 use super::processes::cpu_between;
@@ -89,7 +90,7 @@ impl Sampler {
             let command = tokio::select! {
                 biased;
                 command = inbox.recv() => command,
-                sample = sample(self.link.as_ref()), if self.measuring => {
+                sample = sample(self.link.as_ref(), self.pause()), if self.measuring => {
                     self.take(sample).await;
                     continue;
                 }
@@ -204,6 +205,17 @@ impl Sampler {
             all: family.cpu()?,
             own: family.own_cpu()?,
         })
+    }
+
+    /// How long not to look, so that looking stays cheap for the server; where its CPU time
+    /// cannot be seen, nothing holds back.
+    fn pause(&self) -> Duration {
+        let spent = || {
+            let family = self.link.as_ref()?.family.clone().ok()?;
+            let Cpu { at, own, .. } = self.measured.as_ref()?.cpu.as_ref().ok()?;
+            Some(Budget::begin(*at, *own).pause(Instant::now(), family.own_cpu().ok()?))
+        };
+        spent().unwrap_or_default()
     }
 
     async fn take(&mut self, sample: Result<Vec<Row>, Error>) {

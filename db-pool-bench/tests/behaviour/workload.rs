@@ -1,9 +1,6 @@
 //! The command `workload` on real servers: tables that stay, scripts checked, a mix proposed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::{PASSWORD, Talk, postgres, report, sweep};
+use crate::common::{PASSWORD, Talk, postgres, report, sweep};
 use test_support::Place;
 
 /// What `db-pool-bench workload` printed on stdout and stderr, with its exit code.

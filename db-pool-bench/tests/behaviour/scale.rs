@@ -1,10 +1,7 @@
 //! `scale` through the binary, on a real server whose requests take a planted time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{Talk, complete, postgres};
 use bench_report::{Status, StepEnd};
-use common::{Talk, complete, postgres};
 
 #[test]
 fn waiting_begins_with_the_first_user_more_than_the_pool_holds() {
@@ -66,7 +63,7 @@ fn waiting_begins_with_the_first_user_more_than_the_pool_holds() {
 #[test]
 fn a_driver_without_a_pool_gets_a_sentence() {
     let place = test_support::Place::new();
-    let output = common::bench(&place, "scale", "--driver direct")
+    let output = crate::common::bench(&place, "scale", "--driver direct")
         .output()
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -1,19 +1,11 @@
 //! The drivers side by side on real servers: what each asks beyond the request, and how its pool
 //! is kept.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::float_cmp
-)]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::common::{Talk, postgres, report, sweep};
 use bench_report::{Report, StepEnd};
-use common::{Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Driver, PoolOptions, Recycle, Setup, round_trips};

@@ -1,12 +1,7 @@
 //! Scripts that cannot run: errors point into the file before anything is done.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-#[path = "common/scripting.rs"]
-mod scripting;
-
-use common::{REPORT, Talk, postgres};
-use scripting::{refused, write};
+use crate::common::{REPORT, Talk, postgres};
+use crate::scripting::{refused, write};
 use test_support::Place;
 
 #[test]

@@ -1,13 +1,10 @@
 //! Watching a server under somebody else's load.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::{PASSWORD, Talk, postgres};
 use bench_report::{EvidenceRow, Report, Status};
-use common::{PASSWORD, Talk, postgres};
 use nix::sys::signal::Signal;
 use test_support::{Place, Running};
 

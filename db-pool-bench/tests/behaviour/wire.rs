@@ -1,16 +1,11 @@
 //! The bare protocol on real servers: what it says is what the drivers say.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "common/arms.rs"]
-mod arms;
-mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arms::{runtime, setup};
+use crate::arms::{runtime, setup};
+use crate::common::{PASSWORD, Talk, postgres, report, sweep};
 use bench_report::{Histogram, Status};
-use common::{PASSWORD, Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{of_postgres, of_wire};

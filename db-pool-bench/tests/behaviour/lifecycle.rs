@@ -1,10 +1,7 @@
 //! `lifecycle` through the binary, on a real server: connections that come, go and stay away.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{Talk, complete, postgres, time_parts};
 use bench_report::{Report, Status, Step};
-use common::{Talk, complete, postgres, time_parts};
 
 const COURSE: &str = "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 1600ms \
                       --idle-timeout 400ms --workload point-select --seed 7";

@@ -1,12 +1,9 @@
 //! A server that dies under the load.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::time::Duration;
 
+use crate::common::{postgres, report, sweep};
 use bench_report::{Status, StepEnd, WarningCode};
-use common::{postgres, report, sweep};
 use test_support::{Ended, Place, Running};
 
 /// Kinds that tell a server that is gone.

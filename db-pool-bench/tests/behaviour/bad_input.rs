@@ -1,13 +1,10 @@
 //! What is wrong gets one clear sentence with what to do, the right exit code, and no backtrace.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use common::{PASSWORD, REPORT, Talk, postgres, sweep};
+use crate::common::{PASSWORD, REPORT, Talk, postgres, sweep};
 use test_support::Place;
 
 /// What was said on stderr, with the exit code.

@@ -1,27 +1,13 @@
 //! Through PgBouncer: in session mode always, in transaction mode from the version on that keeps
 //! prepared statements; before, the reason is told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
-)]
-
-#[path = "common/arms.rs"]
-mod arms;
-#[path = "common/bouncer.rs"]
-mod bouncer;
-#[path = "common/certificates.rs"]
-mod certificates;
-mod common;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
-use arms::{Arms, ask_nothing, setup};
-use bouncer::PgBouncer;
-use certificates::Certificates;
-use common::{Talk, postgres, report, sweep};
+use crate::arms::{Arms, ask_nothing, setup};
+use crate::bouncer::PgBouncer;
+use crate::certificates::Certificates;
+use crate::common::{Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
 use test_support::Place;
 
@@ -119,7 +105,8 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     let talk = Talk::to(server.url());
     talk.execute(TABLES);
     let place = Place::new();
-    let transaction = "pool_mode = transaction\ndefault_pool_size = 20\n";
+    // Fewer sessions than users: each must meet the sessions of others, and not only by chance.
+    let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
     let bouncer = pgbouncer.start(place.path(), &server, transaction);
     for workload in ["", "--script pay.sql"] {
         let (code, told) = swept(&bouncer.url, workload);

@@ -1,12 +1,9 @@
 //! A signal in any phase: a valid report, and nothing left behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::process::Command;
 
+use crate::common::{Talk, postgres, report, sweep};
 use bench_report::{Report, Status, WarningCode};
-use common::{Talk, postgres, report, sweep};
 use nix::sys::signal::Signal;
 use test_support::{Ended, Place, Running, ending_bound};
 

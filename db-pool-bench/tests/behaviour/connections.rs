@@ -1,19 +1,12 @@
 //! Servers as they are reached: variables, password files, sockets, several hosts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "common/arms.rs"]
-mod arms;
-mod common;
-#[path = "common/reaching.rs"]
-mod reaching;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use arms::runtime;
-use common::{PASSWORD, Talk, postgres};
+use crate::arms::runtime;
+use crate::common::{PASSWORD, Talk, postgres};
+use crate::reaching::{tls, tried};
 use db_pool_bench::address::Address;
-use reaching::{tls, tried};
 use test_support::Place;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";

@@ -1,13 +1,8 @@
 //! Scripts on real servers: pgbench's own run unchanged, in every scenario, and come to its values.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-#[path = "common/scripting.rs"]
-mod scripting;
-
+use crate::common::{Talk, complete, postgres, report, sweep};
+use crate::scripting::{figure, pgbench, run, shipped, with_pgbench_tables, write};
 use bench_report::{Step, StepEnd};
-use common::{Talk, complete, postgres, report, sweep};
-use scripting::{figure, pgbench, run, shipped, with_pgbench_tables, write};
 use test_support::Place;
 
 const DRIVERS: [&str; 4] = ["wire", "direct", "deadpool", "sqlx"];

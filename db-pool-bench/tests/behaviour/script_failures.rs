@@ -1,12 +1,7 @@
 //! Scripts that fail while they run: conflicts are tried again, faults are counted with their place.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-#[path = "common/scripting.rs"]
-mod scripting;
-
-use common::{Talk, postgres};
-use scripting::{figure, run, succeeded, write};
+use crate::common::{Talk, postgres};
+use crate::scripting::{figure, run, succeeded, write};
 use test_support::Place;
 
 #[test]

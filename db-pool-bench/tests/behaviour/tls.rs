@@ -1,23 +1,14 @@
 //! TLS in every mode, on every arm: certificates made here, SCRAM with channel binding, scripts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "common/arms.rs"]
-mod arms;
-#[path = "common/certificates.rs"]
-mod certificates;
-mod common;
-#[path = "common/reaching.rs"]
-mod reaching;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use arms::{Arms, ask_nothing, setup};
-use certificates::{Certificates, tls_server};
-use common::{Talk, postgres, report, sweep};
+use crate::arms::{Arms, ask_nothing, setup};
+use crate::certificates::{Certificates, tls_server};
+use crate::common::{Talk, postgres, report, sweep};
+use crate::reaching::{tls, tried};
 use db_pool_bench::address::Address;
 use load_engine::Failure;
-use reaching::{tls, tried};
 use test_support::Place;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";

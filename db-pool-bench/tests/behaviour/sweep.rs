@@ -1,20 +1,12 @@
 //! Whole sweeps through the binary, on real servers.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::float_cmp
-)]
 
-mod common;
-
+use crate::common::{Talk, postgres};
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
-use common::{Talk, postgres};
 use load_engine::sweep::order;
 
 /// Runs to the end; report, exit code, and all that was printed.
 fn complete(url: &str, args: &str) -> (Report, i32, String) {
-    let ran = common::complete(url, "sweep", args);
+    let ran = crate::common::complete(url, "sweep", args);
     (ran.report, ran.code, ran.said)
 }
 
@@ -244,7 +236,7 @@ fn another_schema_of_the_same_kind_is_not_ours_to_drop() {
 #[test]
 fn hold_and_network_delay_ask_for_as_many_connections_as_the_law_says() {
     let server = postgres(&[]);
-    let args = "--driver deadpool --pool-sizes 1,4 --hold 10ms,40ms --network-delay 0,5ms --repeats 1 --warmup 100ms --duration 600ms --workload point-select --app-instances 30";
+    let args = "--driver deadpool --pool-sizes 1,4 --hold 10ms,40ms --network-delay 0,5ms --repeats 1 --warmup 100ms --duration 1200ms --workload point-select --app-instances 30";
     let (report, code, said) = complete(server.url(), args);
     assert_eq!((code, report.steps.len()), (0, 8), "{said}");
     for step in &report.steps {

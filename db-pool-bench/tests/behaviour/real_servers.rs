@@ -1,19 +1,12 @@
 //! Every scenario on servers as they are: TLS with verify-full, SCRAM and a role without
 //! `pg_monitor`; none of its connections free; restarted in the middle.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "common/arms.rs"]
-mod arms;
-#[path = "common/certificates.rs"]
-mod certificates;
-mod common;
 
 use std::time::Duration;
 
-use arms::{Arms, ask_nothing, setup};
+use crate::arms::{Arms, ask_nothing, setup};
+use crate::certificates::{Certificates, tls_server};
+use crate::common::{PASSWORD, Talk, bench, complete, postgres};
 use bench_report::{Report, Status};
-use certificates::{Certificates, tls_server};
-use common::{PASSWORD, Talk, bench, complete, postgres};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::PoolOptions;
 use load_engine::Failure;

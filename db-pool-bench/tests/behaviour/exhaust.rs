@@ -1,10 +1,7 @@
 //! `exhaust` through the binary, on a real server: what was planted is found.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{Ran, Talk, complete, postgres, time_parts};
 use bench_report::{Report, Status, Step};
-use common::{Ran, Talk, complete, postgres, time_parts};
 
 fn part<'r>(report: &'r Report, holder: &str, part: &str) -> &'r Step {
     let mut steps = report.steps.iter();

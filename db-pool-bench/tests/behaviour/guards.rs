@@ -1,10 +1,7 @@
 //! Servers that run out of connections, or come back after a crash, under the load.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{PASSWORD, Ran, Talk, bench, complete, postgres, report, sweep};
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
-use common::{PASSWORD, Ran, Talk, bench, complete, postgres, report, sweep};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use test_support::{Ended, Place, Running};
