@@ -33,8 +33,9 @@ pub fn points_of_each(series: usize) -> usize {
 /// One figure over time and over the whole recording.
 #[derive(Debug, Clone)]
 pub struct Rolling {
-    /// Name and labels, without points.
-    series: Series,
+    /// Name and labels, without points; apart, for no tick needs them.
+    series: Box<Series>,
+    error_max: Option<f64>,
     points: Points,
     points_kept: usize,
     readings_per_point: u32,
@@ -102,7 +103,8 @@ impl Rolling {
     /// An empty one under the name and labels of `series`.
     pub fn new(series: Series) -> Self {
         Self {
-            series,
+            error_max: series.error_max,
+            series: Box::new(series),
             points: Points::default(),
             points_kept: POINTS,
             readings_per_point: 1,
@@ -123,8 +125,8 @@ impl Rolling {
 
     /// Takes in a reading of the tick that ended at `at_ns`, and remembers the largest error.
     pub fn take(&mut self, at_ns: u64, reading: Reading) {
-        if reading.error > self.series.error_max.unwrap_or(0.0) {
-            self.series.error_max = Some(reading.error);
+        if reading.error > self.error_max.unwrap_or(0.0) {
+            self.error_max = Some(reading.error);
         }
         let Some(period) = reading.over else {
             self.push(at_ns, Some(reading.value));
@@ -182,7 +184,10 @@ impl Rolling {
         if self.pending.readings > 0 {
             self.pending.close(&mut points);
         }
-        points.under(self.series.clone())
+        points.under(Series {
+            error_max: self.error_max,
+            ..Series::clone(&self.series)
+        })
     }
 
     /// Changes a label.

@@ -31,9 +31,6 @@ const PYTHONS: [&str; 2] = ["/usr/bin/python3", "python3"];
 /// How many processes there are in all, where the machine has no more of its own.
 const PROCESSES: usize = 500;
 
-/// With fewer samples than this, what starting costs now more and now less would drown them.
-const LEAST_SAMPLES: u64 = 8;
-
 /// How much a sample reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -163,7 +160,7 @@ impl<'a> Samples<'a> {
     /// How many samples a run takes beyond the first.
     fn count(&self) -> u64 {
         let intervals = self.lab.seconds * 1000 / self.peer.interval().as_millis() as u64;
-        intervals.max(LEAST_SAMPLES)
+        intervals.max(1)
     }
 
     /// Samples, and CPU time of the whole program, of a recording of so many intervals.

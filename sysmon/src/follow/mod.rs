@@ -15,7 +15,7 @@ mod tree;
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bench_report::Series;
 
@@ -67,7 +67,8 @@ pub struct Follower {
     pinned: Option<u32>,
     targets: Targets,
     trees: Vec<Tree>,
-    watched: HashMap<ProcessId, Watched>,
+    /// In the order in which samples come, so that neighbours are met one after the other.
+    watched: BTreeMap<ProcessId, Watched>,
     followed: BTreeMap<ProcessId, Followed>,
     latest_start: Option<u64>,
     last_look_ns: u64,
@@ -77,12 +78,12 @@ pub struct Follower {
 type Use = (ProcessId, u64, u64);
 
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "each is a time in nanoseconds")]
 struct Watched {
     at_ns: u64,
     slack_ns: u64,
     cpu_ns: u64,
     used_ns: u64,
-    cores: Option<Reading>,
     seen_ns: u64,
 }
 
@@ -100,7 +101,7 @@ impl Follower {
             pinned: None,
             targets,
             trees,
-            watched: HashMap::new(),
+            watched: BTreeMap::new(),
             followed: BTreeMap::new(),
             latest_start: None,
             last_look_ns: 0,
@@ -127,10 +128,10 @@ impl Follower {
         out: &mut Figures,
     ) {
         let uses = samples.iter().map(|sample| {
-            let used_ns = self.watch(at_ns, sample);
-            (sample.id, used_ns, sample.rss_bytes)
+            let (used_ns, cores) = self.watch(at_ns, sample);
+            ((sample.id, used_ns, sample.rss_bytes), cores)
         });
-        let uses: Vec<Use> = uses.collect();
+        let (uses, cores): (Vec<Use>, Vec<_>) = uses.unzip();
         if self.watched.len() > samples.len() {
             self.watched.retain(|_, watched| watched.seen_ns == at_ns);
         }
@@ -141,11 +142,12 @@ impl Follower {
         } else {
             self.first_of(self.following.most, &uses)
         };
-        for (sample, chosen) in samples.iter().zip(chosen) {
+        let watched = uses.iter().zip(cores).zip(chosen);
+        for (sample, (((_, used_ns, _), cores), chosen)) in samples.iter().zip(watched) {
             let member = members.get(&sample.id).copied();
             let matters = chosen || self.followed.contains_key(&sample.id);
             if matters || member.is_some() {
-                self.record(at_ns, sample, member, details);
+                self.record(at_ns, sample, (*used_ns, cores), member, details);
             }
         }
         self.close_trees(out);
@@ -201,8 +203,9 @@ impl Follower {
         self.latest_start.is_some_and(|latest| id.started >= latest)
     }
 
-    /// Says how much CPU time the process used during the recording, as far as it is known.
-    fn watch(&mut self, at_ns: u64, sample: &ProcessSample) -> u64 {
+    /// Says how much CPU time the process used during the recording, as far as it is known, and how
+    /// many cores since the last look.
+    fn watch(&mut self, at_ns: u64, sample: &ProcessSample) -> (u64, Option<Reading>) {
         let now_ns = sample.span.midpoint_ns();
         let born = self.is_born(sample.id);
         let watched = self.watched.entry(sample.id).or_insert_with(|| Watched {
@@ -210,10 +213,8 @@ impl Follower {
             slack_ns: sample.span.slack_ns(),
             cpu_ns: if born { 0 } else { sample.cpu_ns },
             used_ns: 0,
-            cores: None,
             seen_ns: at_ns,
         });
-        watched.cores = None;
         watched.seen_ns = at_ns;
         let window = Window {
             period: Period {
@@ -223,32 +224,30 @@ impl Follower {
             slack_ns: watched.slack_ns + sample.span.slack_ns(),
         };
         if window.ns() < LEAST_TICK_WINDOW_NS {
-            return watched.used_ns;
+            return (watched.used_ns, None);
         }
         let used_ns = sample.cpu_ns.checked_sub(watched.cpu_ns);
         // User and system are each rounded to a tick, and what runs is added up at every tick.
         let running = sample.threads.unwrap_or(1);
         let running = self.cores.map_or(running, |most| running.min(most as u64));
         let cores = window.mean(Some(0), used_ns, (2 + running) * self.tick_ns);
-        watched.cores = cores.and_then(|used| used.at_most(self.cores));
-        if watched.cores.is_some() {
+        let cores = cores.and_then(|used| used.at_most(self.cores));
+        if cores.is_some() {
             watched.used_ns += used_ns.unwrap_or(0);
         }
         watched.slack_ns = sample.span.slack_ns();
         (watched.at_ns, watched.cpu_ns) = (now_ns, sample.cpu_ns);
-        watched.used_ns
+        (watched.used_ns, cores)
     }
 
     fn record(
         &mut self,
         at_ns: u64,
         sample: &ProcessSample,
+        (used_ns, cores): (u64, Option<Reading>),
         member: Option<usize>,
         details: &mut dyn Details,
     ) {
-        let Some(watched) = self.watched.get(&sample.id) else {
-            return;
-        };
         let fields = self.following.fields;
         let detail = if fields.need_detail() {
             details.detail(sample.id, fields)
@@ -279,9 +278,9 @@ impl Follower {
         {
             followed.label("follow", &target.label);
         }
-        followed.used_ns = watched.used_ns;
+        followed.used_ns = used_ns;
         followed.rss_max_bytes = followed.rss_max_bytes.max(sample.rss_bytes);
-        followed.take(at_ns, sample, watched.cores, detail, (fields, self.tick_ns));
+        followed.take(at_ns, sample, cores, detail, (fields, self.tick_ns));
     }
 
     fn close_trees(&mut self, out: &mut Figures) {

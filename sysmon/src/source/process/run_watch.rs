@@ -114,11 +114,11 @@ mod tests {
         let mut all = 0;
         for tick in 0..=ticks {
             let now_ns = tick * STANDS_NS / ticks;
-            let looked = watches.iter_mut().zip(0..).filter(|(watch, pid)| {
-                let still = watch.look(root.path(), *pid, now_ns);
-                still.is_none()
-            });
-            let again = looked.count();
+            let mut again = 0;
+            for (watch, pid) in watches.iter_mut().zip(0..) {
+                let still = watch.look(root.path(), pid, now_ns);
+                again += usize::from(still.is_none());
+            }
             if tick > 0 {
                 (most, all) = (most.max(again), all + again);
             }

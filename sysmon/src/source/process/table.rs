@@ -95,12 +95,13 @@ impl ProcessTable {
         let (proc, units, line) = (&self.proc, self.units, &mut self.line);
         let (handles, most_handles) = (&mut self.handles, self.most_handles);
         let gone = std::mem::take(&mut self.gone);
+        let now_ns = monotonic_ns();
         let there = known.len();
         let mut samples = Vec::with_capacity(there);
         known.retain(|pid, known| {
             let before = known.handles();
             let keep = *handles < most_handles;
-            known.stand_still(proc, keep && self.runs_are_counted, &gone);
+            known.stand_still(proc, now_ns, keep && self.runs_are_counted, &gone);
             let read = (known.listed == looks).then(|| known.read(proc, units, line, keep));
             let read = read.flatten();
             let after = read.as_ref().map_or(0, |_| known.handles());
@@ -176,12 +177,12 @@ impl Known {
 
     /// Sees whether what was read last still stands. A process of several threads is not watched,
     /// nor one whose parent is among those who have gone.
-    fn stand_still(&mut self, proc: &Path, watch: bool, gone: &BTreeSet<u32>) {
+    fn stand_still(&mut self, proc: &Path, now_ns: u64, watch: bool, gone: &BTreeSet<u32>) {
         self.still = None;
         let last = self.sample.as_ref();
         if !watch || last.is_some_and(|last| last.threads != Some(1)) {
             self.runs.end();
-        } else if let Some(span) = self.runs.look(proc, self.id.pid, monotonic_ns())
+        } else if let Some(span) = self.runs.look(proc, self.id.pid, now_ns)
             && last.is_some_and(|last| !gone.contains(&last.parent))
         {
             self.still = Some(span);
@@ -211,10 +212,13 @@ impl Known {
         let read = read_line(&file, line).ok()?;
         let stat = stat::parse(&line[..read.value], units)?;
         if stat.started != self.id.started {
-            // What was opened before may be another's.
-            let listed = self.listed;
-            *self = Self::new(self.id.pid);
-            (self.id.started, self.listed) = (stat.started, listed);
+            if self.sample.is_some() {
+                // What was opened before is another's.
+                let listed = self.listed;
+                *self = Self::new(self.id.pid);
+                self.listed = listed;
+            }
+            self.id.started = stat.started;
         }
         self.file = keep.then_some(file);
         Some(self.take(&stat, &read))
