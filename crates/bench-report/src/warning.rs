@@ -33,6 +33,8 @@ pub enum WarningCode {
     LeftBehind,
     /// The setting asked for more than a limit of this machine or of the target allows.
     LimitTooLow,
+    /// The wall clock was set meanwhile; times of day in the report go on as from its start.
+    ClockStepped,
 }
 
 /// A doubt, with its figures.
