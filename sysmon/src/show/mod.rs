@@ -27,8 +27,8 @@ pub use summary::Summary;
 pub use unit::{Scale, Unit};
 
 pub(crate) const EXAMPLES: &str = "\
-Percentiles of a report are of its points, each the mean of several samples once a recording is
-long; the text says of how many. Extremes and means are of all samples. Percentiles of raw samples
+Percentiles of a report are of its points, each the mean of several samples once a recording is \
+long; the text says of how many. Extremes and means are of all samples. Percentiles of raw samples \
 (*.arrows) are of every sample.
 
 Examples:
@@ -37,8 +37,8 @@ Examples:
   sysmon show before/sysmon.record.json after/sysmon.record.json
   sysmon show reports/nightly --series cpu.busy --points --format csv > busy.csv
   sysmon show reports/nightly/sysmon.record.arrows
-  sysmon show reports/nightly/sysmon.record.*.arrows       one whose files were rotated
-  sysmon show reports/nightly --format json | jq '.series[] | select(.p99 > 0.9) | .name'";
+  sysmon show reports/nightly/sysmon.record.*.arrows     its rotated files as one
+  sysmon show reports/nightly --format json | jq '.series[] | select(.p99 > 0.9)'";
 
 /// Flags of `sysmon show`.
 #[derive(Debug, Args)]
