@@ -17,10 +17,10 @@ use test_support::eventually;
 const MOST_BYTES: u64 = 100_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// How large files may become; the limit is the whole process's, so that there is one at a time.
-struct Limit(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+/// Alone with the limit on how large files may become, which is the whole process's.
+struct Alone(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
-impl Limit {
+impl Alone {
     fn new() -> Self {
         static ONE: Mutex<()> = Mutex::new(());
         let held = ONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,18 +28,18 @@ impl Limit {
         unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
         Self(held)
     }
+}
 
-    fn set(&self, most_bytes: Option<u64>) {
-        let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
-        let soft = most_bytes.unwrap_or(hard);
-        setrlimit(Resource::RLIMIT_FSIZE, soft, hard).unwrap();
+impl Drop for Alone {
+    fn drop(&mut self) {
+        limit_files(None);
     }
 }
 
-impl Drop for Limit {
-    fn drop(&mut self) {
-        self.set(None);
-    }
+fn limit_files(most_bytes: Option<u64>) {
+    let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+    let soft = most_bytes.unwrap_or(hard);
+    setrlimit(Resource::RLIMIT_FSIZE, soft, hard).unwrap();
 }
 
 fn report() -> Report {
@@ -53,8 +53,8 @@ fn report() -> Report {
 
 #[test]
 fn a_full_disk_ends_the_raw_samples_and_neither_the_recording_nor_what_was_written() {
-    let limit = Limit::new();
-    limit.set(Some(MOST_BYTES));
+    let _alone = Alone::new();
+    limit_files(Some(MOST_BYTES));
     let home = tempfile::tempdir().unwrap();
     let place_of_report = home.path().join("r.json");
     let mut report = report();
@@ -119,23 +119,22 @@ fn tick(second: u64, rows: u64) -> Sample {
 
 #[test]
 fn a_recording_that_rotates_goes_on_in_another_file_once_there_is_room() {
-    let limit = Limit::new();
+    let _alone = Alone::new();
     let home = tempfile::tempdir().unwrap();
     let place_of_report = home.path().join("r.json");
     let part = |number| place::part(&place_of_report, number);
-    let mut report = report();
     let rotation = Rotation {
         age_ns: Some(3600 * SECOND_NS),
         keep: Some(2),
         ..Rotation::default()
     };
-    let header = Header::new(&report, SECOND_NS);
+    let header = Header::new(&report(), SECOND_NS);
     let mut raw = RawWriter::start(&place_of_report, header, rotation).unwrap();
     raw.hand_in(tick(1, 1));
     eventually("the first tick is on disk", || raw.written_rows() == 1);
     // Room for the mark that closes the file, and in another for its header only.
     let size = std::fs::metadata(part(1)).unwrap().len();
-    limit.set(Some(size + 8));
+    limit_files(Some(size + 8));
     raw.hand_in(tick(2, 500));
     eventually("the disk is full", || raw.outages().current.is_some());
     assert!(raw.failure().is_none());
@@ -160,7 +159,7 @@ fn a_recording_that_rotates_goes_on_in_another_file_once_there_is_room() {
         "it kept its place"
     );
 
-    limit.set(None);
+    limit_files(None);
     eventually("there is room again", || next(&mut raw).current.is_none());
     next(&mut raw);
     raw.close();
@@ -182,21 +181,22 @@ fn a_recording_that_rotates_goes_on_in_another_file_once_there_is_room() {
         (points.len() as u64, last),
         ((last - first + 1) * 500, second)
     );
+    told_and_counted(&raw, first - 1);
+}
 
-    // From the second that was kept last to the one that was kept again.
+/// From the second that was kept last to the one that was kept again.
+fn told_and_counted(raw: &RawWriter, seconds: u64) {
     let outages = raw.outages();
-    assert_eq!((outages.count, outages.lost_samples), (1, first - 2));
-    assert_eq!(outages.total_ns(), (first - 1) * SECOND_NS);
+    assert_eq!((outages.count, outages.lost_samples), (1, seconds - 1));
+    assert_eq!(outages.total_ns(), seconds * SECOND_NS);
+    let mut report = report();
     raw.fill(&mut report);
     let figures = &report.summary.figures;
-    assert_eq!(figures["raw.dropped_samples"], (first - 2) as f64);
-    assert_eq!(figures["raw.outage_ns"], ((first - 1) * SECOND_NS) as f64);
+    assert_eq!(figures["raw.dropped_samples"], (seconds - 1) as f64);
+    assert_eq!(figures["raw.outage_ns"], (seconds * SECOND_NS) as f64);
     let [warning] = report.warnings.as_slice() else {
         panic!("{:?}", report.warnings);
     };
-    let told = format!(
-        "for {}.0 s in all no raw samples were kept: once",
-        first - 1
-    );
+    let told = format!("for {seconds}.0 s in all no raw samples were kept: once");
     assert!(warning.message.starts_with(&told), "{}", warning.message);
 }

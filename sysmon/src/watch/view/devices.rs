@@ -23,6 +23,8 @@ struct Column {
 /// One half: what it is about, who is in it, what is told of each.
 struct Panel<'a> {
     title: &'static str,
+    /// The same where there are more of them than room.
+    short: &'static str,
     names: Vec<&'a str>,
     columns: &'static [Column],
     trace: fn(String) -> Trace,
@@ -73,12 +75,14 @@ pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
     let half = sheet.width.saturating_sub(GAP) / 2;
     let disks = Panel {
         title: "Disk",
+        short: "Disk",
         names: names(sheet, "disk.read_bytes_per_s"),
         columns: &DISK,
         trace: Trace::Disk,
     };
     let interfaces = Panel {
         title: "Network",
+        short: "Net",
         names: names(sheet, "network.receive_bytes_per_s"),
         columns: &INTERFACE,
         trace: Trace::Interface,
@@ -135,7 +139,7 @@ impl Panel<'_> {
 
         let (shown, more) = self.busiest(sheet, most);
         let title = if more > 0 {
-            format!("{} +{more}", self.title)
+            format!("{} +{more}", self.short)
         } else {
             self.title.to_owned()
         };
