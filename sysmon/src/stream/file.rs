@@ -170,6 +170,7 @@ pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
 fn check_room(path: &Path, disk: nix::Result<Statvfs>, least: u64) -> Result<(), StreamError> {
     // What tells nothing of its room, or has none to tell of, is simply written to.
     let disk = disk.ok().filter(|disk| disk.blocks() > 0);
+    #[allow(clippy::cast_lossless, reason = "macOS counts in 32 bits, Linux in 64")]
     let left = disk.map(|disk| disk.blocks_available() as f64 * disk.fragment_size() as f64);
     match left {
         Some(left) if left < least as f64 => Err(StreamError::NearlyFull {
