@@ -5,11 +5,11 @@ use sysmon::source::process::Fields;
 use sysmon::watch::model::{About, Model, News, Own};
 use sysmon::watch::process::{CORES, MEMORY, Process};
 
-pub const S: u64 = 1_000_000_000;
-pub const GIB: f64 = (1_u64 << 30) as f64;
-pub const MIB: f64 = (1_u64 << 20) as f64;
+pub(crate) const S: u64 = 1_000_000_000;
+pub(crate) const GIB: f64 = (1_u64 << 30) as f64;
+pub(crate) const MIB: f64 = (1_u64 << 20) as f64;
 
-pub fn about() -> About {
+pub(crate) fn about() -> About {
     About {
         host: "db-7".to_owned(),
         cores: Some(4),
@@ -19,7 +19,7 @@ pub fn about() -> About {
     }
 }
 
-pub fn process(pid: u32, name: &str, cores: f64, memory: f64) -> Process {
+pub(crate) fn process(pid: u32, name: &str, cores: f64, memory: f64) -> Process {
     Process {
         pid,
         name: name.to_owned(),
@@ -29,7 +29,7 @@ pub fn process(pid: u32, name: &str, cores: f64, memory: f64) -> Process {
     }
 }
 
-pub fn shares(f: &mut Figures, labels: &[(&'static str, &str)], user: f64) {
+pub(crate) fn shares(f: &mut Figures, labels: &[(&'static str, &str)], user: f64) {
     for (name, share) in [
         ("cpu.busy_ratio", user + 0.15),
         ("cpu.user_ratio", user),
@@ -47,7 +47,7 @@ pub fn shares(f: &mut Figures, labels: &[(&'static str, &str)], user: f64) {
 }
 
 /// A machine that is busier in every second half minute.
-pub fn figures(second: u64) -> Figures {
+pub(crate) fn figures(second: u64) -> Figures {
     let mut f = Figures::default();
     let wave = if (second / 30).is_multiple_of(2) {
         0.1
@@ -95,7 +95,7 @@ pub fn figures(second: u64) -> Figures {
     f
 }
 
-pub fn processes() -> Vec<Process> {
+pub(crate) fn processes() -> Vec<Process> {
     let mut all = vec![
         process(4711, "postgres", 1.25, 512.0 * MIB),
         process(812, "redis-server", 0.4, 96.0 * MIB),
@@ -106,7 +106,7 @@ pub fn processes() -> Vec<Process> {
     all
 }
 
-pub fn news(second: u64, figures: Figures, processes: Vec<Process>) -> News {
+pub(crate) fn news(second: u64, figures: Figures, processes: Vec<Process>) -> News {
     News {
         at_ns: second * S,
         clock: "14:05:09 UTC".to_owned(),
@@ -122,7 +122,7 @@ pub fn news(second: u64, figures: Figures, processes: Vec<Process>) -> News {
 }
 
 /// Two and a half minutes of it.
-pub fn busy_machine() -> Model {
+pub(crate) fn busy_machine() -> Model {
     let mut model = Model::new(about());
     for second in 0..150 {
         model.take(news(second, figures(second), processes()));

@@ -7,7 +7,7 @@ use ratatui::text::Span;
 use sysmon::watch::model::Model;
 use sysmon::watch::view::{self, palette::Palette};
 
-pub fn buffer(model: &mut Model, palette: Palette, (width, height): (u16, u16)) -> Buffer {
+pub(crate) fn buffer(model: &mut Model, palette: Palette, (width, height): (u16, u16)) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     // The first frame tells how many processes there is room for.
     for _ in 0..2 {
@@ -19,7 +19,7 @@ pub fn buffer(model: &mut Model, palette: Palette, (width, height): (u16, u16)) 
     terminal.backend().buffer().clone()
 }
 
-pub fn lines_of(buffer: &Buffer) -> Vec<String> {
+pub(crate) fn lines_of(buffer: &Buffer) -> Vec<String> {
     let width = usize::from(buffer.area.width);
     let rows = buffer.content().chunks(width);
     let text = |row: &[ratatui::buffer::Cell]| {
@@ -39,10 +39,10 @@ pub fn lines_of(buffer: &Buffer) -> Vec<String> {
     rows.map(text).collect()
 }
 
-pub fn lines(model: &mut Model, size: (u16, u16)) -> Vec<String> {
+pub(crate) fn lines(model: &mut Model, size: (u16, u16)) -> Vec<String> {
     lines_of(&buffer(model, Palette::new(false), size))
 }
 
-pub fn screen(model: &mut Model, size: (u16, u16)) -> String {
+pub(crate) fn screen(model: &mut Model, size: (u16, u16)) -> String {
     lines(model, size).join("\n")
 }
