@@ -133,7 +133,10 @@ fn a_wall_clock_that_is_set_moves_no_time_no_rate_and_no_gap() {
     let total_seen = total(rate.unwrap());
     // Of the first time that it went on, the first sample was before its end.
     let done = (after - before - 1.0)..(at_last - at_first + 1.0);
-    assert!(done.contains(&total_seen), "{total_seen} is not in {done:?}");
+    assert!(
+        done.contains(&total_seen),
+        "{total_seen} is not in {done:?}"
+    );
     every_sample_is_there(&report);
     let [mark] = report.marks.as_slice() else {
         panic!("{:?}", report.marks);
