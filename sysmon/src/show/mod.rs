@@ -38,7 +38,7 @@ Examples:
   sysmon show reports/nightly --series cpu.busy --points --format csv > busy.csv
   sysmon show reports/nightly/sysmon.record.arrows
   sysmon show reports/nightly/sysmon.record.*.arrows     its parts as one
-  sysmon show reports/nightly --format json | jq '.series[] | select(.p99 > 0.9)'";
+  sysmon show reports/nightly --format json | jq '.series[] | select(.p99>0.9)'";
 
 /// Flags of `sysmon show`.
 #[derive(Debug, Args)]
