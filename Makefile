@@ -22,6 +22,9 @@ test: servers
 	scripts/install-servers pidstat || { \
 		echo "Without pidstat: the test of sysmon beside it is left out." >&2; \
 		export PLIMSOLL_WITHOUT_PIDSTAT=1; }; \
+	scripts/install-servers faketime || { \
+		echo "Without faketime: the test of sysmon under a clock that is set is left out." >&2; \
+		export PLIMSOLL_WITHOUT_FAKETIME=1; }; \
 	$(CARGO) test --locked --workspace
 
 # Takes PostgreSQL 13 to 18 from npm and shows the evidence on each.

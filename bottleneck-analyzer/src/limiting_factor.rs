@@ -88,7 +88,9 @@ fn generator_threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFac
         .any(|(_, w)| w.code == WarningCode::GeneratorSaturated);
     // Threads that share a full machine with the server are judged with the machine's CPU.
     let machine_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
-    let full = ratio >= facts.thresholds.cpu.generator_ratio;
+    let full = step
+        .generator
+        .is_saturated(facts.thresholds.cpu.generator_ratio);
     if !(full || warned && !machine_full) {
         return None;
     }
@@ -112,10 +114,8 @@ fn generator_threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFac
 /// One full thread among idle ones, as where all users share a connection that one task drives.
 fn generator_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
     let (_, step) = bench.operating()?;
-    let ratio = step.generator.busiest_thread_ratio?;
-    if ratio < facts.thresholds.cpu.generator_ratio {
-        return None;
-    }
+    let bound = facts.thresholds.cpu.generator_ratio;
+    let ratio = step.generator.full_thread(bound)?;
     let title = format!(
         "the generator: the busiest of its {} threads was {} busy",
         step.generator.threads,

@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn a_generator_is_full_for_the_analyzer_where_it_is_for_the_benches() {
+        let shipped = Thresholds::load(None).unwrap();
+        let ours = shipped.cpu.generator_ratio;
+        let theirs = bench_report::Generator::SATURATED_RATIO;
+        assert!((ours - theirs).abs() < f64::EPSILON, "{ours}, {theirs}");
+    }
+
+    #[test]
     fn a_file_overrides_what_it_names_and_nothing_else() {
         let mine = with("[objectives]\npostgres_p90_ms = 20\n").unwrap();
         let shipped = Thresholds::load(None).unwrap();

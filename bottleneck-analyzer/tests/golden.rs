@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use boon::{Compiler, Schemas, ValidationError};
 use bottleneck_analyzer::assessment::{Assessment, FindingKind};
 use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+use serde_json::{Value, json};
 
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/bench-report/tests/golden")
@@ -13,6 +15,32 @@ fn kept() -> PathBuf {
 fn assess(file: &Path) -> Assessment {
     let run = Run::load(&[file.to_owned()]).unwrap();
     analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool())
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Where an assessment breaks the schema, and how.
+fn faults(assessment: &Value) -> Vec<String> {
+    let file = root().join("docs/schema/assessment-1.json");
+    let mut schemas = Schemas::new();
+    let schema = Compiler::new().compile(file.to_str().unwrap(), &mut schemas);
+    let mut faults = Vec::new();
+    if let Err(fault) = schemas.validate(assessment, schema.unwrap()) {
+        gather(&fault, &mut faults);
+    }
+    faults
+}
+
+/// The faults at the ends of the tree: what stands above them only says that there are some.
+fn gather(fault: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
+    if fault.causes.is_empty() {
+        faults.push(format!("{}: {}", fault.instance_location, fault.kind));
+    }
+    for cause in &fault.causes {
+        gather(cause, faults);
+    }
 }
 
 /// Rules that found something in the report of `scenario` of `db-pool-bench`.
@@ -63,6 +91,40 @@ fn what_was_planted_in_each_is_named() {
         assert!(
             found.iter().any(|rule| rule == planted),
             "{scenario}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_said_of_every_report_and_what_was_said_is_valid_by_the_committed_schema() {
+    let mut said = vec![];
+    for entry in std::fs::read_dir(kept()).unwrap() {
+        let file = entry.unwrap().path();
+        said.push(serde_json::to_value(assess(&file)).unwrap());
+    }
+    let example = root().join("reports/examples/smoke/assessment.json");
+    said.push(serde_json::from_str(&std::fs::read_to_string(example).unwrap()).unwrap());
+    for assessment in said {
+        let what = &assessment["verdict"]["headline"];
+        assert_eq!(faults(&assessment), [""; 0], "{what}");
+    }
+}
+
+#[test]
+fn an_assessment_with_a_field_of_another_kind_is_refused_at_its_place() {
+    let file = kept().join("db-pool-bench.sweep-1.json");
+    let sound = serde_json::to_value(assess(&file)).unwrap();
+    for (pointer, wrong) in [
+        ("/verdict/headline", json!(7)),
+        ("/findings", json!("none")),
+        ("/findings/0/kind", json!("catastrophe")),
+    ] {
+        let mut assessment = sound.clone();
+        *assessment.pointer_mut(pointer).unwrap() = wrong.clone();
+        let faults = faults(&assessment);
+        assert!(
+            faults.iter().any(|fault| fault.starts_with(pointer)),
+            "{pointer} = {wrong}: {faults:?}"
         );
     }
 }

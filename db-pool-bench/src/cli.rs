@@ -8,7 +8,8 @@ use bench_cli::objective::Objective;
 use clap::{Args, Parser, Subcommand};
 
 use crate::catalogue::CatalogueFlags;
-use crate::conditions::{Conditions, Hold};
+use crate::conditions::{Conditions, Hold, network_delay};
+use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
 use crate::exhaust::ExhaustFlags;
 use crate::lifecycle::LifecycleFlags;
@@ -26,12 +27,12 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench sweep
-  db-pool-bench sweep --pool-sizes 2,4,8,16 --driver deadpool,sqlx --workload mixed
+  db-pool-bench sweep --pool-sizes 2,4,8,16 --driver deadpool,sqlx
   db-pool-bench scale --pool-size 8 --users 10..100*2 --objective 'p99<20ms'
   db-pool-bench exhaust --holder nested
   db-pool-bench lifecycle --idle-timeout 10s
   db-pool-bench workload list
-  DATABASE_URL=postgres://app@db/shop db-pool-bench sweep --users 64 --duration 10s
+  db-pool-bench sweep --url postgres://app@db/shop --users 64
   db-pool-bench observe --url postgres://app@db/shop --duration 5m";
 
 /// What to do.
@@ -62,26 +63,36 @@ const SWEEP_EXAMPLES: &str = "Examples:
       on a throwaway server, with the default workload
   db-pool-bench sweep --url postgres://app@db/shop --driver sqlx --users 64
       on your server; the password comes from PGPASSWORD
-  db-pool-bench sweep --pool-sizes 2..64*2 --objective 'p99<20ms' --app-instances 12
-      sizes by a factor, only those within 20 ms, and what twelve instances would take
-  db-pool-bench sweep --driver deadpool --hold 0,5ms,exp:5ms --network-delay 0,1ms
+  db-pool-bench sweep --pool-sizes 2..64*2 --objective 'p99<20ms' \\
+      --app-instances 12
+      sizes by a factor, only those within 20 ms, and what twelve instances
+      would take
+  db-pool-bench sweep --driver deadpool --hold 0,5ms,exp:5ms \\
+      --network-delay 0,1ms
       for which hold and network the recommendation stands
   db-pool-bench sweep --driver wire,direct,deadpool,sqlx --recycle verified
       what each driver and pool costs, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
       arrivals that do not wait for answers
-  db-pool-bench sweep --workload point-select --table pgbench_accounts --driver direct --runtime per-core
+  db-pool-bench sweep --workload point-select --table pgbench_accounts \\
+      --driver direct --runtime per-core
       the statement of pgbench -S on the table of pgbench -i
   db-pool-bench sweep --script browse.sql@9 --script buy.sql --max-tries 5
       your own mix, in pgbench's language, on the tables that it names
 
-Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed again. On any other
-server everything happens in a schema of its own, plimsoll_<run>, which is dropped at the end;
-scripts write where they say.";
+Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed
+again. On any other server everything happens in a schema of its own,
+plimsoll_<run>, which is dropped at the end; scripts write where they say.";
+
+const USERS: &str = "Users who each wait for their answer (closed loop) [default: twice the largest pool; without a pool, one for each connection]";
 
 /// Flags of `db-pool-bench sweep`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = SWEEP_EXAMPLES)]
+#[command(
+    after_help = SWEEP_EXAMPLES,
+    mut_args(|arg| DEFAULTS.told(arg)),
+    mut_arg("users", |arg| arg.help(USERS))
+)]
 pub struct SweepFlags {
     /// Connections in the pool (users, for a driver without one)
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2,4,8,16")]
@@ -110,7 +121,7 @@ pub struct SweepFlags {
     /// How much longer each way to the server takes, one or several, in whole milliseconds
     #[arg(
         long,
-        value_parser = flags::duration_or_zero,
+        value_parser = network_delay,
         value_delimiter = ',',
         value_name = "TIME,…",
         default_value = "0"
@@ -160,11 +171,13 @@ impl SweepFlags {
 const OBSERVE_EXAMPLES: &str = "Examples:
   db-pool-bench observe --url postgres://app@db/shop --duration 5m
       beside the load that is there; the password comes from PGPASSWORD
-  db-pool-bench observe --url postgres://app@db/shop --duration 1h --interval 30s --run-dir reports/friday
+  db-pool-bench observe --url postgres://app@db/shop --duration 1h \\
+      --interval 30s --run-dir reports/friday
       for the analyzer: bottleneck-analyzer analyze reports/friday
 
-Only reads, makes no load, and creates nothing. A role in pg_monitor sees the sessions of all roles;
-any other sees its own, and is told what is hidden. Statements are shown without their values.";
+Only reads, makes no load, and creates nothing. A role in pg_monitor sees the
+sessions of all roles; any other sees its own, and is told what is hidden.
+Statements are shown without their values.";
 
 /// Flags of `db-pool-bench observe`.
 #[derive(Debug, Clone, Args)]
@@ -185,4 +198,61 @@ pub struct ObserveFlags {
     /// Where the result goes.
     #[command(flatten)]
     pub output: OutputFlags,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// What stands below the flags of `command` and of all below it, by name.
+    fn helps(command: &clap::Command, before: &str, all: &mut Vec<(String, String)>) {
+        let name = format!("{before} {}", command.get_name());
+        let written = command.get_after_help().map(ToString::to_string);
+        all.push((name.clone(), written.unwrap_or_default()));
+        for below in command.get_subcommands() {
+            helps(below, &name, all);
+        }
+    }
+
+    #[test]
+    fn every_help_has_examples_and_fits_a_terminal_as_it_was_written() {
+        let mut cli = Cli::command();
+        cli.build();
+        let mut all = Vec::new();
+        helps(&cli, "", &mut all);
+        let scenarios = all.iter().filter(|(name, _)| {
+            let trivial = ["help", "generate", "list", "describe"];
+            !trivial.iter().any(|word| name.contains(word))
+        });
+        let mut seen = 0;
+        for (name, help) in scenarios {
+            assert!(help.starts_with("Examples:\n"), "{name}: {help}");
+            // A longer line would go on at the left edge, where the next example begins.
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{name}: {line}");
+            }
+            seen += 1;
+        }
+        assert!(seen >= 11, "{seen}");
+    }
+
+    #[test]
+    fn what_is_taken_where_a_flag_is_not_given_stands_in_the_help() {
+        let mut cli = Cli::command();
+        cli.build();
+        for scenario in ["sweep", "scale"] {
+            let help = cli.find_subcommand_mut(scenario).unwrap();
+            let help = help.render_long_help().to_string();
+            for told in [
+                "[default: 5s]",
+                "[default: 1s]",
+                "[default: 3]",
+                "[default: shared]",
+            ] {
+                assert!(help.contains(told), "{scenario}: {told}: {help}");
+            }
+        }
+    }
 }

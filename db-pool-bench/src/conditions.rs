@@ -24,8 +24,19 @@ pub struct ConditionFlags {
     pub hold: Hold,
 
     /// How much longer each way to the server takes, in whole milliseconds
-    #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "0")]
+    #[arg(long, value_parser = network_delay, value_name = "TIME", default_value = "0")]
     pub network_delay: Duration,
+}
+
+/// A delay of the network, which is made of whole milliseconds.
+pub(crate) fn network_delay(text: &str) -> Result<Duration, String> {
+    let delay = flags::duration_or_zero(text)?;
+    if delay.subsec_nanos() % 1_000_000 != 0 {
+        return Err(format!(
+            "{text} is no whole number of milliseconds; write a time such as 1ms or 20ms"
+        ));
+    }
+    Ok(delay)
 }
 
 impl ConditionFlags {

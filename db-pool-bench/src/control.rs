@@ -8,10 +8,11 @@ use bench_cli::Remedy as _;
 use bench_cli::bench::within;
 use load_engine::Cancel;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Client;
 
 use crate::address::Address;
-use crate::failure::of_postgres;
+use crate::connect::ConnectError;
+use crate::failure::of_connect;
 use crate::workloads::Schema;
 
 /// Cleaning up may take this long.
@@ -67,8 +68,8 @@ fn name(schema: &Schema) -> String {
 }
 
 /// Why no connection came about, and what to do about it.
-fn refused(address: &Address, error: &Error) -> anyhow::Result<Option<Client>> {
-    let failure = of_postgres(error);
+fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
+    let failure = of_connect(error);
     let to_do = match failure.kind.as_ref() {
         "auth" if address.password_note().is_some() => {
             format!("a password; {}", address.password_note().unwrap_or_default())
@@ -79,6 +80,9 @@ fn refused(address: &Address, error: &Error) -> anyhow::Result<Option<Client>> {
             "a database that exists; {} shows them",
             address.list_command()
         ),
+        "sqlstate.22023" | "sqlstate.22007" | "sqlstate.42704" => {
+            "another value of that setting, in the URL's options, PGOPTIONS, PGTZ, PGDATESTYLE or PGGEQO".to_owned()
+        }
         "sqlstate.53300" => "again when connections are free, or raise max_connections".to_owned(),
         _ => format!("is the server up? {}", address.is_ready_command()),
     };
@@ -103,9 +107,9 @@ pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result
         runtime
             .block_on(async {
                 let client = address.connect(&name(&schema)).await?;
-                schema.remove(&client).await
+                Ok(schema.remove(&client).await?)
             })
-            .map_err(|error| of_postgres(&error).message)
+            .map_err(|error: ConnectError| of_connect(&error).message)
     };
     let silent = || {
         Err(format!(

@@ -9,6 +9,7 @@ use std::io;
 use deadpool_postgres::{PoolError, TimeoutType};
 use load_engine::Failure;
 
+use crate::connect::ConnectError;
 use crate::wire::WireError;
 
 /// Kinds of giving up a wait for a connection of the pool.
@@ -19,6 +20,31 @@ pub fn is_of_checkout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
 
+/// Kinds of failing because there is no server, or it is ending or just beginning. One that is
+/// there and refuses, or is slow to answer, is another matter.
+const AWAY: [&str; 7] = [
+    "refused",
+    "reset",
+    "closed",
+    "not_found",
+    "sqlstate.57P01",
+    "sqlstate.57P02",
+    "sqlstate.57P03",
+];
+
+/// Whether `kind` is what a server leaves that restarts.
+pub fn is_of_absence(kind: &str) -> bool {
+    AWAY.contains(&kind)
+}
+
+/// An error of connecting.
+pub fn of_connect(error: &ConnectError) -> Failure {
+    match error {
+        ConnectError::Driver(error) => of_postgres(error),
+        ConnectError::TimedOut(_) => Failure::new("timeout.connect", &error.to_string()),
+    }
+}
+
 /// An error of tokio-postgres, from connecting or from a statement.
 pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
     let kind = match error.code() {
@@ -26,7 +52,6 @@ pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
         None if error.is_closed() => "closed".into(),
         None if is_tls(error) => "tls".into(),
         None if is_refused_login(error) => "auth".into(),
-        None if error.to_string().starts_with("timeout") => "timeout.connect".into(),
         None => source_io(error).map_or("driver".into(), of_io),
     };
     // Around the server's own words the driver has nothing to add.

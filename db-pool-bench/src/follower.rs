@@ -2,6 +2,7 @@
 //! and ends the course where the server must be protected from it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bench_cli::bench::Evidence as _;
@@ -23,6 +24,10 @@ pub(crate) struct Follower<'a> {
     watch: &'a mut Watch,
     rules: Vec<StopRule>,
     asked: guard::Watch,
+    length: Duration,
+    /// Broken, unless it turns out that the server had gone away.
+    suspected: Option<Broken>,
+    away: Arc<AtomicBool>,
     ledger: Ledger,
 }
 
@@ -46,6 +51,9 @@ impl<'a> Follower<'a> {
             watch,
             rules,
             asked: guard::Watch::new(monotonic_ns(), length),
+            length,
+            suspected: None,
+            away: Arc::default(),
             ledger: Ledger {
                 finished: Arc::new(Recorder::new(&[], 1)),
                 planted,
@@ -56,6 +64,12 @@ impl<'a> Follower<'a> {
     /// Where finished requests are told.
     pub(crate) fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    /// Set while the server is gone, as for a restart. What fails then says nothing of the load, and
+    /// there is nobody to protect from it: the rules are not asked.
+    pub(crate) fn absence(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.away)
     }
 
     /// A part begins.
@@ -76,12 +90,30 @@ impl<'a> Follower<'a> {
                 return None;
             }
             tokio::time::sleep(LOOK.min(Duration::from_nanos(instant_ns - now_ns))).await;
-            let interval = self.ledger.finished.take_interval();
-            let broken = self.asked.look(monotonic_ns(), &interval, &self.rules);
-            if let Some(broken) = broken.or_else(|| self.watch.broken()) {
-                return Some(broken);
+            if self.look().is_some() {
+                // Whether the server went away is known a moment after the first failures.
+                tokio::time::sleep(LOOK * 3).await;
+                if let Some(broken) = self.look() {
+                    return Some(broken);
+                }
             }
         }
+    }
+
+    /// What is broken of the rules and of the bound on connections, as of now.
+    pub(crate) fn look(&mut self) -> Option<Broken> {
+        let interval = self.ledger.finished.take_interval();
+        if self.away.load(Ordering::Relaxed) {
+            // What failed before that was noticed is forgotten too.
+            self.asked = guard::Watch::new(monotonic_ns(), self.length);
+            self.suspected = None;
+            return None;
+        }
+        if self.suspected.is_none() {
+            let broken = self.asked.look(monotonic_ns(), &interval, &self.rules);
+            self.suspected = broken.or_else(|| self.watch.broken());
+        }
+        self.suspected.clone()
     }
 
     /// What the server said of each part.

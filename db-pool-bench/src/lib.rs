@@ -17,6 +17,7 @@ pub mod cli;
 pub mod conditions;
 pub mod connect;
 pub mod control;
+mod defaults;
 pub mod drivers;
 pub mod evidence;
 pub mod exhaust;

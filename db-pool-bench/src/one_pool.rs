@@ -28,11 +28,13 @@ pub struct OnePoolFlags {
     #[arg(long = "pool-size", id = "pool_size", value_parser = flags::count, value_name = "N", default_value = "8")]
     pub size: u64,
 
-    /// Pools to compare
+    /// Pools to compare: deadpool, sqlx or both
     #[arg(
         long = "driver",
         id = "driver",
         value_enum,
+        // Drivers without a pool are refused with the reason.
+        hide_possible_values = true,
         value_delimiter = ',',
         value_name = "DRIVER,…",
         default_value = "deadpool"

@@ -58,6 +58,14 @@ pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> Stri
     table.to_string() + &table::paragraph(&legend, 0)
 }
 
+/// What a scenario found, in one line.
+pub(crate) fn headline(sentences: &[String]) -> String {
+    if sentences.is_empty() {
+        return "nothing was measured".to_owned();
+    }
+    sentences.join(". ")
+}
+
 /// A quantile as a time; a dash where nothing was recorded.
 pub(crate) fn at(recording: Option<&Recording>, quantile: f64) -> String {
     recording.map_or("–".to_owned(), |r| {
@@ -92,7 +100,7 @@ pub(crate) fn broken(text: &mut String, result: &Results) {
 /// Share of the users' time from which a part of it is told.
 const TOLD: f64 = 0.05;
 /// Parts of the users' time, as people say them.
-const TIME: [(&str, &str); 8] = [
+const TIME: [(&str, &str); 11] = [
     ("checkout", "waiting for a connection"),
     ("cpu", "the server's CPU"),
     ("lock", "locks of other sessions"),
@@ -101,6 +109,9 @@ const TIME: [(&str, &str); 8] = [
     ("client", "the server waiting for its client"),
     ("other_wait", "other waits in the server"),
     ("rest", "the client's own side (driver, network, hold)"),
+    ("network", "reaching the server"),
+    ("login", "logging in"),
+    ("first_statement", "their first statement"),
 ];
 
 /// Where the time of `whom` went in `steps`, the largest part first; `None` where that is not known.

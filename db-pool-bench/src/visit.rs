@@ -1,9 +1,10 @@
 //! One request from its beginning to its end, for scenarios that look at requests one by one.
 
+use bench_cli::bench::Bench;
 use bench_report::histogram::Recording;
 use bench_report::{Generator, Histogram, Operation, Step, Window};
 use load_engine::step::available_threads;
-use load_engine::{Failure, Marks, Outcome, Recorder, Within};
+use load_engine::{Failure, Marks, Outcome, Recorder, Within, self_check};
 
 use crate::follower::Ledger;
 
@@ -98,6 +99,15 @@ pub(crate) fn generator(window: &Window, cpu_ns: u64) -> Generator {
         },
         ..Generator::default()
     }
+}
+
+/// Keeps a finished step, with what its generator accuses itself of.
+///
+/// # Errors
+/// When the report cannot be saved.
+pub(crate) fn keep(bench: &mut Bench, step: Step) -> anyhow::Result<()> {
+    let doubts = self_check::saturation(&step).into_iter().collect();
+    bench.push_step(step, Vec::new(), doubts).map(drop)
 }
 
 /// One phase over all operations of `step`; `None` where nothing was recorded.

@@ -267,6 +267,7 @@ impl Map {
     }
 
     /// A hint, which only Linux knows, from 5.4 on.
+    #[cfg_attr(not(target_os = "linux"), expect(clippy::unused_self))]
     fn page_out(&self) {
         #[cfg(target_os = "linux")]
         // SAFETY: it is our own mapping, whose content stays what it is.

@@ -22,7 +22,7 @@ pub const ALL_PROCESSES: usize = 512;
 
 /// Records the machine while something else is measured.
 #[derive(Debug, Parser)]
-#[command(name = "sysmon", version)]
+#[command(name = "sysmon", version, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -37,6 +37,7 @@ pub enum Action {
     Record(Box<RecordFlags>),
     /// Watch the same on the terminal, live
     #[command(after_help = watch::cli::EXAMPLES)]
+    #[command(mut_arg("interval", |arg| arg.help("Time between samples, 200ms or more")))]
     Watch(WatchFlags),
     /// Serve the same to Prometheus, over HTTP
     #[command(after_help = export::EXAMPLES)]
@@ -55,16 +56,25 @@ pub enum Action {
     },
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  sysmon watch                           this machine, live
+  sysmon record -- make test             a recording of it around a command
+  sysmon show reports/nightly            what was recorded
+  sysmon show before after               two recordings side by side
+  sysmon help record                     all about one command";
+
+// Paragraphs are one line each: clap breaks them where the terminal ends.
 const RECORD_EXAMPLES: &str = "\
-Around a command stdout is the command's: the summary goes to stderr, and the exit code is the
-command's own (128 + n when signal n killed it), 127 when there is no such program, 126 when it
+Around a command stdout is the command's: the summary goes to stderr, and the exit code is the \
+command's own (128 + n when signal n killed it), 127 when there is no such program, 126 when it \
 cannot be run, 125 when sysmon itself failed.
 
 Examples:
-  sysmon record                          until Ctrl-C
+  sysmon record                                    until Ctrl-C
   sysmon record --duration 30s
-  sysmon record -- make test             around a command, whose exit code is handed on
-  sysmon record --rotate-age 1h --keep 24    the last day, an hour in each file of raw samples
+  sysmon record -- make test                       hands on its exit code
+  sysmon record --rotate-age 1h --keep 24          24 files of raw samples
   sysmon record --interval 100ms --processes none --output run.json
   sysmon record --follow postgres,redis-server --fields io,scheduler
   sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
@@ -140,14 +150,14 @@ pub struct RecordFlags {
     pub output: OutputFlags,
 
     /// Command to record around, after `--`
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", help_heading = "Arguments")]
     pub command: Vec<OsString>,
 }
 
 /// Which processes are recorded apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Processes {
-    /// None: cheapest.
+    /// No process, which is cheapest.
     None,
     /// Those that use the most CPU and memory.
     Top,

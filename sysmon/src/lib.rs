@@ -37,4 +37,5 @@ pub mod show;
 pub mod signals;
 pub mod source;
 pub mod stream;
+pub mod wall_clock;
 pub mod watch;

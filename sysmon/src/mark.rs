@@ -11,8 +11,8 @@ use clap::Args;
 use crate::marks::{Recorder, recorders};
 
 pub(crate) const EXAMPLES: &str = "\
-The mark carries the instant of this call, whatever the interval of the recording. It stands in the
-report, in `sysmon show` and in the charts of bottleneck-analyzer. Only who records, or root, can
+The mark carries the instant of this call, whatever the interval of the recording. It stands in the \
+report, in `sysmon show` and in the charts of bottleneck-analyzer. Only who records, or root, can \
 mark; secrets in a name are masked.
 
 Examples:

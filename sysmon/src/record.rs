@@ -135,7 +135,7 @@ struct Session {
     saver: Saver,
     progress: Progress,
     end_ns: Option<u64>,
-    trouble_told: bool,
+    trouble: Option<String>,
 }
 
 impl Session {
@@ -181,7 +181,7 @@ impl Session {
             saver: saver.context("cannot start the thread that saves")?,
             progress,
             end_ns,
-            trouble_told: false,
+            trouble: None,
         })
     }
 
@@ -243,11 +243,7 @@ impl Session {
             return;
         }
         self.recording.sample();
-        let trouble = self.recording.raw().and_then(RawWriter::trouble);
-        if let Some(trouble) = trouble.filter(|_| !self.trouble_told) {
-            self.progress.line(&trouble);
-            self.trouble_told = true;
-        }
+        self.tell_trouble();
         if let Some(end_ns) = self.end_ns {
             let began_ns = self.recording.began_ns();
             let done = monotonic_ns().min(end_ns).saturating_sub(began_ns);
@@ -262,6 +258,20 @@ impl Session {
             UNFINISHED.clone_into(&mut so_far.summary.headline);
             self.saver.hand_in(so_far);
         }
+    }
+
+    /// Says once why no raw samples are kept, and once that they are again.
+    fn tell_trouble(&mut self) {
+        let raw = self.recording.raw();
+        let trouble = raw.and_then(RawWriter::trouble);
+        if trouble == self.trouble {
+            return;
+        }
+        let over = || Some(format!("raw samples are kept again; {}", raw?.lost()?));
+        if let Some(line) = trouble.clone().or_else(over) {
+            self.progress.line(&line);
+        }
+        self.trouble = trouble;
     }
 }
 

@@ -16,6 +16,7 @@ use crate::source::gpu::watch::GpuWatch;
 use crate::source::{Roots, Units};
 use crate::stream::RawWriter;
 use crate::stream::sample::Sampler as RawSampler;
+use crate::wall_clock::WallClock;
 
 /// Missing more of its samples than this makes a recording doubtful.
 const MISSED_RATIO: f64 = 0.01;
@@ -66,6 +67,7 @@ pub struct Recording {
     raw: Option<(RawWriter, RawSampler)>,
     cost: OwnCost,
     cadence: Cadence,
+    wall_clock: WallClock,
     growth: Least,
     began_ns: u64,
     last_ns: u64,
@@ -87,6 +89,7 @@ impl Recording {
             raw: raw.map(|raw| (raw, RawSampler::default())),
             cost: OwnCost::default(),
             cadence: Cadence::new(began_ns, settings.interval_ns),
+            wall_clock: WallClock::default(),
             growth: settings.growth,
             began_ns,
             last_ns: began_ns,
@@ -172,6 +175,7 @@ impl Recording {
             board,
             marks,
             raw,
+            wall_clock,
             ..
         } = self;
         self.last_ns = self.cost.of_sample(|| {
@@ -185,6 +189,7 @@ impl Recording {
             if let Some(marks) = marks {
                 marks.take_in();
             }
+            wall_clock.look();
             tick.at_ns
         });
     }
@@ -253,6 +258,7 @@ impl Recording {
             let message = format!("a recording keeps {MOST_MARKS} marks; later ones are absent");
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
         }
+        warnings.extend(self.wall_clock.warning(self.began_ns));
         let (samples, missed) = (self.cost.samples(), self.cadence.missed());
         let missed_ratio = missed as f64 / (samples + missed).max(1) as f64;
         if missed_ratio > MISSED_RATIO {

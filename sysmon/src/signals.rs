@@ -114,6 +114,7 @@ struct Ear(SigSet);
 
 #[cfg(not(target_os = "linux"))]
 impl Ear {
+    #[expect(clippy::unnecessary_wraps, reason = "on Linux it can fail")]
     fn new(set: SigSet) -> std::io::Result<Self> {
         Ok(Self(set))
     }

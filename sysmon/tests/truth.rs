@@ -290,7 +290,9 @@ fn waiting_for_memory_and_for_a_processor_is_seen_as_pressure() {
 fn what_a_command_used_is_told_with_its_code() {
     let home = Home::new();
     let mut recorder = home.command(&["--quiet", "--"]);
-    let status = recorder.arg(load::program()).args(["burn-and-end", "1000"]);
+    let status = recorder
+        .arg(load::example("known_load"))
+        .args(["burn-and-end", "1000"]);
     assert!(status.status().unwrap().success());
     let used_ns = home.report().summary.figures["command.cpu_ns"];
     // To start takes some, too.

@@ -67,3 +67,29 @@ fn wrong_usage_is_one_clear_sentence() {
         assert!(!home.report_path().exists());
     }
 }
+
+#[test]
+fn every_help_has_examples_and_fits_a_common_terminal() {
+    let home = Home::new();
+    for words in [
+        &["--help"][..],
+        &["record", "--help"],
+        &["watch", "--help"],
+        &["export", "--help"],
+        &["show", "--help"],
+        &["mark", "--help"],
+    ] {
+        let mut command = home.command_of(words[0], &words[1..]);
+        let out = command.env("COLUMNS", "80").output().unwrap();
+        let help = String::from_utf8(out.stdout).unwrap();
+        assert_eq!(out.status.code(), Some(0), "{words:?}");
+        let (_, examples) = help.split_once("Examples:\n").unwrap();
+        for line in examples.lines() {
+            let whole = line.starts_with("  sysmon ") || line.starts_with("  ssh ");
+            assert!(whole, "{words:?} has a broken line: {line}");
+        }
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{words:?}: {line}");
+        }
+    }
+}

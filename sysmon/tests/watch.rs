@@ -14,12 +14,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use common::Home;
+use common::load::example;
 use nix::libc;
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
-use sysmon::watch::screen::Screen;
 use test_support::{PATIENCE, eventually};
 
 /// A terminal with a program in its foreground, which does not outlive a test that fails.
@@ -317,14 +317,11 @@ fn where_there_is_no_terminal_it_says_what_to_do() {
     desk.is_as_it_was();
 }
 
-const ACTOR: &str = "SYSMON_TEST_PANICS";
-
 #[test]
 fn a_panic_is_said_on_the_terminal_as_it_was() {
     let home = Home::new();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", "panics"]);
-    command.env(ACTOR, "1").current_dir(home.path());
+    let mut command = Command::new(example("panic_on_screen"));
+    command.current_dir(home.path());
     let mut desk = Desk::with(home, &mut command);
     let code = desk.end();
     assert_eq!(code, Some(101));
@@ -336,17 +333,4 @@ fn a_panic_is_said_on_the_terminal_as_it_was() {
     let (taken, back) = (at("\x1b[?1049h"), at("\x1b[?1049l"));
     assert!(taken < back && back < at("planned"));
     desk.is_as_it_was();
-}
-
-#[test]
-#[ignore = "the actor of the test above"]
-fn panics() {
-    if std::env::var_os(ACTOR).is_none() {
-        return;
-    }
-    let mut screen = Screen::enter().unwrap();
-    screen
-        .draw(|frame| frame.render_widget("drawn", frame.area()))
-        .unwrap();
-    panic!("planned");
 }

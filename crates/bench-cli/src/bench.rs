@@ -388,3 +388,31 @@ pub fn within<T: Send + 'static>(
         .recv_timeout(bound.saturating_sub(started.elapsed()))
         .ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_spoils_figures_is_told_with_the_result_and_nothing_else() {
+        let tool = bench_report::Tool {
+            name: "a-bench".to_owned(),
+            version: "1".to_owned(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "run".to_owned(), "sweep");
+        let full = Warning::new(
+            WarningCode::GeneratorThreadSaturated,
+            "the busiest of the generator's 4 threads was at work for 97 % of the time",
+        );
+        let harmless = Warning::new(WarningCode::EvidenceMissing, "no evidence");
+        report.warnings = vec![harmless];
+        assert_eq!(doubts(&report), "");
+        let spoilt = ["operations/*/throughput_per_s"];
+        report.warnings.push(full.of_step(0, &spoilt));
+        assert_eq!(
+            doubts(&report),
+            "\nDoubtful:\n  the busiest of the generator's 4 threads was at work for 97 % of the time\n"
+        );
+    }
+}

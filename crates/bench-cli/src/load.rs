@@ -109,6 +109,27 @@ pub struct Defaults {
     pub runtime: RuntimeKind,
 }
 
+impl Defaults {
+    /// `arg` with what is taken where it is not given, if it is one of those that differ from bench
+    /// to bench; for the `mut_args` of a bench's flags.
+    #[must_use]
+    pub fn told(&self, arg: clap::Arg) -> clap::Arg {
+        let time = |time: Duration| humantime::format_duration(time).to_string();
+        let taken = match arg.get_id().as_str() {
+            "duration" => time(self.measure),
+            "warmup" => time(self.warmup),
+            "repeats" => self.repeats.to_string(),
+            "runtime" => match self.runtime {
+                RuntimeKind::Shared => "shared".to_owned(),
+                RuntimeKind::PerCore => "per-core".to_owned(),
+            },
+            _ => return arg,
+        };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [default: {taken}]"))
+    }
+}
+
 impl LoadFlags {
     /// The load that the flags ask for: an open loop where a rate is given, else a closed loop of
     /// `users` (the flag's, or the bench's default).

@@ -54,12 +54,15 @@ pub fn terminal_columns() -> Option<usize> {
 
 /// Columns that a result keeps to where it is not a table.
 const COLUMNS: usize = 80;
+/// A terminal that is narrower breaks lines wherever it ends.
+const LEAST_COLUMNS: usize = 20;
 
-/// `text` in lines of at most 80 columns, each begun with `indent` spaces and ended; a word that is
-/// longer stays whole.
+/// `text` in lines of at most 80 columns, or as many as a narrower terminal has, each begun with
+/// `indent` spaces and ended; a word that is longer stays whole.
 pub fn paragraph(text: &str, indent: usize) -> String {
     let margin = " ".repeat(indent);
-    let options = textwrap::Options::new(COLUMNS)
+    let columns = terminal_columns().unwrap_or(COLUMNS);
+    let options = textwrap::Options::new(columns.clamp(LEAST_COLUMNS, COLUMNS))
         .initial_indent(&margin)
         .subsequent_indent(&margin)
         .break_words(false);

@@ -296,6 +296,22 @@ pub struct Generator {
     pub worst_stall_ns: u64,
 }
 
+impl Generator {
+    /// Share of their time from which threads that were at work may have been the limit themselves.
+    pub const SATURATED_RATIO: f64 = 0.9;
+
+    /// Whether all threads together were at work for the share `bound` of their time, or more.
+    pub fn is_saturated(&self, bound: f64) -> bool {
+        self.cpu_ratio >= bound
+    }
+
+    /// The share of its time for which the busiest thread was at work, where it was `bound` or more:
+    /// one full thread among idle ones, as where all users share a connection that one task drives.
+    pub fn full_thread(&self, bound: f64) -> Option<f64> {
+        self.busiest_thread_ratio.filter(|ratio| *ratio >= bound)
+    }
+}
+
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "how", rename_all = "snake_case")]

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub enum WarningCode {
     /// The generator's own CPU was nearly used up: it may have been what limited throughput.
     GeneratorSaturated,
+    /// One thread of the generator was nearly always at work while others idled: what it drives may
+    /// have been limited by it.
+    GeneratorThreadSaturated,
     /// Arrivals were released late by the generator itself.
     PacingLag,
     /// The generator stood still for a while (scheduling, swapping, a suspended host).
@@ -33,6 +36,8 @@ pub enum WarningCode {
     LeftBehind,
     /// The setting asked for more than a limit of this machine or of the target allows.
     LimitTooLow,
+    /// The wall clock was set meanwhile; times of day in the report go on as from its start.
+    ClockStepped,
 }
 
 /// A doubt, with its figures.

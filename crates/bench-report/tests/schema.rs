@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use boon::{Compiler, Schemas, ValidationError};
+use serde_json::{Value, json};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -66,5 +67,88 @@ fn golden_reports_of_every_version_stay_readable_and_keep_to_the_schema() {
     assert!(
         read >= 7,
         "one of every scenario of db-pool-bench, and others: {read}"
+    );
+}
+
+/// Where a report breaks the schema, and how.
+fn faults(report: &Value) -> Vec<String> {
+    let file = root().join("docs/schema/report-1.json");
+    let mut schemas = Schemas::new();
+    let schema = Compiler::new().compile(file.to_str().unwrap(), &mut schemas);
+    let mut faults = Vec::new();
+    if let Err(fault) = schemas.validate(report, schema.unwrap()) {
+        gather(&fault, &mut faults);
+    }
+    faults
+}
+
+/// The faults at the ends of the tree: what stands above them only says that there are some.
+fn gather(fault: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
+    if fault.causes.is_empty() {
+        faults.push(format!("{}: {}", fault.instance_location, fault.kind));
+    }
+    for cause in &fault.causes {
+        gather(cause, faults);
+    }
+}
+
+/// The reports of real runs that are kept, and those of the example.
+fn kept() -> Vec<(PathBuf, Value)> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let files = [golden, root().join("reports/examples/smoke")].map(|directory| {
+        let files = std::fs::read_dir(directory).unwrap();
+        files.map(|file| file.unwrap().path()).collect::<Vec<_>>()
+    });
+    let is_report = |file: &PathBuf| {
+        file.extension().is_some_and(|end| end == "json") && !file.ends_with("assessment.json")
+    };
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        (file, serde_json::from_str(&text).unwrap())
+    };
+    let reports: Vec<_> = files.concat().into_iter().filter(is_report).collect();
+    reports.into_iter().map(read).collect()
+}
+
+/// By the schema alone, as a reader in another language has it.
+#[test]
+fn every_report_that_is_kept_is_valid_by_the_committed_schema() {
+    let kept = kept();
+    assert!(kept.len() >= 11, "{}", kept.len());
+    for (file, report) in kept {
+        assert_eq!(faults(&report), [""; 0], "{}", file.display());
+    }
+}
+
+#[test]
+fn a_report_in_which_a_field_is_missing_or_of_another_kind_is_refused_at_its_place() {
+    let (_, sound) = kept()
+        .into_iter()
+        .find(|(file, _)| file.ends_with("db-pool-bench.sweep-1.json"))
+        .unwrap();
+    for (pointer, wrong) in [
+        ("/duration_ns", json!("5 s")),
+        ("/duration_ns", json!(-1)),
+        ("/status", json!("fine")),
+        ("/steps", json!({})),
+        ("/steps/0/window", Value::Null),
+        ("/steps/0/window/end_ns", json!(0.5)),
+        ("/steps/0/generator/cpu_ratio", json!("10 %")),
+        ("/warnings/0/code", json!("bad_weather")),
+    ] {
+        let mut report = sound.clone();
+        *report.pointer_mut(pointer).unwrap() = wrong.clone();
+        let faults = faults(&report);
+        assert!(
+            faults.iter().any(|fault| fault.starts_with(pointer)),
+            "{pointer} = {wrong}: {faults:?}"
+        );
+    }
+    let mut report = sound;
+    report.as_object_mut().unwrap().remove("run_id");
+    let faults = faults(&report);
+    assert!(
+        faults.len() == 1 && faults[0].contains("run_id"),
+        "{faults:?}"
     );
 }

@@ -2,10 +2,8 @@
 //! made, and by how much.
 
 use bench_report::histogram::Percentiles;
-use bench_report::{Load, Step, Warning, WarningCode};
+use bench_report::{Generator, Load, Step, Warning, WarningCode};
 
-/// Share of the generator's threads above which it may have been the limit itself.
-const CPU_BOUND: f64 = 0.9;
 /// Share of a latency above which our own lateness makes up too much of it.
 const LAG_BOUND: f64 = 0.3;
 /// Lateness of the heartbeat above which the generator stood still.
@@ -30,7 +28,7 @@ pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
         return Vec::new();
     }
     let mut warnings = Vec::new();
-    warnings.extend(saturated(step));
+    warnings.extend(saturation(step));
     warnings.extend(late(step));
     warnings.extend(stalled(step));
     warnings.extend(capped(step));
@@ -85,18 +83,30 @@ fn excess(warning: &Warning) -> f64 {
     }
 }
 
-fn saturated(step: &Step) -> Option<Warning> {
-    let ratio = step.generator.cpu_ratio;
-    (ratio > CPU_BOUND).then(|| {
+/// Whether the generator, or one thread of it, may have been the limit in `step`, as step 0.
+pub fn saturation(step: &Step) -> Option<Warning> {
+    let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
+    if generator.is_saturated(bound) {
+        let ratio = generator.cpu_ratio;
         let message = format!(
             "the generator used {:.0} % of its {} threads: it may have been the limit itself",
             ratio * 100.0,
-            step.generator.threads
+            generator.threads
         );
-        Warning::new(WarningCode::GeneratorSaturated, message)
-            .figures(ratio, CPU_BOUND)
-            .of_step(0, &["operations"])
-    })
+        let warning = Warning::new(WarningCode::GeneratorSaturated, message);
+        return Some(warning.figures(ratio, bound).of_step(0, &["operations"]));
+    }
+    let ratio = generator.full_thread(bound)?;
+    let message = format!(
+        "the busiest of the generator's {} threads was at work for {:.0} % of the time: what it drives \
+         may have been limited by it; more connections give more threads something to drive",
+        generator.threads,
+        ratio * 100.0
+    );
+    let warning = Warning::new(WarningCode::GeneratorThreadSaturated, message);
+    // What a request took is what its user felt, as with any client that has one thread.
+    let spoilt = ["operations/*/throughput_per_s"];
+    Some(warning.figures(ratio, bound).of_step(0, &spoilt))
 }
 
 /// The percentiles that a report spells out.

@@ -32,7 +32,7 @@ pub struct Usl {
 #[non_exhaustive]
 pub enum UslError {
     /// Fewer different N than it takes.
-    #[error("{found} different loads were measured; fitting the scalability law takes {needed}")]
+    #[error("{found} different load{were} measured; fitting the scalability law takes {needed}", were = if *found == 1 { " was" } else { "s were" })]
     TooFewPoints {
         /// How many different N there are.
         found: usize,

@@ -11,10 +11,11 @@ use std::str::FromStr as _;
 use bench_report::redaction;
 use sqlx::postgres::PgConnectOptions;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client, Config};
 
 use crate::connect::{
-    self, Connector, Endpoint, Environment, Login, Parameters, Passwords, Route, Tls, Way,
+    self, ConnectError, Connector, Endpoint, Environment, Login, Parameters, Passwords, Route, Tls,
+    Way,
 };
 use crate::failure::chain;
 use shown::shown;
@@ -121,6 +122,11 @@ impl Address {
         self.login.sqlx(self.route.way(), &self.tls, application)
     }
 
+    /// What each new session of sqlx is to be told first, if anything.
+    pub fn sqlx_statements(&self) -> Option<String> {
+        self.login.settings().statements()
+    }
+
     /// Whether a login that cannot be bound to the TLS channel is to be refused.
     pub fn insists_on_channel_binding(&self) -> bool {
         self.login.insists_on_channel_binding()
@@ -131,7 +137,7 @@ impl Address {
     ///
     /// # Errors
     /// What the driver said, of the last server that was tried.
-    pub async fn connect(&self, application: &str) -> Result<Client, Error> {
+    pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
         self.connect_with(application, |_| ()).await
     }
 
@@ -143,7 +149,7 @@ impl Address {
         &self,
         application: &str,
         settle: impl Fn(&mut Config),
-    ) -> Result<Client, Error> {
+    ) -> Result<Client, ConnectError> {
         let config = |way: &Way| {
             let mut config = self.login.config(way, application);
             settle(&mut config);

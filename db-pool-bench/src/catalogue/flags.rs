@@ -46,8 +46,15 @@ pub enum CatalogueCommand {
     Suggest(SuggestFlags),
 }
 
+const INIT_EXAMPLES: &str = "Examples:
+  db-pool-bench workload init --url postgres://app@db/shop --scale 50
+      five million accounts in the schema plimsoll_workload
+  db-pool-bench sweep --url postgres://app@db/shop --schema plimsoll_workload
+      a run on them";
+
 /// Flags of `db-pool-bench workload init`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = INIT_EXAMPLES)]
 pub struct InitFlags {
     /// The server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
@@ -62,8 +69,13 @@ pub struct InitFlags {
     pub schema: String,
 }
 
+const DROP_EXAMPLES: &str = "Examples:
+  db-pool-bench workload drop --url postgres://app@db/shop
+      what workload init has made, and nothing else";
+
 /// Flags of `db-pool-bench workload drop`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = DROP_EXAMPLES)]
 pub struct DropFlags {
     /// The server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
@@ -74,8 +86,15 @@ pub struct DropFlags {
     pub schema: String,
 }
 
+const CHECK_EXAMPLES: &str = "Examples:
+  db-pool-bench workload check checkout.sql --define tenants=40
+  db-pool-bench workload check browse.sql@9 buy.sql \\
+      --url postgres://app@db/shop
+      whether the server knows the tables and columns too";
+
 /// Flags of `db-pool-bench workload check`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckFlags {
     /// Scripts of one mix
     #[arg(required = true, value_parser = script, value_name = "FILE[@WEIGHT]")]
@@ -90,8 +109,15 @@ pub struct CheckFlags {
     pub url: Option<String>,
 }
 
+const SUGGEST_EXAMPLES: &str = "Examples:
+  db-pool-bench workload suggest --url postgres://app@db/shop
+      shapes and shares of the ten most frequent statements
+  db-pool-bench workload suggest --url postgres://app@db/shop --write mix/
+      the same as scripts, which sweep --script takes";
+
 /// Flags of `db-pool-bench workload suggest`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = SUGGEST_EXAMPLES)]
 pub struct SuggestFlags {
     /// The server, and the database whose statements were counted
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]

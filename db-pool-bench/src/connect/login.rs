@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio_postgres::Config;
 use tokio_postgres::config::ChannelBinding;
 
-use super::{Environment, Parameters, Tls, Way};
+use super::{Environment, Parameters, SessionSettings, Tls, Way};
 
 /// How long a connection may take, unless the address says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,6 +18,7 @@ pub(crate) struct Login {
     config: Config,
     /// Apart, for the driver that takes them otherwise.
     options: Option<String>,
+    settings: SessionSettings,
 }
 
 /// It holds the password.
@@ -57,7 +58,8 @@ impl Login {
         if let Some(password) = password.or_else(named) {
             config.password(password);
         }
-        let options = given(parsed.get_options(), "PGOPTIONS");
+        let settings = SessionSettings::of(environment);
+        let options = settings.join(given(parsed.get_options(), "PGOPTIONS"));
         if let Some(options) = &options {
             config.options(options);
         }
@@ -65,7 +67,11 @@ impl Login {
             config.connect_timeout(bound);
         }
         config.channel_binding(channel_binding(parameters.get("channel_binding"))?);
-        Ok(Self { config, options })
+        Ok(Self {
+            config,
+            options,
+            settings,
+        })
     }
 
     pub(crate) fn user(&self) -> &str {
@@ -97,6 +103,12 @@ impl Login {
             .target_session_attrs(way.target)
             .application_name(application);
         config
+    }
+
+    /// What each new session of sqlx is to be told: it asks for a time zone and a date style of its
+    /// own, which beat the options.
+    pub(crate) fn settings(&self) -> &SessionSettings {
+        &self.settings
     }
 
     /// The same for sqlx.

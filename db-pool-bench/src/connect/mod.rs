@@ -1,19 +1,23 @@
 //! How a server is reached: what an address and the environment say, by which host, with TLS or
 //! without. The same for every driver, so that they are comparable.
 
+mod error;
 mod login;
 mod parameters;
 mod passwords;
 mod refusals;
 mod route;
+mod session;
 mod stream;
 mod tls;
 mod ways;
 
+pub use error::ConnectError;
 pub(crate) use login::Login;
 pub use parameters::{Environment, Parameters};
 pub use passwords::Passwords;
 pub(crate) use route::Route;
+pub(crate) use session::SessionSettings;
 pub use stream::{Connector, Stream};
 pub use tls::{Tls, TlsMode};
 pub use ways::Way;
@@ -51,12 +55,12 @@ impl Endpoint {
 /// Opens a connection as `config` says and leaves its input and output to a task on the current
 /// runtime. `config` bounds all of it, as libpq has it: the driver alone would wait for ever for a
 /// server that lets it in and says nothing.
-pub(crate) async fn open(config: &Config, tls: &Tls) -> Result<Client, Error> {
+pub(crate) async fn open(config: &Config, tls: &Tls) -> Result<Client, ConnectError> {
     let opening = config.connect(tls.connector());
     let (client, connection) = match config.get_connect_timeout() {
         Some(bound) => {
             let opened = timeout(*bound, opening).await;
-            opened.unwrap_or_else(|_| Err(Error::__private_api_timeout()))?
+            opened.map_err(|_| ConnectError::TimedOut(*bound))??
         }
         None => opening.await?,
     };

@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client, Config};
 
-use super::{Tls, Way, open};
+use super::{ConnectError, Tls, Way, open};
 use crate::failure::is_tls;
 
 /// The ways to a server. The first connection settles which of them all later ones take: every
@@ -40,7 +40,7 @@ impl Route {
         &self,
         tls: &Tls,
         config: impl Fn(&Way) -> Config,
-    ) -> Result<Client, Error> {
+    ) -> Result<Client, ConnectError> {
         let (mut tried, settled) = match self.settled.get() {
             Some(&way) => (way, true),
             None => (0, false),
@@ -68,11 +68,11 @@ impl Route {
 
     /// The way to try when `tried` failed by `error`. A server that refuses the login is the
     /// one that was meant: no other is asked.
-    fn next(&self, tried: usize, error: &Error) -> Option<usize> {
+    fn next(&self, tried: usize, error: &ConnectError) -> Option<usize> {
         let next = tried + 1;
         if self.ways.get(next)?.otherwise {
             let without_tls = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
-            if without_tls || is_tls(error) {
+            if without_tls || matches!(error, ConnectError::Driver(error) if is_tls(error)) {
                 return Some(next);
             }
         }

@@ -2,11 +2,12 @@
 //! thread. What a pool costs is measured against it.
 
 use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::{Setup, held};
 use crate::conditions::Holding;
-use crate::failure::of_postgres;
+use crate::connect::ConnectError;
+use crate::failure::of_connect;
 use crate::script::Bound;
 use crate::workloads::{Connection, User};
 
@@ -41,7 +42,7 @@ impl Target for DirectTarget {
         let setup = self.0.clone();
         let link = Link::open(&setup)
             .await
-            .map_err(|error| of_postgres(&error))?;
+            .map_err(|error| of_connect(&error))?;
         Ok(DirectSession {
             user: setup.user(user),
             holding: setup.holding(user)?,
@@ -66,7 +67,7 @@ impl Session for DirectSession {
         if self.link.client.is_closed() {
             match Link::open(&self.setup).await {
                 Ok(link) => self.link = link,
-                Err(error) => return Outcome::failed(operation, of_postgres(&error)),
+                Err(error) => return Outcome::failed(operation, of_connect(&error)),
             }
         }
         let outcome = self.user.perform(&mut self.link).await;
@@ -87,7 +88,7 @@ struct Link {
 }
 
 impl Link {
-    async fn open(setup: &Setup) -> Result<Self, Error> {
+    async fn open(setup: &Setup) -> Result<Self, ConnectError> {
         let client = setup.connect().await?;
         let mut statements = Vec::new();
         for statement in setup.workload.statements() {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
 use load_engine::{Failure, UserId};
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
@@ -34,6 +34,7 @@ pub use wire::Wire;
 
 use crate::address::Address;
 use crate::conditions::{Hold, Holding};
+use crate::connect::ConnectError;
 use crate::workloads::{User, Workload};
 
 /// A way to reach the server.
@@ -119,7 +120,7 @@ impl Setup {
     }
 
     /// Opens a connection of tokio-postgres without a pool.
-    async fn connect(&self) -> Result<Client, Error> {
+    async fn connect(&self) -> Result<Client, ConnectError> {
         let connected = self.address.connect_with(&self.application, |config| {
             self.give_path(config);
         });

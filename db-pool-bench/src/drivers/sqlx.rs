@@ -12,7 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgPool, PgPoolOptions, PgTypeInfo};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, Error, Executor as _, Postgres};
-use sqlx::{SqlSafeStr as _, SqlStr, Type};
+use sqlx::{SqlSafeStr as _, SqlStr, Type, raw_sql};
 
 use super::pooled::{Pool, PoolTarget};
 use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup};
@@ -135,6 +135,8 @@ impl Pool for Connections {
 fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {
     let recycling = setup.pool.recycling(Driver::Sqlx);
     let opened = Arc::clone(&setup.opened);
+    let first = setup.address.sqlx_statements();
+    let first = first.map(|first| AssertSqlSafe(first).into_sql_str());
     PgPoolOptions::new()
         .max_connections(size as u32)
         .min_connections(least as u32)
@@ -142,9 +144,15 @@ fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {
         .test_before_acquire(recycling == Some(Recycle::Verified))
         .idle_timeout(setup.pool.idle_timeout)
         .max_lifetime(setup.pool.max_lifetime)
-        .after_connect(move |_, _| {
+        .after_connect(move |connection, _| {
             opened.fetch_add(1, Ordering::Relaxed);
-            Box::pin(async { Ok(()) })
+            let first = first.clone();
+            Box::pin(async move {
+                match first {
+                    Some(first) => connection.execute(raw_sql(first)).await.map(drop),
+                    None => Ok(()),
+                }
+            })
         })
 }
 

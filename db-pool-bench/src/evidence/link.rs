@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::processes::Family;
 use super::statements::Statements;
 use crate::address::Address;
+use crate::connect::ConnectError;
 
 /// Between two samples, drawn anew each time: a fixed gap would always meet a load that repeats
 /// itself at the same point.
@@ -42,7 +43,7 @@ pub(super) struct Before {
 
 impl Link {
     /// Connects as a part of the run `name`.
-    pub(super) async fn open(address: &Address, name: &str) -> Result<Self, Error> {
+    pub(super) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
         let client = address.connect(&format!("{name}.watch")).await?;
         let version = client.query_one("SELECT current_setting('server_version_num')::int4", &[]);
         let version = version.await?.try_get(0)?;

@@ -19,7 +19,8 @@ use super::processes::cpu_between;
 use super::running::Running;
 use super::{Capacity, Command, Scope};
 use crate::address::Address;
-use crate::failure::of_postgres;
+use crate::connect::ConnectError;
+use crate::failure::{of_connect, of_postgres};
 
 /// For connecting and the questions before a step.
 const OPENING_BOUND: Duration = Duration::from_secs(6);
@@ -27,6 +28,9 @@ const OPENING_BOUND: Duration = Duration::from_secs(6);
 const CLOSING_BOUND: Duration = Duration::from_millis(2_500);
 /// For a look at locks.
 const LOOK_BOUND: Duration = Duration::from_secs(1);
+/// Why there are no counters from before the step.
+const NOT_READ: &str = "the server was not asked before the step";
+
 /// Looks at the sessions in its scope.
 #[derive(Debug)]
 pub(super) struct Sampler {
@@ -35,7 +39,8 @@ pub(super) struct Sampler {
     name: String,
     scope: Scope,
     link: Option<Link>,
-    before: Option<Before>,
+    /// Counters before the step, or why they are of no use.
+    before: Result<Before, String>,
     measured: Option<Measured>,
     measuring: bool,
     /// What is known of every part of the step.
@@ -75,7 +80,7 @@ impl Sampler {
             name: name.to_owned(),
             scope,
             link: None,
-            before: None,
+            before: Err(NOT_READ.to_owned()),
             measured: None,
             measuring: false,
             evidence: ServerEvidence::default(),
@@ -99,7 +104,7 @@ impl Sampler {
                 None => return,
                 // Who asked may have given up waiting.
                 Some(Command::StepBegins(reply)) => drop(reply.send(self.step_begins().await)),
-                Some(Command::MeasureBegins) => self.measure_begins(),
+                Some(Command::MeasureBegins) => self.measure_begins().await,
                 Some(Command::MeasureEnds) => self.measure_ends(),
                 Some(Command::Glance(reply)) => drop(reply.send(self.glance())),
                 Some(Command::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
@@ -109,22 +114,20 @@ impl Sampler {
 
     async fn step_begins(&mut self) -> Result<Capacity, Failure> {
         self.evidence = ServerEvidence::default();
-        (self.before, self.measured) = (None, None);
+        (self.before, self.measured) = (Err(NOT_READ.to_owned()), None);
         self.parts.clear();
         let bound = timeout(OPENING_BOUND, self.look_before()).await;
         let silent = |_| Failure::new("timeout.connect", "the server did not answer within 6 s");
-        let (capacity, before) = bound
-            .map_err(silent)?
-            .map_err(|error| of_postgres(&error))?;
+        let (capacity, before) = bound.map_err(silent)?.map_err(|error| of_connect(&error))?;
         self.evidence
             .figure("connections.limit", capacity.limit as f64);
         self.evidence
             .figure("connections.reserved", capacity.reserved as f64);
-        self.before = Some(before);
+        self.before = Ok(before);
         Ok(capacity)
     }
 
-    async fn look_before(&mut self) -> Result<(Capacity, Before), Error> {
+    async fn look_before(&mut self) -> Result<(Capacity, Before), ConnectError> {
         if self
             .link
             .as_ref()
@@ -141,8 +144,9 @@ impl Sampler {
     }
 
     /// A part that is still being measured ends.
-    fn measure_begins(&mut self) {
+    async fn measure_begins(&mut self) {
         self.measure_ends();
+        self.reopen().await;
         self.measuring = true;
         self.measured = Some(Measured {
             evidence: self.evidence.clone(),
@@ -153,6 +157,20 @@ impl Sampler {
             last: Instant::now(),
             cpu: self.cpu(),
         });
+    }
+
+    /// A course may go on although its server went away for a while: what its next part shows is
+    /// seen on another connection. Counters that were read before tell nothing any more.
+    async fn reopen(&mut self) {
+        let is_lost = |link: &Link| link.client.is_closed();
+        if !self.link.as_ref().is_some_and(is_lost) {
+            return;
+        }
+        let opening = Link::open(&self.address, &self.name);
+        if let Ok(Ok(link)) = timeout(OPENING_BOUND, opening).await {
+            self.link = Some(link);
+            self.before = Err("the connection to the server was lost on the way".to_owned());
+        }
     }
 
     /// What sessions did since the last glance.
@@ -262,14 +280,17 @@ impl Sampler {
     }
 
     async fn look_after(&self, evidence: &mut ServerEvidence) {
-        let (Some(link), Some(before)) = (&self.link, &self.before) else {
-            return;
-        };
-        let looking = link.look_after(&self.scope, before, evidence);
-        let reason = match timeout(CLOSING_BOUND, looking).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => of_postgres(&error).message,
-            Err(_) => "the server did not answer in time after the step".to_owned(),
+        let Some(link) = &self.link else { return };
+        let reason = match &self.before {
+            Err(reason) => reason.clone(),
+            Ok(before) => {
+                let looking = link.look_after(&self.scope, before, evidence);
+                match timeout(CLOSING_BOUND, looking).await {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => of_postgres(&error).message,
+                    Err(_) => "the server did not answer in time after the step".to_owned(),
+                }
+            }
         };
         for counters in [
             "database",

@@ -42,6 +42,21 @@ const FROM_14_BEFORE_18: Range<i32> = 140_000..180_000;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const WAL_TIMED: Option<&str> = Some("track_wal_io_timing");
 
+/// The sum of a column of `pg_stat_io` over what clients' sessions did, in another unit where one is
+/// given.
+macro_rules! of_clients {
+    ($column:literal $(, $unit:literal)?) => {
+        concat!("sum(", $column, ") FILTER (WHERE backend_type = 'client backend')" $(, $unit)?)
+    };
+}
+
+/// The same over what was done to the WAL.
+macro_rules! of_wal {
+    ($column:literal $(, $unit:literal)?) => {
+        concat!("sum(", $column, ") FILTER (WHERE object = 'wal')" $(, $unit)?)
+    };
+}
+
 const fn all(name: &'static str, sql: &'static str) -> Counter {
     some(name, sql, ALL)
 }
@@ -146,45 +161,26 @@ pub(super) const VIEWS: [View; 5] = [
         source: "pg_stat_io",
         versions: FROM_16,
         counters: &[
-            all(
-                "io.client_reads",
-                "sum(reads) FILTER (WHERE backend_type = 'client backend')",
-            ),
-            all(
-                "io.client_writes",
-                "sum(writes) FILTER (WHERE backend_type = 'client backend')",
-            ),
-            all(
-                "io.client_extends",
-                "sum(extends) FILTER (WHERE backend_type = 'client backend')",
-            ),
-            all(
-                "io.client_evictions",
-                "sum(evictions) FILTER (WHERE backend_type = 'client backend')",
-            ),
-            all(
-                "io.client_fsyncs",
-                "sum(fsyncs) FILTER (WHERE backend_type = 'client backend')",
-            ),
+            all("io.client_reads", of_clients!("reads")),
+            all("io.client_writes", of_clients!("writes")),
+            all("io.client_extends", of_clients!("extends")),
+            all("io.client_evictions", of_clients!("evictions")),
+            all("io.client_fsyncs", of_clients!("fsyncs")),
             some(
                 "io.client_read_bytes",
-                "sum(reads * op_bytes) FILTER (WHERE backend_type = 'client backend')",
+                of_clients!("reads * op_bytes"),
                 BEFORE_18,
             ),
-            some(
-                "io.client_read_bytes",
-                "sum(read_bytes) FILTER (WHERE backend_type = 'client backend')",
-                FROM_18,
-            ),
+            some("io.client_read_bytes", of_clients!("read_bytes"), FROM_18),
             timed(
                 "io.client_read_ns",
-                "sum(read_time) FILTER (WHERE backend_type = 'client backend') * 1e6",
+                of_clients!("read_time", " * 1e6"),
                 ALL,
                 IO_TIMED,
             ),
             timed(
                 "io.client_write_ns",
-                "sum(write_time) FILTER (WHERE backend_type = 'client backend') * 1e6",
+                of_clients!("write_time", " * 1e6"),
                 ALL,
                 IO_TIMED,
             ),
@@ -196,25 +192,17 @@ pub(super) const VIEWS: [View; 5] = [
                 "io.other_writes",
                 "sum(writes) FILTER (WHERE backend_type <> 'client backend')",
             ),
-            some(
-                "io.wal_writes",
-                "sum(writes) FILTER (WHERE object = 'wal')",
-                FROM_18,
-            ),
-            some(
-                "io.wal_fsyncs",
-                "sum(fsyncs) FILTER (WHERE object = 'wal')",
-                FROM_18,
-            ),
+            some("io.wal_writes", of_wal!("writes"), FROM_18),
+            some("io.wal_fsyncs", of_wal!("fsyncs"), FROM_18),
             timed(
                 "io.wal_write_ns",
-                "sum(write_time) FILTER (WHERE object = 'wal') * 1e6",
+                of_wal!("write_time", " * 1e6"),
                 FROM_18,
                 WAL_TIMED,
             ),
             timed(
                 "io.wal_fsync_ns",
-                "sum(fsync_time) FILTER (WHERE object = 'wal') * 1e6",
+                of_wal!("fsync_time", " * 1e6"),
                 FROM_18,
                 WAL_TIMED,
             ),

@@ -11,7 +11,8 @@ use super::log::Log;
 use super::plan::{Plan, Setting};
 use crate::campaign::not_begun;
 use crate::evidence::parts;
-use crate::visit::{generator, record};
+use crate::text::headline;
+use crate::visit::{generator, keep, record};
 
 /// Users alone, before the holders came.
 pub(super) const BEFORE: &str = "before";
@@ -56,7 +57,7 @@ impl Course<'_> {
             if let Some(seen) = seen.next() {
                 parts::note(&mut step, seen, self.log.holders(window.0, window.1));
             }
-            bench.push_step(step, Vec::new(), Vec::new())?;
+            keep(bench, step)?;
         }
         Ok(())
     }
@@ -191,10 +192,6 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
         }
         sentences.push(sentence);
     }
-    summary.headline = if sentences.is_empty() {
-        "nothing was measured".to_owned()
-    } else {
-        sentences.join(". ")
-    };
+    summary.headline = headline(&sentences);
     summary
 }

@@ -1,21 +1,28 @@
 //! The server's side of a pool's connections: which there are, since when, and which are gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio_postgres::{Client, Error, Statement};
+use bench_report::clock::monotonic_ns;
+use load_engine::Failure;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{Client, Statement};
 
+use super::roll::{Roll, Session, Tally};
 use crate::address::Address;
+use crate::connect::ConnectError;
+use crate::failure::{is_of_absence, of_connect};
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
+/// For one look, connecting included.
+const LOOK_BOUND: Duration = Duration::from_secs(2);
 /// A process's number may be given again: its start tells it from another.
 const QUERY: &str = "
     SELECT pid, extract(epoch FROM backend_start)::float8,
            extract(epoch FROM clock_timestamp() - state_change)::float8
       FROM pg_stat_activity WHERE application_name = $1";
-
-/// A session, by its process and the microsecond in which it began.
-type Session = (i32, u64);
 
 /// A session that is there although nobody should hold it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,92 +33,117 @@ pub(super) struct Leaked {
     pub(super) idle_s: f64,
 }
 
-/// Counts the sessions of one application, on a connection of its own.
+/// Counts the sessions of one application, on a connection of its own. A server that restarts ends
+/// that one too: the census goes on with another as soon as there is one.
 #[derive(Debug)]
 pub(super) struct Census {
-    client: Client,
-    query: Statement,
+    address: Address,
     application: String,
-    present: BTreeSet<Session>,
-    known: BTreeSet<Session>,
-    tally: Tally,
+    link: Option<Link>,
+    roll: Roll,
+    away: Arc<AtomicBool>,
 }
 
-/// Sessions that came and went since the last look at the tally.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Tally {
-    pub(super) opened: u64,
-    pub(super) closed: u64,
-    /// There now.
-    pub(super) present: u64,
-    /// Most at once.
-    pub(super) most: u64,
+#[derive(Debug)]
+struct Link {
+    client: Client,
+    query: Statement,
+}
+
+impl Link {
+    async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
+        let client = address.connect(&format!("{application}.census")).await?;
+        let query = client.prepare(QUERY).await?;
+        Ok(Self { client, query })
+    }
 }
 
 impl Census {
-    pub(super) async fn open(address: &Address, application: &str) -> Result<Self, Error> {
-        let client = address.connect(&format!("{application}.census")).await?;
-        let query = client.prepare(QUERY).await?;
+    /// Says in `away` whether the server is gone for the time being.
+    ///
+    /// # Errors
+    /// When there is none to begin with.
+    pub(super) async fn open(
+        address: &Address,
+        application: &str,
+        away: Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
+        let link = Link::open(address, application).await;
         Ok(Self {
-            client,
-            query,
+            address: address.clone(),
             application: application.to_owned(),
-            present: BTreeSet::new(),
-            known: BTreeSet::new(),
-            tally: Tally::default(),
+            link: Some(link.map_err(|error| of_connect(&error))?),
+            roll: Roll::new(monotonic_ns()),
+            away,
         })
     }
 
-    async fn ask(&self) -> Result<BTreeMap<Session, f64>, Error> {
-        let rows = self.client.query(&self.query, &[&self.application]).await?;
-        let read = rows.iter().map(|row| {
-            let started_s: f64 = row.try_get(1)?;
-            // The state of a session that is just beginning is not known yet.
-            let idle_s: Option<f64> = row.try_get(2)?;
-            let session = (row.try_get(0)?, (started_s * 1e6) as u64);
-            Ok((session, idle_s.unwrap_or(0.0)))
-        });
-        read.collect()
+    /// The sessions that are there, with how long each has been idle, or why the server does not
+    /// tell.
+    async fn look(&mut self) -> Result<BTreeMap<Session, f64>, Failure> {
+        let looking = async {
+            let link = match &mut self.link {
+                Some(link) => link,
+                none => none.insert(Link::open(&self.address, &self.application).await?),
+            };
+            Ok::<_, ConnectError>(ask(link, &self.application).await?)
+        };
+        let seen = match timeout(LOOK_BOUND, looking).await {
+            Ok(seen) => seen.map_err(|error| of_connect(&error)),
+            Err(_) => Err(Failure::new("timeout", "the server did not answer in time")),
+        };
+        if seen.is_err() {
+            self.link = None;
+        }
+        seen
     }
 
     /// Counts once.
-    pub(super) async fn count(&mut self) -> Result<(), Error> {
-        let now: BTreeSet<Session> = self.ask().await?.into_keys().collect();
-        self.tally.closed += self.present.difference(&now).count() as u64;
-        self.tally.opened += now.difference(&self.known).count() as u64;
-        self.tally.present = now.len() as u64;
-        self.tally.most = self.tally.most.max(self.tally.present);
-        self.known.extend(&now);
-        self.present = now;
-        Ok(())
+    pub(super) async fn count(&mut self) {
+        let seen = self.look().await;
+        let absence = |failure: &Failure| is_of_absence(&failure.kind);
+        let away = seen.as_ref().err().is_some_and(absence);
+        self.away.store(away, Ordering::Relaxed);
+        match seen {
+            Ok(now) => self.roll.seen(monotonic_ns(), now.into_keys().collect()),
+            Err(_) => self.roll.unseen(),
+        }
     }
 
-    /// Counts again and again; returns only when the server no longer answers.
-    pub(super) async fn keep_counting(&mut self) -> Error {
+    /// Counts again and again.
+    pub(super) async fn keep_counting(&mut self) {
         loop {
-            if let Err(error) = self.count().await {
-                return error;
-            }
-            tokio::time::sleep(COUNTED_EVERY).await;
+            self.count().await;
+            sleep(COUNTED_EVERY).await;
         }
     }
 
     /// What came and went since the last call.
     pub(super) fn take(&mut self) -> Tally {
-        let next = Tally {
-            present: self.tally.present,
-            most: self.tally.present,
-            ..Tally::default()
-        };
-        std::mem::replace(&mut self.tally, next)
+        self.roll.take(monotonic_ns())
     }
 
-    /// The sessions that are there now.
-    pub(super) async fn left(&self) -> Result<Vec<Leaked>, Error> {
-        let left = self.ask().await?;
-        let told = left.into_iter();
-        Ok(told
-            .map(|((pid, _), idle_s)| Leaked { pid, idle_s })
-            .collect())
+    /// The sessions that are there now; `None` where the server does not tell.
+    pub(super) async fn left(&mut self) -> Option<Vec<Leaked>> {
+        let left = self.look().await.ok()?.into_iter();
+        Some(
+            left.map(|((pid, _), idle_s)| Leaked { pid, idle_s })
+                .collect(),
+        )
     }
+}
+
+async fn ask(
+    link: &Link,
+    application: &str,
+) -> Result<BTreeMap<Session, f64>, tokio_postgres::Error> {
+    let rows = link.client.query(&link.query, &[&application]).await?;
+    let read = rows.iter().map(|row| {
+        let started_s: f64 = row.try_get(1)?;
+        // The state of a session that is just beginning is not known yet.
+        let idle_s: Option<f64> = row.try_get(2)?;
+        let session = (row.try_get(0)?, (started_s * 1e6) as u64);
+        Ok((session, idle_s.unwrap_or(0.0)))
+    });
+    read.collect()
 }

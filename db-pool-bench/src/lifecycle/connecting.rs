@@ -2,16 +2,21 @@
 
 use std::io;
 
-use bench_report::clock::monotonic_ns;
-use load_engine::Failure;
+use bench_report::StepEnd;
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use load_engine::{Broken, Cancel, Failure, Marks, Outcome};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::tls::MakeTlsConnect;
 
 use crate::address::Address;
-use crate::failure::{of_io, of_postgres};
+use crate::connect::ConnectError;
+use crate::failure::{of_connect, of_io, of_postgres};
+use crate::follower::{Follower, Ledger};
+use crate::visit::Visit;
 
 /// Connections made one after the other.
 const ONE_BY_ONE: usize = 15;
@@ -39,8 +44,18 @@ impl Cost {
     }
 }
 
-/// A connection and what it took.
-pub(super) async fn connect(address: &Address, application: &str) -> Result<Cost, Failure> {
+/// A connection and what it took; given up when it takes as long as the address bounds.
+async fn connect(address: &Address, application: &str) -> Result<Cost, Failure> {
+    let connecting = connect_unbounded(address, application);
+    let config = address.config(application);
+    let Some(&bound) = config.get_connect_timeout() else {
+        return connecting.await;
+    };
+    let given_up = |_| Err(of_connect(&ConnectError::TimedOut(bound)));
+    timeout(bound, connecting).await.unwrap_or_else(given_up)
+}
+
+async fn connect_unbounded(address: &Address, application: &str) -> Result<Cost, Failure> {
     let (host, port) = address.host_and_port();
     let begun_ns = monotonic_ns();
     if host.starts_with('/') {
@@ -111,19 +126,96 @@ pub(super) async fn one_by_one(address: &Address, application: &str) -> Result<V
     Ok(costs)
 }
 
-/// `count` logins at once; when each began, and what came of it, in the order in which they ended.
+/// One login of many.
+#[derive(Debug)]
+pub(super) struct Login {
+    pub(super) begun_ns: u64,
+    pub(super) came: Result<Cost, Failure>,
+}
+
+impl Login {
+    /// The login as a request.
+    pub(super) fn visit(&self) -> Visit {
+        let mut marks = Marks {
+            started_ns: self.begun_ns,
+            ..Marks::default()
+        };
+        match &self.came {
+            Ok(cost) => {
+                marks.done_ns = self.begun_ns + cost.whole_ns();
+                Visit::new(marks, Outcome::success(0))
+            }
+            Err(failure) => Visit::new(marks, Outcome::failed(0, failure.clone())),
+        }
+    }
+}
+
+/// What came of many logins at once.
+#[derive(Debug)]
+pub(super) struct Storm {
+    pub(super) began_ns: u64,
+    pub(super) ended_ns: u64,
+    /// Each with its request, in the order in which they ended.
+    pub(super) logins: Vec<(Login, Visit)>,
+    /// Cut off by a rule or a signal.
+    pub(super) unfinished: u64,
+    /// CPU time of this process.
+    pub(super) cpu_ns: u64,
+    pub(super) end: StepEnd,
+}
+
+async fn log_in(address: Address, application: String, ledger: Ledger) -> (Login, Visit) {
+    let begun_ns = monotonic_ns();
+    let came = connect(&address, &application).await;
+    let login = Login { begun_ns, came };
+    let visit = login.visit().noted(&ledger);
+    (login, visit)
+}
+
+/// `count` logins at once, or as many of them as a rule or `cancel` lets.
 pub(super) async fn storm(
     address: &Address,
     application: &str,
     count: u64,
-) -> Vec<(u64, Result<Cost, Failure>)> {
+    cancel: &Cancel,
+    follower: &mut Follower<'_>,
+) -> Storm {
+    let (began_ns, cpu_ns) = (monotonic_ns(), process_cpu_ns());
+    let ledger = follower.ledger();
     let mut tasks = JoinSet::new();
+    follower.part_begins();
     for _ in 0..count {
-        let (address, application) = (address.clone(), application.to_owned());
-        tasks.spawn(async move {
-            let begun_ns = monotonic_ns();
-            (begun_ns, connect(&address, &application).await)
-        });
+        tasks.spawn(log_in(
+            address.clone(),
+            application.to_owned(),
+            ledger.clone(),
+        ));
     }
-    tasks.join_all().await
+    let mut logins = Vec::new();
+    let all = async {
+        while let Some(joined) = tasks.join_next().await {
+            logins.extend(joined.ok());
+        }
+    };
+    let broken = tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        broken = follower.until(u64::MAX) => broken,
+        () = all => None,
+    };
+    // Logins that are turned away at once are all over before anybody looks.
+    let end = match broken.or_else(|| follower.look()) {
+        Some(Broken { rule, reason }) => StepEnd::Stopped { rule, reason },
+        None if cancel.is_cancelled() => StepEnd::Interrupted,
+        None => StepEnd::Completed,
+    };
+    follower.part_ends();
+    Storm {
+        began_ns,
+        ended_ns: monotonic_ns(),
+        unfinished: tasks.len() as u64,
+        logins,
+        cpu_ns: process_cpu_ns().saturating_sub(cpu_ns),
+        end,
+    }
 }

@@ -12,10 +12,10 @@ use load_engine::{
 };
 use tokio::task::JoinSet;
 
-use super::census::{Census, Leaked, Tally};
+use super::census::{Census, Leaked};
+use super::roll::Tally;
 use super::usage::Usage;
 use crate::drivers::{Lease, Lender, Lends, Setup};
-use crate::failure::of_postgres;
 use crate::follower::{Follower, Ledger};
 use crate::visit::Visit;
 
@@ -64,7 +64,8 @@ pub(super) struct Leaks {
 }
 
 /// Runs `parts` on one pool, or as many of them as a rule or `cancel` lets; only then nobody can
-/// tell what leaked.
+/// tell what leaked. A server that goes and comes again ends nothing: what it took, and what
+/// replaced that, is counted.
 ///
 /// # Errors
 /// When pool or census cannot be opened.
@@ -79,8 +80,7 @@ pub(super) async fn run<F: Factory>(
 where
     F::Target: Lends,
 {
-    let opened = Census::open(&setup.address, &setup.application).await;
-    let census = opened.map_err(|error| of_postgres(&error))?;
+    let census = Census::open(&setup.address, &setup.application, follower.absence()).await?;
     let target = Arc::new(factory.build(Worker::ALONE).await?);
     let mut course = Running {
         target: Arc::clone(&target),
@@ -101,7 +101,7 @@ where
     }
     let leaks = tokio::select! {
         () = cancel.cancelled() => None,
-        leaks = course.leaks() => leaks.ok(),
+        leaks = course.leaks() => leaks,
     };
     Ok((seen, leaks))
 }
@@ -148,7 +148,7 @@ impl<T: Target + Lends> Running<'_, T> {
                     end = broken.map_or(end, |Broken { rule, reason }| StepEnd::Stopped { rule, reason });
                 }
                 come = arrivals.come(part, began_ns, &mut tasks) => come?,
-                error = self.census.keep_counting() => end = lost(&error),
+                () = self.census.keep_counting() => {}
                 () = pool.watch(&*target, || lender.reap(options)) => {}
             }
         }
@@ -157,9 +157,7 @@ impl<T: Target + Lends> Running<'_, T> {
         let cpu_ns = process_cpu_ns().saturating_sub(cpu_ns);
         let (mut visits, unfinished) = drain(tasks, cancel).await;
         visits.sort_by_key(|visit| visit.marks.due_ns);
-        if let (Err(error), StepEnd::Completed) = (self.census.count().await, &end) {
-            end = lost(&error);
-        }
+        self.census.count().await;
         Ok(Seen {
             part: part.clone(),
             began_ns,
@@ -175,8 +173,8 @@ impl<T: Target + Lends> Running<'_, T> {
     }
 
     /// What is still taken out now that nobody is at work, and what is still open once all that
-    /// the pool has are ended.
-    async fn leaks(&mut self) -> Result<Leaks, Failure> {
+    /// the pool has are ended; `None` where the server does not tell.
+    async fn leaks(&mut self) -> Option<Leaks> {
         self.sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -185,12 +183,11 @@ impl<T: Target + Lends> Running<'_, T> {
         let pool = self.target.pool().unwrap_or_default();
         self.end_idle(pool.size.saturating_sub(pool.in_use)).await;
         tokio::time::sleep(SETTLE).await;
-        let left = self.census.left().await;
-        let sessions = left.map_err(|error| of_postgres(&error))?;
+        let sessions = self.census.left().await;
         let _ = tokio::time::timeout(CLOSE_BOUND, self.target.close()).await;
-        Ok(Leaks {
+        Some(Leaks {
             in_use: pool.in_use,
-            sessions,
+            sessions: sessions?,
         })
     }
 
@@ -205,13 +202,6 @@ impl<T: Target + Lends> Running<'_, T> {
         for lease in leases {
             lease.end().await;
         }
-    }
-}
-
-/// The server no longer tells of its sessions.
-fn lost(error: &tokio_postgres::Error) -> StepEnd {
-    StepEnd::Failed {
-        reason: of_postgres(error).message,
     }
 }
 

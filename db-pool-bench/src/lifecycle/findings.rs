@@ -1,10 +1,11 @@
 //! What the course says of a pool.
 
 use bench_cli::table;
-use bench_report::{Report, Step, Summary};
+use bench_report::{Report, Step, StepEnd, Summary};
 
 use super::plan::{IDLE, Plan, RAMP, SPIKE, SPIKE_AGAIN};
 use super::steps::{COST, NO_POOL};
+use crate::text::headline;
 
 /// How many times what later ones felt, from which on the first after an idle time paid for it.
 const WARM_UP: f64 = 2.0;
@@ -50,14 +51,19 @@ pub(super) struct Turnover {
     pub(super) opened: f64,
     pub(super) closed: f64,
     pub(super) established_again: f64,
+    /// Those that the server took while it could not be asked, and how many replaced them.
+    pub(super) lost: f64,
+    pub(super) reestablished: f64,
+    /// Time in which nobody counted.
+    pub(super) uncounted_ns: f64,
 }
 
 /// `None` where the course was not run.
 pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
     parts[0]?;
-    let sum = |name: &str| parts.iter().filter_map(|step| figure(*step, name)).sum();
-    let opened: f64 = sum("server.opened");
+    let sum = |name: &str| -> f64 { parts.iter().filter_map(|step| figure(*step, name)).sum() };
+    let opened = sum("server.opened");
     let most = parts
         .iter()
         .filter_map(|step| figure(*step, "server.open_most"));
@@ -66,16 +72,41 @@ pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
         opened,
         closed: sum("server.closed"),
         established_again: (opened - most).max(0.0),
+        lost: sum("server.lost"),
+        reestablished: sum("server.reestablished"),
+        uncounted_ns: sum("server.uncounted_ns"),
     })
+}
+
+/// What a server that went away on the course of `who` took, and what came back; `None` where it
+/// could be asked all the time.
+pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
+    let turnover = turnover(report, who)?;
+    if turnover.uncounted_ns <= 0.0 {
+        return None;
+    }
+    let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].into_iter();
+    let told: Vec<String> = parts
+        .filter_map(|name| {
+            let uncounted_ns = figure(part(report, who, name), "server.uncounted_ns")?;
+            Some(format!("{} of the {name}", time(uncounted_ns)))
+        })
+        .collect();
+    Some(format!(
+        "the server could not be asked for {}, as in a restart: {} connections were lost there, {} \
+         re-established after it; sessions that came and went in between are not counted",
+        told.join(" and "),
+        turnover.lost,
+        turnover.reestablished
+    ))
 }
 
 /// What the idle time did to the pool of `who`, and what the first after it paid.
 pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<String> {
     let idle = part(report, who, IDLE);
-    let (closed, left) = (
-        figure(idle, "server.closed")?,
-        figure(idle, "server.open_at_end")?,
-    );
+    let closed = figure(idle, "server.closed")?;
+    let left = figure(idle, "server.open_at_end");
+    let left = left.map_or("an unknown number".to_owned(), |left| left.to_string());
     let bound = plan.flags.pool.target.pool.idle_timeout;
     let bound = bound.map_or("none".to_owned(), |bound| {
         humantime::format_duration(bound).to_string()
@@ -106,11 +137,14 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<S
 /// The connections that never came back, by name.
 pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     let last = part(report, who, SPIKE_AGAIN);
-    let (Some(last), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
-        return "whether every connection came back is not known: the course was cut short"
-            .to_owned();
+    let (Some(step), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
+        let why = match last {
+            Some(last) if last.end == StepEnd::Completed => "the server could not be asked",
+            _ => "the course was cut short",
+        };
+        return format!("whether every connection came back is not known: {why}");
     };
-    let sessions: Vec<String> = last
+    let sessions: Vec<String> = step
         .figures
         .iter()
         .filter_map(|(name, idle_s)| {
@@ -128,7 +162,7 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     };
     format!(
         "leak: {in_use} of {} connections never came back although nobody was at work; {seen}",
-        last.parameter("pool_size").unwrap_or(0.0)
+        step.parameter("pool_size").unwrap_or(0.0)
     )
 }
 
@@ -152,21 +186,30 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
             &format!("{name}.established_again"),
             turnover.established_again,
         );
+        if turnover.uncounted_ns > 0.0 {
+            summary.figure(&format!("{name}.uncounted_ns"), turnover.uncounted_ns);
+            summary.figure(&format!("{name}.lost"), turnover.lost);
+            summary.figure(&format!("{name}.reestablished"), turnover.reestablished);
+        }
         let last = part(report, name, SPIKE_AGAIN);
         if let Some(leaked) = figure(last, "leaks.in_use") {
             summary.figure(&format!("{name}.leaked"), leaked);
         }
+        let replaced = if turnover.lost > 0.0 {
+            format!(
+                "; {} were lost while the server was away, {} re-established after it",
+                turnover.lost, turnover.reestablished
+            )
+        } else {
+            String::new()
+        };
         sentences.push(format!(
-            "{name}: {} connections opened, {} of them after others had been closed; {}",
+            "{name}: {} connections opened, {} of them after others had been closed{replaced}; {}",
             turnover.opened,
             turnover.established_again,
             leak_sentence(report, name)
         ));
     }
-    summary.headline = if sentences.is_empty() {
-        "nothing was measured".to_owned()
-    } else {
-        sentences.join(". ")
-    };
+    summary.headline = headline(&sentences);
     summary
 }

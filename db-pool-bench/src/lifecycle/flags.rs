@@ -14,11 +14,15 @@ const EXAMPLES: &str = "Examples:
       what a quiet half minute costs the first who come after it
   db-pool-bench lifecycle --driver deadpool --leak-every 500
       what a connection that never comes back looks like
+  db-pool-bench lifecycle --url postgres://app@db/shop --storm 200
+      what the server does when as many log in at once
 
-Arrivals wait for nobody (open loop). The pool begins empty and opens connections as they are asked
-for. Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed again. On any
-other server the course ends early, with exit code 3, at 10 % errors or when more than 80 % of the
-server's connections are in use.";
+Arrivals wait for nobody (open loop). The pool begins empty and opens
+connections as they are asked for. Without --url and DATABASE_URL a throwaway
+PostgreSQL is started and removed again. On any other server the course ends
+early, with exit code 3, at 10 % errors or when more than 80 % of the server's
+connections are in use. Restart the server meanwhile to see what that does to
+the pool: the course goes on.";
 
 /// Flags of `db-pool-bench lifecycle`.
 #[derive(Debug, Clone, Args)]

@@ -7,11 +7,13 @@ mod course;
 mod findings;
 mod flags;
 mod plan;
+mod roll;
 mod steps;
 mod text;
 mod usage;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::Exit;
@@ -30,7 +32,7 @@ use crate::follower::Follower;
 use crate::one_pool::Scenario;
 use crate::workloads::Selection;
 
-const SHUTDOWN_BOUND: std::time::Duration = std::time::Duration::from_millis(300);
+const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -89,26 +91,26 @@ fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
     let (address, application) = (&setup.address, &setup.application);
     campaign.bench.phase(Phase::Connect);
     let cancel = campaign.bench.cancel.clone();
+    let rules = campaign.stop_rules(&plan.flags.course.stop_on);
     let runtime = runtime()?;
-    let work = async {
-        let costs = connecting::one_by_one(address, application).await;
-        (
-            costs,
-            connecting::storm(address, application, plan.storm()).await,
-        )
-    };
+    // A storm has no length of its own: the rules are asked as soon as there is enough to tell.
+    let mut follower = Follower::new(&mut campaign.watch, rules, Duration::ZERO, false);
     let done = runtime.block_on(async {
-        tokio::select! {
-            () = cancel.cancelled() => None,
-            done = work => Some(done),
-        }
+        let costs = tokio::select! {
+            () = cancel.cancelled() => return None,
+            costs = connecting::one_by_one(address, application) => costs,
+        };
+        let logins = plan.storm();
+        let storm = connecting::storm(address, application, logins, &cancel, &mut follower).await;
+        Some((costs, storm))
     });
     runtime.shutdown_timeout(SHUTDOWN_BOUND);
     let Some((costs, storm)) = done else {
         return Ok(());
     };
+    let seen = follower.evidence().pop();
     steps::keep_costs(campaign.bench, plan, &costs)?;
-    steps::keep_storm(campaign.bench, plan, storm)
+    steps::keep_storm(campaign.bench, plan, storm, seen)
 }
 
 /// One driver's pool over the whole course.

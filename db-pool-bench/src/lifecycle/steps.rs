@@ -2,15 +2,16 @@
 
 use bench_cli::bench::Bench;
 use bench_report::{ServerEvidence, Step, StepEnd, Window};
-use load_engine::{Failure, Marks, Outcome};
+use load_engine::Failure;
 
-use super::connecting::Cost;
+use super::connecting::{Cost, Login, Storm};
 use super::course::{Leaks, Seen};
 use super::plan::{Plan, SPIKE_AGAIN};
+use super::roll::Tally;
 use crate::campaign::not_begun;
 use crate::drivers::{Driver, Setup};
 use crate::evidence::parts::{self, Beside};
-use crate::visit::{Visit, generator, record};
+use crate::visit::{Visit, generator, keep, record};
 
 /// Connections one after the other.
 pub(super) const COST: &str = "connecting";
@@ -69,40 +70,52 @@ pub(super) fn keep_costs(
             figure(&mut step, "connect.whole_ns", median(|c| c.whole_ns()));
         }
     }
-    bench.push_step(step, Vec::new(), Vec::new()).map(drop)
+    keep(bench, step)
 }
 
-/// Keeps what came of logins at once.
+/// Keeps what came of logins at once, and what the server said of them.
 pub(super) fn keep_storm(
     bench: &mut Bench,
     plan: &Plan,
-    storm: Vec<(u64, Result<Cost, Failure>)>,
+    storm: Storm,
+    seen: Option<ServerEvidence>,
 ) -> anyhow::Result<()> {
-    let visits: Vec<Visit> = storm.into_iter().map(of_login).collect();
-    let from_ns = visits.iter().map(|v| v.marks.started_ns).min().unwrap_or(0);
-    let to_ns = visits.iter().map(|v| v.marks.done_ns).max().unwrap_or(0);
-    let mut step = step(plan, NO_POOL, STORM, (from_ns, to_ns));
+    let mut step = step(plan, NO_POOL, STORM, (storm.began_ns, storm.ended_ns));
+    step.end = storm.end;
+    let (logins, visits): (Vec<Login>, Vec<Visit>) = storm.logins.into_iter().unzip();
     record(&mut step, &visits, CONNECT);
-    figure(&mut step, "storm.logins", visits.len() as f64);
+    step.generator = generator(&step.window, storm.cpu_ns);
+    step.server = seen;
+    note_logins(&mut step, &logins);
+    if storm.unfinished > 0 {
+        figure(&mut step, "unfinished", storm.unfinished as f64);
+    }
+    figure(
+        &mut step,
+        "storm.logins",
+        (visits.len() as u64 + storm.unfinished) as f64,
+    );
     figure(
         &mut step,
         "storm.whole_ns",
-        to_ns.saturating_sub(from_ns) as f64,
+        storm.ended_ns.saturating_sub(storm.began_ns) as f64,
     );
-    bench.push_step(step, Vec::new(), Vec::new()).map(drop)
+    keep(bench, step)
 }
 
-fn of_login((begun_ns, login): (u64, Result<Cost, Failure>)) -> Visit {
-    let mut marks = Marks {
-        started_ns: begun_ns,
-        ..Marks::default()
-    };
-    match login {
-        Ok(cost) => {
-            marks.done_ns = begun_ns + cost.whole_ns();
-            Visit::new(marks, Outcome::success(0))
-        }
-        Err(failure) => Visit::new(marks, Outcome::failed(0, failure)),
+/// Where the time of those went that came in. The server shows a session only once it is let in:
+/// what its sessions did, by which the parts of other steps are told, says nothing of a login.
+fn note_logins(step: &mut Step, logins: &[Login]) {
+    let came = || logins.iter().filter_map(|login| login.came.as_ref().ok());
+    let sum = |part: fn(&Cost) -> u64| came().map(|cost| part(cost) as f64).sum::<f64>();
+    let whole_ns = sum(|cost| cost.whole_ns());
+    for (name, spent_ns) in [
+        ("time.network_ratio", sum(|cost| cost.network_ns)),
+        ("time.login_ratio", sum(|cost| cost.login_ns)),
+        ("time.first_statement_ratio", sum(|cost| cost.first_ns)),
+    ] {
+        // Nobody came in where there is no time to divide: then there are no parts.
+        figure(step, name, spent_ns / whole_ns);
     }
 }
 
@@ -141,8 +154,11 @@ pub(super) fn keep_course(
         figure(&mut step, "pool.opened", part.opened as f64);
         figure(&mut step, "server.opened", part.server.opened as f64);
         figure(&mut step, "server.closed", part.server.closed as f64);
-        figure(&mut step, "server.open_at_end", part.server.present as f64);
+        if let Some(present) = part.server.present {
+            figure(&mut step, "server.open_at_end", present as f64);
+        }
         figure(&mut step, "server.open_most", part.server.most as f64);
+        gap(&mut step, &part.server);
         if part.part.name == SPIKE_AGAIN {
             warm_up(&mut step, &part.visits, plan.flags.pool.size as usize);
         }
@@ -154,9 +170,22 @@ pub(super) fn keep_course(
                 figure(&mut step, &name, leaked.idle_s);
             }
         }
-        bench.push_step(step, Vec::new(), Vec::new())?;
+        keep(bench, step)?;
     }
     Ok(())
+}
+
+/// What a server that could not be asked for a while took, where there was such a while.
+fn gap(step: &mut Step, server: &Tally) {
+    for (name, value) in [
+        ("server.uncounted_ns", server.uncounted_ns),
+        ("server.lost", server.lost),
+        ("server.reestablished", server.reestablished),
+    ] {
+        if value > 0 {
+            figure(step, name, value as f64);
+        }
+    }
 }
 
 /// What the first after the idle time felt, as many as the pool has connections, against the

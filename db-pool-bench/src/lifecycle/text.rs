@@ -3,7 +3,7 @@
 use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
 
-use super::findings::{cost_sentence, idle_sentence, leak_sentence, part, turnover};
+use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence, part, turnover};
 use super::plan::{Plan, SPIKE, SPIKE_AGAIN};
 use super::steps::{NO_POOL, STORM};
 use crate::text::{at, ended, time_sentence};
@@ -26,6 +26,8 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     }
     if let Some(step) = part(report, NO_POOL, STORM) {
         text += &table::paragraph(&storm_sentence(step), 0);
+        let spent = time_sentence("those who came in", &std::iter::once(step));
+        text += &spent.map_or_else(String::new, |said| table::paragraph(&said, 2));
     }
     for driver in &plan.drivers {
         let who = driver.name();
@@ -39,6 +41,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         text += &table::paragraph(&title, 0);
         text += &parts_table(report, who, plan);
         let said = [
+            gap_sentence(report, who),
             idle_sentence(report, who, plan),
             Some(leak_sentence(report, who)),
         ];

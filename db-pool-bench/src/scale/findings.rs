@@ -8,6 +8,7 @@ use statistics::queue::little_concurrency;
 
 use super::plan::Plan;
 use crate::results::Results;
+use crate::text::headline;
 
 /// Share of a request's service time above which a wait for a connection is one.
 const WAIT_BEGINS: f64 = 0.1;
@@ -160,11 +161,7 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
         }
         sentences.push(sentence);
     }
-    summary.headline = if sentences.is_empty() {
-        "nothing was measured".to_owned()
-    } else {
-        sentences.join(". ")
-    };
+    summary.headline = headline(&sentences);
     summary
 }
 

@@ -5,6 +5,7 @@ use bench_cli::load::StepFlags;
 use bench_cli::objective::Objective;
 use clap::Args;
 
+use crate::defaults::DEFAULTS;
 use crate::one_pool::OnePoolFlags;
 
 const EXAMPLES: &str = "Examples:
@@ -12,15 +13,17 @@ const EXAMPLES: &str = "Examples:
       on a throwaway server: from how many users on is a connection waited for?
   db-pool-bench scale --pool-size 20 --users 10..200+10 --objective 'p99<20ms'
       the most users within 20 ms
-  db-pool-bench scale --pool-size 10 --users 10..100*2 --hold exp:5ms --think-time 50ms
-      an application that works while it holds its connection, and users who pause
+  db-pool-bench scale --pool-size 10 --users 10..100*2 --hold exp:5ms \\
+      --think-time 50ms
+      an application that works while it holds its connection, and users who
+      pause
 
-Users wait for their answers (closed loop). Without --url and DATABASE_URL a throwaway PostgreSQL
-is started and removed again.";
+Users wait for their answers (closed loop). Without --url and DATABASE_URL a
+throwaway PostgreSQL is started and removed again.";
 
 /// Flags of `db-pool-bench scale`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args(|arg| DEFAULTS.told(arg)))]
 pub struct ScaleFlags {
     /// Users, from few to many
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]

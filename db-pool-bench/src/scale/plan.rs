@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_cli::load::Defaults;
 use bench_report::{Report, Step};
 use load_engine::step::available_threads;
 use load_engine::sweep::Turn;
@@ -11,16 +10,10 @@ use load_engine::{LoadPlan, RuntimeKind, StepPlan};
 use serde_json::{Value, json};
 
 use super::ScaleFlags;
+use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
 use crate::results::Results;
 use crate::workloads::Selection;
-
-const DEFAULTS: Defaults = Defaults {
-    warmup: Duration::from_secs(1),
-    measure: Duration::from_secs(5),
-    repeats: 3,
-    runtime: RuntimeKind::Shared,
-};
 
 /// So many users of one driver's pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::UsageError;
-use bench_cli::load::Defaults;
 use load_engine::step::available_threads;
 use load_engine::sweep::Turn;
 use load_engine::{LoadPlan, RuntimeKind, StepPlan};
@@ -13,15 +12,10 @@ use serde_json::{Value, json};
 use crate::campaign::Arm;
 use crate::cli::SweepFlags;
 use crate::conditions::Conditions;
+use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
 use crate::workloads::Selection;
 
-const DEFAULTS: Defaults = Defaults {
-    warmup: Duration::from_secs(1),
-    measure: Duration::from_secs(5),
-    repeats: 3,
-    runtime: RuntimeKind::Shared,
-};
 /// Arrivals in flight, in an open loop, below which no pool's wait may show as our backlog.
 const FEWEST_IN_FLIGHT: u64 = 1_024;
 /// The same as a multiple of the pool.

@@ -49,6 +49,7 @@ fn wrong_usage_is_told_from_the_rest_by_its_exit_code() {
         ("--pool-sizes 2,x", "whole number"),
         ("--duration -5s", "write a time"),
         ("--checkout-timeout 0s", "write a time"),
+        ("--network-delay 1us", "whole number of milliseconds"),
         ("--users 4 --rate 100", "exclude each other"),
         ("--table pgbench_accounts --workload mixed", "point-select"),
         ("--stop-on slow", "errors>10%"),

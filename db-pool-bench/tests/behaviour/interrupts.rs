@@ -6,6 +6,7 @@ use crate::common::{Talk, postgres, report, sweep};
 use bench_report::{Report, Status, WarningCode};
 use nix::sys::signal::Signal;
 use test_support::{Ended, Place, Running, ending_bound};
+use testbed::Postgres;
 
 fn on(url: &str, place: &Place, args: &str) -> Command {
     let mut command = sweep(place, args);
@@ -63,19 +64,25 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
     }
 }
 
-#[test]
-fn while_it_cleans_up_a_signal_still_counts() {
-    let server = postgres(&[]);
-    let (talk, holder) = (Talk::to(server.url()), Talk::to(server.url()));
-    let place = Place::new();
+/// A run whose tables a reader keeps from being dropped until it lets go, with the name of their
+/// schema and the reader.
+fn held_up(server: &Postgres, place: &Place) -> (Running, String, Talk) {
     let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
-    let mut running = Running::start(&mut on(server.url(), &place, args));
+    let mut running = Running::start(&mut on(server.url(), place, args));
     running.wait_for("phase: measure");
-    // A reader keeps our tables from being dropped until it lets go.
-    let schema = &talk.schemas()[0];
+    let holder = Talk::to(server.url());
+    let schema = holder.schemas()[0].clone();
     holder.execute(&format!(
         "BEGIN; SELECT count(*) FROM {schema}.pgbench_history"
     ));
+    (running, schema, holder)
+}
+
+#[test]
+fn while_it_cleans_up_a_signal_still_counts() {
+    let server = postgres(&[]);
+    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let (mut running, _, holder) = held_up(&server, &place);
     running.wait_for("phase: save");
     running.signal(Signal::SIGTERM);
     holder.execute("COMMIT");
@@ -88,15 +95,8 @@ fn while_it_cleans_up_a_signal_still_counts() {
 #[test]
 fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
     let server = postgres(&[]);
-    let (talk, holder) = (Talk::to(server.url()), Talk::to(server.url()));
-    let place = Place::new();
-    let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
-    let mut running = Running::start(&mut on(server.url(), &place, args));
-    running.wait_for("phase: measure");
-    let schema = talk.schemas()[0].clone();
-    holder.execute(&format!(
-        "BEGIN; SELECT count(*) FROM {schema}.pgbench_history"
-    ));
+    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let (running, schema, _holder) = held_up(&server, &place);
     let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
     let report = report(&place);

@@ -1,7 +1,15 @@
 //! `lifecycle` through the binary, on a real server: connections that come, go and stay away.
 
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use bench_report::{Report, Status, Step, StepEnd};
+use testbed::Postgres;
+
 use crate::common::{Talk, complete, postgres, time_parts};
-use bench_report::{Report, Status, Step};
 
 const COURSE: &str = "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 1600ms \
                       --idle-timeout 400ms --workload point-select --seed 7";
@@ -32,8 +40,20 @@ fn connections_are_opened_reaped_when_idle_and_opened_again_and_all_come_back() 
         cost["connect.whole_ns"] > cost["connect.same_again_ns"],
         "a login costs more than a statement: {cost:?}"
     );
-    let storm = &part(&ran.report, "no pool", "login storm").operations["connect"];
-    assert_eq!((storm.succeeded, storm.failures()), (6, 0), "{said}");
+    let storm = part(&ran.report, "no pool", "login storm");
+    let logins = &storm.operations["connect"];
+    assert_eq!((logins.succeeded, logins.failures()), (6, 0), "{said}");
+    // A login is a way of its own: what sessions do once they are in says nothing of it.
+    let spent = time_parts(storm);
+    let named: Vec<&str> = spent.keys().copied().collect();
+    assert_eq!(named, ["first_statement", "login", "network"], "{said}");
+    assert!(spent.values().all(|share| *share > 0.0), "{spent:?}");
+    assert!(
+        said.contains("those who came in spent their time on:"),
+        "{said}"
+    );
+    let seen = &storm.server.as_ref().unwrap().figures;
+    assert!(seen["server.cpu_ns"] > 0.0, "{seen:?}");
 
     for driver in ["deadpool", "sqlx"] {
         let idle = &part(&ran.report, driver, "idle").figures;
@@ -104,5 +124,72 @@ fn connections_that_never_come_back_are_counted_and_named() {
             && headline.contains("process"),
         "{headline}"
     );
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+/// Something before `server` that lets in `most` connections at once and hangs up on all others, as
+/// a full pooler does; its port. It ends with the test.
+fn lets_in(server: &Postgres, most: usize) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, target) = (listener.local_addr().unwrap().port(), server.port());
+    let inside = Arc::new(AtomicUsize::new(0));
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            if inside.load(Ordering::SeqCst) >= most {
+                continue;
+            }
+            inside.fetch_add(1, Ordering::SeqCst);
+            let inside = Arc::clone(&inside);
+            thread::spawn(move || {
+                let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
+                let both = [(&client, &server), (&server, &client)];
+                thread::scope(|scope| {
+                    for (mut from, mut to) in both {
+                        scope.spawn(move || {
+                            // Whoever breaks off, the other side learns it.
+                            let _ = io::copy(&mut from, &mut to);
+                            let _ = to.shutdown(Shutdown::Both);
+                        });
+                    }
+                });
+                inside.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_storm_that_is_mostly_turned_away_breaks_the_rule_that_guards_a_server() {
+    let server = postgres(&[]);
+    let url = server.url().replace(
+        &format!(":{}/", server.port()),
+        &format!(":{}/", lets_in(&server, 10)),
+    );
+    let short = "--driver deadpool --pool-size 2 --rate 20 --duration 200ms --idle 200ms";
+    let ran = complete(&url, "lifecycle", &format!("{short} --storm 60"));
+    let said = &ran.said;
+    assert_eq!(
+        (ran.code, ran.report.status),
+        (3, Status::Stopped),
+        "{said}"
+    );
+    let storm = part(&ran.report, "no pool", "login storm");
+    let StepEnd::Stopped { rule, reason } = &storm.end else {
+        panic!("{:?}: {said}", storm.end);
+    };
+    assert!(
+        rule == "errors>10%" && reason.contains("hits failed"),
+        "{reason}"
+    );
+    let figure = |name: &str| storm.figures.get(name).copied().unwrap_or(0.0);
+    let over = storm.operations["connect"].attempted as f64;
+    assert!(
+        (figure("storm.logins") - 60.0).abs() < 0.5
+            && (over + figure("unfinished") - 60.0).abs() < 0.5,
+        "all are accounted for: {said}"
+    );
+    // What the storm met says nothing of the pool, whose course is one of its own.
+    assert!(part(&ran.report, "deadpool", "spike").throughput_per_s() > 0.0);
     Talk::to(server.url()).assert_nothing_is_left();
 }

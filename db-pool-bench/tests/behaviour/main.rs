@@ -38,6 +38,7 @@ mod scale;
 mod script;
 mod script_errors;
 mod script_failures;
+mod session_settings;
 mod sweep;
 mod tls;
 mod wire;

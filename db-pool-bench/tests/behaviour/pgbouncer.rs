@@ -5,11 +5,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 use crate::arms::{Arms, ask_nothing, setup};
-use crate::bouncer::PgBouncer;
+use crate::bouncer::{Bouncer, PgBouncer};
 use crate::certificates::Certificates;
 use crate::common::{Talk, postgres, report, sweep};
 use db_pool_bench::address::Address;
 use test_support::Place;
+use testbed::Postgres;
 
 const REASON: &str = "from version 1.21 on";
 /// Its sum tells whether all of a transaction, and nothing of another, was kept.
@@ -50,32 +51,60 @@ fn swept(url: &str, workload: &str) -> (i32, String) {
     (output.status.code().unwrap(), told)
 }
 
+/// A server with the tables of the payments, and what is run before it.
+struct Pooled {
+    pgbouncer: PgBouncer,
+    server: Postgres,
+    talk: Talk,
+    place: Place,
+}
+
+impl Pooled {
+    /// `None` where PgBouncer is not installed.
+    fn new() -> Option<Self> {
+        let pgbouncer = PgBouncer::installed()?;
+        let server = postgres(&[]);
+        let talk = Talk::to(server.url());
+        talk.execute(TABLES);
+        Some(Self {
+            pgbouncer,
+            server,
+            talk,
+            place: Place::new(),
+        })
+    }
+
+    fn start(&self, settings: &str) -> Bouncer {
+        self.pgbouncer
+            .start(self.place.path(), &self.server, settings)
+    }
+
+    /// Sweeps of the built-in workload and of the payments, by way of PgBouncer.
+    fn both_swept(&self, settings: &str) -> [(i32, String); 2] {
+        let bouncer = self.start(settings);
+        ["", "--script pay.sql"].map(|workload| swept(&bouncer.url, workload))
+    }
+}
+
 #[test]
 fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
-    let Some(pgbouncer) = PgBouncer::installed() else {
-        return;
-    };
-    let server = postgres(&[]);
-    let talk = Talk::to(server.url());
-    talk.execute(TABLES);
-    let place = Place::new();
+    let Some(pooled) = Pooled::new() else { return };
     let session = "pool_mode = session\ndefault_pool_size = 20\n";
-    let bouncer = pgbouncer.start(place.path(), &server, session);
-    for workload in ["", "--script pay.sql"] {
-        let (code, told) = swept(&bouncer.url, workload);
+    for (code, told) in pooled.both_swept(session) {
         assert_eq!(code, 0, "{told}");
     }
-    drop(bouncer);
+    let talk = &pooled.talk;
     assert_eq!(talk.names(DIFFERENCE), ["0"]);
 
-    let certificates = Certificates::made_in(place.path());
-    let owner = fs::metadata(server.directory().join("data")).unwrap();
+    let place = pooled.place.path();
+    let certificates = Certificates::made_in(place);
+    let owner = fs::metadata(pooled.server.directory().join("data")).unwrap();
     let [certificate, key] = [
         ("bouncer.crt", &certificates.server.0),
         ("bouncer.key", &certificates.server.1),
     ]
     .map(|(name, text)| {
-        let file = place.path().join(name);
+        let file = place.join(name);
         fs::write(&file, text).unwrap();
         chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
         file.display().to_string()
@@ -83,7 +112,7 @@ fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
     let encrypted = format!(
         "{session}client_tls_sslmode = require\nclient_tls_cert_file = {certificate}\nclient_tls_key_file = {key}\n"
     );
-    let bouncer = pgbouncer.start(place.path(), &server, &encrypted);
+    let bouncer = pooled.start(&encrypted);
     let url = bouncer.url.replace("127.0.0.1", "localhost");
     let authority = certificates.authority.display();
     let url = format!("{url}?sslmode=verify-full&sslrootcert={authority}");
@@ -98,27 +127,20 @@ fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
 
 #[test]
 fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
-    let Some(pgbouncer) = PgBouncer::installed() else {
-        return;
-    };
-    let server = postgres(&[]);
-    let talk = Talk::to(server.url());
-    talk.execute(TABLES);
-    let place = Place::new();
+    let Some(pooled) = Pooled::new() else { return };
     // Fewer sessions than users: each must meet the sessions of others, and not only by chance.
     let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
-    let bouncer = pgbouncer.start(place.path(), &server, transaction);
-    for workload in ["", "--script pay.sql"] {
-        let (code, told) = swept(&bouncer.url, workload);
-        if pgbouncer.keeps_statements() {
+    for (code, told) in pooled.both_swept(transaction) {
+        if pooled.pgbouncer.keeps_statements() {
             assert_eq!(code, 0, "{told}");
         } else {
             assert_ne!(code, 0, "{told}");
             assert!(told.contains(REASON), "{told}");
         }
     }
-    drop(bouncer);
-    let kept = talk.names(&format!("SELECT coalesce(({DIFFERENCE}), '0')"));
+    let kept = pooled
+        .talk
+        .names(&format!("SELECT coalesce(({DIFFERENCE}), '0')"));
     assert_eq!(kept, ["0"], "no half of a transaction");
 }
 

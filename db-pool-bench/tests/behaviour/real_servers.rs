@@ -134,6 +134,58 @@ const LONGER: [(&str, &str); 3] = [
     ("observe", "--duration 5s"),
 ];
 
+/// As a user has it who wants to see what a restart does: the server is not a throwaway one, and so
+/// the rules that protect it hold.
+#[test]
+fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_established_again() {
+    let mut server = postgres(&[]);
+    let place = Place::new();
+    let args = "--driver deadpool --pool-size 4 --rate 50 --spike 2 --duration 4s --idle 500ms \
+                --idle-timeout 1m --workload point-select";
+    let mut command = bench(&place, "lifecycle", args);
+    let running = Running::start(command.env("DATABASE_URL", server.url()));
+    let talk = Talk::to(server.url());
+    // Only a pool's connections last, and one of this age has been counted long since.
+    let pool = "SELECT pid::text FROM pg_stat_activity WHERE application_name ~ '^plimsoll_[^.]*$'
+                AND backend_start < clock_timestamp() - interval '1 second'";
+    eventually("the pool has connections", || !talk.names(pool).is_empty());
+    drop(talk);
+    server.restart().unwrap();
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    let report = place.report("run/db-pool-bench.lifecycle.json");
+    assert_eq!(report.status, Status::Complete, "{said}");
+    let figures = &report.summary.figures;
+    let figure = |name: &str| figures[&format!("deadpool.{name}")];
+    assert!(figure("uncounted_ns") > 0.0, "{said}");
+    assert!((1.0..=4.0).contains(&figure("lost")), "{figures:?}: {said}");
+    assert!(
+        (1.0..=figure("lost")).contains(&figure("reestablished")),
+        "{figures:?}: {said}"
+    );
+    let text = said.replace("\n  ", " ");
+    assert!(
+        text.contains("the server could not be asked for") && text.contains("re-established"),
+        "{said}"
+    );
+    // The course went on to its end, and its end was counted.
+    let last = report.steps.last().unwrap();
+    assert!(last.is_with(&[("part", "spike after idle")]), "{said}");
+    assert!(last.throughput_per_s() > 0.0 && last.figures.contains_key("server.open_at_end"));
+    let seen = last.server.as_ref().unwrap();
+    assert!(
+        seen.figures.contains_key("sessions.cpu_mean"),
+        "the watch is back too: {:?}",
+        seen.unavailable
+    );
+    assert!(
+        seen.unavailable.contains_key("database"),
+        "counters of before mean nothing: {:?}",
+        seen.unavailable
+    );
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
 #[test]
 fn a_restart_in_the_middle_costs_some_requests_and_no_run() {
     std::thread::scope(|scope| {

@@ -8,7 +8,7 @@ use crate::common::{PASSWORD, Talk, postgres, report, sweep};
 use bench_report::{Histogram, Status};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
-use db_pool_bench::failure::{of_postgres, of_wire};
+use db_pool_bench::failure::{of_connect, of_wire};
 use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{Draft, Entry, Workload};
@@ -177,7 +177,7 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
                 continue;
             };
             let (wire, direct) = (of_wire(&error), wrong.connect("a_test").await.unwrap_err());
-            assert_eq!(wire, of_postgres(&direct));
+            assert_eq!(wire, of_connect(&direct));
             assert_eq!(wire.kind, "auth");
         }
     });

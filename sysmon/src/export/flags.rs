@@ -8,10 +8,10 @@ use crate::cli::SamplingFlags;
 /// Shown after the flags.
 pub const EXAMPLES: &str = "\
 Examples:
-  sysmon export                          http://127.0.0.1:19178/metrics until Ctrl-C
+  sysmon export                          on http://127.0.0.1:19178/metrics
   sysmon export --follow postgres,redis-server --fields io,scheduler
   sysmon export --processes none --interval 5s
-  sysmon export --listen 192.0.2.7:19178 whoever reaches this address can read the page";
+  sysmon export --listen 192.0.2.7:19178           whoever reaches it reads it";
 
 /// Flags of `sysmon export`.
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
 use bench_report::{Report, StoreError, store};
 
+use super::parts::Parts;
 use super::{Pattern, Recorded, raw};
 use crate::stream::StreamError;
 
@@ -16,24 +17,86 @@ const OURS: &str = "sysmon";
 const CHECK_THE_PATH: &str = "check the path; recordings are kept under reports/ unless --output or --run-dir says otherwise";
 const NEWER: &str = "the sysmon of the version that wrote it, or a newer one";
 
-/// Reads the recording at `path`: a report, a directory that holds one, or raw samples.
+/// Where a recording is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    Report(PathBuf),
+    Raw(Parts),
+}
+
+/// Finds the recordings that `paths` name: each a report, a directory that holds a recording, or
+/// raw samples. Parts of one recording are that recording, unless they are wanted `alone`.
 ///
 /// # Errors
-/// When there is none, or it cannot be read, each with what to do about it.
-pub fn load(path: &Path, wanted: &Pattern, points: bool) -> anyhow::Result<Recorded> {
-    let file = if path.is_dir() {
-        report_in(path)?
-    } else {
-        path.to_owned()
-    };
-    if raw::is_raw(&file) {
-        return raw::load(&file, wanted, points).or_else(|error| {
-            let what_to_do = remedy_of_samples(&error);
-            Err(error).remedy(what_to_do)
-        });
+/// When there is none, or it cannot be told which, each with what to do about it.
+pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<Place>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let place = find_one(path, alone)?;
+        let again = matches!(place, Place::Raw(_)) && found.contains(&place);
+        if !again {
+            found.push(place);
+        }
     }
-    let report = report(&file)?;
-    Ok(Recorded::of_report(&file, report, wanted, points))
+    Ok(found)
+}
+
+/// Reads the recording in `place`.
+///
+/// # Errors
+/// When it cannot be read, with what to do about it.
+pub(super) fn load(place: &Place, wanted: &Pattern, points: bool) -> anyhow::Result<Recorded> {
+    match place {
+        Place::Report(file) => {
+            let report = report(file)?;
+            Ok(Recorded::of_report(file, report, wanted, points))
+        }
+        Place::Raw(parts) => of_samples(raw::load(parts, wanted, points)),
+    }
+}
+
+fn find_one(path: &Path, alone: bool) -> anyhow::Result<Place> {
+    if path.is_dir() {
+        return in_directory(path);
+    }
+    if !path.exists() {
+        let like = only(Parts::named_like(path), path)?;
+        if let Some(parts) = like {
+            return Ok(Place::Raw(parts));
+        }
+    }
+    if !raw::is_raw(path) {
+        return Ok(Place::Report(path.to_owned()));
+    }
+    let parts = if alone {
+        Parts::alone(path)
+    } else {
+        Parts::around(path)
+    };
+    of_samples(parts).map(Place::Raw)
+}
+
+fn of_samples<T>(read: Result<T, StreamError>) -> anyhow::Result<T> {
+    read.or_else(|error| {
+        let what_to_do = remedy_of_samples(&error);
+        Err(error).remedy(what_to_do)
+    })
+}
+
+/// The one among these, if there is any.
+fn only(mut found: Vec<Parts>, named: &Path) -> anyhow::Result<Option<Parts>> {
+    if found.len() < 2 {
+        return Ok(found.pop());
+    }
+    let firsts = found.iter().filter_map(|parts| parts.files.first());
+    let firsts: Vec<String> = firsts.map(|(_, file)| file.display().to_string()).collect();
+    let sentence = format!(
+        "{} names several recordings, which begin with {}",
+        named.display(),
+        firsts.join(", ")
+    );
+    let one = firsts.first().map_or("", String::as_str);
+    Err(UsageError(sentence)).remedy(format!("sysmon show {one}"))
 }
 
 fn report(path: &Path) -> anyhow::Result<Report> {
@@ -74,11 +137,11 @@ fn remedy(error: &StoreError) -> &'static str {
     }
 }
 
-/// The one recording in a directory.
-fn report_in(directory: &Path) -> anyhow::Result<PathBuf> {
+/// The one recording in a directory; its report where it has one.
+fn in_directory(directory: &Path) -> anyhow::Result<Place> {
     let usual = directory.join(USUAL_NAME);
     if usual.is_file() {
-        return Ok(usual);
+        return Ok(Place::Report(usual));
     }
     let entries = std::fs::read_dir(directory)
         .with_context(|| format!("cannot list {}", directory.display()))
@@ -91,12 +154,15 @@ fn report_in(directory: &Path) -> anyhow::Result<PathBuf> {
         .collect();
     found.sort();
     match found.as_slice() {
-        [one] => Ok(one.clone()),
-        [] => Err(anyhow::anyhow!(
-            "{} holds no recording of sysmon",
-            directory.display()
-        ))
-        .remedy(format!("sysmon record --run-dir {}", directory.display())),
+        [one] => Ok(Place::Report(one.clone())),
+        [] => match only(Parts::in_directory(directory), directory)? {
+            Some(parts) => Ok(Place::Raw(parts)),
+            None => Err(anyhow::anyhow!(
+                "{} holds no recording of sysmon",
+                directory.display()
+            ))
+            .remedy(format!("sysmon record --run-dir {}", directory.display())),
+        },
         [first, ..] => {
             let names: Vec<String> = found.iter().map(|p| p.display().to_string()).collect();
             let sentence = format!("several recordings are in one place: {}", names.join(", "));

@@ -1,8 +1,10 @@
 //! `sysmon show`: a recording, or two side by side, as a table, CSV or JSON.
 
 mod compare;
+mod gathered;
 mod locate;
 mod machine;
+mod parts;
 mod pattern;
 mod raw;
 mod recorded;
@@ -19,15 +21,14 @@ use clap::{Args, ValueEnum};
 use regex::Regex;
 
 pub use compare::{Figures, Pair, Ratios, pairs};
-pub use locate::load;
 pub use pattern::Pattern;
 pub use recorded::{Recorded, Row};
 pub use summary::Summary;
 pub use unit::{Scale, Unit};
 
 pub(crate) const EXAMPLES: &str = "\
-Percentiles of a report are of its points, each the mean of several samples once a recording is
-long; the text says of how many. Extremes and means are of all samples. Percentiles of raw samples
+Percentiles of a report are of its points, each the mean of several samples once a recording is \
+long; the text says of how many. Extremes and means are of all samples. Percentiles of raw samples \
 (*.arrows) are of every sample.
 
 Examples:
@@ -36,18 +37,20 @@ Examples:
   sysmon show before/sysmon.record.json after/sysmon.record.json
   sysmon show reports/nightly --series cpu.busy --points --format csv > busy.csv
   sysmon show reports/nightly/sysmon.record.arrows
-  sysmon show reports/nightly --format json | jq '.series[] | select(.p99 > 0.9) | .name'";
+  sysmon show reports/nightly/sysmon.record.*.arrows     its parts as one
+  sysmon show reports/nightly --format json | jq '.series[] | select(.p99>0.9)'";
 
 /// Flags of `sysmon show`.
 #[derive(Debug, Args)]
 pub struct ShowFlags {
-    /// Report of a recording, the directory that holds it, or a file of raw samples (*.arrows)
-    #[arg(value_name = "RECORDING")]
-    pub recording: PathBuf,
+    /// Report of a recording, the directory that holds it, or raw samples (*.arrows), of which any
+    /// file of a rotated recording names them all; two recordings are shown side by side
+    #[arg(value_name = "RECORDING", required = true)]
+    pub recordings: Vec<PathBuf>,
 
-    /// Another one, to be seen beside the first
-    #[arg(value_name = "OTHER", conflicts_with = "points")]
-    pub other: Option<PathBuf>,
+    /// Only the file of raw samples that is named, and not the others of its recording
+    #[arg(long)]
+    pub alone: bool,
 
     /// Only series whose name and labels match, as in cpu.busy or name=postgres: a regular
     /// expression (repeat it)
@@ -81,16 +84,27 @@ pub enum Format {
 /// When a recording cannot be read, or none of its series is asked for.
 pub fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     let wanted = Pattern::new(&flags.series);
-    let first = load(&flags.recording, &wanted, flags.points)?;
-    match &flags.other {
-        None => {
-            some_series(&[&first], &wanted)?;
-            show_one(&first, flags)?;
+    let load = |place| locate::load(place, &wanted, flags.points);
+    match locate::find(&flags.recordings, flags.alone)?.as_slice() {
+        [one] => {
+            let recorded = load(one)?;
+            some_series(&[&recorded], &wanted)?;
+            show_one(&recorded, flags)?;
         }
-        Some(other) => {
-            let second = load(other, &wanted, false)?;
+        [_, _] if flags.points => {
+            return Err(UsageError(
+                "--points cannot be used with two recordings".to_owned(),
+            ))
+            .remedy("name one of them");
+        }
+        [first, second] => {
+            let (first, second) = (load(first)?, load(second)?);
             some_series(&[&first, &second], &wanted)?;
             show_two(&first, &second, flags)?;
+        }
+        more => {
+            let sentence = format!("{} recordings are named; two is the most", more.len());
+            return Err(UsageError(sentence)).remedy("name one, or two to see side by side");
         }
     }
     Ok(Exit::Done)

@@ -1,15 +1,17 @@
 //! A recording read from its raw samples.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bench_report::{Report, Series, store};
+use bench_cli::table::duration_ns;
+use bench_report::{Report, store};
 
-use super::{Pattern, Recorded, Row, Summary};
+use super::gathered::{Gap, Gathered};
+use super::parts::Parts;
+use super::{Pattern, Recorded};
 use crate::marks::Recorder;
-use crate::stream::{self, Ending, Header, Point, RawReader, StreamError, place};
+use crate::stream::{Ending, Header, RawReader, StreamError, place};
 
 /// Whether `path` is a file of raw samples: by its name, or by how every Arrow stream begins.
 pub(super) fn is_raw(path: &Path) -> bool {
@@ -21,33 +23,40 @@ pub(super) fn is_raw(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == place::EXTENSION) || begins()
 }
 
-/// Reads raw samples batch by batch, and keeps those of the series that are wanted. What only the
-/// report knows is taken from the one beside, if that is of the same run.
+/// What is shown of the raw samples in `parts`, of those series that are wanted. They are read batch
+/// by batch. What only the report knows is taken from the one beside, if that is of the same run.
 ///
 /// # Errors
-/// When the file cannot be read or holds no raw samples. One that is cut short is none.
-pub(super) fn load(path: &Path, wanted: &Pattern, points: bool) -> Result<Recorded, StreamError> {
-    let mut reader = RawReader::open(path)?;
+/// When a file cannot be read or holds no raw samples. One that is cut short is none.
+pub(super) fn load(parts: &Parts, wanted: &Pattern, points: bool) -> Result<Recorded, StreamError> {
+    let mut files = parts.files.iter();
+    let mut reader = match files.next() {
+        Some((_, first)) => RawReader::open(first)?,
+        None => RawReader::open(&parts.path)?,
+    };
     let header = reader.header().clone();
-    let mut gathered = Gathered::default();
-    while let Some(batch) = reader.next_batch()? {
-        for row in batch.rows() {
-            gathered.tick(row.point.at_ns);
-            if let Some(place) = gathered.place(&row, wanted) {
-                gathered.all[place].add(gathered.ticks, row.point, points);
+    let mut gathered = Gathered::new(&header, points);
+    let mut notes = joined(parts).into_iter().collect::<Vec<_>>();
+    loop {
+        while let Some(batch) = reader.next_batch()? {
+            for row in batch.rows() {
+                gathered.add(&row, wanted);
             }
         }
+        let Some((_, next)) = files.next() else { break };
+        notes.extend(cut(&reader));
+        reader = RawReader::open(next)?;
     }
-    let last_ns = gathered.last_ns.max(header.clock.monotonic_ns);
-    let duration_ns = last_ns - header.clock.monotonic_ns;
-    let report_path = report_of(path);
-    let notes = note(&header, &reader.ending(), &report_path);
-    let (rows, points) = gathered.finish(points);
-    let beside = store::load(&report_path).ok();
+    notes.extend(gaps(&header, gathered.gaps()));
+    notes.extend(end(&reader.ending(), &parts.report));
+    let duration_ns = gathered.duration_ns();
+    let (rows, points) = gathered.finish();
+    let beside = store::load(&parts.report).ok();
     let beside = beside.filter(|report: &Report| report.run_id == header.run_id);
-    let beside = beside.map(|report| Recorded::of_report(&report_path, report, wanted, false));
+    let beside = beside.map(|report| Recorded::of_report(&parts.report, report, wanted, false));
+    let beside = beside.as_ref();
     Ok(Recorded {
-        path: path.to_owned(),
+        path: parts.path.clone(),
         run_id: header.run_id,
         started_at: header.started_at,
         clock: header.clock,
@@ -56,34 +65,64 @@ pub(super) fn load(path: &Path, wanted: &Pattern, points: bool) -> Result<Record
         notes,
         series: rows,
         points,
-        growth: beside
-            .as_ref()
-            .map(|b| b.growth.clone())
-            .unwrap_or_default(),
-        warnings: beside
-            .as_ref()
-            .map(|b| b.warnings.clone())
-            .unwrap_or_default(),
-        marks: beside.map(|b| b.marks).unwrap_or_default(),
+        growth: beside.map(|b| b.growth.clone()).unwrap_or_default(),
+        warnings: beside.map(|b| b.warnings.clone()).unwrap_or_default(),
+        marks: beside.map(|b| b.marks.clone()).unwrap_or_default(),
     })
 }
 
-/// The report to which raw samples belong: `x.json` for `x.arrows` and `x.000002.arrows`.
-fn report_of(path: &Path) -> PathBuf {
-    let whole = path.with_extension("json");
-    if whole.exists() {
-        return whole;
+/// Which files are shown as one, or that one of several is shown alone.
+fn joined(parts: &Parts) -> Option<String> {
+    let name = |file: &Path| file.file_name().unwrap_or_default().display().to_string();
+    match parts.files.as_slice() {
+        [(1, _)] | [] => None,
+        [(number, _)] => Some(format!("Part {number} of the recording.")),
+        [(first, from), .., (last, to)] => Some(format!(
+            "Joined from {} files, {} to {}: parts {first} to {last} of the recording.",
+            parts.files.len(),
+            name(from),
+            name(to)
+        )),
     }
-    let stem = path.with_extension("");
-    let part = stem.extension().and_then(|number| number.to_str());
-    let part = part.filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-    part.map_or(whole, |_| stem.with_extension("json"))
 }
 
-fn note(header: &Header, ending: &Ending, report: &Path) -> Vec<String> {
-    let part = (header.part > 1).then(|| format!("Part {} of the recording.", header.part));
+/// What to know of a part that others follow.
+fn cut(reader: &RawReader) -> Option<String> {
+    let part = reader.header().part;
+    match reader.ending() {
+        Ending::Closed => None,
+        Ending::Open | Ending::Torn => Some(format!("Part {part} was never closed.")),
+        Ending::Damaged(why) => Some(format!(
+            "Part {part} is damaged behind its last whole batch ({why})."
+        )),
+    }
+}
+
+/// Of which times there are no samples.
+fn gaps(header: &Header, gaps: &[Gap]) -> Option<String> {
+    let (first, more) = gaps.split_first()?;
+    let length = |gap: &Gap| gap.to_ns - gap.from_ns;
+    let after = |at_ns: u64| match at_ns.saturating_sub(header.clock.monotonic_ns) {
+        0 => "0 s".to_owned(),
+        ns => duration_ns(ns),
+    };
+    let (from, to) = (after(first.from_ns), after(first.to_ns));
+    if more.is_empty() {
+        let length = duration_ns(length(first));
+        return Some(format!(
+            "There are no samples of {length}, from {from} to {to} after the start."
+        ));
+    }
+    let all = duration_ns(gaps.iter().map(length).sum());
+    Some(format!(
+        "There are no samples of {all} in {} places, the first from {from} to {to} after the start.",
+        gaps.len()
+    ))
+}
+
+fn end(ending: &Ending, report: &Path) -> Option<String> {
     let recorder = Recorder::of_report(report).ok().flatten();
-    let end = match (ending, recorder) {
+    match (ending, recorder) {
         (Ending::Closed, _) => None,
         (Ending::Damaged(why), _) => Some(format!(
             "Damaged behind its last whole batch ({why}); what stands before is shown."
@@ -101,93 +140,5 @@ fn note(header: &Header, ending: &Ending, report: &Path) -> Vec<String> {
              missing."
                 .to_owned(),
         ),
-    };
-    part.into_iter().chain(end).collect()
-}
-
-/// Samples by series, and how often any was taken.
-#[derive(Default)]
-struct Gathered {
-    ticks: u64,
-    last_ns: u64,
-    /// By name, then by labels as they stand in the file; `None` for what is not wanted.
-    places: HashMap<String, HashMap<String, Option<usize>>>,
-    all: Vec<Samples>,
-}
-
-struct Samples {
-    series: Series,
-    first_tick: u64,
-    last_tick: u64,
-    values: Vec<f64>,
-}
-
-impl Gathered {
-    /// Rows of one tick follow each other.
-    fn tick(&mut self, at_ns: u64) {
-        if self.ticks == 0 || at_ns != self.last_ns {
-            self.ticks += 1;
-            self.last_ns = at_ns;
-        }
-    }
-
-    /// Where the row's series is among all.
-    fn place(&mut self, row: &stream::Row<'_>, wanted: &Pattern) -> Option<usize> {
-        let (name, labels) = (row.series, row.labels);
-        if let Some(known) = self.places.get(name).and_then(|of| of.get(labels)) {
-            return *known;
-        }
-        let series = Series {
-            labels: row.labels(),
-            ..Series::new(name)
-        };
-        let place = wanted.matches(name, &series.labels).then(|| {
-            self.all.push(Samples {
-                series,
-                first_tick: self.ticks,
-                last_tick: self.ticks,
-                values: Vec::new(),
-            });
-            self.all.len() - 1
-        });
-        let of_name = self.places.entry(name.to_owned()).or_default();
-        of_name.insert(labels.to_owned(), place);
-        place
-    }
-
-    /// Rows in order of name and labels, and points if they were kept.
-    fn finish(mut self, points: bool) -> (Vec<Row>, Vec<Series>) {
-        self.all.sort_by(|a, b| {
-            (&a.series.name, &a.series.labels).cmp(&(&b.series.name, &b.series.labels))
-        });
-        let mut rows = Vec::new();
-        let mut kept = Vec::new();
-        for samples in self.all {
-            let Samples {
-                series,
-                first_tick,
-                last_tick,
-                values,
-            } = samples;
-            // A process that has ended is not missing.
-            let mortal = series.labels.contains_key("pid");
-            let until = if mortal { last_tick } else { self.ticks };
-            let summary = Summary::of_samples(values, until - first_tick + 1);
-            rows.extend(summary.map(|summary| Row::new(&series.name, &series.labels, summary)));
-            if points {
-                kept.push(series);
-            }
-        }
-        (rows, kept)
-    }
-}
-
-impl Samples {
-    fn add(&mut self, tick: u64, point: Point, keep_point: bool) {
-        self.last_tick = tick;
-        self.values.push(point.value);
-        if keep_point {
-            self.series.push(point.at_ns, Some(point.value));
-        }
     }
 }

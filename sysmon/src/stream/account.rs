@@ -1,16 +1,41 @@
 //! What a report says about the raw samples beside it.
 
+use std::time::Duration;
+
 use bench_report::{Report, Warning, WarningCode};
 
 use super::RawWriter;
 
 impl RawWriter {
-    /// Why nothing is written any more, and what to do about it.
+    /// Why nothing is written, for now or any more, and what to do about it.
     pub fn trouble(&self) -> Option<String> {
+        if let Some(outage) = self.outages().current {
+            return Some(format!(
+                "{}; what was written stays, the report goes on without, and another file is begun \
+                 once there is room. Try: make room, or keep less with --keep N",
+                outage.reason
+            ));
+        }
         let error = self.failure()?;
         Some(format!(
             "{error}; what was written stays, and the report goes on without. Try: make room, \
              keep less with --rotate-size SIZE --keep N, or do without with --no-raw"
+        ))
+    }
+
+    /// For how long nothing was written, in one sentence; `None` where the disk took everything.
+    pub fn lost(&self) -> Option<String> {
+        let outages = self.outages();
+        let seconds = Duration::from_nanos(outages.total_ns()).as_secs_f64();
+        let times = match outages.count {
+            0 => return None,
+            1 => "once".to_owned(),
+            count => format!("{count} times"),
+        };
+        Some(format!(
+            "for {seconds:.1} s in all no raw samples were kept: {times} the disk had no room for \
+             them; {} samples are absent there, and the report has them",
+            outages.lost_samples
         ))
     }
 
@@ -19,9 +44,15 @@ impl RawWriter {
         let summary = &mut report.summary;
         summary.figure("raw.rows", self.written_rows() as f64);
         summary.figure("raw.written_bytes", self.written_bytes() as f64);
-        summary.figure("raw.dropped_samples", self.dropped_samples() as f64);
+        let outages = self.outages();
+        let dropped = self.dropped_samples() + outages.lost_samples;
+        summary.figure("raw.dropped_samples", dropped as f64);
+        if outages.count > 0 {
+            summary.figure("raw.outage_ns", outages.total_ns() as f64);
+        }
         let missing = |message| Warning::new(WarningCode::EvidenceMissing, message);
         report.warnings.extend(self.trouble().map(missing));
+        report.warnings.extend(self.lost().map(missing));
         if self.failure().is_none() && self.dropped_samples() > 0 {
             let message = format!(
                 "{} samples are absent from the raw samples, which the disk was too slow for; the \

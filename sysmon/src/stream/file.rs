@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::SchemaRef;
-use nix::sys::statvfs::fstatvfs;
+use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 
 use super::columns::Columns;
 use super::sample::Sample;
@@ -16,6 +16,31 @@ use super::{Header, StreamError};
 
 /// So much of a disk is left to the report, and to whoever else needs it.
 pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
+/// So much must be free before another file is begun on a disk that was full: with less it would
+/// soon be full again.
+const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;
+
+/// What is on disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written {
+    pub(super) bytes: u64,
+    pub(super) rows: u64,
+    pub(super) samples: u64,
+    /// When the last of them was taken, on the monotonic clock; 0 where there is none.
+    pub(super) until_ns: u64,
+}
+
+impl Written {
+    /// This, and what came after it.
+    pub(super) fn and(self, later: Self) -> Self {
+        Self {
+            bytes: self.bytes + later.bytes,
+            rows: self.rows + later.rows,
+            samples: self.samples + later.samples,
+            until_ns: self.until_ns.max(later.until_ns),
+        }
+    }
+}
 
 /// A file that is being written. Each batch reaches the system in one piece, whole or, when the
 /// disk is full, not at all.
@@ -25,8 +50,9 @@ pub(super) struct SampleFile {
     schema: SchemaRef,
     encoder: StreamWriter<Vec<u8>>,
     columns: Columns,
-    written_bytes: u64,
-    written_rows: u64,
+    waiting_samples: u64,
+    waiting_until_ns: u64,
+    written: Written,
 }
 
 impl SampleFile {
@@ -49,21 +75,17 @@ impl SampleFile {
             schema,
             encoder,
             columns: Columns::default(),
-            written_bytes: 0,
-            written_rows: 0,
+            waiting_samples: 0,
+            waiting_until_ns: 0,
+            written: Written::default(),
         };
         made.write_encoded()?;
         Ok(made)
     }
 
     /// How much was written.
-    pub(super) fn written_bytes(&self) -> u64 {
-        self.written_bytes
-    }
-
-    /// How many rows were written.
-    pub(super) fn written_rows(&self) -> u64 {
-        self.written_rows
+    pub(super) fn written(&self) -> Written {
+        self.written
     }
 
     /// How many rows were not written yet.
@@ -74,6 +96,8 @@ impl SampleFile {
     /// Takes in the readings of one tick, in memory.
     pub(super) fn add(&mut self, sample: &Sample) {
         self.columns.add(sample);
+        self.waiting_samples += 1;
+        self.waiting_until_ns = sample.at_ns;
     }
 
     /// Writes what was taken in. After an error the file is closed behind its last whole batch
@@ -97,35 +121,24 @@ impl SampleFile {
     }
 
     fn write_batch(&mut self) -> Result<(), StreamError> {
-        self.check_room()?;
+        check_room(&self.path, fstatvfs(&self.file), LEFT_FREE_BYTES)?;
         let rows = self.columns.len() as u64;
         let batch = self.columns.take(&self.schema);
         batch
             .and_then(|batch| self.encoder.write(&batch))
             .map_err(StreamError::Encode)?;
         self.write_encoded()?;
-        self.written_rows += rows;
+        self.written.rows += rows;
+        self.written.samples += std::mem::take(&mut self.waiting_samples);
+        self.written.until_ns = self.waiting_until_ns;
         Ok(())
-    }
-
-    fn check_room(&self) -> Result<(), StreamError> {
-        // What tells nothing of its room, or has none to tell of, is simply written to.
-        let disk = fstatvfs(&self.file).ok().filter(|disk| disk.blocks() > 0);
-        let left = disk.map(|disk| disk.blocks_available() as f64 * disk.fragment_size() as f64);
-        match left {
-            Some(left) if left < LEFT_FREE_BYTES as f64 => Err(StreamError::NearlyFull {
-                path: self.path.clone(),
-                left_bytes: left as u64,
-            }),
-            _ => Ok(()),
-        }
     }
 
     fn write_encoded(&mut self) -> Result<(), StreamError> {
         let encoded = self.encoder.get_mut();
         let written = self.file.write_all(encoded);
         if written.is_ok() {
-            self.written_bytes += encoded.len() as u64;
+            self.written.bytes += encoded.len() as u64;
         }
         encoded.clear();
         written.map_err(|source| StreamError::Write {
@@ -137,10 +150,33 @@ impl SampleFile {
     /// Gives back what of a batch did fit, which makes room for the mark that closes the stream.
     /// Where even that fails the file is read as one cut short.
     fn close_behind_last_batch(&mut self) {
-        let _ = self.file.set_len(self.written_bytes);
-        let _ = self.file.seek(io::SeekFrom::Start(self.written_bytes));
+        let _ = self.file.set_len(self.written.bytes);
+        let _ = self.file.seek(io::SeekFrom::Start(self.written.bytes));
         if self.encoder.finish().is_ok() {
             let _ = self.write_encoded();
         }
+    }
+}
+
+/// Whether there is room again where `path` is to be made.
+pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let disk = statvfs(directory.unwrap_or(Path::new(".")));
+    check_room(path, disk, FREE_AGAIN_BYTES)
+}
+
+fn check_room(path: &Path, disk: nix::Result<Statvfs>, least: u64) -> Result<(), StreamError> {
+    // What tells nothing of its room, or has none to tell of, is simply written to.
+    let disk = disk.ok().filter(|disk| disk.blocks() > 0);
+    #[allow(clippy::cast_lossless, reason = "macOS counts in 32 bits, Linux in 64")]
+    let left = disk.map(|disk| disk.blocks_available() as f64 * disk.fragment_size() as f64);
+    match left {
+        Some(left) if left < least as f64 => Err(StreamError::NearlyFull {
+            path: path.to_owned(),
+            left_bytes: left as u64,
+        }),
+        _ => Ok(()),
     }
 }

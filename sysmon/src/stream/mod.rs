@@ -26,6 +26,7 @@ mod file;
 pub mod flags;
 mod header;
 mod message;
+mod outage;
 pub mod place;
 mod reader;
 mod rotation;
@@ -34,6 +35,7 @@ mod writer;
 
 pub use error::StreamError;
 pub use header::Header;
+pub use outage::{Outage, Outages};
 pub use reader::{Batch, Ending, Point, RawReader, RawRecording, RawSeries, Row, read};
 pub use rotation::Rotation;
 pub use writer::RawWriter;

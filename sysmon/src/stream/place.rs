@@ -67,7 +67,7 @@ fn parts(report: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
             continue;
         };
         if part(report, number).file_name() == Some(&name) {
-            found.push((number, directory.join(name)));
+            found.push((number, report.with_file_name(name)));
         }
     }
     found.sort_unstable();

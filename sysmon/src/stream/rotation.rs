@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file::SampleFile;
+use super::file::{SampleFile, Written, check_room_again};
 use super::sample::Sample;
 use super::{Header, StreamError, place};
 
@@ -35,8 +35,7 @@ pub(super) struct Files {
     made: VecDeque<PathBuf>,
     current: SampleFile,
     began_ns: Option<u64>,
-    closed_bytes: u64,
-    closed_rows: u64,
+    closed: Written,
     unremoved: Option<StreamError>,
 }
 
@@ -65,8 +64,7 @@ impl Files {
             made: VecDeque::from([path]),
             current,
             began_ns: None,
-            closed_bytes: 0,
-            closed_rows: 0,
+            closed: Written::default(),
             unremoved: None,
         })
     }
@@ -92,13 +90,38 @@ impl Files {
     }
 
     /// How much was written, into all files.
-    pub(super) fn written_bytes(&self) -> u64 {
-        self.closed_bytes + self.current.written_bytes()
+    pub(super) fn written(&self) -> Written {
+        self.closed.and(self.current.written())
     }
 
-    /// How many rows were written, into all files.
-    pub(super) fn written_rows(&self) -> u64 {
-        self.closed_rows + self.current.written_rows()
+    /// Whether another file may be begun later, after this error.
+    pub(super) fn can_resume(&self, after: &StreamError) -> bool {
+        let of_disk = matches!(
+            after,
+            StreamError::Write { .. } | StreamError::NearlyFull { .. }
+        );
+        of_disk && self.rotation.is_any()
+    }
+
+    /// Begins the next file with this tick, once there is room again. As long as that fails it
+    /// costs no other file its place.
+    pub(super) fn resume(&mut self, sample: &Sample) -> Result<(), StreamError> {
+        // One that got nothing is made anew.
+        let unused = self.current.written().rows == 0;
+        let part = self.header.part + u64::from(!unused);
+        check_room_again(&self.path(part))?;
+        let (path, mut next) = self.make(part)?;
+        next.add(sample);
+        if let Err(error) = next.flush() {
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        if unused {
+            self.made.pop_back();
+        }
+        self.follow_on(part, path, next);
+        self.began_ns = Some(sample.at_ns);
+        Ok(())
     }
 
     /// A file that was to be removed and could not be.
@@ -118,23 +141,43 @@ impl Files {
         let Rotation {
             size_bytes, age_ns, ..
         } = self.rotation;
-        let written_bytes = self.current.written_bytes();
-        size_bytes.is_some_and(|most| written_bytes >= most)
+        let written = self.current.written();
+        size_bytes.is_some_and(|most| written.bytes >= most)
             || age_ns.is_some_and(|most| at_ns.saturating_sub(began_ns) >= most)
     }
 
     fn turn(&mut self) -> Result<(), StreamError> {
         self.current.close()?;
-        self.closed_bytes += self.current.written_bytes();
-        self.closed_rows += self.current.written_rows();
-        self.header.part += 1;
-        let number = self.first_number + self.header.part - 1;
-        let path = place::part(&self.report, number);
-        self.current = SampleFile::create(&path, &self.header)?;
+        let part = self.header.part + 1;
+        let (path, next) = self.make(part)?;
+        self.follow_on(part, path, next);
+        Ok(())
+    }
+
+    fn path(&self, part: u64) -> PathBuf {
+        place::part(&self.report, self.first_number + part - 1)
+    }
+
+    fn make(&self, part: u64) -> Result<(PathBuf, SampleFile), StreamError> {
+        let header = Header {
+            part,
+            ..self.header.clone()
+        };
+        let path = self.path(part);
+        let file = SampleFile::create(&path, &header).inspect_err(|_| {
+            // There was room for its name, and none for its header.
+            let _ = std::fs::remove_file(&path);
+        })?;
+        Ok((path, file))
+    }
+
+    fn follow_on(&mut self, part: u64, path: PathBuf, next: SampleFile) {
+        self.closed = self.written();
+        self.current = next;
+        self.header.part = part;
         self.made.push_back(path);
         self.began_ns = None;
         self.remove_oldest();
-        Ok(())
     }
 
     fn remove_oldest(&mut self) {

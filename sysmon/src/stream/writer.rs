@@ -4,11 +4,12 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
+use super::outage::Outages;
 use super::rotation::{Files, Rotation};
 use super::sample::Sample;
 use super::{Header, StreamError};
@@ -22,6 +23,8 @@ const BATCH_ROWS: usize = 16_384;
 const MOST_WAITING_ROWS: usize = 65_536;
 /// How long the end of a recording waits for a disk that stands still.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+/// How often a disk that was full is tried again.
+const RETRY_NS: u64 = 2_000_000_000;
 
 /// Where the thread stands.
 #[derive(Debug, Default)]
@@ -29,8 +32,15 @@ struct Shared {
     waiting_rows: AtomicUsize,
     written_rows: AtomicU64,
     written_bytes: AtomicU64,
+    outages: Mutex<Outages>,
     failure: OnceLock<StreamError>,
     unremoved: OnceLock<StreamError>,
+}
+
+impl Shared {
+    fn outages(&self) -> MutexGuard<'_, Outages> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The thread that writes, as sampling sees it.
@@ -63,6 +73,7 @@ impl RawWriter {
             files,
             hold_ns,
             inbox,
+            taken_samples: 0,
             shared: Arc::clone(&shared),
         };
         let run = move || {
@@ -115,6 +126,11 @@ impl RawWriter {
         self.dropped_samples
     }
 
+    /// Times in which the disk took nothing.
+    pub fn outages(&self) -> Outages {
+        self.shared.outages().clone()
+    }
+
     /// Rows on disk.
     pub fn written_rows(&self) -> u64 {
         self.shared.written_rows.load(Ordering::Relaxed)
@@ -125,7 +141,7 @@ impl RawWriter {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// Why nothing is written any more.
+    /// Why nothing is written any more, and never will be.
     pub fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }
@@ -145,11 +161,59 @@ struct WriterThread {
     files: Files,
     hold_ns: u64,
     inbox: Receiver<Sample>,
+    taken_samples: u64,
     shared: Arc<Shared>,
 }
 
 impl WriterThread {
+    /// Writes until the recording ends; where another file may be begun, a disk that takes nothing
+    /// is waited for.
     fn run(&mut self) -> Result<(), StreamError> {
+        loop {
+            let written = self.write();
+            self.note();
+            match written {
+                Err(error) if self.files.can_resume(&error) => {
+                    let mut outages = self.shared.outages();
+                    outages.begin(self.files.written().until_ns, &error);
+                }
+                ended => return ended,
+            }
+            if !self.wait_for_room() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets ticks go by until the disk takes one again; `false` when the recording ended before.
+    fn wait_for_room(&mut self) -> bool {
+        let mut again_ns = monotonic_ns() + RETRY_NS;
+        loop {
+            let lost = self.taken_samples - self.files.written().samples;
+            self.shared.outages().lose(lost);
+            let Ok(sample) = self.inbox.recv() else {
+                return false;
+            };
+            self.take(&sample);
+            if monotonic_ns() >= again_ns {
+                if self.files.resume(&sample).is_ok() {
+                    self.shared.outages().end(sample.at_ns);
+                    self.note();
+                    return true;
+                }
+                again_ns = monotonic_ns() + RETRY_NS;
+            }
+            self.shared.outages().last(sample.at_ns);
+        }
+    }
+
+    fn take(&mut self, sample: &Sample) {
+        self.taken_samples += 1;
+        let rows = sample.rows.len();
+        self.shared.waiting_rows.fetch_sub(rows, Ordering::Relaxed);
+    }
+
+    fn write(&mut self) -> Result<(), StreamError> {
         let mut due_ns = None;
         loop {
             let sample = match due_ns {
@@ -164,10 +228,8 @@ impl WriterThread {
             };
             match sample {
                 Ok(sample) => {
-                    let added = self.files.add(&sample);
-                    let rows = sample.rows.len();
-                    self.shared.waiting_rows.fetch_sub(rows, Ordering::Relaxed);
-                    added?;
+                    self.take(&sample);
+                    self.files.add(&sample)?;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.files.close(),
@@ -183,12 +245,9 @@ impl WriterThread {
 
     fn note(&mut self) {
         let Self { files, shared, .. } = self;
-        shared
-            .written_bytes
-            .store(files.written_bytes(), Ordering::Relaxed);
-        shared
-            .written_rows
-            .store(files.written_rows(), Ordering::Relaxed);
+        let written = files.written();
+        shared.written_bytes.store(written.bytes, Ordering::Relaxed);
+        shared.written_rows.store(written.rows, Ordering::Relaxed);
         if let Some(error) = files.take_unremoved() {
             let _ = shared.unremoved.set(error);
         }

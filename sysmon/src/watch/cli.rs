@@ -7,15 +7,15 @@ use crate::follow::Following;
 
 /// What stands below the flags in `--help`.
 pub const EXAMPLES: &str = "\
-Keys: q, Esc or Ctrl-C quit, ? help, / filter, space pause, c m i n p sort by CPU, memory, I/O,
+Keys: q, Esc or Ctrl-C quit, ? help, / filter, space pause, c m i n p sort by CPU, memory, I/O, \
 name or number. It needs a terminal of 60 columns and 16 lines or more; NO_COLOR is honoured.
 
 Examples:
   sysmon watch
   sysmon watch --interval 200ms
-  sysmon watch --follow postgres,port:6379     these, their descendants and their sums
-  sysmon watch --fields io,threads             more columns, each of which costs its reads
-  ssh -t db sysmon watch                       a terminal on another host";
+  sysmon watch --follow postgres,port:6379     these and their descendants
+  sysmon watch --fields io,threads             more columns, at their cost
+  ssh -t db sysmon watch                       another host's terminal";
 
 /// Flags of `sysmon watch`.
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ pub struct Load {
 impl Load {
     /// `known_load` with these words, once it is ready to act.
     pub fn prepare(words: &[&str]) -> Self {
-        let mut child = Command::new(program())
+        let mut child = Command::new(example("known_load"))
             .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -71,11 +71,11 @@ impl Drop for Load {
     }
 }
 
-/// The program, which `cargo test -p sysmon` builds beside the tests; `--test NAME` alone does not
-/// build it anew.
-pub fn program() -> PathBuf {
+/// A program of `examples/`, which `cargo test -p sysmon` builds beside the tests; `--test NAME`
+/// alone does not build it anew.
+pub fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let beside = own.ancestors().nth(2).unwrap().join("examples/known_load");
+    let beside = own.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(
         beside.is_file(),
         "{} is missing; build it with: cargo build -p sysmon --examples",

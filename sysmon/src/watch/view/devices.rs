@@ -12,77 +12,54 @@ use crate::watch::text::{figure, fitted, right, shortened};
 
 /// Between the two halves.
 const GAP: usize = 2;
-/// A figure of a device.
+/// A figure of a device: the highest of these series.
 struct Column {
     heading: &'static str,
     width: usize,
-    text: fn(&Machine, &str) -> String,
+    series: &'static [&'static str],
+    text: fn(f64) -> String,
 }
 
 /// One half: what it is about, who is in it, what is told of each.
 struct Panel<'a> {
     title: &'static str,
+    /// The same where there are more of them than room.
+    short: &'static str,
     names: Vec<&'a str>,
     columns: &'static [Column],
     trace: fn(String) -> Trace,
 }
 
 const DISK: [Column; 5] = [
-    Column {
-        heading: "read/s",
-        width: 9,
-        text: |m, disk| figure(m.of("disk.read_bytes_per_s", disk), size),
-    },
-    Column {
-        heading: "write/s",
-        width: 9,
-        text: |m, disk| figure(m.of("disk.write_bytes_per_s", disk), size),
-    },
-    Column {
-        heading: "busy",
-        width: 8,
-        text: |m, disk| figure(m.of("disk.busy_ratio", disk), ratio),
-    },
-    Column {
-        heading: "await",
-        width: 9,
-        text: |m, disk| figure(await_ns(m, disk), |ns| duration_ns(ns as u64)),
-    },
-    Column {
-        heading: "queue",
-        width: 7,
-        text: |m, disk| figure(m.of("disk.queue_length", disk), |v| format!("{v:.1}")),
-    },
+    column("read/s", 9, &["disk.read_bytes_per_s"], size),
+    column("write/s", 9, &["disk.write_bytes_per_s"], size),
+    column("busy", 8, &["disk.busy_ratio"], ratio),
+    column("await", 9, &AWAIT, |ns| duration_ns(ns as u64)),
+    column("queue", 7, &["disk.queue_length"], |v| format!("{v:.1}")),
 ];
+
+/// The slower of reading and writing counts.
+const AWAIT: [&str; 2] = ["disk.read_await_ns", "disk.write_await_ns"];
 
 const INTERFACE: [Column; 4] = [
-    Column {
-        heading: "in/s",
-        width: 9,
-        text: |m, name| figure(m.of("network.receive_bytes_per_s", name), size),
-    },
-    Column {
-        heading: "out/s",
-        width: 9,
-        text: |m, name| figure(m.of("network.transmit_bytes_per_s", name), size),
-    },
-    Column {
-        heading: "drops/s",
-        width: 8,
-        text: |m, name| figure(m.of("network.drops_per_s", name), few),
-    },
-    Column {
-        heading: "errors/s",
-        width: 9,
-        text: |m, name| figure(m.of("network.errors_per_s", name), few),
-    },
+    column("in/s", 9, &["network.receive_bytes_per_s"], size),
+    column("out/s", 9, &["network.transmit_bytes_per_s"], size),
+    column("drops/s", 8, &["network.drops_per_s"], few),
+    column("errors/s", 9, &["network.errors_per_s"], few),
 ];
 
-/// The slower of reading and writing.
-fn await_ns(machine: &Machine, disk: &str) -> Option<f64> {
-    let both = ["disk.read_await_ns", "disk.write_await_ns"];
-    let both = both.into_iter().filter_map(|name| machine.of(name, disk));
-    both.reduce(f64::max)
+const fn column(
+    heading: &'static str,
+    width: usize,
+    series: &'static [&'static str],
+    text: fn(f64) -> String,
+) -> Column {
+    Column {
+        heading,
+        width,
+        series,
+        text,
+    }
 }
 
 fn few(value: f64) -> String {
@@ -98,12 +75,14 @@ pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
     let half = sheet.width.saturating_sub(GAP) / 2;
     let disks = Panel {
         title: "Disk",
+        short: "Disk",
         names: names(sheet, "disk.read_bytes_per_s"),
         columns: &DISK,
         trace: Trace::Disk,
     };
     let interfaces = Panel {
         title: "Network",
+        short: "Net",
         names: names(sheet, "network.receive_bytes_per_s"),
         columns: &INTERFACE,
         trace: Trace::Interface,
@@ -128,6 +107,16 @@ fn names<'a>(sheet: &Sheet<'a>, series: &'static str) -> Vec<&'a str> {
     sheet.machine.all(series).map(|(name, _)| name).collect()
 }
 
+impl Column {
+    fn of(&self, machine: &Machine, device: &str) -> String {
+        let told = self
+            .series
+            .iter()
+            .filter_map(|name| machine.of(name, device));
+        figure(told.reduce(f64::max), self.text)
+    }
+}
+
 impl Panel<'_> {
     /// The head and a line for each of the busiest, which keep their places.
     fn lines(&self, sheet: &Sheet, width: usize) -> Vec<Vec<Span<'static>>> {
@@ -150,7 +139,7 @@ impl Panel<'_> {
 
         let (shown, more) = self.busiest(sheet, most);
         let title = if more > 0 {
-            format!("{} +{more}", self.title)
+            format!("{} +{more}", self.short)
         } else {
             self.title.to_owned()
         };
@@ -167,7 +156,7 @@ impl Panel<'_> {
         for name in shown {
             let mut line = vec![Span::raw(fitted(name, name_width))];
             for column in &columns {
-                let text = (column.text)(sheet.machine, name);
+                let text = column.of(sheet.machine, name);
                 line.push(Span::raw(right(&text, column.width)));
             }
             line.push(Span::raw(" "));

@@ -1,0 +1,93 @@
+//! What reports are made of.
+
+use bench_report::histogram::{self, Histogram};
+use bench_report::{
+    Environment, Generator, Load, Operation, Report, Status, Step, StepEnd, Tool, Window,
+};
+
+use super::{CORES, RUN};
+
+pub(crate) const SECOND: u64 = 1_000_000_000;
+const BOOT: &str = "11111111-2222-3333-4444-555555555555";
+
+pub(crate) fn begin(tool: &str, scenario: &str, at_ns: u64) -> Report {
+    let tool = Tool {
+        name: tool.into(),
+        version: "0.1.0".into(),
+        commit: None,
+    };
+    let mut report = Report::begin(tool, RUN.into(), scenario);
+    report.status = Status::Complete;
+    report.started_at = "2026-03-14T09:15:00.000Z".into();
+    report.clock.boot_id = Some(BOOT.into());
+    report.clock.monotonic_ns = at_ns;
+    // A machine of its own, whatever the tests run on.
+    report.environment = Environment {
+        cores: Some(CORES as u64),
+        cores_available: Some(CORES as u64),
+        ..Environment::default()
+    };
+    report
+}
+
+pub(crate) fn step(name: &str, start_ns: u64) -> Step {
+    Step {
+        name: name.into(),
+        parameters: std::collections::BTreeMap::new(),
+        repeat: 0,
+        window: Window {
+            start_ns,
+            measure_start_ns: start_ns + SECOND / 2,
+            measure_end_ns: start_ns + SECOND * 3 / 2,
+            end_ns: start_ns + SECOND * 3 / 2 + 1000,
+        },
+        load: Load::Closed {
+            users: 8,
+            think_time_ns: 0,
+        },
+        operations: std::collections::BTreeMap::new(),
+        parts: std::collections::BTreeMap::new(),
+        failures: vec![],
+        pool: None,
+        server: None,
+        generator: Generator::default(),
+        figures: std::collections::BTreeMap::new(),
+        end: StepEnd::Completed,
+    }
+}
+
+pub(crate) fn generator(machine_ratio: f64) -> Generator {
+    Generator {
+        threads: 4,
+        cpu_ns: (machine_ratio * CORES * SECOND as f64) as u64,
+        cpu_ratio: machine_ratio,
+        busiest_thread_ratio: None,
+        cpu_per_operation_ns: Some(40_000.0),
+        worst_stall_ns: 2_000_000,
+    }
+}
+
+/// One second of successes at a rate, whose calls take `call_ns` on average.
+pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
+    let succeeded = throughput_per_s as u64;
+    Operation {
+        attempted: succeeded,
+        succeeded,
+        throughput_per_s,
+        call: hist(call_ns, succeeded),
+        ..Operation::default()
+    }
+}
+
+/// A distribution with this mean and an exponential tail.
+pub(crate) fn hist(mean_ns: f64, count: u64) -> Option<Histogram> {
+    let mut recording = histogram::recording();
+    let n = count.clamp(1, 500);
+    for i in 0..n {
+        let q = (i as f64 + 0.5) / n as f64;
+        let value = mean_ns * (0.6 - 0.4 * (1.0 - q).ln());
+        let weight = count / n + u64::from(i < count % n);
+        recording.saturating_record_n(value as u64, weight);
+    }
+    Histogram::of(&recording)
+}

@@ -1,0 +1,124 @@
+//! Sessions begin with the settings with which psql, which is libpq, begins its own.
+
+use std::fs;
+use std::process::Output;
+
+use test_support::Place;
+use testbed::Postgres;
+
+use crate::common::{PASSWORD, postgres, report, sweep};
+
+/// A setting as psql finds it with these variables; `None` where it gets no session.
+fn of_psql(server: &Postgres, setting: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let place = Place::new();
+    let show = format!("SELECT current_setting('{setting}')");
+    let output: Output = place
+        .command(
+            server.bin_dir().join("psql"),
+            &["-w", "-At", "-c", &show, server.url()],
+        )
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    output.status.success().then(|| told.trim_end().to_owned())
+}
+
+/// Has each of `drivers` ask for a division by zero wherever `setting` is not `value`: how many
+/// requests succeeded, how many failed, or why no run came about.
+fn asked(
+    server: &Postgres,
+    drivers: &str,
+    (setting, value): (&str, &str),
+    variables: &[(&str, &str)],
+) -> Result<Vec<(u64, u64)>, String> {
+    let place = Place::new();
+    let ask = format!("SELECT 1 / (current_setting('{setting}') = '{value}')::int;\n");
+    fs::write(place.path().join("ask.sql"), ask).unwrap();
+    let output = sweep(
+        &place,
+        "--script ask.sql --pool-sizes 2 --users 2 --repeats 1 --warmup 0 --duration 200ms",
+    )
+    .args(["--driver", drivers, "--url", server.url()])
+    .envs(variables.iter().copied())
+    .output()
+    .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains(PASSWORD), "{said}");
+    if output.status.code() == Some(1) {
+        return Err(said);
+    }
+    let report = report(&place);
+    let steps = report.steps.iter();
+    let counts = steps.map(|step| {
+        let operations = || step.operations.values();
+        (
+            operations().map(|o| o.succeeded).sum(),
+            operations().map(bench_report::Operation::failures).sum(),
+        )
+    });
+    Ok(counts.collect())
+}
+
+#[test]
+fn a_session_begins_as_psql_begins_it_on_every_driver() {
+    let server = postgres(&[]);
+    // sqlx asks for UTC where nobody asks for anything: `default` leaves it that.
+    let (all, others) = ("wire,direct,deadpool,sqlx", "wire,direct,deadpool");
+    for (drivers, setting, variables) in [
+        (all, "TimeZone", vec![("PGTZ", "Asia/Tokyo")]),
+        (all, "TimeZone", vec![("PGTZ", "<+03>-3")]),
+        (
+            all,
+            "TimeZone",
+            vec![
+                ("PGTZ", "Asia/Tokyo"),
+                ("PGOPTIONS", "-c TimeZone=Europe/Rome"),
+            ],
+        ),
+        (
+            others,
+            "TimeZone",
+            vec![
+                ("PGTZ", "DEFAULT"),
+                ("PGOPTIONS", "-c TimeZone=Europe/Rome"),
+            ],
+        ),
+        (all, "DateStyle", vec![("PGDATESTYLE", "SQL, DMY")]),
+        (all, "geqo", vec![("PGGEQO", "off")]),
+    ] {
+        let value = of_psql(&server, setting, &variables).unwrap();
+        let counts = asked(&server, drivers, (setting, &value), &variables).unwrap();
+        assert_eq!(counts.len(), drivers.split(',').count());
+        for (succeeded, failed) in counts {
+            assert!(
+                succeeded > 0 && failed == 0,
+                "{variables:?}: psql has {value}: {succeeded} succeeded, {failed} failed"
+            );
+        }
+    }
+    // The question can tell: with another answer all of them fail.
+    let elsewhere = [("PGTZ", "Asia/Tokyo")];
+    let counts = asked(&server, all, ("TimeZone", "Europe/Rome"), &elsewhere).unwrap();
+    assert!(
+        counts.iter().all(|(succeeded, _)| *succeeded == 0),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn what_the_server_does_not_know_is_refused_as_it_is_for_psql() {
+    let server = postgres(&[]);
+    for (variable, value, setting) in [
+        ("PGTZ", "Nowhere/At All", "TimeZone"),
+        ("PGGEQO", "perhaps", "geqo"),
+    ] {
+        let variables = [(variable, value)];
+        assert_eq!(of_psql(&server, "TimeZone", &variables), None, "{value}");
+        let said = asked(&server, "direct", ("TimeZone", "UTC"), &variables).unwrap_err();
+        assert!(
+            said.contains(setting) && said.contains(variable),
+            "the setting, and where it may come from: {said}"
+        );
+    }
+}

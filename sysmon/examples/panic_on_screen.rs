@@ -1,0 +1,12 @@
+//! Takes the terminal as `sysmon watch` does, draws, and panics: the tests see what is left of it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use sysmon::watch::screen::Screen;
+
+fn main() {
+    let mut screen = Screen::enter().unwrap();
+    screen
+        .draw(|frame| frame.render_widget("drawn", frame.area()))
+        .unwrap();
+    panic!("planned");
+}

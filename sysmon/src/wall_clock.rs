@@ -1,0 +1,124 @@
+//! Whether the wall clock was set while a recording went on.
+//!
+//! Nothing that is recorded depends on it: all times are of the monotonic clock. But whoever looks
+//! for an incident by the time of day has to know that the machine's clock told another one.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bench_report::clock::monotonic_ns;
+use bench_report::{Warning, WarningCode};
+
+use bench_cli::table::duration_ns;
+
+/// What is less is no step: clocks that are corrected in small steps move by less at a time.
+const LEAST_STEP_NS: i128 = 100_000_000;
+/// Clocks that could not be read closer together than this are not compared.
+const MOST_APART_NS: u64 = LEAST_STEP_NS as u64 / 2;
+
+/// The wall clock beside the monotonic one.
+#[derive(Debug, Clone, Default)]
+pub struct WallClock {
+    ahead_ns: Option<i128>,
+    steps: u64,
+    first: Option<Step>,
+}
+
+/// The wall clock was set, forward or back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Step {
+    seen_ns: u64,
+    by_ns: i128,
+}
+
+impl WallClock {
+    /// Looks at both clocks.
+    pub fn look(&mut self) {
+        let before_ns = monotonic_ns();
+        let Ok(since) = SystemTime::now().duration_since(UNIX_EPOCH) else {
+            return;
+        };
+        self.compare(before_ns, since.as_nanos(), monotonic_ns());
+    }
+
+    /// The wall clock was read between two reads of the monotonic one.
+    fn compare(&mut self, before_ns: u64, wall_ns: u128, after_ns: u64) {
+        if after_ns.saturating_sub(before_ns) > MOST_APART_NS {
+            return;
+        }
+        let now_ns = wall_ns.cast_signed() - i128::from(before_ns);
+        let by_ns = now_ns - *self.ahead_ns.get_or_insert(now_ns);
+        if by_ns.abs() >= LEAST_STEP_NS {
+            let step = Step {
+                seen_ns: before_ns,
+                by_ns,
+            };
+            self.steps += 1;
+            self.first.get_or_insert(step);
+            self.ahead_ns = Some(now_ns);
+        }
+    }
+
+    /// That it was set, for a recording that began at `began_ns`; `None` where it was not.
+    pub fn warning(&self, began_ns: u64) -> Option<Warning> {
+        let Step { seen_ns, by_ns } = self.first?;
+        let by = duration_ns(u64::try_from(by_ns.unsigned_abs()).unwrap_or(u64::MAX));
+        let at = duration_ns(seen_ns.saturating_sub(began_ns));
+        let what = if by_ns > 0 {
+            format!("the wall clock went {by} ahead, or the machine slept for so long, {at}")
+        } else {
+            format!("the wall clock was set back by {by} {at}")
+        };
+        let more = match self.steps {
+            1 => String::new(),
+            steps => format!(", the first of {steps} such steps"),
+        };
+        let message = format!(
+            "{what} after the start{more}; durations and rates are right, and times of day go on \
+             as from the start"
+        );
+        Some(Warning::new(WarningCode::ClockStepped, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+    const HOUR: i128 = 3_600 * S as i128;
+
+    /// What is told after a look a second, each with the wall clock so far off.
+    fn told(off_ns: &[i128]) -> Option<String> {
+        let mut clock = WallClock::default();
+        for (second, off_ns) in (100..).zip(off_ns) {
+            let wall_ns = i128::from(second * S) + 1_700_000_000 * i128::from(S) + off_ns;
+            clock.compare(second * S, wall_ns.cast_unsigned(), second * S + 1000);
+        }
+        clock.warning(100 * S).map(|warning| warning.message)
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_told_from_one_that_is_corrected() {
+        assert_eq!(told(&[0, 0, 0]), None);
+        assert_eq!(told(&[0, 500_000, -90_000_000, 0]), None);
+        assert_eq!(told(&[HOUR; 3]), None);
+        let ahead = told(&[0, 0, HOUR, HOUR]).unwrap();
+        let expected = "the wall clock went 60.0 min ahead, or the machine slept for so long, \
+                        2.00 s after the start; durations";
+        assert!(ahead.starts_with(expected), "{ahead}");
+        let back = told(&[0, -HOUR, 0, 0]).unwrap();
+        let expected = "the wall clock was set back by 60.0 min 1.00 s after the start, the first \
+                        of 2 such steps; ";
+        assert!(back.starts_with(expected), "{back}");
+    }
+
+    #[test]
+    fn clocks_that_were_read_far_apart_say_nothing() {
+        let mut clock = WallClock::default();
+        clock.compare(S, 50 * u128::from(S), S);
+        clock.compare(2 * S, 151 * u128::from(S), 3 * S);
+        assert!(clock.warning(S).is_none());
+        clock.compare(4 * S, 53 * u128::from(S), 4 * S + 5);
+        assert!(clock.warning(S).is_none());
+    }
+}
