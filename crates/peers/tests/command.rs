@@ -124,13 +124,10 @@ fn processes() -> usize {
     fs::read_dir("/proc").unwrap().count()
 }
 
+/// One after the other: each counts the processes that it leaves, and the others start hundreds.
 #[test]
-fn a_sample_of_the_recorder_stands_beside_sysinfo() {
+fn samples_of_the_recorder_stand_beside_sysinfo_psutil_and_pidstat() {
     assert!(is_measured("sample-host-sysinfo"));
-}
-
-#[test]
-fn samples_of_many_processes_stand_beside_pidstat_and_psutil() {
     let has = |program: &str, args: &[&str]| {
         let tried = Command::new(program).args(args).output();
         tried.is_ok_and(|tried| tried.status.success())
