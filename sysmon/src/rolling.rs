@@ -19,7 +19,7 @@ use crate::points::Points;
 /// The least number of points that a long recording of few series keeps of each.
 pub const POINTS: usize = 600;
 /// How many points there are in all, unless there are so many series that not even
-/// [`LEAST_POINTS`] of each fit.
+/// `LEAST_POINTS` of each fit.
 pub const ALL_POINTS: usize = 120_000;
 /// With fewer points than this a series would say nothing.
 const LEAST_POINTS: usize = 60;

@@ -6,7 +6,7 @@
 //!
 //! Who there is, is asked only after somebody was born: the kernel counts births, and looking
 //! through `/proc` costs a fifth of what reading all processes does. What a process used is read
-//! again only if it can have run since ([`RunWatch`]): most of those on a machine sleep.
+//! again only if it can have run since (`RunWatch`): most of those on a machine sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
