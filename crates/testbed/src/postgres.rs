@@ -3,6 +3,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -27,6 +28,8 @@ const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
 /// The environment that PostgreSQL may see: nothing that changes what it does.
 const ENVIRONMENT: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 const STATEMENTS: &str = "pg_stat_statements";
+/// The first version that can set aside shared memory for what sessions share while they run.
+const FIRST_WITH_SHARED_RESERVE: u32 = 14;
 
 /// How a throwaway PostgreSQL is set up.
 #[derive(Clone, Debug)]
@@ -117,7 +120,8 @@ fn start(
     let nest = Nest::build(identity, KIND.orphaned)?;
     let statements = library_is_installed(bin_dir, STATEMENTS);
     initialise(&nest, bin_dir, password)?;
-    configure(&nest, &configuration(options, port, statements)?)?;
+    let text = configuration(options, port, statements, major_version(&nest)?)?;
+    configure(&nest, &text)?;
     populate(&nest, bin_dir, statements)?;
     let command = main_process(&nest, bin_dir)?;
     Server::start(&KIND, nest, command, |nest, pid| {
@@ -150,6 +154,7 @@ fn configuration(
     options: &PostgresOptions,
     port: u16,
     statements: bool,
+    major: u32,
 ) -> Result<String, TestbedError> {
     let on_or_off = if options.fsync { "on" } else { "off" };
     let (port, connections) = (port.to_string(), options.max_connections.to_string());
@@ -169,12 +174,19 @@ fn configuration(
         ("full_page_writes", on_or_off),
         ("lc_messages", "C"),
     ];
+    // What sessions share while they run lies in memory that the main process has mapped, too: a
+    // file of its own, made by one session and left to others, would outlive a server that is killed
+    // with nobody who has it mapped.
+    let within = [("min_dynamic_shared_memory", "16MB")];
+    let within = within
+        .into_iter()
+        .filter(|_| major >= FIRST_WITH_SHARED_RESERVE);
     let theirs = options
         .settings
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let mut text = String::from("\n");
-    for (name, value) in ours.into_iter().chain(theirs) {
+    for (name, value) in ours.into_iter().chain(within).chain(theirs) {
         one_line(KIND.name, name)?;
         one_line(KIND.name, value)?;
         let _ = writeln!(
@@ -184,6 +196,14 @@ fn configuration(
         );
     }
     Ok(text)
+}
+
+/// The version of the data directory, as in 15.
+fn major_version(nest: &Nest) -> Result<u32, TestbedError> {
+    let file = nest.work().join("PG_VERSION");
+    let text = fs::read_to_string(&file).map_err(TestbedError::io("read", &file))?;
+    let number = text.trim().parse();
+    number.map_err(|error| TestbedError::io("read", file)(io::Error::other(error)))
 }
 
 fn configure(nest: &Nest, configuration: &str) -> Result<(), TestbedError> {
@@ -266,7 +286,7 @@ mod tests {
             settings,
             ..PostgresOptions::default()
         };
-        let text = configuration(&options, 5432, false).unwrap();
+        let text = configuration(&options, 5432, false, 15).unwrap();
         assert!(text.ends_with("search_path = 'it''s'\n"), "{text}");
         assert!(
             text.contains("fsync = 'on'"),
@@ -281,6 +301,6 @@ mod tests {
             settings,
             ..PostgresOptions::default()
         };
-        assert!(configuration(&options, 5432, false).is_err());
+        assert!(configuration(&options, 5432, false, 15).is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -181,6 +182,39 @@ fn kill_ends_every_process_and_its_shared_memory() {
     let directory = postgres.directory().to_owned();
     postgres.stop().unwrap();
     assert!(!directory.exists());
+}
+
+/// A file that one session makes and leaves to the others would be found by nobody once all who had
+/// mapped it are gone.
+#[test]
+fn what_sessions_share_lies_where_the_main_process_has_it_too() {
+    let postgres = Postgres::start(&quick()).unwrap();
+    let version: u32 = ask(postgres.url(), "SHOW server_version_num")
+        .unwrap()
+        .parse()
+        .unwrap();
+    if version < 140_000 {
+        return;
+    }
+    let tables = "DO $$ BEGIN FOR n IN 1..500 LOOP
+        EXECUTE format('CREATE TABLE t%s AS SELECT 1 AS a', n); END LOOP; END $$";
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let of_all = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(postgres.url(), NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(tables).await.unwrap();
+        let processes = postgres.processes();
+        let of_all: BTreeSet<String> = processes
+            .iter()
+            .flat_map(|&pid| shared_memory(pid))
+            .collect();
+        client.batch_execute("").await.unwrap();
+        of_all
+    });
+    let of_main = BTreeSet::from_iter(shared_memory(postgres.pid()));
+    assert_eq!(of_all, of_main);
 }
 
 #[test]
