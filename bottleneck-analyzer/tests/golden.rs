@@ -1,9 +1,11 @@
 //! Reports of real runs, kept for ever: each can be judged, and what was planted in it is named.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../crates/bench-report/tests/common/faults.rs"]
+mod faults;
+
 use std::path::{Path, PathBuf};
 
-use boon::{Compiler, Schemas, ValidationError};
 use bottleneck_analyzer::assessment::{Assessment, FindingKind};
 use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
 use serde_json::{Value, json};
@@ -23,24 +25,7 @@ fn root() -> PathBuf {
 
 /// Where an assessment breaks the schema, and how.
 fn faults(assessment: &Value) -> Vec<String> {
-    let file = root().join("docs/schema/assessment-1.json");
-    let mut schemas = Schemas::new();
-    let schema = Compiler::new().compile(file.to_str().unwrap(), &mut schemas);
-    let mut faults = Vec::new();
-    if let Err(fault) = schemas.validate(assessment, schema.unwrap()) {
-        gather(&fault, &mut faults);
-    }
-    faults
-}
-
-/// The faults at the ends of the tree: what stands above them only says that there are some.
-fn gather(fault: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
-    if fault.causes.is_empty() {
-        faults.push(format!("{}: {}", fault.instance_location, fault.kind));
-    }
-    for cause in &fault.causes {
-        gather(cause, faults);
-    }
+    faults::faults(&root().join("docs/schema/assessment-1.json"), assessment)
 }
 
 /// Rules that found something in the report of `scenario` of `db-pool-bench`.

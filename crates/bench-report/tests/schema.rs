@@ -1,9 +1,11 @@
 //! The committed schema is the one the types have, and every report ever written stays readable.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/faults.rs"]
+mod faults;
+
 use std::path::{Path, PathBuf};
 
-use boon::{Compiler, Schemas, ValidationError};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -72,24 +74,7 @@ fn golden_reports_of_every_version_stay_readable_and_keep_to_the_schema() {
 
 /// Where a report breaks the schema, and how.
 fn faults(report: &Value) -> Vec<String> {
-    let file = root().join("docs/schema/report-1.json");
-    let mut schemas = Schemas::new();
-    let schema = Compiler::new().compile(file.to_str().unwrap(), &mut schemas);
-    let mut faults = Vec::new();
-    if let Err(fault) = schemas.validate(report, schema.unwrap()) {
-        gather(&fault, &mut faults);
-    }
-    faults
-}
-
-/// The faults at the ends of the tree: what stands above them only says that there are some.
-fn gather(fault: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
-    if fault.causes.is_empty() {
-        faults.push(format!("{}: {}", fault.instance_location, fault.kind));
-    }
-    for cause in &fault.causes {
-        gather(cause, faults);
-    }
+    faults::faults(&root().join("docs/schema/report-1.json"), report)
 }
 
 /// The reports of real runs that are kept, and those of the example.

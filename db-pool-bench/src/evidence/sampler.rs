@@ -229,7 +229,7 @@ impl Sampler {
     /// cannot be seen, nothing holds back.
     fn pause(&self) -> Duration {
         let spent = || {
-            let family = self.link.as_ref()?.family.clone().ok()?;
+            let family = *self.link.as_ref()?.family.as_ref().ok()?;
             let Cpu { at, own, .. } = self.measured.as_ref()?.cpu.as_ref().ok()?;
             Some(Budget::begin(*at, *own).pause(Instant::now(), family.own_cpu().ok()?))
         };

@@ -28,9 +28,8 @@ impl Listing {
     }
 
     /// Tells `each` number there is, unless nobody can have come since the last time; says whether
-    /// it did. `forks` is
-    /// how many processes and threads were ever made: when it has not moved, nobody was. A kernel
-    /// that does not count says nothing or zero.
+    /// it did. `forks` is how many processes and threads were ever made: when it has not moved,
+    /// nobody was. A kernel that does not count says nothing or zero.
     pub(super) fn look(
         &mut self,
         forks: Option<u64>,

@@ -1,0 +1,27 @@
+//! A document held beside a JSON schema alone, as a reader in another language has it.
+
+use std::path::Path;
+
+use boon::{Compiler, Schemas, ValidationError};
+use serde_json::Value;
+
+/// Where `document` breaks the schema in the file `schema`, and how.
+pub(crate) fn faults(schema: &Path, document: &Value) -> Vec<String> {
+    let mut schemas = Schemas::new();
+    let schema = Compiler::new().compile(schema.to_str().unwrap(), &mut schemas);
+    let mut faults = Vec::new();
+    if let Err(fault) = schemas.validate(document, schema.unwrap()) {
+        gather(&fault, &mut faults);
+    }
+    faults
+}
+
+/// The faults at the ends of the tree: what stands above them only says that there are some.
+fn gather(fault: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
+    if fault.causes.is_empty() {
+        faults.push(format!("{}: {}", fault.instance_location, fault.kind));
+    }
+    for cause in &fault.causes {
+        gather(cause, faults);
+    }
+}
