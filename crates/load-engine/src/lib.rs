@@ -28,6 +28,7 @@ pub mod sweep;
 mod tally;
 pub mod target;
 mod timeline;
+pub mod turn;
 mod worker;
 
 pub use arrivals::{Arrivals, Worker};
@@ -39,3 +40,4 @@ pub use pacer::{Pacer, Waiting};
 pub use recorder::{Recorder, Within};
 pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan};
 pub use target::{Factory, Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId};
+pub use turn::Turn;

@@ -13,7 +13,7 @@ use crate::backlog::{Arrival, Backlog};
 use crate::flight::Flight;
 use crate::shared::{PacerTrouble, Shared};
 use crate::{
-    Arrivals, Factory, Failure, LoadPlan, Pacer, Session, StepPlan, Target, UserId, Worker,
+    Arrivals, Factory, Failure, LoadPlan, Pacer, Session, StepPlan, Target, Turn, UserId, Worker,
 };
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
@@ -59,15 +59,21 @@ async fn attack<T: Target>(
     let sessions = worker.share_of(plan.load.sessions());
     let backlog = Arc::new(Backlog::new());
     let mut tasks = JoinSet::new();
-    for index in 0..sessions {
+    for (index, turn) in (0..).zip(Turn::each(sessions)) {
         let user = UserId(index * worker.count + worker.index);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
         match plan.load {
             LoadPlan::Open { .. } => {
-                tasks.spawn(serve_arrivals(target, user, Arc::clone(&backlog), shared));
+                tasks.spawn(serve_arrivals(
+                    target,
+                    user,
+                    turn,
+                    Arc::clone(&backlog),
+                    shared,
+                ));
             }
             LoadPlan::Closed { think_time, .. } => {
-                tasks.spawn(be_user(target, user, think_time, shared));
+                tasks.spawn(be_user(target, user, turn, think_time, shared));
             }
         }
     }
@@ -121,13 +127,14 @@ async fn finish(tasks: &mut JoinSet<Result<(), Failure>>, shared: &Shared) -> Re
     }
 }
 
-/// Opens a session, says so, and waits for the step to begin.
+/// Opens a session when it is its turn, says so, and waits for the step to begin.
 async fn open<T: Target>(
     target: &T,
     user: UserId,
+    turn: Turn,
     shared: &Shared,
 ) -> Result<(T::Session, Window), Failure> {
-    let session = target.open(user).await?;
+    let session = turn.take(target.open(user)).await?;
     shared.opened.fetch_add(1, Ordering::Relaxed);
     Ok((session, *shared.window.wait().await))
 }
@@ -135,10 +142,11 @@ async fn open<T: Target>(
 async fn serve_arrivals<T: Target>(
     target: Arc<T>,
     user: UserId,
+    turn: Turn,
     backlog: Arc<Backlog>,
     shared: Arc<Shared>,
 ) -> Result<(), Failure> {
-    let (mut session, _) = open(&*target, user, &shared).await?;
+    let (mut session, _) = open(&*target, user, turn, &shared).await?;
     while let Some(arrival) = backlog.take().await {
         let mut flight = Flight::of_arrival(&shared, arrival);
         let outcome = session.hit(&mut flight.marks).await;
@@ -151,10 +159,11 @@ async fn serve_arrivals<T: Target>(
 async fn be_user<T: Target>(
     target: Arc<T>,
     user: UserId,
+    turn: Turn,
     think_time: Duration,
     shared: Arc<Shared>,
 ) -> Result<(), Failure> {
-    let (mut session, window) = open(&*target, user, &shared).await?;
+    let (mut session, window) = open(&*target, user, turn, &shared).await?;
     sleep_until(window.start_ns).await;
     let mut now_ns = monotonic_ns();
     while now_ns < window.measure_end_ns && !shared.is_halted() {

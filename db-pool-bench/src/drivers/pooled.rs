@@ -4,7 +4,9 @@
 use std::fmt::Debug;
 use std::future::Future;
 
-use load_engine::{Failure, Marks, Outcome, Part, PoolSample, Session, Target, UserId, Worker};
+use load_engine::{
+    Failure, Marks, Outcome, Part, PoolSample, Session, Target, Turn, UserId, Worker,
+};
 use tokio::task::JoinSet;
 
 use super::{Lender, Lends, Setup};
@@ -73,12 +75,12 @@ impl<P: Pool> PoolTarget<P> {
     }
 }
 
-/// Opens `count` connections at once and prepares the statements on each.
+/// Opens `count` connections in turn and prepares the statements on each.
 async fn warm<P: Pool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
-    for _ in 0..count {
+    for turn in Turn::each(count) {
         let pool = pool.clone();
-        opening.spawn(async move { pool.prepared().await });
+        opening.spawn(async move { turn.take(pool.prepared()).await });
     }
     // Held until all are open: one given back early would be handed out twice.
     let mut held = Vec::with_capacity(count as usize);
