@@ -3,46 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
-use bench_report::{Report, Series, ServerEvidence, Status, Step, StepEnd, Warning, WarningCode};
-use load_engine::attack::{self, Tick};
-use load_engine::{Broken, Cancel, Factory, Observer, Phase, StepPlan, self_check};
+use bench_report::{Report, Series, Status, Step, StepEnd, Warning, WarningCode};
+use load_engine::{Cancel, Factory, Phase, StepPlan, attack, self_check};
 
 use crate::Exit;
 use crate::flags::OutputFlags;
+use crate::follower::{Follower, Plan};
 use crate::output::{self, Output};
 use crate::progress::Progress;
 use crate::signals;
 
+pub use crate::bounded::within;
+pub use crate::follower::Evidence;
+
 /// Points that a series of the whole run keeps.
 const SERIES_BOUND: usize = 4_000;
-
-/// The server's side of a step.
-///
-/// Both calls come on the controller's thread and must return at once: whoever samples a server
-/// does so on a thread and a connection of its own, so that a stopped server stops nothing here.
-pub trait Evidence {
-    /// The measured part begins.
-    fn measure_begins(&mut self) {}
-
-    /// The measured part is over; what was seen of it.
-    fn measure_ends(&mut self) -> Option<ServerEvidence> {
-        None
-    }
-
-    /// What was seen of the server that must end the step.
-    fn broken(&mut self) -> Option<Broken> {
-        None
-    }
-}
-
-/// No server whose side could be seen.
-impl Evidence for () {}
 
 /// One invocation of a bench, from the claim of its report to its exit code. Dropped before
 /// [`Bench::finish`], as an error does, it saves what was measured and marks it `failed`.
@@ -58,15 +38,6 @@ pub struct Bench {
     warnings: Vec<Warning>,
     seeks_limit: bool,
     ended: bool,
-}
-
-/// How much lies ahead, for the time left.
-#[derive(Debug, Default)]
-struct Plan {
-    total: Duration,
-    done: Duration,
-    steps: usize,
-    step: usize,
 }
 
 impl Bench {
@@ -321,72 +292,6 @@ fn of_step(mut warning: Warning, index: usize) -> Warning {
         }
     }
     warning
-}
-
-/// Shows a step's progress and tells its evidence when to look.
-struct Follower<'a> {
-    progress: &'a mut Progress,
-    plan: &'a Plan,
-    name: &'a str,
-    evidence: &'a mut dyn Evidence,
-    measuring: bool,
-    server: Option<ServerEvidence>,
-}
-
-impl Observer for Follower<'_> {
-    fn phase(&mut self, phase: Phase) {
-        self.progress.phase(phase.name(), self.name);
-        if phase == Phase::Measure {
-            self.evidence.measure_begins();
-            self.measuring = true;
-        } else if phase == Phase::Drain && std::mem::take(&mut self.measuring) {
-            self.server = self.evidence.measure_ends();
-        }
-    }
-
-    fn broken(&mut self) -> Option<Broken> {
-        self.evidence.broken()
-    }
-
-    fn tick(&mut self, tick: &Tick) {
-        let done = self.plan.done + tick.elapsed;
-        let errors = match tick.errors_per_s {
-            none if none <= 0.0 => String::new(),
-            some => format!(", {some:.0} errors/s"),
-        };
-        let p99 = tick.p99.map_or(String::new(), |p99| {
-            format!(", p99 {}", crate::table::duration_ns(p99.as_nanos() as u64))
-        });
-        let message = format!(
-            "step {}/{} {}: {}{p99}{errors}",
-            self.plan.step,
-            self.plan.steps.max(self.plan.step),
-            self.name,
-            crate::table::rate(tick.throughput_per_s),
-        );
-        self.progress
-            .tick(done, self.plan.total.max(done), &message);
-    }
-}
-
-/// Runs `work` on a thread of its own and gives up after `bound`: a server that is stopped must
-/// not keep us from saving. `None` = not done in time; the thread is then left to the process's end.
-pub fn within<T: Send + 'static>(
-    bound: Duration,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let (done, result) = mpsc::sync_channel(1);
-    let started = Instant::now();
-    std::thread::Builder::new()
-        .name("bounded".to_owned())
-        .spawn(move || {
-            // Nobody waits any more when the bound has passed.
-            let _ = done.send(work());
-        })
-        .ok()?;
-    result
-        .recv_timeout(bound.saturating_sub(started.elapsed()))
-        .ok()
 }
 
 #[cfg(test)]

@@ -26,10 +26,14 @@
 
 #[cfg(feature = "load")]
 pub mod bench;
+#[cfg(feature = "load")]
+mod bounded;
 pub mod command_line;
 mod counts;
 pub mod exit;
 pub mod flags;
+#[cfg(feature = "load")]
+mod follower;
 pub mod generate;
 #[cfg(feature = "load")]
 pub mod load;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::recorder::Interval;
+use crate::interval::Interval;
 
 /// Finished hits below which an interval says too little to stop for.
 const FEWEST: u64 = 20;

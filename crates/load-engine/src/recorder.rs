@@ -7,16 +7,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bench_report::histogram::{Recording, recording};
 use bench_report::{FailureSample, Operation};
 use crossbeam_utils::CachePadded;
 
+use crate::interval::Interval;
 use crate::part_tally::PartTally;
-use crate::tally::{Tally, gap};
+use crate::shard::{FAILURES_KEPT, Shard};
+use crate::tally::Tally;
 use crate::{Marks, Outcome, Part};
-
-/// Failures kept per shard, with their messages; further ones are only counted.
-const FAILURES_KEPT: usize = 32;
 
 thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(0) };
@@ -45,46 +43,6 @@ impl Within {
     };
 }
 
-/// All that finished since the last look, measured or not: for time charts and guards.
-#[derive(Debug)]
-pub struct Interval {
-    /// Response times (call times in a closed loop) of successes; one significant digit less
-    /// than a step's, so that taking it is cheap.
-    pub latency: Recording,
-    /// Hits that failed.
-    pub failed: u64,
-}
-
-impl Interval {
-    pub(crate) fn new() -> Self {
-        let bounds = Recording::new_with_bounds(1, bench_report::histogram::HIGHEST_NS, 2);
-        Self {
-            latency: bounds.unwrap_or_else(|_| recording()),
-            failed: 0,
-        }
-    }
-
-    /// Hits that succeeded.
-    pub fn succeeded(&self) -> u64 {
-        self.latency.len()
-    }
-
-    /// Adds what finished in another.
-    pub(crate) fn add(&mut self, other: &Self) {
-        // Equal bounds on both sides: adding cannot fail.
-        let _ = self.latency.add(&other.latency);
-        self.failed += other.failed;
-    }
-}
-
-#[derive(Debug)]
-struct Shard {
-    tallies: Vec<Tally>,
-    parts: Vec<PartTally>,
-    interval: Interval,
-    failures: Vec<FailureSample>,
-}
-
 /// What is measured of one step, by all threads.
 #[derive(Debug)]
 pub struct Recorder {
@@ -97,14 +55,8 @@ impl Recorder {
     /// A recorder for hits on `operations` by `threads` threads that claim shards 1..=threads;
     /// shard 0 is everybody else's.
     pub fn new(operations: &'static [&'static str], threads: usize) -> Self {
-        let shard = || Shard {
-            tallies: operations.iter().map(|_| Tally::new()).collect(),
-            parts: Vec::new(),
-            interval: Interval::new(),
-            failures: Vec::with_capacity(FAILURES_KEPT),
-        };
         let shards = (0..=threads)
-            .map(|_| CachePadded::new(Mutex::new(shard())))
+            .map(|_| CachePadded::new(Mutex::new(Shard::new(operations.len(), 0))))
             .collect();
         Self {
             operations,
@@ -135,68 +87,18 @@ impl Recorder {
     /// shows warm-up and drain too.
     pub fn record(&self, marks: &Marks, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
-        let shard = &mut *shard;
-        let felt = gap(marks.begin_ns(), marks.done_ns);
-        match &outcome.failure {
-            None => shard.interval.latency.saturating_record(felt),
-            Some(_) => shard.interval.failed += 1,
-        }
-        let Some(tally) = shard.tallies.get_mut(outcome.operation) else {
-            return;
-        };
-        if within.done && outcome.failure.is_none() {
-            tally.carried += 1;
-        }
-        if !within.due {
-            return;
-        }
-        tally.retries += outcome.retries;
-        tally.lag(marks);
-        let Some(failure) = &outcome.failure else {
-            return tally.success(marks);
-        };
-        tally.failed.saturating_record(felt);
-        match tally.errors.get_mut(failure.kind.as_ref()) {
-            Some(count) => *count += 1,
-            None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
-        }
-        if shard.failures.len() < FAILURES_KEPT {
-            let phase = if marks.acquired_ns > 0 {
-                "service"
-            } else {
-                "call"
-            };
-            shard.failures.push(FailureSample {
-                at_ns: marks.done_ns,
-                operation: self.operations[outcome.operation].to_owned(),
-                phase: phase.to_owned(),
-                kind: failure.kind.to_string(),
-                message: failure.message.clone(),
-            });
-        }
+        shard.record(self.operations, marks, outcome, within);
     }
 
     /// Records the parts of one finished hit; `within` says what they count for.
     pub fn record_parts(&self, parts: &[Part], within: Within) {
-        let mut shard = self.shard();
-        for part in parts {
-            if let Some(tally) = shard.parts.get_mut(part.part) {
-                tally.record(part, within);
-            }
-        }
+        self.shard().record_parts(parts, within);
     }
 
     /// Records an arrival that was not over when the drain ended, or was never taken up. Which
     /// operation it would have become is unknown: it counts for the first.
     pub fn record_censored(&self, marks: &Marks, now_ns: u64) {
-        let mut shard = self.shard();
-        if let Some(tally) = shard.tallies.first_mut() {
-            tally.censored += 1;
-            tally.lag(marks);
-            tally
-                .unfinished
-                .saturating_record(gap(marks.begin_ns(), now_ns));
-        }
+        self.shard().record_censored(marks, now_ns);
     }
 
     /// Takes what finished since the last call.

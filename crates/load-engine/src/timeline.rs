@@ -2,7 +2,7 @@
 
 use bench_report::Series;
 
-use crate::recorder::Interval;
+use crate::interval::Interval;
 
 /// What finished in each interval of a step.
 #[derive(Debug)]

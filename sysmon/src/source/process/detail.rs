@@ -5,92 +5,13 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::detail_files::DetailFiles;
 use super::number::{Words, after};
 use super::{Detail, Fields, ProcessIo, Waiting};
-use crate::source::{Gaps, SourceError, Span, Timed};
+use crate::source::{Gaps, SourceError, Timed};
 
 /// Longer than any of these files.
 const FILE_BYTES: usize = 8192;
-
-/// The files of one process, some of them kept open.
-#[derive(Debug)]
-pub(super) struct DetailFiles {
-    pid: u32,
-    io: Option<File>,
-    status: Option<File>,
-    smaps: Option<File>,
-    schedule: Option<File>,
-    descriptors: Option<File>,
-    /// What each thread had waited at the last look, in order of their numbers.
-    threads: Vec<(u32, Waiting)>,
-    looked: bool,
-    waited: Waiting,
-    last: Option<(Fields, Detail)>,
-}
-
-impl DetailFiles {
-    pub(super) fn of(pid: u32) -> Self {
-        Self {
-            pid,
-            io: None,
-            status: None,
-            smaps: None,
-            schedule: None,
-            descriptors: None,
-            threads: Vec::new(),
-            looked: false,
-            waited: Waiting::default(),
-            last: None,
-        }
-    }
-
-    /// What was read last, which still stood at `still`, if it is what is asked for and a process
-    /// that sleeps cannot lose any of it.
-    pub(super) fn still(&mut self, fields: Fields, still: Span) -> Option<Detail> {
-        let (asked, last) = self.last.as_mut()?;
-        if *asked != fields || fields.swap || fields.pss {
-            return None;
-        }
-        let io = last.io.as_mut().map(|io| &mut io.span);
-        let scheduler = last.scheduler.as_mut().map(|waiting| &mut waiting.span);
-        for span in io.into_iter().chain(scheduler) {
-            *span = still;
-        }
-        Some(last.clone())
-    }
-
-    pub(super) fn handles(&self) -> usize {
-        let kept = [
-            &self.io,
-            &self.status,
-            &self.smaps,
-            &self.schedule,
-            &self.descriptors,
-        ];
-        kept.into_iter().filter(|file| file.is_some()).count()
-    }
-
-    /// Adds what each thread waited since the last look. A thread that ended takes its counters
-    /// with it, so they are added up here; one that was born meanwhile has waited all it shows.
-    fn wait(&mut self, threads: &[(u32, Waiting)]) -> Waiting {
-        for (thread, now) in threads {
-            let before = self
-                .threads
-                .binary_search_by_key(thread, |(known, _)| *known);
-            let before = match before {
-                Ok(place) => self.threads[place].1,
-                Err(_) if self.looked => Waiting::default(),
-                Err(_) => *now,
-            };
-            self.waited.waited_ns += now.waited_ns.saturating_sub(before.waited_ns);
-            self.waited.switches += now.switches.saturating_sub(before.switches);
-        }
-        self.threads.clear();
-        self.threads.extend_from_slice(threads);
-        self.looked = true;
-        self.waited
-    }
-}
 
 /// Reads details, one process after the other, with one buffer.
 #[derive(Debug)]
@@ -310,6 +231,7 @@ fn parse_schedstat(text: &[u8]) -> Option<Waiting> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Span;
 
     const EVERYTHING: Fields = Fields {
         children: true,

@@ -7,6 +7,8 @@
 #[cfg(target_os = "linux")]
 pub mod detail;
 #[cfg(target_os = "linux")]
+mod detail_files;
+#[cfg(target_os = "linux")]
 mod listing;
 #[cfg(target_os = "linux")]
 mod number;

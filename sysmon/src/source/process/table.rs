@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use bench_report::clock::monotonic_ns;
 
-use super::detail::{DetailFiles, Reader};
+use super::detail::Reader;
+use super::detail_files::DetailFiles;
 use super::listing::Listing;
 use super::run_watch::{self, RunWatch};
 use super::stat::{self, Stat};

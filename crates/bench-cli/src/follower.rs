@@ -1,0 +1,86 @@
+//! What follows a step while its load runs: progress for whoever watches, and the server's side.
+
+use std::time::Duration;
+
+use bench_report::ServerEvidence;
+use load_engine::attack::Tick;
+use load_engine::{Broken, Observer, Phase};
+
+use crate::progress::Progress;
+
+/// The server's side of a step.
+///
+/// Both calls come on the controller's thread and must return at once: whoever samples a server
+/// does so on a thread and a connection of its own, so that a stopped server stops nothing here.
+pub trait Evidence {
+    /// The measured part begins.
+    fn measure_begins(&mut self) {}
+
+    /// The measured part is over; what was seen of it.
+    fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        None
+    }
+
+    /// What was seen of the server that must end the step.
+    fn broken(&mut self) -> Option<Broken> {
+        None
+    }
+}
+
+/// No server whose side could be seen.
+impl Evidence for () {}
+
+/// How much lies ahead, for the time left.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) total: Duration,
+    pub(crate) done: Duration,
+    pub(crate) steps: usize,
+    pub(crate) step: usize,
+}
+
+/// Shows a step's progress and tells its evidence when to look.
+pub(crate) struct Follower<'a> {
+    pub(crate) progress: &'a mut Progress,
+    pub(crate) plan: &'a Plan,
+    pub(crate) name: &'a str,
+    pub(crate) evidence: &'a mut dyn Evidence,
+    pub(crate) measuring: bool,
+    pub(crate) server: Option<ServerEvidence>,
+}
+
+impl Observer for Follower<'_> {
+    fn phase(&mut self, phase: Phase) {
+        self.progress.phase(phase.name(), self.name);
+        if phase == Phase::Measure {
+            self.evidence.measure_begins();
+            self.measuring = true;
+        } else if phase == Phase::Drain && std::mem::take(&mut self.measuring) {
+            self.server = self.evidence.measure_ends();
+        }
+    }
+
+    fn broken(&mut self) -> Option<Broken> {
+        self.evidence.broken()
+    }
+
+    fn tick(&mut self, tick: &Tick) {
+        let done = self.plan.done + tick.elapsed;
+        let errors = match tick.errors_per_s {
+            none if none <= 0.0 => String::new(),
+            some => format!(", {some:.0} errors/s"),
+        };
+        let p99 = tick.p99.map_or(String::new(), |p99| {
+            format!(", p99 {}", crate::table::duration_ns(p99.as_nanos() as u64))
+        });
+        let message = format!(
+            "step {}/{} {}: {}{p99}{errors}",
+            self.plan.step,
+            self.plan.steps.max(self.plan.step),
+            self.name,
+            crate::table::rate(tick.throughput_per_s),
+        );
+        self.progress
+            .tick(done, self.plan.total.max(done), &message);
+    }
+}

@@ -1,0 +1,95 @@
+//! What one thread saw of a step.
+
+use bench_report::FailureSample;
+
+use crate::interval::Interval;
+use crate::part_tally::PartTally;
+use crate::tally::{Tally, gap};
+use crate::{Failure, Marks, Outcome, Part, Within};
+
+/// Failures kept per shard, with their messages; further ones are only counted.
+pub(crate) const FAILURES_KEPT: usize = 32;
+
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) tallies: Vec<Tally>,
+    pub(crate) parts: Vec<PartTally>,
+    pub(crate) interval: Interval,
+    pub(crate) failures: Vec<FailureSample>,
+}
+
+impl Shard {
+    pub(crate) fn new(operations: usize, parts: usize) -> Self {
+        Self {
+            tallies: (0..operations).map(|_| Tally::new()).collect(),
+            parts: (0..parts).map(|_| PartTally::new()).collect(),
+            interval: Interval::new(),
+            failures: Vec::with_capacity(FAILURES_KEPT),
+        }
+    }
+
+    pub(crate) fn record(
+        &mut self,
+        operations: &[&str],
+        marks: &Marks,
+        outcome: &Outcome,
+        within: Within,
+    ) {
+        let felt = gap(marks.begin_ns(), marks.done_ns);
+        match &outcome.failure {
+            None => self.interval.latency.saturating_record(felt),
+            Some(_) => self.interval.failed += 1,
+        }
+        let Some(tally) = self.tallies.get_mut(outcome.operation) else {
+            return;
+        };
+        if within.done && outcome.failure.is_none() {
+            tally.carried += 1;
+        }
+        if !within.due {
+            return;
+        }
+        tally.retries += outcome.retries;
+        tally.lag(marks);
+        let Some(failure) = &outcome.failure else {
+            return tally.success(marks);
+        };
+        tally.failed.saturating_record(felt);
+        match tally.errors.get_mut(failure.kind.as_ref()) {
+            Some(count) => *count += 1,
+            None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
+        }
+        if self.failures.len() < FAILURES_KEPT {
+            let operation = operations[outcome.operation];
+            self.failures.push(sample(operation, marks, failure));
+        }
+    }
+
+    pub(crate) fn record_parts(&mut self, parts: &[Part], within: Within) {
+        for part in parts {
+            if let Some(tally) = self.parts.get_mut(part.part) {
+                tally.record(part, within);
+            }
+        }
+    }
+
+    pub(crate) fn record_censored(&mut self, marks: &Marks, now_ns: u64) {
+        if let Some(tally) = self.tallies.first_mut() {
+            tally.censored += 1;
+            tally.lag(marks);
+            let age_ns = gap(marks.begin_ns(), now_ns);
+            tally.unfinished.saturating_record(age_ns);
+        }
+    }
+}
+
+fn sample(operation: &str, marks: &Marks, failure: &Failure) -> FailureSample {
+    let held = marks.acquired_ns > 0;
+    FailureSample {
+        at_ns: marks.done_ns,
+        operation: operation.to_owned(),
+        phase: if held { "service" } else { "call" }.to_owned(),
+        kind: failure.kind.to_string(),
+        message: failure.message.clone(),
+    }
+}
