@@ -61,7 +61,7 @@ impl Output {
         match self.format {
             Format::Text => show(text)?,
             Format::Json => {
-                print(&(serde_json::to_string_pretty(report)? + "\n"))?;
+                print(&(bench_report::json::text(report)? + "\n"))?;
             }
         }
         if !self.quiet {

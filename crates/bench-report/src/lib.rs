@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod environment;
 pub mod histogram;
+pub mod json;
 pub mod mark;
 pub mod redaction;
 pub mod report;

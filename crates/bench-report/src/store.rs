@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Report, SCHEMA};
+use crate::{Report, SCHEMA, json};
 
 /// Why a report could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ impl ReportFile {
         readable_text(&self.path, &report.without_series())?;
         let written = replace(&self.path, |file| {
             let mut file = BufWriter::new(file);
-            serde_json::to_writer_pretty(&mut file, report)?;
+            json::write(&mut file, report)?;
             file.write_all(b"\n")?;
             file.flush()
         });
@@ -146,6 +146,10 @@ pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
         source,
     })?;
     serde_json::from_str(&text).map_err(|e| match e.classify() {
+        _ if text.trim().is_empty() => StoreError::NotAReport {
+            path: path.to_owned(),
+            reason: "it is empty".to_owned(),
+        },
         serde_json::error::Category::Eof => StoreError::Truncated {
             path: path.to_owned(),
             line: e.line(),
@@ -296,6 +300,9 @@ mod tests {
         assert!(matches!(load(&path), Err(StoreError::UnknownSchema { .. })));
         std::fs::write(&path, "{\"a\": 1}").unwrap();
         assert!(matches!(load(&path), Err(StoreError::NotAReport { .. })));
+        std::fs::write(&path, "\n").unwrap();
+        let empty = load(&path).unwrap_err().to_string();
+        assert!(empty.contains("it is empty"), "{empty}");
         std::fs::write(&path, "hello").unwrap();
         assert!(matches!(load(&path), Err(StoreError::NotAReport { .. })));
     }
