@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use bench_report::Series;
 
-use crate::figure::{Figure, Figures, Label};
+use crate::figure::{Figure, Figures, Label, Labels};
 use crate::rolling::{Rolling, Spread};
 
 /// A host with more labelled series than this (thousands of virtual interfaces) keeps the first.
 const MOST_SERIES: usize = 1024;
 
-type Key = (&'static str, Vec<Label>);
+type Key = (&'static str, Labels);
 
 /// The series of one recording.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Board {
     /// Mean and extremes of each series with its labels, in order of name and labels.
     pub fn spreads(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
         let all = self.in_order();
-        all.map(|((name, labels), rolling)| (*name, labels.as_slice(), rolling.whole()))
+        all.map(|((name, labels), rolling)| (*name, &**labels, rolling.whole()))
     }
 
     /// Whether there were more series than are kept.

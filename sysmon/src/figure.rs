@@ -1,7 +1,12 @@
 //! One derived figure at one tick, under the name it has in the report.
 
+use std::sync::Arc;
+
 /// What tells a figure from its siblings, as in `device = vda`.
 pub type Label = (&'static str, String);
+
+/// All labels of a figure, shared with its siblings of the same tick.
+pub type Labels = Arc<[Label]>;
 
 /// A stretch of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +66,7 @@ pub struct Figure {
     /// The name of its series.
     pub name: &'static str,
     /// None where there is but one; what numbers or names it comes first.
-    pub labels: Vec<Label>,
+    pub labels: Labels,
     /// Its value over the tick.
     pub reading: Reading,
 }
@@ -88,13 +93,30 @@ impl Figures {
         };
         let finite = |reading: &Reading| reading.value.is_finite() && reading.error.is_finite();
         if finite(&reading) {
-            let owned = labels.iter().map(|(key, of)| (*key, (*of).to_owned()));
-            let labels = owned.collect();
+            let labels = self.labels(labels);
             self.0.push(Figure {
                 name,
                 labels,
                 reading,
             });
+        }
+    }
+
+    /// Those of the figure before, if they are the same: a device's figures come one after another.
+    fn labels(&self, labels: &[(&'static str, &str)]) -> Labels {
+        if labels.is_empty() {
+            return Labels::default();
+        }
+        let same = |figure: &&Figure| {
+            let known = figure.labels.iter().map(|(key, of)| (*key, of.as_str()));
+            known.eq(labels.iter().copied())
+        };
+        match self.0.last().filter(same) {
+            Some(figure) => Arc::clone(&figure.labels),
+            None => labels
+                .iter()
+                .map(|(key, of)| (*key, (*of).to_owned()))
+                .collect(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::own_cost::OwnCost;
 use crate::rolling::{POINTS, points_of_each};
 use crate::sampler::Sampler;
 use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Roots, Units};
+use crate::source::{Roots, SLOW_STANDS_NS, Units};
 use crate::stream::RawWriter;
 use crate::stream::sample::Sampler as RawSampler;
 use crate::wall_clock::WallClock;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub cgroups: Vec<String>,
     /// Count TCP sockets by state.
     pub socket_states: bool,
+    /// How long what changes slowly stands, as [`Selection`](crate::source::Selection) has it.
+    pub slow_stands_ns: u64,
     /// How much growth matters.
     pub growth: Least,
 }
@@ -53,6 +55,7 @@ impl Settings {
             follow: None,
             cgroups: Vec::new(),
             socket_states: false,
+            slow_stands_ns: SLOW_STANDS_NS,
             growth: Least::default(),
         }
     }
@@ -250,6 +253,11 @@ impl Recording {
             )
         };
         let mut warnings: Vec<Warning> = self.sampler.gaps().iter().map(missing).collect();
+        let unfound = self.follower().into_iter().flat_map(Follower::unfound);
+        warnings.extend(unfound.map(|target| {
+            let message = format!("--follow {target}: no such process was seen");
+            Warning::new(WarningCode::EvidenceMissing, message)
+        }));
         if self.board.turned_away() {
             let message = "some devices or interfaces are absent: there are too many to keep";
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));

@@ -63,6 +63,7 @@ impl Sampler {
             processes: follow.is_some(),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
+            slow_stands_ns: settings.slow_stands_ns,
         };
         Self {
             source: HostSource::new(&settings.roots, units, &selection, &mut gaps),

@@ -82,10 +82,10 @@ fn derivation() -> Derivation {
 
 fn step(derivation: &mut Derivation, ms: u64, files: &Files) -> Seen {
     let figures = derivation.figures(&mut sample(ms, files));
-    let key = |labels: Vec<(&str, String)>| labels.into_iter().map(|(_, of)| of).collect();
+    let key = |labels: &[(&str, String)]| labels.iter().map(|(_, of)| of.as_str()).collect();
     figures
         .into_iter()
-        .map(|f| ((f.name, key(f.labels)), f.reading.value))
+        .map(|f| ((f.name, key(&f.labels)), f.reading.value))
         .collect()
 }
 

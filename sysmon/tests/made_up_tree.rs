@@ -69,6 +69,7 @@ fn of_tree(root: &Path) -> Settings {
     Settings {
         roots: Roots::under(root),
         units: UNITS,
+        slow_stands_ns: 0,
         ..Settings::host()
     }
 }

@@ -49,8 +49,20 @@ impl Progress {
         }
     }
 
+    /// Whether a tick would be shown now: what nobody sees need not be made.
+    pub fn is_due(&self) -> bool {
+        match &self.look {
+            Look::Quiet => false,
+            Look::Bar(_) => true,
+            Look::Lines { last } => last.is_none_or(|last| last.elapsed() >= LINES_APART),
+        }
+    }
+
     /// `done` of `total` is over.
     pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
+        if !self.is_due() {
+            return;
+        }
         match &mut self.look {
             Look::Quiet => {}
             Look::Bar(bar) => {
@@ -63,11 +75,9 @@ impl Progress {
                 ));
             }
             Look::Lines { last } => {
-                if last.is_none_or(|last| last.elapsed() >= LINES_APART) {
-                    *last = Some(Instant::now());
-                    let text = format!("{} left, {message}", left(done, total));
-                    screen::show(&screen::one_line(&text));
-                }
+                *last = Some(Instant::now());
+                let text = format!("{} left, {message}", left(done, total));
+                screen::show(&screen::one_line(&text));
             }
         }
     }

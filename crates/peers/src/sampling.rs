@@ -170,7 +170,7 @@ impl<'a> Samples<'a> {
         let duration = interval * u32::try_from(intervals).unwrap_or(u32::MAX);
         let mut sysmon = command(&self.ours);
         sysmon
-            .args(["record", "--quiet", "--format", "json", "--interval"])
+            .args(["record", "--quiet", "--interval"])
             .arg(format!("{}ms", interval.as_millis()))
             .args(["--duration", &format!("{}ms", duration.as_millis())])
             .args(self.reach.sysmon_args());

@@ -44,6 +44,7 @@ impl Exporter {
             processes: settings.follow.is_some(),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
+            slow_stands_ns: settings.slow_stands_ns,
         };
         let tick_ns = settings.units.tick_ns;
         let processes = settings.follow.as_ref();

@@ -207,12 +207,12 @@ fn of_detail(detail: &Detail, labels: &[(&str, &str)], out: &mut Families) {
         out.counter(name, help, labels, Some(io.disk_written_bytes));
         let (name, help) = (
             "sysmon_process_read_bytes",
-            "Bytes read from files, sockets, pipes and terminals.",
+            "Bytes read by read(2) and its like; recv(2) does not count.",
         );
         out.counter(name, help, labels, Some(io.read_bytes));
         let (name, help) = (
             "sysmon_process_written_bytes",
-            "Bytes written to files, sockets, pipes and terminals.",
+            "Bytes written by write(2) and its like; send(2) does not count.",
         );
         out.counter(name, help, labels, Some(io.written_bytes));
     }

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 use bench_report::clock::monotonic_ns;
 
-pub use file::KeptFile;
+pub use file::{KeptFile, SlowFile};
 #[cfg(not(target_os = "linux"))]
 pub use portable::PortableSource as HostSource;
 #[cfg(target_os = "linux")]
@@ -59,7 +59,13 @@ pub struct Selection {
     pub cgroups: Vec<String>,
     /// Count TCP sockets by state, which takes the longer the more of them there are.
     pub socket_states: bool,
+    /// How long what changes slowly stands before it is read again, in nanoseconds: load averages,
+    /// open files, sensors, limits of control groups.
+    pub slow_stands_ns: u64,
 }
+
+/// Once a second, whether samples come a little early or late.
+pub const SLOW_STANDS_NS: u64 = 900_000_000;
 
 /// Where the kernel's trees are mounted.
 #[derive(Debug, Clone)]

@@ -7,13 +7,14 @@ use bench_report::clock::monotonic_ns;
 
 use super::cgroup::Cgroups;
 use super::disk::DiskFilter;
+use super::load::{HandleSample, LoadSample};
 use super::pressure::{PressureSample, Stall};
 use super::process::{Detail, Fields, ProcessId, ProcessTable, port};
 use super::sensor::Sensors;
 use super::tcp::StateSample;
 use super::{
-    Gaps, KeptFile, Roots, Sample, Selection, SourceError, Span, Timed, Units, cpu, disk, handles,
-    load, memory, network, pressure, tcp,
+    Gaps, KeptFile, Roots, Sample, Selection, SlowFile, SourceError, Span, Timed, Units, cpu, disk,
+    handles, load, memory, network, pressure, tcp,
 };
 
 /// Reads this machine, or a made-up tree that looks like one.
@@ -22,8 +23,8 @@ pub struct ProcSource {
     proc: PathBuf,
     units: Units,
     stat: KeptFile,
-    loadavg: KeptFile,
-    file_nr: KeptFile,
+    loadavg: SlowFile<LoadSample>,
+    file_nr: SlowFile<HandleSample>,
     meminfo: KeptFile,
     vmstat: KeptFile,
     diskstats: KeptFile,
@@ -48,14 +49,15 @@ impl ProcSource {
     /// Looks for what there is to read; a control group that is not there is noted in `gaps`.
     pub fn new(roots: &Roots, units: Units, selection: &Selection, gaps: &mut Gaps) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
+        let slow_stands_ns = selection.slow_stands_ns;
         let states = || [file("net/tcp"), file("net/tcp6")];
         let table = || ProcessTable::new(&roots.proc, units, handles::most());
         Self {
             proc: roots.proc.clone(),
             units,
             stat: file("stat"),
-            loadavg: file("loadavg"),
-            file_nr: file("sys/fs/file-nr"),
+            loadavg: SlowFile::new(roots.proc.join("loadavg"), slow_stands_ns),
+            file_nr: SlowFile::new(roots.proc.join("sys/fs/file-nr"), slow_stands_ns),
             meminfo: file("meminfo"),
             vmstat: file("vmstat"),
             diskstats: file("diskstats"),
@@ -68,8 +70,8 @@ impl ProcSource {
                 states: selection.socket_states.then(states),
             },
             pressure: ["cpu", "memory", "io"].map(|name| file(&format!("pressure/{name}"))),
-            sensors: Sensors::find(&roots.sys),
-            cgroups: Cgroups::find(roots, &selection.cgroups, gaps),
+            sensors: Sensors::find(&roots.sys, slow_stands_ns),
+            cgroups: Cgroups::find(roots, selection, gaps),
             processes: selection.processes.then(table),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::KeptFile;
+use super::SlowFile;
 
 /// One sensor's reading, under the name of its chip and of the sensor.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,21 +26,27 @@ pub struct SensorSample {
 /// The sensors that were there at the start.
 #[derive(Debug)]
 pub struct Sensors {
-    temperatures: Vec<(String, KeptFile)>,
-    clocks: Vec<(u32, KeptFile)>,
+    temperatures: Vec<(String, SlowFile<f64>)>,
+    clocks: Vec<(u32, SlowFile<f64>)>,
 }
 
 impl Sensors {
     /// Looks for sensors in the tree at `sys`. Thermal zones are asked only where no chip has a
-    /// sensor, because they show the same ones again.
-    pub fn find(sys: &Path) -> Self {
+    /// sensor, because they show the same ones again. Asking a chip may take milliseconds, so what
+    /// it said stands for `stands_ns`.
+    pub fn find(sys: &Path, stands_ns: u64) -> Self {
         let mut temperatures = of_chips(sys);
         if temperatures.is_empty() {
             temperatures = of_zones(sys);
         }
+        let slow = |path| SlowFile::new(path, stands_ns);
+        let temperatures = temperatures.into_iter();
+        let clocks = clocks(sys).into_iter();
         Self {
-            temperatures,
-            clocks: clocks(sys),
+            temperatures: temperatures
+                .map(|(name, path)| (name, slow(path)))
+                .collect(),
+            clocks: clocks.map(|(core, path)| (core, slow(path))).collect(),
         }
     }
 
@@ -64,7 +70,7 @@ impl Sensors {
     }
 }
 
-fn of_chips(sys: &Path) -> Vec<(String, KeptFile)> {
+fn of_chips(sys: &Path) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for chip in sorted(&sys.join("class/hwmon")) {
         let chip_name = line(&chip.join("name")).unwrap_or_else(|| last(&chip));
@@ -78,30 +84,30 @@ fn of_chips(sys: &Path) -> Vec<(String, KeptFile)> {
             };
             let label = line(&chip.join(format!("{sensor}_label")));
             let name = format!("{chip_name} {}", label.as_deref().unwrap_or(sensor));
-            found.push((name, KeptFile::new(input)));
+            found.push((name, input));
         }
     }
     found
 }
 
-fn of_zones(sys: &Path) -> Vec<(String, KeptFile)> {
+fn of_zones(sys: &Path) -> Vec<(String, PathBuf)> {
     let zones = sorted(&sys.join("class/thermal")).into_iter();
     zones
         .filter(|zone| last(zone).starts_with("thermal_zone"))
         .map(|zone| {
             let kind = line(&zone.join("type")).unwrap_or_default();
             let name = format!("{} {kind}", last(&zone));
-            (name.trim_end().to_owned(), KeptFile::new(zone.join("temp")))
+            (name.trim_end().to_owned(), zone.join("temp"))
         })
         .collect()
 }
 
-fn clocks(sys: &Path) -> Vec<(u32, KeptFile)> {
+fn clocks(sys: &Path) -> Vec<(u32, PathBuf)> {
     let cpus = sorted(&sys.join("devices/system/cpu")).into_iter();
     cpus.filter_map(|cpu| {
         let number = last(&cpu).strip_prefix("cpu")?.parse().ok()?;
         let clock = cpu.join("cpufreq/scaling_cur_freq");
-        clock.exists().then(|| (number, KeptFile::new(clock)))
+        clock.exists().then_some((number, clock))
     })
     .collect()
 }
@@ -153,7 +159,7 @@ mod tests {
             "2400000\n",
         );
         put(sys, "devices/system/cpu/cpuidle/x", "");
-        let sample = Sensors::find(sys).sample();
+        let sample = Sensors::find(sys, 0).sample();
         let package = Temperature {
             name: "coretemp Package id 0".to_owned(),
             celsius: 45.5,
@@ -165,11 +171,14 @@ mod tests {
     #[test]
     fn without_chips_the_zones_speak_and_without_either_there_is_nothing() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(Sensors::find(root.path()).sample(), SensorSample::default());
+        assert_eq!(
+            Sensors::find(root.path(), 0).sample(),
+            SensorSample::default()
+        );
         put(root.path(), "class/thermal/thermal_zone0/temp", "-1500\n");
         put(root.path(), "class/thermal/thermal_zone0/type", "acpitz\n");
         put(root.path(), "class/thermal/cooling_device0/temp", "1\n");
-        let sample = Sensors::find(root.path()).sample();
+        let sample = Sensors::find(root.path(), 0).sample();
         assert_eq!(sample.temperatures.len(), 1);
         assert_eq!(sample.temperatures[0].name, "thermal_zone0 acpitz");
         assert!((sample.temperatures[0].celsius + 1.5).abs() < 1e-9);

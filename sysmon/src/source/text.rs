@@ -1,10 +1,12 @@
 //! What most of the kernel's files are made of. Hundreds of such lines come by at each tick, so they
 //! are divided byte by byte: the divisions of `str` look for any character.
 
+use memchr::{memchr, memchr2};
+
 /// The lines of a file of `key value` lines, each in two; a line without a value is left out.
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     lines(text).filter_map(|line| {
-        let end = line.bytes().position(|b| b == b' ' || b == b'\t')?;
+        let end = memchr2(b' ', b'\t', line.as_bytes())?;
         Some((&line[..end], line[end..].trim_ascii()))
     })
 }
@@ -29,7 +31,7 @@ fn divided(text: &str, by: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text).filter(|text| !text.is_empty());
     std::iter::from_fn(move || {
         let text = rest?;
-        let end = text.bytes().position(|b| b == by);
+        let end = memchr(by, text.as_bytes());
         rest = end.map(|end| &text[end + 1..]);
         Some(end.map_or(text, |end| &text[..end]))
     })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::figure::{Figures, Label, Reading};
+use crate::figure::{Figures, Labels, Reading};
 use crate::follow::Follower;
 
 /// How many sets of labels are remembered; a machine has fewer.
@@ -32,7 +32,7 @@ pub struct SampleRow {
 /// Makes samples of what was derived.
 #[derive(Debug, Default)]
 pub struct Sampler {
-    label_texts: HashMap<Vec<Label>, Arc<str>>,
+    label_texts: HashMap<Labels, Arc<str>>,
     rows: usize,
 }
 
@@ -65,7 +65,7 @@ impl Sampler {
     }
 
     /// Labels as they stand in a file, each set written out once.
-    fn label_text(&mut self, labels: &[Label]) -> Arc<str> {
+    fn label_text(&mut self, labels: &Labels) -> Arc<str> {
         if let Some(text) = self.label_texts.get(labels) {
             return Arc::clone(text);
         }
@@ -73,7 +73,8 @@ impl Sampler {
             self.label_texts.clear();
         }
         let text = label_text(labels.iter().map(|(key, of)| (*key, of.as_str())));
-        self.label_texts.insert(labels.to_vec(), Arc::clone(&text));
+        self.label_texts
+            .insert(Arc::clone(labels), Arc::clone(&text));
         text
     }
 }

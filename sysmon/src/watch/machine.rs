@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::figure::{Figures, Label};
+use crate::figure::{Figures, Labels};
 
 /// The driver's thread reads GPUs twice a second or less, so their figures outlast a tick.
 const GPU_LASTS_NS: u64 = 3_000_000_000;
@@ -13,7 +13,7 @@ const OWN: &str = "own";
 /// The newest figures.
 #[derive(Debug, Clone, Default)]
 pub struct Machine {
-    figures: BTreeMap<(&'static str, Vec<Label>), At>,
+    figures: BTreeMap<(&'static str, Labels), At>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,9 @@ impl Machine {
 
     /// A figure of which there is but one.
     pub fn value(&self, name: &'static str) -> Option<f64> {
-        self.figures.get(&(name, Vec::new())).map(|at| at.value)
+        self.figures
+            .get(&(name, Labels::default()))
+            .map(|at| at.value)
     }
 
     /// The figure of one device, core or target, told by its first label.
@@ -59,14 +61,14 @@ impl Machine {
 
     /// What each of them shows, in order of their labels.
     pub fn all(&self, name: &'static str) -> impl Iterator<Item = (&str, f64)> {
-        let from = self.figures.range((name, Vec::new())..);
+        let from = self.figures.range((name, Labels::default())..);
         from.take_while(move |((known, _), _)| *known == name)
             .filter_map(|((_, labels), at)| Some((labels.first()?.1.as_str(), at.value)))
     }
 
     /// The second label of the first one that has this figure and first label.
     pub fn second_label(&self, name: &'static str, which: &str) -> Option<&str> {
-        let from = self.figures.range((name, Vec::new())..);
+        let from = self.figures.range((name, Labels::default())..);
         let mut all = from.take_while(|((known, _), _)| *known == name);
         all.find(|((_, labels), _)| labels.first().is_some_and(|(_, first)| first == which))
             .and_then(|((_, labels), _)| Some(labels.get(1)?.1.as_str()))

@@ -10,7 +10,8 @@ mod place;
 use std::path::{Path, PathBuf};
 
 use super::pressure::{self, PressureSample};
-use super::{Gaps, KeptFile, Roots, SourceError, Timed};
+use super::{Gaps, KeptFile, Roots, Selection, SlowFile, SourceError, Timed};
+use parse::Limit;
 use place::{Place, Version};
 
 /// What one group has used so far, and may use. What its version or kernel lacks is absent.
@@ -88,17 +89,18 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// Finds our own group and the `named` ones, which are paths below the root of the
-    /// hierarchy. One that is not there is noted in `gaps`; not to be in any group is no gap.
-    pub fn find(roots: &Roots, named: &[String], gaps: &mut Gaps) -> Self {
+    /// Finds our own group and those that are asked for. One that is not there is noted in
+    /// `gaps`; not to be in any group is no gap.
+    pub fn find(roots: &Roots, selection: &Selection, gaps: &mut Gaps) -> Self {
+        let open = |name: &str, place: &Place| Group::open(name, place, selection.slow_stands_ns);
         let mut groups = Vec::new();
         if let Some(place) = Place::own(roots) {
-            groups.push(Group::open("own", &place));
+            groups.push(open("own", &place));
         }
-        for name in named {
+        for name in &selection.cgroups {
             let place = Place::named(roots, name);
             let place = gaps.keep("cgroup", place);
-            groups.extend(place.map(|place| Group::open(name, &place)));
+            groups.extend(place.map(|place| open(name, &place)));
         }
         Self { groups }
     }
@@ -120,7 +122,7 @@ struct Group {
     quotas: Vec<Quota>,
     memory: Option<KeptFile>,
     memory_stat: Option<KeptFile>,
-    limits: Vec<KeptFile>,
+    limits: Vec<SlowFile<Limit<u64>>>,
     memory_events: Option<KeptFile>,
     io: Option<KeptFile>,
     pressure: Option<[KeptFile; 3]>,
@@ -129,8 +131,8 @@ struct Group {
 /// Where a quota stands: in one file, or in two.
 #[derive(Debug)]
 enum Quota {
-    Max(KeptFile),
-    QuotaAndPeriod(KeptFile, KeptFile),
+    Max(SlowFile<Limit<f64>>),
+    QuotaAndPeriod(SlowFile<Limit<u64>>, SlowFile<Limit<u64>>),
 }
 
 impl Quota {
@@ -147,7 +149,7 @@ impl Quota {
 }
 
 impl Group {
-    fn open(name: &str, place: &Place) -> Self {
+    fn open(name: &str, place: &Place, slow_stands_ns: u64) -> Self {
         let v2 = place.version == Version::Two;
         let file = |directory: &Option<PathBuf>, v1: &str, in_v2: &str| {
             let name = if v2 { in_v2 } else { v1 };
@@ -155,19 +157,25 @@ impl Group {
             Some(KeptFile::new(path))
         };
         // To look for what is not there would cost more than all that is: the root has no limits.
-        let existing = |path: PathBuf| path.exists().then(|| KeptFile::new(path));
+        let existing = |path: PathBuf| path.exists().then_some(path);
+        let slow = |path| SlowFile::new(path, slow_stands_ns);
         let quota = |directory: &Path| match place.version {
-            Version::Two => existing(directory.join("cpu.max")).map(Quota::Max),
-            Version::One => existing(directory.join("cpu.cfs_quota_us"))
-                .zip(existing(directory.join("cpu.cfs_period_us")))
-                .map(|(quota, period)| Quota::QuotaAndPeriod(quota, period)),
+            Version::Two => {
+                let file = existing(directory.join("cpu.max"))?;
+                Some(Quota::Max(SlowFile::new(file, slow_stands_ns)))
+            }
+            Version::One => {
+                let quota = existing(directory.join("cpu.cfs_quota_us"))?;
+                let period = existing(directory.join("cpu.cfs_period_us"))?;
+                Some(Quota::QuotaAndPeriod(slow(quota), slow(period)))
+            }
         };
         let limit = if v2 {
             "memory.max"
         } else {
             "memory.limit_in_bytes"
         };
-        let limit = |directory: &Path| existing(directory.join(limit));
+        let limit = |directory: &Path| existing(directory.join(limit)).map(slow);
         let stall = |resource: &str| {
             let path = place.cpu.as_ref()?.join(format!("{resource}.pressure"));
             (v2 && path.exists()).then(|| KeptFile::new(path))
