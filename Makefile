@@ -1,5 +1,6 @@
 # demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
-# bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts, five sweeps in a row
+# bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts, five sweeps in a row,
+# fifty scrapers for a minute
 # schema: docs/schema anew
 
 CARGO ?= cargo
@@ -57,6 +58,7 @@ soak: servers
 	$(CARGO) build --locked --workspace --bins
 	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test interrupts -- --nocapture
 	$(CARGO) test --locked -p db-pool-bench --test same_size -- --ignored --nocapture
+	$(CARGO) test --locked -p sysmon --test export -- --ignored --nocapture
 
 schema:
 	$(CARGO) run --quiet --locked -p bench-report --example report_schema > docs/schema/report-1.json

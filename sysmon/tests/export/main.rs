@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::float_cmp,
     clippy::panic,
+    clippy::print_stdout,
     unreachable_pub
 )]
 
@@ -13,18 +14,17 @@ mod common;
 mod exporter;
 mod hostile;
 mod page;
+mod scrapers;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::Home;
-use exporter::{Answer, Exporter, connect, hear};
+use exporter::{Answer, Exporter, hear};
 use nix::sys::signal::Signal;
 use page::Page;
 use test_support::{Running, copy_program, eventually};
@@ -151,68 +151,6 @@ fn counters_only_rise_and_cpu_seconds_are_those_of_proc_stat() {
     }
     let told = second.all("sysmon_cpu_seconds_total").count();
     assert_eq!(told, after.len());
-}
-
-#[test]
-fn fifty_scrapers_cost_no_more_reads_and_no_more_writing_than_one() {
-    let exporter = Exporter::start(&["--interval", "100ms"]);
-    let cost = |scrapers: usize| {
-        let before = exporter.page();
-        let stop = &AtomicBool::new(false);
-        let address = exporter.address;
-        std::thread::scope(|scope| {
-            for _ in 0..scrapers {
-                scope.spawn(move || {
-                    let mut stream = connect(address);
-                    while !stop.load(Ordering::Relaxed) {
-                        let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-                        stream.write_all(request).unwrap();
-                        whole_answer(&mut stream);
-                        std::thread::sleep(Duration::from_millis(20));
-                    }
-                });
-            }
-            exporter.page_after(before.value("sysmon_samples_total") + 20.0);
-            stop.store(true, Ordering::Relaxed);
-        });
-        let after = exporter.page();
-        let grew = |name: &str| after.value(name) - before.value(name);
-        let samples = grew("sysmon_samples_total");
-        let written = grew("sysmon_pages_written_total");
-        assert!(written <= samples + 1.0, "{written} of {samples}");
-        let cpu = grew("sysmon_sampling_cpu_seconds_total");
-        (cpu / samples, grew("sysmon_scrapes_total") / samples)
-    };
-    let (one_cpu, one_scrapes) = cost(1);
-    let (fifty_cpu, fifty_scrapes) = cost(50);
-    assert!(
-        fifty_scrapes > 5.0 * one_scrapes,
-        "asked for a page: {one_scrapes} and {fifty_scrapes} times a sample"
-    );
-    assert!(
-        fifty_cpu < 5.0 * one_cpu,
-        "CPU time of a sample: {one_cpu} s and {fifty_cpu} s"
-    );
-}
-
-/// Reads one answer of a connection that stays open.
-fn whole_answer(stream: &mut std::net::TcpStream) -> usize {
-    let mut heard = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        let n = stream.read(&mut buffer).unwrap();
-        assert!(n > 0, "closed in the midst of an answer");
-        heard.extend_from_slice(&buffer[..n]);
-        let text = String::from_utf8_lossy(&heard);
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|l| l.strip_prefix("content-length: "));
-            if body.len() >= length.unwrap().parse().unwrap() {
-                return body.len();
-            }
-        }
-    }
 }
 
 #[test]
