@@ -1,12 +1,14 @@
 //! The command that a recording is made around.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid, access};
 
 use crate::source::handles;
 
@@ -35,6 +37,30 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    fn of(program: &OsStr, source: io::Error) -> Self {
+        let mut program = bench_report::redaction::text(&program.to_string_lossy());
+        if program.is_empty() {
+            "an empty name".clone_into(&mut program);
+        }
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { program },
+            _ => Self::CannotExecute { program, source },
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => {
+                "a program of PATH, or a path to one; what only a shell knows goes through one: \
+                 sysmon record -- sh -c '...'"
+            }
+            Self::CannotExecute { .. } => {
+                "chmod +x, or its interpreter before it, as in sysmon record -- sh script.sh"
+            }
+        }
+    }
+
     /// 127 when not found, 126 when found and not executable.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -42,6 +68,36 @@ impl CommandError {
             Self::CannotExecute { .. } => CANNOT_EXECUTE,
         }
     }
+}
+
+/// Looks for the program of `words` before anything is written: a slip of the pen must not cost the
+/// report that was there. What can be seen only by running it is seen then.
+///
+/// # Errors
+/// When there is no such program, or it may not be run.
+pub fn look_for(words: &[OsString]) -> Result<(), CommandError> {
+    let Some(program) = words.first() else {
+        return Ok(());
+    };
+    let may_run = |path: &Path| {
+        access(path, AccessFlags::X_OK)?;
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(())
+    };
+    let looked: io::Result<()> = match (Path::new(program), std::env::var_os("PATH")) {
+        (path, _) if program.as_bytes().contains(&b'/') => may_run(path),
+        // The system has directories of its own then.
+        (_, None) => Ok(()),
+        (name, Some(directories)) => {
+            let mut tried = std::env::split_paths(&directories).map(|at| may_run(&at.join(name)));
+            let nowhere = || Err(io::ErrorKind::NotFound.into());
+            let found = !name.as_os_str().is_empty() && tried.any(|tried| tried.is_ok());
+            if found { Ok(()) } else { nowhere() }
+        }
+    };
+    looked.map_err(|source| CommandError::of(program, source))
 }
 
 /// A command under way. It shares our terminal and process group, as if it had been called
@@ -70,13 +126,8 @@ impl RunningCommand {
                 Ok(mask.thread_set_mask()?)
             })
         };
-        let child = command.spawn().map_err(|source| {
-            let program = bench_report::redaction::text(&program.to_string_lossy());
-            match source.kind() {
-                io::ErrorKind::NotFound => CommandError::NotFound { program },
-                _ => CommandError::CannotExecute { program, source },
-            }
-        })?;
+        let child = command.spawn();
+        let child = child.map_err(|source| CommandError::of(program, source))?;
         Ok(Self { child })
     }
 

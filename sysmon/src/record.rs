@@ -49,6 +49,7 @@ enum End {
 /// # Errors
 /// When the report cannot be written, the command cannot be run, or signals cannot be heard.
 pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
+    with_remedy(command::look_for(&flags.command))?;
     let held = HeldSignals::hold().context("cannot hold back signals")?;
     let mut report = begin(flags);
     let output = Arc::new(Output::open(&flags.output, &report)?);
@@ -85,6 +86,11 @@ pub fn own_failure(recorded: &anyhow::Result<Exit>, flags: &RecordFlags) -> Opti
     let of_command = error.downcast_ref::<CommandError>();
     let own = (!flags.command.is_empty()).then_some(command::OWN_FAILURE);
     of_command.map(CommandError::exit_code).or(own)
+}
+
+fn with_remedy<T>(tried: Result<T, CommandError>) -> anyhow::Result<T> {
+    let remedy = tried.as_ref().err().map(CommandError::remedy);
+    tried.remedy(remedy.unwrap_or_default())
 }
 
 fn begin(flags: &RecordFlags) -> Report {
@@ -189,7 +195,7 @@ impl Session {
     fn run(&mut self, flags: &RecordFlags, mask: SigSet, report: &Report) -> anyhow::Result<End> {
         let mut command = match flags.command.as_slice() {
             [] => None,
-            words => Some(RunningCommand::start(words, mask)?),
+            words => Some(with_remedy(RunningCommand::start(words, mask))?),
         };
         if let Some(command) = &command {
             self.recording.pin(command.pid());
@@ -244,7 +250,7 @@ impl Session {
         }
         self.recording.sample();
         self.tell_trouble();
-        if let Some(end_ns) = self.end_ns {
+        if let Some(end_ns) = self.end_ns.filter(|_| self.progress.is_due()) {
             let began_ns = self.recording.began_ns();
             let done = monotonic_ns().min(end_ns).saturating_sub(began_ns);
             let total = Duration::from_nanos(end_ns - began_ns);
@@ -253,10 +259,12 @@ impl Session {
                 .tick(Duration::from_nanos(done), total, &message);
         }
         if self.saver.is_due() {
-            let mut so_far = report.clone();
-            self.recording.fill(&mut so_far);
-            UNFINISHED.clone_into(&mut so_far.summary.headline);
-            self.saver.hand_in(so_far);
+            self.saver.hand_in(|| {
+                let mut so_far = report.clone();
+                self.recording.fill(&mut so_far);
+                UNFINISHED.clone_into(&mut so_far.summary.headline);
+                so_far
+            });
         }
     }
 

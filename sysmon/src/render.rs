@@ -76,6 +76,9 @@ const SHOWN: &[(&str, &str, Unit)] = &[
     ("cgroup.memory.used_ratio", "group: memory of limit", ratio),
     ("cgroup.memory.limit_hits", "group: limit hits", plain),
     ("cgroup.memory.oom_kills", "group: OOM kills", plain),
+    ("tree.processes", "processes", plain),
+    ("tree.cpu_cores", "cores used", cores),
+    ("tree.rss_bytes", "memory", size),
     ("temperature.celsius", "temperature", celsius),
     ("gpu.utilisation_ratio", "busy", ratio),
     ("gpu.memory_busy_ratio", "memory busy", ratio),
@@ -170,7 +173,7 @@ pub fn text(report: &Report, recording: &Recording) -> String {
     for gpu in gpus.unwrap_or_default() {
         let _ = writeln!(text, "GPU {}", shortened(gpu, GPU_COLUMNS));
     }
-    if let Some(follower) = recording.follower() {
+    if let Some(follower) = recording.follower().filter(|all| !all.is_empty()) {
         let _ = write!(text, "\n{}", processes(follower));
     }
     if !report.summary.growth.is_empty() {
@@ -222,15 +225,15 @@ fn processes(follower: &Follower) -> Table {
         "cores max",
         "memory max",
     ]);
-    let cores = |cores: Option<f64>| cores.map_or_else(|| "-".to_owned(), |c| format!("{c:.2}"));
+    let used = |used: Option<f64>| used.map_or_else(|| "-".to_owned(), cores);
     for (id, process) in follower.ranked().into_iter().take(PROCESSES_SHOWN) {
         let spread = process.cores();
         table.row(&[
             shortened(&process.name, NAME_COLUMNS),
             id.pid.to_string(),
             duration_ns(process.used_ns),
-            cores(spread.and_then(Spread::mean)),
-            cores(spread.and_then(Spread::max)),
+            used(spread.and_then(Spread::mean)),
+            used(spread.and_then(Spread::max)),
             bytes(process.rss_max_bytes),
         ]);
     }
@@ -307,6 +310,10 @@ fn shortened(name: &str, columns: usize) -> String {
 
 fn plain(value: f64) -> String {
     format!("{value:.1}")
+}
+
+fn cores(value: f64) -> String {
+    format!("{value:.2}")
 }
 
 fn time(ns: f64) -> String {

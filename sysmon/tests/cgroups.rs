@@ -92,6 +92,8 @@ fn in_version_two_the_tightest_limit_on_the_way_is_what_use_is_a_share_of() {
             "sys/fs/cgroup/pod/app/io.stat",
             "8:0 rbytes=4096 wbytes=8192\n",
         );
+        let text = "some avg10=0.00 total=20000\nfull avg10=0.00 total=10000\n";
+        put(root, "sys/fs/cgroup/pod/app/cpu.pressure", text);
     });
     let own = |name| last(&report, name, "own");
     assert_eq!(own("cgroup.cpu.quota_cores"), Some(0.5));
@@ -104,6 +106,8 @@ fn in_version_two_the_tightest_limit_on_the_way_is_what_use_is_a_share_of() {
     let write = own("cgroup.io.write_bytes_per_s").unwrap();
     assert!((write / own("cgroup.io.read_bytes_per_s").unwrap() - 2.0).abs() < 1e-9);
     assert_eq!(own("cgroup.pressure.io.full_ratio"), Some(0.0));
+    let stalled = own("cgroup.pressure.cpu.some_ratio").unwrap();
+    assert!((stalled / own("cgroup.pressure.cpu.full_ratio").unwrap() - 2.0).abs() < 1e-9);
     assert_eq!(gaps(&report), Vec::<&str>::new());
     let headline = render::headline(&report, recording.board());
     assert!(

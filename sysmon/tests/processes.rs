@@ -189,6 +189,25 @@ fn a_process_that_holds_more_and_more_is_said_to_grow() {
     assert!(text.contains("growing"), "{text}");
 }
 
+#[test]
+fn who_was_asked_for_and_never_seen_is_named() {
+    let home = Home::new();
+    let mut sleeper = Command::new("sleep").arg("600").spawn().unwrap();
+    let known = format!("pid:{}", sleeper.id());
+    let follow = format!("no-such-server,{known},port:1");
+    let out = home.run(&["--duration", "200ms", "--follow", &follow]);
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+    let warnings = home.report().warnings;
+    let messages = warnings.iter().map(|warning| warning.message.as_str());
+    let unseen: Vec<_> = messages.filter(|m| m.starts_with("--follow")).collect();
+    let unseen_of = |target| format!("--follow {target}: no such process was seen");
+    assert_eq!(unseen, ["no-such-server", "port:1"].map(unseen_of));
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(text.contains(&unseen_of("port:1")), "{text}");
+    assert!(text.contains(&format!("{known} memory")), "{text}");
+}
+
 /// A made-up tree with as many processes as wanted, each the child of the one before.
 fn chain(root: &Path, length: u32) {
     for pid in 1..=length {

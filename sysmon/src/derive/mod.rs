@@ -99,7 +99,11 @@ impl Derivation {
             network::listen_rates(old, new, window, &mut out);
         });
         let stalled = std::mem::take(&mut sample.pressure);
-        pressure.advance(stalled, |kind, value| out.put(kind.of_machine(), value));
+        pressure.advance(stalled, |kind, value| {
+            if let Some(name) = kind.of_machine() {
+                out.put(name, value);
+            }
+        });
         out
     }
 }
@@ -140,10 +144,11 @@ fn gauges(sample: &Sample, out: &mut Figures) {
     }
 }
 
-/// The five shares of time that PSI tells: of CPU, memory and I/O, some and all tasks waiting.
+/// The shares of time that PSI tells: of CPU, memory and I/O, some and all tasks waiting.
 #[derive(Debug, Clone, Copy)]
 enum Stalled {
     CpuSome,
+    CpuFull,
     MemorySome,
     MemoryFull,
     IoSome,
@@ -151,19 +156,22 @@ enum Stalled {
 }
 
 impl Stalled {
-    fn of_machine(self) -> &'static str {
+    /// Not all tasks of a machine can wait for its CPUs at once: one of them has it.
+    fn of_machine(self) -> Option<&'static str> {
         match self {
-            Self::CpuSome => "pressure.cpu.some_ratio",
-            Self::MemorySome => "pressure.memory.some_ratio",
-            Self::MemoryFull => "pressure.memory.full_ratio",
-            Self::IoSome => "pressure.io.some_ratio",
-            Self::IoFull => "pressure.io.full_ratio",
+            Self::CpuSome => Some("pressure.cpu.some_ratio"),
+            Self::CpuFull => None,
+            Self::MemorySome => Some("pressure.memory.some_ratio"),
+            Self::MemoryFull => Some("pressure.memory.full_ratio"),
+            Self::IoSome => Some("pressure.io.some_ratio"),
+            Self::IoFull => Some("pressure.io.full_ratio"),
         }
     }
 
     fn of_cgroup(self) -> &'static str {
         match self {
             Self::CpuSome => "cgroup.pressure.cpu.some_ratio",
+            Self::CpuFull => "cgroup.pressure.cpu.full_ratio",
             Self::MemorySome => "cgroup.pressure.memory.some_ratio",
             Self::MemoryFull => "cgroup.pressure.memory.full_ratio",
             Self::IoSome => "cgroup.pressure.io.some_ratio",
@@ -199,6 +207,7 @@ impl Stalls {
                 Stalled::CpuSome,
                 share(w, Some(old.some_ns), Some(new.some_ns)),
             );
+            put(Stalled::CpuFull, share(w, old.full_ns, new.full_ns));
         });
         self.memory.advance(sample.memory, |old, new, w| {
             put(

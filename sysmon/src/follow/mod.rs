@@ -182,6 +182,11 @@ impl Follower {
             .flat_map(|(_, f)| f.series())
     }
 
+    /// What was asked for and never seen, as it was written.
+    pub fn unfound(&self) -> impl Iterator<Item = &str> {
+        self.targets.unfound().map(|target| target.label.as_str())
+    }
+
     /// How many series there are, of the processes that mattered so far.
     pub fn len(&self) -> usize {
         self.followed.values().map(Followed::len).sum()

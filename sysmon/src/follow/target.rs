@@ -70,6 +70,8 @@ pub(crate) struct Targets {
     known: HashMap<ProcessId, (Arc<str>, Option<usize>)>,
     listeners: BTreeMap<u16, BTreeSet<u32>>,
     looked_ns: Option<u64>,
+    /// Of each target, whether any process was its.
+    found: Vec<bool>,
 }
 
 impl Targets {
@@ -79,7 +81,14 @@ impl Targets {
             known: HashMap::new(),
             listeners: BTreeMap::new(),
             looked_ns: None,
+            found: vec![false; targets.len()],
         }
+    }
+
+    /// Those for which no process was seen yet.
+    pub(crate) fn unfound(&self) -> impl Iterator<Item = &Target> {
+        let all = self.wanted.iter().zip(&self.found);
+        all.filter(|(_, found)| !**found).map(|(target, _)| target)
     }
 
     pub(crate) fn all(&self) -> &[Target] {
@@ -108,6 +117,7 @@ impl Targets {
             // The outermost names it: a server's workers belong to the server.
             if let Some(target) = line.filter_map(|i| roots[i]).last() {
                 members.insert(sample.id, target);
+                self.found[target] = true;
             }
         }
         let here: BTreeSet<ProcessId> = samples.iter().map(|s| s.id).collect();
