@@ -79,25 +79,34 @@ pub fn look_for(words: &[OsString]) -> Result<(), CommandError> {
     let Some(program) = words.first() else {
         return Ok(());
     };
-    let may_run = |path: &Path| {
-        access(path, AccessFlags::X_OK)?;
-        if path.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        Ok(())
-    };
-    let looked: io::Result<()> = match (Path::new(program), std::env::var_os("PATH")) {
-        (path, _) if program.as_bytes().contains(&b'/') => may_run(path),
+    let looked = match std::env::var_os("PATH") {
+        _ if program.as_bytes().contains(&b'/') => may_run(Path::new(program)),
+        Some(directories) => look_in(&directories, program),
         // The system has directories of its own then.
-        (_, None) => Ok(()),
-        (name, Some(directories)) => {
-            let mut tried = std::env::split_paths(&directories).map(|at| may_run(&at.join(name)));
-            let nowhere = || Err(io::ErrorKind::NotFound.into());
-            let found = !name.as_os_str().is_empty() && tried.any(|tried| tried.is_ok());
-            if found { Ok(()) } else { nowhere() }
-        }
+        None => Ok(()),
     };
     looked.map_err(|source| CommandError::of(program, source))
+}
+
+/// As execvp(3) does: the first that may be run; one that may not is an error if there is no other.
+fn look_in(directories: &OsStr, program: &OsStr) -> io::Result<()> {
+    let mut found = Err(io::ErrorKind::NotFound.into());
+    for directory in std::env::split_paths(directories) {
+        match may_run(&directory.join(program)) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = Err(error),
+            Err(_) => {}
+        }
+    }
+    found
+}
+
+fn may_run(path: &Path) -> io::Result<()> {
+    access(path, AccessFlags::X_OK)?;
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(())
 }
 
 /// A command under way. It shares our terminal and process group, as if it had been called
@@ -169,6 +178,25 @@ mod tests {
         for (raw, code) in [(0, 0), (7 << 8, 7), (255 << 8, 255), (9, 137), (15, 143)] {
             assert_eq!(exit_code(ExitStatus::from_raw(raw)), code);
         }
+    }
+
+    #[test]
+    fn what_cannot_run_is_seen_before_it_is_tried() {
+        let home = tempfile::tempdir().unwrap();
+        let text = home.path().join("text");
+        std::fs::write(&text, "no program").unwrap();
+        let code = |word: &OsStr| look_for(&[word.into()]).err().map(|e| e.exit_code());
+        for word in ["no-such-program-here", "", "./no/such", "tmp"] {
+            assert_eq!(code(word.as_ref()), Some(127), "{word}");
+        }
+        assert_eq!(code(text.as_os_str()), Some(126));
+        assert_eq!(code("/".as_ref()), Some(126));
+        assert_eq!(code("sh".as_ref()), None);
+        let (text, nowhere) = ("text".as_ref(), "/no/such".as_ref());
+        let denied = look_in(home.path().as_os_str(), text).unwrap_err();
+        assert_eq!(denied.kind(), io::ErrorKind::PermissionDenied);
+        let missing = look_in(nowhere, text).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
