@@ -122,7 +122,8 @@ impl Address {
         self.login.sqlx(self.route.way(), &self.tls, application)
     }
 
-    /// What each new session of sqlx is to be told first, if anything.
+    /// What each new session of sqlx is to be told first, if anything: it asks for a time zone and
+    /// a date style of its own, which beat the options.
     pub fn sqlx_statements(&self) -> Option<String> {
         self.login.settings().statements()
     }

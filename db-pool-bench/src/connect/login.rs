@@ -17,7 +17,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Login {
     config: Config,
     /// Apart, for the driver that takes them otherwise.
-    options: Option<String>,
     settings: SessionSettings,
 }
 
@@ -58,9 +57,9 @@ impl Login {
         if let Some(password) = password.or_else(named) {
             config.password(password);
         }
-        let settings = SessionSettings::of(environment);
-        let options = settings.join(given(parsed.get_options(), "PGOPTIONS"));
-        if let Some(options) = &options {
+        let options = given(parsed.get_options(), "PGOPTIONS");
+        let settings = SessionSettings::read(options, environment);
+        if let Some(options) = settings.options() {
             config.options(options);
         }
         if let Some(bound) = connect_timeout(parameters.get("connect_timeout"))? {
@@ -69,7 +68,6 @@ impl Login {
         config.channel_binding(channel_binding(parameters.get("channel_binding"))?);
         Ok(Self {
             config,
-            options,
             settings,
         })
     }
@@ -105,8 +103,7 @@ impl Login {
         config
     }
 
-    /// What each new session of sqlx is to be told: it asks for a time zone and a date style of its
-    /// own, which beat the options.
+    /// What sessions begin with.
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.settings
     }
@@ -114,14 +111,14 @@ impl Login {
     /// The same for sqlx.
     pub(crate) fn sqlx(&self, way: &Way, tls: &Tls, application: &str) -> PgConnectOptions {
         // Its options can only be set as an address.
-        let coded = |text: &String| {
+        let coded = |text: String| {
             let all = percent_encoding::NON_ALPHANUMERIC;
             format!(
                 "postgres://localhost?options={}",
-                percent_encoding::utf8_percent_encode(text, all)
+                percent_encoding::utf8_percent_encode(&text, all)
             )
         };
-        let given = self.options.as_ref().map(coded);
+        let given = self.settings.options().map(coded);
         let options = given.and_then(|url| PgConnectOptions::from_str(&url).ok());
         let mut options = options.unwrap_or_else(PgConnectOptions::new_without_pgpass);
         options = if way.endpoint.is_socket() {
@@ -134,6 +131,10 @@ impl Login {
             .application_name(application)
             .username(self.user())
             .database(self.database());
+        if self.settings.ask_for("extra_float_digits") {
+            // Its own would beat the options.
+            options = options.extra_float_digits(None);
+        }
         let given = self.config.get_password().map(String::from_utf8_lossy);
         if let Some(password) = given.as_deref().or(way.password.as_deref()) {
             options = options.password(password);

@@ -8,6 +8,8 @@ use testbed::Postgres;
 
 use crate::common::{PASSWORD, postgres, report, sweep};
 
+const ALL: &str = "wire,direct,deadpool,sqlx";
+
 /// A setting as psql finds it with these variables; `None` where it gets no session.
 fn of_psql(server: &Postgres, setting: &str, variables: &[(&str, &str)]) -> Option<String> {
     let place = Place::new();
@@ -63,33 +65,26 @@ fn asked(
 #[test]
 fn a_session_begins_as_psql_begins_it_on_every_driver() {
     let server = postgres(&[]);
-    // sqlx asks for UTC where nobody asks for anything: `default` leaves it that.
-    let (all, others) = ("wire,direct,deadpool,sqlx", "wire,direct,deadpool");
-    for (drivers, setting, variables) in [
-        (all, "TimeZone", vec![("PGTZ", "Asia/Tokyo")]),
-        (all, "TimeZone", vec![("PGTZ", "<+03>-3")]),
+    let in_rome = ("PGOPTIONS", "-c TimeZone=Europe/Rome");
+    for (setting, variables) in [
+        ("TimeZone", vec![("PGTZ", "Asia/Tokyo")]),
+        ("TimeZone", vec![("PGTZ", "<+03>-3")]),
+        ("TimeZone", vec![("PGTZ", "Asia/Tokyo"), in_rome]),
+        ("TimeZone", vec![("PGTZ", "DEFAULT"), in_rome]),
+        ("DateStyle", vec![("PGDATESTYLE", "SQL, DMY")]),
         (
-            all,
-            "TimeZone",
-            vec![
-                ("PGTZ", "Asia/Tokyo"),
-                ("PGOPTIONS", "-c TimeZone=Europe/Rome"),
-            ],
+            "DateStyle",
+            vec![("PGOPTIONS", r"--datestyle=German -c TimeZone=Asia/Tokyo")],
         ),
         (
-            others,
-            "TimeZone",
-            vec![
-                ("PGTZ", "DEFAULT"),
-                ("PGOPTIONS", "-c TimeZone=Europe/Rome"),
-            ],
+            "extra_float_digits",
+            vec![("PGOPTIONS", "-cextra_float_digits=0")],
         ),
-        (all, "DateStyle", vec![("PGDATESTYLE", "SQL, DMY")]),
-        (all, "geqo", vec![("PGGEQO", "off")]),
+        ("geqo", vec![("PGGEQO", "off")]),
     ] {
         let value = of_psql(&server, setting, &variables).unwrap();
-        let counts = asked(&server, drivers, (setting, &value), &variables).unwrap();
-        assert_eq!(counts.len(), drivers.split(',').count());
+        let counts = asked(&server, ALL, (setting, &value), &variables).unwrap();
+        assert_eq!(counts.len(), ALL.split(',').count());
         for (succeeded, failed) in counts {
             assert!(
                 succeeded > 0 && failed == 0,
@@ -99,7 +94,7 @@ fn a_session_begins_as_psql_begins_it_on_every_driver() {
     }
     // The question can tell: with another answer all of them fail.
     let elsewhere = [("PGTZ", "Asia/Tokyo")];
-    let counts = asked(&server, all, ("TimeZone", "Europe/Rome"), &elsewhere).unwrap();
+    let counts = asked(&server, ALL, ("TimeZone", "Europe/Rome"), &elsewhere).unwrap();
     assert!(
         counts.iter().all(|(succeeded, _)| *succeeded == 0),
         "{counts:?}"
