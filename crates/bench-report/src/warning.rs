@@ -36,6 +36,9 @@ pub enum WarningCode {
     LeftBehind,
     /// The setting asked for more than a limit of this machine or of the target allows.
     LimitTooLow,
+    /// The target could not be asked for a while, as in a restart: what its requests felt then says
+    /// nothing of the load.
+    TargetAway,
     /// The wall clock was set meanwhile; times of day in the report go on as from its start.
     ClockStepped,
 }

@@ -339,7 +339,6 @@ impl Controller<'_> {
         let (operations, failures) = self.shared.recorder.collect(window.measured_s());
         let attempted: u64 = operations.values().map(|o| o.attempted).sum();
         let used = ended.since(&begun);
-        let threads = self.plan.threads.max(1) as u64;
         let step = Step {
             name: self.plan.name.clone(),
             parameters: self.plan.parameters.clone(),
@@ -355,13 +354,8 @@ impl Controller<'_> {
             pool: self.shared.pool_usage(),
             server: None,
             generator: Generator {
-                threads,
-                cpu_ns: used.cpu_ns,
-                cpu_ratio: used.ratio() / threads as f64,
-                busiest_thread_ratio: used.busiest_thread_ratio,
-                cpu_per_operation_ns: (attempted > 0)
-                    .then(|| used.cpu_ns as f64 / attempted as f64),
                 worst_stall_ns: self.worst_stall_ns,
+                ..used.generator(self.plan.threads, attempted)
             },
             figures: std::collections::BTreeMap::new(),
             end,

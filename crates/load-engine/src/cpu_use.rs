@@ -2,15 +2,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bench_report::Generator;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
 
 /// The threads that make a step's load.
 #[derive(Debug, Default)]
-pub(crate) struct LoadThreads(Mutex<Vec<u64>>);
+pub struct LoadThreads(Mutex<Vec<u64>>);
 
 impl LoadThreads {
     /// Adds the calling thread.
-    pub(crate) fn enlist(&self) {
+    pub fn enlist(&self) {
         if let Some(id) = own_id() {
             let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             ids.push(id);
@@ -44,22 +45,23 @@ fn cpu_ns_of(thread: u64) -> Option<u64> {
 
 /// CPU time used and the instant at which it was read.
 #[derive(Debug, Clone)]
-pub(crate) struct Reading {
+pub struct Reading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
     threads: Vec<(u64, u64)>,
 }
 
 /// CPU time used between two readings.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CpuUse {
-    pub(crate) cpu_ns: u64,
-    pub(crate) busiest_thread_ratio: Option<f64>,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CpuUse {
+    cpu_ns: u64,
+    busiest_thread_ratio: Option<f64>,
     wall_ns: u64,
 }
 
 impl Reading {
-    pub(crate) fn now(threads: &LoadThreads) -> Self {
+    /// Now, of this process and of `threads`.
+    pub fn now(threads: &LoadThreads) -> Self {
         Self {
             at_ns: monotonic_ns(),
             cpu_ns: process_cpu_ns(),
@@ -67,7 +69,8 @@ impl Reading {
         }
     }
 
-    pub(crate) fn since(&self, earlier: &Self) -> CpuUse {
+    /// What was used since `earlier`; of single threads those count that were read both times.
+    pub fn since(&self, earlier: &Self) -> CpuUse {
         let wall_ns = self.at_ns.saturating_sub(earlier.at_ns).max(1);
         let used = self.threads.iter().filter_map(|(id, after)| {
             let (_, before) = earlier.threads.iter().find(|(same, _)| same == id)?;
@@ -82,8 +85,17 @@ impl Reading {
 }
 
 impl CpuUse {
-    /// Of the whole process, in processors.
-    pub(crate) fn ratio(&self) -> f64 {
-        self.cpu_ns as f64 / self.wall_ns as f64
+    /// The same as a report has it, of `threads` threads that made `attempted` hits.
+    pub fn generator(&self, threads: usize, attempted: u64) -> Generator {
+        let threads = threads.max(1) as u64;
+        let cpu_ns = self.cpu_ns as f64;
+        Generator {
+            threads,
+            cpu_ns: self.cpu_ns,
+            cpu_ratio: cpu_ns / self.wall_ns as f64 / threads as f64,
+            busiest_thread_ratio: self.busiest_thread_ratio,
+            cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns / attempted as f64),
+            ..Generator::default()
+        }
     }
 }

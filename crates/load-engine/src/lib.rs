@@ -13,7 +13,7 @@ pub mod arrivals;
 pub mod attack;
 mod backlog;
 pub mod cancel;
-mod cpu_use;
+pub mod cpu_use;
 mod crew;
 pub mod curve;
 mod flight;

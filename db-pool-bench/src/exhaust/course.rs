@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::clock::monotonic_ns;
 use load_engine::{Broken, Cancel, Factory, Failure, Marks, Session, Target, UserId, Worker};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::flags::Holder;
-use super::log::{Hold, Log, Parts, Second};
+use super::log::{Hold, Log, Parts, Second, Seen};
+use crate::course::{Census, Follower, Ledger, Visit};
 use crate::drivers::{Lender, Lends};
-use crate::follower::{Follower, Ledger};
-use crate::visit::Visit;
 
 /// The work of a nested holder between its two checkouts.
 const OWN_WORK_S: f64 = 0.02;
@@ -36,13 +35,14 @@ pub(super) struct Course {
 
 impl Course {
     /// Runs it to its end, until a rule is broken, or until `cancel`: what happened until then is
-    /// in the log.
+    /// in the log. A server that goes and comes again ends nothing.
     ///
     /// # Errors
     /// When the pool cannot be opened.
     pub(super) async fn run<F: Factory>(
         self,
         factory: &F,
+        census: &mut Census,
         cancel: &Cancel,
         follower: &mut Follower<'_>,
     ) -> Result<Log, Failure>
@@ -83,13 +83,11 @@ impl Course {
             tasks.spawn(holder);
         }
         drop((visits, holds));
-        let mut cpu_ns = [0; 3];
-        let mut stopped = None;
-        tokio::select! {
-            () = cancel.cancelled() => tasks.abort_all(),
-            broken = follow(parts, follower, &mut cpu_ns) => {
-                stopped = broken.map(|broken| (monotonic_ns(), broken));
-            }
+        let mut seen = Vec::new();
+        let broken = follow(parts, follower, census, cancel, &mut seen).await;
+        let stopped = broken.map(|broken| (monotonic_ns(), broken));
+        if cancel.is_cancelled() {
+            tasks.abort_all();
         }
         let all = async { while tasks.join_next().await.is_some() {} };
         if stopped.is_some() {
@@ -105,7 +103,7 @@ impl Course {
         drop(tasks);
         let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
         Ok(Log {
-            cpu_ns,
+            seen,
             stopped,
             ..log(parts, logged, held)
         })
@@ -138,21 +136,28 @@ struct Told {
     over: Cancel,
 }
 
-/// Follows each part to its end, and notes the CPU time that it took; returns with the rule that
-/// was broken on the way, if one was.
+/// Follows each part to its end, and notes what was `seen` of it; returns with the rule that was
+/// broken on the way, if one was, or when a signal comes.
 async fn follow(
     parts: Parts,
     follower: &mut Follower<'_>,
-    cpu_ns: &mut [u64; 3],
+    census: &mut Census,
+    cancel: &Cancel,
+    seen: &mut Vec<Seen>,
 ) -> Option<Broken> {
-    let ends = [parts.held_ns, parts.released_ns, parts.ended_ns];
-    for (end_ns, cpu_ns) in ends.into_iter().zip(cpu_ns) {
-        let before_ns = process_cpu_ns();
+    for end_ns in [parts.held_ns, parts.released_ns, parts.ended_ns] {
         follower.part_begins();
-        let broken = follower.until(end_ns).await;
-        follower.part_ends();
-        *cpu_ns = process_cpu_ns().saturating_sub(before_ns);
-        if broken.is_some() {
+        let broken = tokio::select! {
+            biased;
+            () = cancel.cancelled() => None,
+            broken = follower.until(end_ns) => broken,
+            () = census.keep_counting() => None,
+        };
+        seen.push(Seen {
+            cpu: follower.part_ends(),
+            server: census.take(),
+        });
+        if broken.is_some() || cancel.is_cancelled() {
             return broken;
         }
     }

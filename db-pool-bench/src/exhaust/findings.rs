@@ -2,7 +2,7 @@
 //! whether requests that hold a connection while they wait for another blocked each other.
 
 use super::log::Log;
-use crate::visit::Visit;
+use crate::course::Visit;
 
 /// Two instants closer than this may have come in either order: a task is woken on another thread.
 const SLACK_NS: u64 = 1_000_000;

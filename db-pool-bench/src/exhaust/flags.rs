@@ -22,7 +22,8 @@ Each holder kind is one course: users alone, users with holders, users alone
 again. Without --url and DATABASE_URL a throwaway PostgreSQL is started and
 removed again. On any other server a course ends early, with exit code 3, at
 10 % errors (checkouts that time out are what it is about, and count for none)
-or when more than 80 % of the server's connections are in use.";
+or when more than 80 % of the server's connections are in use. A restart of the
+server ends nothing: it is told apart.";
 
 /// Flags of `db-pool-bench exhaust`.
 #[derive(Debug, Clone, Args)]

@@ -1,9 +1,10 @@
 //! What happened in one course, request by request.
 
+use load_engine::cpu_use::CpuUse;
 use load_engine::{Broken, Failure};
 
+use crate::course::{Tally, Visit};
 use crate::evidence::parts::Beside;
-use crate::visit::Visit;
 
 /// When a course's parts began, on the monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +43,15 @@ pub(super) struct Second {
     pub(super) granted: bool,
 }
 
+/// What was seen of one part beside its requests.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    /// What it took of our CPU.
+    pub(super) cpu: CpuUse,
+    /// Sessions that came and went.
+    pub(super) server: Tally,
+}
+
 /// All that happened in one course.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Log {
@@ -49,8 +59,8 @@ pub(super) struct Log {
     /// By start.
     pub(super) visits: Vec<Visit>,
     pub(super) holds: Vec<Hold>,
-    /// CPU time of this process in each part.
-    pub(super) cpu_ns: [u64; 3],
+    /// What was seen of each part, as far as the course came.
+    pub(super) seen: Vec<Seen>,
     /// When a rule ended it, and which.
     pub(super) stopped: Option<(u64, Broken)>,
 }

@@ -11,13 +11,10 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_report::{Report, ServerEvidence, Summary};
-use load_engine::step::available_threads;
 use load_engine::{Cancel, Factory, Failure, Phase};
 use serde_json::Value;
-use tokio::runtime::Builder;
 
 use course::Course;
 pub use flags::{ExhaustFlags, Holder};
@@ -25,8 +22,8 @@ use log::Log;
 use plan::{Plan, Setting};
 
 use crate::campaign::{self, Campaign};
-use crate::drivers::{Deadpool, Driver, Lends, Sqlx};
-use crate::follower::Follower;
+use crate::course::{Census, Follower, on_threads};
+use crate::drivers::{Deadpool, Driver, Lends, Setup, Sqlx};
 use crate::one_pool::Scenario;
 use crate::workloads::Selection;
 
@@ -86,9 +83,10 @@ fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> a
     let rules = campaign.stop_rules(&plan.flags.course.stop_on);
     // That checkouts time out is what this is about.
     let follower = Follower::new(&mut campaign.watch, rules, plan.course_length(), true);
+    let made = setup.clone();
     let ran = match setting.driver {
-        Driver::Deadpool => on_a_runtime(course, &Deadpool(setup), &cancel, follower)?,
-        Driver::Sqlx => on_a_runtime(course, &Sqlx(setup), &cancel, follower)?,
+        Driver::Deadpool => follow(course, &Deadpool(made), &setup, &cancel, follower)?,
+        Driver::Sqlx => follow(course, &Sqlx(made), &setup, &cancel, follower)?,
         // The plan lets no driver without a pool through.
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
     };
@@ -112,21 +110,22 @@ fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> a
 /// What happened, and what the server said of each part.
 type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
 
-fn on_a_runtime<F: Factory>(
+/// Runs `course` on the pool that `factory` makes, as `setup` says.
+fn follow<F: Factory>(
     course: Course,
     factory: &F,
+    setup: &Setup,
     cancel: &Cancel,
     mut follower: Follower,
 ) -> anyhow::Result<Ran>
 where
     F::Target: Lends,
 {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(available_threads())
-        .enable_all()
-        .build()
-        .context("cannot start a runtime")?;
-    let ran = runtime.block_on(course.run(factory, cancel, &mut follower));
-    runtime.shutdown_timeout(std::time::Duration::from_millis(300));
+    let (address, application) = (&setup.address, &setup.application);
+    let ran = on_threads(&follower.threads(), async {
+        let away = follower.absence();
+        let mut census = Census::open(address, application, away).await?;
+        course.run(factory, &mut census, cancel, &mut follower).await
+    })?;
     Ok(ran.map(|log| (log, follower.evidence())))
 }

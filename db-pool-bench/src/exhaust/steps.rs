@@ -10,9 +10,9 @@ use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
 use super::plan::{Plan, Setting};
 use crate::campaign::not_begun;
+use crate::course::{keep, note_gap, note_generator, record};
 use crate::evidence::parts;
 use crate::text::headline;
-use crate::visit::{generator, keep, record};
 
 /// Users alone, before the holders came.
 pub(super) const BEFORE: &str = "before";
@@ -46,17 +46,18 @@ impl Course<'_> {
             (AFTER, at.released_ns, at.ended_ns),
         ];
         let mut seen = seen.into_iter();
-        for ((part, from_ns, to_ns), cpu_ns) in spans.into_iter().zip(self.log.cpu_ns) {
+        for ((part, from_ns, to_ns), beside) in spans.into_iter().zip(&self.log.seen) {
             if from_ns >= until_ns {
                 // It ended before this part began.
                 break;
             }
             let mut step = self.step(part, (from_ns, to_ns), until_ns);
-            step.generator = generator(&step.window, cpu_ns);
+            note_generator(&mut step, &beside.cpu);
             let window = (step.window.measure_start_ns, step.window.measure_end_ns);
             if let Some(seen) = seen.next() {
                 parts::note(&mut step, seen, self.log.holders(window.0, window.1));
             }
+            note_gap(&mut step, &beside.server);
             keep(bench, step)?;
         }
         Ok(())

@@ -6,8 +6,8 @@ use bench_report::{Operation, Report, Step};
 use super::findings::Fairness;
 use super::plan::{Plan, Setting};
 use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
+use crate::course::{gap_sentence, whole};
 use crate::text::{at, ended, time_sentence};
-use crate::visit::whole;
 
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
                       wait: medians; gave up after: median of those who got none";
@@ -36,6 +36,9 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         );
         text += &table::paragraph(&title, 0);
         text += &parts_table(report, setting);
+        for gap in gap_sentences(report, setting, plan.flags.repeats) {
+            text += &table::paragraph(&gap, 2);
+        }
         let held = measured(report, setting, HELD);
         if let Some(said) = time_sentence("while connections were kept users and holders", &held) {
             text += &table::paragraph(&said, 2);
@@ -94,6 +97,19 @@ fn parts_table(report: &Report, setting: Setting) -> String {
         }
     }
     table.to_string()
+}
+
+/// For each repeat in which there was one, the time in which the server could not be asked.
+fn gap_sentences(report: &Report, setting: Setting, repeats: u64) -> Vec<String> {
+    let of = |repeat| {
+        let parts = [BEFORE, HELD, AFTER].into_iter();
+        let steps = parts.flat_map(|part| {
+            let steps = measured(report, setting, part);
+            steps.map(move |step| (part, step))
+        });
+        gap_sentence(steps.filter(move |(_, step)| step.repeat == repeat))
+    };
+    (0..repeats).filter_map(of).collect()
 }
 
 fn held_sentences(step: &Step, plan: &Plan) -> Vec<String> {

@@ -3,7 +3,8 @@
 use std::io;
 
 use bench_report::StepEnd;
-use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::clock::monotonic_ns;
+use load_engine::cpu_use::CpuUse;
 use load_engine::{Broken, Cancel, Failure, Marks, Outcome};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -14,9 +15,8 @@ use tokio_postgres::tls::MakeTlsConnect;
 
 use crate::address::Address;
 use crate::connect::ConnectError;
+use crate::course::{Follower, Ledger, Visit};
 use crate::failure::{of_connect, of_io, of_postgres};
-use crate::follower::{Follower, Ledger};
-use crate::visit::Visit;
 
 /// Connections made one after the other.
 const ONE_BY_ONE: usize = 15;
@@ -159,8 +159,8 @@ pub(super) struct Storm {
     pub(super) logins: Vec<(Login, Visit)>,
     /// Cut off by a rule or a signal.
     pub(super) unfinished: u64,
-    /// CPU time of this process.
-    pub(super) cpu_ns: u64,
+    /// What it took of our CPU.
+    pub(super) cpu: CpuUse,
     pub(super) end: StepEnd,
 }
 
@@ -180,7 +180,7 @@ pub(super) async fn storm(
     cancel: &Cancel,
     follower: &mut Follower<'_>,
 ) -> Storm {
-    let (began_ns, cpu_ns) = (monotonic_ns(), process_cpu_ns());
+    let began_ns = monotonic_ns();
     let ledger = follower.ledger();
     let mut tasks = JoinSet::new();
     follower.part_begins();
@@ -209,13 +209,13 @@ pub(super) async fn storm(
         None if cancel.is_cancelled() => StepEnd::Interrupted,
         None => StepEnd::Completed,
     };
-    follower.part_ends();
+    let cpu = follower.part_ends();
     Storm {
         began_ns,
         ended_ns: monotonic_ns(),
         unfinished: tasks.len() as u64,
         logins,
-        cpu_ns: process_cpu_ns().saturating_sub(cpu_ns),
+        cpu,
         end,
     }
 }

@@ -4,20 +4,18 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::clock::monotonic_ns;
 use bench_report::{Pacing, PoolUsage, StepEnd};
+use load_engine::cpu_use::CpuUse;
 use load_engine::{
     Arrivals, Broken, Cancel, Factory, Failure, Marks, Outcome, Pacer, RateCurve, Session, Target,
     UserId, Waiting, Worker,
 };
 use tokio::task::JoinSet;
 
-use super::census::{Census, Leaked};
-use super::roll::Tally;
 use super::usage::Usage;
+use crate::course::{Census, Follower, Leaked, Ledger, Tally, Visit};
 use crate::drivers::{Lease, Lender, Lends, Setup};
-use crate::follower::{Follower, Ledger};
-use crate::visit::Visit;
 
 const DRAIN_BOUND: Duration = Duration::from_secs(5);
 /// The same once a signal has come.
@@ -49,8 +47,8 @@ pub(super) struct Seen {
     pub(super) opened: u64,
     pub(super) server: Tally,
     pub(super) pool: Option<PoolUsage>,
-    /// CPU time of this process.
-    pub(super) cpu_ns: u64,
+    /// What it took of our CPU.
+    pub(super) cpu: CpuUse,
     pub(super) end: StepEnd,
 }
 
@@ -123,7 +121,7 @@ impl<T: Target + Lends> Running<'_, T> {
         cancel: &Cancel,
         follower: &mut Follower<'_>,
     ) -> Result<Seen, Failure> {
-        let (began_ns, cpu_ns) = (monotonic_ns(), process_cpu_ns());
+        let began_ns = monotonic_ns();
         let opened = self.setup.opened.load(Ordering::Relaxed);
         let mut tasks = JoinSet::new();
         let mut pool = Usage::default();
@@ -153,8 +151,7 @@ impl<T: Target + Lends> Running<'_, T> {
             }
         }
         let ended_ns = monotonic_ns();
-        follower.part_ends();
-        let cpu_ns = process_cpu_ns().saturating_sub(cpu_ns);
+        let cpu = follower.part_ends();
         let (mut visits, unfinished) = drain(tasks, cancel).await;
         visits.sort_by_key(|visit| visit.marks.due_ns);
         self.census.count().await;
@@ -167,7 +164,7 @@ impl<T: Target + Lends> Running<'_, T> {
             opened: self.setup.opened.load(Ordering::Relaxed) - opened,
             server: self.census.take(),
             pool: pool.usage(),
-            cpu_ns,
+            cpu,
             end,
         })
     }

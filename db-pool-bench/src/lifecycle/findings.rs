@@ -5,6 +5,7 @@ use bench_report::{Report, Step, StepEnd, Summary};
 
 use super::plan::{IDLE, Plan, RAMP, SPIKE, SPIKE_AGAIN};
 use super::steps::{COST, NO_POOL};
+use crate::course;
 use crate::text::headline;
 
 /// How many times what later ones felt, from which on the first after an idle time paid for it.
@@ -81,24 +82,8 @@ pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
 /// What a server that went away on the course of `who` took, and what came back; `None` where it
 /// could be asked all the time.
 pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
-    let turnover = turnover(report, who)?;
-    if turnover.uncounted_ns <= 0.0 {
-        return None;
-    }
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].into_iter();
-    let told: Vec<String> = parts
-        .filter_map(|name| {
-            let uncounted_ns = figure(part(report, who, name), "server.uncounted_ns")?;
-            Some(format!("{} of the {name}", time(uncounted_ns)))
-        })
-        .collect();
-    Some(format!(
-        "the server could not be asked for {}, as in a restart: {} connections were lost there, {} \
-         re-established after it; sessions that came and went in between are not counted",
-        told.join(" and "),
-        turnover.lost,
-        turnover.reestablished
-    ))
+    course::gap_sentence(parts.filter_map(|name| Some((name, part(report, who, name)?))))
 }
 
 /// What the idle time did to the pool of `who`, and what the first after it paid.

@@ -1,13 +1,11 @@
 //! A pool's connections from their opening to their end: what they cost, when they come and go
 //! under a load that varies, what the first after a quiet time pay, and which never come back.
 
-mod census;
 mod connecting;
 mod course;
 mod findings;
 mod flags;
 mod plan;
-mod roll;
 mod steps;
 mod text;
 mod usage;
@@ -15,24 +13,19 @@ mod usage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_report::{Report, Summary};
-use load_engine::step::available_threads;
 use load_engine::{Failure, Phase};
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
 
 pub use flags::LifecycleFlags;
 use plan::Plan;
 
 use crate::campaign::{self, Campaign};
+use crate::course::{Follower, on_threads};
 use crate::drivers::{Deadpool, Driver, Setup, Sqlx};
-use crate::follower::Follower;
 use crate::one_pool::Scenario;
 use crate::workloads::Selection;
-
-const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -73,14 +66,6 @@ impl Scenario for Plan<'_> {
     }
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(available_threads())
-        .enable_all()
-        .build()
-        .context("cannot start a runtime")
-}
-
 /// What one connection costs, and many at once.
 fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
     let refused = plan.step("no pool", steps::STORM);
@@ -92,10 +77,10 @@ fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
     campaign.bench.phase(Phase::Connect);
     let cancel = campaign.bench.cancel.clone();
     let rules = campaign.stop_rules(&plan.flags.course.stop_on);
-    let runtime = runtime()?;
     // A storm has no length of its own: the rules are asked as soon as there is enough to tell.
     let mut follower = Follower::new(&mut campaign.watch, rules, Duration::ZERO, false);
-    let done = runtime.block_on(async {
+    let threads = follower.threads();
+    let done = on_threads(&threads, async {
         let costs = tokio::select! {
             () = cancel.cancelled() => return None,
             costs = connecting::one_by_one(address, application) => costs,
@@ -103,8 +88,7 @@ fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
         let logins = plan.storm();
         let storm = connecting::storm(address, application, logins, &cancel, &mut follower).await;
         Some((costs, storm))
-    });
-    runtime.shutdown_timeout(SHUTDOWN_BOUND);
+    })?;
     let Some((costs, storm)) = done else {
         return Ok(());
     };
@@ -130,29 +114,22 @@ fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<
     // Where connections are made to leak, checkouts that time out are what is looked for.
     let planted = leak.is_some();
     let mut follower = Follower::new(&mut campaign.watch, rules, plan.course_length(), planted);
-    let runtime = runtime()?;
     let made = setup.clone();
+    let (threads, follow) = (follower.threads(), &mut follower);
     let lived: Result<_, Failure> = match driver {
-        Driver::Deadpool => runtime.block_on(course::run(
-            &Deadpool(made),
-            &setup,
-            parts,
-            leak,
-            &cancel,
-            &mut follower,
-        )),
-        Driver::Sqlx => runtime.block_on(course::run(
-            &Sqlx(made),
-            &setup,
-            parts,
-            leak,
-            &cancel,
-            &mut follower,
-        )),
+        Driver::Deadpool => {
+            let pool = Deadpool(made);
+            let lives = course::run(&pool, &setup, parts, leak, &cancel, follow);
+            on_threads(&threads, lives)?
+        }
+        Driver::Sqlx => {
+            let pool = Sqlx(made);
+            let lives = course::run(&pool, &setup, parts, leak, &cancel, follow);
+            on_threads(&threads, lives)?
+        }
         // The plan lets no driver without a pool through.
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool that could live"),
     };
-    runtime.shutdown_timeout(SHUTDOWN_BOUND);
     match lived {
         Ok((seen, leaks)) => {
             let lived = steps::Lived {

@@ -7,11 +7,10 @@ use load_engine::Failure;
 use super::connecting::{Cost, Login, Storm};
 use super::course::{Leaks, Seen};
 use super::plan::{Plan, SPIKE_AGAIN};
-use super::roll::Tally;
 use crate::campaign::not_begun;
+use crate::course::{Visit, keep, note_gap, note_generator, record};
 use crate::drivers::{Driver, Setup};
 use crate::evidence::parts::{self, Beside};
-use crate::visit::{Visit, generator, keep, record};
 
 /// Connections one after the other.
 pub(super) const COST: &str = "connecting";
@@ -84,7 +83,7 @@ pub(super) fn keep_storm(
     step.end = storm.end;
     let (logins, visits): (Vec<Login>, Vec<Visit>) = storm.logins.into_iter().unzip();
     record(&mut step, &visits, CONNECT);
-    step.generator = generator(&step.window, storm.cpu_ns);
+    note_generator(&mut step, &storm.cpu);
     step.server = seen;
     note_logins(&mut step, &logins);
     if storm.unfinished > 0 {
@@ -143,7 +142,7 @@ pub(super) fn keep_course(
         let mut step = step(plan, driver.name(), part.part.name, window);
         step.end = part.end.clone();
         record(&mut step, &part.visits, setup.operations());
-        step.generator = generator(&step.window, part.cpu_ns);
+        note_generator(&mut step, &part.cpu);
         if let Some(seen) = evidence.next() {
             parts::note(&mut step, seen, Beside::default());
         }
@@ -158,7 +157,7 @@ pub(super) fn keep_course(
             figure(&mut step, "server.open_at_end", present as f64);
         }
         figure(&mut step, "server.open_most", part.server.most as f64);
-        gap(&mut step, &part.server);
+        note_gap(&mut step, &part.server);
         if part.part.name == SPIKE_AGAIN {
             warm_up(&mut step, &part.visits, plan.flags.pool.size as usize);
         }
@@ -173,19 +172,6 @@ pub(super) fn keep_course(
         keep(bench, step)?;
     }
     Ok(())
-}
-
-/// What a server that could not be asked for a while took, where there was such a while.
-fn gap(step: &mut Step, server: &Tally) {
-    for (name, value) in [
-        ("server.uncounted_ns", server.uncounted_ns),
-        ("server.lost", server.lost),
-        ("server.reestablished", server.reestablished),
-    ] {
-        if value > 0 {
-            figure(step, name, value as f64);
-        }
-    }
 }
 
 /// What the first after the idle time felt, as many as the pool has connections, against the

@@ -6,8 +6,8 @@ use bench_report::{Operation, Report, Step};
 use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence, part, turnover};
 use super::plan::{Plan, SPIKE, SPIKE_AGAIN};
 use super::steps::{NO_POOL, STORM};
+use crate::course::whole;
 use crate::text::{at, ended, time_sentence};
-use crate::visit::whole;
 
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";

@@ -45,6 +45,10 @@ fn behind_holders_users_wait_and_give_up_and_are_served_again_once_they_let_go()
         let held = part(&ran.report, holder, "held");
         let before = part(&ran.report, holder, "before");
         let after = part(&ran.report, holder, "after");
+        for step in [before, held, after] {
+            let busiest = step.generator.busiest_thread_ratio.unwrap();
+            assert!((0.001..1.05).contains(&busiest), "{busiest}");
+        }
         assert!(
             errors(held, "timeout.wait") >= 9,
             "each of 9 users gives up: {}",

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::arms::{Arms, ask_nothing, setup};
 use crate::certificates::{Certificates, tls_server};
 use crate::common::{PASSWORD, Talk, bench, complete, postgres};
-use bench_report::{Report, Status};
+use bench_report::{Report, Status, WarningCode};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::PoolOptions;
+use db_pool_bench::failure::is_of_absence;
 use load_engine::Failure;
 use test_support::{Ended, Place, Running, eventually};
 use testbed::Postgres;
@@ -122,14 +123,10 @@ fn a_server_without_a_free_connection_is_told_as_such_by_every_scenario_and_ever
 }
 
 /// Long enough for a restart, and for what comes after it.
-const LONGER: [(&str, &str); 3] = [
+const LONGER: [(&str, &str); 2] = [
     (
         "scale",
         "--driver deadpool --pool-size 2 --users 1,3 --repeats 1 --warmup 0 --duration 3s",
-    ),
-    (
-        "exhaust",
-        "--driver deadpool --pool-size 2 --users 3 --holder slow-query --keep 1s --duration 3s --checkout-timeout 1s",
     ),
     ("observe", "--duration 5s"),
 ];
@@ -168,6 +165,7 @@ fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_es
         text.contains("the server could not be asked for") && text.contains("re-established"),
         "{said}"
     );
+    assert!(casts_doubt(&report, "/operations"), "{said}");
     // The course went on to its end, and its end was counted.
     let last = report.steps.last().unwrap();
     assert!(last.is_with(&[("part", "spike after idle")]), "{said}");
@@ -183,6 +181,55 @@ fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_es
         "counters of before mean nothing: {:?}",
         seen.unavailable
     );
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+/// Whether the time without a server is a doubt about `what` of some step.
+fn casts_doubt(report: &Report, what: &str) -> bool {
+    let mut doubts = report.warnings.iter();
+    let doubt = doubts.find(|warning| warning.code == WarningCode::TargetAway);
+    doubt.is_some_and(|doubt| doubt.spoils.iter().any(|pointer| pointer.ends_with(what)))
+}
+
+#[test]
+fn a_restart_under_an_exhausted_pool_is_a_gap_and_no_reason_to_end() {
+    let mut server = postgres(&[]);
+    let place = Place::new();
+    // Users go on beside the one holder, so that far more than a tenth of them meet the restart.
+    let args = "--driver deadpool --pool-size 3 --holders 1 --users 6 --holder slow-query \
+                --keep 4s --duration 1500ms --workload point-select";
+    let mut command = bench(&place, "exhaust", args);
+    let running = Running::start(command.env("DATABASE_URL", server.url()));
+    let talk = Talk::to(server.url());
+    let held = "SELECT pid::text FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%'
+                AND wait_event = 'PgSleep'";
+    eventually("a connection is kept", || !talk.names(held).is_empty());
+    drop(talk);
+    server.restart().unwrap();
+    let Ended { code, said, .. } = running.end();
+    let report = place.report("run/db-pool-bench.exhaust.json");
+    assert_eq!((code, report.status), (Some(0), Status::Complete), "{said}");
+    let [before, held, after] = &report.steps[..] else {
+        panic!("{said}");
+    };
+    assert!(!before.figures.contains_key("server.uncounted_ns"));
+    let figure = |name: &str| held.figures[name];
+    assert!(figure("server.uncounted_ns") > 0.0, "{said}");
+    assert!((1.0..=3.0).contains(&figure("server.lost")), "{said}");
+    assert!(figure("server.reestablished") >= 1.0, "{said}");
+    assert!(figure("holders.kept") >= 2.0, "it asked again: {said}");
+    let errors = held.operations.values().flat_map(|o| &o.errors);
+    let of_absence = errors.filter(|(kind, _)| is_of_absence(kind));
+    assert!(
+        of_absence.map(|(_, count)| count).sum::<u64>() >= 20,
+        "enough for a rule to judge by: {said}"
+    );
+    assert!(after.throughput_per_s() > 0.0, "{said}");
+    for what in ["/operations", "/figures/wait.longest_ns"] {
+        assert!(casts_doubt(&report, what), "{what}: {said}");
+    }
+    let text = said.replace("\n  ", " ");
+    assert!(text.contains("the server could not be asked for"), "{said}");
     Talk::to(server.url()).assert_nothing_is_left();
 }
 

@@ -24,19 +24,19 @@ pub(super) struct Roll {
 
 /// Sessions that came and went since the last look at the tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Tally {
-    pub(super) opened: u64,
-    pub(super) closed: u64,
+pub(crate) struct Tally {
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
     /// There now; `None` where the server cannot be asked.
-    pub(super) present: Option<u64>,
+    pub(crate) present: Option<u64>,
     /// Most at once.
-    pub(super) most: u64,
+    pub(crate) most: u64,
     /// Closed while the server could not be asked, or just before, as by its restart.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
     /// Opened in place of those.
-    pub(super) reestablished: u64,
+    pub(crate) reestablished: u64,
     /// Time in which nobody counted.
-    pub(super) uncounted_ns: u64,
+    pub(crate) uncounted_ns: u64,
 }
 
 impl Roll {

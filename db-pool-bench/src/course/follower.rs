@@ -8,12 +8,13 @@ use std::time::Duration;
 use bench_cli::bench::Evidence as _;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
+use load_engine::cpu_use::{CpuUse, LoadThreads, Reading};
 use load_engine::guard;
 use load_engine::{Broken, Failure, Marks, Outcome, Recorder, StopRule, Within};
 
+use super::visit::Visit;
 use crate::evidence::Watch;
 use crate::failure::is_of_checkout;
-use crate::visit::Visit;
 
 /// Between looks at the rules.
 const LOOK: Duration = Duration::from_millis(50);
@@ -29,6 +30,9 @@ pub(crate) struct Follower<'a> {
     suspected: Option<Broken>,
     away: Arc<AtomicBool>,
     ledger: Ledger,
+    threads: Arc<LoadThreads>,
+    /// At the beginning of the part under way.
+    began: Reading,
 }
 
 /// What finished since the rules were last asked; told by the tasks that make the load.
@@ -47,6 +51,7 @@ impl<'a> Follower<'a> {
         length: Duration,
         planted: bool,
     ) -> Self {
+        let threads = Arc::default();
         Self {
             watch,
             rules,
@@ -58,7 +63,14 @@ impl<'a> Follower<'a> {
                 finished: Arc::new(Recorder::new(&[], 1)),
                 planted,
             },
+            began: Reading::now(&threads),
+            threads,
         }
+    }
+
+    /// Those whose time is taken down part by part.
+    pub(crate) fn threads(&self) -> Arc<LoadThreads> {
+        Arc::clone(&self.threads)
     }
 
     /// Where finished requests are told.
@@ -74,12 +86,14 @@ impl<'a> Follower<'a> {
 
     /// A part begins.
     pub(crate) fn part_begins(&mut self) {
+        self.began = Reading::now(&self.threads);
         self.watch.measure_begins();
     }
 
-    /// A part is over.
-    pub(crate) fn part_ends(&mut self) {
+    /// A part is over; what it took of our CPU.
+    pub(crate) fn part_ends(&mut self) -> CpuUse {
         self.watch.measure_ends();
+        Reading::now(&self.threads).since(&self.began)
     }
 
     /// Returns at `instant_ns`, or with what must end the course before.

@@ -26,17 +26,17 @@ const QUERY: &str = "
 
 /// A session that is there although nobody should hold it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Leaked {
+pub(crate) struct Leaked {
     /// The server's process.
-    pub(super) pid: i32,
+    pub(crate) pid: i32,
     /// How long it has been doing nothing.
-    pub(super) idle_s: f64,
+    pub(crate) idle_s: f64,
 }
 
 /// Counts the sessions of one application, on a connection of its own. A server that restarts ends
 /// that one too: the census goes on with another as soon as there is one.
 #[derive(Debug)]
-pub(super) struct Census {
+pub(crate) struct Census {
     address: Address,
     application: String,
     link: Option<Link>,
@@ -63,7 +63,7 @@ impl Census {
     ///
     /// # Errors
     /// When there is none to begin with.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         address: &Address,
         application: &str,
         away: Arc<AtomicBool>,
@@ -99,7 +99,7 @@ impl Census {
     }
 
     /// Counts once.
-    pub(super) async fn count(&mut self) {
+    pub(crate) async fn count(&mut self) {
         let seen = self.look().await;
         let absence = |failure: &Failure| is_of_absence(&failure.kind);
         let away = seen.as_ref().err().is_some_and(absence);
@@ -111,7 +111,7 @@ impl Census {
     }
 
     /// Counts again and again.
-    pub(super) async fn keep_counting(&mut self) {
+    pub(crate) async fn keep_counting(&mut self) {
         loop {
             self.count().await;
             sleep(COUNTED_EVERY).await;
@@ -119,12 +119,12 @@ impl Census {
     }
 
     /// What came and went since the last call.
-    pub(super) fn take(&mut self) -> Tally {
+    pub(crate) fn take(&mut self) -> Tally {
         self.roll.take(monotonic_ns())
     }
 
     /// The sessions that are there now; `None` where the server does not tell.
-    pub(super) async fn left(&mut self) -> Option<Vec<Leaked>> {
+    pub(crate) async fn left(&mut self) -> Option<Vec<Leaked>> {
         let left = self.look().await.ok()?.into_iter();
         Some(
             left.map(|((pid, _), idle_s)| Leaked { pid, idle_s })

@@ -2,11 +2,13 @@
 
 use bench_cli::bench::Bench;
 use bench_report::histogram::Recording;
-use bench_report::{Generator, Histogram, Operation, Step, Window};
+use bench_report::{Histogram, Operation, Step};
+use load_engine::cpu_use::CpuUse;
 use load_engine::step::available_threads;
 use load_engine::{Failure, Marks, Outcome, Recorder, Within, self_check};
 
-use crate::follower::Ledger;
+use super::follower::Ledger;
+use super::gap;
 
 /// One request of a user.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,28 +87,20 @@ pub(crate) fn record(step: &mut Step, visits: &[Visit], operations: &'static [&'
     (step.operations, step.failures) = recorder.collect(step.window.measured_s());
 }
 
-/// Our side of a step that took `cpu_ns` of this process's time.
-pub(crate) fn generator(window: &Window, cpu_ns: u64) -> Generator {
-    let threads = available_threads() as u64;
-    let available_s = window.measured_s() * threads as f64;
-    Generator {
-        threads,
-        cpu_ns,
-        cpu_ratio: if available_s > 0.0 {
-            cpu_ns as f64 / 1e9 / available_s
-        } else {
-            0.0
-        },
-        ..Generator::default()
-    }
+/// Notes our side of a `step` whose requests stand in it.
+pub(crate) fn note_generator(step: &mut Step, used: &CpuUse) {
+    let attempted = step.operations.values().map(|o| o.attempted).sum();
+    step.generator = used.generator(available_threads(), attempted);
 }
 
-/// Keeps a finished step, with what its generator accuses itself of.
+/// Keeps a finished step, with what its generator accuses itself of and what a server that went away
+/// spoilt.
 ///
 /// # Errors
 /// When the report cannot be saved.
 pub(crate) fn keep(bench: &mut Bench, step: Step) -> anyhow::Result<()> {
-    let doubts = self_check::saturation(&step).into_iter().collect();
+    let doubts = self_check::saturation(&step).into_iter();
+    let doubts = doubts.chain(gap::doubt(&step)).collect();
     bench.push_step(step, Vec::new(), doubts).map(drop)
 }
 

@@ -1,0 +1,70 @@
+//! A time in which the server could not be asked, as in a restart, as the report has it.
+
+use bench_cli::table;
+use bench_report::{Step, Warning, WarningCode};
+
+use super::roll::Tally;
+
+const UNCOUNTED: &str = "server.uncounted_ns";
+const LOST: &str = "server.lost";
+const REESTABLISHED: &str = "server.reestablished";
+/// Figures of a step that are counted on the server, or afterwards: no request has a share in them.
+const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
+
+/// Notes what such a time took, where there was one.
+pub(crate) fn figures(step: &mut Step, server: &Tally) {
+    for (name, value) in [
+        (UNCOUNTED, server.uncounted_ns),
+        (LOST, server.lost),
+        (REESTABLISHED, server.reestablished),
+    ] {
+        if value > 0 {
+            step.figures.insert(name.to_owned(), value as f64);
+        }
+    }
+}
+
+/// The doubt that such a time casts on what the requests of `step` felt, as step 0.
+pub(super) fn doubt(step: &Step) -> Option<Warning> {
+    let uncounted_ns = *step.figures.get(UNCOUNTED)?;
+    let message = format!(
+        "the server could not be asked for {}: what waited, failed or was late then says nothing of \
+         the load",
+        table::duration_ns(uncounted_ns as u64)
+    );
+    let of_requests = |name: &&String| !NOT_OF_REQUESTS.iter().any(|kind| name.starts_with(kind));
+    let figures = step.figures.keys().filter(of_requests);
+    let spoilt: Vec<String> = figures.map(|name| format!("figures/{name}")).collect();
+    let mut spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
+    spoilt.push("operations");
+    let warning = Warning::new(WarningCode::TargetAway, message);
+    Some(warning.figures(uncounted_ns, 0.0).of_step(0, &spoilt))
+}
+
+/// How long the server could not be asked in each of `parts`, by their names, and what that took;
+/// `None` where it could be asked all the time.
+pub(crate) fn sentence<'a>(
+    parts: impl Iterator<Item = (&'a str, &'a Step)> + Clone,
+) -> Option<String> {
+    let told: Vec<String> = parts
+        .clone()
+        .filter_map(|(name, step)| {
+            let uncounted_ns = step.figures.get(UNCOUNTED)?;
+            let uncounted = table::duration_ns(*uncounted_ns as u64);
+            Some(format!("{uncounted} of the part {name}"))
+        })
+        .collect();
+    let sum = |figure: &str| -> f64 {
+        let each = parts.clone().filter_map(|(_, s)| s.figures.get(figure));
+        each.sum()
+    };
+    (!told.is_empty()).then(|| {
+        format!(
+            "the server could not be asked for {}, as in a restart: {} connections were lost there, \
+             {} re-established after it; sessions that came and went in between are not counted",
+            told.join(" and "),
+            sum(LOST),
+            sum(REESTABLISHED)
+        )
+    })
+}

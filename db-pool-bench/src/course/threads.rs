@@ -1,0 +1,33 @@
+//! The threads that make a course's load.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use load_engine::cpu_use::LoadThreads;
+use load_engine::step::available_threads;
+use tokio::runtime::Builder;
+
+const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
+
+/// Does `work` on this thread and has its tasks done by others, all of them enlisted in `threads`;
+/// what tasks it leaves are ended.
+///
+/// # Errors
+/// When the system gives no runtime.
+pub(crate) fn on_threads<T>(
+    threads: &Arc<LoadThreads>,
+    work: impl Future<Output = T>,
+) -> anyhow::Result<T> {
+    threads.enlist();
+    let enlisted = Arc::clone(threads);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(available_threads())
+        .on_thread_start(move || enlisted.enlist())
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(SHUTDOWN_BOUND);
+    Ok(done)
+}
