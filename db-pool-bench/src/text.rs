@@ -34,6 +34,9 @@ pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> Stri
         "p99",
         "errors",
     ];
+    if rows.iter().all(|(_, result)| result.held.is_empty()) {
+        return String::new();
+    }
     let mut table = Table::new(&header);
     for (label, result) in rows.iter().filter(|(_, r)| !r.held.is_empty()) {
         let felt = result.phase(Operation::latency);
@@ -100,7 +103,7 @@ pub(crate) fn broken(text: &mut String, result: &Results) {
 /// Share of the users' time from which a part of it is told.
 const TOLD: f64 = 0.05;
 /// Parts of the users' time, as people say them.
-const TIME: [(&str, &str); 11] = [
+const TIME: [(&str, &str); 12] = [
     ("checkout", "waiting for a connection"),
     ("cpu", "the server's CPU"),
     ("lock", "locks of other sessions"),
@@ -110,6 +113,7 @@ const TIME: [(&str, &str); 11] = [
     ("other_wait", "other waits in the server"),
     ("rest", "the client's own side (driver, network, hold)"),
     ("network", "reaching the server"),
+    ("tls", "making TLS"),
     ("login", "logging in"),
     ("first_statement", "their first statement"),
 ];

@@ -3,18 +3,17 @@
 use std::fmt::Write as _;
 
 use bench_cli::output;
-use bench_cli::table::Table;
 use clap::ValueEnum as _;
 
 use crate::workloads::{Builtin, Tables};
 
 pub(super) fn list() -> anyhow::Result<()> {
-    let mut table = Table::new(&["workload", "what it asks"]);
+    let mut text = String::new();
     for builtin in Builtin::value_variants() {
-        table.row(&[builtin.name(), &builtin.summary()]);
+        let _ = writeln!(text, "{:<15}{}", builtin.name(), builtin.summary());
     }
-    let more = "Your own: --script FILE[@WEIGHT], in pgbench's language.";
-    output::print(&format!("{table}\n{more}\n"))
+    text.push_str("\nYour own: --script FILE[@WEIGHT], in pgbench's language.\n");
+    output::print(&text)
 }
 
 pub(super) fn one(builtin: Builtin) -> anyhow::Result<()> {

@@ -17,6 +17,15 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench workload check checkout.sql --define tenants=40
   db-pool-bench workload suggest --url postgres://app@db/shop --write mix/";
 
+const LIST_EXAMPLES: &str = "Examples:
+  db-pool-bench workload list
+  db-pool-bench sweep --workload read-heavy
+      a run of one of them";
+
+const DESCRIBE_EXAMPLES: &str = "Examples:
+  db-pool-bench workload describe tpcb-like
+      what each request of it does, in pgbench's language, and on which tables";
+
 /// Flags of `db-pool-bench workload`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
@@ -30,8 +39,10 @@ pub struct CatalogueFlags {
 #[derive(Debug, Clone, Subcommand)]
 pub enum CatalogueCommand {
     /// Name the built-in workloads and what each asks
+    #[command(after_help = LIST_EXAMPLES)]
     List,
     /// Show the statements of a built-in workload and the tables that it works on
+    #[command(after_help = DESCRIBE_EXAMPLES)]
     Describe {
         /// Its name
         name: Builtin,

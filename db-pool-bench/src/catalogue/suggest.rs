@@ -16,7 +16,8 @@ use super::Conversation;
 use super::flags::SuggestFlags;
 use super::shape::Shape;
 use crate::failure::of_postgres;
-use crate::workloads::{Builtin, LASTING, Schema, quoted};
+use crate::shape;
+use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
 
 /// Where the extension is, if this database has it.
 const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e
@@ -25,8 +26,9 @@ const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e
 const HIDDEN: &str = "<insufficient privilege>";
 /// Who asks it is looking at the load, and is no part of it.
 const EXTENSION: &str = "pg_stat_statements";
-/// Stands in our own statements, which are nobody's load.
-const OURS: &str = "/* plimsoll */";
+/// What it takes for statements to be counted.
+const LOADED: &str = "CREATE EXTENSION pg_stat_statements in this database; the server's \
+                      shared_preload_libraries must name it too";
 /// Statements that are read; more than `pg_stat_statements` keeps by default.
 const MOST_READ: usize = 10_000;
 const WIDEST: usize = 100;
@@ -34,7 +36,7 @@ const WIDEST: usize = 100;
 /// What was counted, or why nothing could be.
 enum Counted {
     Statements(Vec<Statement>, Hidden),
-    Unavailable(String),
+    Unavailable { reason: String, to_do: &'static str },
 }
 
 /// Calls of statements that could not be read.
@@ -44,6 +46,8 @@ struct Hidden {
     by_rights: i64,
     /// Because no workload can consist of them: transactions, settings, definitions.
     by_kind: i64,
+    /// Because they were asked by runs of this tool.
+    by_us: i64,
 }
 
 /// All calls of one shape.
@@ -59,8 +63,8 @@ pub(super) fn run(flags: &SuggestFlags) -> anyhow::Result<()> {
     let server = Conversation::begin(&flags.url, &schema)?;
     let counted = server.run(count(&server.client))?;
     let (statements, hidden) = match counted.context("cannot read pg_stat_statements")? {
-        Counted::Unavailable(reason) => {
-            return output::print(&format!("unavailable: {reason}\n"));
+        Counted::Unavailable { reason, to_do } => {
+            return Err(anyhow::anyhow!("there is no mix to suggest: {reason}")).remedy(to_do);
         }
         Counted::Statements(statements, hidden) => (statements, hidden),
     };
@@ -77,9 +81,10 @@ pub(super) fn run(flags: &SuggestFlags) -> anyhow::Result<()> {
 
 async fn count(client: &Client) -> Result<Counted, Error> {
     let Some(row) = client.query_opt(PLACE, &[]).await? else {
-        return Ok(Counted::Unavailable(
-            "this database has no pg_stat_statements; CREATE EXTENSION pg_stat_statements makes it, and shared_preload_libraries must name it".to_owned(),
-        ));
+        return Ok(Counted::Unavailable {
+            reason: "this database has no pg_stat_statements".to_owned(),
+            to_do: LOADED,
+        });
     };
     let schema: String = row.try_get(0)?;
     // Since 14 it tells statements inside of functions from those that clients sent.
@@ -109,7 +114,10 @@ async fn count(client: &Client) -> Result<Counted, Error> {
                     | &SqlState::INSUFFICIENT_PRIVILEGE
                     | &SqlState::UNDEFINED_COLUMN
                     | &SqlState::UNDEFINED_TABLE,
-                ) => Ok(Counted::Unavailable(of_postgres(&error).message)),
+                ) => Ok(Counted::Unavailable {
+                    reason: of_postgres(&error).message,
+                    to_do: LOADED,
+                }),
                 _ => Err(error),
             };
         }
@@ -130,7 +138,8 @@ fn gather(rows: Vec<(String, i64, f64)>) -> Counted {
             hidden.by_rights += calls;
             continue;
         }
-        if query.contains(OURS) {
+        if shape::is_ours(&query) || query.contains(PREFIX) {
+            hidden.by_us += calls;
             continue;
         }
         let Some(shape) = Shape::of(&query).filter(|shape| !shape.sql.contains(EXTENSION)) else {
@@ -148,12 +157,19 @@ fn gather(rows: Vec<(String, i64, f64)>) -> Counted {
     let mut statements: Vec<Statement> = shapes.into_values().collect();
     statements.sort_by_key(|statement| std::cmp::Reverse(statement.calls));
     if statements.is_empty() {
-        return Counted::Unavailable(if hidden.by_rights > 0 {
-            "this role may not see the statements of others; GRANT pg_read_all_stats lets it"
-                .to_owned()
+        let (reason, to_do) = if hidden.by_rights > 0 {
+            (
+                "this role may not see the statements of others",
+                "GRANT pg_read_all_stats TO this role, or a role that has it",
+            )
         } else {
-            "no statement has been counted in this database yet".to_owned()
-        });
+            (
+                "no statement of an application has been counted in this database yet",
+                "again once the application has been at work, or the database that it uses",
+            )
+        };
+        let reason = reason.to_owned();
+        return Counted::Unavailable { reason, to_do };
     }
     Counted::Statements(statements, hidden)
 }
@@ -194,6 +210,13 @@ fn shown(all: &[Statement], taken: &[Statement], hidden: Hidden) -> String {
             text,
             "{} calls are left out: transactions, settings, definitions, questions about these counts.",
             hidden.by_kind
+        );
+    }
+    if hidden.by_us > 0 {
+        let _ = writeln!(
+            text,
+            "{} calls of this tool's own runs are left out.",
+            hidden.by_us
         );
     }
     let reads: i64 = all.iter().filter(|s| s.shape.reads).map(|s| s.calls).sum();
@@ -283,6 +306,12 @@ mod tests {
             ("UPDATE t SET a = $1", 4, 9.0),
             ("BEGIN", 3, 0.0),
             (HIDDEN, 2, 0.0),
+            (
+                "UPDATE plimsoll_20260314.pgbench_accounts SET a = $1",
+                8,
+                1.0,
+            ),
+            ("SELECT /* plimsoll evidence */ 1", 9, 1.0),
         ];
         let rows = rows.map(|(query, calls, ms)| (query.to_owned(), calls, ms));
         let Counted::Statements(statements, hidden) = gather(rows.to_vec()) else {
@@ -299,7 +328,7 @@ mod tests {
                 ("UPDATE t SET a = $1", 4)
             ]
         );
-        assert_eq!((hidden.by_rights, hidden.by_kind), (2, 3));
+        assert_eq!((hidden.by_rights, hidden.by_kind, hidden.by_us), (2, 3, 17));
         let text = shown(&statements, &statements, hidden);
         assert!(text.contains("75") && text.contains("mixed"), "{text}");
     }
@@ -307,9 +336,9 @@ mod tests {
     #[test]
     fn where_all_is_hidden_it_says_so() {
         let rows = vec![(HIDDEN.to_owned(), 2, 0.0)];
-        let Counted::Unavailable(reason) = gather(rows) else {
+        let Counted::Unavailable { to_do, .. } = gather(rows) else {
             panic!("nothing can be seen");
         };
-        assert!(reason.contains("pg_read_all_stats"), "{reason}");
+        assert!(to_do.contains("pg_read_all_stats"), "{to_do}");
     }
 }

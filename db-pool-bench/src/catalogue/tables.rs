@@ -27,11 +27,12 @@ pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
         let command = server.address.psql_command(&command);
         return Err(anyhow::anyhow!("the schema {name} is half made ({reason})")).remedy(command);
     }
+    let at = server.address.shown();
     let tables = made?
         .with_context(|| format!("cannot make the schema {name}"))
         .remedy("a role that may create a schema in this database, or a smaller --scale")?;
     output::print(&format!(
-        "Made the schema {name} with {} accounts (scale {}).\nUse it: db-pool-bench sweep --schema {name} --workload tpcb-like\nRemove it: db-pool-bench workload drop --schema {name}\n",
+        "Made the schema {name} with {} accounts (scale {}).\nUse it:\n  db-pool-bench sweep --schema {name} --workload tpcb-like \\\n    --url '{at}'\nRemove it:\n  db-pool-bench workload drop --schema {name} \\\n    --url '{at}'\n",
         tables.rows, tables.scale
     ))
 }

@@ -66,10 +66,7 @@ impl Login {
             config.connect_timeout(bound);
         }
         config.channel_binding(channel_binding(parameters.get("channel_binding"))?);
-        Ok(Self {
-            config,
-            settings,
-        })
+        Ok(Self { config, settings })
     }
 
     pub(crate) fn user(&self) -> &str {

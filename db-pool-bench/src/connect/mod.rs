@@ -75,8 +75,7 @@ pub(crate) async fn open(config: &Config, tls: &Tls) -> Result<Client, ConnectEr
 /// # Errors
 /// What the server said.
 pub async fn tls_in_use(client: &Client) -> Result<String, Error> {
-    let query =
-        "SELECT version || ' ' || cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
+    let query = "SELECT /* plimsoll */ version || ' ' || cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
     let row = client.query_opt(query, &[]).await?;
     row.map_or(Ok("none".to_owned()), |row| row.try_get(0))
 }

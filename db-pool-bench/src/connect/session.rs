@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn sqlx_is_told_what_it_would_overrule_and_nothing_else() {
-        let options = r"-c work_mem=1MB -cTimeZone=Asia/Tokyo --datestyle=SQL,\ DMY -B 9 -c geqo=off";
+        let options =
+            r"-c work_mem=1MB -cTimeZone=Asia/Tokyo --datestyle=SQL,\ DMY -B 9 -c geqo=off";
         let settings = asked(Some(options), &[("PGTZ", "Europe/Rome")]);
         assert_eq!(
             settings.statements().as_deref(),

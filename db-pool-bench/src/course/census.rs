@@ -20,7 +20,7 @@ const COUNTED_EVERY: Duration = Duration::from_millis(40);
 const LOOK_BOUND: Duration = Duration::from_secs(2);
 /// A process's number may be given again: its start tells it from another.
 const QUERY: &str = "
-    SELECT pid, extract(epoch FROM backend_start)::float8,
+    SELECT /* plimsoll */ pid, extract(epoch FROM backend_start)::float8,
            extract(epoch FROM clock_timestamp() - state_change)::float8
       FROM pg_stat_activity WHERE application_name = $1";
 

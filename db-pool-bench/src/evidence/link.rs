@@ -45,7 +45,10 @@ impl Link {
     /// Connects as a part of the run `name`.
     pub(super) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
         let client = address.connect(&format!("{name}.watch")).await?;
-        let version = client.query_one("SELECT current_setting('server_version_num')::int4", &[]);
+        let version = client.query_one(
+            "SELECT /* plimsoll */ current_setting('server_version_num')::int4",
+            &[],
+        );
         let version = version.await?.try_get(0)?;
         let sessions = activity::prepare(&client).await?;
         let family = Family::of(&client).await;

@@ -20,7 +20,10 @@ impl Family {
     pub(super) async fn of(client: &Client) -> Result<Self, String> {
         let hidden = "the server's processes cannot be seen from here";
         let asked = client
-            .query_one("SELECT pg_backend_pid(), inet_client_port()", &[])
+            .query_one(
+                "SELECT /* plimsoll */ pg_backend_pid(), inet_client_port()",
+                &[],
+            )
             .await;
         let row = asked.map_err(|error| crate::failure::of_postgres(&error).message)?;
         let backend: i32 = row.try_get(0).map_err(|error| error.to_string())?;

@@ -13,9 +13,6 @@ use crate::shape;
 const MOST_ROWS: usize = 10;
 /// Statements whose texts are asked for: some of them turn out to be ours.
 const MOST_TEXTS: usize = 20;
-/// Stands in all of our own statements; within, because version 18 leaves out what comes before.
-const OURS: &str = "plimsoll evidence";
-
 /// The version of the extension counts, not the server's: it stays when a server is upgraded.
 const PLACE: &str = "SELECT /* plimsoll evidence */ quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
      WHERE e.extname = 'pg_stat_statements'";
@@ -102,7 +99,7 @@ impl Statements {
         let (mut all, mut rows) = (Totals::default(), Vec::new());
         for (id, totals) in &spent {
             let text = texts.get(id);
-            if text.is_some_and(|text| text.contains(OURS)) {
+            if text.is_some_and(|text| shape::is_ours(text)) {
                 continue;
             }
             all = all.plus(totals);

@@ -125,7 +125,9 @@ where
     let ran = on_threads(&follower.threads(), async {
         let away = follower.absence();
         let mut census = Census::open(address, application, away).await?;
-        course.run(factory, &mut census, cancel, &mut follower).await
+        course
+            .run(factory, &mut census, cancel, &mut follower)
+            .await
     })?;
     Ok(ran.map(|log| (log, follower.evidence())))
 }

@@ -1,6 +1,10 @@
-//! What a connection costs, part by part: the way to the server, the login, the first statement.
+//! What a connection costs, part by part: the way to the server, TLS, the login, the first
+//! statement.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
@@ -11,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::Client;
-use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
 use crate::address::Address;
 use crate::connect::ConnectError;
@@ -29,6 +33,8 @@ const STATEMENT: &str = "SELECT 1";
 pub(super) struct Cost {
     /// Until the server's host had accepted it.
     pub(super) network_ns: u64,
+    /// From there until TLS was spoken; 0 where none is.
+    pub(super) tls_ns: u64,
     /// Start-up and authentication, until the server was ready.
     pub(super) login_ns: u64,
     /// The first statement: prepared, run, answered.
@@ -40,7 +46,7 @@ pub(super) struct Cost {
 impl Cost {
     /// Until the first answer.
     pub(super) fn whole_ns(self) -> u64 {
-        self.network_ns + self.login_ns + self.first_ns
+        self.network_ns + self.tls_ns + self.login_ns + self.first_ns
     }
 }
 
@@ -87,6 +93,11 @@ where
     let (host, _) = address.host_and_port();
     let host = if host.starts_with('/') { "" } else { host };
     let tls = MakeTlsConnect::<S>::make_tls_connect(&mut address.tls(), host).map_err(lost)?;
+    let secured_ns = Arc::default();
+    let tls = Timed {
+        handshake: tls,
+        over_ns: Arc::clone(&secured_ns),
+    };
     let connected = config.connect_raw(stream, tls).await;
     let (client, connection) = connected.map_err(|error| of_postgres(&error))?;
     let driver = tokio::spawn(async move { connection.await.ok() });
@@ -97,12 +108,40 @@ where
     drop(client);
     // Its farewell is sent before the next one comes.
     let _ = driver.await;
+    let secured_ns = secured_ns.load(Ordering::Relaxed).max(there_ns);
     Ok(Cost {
         network_ns: there_ns - begun_ns,
-        login_ns: ready_ns - there_ns,
+        tls_ns: secured_ns - there_ns,
+        login_ns: ready_ns - secured_ns,
         first_ns,
         again_ns,
     })
+}
+
+/// A TLS handshake that notes when it was over.
+struct Timed<T> {
+    handshake: T,
+    over_ns: Arc<AtomicU64>,
+}
+
+impl<S, T> TlsConnect<S> for Timed<T>
+where
+    T: TlsConnect<S>,
+    T::Future: Send + 'static,
+{
+    type Stream = T::Stream;
+    type Error = T::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<T::Stream, T::Error>> + Send>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        let handshake = self.handshake.connect(stream);
+        let over_ns = self.over_ns;
+        Box::pin(async move {
+            let secured = handshake.await?;
+            over_ns.store(monotonic_ns(), Ordering::Relaxed);
+            Ok(secured)
+        })
+    }
 }
 
 async fn statements(client: &Client) -> Result<(u64, u64), tokio_postgres::Error> {

@@ -2,6 +2,7 @@
 
 use bench_cli::table;
 use bench_report::{Report, Step, StepEnd, Summary};
+use humantime::format_duration;
 
 use super::plan::{IDLE, Plan, RAMP, SPIKE, SPIKE_AGAIN};
 use super::steps::{COST, NO_POOL};
@@ -32,8 +33,10 @@ pub(super) fn cost_sentence(report: &Report) -> Option<String> {
         figure(step, "connect.whole_ns")?,
         figure(step, "connect.same_again_ns")?,
     );
+    let tls = figure(step, "connect.tls_ns");
+    let tls = tls.map_or_else(String::new, |tls| format!("TLS {}, ", time(tls)));
     Some(format!(
-        "a connection costs {} until its first answer: network {}, login {}, first statement {}; \
+        "a connection costs {} until its first answer: network {}, {tls}login {}, first statement {}; \
          the same statement again takes {}, so that opening one for each request would take {:.0} \
          times as long",
         time(whole),
@@ -92,12 +95,21 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<S
     let closed = figure(idle, "server.closed")?;
     let left = figure(idle, "server.open_at_end");
     let left = left.map_or("an unknown number".to_owned(), |left| left.to_string());
-    let bound = plan.flags.pool.target.pool.idle_timeout;
-    let bound = bound.map_or("none".to_owned(), |bound| {
-        humantime::format_duration(bound).to_string()
-    });
-    let mut said =
-        format!("idle: {closed} connections closed by an idle time-out of {bound}, {left} left");
+    let pool = &plan.flags.pool.target.pool;
+    let bounds = [
+        ("an idle time-out", pool.idle_timeout),
+        ("a longest life", pool.max_lifetime),
+    ];
+    let bounds: Vec<String> = bounds
+        .iter()
+        .filter_map(|(what, bound)| Some(format!("{what} of {}", format_duration((*bound)?))))
+        .collect();
+    let by = if bounds.is_empty() {
+        "without a bound on their age".to_owned()
+    } else {
+        format!("by {}", bounds.join(" and "))
+    };
+    let mut said = format!("idle: {closed} connections closed {by}, {left} left");
     let again = part(report, who, SPIKE_AGAIN);
     if let (Some(first), Some(later)) = (
         figure(again, "warm_up.first_ns"),

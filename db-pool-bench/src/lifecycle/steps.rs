@@ -59,6 +59,9 @@ pub(super) fn keep_costs(
                 statistics::median(&each).unwrap_or(f64::NAN)
             };
             figure(&mut step, "connect.network_ns", median(|c| c.network_ns));
+            if costs.iter().any(|cost| cost.tls_ns > 0) {
+                figure(&mut step, "connect.tls_ns", median(|c| c.tls_ns));
+            }
             figure(&mut step, "connect.login_ns", median(|c| c.login_ns));
             figure(
                 &mut step,
@@ -108,11 +111,13 @@ fn note_logins(step: &mut Step, logins: &[Login]) {
     let came = || logins.iter().filter_map(|login| login.came.as_ref().ok());
     let sum = |part: fn(&Cost) -> u64| came().map(|cost| part(cost) as f64).sum::<f64>();
     let whole_ns = sum(|cost| cost.whole_ns());
-    for (name, spent_ns) in [
+    let tls_ns = Some(sum(|cost| cost.tls_ns)).filter(|spent_ns| *spent_ns > 0.0);
+    let tls = tls_ns.map(|spent_ns| ("time.tls_ratio", spent_ns));
+    for (name, spent_ns) in tls.into_iter().chain([
         ("time.network_ratio", sum(|cost| cost.network_ns)),
         ("time.login_ratio", sum(|cost| cost.login_ns)),
         ("time.first_statement_ratio", sum(|cost| cost.first_ns)),
-    ] {
+    ]) {
         // Nobody came in where there is no time to divide: then there are no parts.
         figure(step, name, spent_ns / whole_ns);
     }

@@ -5,20 +5,25 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Series, ServerEvidence};
 
+use super::text::cut;
+
 /// Lines after which the header is shown again.
 const HEADER_EVERY: usize = 20;
-/// Column, figure, and width.
-const COLUMNS: [(&str, &str); 8] = [
-    ("used", "connections.used_max"),
-    ("cpu", "sessions.cpu_mean"),
-    ("lock", "sessions.lock_mean"),
-    ("latch", "sessions.lwlock_mean"),
-    ("io", "sessions.io_mean"),
-    ("client", "sessions.client_mean"),
-    ("in txn", "sessions.idle_in_transaction_mean"),
-    ("idle", "sessions.idle_mean"),
+/// Column, width, and figure.
+const COLUMNS: [(&str, usize, &str); 8] = [
+    ("used", 6, "connections.used_max"),
+    ("cpu", 6, "sessions.cpu_mean"),
+    ("lock", 6, "sessions.lock_mean"),
+    ("latch", 7, "sessions.lwlock_mean"),
+    ("io", 5, "sessions.io_mean"),
+    ("client", 8, "sessions.client_mean"),
+    ("in txn", 8, "sessions.idle_in_transaction_mean"),
+    ("idle", 6, "sessions.idle_mean"),
 ];
-const WIDTH: usize = 8;
+/// Width of the time before them.
+const TIME: usize = 7;
+/// What 80 columns leave for the name of a wait.
+const WAIT: usize = 19;
 
 /// The lines so far.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ pub(super) struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        let series = COLUMNS.map(|(_, figure)| Series::new(&format!("server.{figure}")));
+        let series = COLUMNS.map(|(_, _, figure)| Series::new(&format!("server.{figure}")));
         Self {
             lines: 0,
             series: series.into(),
@@ -43,20 +48,20 @@ impl Table {
         let now_ns = monotonic_ns();
         let mut shown = Vec::new();
         if self.lines.is_multiple_of(HEADER_EVERY) {
-            let names = COLUMNS.map(|(name, _)| format!("{name:>WIDTH$}"));
-            shown.push(format!("{:>WIDTH$}{}  longest wait", "", names.concat()));
+            let names = COLUMNS.map(|(name, width, _)| format!("{name:>width$}"));
+            shown.push(format!("{:TIME$}{}  longest wait", "", names.concat()));
         }
         self.lines += 1;
-        let mut line = format!("{:>w$.0} s", since.as_secs_f64(), w = WIDTH - 2);
-        for ((_, figure), series) in COLUMNS.iter().zip(&mut self.series) {
+        let mut line = format!("{:>w$.0} s", since.as_secs_f64(), w = TIME - 2);
+        for ((_, width, figure), series) in COLUMNS.iter().zip(&mut self.series) {
             let value = seen.figures.get(*figure).copied();
             series.push(now_ns, value);
             let digits = usize::from(*figure != "connections.used_max");
             let text = value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
-            line.push_str(&format!("{text:>WIDTH$}"));
+            line.push_str(&format!("{text:>width$}"));
         }
         if let Some(wait) = longest_wait(seen) {
-            line.push_str(&format!("  {wait}"));
+            line.push_str(&format!("  {}", cut(wait, WAIT)));
         } else if let Some(reason) = seen.unavailable.get("sessions") {
             line.push_str(&format!("  {reason}"));
         }
@@ -89,14 +94,15 @@ mod tests {
         let mut seen = ServerEvidence::default();
         seen.figure("connections.used_max", 12.0);
         seen.figure("sessions.cpu_mean", 1.25);
-        seen.figure("waits.Lock.tuple_mean", 3.0);
+        seen.figure("waits.LWLock.SubtransSLRUBuffer_mean", 3.0);
         seen.figure("waits.Client.ClientRead_mean", 9.0);
         let mut table = Table::default();
         let shown = table.add(&seen, Duration::from_secs(2));
         assert_eq!(shown.len(), 2, "a header first");
-        assert!(shown[1].ends_with("–  Lock.tuple"), "{shown:?}");
-        assert_eq!(shown[0].find("cpu").unwrap() + 3, 3 * WIDTH);
-        assert_eq!(&shown[1][..3 * WIDTH], "     2 s      12     1.2");
+        assert!(shown[1].ends_with("–  LWLock.SubtransSLR…"), "{shown:?}");
+        assert_eq!(shown[1].chars().count(), 80, "a terminal's width");
+        let cpu = shown[0].find("cpu").unwrap() + 3;
+        assert_eq!(&shown[1][..cpu], "    2 s    12   1.2");
         assert_eq!(table.add(&seen, Duration::from_secs(4)).len(), 1);
         let series = table.into_series();
         assert_eq!(series[2].mean, [None, None]);

@@ -29,7 +29,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// # Errors
 /// What kept it from watching: wrong usage, no server, no place for the report.
 pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
-    let missing = || UsageError("there is no server to watch; name it with --url".to_owned());
+    let missing =
+        || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());
     let server = Server::at(flags.url.as_deref().ok_or_else(missing)?)?;
     let nanoseconds = |time: Duration| json!(time.as_nanos() as u64);
     let config = BTreeMap::from([

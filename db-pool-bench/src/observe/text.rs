@@ -97,7 +97,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
     );
 }
 
-/// Statements by the time they took, and those seen to run for long.
+/// Statements by the time they took, and those seen at work the longest.
 fn what_takes_long(text: &mut String, server: &ServerEvidence) {
     section(
         text,
@@ -115,7 +115,7 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
     );
     section(
         text,
-        "Seen running for long",
+        "Longest seen",
         &["", "longest", "at once"],
         rows(server, "running"),
         |row| {
@@ -157,7 +157,7 @@ fn label(row: &EvidenceRow, name: &str) -> String {
 }
 
 /// The beginning of `text`, which the report holds whole.
-fn cut(text: &str, longest: usize) -> String {
+pub(super) fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest - 1) {
         Some((end, _)) if text.chars().count() > longest => format!("{}…", &text[..end]),
         _ => text.to_owned(),

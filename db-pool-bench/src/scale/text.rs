@@ -83,11 +83,18 @@ fn users_table(results: &[Results]) -> String {
             wait.map_or("–".into(), |wait| table::duration_ns(wait as u64)),
             at(service.as_ref(), 0.5),
             in_use.map_or("–".into(), |n| format!("{n:.1}")),
-            little.map_or("–".into(), |share| format!("{:+.1} %", share * 100.0)),
+            little.map_or("–".into(), |share| {
+                format!("{:+.1} %", tenths(share * 100.0))
+            }),
             result.errors().values().sum::<u64>().to_string(),
         ]);
     }
     table.to_string()
+}
+
+/// `value` to a tenth; what is none has no sign.
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0 + 0.0
 }
 
 #[cfg(test)]

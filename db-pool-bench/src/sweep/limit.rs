@@ -15,10 +15,11 @@ const WAITS: [(&str, &str); 4] = [
     ("sessions.other_wait_mean", "other processes of the server"),
 ];
 
-/// Whose limit the throughput of `best` was; `None` where it held no step.
-pub(super) fn of(best: &Results, environment: &Environment) -> Option<Limit> {
+/// Whose limit the throughput of `best` was; `None` where it held no step. `open_above`: throughput
+/// still rose when settings ended.
+pub(super) fn of(best: &Results, open_above: bool, environment: &Environment) -> Option<Limit> {
     let value = best.throughput_per_s()?;
-    let (owner, reason) = owner(best, environment)?;
+    let (owner, reason) = owner(best, open_above, environment)?;
     let reason = format!("{}: {reason}", best.name);
     Some(Limit {
         parameter: "throughput_per_s".to_owned(),
@@ -29,8 +30,13 @@ pub(super) fn of(best: &Results, environment: &Environment) -> Option<Limit> {
 }
 
 /// From the outside in: the load that was asked for, then the processors, which explain whatever
-/// queues for them, then what sessions wait for.
-fn owner(best: &Results, environment: &Environment) -> Option<(LimitOwner, String)> {
+/// queues for them, then what sessions wait for, and where none of that is used up the settings
+/// themselves.
+fn owner(
+    best: &Results,
+    open_above: bool,
+    environment: &Environment,
+) -> Option<(LimitOwner, String)> {
     let mut held = best.held.iter().map(|(_, _, step)| step);
     if held.all(|step| carries_its_rate(step) == Some(true)) {
         let reason = "the rate that was asked for was carried; a higher one was not tried";
@@ -72,11 +78,18 @@ fn owner(best: &Results, environment: &Environment) -> Option<(LimitOwner, Strin
             format!("requests in service waited for {wait} {percent:.0} % of their time"),
         ));
     }
-    let reason = used.map_or_else(
-        || "the server's CPU time could not be read from here".to_owned(),
-        |used| format!("neither waits nor CPU explain it; {used}"),
-    );
-    Some((LimitOwner::Unknown, reason))
+    let Some(used) = used else {
+        let reason = "the server's CPU time could not be read from here";
+        return Some((LimitOwner::Unknown, reason.to_owned()));
+    };
+    Some(if open_above {
+        let most = best.value;
+        let reason = format!("throughput still rose, and more than {most} were not tried; {used}");
+        (LimitOwner::Bound, reason)
+    } else {
+        let reason = format!("neither waits nor CPU explain it; {used}");
+        (LimitOwner::Unknown, reason)
+    })
 }
 
 /// What most sessions wait for, with its share of all requests in service, of which there are
@@ -110,6 +123,15 @@ mod tests {
     use crate::sweep::tests::step;
 
     fn limit(figures: &[(&str, f64)], generator_cpu_ns: u64, generator_ratio: f64) -> Limit {
+        limit_at(figures, generator_cpu_ns, generator_ratio, false)
+    }
+
+    fn limit_at(
+        figures: &[(&str, f64)],
+        generator_cpu_ns: u64,
+        generator_ratio: f64,
+        open_above: bool,
+    ) -> Limit {
         let mut step = step(4, 0, 100.0);
         let mut server = ServerEvidence::default();
         for (name, value) in figures {
@@ -128,7 +150,7 @@ mod tests {
             &steps,
             |_| true,
         );
-        of(&results, &environment).unwrap()
+        of(&results, open_above, &environment).unwrap()
     }
 
     /// Sessions are seen waiting because nobody gives them a processor.
@@ -161,7 +183,7 @@ mod tests {
             &steps,
             |_| true,
         );
-        let limit = of(&results, &Environment::capture()).unwrap();
+        let limit = of(&results, false, &Environment::capture()).unwrap();
         assert_eq!(limit.owner, LimitOwner::Bound);
         let found = crate::recommendation::recommend("deadpool", "pool_size", &[&results], &[]);
         assert_eq!(found.unwrap().value, None);
@@ -193,5 +215,11 @@ mod tests {
             LimitOwner::Unknown
         );
         assert_eq!(limit(&[], 100_000_000, 0.05).owner, LimitOwner::Unknown);
+        // Where nothing is used up and more connections still gave more, they are the limit.
+        let rising = limit_at(&working, 100_000_000, 0.05, true);
+        assert_eq!(rising.owner, LimitOwner::Bound);
+        assert!(rising.reason.contains("more than 4"), "{}", rising.reason);
+        let crowded = limit_at(&working, 700_000_000, 0.35, true);
+        assert_eq!(crowded.owner, LimitOwner::Target);
     }
 }

@@ -21,11 +21,18 @@ pub(super) fn of(report: &Report, plan: &Plan) -> Summary {
     cost::compare(&cost::comparable(&groups), &mut summary);
     carry_over::figures(&groups, &mut summary);
     fleet::figures(report, plan.flags.app_instances, &mut summary);
-    let results = groups.iter().flat_map(|group| &group.results);
-    let best = results.filter_map(|r| Some((r, r.throughput_per_s()?)));
-    if let Some((best, throughput)) = best.max_by(|a, b| a.1.total_cmp(&b.1)) {
+    let results = groups
+        .iter()
+        .flat_map(|group| group.results.iter().map(move |result| (group, result)));
+    let best = results.filter_map(|(group, r)| Some((group, r, r.throughput_per_s()?)));
+    if let Some((group, best, throughput)) = best.max_by(|a, b| a.2.total_cmp(&b.2)) {
         summary.figure("best_throughput_per_s", throughput);
-        summary.limit = limit::of(best, &report.environment);
+        let mut found = summary.recommendations.iter();
+        let open_above = found.any(|r| {
+            let is_best = r.subject == group.subject && r.value == Some(best.value as f64);
+            is_best && r.high.is_none() && group.results.len() > 1
+        });
+        summary.limit = limit::of(best, open_above, &report.environment);
     }
     summary.headline = headline(&summary);
     summary

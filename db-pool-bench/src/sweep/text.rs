@@ -30,9 +30,10 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         broken(&mut text, result);
     }
     text.push_str(&cost::text(&cost::comparable(&groups), &report.summary));
-    text.push('\n');
-    conclusions(&mut text, report, plan, &groups);
     text.push_str(&statements::render(report));
+    text.push('\n');
+    // What was asked for stands last, where a terminal shows it.
+    conclusions(&mut text, report, plan, &groups);
     text
 }
 

@@ -66,7 +66,10 @@ impl Ground<'_> {
             .run(made)
             .transpose()
             .with_context(|| format!("cannot make the schema {}", self.schema.name()))
-            .remedy("a role that may create a schema in this database, or a smaller --scale")
+            .remedy(
+                "a role that may create a schema in this database, a table of pgbench -i with \
+                 --table, or a smaller --scale",
+            )
     }
 
     /// Tables that `workload init` has made.

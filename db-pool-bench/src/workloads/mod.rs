@@ -13,6 +13,7 @@ pub use builtin::Builtin;
 pub use flags::{ScriptFlag, WorkloadFlags};
 pub(crate) use flags::{definition, scale, script};
 pub use ground::Ground;
+pub(crate) use schema::PREFIX;
 pub use schema::{LASTING, Schema, State};
 pub use selection::Selection;
 pub(crate) use selection::entries;

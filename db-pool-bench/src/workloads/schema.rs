@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Error};
 use super::tables::{ROWS_PER_SCALE, Tables};
 
 /// With what all names of our schemas begin.
-const PREFIX: &str = "plimsoll_";
+pub(crate) const PREFIX: &str = "plimsoll_";
 /// The schema that `workload init` makes unless told otherwise.
 pub const LASTING: &str = "plimsoll_workload";
 /// With what the comment on each of our schemas begins.
@@ -77,7 +77,7 @@ impl Schema {
     /// # Errors
     /// What the server said.
     pub async fn state(&self, client: &Client) -> Result<State, Error> {
-        let question = "SELECT coalesce(obj_description(oid, 'pg_namespace'), '')
+        let question = "SELECT /* plimsoll */ coalesce(obj_description(oid, 'pg_namespace'), '')
                         FROM pg_namespace WHERE nspname::text = $1";
         let found = client.query_opt(question, &[&self.name]).await?;
         Ok(match found {
@@ -145,9 +145,11 @@ impl Schema {
     async fn end_connections(&self, client: &Client) -> Result<(), Error> {
         let ours = "FROM pg_stat_activity
                     WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()";
-        let end = format!("SELECT pg_terminate_backend(pid) {ours}");
+        let end = format!("SELECT /* plimsoll */ pg_terminate_backend(pid) {ours}");
         client.query(&end, &[&self.name]).await?;
-        let count = client.prepare(&format!("SELECT count(*) {ours}")).await?;
+        let count = client
+            .prepare(&format!("SELECT /* plimsoll */ count(*) {ours}"))
+            .await?;
         for _ in 0..LOOKS {
             let left: i64 = client.query_one(&count, &[&self.name]).await?.get(0);
             if left == 0 {

@@ -75,7 +75,12 @@ impl Tables {
     /// When they are not there, or the server does not answer.
     pub async fn in_schema(client: &Client, schema: &str) -> Result<Self, TablesError> {
         let branches = quoted(&format!("{schema}.pgbench_branches"));
-        let scale = ask(client, schema, &format!("SELECT count(*) FROM {branches}")).await?;
+        let scale = ask(
+            client,
+            schema,
+            &format!("SELECT /* plimsoll */ count(*) FROM {branches}"),
+        )
+        .await?;
         Ok(Self::own(schema, scale.unwrap_or(0).cast_unsigned()))
     }
 
@@ -85,7 +90,8 @@ impl Tables {
     /// When there is none of that name, it is empty, or the server does not answer.
     pub async fn of_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
         let name = quoted(table);
-        let question = format!("SELECT max(aid)::int8, max(abalance)::int8 FROM {name}");
+        let question =
+            format!("SELECT /* plimsoll */ max(aid)::int8, max(abalance)::int8 FROM {name}");
         let rows = ask(client, table, &question).await?;
         let rows = rows.ok_or_else(|| TablesError::Empty(table.to_owned()))?;
         Ok(Self {

@@ -67,6 +67,11 @@ fn by_scram_over_verified_tls_a_role_without_pg_monitor_can_do_everything() {
         // What observe sees is of others.
         let loaded = scenario == "observe" || succeeded(&ran.report) > 0;
         assert!(loaded, "{scenario}: {}", ran.said);
+        if scenario == "lifecycle" {
+            let figures = &ran.report.summary.figures;
+            assert!(figures["connect.tls_ns"] > 0.0, "{}", ran.said);
+            assert!(ran.said.contains("TLS "), "{}", ran.said);
+        }
         let mut seen = ran
             .report
             .steps
