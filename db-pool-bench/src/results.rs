@@ -93,13 +93,7 @@ impl<'a> Results<'a> {
 
     /// Failures by kind, those of broken steps too.
     pub(crate) fn errors(&self) -> BTreeMap<&'a str, u64> {
-        let mut errors = BTreeMap::new();
-        for operation in self.all_steps().flat_map(|step| step.operations.values()) {
-            for (kind, count) in &operation.errors {
-                *errors.entry(kind.as_str()).or_default() += count;
-            }
-        }
-        errors
+        errors_by_kind(self.all_steps())
     }
 
     /// Attempts beyond the first, those of broken steps too.
@@ -108,7 +102,8 @@ impl<'a> Results<'a> {
         operations.map(|operation| operation.retries).sum()
     }
 
-    fn all_steps(&self) -> impl Iterator<Item = &'a Step> {
+    /// Its steps, those that were broken off too.
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &'a Step> {
         self.held
             .iter()
             .map(|(_, _, step)| *step)
@@ -165,6 +160,17 @@ impl<'a> Results<'a> {
                 .collect::<Vec<f64>>(),
         )
     }
+}
+
+/// Failures of `steps` by kind.
+pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeMap<&'a str, u64> {
+    let mut errors = BTreeMap::new();
+    for operation in steps.flat_map(|step| step.operations.values()) {
+        for (kind, count) in &operation.errors {
+            *errors.entry(kind.as_str()).or_default() += count;
+        }
+    }
+    errors
 }
 
 /// Whether what was asked for of an open loop was done in its measured part; `None` of a closed one.

@@ -6,8 +6,9 @@ use bench_cli::table::{self, Table};
 use bench_report::histogram::Recording;
 use bench_report::{Operation, Recommendation, Report, Step, StepEnd};
 
+use crate::evidence::events;
 use crate::recommendation::interval;
-use crate::results::Results;
+use crate::results::{Results, errors_by_kind};
 
 /// `response` where arrivals had a due instant, else `call`.
 pub(crate) fn latency_name(report: &Report) -> &'static str {
@@ -76,17 +77,25 @@ pub(crate) fn at(recording: Option<&Recording>, quantile: f64) -> String {
     })
 }
 
+/// The errors of `whose` steps by kind, each with what was said of one of them; nothing where there
+/// are none.
+pub(crate) fn errors(text: &mut String, whose: &str, steps: &[&Step]) {
+    let counts = errors_by_kind(steps.iter().copied());
+    if !counts.is_empty() {
+        text.push_str(&table::paragraph(&format!("{whose}: errors"), 0));
+    }
+    for (kind, count) in counts {
+        let mut said = steps.iter().flat_map(|step| &step.failures);
+        let said = said.find(|failure| failure.kind == kind);
+        let said = said.map_or_else(String::new, |failure| format!(": {}", failure.message));
+        text.push_str(&table::paragraph(&format!("{count} × {kind}{said}"), 2));
+    }
+}
+
 /// Errors by kind, and how steps ended that did not last.
 pub(crate) fn broken(text: &mut String, result: &Results) {
-    let errors = result.errors();
-    if !errors.is_empty() {
-        let kinds: Vec<String> = errors
-            .iter()
-            .map(|(kind, count)| format!("{count} × {kind}"))
-            .collect();
-        let line = format!("{}: errors: {}", result.name, kinds.join(", "));
-        text.push_str(&table::paragraph(&line, 0));
-    }
+    let steps: Vec<&Step> = result.all_steps().collect();
+    errors(text, &result.name, &steps);
     let retries = result.retries();
     if retries > 0 {
         let line = format!(
@@ -128,16 +137,20 @@ pub(crate) fn time_sentence<'a>(
         let each = steps.clone().filter_map(|s| s.figures.get(&name).copied());
         statistics::mean(&each.collect::<Vec<_>>())
     };
-    let mut parts: Vec<(&str, f64)> = TIME
+    let mut parts: Vec<(&str, &str, f64)> = TIME
         .iter()
-        .filter_map(|(part, said)| Some((*said, share(part)?)))
-        .filter(|(_, share)| *share >= TOLD)
+        .filter_map(|(part, said)| Some((*part, *said, share(part)?)))
+        .filter(|(.., share)| *share >= TOLD)
         .collect();
-    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    parts.sort_by(|a, b| b.2.total_cmp(&a.2));
     let told: Vec<String> = parts
         .iter()
-        // The space that does not break keeps figure and unit on one line.
-        .map(|(said, share)| format!("{said} {:.0}\u{a0}%", share * 100.0))
+        .map(|(part, said, share)| {
+            let event = events::mostly(part, steps.clone());
+            let event = event.map_or_else(String::new, |event| format!(" ({event})"));
+            // The space that does not break keeps figure and unit on one line.
+            format!("{said}{event} {:.0}\u{a0}%", share * 100.0)
+        })
         .collect();
     (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
 use common::{PASSWORD, bench, report};
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, Place, Running, left_behind};
 use testbed::token;
 
 const CACHE: &[&str] = &[
@@ -195,15 +195,10 @@ fn a_server_that_is_killed_is_counted_by_kind_and_stops_a_guarded_run() {
     assert_eq!(report.status, Status::Stopped);
     assert!(matches!(&report.steps[0].end, StepEnd::Stopped { rule, .. } if rule == "errors>10%"));
     assert_killed(&report.steps[0]);
-    let left = report
-        .warnings
-        .iter()
-        .find(|w| w.code == WarningCode::LeftBehind)
-        .unwrap();
+    let left = left_behind(&report).unwrap();
     assert!(
-        left.message.contains("redis-cli") && left.message.contains("unlink"),
-        "{}",
-        left.message
+        left.contains("redis-cli") && left.contains("unlink"),
+        "{left}"
     );
 }
 

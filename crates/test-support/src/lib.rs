@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bench_report::{Report, WarningCode};
+
 pub use contention::{contention, ending_bound};
 pub use place::Place;
 pub use running::{Ended, Running};
@@ -29,6 +31,14 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// What a report says that a run could not remove, with the command that does; `None` where it left
+/// nothing.
+pub fn left_behind(report: &Report) -> Option<&str> {
+    let mut warnings = report.warnings.iter();
+    let left = warnings.find(|warning| warning.code == WarningCode::LeftBehind);
+    left.map(|left| left.message.as_str())
 }
 
 /// Copies a program that is to be started.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{PATIENCE, eventually};
+use crate::{PATIENCE, ending_bound, eventually};
 
 /// A tool at work, its progress followed. It does not outlive a test that fails.
 #[derive(Debug)]
@@ -27,6 +27,17 @@ pub struct Ended {
     pub took: Duration,
     /// All that it said on stderr, then on stdout.
     pub said: String,
+}
+
+impl Ended {
+    /// Asserts that a signal ended it in order: in time, and told so by its exit code. `when` says
+    /// which signal that was.
+    pub fn assert_interrupted(&self, when: &str) {
+        let Self { code, took, said } = self;
+        assert_eq!(*code, Some(130), "{when}: {said}");
+        assert!(*took <= ending_bound(), "{when}: took {took:?}: {said}");
+        assert!(!said.contains("panicked"), "{when}: {said}");
+    }
 }
 
 impl Running {

@@ -39,15 +39,15 @@ enum Counted {
     Unavailable { reason: String, to_do: &'static str },
 }
 
-/// Calls of statements that could not be read.
+/// Calls of statements that are not taken.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hidden {
-    /// Because the role may not.
+    /// The role may not see them.
     by_rights: i64,
-    /// Because no workload can consist of them: transactions, settings, definitions.
+    /// No workload can consist of them: transactions, settings, definitions.
     by_kind: i64,
-    /// Because they were asked by runs of this tool.
-    by_us: i64,
+    /// Runs of this tool asked them.
+    ours: i64,
 }
 
 /// All calls of one shape.
@@ -139,7 +139,7 @@ fn gather(rows: Vec<(String, i64, f64)>) -> Counted {
             continue;
         }
         if shape::is_ours(&query) || query.contains(PREFIX) {
-            hidden.by_us += calls;
+            hidden.ours += calls;
             continue;
         }
         let Some(shape) = Shape::of(&query).filter(|shape| !shape.sql.contains(EXTENSION)) else {
@@ -212,11 +212,11 @@ fn shown(all: &[Statement], taken: &[Statement], hidden: Hidden) -> String {
             hidden.by_kind
         );
     }
-    if hidden.by_us > 0 {
+    if hidden.ours > 0 {
         let _ = writeln!(
             text,
             "{} calls of this tool's own runs are left out.",
-            hidden.by_us
+            hidden.ours
         );
     }
     let reads: i64 = all.iter().filter(|s| s.shape.reads).map(|s| s.calls).sum();
@@ -328,7 +328,7 @@ mod tests {
                 ("UPDATE t SET a = $1", 4)
             ]
         );
-        assert_eq!((hidden.by_rights, hidden.by_kind, hidden.by_us), (2, 3, 17));
+        assert_eq!((hidden.by_rights, hidden.by_kind, hidden.ours), (2, 3, 17));
         let text = shown(&statements, &statements, hidden);
         assert!(text.contains("75") && text.contains("mixed"), "{text}");
     }

@@ -29,6 +29,8 @@ pub(crate) struct Follower<'a> {
     /// Broken, unless it turns out that the server had gone away.
     suspected: Option<Broken>,
     away: Arc<AtomicBool>,
+    /// Whether it was away at the last look.
+    was_away: bool,
     ledger: Ledger,
     threads: Arc<LoadThreads>,
     /// At the beginning of the part under way.
@@ -59,6 +61,7 @@ impl<'a> Follower<'a> {
             length,
             suspected: None,
             away: Arc::default(),
+            was_away: false,
             ledger: Ledger {
                 finished: Arc::new(Recorder::new(&[], 1)),
                 planted,
@@ -117,8 +120,10 @@ impl<'a> Follower<'a> {
     /// What is broken of the rules and of the bound on connections, as of now.
     pub(crate) fn look(&mut self) -> Option<Broken> {
         let interval = self.ledger.finished.take_interval();
-        if self.away.load(Ordering::Relaxed) {
-            // What failed before that was noticed is forgotten too.
+        let away = self.away.load(Ordering::Relaxed);
+        if std::mem::replace(&mut self.was_away, away) || away {
+            // What failed before that was noticed is forgotten too, and what failed since the last
+            // look at a server that is back.
             self.asked = guard::Watch::new(monotonic_ns(), self.length);
             self.suspected = None;
             return None;

@@ -43,11 +43,9 @@ pub(super) fn doubt(step: &Step) -> Option<Warning> {
 
 /// How long the server could not be asked in each of `parts`, by their names, and what that took;
 /// `None` where it could be asked all the time.
-pub(crate) fn sentence<'a>(
-    parts: impl Iterator<Item = (&'a str, &'a Step)> + Clone,
-) -> Option<String> {
+pub(crate) fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
     let told: Vec<String> = parts
-        .clone()
+        .iter()
         .filter_map(|(name, step)| {
             let uncounted_ns = step.figures.get(UNCOUNTED)?;
             let uncounted = table::duration_ns(*uncounted_ns as u64);
@@ -55,7 +53,7 @@ pub(crate) fn sentence<'a>(
         })
         .collect();
     let sum = |figure: &str| -> f64 {
-        let each = parts.clone().filter_map(|(_, s)| s.figures.get(figure));
+        let each = parts.iter().filter_map(|(_, s)| s.figures.get(figure));
         each.sum()
     };
     (!told.is_empty()).then(|| {

@@ -8,6 +8,7 @@ mod activity;
 mod budget;
 mod capacity;
 mod counters;
+pub(crate) mod events;
 mod link;
 mod locks;
 pub mod parts;

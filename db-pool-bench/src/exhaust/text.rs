@@ -107,7 +107,8 @@ fn gap_sentences(report: &Report, setting: Setting, repeats: u64) -> Vec<String>
             let steps = measured(report, setting, part);
             steps.map(move |step| (part, step))
         });
-        gap_sentence(steps.filter(move |(_, step)| step.repeat == repeat))
+        let of_one = steps.filter(move |(_, step)| step.repeat == repeat);
+        gap_sentence(&of_one.collect::<Vec<_>>())
     };
     (0..repeats).filter_map(of).collect()
 }

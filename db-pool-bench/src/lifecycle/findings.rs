@@ -86,7 +86,10 @@ pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
 /// could be asked all the time.
 pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].into_iter();
-    course::gap_sentence(parts.filter_map(|name| Some((name, part(report, who, name)?))))
+    let parts: Vec<_> = parts
+        .filter_map(|name| Some((name, part(report, who, name)?)))
+        .collect();
+    course::gap_sentence(&parts)
 }
 
 /// What the idle time did to the pool of `who`, and what the first after it paid.

@@ -7,7 +7,7 @@ use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence,
 use super::plan::{Plan, SPIKE, SPIKE_AGAIN};
 use super::steps::{NO_POOL, STORM};
 use crate::course::whole;
-use crate::text::{at, ended, time_sentence};
+use crate::text::{at, ended, errors, time_sentence};
 
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";
@@ -40,6 +40,10 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         );
         text += &table::paragraph(&title, 0);
         text += &parts_table(report, who, plan);
+        for name in plan.parts.iter().map(|part| part.name) {
+            let steps: Vec<&Step> = part(report, who, name).into_iter().collect();
+            errors(&mut text, &format!("{who}, {name}"), &steps);
+        }
         let said = [
             gap_sentence(report, who),
             idle_sentence(report, who, plan),

@@ -13,6 +13,7 @@ mod names;
 mod parser;
 mod place;
 mod program;
+mod refused;
 pub(crate) mod scan;
 mod statement;
 #[cfg(test)]

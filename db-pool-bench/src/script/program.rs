@@ -3,6 +3,7 @@
 use super::expression::Expression;
 use super::names::Names;
 use super::place::{Fault, Place};
+use super::refused;
 use super::scan::{Letter, Piece, is_name_part};
 use super::statement::Statement;
 use super::value::Value;
@@ -81,6 +82,7 @@ impl Program {
         for piece in pieces {
             match piece {
                 Piece::Sql(letters) => {
+                    refused::check(letters)?;
                     let statement = Statement::compile(letters, names)?;
                     let index = program.statements.len();
                     program.commands.push(Command::Statement(index));

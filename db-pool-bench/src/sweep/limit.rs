@@ -2,6 +2,7 @@
 
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 
+use crate::evidence::events;
 use crate::results::{Results, carries_its_rate};
 
 /// Share of CPU above which there is none left to speak of.
@@ -9,10 +10,10 @@ const CPU_BOUND: f64 = 0.9;
 /// Share of the requests in service above which what they waited for is the limit.
 const WAIT_BOUND: f64 = 0.5;
 const WAITS: [(&str, &str); 4] = [
-    ("sessions.lock_mean", "locks of other sessions"),
-    ("sessions.lwlock_mean", "the server's own latches"),
-    ("sessions.io_mean", "the disk"),
-    ("sessions.other_wait_mean", "other processes of the server"),
+    ("lock", "locks of other sessions"),
+    ("lwlock", "the server's own latches"),
+    ("io", "the disk"),
+    ("other_wait", "other processes of the server"),
 ];
 
 /// Whose limit the throughput of `best` was; `None` where it held no step. `open_above`: throughput
@@ -71,11 +72,13 @@ fn owner(
             format!("the load generator used {percent:.0} % of its threads"),
         ));
     }
-    if let Some((wait, share)) = dominant_wait(best) {
+    if let Some((class, wait, share)) = dominant_wait(best) {
         let percent = share * 100.0;
+        let event = events::mostly(class, best.held.iter().map(|(_, _, step)| *step));
+        let event = event.map_or_else(String::new, |event| format!(" ({event})"));
         return Some((
             LimitOwner::Target,
-            format!("requests in service waited for {wait} {percent:.0} % of their time"),
+            format!("requests in service waited for {wait}{event} {percent:.0} % of their time"),
         ));
     }
     let Some(used) = used else {
@@ -92,19 +95,20 @@ fn owner(
     })
 }
 
-/// What most sessions wait for, with its share of all requests in service, of which there are
+/// What most sessions wait for, by class and name, with its share of all requests in service, of which there are
 /// throughput × service time (Little's law): sessions that are idle between requests, or that wait
 /// for the network, count for nothing.
-fn dominant_wait(best: &Results) -> Option<(&'static str, f64)> {
+fn dominant_wait(best: &Results) -> Option<(&'static str, &'static str, f64)> {
     let cpu = best.server("sessions.cpu_mean")?;
-    let waits: Vec<(&str, f64)> = WAITS
+    let mean = |class: &str| best.server(&format!("sessions.{class}_mean"));
+    let waits: Vec<(&str, &str, f64)> = WAITS
         .iter()
-        .filter_map(|(figure, name)| Some((*name, best.server(figure)?)))
+        .filter_map(|(class, name)| Some((*class, *name, mean(class)?)))
         .collect();
-    let at_work = cpu + waits.iter().map(|(_, mean)| mean).sum::<f64>();
-    let (name, largest) = waits.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let at_work = cpu + waits.iter().map(|(.., mean)| mean).sum::<f64>();
+    let (class, name, largest) = waits.into_iter().max_by(|a, b| a.2.total_cmp(&b.2))?;
     let share = largest / at_work.max(best.mean(in_service)?);
-    (share > WAIT_BOUND).then_some((name, share))
+    (share > WAIT_BOUND).then_some((class, name, share))
 }
 
 fn in_service(step: &Step) -> f64 {

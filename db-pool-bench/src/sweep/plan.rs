@@ -92,7 +92,7 @@ impl<'a> Plan<'a> {
     pub fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
         if flags.load.rate.is_some() && flags.load.users.is_some() {
             return Err(UsageError(
-                "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other".to_owned(),
+                "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other; give one of them".to_owned(),
             )
             .into());
         }

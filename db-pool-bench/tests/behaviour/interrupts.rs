@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use crate::common::{Talk, postgres, report, sweep};
-use bench_report::{Report, Status, WarningCode};
+use bench_report::{Report, Status};
 use nix::sys::signal::Signal;
-use test_support::{Ended, Place, Running, ending_bound};
+use test_support::{Ended, Place, Running, left_behind};
 use testbed::Postgres;
 
 fn on(url: &str, place: &Place, args: &str) -> Command {
@@ -19,10 +19,9 @@ fn interrupt(place: &Place, command: &mut Command, line: &str, signal: Signal) -
     let mut running = Running::start(command);
     running.wait_for(line);
     running.signal(signal);
-    let Ended { code, took, said } = running.end();
-    assert_eq!(code, Some(130), "{line} {signal}: {said}");
-    let bound = ending_bound();
-    assert!(took < bound, "{line} {signal}: took {took:?}: {said}");
+    running
+        .end()
+        .assert_interrupted(&format!("{line} {signal}"));
     let report = report(place);
     assert_eq!(report.status, Status::Interrupted, "{line} {signal}");
     report
@@ -100,17 +99,9 @@ fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
     let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
     let report = report(&place);
-    let left = report
-        .warnings
-        .iter()
-        .find(|w| w.code == WarningCode::LeftBehind)
-        .unwrap();
+    let left = left_behind(&report).unwrap();
     let command = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
-    assert!(
-        left.message.contains(&command) && left.message.contains("psql"),
-        "{}",
-        left.message
-    );
+    assert!(left.contains(&command) && left.contains("psql"), "{left}");
     assert!(said.contains(&command), "{said}");
     assert_eq!(talk.schemas(), [schema]);
 }
@@ -133,12 +124,7 @@ fn a_throwaway_server_ends_with_the_run_whenever_the_signal_comes() {
                 "{address} still answers"
             );
         }
-        assert!(
-            report
-                .warnings
-                .iter()
-                .all(|w| w.code != WarningCode::LeftBehind)
-        );
+        assert_eq!(left_behind(&report), None);
     }
 }
 
@@ -151,20 +137,11 @@ fn a_server_that_stands_still_keeps_nobody_from_ending() {
     running.wait_for("phase: measure");
     server.pause();
     running.signal(Signal::SIGINT);
-    let Ended { code, took, said } = running.end();
+    let ended = running.end();
     server.resume();
-    assert_eq!(code, Some(130), "{said}");
-    assert!(took < ending_bound(), "took {took:?}: {said}");
+    ended.assert_interrupted("the server stands still");
     let report = report(&place);
     assert_eq!(report.status, Status::Interrupted);
-    let left = report
-        .warnings
-        .iter()
-        .find(|w| w.code == WarningCode::LeftBehind)
-        .unwrap();
-    assert!(
-        left.message.contains("DROP SCHEMA IF EXISTS plimsoll_"),
-        "{}",
-        left.message
-    );
+    let left = left_behind(&report).unwrap();
+    assert!(left.contains("DROP SCHEMA IF EXISTS plimsoll_"), "{left}");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::common::{postgres, report, sweep};
-use bench_report::{Status, StepEnd, WarningCode};
-use test_support::{Ended, Place, Running};
+use bench_report::{Status, StepEnd};
+use test_support::{Ended, Place, Running, left_behind};
 
 /// Kinds that tell a server that is gone.
 const GONE: [&str; 7] = [
@@ -63,15 +63,10 @@ fn assert_it_is_told(driver: &str, throwaway: bool) -> (bench_report::Report, i3
         "{driver}: {:?}",
         later.end
     );
-    let left = report
-        .warnings
-        .iter()
-        .find(|w| w.code == WarningCode::LeftBehind)
-        .unwrap();
+    let left = left_behind(&report).unwrap();
     assert!(
-        left.message.contains("psql") && left.message.contains("DROP SCHEMA"),
-        "{}",
-        left.message
+        left.contains("psql") && left.contains("DROP SCHEMA"),
+        "{left}"
     );
     (report, code)
 }

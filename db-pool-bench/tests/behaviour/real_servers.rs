@@ -202,7 +202,7 @@ fn a_restart_under_an_exhausted_pool_is_a_gap_and_no_reason_to_end() {
     let place = Place::new();
     // Users go on beside the one holder, so that far more than a tenth of them meet the restart.
     let args = "--driver deadpool --pool-size 3 --holders 1 --users 6 --holder slow-query \
-                --keep 4s --duration 1500ms --workload point-select";
+                --keep 4s --duration 1500ms --workload point-select --stop-on errors>2%";
     let mut command = bench(&place, "exhaust", args);
     let running = Running::start(command.env("DATABASE_URL", server.url()));
     let talk = Talk::to(server.url());

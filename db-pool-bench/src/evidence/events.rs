@@ -1,0 +1,72 @@
+//! Which wait event stands for a class of waits, as people look it up in PostgreSQL's manual.
+
+use std::collections::BTreeMap;
+
+use bench_report::{ServerEvidence, Step};
+
+/// Part of the users' time, and the types of wait events that it is made of.
+const TYPES: [(&str, &[&str]); 4] = [
+    ("lock", &["Lock"]),
+    ("lwlock", &["LWLock"]),
+    ("io", &["IO"]),
+    (
+        "other_wait",
+        &["IPC", "Timeout", "Activity", "BufferPin", "Extension"],
+    ),
+];
+/// Share of its class from which on an event stands for it.
+const MOST: f64 = 0.5;
+
+/// The event that sessions were in for most of `part`, as in `WALSync`, over all of `steps`; `None`
+/// where it is many, or none that a server has names for.
+pub(crate) fn mostly<'a>(part: &str, steps: impl Iterator<Item = &'a Step>) -> Option<String> {
+    let (_, types) = TYPES.iter().find(|(of, _)| *of == part)?;
+    let seen = steps.filter_map(|step| step.server.as_ref());
+    let mut means: BTreeMap<&str, f64> = BTreeMap::new();
+    for (event, mean) in seen.flat_map(|server| events(server, types)) {
+        *means.entry(event).or_default() += mean;
+    }
+    let all: f64 = means.values().sum();
+    let (event, largest) = means.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (largest > 0.0 && largest >= MOST * all).then(|| event.to_owned())
+}
+
+fn events<'a>(
+    server: &'a ServerEvidence,
+    types: &'a [&str],
+) -> impl Iterator<Item = (&'a str, f64)> {
+    server.figures.iter().filter_map(|(name, mean)| {
+        let named = name.strip_prefix("waits.")?.strip_suffix("_mean")?;
+        let (of, event) = named.split_once('.')?;
+        types.contains(&of).then_some((event, *mean))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::tests::step;
+
+    #[test]
+    fn the_event_that_is_most_of_its_class_is_named_and_none_where_there_are_many() {
+        let mut seen = step(4, 0, 100.0);
+        let mut server = ServerEvidence::default();
+        for (name, mean) in [
+            ("waits.IO.WALSync_mean", 1.2),
+            ("waits.IO.DataFileRead_mean", 0.4),
+            ("waits.Lock.tuple_mean", 9.0),
+            ("waits.LWLock.WALWrite_mean", 0.3),
+            ("waits.LWLock.BufferContent_mean", 0.2),
+            ("waits.LWLock.ProcArray_mean", 0.2),
+        ] {
+            server.figure(name, mean);
+        }
+        seen.server = Some(server);
+        let named = |part| mostly(part, std::iter::once(&seen));
+        assert_eq!(named("io").as_deref(), Some("WALSync"));
+        assert_eq!(named("lock").as_deref(), Some("tuple"));
+        assert_eq!(named("lwlock"), None, "no one of them is half");
+        assert_eq!(named("cpu"), None);
+        assert_eq!(named("other_wait"), None);
+    }
+}

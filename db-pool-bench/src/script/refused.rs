@@ -1,0 +1,41 @@
+//! Statements of SQL that a request cannot consist of.
+
+use super::place::Fault;
+use super::scan::{Letter, Standing, is_name_part};
+
+const COPY: &str = "COPY from or to the client is not supported, as in pgbench: a request sends values and no \
+                    files; INSERT the rows, or COPY on the server";
+const NUMBERED: &str =
+    "a parameter of the server's own kind; write :name for a value, and \\set name first";
+
+/// Refuses a statement that would wait for rows that nobody sends, or for values that nobody binds.
+///
+/// # Errors
+/// Where it says so, with what to write instead.
+pub(super) fn check(letters: &[Letter]) -> Result<(), Fault> {
+    let numbered = letters.windows(2).enumerate().find(|(at, pair)| {
+        let begins = *at == 0 || !is_name_part(letters[at - 1].c);
+        begins
+            && pair[0].c == '$'
+            && pair[0].standing == Standing::Code
+            && pair[1].c.is_ascii_digit()
+    });
+    if let Some((_, pair)) = numbered {
+        return Err(Fault::new(pair[0].place, NUMBERED));
+    }
+    let code = letters.iter().map(|letter| match letter.standing {
+        Standing::Code => letter.c.to_ascii_lowercase(),
+        _ => ' ',
+    });
+    let code: String = code.collect();
+    let mut words = code
+        .split(|c| !is_name_part(c))
+        .filter(|word| !word.is_empty());
+    let copies = words.next() == Some("copy");
+    match letters.first() {
+        Some(first) if copies && words.any(|word| ["stdin", "stdout"].contains(&word)) => {
+            Err(Fault::new(first.place, COPY))
+        }
+        _ => Ok(()),
+    }
+}
