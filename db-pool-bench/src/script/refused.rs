@@ -39,3 +39,37 @@ pub(super) fn check(letters: &[Letter]) -> Result<(), Fault> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::{Piece, pieces};
+    use super::*;
+
+    fn fault(sql: &str) -> Option<String> {
+        let pieces = pieces(sql).unwrap();
+        let [Piece::Sql(letters)] = pieces.as_slice() else {
+            panic!("one statement: {sql}");
+        };
+        let fault = check(letters).err()?;
+        Some(fault.of_file("s.sql").to_string())
+    }
+
+    #[test]
+    fn rows_and_values_that_nobody_sends_are_refused_at_their_place() {
+        for (sql, told) in [
+            ("COPY t (a) FROM STDIN", "s.sql:1:1: COPY from or to the client"),
+            ("/* all */ copy t TO stdout WITH csv", "COPY from or to the client"),
+            ("SELECT x$1, $2", "s.sql:1:13: a parameter of the server's"),
+        ] {
+            let fault = fault(sql).unwrap();
+            assert!(fault.contains(told), "{fault}");
+        }
+        for sql in [
+            "COPY t FROM '/srv/stdin'",
+            "SELECT 'copy t from stdin, $1'",
+            "SELECT stdin, x$1, $$1$$ FROM copy -- $1",
+        ] {
+            assert_eq!(fault(sql), None, "{sql}");
+        }
+    }
+}
