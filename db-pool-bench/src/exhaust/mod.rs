@@ -124,7 +124,10 @@ where
     let (address, application) = (&setup.address, &setup.application);
     let ran = on_threads(&follower.threads(), async {
         let away = follower.absence();
-        let mut census = Census::open(address, application, away).await?;
+        let mut census = tokio::select! {
+            () = cancel.cancelled() => return Ok(Log::default()),
+            census = Census::open(address, application, away) => census?,
+        };
         course
             .run(factory, &mut census, cancel, &mut follower)
             .await

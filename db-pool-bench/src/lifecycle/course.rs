@@ -78,8 +78,15 @@ pub(super) async fn run<F: Factory>(
 where
     F::Target: Lends,
 {
-    let census = Census::open(&setup.address, &setup.application, follower.absence()).await?;
-    let target = Arc::new(factory.build(Worker::ALONE).await?);
+    let opening = async {
+        let away = follower.absence();
+        let census = Census::open(&setup.address, &setup.application, away).await?;
+        Ok::<_, Failure>((census, Arc::new(factory.build(Worker::ALONE).await?)))
+    };
+    let (census, target) = tokio::select! {
+        () = cancel.cancelled() => return Ok((Vec::new(), None)),
+        opened = opening => opened?,
+    };
     let mut course = Running {
         target: Arc::clone(&target),
         sessions: Arc::default(),
@@ -154,7 +161,11 @@ impl<T: Target + Lends> Running<'_, T> {
         let cpu = follower.part_ends();
         let (mut visits, unfinished) = drain(tasks, cancel).await;
         visits.sort_by_key(|visit| visit.marks.due_ns);
-        self.census.count().await;
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {}
+            () = self.census.count() => {}
+        }
         Ok(Seen {
             part: part.clone(),
             began_ns,

@@ -57,8 +57,14 @@ mod tests {
     #[test]
     fn rows_and_values_that_nobody_sends_are_refused_at_their_place() {
         for (sql, told) in [
-            ("COPY t (a) FROM STDIN", "s.sql:1:1: COPY from or to the client"),
-            ("/* all */ copy t TO stdout WITH csv", "COPY from or to the client"),
+            (
+                "COPY t (a) FROM STDIN",
+                "s.sql:1:1: COPY from or to the client",
+            ),
+            (
+                "/* all */ copy t TO stdout WITH csv",
+                "COPY from or to the client",
+            ),
             ("SELECT x$1, $2", "s.sql:1:13: a parameter of the server's"),
         ] {
             let fault = fault(sql).unwrap();

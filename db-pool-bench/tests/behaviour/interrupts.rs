@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use crate::common::{Talk, postgres, report, sweep};
+use crate::common::{Talk, bench, postgres, report, sweep};
 use bench_report::{Report, Status};
 use nix::sys::signal::Signal;
-use test_support::{Ended, Place, Running, left_behind};
+use test_support::{Ended, Place, Running, eventually, left_behind};
 use testbed::Postgres;
 
 fn on(url: &str, place: &Place, args: &str) -> Command {
@@ -13,6 +13,10 @@ fn on(url: &str, place: &Place, args: &str) -> Command {
     command.env("DATABASE_URL", url);
     command
 }
+
+/// Whether a run has read its tables.
+const AT_WORK: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_stat_user_tables
+    WHERE relname = 'pgbench_accounts' AND idx_scan > 0) THEN 'yes' ELSE 'no' END";
 
 /// Waits for `line`, sends `signal`, and expects an end in order, with a report.
 fn interrupt(place: &Place, command: &mut Command, line: &str, signal: Signal) -> Report {
@@ -130,17 +134,42 @@ fn a_throwaway_server_ends_with_the_run_whenever_the_signal_comes() {
 
 #[test]
 fn a_server_that_stands_still_keeps_nobody_from_ending() {
+    let scenarios = [
+        (
+            "sweep",
+            "--driver deadpool,sqlx,direct --pool-sizes 4 --warmup 0 --duration 50s",
+        ),
+        (
+            "scale",
+            "--driver deadpool,sqlx --users 8 --warmup 0 --duration 50s",
+        ),
+        (
+            "exhaust",
+            "--driver deadpool,sqlx --holder nested --duration 50s",
+        ),
+        ("lifecycle", "--driver deadpool,sqlx --duration 50s"),
+    ];
+    std::thread::scope(|scope| {
+        for (scenario, args) in scenarios {
+            scope.spawn(move || stands_still(scenario, args));
+        }
+    });
+}
+
+fn stands_still(scenario: &str, args: &str) {
     let server = postgres(&[]);
     let place = Place::new();
-    let args = "--driver deadpool,sqlx,direct --pool-sizes 4 --warmup 0 --duration 50s";
-    let mut running = Running::start(&mut on(server.url(), &place, args));
-    running.wait_for("phase: measure");
+    let mut command = bench(&place, scenario, args);
+    let running = Running::start(command.env("DATABASE_URL", server.url()));
+    let talk = Talk::to(server.url());
+    eventually("the load has begun", || talk.names(AT_WORK) == ["yes"]);
+    drop(talk);
     server.pause();
     running.signal(Signal::SIGINT);
     let ended = running.end();
     server.resume();
-    ended.assert_interrupted("the server stands still");
-    let report = report(&place);
+    ended.assert_interrupted(scenario);
+    let report = place.report(format!("run/db-pool-bench.{scenario}.json"));
     assert_eq!(report.status, Status::Interrupted);
     let left = left_behind(&report).unwrap();
     assert!(left.contains("DROP SCHEMA IF EXISTS plimsoll_"), "{left}");
