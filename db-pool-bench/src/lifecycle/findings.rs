@@ -119,10 +119,13 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<S
         figure(again, "warm_up.later_ns"),
     ) {
         let ratio = first / later;
-        let paid = if ratio >= WARM_UP {
+        let opened = figure(again, "pool.opened").unwrap_or(0.0);
+        let paid = if ratio < WARM_UP {
+            "hardly longer than later ones".to_owned()
+        } else if opened > 0.0 {
             format!("{ratio:.0} times as long as later ones: they paid for connections")
         } else {
-            "hardly longer than later ones".to_owned()
+            format!("{ratio:.0} times as long as later ones, though none was opened for them")
         };
         said += &format!(
             "; the first {} after it felt {} ({paid}, {})",
