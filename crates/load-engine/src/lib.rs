@@ -16,6 +16,7 @@ pub mod cancel;
 pub mod cpu_use;
 mod crew;
 pub mod curve;
+mod failure_sample;
 mod flight;
 pub mod guard;
 pub mod interval;

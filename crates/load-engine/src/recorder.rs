@@ -10,9 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bench_report::{FailureSample, Operation};
 use crossbeam_utils::CachePadded;
 
+use crate::failure_sample::Failures;
 use crate::interval::Interval;
 use crate::part_tally::PartTally;
-use crate::shard::{FAILURES_KEPT, Shard};
+use crate::shard::Shard;
 use crate::tally::Tally;
 use crate::{Marks, Outcome, Part};
 
@@ -130,19 +131,19 @@ impl Recorder {
     }
 
     /// Merges all shards: what came out by operation (those without an arrival left out), and a
-    /// bounded sample of failures in the order in which they happened.
+    /// bounded sample of failures, with one of each kind, in the order in which they happened.
     pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
         let mut whole: Vec<Tally> = self.operations.iter().map(|_| Tally::new()).collect();
-        let mut failures = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let shards = self.shards.iter();
+        let shards: Vec<_> = shards
+            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+            .collect();
+        for shard in &shards {
             for (sum, tally) in whole.iter_mut().zip(&shard.tallies) {
                 sum.merge(tally);
             }
-            failures.extend(shard.failures.iter().cloned());
         }
-        failures.sort_by_key(|failure| failure.at_ns);
-        failures.truncate(FAILURES_KEPT);
+        let failures = Failures::merged(shards.iter().map(|shard| &shard.failures));
         let named = self.operations.iter().zip(&whole);
         let operations = named
             .map(|(name, tally)| ((*name).to_owned(), tally.operation(measured_s)))
@@ -157,7 +158,7 @@ mod tests {
     use bench_report::Histogram;
 
     use super::*;
-    use crate::Failure;
+    use crate::{Failure, failure_sample};
 
     const MARKS: Marks = Marks {
         due_ns: 1_000,
@@ -210,7 +211,7 @@ mod tests {
         assert!(!operations.contains_key("get"));
         assert_eq!(operations["set"].errors["refused"], 100);
         assert_eq!(operations["set"].failed.as_ref().unwrap().count, 100);
-        assert_eq!(failures.len(), FAILURES_KEPT);
+        assert_eq!(failures.len(), failure_sample::KEPT);
         assert!(failures.iter().all(|f| !f.message.contains("hunter2")));
     }
 

@@ -2,20 +2,18 @@
 
 use bench_report::FailureSample;
 
+use crate::failure_sample::Failures;
 use crate::interval::Interval;
 use crate::part_tally::PartTally;
 use crate::tally::{Tally, gap};
 use crate::{Failure, Marks, Outcome, Part, Within};
-
-/// Failures kept per shard, with their messages; further ones are only counted.
-pub(crate) const FAILURES_KEPT: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) tallies: Vec<Tally>,
     pub(crate) parts: Vec<PartTally>,
     pub(crate) interval: Interval,
-    pub(crate) failures: Vec<FailureSample>,
+    pub(crate) failures: Failures,
 }
 
 impl Shard {
@@ -24,7 +22,7 @@ impl Shard {
             tallies: (0..operations).map(|_| Tally::new()).collect(),
             parts: (0..parts).map(|_| PartTally::new()).collect(),
             interval: Interval::new(),
-            failures: Vec::with_capacity(FAILURES_KEPT),
+            failures: Failures::default(),
         }
     }
 
@@ -55,14 +53,15 @@ impl Shard {
             return tally.success(marks);
         };
         tally.failed.saturating_record(felt);
-        match tally.errors.get_mut(failure.kind.as_ref()) {
+        let known = tally.errors.get_mut(failure.kind.as_ref());
+        let is_first = known.is_none();
+        match known {
             Some(count) => *count += 1,
             None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
         }
-        if self.failures.len() < FAILURES_KEPT {
-            let operation = operations[outcome.operation];
-            self.failures.push(sample(operation, marks, failure));
-        }
+        let operation = operations[outcome.operation];
+        let sample = || sample(operation, marks, failure);
+        self.failures.offer(is_first, sample);
     }
 
     pub(crate) fn record_parts(&mut self, parts: &[Part], within: Within) {
