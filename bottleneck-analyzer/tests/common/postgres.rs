@@ -98,6 +98,7 @@ impl Plant {
             waiting_mean: Some((self.users.saturating_sub(size)) as f64),
             waiting_max: Some(self.users),
             samples: 100,
+            checkout: None,
         });
         step.server = Some(self.postgres_server(active));
         step.generator = generator(self.cpu.2);

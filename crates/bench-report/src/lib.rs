@@ -9,12 +9,16 @@
 
 pub mod clock;
 pub mod environment;
+mod failure;
 pub mod histogram;
 pub mod json;
 pub mod mark;
+mod operation;
+mod pool;
 pub mod redaction;
 pub mod report;
 pub mod series;
+mod server_evidence;
 pub mod step;
 pub mod store;
 pub mod summary;
@@ -22,14 +26,15 @@ pub mod warning;
 
 pub use clock::ClockAnchor;
 pub use environment::Environment;
+pub use failure::FailureSample;
 pub use histogram::Histogram;
 pub use mark::Mark;
+pub use operation::{CensoredPercentiles, Operation};
+pub use pool::{CheckoutParts, PoolUsage};
 pub use report::{Report, SCHEMA, Status, Tool};
 pub use series::Series;
-pub use step::{
-    EvidenceRow, FailureSample, Generator, Load, Operation, Pacing, Parameter, PoolUsage,
-    ServerEvidence, Step, StepEnd, Window,
-};
+pub use server_evidence::{EvidenceRow, ServerEvidence};
+pub use step::{Generator, Load, Pacing, Parameter, Step, StepEnd, Window};
 pub use store::{ReportFile, StoreError};
 pub use summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary};
 pub use warning::{Warning, WarningCode};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Histogram;
+use crate::operation::unsuccessful_ratio;
+use crate::{FailureSample, Operation, PoolUsage, ServerEvidence};
 
 /// A setting of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -114,166 +115,6 @@ pub enum Load {
         /// Pause of each user between answer and next request.
         think_time_ns: u64,
     },
-}
-
-/// What became of the arrivals of one operation that were due in the measured part.
-///
-/// Each phase has its own distribution and they add up: response = pacing lag + backlog + call,
-/// call = checkout + service. A phase that does not exist here is absent: response, backlog and
-/// pacing lag in a closed loop, checkout where there is no pool.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Operation {
-    /// Arrivals, whatever became of them.
-    pub attempted: u64,
-    /// Those that did what they should.
-    pub succeeded: u64,
-    /// Those that failed, by kind.
-    #[serde(default)]
-    pub errors: BTreeMap<String, u64>,
-    /// Those still under way when the drain ended, or never started.
-    #[serde(default)]
-    pub censored: u64,
-    /// Extra attempts that succeeded or failed arrivals took.
-    #[serde(default)]
-    pub retries: u64,
-    /// Successes that were done in the measured part, whenever they were due, per second of it:
-    /// what an overloaded target answers afterwards it has not carried.
-    pub throughput_per_s: f64,
-    /// Due to done, of successes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Histogram>,
-    /// Started to done, of successes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<Histogram>,
-    /// Acquired to done (started to done without a pool), of successes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<Histogram>,
-    /// Started to acquired, of successes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkout: Option<Histogram>,
-    /// Released to started, of successes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backlog: Option<Histogram>,
-    /// Due to released, of all arrivals that were released: ours alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pacing_lag: Option<Histogram>,
-    /// Due (started, in a closed loop) to done, of failures.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Histogram>,
-    /// Age of the censored when the drain ended: lower bounds of their response times.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unfinished: Option<Histogram>,
-}
-
-impl Operation {
-    /// Failures of every kind.
-    pub fn failures(&self) -> u64 {
-        self.errors.values().sum()
-    }
-
-    /// What did not succeed ÷ all arrivals; `None` without any. Who waited until the drain ended
-    /// and got no answer was failed as well.
-    pub fn error_ratio(&self) -> Option<f64> {
-        unsuccessful_ratio(self.succeeded, self.attempted)
-    }
-
-    /// What a user felt: response time where there is one, call time otherwise.
-    pub fn latency(&self) -> Option<&Histogram> {
-        self.response.as_ref().or(self.call.as_ref())
-    }
-}
-
-/// One failure out of a bounded sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FailureSample {
-    /// When it was over, on the monotonic clock.
-    pub at_ns: u64,
-    /// The operation that failed.
-    pub operation: String,
-    /// The phase it failed in: `checkout` or `service`.
-    pub phase: String,
-    /// Its kind, as counted in `errors`.
-    pub kind: String,
-    /// What the driver said, secrets redacted.
-    pub message: String,
-}
-
-/// A pool as sampled during the measured part.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct PoolUsage {
-    /// Most connections it may hold.
-    pub max_size: u64,
-    /// Connections it held, on average.
-    pub size_mean: f64,
-    /// Connections checked out, on average.
-    pub in_use_mean: f64,
-    /// Most connections seen checked out.
-    pub in_use_max: u64,
-    /// Tasks waiting for a connection, on average; absent where the pool does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting_mean: Option<f64>,
-    /// Most tasks seen waiting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting_max: Option<u64>,
-    /// Number of samples behind these figures.
-    pub samples: u64,
-}
-
-/// One line of a table in the evidence.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct EvidenceRow {
-    /// What it is about, as in `statement = SELECT … WHERE id = $1`; never anybody's data.
-    pub labels: BTreeMap<String, String>,
-    /// Figures by name, units in the names.
-    pub figures: BTreeMap<String, f64>,
-}
-
-impl EvidenceRow {
-    /// A line about what `labels` name; a figure that is not finite was not measured.
-    pub fn new<const L: usize, const F: usize>(
-        labels: [(&str, String); L],
-        figures: [(&str, f64); F],
-    ) -> Self {
-        let finite = figures.into_iter().filter(|(_, value)| value.is_finite());
-        Self {
-            labels: labels.map(|(name, label)| (name.to_owned(), label)).into(),
-            figures: finite
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
-        }
-    }
-}
-
-/// What the server said of the step: deltas from before to after, and samples taken meanwhile.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct ServerEvidence {
-    /// Figures by name, units in the names.
-    #[serde(default)]
-    pub figures: BTreeMap<String, f64>,
-    /// Figures that belong to something with a name, by table: `statements`, `blocking` …
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tables: BTreeMap<String, Vec<EvidenceRow>>,
-    /// What could not be read, and why.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub unavailable: BTreeMap<String, String>,
-}
-
-impl ServerEvidence {
-    /// Evidence of which nothing could be read.
-    pub fn unavailable(what: &str, reason: impl Into<String>) -> Self {
-        let unavailable = BTreeMap::from([(what.to_owned(), reason.into())]);
-        Self {
-            unavailable,
-            ..Self::default()
-        }
-    }
-
-    /// Adds a figure; one that is not finite was not measured and stays absent.
-    pub fn figure(&mut self, name: impl Into<String>, value: f64) {
-        if value.is_finite() {
-            self.figures.insert(name.into(), value);
-        }
-    }
 }
 
 /// What the generator cost and how well it kept its plan, over the measured part.
@@ -399,8 +240,4 @@ impl Step {
         let succeeded = self.operations.values().map(|o| o.succeeded).sum();
         unsuccessful_ratio(succeeded, attempted)
     }
-}
-
-fn unsuccessful_ratio(succeeded: u64, attempted: u64) -> Option<f64> {
-    (attempted > 0).then(|| attempted.saturating_sub(succeeded) as f64 / attempted as f64)
 }

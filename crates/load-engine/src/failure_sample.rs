@@ -54,6 +54,8 @@ mod tests {
             phase: "call".to_owned(),
             kind: kind.to_owned(),
             message: "why".to_owned(),
+            detail: None,
+            statement: None,
         };
         let mut shards = [Failures::default(), Failures::default()];
         for (at, shard) in shards.iter_mut().enumerate() {

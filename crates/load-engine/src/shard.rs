@@ -90,5 +90,7 @@ fn sample(operation: &str, marks: &Marks, failure: &Failure) -> FailureSample {
         phase: if held { "service" } else { "call" }.to_owned(),
         kind: failure.kind.to_string(),
         message: failure.message.clone(),
+        detail: failure.detail.clone(),
+        statement: failure.statement.clone(),
     }
 }

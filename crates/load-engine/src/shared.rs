@@ -116,6 +116,7 @@ impl Shared {
             waiting_mean: sum.waiting_mean.zip(one.waiting_mean).map(|(a, b)| a + b),
             waiting_max: sum.waiting_max.zip(one.waiting_max).map(|(a, b)| a + b),
             samples: sum.samples.max(one.samples),
+            checkout: None,
         })
     }
 
@@ -182,6 +183,7 @@ impl PoolWatch {
             waiting_mean: self.waiting.map(|w| w as f64 / samples),
             waiting_max: self.waiting_max,
             samples: self.samples,
+            checkout: None,
         })
     }
 }

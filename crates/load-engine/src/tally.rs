@@ -116,6 +116,7 @@ impl Tally {
             pacing_lag: Histogram::of(&self.pacing_lag),
             failed: Histogram::of(&self.failed),
             unfinished: Histogram::of(&self.unfinished),
+            with_censored: None,
         }
     }
 }

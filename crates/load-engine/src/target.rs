@@ -58,6 +58,10 @@ pub struct Failure {
     pub kind: Cow<'static, str>,
     /// What the driver said, redacted.
     pub message: String,
+    /// What the server added: detail and hint, redacted.
+    pub detail: Option<String>,
+    /// The statement or command that failed, without values.
+    pub statement: Option<String>,
 }
 
 impl Failure {
@@ -66,7 +70,23 @@ impl Failure {
         Self {
             kind: kind.into(),
             message: redaction::text(message),
+            detail: None,
+            statement: None,
         }
+    }
+
+    /// Adds what the server said beside its message; redacted here.
+    #[must_use]
+    pub fn with_detail(mut self, detail: &str) -> Self {
+        self.detail = Some(redaction::text(detail));
+        self
+    }
+
+    /// Names the statement or command that failed; `statement` must hold no values.
+    #[must_use]
+    pub fn with_statement(mut self, statement: impl Into<String>) -> Self {
+        self.statement = Some(statement.into());
+        self
     }
 }
 

@@ -45,6 +45,7 @@ impl Usage {
             waiting_mean: None,
             waiting_max: None,
             samples: self.samples,
+            checkout: None,
         })
     }
 }
