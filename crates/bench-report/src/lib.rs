@@ -12,6 +12,7 @@ pub mod environment;
 mod failure;
 pub mod histogram;
 pub mod json;
+pub mod manifest;
 pub mod mark;
 mod operation;
 mod pool;

@@ -41,16 +41,18 @@ pub enum StoreError {
     NotAReport {
         /// The file at fault.
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// What is wrong, with its JSON path, or with line and column.
         reason: String,
     },
     /// The file is of a schema that this version does not know.
-    #[error("{path} has schema {found:?}; this version reads {SCHEMA:?}", path = path.display())]
+    #[error("{path} has schema {found:?}; this version reads {known:?}", path = path.display())]
     UnknownSchema {
         /// The file at fault.
         path: PathBuf,
         /// What it says it is.
         found: String,
+        /// What it must be.
+        known: &'static str,
     },
     /// What was to be written would not be readable again (a figure that is not finite).
     #[error("refused to write {path}: it would not be readable again ({reason})", path = path.display())]
@@ -78,13 +80,37 @@ impl ReportFile {
             path: path.to_owned(),
         };
         if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
-                path: directory.to_owned(),
-                source,
-            })?;
+            make(directory)?;
         }
         file.save(report)?;
         Ok(file)
+    }
+
+    /// Claims a name in `directory` that no report has: `db-pool-bench.sweep.json`, or
+    /// `db-pool-bench.sweep.2.json` where that one is taken, and so on. Programs that claim at once
+    /// get a name each.
+    ///
+    /// # Errors
+    /// As [`ReportFile::create`].
+    pub fn create_beside(directory: &Path, report: &Report) -> Result<Self, StoreError> {
+        make(directory)?;
+        let stem = report.file_stem();
+        let mut count = 1;
+        loop {
+            let name = match count {
+                1 => format!("{stem}.json"),
+                count => format!("{stem}.{count}.json"),
+            };
+            let path = directory.join(name);
+            // The claim is a whole report from its first instant on.
+            match temporary(directory, |file| write_report(file, report))
+                .and_then(|file| file.persist_noclobber(&path).map_err(|e| e.error))
+            {
+                Ok(_) => return Ok(Self { path }),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => count += 1,
+                Err(source) => return Err(StoreError::Write { path, source }),
+            }
+        }
     }
 
     /// Replaces what is on disk by `report`, atomically.
@@ -98,12 +124,7 @@ impl ReportFile {
     pub fn save(&self, report: &Report) -> Result<(), StoreError> {
         // A column of a series may lack any value, so a series reads back whatever it holds.
         readable_text(&self.path, &report.without_series())?;
-        let written = replace(&self.path, |file| {
-            let mut file = BufWriter::new(file);
-            json::write(&mut file, report)?;
-            file.write_all(b"\n")?;
-            file.flush()
-        });
+        let written = replace(&self.path, |file| write_report(file, report));
         written.map_err(|source| StoreError::Write {
             path: self.path.clone(),
             source,
@@ -116,6 +137,20 @@ impl ReportFile {
     }
 }
 
+fn make(directory: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
+        path: directory.to_owned(),
+        source,
+    })
+}
+
+fn write_report(file: &File, report: &Report) -> std::io::Result<()> {
+    let mut file = BufWriter::new(file);
+    json::write(&mut file, report)?;
+    file.write_all(b"\n")?;
+    file.flush()
+}
+
 /// Reads a report of any schema version that this version knows.
 ///
 /// # Errors
@@ -124,10 +159,12 @@ pub fn load(path: &Path) -> Result<Report, StoreError> {
     let value: serde_json::Value = load_json(path)?;
     let found = value.get("schema").and_then(serde_json::Value::as_str);
     match found {
-        Some(SCHEMA) => serde_json::from_value(value).map_err(|e| not_a_report(path, &e)),
+        Some(SCHEMA) => serde_path_to_error::deserialize(value)
+            .map_err(|e| not_a_report(path, at(&e.path().to_string(), e.inner()))),
         Some(other) => Err(StoreError::UnknownSchema {
             path: path.to_owned(),
             found: other.to_owned(),
+            known: SCHEMA,
         }),
         None => Err(StoreError::NotAReport {
             path: path.to_owned(),
@@ -145,13 +182,32 @@ pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
         path: path.to_owned(),
         source,
     })?;
-    serde_json::from_str(&text).map_err(|e| match e.classify() {
+    let mut document = serde_json::Deserializer::from_str(&text);
+    let read = serde_path_to_error::deserialize(&mut document).map_err(|e| {
+        let place = e.path().to_string();
+        (place, e.into_inner())
+    });
+    let whole = read.and_then(|value| {
+        let rest = document.end().map_err(|e| (String::new(), e));
+        rest.map(|()| value)
+    });
+    whole.map_err(|(place, e)| match e.classify() {
         serde_json::error::Category::Eof => StoreError::Truncated {
             path: path.to_owned(),
             line: e.line(),
         },
-        _ => not_a_report(path, &e),
+        serde_json::error::Category::Data => not_a_report(path, at(&place, &e)),
+        _ => not_a_report(path, e.to_string()),
     })
+}
+
+/// What is wrong with which value, as in
+/// `steps[3].operations.get.attempted: invalid type: string "many", expected u64`.
+fn at(place: &str, error: &serde_json::Error) -> String {
+    match place {
+        "" | "." => error.to_string(),
+        place => format!("{place}: {error}"),
+    }
 }
 
 /// Writes a document as pretty JSON: to a temporary file beside `path`, synced, then renamed.
@@ -192,7 +248,6 @@ pub fn save_text(path: &Path, text: &str) -> Result<(), StoreError> {
 }
 
 fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
     if path
         .metadata()
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
@@ -202,6 +257,19 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
     }
     let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
+    temporary(directory, write)?
+        .persist(path)
+        .map_err(|e| e.error)?;
+    // The rename itself lasts only once its directory is on disk.
+    File::open(directory)?.sync_all()
+}
+
+/// A file with that content, synced, that is to get its name.
+fn temporary(
+    directory: &Path,
+    write: impl FnOnce(&File) -> std::io::Result<()>,
+) -> std::io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt as _;
     let temporary = tempfile::Builder::new()
         .prefix(".saving-")
         .tempfile_in(directory)?;
@@ -210,15 +278,13 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
         .as_file()
         .set_permissions(std::fs::Permissions::from_mode(0o644))?;
     temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|e| e.error)?;
-    // The rename itself lasts only once its directory is on disk.
-    File::open(directory)?.sync_all()
+    Ok(temporary)
 }
 
-fn not_a_report(path: &Path, error: &serde_json::Error) -> StoreError {
+fn not_a_report(path: &Path, reason: String) -> StoreError {
     StoreError::NotAReport {
         path: path.to_owned(),
-        reason: error.to_string(),
+        reason,
     }
 }
 
@@ -258,6 +324,33 @@ mod tests {
         ));
         assert!(load(&path).unwrap().summary.figures.is_empty());
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_claim_beside_others_replaces_none_of_them() {
+        let home = tempfile::tempdir().unwrap();
+        let claim = || ReportFile::create_beside(home.path(), &report()).unwrap();
+        let names: Vec<_> = (0..3).map(|_| claim().path().to_owned()).collect();
+        let wanted = ["sweep.json", "sweep.2.json", "sweep.3.json"];
+        for (path, wanted) in names.iter().zip(wanted) {
+            assert!(path.ends_with(format!("db-pool-bench.{wanted}")), "{path:?}");
+            load(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_what_it_must_be_is_named_with_its_place() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("x.json");
+        let whole = include_str!("../tests/golden/redis-bench.cache-1.json");
+        let mut document: serde_json::Value = serde_json::from_str(whole).unwrap();
+        document["steps"][1]["operations"]["get"]["attempted"] = "many".into();
+        std::fs::write(&path, document.to_string()).unwrap();
+        let said = load(&path).unwrap_err().to_string();
+        let place = "x.json is not a Plimsoll report: steps[1].operations.get.attempted: ";
+        assert!(said.contains(place) && said.ends_with("expected u64"), "{said}");
+        let said = load_json::<Report>(&path).unwrap_err().to_string();
+        assert!(said.contains(place) && said.contains("line 1"), "{said}");
     }
 
     #[test]
