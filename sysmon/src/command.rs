@@ -7,6 +7,8 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
+use bench_report::manifest::{RUN_DIR_ENV, STARTED_BY_ENV};
+use bench_report::report::RUN_ID_ENV;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{AccessFlags, Pid, access};
 
@@ -70,6 +72,21 @@ impl CommandError {
     }
 }
 
+/// What makes the tools among the programs of a command part of this run: its name, and the
+/// directory of its reports, which is theirs too unless the user named a file for this one.
+pub fn variables_of_run(run_id: &str, report: &Path, named: bool) -> Vec<(&'static str, OsString)> {
+    let mut variables = vec![
+        (RUN_ID_ENV, run_id.into()),
+        (STARTED_BY_ENV, "sysmon".into()),
+    ];
+    // The command may change its working directory.
+    let directory = report.parent().map(std::path::absolute);
+    if let Some(Ok(directory)) = directory.filter(|_| !named) {
+        variables.push((RUN_DIR_ENV, directory.into_os_string()));
+    }
+    variables
+}
+
 /// Looks for the program of `words` before anything is written: a slip of the pen must not cost the
 /// report that was there. What can be seen only by running it is seen then.
 ///
@@ -117,16 +134,21 @@ pub struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Starts `words`, of which the first is the program, with `mask` as the signals held back.
+    /// Starts `words`, of which the first is the program, with `mask` as the signals held back and
+    /// `variables` added to its environment.
     ///
     /// # Errors
     /// When there is no such program or it cannot be run.
-    pub fn start(words: &[OsString], mask: SigSet) -> Result<Self, CommandError> {
+    pub fn start(
+        words: &[OsString],
+        variables: Vec<(&str, OsString)>,
+        mask: SigSet,
+    ) -> Result<Self, CommandError> {
         let (program, arguments) = words.split_first().ok_or(CommandError::NotFound {
             program: "an empty command".to_owned(),
         })?;
         let mut command = Command::new(program);
-        command.args(arguments);
+        command.args(arguments).envs(variables);
         // SAFETY: between fork and exec only pthread_sigmask(3) and setrlimit(2) are called, which
         // are async-signal-safe; nothing is allocated and no lock is taken.
         unsafe {
@@ -202,10 +224,10 @@ mod tests {
     #[test]
     fn what_cannot_run_is_told_apart() {
         let start =
-            |word: &str| RunningCommand::start(&[word.into()], SigSet::empty()).unwrap_err();
+            |word: &str| RunningCommand::start(&[word.into()], vec![], SigSet::empty()).unwrap_err();
         assert_eq!(start("no-such-program-here").exit_code(), 127);
         assert_eq!(start("/").exit_code(), 126);
-        let empty = RunningCommand::start(&[], SigSet::empty());
+        let empty = RunningCommand::start(&[], vec![], SigSet::empty());
         assert_eq!(empty.unwrap_err().exit_code(), 127);
     }
 }

@@ -1,6 +1,7 @@
 //! `sysmon record`: for a time, until a signal, or around a command.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -77,7 +78,9 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     let saved = output.save(&report);
     ended?;
     saved.remedy("make room on the disk, or name another place with --output FILE")?;
-    show(&output, flags, &report, &session.recording, exit)
+    let exit = show(&output, flags, &report, &session.recording, exit)?;
+    output.ended(exit.code());
+    Ok(exit)
 }
 
 /// The exit code of a failure that is our own, where a command's code was to be handed on.
@@ -136,6 +139,8 @@ fn begin(flags: &RecordFlags) -> Report {
 
 /// A recording under way.
 struct Session {
+    /// Of the report.
+    place: PathBuf,
     recording: Recording,
     events: Receiver<Event>,
     saver: Saver,
@@ -182,6 +187,7 @@ impl Session {
             .duration
             .map(|duration| recording.began_ns() + duration.as_nanos() as u64);
         Ok(Self {
+            place: output.path().to_owned(),
             recording,
             events,
             saver: saver.context("cannot start the thread that saves")?,
@@ -195,7 +201,11 @@ impl Session {
     fn run(&mut self, flags: &RecordFlags, mask: SigSet, report: &Report) -> anyhow::Result<End> {
         let mut command = match flags.command.as_slice() {
             [] => None,
-            words => Some(with_remedy(RunningCommand::start(words, mask))?),
+            words => {
+                let named = flags.output.output.is_some();
+                let run = command::variables_of_run(&report.run_id, &self.place, named);
+                Some(with_remedy(RunningCommand::start(words, run, mask))?)
+            }
         };
         if let Some(command) = &command {
             self.recording.pin(command.pid());

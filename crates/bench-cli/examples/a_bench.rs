@@ -158,6 +158,7 @@ fn load(args: &LoadArgs, url: Option<&str>) -> anyhow::Result<Exit> {
         table.row(&[&size.to_string(), "84.7 k/s", url.unwrap_or("of our own")]);
     }
     output.finish(&report, &table.to_string())?;
+    output.ended(Exit::Done.code());
     Ok(Exit::Done)
 }
 

@@ -210,12 +210,14 @@ impl Bench {
         self.conclude(self.status())?;
         let text = format!("{text}{}", doubts(&self.report));
         self.output.finish(&self.report, &text)?;
-        Ok(match self.report.status {
+        let exit = match self.report.status {
             Status::Interrupted => Exit::Interrupted,
             Status::Stopped => Exit::GateFailed,
             Status::Complete => Exit::Done,
             Status::Failed => Exit::Code(1),
-        })
+        };
+        self.output.ended(exit.code());
+        Ok(exit)
     }
 
     fn conclude(&mut self, status: Status) -> anyhow::Result<()> {

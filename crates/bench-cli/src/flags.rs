@@ -10,7 +10,8 @@ pub use crate::counts::{Counts, list_of_counts};
 /// Where the result goes and how it looks.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OutputFlags {
-    /// Report file [default: TOOL.SCENARIO.json in the run's directory]
+    /// Report file [default: TOOL.SCENARIO.json in the run's directory]; in a place of its own it is
+    /// no part of a run's manifest
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 

@@ -1,37 +1,65 @@
 //! The result: claimed before the load, saved after every step, shown at the end.
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
-use bench_report::{Report, ReportFile, Tool};
+use bench_report::manifest::{self, Part, PartFile, PartStatus};
+use bench_report::{Report, ReportFile, StoreError, Tool};
 
 use crate::flags::{Format, OutputFlags};
 use crate::{Remedy as _, screen};
 
-/// A report's place, and how it is shown.
+/// A report's place, its part of the run's manifest, and how it is shown. Dropped before
+/// [`Output::ended`], as an error does, it leaves a part that failed.
 #[derive(Debug)]
 pub struct Output {
     file: ReportFile,
+    part: Mutex<Option<PartFile>>,
     format: Format,
     quiet: bool,
 }
 
 impl Output {
-    /// Claims the report's file: `--output`, or its name in `--run-dir`, or in `reports/<run>`.
+    /// Claims the report's file (`--output`, or its name in `--run-dir`, or in the directory of the
+    /// run), and says in the run's manifest that its program runs.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When either cannot be written.
     pub fn open(flags: &OutputFlags, report: &Report) -> anyhow::Result<Self> {
-        let path = path(flags, report);
-        let file = ReportFile::create(&path, report)
+        let handed = std::env::var_os(manifest::RUN_DIR_ENV).filter(|name| !name.is_empty());
+        let claimed = claim(flags, handed.as_ref(), report);
+        let file = claimed
             .context("cannot claim the report's file before the load starts")
+            .remedy("name a place that can be written with --output FILE or --run-dir DIR")?;
+        let part = enter(flags, handed.as_ref(), report, file.path())
+            .context("cannot write the run's manifest before the load starts")
             .remedy("name a place that can be written with --output FILE or --run-dir DIR")?;
         Ok(Self {
             file,
+            part: Mutex::new(part),
             format: flags.format,
             quiet: flags.quiet,
         })
+    }
+
+    /// Says in the run's manifest with which code the program ends, once its result is whole.
+    pub fn ended(&self, exit_code: u8) {
+        self.becomes(PartStatus::Done {
+            exit_code: exit_code.into(),
+        });
+    }
+
+    /// The first end counts.
+    fn becomes(&self, status: PartStatus) {
+        let mut part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = part.take().map(|mut part| part.becomes(status)) {
+            screen::show(&format!(
+                "warning: the run's manifest does not say that this ended: {error}"
+            ));
+        }
     }
 
     /// Saves the report as it stands.
@@ -71,13 +99,57 @@ impl Output {
     }
 }
 
-fn path(flags: &OutputFlags, report: &Report) -> PathBuf {
-    let name = format!("{}.json", report.file_stem());
-    match (&flags.output, &flags.run_dir) {
-        (Some(file), _) => file.clone(),
-        (None, Some(directory)) => directory.join(name),
-        (None, None) => Path::new("reports").join(&report.run_id).join(name),
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.becomes(PartStatus::Failed);
     }
+}
+
+/// The most exact place given. In a directory that the user did not name for this program alone,
+/// no report of another program is replaced.
+fn claim(
+    flags: &OutputFlags,
+    handed: Option<&OsString>,
+    report: &Report,
+) -> Result<ReportFile, StoreError> {
+    let own = || Path::new("reports").join(&report.run_id);
+    match (&flags.output, &flags.run_dir) {
+        (Some(file), _) => ReportFile::create(file, report),
+        (None, Some(directory)) => {
+            let name = format!("{}.json", report.file_stem());
+            ReportFile::create(&directory.join(name), report)
+        }
+        (None, None) => {
+            ReportFile::create_beside(&handed.map_or_else(own, PathBuf::from), report)
+        }
+    }
+}
+
+/// Writes the program's part into the manifest of its run; `None` for a report that goes to a place
+/// of its own, which is no run's directory.
+fn enter(
+    flags: &OutputFlags,
+    handed: Option<&OsString>,
+    report: &Report,
+    path: &Path,
+) -> Result<Option<PartFile>, StoreError> {
+    let named = flags.run_dir.clone().or(handed.map(PathBuf::from));
+    let beside = || path.parent().map(Path::to_owned);
+    let directory = match (&flags.output, named) {
+        (_, Some(directory)) => Some(directory),
+        (Some(_), None) => None,
+        (None, None) => beside(),
+    };
+    let Some(directory) = directory else {
+        return Ok(None);
+    };
+    let is_inside = path.parent() == Some(&directory);
+    let name = path.file_name().filter(|_| is_inside).map(PathBuf::from);
+    let expected = name.map_or_else(|| std::path::absolute(path), Ok);
+    let expected = expected.unwrap_or_else(|_| path.to_owned());
+    let tool = (report.tool.name.as_str(), report.scenario.as_str());
+    let part = Part::of_this_process(tool, &report.run_id, &expected.to_string_lossy());
+    PartFile::create(&directory, part).map(Some)
 }
 
 /// Prints a text for people on stdout: secrets masked, and nothing in it that a terminal would obey.
@@ -118,22 +190,67 @@ pub fn tool(name: &str, version: &str) -> Tool {
 mod tests {
     use super::*;
 
+    fn begun() -> Report {
+        Report::begin(tool("a-bench", "1"), "run-7".to_owned(), "sweep")
+    }
+
+    fn parts(directory: &Path) -> Vec<(String, PartStatus)> {
+        let parts = manifest::read(directory).unwrap().into_iter();
+        parts.map(|part| (part.report, part.status)).collect()
+    }
+
     #[test]
-    fn the_reports_place_is_the_most_exact_one_given() {
-        let report = Report::begin(tool("a-bench", "1"), "run-7".to_owned(), "sweep");
-        for (output, run_dir, expected) in [
-            (None, None, "reports/run-7/a-bench.sweep.json"),
-            (None, Some("d"), "d/a-bench.sweep.json"),
-            (Some("x.json"), None, "x.json"),
-            (Some("x.json"), Some("d"), "x.json"),
+    fn the_reports_place_is_the_most_exact_one_given_and_only_a_runs_directory_has_a_manifest() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        let handed = at("handed").into_os_string();
+        let own = "a-bench.sweep.json";
+        for (output, run_dir, handed, place, in_manifest) in [
+            (None, Some("d"), None, "d/a-bench.sweep.json", Some(("d", own))),
+            (None, Some("e"), Some(&handed), "e/a-bench.sweep.json", Some(("e", own))),
+            (None, None, Some(&handed), "handed/a-bench.sweep.json", Some(("handed", own))),
+            (None, None, Some(&handed), "handed/a-bench.sweep.2.json", Some(("handed", "a-bench.sweep.2.json"))),
+            (Some("f/x.json"), None, None, "f/x.json", None),
+            (Some("x.json"), Some("g"), None, "x.json", Some(("g", "x.json"))),
         ] {
             let flags = OutputFlags {
-                output: output.map(PathBuf::from),
-                run_dir: run_dir.map(PathBuf::from),
+                output: output.map(at),
+                run_dir: run_dir.map(at),
                 ..OutputFlags::default()
             };
-            assert_eq!(path(&flags, &report), Path::new(expected));
+            let report = begun();
+            let file = claim(&flags, handed, &report).unwrap();
+            assert_eq!(file.path(), at(place));
+            let part = enter(&flags, handed, &report, file.path()).unwrap();
+            assert_eq!(part.is_some(), in_manifest.is_some(), "{place}");
+            let Some((directory, expected)) = in_manifest else {
+                continue;
+            };
+            let entries = parts(&at(directory));
+            let found = entries.iter().any(|(report, status)| {
+                at(directory).join(report) == at(place)
+                    && report.ends_with(expected)
+                    && *status == PartStatus::Running
+            });
+            assert!(found, "{place}: {entries:?}");
         }
+        assert!(!at("f/manifest").exists());
+    }
+
+    #[test]
+    fn the_manifest_tells_an_end_from_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        let flags = OutputFlags {
+            run_dir: Some(home.path().to_owned()),
+            ..OutputFlags::default()
+        };
+        let output = Output::open(&flags, &begun()).unwrap();
+        assert_eq!(parts(home.path())[0].1, PartStatus::Running);
+        output.ended(3);
+        drop(output);
+        assert_eq!(parts(home.path())[0].1, PartStatus::Done { exit_code: 3 });
+        drop(Output::open(&flags, &begun()).unwrap());
+        assert_eq!(parts(home.path())[0].1, PartStatus::Failed);
     }
 
     #[test]
@@ -143,8 +260,7 @@ mod tests {
             run_dir: Some(home.path().join("deep/er")),
             ..OutputFlags::default()
         };
-        let report = Report::begin(tool("a-bench", "1"), "run-7".to_owned(), "sweep");
-        let output = Output::open(&flags, &report).unwrap();
+        let output = Output::open(&flags, &begun()).unwrap();
         let read = bench_report::store::load(output.path()).unwrap();
         assert_eq!(read.status, bench_report::Status::Interrupted);
     }

@@ -110,7 +110,7 @@ impl Part {
     }
 
     /// The part that this process is.
-    pub fn of_this_process(tool: &str, scenario: &str, run_id: &str, report: &str) -> Self {
+    pub fn of_this_process(of: (&str, &str), run_id: &str, report: &str) -> Self {
         let words: Vec<String> = std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
@@ -119,7 +119,7 @@ impl Part {
         let starter = starter.map_or("user".to_owned(), |name| redaction::text(&name));
         Self {
             status: PartStatus::Running,
-            ..Self::plan((tool, scenario), run_id, report, &starter, &words)
+            ..Self::plan(of, run_id, report, &starter, &words)
         }
     }
 
