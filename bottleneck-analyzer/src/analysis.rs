@@ -1,6 +1,6 @@
 //! From the reports of a run to its assessment.
 
-use bench_report::{Environment, Tool};
+use bench_report::{Environment, Tool, Warning};
 
 use crate::assessment::{
     Assessment, Component, ComponentAssessment, SCHEMA, SourceSummary, Spoiled, Verdict,
@@ -9,7 +9,7 @@ use crate::facts::{Bench, Facts};
 use crate::run::Run;
 use crate::source::{Source, code_name};
 use crate::thresholds::Thresholds;
-use crate::{gates, limiting_factor, objectives, operating_point, ranking, rules, verdict};
+use crate::{completeness, gates, limiting_factor, objectives, operating_point, ranking, rules, verdict};
 
 /// Analyzes a run.
 pub fn assess(run: &Run, thresholds: &Thresholds, tool: Tool) -> Assessment {
@@ -22,6 +22,7 @@ pub fn assess(run: &Run, thresholds: &Thresholds, tool: Tool) -> Assessment {
         run_id: run.id(),
         reports: run.sources.iter().map(summary).collect(),
         notes: run.notes.clone(),
+        missing: completeness::missing(&facts),
         verdict: Verdict::default(),
         components: components(&facts),
         findings,
@@ -43,10 +44,7 @@ fn components(facts: &Facts<'_>) -> Vec<ComponentAssessment> {
         component: bench.component,
         scenario: bench.source.report.scenario.clone(),
         file: bench.source.file.clone(),
-        operating_point: bench
-            .choice
-            .as_ref()
-            .and_then(|choice| operating_point::describe(bench.source, choice)),
+        operating_point: operating_point::describe(bench),
         limiting_factor: limiting_factor::of_bench(bench, facts),
         time_model: bench.time_model.clone(),
     };
@@ -61,27 +59,60 @@ fn components(facts: &Facts<'_>) -> Vec<ComponentAssessment> {
     facts.benches.iter().map(bench).chain(machine).collect()
 }
 
-/// Every warning, those first that make evidence of a conclusion doubtful.
+/// Every warning: those first that make a figure doubtful which the assessment shows, the gravest
+/// of them before the others.
 fn spoiled(run: &Run, assessment: &Assessment) -> Vec<Spoiled> {
-    let mut found = Vec::new();
+    let mut found: Vec<(&Warning, Spoiled)> = Vec::new();
     for source in &run.sources {
         for warning in &source.report.warnings {
-            let step = warning.step.and_then(|i| source.report.steps.get(i));
-            let mut evidence = assessment.all_evidence();
-            found.push(Spoiled {
-                file: source.file.clone(),
-                component: source.component().unwrap_or(Component::Machine),
-                code: code_name(warning.code),
-                message: warning.message.clone(),
-                step: step.map(|s| s.name.clone()),
-                spoils: warning.spoils.clone(),
-                touches_a_conclusion: evidence
-                    .any(|e| e.file == source.file && warning.spoils(&e.pointer)),
-            });
+            found.push((warning, doubt(source, warning, assessment)));
         }
     }
-    found.sort_by_key(|s| !s.touches_a_conclusion);
-    found
+    found.sort_by(|(a, shown_a), (b, shown_b)| {
+        let touched = (!shown_a.touches_a_conclusion).cmp(&!shown_b.touches_a_conclusion);
+        let gravity = a.code.gravity().cmp(&b.code.gravity());
+        touched
+            .then(gravity)
+            .then(b.excess().total_cmp(&a.excess()))
+    });
+    found.into_iter().map(|(_, spoiled)| spoiled).collect()
+}
+
+/// A warning with the shown figures that it spoils.
+fn doubt(source: &Source, warning: &Warning, assessment: &Assessment) -> Spoiled {
+    let shown = assessment.all_evidence();
+    let shown = shown.filter(|e| e.file == source.file && warning.spoils(&e.pointer));
+    let (mut figures, mut steps) = (Vec::new(), Vec::new());
+    for evidence in shown {
+        if !figures.contains(&evidence.label) {
+            figures.push(evidence.label.clone());
+        }
+        steps.extend(step_of(&evidence.pointer));
+    }
+    // One warning speaks for several steps: the one that a figure was taken from is told.
+    let told = warning.step.filter(|step| steps.contains(step));
+    let index = told.or(steps.first().copied()).or(warning.step);
+    let step = index.and_then(|index| source.report.steps.get(index));
+    Spoiled {
+        file: source.file.clone(),
+        component: source.component().unwrap_or(Component::Machine),
+        code: code_name(warning.code),
+        message: warning.message.clone(),
+        step: step.map(|s| s.name.clone()),
+        spoils: warning.spoils.clone(),
+        touches_a_conclusion: !figures.is_empty(),
+        figures,
+    }
+}
+
+/// The step that a pointer leads into.
+fn step_of(pointer: &str) -> Option<usize> {
+    pointer
+        .strip_prefix("/steps/")?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn summary(source: &Source) -> SourceSummary {

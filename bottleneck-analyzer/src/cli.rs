@@ -36,7 +36,7 @@ enum Command {
 const EXAMPLES: &str = "\
 Examples:
   bottleneck-analyzer analyze reports/20260314-091500-7f3a
-  bottleneck-analyzer analyze --gate --quiet reports/nightly   # exit 3 when a gate fails
+  bottleneck-analyzer analyze --gate --quiet reports/nightly   # exit 3 unless every gate passed
   bottleneck-analyzer analyze --thresholds mine.toml db-pool-bench.sweep.json";
 
 #[derive(Debug, clap::Args)]
@@ -59,12 +59,38 @@ struct Analyze {
     /// Print nothing but errors
     #[arg(long, short)]
     quiet: bool,
-    /// Exit with 3 when a gate fails
-    #[arg(long)]
-    gate: bool,
+    /// Exit with 3 unless every gate passed and nothing of the run is missing; with `lenient` only
+    /// when a gate failed
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "strict"
+    )]
+    gate: Option<Strictness>,
     /// Thresholds that replace the shipped ones
     #[arg(long, value_name = "FILE")]
     thresholds: Option<PathBuf>,
+}
+
+/// What a gate that could not be judged counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Strictness {
+    /// What is unknown or missing is not fine.
+    Strict,
+    /// Only what failed counts.
+    Lenient,
+}
+
+impl Strictness {
+    fn is_kept_by(self, assessment: &Assessment) -> bool {
+        match self {
+            Self::Strict => assessment.every_gate_passed(),
+            Self::Lenient => !assessment.a_gate_failed(),
+        }
+    }
 }
 
 impl Cli {
@@ -111,8 +137,8 @@ impl Analyze {
                 eprint_line(&format!("Wrote {}", path.display()));
             }
         }
-        let failed = self.gate && assessment.a_gate_failed();
-        Ok(if failed { Exit::GateFailed } else { Exit::Done })
+        let kept = self.gate.is_none_or(|how| how.is_kept_by(&assessment));
+        Ok(if kept { Exit::Done } else { Exit::GateFailed })
     }
 
     fn print(&self, assessment: &Assessment) -> anyhow::Result<()> {

@@ -1,11 +1,12 @@
 //! What the reports say, joined: what every rule reads and no rule changes.
 
-use bench_report::{LimitOwner, Recommendation, Step, Warning};
+use bench_report::{LimitOwner, Load, Recommendation, Step, Warning};
 
 use crate::assessment::{Component, Evidence};
 use crate::cpu_use::CpuUse;
 use crate::machine::Machine;
 use crate::operating_point::{self, Choice};
+use crate::requests::{self, Latency, Pick};
 use crate::run::Run;
 use crate::source::{Source, escape};
 use crate::sweep::{Setting, Sweep};
@@ -36,6 +37,11 @@ pub struct Bench<'a> {
     pub sweeps: Vec<Sweep>,
     /// The operating point.
     pub choice: Option<Choice>,
+    /// The steps that had the setting of the operating point and ran to their end, by index: each
+    /// of them counts as much as the one that was chosen to be looked into.
+    pub repeats: Vec<usize>,
+    /// Whether another report of the run is of this component and scenario.
+    has_namesake: bool,
     /// Where the time went there.
     pub time_model: Option<TimeModel>,
     /// Who used the CPU there.
@@ -58,10 +64,15 @@ impl<'a> Facts<'a> {
     /// Joins the reports of a run.
     pub fn gather(run: &'a Run, thresholds: &'a Thresholds) -> Self {
         let machine = run.machine().map(|source| Machine { source });
-        let benches = run
+        let mut benches: Vec<Bench<'a>> = run
             .benches()
             .filter_map(|source| Bench::of(source, machine, thresholds))
             .collect();
+        let kinds: Vec<_> = benches.iter().map(Bench::kind).collect();
+        for bench in &mut benches {
+            let same = kinds.iter().filter(|kind| **kind == bench.kind());
+            bench.has_namesake = same.count() > 1;
+        }
         Self {
             run,
             thresholds,
@@ -94,8 +105,41 @@ impl<'a> Bench<'a> {
             time_model: step.and_then(|i| time_model::of_step(source, i)),
             cpu: step.and_then(|i| CpuUse::of_step(source, i, aligned)),
             noise_ratio: limits.measurement.noise_ratio,
+            repeats: step.map_or(Vec::new(), |i| operating_point::repeats(source, i)),
+            has_namesake: false,
             choice,
         })
+    }
+
+    fn kind(&self) -> (Component, &'a str) {
+        (self.component, &self.source.report.scenario)
+    }
+
+    /// The repeats of the operating point, with their indices.
+    pub fn operating_repeats(&self) -> impl Iterator<Item = (usize, &'a Step)> {
+        let steps = &self.source.report.steps;
+        let repeats = self.repeats.iter().copied();
+        repeats.filter_map(|index| Some((index, steps.get(index)?)))
+    }
+
+    /// The repeat whose slowest operation is slowest at this percentile, with its index.
+    pub fn slowest(&self, percentile: Pick) -> Option<(usize, Latency<'a>)> {
+        let all = self.operating_repeats();
+        all.filter_map(|(index, step)| Some((index, requests::slowest(step, percentile)?)))
+            .max_by_key(|(_, latency)| latency.ns)
+    }
+
+    /// How long the load at the operating point was measured, over all repeats.
+    pub fn load_s(&self) -> f64 {
+        let repeats = self.operating_repeats();
+        repeats.map(|(_, step)| step.window.measured_s()).sum()
+    }
+
+    /// Whether the steps are load of ours: an observer makes none, and what it saw is no answer to
+    /// the question of what the target bears.
+    pub fn made_load(&self) -> bool {
+        let is_ours = |step: &Step| !matches!(step.load, Load::Closed { users: 0, .. });
+        self.source.report.steps.iter().any(is_ours)
     }
 
     /// The step at the operating point, with its index.
@@ -110,9 +154,18 @@ impl<'a> Bench<'a> {
         self.source.report.summary.recommendations.get(index)
     }
 
-    /// A name for ids: `postgres.sweep`.
+    /// A name for ids: `postgres.sweep`, with the report's file where two are of one kind.
     pub fn id(&self) -> String {
-        format!("{}.{}", self.component.name(), self.source.report.scenario)
+        let id = format!("{}.{}", self.component.name(), self.source.report.scenario);
+        match self.namesake_file() {
+            Some(file) => format!("{id}.{}", file.trim_end_matches(".json")),
+            None => id,
+        }
+    }
+
+    /// The report's file, where another report is of the same component and scenario.
+    pub fn namesake_file(&self) -> Option<&'a str> {
+        self.has_namesake.then_some(&*self.source.file)
     }
 
     /// The smallest relative difference that is not noise: what the bench says it could have

@@ -10,6 +10,7 @@
 pub mod analysis;
 pub mod assessment;
 pub mod cli;
+pub mod completeness;
 pub mod conclusions;
 pub mod cpu_use;
 pub mod facts;

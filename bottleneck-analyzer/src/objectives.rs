@@ -1,5 +1,6 @@
 //! What may be promised: provisional, because a load test shows what can be held and not what
-//! users need. On a figure that a warning spoils nothing is promised.
+//! users need. Nothing is promised without load of ours, on too little of it, or on a figure that a
+//! warning spoils; what is promised rests on the worst repeat.
 
 mod availability;
 
@@ -13,18 +14,15 @@ use crate::requests::{self, Latency, Pick, slowest};
 use crate::source::{Source, code_name, escape};
 use crate::thresholds::Sla;
 
-/// SLA recommendations for every component with an operating point.
+/// SLA recommendations for every component that was loaded and has an operating point.
 pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
     let sla = &facts.thresholds.sla;
     let mut all = Vec::new();
-    for bench in &facts.benches {
-        let Some((index, step)) = bench.operating() else {
-            continue;
-        };
+    for bench in facts.benches.iter().filter(|b| b.made_load()) {
         if bench.component == Component::Websocket {
-            all.extend(connections(bench, step, sla));
+            all.extend(connections(bench, sla));
         } else {
-            all.extend(throughput(bench, index, step, sla));
+            all.extend(throughput(bench, sla));
         }
         let percentiles: [(&str, Pick); 2] = [
             ("p95", |h| h.percentiles_ns.p95),
@@ -32,15 +30,18 @@ pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
         ];
         for (which, pick) in percentiles {
             let what = format!("latency_{which}");
-            all.extend(slowest(step, pick).map(|l| latency(bench, &what, which, l, sla)));
+            all.extend(latency(bench, &what, which, sla, |step| {
+                slowest(step, pick)
+            }));
         }
         for (which, pick) in percentiles {
             let what = format!("connect_{which}");
-            let took = requests::connecting(step, pick);
-            all.extend(took.map(|l| latency(bench, &what, which, l, sla)));
+            all.extend(latency(bench, &what, which, sla, |step| {
+                requests::connecting(step, pick)
+            }));
         }
-        all.extend(availability::of_requests(bench, index, step, sla));
-        all.extend(availability::of_connections(bench, step));
+        all.extend(availability::of_requests(bench, sla));
+        all.extend(availability::of_connections(bench));
     }
     all
 }
@@ -52,12 +53,28 @@ struct Promise<'a> {
     title: &'a str,
     unit: &'a str,
     /// The value with its words; what keeps it from being told otherwise.
-    value: Result<(f64, String), &'a str>,
+    value: Result<(f64, String), String>,
     basis: String,
     evidence: Vec<Evidence>,
 }
 
 impl Promise<'_> {
+    /// The same, where the load at the operating point lasted long enough to be a sample of what is
+    /// to come.
+    fn on_load_of(self, least_s: f64, bench: &Bench<'_>) -> Self {
+        let load_s = bench.load_s();
+        if load_s >= least_s {
+            return self;
+        }
+        let (seen, needed) = (duration_ns(load_s * 1e9), duration_ns(least_s * 1e9));
+        Self {
+            value: Err(format!("{seen} of load, {needed} are needed")),
+            // A figure that is not told needs no doubt about it.
+            evidence: Vec::new(),
+            ..self
+        }
+    }
+
     fn of(self, bench: &Bench<'_>) -> Objective {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
@@ -66,12 +83,13 @@ impl Promise<'_> {
                 let code = code_name(warning.code).replace('_', " ");
                 (not_told(&code), warning.message.clone())
             }
-            (None, Err(why)) => (not_told(why), self.basis),
+            (None, Err(why)) => (not_told(&why), self.basis),
             (None, Ok((value, shown))) => ((Some(value), shown), self.basis),
         };
         Objective {
             component: bench.component,
             scenario: bench.source.report.scenario.clone(),
+            file: bench.namesake_file().map(str::to_owned),
             indicator: self.indicator.to_owned(),
             value,
             unit: self.unit.to_owned(),
@@ -88,17 +106,23 @@ fn spoiling<'s>(source: &'s Source, evidence: &Evidence) -> Option<&'s Warning> 
     warnings.find(|warning| warning.spoils(&evidence.pointer))
 }
 
-fn throughput(bench: &Bench<'_>, index: usize, step: &Step, sla: &Sla) -> Option<Objective> {
-    let measured = requests::throughput_per_s(step);
+/// What the slowest repeat carried, less the headroom.
+fn throughput(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
+    let rates = bench
+        .operating_repeats()
+        .map(|(_, step)| requests::throughput_per_s(step));
+    let measured = rates.min_by(f64::total_cmp)?;
     if measured <= 0.0 {
         return None;
     }
     let value = round_down(measured * (1.0 - sla.throughput_headroom_ratio));
-    let evidence = requests::of(step).filter_map(|(name, _)| {
-        let operation = escape(name);
-        let pointer = format!("/steps/{index}/operations/{operation}/throughput_per_s");
-        let label = format!("throughput of {name}");
-        bench.source.evidence(label, &pointer)
+    let evidence = bench.operating_repeats().flat_map(|(index, step)| {
+        requests::of(step).filter_map(move |(name, _)| {
+            let operation = escape(name);
+            let pointer = format!("/steps/{index}/operations/{operation}/throughput_per_s");
+            let label = format!("throughput of {name}");
+            bench.source.evidence(label, &pointer)
+        })
     });
     let promise = Promise {
         indicator: "throughput",
@@ -106,16 +130,25 @@ fn throughput(bench: &Bench<'_>, index: usize, step: &Step, sla: &Sla) -> Option
         unit: "per_s",
         value: Ok((value, format!("at least {}", rate(value)))),
         basis: format!(
-            "{} of the {} at the operating point",
+            "{} of the {} {}",
             share(1.0 - sla.throughput_headroom_ratio),
-            rate(measured)
+            rate(measured),
+            where_measured(bench)
         ),
         evidence: evidence.collect(),
     };
-    Some(promise.of(bench))
+    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
 }
 
-fn connections(bench: &Bench<'_>, step: &Step, sla: &Sla) -> Option<Objective> {
+fn where_measured(bench: &Bench<'_>) -> &'static str {
+    match bench.repeats.len() {
+        0 | 1 => "at the operating point",
+        _ => "in the worst repeat at the operating point",
+    }
+}
+
+fn connections(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
+    let (_, step) = bench.operating()?;
     let held = step.parameter("connections")?;
     let value = round_down(held * (1.0 - sla.throughput_headroom_ratio));
     let evidence = bench.step_evidence("connections", "parameters/connections");
@@ -131,26 +164,32 @@ fn connections(bench: &Bench<'_>, step: &Step, sla: &Sla) -> Option<Objective> {
         ),
         evidence: evidence.into_iter().collect(),
     };
-    Some(promise.of(bench))
+    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
 }
 
-fn latency(
-    bench: &Bench<'_>,
+/// The percentile of the worst repeat, plus the margin; a doubt about any of them forbids it.
+fn latency<'s>(
+    bench: &Bench<'s>,
     indicator: &str,
     which: &str,
-    measured: Latency<'_>,
     sla: &Sla,
-) -> Objective {
-    let title = match measured.operation {
+    pick: impl Fn(&'s Step) -> Option<Latency<'s>>,
+) -> Option<Objective> {
+    let measured: Vec<(usize, Latency<'_>)> = bench
+        .operating_repeats()
+        .filter_map(|(index, step)| Some((index, pick(step)?)))
+        .collect();
+    let (_, worst) = measured.iter().max_by_key(|(_, latency)| latency.ns)?;
+    let title = match worst.operation {
         "connect" => format!("{which} of connecting"),
         _ => which.to_owned(),
     };
-    let ns = measured.ns as f64;
+    let ns = worst.ns as f64;
     let value = round_up(ns * (1.0 + sla.latency_margin_ratio));
-    let label = format!("{which} of {}", measured.operation);
-    let evidence = bench.operating().and_then(|(index, _)| {
-        let pointer = percentile_pointer(index, &measured, which);
-        bench.source.evidence(label.as_str(), &pointer)
+    let evidence = measured.iter().filter_map(|(index, latency)| {
+        let label = format!("{which} of {}", latency.operation);
+        let pointer = percentile_pointer(*index, latency, which);
+        bench.source.evidence(label, &pointer)
     });
     let promise = Promise {
         indicator,
@@ -158,13 +197,15 @@ fn latency(
         unit: "ns",
         value: Ok((value, format!("{title} at most {}", duration_ns(value)))),
         basis: format!(
-            "{label}, {} at the operating point, plus {}",
+            "{which} of {}, {} {}, plus {}",
+            worst.operation,
             duration_ns(ns),
+            where_measured(bench),
             share(sla.latency_margin_ratio)
         ),
-        evidence: evidence.into_iter().collect(),
+        evidence: evidence.collect(),
     };
-    promise.of(bench)
+    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
 }
 
 /// To two digits, so that nobody reads a measured figure as a promise.

@@ -2,8 +2,9 @@
 
 use bench_report::{Recommendation, Step};
 
-use crate::assessment::{Component, OperatingPoint};
-use crate::requests::{self, Latency};
+use crate::assessment::{Component, Evidence, OperatingPoint, Spread, WorstInterval};
+use crate::facts::Bench;
+use crate::requests::{self, Latency, Pick};
 use crate::source::{Source, escape};
 use crate::sweep::completed;
 
@@ -28,27 +29,36 @@ pub fn choose(source: &Source) -> Option<Choice> {
 }
 
 /// The best of the recommended settings: a pool's before one without a pool, because whoever
-/// asks for an operating point asks for a pool size.
+/// asks for an operating point asks for a pool size. The fastest repeat speaks for each, so that a
+/// fault in another repeat is judged and does not make another setting the one that is.
 fn recommended(source: &Source) -> Option<Choice> {
     let all = source.report.summary.recommendations.iter().enumerate();
     let (index, recommendation, step) = all
         .filter(|(_, r)| r.value.is_some())
-        .filter_map(|(i, r)| Some((i, r, representative(source, r)?)))
+        .filter_map(|(i, r)| {
+            let repeats = repeats_of(source, r);
+            Some((i, r, (middle(&repeats)?, *repeats.last()?)))
+        })
         .max_by(|(_, a, i), (_, b, j)| {
             let pooled = |r: &Recommendation| r.parameter == "pool_size";
             let speed = |i: usize| source.report.steps[i].throughput_per_s();
             let order = pooled(a).cmp(&pooled(b));
-            order.then(speed(*i).total_cmp(&speed(*j)))
+            order.then(speed(i.1).total_cmp(&speed(j.1)))
         })?;
     Some(Choice {
-        step,
+        step: step.0,
         recommendation: Some(index),
         reason: recommendation.reason.clone(),
     })
 }
 
-/// The repeat with the median throughput, of those that ran to their end.
-fn representative(source: &Source, recommendation: &Recommendation) -> Option<usize> {
+/// The repeat with the median throughput; of two in the middle the slower one.
+fn middle(repeats: &[usize]) -> Option<usize> {
+    repeats.get(repeats.len().checked_sub(1)? / 2).copied()
+}
+
+/// The repeats of a recommended setting that ran to their end, the slowest first.
+fn repeats_of(source: &Source, recommendation: &Recommendation) -> Vec<usize> {
     let steps = &source.report.steps;
     let named = recommendation.steps.iter().copied();
     let mut repeats: Vec<usize> = named.filter(|i| *i < steps.len()).collect();
@@ -68,19 +78,37 @@ fn representative(source: &Source, recommendation: &Recommendation) -> Option<us
         let speed = |i: &usize| steps[*i].throughput_per_s();
         speed(a).total_cmp(&speed(b))
     });
-    repeats.get(repeats.len() / 2).copied()
+    repeats
 }
 
 fn best_step(source: &Source) -> Option<Choice> {
     let measured = source.report.steps.iter().enumerate();
-    let (step, _) = measured
-        .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
+    let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);
+    let (step, best) = measured
+        .filter(|(_, s)| completed(s) && asked(s))
         .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
+    let reason = if best.throughput_per_s() > 0.0 {
+        "the step with the highest throughput; the bench recommends no setting"
+    } else {
+        "nothing succeeded at any setting"
+    };
     Some(Choice {
         step,
         recommendation: None,
-        reason: "the step with the highest throughput; the bench recommends no setting".to_owned(),
+        reason: reason.to_owned(),
     })
+}
+
+/// The steps with the settings of step `index` that ran to their end; `index` is one of them.
+pub fn repeats(source: &Source, index: usize) -> Vec<usize> {
+    let steps = &source.report.steps;
+    let Some(chosen) = steps.get(index) else {
+        return Vec::new();
+    };
+    let same = |step: &Step| completed(step) && step.parameters == chosen.parameters;
+    (0..steps.len())
+        .filter(|i| *i == index || same(&steps[*i]))
+        .collect()
 }
 
 fn highest_level_held(source: &Source) -> Option<Choice> {
@@ -99,34 +127,14 @@ fn highest_level_held(source: &Source) -> Option<Choice> {
     })
 }
 
-/// Spells a choice out with its figures.
-pub fn describe(source: &Source, choice: &Choice) -> Option<OperatingPoint> {
-    let index = choice.step;
-    let step = source.report.steps.get(index)?;
-    let p95 = requests::slowest(step, |h| h.percentiles_ns.p95);
-    let p99 = requests::slowest(step, |h| h.percentiles_ns.p99);
-    let recommendation = choice
-        .recommendation
-        .and_then(|i| source.report.summary.recommendations.get(i));
-    let mut evidence = Vec::new();
-    for (name, _) in requests::of(step) {
-        evidence.extend(source.evidence(
-            format!("throughput of {name}"),
-            &format!(
-                "/steps/{index}/operations/{}/throughput_per_s",
-                escape(name)
-            ),
-        ));
-    }
-    evidence.extend(source.outcomes(index));
-    for (which, slowest) in [("p95", &p95), ("p99", &p99)] {
-        evidence.extend(slowest.as_ref().and_then(|s| {
-            source.evidence(
-                format!("{which} of {}, the slowest operation", s.operation),
-                &percentile_pointer(index, s, which),
-            )
-        }));
-    }
+/// Spells the operating point of a bench out with its figures: all repeats count, and the worst of
+/// them speaks for latency.
+pub fn describe(bench: &Bench<'_>) -> Option<OperatingPoint> {
+    let (choice, source) = (bench.choice.as_ref()?, bench.source);
+    let (index, step) = bench.operating()?;
+    let p95 = bench.slowest(|h| h.percentiles_ns.p95);
+    let p99 = bench.slowest(|h| h.percentiles_ns.p99);
+    let recommendation = bench.recommendation();
     Some(OperatingPoint {
         step: index,
         setting: setting(step),
@@ -134,11 +142,102 @@ pub fn describe(source: &Source, choice: &Choice) -> Option<OperatingPoint> {
         low: recommendation.and_then(|r| r.low),
         high: recommendation.and_then(|r| r.high),
         throughput_per_s: requests::throughput_per_s(step),
-        p95_ns: p95.map(|s| s.ns),
-        p99_ns: p99.map(|s| s.ns),
-        error_ratio: requests::error_ratio(step),
-        evidence,
+        p95_ns: p95.map(|(_, s)| s.ns),
+        p99_ns: p99.map(|(_, s)| s.ns),
+        max_ns: longest(bench),
+        error_ratio: requests::error_ratio_of(bench.operating_repeats().map(|(_, s)| s)),
+        spread: spread(bench),
+        worst_interval: worst_interval(bench),
+        evidence: evidence(source, bench),
     })
+}
+
+fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
+    let mut evidence = Vec::new();
+    for (index, step) in bench.operating_repeats() {
+        for (name, _) in requests::of(step) {
+            let pointer = format!(
+                "/steps/{index}/operations/{}/throughput_per_s",
+                escape(name)
+            );
+            evidence.extend(source.evidence(format!("throughput of {name}"), &pointer));
+        }
+        evidence.extend(source.outcomes(index));
+        let percentiles: [(&str, Pick); 2] = [
+            ("p95", |h| h.percentiles_ns.p95),
+            ("p99", |h| h.percentiles_ns.p99),
+        ];
+        for (which, pick) in percentiles {
+            evidence.extend(requests::slowest(step, pick).and_then(|s| {
+                let label = format!("{which} of {}, the slowest operation", s.operation);
+                source.evidence(label, &percentile_pointer(index, &s, which))
+            }));
+        }
+    }
+    evidence
+}
+
+/// The longest that any request took at the operating point.
+fn longest(bench: &Bench<'_>) -> Option<u64> {
+    let operations = bench
+        .operating_repeats()
+        .flat_map(|(_, step)| requests::of(step));
+    let times = operations.filter_map(|(_, operation)| requests::latency(operation));
+    times.map(|(_, histogram)| histogram.max_ns).max()
+}
+
+/// How far the repeats of the operating point lie apart; `None` for a single one.
+fn spread(bench: &Bench<'_>) -> Option<Spread> {
+    let steps: Vec<&Step> = bench.operating_repeats().map(|(_, step)| step).collect();
+    let percentiles = |pick: Pick| {
+        let times = steps.iter().filter_map(|s| requests::slowest(s, pick));
+        let times: Vec<u64> = times.map(|l| l.ns).collect();
+        Some([*times.iter().min()?, *times.iter().max()?])
+    };
+    let rates: Vec<f64> = steps
+        .iter()
+        .map(|s| requests::throughput_per_s(s))
+        .collect();
+    (steps.len() > 1).then(|| Spread {
+        repeats: steps.len() as u64,
+        throughput_per_s: [
+            rates.iter().copied().fold(f64::INFINITY, f64::min),
+            rates.iter().copied().fold(0.0, f64::max),
+        ],
+        p95_ns: percentiles(|h| h.percentiles_ns.p95),
+        p99_ns: percentiles(|h| h.percentiles_ns.p99),
+    })
+}
+
+/// The interval of the repeats' measured parts in which the least was answered.
+fn worst_interval(bench: &Bench<'_>) -> Option<WorstInterval> {
+    let of_run = |name: &str| {
+        let mut all = bench.source.report.series.iter();
+        all.find(move |s| s.name == name && s.labels.is_empty())
+    };
+    let throughput = of_run("throughput_per_s")?;
+    let p99 = of_run("latency.p99_ns");
+    let intervals = bench.operating_repeats().flat_map(|(_, step)| {
+        let begins = throughput.at_ns.iter().zip(throughput.at_ns.iter().skip(1));
+        let points = begins.zip(throughput.min.iter().skip(1));
+        let window = step.window;
+        points.filter_map(move |((&from, &until), least)| {
+            let inside = from >= window.measure_start_ns && until <= window.measure_end_ns;
+            let inside = inside && from < until;
+            let least = (*least).filter(|_| inside)?;
+            Some(WorstInterval {
+                repeat: step.repeat,
+                at_ns: from - window.measure_start_ns,
+                length_ns: until - from,
+                throughput_per_s: least,
+                p99_ns: p99.and_then(|p99| {
+                    let place = p99.at_ns.iter().position(|at| *at == until)?;
+                    p99.max.get(place).copied().flatten()
+                }),
+            })
+        })
+    });
+    intervals.min_by(|a, b| a.throughput_per_s.total_cmp(&b.throughput_per_s))
 }
 
 /// Pointer to a percentile of a step's operation.

@@ -29,6 +29,16 @@ pub fn error_ratio(step: &Step) -> Option<f64> {
     }
 }
 
+/// The same over several steps: all failures ÷ all requests.
+pub fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> {
+    let (mut unsuccessful, mut attempted) = (0, 0);
+    for (_, operation) in steps.flat_map(of) {
+        unsuccessful += operation.attempted.saturating_sub(operation.succeeded);
+        attempted += operation.attempted;
+    }
+    (attempted > 0).then(|| unsuccessful as f64 / attempted as f64)
+}
+
 /// One percentile of one operation of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Latency<'a> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bench_report::manifest::{self, Part};
 use bench_report::{Status, StoreError};
 
 use crate::assessment::Component;
@@ -89,6 +90,8 @@ impl RunError {
 pub struct Run {
     /// The reports, benches first, in a fixed order.
     pub sources: Vec<Source>,
+    /// What was meant to run, by the manifests of their directories.
+    pub parts: Vec<Part>,
     /// Where the assessment goes by default.
     pub directory: PathBuf,
     /// What to know before relying on it.
@@ -102,20 +105,30 @@ impl Run {
     /// When something is missing, is no report, or does not belong together.
     pub fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
         let mut sources = Vec::new();
+        let mut parts = Vec::new();
         for path in paths {
-            sources.extend(sources_at(path)?);
+            let planned = parts_at(path)?;
+            let found = sources_at(path, &planned)?;
+            if found.is_empty() && planned.is_empty() {
+                return Err(RunError::Empty(path.clone()));
+            }
+            sources.extend(found);
+            parts.extend(planned);
         }
         sources.sort_by(|a, b| a.path.cmp(&b.path));
         sources.dedup_by(|a, b| a.path == b.path);
         let directory = directory_of(paths);
         let notes = belong_together(&sources)?;
         sources.sort_by_key(|s| (s.component(), s.file.clone()));
+        parts.dedup();
         let mut run = Self {
             sources,
+            parts,
             directory,
             notes,
         };
         run.note_several_runs();
+        run.note_what_no_manifest_names();
         run.note_what_is_partial();
         Ok(run)
     }
@@ -123,7 +136,8 @@ impl Run {
     /// The run's name: what its reports call it, or their directory where each has a name of
     /// its own.
     pub fn id(&self) -> String {
-        let mut names = self.sources.iter().map(|s| &s.report.run_id);
+        let of_reports = self.sources.iter().map(|s| &s.report.run_id);
+        let mut names = of_reports.chain(self.parts.iter().map(|part| &part.run_id));
         let first = names.next().cloned().unwrap_or_default();
         if names.all(|name| *name == first) {
             return first;
@@ -145,6 +159,31 @@ impl Run {
         self.sources
             .iter()
             .filter(|s| s.component() != Some(Component::Machine))
+    }
+
+    /// The report that a part was to write, whatever run it is of.
+    pub fn report_of(&self, part: &Part) -> Option<&Source> {
+        self.sources.iter().find(|source| wrote(part, source))
+    }
+
+    /// Reports that lie beside those of a manifest and are not in it: of an earlier run, of an
+    /// earlier version, or copied there.
+    fn note_what_no_manifest_names(&mut self) {
+        if self.parts.is_empty() {
+            return;
+        }
+        let named = |source: &&Source| !self.parts.iter().any(|part| wrote(part, source));
+        let unnamed = self.sources.iter().filter(named);
+        let notes: Vec<String> = unnamed
+            .map(|source| {
+                format!(
+                    "{} is not in the manifest of this run: it is older or was put there, and is \
+                     judged by what is in it.",
+                    source.file
+                )
+            })
+            .collect();
+        self.notes.extend(notes);
     }
 
     /// Benches that were started one by one into one directory are of several runs, and so are
@@ -194,15 +233,37 @@ impl Run {
     }
 }
 
-fn sources_at(path: &Path) -> Result<Vec<Source>, RunError> {
+/// Whether the report is the one that the part names.
+fn wrote(part: &Part, source: &Source) -> bool {
+    if Path::new(&part.report).is_absolute() {
+        let real = |path: &Path| path.canonicalize().ok();
+        return real(Path::new(&part.report)).is_some_and(|p| Some(p) == real(&source.path));
+    }
+    part.report == source.file
+}
+
+/// The manifest of a directory; of a file's directory, what it says of that file.
+fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
+    if path.is_dir() {
+        return Ok(manifest::read(path)?);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut parts = manifest::read(&directory_of(&[path.to_owned()]))?;
+    parts.retain(|part| part.report == name);
+    Ok(parts)
+}
+
+fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<Source>, RunError> {
     if !path.exists() {
         return Err(RunError::Missing(path.to_owned()));
     }
     if path.is_file() {
         return Ok(vec![Source::load(path)?]);
     }
+    let elsewhere = parts.iter().map(|part| PathBuf::from(&part.report));
+    let elsewhere = elsewhere.filter(|report| report.is_absolute() && report.exists());
     let mut found = Vec::new();
-    for file in candidates(path)? {
+    for file in candidates(path)?.into_iter().chain(elsewhere) {
         match Source::load(&file) {
             Ok(source) => found.push(source),
             // An earlier result of ours lies beside the reports that it was made from.
@@ -210,9 +271,6 @@ fn sources_at(path: &Path) -> Result<Vec<Source>, RunError> {
                 if found.starts_with("plimsoll.assessment/") => {}
             Err(error) => return Err(error.into()),
         }
-    }
-    if found.is_empty() {
-        return Err(RunError::Empty(path.to_owned()));
     }
     Ok(found)
 }

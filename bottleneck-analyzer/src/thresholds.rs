@@ -30,12 +30,12 @@ pub enum ThresholdsError {
 }
 
 macro_rules! sections {
-    ($($(#[$meta:meta])* $name:ident { $($field:ident : $kind:ty),* $(,)? })*) => {$(
+    ($($(#[$meta:meta])* $name:ident { $($(#[$of:meta])* $field:ident : $kind:ty),* $(,)? })*) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs, reason = "thresholds.toml says what each of them is")]
-        pub struct $name { $(pub $field: $kind),* }
+        pub struct $name { $($(#[$of])* pub $field: $kind),* }
     )*};
 }
 
@@ -52,7 +52,11 @@ sections! {
         websocket_success_ratio: f64, memory_used_ratio: f64,
     }
     /// What is kept back from a promise.
-    Sla { throughput_headroom_ratio: f64, latency_margin_ratio: f64, budget_days: u64 }
+    Sla {
+        throughput_headroom_ratio: f64, latency_margin_ratio: f64, budget_days: u64,
+        #[serde(default)]
+        least_load_s: f64,
+    }
     /// CPU.
     Cpu {
         warning_ratio: f64, critical_ratio: f64, others_ratio: f64, steal_ratio: f64,

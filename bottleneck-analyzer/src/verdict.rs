@@ -1,4 +1,4 @@
-//! The readiness verdict: what the gates say, less what is in doubt.
+//! The readiness verdict: what the gates say, less what is missing or in doubt.
 
 use crate::assessment::{
     Assessment, Confidence, FindingKind, Gate, GateOutcome, Readiness, Verdict,
@@ -10,6 +10,7 @@ pub fn pronounce(assessment: &Assessment) -> Verdict {
         gates,
         findings,
         spoiled,
+        missing,
         notes,
         ..
     } = assessment;
@@ -24,20 +25,17 @@ pub fn pronounce(assessment: &Assessment) -> Verdict {
         .iter()
         .filter(|f| f.kind == FindingKind::Problem && f.confidence > Confidence::Low);
     reasons.extend(problems.map(|f| format!("problem: {}", f.title)));
+    reasons.extend(missing.iter().map(|what| format!("missing: {what}")));
     reasons.extend(having(GateOutcome::Unknown).map(|g| {
         let reason = g.reason.as_deref().unwrap_or("not measured");
-        format!(
-            "{} {}: cannot tell ({reason})",
-            g.component.title(),
-            g.requirement
-        )
+        format!("{} {}: cannot tell ({reason})", g.subject(), g.requirement)
     }));
     let touched = spoiled.iter().filter(|s| s.touches_a_conclusion);
-    reasons.extend(touched.map(|s| format!("doubt: {}", s.message)));
+    reasons.extend(touched.map(|s| format!("doubt: {}", s.sentence())));
     reasons.extend(notes.iter().cloned());
     let readiness = if failed > 0 {
         Readiness::NotReady
-    } else if passed == 0 || unknown > passed {
+    } else if !missing.is_empty() || passed == 0 || unknown > passed {
         Readiness::CannotTell
     } else if reasons.is_empty() {
         Readiness::Ready
@@ -52,6 +50,12 @@ pub fn pronounce(assessment: &Assessment) -> Verdict {
     if unknown > 0 {
         headline += &format!(", {unknown} could not be judged");
     }
+    if let [first, rest @ ..] = missing.as_slice() {
+        headline += &format!("; missing: {first}");
+        if !rest.is_empty() {
+            headline += &format!(", and {} more", rest.len());
+        }
+    }
     Verdict {
         readiness,
         headline,
@@ -63,9 +67,5 @@ fn failure(gate: &Gate) -> String {
     let measured = gate.measured.map_or_else(String::new, |value| {
         format!(", measured {}", crate::figures::show(&gate.unit, value))
     });
-    format!(
-        "{} failed: {}{measured}",
-        gate.component.title(),
-        gate.requirement
-    )
+    format!("{} failed: {}{measured}", gate.subject(), gate.requirement)
 }

@@ -231,6 +231,29 @@ pub struct Spoiled {
     pub step: Option<String>,
     /// Pointers to the figures that are not to be relied on.
     pub spoils: Vec<String>,
-    /// Whether evidence of a conclusion is among them.
+    /// Whether a figure that the assessment shows is among them.
     pub touches_a_conclusion: bool,
+    /// The shown figures among them, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<String>,
+}
+
+impl Spoiled {
+    /// Whether people must be told: a shown figure is in doubt, or it is no doubt about a figure,
+    /// such as something that was left behind.
+    pub fn is_shown(&self) -> bool {
+        self.touches_a_conclusion || self.spoils.is_empty()
+    }
+
+    /// `PostgreSQL [deadpool, pool of 8]: p99 of read: the generator's heartbeat came late`.
+    pub fn sentence(&self) -> String {
+        let place = self.step.as_deref();
+        let place = place.map_or(String::new(), |step| format!(" [{step}]"));
+        let figures = match self.figures.as_slice() {
+            [] => String::new(),
+            [figures @ ..] => format!("{}: ", figures.join(", ")),
+        };
+        let component = self.component.title();
+        format!("{component}{place}: {figures}{}", self.message)
+    }
 }

@@ -40,6 +40,37 @@ pub struct LimitingFactor {
     pub would_tell: Option<String>,
 }
 
+/// The lowest and the highest of several repeats of one setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// How many repeats.
+    pub repeats: u64,
+    /// Of the throughput.
+    pub throughput_per_s: [f64; 2],
+    /// Of the slowest operation's 95th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_ns: Option<[u64; 2]>,
+    /// Of its 99th.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ns: Option<[u64; 2]>,
+}
+
+/// An interval of a measured part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorstInterval {
+    /// The repeat that it lies in, 0 for the first.
+    pub repeat: u64,
+    /// Its begin, from the begin of the measured part.
+    pub at_ns: u64,
+    /// Its length.
+    pub length_ns: u64,
+    /// What was answered in it.
+    pub throughput_per_s: f64,
+    /// 99th percentile of what was answered in it; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ns: Option<f64>,
+}
+
 /// Where a component should run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperatingPoint {
@@ -57,15 +88,24 @@ pub struct OperatingPoint {
     pub high: Option<f64>,
     /// Requests that succeeded per second; of a WebSocket its echoes, as for the figures below.
     pub throughput_per_s: f64,
-    /// 95th percentile of the slowest operation.
+    /// 95th percentile of the slowest operation, in the worst repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ns: Option<u64>,
-    /// 99th percentile of the slowest operation.
+    /// 99th percentile of the slowest operation, in the worst repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
-    /// Requests that failed or never came back ÷ requests.
+    /// The longest that a request took in any repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ns: Option<u64>,
+    /// Requests that failed or never came back ÷ requests, over all repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<f64>,
+    /// How far the repeats lie apart; absent for a single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+    /// The interval of all repeats in which the least was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_interval: Option<WorstInterval>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
 }
@@ -125,6 +165,9 @@ pub struct Assessment {
     pub reports: Vec<SourceSummary>,
     /// What to know before relying on it: partial reports, reports that cannot be aligned.
     pub notes: Vec<String>,
+    /// What was to be measured and was not: what keeps a verdict from being told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The readiness verdict.
     pub verdict: Verdict,
     /// Each component with its operating point and its limiting factor.
@@ -160,6 +203,12 @@ impl Assessment {
     /// Whether a gate failed.
     pub fn a_gate_failed(&self) -> bool {
         self.gates.iter().any(|g| g.outcome == GateOutcome::Fail)
+    }
+
+    /// Whether a component was judged, every gate passed, and nothing is missing.
+    pub fn every_gate_passed(&self) -> bool {
+        let passed = |gate: &Gate| gate.outcome == GateOutcome::Pass;
+        self.missing.is_empty() && !self.gates.is_empty() && self.gates.iter().all(passed)
     }
 
     /// Every piece of evidence in the document.

@@ -24,6 +24,9 @@ pub struct Gate {
     pub name: String,
     /// What it concerns.
     pub component: Component,
+    /// The report that it judges, where another one is of the same component and scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// What must hold, as in `p90 at the operating point below 500 ms`.
     pub requirement: String,
     /// The bound, in `unit`.
@@ -35,11 +38,22 @@ pub struct Gate {
     pub unit: String,
     /// Pass, fail or unknown.
     pub outcome: GateOutcome,
-    /// Why it is unknown.
+    /// Why it is unknown, or what to know of a figure that passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
+}
+
+impl Gate {
+    /// What it judges, for people: the component, with the report's file where two are of one kind.
+    pub fn subject(&self) -> String {
+        let component = self.component.title();
+        match &self.file {
+            Some(file) => format!("{component} ({file})"),
+            None => component.to_owned(),
+        }
+    }
 }
 
 /// What may be promised, for now.
@@ -49,6 +63,9 @@ pub struct Objective {
     pub component: Component,
     /// The scenario it was measured in.
     pub scenario: String,
+    /// The report that it was measured in, where another one is of the same component and scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// `throughput`, `latency_p95`, `latency_p99`, `availability`; of a WebSocket also
     /// `connections`, `connect_p95`, `connect_p99`, `connections_kept`.
     pub indicator: String,

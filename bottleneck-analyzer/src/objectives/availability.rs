@@ -1,7 +1,5 @@
 //! Which share of the requests, and of the connections, may be promised.
 
-use bench_report::Step;
-
 use super::Promise;
 use crate::assessment::{Evidence, Objective};
 use crate::facts::Bench;
@@ -16,23 +14,21 @@ const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 const CONFIDENCE: f64 = 0.95;
 
 /// Requests that are answered. One that never came back failed.
-pub(super) fn of_requests(
-    bench: &Bench<'_>,
-    index: usize,
-    step: &Step,
-    sla: &Sla,
-) -> Option<Objective> {
+pub(super) fn of_requests(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
     let (mut failed, mut asked) = (0, 0);
-    for (_, operation) in requests::of(step) {
+    let steps = bench.operating_repeats();
+    for (_, operation) in steps.flat_map(|(_, step)| requests::of(step)) {
         failed += operation.attempted.saturating_sub(operation.succeeded);
         asked += operation.attempted;
     }
     let seen = Seen {
         failed,
         of: asked,
+        seconds: bench.load_s(),
         what: "requests failed or never came back",
     };
-    let evidence = bench.source.outcomes(index);
+    let repeats = bench.operating_repeats();
+    let evidence = repeats.flat_map(|(index, _)| bench.source.outcomes(index));
     let held = seen.held()?;
     let minutes = |target: f64| (1.0 - target) * sla.budget_days as f64 * 24.0 * 60.0;
     let value = held.target.map(|target| {
@@ -43,11 +39,22 @@ pub(super) fn of_requests(
             format!("{words}, an error budget of {budget:.0} min in {days} days"),
         )
     });
-    Some(promise("availability", "availability", value, held.basis, evidence).of(bench))
+    let value = value.ok_or(held.reason);
+    Some(
+        promise(
+            "availability",
+            "availability",
+            value,
+            held.basis,
+            evidence.collect(),
+        )
+        .of(bench),
+    )
 }
 
 /// Connections that are opened and kept.
-pub(super) fn of_connections(bench: &Bench<'_>, step: &Step) -> Option<Objective> {
+pub(super) fn of_connections(bench: &Bench<'_>) -> Option<Objective> {
+    let (_, step) = bench.operating()?;
     let connect = step.operations.get("connect")?;
     let lost = step.figures.get("lost_connections").copied();
     let level = step.parameter("connections").unwrap_or(0.0) as u64;
@@ -55,6 +62,7 @@ pub(super) fn of_connections(bench: &Bench<'_>, step: &Step) -> Option<Objective
     let seen = Seen {
         failed: refused + lost.unwrap_or(0.0) as u64,
         of: level.max(connect.attempted),
+        seconds: bench.load_s(),
         what: "connections could not be opened or were lost",
     };
     let fields = [
@@ -72,13 +80,14 @@ pub(super) fn of_connections(bench: &Bench<'_>, step: &Step) -> Option<Objective
     });
     let indicator = "connections_kept";
     let title = "connections opened and kept";
+    let value = value.ok_or(held.reason);
     Some(promise(indicator, title, value, held.basis, evidence.collect()).of(bench))
 }
 
 fn promise<'a>(
     indicator: &'a str,
     title: &'a str,
-    value: Option<(f64, String)>,
+    value: Result<(f64, String), String>,
     basis: String,
     evidence: Vec<Evidence>,
 ) -> Promise<'a> {
@@ -86,7 +95,7 @@ fn promise<'a>(
         indicator,
         title,
         unit: "ratio",
-        value: value.ok_or("too few measured, or too many failed"),
+        value,
         basis,
         evidence,
     }
@@ -96,10 +105,13 @@ fn words(target: f64) -> String {
     format!("{} %", (target * 1e4).round() / 1e2)
 }
 
-/// Failures among trials.
+/// Failures over a time of load. They come in bursts (a restart, a lock, a lost network), so that
+/// requests of one second share their fate: not each request is a trial of its own, but each second
+/// of load. A share of the requests that failed counts as that share of the seconds, rounded up.
 struct Seen {
     failed: u64,
     of: u64,
+    seconds: f64,
     what: &'static str,
 }
 
@@ -108,49 +120,98 @@ struct Held {
     /// The strictest usual availability that they do not contradict.
     target: Option<f64>,
     basis: String,
+    /// Why there is none.
+    reason: String,
 }
 
 impl Seen {
     /// By the upper bound of Clopper and Pearson on the share that fails, which holds where none
-    /// failed as well; `None` without a trial.
+    /// failed as well; `None` without a request.
     fn held(&self) -> Option<Held> {
-        let worst = statistics::proportion_at_most(self.failed, self.of, CONFIDENCE)?;
+        if self.of == 0 {
+            return None;
+        }
+        let trials = (self.seconds as u64).clamp(1, self.of);
+        let failed = (self.failed as f64 * trials as f64 / self.of as f64).ceil() as u64;
+        let worst = statistics::proportion_at_most(failed.min(trials), trials, CONFIDENCE)?;
         let target = AVAILABILITIES.into_iter().find(|a| 1.0 - a >= worst);
-        let basis = format!(
-            "{} of {} {}: at most {} at {} confidence",
+        let seconds = crate::figures::duration_ns(self.seconds * 1e9);
+        let seen = format!(
+            "{} of {} {} in {seconds} of load",
             self.failed,
             plain(self.of as f64),
-            self.what,
-            percent(worst),
-            crate::figures::share(CONFIDENCE)
+            self.what
         );
-        Some(Held { target, basis })
+        let sure = crate::figures::share(CONFIDENCE);
+        let basis = format!(
+            "{seen}: in at most {} of the time at {sure} confidence, each second being one trial",
+            percent(worst)
+        );
+        let least = AVAILABILITIES[AVAILABILITIES.len() - 1];
+        let reason = if self.failed == 0 {
+            format!("{seconds} of load, {} s are needed", fewest_s(least))
+        } else {
+            format!("too many failed, or too little load ({seconds})")
+        };
+        Some(Held {
+            target,
+            basis,
+            reason,
+        })
     }
+}
+
+/// The seconds without a failure that allow an availability.
+fn fewest_s(availability: f64) -> u64 {
+    ((1.0 - CONFIDENCE).ln() / availability.ln()).ceil() as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn target(failed: u64, of: u64) -> Option<f64> {
+    fn target(failed: u64, of: u64, seconds: f64) -> Option<f64> {
         let what = "failed";
-        Seen { failed, of, what }.held().unwrap().target
+        let seen = Seen {
+            failed,
+            of,
+            seconds,
+            what,
+        };
+        seen.held().unwrap().target
     }
 
     #[test]
     fn one_failure_never_promises_more_than_none() {
         for of in [10, 60, 300, 600, 1_000, 3_000, 10_000, 30_000, 1_000_000] {
-            let with = |failed| target(failed, of).unwrap_or(0.0);
-            assert!(with(0) >= with(1) && with(1) >= with(2), "{of}");
+            for seconds in [60.0, 600.0, 36_000.0] {
+                let with = |failed| target(failed, of, seconds).unwrap_or(0.0);
+                assert!(with(0) >= with(1) && with(1) >= with(2), "{of} {seconds}");
+            }
         }
     }
 
     #[test]
-    fn the_fewest_requests_that_allow_each_availability() {
-        // The fewest n with 1 − 0.05^(1/n) ≤ 1 − availability, by hand.
+    fn the_fewest_seconds_that_allow_each_availability() {
+        // The fewest n with 1 − 0.05^(1/n) ≤ 1 − availability, by hand; however many requests.
         for (fewest, promised) in [(59, 0.95), (299, 0.99), (2_995, 0.999), (29_956, 0.9999)] {
-            assert_eq!(target(0, fewest), Some(promised), "{fewest}");
-            assert!(target(0, fewest - 1).unwrap_or(0.0) < promised, "{fewest}");
+            assert_eq!(fewest_s(promised), fewest);
+            for of in [fewest, 1_000_000_000] {
+                assert_eq!(target(0, of, fewest as f64), Some(promised), "{fewest}");
+                let less = target(0, of, fewest as f64 - 1.0);
+                assert!(less.unwrap_or(0.0) < promised, "{fewest}");
+            }
         }
+    }
+
+    #[test]
+    fn a_second_and_a_half_of_load_promises_nothing_however_many_requests_it_had() {
+        assert_eq!(target(0, 400_000, 1.5), None);
+    }
+
+    #[test]
+    fn a_thin_rain_of_failures_still_allows_what_it_allows() {
+        // One in 10,000 over an hour: one second in 3,600.
+        assert_eq!(target(100, 1_000_000, 3_600.0), Some(0.995));
     }
 }

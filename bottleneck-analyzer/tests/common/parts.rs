@@ -56,6 +56,18 @@ pub(crate) fn step(name: &str, start_ns: u64) -> Step {
     }
 }
 
+/// The report with steps that were measured for so long, one after another.
+pub(crate) fn held_for(mut report: Report, seconds: u64) -> Report {
+    for (index, step) in report.steps.iter_mut().enumerate() {
+        let later = index as u64 * seconds * SECOND;
+        step.window.start_ns += later;
+        step.window.measure_start_ns += later;
+        step.window.measure_end_ns = step.window.measure_start_ns + seconds * SECOND;
+        step.window.end_ns = step.window.measure_end_ns;
+    }
+    report
+}
+
 pub(crate) fn generator(machine_ratio: f64) -> Generator {
     Generator {
         threads: 4,

@@ -6,7 +6,7 @@ use bottleneck_analyzer::assessment::{
 };
 use bottleneck_analyzer::render::{html, terminal};
 
-use crate::common::{Plant, save};
+use crate::common::{Plant, held_for, save};
 use crate::{assess_at, assess_reports, finding, gate, judge, named, objective};
 
 #[test]
@@ -58,7 +58,8 @@ fn shown(assessment: &Assessment) -> String {
 #[test]
 fn nothing_is_promised_on_a_figure_that_a_warning_spoils() {
     let fields = ["operations/*/call/percentiles_ns/p99"];
-    let report = doubted(Plant::default().postgres(), WarningCode::PacingLag, &fields);
+    let report = held_for(Plant::default().postgres(), 30);
+    let report = doubted(report, WarningCode::PacingLag, &fields);
     let home = tempfile::tempdir().unwrap();
     save(home.path(), &report);
     let (run, assessment) = judge(home.path());

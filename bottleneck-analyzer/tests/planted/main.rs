@@ -10,7 +10,9 @@ mod machine;
 mod objectives;
 mod postgres;
 mod redis;
+mod repeats;
 mod reports;
+mod verdict;
 mod websocket;
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use bottleneck_analyzer::assessment::{Component, Confidence, GateOutcome, Readiness};
 
-use crate::common::Plant;
+use crate::common::{Plant, held_for};
 use crate::{assess, assess_reports, finding, gate, named, objective};
 
 #[test]
@@ -92,7 +92,7 @@ fn one_failure_promises_no_more_than_none() {
         ..Plant::default()
     };
     let promised = |failures: u64| {
-        let mut report = plant.postgres();
+        let mut report = held_for(plant.postgres(), 600);
         for step in &mut report.steps {
             let read = step.operations.get_mut("read").unwrap();
             read.errors.insert("reset".into(), failures);

@@ -3,7 +3,7 @@
 use bench_report::{LimitOwner, Report, StepEnd};
 use bottleneck_analyzer::assessment::{Component, GateOutcome, Readiness};
 
-use crate::common::{Plant, hist};
+use crate::common::{Plant, held_for, hist};
 use crate::{assess, assess_reports, factor, finding, gate, named, objective};
 
 #[test]
@@ -48,7 +48,7 @@ fn a_search_that_held_no_level_has_no_operating_point_and_promises_nothing() {
 
 /// The search with every step changed.
 fn changed(change: impl Fn(&mut bench_report::Step)) -> Report {
-    let mut report = Plant::default().websocket();
+    let mut report = held_for(Plant::default().websocket(), 600);
     report.steps.iter_mut().for_each(change);
     report
 }

@@ -43,6 +43,30 @@ pub enum WarningCode {
     ClockStepped,
 }
 
+impl WarningCode {
+    /// The order in which doubts are told, the gravest first: what may have made every figure
+    /// wrong, then what made some of them too large, then what is uncertain only.
+    pub fn gravity(self) -> u8 {
+        match self {
+            Self::TargetAway => 0,
+            Self::GeneratorSaturated => 1,
+            Self::GeneratorStalled => 2,
+            Self::Censored => 3,
+            Self::GeneratorThreadSaturated => 4,
+            Self::DisturbedMachine => 5,
+            Self::PacingLag => 6,
+            Self::InFlightCapReached => 7,
+            Self::NotSteady => 8,
+            Self::StepTooShort => 9,
+            Self::TooFewSamples => 10,
+            Self::LimitTooLow => 11,
+            Self::LeftBehind => 12,
+            Self::ClockStepped => 13,
+            Self::EvidenceMissing => 14,
+        }
+    }
+}
+
 /// A doubt, with its figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
@@ -95,6 +119,19 @@ impl Warning {
             .map(|field| format!("/steps/{index}/{field}"))
             .collect();
         self
+    }
+
+    /// How far its figure lies past its bound, in either direction: 1 at the bound, 0 where it has
+    /// no figures.
+    pub fn excess(&self) -> f64 {
+        match (self.value, self.threshold) {
+            // Some bounds are floors: how far off counts, in either direction.
+            (Some(value), Some(threshold)) if value > 0.0 && threshold > 0.0 => {
+                (value / threshold).max(threshold / value)
+            }
+            (Some(value), Some(_)) => value,
+            _ => 0.0,
+        }
     }
 
     /// Whether the figure at `pointer` is one that this doubt spoils, itself or by a parent.

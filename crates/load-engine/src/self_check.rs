@@ -18,6 +18,8 @@ const DRIFT_BOUND: f64 = 0.15;
 const TAIL_BOUND: f64 = 0.1;
 /// Share of arrivals cut off above which means are too low to be used.
 const CENSORED_BOUND: f64 = 0.001;
+/// Figures that few people act on.
+const FAR_TAIL: [&str; 3] = ["/p999", "/p9999", "/max_ns"];
 /// Samples beyond a percentile below which it is chance.
 const FEWEST_BEYOND: f64 = 10.0;
 
@@ -49,6 +51,7 @@ pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
             continue;
         };
         *times += 1;
+        let before = weight(worst);
         let mut spoils = std::mem::take(&mut worst.spoils);
         spoils.extend(
             warning
@@ -58,7 +61,7 @@ pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
                 .cloned()
                 .collect::<Vec<_>>(),
         );
-        if excess(&warning) > excess(worst) {
+        if weight(&warning) > before {
             *worst = warning;
         }
         worst.spoils = spoils;
@@ -72,15 +75,11 @@ pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
     merged.into_iter().map(tell).collect()
 }
 
-fn excess(warning: &Warning) -> f64 {
-    match (warning.value, warning.threshold) {
-        // Some bounds are floors: how far off counts, in either direction.
-        (Some(value), Some(threshold)) if value > 0.0 && threshold > 0.0 => {
-            (value / threshold).max(threshold / value)
-        }
-        (Some(value), Some(_)) => value,
-        _ => 0.0,
-    }
+/// What orders doubts of one kind: one about figures that people act on comes before one about the
+/// far tail alone, then the one that is further past its bound.
+fn weight(warning: &Warning) -> (bool, f64) {
+    let far = |pointer: &String| FAR_TAIL.iter().any(|label| pointer.ends_with(label));
+    (!warning.spoils.iter().all(far), warning.excess())
 }
 
 /// Whether the generator, or one thread of it, may have been the limit in `step`, as step 0.
@@ -124,7 +123,8 @@ fn levels(p: Percentiles) -> [(&'static str, f64, u64); 7] {
 
 /// Lateness is judged at each percentile and in the mean apart, because it may spoil one only.
 fn late(step: &Step) -> Option<Warning> {
-    let mut worst: Option<(f64, &str, u64)> = None;
+    // One that people act on is told before one in the far tail.
+    let mut worst: Option<((bool, f64), &str, u64)> = None;
     let mut spoilt = Vec::new();
     for (name, operation) in &step.operations {
         let (Some(lag), Some(response)) = (&operation.pacing_lag, &operation.response) else {
@@ -140,13 +140,14 @@ fn late(step: &Step) -> Option<Warning> {
             let share = lag_ns as f64 / response_ns.max(1) as f64;
             if share > LAG_BOUND {
                 spoilt.push(format!("operations/{name}/response/percentiles_ns/{label}"));
-                if worst.is_none_or(|(w, ..)| share > w) {
-                    worst = Some((share, label, lag_ns));
+                let weight = (!matches!(label, "p999" | "p9999"), share);
+                if worst.is_none_or(|(w, ..)| weight > w) {
+                    worst = Some((weight, label, lag_ns));
                 }
             }
         }
     }
-    let (share, label, lag_ns) = worst?;
+    let ((_, share), label, lag_ns) = worst?;
     let message = format!(
         "arrivals were released late by the generator: the lag's {label} of {} µs is {:.0} % of the response's",
         lag_ns / 1_000,
@@ -233,6 +234,7 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
 fn thin(step: &Step) -> Option<Warning> {
     let mut spoilt = Vec::new();
     let mut fewest: Option<u64> = None;
+    let mut lowest = 1.0_f64;
     for (name, operation) in &step.operations {
         let Some(latency) = operation.latency() else {
             continue;
@@ -244,7 +246,8 @@ fn thin(step: &Step) -> Option<Warning> {
         };
         let thin = |q: f64| (latency.count as f64) * (1.0 - q) < FEWEST_BEYOND;
         let levels = levels(latency.percentiles_ns).into_iter();
-        for (label, ..) in levels.filter(|(_, q, _)| thin(*q)) {
+        for (label, q, _) in levels.filter(|(_, q, _)| thin(*q)) {
+            lowest = lowest.min(q);
             spoilt.push(format!("operations/{name}/{phase}/percentiles_ns/{label}"));
         }
         // Only the percentiles that people act on are worth a warning; pointers name them all.
@@ -253,7 +256,8 @@ fn thin(step: &Step) -> Option<Warning> {
         }
     }
     let fewest = fewest?;
-    let message = format!("{fewest} samples are too few for the 99.9th percentile");
+    let level = lowest * 100.0;
+    let message = format!("{fewest} samples are too few for the {level}th percentile");
     let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
     Some(
         Warning::new(WarningCode::TooFewSamples, message)

@@ -43,16 +43,16 @@ pub(super) fn components(assessment: &Assessment) -> Markup {
     html! {
         section #components {
             h2 { "What holds each component" }
-            div.cards { @for component in &assessment.components { (card(component)) } }
+            div.cards { @for component in &assessment.components { (card(component, assessment)) } }
         }
     }
 }
 
-fn card(component: &ComponentAssessment) -> Markup {
+fn card(component: &ComponentAssessment, assessment: &Assessment) -> Markup {
     let factor = &component.limiting_factor;
     html! {
         article.card {
-            h3 { (component.component.title()) " " span.quiet { (component.scenario) } }
+            h3 { (terminal::name_of(component, assessment)) }
             p.limit { (factor.title) }
             p { (factor.reason) }
             p.quiet { "confidence " (factor.confidence.name()) }
@@ -138,7 +138,7 @@ pub(super) fn objectives(assessment: &Assessment) -> Markup {
             div.scroll { table {
                 thead { tr { th scope="col" { "Component" } th scope="col" { "Objective" } th scope="col" { "Basis" } } }
                 tbody { @for o in &assessment.objectives { tr {
-                    td { (o.component.title()) " " span.quiet { (o.scenario) } }
+                    td { (o.component.title()) " " span.quiet { (o.scenario) @if let Some(file) = &o.file { " (" (file) ")" } } }
                     td { @if o.value.is_some() { b { (o.shown) } } @else { span.doubt { (o.shown) } } }
                     td { (o.basis) }
                 } } }
@@ -159,7 +159,7 @@ pub(super) fn gates(assessment: &Assessment) -> Markup {
                         GateOutcome::Fail => { td.fail { "✗ fail" } }
                         GateOutcome::Unknown => { td.open { "? unknown" } }
                     }
-                    td { (gate.component.title()) }
+                    td { (gate.subject()) }
                     td { (gate.requirement) }
                     td { (measured(gate)) }
                 } } }
@@ -296,21 +296,25 @@ pub(super) fn unknown(assessment: &Assessment) -> Markup {
 }
 
 pub(super) fn spoiled(assessment: &Assessment) -> Markup {
+    let shown = || assessment.spoiled.iter().filter(|s| s.is_shown());
+    let others = assessment.spoiled.len() - shown().count();
     html! {
         section #spoiled {
-            h2 { "Spoiled by warnings" }
-            @if assessment.spoiled.is_empty() { p { "Nothing: no tool had doubts about its figures." } }
+            h2 { "Doubtful figures" }
+            @if shown().next().is_none() { p { "None: no tool had doubts about a figure of this page." } }
             @else {
-                p.quiet { "What the tools hold against their own figures. No conclusion with confidence rests on these." }
-                ul { @for s in &assessment.spoiled {
+                p.quiet { "What the tools hold against figures of this page, the gravest first. No conclusion with confidence rests on these." }
+                ul { @for s in shown() {
                     li {
-                        @if s.touches_a_conclusion { span.doubt { "touches a conclusion" } " " }
-                        span.quiet { (s.component.title()) @if let Some(step) = &s.step { ", " (step) } } " "
-                        (s.message) " "
-                        @for pointer in &s.spoils { code { (s.file) "#" (pointer) } " " }
+                        (s.sentence()) " "
+                        details {
+                            summary { "Where" }
+                            @for pointer in &s.spoils { code { (s.file) "#" (pointer) } " " }
+                        }
                     }
                 } }
             }
+            @if others > 0 { p.quiet { (others) " more are about figures that this page does not show; the reports and assessment.json have them." } }
         }
     }
 }

@@ -1,0 +1,86 @@
+//! What was to be measured and was not. A run that lacks a part of what its manifest names, or in
+//! which nothing was loaded, has no verdict: what is missing may be what would have failed.
+
+use bench_report::manifest::{Part, PartStatus};
+
+use crate::assessment::Component;
+use crate::facts::{Bench, Facts};
+use crate::run::Run;
+use crate::source::Source;
+
+/// What a bench ends with where a rule that protects its target stopped it.
+const GUARD: i32 = 3;
+/// What a tool ends with where a signal asked it to end.
+const INTERRUPTED: i32 = 130;
+
+/// What is missing in a run, a sentence each.
+pub fn missing(facts: &Facts<'_>) -> Vec<String> {
+    let run = facts.run;
+    let mut missing = Vec::new();
+    for part in &run.parts {
+        missing.extend(ending(part));
+        missing.extend(report_of(part, run));
+    }
+    missing.extend(run.machine().and_then(empty_recording));
+    missing.extend(facts.benches.iter().filter_map(unmeasured));
+    let loaded = facts.benches.iter().any(Bench::made_load);
+    let meant = run.parts.iter().any(|part| part.tool != "sysmon");
+    if !loaded && !meant {
+        missing.push(
+            "no load was made: what was only watched shows neither what it bears nor that it is \
+             ready"
+                .to_owned(),
+        );
+    }
+    missing
+}
+
+/// How a part ended, unless it did its work.
+fn ending(part: &Part) -> Option<String> {
+    let how = match &part.status {
+        PartStatus::Done { exit_code: 0 } => return None,
+        PartStatus::Planned => "was to be run and was never started".to_owned(),
+        PartStatus::Running => {
+            "is unfinished: it is still running, or was killed before it could say how it ended"
+                .to_owned()
+        }
+        PartStatus::Done { exit_code: GUARD } => "was ended by a guard (code 3)".to_owned(),
+        PartStatus::Done {
+            exit_code: INTERRUPTED,
+        } => "was interrupted (code 130)".to_owned(),
+        PartStatus::Done { exit_code } => format!("ended with code {exit_code}"),
+        PartStatus::Killed { signal } => format!("was killed by signal {signal}"),
+        PartStatus::Failed => "failed before its result was whole".to_owned(),
+        PartStatus::Skipped { reason } => format!("was not run: {reason}"),
+    };
+    Some(format!("{} {how}", part.name()))
+}
+
+/// Says that the report of a part is not there, or is of another run.
+fn report_of(part: &Part, run: &Run) -> Option<String> {
+    let name = part.name();
+    let Some(source) = run.report_of(part) else {
+        return Some(format!("{name} wrote no report ({})", part.report));
+    };
+    let found = &source.report.run_id;
+    (*found != part.run_id).then(|| {
+        format!(
+            "{name} of run {} wrote no report: {} is of run {found}",
+            part.run_id, source.file
+        )
+    })
+}
+
+fn unmeasured(bench: &Bench<'_>) -> Option<String> {
+    let file = &bench.source.file;
+    if bench.source.report.steps.is_empty() {
+        return Some(format!("{file} holds no step"));
+    }
+    let none = bench.choice.is_none() && bench.made_load();
+    none.then(|| format!("no setting in {file} was held to the end of its step"))
+}
+
+fn empty_recording(machine: &Source) -> Option<String> {
+    let empty = machine.component() == Some(Component::Machine) && machine.report.series.is_empty();
+    empty.then(|| format!("{} holds no reading", machine.file))
+}

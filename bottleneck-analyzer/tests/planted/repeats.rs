@@ -1,0 +1,130 @@
+//! A fault in one of several repeats of a setting: it counts in gates, figures and promises,
+//! whichever of them it is in.
+
+use bench_report::{Report, Series};
+use bottleneck_analyzer::assessment::{Component, GateOutcome, OperatingPoint};
+use bottleneck_analyzer::render::{html, terminal};
+use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+
+use crate::common::{Plant, SECOND, held_for, hist, save};
+use crate::{assess_reports, gate, objective};
+
+/// A sweep whose operating point has two repeats of 30 s each; their indices.
+fn sweep() -> (Report, Vec<usize>) {
+    let report = held_for(Plant::default().postgres(), 30);
+    let repeats = report.summary.recommendations[0].steps.clone();
+    assert_eq!(repeats.len(), 2);
+    (report, repeats)
+}
+
+/// Everything takes longer in step `index` by this factor.
+fn slower(report: &mut Report, index: usize, factor: f64) {
+    for operation in report.steps[index].operations.values_mut() {
+        let call = operation.call.as_ref().unwrap();
+        operation.call = hist(call.mean_ns * factor, call.count);
+    }
+}
+
+fn point(report: Report) -> OperatingPoint {
+    let assessment = assess_reports(&[report]);
+    assessment.components[0].operating_point.clone().unwrap()
+}
+
+#[test]
+fn a_repeat_that_breaks_a_gate_breaks_it_whichever_it_is() {
+    for bad in 0..2 {
+        let (mut report, repeats) = sweep();
+        let (clean, _) = sweep();
+        slower(&mut report, repeats[bad], 1_000.0);
+        let assessment = assess_reports(&[report]);
+        let p90 = gate(&assessment, "postgres.sweep.p90");
+        assert_eq!(p90.outcome, GateOutcome::Fail, "repeat {bad}");
+        let step = format!("/steps/{}/", repeats[bad]);
+        assert!(p90.evidence[0].pointer.starts_with(&step), "{p90:?}");
+        let promised = |assessment: &_| {
+            let promise = objective(assessment, Component::Postgres, "latency_p99").unwrap();
+            promise.value.unwrap()
+        };
+        let usual = promised(&assess_reports(&[clean]));
+        assert!(promised(&assessment) > 500.0 * usual, "repeat {bad}");
+    }
+}
+
+#[test]
+fn throughput_is_promised_from_the_slowest_repeat_and_errors_count_over_all() {
+    for bad in 0..2 {
+        let (mut report, repeats) = sweep();
+        for operation in report.steps[repeats[bad]].operations.values_mut() {
+            operation.throughput_per_s /= 4.0;
+            operation.errors.insert("refused".into(), 900);
+            operation.attempted += 900;
+        }
+        let assessment = assess_reports(&[report]);
+        let throughput = objective(&assessment, Component::Postgres, "throughput").unwrap();
+        // 8,000/s carried, 2,000/s in the bad repeat, 70 % of which may be promised.
+        assert!((throughput.value.unwrap() - 1_400.0).abs() < 1.0, "{throughput:?}");
+        let errors = gate(&assessment, "postgres.sweep.errors");
+        assert_eq!(errors.outcome, GateOutcome::Fail);
+        // 1,800 of 17,800.
+        assert!((errors.measured.unwrap() - 1_800.0 / 17_800.0).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn a_repeat_that_a_warning_spoils_neither_passes_for_the_other_nor_hides_its_failure() {
+    use bench_report::{Warning, WarningCode};
+    let (mut report, repeats) = sweep();
+    let doubt = Warning::new(WarningCode::GeneratorSaturated, "full");
+    report.warnings.push(doubt.of_step(repeats[0], &["operations"]));
+    let assessment = assess_reports(&[report.clone()]);
+    let p90 = gate(&assessment, "postgres.sweep.p90");
+    assert_eq!(p90.outcome, GateOutcome::Unknown);
+    slower(&mut report, repeats[1], 1_000.0);
+    let assessment = assess_reports(&[report]);
+    let p90 = gate(&assessment, "postgres.sweep.p90");
+    assert_eq!(p90.outcome, GateOutcome::Fail);
+}
+
+/// For three seconds of the second repeat nothing was answered: as with a lock.
+fn with_a_lock() -> Report {
+    let (mut report, repeats) = sweep();
+    for operation in report.steps[repeats[1]].operations.values_mut() {
+        operation.call.as_mut().unwrap().max_ns = 3 * SECOND;
+    }
+    let mut throughput = Series::new("throughput_per_s");
+    let mut p99 = Series::new("latency.p99_ns");
+    for index in repeats.clone() {
+        let from = report.steps[index].window.measure_start_ns;
+        for second in 0..=30 {
+            let locked = index == repeats[1] && (10..13).contains(&second);
+            let at_ns = from + second * SECOND;
+            throughput.push(at_ns, Some(if locked { 0.0 } else { 8_000.0 }));
+            p99.push(at_ns, (!locked).then_some(2e6));
+        }
+    }
+    report.series = vec![throughput, p99];
+    report
+}
+
+#[test]
+fn worst_interval_maximum_and_spread_are_shown() {
+    let point = point(with_a_lock());
+    assert_eq!(point.max_ns, Some(3 * SECOND));
+    let spread = point.spread.as_ref().unwrap();
+    assert_eq!(spread.repeats, 2);
+    let worst = point.worst_interval.as_ref().unwrap();
+    assert_eq!((worst.repeat, worst.length_ns), (1, SECOND));
+    assert!(worst.throughput_per_s.abs() < 1e-9 && worst.p99_ns.is_none());
+    assert_eq!(worst.at_ns, 9 * SECOND);
+
+    let home = tempfile::tempdir().unwrap();
+    save(home.path(), &with_a_lock());
+    let run = Run::load(&[home.path().to_owned()]).unwrap();
+    let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
+    let text = terminal::render(&assessment);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for shown in ["in 2 repeats)", "longest 3.00 s", "worst interval: 0.00/s for 1.00 s, 9.00 s after the begin of repeat 2"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+        assert!(html::page(&run, &assessment).contains(shown), "{shown}");
+    }
+}
