@@ -9,7 +9,9 @@ use crate::facts::{Bench, Facts};
 use crate::run::Run;
 use crate::source::{Source, code_name};
 use crate::thresholds::Thresholds;
-use crate::{completeness, gates, limiting_factor, objectives, operating_point, ranking, rules, verdict};
+use crate::{
+    completeness, gates, limiting_factor, objectives, operating_point, ranking, rules, verdict,
+};
 
 /// Analyzes a run.
 pub fn assess(run: &Run, thresholds: &Thresholds, tool: Tool) -> Assessment {

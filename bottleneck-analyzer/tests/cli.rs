@@ -119,26 +119,54 @@ fn what_is_unknown_or_missing_passes_no_gate_but_a_lenient_one() {
     .write(few.path());
     let killed = healthy();
     let of = ("ws-bench", "limit");
-    let part = Part::plan(of, common::RUN, "ws-bench.limit.json", "user", &["ws-bench"]);
+    let part = Part::plan(
+        of,
+        common::RUN,
+        "ws-bench.limit.json",
+        "user",
+        &["ws-bench"],
+    );
     PartFile::create(killed.path(), part).unwrap();
     let never_began = tempfile::tempdir().unwrap();
-    let part = Part::plan(of, common::RUN, "ws-bench.limit.json", "user", &["ws-bench"]);
+    let part = Part::plan(
+        of,
+        common::RUN,
+        "ws-bench.limit.json",
+        "user",
+        &["ws-bench"],
+    );
     PartFile::create(never_began.path(), part).unwrap();
     for home in [&recording, &few, &killed, &never_began] {
         // A path after the flag is a path.
         analyze().arg("--gate").arg(home.path()).assert().code(3);
-        analyze().arg("--gate=strict").arg(home.path()).assert().code(3);
-        analyze().arg(home.path()).arg("--gate=lenient").assert().code(0);
+        analyze()
+            .arg("--gate=strict")
+            .arg(home.path())
+            .assert()
+            .code(3);
+        analyze()
+            .arg(home.path())
+            .arg("--gate=lenient")
+            .assert()
+            .code(0);
         analyze().arg(home.path()).assert().code(0);
     }
-    analyze().arg("--gate=some").arg(killed.path()).assert().code(2);
+    analyze()
+        .arg("--gate=some")
+        .arg(killed.path())
+        .assert()
+        .code(2);
     let failing = tempfile::tempdir().unwrap();
     Plant {
         errors: 0.3,
         ..Plant::default()
     }
     .write(failing.path());
-    analyze().arg("--gate=lenient").arg(failing.path()).assert().code(3);
+    analyze()
+        .arg("--gate=lenient")
+        .arg(failing.path())
+        .assert()
+        .code(3);
 }
 
 #[test]
@@ -149,8 +177,12 @@ fn a_wrong_value_is_told_with_its_file_and_its_place_in_it() {
     document["steps"][0]["operations"]["get"]["attempted"] = "many".into();
     std::fs::write(&report, document.to_string()).unwrap();
     let (sentence, code) = refusal(home.path());
-    let place = "redis-bench.cache.json is not a Plimsoll report: steps[0].operations.get.attempted:";
-    assert!(sentence.contains(place) && sentence.contains("expected u64"), "{sentence}");
+    let place =
+        "redis-bench.cache.json is not a Plimsoll report: steps[0].operations.get.attempted:";
+    assert!(
+        sentence.contains(place) && sentence.contains("expected u64"),
+        "{sentence}"
+    );
     assert_eq!(code, 1);
 }
 

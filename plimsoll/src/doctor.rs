@@ -4,6 +4,8 @@ use std::path::Path;
 
 use bench_report::Environment;
 
+use crate::reach::{self, Reached};
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -57,15 +59,44 @@ impl Check {
     }
 }
 
+/// The servers that the user's environment names for a run; a run starts its own in place of one
+/// that is not named.
+#[derive(Debug, Default)]
+pub struct Servers {
+    postgres: Option<String>,
+    redis: Option<String>,
+    websocket: Option<String>,
+}
+
+impl Servers {
+    /// By the variables that `plimsoll run` reads.
+    pub fn of_environment() -> Self {
+        let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
+        Self {
+            postgres: named("DATABASE_URL"),
+            redis: named("REDIS_URL"),
+            websocket: named("WS_URL"),
+        }
+    }
+}
+
 /// Looks at everything. `root` is `/`, or a made-up tree in tests.
-pub fn examine(root: &Path, environment: &Environment) -> Vec<Check> {
+pub fn examine(root: &Path, environment: &Environment, servers: &Servers) -> Vec<Check> {
     let mut checks = vec![cores(environment), memory(root), descriptors(environment)];
     checks.extend(ports(root));
     checks.extend(busy(root, environment));
     checks.extend(clock(environment));
     checks.extend(swap(root));
-    checks.push(server("PostgreSQL", testbed::find_postgres()));
-    checks.push(server("Redis", testbed::find_redis()));
+    checks.push(match &servers.postgres {
+        Some(url) => reached("PostgreSQL", "DATABASE_URL", reach::postgres(url)),
+        None => server("PostgreSQL", testbed::find_postgres()),
+    });
+    checks.push(match &servers.redis {
+        Some(url) => reached("Redis", "REDIS_URL", reach::redis(url)),
+        None => server("Redis", testbed::find_redis()),
+    });
+    let websocket = servers.websocket.as_deref();
+    checks.extend(websocket.map(|url| reached("WebSocket", "WS_URL", reach::websocket(url))));
     checks.extend(
         [
             "db-pool-bench",
@@ -203,6 +234,21 @@ fn server<T: AsRef<Path>>(what: &'static str, found: Result<T, testbed::TestbedE
     }
 }
 
+/// A server of the user's.
+fn reached(what: &'static str, variable: &str, reached: Reached) -> Check {
+    match reached {
+        Reached::Answers(seen) => Check::fine(what, format!("{variable} {seen}")),
+        Reached::Partly(seen) => Check::doubtful(
+            what,
+            format!("{variable} {seen}"),
+            "a short run: plimsoll run --profile smoke",
+        ),
+        Reached::No { reason, remedy } => {
+            Check::prevents(what, format!("{variable}: {reason}"), remedy)
+        }
+    }
+}
+
 fn tool(name: &'static str) -> Option<Check> {
     let error = crate::child::sibling(name).err()?;
     Some(Check::prevents(
@@ -223,7 +269,7 @@ pub fn text(checks: &[Check]) -> (String, bool) {
         let mark = match check.severity {
             Severity::Fine => "ok      ",
             Severity::Doubtful => "doubtful",
-            Severity::Prevents => "missing ",
+            Severity::Prevents => "prevents",
         };
         text.push_str(&format!("{mark}  {:<12} {}\n", check.what, check.seen));
         if !check.remedy.is_empty() {
@@ -241,7 +287,7 @@ pub fn text(checks: &[Check]) -> (String, bool) {
             "A run can be made; what is doubtful above will show in its warnings.\n"
         }
         Severity::Prevents => {
-            "A run of all components cannot be made until what is missing is there.\n"
+            "A run of all components cannot be made until what prevents it above is mended.\n"
         }
     });
     (text, worst < Severity::Prevents)
@@ -282,7 +328,7 @@ mod tests {
             clock_source: Some("hpet".to_owned()),
             ..Environment::default()
         };
-        let checks = examine(root.path(), &environment);
+        let checks = examine(root.path(), &environment, &Servers::default());
         for what in [
             "memory",
             "open files",
@@ -304,9 +350,34 @@ mod tests {
     #[test]
     fn a_machine_without_proc_is_unknown_and_not_fine() {
         let root = tree(&[]);
-        let checks = examine(root.path(), &Environment::default());
+        let checks = examine(root.path(), &Environment::default(), &Servers::default());
         assert_eq!(severity(&checks, "memory"), Some(Severity::Doubtful));
         assert_eq!(severity(&checks, "local ports"), None);
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_reached_prevents_a_run_and_is_named() {
+        let root = tree(&[]);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let servers = Servers {
+            redis: Some(format!("redis://:hunter2@127.0.0.1:{port}")),
+            websocket: Some(format!("ws://127.0.0.1:{port}/")),
+            ..Servers::default()
+        };
+        let checks = examine(root.path(), &Environment::default(), &servers);
+        for (what, variable) in [("Redis", "REDIS_URL"), ("WebSocket", "WS_URL")] {
+            let check = checks.iter().find(|c| c.what == what).unwrap();
+            assert_eq!(check.severity, Severity::Prevents, "{check:?}");
+            assert!(
+                check.seen.contains(variable) && check.seen.contains("refused"),
+                "{check:?}"
+            );
+            assert!(!check.seen.contains("hunter2"), "{check:?}");
+        }
+        let (text, can_run) = text(&checks);
+        assert!(!can_run && !text.contains("A run can be made"), "{text}");
     }
 
     #[test]

@@ -18,7 +18,11 @@ fn main() -> ExitCode {
             Ok(Exit::Done)
         }
         Command::Doctor => {
-            let checks = doctor::examine(Path::new("/"), &Environment::capture());
+            let checks = doctor::examine(
+                Path::new("/"),
+                &Environment::capture(),
+                &doctor::Servers::of_environment(),
+            );
             let (text, can_run) = doctor::text(&checks);
             bench_cli::output::print(&text)?;
             Ok(if can_run { Exit::Done } else { Exit::Code(1) })

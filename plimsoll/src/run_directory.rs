@@ -65,7 +65,8 @@ pub fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
 fn is_of_a_run(name: &str) -> bool {
     let extension = Path::new(name).extension();
     let report = extension.is_some_and(|e| e == "json" || e == "arrows");
-    !name.starts_with('.') && (report || name == "report.html")
+    let ours = name == "report.html" || name == bench_report::manifest::DIRECTORY;
+    !name.starts_with('.') && (report || ours)
 }
 
 #[cfg(test)]
@@ -85,6 +86,7 @@ mod tests {
             "sysmon.record.arrows",
             "report.html",
             "redis-bench.cache.json",
+            "manifest",
         ] {
             std::fs::write(directory.join(file), "old").unwrap();
             let error = claim(&directory).unwrap_err();

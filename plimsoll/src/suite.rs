@@ -1,6 +1,7 @@
-//! One run: servers, recorder, benches in order, analysis.
+//! One run: servers, recorder, benches in order, analysis. What is to run stands in the run's
+//! manifest before anything is started, and what became of each part as soon as it is known.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,10 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
+use bench_report::StoreError;
+use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::report::{RUN_ID_ENV, new_run_id};
 
+use crate::cause;
 use crate::child::Tool;
 use crate::cli::RunFlags;
+use crate::parts::{OURSELVES, Parts};
 use crate::profile::{self, Component, Profile};
 use crate::run_directory;
 use crate::servers::Servers;
@@ -50,8 +55,12 @@ pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
     let signalled = Arc::clone(&interrupted);
     bench_cli::signals::on_interrupt(move || signalled.store(true, Ordering::Relaxed))
         .context("cannot follow signals")?;
+    let parts = Parts::plan(&profile, &run_id, &directory)
+        .context("cannot write the run's manifest")
+        .remedy("--run-dir with a path that can be written")?;
     Suite {
         flags,
+        parts,
         profile,
         run_id,
         directory,
@@ -66,6 +75,7 @@ pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
 
 struct Suite<'a> {
     flags: &'a RunFlags,
+    parts: Parts,
     profile: Profile,
     run_id: String,
     directory: PathBuf,
@@ -95,6 +105,8 @@ impl Suite<'_> {
         }
         drop(servers);
         if self.is_interrupted() {
+            let written = self.parts.skip_the_rest();
+            self.noted(written);
             self.progress.finish();
             let directory = self.directory.display();
             eprintln_line(&format!(
@@ -116,7 +128,10 @@ impl Suite<'_> {
             self.done += component.about();
         }
         recorder.interrupt();
-        match recorder.wait(END_BOUND).map(|status| status.code()) {
+        let ended = recorder.wait(END_BOUND);
+        let written = self.parts.ended(RECORDER, ended);
+        self.noted(written);
+        match ended.map(|status| status.code()) {
             Some(Some(0)) => {}
             // It may have been reached before it followed signals.
             Some(None) if self.is_interrupted() => {}
@@ -132,8 +147,21 @@ impl Suite<'_> {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    fn run_id(&self) -> (&'static str, String) {
-        (RUN_ID_ENV, self.run_id.clone())
+    /// What makes a tool part of this run.
+    fn of_this_run(&self) -> [(&'static str, String); 2] {
+        [
+            (RUN_ID_ENV, self.run_id.clone()),
+            (STARTED_BY_ENV, OURSELVES.to_owned()),
+        ]
+    }
+
+    /// Goes on where the manifest cannot be written: what it lacks then keeps the verdict from being
+    /// told, and loses no measurement.
+    fn noted(&mut self, written: Result<(), StoreError>) {
+        if let Err(error) = written {
+            let warning = format!("warning: the run's manifest is not up to date: {error}");
+            self.progress.line(&warning);
+        }
     }
 
     fn log(&self, stem: &str) -> PathBuf {
@@ -144,15 +172,17 @@ impl Suite<'_> {
         ["--run-dir".to_owned(), self.directory.display().to_string()]
     }
 
-    fn start_recorder(&self) -> anyhow::Result<Tool> {
+    fn start_recorder(&mut self) -> anyhow::Result<Tool> {
         let mut args: Vec<String> = ["record", "--interval", "500ms", "--processes", "top"]
             .map(str::to_owned)
             .into();
         args.extend(self.run_dir_flags());
+        let written = self.parts.begins(RECORDER);
+        self.noted(written);
         Ok(Tool::start(
             "sysmon",
             &args,
-            &[self.run_id()],
+            &self.of_this_run(),
             &self.log(RECORDER),
         )?)
     }
@@ -168,7 +198,9 @@ impl Suite<'_> {
         }
         let log = self.log(&stem);
         let mut environment = servers.environment().to_vec();
-        environment.push(self.run_id());
+        environment.extend(self.of_this_run());
+        let written = self.parts.begins(&stem);
+        self.noted(written);
         let mut bench = Tool::start(&component.tool, &args, &environment, &log)?;
         let started = Instant::now();
         let mut message = String::new();
@@ -188,6 +220,8 @@ impl Suite<'_> {
             }
             std::thread::sleep(LOOK);
         };
+        let written = self.parts.ended(&stem, status);
+        self.noted(written);
         match status.and_then(|status| status.code()) {
             Some(0) => {}
             Some(130) if self.is_interrupted() => {}
@@ -220,8 +254,8 @@ impl Suite<'_> {
         let how = code.map_or("was killed".to_owned(), |code| {
             format!("ended with code {code}")
         });
-        let last = last_line(log);
-        let note = format!("{stem} {how}: {last} (all of it in {})", log.display());
+        let cause = cause::of(log, stem.split('.').next().unwrap_or(stem));
+        let note = format!("{stem} {how}: {cause} (all of it in {})", log.display());
         self.progress.line(&note);
         self.failed.push(note);
     }
@@ -251,15 +285,6 @@ impl Suite<'_> {
             _ => Exit::Code(1),
         })
     }
-}
-
-fn last_line(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("it said nothing")
-        .to_owned()
 }
 
 fn eprintln_line(text: &str) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::bench::Bench;
+use bench_cli::bench::{Bench, Shown};
 use bench_cli::load::Defaults;
 use bench_cli::{Exit, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
@@ -77,6 +77,10 @@ pub fn run<S: Scenario>(
     let seed = flags.load.step.draw_seed();
     let config = config(scenario, flags, &clients, seed, defaults);
     let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
+    bench.shows(Shown {
+        percentiles: &["p50", "p99", "p999"],
+        merged: true,
+    });
     let mut run = Run {
         scenario,
         flags,

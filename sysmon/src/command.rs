@@ -223,8 +223,9 @@ mod tests {
 
     #[test]
     fn what_cannot_run_is_told_apart() {
-        let start =
-            |word: &str| RunningCommand::start(&[word.into()], vec![], SigSet::empty()).unwrap_err();
+        let start = |word: &str| {
+            RunningCommand::start(&[word.into()], vec![], SigSet::empty()).unwrap_err()
+        };
         assert_eq!(start("no-such-program-here").exit_code(), 127);
         assert_eq!(start("/").exit_code(), 126);
         let empty = RunningCommand::start(&[], vec![], SigSet::empty());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use anyhow::Context as _;
-use bench_cli::bench::Bench;
+use bench_cli::bench::{Bench, Shown};
 use bench_cli::flags::OutputFlags;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::{Limit, LimitOwner, Status};
@@ -46,6 +46,10 @@ pub fn run(
         config,
     )?;
     bench.seek_limit();
+    bench.shows(Shown {
+        merged: false,
+        ..Shown::default()
+    });
     let searched = with_server(&mut bench, target, settings);
     if let Err(error) = searched {
         bench.report.status = Status::Failed;

@@ -196,7 +196,7 @@ fn components(text: &mut String, assessment: &Assessment) {
 }
 
 /// `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats), p95 4.1 ms, p99 5.0 ms
-/// (doubtful), longest 31 ms, errors 0.0 %; least in an interval: 7.2 k/s, 1.3 s into repeat 2`.
+/// (doubtful), longest 31 ms, errors 0.0 %; worst interval (100 ms long, 1.3 s into repeat 2): 7.2 k/s`.
 pub fn operating_point(component: &ComponentAssessment) -> Option<String> {
     let point = component.operating_point.as_ref()?;
     let doubt = |figure: &str| {
@@ -248,15 +248,15 @@ fn worst_interval(point: &OperatingPoint) -> String {
     };
     let p99 = worst.p99_ns;
     let p99 = p99.map_or(String::new(), |ns| format!(", p99 {}", duration_ns(ns)));
-    let repeat = match point.spread {
-        Some(_) => format!(" of repeat {}", worst.repeat + 1),
-        None => String::new(),
+    let step = match point.spread {
+        Some(_) => format!("repeat {}", worst.repeat + 1),
+        None => "the step".to_owned(),
     };
     format!(
-        "; worst interval: {}{p99} for {}, {} after the begin{repeat}",
-        rate(worst.throughput_per_s),
+        "; worst interval ({} long, {} into {step}): {}{p99}",
         time(worst.length_ns),
         time(worst.at_ns),
+        rate(worst.throughput_per_s),
     )
 }
 
@@ -303,12 +303,34 @@ fn objectives(text: &mut String, assessment: &Assessment) {
             same && o.file.as_ref().is_none_or(|file| *file == component.file)
         };
         let promises = assessment.objectives.iter().filter(of);
-        let promises: Vec<&str> = promises.map(|o| o.shown.as_str()).collect();
+        let promises = by_reason(promises.map(|o| o.shown.as_str()));
         if !promises.is_empty() {
             let name = name_of(component, assessment);
             line(text, "  ", &format!("{name}: {}", promises.join("; ")));
         }
     }
+}
+
+/// The promises, those that are not told for one reason together: `p95, p99 not told: 4.5 s of
+/// load, 10 s are needed`.
+fn by_reason<'a>(promises: impl Iterator<Item = &'a str>) -> Vec<String> {
+    const NOT_TOLD: &str = " not told: ";
+    let mut grouped: Vec<String> = Vec::new();
+    for promise in promises {
+        let same = promise.split_once(NOT_TOLD).and_then(|(what, why)| {
+            let ending = format!("{NOT_TOLD}{why}");
+            let group = grouped.iter_mut().find(|group| group.ends_with(&ending))?;
+            Some((what, ending, group))
+        });
+        match same {
+            Some((what, ending, group)) => {
+                let so_far = group.trim_end_matches(&ending);
+                *group = format!("{so_far}, {what}{ending}");
+            }
+            None => grouped.push(promise.to_owned()),
+        }
+    }
+    grouped
 }
 
 fn rest(text: &mut String, assessment: &Assessment) {
@@ -322,7 +344,11 @@ fn rest(text: &mut String, assessment: &Assessment) {
     list(text, "Unknown", &unknown.collect::<Vec<_>>());
     let spoiled = assessment.spoiled.iter().filter(|s| s.is_shown());
     let spoiled: Vec<String> = spoiled.map(Spoiled::sentence).collect();
-    list(text, "Doubtful among these figures, the gravest first", &spoiled);
+    list(
+        text,
+        "Doubtful among these figures, the gravest first",
+        &spoiled,
+    );
 }
 
 fn list(text: &mut String, heading: &str, entries: &[String]) {

@@ -62,7 +62,10 @@ fn throughput_is_promised_from_the_slowest_repeat_and_errors_count_over_all() {
         let assessment = assess_reports(&[report]);
         let throughput = objective(&assessment, Component::Postgres, "throughput").unwrap();
         // 8,000/s carried, 2,000/s in the bad repeat, 70 % of which may be promised.
-        assert!((throughput.value.unwrap() - 1_400.0).abs() < 1.0, "{throughput:?}");
+        assert!(
+            (throughput.value.unwrap() - 1_400.0).abs() < 1.0,
+            "{throughput:?}"
+        );
         let errors = gate(&assessment, "postgres.sweep.errors");
         assert_eq!(errors.outcome, GateOutcome::Fail);
         // 1,800 of 17,800.
@@ -75,7 +78,9 @@ fn a_repeat_that_a_warning_spoils_neither_passes_for_the_other_nor_hides_its_fai
     use bench_report::{Warning, WarningCode};
     let (mut report, repeats) = sweep();
     let doubt = Warning::new(WarningCode::GeneratorSaturated, "full");
-    report.warnings.push(doubt.of_step(repeats[0], &["operations"]));
+    report
+        .warnings
+        .push(doubt.of_step(repeats[0], &["operations"]));
     let assessment = assess_reports(&[report.clone()]);
     let p90 = gate(&assessment, "postgres.sweep.p90");
     assert_eq!(p90.outcome, GateOutcome::Unknown);
@@ -123,7 +128,11 @@ fn worst_interval_maximum_and_spread_are_shown() {
     let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
     let text = terminal::render(&assessment);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for shown in ["in 2 repeats)", "longest 3.00 s", "worst interval: 0.00/s for 1.00 s, 9.00 s after the begin of repeat 2"] {
+    for shown in [
+        "in 2 repeats)",
+        "longest 3.00 s",
+        "worst interval (1.00 s long, 9.00 s into repeat 2): 0.00/s",
+    ] {
         assert!(text.contains(shown), "{shown}: {text}");
         assert!(html::page(&run, &assessment).contains(shown), "{shown}");
     }

@@ -44,7 +44,10 @@ fn cannot_be_told(assessment: &Assessment, reason: &str) {
     assert!(!assessment.every_gate_passed());
     let text = terminal::render(assessment);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("CANNOT TELL") && text.contains(reason), "{text}");
+    assert!(
+        text.contains("CANNOT TELL") && text.contains(reason),
+        "{text}"
+    );
 }
 
 #[test]
@@ -65,7 +68,10 @@ fn every_end_of_a_part_but_a_good_one_is_missing() {
         (PartStatus::Done { exit_code: 3 }, "ended by a guard"),
         (PartStatus::Done { exit_code: 130 }, "interrupted"),
         (PartStatus::Failed, "failed before its result"),
-        (PartStatus::Skipped { reason: skipped }, "an interrupt came first"),
+        (
+            PartStatus::Skipped { reason: skipped },
+            "an interrupt came first",
+        ),
     ] {
         let home = whole();
         plan(home.path(), PLANNED[1], RUN, status);
@@ -97,7 +103,10 @@ fn a_report_of_an_earlier_run_does_not_stand_for_one_that_is_missing() {
     old.run_id = "20260301-080000-0001d".into();
     save(home.path(), &old);
     let assessment = assess_at(home.path());
-    cannot_be_told(&assessment, "redis-bench.cache.json is of run 20260301-080000-0001d");
+    cannot_be_told(
+        &assessment,
+        "redis-bench.cache.json is of run 20260301-080000-0001d",
+    );
 }
 
 #[test]
@@ -126,7 +135,10 @@ fn a_report_without_a_step_is_missing_among_others_that_are_fine() {
 #[test]
 fn a_recording_alone_is_not_ready_for_anything() {
     let assessment = assess_reports(&[Plant::default().sysmon()]);
-    assert_eq!(gate(&assessment, "machine.memory").outcome, GateOutcome::Pass);
+    assert_eq!(
+        gate(&assessment, "machine.memory").outcome,
+        GateOutcome::Pass
+    );
     cannot_be_told(&assessment, "no load was made");
 }
 
@@ -241,7 +253,10 @@ fn a_bench_of_which_every_request_fails_fails_its_gate() {
     }
     let assessment = assess_reports(&[report.clone()]);
     let errors = gate(&assessment, "postgres.sweep.errors");
-    assert_eq!((errors.outcome, errors.measured), (GateOutcome::Fail, Some(1.0)));
+    assert_eq!(
+        (errors.outcome, errors.measured),
+        (GateOutcome::Fail, Some(1.0))
+    );
     assert_eq!(assessment.verdict.readiness, Readiness::NotReady);
     // A rule that stopped every step does not hide it either.
     for step in &mut report.steps {
@@ -281,5 +296,8 @@ fn doubts_are_told_of_shown_figures_only_the_gravest_first_with_their_place() {
     assert!(first.starts_with(&place), "{first}");
     let text = terminal::render(&assessment);
     assert!(text.contains("stood still"), "{text}");
-    assert!(!text.contains("far tail") && !text.contains("elsewhere"), "{text}");
+    assert!(
+        !text.contains("far tail") && !text.contains("elsewhere"),
+        "{text}"
+    );
 }

@@ -19,6 +19,7 @@ use crate::progress::Progress;
 use crate::signals;
 
 pub use crate::bounded::within;
+pub use crate::doubts::Shown;
 pub use crate::follower::Evidence;
 
 /// Points that a series of the whole run keeps.
@@ -36,6 +37,7 @@ pub struct Bench {
     progress: Progress,
     plan: Plan,
     warnings: Vec<Warning>,
+    shown: Shown,
     seeks_limit: bool,
     ended: bool,
 }
@@ -65,6 +67,7 @@ impl Bench {
             progress: Progress::new(flags.quiet),
             plan: Plan::default(),
             warnings: Vec::new(),
+            shown: Shown::default(),
             seeks_limit: false,
             ended: false,
         };
@@ -94,6 +97,12 @@ impl Bench {
     /// A rule that ends a step is then what this run looks for, and no failure.
     pub fn seek_limit(&mut self) {
         self.seeks_limit = true;
+    }
+
+    /// Tells which latency figures the result shows, where they are not medians and 99th
+    /// percentiles over all repeats of a setting.
+    pub fn shows(&mut self, shown: Shown) {
+        self.shown = shown;
     }
 
     /// Shows a line.
@@ -207,8 +216,10 @@ impl Bench {
     /// When the report cannot be written or the result cannot be shown.
     pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
         self.phase(Phase::Save);
+        let told = [&*self.warnings, &*self.report.warnings].concat();
+        let doubts = self.shown.doubts(&self.report, &told);
         self.conclude(self.status())?;
-        let text = format!("{text}{}", doubts(&self.report));
+        let text = format!("{text}{doubts}");
         self.output.finish(&self.report, &text)?;
         let exit = match self.report.status {
             Status::Interrupted => Exit::Interrupted,
@@ -268,22 +279,6 @@ impl Drop for Bench {
     }
 }
 
-/// What spoils figures of the result, for whoever reads no further than the terminal.
-fn doubts(report: &Report) -> String {
-    let spoiling = report.warnings.iter().filter(|w| !w.spoils.is_empty());
-    let lines: Vec<String> = spoiling
-        .map(|warning| {
-            let named = warning.step.and_then(|index| report.steps.get(index));
-            let place = named.map_or(String::new(), |step| format!(" [{}]", step.name));
-            crate::table::paragraph(&format!("{}{place}", warning.message), 2)
-        })
-        .collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    format!("\nDoubtful:\n{}", lines.concat())
-}
-
 fn of_step(mut warning: Warning, index: usize) -> Warning {
     if warning.step == Some(0) {
         warning.step = Some(index);
@@ -294,32 +289,4 @@ fn of_step(mut warning: Warning, index: usize) -> Warning {
         }
     }
     warning
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_spoils_figures_is_told_with_the_result_and_nothing_else() {
-        let tool = bench_report::Tool {
-            name: "a-bench".to_owned(),
-            version: "1".to_owned(),
-            commit: None,
-        };
-        let mut report = Report::begin(tool, "run".to_owned(), "sweep");
-        let full = Warning::new(
-            WarningCode::GeneratorThreadSaturated,
-            "the busiest of the generator's 4 threads was at work for 97 % of the time",
-        );
-        let harmless = Warning::new(WarningCode::EvidenceMissing, "no evidence");
-        report.warnings = vec![harmless];
-        assert_eq!(doubts(&report), "");
-        let spoilt = ["operations/*/throughput_per_s"];
-        report.warnings.push(full.of_step(0, &spoilt));
-        assert_eq!(
-            doubts(&report),
-            "\nDoubtful:\n  the busiest of the generator's 4 threads was at work for 97 % of the time\n"
-        );
-    }
 }

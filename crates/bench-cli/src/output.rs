@@ -119,9 +119,7 @@ fn claim(
             let name = format!("{}.json", report.file_stem());
             ReportFile::create(&directory.join(name), report)
         }
-        (None, None) => {
-            ReportFile::create_beside(&handed.map_or_else(own, PathBuf::from), report)
-        }
+        (None, None) => ReportFile::create_beside(&handed.map_or_else(own, PathBuf::from), report),
     }
 }
 
@@ -206,12 +204,42 @@ mod tests {
         let handed = at("handed").into_os_string();
         let own = "a-bench.sweep.json";
         for (output, run_dir, handed, place, in_manifest) in [
-            (None, Some("d"), None, "d/a-bench.sweep.json", Some(("d", own))),
-            (None, Some("e"), Some(&handed), "e/a-bench.sweep.json", Some(("e", own))),
-            (None, None, Some(&handed), "handed/a-bench.sweep.json", Some(("handed", own))),
-            (None, None, Some(&handed), "handed/a-bench.sweep.2.json", Some(("handed", "a-bench.sweep.2.json"))),
+            (
+                None,
+                Some("d"),
+                None,
+                "d/a-bench.sweep.json",
+                Some(("d", own)),
+            ),
+            (
+                None,
+                Some("e"),
+                Some(&handed),
+                "e/a-bench.sweep.json",
+                Some(("e", own)),
+            ),
+            (
+                None,
+                None,
+                Some(&handed),
+                "handed/a-bench.sweep.json",
+                Some(("handed", own)),
+            ),
+            (
+                None,
+                None,
+                Some(&handed),
+                "handed/a-bench.sweep.2.json",
+                Some(("handed", "a-bench.sweep.2.json")),
+            ),
             (Some("f/x.json"), None, None, "f/x.json", None),
-            (Some("x.json"), Some("g"), None, "x.json", Some(("g", "x.json"))),
+            (
+                Some("x.json"),
+                Some("g"),
+                None,
+                "x.json",
+                Some(("g", "x.json")),
+            ),
         ] {
             let flags = OutputFlags {
                 output: output.map(at),

@@ -333,7 +333,10 @@ mod tests {
         let names: Vec<_> = (0..3).map(|_| claim().path().to_owned()).collect();
         let wanted = ["sweep.json", "sweep.2.json", "sweep.3.json"];
         for (path, wanted) in names.iter().zip(wanted) {
-            assert!(path.ends_with(format!("db-pool-bench.{wanted}")), "{path:?}");
+            assert!(
+                path.ends_with(format!("db-pool-bench.{wanted}")),
+                "{path:?}"
+            );
             load(path).unwrap();
         }
     }
@@ -348,7 +351,10 @@ mod tests {
         std::fs::write(&path, document.to_string()).unwrap();
         let said = load(&path).unwrap_err().to_string();
         let place = "x.json is not a Plimsoll report: steps[1].operations.get.attempted: ";
-        assert!(said.contains(place) && said.ends_with("expected u64"), "{said}");
+        assert!(
+            said.contains(place) && said.ends_with("expected u64"),
+            "{said}"
+        );
         let said = load_json::<Report>(&path).unwrap_err().to_string();
         assert!(said.contains(place) && said.contains("line 1"), "{said}");
     }

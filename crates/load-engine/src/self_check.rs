@@ -230,7 +230,20 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
     })
 }
 
+/// Whether `count` samples are too few for the percentile that a report calls `label`.
+pub fn is_thin(label: &str, count: u64) -> bool {
+    let named = levels(Percentiles::default()).into_iter();
+    let found = named
+        .map(|(name, q, _)| (name, q))
+        .find(|(name, _)| *name == label);
+    found.is_some_and(|(_, q)| has_too_few_beyond(q, count))
+}
+
 /// A percentile q needs some samples beyond it: n·(1−q) of them.
+fn has_too_few_beyond(q: f64, count: u64) -> bool {
+    (count as f64) * (1.0 - q) < FEWEST_BEYOND
+}
+
 fn thin(step: &Step) -> Option<Warning> {
     let mut spoilt = Vec::new();
     let mut fewest: Option<u64> = None;
@@ -244,7 +257,7 @@ fn thin(step: &Step) -> Option<Warning> {
         } else {
             "call"
         };
-        let thin = |q: f64| (latency.count as f64) * (1.0 - q) < FEWEST_BEYOND;
+        let thin = |q: f64| has_too_few_beyond(q, latency.count);
         let levels = levels(latency.percentiles_ns).into_iter();
         for (label, q, _) in levels.filter(|(_, q, _)| thin(*q)) {
             lowest = lowest.min(q);

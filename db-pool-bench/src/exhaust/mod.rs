@@ -12,6 +12,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use bench_cli::Exit;
+use bench_cli::bench::Shown;
 use bench_report::{Report, ServerEvidence, Summary};
 use load_engine::{Cancel, Factory, Failure, Phase};
 use serde_json::Value;
@@ -48,6 +49,10 @@ impl Scenario for Plan<'_> {
     fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
         let turns = self.turns();
         campaign.bench.announce(self.total(), turns.len());
+        campaign.bench.shows(Shown {
+            percentiles: &["p50", "p99", "max_ns"],
+            merged: true,
+        });
         for turn in turns {
             if campaign.bench.interrupted() {
                 break;

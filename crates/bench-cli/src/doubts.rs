@@ -1,0 +1,225 @@
+//! What is doubtful about the figures that a bench shows. A report names every figure that a
+//! warning spoils; whoever reads a table wants to know of those in it, and true alarms must not
+//! drown among the others.
+
+use bench_report::{Report, Step, Warning, WarningCode};
+use load_engine::self_check;
+
+/// The latency figures in a bench's table.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// The percentiles, by the names that they have in a report; `max_ns` among them is the longest.
+    pub percentiles: &'static [&'static str],
+    /// Each is taken over all operations and repeats of a setting, and so over their samples
+    /// together.
+    pub merged: bool,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            percentiles: &["p50", "p99"],
+            merged: true,
+        }
+    }
+}
+
+impl Shown {
+    /// What spoils figures of the result, the gravest first, each with its step; `warnings` are
+    /// those of single steps, and what is said of several steps is said once.
+    pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
+        let about = |warning: &Warning| {
+            let mut warning = warning.clone();
+            let is_shown = |pointer: &String| self.has(report, warning.code, pointer);
+            let spoils: Vec<String> = warning
+                .spoils
+                .iter()
+                .filter(|p| is_shown(p))
+                .cloned()
+                .collect();
+            warning.spoils = spoils;
+            (!warning.spoils.is_empty()).then_some(warning)
+        };
+        let mut doubts = self_check::merge(warnings.iter().filter_map(about).collect());
+        doubts.sort_by_key(|warning| warning.code.gravity());
+        let lines: Vec<String> = doubts
+            .iter()
+            .map(|warning| {
+                let named = warning.step.and_then(|index| report.steps.get(index));
+                let place = named.map_or(String::new(), |step| format!(" [{}]", step.name));
+                crate::table::paragraph(&format!("{}{place}", warning.message), 2)
+            })
+            .collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        format!("\nDoubtful:\n{}", lines.concat())
+    }
+
+    /// Whether the figure at `pointer`, or one below it, is in the table.
+    fn has(&self, report: &Report, code: WarningCode, pointer: &str) -> bool {
+        let mut parts = pointer.rsplit('/');
+        let last = parts.next().unwrap_or_default();
+        if parts.next() != Some("percentiles_ns") {
+            let is_other = !matches!(last, "mean_ns" | "max_ns");
+            return is_other || self.percentiles.contains(&last);
+        }
+        let samples = || self.samples(report, pointer);
+        self.percentiles.contains(&last)
+            && (code != WarningCode::TooFewSamples
+                || !self.merged
+                || samples().is_none_or(|count| self_check::is_thin(last, count)))
+    }
+
+    /// The samples behind the percentiles of the setting that `pointer` leads into.
+    fn samples(&self, report: &Report, pointer: &str) -> Option<u64> {
+        let index = pointer.strip_prefix("/steps/")?.split('/').next()?;
+        let setting = &report.steps.get(index.parse::<usize>().ok()?)?.parameters;
+        let repeats = report
+            .steps
+            .iter()
+            .filter(|step| step.parameters == *setting);
+        Some(repeats.map(finished).sum())
+    }
+}
+
+fn finished(step: &Step) -> u64 {
+    let operations = step.operations.values();
+    let latencies = operations.filter_map(|operation| operation.latency());
+    latencies.map(|latency| latency.count).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_report::histogram::{self, Histogram};
+    use bench_report::{Generator, Load, Operation, StepEnd, Window};
+
+    fn step(samples: u64) -> Step {
+        let mut recording = histogram::recording();
+        recording.saturating_record_n(1_000, samples);
+        let operation = Operation {
+            call: Histogram::of(&recording),
+            ..Operation::default()
+        };
+        Step {
+            name: "pool of 8".to_owned(),
+            parameters: [("pool_size".to_owned(), 8.into())].into(),
+            repeat: 0,
+            window: Window::default(),
+            load: Load::Closed {
+                users: 8,
+                think_time_ns: 0,
+            },
+            operations: [("read".to_owned(), operation)].into(),
+            parts: Default::default(),
+            failures: Vec::new(),
+            pool: None,
+            server: None,
+            generator: Generator::default(),
+            figures: Default::default(),
+            end: StepEnd::Completed,
+        }
+    }
+
+    fn report(steps: Vec<Step>) -> Report {
+        let tool = crate::output::tool("a-bench", "1");
+        let mut report = Report::begin(tool, "run".to_owned(), "sweep");
+        report.steps = steps;
+        report
+    }
+
+    fn of(code: WarningCode, field: &str) -> Warning {
+        Warning::new(code, format!("{code:?}")).of_step(0, &[field])
+    }
+
+    #[test]
+    fn what_spoils_shown_figures_is_told_with_its_step_and_nothing_else() {
+        let report = report(vec![step(100)]);
+        let call = "operations/read/call";
+        for (code, field, told) in [
+            (
+                WarningCode::NotSteady,
+                "operations/*/throughput_per_s".to_owned(),
+                true,
+            ),
+            (
+                WarningCode::GeneratorSaturated,
+                "operations".to_owned(),
+                true,
+            ),
+            (
+                WarningCode::GeneratorStalled,
+                format!("{call}/percentiles_ns/p99"),
+                true,
+            ),
+            (
+                WarningCode::PacingLag,
+                format!("{call}/percentiles_ns/p9999"),
+                false,
+            ),
+            (
+                WarningCode::PacingLag,
+                format!("{call}/percentiles_ns/p90"),
+                false,
+            ),
+            (WarningCode::PacingLag, format!("{call}/mean_ns"), false),
+            (
+                WarningCode::TooFewSamples,
+                format!("{call}/percentiles_ns/p99"),
+                true,
+            ),
+            (
+                WarningCode::TooFewSamples,
+                format!("{call}/percentiles_ns/p999"),
+                false,
+            ),
+        ] {
+            let doubts = Shown::default().doubts(&report, &[of(code, &field)]);
+            let expected = format!("\nDoubtful:\n  {code:?} [pool of 8]\n");
+            assert_eq!(
+                doubts,
+                if told { expected } else { String::new() },
+                "{field}"
+            );
+        }
+        let harmless = Warning::new(WarningCode::EvidenceMissing, "no evidence");
+        assert_eq!(Shown::default().doubts(&report, &[harmless]), "");
+    }
+
+    #[test]
+    fn a_percentile_over_all_repeats_is_as_sure_as_all_their_samples() {
+        let few = of(
+            WarningCode::TooFewSamples,
+            "operations/read/call/percentiles_ns/p99",
+        );
+        let one = report(vec![step(600)]);
+        let two = report(vec![step(600), step(600)]);
+        let each = Shown {
+            merged: false,
+            ..Shown::default()
+        };
+        let merged = Shown::default();
+        assert_ne!(merged.doubts(&one, std::slice::from_ref(&few)), "");
+        assert_eq!(merged.doubts(&two, std::slice::from_ref(&few)), "");
+        assert_ne!(each.doubts(&two, &[few]), "");
+    }
+
+    #[test]
+    fn the_gravest_doubt_comes_first_and_each_kind_once() {
+        let report = report(vec![step(100), step(100)]);
+        let p99 = "operations/read/call/percentiles_ns/p99";
+        let warnings = [
+            of(WarningCode::TooFewSamples, p99),
+            of(WarningCode::NotSteady, "operations/*/throughput_per_s"),
+            of(WarningCode::GeneratorStalled, p99),
+            of(WarningCode::GeneratorStalled, p99),
+        ];
+        let doubts = Shown::default().doubts(&report, &warnings);
+        let place = |code: &str| doubts.find(code).unwrap();
+        assert!(place("Stalled") < place("NotSteady"), "{doubts}");
+        assert!(place("NotSteady") < place("TooFew"), "{doubts}");
+        assert_eq!(doubts.matches("Stalled").count(), 1, "{doubts}");
+        assert!(doubts.contains("(the worst of 2 steps)"), "{doubts}");
+    }
+}

@@ -1,0 +1,265 @@
+//! Whether the user's own servers can be reached: each is asked for no more than a greeting, and
+//! gets about two seconds for it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bench_report::redaction;
+use url::Url;
+
+use crate::child::sibling;
+
+/// How long a server may take to be reached and to greet.
+const BOUND: Duration = Duration::from_secs(2);
+/// How long the bench that asks PostgreSQL may take, with its own start and end.
+const BENCH_BOUND: Duration = Duration::from_secs(6);
+/// Between looks whether it has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What asking a server gave.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// It answered as one of its kind does; what was seen.
+    Answers(String),
+    /// It can be reached; what could not be tried.
+    Partly(String),
+    /// A run cannot be made on it.
+    No {
+        /// The reason, without secrets.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+fn no(reason: impl Into<String>, remedy: impl Into<String>) -> Reached {
+    Reached::No {
+        reason: redaction::text(&reason.into()),
+        remedy: remedy.into(),
+    }
+}
+
+/// Asks PostgreSQL the way a run would, by a bench that only reads: an address, a password file and
+/// TLS mean there what they mean in the run.
+pub fn postgres(url: &str) -> Reached {
+    let bench = match sibling("db-pool-bench") {
+        Ok(bench) => bench,
+        Err(error) => return no(error.to_string(), "cargo build --release"),
+    };
+    let mut command = Command::new(bench);
+    command
+        .args(["observe", "--duration", "100ms", "--output", "/dev/null"])
+        .arg("--quiet")
+        .env("DATABASE_URL", url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    if std::env::var_os("PGCONNECT_TIMEOUT").is_none() {
+        command.env("PGCONNECT_TIMEOUT", BOUND.as_secs().to_string());
+    }
+    match said_within(command, BENCH_BOUND) {
+        Ok(None) => no(
+            format!("no answer within {} s", BENCH_BOUND.as_secs()),
+            "see whether the server is up and lets this machine in",
+        ),
+        Ok(Some((true, _))) => Reached::Answers("answers, and lets us in".to_owned()),
+        Ok(Some((false, said))) => {
+            let said = said.trim().trim_start_matches("db-pool-bench: ");
+            let (reason, remedy) = said.split_once("\nTry: ").unwrap_or((said, ""));
+            no(reason.replace('\n', " "), remedy.replace('\n', " "))
+        }
+        Err(error) => no(format!("cannot run db-pool-bench: {error}"), ""),
+    }
+}
+
+/// Whether it ended well, and what it said on stderr; `None` where it had to be killed.
+fn said_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
+    let mut child = command.spawn()?;
+    let started = Instant::now();
+    while child.try_wait()?.is_none() {
+        if started.elapsed() > bound {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+    }
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok(Some((output.status.success(), said)))
+}
+
+/// Logs in to Redis and pings it.
+pub fn redis(url: &str) -> Reached {
+    if url.starts_with("rediss://") || url.starts_with("valkeys://") {
+        let remedy = "redis:// to a server that takes plain connections";
+        return no("redis-bench has no TLS (rediss://)", remedy);
+    }
+    let Ok(client) = redis::Client::open(url) else {
+        // Not shown: what cannot be read cannot be redacted with certainty either.
+        return no(
+            "the URL cannot be read",
+            "redis://USER:PASSWORD@HOST:PORT/DATABASE",
+        );
+    };
+    let ping = || {
+        let mut connection = client.get_connection_with_timeout(BOUND)?;
+        connection.set_read_timeout(Some(BOUND))?;
+        connection.set_write_timeout(Some(BOUND))?;
+        redis::cmd("PING").query::<String>(&mut connection)
+    };
+    match ping() {
+        Ok(_) => Reached::Answers("answers PING".to_owned()),
+        Err(error) => {
+            let remedy = match error.kind() {
+                redis::ErrorKind::AuthenticationFailed => "the right user and password in the URL",
+                redis::ErrorKind::Io => "redis-cli -u with the same URL: is the server up?",
+                _ => "what the server names; redis-cli -u with the same URL shows the same",
+            };
+            no(error.to_string(), remedy)
+        }
+    }
+}
+
+/// Asks a WebSocket server for one connection and closes it at once.
+pub fn websocket(url: &str) -> Reached {
+    let parsed = Url::parse(url).ok();
+    let Some(parsed) = parsed.filter(|u| matches!(u.scheme(), "ws" | "wss")) else {
+        return no("the URL cannot be read", "ws://HOST:PORT/PATH");
+    };
+    let mut stream = match connect(&parsed) {
+        Ok(stream) => stream,
+        Err(error) => {
+            let host = parsed.host_str().unwrap_or_default();
+            let port = parsed.port_or_known_default().unwrap_or_default();
+            let remedy = format!("nc -vz {host} {port}: is the server up?");
+            return no(format!("cannot connect: {error}"), remedy);
+        }
+    };
+    if parsed.scheme() == "wss" {
+        return Reached::Partly("reached; TLS and the upgrade were not tried".to_owned());
+    }
+    match upgrade(&mut stream, &parsed) {
+        Ok(status) if status.starts_with("HTTP/1.1 101") => {
+            Reached::Answers("answers, and upgrades to WebSocket".to_owned())
+        }
+        Ok(status) if status.is_empty() => no(
+            "it closed the connection without an answer",
+            "a URL whose server speaks WebSocket",
+        ),
+        Ok(status) => no(
+            format!("it answers {status:?} and no upgrade to WebSocket"),
+            "the path of the WebSocket in the URL, and what its server asks for to let one in",
+        ),
+        Err(error) => no(
+            format!("no answer to the request for an upgrade: {error}"),
+            "a URL whose server speaks WebSocket",
+        ),
+    }
+}
+
+/// The first of the addresses that can be connected to, all of them within the bound.
+fn connect(url: &Url) -> std::io::Result<TcpStream> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let port = url.port_or_known_default().unwrap_or_default();
+    let started = Instant::now();
+    let mut last = std::io::ErrorKind::NotFound.into();
+    for address in (host, port).to_socket_addrs()? {
+        let left = BOUND.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The status line of the answer to a request for an upgrade.
+fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
+    stream.set_read_timeout(Some(BOUND))?;
+    stream.set_write_timeout(Some(BOUND))?;
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let query = url
+        .query()
+        .map_or(String::new(), |query| format!("?{query}"));
+    // Any sixteen bytes will do for a connection that is never used.
+    let request = format!(
+        "GET {}{query} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGxpbXNvbGwtZG9jdG9yIQ==\r\n\r\n",
+        url.path()
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = [0; 128];
+    let length = stream.read(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer[..length]);
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A server that says this to whoever connects, and its port.
+    fn saying(text: &'static str) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(text.as_bytes());
+        });
+        port
+    }
+
+    /// A port at which nobody listens.
+    fn closed() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    }
+
+    fn reason(reached: Reached) -> String {
+        match reached {
+            Reached::No { reason, remedy } => {
+                assert!(!remedy.is_empty(), "{reason}");
+                reason
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_websocket_server_is_told_from_one_that_is_none_and_from_nothing() {
+        let at = |port: u16| websocket(&format!("ws://127.0.0.1:{port}/chat?token=hunter2"));
+        let yes = at(saying("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+        assert!(matches!(yes, Reached::Answers(_)), "{yes:?}");
+        assert!(reason(at(saying("HTTP/1.1 404 Not Found\r\n\r\n"))).contains("404"));
+        assert!(reason(at(saying(""))).contains("without an answer"));
+        let refused = reason(at(closed()));
+        assert!(
+            refused.contains("refused") && !refused.contains("hunter2"),
+            "{refused}"
+        );
+        assert!(reason(websocket("http://h/")).contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_redis_that_is_not_there_or_lets_nobody_in_is_named_without_its_password() {
+        let at = |port: u16| redis(&format!("redis://:hunter2@127.0.0.1:{port}/0"));
+        let refused = reason(at(closed()));
+        assert!(
+            refused.contains("refused") && !refused.contains("hunter2"),
+            "{refused}"
+        );
+        let denied = reason(at(saying("-WRONGPASS invalid username-password pair\r\n")));
+        assert!(!denied.contains("hunter2"), "{denied}");
+        assert!(reason(redis("rediss://h")).contains("TLS"));
+    }
+}

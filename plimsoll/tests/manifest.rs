@@ -1,0 +1,320 @@
+//! The manifest of a run: what a crash, a kill and a missing report leave in it, and that the
+//! analyzer concludes nothing from what is left.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use bench_report::manifest::{self, Part, PartStatus};
+use common::{binary, report, tool};
+use test_support::{Place, copy_program};
+use testbed::{Redis, RedisOptions};
+
+const RUN: [&str; 7] = [
+    "run",
+    "--profile",
+    "smoke",
+    "--only",
+    "redis-bench",
+    "--run-dir",
+    "run",
+];
+
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    text(&output.stderr) + &text(&output.stdout)
+}
+
+fn part(directory: &Path, name: &str) -> Part {
+    let parts = manifest::read(directory).unwrap();
+    let found = parts.iter().find(|part| part.name() == name).cloned();
+    found.unwrap_or_else(|| panic!("no {name} in {parts:?}"))
+}
+
+/// The suite's binaries in `place`, with a program of ours in place of the Redis bench.
+fn with_bench(place: &Place, script: &str) -> PathBuf {
+    let bin = place.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for name in ["sysmon", "bottleneck-analyzer"] {
+        std::os::unix::fs::symlink(binary(name), bin.join(name)).unwrap();
+    }
+    let bench = bin.join("redis-bench");
+    fs::write(&bench, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&bench, fs::Permissions::from_mode(0o755)).unwrap();
+    let plimsoll = bin.join("plimsoll");
+    copy_program(&binary("plimsoll"), &plimsoll);
+    plimsoll
+}
+
+/// What the analyzer makes of the run, and what its gate ends with.
+fn judged(place: &Place) -> (String, Option<i32>) {
+    let args = ["analyze", "--gate", "run"];
+    let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
+    (said(&output), output.status.code())
+}
+
+#[test]
+fn a_bench_that_ends_without_a_report_leaves_a_run_of_which_nothing_can_be_told() {
+    for (script, status, reason) in [
+        (
+            "exit 0",
+            PartStatus::Done { exit_code: 0 },
+            "redis-bench.cache wrote no report",
+        ),
+        (
+            "exit 7",
+            PartStatus::Done { exit_code: 7 },
+            "redis-bench.cache ended with code 7",
+        ),
+        (
+            "kill -9 $$",
+            PartStatus::Killed { signal: 9 },
+            "redis-bench.cache was killed by signal 9",
+        ),
+    ] {
+        let place = Place::new();
+        let plimsoll = with_bench(&place, script);
+        let output = place.command(plimsoll, &RUN).output().unwrap();
+        let text = said(&output);
+        let directory = place.path().join("run");
+        let bench = part(&directory, "redis-bench.cache");
+        assert_eq!(
+            (bench.status, &*bench.started_by),
+            (status, "plimsoll"),
+            "{text}"
+        );
+        let recorder = part(&directory, "sysmon.record");
+        assert_eq!(recorder.status, PartStatus::Done { exit_code: 0 }, "{text}");
+        let (text, code) = judged(&place);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("CANNOT TELL") && text.contains(reason),
+            "{script}: {text}"
+        );
+        assert_eq!(code, Some(3), "{script}");
+    }
+}
+
+#[test]
+fn a_whole_run_has_a_whole_manifest_and_its_gates_hold() {
+    let place = Place::new();
+    let output = tool(&place, "plimsoll", &RUN).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let parts = manifest::read(&place.path().join("run")).unwrap();
+    assert_eq!(parts.len(), 2, "{parts:?}");
+    for part in &parts {
+        assert_eq!(part.status, PartStatus::Done { exit_code: 0 }, "{part:?}");
+        assert_eq!(part.started_by, "plimsoll");
+    }
+    let (text, code) = judged(&place);
+    assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
+fn a_suite_that_is_killed_leaves_what_it_did_not_come_to() {
+    let place = Place::new();
+    let args = ["run", "--profile", "smoke", "--run-dir", "run"];
+    let mut suite = tool(&place, "plimsoll", &args).spawn().unwrap();
+    let directory = place.path().join("run");
+    let started = Instant::now();
+    let begun = || {
+        let parts = manifest::read(&directory).unwrap_or_default();
+        let runs = |part: &Part| part.tool == "db-pool-bench" && part.status == PartStatus::Running;
+        parts.iter().any(runs)
+    };
+    while !begun() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "it never began"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    suite.kill().unwrap();
+    suite.wait().unwrap();
+    assert_eq!(
+        part(&directory, "redis-bench.cache").status,
+        PartStatus::Planned
+    );
+    assert_eq!(
+        part(&directory, "ws-bench.limit").status,
+        PartStatus::Planned
+    );
+    // What it had started ends with it, in good order.
+    let ended = || {
+        let parts = manifest::read(&directory).unwrap();
+        parts.iter().all(|part| part.status != PartStatus::Running)
+    };
+    while !ended() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (text, code) = judged(&place);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("redis-bench.cache was to be run and was never started"),
+        "{text}"
+    );
+    assert_eq!(code, Some(3));
+}
+
+#[test]
+fn a_bench_that_is_killed_is_seen_to_be_unfinished() {
+    let redis = Redis::start(&RedisOptions::default()).unwrap();
+    let place = Place::new();
+    let args = ["cache", "--duration", "60s", "--run-dir", "run", "-q"];
+    let mut command = tool(&place, "redis-bench", &args);
+    let mut bench = command.env("REDIS_URL", redis.url()).spawn().unwrap();
+    let directory = place.path().join("run");
+    while manifest::read(&directory).unwrap_or_default().is_empty() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bench.kill().unwrap();
+    bench.wait().unwrap();
+    let left = part(&directory, "redis-bench.cache");
+    assert_eq!(
+        (left.status, &*left.started_by),
+        (PartStatus::Running, "user")
+    );
+    let (text, code) = judged(&place);
+    assert!(text.contains("redis-bench.cache is unfinished"), "{text}");
+    assert_eq!(code, Some(3));
+}
+
+/// Both in one directory and of one run, whatever the working directory of the command.
+#[test]
+fn a_bench_in_a_recording_is_part_of_its_run() {
+    let redis = Redis::start(&RedisOptions::default()).unwrap();
+    let bench = binary("redis-bench");
+    let bench = bench.display();
+    let quick = "cache --client pooled --repeats 1 --warmup 100ms --duration 1s -q";
+    let script = format!("cd / && {bench} {quick} && {bench} {quick} >/dev/null");
+    for (flags, directory) in [(&["--run-dir", "run"][..], Some("run")), (&[], None)] {
+        let place = Place::new();
+        let mut args = vec!["record"];
+        args.extend(flags);
+        args.extend(["-q", "--", "sh", "-c", &script]);
+        let mut command = tool(&place, "sysmon", &args);
+        let output = command.env("REDIS_URL", redis.url()).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let directory = directory.map_or_else(
+            || {
+                let runs: Vec<_> = fs::read_dir(place.path().join("reports"))
+                    .unwrap()
+                    .collect();
+                assert_eq!(runs.len(), 1, "{runs:?}");
+                runs[0].as_ref().unwrap().path()
+            },
+            |name| place.path().join(name),
+        );
+        let recording = report(&directory, "sysmon.record");
+        for stem in ["redis-bench.cache", "redis-bench.cache.2"] {
+            assert_eq!(report(&directory, stem).run_id, recording.run_id);
+        }
+        let parts = manifest::read(&directory).unwrap();
+        assert_eq!(parts.len(), 3, "{parts:?}");
+        for part in parts {
+            assert_eq!(part.status, PartStatus::Done { exit_code: 0 }, "{part:?}");
+            let starter = if part.tool == "sysmon" {
+                "user"
+            } else {
+                "sysmon"
+            };
+            assert_eq!(part.started_by, starter);
+            assert_eq!(part.run_id, recording.run_id);
+        }
+    }
+}
+
+#[test]
+fn a_command_that_fails_in_a_recording_keeps_the_verdict_from_being_told() {
+    let place = Place::new();
+    let args = [
+        "record",
+        "--run-dir",
+        "run",
+        "-q",
+        "--",
+        "sh",
+        "-c",
+        "sleep 0.3; exit 7",
+    ];
+    let output = tool(&place, "sysmon", &args).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", said(&output));
+    let (text, code) = judged(&place);
+    assert!(text.contains("sysmon.record ended with code 7"), "{text}");
+    assert_eq!(code, Some(3));
+}
+
+#[test]
+fn a_failed_benchs_own_cause_is_told() {
+    let place = Place::new();
+    let args = [
+        "run",
+        "--profile",
+        "smoke",
+        "--only",
+        "db-pool-bench",
+        "--run-dir",
+        "run",
+    ];
+    let mut command = tool(&place, "plimsoll", &args);
+    let output = command
+        .env("DATABASE_URL", "postgres://app:hunter2@127.0.0.1:1/shop")
+        .output()
+        .unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let note = text
+        .lines()
+        .filter(|line| line.contains("db-pool-bench.sweep ended with code 1"));
+    for line in note {
+        assert!(
+            line.contains("refused") && line.contains("127.0.0.1:1"),
+            "{line}"
+        );
+        assert!(
+            line.contains("Try: ") && !line.contains("hunter2"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_doctor_asks_the_servers_that_are_named() {
+    let place = Place::new();
+    let ask = |name: &str, url: &str| {
+        let mut command = tool(&place, "plimsoll", &["doctor"]);
+        let output = command.env(name, url).output().unwrap();
+        (said(&output), output.status.code())
+    };
+    for (name, url) in [
+        ("DATABASE_URL", "postgres://app:hunter2@127.0.0.1:1/shop"),
+        ("REDIS_URL", "redis://:hunter2@127.0.0.1:1/"),
+        ("WS_URL", "ws://127.0.0.1:1/?token=hunter2"),
+    ] {
+        let (text, code) = ask(name, url);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(!text.contains("A run can be made"), "{text}");
+        assert!(text.contains(name) && text.contains("refused"), "{text}");
+        assert!(
+            text.contains("try: ") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+    let redis = Redis::start(&RedisOptions::default()).unwrap();
+    let (text, code) = ask("REDIS_URL", redis.url());
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("REDIS_URL answers PING"), "{text}");
+    let postgres = testbed::Postgres::start(&testbed::PostgresOptions::default()).unwrap();
+    let (text, code) = ask("DATABASE_URL", postgres.url());
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("DATABASE_URL answers"), "{text}");
+    let elsewhere = postgres.url().replace("plimsoll:", "nobody:");
+    let (text, code) = ask("DATABASE_URL", &elsewhere);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("nobody"), "{text}");
+}
