@@ -251,7 +251,7 @@ impl Spoiled {
         let place = place.map_or(String::new(), |step| format!(" [{step}]"));
         let figures = match self.figures.as_slice() {
             [] => String::new(),
-            [figures @ ..] => format!("{}: ", figures.join(", ")),
+            figures => format!("{}: ", figures.join(", ")),
         };
         let component = self.component.title();
         format!("{component}{place}: {figures}{}", self.message)

@@ -64,23 +64,23 @@ impl Shown {
             let is_other = !matches!(last, "mean_ns" | "max_ns");
             return is_other || self.percentiles.contains(&last);
         }
-        let samples = || self.samples(report, pointer);
+        let samples = || samples(report, pointer);
         self.percentiles.contains(&last)
             && (code != WarningCode::TooFewSamples
                 || !self.merged
                 || samples().is_none_or(|count| self_check::is_thin(last, count)))
     }
+}
 
-    /// The samples behind the percentiles of the setting that `pointer` leads into.
-    fn samples(&self, report: &Report, pointer: &str) -> Option<u64> {
-        let index = pointer.strip_prefix("/steps/")?.split('/').next()?;
-        let setting = &report.steps.get(index.parse::<usize>().ok()?)?.parameters;
-        let repeats = report
-            .steps
-            .iter()
-            .filter(|step| step.parameters == *setting);
-        Some(repeats.map(finished).sum())
-    }
+/// The samples behind the percentiles of the setting that `pointer` leads into.
+fn samples(report: &Report, pointer: &str) -> Option<u64> {
+    let index = pointer.strip_prefix("/steps/")?.split('/').next()?;
+    let setting = &report.steps.get(index.parse::<usize>().ok()?)?.parameters;
+    let repeats = report
+        .steps
+        .iter()
+        .filter(|step| step.parameters == *setting);
+    Some(repeats.map(finished).sum())
 }
 
 fn finished(step: &Step) -> u64 {
@@ -92,6 +92,8 @@ fn finished(step: &Step) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
     use bench_report::histogram::{self, Histogram};
     use bench_report::{Generator, Load, Operation, StepEnd, Window};
 
@@ -112,12 +114,12 @@ mod tests {
                 think_time_ns: 0,
             },
             operations: [("read".to_owned(), operation)].into(),
-            parts: Default::default(),
+            parts: BTreeMap::new(),
             failures: Vec::new(),
             pool: None,
             server: None,
             generator: Generator::default(),
-            figures: Default::default(),
+            figures: BTreeMap::new(),
             end: StepEnd::Completed,
         }
     }
