@@ -234,6 +234,21 @@ impl Step {
         settings.iter().all(is)
     }
 
+    /// What an open loop carried ÷ what it was offered: successes done in the measured part ÷
+    /// arrivals due in it; `None` of a closed loop, whose users offer no more than they get. What
+    /// was due in the warm-up and done later is carried too, so that it may exceed 1.
+    pub fn carried_ratio(&self) -> Option<f64> {
+        let offered: u64 = self.operations.values().map(|o| o.attempted).sum();
+        let carried = self.throughput_per_s() * self.window.measured_s();
+        let open = matches!(self.load, Load::Open { .. });
+        (open && offered > 0).then(|| carried / offered as f64)
+    }
+
+    /// Arrivals that never finished, over all operations.
+    pub fn censored(&self) -> u64 {
+        self.operations.values().map(|o| o.censored).sum()
+    }
+
     /// What did not succeed ÷ all arrivals, over all operations; `None` without any.
     pub fn error_ratio(&self) -> Option<f64> {
         let attempted = self.operations.values().map(|o| o.attempted).sum();
