@@ -4,34 +4,46 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::InFlight;
 use crate::interval::Interval;
 
-/// Finished hits below which an interval says too little to stop for.
+/// Hits, finished or overdue, below which an interval says too little to stop for.
 const FEWEST: u64 = 20;
 /// How often the rules are asked; four times at least in a short step.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// A bound that a step must keep, looked at each second, and once enough hits have finished.
+/// A bound that a step must keep, looked at each second, and once enough hits have finished or are
+/// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
-    /// Failures ÷ finished hits.
+    /// Failures, and hits that the drain would cut off, ÷ those that finished or are so overdue.
     ErrorRatio {
         /// Highest that is allowed, 0..1.
         above: f64,
     },
-    /// 99th percentile of response time (call time in a closed loop).
+    /// 99th percentile of response time (call time in a closed loop); a hit that waits for longer
+    /// counts without being answered.
     LatencyP99 {
         /// Highest that is allowed.
         above: Duration,
     },
 }
 
-/// What finished since the rules were last asked.
+/// Watches a step for broken rules: by what finished since they were last asked, and by what is
+/// overdue meanwhile.
 #[derive(Debug)]
 pub struct Watch {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
+    /// How long the step waits for answers at its end.
+    drain_ns: Option<u64>,
+    /// The longest success so far.
+    longest_ns: u64,
+    /// When something was last over.
+    finished_ns: u64,
+    /// One for each rule.
+    overdue: Vec<Overdue>,
 }
 
 impl Watch {
@@ -41,20 +53,105 @@ impl Watch {
             pending: Interval::new(),
             began_ns: now_ns,
             asked_every_ns: (measured / 4).min(ASKED_EVERY).as_nanos() as u64,
+            drain_ns: None,
+            longest_ns: 0,
+            finished_ns: now_ns,
+            overdue: Vec::new(),
         }
     }
 
+    /// The same of a step that cuts off what is still unanswered `drain` after its end: a hit that
+    /// waits for longer counts as an error. Without it only hits that failed do.
+    #[must_use]
+    pub fn with_drain(mut self, drain: Duration) -> Self {
+        self.drain_ns = Some(drain.as_nanos() as u64);
+        self
+    }
+
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
-    /// finished to tell.
+    /// finished or is overdue to tell.
     pub fn look(&mut self, now_ns: u64, interval: &Interval, rules: &[StopRule]) -> Option<Broken> {
         self.pending.add(interval);
-        let due = now_ns.saturating_sub(self.began_ns) >= self.asked_every_ns;
-        if !due || self.pending.succeeded() + self.pending.failed < FEWEST {
+        self.longest_ns = self.longest_ns.max(interval.latency.max());
+        if interval.finished() > 0 {
+            self.finished_ns = now_ns;
+        }
+        let stalled = now_ns.saturating_sub(self.finished_ns) >= self.asked_every_ns;
+        let began_ns = self.began_ns;
+        self.overdue
+            .resize_with(rules.len(), || Overdue::from(began_ns));
+        let patience: Vec<Option<u64>> = rules.iter().map(|rule| self.patience_ns(*rule)).collect();
+        for (overdue, patience_ns) in self.overdue.iter_mut().zip(patience) {
+            if let Some(patience_ns) = patience_ns {
+                overdue.look(now_ns, patience_ns, stalled, &interval.in_flight);
+            }
+        }
+        if now_ns.saturating_sub(self.began_ns) < self.asked_every_ns {
             return None;
         }
-        let seen = std::mem::replace(&mut self.pending, Interval::new());
-        self.began_ns = now_ns;
-        rules.iter().find_map(|rule| rule.broken_by(&seen))
+        let mut judged = rules.iter().zip(&self.overdue);
+        let broken = judged.find_map(|(rule, overdue)| rule.judge(&self.pending, overdue));
+        if broken.is_some() || self.pending.finished() >= FEWEST {
+            self.pending = Interval::new();
+            self.began_ns = now_ns;
+            self.overdue
+                .iter_mut()
+                .for_each(|overdue| overdue.count = 0);
+        }
+        broken
+    }
+
+    /// The age from which a hit is overdue for `rule`. For errors that is the drain's bound, as
+    /// long as hits take far less: where the target takes its time, or has answered nothing yet, a
+    /// hit that waits for longer may still succeed.
+    fn patience_ns(&self, rule: StopRule) -> Option<u64> {
+        match rule {
+            StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
+            StopRule::ErrorRatio { .. } => self.drain_ns.map(|drain_ns| match self.longest_ns {
+                0 => 2 * drain_ns,
+                longest_ns => drain_ns.max(2 * longest_ns),
+            }),
+        }
+    }
+}
+
+/// Hits that a rule no longer waits for.
+#[derive(Debug, Default)]
+struct Overdue {
+    /// Those that became overdue since the rules were last asked; each counts once.
+    count: u64,
+    /// All of them, where nothing at all was answered for as long as it takes to be asked once.
+    stalled: u64,
+    /// The age from which they are overdue.
+    patience_ns: u64,
+    /// Hits that began before count already.
+    counted_until_ns: u64,
+    watched_from_ns: u64,
+}
+
+impl Overdue {
+    /// Counts what becomes overdue from `now_ns` on.
+    fn from(now_ns: u64) -> Self {
+        Self {
+            watched_from_ns: now_ns,
+            ..Self::default()
+        }
+    }
+
+    fn look(&mut self, now_ns: u64, patience_ns: u64, stalled: bool, in_flight: &InFlight) {
+        let from_ns = self.watched_from_ns.saturating_sub(patience_ns);
+        let from_ns = from_ns.max(self.counted_until_ns);
+        let until_ns = now_ns.saturating_sub(patience_ns);
+        if until_ns > from_ns {
+            self.count += in_flight.begun_within(from_ns + 1, until_ns);
+            self.counted_until_ns = until_ns;
+        }
+        self.stalled = if stalled {
+            in_flight.older_than(patience_ns)
+        } else {
+            0
+        };
+        self.patience_ns = patience_ns;
     }
 }
 
@@ -70,31 +167,67 @@ pub struct Broken {
 impl StopRule {
     /// What `interval` breaks of this rule, if it holds enough to tell.
     pub fn broken_by(&self, interval: &Interval) -> Option<Broken> {
-        let finished = interval.succeeded() + interval.failed;
-        if finished < FEWEST {
-            return None;
-        }
+        self.judge(interval, &Overdue::default())
+    }
+
+    fn judge(&self, interval: &Interval, overdue: &Overdue) -> Option<Broken> {
+        let unanswered = overdue.count.max(overdue.stalled);
+        let enough = interval.finished() + unanswered >= FEWEST || overdue.stalled > 0;
         let reason = match *self {
-            Self::ErrorRatio { above } => {
-                let ratio = interval.failed as f64 / finished as f64;
-                (ratio > above).then(|| {
-                    format!(
-                        "{} of {finished} hits failed ({:.1} %)",
-                        interval.failed,
-                        ratio * 100.0
-                    )
-                })
-            }
-            Self::LatencyP99 { above } => {
-                let p99 = Duration::from_nanos(interval.latency.value_at_quantile(0.99));
-                (p99 > above).then(|| format!("p99 was {:.1} ms", p99.as_secs_f64() * 1e3))
-            }
+            _ if !enough => None,
+            Self::ErrorRatio { above } => errors_above(above, interval, unanswered, overdue),
+            Self::LatencyP99 { above } => p99_above(above, interval, unanswered),
         };
         reason.map(|reason| Broken {
             rule: self.to_string(),
             reason,
         })
     }
+}
+
+fn errors_above(
+    above: f64,
+    interval: &Interval,
+    unanswered: u64,
+    overdue: &Overdue,
+) -> Option<String> {
+    let (failed, all) = (
+        interval.failed + unanswered,
+        interval.finished() + unanswered,
+    );
+    let ratio = failed as f64 / all as f64;
+    let how = match unanswered {
+        0 => String::new(),
+        waiting => format!(
+            ", {waiting} of them unanswered for {:.1} s",
+            overdue.patience_ns as f64 / 1e9
+        ),
+    };
+    (ratio > above).then(|| {
+        format!(
+            "{failed} of {all} hits failed ({:.1} %){how}",
+            ratio * 100.0
+        )
+    })
+}
+
+/// Each hit counts once: while it waits for longer than the bound, or when it has.
+fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<String> {
+    let on_time = interval.latency.count_between(0, above.as_nanos() as u64);
+    let answered_late = interval.succeeded() - on_time;
+    let late = answered_late.max(unanswered);
+    if late as f64 <= 0.01 * (late + on_time) as f64 {
+        return None;
+    }
+    if answered_late >= unanswered {
+        let p99 = Duration::from_nanos(interval.latency.value_at_quantile(0.99));
+        return Some(format!("p99 was {:.1} ms", p99.as_secs_f64() * 1e3));
+    }
+    Some(format!(
+        "{unanswered} of {} hits have waited for longer than {} without an answer",
+        late + on_time,
+        humantime::format_duration(above)
+    ))
 }
 
 impl fmt::Display for StopRule {
@@ -200,5 +333,150 @@ mod tests {
         let latency: StopRule = "p99>1ms".parse().unwrap();
         assert!(latency.broken_by(&interval(100, 0, 2_000_000)).is_some());
         assert!(latency.broken_by(&interval(100, 0, 500_000)).is_none());
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+    const MS: u64 = 1_000_000;
+
+    /// A step whose clock is turned by hand; it is looked at each second.
+    struct Step {
+        recorder: Recorder,
+        watch: Watch,
+        rules: Vec<StopRule>,
+        now_ns: u64,
+    }
+
+    impl Step {
+        fn new(rule: &str) -> Self {
+            Self {
+                recorder: Recorder::new(&["get"], 1),
+                watch: Watch::new(100 * SECOND, Duration::from_mins(1))
+                    .with_drain(Duration::from_secs(5)),
+                rules: vec![rule.parse().unwrap()],
+                now_ns: 100 * SECOND,
+            }
+        }
+
+        /// A hit that begins at `begin_ns`; `Some` with how long it takes, `None` if it hangs.
+        fn hit(&self, begin_ns: u64, took_ns: Option<u64>) {
+            self.recorder.begin(begin_ns);
+            if let Some(took_ns) = took_ns {
+                let marks = Marks {
+                    started_ns: begin_ns,
+                    done_ns: begin_ns + took_ns,
+                    ..Marks::default()
+                };
+                self.recorder
+                    .record(&marks, &Outcome::success(0), Within::WHOLLY);
+            }
+        }
+
+        /// The next second, in which hits come each `gap_ns`.
+        fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<Broken> {
+            let end_ns = self.now_ns + SECOND;
+            while self.now_ns < end_ns {
+                self.hit(self.now_ns, took_ns);
+                self.now_ns += gap_ns;
+            }
+            self.look()
+        }
+
+        fn look(&mut self) -> Option<Broken> {
+            let interval = self.recorder.take_interval_at(self.now_ns);
+            self.watch.look(self.now_ns, &interval, &self.rules)
+        }
+
+        /// Seconds from now on until the rule breaks, while hits hang; 30 at most.
+        fn seconds_until_broken(&mut self, mut second: impl FnMut(&mut Self)) -> u64 {
+            for seconds in 1..30 {
+                second(self);
+                if self.look().is_some() {
+                    return seconds;
+                }
+            }
+            30
+        }
+    }
+
+    #[test]
+    fn a_target_that_hangs_breaks_a_rule_within_its_bound_and_two_seconds() {
+        // Arrivals that keep coming at 300 a second, or at 3.
+        for gap_ns in [3 * MS, 300 * MS] {
+            for (rule, within_s) in [("p99>500ms", 2), ("p99>3s", 5), ("errors>10%", 7)] {
+                let mut step = Step::new(rule);
+                for _ in 0..5 {
+                    assert_eq!(step.second(gap_ns, Some(MS)), None, "{rule}");
+                }
+                let seconds = step.seconds_until_broken(|step| {
+                    let end_ns = step.now_ns + SECOND;
+                    while step.now_ns < end_ns {
+                        step.hit(step.now_ns, None);
+                        step.now_ns += gap_ns;
+                    }
+                });
+                assert!(seconds <= within_s, "{rule} at {gap_ns} after {seconds} s");
+            }
+        }
+        // Four users, each of whom waits for one answer that never comes.
+        for (rule, within_s) in [("p99>500ms", 2), ("p99>3s", 5), ("errors>10%", 7)] {
+            let mut step = Step::new(rule);
+            assert_eq!(step.second(MS, Some(MS)), None, "{rule}");
+            (0..4).for_each(|_| step.hit(step.now_ns, None));
+            let seconds = step.seconds_until_broken(|step| step.now_ns += SECOND);
+            assert!(seconds <= within_s, "{rule} after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_few_that_hang_among_many_that_are_answered_break_nothing() {
+        for rule in ["p99>500ms", "errors>10%"] {
+            let mut step = Step::new(rule);
+            (0..5).for_each(|_| step.hit(step.now_ns, None));
+            for second in 0..90 {
+                assert_eq!(step.second(MS, Some(MS)), None, "{rule} in {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn hits_that_take_long_and_succeed_are_no_errors() {
+        let mut step = Step::new("errors>10%");
+        // Fifty users whose answers each take eight seconds, against a drain of five.
+        for round in 0..4 {
+            let begin_ns = step.now_ns;
+            (0..50).for_each(|_| step.recorder.begin(begin_ns));
+            for _ in 0..8 {
+                step.now_ns += SECOND;
+                assert_eq!(step.look(), None, "in round {round}");
+            }
+            let marks = Marks {
+                started_ns: begin_ns,
+                done_ns: step.now_ns,
+                ..Marks::default()
+            };
+            for _ in 0..50 {
+                step.recorder
+                    .record(&marks, &Outcome::success(0), Within::WHOLLY);
+            }
+        }
+    }
+
+    #[test]
+    fn what_hung_is_told_once_and_what_is_answered_late_is_told_as_late() {
+        let mut step = Step::new("p99>500ms");
+        step.second(MS, Some(MS));
+        let broken = step.second(10 * MS, None);
+        let reason = broken.map(|broken| broken.reason).unwrap_or_default();
+        assert!(
+            reason.contains("have waited for longer than 500ms"),
+            "{reason}"
+        );
+        assert!(
+            step.second(MS, Some(MS)).is_some(),
+            "the other half of them"
+        );
+        assert_eq!(step.second(MS, Some(MS)), None);
+        let reason = step.second(MS, Some(2 * SECOND)).unwrap().reason;
+        assert!(reason.starts_with("p99 was"), "{reason}");
     }
 }

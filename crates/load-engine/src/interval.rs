@@ -1,6 +1,8 @@
-//! What finished between two looks.
+//! What finished between two looks, and what was under way at the second.
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
+
+use crate::InFlight;
 
 /// All that finished since the last look, measured or not: for time charts and guards.
 #[derive(Debug)]
@@ -10,6 +12,8 @@ pub struct Interval {
     pub latency: Recording,
     /// Hits that failed.
     pub failed: u64,
+    /// Hits under way at its end.
+    pub in_flight: InFlight,
 }
 
 impl Interval {
@@ -18,12 +22,28 @@ impl Interval {
         Self {
             latency: bounds.unwrap_or_else(|_| recording()),
             failed: 0,
+            in_flight: InFlight::default(),
         }
     }
 
     /// Hits that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.latency.len()
+    }
+
+    /// Hits that are over.
+    pub fn finished(&self) -> u64 {
+        self.succeeded() + self.failed
+    }
+
+    /// A quantile of the successes and of the hits under way together, each of these at the age
+    /// that it has reached: a lower bound of what they feel. `None` where there is neither.
+    pub fn felt_at_least(&self, q: f64) -> Option<u64> {
+        let mut all = self.latency.clone();
+        for (age_ns, count) in self.in_flight.ages() {
+            all.saturating_record_n(age_ns.max(1), count);
+        }
+        (!all.is_empty()).then(|| all.value_at_quantile(q))
     }
 
     /// Adds what finished in another.

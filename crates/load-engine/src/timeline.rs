@@ -13,7 +13,11 @@ pub(crate) struct Timeline {
     p50: Series,
     p99: Series,
     longest: Series,
+    /// What was last seen of successes, at the three quantiles.
+    seen: [Option<u64>; 3],
 }
+
+const QUANTILES: [f64; 3] = [0.5, 0.99, 1.0];
 
 impl Timeline {
     pub(crate) fn new(start_ns: u64) -> Self {
@@ -24,24 +28,46 @@ impl Timeline {
             p50: Series::new("latency.p50_ns"),
             p99: Series::new("latency.p99_ns"),
             longest: Series::new("latency.max_ns"),
+            seen: [None; 3],
         }
     }
 
-    /// Adds what finished until `now_ns`.
+    /// Adds what finished until `now_ns`. Hits under way count for latency with the age that they
+    /// have reached, where that raises it: a few that were answered say nothing of those that hang.
+    /// Where nothing was answered, ages below what the last answers took say nothing either.
     pub(crate) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
         self.last_ns = now_ns;
-        let at = |q: f64| {
-            let any = !interval.latency.is_empty();
-            any.then(|| interval.latency.value_at_quantile(q) as f64)
-        };
+        let any = !interval.latency.is_empty();
+        let latency = QUANTILES.map(|q| {
+            let answered = any.then(|| interval.latency.value_at_quantile(q));
+            (answered, interval.felt_at_least(q))
+        });
+        let mut shown = [None; 3];
+        for ((shown, seen), (answered, felt)) in shown.iter_mut().zip(&mut self.seen).zip(latency) {
+            *seen = answered.or(*seen);
+            *shown = felt.filter(|felt| Some(*felt) >= *seen).or(answered);
+        }
+        let [p50, p99, longest] = shown.map(|ns| ns.map(|ns| ns as f64));
         self.throughput
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));
         self.errors
             .push(now_ns, Some(interval.failed as f64 / seconds));
-        self.p50.push(now_ns, at(0.5));
-        self.p99.push(now_ns, at(0.99));
-        self.longest.push(now_ns, at(1.0));
+        self.p50.push(now_ns, p50);
+        self.p99.push(now_ns, p99);
+        self.longest.push(now_ns, longest);
+    }
+
+    /// The 99th percentile of the last interval.
+    pub(crate) fn last_p99_ns(&self) -> Option<f64> {
+        self.p99.mean.last().copied().flatten()
+    }
+
+    /// The highest 99th percentile of the intervals that end within the given time.
+    pub(crate) fn worst_p99_ns(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
+        let points = self.p99.at_ns.iter().zip(&self.p99.mean);
+        let within = points.filter(|(at, _)| **at > from_ns && **at <= to_ns);
+        within.filter_map(|(_, ns)| *ns).max_by(f64::total_cmp)
     }
 
     /// Relative change of throughput from the first to the last third of the points that end
@@ -69,5 +95,67 @@ impl Timeline {
             self.p99,
             self.longest,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Marks, Outcome, Recorder, Within};
+
+    const SECOND: u64 = 1_000_000_000;
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_few_answers_do_not_hide_those_that_hang() {
+        let recorder = Recorder::new(&["get"], 1);
+        let mut timeline = Timeline::new(100 * SECOND);
+        let answered = |begin_ns: u64| {
+            recorder.begin(begin_ns);
+            let marks = Marks {
+                started_ns: begin_ns,
+                done_ns: begin_ns + MS,
+                ..Marks::default()
+            };
+            recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
+        };
+        for second in 100..105 {
+            (0..100).for_each(|n| answered(second * SECOND + n * 10 * MS));
+            if second >= 102 {
+                (0..50).for_each(|n| recorder.begin(second * SECOND + n * 20 * MS));
+            }
+            let end_ns = (second + 1) * SECOND;
+            timeline.push(end_ns, &recorder.take_interval_at(end_ns));
+        }
+        let p99_s = |second: usize| timeline.p99.mean[second].unwrap() / 1e9;
+        assert!(p99_s(1) < 0.002, "{}", p99_s(1));
+        for (second, least) in [(2, 0.9), (3, 1.9), (4, 2.9)] {
+            assert!(p99_s(second) >= least, "{}", p99_s(second));
+        }
+        assert!(timeline.p50.mean[4].unwrap() >= 0.3e9, "most of them hang");
+        let worst = |until| timeline.worst_p99_ns(100 * SECOND, until * SECOND);
+        assert_eq!(worst(103), timeline.p99.mean[2]);
+        assert_eq!(worst(100), None);
+    }
+
+    #[test]
+    fn between_answers_that_take_long_nothing_shorter_is_shown() {
+        let recorder = Recorder::new(&["get"], 1);
+        let mut timeline = Timeline::new(100 * SECOND);
+        for round in 0..3 {
+            let begin_ns = (100 + 2 * round) * SECOND;
+            recorder.begin(begin_ns);
+            let half_ns = begin_ns + SECOND;
+            timeline.push(half_ns, &recorder.take_interval_at(half_ns));
+            let marks = Marks {
+                started_ns: begin_ns,
+                done_ns: begin_ns + 2 * SECOND,
+                ..Marks::default()
+            };
+            recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
+            timeline.push(marks.done_ns, &recorder.take_interval_at(marks.done_ns));
+        }
+        let shown: Vec<bool> = timeline.p99.mean.iter().map(Option::is_some).collect();
+        assert_eq!(shown, [true, true, false, true, false, true]);
     }
 }
