@@ -30,6 +30,8 @@ pub mod bench;
 mod bounded;
 pub mod command_line;
 mod counts;
+#[cfg(feature = "load")]
+mod ending;
 pub mod exit;
 pub mod flags;
 #[cfg(feature = "load")]

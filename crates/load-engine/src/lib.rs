@@ -21,6 +21,7 @@ mod failure_sample;
 mod flight;
 pub mod guard;
 pub mod interval;
+mod overdue;
 pub mod pacer;
 mod part_tally;
 pub mod recorder;
