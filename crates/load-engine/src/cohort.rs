@@ -1,21 +1,22 @@
 //! Requests under way by their age, counted without a lock or an allocation of their own.
 //!
-//! Each is counted twice, under the 10 ms in which it began: when it begins (one relaxed addition on
+//! Each is counted twice, under the 8 ms in which it began: when it begins (one relaxed addition on
 //! its thread's own line) and when it is over (inside the lock that records it anyway). What a bucket
 //! has begun and not finished is under way, and can only become less: who looks later never sees more
 //! than there was, so that no rule ends a step for requests that were answered.
 //!
-//! Counters are never reset. A bucket is used again every 64 s; before that its balance moves to the
+//! Counters are never reset. A bucket is used again after 69 s; before that its balance moves to the
 //! `old`, and stays as the level from which the next round counts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const BUCKET_NS: u64 = 10_000_000;
-const BUCKETS: usize = 6_400;
+/// Both are powers of two, so that no hit pays for a division.
+const BUCKET_NS: u64 = 1 << 23;
+const BUCKETS: usize = 1 << 13;
 /// From this age on a request counts as old when it is over, not under its bucket.
 const OLD_NS: u64 = 60_000_000_000;
 /// Age in buckets at which a bucket's balance moves to the old: nothing changes it any more.
-const MOVED_AFTER: u64 = 6_200;
+const MOVED_AFTER: u64 = 62_000_000_000 / BUCKET_NS;
 
 fn bucket(instant_ns: u64) -> usize {
     (instant_ns / BUCKET_NS % BUCKETS as u64) as usize
@@ -152,7 +153,7 @@ impl Memory {
     }
 }
 
-/// Requests that began within the same 10 ms and are under way.
+/// Requests that began within the same bucket and are under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cohort {
     /// None of them began later.
@@ -229,20 +230,21 @@ mod tests {
     #[test]
     fn what_was_begun_and_is_not_over_is_under_way_at_its_age() {
         let mut threads = Threads::new();
-        for ms in 0..1_000 {
-            threads.begun.count(SECOND + ms * 1_000_000);
+        // Two in each bucket; those of the last thirty hang.
+        for number in 1_000..1_100 {
+            threads.begun.count(number * BUCKET_NS);
+            threads.begun.count((number + 1) * BUCKET_NS - 1);
+            if number < 1_070 {
+                threads.finished.count(number * BUCKET_NS, 5);
+                threads.finished.count((number + 1) * BUCKET_NS - 1, 5);
+            }
         }
-        for ms in 0..700 {
-            threads.finished.count(SECOND + ms * 1_000_000, 5);
-        }
-        let seen = threads.look(2 * SECOND);
-        assert_eq!(seen.count(), 300);
-        assert_eq!(seen.older_than(100_000_000), 200);
-        assert_eq!(seen.begun_within(SECOND, 2 * SECOND - 200_000_000), 100);
-        assert!(
-            seen.ages()
-                .all(|(age_ns, count)| age_ns < 300_000_000 && count == 10)
-        );
+        let seen = threads.look(1_100 * BUCKET_NS);
+        assert_eq!(seen.count(), 60);
+        assert_eq!(seen.older_than(10 * BUCKET_NS), 40);
+        assert_eq!(seen.begun_within(0, 1_080 * BUCKET_NS), 20);
+        let young = |(age_ns, count)| age_ns < 30 * BUCKET_NS && count == 2;
+        assert!(seen.ages().all(young), "{seen:?}");
     }
 
     #[test]
@@ -259,7 +261,7 @@ mod tests {
         let mut threads = Threads::new();
         // Ten hang for ever from second 1, one each is begun and over every 10 ms.
         (0..10).for_each(|_| threads.begun.count(SECOND));
-        for tick in 200..20_000_u64 {
+        for tick in 200..24_000_u64 {
             let now_ns = tick * BUCKET_NS;
             threads.begun.count(now_ns);
             if tick % 100 == 0 {

@@ -76,7 +76,7 @@ impl Watch {
         if interval.finished() > 0 {
             self.finished_ns = now_ns;
         }
-        let stalled = now_ns.saturating_sub(self.finished_ns) >= self.asked_every_ns;
+        let stalled = now_ns.saturating_sub(self.finished_ns) >= ASKED_EVERY.as_nanos() as u64;
         let began_ns = self.began_ns;
         self.overdue
             .resize_with(rules.len(), || Overdue::from(began_ns));

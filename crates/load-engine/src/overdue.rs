@@ -7,7 +7,7 @@ use crate::InFlight;
 pub(crate) struct Overdue {
     /// Those that became overdue since the rules were last asked; each counts once.
     pub(crate) count: u64,
-    /// All of them, where nothing at all was answered for as long as it takes to be asked once.
+    /// All of them, where nothing at all was answered for a second.
     pub(crate) stalled: u64,
     /// The age from which they are overdue.
     pub(crate) patience_ns: u64,

@@ -117,6 +117,12 @@ impl Recorder {
         self.shard().record_censored(marks, now_ns);
     }
 
+    /// Counts a hit that began at `begin_ns` as under way no longer, without recording it.
+    pub fn forget(&self, begin_ns: u64) {
+        let age_ns = monotonic_ns().saturating_sub(begin_ns);
+        self.shard().finished.count(begin_ns, age_ns);
+    }
+
     /// Takes what finished since the last call, and looks at what is under way.
     pub fn take_interval(&self) -> Interval {
         self.take_interval_at(monotonic_ns())
