@@ -1,7 +1,7 @@
 //! The result as people read it.
 
-use bench_cli::table::{Table, bytes, duration_ns, rate};
-use bench_report::{Histogram, Limit, LimitOwner, Operation, Report, Step, StepEnd};
+use bench_cli::table::{Table, bytes, quantile, rate};
+use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
 /// One sentence: how many were held, and whose limit it was.
 pub(crate) fn headline(limit: &Limit) -> String {
@@ -46,9 +46,8 @@ pub(crate) fn text(report: &Report) -> String {
 fn row(step: &Step) -> [String; 8] {
     let absent = || "–".to_owned();
     let operation = |name: &str| step.operations.get(name);
-    let at = |of: Option<&Operation>, pick: fn(&Histogram) -> u64| {
-        of.and_then(Operation::latency)
-            .map_or_else(absent, |times| duration_ns(pick(times)))
+    let at = |name: &str, q: f64| {
+        quantile(operation(name).and_then(|operation| operation.latency_at(q)))
     };
     let server = step.server.as_ref();
     let rss = server.and_then(|server| server.figures.get("server.rss_bytes"));
@@ -63,10 +62,10 @@ fn row(step: &Step) -> [String; 8] {
             .get("connections")
             .map_or_else(absent, ToString::to_string),
         operation("connect").map_or_else(absent, |o| rate(o.throughput_per_s)),
-        at(operation("connect"), |times| times.percentiles_ns.p50),
-        at(operation("connect"), |times| times.percentiles_ns.p99),
-        at(operation("echo"), |times| times.percentiles_ns.p50),
-        at(operation("echo"), |times| times.percentiles_ns.p99),
+        at("connect", 0.5),
+        at("connect", 0.99),
+        at("echo", 0.5),
+        at("echo", 0.99),
         rss.map_or_else(absent, |rss| bytes(*rss as u64)),
         result.to_owned(),
     ]

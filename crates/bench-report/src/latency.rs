@@ -88,12 +88,11 @@ impl Latency {
     /// The longest; a lower bound where any was cut off. `None` of nothing.
     pub fn longest(&self) -> Option<QuantileEstimate> {
         let ns = self.finished.max().max(self.unfinished.max());
-        let kind = match self.unfinished() {
-            0 => QuantileKind::Exact,
-            _ => QuantileKind::AtLeast,
-        };
-        let any = !self.finished.is_empty() || !self.unfinished.is_empty();
-        any.then_some(QuantileEstimate { ns, kind })
+        if self.unfinished.is_empty() {
+            let kind = QuantileKind::Exact;
+            return (ns > 0).then_some(QuantileEstimate { ns, kind });
+        }
+        Some(at_least(&self.unfinished, ns))
     }
 }
 
@@ -104,15 +103,25 @@ fn estimate(finished: &Recording, unfinished: &Recording, q: f64) -> Option<Quan
             kind: QuantileKind::Exact,
         });
     }
-    of_union(&union(finished, unfinished), q)
+    of_union(&union(finished, unfinished), unfinished, q)
 }
 
-fn of_union(all: &[Lasted], q: f64) -> Option<QuantileEstimate> {
-    let (ns, kind) = match quantile(all, q)? {
-        Quantile::Estimate(ns) => (ns, QuantileKind::Estimate),
-        Quantile::AtLeast(ns) => (ns, QuantileKind::AtLeast),
-    };
-    Some(QuantileEstimate { ns, kind })
+fn of_union(all: &[Lasted], unfinished: &Recording, q: f64) -> Option<QuantileEstimate> {
+    Some(match quantile(all, q)? {
+        Quantile::Estimate(ns) => QuantileEstimate {
+            ns,
+            kind: QuantileKind::Estimate,
+        },
+        Quantile::AtLeast(ns) => at_least(unfinished, ns),
+    })
+}
+
+/// A lower bound is the lowest value of its bucket.
+fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
+    QuantileEstimate {
+        ns: unfinished.lowest_equivalent(ns),
+        kind: QuantileKind::AtLeast,
+    }
 }
 
 /// The buckets of both, by value.
@@ -154,7 +163,7 @@ impl CensoredPercentiles {
         let all = union(finished, unfinished);
         let mut at_least = Vec::new();
         let percentiles_ns = Percentiles::of(|name, q| {
-            let found = of_union(&all, q)?;
+            let found = of_union(&all, unfinished, q)?;
             if found.kind == QuantileKind::AtLeast {
                 at_least.push(name.to_owned());
             }
@@ -229,6 +238,22 @@ mod tests {
         let (young, old) = (longest(&[(7, 1)]), longest(&[(900, 1)]));
         assert_eq!((young.ns, young.kind), (500, QuantileKind::AtLeast));
         assert_eq!(old.ns, 900);
+    }
+
+    #[test]
+    fn a_bound_is_never_above_the_age_that_was_seen() {
+        let age_ns = 9_800_000_000;
+        let hanging = operation(&[(100, 1)], &[(age_ns, 99)]);
+        let bounds = [
+            hanging.latency_at(0.99),
+            Latency::of([&hanging]).unwrap().longest(),
+        ];
+        for bound in bounds.map(Option::unwrap) {
+            assert!(
+                bound.ns <= age_ns && bound.ns > age_ns - age_ns / 500,
+                "{bound:?}"
+            );
+        }
     }
 
     proptest! {

@@ -16,6 +16,36 @@ pub struct Interval {
     pub in_flight: InFlight,
 }
 
+/// One quantile of latency from interval to interval, for charts. Hits under way count with the age
+/// that they have reached, where that raises it: a few that were answered say nothing of those that
+/// hang. Where nothing was answered, ages below what the last answers took say nothing either.
+#[derive(Debug, Clone, Copy)]
+pub struct Felt {
+    quantile: f64,
+    /// What the last answers took.
+    answered_ns: Option<u64>,
+}
+
+impl Felt {
+    /// The quantile of this share, 0..=1.
+    pub fn new(quantile: f64) -> Self {
+        Self {
+            quantile,
+            answered_ns: None,
+        }
+    }
+
+    /// The quantile of the next interval, in nanoseconds; `None` where nothing is known of it.
+    pub fn next(&mut self, interval: &Interval) -> Option<u64> {
+        let latency = &interval.latency;
+        let answered = (!latency.is_empty()).then(|| latency.value_at_quantile(self.quantile));
+        self.answered_ns = answered.or(self.answered_ns);
+        let felt = interval.felt_at_least(self.quantile);
+        felt.filter(|felt| Some(*felt) >= self.answered_ns)
+            .or(answered)
+    }
+}
+
 impl Interval {
     pub(crate) fn new() -> Self {
         let bounds = Recording::new_with_bounds(1, HIGHEST_NS, 2);
@@ -38,7 +68,7 @@ impl Interval {
 
     /// A quantile of the successes and of the hits under way together, each of these at the age
     /// that it has reached: a lower bound of what they feel. `None` where there is neither.
-    pub fn felt_at_least(&self, q: f64) -> Option<u64> {
+    fn felt_at_least(&self, q: f64) -> Option<u64> {
         let mut all = self.latency.clone();
         for (age_ns, count) in self.in_flight.ages() {
             all.saturating_record_n(age_ns.max(1), count);

@@ -2,7 +2,7 @@
 
 use bench_report::Series;
 
-use crate::interval::Interval;
+use crate::interval::{Felt, Interval};
 
 /// What finished in each interval of a step.
 #[derive(Debug)]
@@ -13,11 +13,9 @@ pub(crate) struct Timeline {
     p50: Series,
     p99: Series,
     longest: Series,
-    /// What was last seen of successes, at the three quantiles.
-    seen: [Option<u64>; 3],
+    /// Median, 99th percentile and longest.
+    felt: [Felt; 3],
 }
-
-const QUANTILES: [f64; 3] = [0.5, 0.99, 1.0];
 
 impl Timeline {
     pub(crate) fn new(start_ns: u64) -> Self {
@@ -28,34 +26,22 @@ impl Timeline {
             p50: Series::new("latency.p50_ns"),
             p99: Series::new("latency.p99_ns"),
             longest: Series::new("latency.max_ns"),
-            seen: [None; 3],
+            felt: [0.5, 0.99, 1.0].map(Felt::new),
         }
     }
 
-    /// Adds what finished until `now_ns`. Hits under way count for latency with the age that they
-    /// have reached, where that raises it: a few that were answered say nothing of those that hang.
-    /// Where nothing was answered, ages below what the last answers took say nothing either.
+    /// Adds what finished until `now_ns`, and what was under way then.
     pub(crate) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
         self.last_ns = now_ns;
-        let any = !interval.latency.is_empty();
-        let latency = QUANTILES.map(|q| {
-            let answered = any.then(|| interval.latency.value_at_quantile(q));
-            (answered, interval.felt_at_least(q))
-        });
-        let mut shown = [None; 3];
-        for ((shown, seen), (answered, felt)) in shown.iter_mut().zip(&mut self.seen).zip(latency) {
-            *seen = answered.or(*seen);
-            *shown = felt.filter(|felt| Some(*felt) >= *seen).or(answered);
-        }
-        let [p50, p99, longest] = shown.map(|ns| ns.map(|ns| ns as f64));
         self.throughput
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));
         self.errors
             .push(now_ns, Some(interval.failed as f64 / seconds));
-        self.p50.push(now_ns, p50);
-        self.p99.push(now_ns, p99);
-        self.longest.push(now_ns, longest);
+        let latency = [&mut self.p50, &mut self.p99, &mut self.longest];
+        for (series, felt) in latency.into_iter().zip(&mut self.felt) {
+            series.push(now_ns, felt.next(interval).map(|ns| ns as f64));
+        }
     }
 
     /// The 99th percentile of the last interval.
