@@ -129,8 +129,13 @@ fn percentile(
     if let (Some((index, _)), Some(latency)) = (bench.operating(), latency) {
         measured.missing = "too few samples";
         if latency.count >= facts.thresholds.measurement.least_samples {
-            measured.value = Some(latency.ns as f64);
-            let label = format!("{which} of {}", latency.operation);
+            let ns = latency.ns as f64;
+            // A lower bound above the gate's fails it, one below it does not tell.
+            let is_known = !latency.at_least || ns > bound_ms * 1e6;
+            measured.value = is_known.then_some(ns);
+            measured.missing =
+                "it falls among requests that were never answered, and may be higher";
+            let label = latency.label(which);
             let pointer = percentile_pointer(index, &latency, which);
             measured
                 .evidence

@@ -156,10 +156,14 @@ fn latency(
         indicator,
         title: &title,
         unit: "ns",
-        value: Ok((value, format!("{title} at most {}", duration_ns(value)))),
+        value: if measured.at_least {
+            Err("it falls among requests that were never answered")
+        } else {
+            Ok((value, format!("{title} at most {}", duration_ns(value))))
+        },
         basis: format!(
             "{label}, {} at the operating point, plus {}",
-            duration_ns(ns),
+            measured.shown(),
             share(sla.latency_margin_ratio)
         ),
         evidence: evidence.into_iter().collect(),

@@ -136,6 +136,11 @@ pub fn describe(source: &Source, choice: &Choice) -> Option<OperatingPoint> {
         throughput_per_s: requests::throughput_per_s(step),
         p95_ns: p95.map(|s| s.ns),
         p99_ns: p99.map(|s| s.ns),
+        at_least: [("p95", p95), ("p99", p99)]
+            .into_iter()
+            .filter(|(_, slowest)| slowest.is_some_and(|s| s.at_least))
+            .map(|(which, _)| which.to_owned())
+            .collect(),
         error_ratio: requests::error_ratio(step),
         evidence,
     })

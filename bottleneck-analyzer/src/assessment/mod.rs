@@ -63,6 +63,9 @@ pub struct OperatingPoint {
     /// 99th percentile of the slowest operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
+    /// Those of `p95` and `p99` that fall among requests that were never answered: lower bounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_least: Vec<String>,
     /// Requests that failed or never came back ÷ requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<f64>,
@@ -153,6 +156,11 @@ impl OperatingPoint {
     pub fn is_doubtful(&self, figure: &str) -> bool {
         let ends = |e: &&Evidence| e.pointer.rsplit('/').next() == Some(figure);
         self.evidence.iter().filter(ends).any(|e| e.spoiled)
+    }
+
+    /// Whether `p95` or `p99` is a lower bound.
+    pub fn is_at_least(&self, which: &str) -> bool {
+        self.at_least.iter().any(|name| name == which)
     }
 }
 

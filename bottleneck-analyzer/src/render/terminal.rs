@@ -196,7 +196,12 @@ pub fn operating_point(component: &ComponentAssessment) -> Option<String> {
         if let Some(ns) = ns {
             let _ = write!(
                 sentence,
-                ", {which} {}{}",
+                ", {which} {}{}{}",
+                if point.is_at_least(which) {
+                    "≥\u{a0}"
+                } else {
+                    ""
+                },
                 duration_ns(ns as f64),
                 doubt(which)
             );

@@ -94,6 +94,18 @@ impl Operation {
         self.response.as_ref().or(self.call.as_ref())
     }
 
+    /// The percentiles of what users felt, as the report has them: those that count the censored
+    /// where there are any, else those of who succeeded. `None` where nobody asked.
+    pub fn percentiles(&self) -> Option<CensoredPercentiles> {
+        let of_all = || self.with_censored.clone();
+        of_all().or_else(|| {
+            self.latency().map(|latency| CensoredPercentiles {
+                percentiles_ns: latency.percentiles_ns,
+                at_least: Vec::new(),
+            })
+        })
+    }
+
     /// The quantile `q` (0..=1) of what users felt, those who never got an answer among them;
     /// `None` where nobody asked, or a histogram is damaged.
     pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
