@@ -1,6 +1,6 @@
 //! The result as people read it.
 
-use bench_cli::table::{Table, bytes, quantile, rate};
+use bench_cli::table::{Table, bytes, quantile, rate, ratio};
 use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
 /// One sentence: how many were held, and whose limit it was.
@@ -20,7 +20,8 @@ pub(crate) fn headline(limit: &Limit) -> String {
 
 /// The whole result: a row for each level, then the headline.
 pub(crate) fn text(report: &Report) -> String {
-    let mut table = Table::new(&[
+    let is_open = report.steps.iter().any(|s| s.carried_ratio().is_some());
+    let mut header = vec![
         "connections",
         "opened/s",
         "connect p50",
@@ -29,9 +30,18 @@ pub(crate) fn text(report: &Report) -> String {
         "p99",
         "server",
         "result",
-    ]);
+    ];
+    if is_open {
+        header.insert(CARRIED_AT, "carried");
+    }
+    let mut table = Table::new(&header);
     for step in &report.steps {
-        table.row(&row(step));
+        let mut row = row(step).to_vec();
+        if is_open {
+            let carried = step.carried_ratio().map_or_else(absent, ratio);
+            row.insert(CARRIED_AT, carried);
+        }
+        table.row(&row);
     }
     let headline = match report.summary.headline.as_str() {
         "" => "no level was measured",
@@ -43,8 +53,14 @@ pub(crate) fn text(report: &Report) -> String {
     format!("{table}\n{headline}\n")
 }
 
+/// The column of what was carried of the messages that were due, where they were.
+const CARRIED_AT: usize = 4;
+
+fn absent() -> String {
+    "–".to_owned()
+}
+
 fn row(step: &Step) -> [String; 8] {
-    let absent = || "–".to_owned();
     let operation = |name: &str| step.operations.get(name);
     let at = |name: &str, q: f64| {
         quantile(operation(name).and_then(|operation| operation.latency_at(q)))
