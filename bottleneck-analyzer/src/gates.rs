@@ -20,6 +20,12 @@ const NO_STEP: &str = "no setting held to the end of its step";
 /// What is said of a figure that passes although the generator was late.
 const LATE: &str = "with the generator's own delay in it";
 
+/// Why a figure that a warning spoils tells nothing.
+const SPOILT: &str = "a warning spoils the figure";
+
+/// Why a lower bound within the gate's bound tells nothing.
+const UNANSWERED: &str = "it falls among requests that were never answered, and may be higher";
+
 /// Doubts that can only have made a latency larger than the target's own: what waited in the
 /// generator counts.
 const LATENESS: [WarningCode; 2] = [WarningCode::PacingLag, WarningCode::GeneratorStalled];
@@ -68,17 +74,22 @@ enum Doubt {
     None,
     /// It may be too large, and cannot be too small.
     TooLarge,
+    /// It is a lower bound.
+    TooSmall,
     Spoiled,
 }
 
 /// One figure with what it rests on.
-struct Reading {
+struct Figure {
     value: f64,
     doubt: Doubt,
     evidence: Vec<Evidence>,
 }
 
-impl Reading {
+/// What was read in one repeat, or why there is nothing.
+type Reading = Result<Figure, &'static str>;
+
+impl Figure {
     fn of(source: &Source, value: f64, evidence: Vec<Evidence>) -> Self {
         let doubts = evidence.iter().flat_map(|e| source.spoiling(&e.pointer));
         let doubt = doubts.fold(Doubt::None, |so_far, warning| match so_far {
@@ -91,15 +102,39 @@ impl Reading {
             evidence,
         }
     }
-}
 
-/// The readings of all repeats, or why one of them has none.
-type Readings = Result<Vec<Reading>, &'static str>;
+    /// The same, where it is no more than a lower bound.
+    fn at_least(mut self) -> Self {
+        if self.doubt == Doubt::None {
+            self.doubt = Doubt::TooSmall;
+        }
+        self
+    }
+
+    /// Whether the true figure is past the bound, whatever the doubts.
+    fn fails(&self, bound: Bound) -> bool {
+        let is_sure = match bound {
+            Bound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
+            Bound::AtLeast(_) => self.doubt == Doubt::None,
+        };
+        is_sure && !bound.holds(self.value)
+    }
+
+    /// Why the true figure may be past the bound.
+    fn is_open(&self, bound: Bound) -> Option<&'static str> {
+        match (self.doubt, bound) {
+            (Doubt::None, _) => None,
+            (Doubt::TooLarge, Bound::AtMost(_)) if bound.holds(self.value) => None,
+            (Doubt::TooSmall, _) => Some(UNANSWERED),
+            _ => Some(SPOILT),
+        }
+    }
+}
 
 /// What is judged: its name in ids, in words, and its unit.
 type Names<'a> = (&'a str, &'a str, &'a str);
 
-fn gate(bench: &Bench<'_>, names: Names<'_>, bound: Bound, readings: Readings) -> Gate {
+fn gate(bench: &Bench<'_>, names: Names<'_>, bound: Bound, readings: Vec<Reading>) -> Gate {
     Gate {
         file: bench.namesake_file().map(str::to_owned),
         ..build(&bench.id(), bench.component, names, bound, readings)
@@ -111,7 +146,7 @@ fn build(
     component: Component,
     (name, what, unit): Names<'_>,
     bound: Bound,
-    readings: Readings,
+    readings: Vec<Reading>,
 ) -> Gate {
     let (threshold, side) = match bound {
         Bound::AtMost(value) => (value, "at most"),
@@ -139,32 +174,27 @@ type Decision = (
     Vec<Evidence>,
 );
 
-/// A certain reading past the bound fails the gate whatever the others say; else each of them has
-/// to be good enough to pass.
-fn decide(bound: Bound, readings: Readings) -> Decision {
-    let mut readings = match readings {
-        Ok(readings) if !readings.is_empty() => readings,
-        Ok(_) => return (GateOutcome::Unknown, Some(NO_STEP), None, Vec::new()),
-        Err(missing) => return (GateOutcome::Unknown, Some(missing), None, Vec::new()),
-    };
-    readings.sort_by(|a, b| bound.badness(b.value).total_cmp(&bound.badness(a.value)));
-    let fails = |r: &Reading| r.doubt == Doubt::None && !bound.holds(r.value);
-    if let Some(worst) = readings.iter().position(fails) {
-        let worst = readings.swap_remove(worst);
+/// A certain figure past the bound fails the gate, whatever the other repeats say; else each of them
+/// has to be good enough to pass.
+fn decide(bound: Bound, readings: Vec<Reading>) -> Decision {
+    let mut open = readings.iter().find_map(|r| r.as_ref().err().copied());
+    if readings.is_empty() {
+        open = Some(NO_STEP);
+    }
+    let mut figures: Vec<Figure> = readings.into_iter().flatten().collect();
+    figures.sort_by(|a, b| bound.badness(b.value).total_cmp(&bound.badness(a.value)));
+    if let Some(worst) = figures.iter().position(|f| f.fails(bound)) {
+        let worst = figures.swap_remove(worst);
         return (GateOutcome::Fail, None, Some(worst.value), worst.evidence);
     }
-    let passes = |r: &Reading| match (r.doubt, bound) {
-        (Doubt::None, _) | (Doubt::TooLarge, Bound::AtMost(_)) => bound.holds(r.value),
-        _ => false,
+    let open = open.or_else(|| figures.iter().find_map(|f| f.is_open(bound)));
+    let is_late = figures.iter().any(|f| f.doubt == Doubt::TooLarge);
+    let (outcome, reason) = match open {
+        Some(reason) => (GateOutcome::Unknown, Some(reason)),
+        None => (GateOutcome::Pass, is_late.then_some(LATE)),
     };
-    let measured = readings.first().map(|r| r.value);
-    let is_late = readings.iter().any(|r| r.doubt == Doubt::TooLarge);
-    let (outcome, reason) = if readings.iter().all(passes) {
-        (GateOutcome::Pass, is_late.then_some(LATE))
-    } else {
-        (GateOutcome::Unknown, Some("a warning spoils the figure"))
-    };
-    let evidence = readings.into_iter().flat_map(|r| r.evidence).collect();
+    let measured = figures.first().map(|f| f.value);
+    let evidence = figures.into_iter().flat_map(|f| f.evidence).collect();
     (outcome, reason, measured, evidence)
 }
 
@@ -193,16 +223,20 @@ fn percentiles<'s>(
     facts: &Facts<'_>,
     which: &str,
     pick: impl Fn(&'s Step) -> Option<Latency<'s>>,
-) -> Readings {
+) -> Vec<Reading> {
     let least = facts.thresholds.measurement.least_samples;
     let repeats = bench.operating_repeats().map(|(index, step)| {
         let latency = pick(step).filter(|latency| latency.count >= least);
         let latency = latency.ok_or("too few samples")?;
-        let label = format!("{which} of {}", latency.operation);
         let pointer = percentile_pointer(index, &latency, which);
-        let evidence = bench.source.evidence(label, &pointer);
+        let evidence = bench.source.evidence(latency.label(which), &pointer);
         let evidence = evidence.into_iter().collect();
-        Ok(Reading::of(bench.source, latency.ns as f64, evidence))
+        let figure = Figure::of(bench.source, latency.ns as f64, evidence);
+        Ok(if latency.at_least {
+            figure.at_least()
+        } else {
+            figure
+        })
     });
     repeats.collect()
 }
@@ -226,16 +260,16 @@ fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
     } else {
         "no request was made"
     };
-    let readings = match ratio {
+    let reading = match ratio {
         Some(ratio) if !(none_held && bound.holds(ratio)) => {
             let evidence = steps
                 .iter()
                 .flat_map(|(index, _)| bench.source.outcomes(*index));
-            Ok(vec![Reading::of(bench.source, ratio, evidence.collect())])
+            Ok(Figure::of(bench.source, ratio, evidence.collect()))
         }
         _ => Err(missing),
     };
-    gate(bench, names, bound, readings)
+    gate(bench, names, bound, vec![reading])
 }
 
 /// A figure of every repeat.
@@ -244,14 +278,14 @@ fn of_repeats(
     value: impl Fn(&Step) -> Option<f64>,
     fields: &[(&str, &str)],
     missing: &'static str,
-) -> Readings {
+) -> Vec<Reading> {
     let repeats = bench.operating_repeats().map(|(index, step)| {
         let value = value(step).ok_or(missing)?;
         let evidence = fields.iter().filter_map(|(label, field)| {
             let pointer = format!("/steps/{index}/{field}");
             bench.source.evidence(*label, &pointer)
         });
-        Ok(Reading::of(bench.source, value, evidence.collect()))
+        Ok(Figure::of(bench.source, value, evidence.collect()))
     });
     repeats.collect()
 }
@@ -292,11 +326,17 @@ fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
 fn memory(facts: &Facts<'_>) -> Option<Gate> {
     let machine = facts.machine?;
     let reading = machine.read("memory.used_ratio", machine.whole());
-    let readings = reading.ok_or("memory was not recorded").map(|r| {
+    let reading = reading.ok_or("memory was not recorded").map(|r| {
         let evidence = machine.peak("memory used", r).into_iter().collect();
-        vec![Reading::of(machine.source, r.max, evidence)]
+        Figure::of(machine.source, r.max, evidence)
     });
     let bound = Bound::AtMost(facts.thresholds.objectives.memory_used_ratio);
     let names = ("memory", "memory used", "ratio");
-    Some(build("machine", Component::Machine, names, bound, readings))
+    Some(build(
+        "machine",
+        Component::Machine,
+        names,
+        bound,
+        vec![reading],
+    ))
 }

@@ -187,7 +187,7 @@ fn latency<'s>(
     let ns = worst.ns as f64;
     let value = round_up(ns * (1.0 + sla.latency_margin_ratio));
     let evidence = measured.iter().filter_map(|(index, latency)| {
-        let label = format!("{which} of {}", latency.operation);
+        let label = latency.label(which);
         let pointer = percentile_pointer(*index, latency, which);
         bench.source.evidence(label, &pointer)
     });
@@ -195,11 +195,15 @@ fn latency<'s>(
         indicator,
         title: &title,
         unit: "ns",
-        value: Ok((value, format!("{title} at most {}", duration_ns(value)))),
+        value: if measured.iter().any(|(_, latency)| latency.at_least) {
+            Err("it falls among requests that were never answered".to_owned())
+        } else {
+            Ok((value, format!("{title} at most {}", duration_ns(value))))
+        },
         basis: format!(
             "{which} of {}, {} {}, plus {}",
             worst.operation,
-            duration_ns(ns),
+            worst.shown(),
             where_measured(bench),
             share(sla.latency_margin_ratio)
         ),

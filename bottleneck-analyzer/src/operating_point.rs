@@ -144,6 +144,11 @@ pub fn describe(bench: &Bench<'_>) -> Option<OperatingPoint> {
         throughput_per_s: requests::throughput_per_s(step),
         p95_ns: p95.map(|(_, s)| s.ns),
         p99_ns: p99.map(|(_, s)| s.ns),
+        at_least: [("p95", p95), ("p99", p99)]
+            .into_iter()
+            .filter(|(_, slowest)| slowest.is_some_and(|(_, s)| s.at_least))
+            .map(|(which, _)| which.to_owned())
+            .collect(),
         max_ns: longest(bench),
         error_ratio: requests::error_ratio_of(bench.operating_repeats().map(|(_, s)| s)),
         spread: spread(bench),

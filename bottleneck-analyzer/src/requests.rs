@@ -1,9 +1,11 @@
 //! What users asked for in a step, and what they got. Opening a WebSocket is no request where
 //! echoes go over it: connections are counted and timed under their own name.
 
-use bench_report::{Histogram, Operation, Step};
+use bench_report::histogram::Percentiles;
+use bench_report::{CensoredPercentiles, Histogram, Operation, Step};
 
 use crate::assessment::Component;
+use crate::figures::duration_ns;
 use crate::thresholds::Objectives;
 
 /// The operation that stands for requests over open connections.
@@ -44,12 +46,71 @@ pub fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> 
 pub struct Latency<'a> {
     /// The operation.
     pub operation: &'a str,
-    /// `response` where there is one, `call` otherwise.
+    /// The field that holds it: `response` where there is one, `call` otherwise, `with_censored`
+    /// where requests were never answered.
     pub field: &'static str,
     /// The percentile, in nanoseconds.
     pub ns: u64,
+    /// Whether it falls among requests that were never answered: the true one is `ns` or more.
+    pub at_least: bool,
     /// Samples behind it.
     pub count: u64,
+}
+
+impl<'a> Latency<'a> {
+    fn of(name: &'a str, operation: &'a Operation, percentile: Pick) -> Option<Self> {
+        let felt = operation.percentiles()?;
+        let finished = latency(operation);
+        let field = match (&operation.with_censored, finished) {
+            (Some(_), _) => "with_censored",
+            (None, Some((field, _))) => field,
+            (None, None) => return None,
+        };
+        let unfinished = operation
+            .with_censored
+            .as_ref()
+            .map_or(0, |_| operation.censored);
+        Some(Self {
+            operation: name,
+            field,
+            ns: percentile(&felt),
+            at_least: felt
+                .at_least
+                .iter()
+                .any(|at_least| *at_least == name_of(percentile)),
+            count: finished.map_or(0, |(_, histogram)| histogram.count) + unfinished,
+        })
+    }
+
+    /// `p90 of read`, for evidence.
+    pub fn label(&self, which: &str) -> String {
+        let bound = if self.at_least { ", at least" } else { "" };
+        format!("{which} of {}{bound}", self.operation)
+    }
+
+    /// `4.1 ms`, or `≥ 9.8 s`.
+    pub fn shown(&self) -> String {
+        let bound = if self.at_least { "≥\u{a0}" } else { "" };
+        format!("{bound}{}", duration_ns(self.ns as f64))
+    }
+}
+
+/// The name of the percentile that is picked.
+fn name_of(percentile: Pick) -> &'static str {
+    let places = CensoredPercentiles {
+        percentiles_ns: Percentiles {
+            p50: 0,
+            p75: 1,
+            p90: 2,
+            p95: 3,
+            p99: 4,
+            p999: 5,
+            p9999: 6,
+        },
+        at_least: Vec::new(),
+    };
+    let place = percentile(&places) as usize;
+    Percentiles::LEVELS.get(place).map_or("", |(name, _)| name)
 }
 
 /// What a user felt of an operation, with the name of the field it stands in.
@@ -62,17 +123,11 @@ pub fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
 pub fn connecting(step: &Step, percentile: Pick) -> Option<Latency<'_>> {
     let (name, connect) = step.operations.get_key_value("connect")?;
     step.operations.get(ECHO)?;
-    let (field, histogram) = latency(connect)?;
-    Some(Latency {
-        operation: name,
-        field,
-        ns: percentile(histogram),
-        count: histogram.count,
-    })
+    Latency::of(name, connect, percentile)
 }
 
 /// A percentile of a distribution.
-pub type Pick = fn(&Histogram) -> u64;
+pub type Pick = fn(&CensoredPercentiles) -> u64;
 
 /// The percentile that the requests to a component are held to: its name, the percentile, and
 /// the bound in milliseconds.
@@ -90,17 +145,28 @@ pub fn objective(component: Component, bounds: &Objectives) -> Option<(&'static 
 /// The request of `step` whose percentile is highest. One that makes up less than a hundredth
 /// of the samples cannot speak for the step and is left out.
 pub fn slowest(step: &Step, percentile: Pick) -> Option<Latency<'_>> {
-    let all: Vec<(&String, &'static str, &Histogram)> = of(step)
-        .filter_map(|(name, op)| latency(op).map(|(field, h)| (name, field, h)))
+    let all: Vec<Latency> = of(step)
+        .filter_map(|(name, operation)| Latency::of(name, operation, percentile))
         .collect();
-    let total: u64 = all.iter().map(|(_, _, h)| h.count).sum();
+    let total: u64 = all.iter().map(|latency| latency.count).sum();
     all.into_iter()
-        .filter(|(_, _, h)| h.count.saturating_mul(100) >= total)
-        .map(|(operation, field, h)| Latency {
-            operation,
-            field,
-            ns: percentile(h),
-            count: h.count,
-        })
-        .max_by_key(|s| s.ns)
+        .filter(|latency| latency.count.saturating_mul(100) >= total)
+        .max_by_key(|latency| latency.ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_percentile_is_known_by_its_name() {
+        let picks: [(Pick, &str); 3] = [
+            (|h| h.percentiles_ns.p50, "p50"),
+            (|h| h.percentiles_ns.p95, "p95"),
+            (|h| h.percentiles_ns.p9999, "p9999"),
+        ];
+        for (pick, name) in picks {
+            assert_eq!(name_of(pick), name);
+        }
+    }
 }

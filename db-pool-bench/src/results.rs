@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bench_cli::objective::Objective;
 use bench_report::histogram::{Recording, recording};
-use bench_report::{Histogram, Load, Operation, Step, StepEnd};
+use bench_report::{Histogram, Latency, Load, Operation, Step, StepEnd};
+use load_engine::attack::WORST_INTERVAL_P99_NS;
 
 use crate::drivers::Driver;
 
@@ -110,6 +111,25 @@ impl<'a> Results<'a> {
             .chain(self.broken.iter().copied())
     }
 
+    /// What users felt over all operations and repeats held, those who were never answered among
+    /// them; `None` where a histogram is damaged.
+    pub(crate) fn latency(&self) -> Option<Latency> {
+        let held = self.held.iter();
+        Latency::of(held.flat_map(|(_, _, step)| step.operations.values())).ok()
+    }
+
+    /// The highest 99th percentile of a single interval of any repeat held.
+    pub(crate) fn worst_interval_ns(&self) -> Option<f64> {
+        let figures = self.held.iter().map(|(_, _, step)| &step.figures);
+        let each = figures.filter_map(|figures| figures.get(WORST_INTERVAL_P99_NS).copied());
+        each.max_by(f64::total_cmp)
+    }
+
+    /// Requests that were never answered, those of broken steps too.
+    pub(crate) fn unanswered(&self) -> u64 {
+        self.all_steps().map(Step::censored).sum()
+    }
+
     /// One phase over all operations and repeats held; `None` where nothing was recorded.
     pub(crate) fn phase(
         &self,
@@ -186,7 +206,7 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
     if objectives.is_empty() {
         return true;
     }
-    let latency = whole(step.operations.values().filter_map(Operation::latency));
+    let latency = Latency::of(step.operations.values()).ok();
     let errors = step.error_ratio();
     objectives
         .iter()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
 use bench_report::histogram::Recording;
-use bench_report::{Operation, Recommendation, Report, Step, StepEnd};
+use bench_report::{Latency, Recommendation, Report, Step, StepEnd};
 
 use crate::evidence::events;
 use crate::recommendation::interval;
@@ -23,43 +23,93 @@ pub(crate) fn latency_name(report: &Report) -> &'static str {
     }
 }
 
-/// What each setting gave; `latency` names what users felt.
+/// What each setting gave: what users felt (`latency` names it), then where their time went.
 pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> String {
-    let header = [
-        "",
-        "throughput",
-        latency,
-        "p99",
-        "checkout",
-        "service",
-        "p99",
-        "errors",
-    ];
-    if rows.iter().all(|(_, result)| result.held.is_empty()) {
+    let rows: Vec<_> = rows.iter().filter(|(_, r)| !r.held.is_empty()).collect();
+    if rows.is_empty() {
         return String::new();
     }
+    let header = ["", "checkout", "service", "p99", "errors", "unanswered"];
     let mut table = Table::new(&header);
-    for (label, result) in rows.iter().filter(|(_, r)| !r.held.is_empty()) {
-        let felt = result.phase(Operation::latency);
+    for (label, result) in &rows {
         let checkout = result.phase(|o| o.checkout.as_ref());
         let service = result.phase(|o| o.service.as_ref());
-        let errors: u64 = result.errors().values().sum();
         table.row(&[
             label.clone(),
-            result
-                .throughput_per_s()
-                .map_or("–".to_owned(), table::rate),
-            at(felt.as_ref(), 0.5),
-            at(felt.as_ref(), 0.99),
             at(checkout.as_ref(), 0.99),
             at(service.as_ref(), 0.5),
             at(service.as_ref(), 0.99),
-            errors.to_string(),
+            errors_of(result),
+            result.unanswered().to_string(),
         ]);
     }
-    let legend =
-        format!("{latency} and service: median, then 99th percentile; checkout: 99th percentile");
+    let felt = felt_table(
+        "",
+        latency,
+        rows.iter().map(|(label, r)| (label.clone(), *r)),
+    );
+    let legend = "checkout: 99th percentile; service: median, then 99th percentile; both of \
+                  requests that were answered";
+    felt + &table.to_string() + &table::paragraph(legend, 0)
+}
+
+/// What users felt in each of `rows`, all repeats taken together; `first` heads their names.
+pub(crate) fn felt_table<'r>(
+    first: &str,
+    latency: &str,
+    rows: impl Iterator<Item = (String, &'r Results<'r>)> + Clone,
+) -> String {
+    let is_open = rows.clone().any(|(_, result)| result.is_open_loop());
+    let carried: &[&str] = if is_open { &["carried"] } else { &[] };
+    let header = [
+        &[first, "throughput"],
+        carried,
+        &[latency, "p99", "worst", "max"],
+    ];
+    let mut table = Table::new(&header.concat());
+    let mut any_unanswered = false;
+    for (label, result) in rows {
+        let felt = result.latency();
+        let at = |q| table::quantile(felt.as_ref().and_then(|felt| felt.quantile(q)));
+        let mut row = vec![
+            label,
+            result.throughput_per_s().map_or_else(dash, table::rate),
+        ];
+        if is_open {
+            let carried = result.mean(|step| step.carried_ratio().unwrap_or(f64::NAN));
+            row.push(carried.map_or_else(dash, table::ratio));
+        }
+        let worst = result.worst_interval_ns();
+        row.extend([
+            at(0.5),
+            at(0.99),
+            worst.map_or_else(dash, |ns| table::duration_ns(ns as u64)),
+            table::quantile(felt.as_ref().and_then(Latency::longest)),
+        ]);
+        any_unanswered |= felt.is_some_and(|felt| felt.unfinished() > 0);
+        table.row(&row);
+    }
+    let mut legend = format!(
+        "{latency}: median, then 99th percentile; worst: the highest 99th percentile of one \
+         interval of any repeat; max: the longest"
+    );
+    if is_open {
+        legend += "; carried: of the arrivals that were due";
+    }
+    if any_unanswered {
+        legend += "; ≥: requests that were never answered count with the time they had waited, and \
+                   take longer";
+    }
     table.to_string() + &table::paragraph(&legend, 0)
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+/// Failures of every kind.
+pub(crate) fn errors_of(result: &Results) -> String {
+    result.errors().values().sum::<u64>().to_string()
 }
 
 /// What a scenario found, in one line.

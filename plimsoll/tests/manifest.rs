@@ -128,10 +128,7 @@ fn a_suite_that_is_killed_leaves_what_it_did_not_come_to() {
         parts.iter().any(runs)
     };
     while !begun() {
-        assert!(
-            started.elapsed() < Duration::from_mins(1),
-            "it never began"
-        );
+        assert!(started.elapsed() < Duration::from_mins(1), "it never began");
         std::thread::sleep(Duration::from_millis(20));
     }
     suite.kill().unwrap();

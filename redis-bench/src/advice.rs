@@ -54,7 +54,8 @@ pub(crate) fn recommend(groups: &[Group<'_>]) -> Option<Recommendation> {
     let [pooled, shared] = groups else {
         return None;
     };
-    let measure = measure(pooled.completed().next()?);
+    let first = pooled.completed().next()?;
+    let measure = measure(first);
     let sample = |group: &Group<'_>| -> Vec<f64> {
         let steps = group.completed();
         steps.filter_map(|step| (measure.of)(step)).collect()
@@ -68,11 +69,23 @@ pub(crate) fn recommend(groups: &[Group<'_>]) -> Option<Recommendation> {
         (measure.show)(mean(&b)?),
         shared.name(),
     );
+    let unanswered = pooled.unanswered() + shared.unanswered();
+    if unanswered > 0 && matches!(first.load, Load::Open { .. }) {
+        let why = format!(
+            "{unanswered} requests were never answered, and how long they would have taken nobody \
+             knows: means do not tell the two apart"
+        );
+        return Some(undecided(shared, &both, &why, None));
+    }
     let pairs = pairs(pooled, shared, measure.of);
     let detectable = minimum_detectable_difference(&a, pairs.len(), 0.05, 0.8);
     let ratio = ratio_interval(&pairs, 0.95).filter(|ratio| !ratio.interval.contains(1.0));
     let Some(ratio) = ratio else {
-        return Some(undecided(shared, &both, pairs.len(), detectable));
+        let why = match pairs.len() {
+            0 | 1 => "one repeat cannot tell them apart; use --repeats 3 or more",
+            _ => "the repeats scatter too much to tell them apart",
+        };
+        return Some(undecided(shared, &both, why, detectable));
     };
     let winner = if (ratio.mean > 1.0) == measure.more_is_better {
         pooled
@@ -110,16 +123,7 @@ fn pairs(a: &Group<'_>, b: &Group<'_>, of: fn(&Step) -> Option<f64>) -> Vec<(f64
         .collect()
 }
 
-fn undecided(
-    shared: &Group<'_>,
-    both: &str,
-    repeats: usize,
-    detectable: Option<f64>,
-) -> Recommendation {
-    let why = match repeats {
-        0 | 1 => "one repeat cannot tell them apart; use --repeats 3 or more".to_owned(),
-        _ => "the repeats scatter too much to tell them apart".to_owned(),
-    };
+fn undecided(shared: &Group<'_>, both: &str, why: &str, detectable: Option<f64>) -> Recommendation {
     Recommendation {
         subject: shared.client.name().to_owned(),
         parameter: shared.client.parameter().to_owned(),
@@ -194,6 +198,32 @@ mod tests {
         let found = advice(&[100.0], &[900.0]);
         assert_eq!(found.value, None);
         assert!(found.reason.contains("--repeats"), "{}", found.reason);
+    }
+
+    #[test]
+    fn a_way_whose_requests_hang_is_not_the_faster_one() {
+        let mut report = report(&[100.0, 120.0, 90.0], &[100.0, 120.0, 90.0]);
+        for step in &mut report.steps {
+            step.load = Load::Open {
+                rate_per_s: 300.0,
+                pacing: bench_report::Pacing::Constant,
+                in_flight_cap: 1_000,
+                delayed_at_cap: 0,
+            };
+            let is_pooled = step.is_with(&[("client", "pooled")]);
+            let get = step.operations.get_mut("get").unwrap();
+            get.response.clone_from(&get.call);
+            if is_pooled {
+                get.censored = 200;
+            }
+        }
+        let found = recommend(&groups(&report)).unwrap();
+        assert_eq!(found.value, None);
+        assert!(
+            found.reason.contains("600 requests were never answered"),
+            "{}",
+            found.reason
+        );
     }
 
     #[test]

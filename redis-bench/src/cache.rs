@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bench_report::{Operation, Step};
-use load_engine::UserId;
+use load_engine::{Marks, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::aio::MultiplexedConnection;
@@ -133,6 +133,7 @@ impl Work for CacheWork {
                 self.keyspace.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
             ),
             work: self.clone(),
+            operation: GET,
             name: Vec::new(),
             get: Cmd::new(),
             set: Cmd::new(),
@@ -145,6 +146,8 @@ impl Work for CacheWork {
 pub struct CacheTask {
     work: CacheWork,
     random: SmallRng,
+    /// What was drawn: `GET` or `SET`.
+    operation: usize,
     name: Vec<u8>,
     get: Cmd,
     set: Cmd,
@@ -186,11 +189,17 @@ impl CacheTask {
 }
 
 impl Task for CacheTask {
-    async fn perform(&mut self, connection: &mut MultiplexedConnection) -> Done {
+    fn draw(&mut self) -> usize {
         let index = self.work.sampler.draw(&mut self.random);
         self.work.keyspace.name_into(index, &mut self.name);
         let writes = self.work.writes_ratio;
-        if writes > 0.0 && self.random.random::<f64>() < writes {
+        let write = writes > 0.0 && self.random.random::<f64>() < writes;
+        self.operation = if write { SET } else { GET };
+        self.operation
+    }
+
+    async fn perform(&mut self, connection: &mut MultiplexedConnection, marks: &mut Marks) -> Done {
+        if self.operation == SET {
             let result = self.write(connection).await;
             return Done {
                 operation: SET,
@@ -202,10 +211,13 @@ impl Task for CacheTask {
                 operation: GET,
                 result: Ok(()),
             },
-            Ok(false) => Done {
-                operation: MISS,
-                result: self.write(connection).await,
-            },
+            Ok(false) => {
+                marks.operation(MISS);
+                Done {
+                    operation: MISS,
+                    result: self.write(connection).await,
+                }
+            }
             Err(error) => Done {
                 operation: GET,
                 result: Err(error),

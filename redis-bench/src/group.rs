@@ -1,7 +1,7 @@
 //! The steps of one way to connect, taken together.
 
 use bench_report::histogram::{Recording, recording};
-use bench_report::{Histogram, Operation, Report, Step, StepEnd};
+use bench_report::{Histogram, Latency, Operation, Report, Step, StepEnd};
 
 use crate::clients::ClientKind;
 
@@ -72,6 +72,18 @@ impl Group<'_> {
         self.completed()
             .filter_map(|step| step.figures.get(name).copied())
             .collect()
+    }
+
+    /// What users felt over all repeats and operations, those who were never answered among them;
+    /// `None` where a histogram is damaged.
+    pub(crate) fn latency(&self) -> Option<Latency> {
+        let steps = self.steps.iter();
+        Latency::of(steps.flat_map(|(_, step)| step.operations.values())).ok()
+    }
+
+    /// Requests that were never answered.
+    pub(crate) fn unanswered(&self) -> u64 {
+        self.steps.iter().map(|(_, step)| step.censored()).sum()
     }
 
     /// All durations of a phase over all repeats and operations.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bench_cli::table::{self, Table};
-use bench_report::{Load, Operation, Report, StepEnd, Summary};
+use bench_report::{Latency, Load, Report, Step, StepEnd, Summary};
+use load_engine::attack::WORST_INTERVAL_P99_NS;
 use statistics::{mean, mean_interval};
 
 use crate::advice::recommend;
@@ -42,8 +43,7 @@ fn headline(groups: &[Group<'_>]) -> String {
         .iter()
         .filter_map(|group| {
             let throughput = mean(&group.throughputs())?;
-            let latency = group.merged(Operation::latency);
-            let p99 = table::duration_ns(latency.value_at_quantile(0.99));
+            let p99 = table::quantile(group.latency().and_then(|latency| latency.quantile(0.99)));
             let hits = mean(&group.figures("hit_ratio")).map_or_else(String::new, |ratio| {
                 format!(", {} hits", table::ratio(ratio))
             });
@@ -62,7 +62,9 @@ fn headline(groups: &[Group<'_>]) -> String {
 pub fn text(report: &Report) -> String {
     let groups = groups(report);
     let mut text = format!("redis-bench {}: {}\n\n", report.scenario, load(report));
-    text.push_str(&rows(&groups).to_string());
+    text.push_str(&carried(&groups).to_string());
+    text.push('\n');
+    text.push_str(&felt(&groups));
     for recommendation in &report.summary.recommendations {
         let value = recommendation.value.map(|n| {
             let client = groups
@@ -106,32 +108,33 @@ fn load(report: &Report) -> String {
     }
 }
 
-fn rows(groups: &[Group<'_>]) -> Table {
+/// What each way to connect got done.
+fn carried(groups: &[Group<'_>]) -> Table {
+    let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
         .iter()
         .any(|group| !group.figures("hit_ratio").is_empty());
-    let last: &[&str] = if cached {
-        &["hits", "errors"]
-    } else {
-        &["errors"]
-    };
-    let mut table = Table::new(&[&["", "throughput", "p50", "p99", "p99.9"], last].concat());
+    let shown = |header: &'static str, is_shown: bool| is_shown.then_some(header);
+    let header: Vec<&str> = [
+        Some(""),
+        Some("throughput"),
+        shown("carried", is_open),
+        shown("hits", cached),
+        Some("errors"),
+        Some("unanswered"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut table = Table::new(&header);
+    let ratio = |each: &[f64]| mean(each).map_or("–".to_owned(), table::ratio);
     for group in groups {
-        let latency = group.merged(Operation::latency);
-        let at = |q: f64| {
-            if latency.is_empty() {
-                return "-".to_owned();
-            }
-            table::duration_ns(latency.value_at_quantile(q))
-        };
         let throughputs = group.throughputs();
-        let throughput = mean(&throughputs).map_or("-".to_owned(), table::rate);
-        let mut row = vec![group.name(), throughput, at(0.5), at(0.99), at(0.999)];
-        if cached {
-            let hits = mean(&group.figures("hit_ratio"));
-            row.push(hits.map_or("-".to_owned(), table::ratio));
-        }
-        row.push(group.errors().to_string());
+        let throughput = mean(&throughputs).map_or("–".to_owned(), table::rate);
+        let mut row = vec![group.name(), throughput];
+        row.extend(is_open.then(|| ratio(&carried_ratios(group))));
+        row.extend(cached.then(|| ratio(&group.figures("hit_ratio"))));
+        row.extend([group.errors().to_string(), group.unanswered().to_string()]);
         table.row(&row);
         if let Some(estimate) = mean_interval(&throughputs, 0.95) {
             let share = table::ratio(estimate.half_width() / estimate.mean);
@@ -139,11 +142,43 @@ fn rows(groups: &[Group<'_>]) -> Table {
                 format!("  {} repeats", estimate.count),
                 format!("± {share}"),
             ];
-            row.resize(5 + last.len(), String::new());
+            row.resize(header.len(), String::new());
             table.row(&row);
         }
     }
     table
+}
+
+/// Shares of the arrivals that were carried; empty of a closed loop.
+fn carried_ratios(group: &Group<'_>) -> Vec<f64> {
+    group.completed().filter_map(Step::carried_ratio).collect()
+}
+
+/// What users felt on each way to connect, all repeats taken together.
+fn felt(groups: &[Group<'_>]) -> String {
+    let mut table = Table::new(&["", "p50", "p99", "p99.9", "worst", "max"]);
+    let mut any_unanswered = false;
+    for group in groups {
+        let latency = group.latency();
+        let at = |q: f64| table::quantile(latency.as_ref().and_then(|l| l.quantile(q)));
+        let worst = group.figures(WORST_INTERVAL_P99_NS).into_iter();
+        let worst = worst.max_by(f64::total_cmp);
+        table.row(&[
+            group.name(),
+            at(0.5),
+            at(0.99),
+            at(0.999),
+            worst.map_or("–".to_owned(), |ns| table::duration_ns(ns as u64)),
+            table::quantile(latency.as_ref().and_then(Latency::longest)),
+        ]);
+        any_unanswered |= group.unanswered() > 0;
+    }
+    let mut legend = "worst: the highest p99 of one interval of any repeat".to_owned();
+    if any_unanswered {
+        legend += "; ≥: requests that were never answered count with the time they had waited, and \
+                   take longer";
+    }
+    table.to_string() + &wrapped(&legend)
 }
 
 /// Steps that did not last, and a few failures, one line each.
@@ -204,7 +239,7 @@ fn wrapped(text: &str) -> String {
 pub(crate) mod tests {
     use super::*;
     use bench_report::histogram::recording;
-    use bench_report::{Generator, Histogram, Step, Tool, Window};
+    use bench_report::{Generator, Histogram, Operation, Tool, Window};
 
     /// A closed-loop run in which repeat i of each client had the i-th throughput.
     pub(crate) fn report(pooled: &[f64], shared: &[f64]) -> Report {
@@ -304,6 +339,29 @@ pub(crate) mod tests {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }
         assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn a_stall_in_one_repeat_of_three_and_requests_without_an_answer_are_seen() {
+        let mut report = report(&[100.0, 100.0, 100.0], &[]);
+        report.steps[1]
+            .figures
+            .insert(WORST_INTERVAL_P99_NS.to_owned(), 3.01e9);
+        let get = report.steps[2].operations.get_mut("get").unwrap();
+        let mut unfinished = recording();
+        unfinished.saturating_record_n(9_800_000_000, 2_667);
+        get.unfinished = Histogram::of(&unfinished);
+        (get.censored, get.attempted) = (2_667, 2_668);
+        report.summary = conclude(&report);
+        let text = text(&report);
+        for wanted in ["3.01 s", "2667", "≥\u{a0}9.80 s", "unanswered"] {
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+        assert!(report.summary.headline.contains("p99 ≥\u{a0}9.80 s"));
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use load_engine::{StepPlan, UserId};
+use load_engine::{Marks, StepPlan, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
@@ -134,7 +134,15 @@ impl ThroughputTask {
 }
 
 impl Task for ThroughputTask {
-    async fn perform(&mut self, connection: &mut MultiplexedConnection) -> Done {
+    fn draw(&mut self) -> usize {
+        0
+    }
+
+    async fn perform(
+        &mut self,
+        connection: &mut MultiplexedConnection,
+        _marks: &mut Marks,
+    ) -> Done {
         let answer = connection
             .send_packed_command(&self.commands[self.mine])
             .await

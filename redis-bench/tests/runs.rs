@@ -5,10 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use bench_report::{Report, Status, Step, StepEnd, WarningCode};
+use bench_report::{QuantileKind, Report, Status, Step, StepEnd, WarningCode};
 use common::{PASSWORD, bench, report};
 use test_support::{Ended, Place, Running, left_behind};
-use testbed::token;
+use testbed::{Faults, Proxy, token};
 
 const CACHE: &[&str] = &[
     "cache",
@@ -245,4 +245,68 @@ fn assert_killed(step: &Step) {
         get.errors
     );
     assert!(!step.failures.is_empty());
+}
+
+#[test]
+fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
+    let redis = common::redis();
+    let address = redis.url().trim_start_matches("redis://");
+    let address = address.split('/').next().unwrap();
+    let proxy = Proxy::start(address.parse().unwrap(), Faults::default()).unwrap();
+    let url = redis.url().replace(address, &proxy.address().to_string());
+    for client in ["pooled", "multiplexed"] {
+        let place = Place::new();
+        let args = [
+            "cache",
+            "--run-dir",
+            "run",
+            "--client",
+            client,
+            "--pool-size",
+            "64",
+            "--keys",
+            "100",
+            "--writes",
+            "0.5",
+            "--rate",
+            "300",
+            "--warmup",
+            "0",
+            "--duration",
+            "3s",
+            "--repeats",
+            "1",
+            "--stop-on",
+            "errors>90%",
+        ];
+        let mut running = Running::start(bench(&place, &args).env("REDIS_URL", &url));
+        running.wait_for("phase: measure");
+        std::thread::sleep(Duration::from_secs(1));
+        proxy.set(Faults {
+            stall: true,
+            ..Faults::default()
+        });
+        running.wait_for("phase: drain");
+        // Longer than the drain waits.
+        std::thread::sleep(Duration::from_secs(8));
+        proxy.set(Faults::default());
+        let Ended { code, said, .. } = running.end();
+        assert_eq!(code, Some(0), "{client}: {said}");
+        let report = report(&place, "cache");
+        let operations = &report.steps[0].operations;
+        let (get, set) = (&operations["get"], &operations["set"]);
+        for operation in [get, set] {
+            assert!(operation.censored > 0, "{client}: {operations:?}");
+            let started = operation.censored - operation.never_started;
+            assert!(
+                started > 20,
+                "{client}: half of them are of each kind: {operations:?}"
+            );
+        }
+        let p99 = set.latency_at(0.99).unwrap();
+        assert_eq!(p99.kind, QuantileKind::AtLeast, "{client}: {p99:?}");
+        for told in ["≥", "unanswered", "carried"] {
+            assert!(said.contains(told), "{client}: {told}: {said}");
+        }
+    }
 }

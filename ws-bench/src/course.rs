@@ -7,6 +7,7 @@ use bench_report::{
     FailureSample, Generator, Histogram, Load, Operation, ServerEvidence, Step, StepEnd, Window,
 };
 use load_engine::LoadPlan;
+use load_engine::attack::CARRIED_RATIO;
 
 use crate::crew::Unfinished;
 use crate::level::Level;
@@ -85,7 +86,7 @@ impl Course {
         if let Some(connect) = operations.get_mut("connect") {
             name_phases(connect, &mut figures);
         }
-        let step = Step {
+        let mut step = Step {
             name: format!("{} connections", level.target),
             parameters: BTreeMap::from([("connections".to_owned(), level.target.into())]),
             repeat: level.repeat,
@@ -100,6 +101,9 @@ impl Course {
             generator,
             figures,
         };
+        let carried = step.carried_ratio();
+        let carried = carried.map(|ratio| (CARRIED_RATIO.to_owned(), ratio));
+        step.figures.extend(carried);
         (step, why)
     }
 

@@ -38,6 +38,12 @@ impl<'a> Flight<'a> {
 
     /// An echo that begins now.
     pub(crate) fn echo(level: &'a Level) -> Self {
+        let flight = Self::of_level(level);
+        level.echoes.begin(flight.marks.started_ns);
+        flight
+    }
+
+    fn of_level(level: &'a Level) -> Self {
         let mut flight = Self::now(&level.echoes);
         flight.level = Some(level);
         flight
@@ -45,9 +51,17 @@ impl<'a> Flight<'a> {
 
     /// An echo that was due, taken up now.
     pub(crate) fn of_arrival(level: &'a Level, arrival: Arrival) -> Self {
-        let mut flight = Self::echo(level);
+        let mut flight = Self::of_level(level);
         flight.marks.due_ns = arrival.due_ns;
         flight.marks.released_ns = arrival.released_ns;
+        level.echoes.begin(arrival.due_ns);
+        flight
+    }
+
+    /// An echo that was due and that no connection took up: to be dropped.
+    pub(crate) fn never_started(level: &'a Level, arrival: Arrival) -> Self {
+        let mut flight = Self::of_arrival(level, arrival);
+        flight.marks.started_ns = 0;
         flight
     }
 

@@ -1,7 +1,7 @@
 //! The result as people read it.
 
-use bench_cli::table::{Table, bytes, duration_ns, rate};
-use bench_report::{Histogram, Limit, LimitOwner, Operation, Report, Step, StepEnd};
+use bench_cli::table::{Table, bytes, quantile, rate, ratio};
+use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
 /// One sentence: how many were held, and whose limit it was.
 pub(crate) fn headline(limit: &Limit) -> String {
@@ -20,7 +20,8 @@ pub(crate) fn headline(limit: &Limit) -> String {
 
 /// The whole result: a row for each level, then the headline.
 pub(crate) fn text(report: &Report) -> String {
-    let mut table = Table::new(&[
+    let is_open = report.steps.iter().any(|s| s.carried_ratio().is_some());
+    let mut header = vec![
         "connections",
         "opened/s",
         "connect p50",
@@ -29,9 +30,18 @@ pub(crate) fn text(report: &Report) -> String {
         "p99",
         "server",
         "result",
-    ]);
+    ];
+    if is_open {
+        header.insert(CARRIED_AT, "carried");
+    }
+    let mut table = Table::new(&header);
     for step in &report.steps {
-        table.row(&row(step));
+        let mut row = row(step).to_vec();
+        if is_open {
+            let carried = step.carried_ratio().map_or_else(absent, ratio);
+            row.insert(CARRIED_AT, carried);
+        }
+        table.row(&row);
     }
     let headline = match report.summary.headline.as_str() {
         "" => "no level was measured",
@@ -43,12 +53,17 @@ pub(crate) fn text(report: &Report) -> String {
     format!("{table}\n{headline}\n")
 }
 
+/// The column of what was carried of the messages that were due, where they were.
+const CARRIED_AT: usize = 4;
+
+fn absent() -> String {
+    "–".to_owned()
+}
+
 fn row(step: &Step) -> [String; 8] {
-    let absent = || "–".to_owned();
     let operation = |name: &str| step.operations.get(name);
-    let at = |of: Option<&Operation>, pick: fn(&Histogram) -> u64| {
-        of.and_then(Operation::latency)
-            .map_or_else(absent, |times| duration_ns(pick(times)))
+    let at = |name: &str, q: f64| {
+        quantile(operation(name).and_then(|operation| operation.latency_at(q)))
     };
     let server = step.server.as_ref();
     let rss = server.and_then(|server| server.figures.get("server.rss_bytes"));
@@ -63,10 +78,10 @@ fn row(step: &Step) -> [String; 8] {
             .get("connections")
             .map_or_else(absent, ToString::to_string),
         operation("connect").map_or_else(absent, |o| rate(o.throughput_per_s)),
-        at(operation("connect"), |times| times.percentiles_ns.p50),
-        at(operation("connect"), |times| times.percentiles_ns.p99),
-        at(operation("echo"), |times| times.percentiles_ns.p50),
-        at(operation("echo"), |times| times.percentiles_ns.p99),
+        at("connect", 0.5),
+        at("connect", 0.99),
+        at("echo", 0.5),
+        at("echo", 0.99),
         rss.map_or_else(absent, |rss| bytes(*rss as u64)),
         result.to_owned(),
     ]

@@ -75,7 +75,7 @@ impl Drop for Inbox {
 
 /// An arrival that nobody takes up.
 pub(crate) fn forgo(level: &Level, arrival: Arrival) -> Flight<'_> {
-    Flight::of_arrival(level, arrival)
+    Flight::never_started(level, arrival)
 }
 
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use bench_report::{Series, Window};
 use load_engine::Recorder;
+use load_engine::interval::Felt;
 
 use crate::evidence::Usage;
 
@@ -47,6 +48,7 @@ pub(crate) struct Trail {
     throughput: Series,
     errors: Series,
     p99: Series,
+    felt: Felt,
 }
 
 impl Trail {
@@ -60,6 +62,7 @@ impl Trail {
             throughput: Series::new("throughput_per_s"),
             errors: Series::new("errors_per_s"),
             p99: Series::new("latency.p99_ns"),
+            felt: Felt::new(0.99),
         }
     }
 
@@ -102,8 +105,7 @@ impl Trail {
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
         self.last_ns = now_ns;
         let interval = echoes.take_interval();
-        let any = interval.succeeded() > 0;
-        let p99 = any.then(|| interval.latency.value_at_quantile(0.99) as f64);
+        let p99 = self.felt.next(&interval).map(|ns| ns as f64);
         self.open.push(now_ns, Some(open as f64));
         self.throughput
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));

@@ -77,14 +77,14 @@ impl Seen<'_> {
     }
 
     fn latency(&self, bounds: Bounds) -> Option<Break> {
-        let p99_ns = self.operations.get("echo")?.latency()?.percentiles_ns.p99;
+        let p99 = self.operations.get("echo")?.latency_at(0.99)?;
         let bound_ns = bounds.p99.as_nanos() as u64;
-        if p99_ns <= bound_ns {
+        if p99.ns <= bound_ns {
             return None;
         }
         let reason = format!(
             "p99 of the echo was {}, above {}",
-            table::duration_ns(p99_ns),
+            table::quantile(Some(p99)),
             table::duration_ns(bound_ns)
         );
         Some(self.lateness(Break {

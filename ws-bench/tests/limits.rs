@@ -14,6 +14,7 @@ use bench_report::{LimitOwner, Load, Status, StepEnd, WarningCode};
 use common::{bench, errors, finish, held, level, limit, limit_of, report, said, server};
 use nix::sys::resource::{Resource, setrlimit};
 use test_support::{Ended, Place};
+use testbed::{Faults, Proxy};
 
 const SHORT: &[&str] = &["--duration", "300ms"];
 
@@ -250,4 +251,40 @@ fn the_shared_runtime_does_the_same() {
             .iter()
             .all(|step| step.figures["lost_connections"] == 0.0)
     );
+}
+
+#[test]
+#[ignore = "needs the common engine: the rules of a level are judged at its end"]
+fn a_rule_ends_a_level_whose_server_freezes() {
+    let server = server(&[]);
+    let address = server.url().trim_start_matches("ws://");
+    let address = address.split('/').next().unwrap();
+    let proxy = Proxy::start(address.parse().unwrap(), Faults::default()).unwrap();
+    let url = server.url().replace(address, &proxy.address().to_string());
+    let place = Place::new();
+    let args = [
+        "--duration",
+        "60s",
+        "--timeout",
+        "30s",
+        "--max",
+        "10",
+        "--start",
+        "10",
+    ];
+    let mut command = limit_of(&place, &args);
+    command.args(["--stop-on", "p99>500ms", "--url", &url]);
+    let mut running = test_support::Running::start(&mut command);
+    running.wait_for("phase: measure");
+    proxy.set(Faults {
+        stall: true,
+        ..Faults::default()
+    });
+    let Ended { said, .. } = running.end();
+    let report = report(&place);
+    let StepEnd::Stopped { rule, .. } = &report.steps[0].end else {
+        panic!("{said}");
+    };
+    assert_eq!(rule, "p99>500ms");
+    assert!(report.steps[0].window.measured_s() < 30.0, "{said}");
 }

@@ -94,6 +94,9 @@ pub struct OperatingPoint {
     /// 99th percentile of the slowest operation, in the worst repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
+    /// Those of `p95` and `p99` that fall among requests that were never answered: lower bounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_least: Vec<String>,
     /// The longest that a request took in any repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ns: Option<u64>,
@@ -196,6 +199,11 @@ impl OperatingPoint {
     pub fn is_doubtful(&self, figure: &str) -> bool {
         let ends = |e: &&Evidence| e.pointer.rsplit('/').next() == Some(figure);
         self.evidence.iter().filter(ends).any(|e| e.spoiled)
+    }
+
+    /// Whether `p95` or `p99` is a lower bound.
+    pub fn is_at_least(&self, which: &str) -> bool {
+        self.at_least.iter().any(|name| name == which)
     }
 }
 

@@ -220,7 +220,13 @@ pub fn operating_point(component: &ComponentAssessment) -> Option<String> {
         if let Some(ns) = ns {
             let least = of_repeats.map(|[least, _]| least).filter(|l| *l < ns);
             let least = least.map_or(String::new(), |l| format!("{} to ", time(l)));
-            let _ = write!(sentence, ", {which} {least}{}{}", time(ns), doubt(which));
+            let bound = if point.is_at_least(which) {
+                "≥\u{a0}"
+            } else {
+                ""
+            };
+            let time = time(ns);
+            let _ = write!(sentence, ", {which} {least}{bound}{time}{}", doubt(which));
         }
     }
     if let Some(ns) = point.max_ns {

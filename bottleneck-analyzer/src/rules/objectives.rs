@@ -43,16 +43,19 @@ fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out:
         return;
     };
     let objective_ns = bound_ms * 1e6;
-    let evidence = bench.source.evidence(
-        format!("{which} of {}", slow.operation),
-        &percentile_pointer(index, &slow, which),
-    );
+    let evidence = bench
+        .source
+        .evidence(slow.label(which), &percentile_pointer(index, &slow, which));
     let ns = slow.ns as f64;
     let figures = format!(
         "{which} {} against {}",
-        duration_ns(ns),
+        slow.shown(),
         duration_ns(objective_ns)
     );
+    if ns <= objective_ns && slow.at_least {
+        // It may be higher: neither ruled out nor found.
+        return;
+    }
     if ns <= objective_ns {
         out.rule_out(
             rule,

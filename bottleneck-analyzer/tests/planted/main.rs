@@ -5,6 +5,7 @@
 mod common;
 mod doubt;
 mod example;
+mod hangs;
 mod healthy;
 mod machine;
 mod objectives;

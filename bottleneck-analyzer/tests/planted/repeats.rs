@@ -90,6 +90,21 @@ fn a_repeat_that_a_warning_spoils_neither_passes_for_the_other_nor_hides_its_fai
     assert_eq!(p90.outcome, GateOutcome::Fail);
 }
 
+#[test]
+fn a_repeat_with_few_samples_hides_no_failure_of_another_and_lets_nothing_pass() {
+    let (mut report, repeats) = sweep();
+    for operation in report.steps[repeats[0]].operations.values_mut() {
+        operation.call = hist(1e6, 20);
+    }
+    let assessment = assess_reports(&[report.clone()]);
+    let p90 = gate(&assessment, "postgres.sweep.p90");
+    assert_eq!(p90.outcome, GateOutcome::Unknown);
+    slower(&mut report, repeats[1], 1_000.0);
+    let assessment = assess_reports(&[report]);
+    let p90 = gate(&assessment, "postgres.sweep.p90");
+    assert_eq!(p90.outcome, GateOutcome::Fail);
+}
+
 /// For three seconds of the second repeat nothing was answered: as with a lock.
 fn with_a_lock() -> Report {
     let (mut report, repeats) = sweep();

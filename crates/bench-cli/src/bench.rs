@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
-use bench_report::{Report, Series, Status, Step, StepEnd, Warning, WarningCode};
+use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
 use load_engine::{Cancel, Factory, Phase, StepPlan, attack, self_check};
 
 use crate::Exit;
+use crate::ending;
 use crate::flags::OutputFlags;
 use crate::follower::{Follower, Plan};
 use crate::output::{self, Output};
@@ -213,7 +214,8 @@ impl Bench {
     /// Saves the report for the last time, shows the result, and says how the run ended.
     ///
     /// # Errors
-    /// When the report cannot be written or the result cannot be shown.
+    /// When the report cannot be written or the result cannot be shown, and where there is no
+    /// result: nothing at all succeeded, or no step could begin.
     pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
         self.phase(Phase::Save);
         let told = [&*self.warnings, &*self.report.warnings].concat();
@@ -221,14 +223,14 @@ impl Bench {
         self.conclude(self.status())?;
         let text = format!("{text}{doubts}");
         self.output.finish(&self.report, &text)?;
-        let exit = match self.report.status {
-            Status::Interrupted => Exit::Interrupted,
-            Status::Stopped => Exit::GateFailed,
-            Status::Complete => Exit::Done,
-            Status::Failed => Exit::Code(1),
+        let (exit, none) = match self.report.status {
+            Status::Interrupted => (Exit::Interrupted, None),
+            Status::Stopped => (Exit::GateFailed, None),
+            Status::Complete => (Exit::Done, None),
+            Status::Failed => (Exit::Code(1), ending::no_result(&self.report)),
         };
         self.output.ended(exit.code());
-        Ok(exit)
+        none.map_or(Ok(exit), |none| Err(none.into()))
     }
 
     fn conclude(&mut self, status: Status) -> anyhow::Result<()> {
@@ -241,25 +243,11 @@ impl Bench {
         saved
     }
 
-    /// Interrupted before failed, stopped before complete. A step that could not run leaves the
-    /// run complete as long as another did: a sweep that meets a limit has found it.
     fn status(&self) -> Status {
-        let ended = |wanted: fn(&StepEnd) -> bool| {
-            self.report
-                .steps
-                .iter()
-                .filter(|step| wanted(&step.end))
-                .count()
-        };
-        let steps = self.report.steps.len();
         if self.interrupted() {
             Status::Interrupted
-        } else if steps > 0 && ended(|end| matches!(end, StepEnd::Failed { .. })) == steps {
-            Status::Failed
-        } else if !self.seeks_limit && ended(|end| matches!(end, StepEnd::Stopped { .. })) > 0 {
-            Status::Stopped
         } else {
-            Status::Complete
+            ending::status(&self.report, self.seeks_limit)
         }
     }
 }

@@ -32,6 +32,8 @@ pub mod command_line;
 mod counts;
 #[cfg(feature = "load")]
 mod doubts;
+#[cfg(feature = "load")]
+mod ending;
 pub mod exit;
 pub mod flags;
 #[cfg(feature = "load")]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bench_report::histogram::Recording;
+use bench_report::Latency;
 
 /// A bound on what users feel.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,15 +36,17 @@ const PERCENTILES: [(&str, f64); 6] = [
 ];
 
 impl Objective {
-    /// Whether these figures keep it. Where nothing succeeded no latency is kept, and where
-    /// nothing finished no share of errors.
-    pub fn is_kept(&self, latency: Option<&Recording>, error_ratio: Option<f64>) -> bool {
+    /// Whether these figures keep it. Where nothing succeeded no latency is kept, where nothing
+    /// finished no share of errors, and where a percentile falls among requests that were never
+    /// answered nobody knows.
+    pub fn is_kept(&self, latency: Option<&Latency>, error_ratio: Option<f64>) -> bool {
         match *self {
             Self::Latency {
                 quantile, below, ..
-            } => latency.is_some_and(|latency| {
-                u128::from(latency.value_at_quantile(quantile)) < below.as_nanos()
-            }),
+            } => {
+                let measured = latency.and_then(|latency| latency.quantile(quantile));
+                measured.is_some_and(|measured| measured.is_below(below.as_nanos()))
+            }
             Self::Errors { below } => error_ratio.is_some_and(|ratio| ratio < below),
         }
     }
@@ -109,10 +111,39 @@ mod tests {
         }
     }
 
+    /// Pairs of (duration, count): requests that were answered, and some that never were.
+    fn latency(answered: &[(u64, u64)], unanswered: &[(u64, u64)]) -> Latency {
+        let histogram = |of: &[(u64, u64)]| {
+            let mut recording = bench_report::histogram::recording();
+            for (ns, count) in of {
+                recording.saturating_record_n(*ns, *count);
+            }
+            bench_report::Histogram::of(&recording)
+        };
+        let operation = bench_report::Operation {
+            call: histogram(answered),
+            unfinished: histogram(unanswered),
+            ..bench_report::Operation::default()
+        };
+        Latency::of([&operation]).unwrap()
+    }
+
+    #[test]
+    fn a_percentile_among_requests_that_were_never_answered_is_not_kept() {
+        let hanging = latency(&[(1_000_000, 97)], &[(5_000_000, 3)]);
+        let kept = |text: &str| {
+            text.parse::<Objective>()
+                .unwrap()
+                .is_kept(Some(&hanging), None)
+        };
+        assert!(kept("p95<2ms"));
+        assert!(!kept("p99<2ms"), "it is 5 ms or more");
+        assert!(!kept("p99<1m"), "how much more nobody knows");
+    }
+
     #[test]
     fn what_was_never_measured_keeps_nothing() {
-        let mut latency = bench_report::histogram::recording();
-        latency.saturating_record(10_000_000);
+        let latency = latency(&[(10_000_000, 1)], &[]);
         let kept = |text: &str, latency, errors| {
             text.parse::<Objective>().unwrap().is_kept(latency, errors)
         };

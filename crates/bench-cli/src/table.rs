@@ -1,6 +1,7 @@
 //! Tables and figures as people read them. No colours, so that `NO_COLOR` needs no care; a table
 //! that is wider than the terminal wraps its cells, and one in a pipe keeps a row on a line.
 
+use bench_report::{QuantileEstimate, QuantileKind};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, presets};
 
 /// A table: first column to the left, all others to the right.
@@ -94,6 +95,18 @@ pub fn duration_ns(ns: u64) -> String {
     }
 }
 
+/// A quantile of latency: `1.23 ms`, or `≥ 9.80 s` where it falls among requests that were never
+/// answered; a dash where nothing was measured.
+pub fn quantile(estimate: Option<QuantileEstimate>) -> String {
+    match estimate {
+        None => "–".to_owned(),
+        Some(found) if found.kind == QuantileKind::AtLeast => {
+            format!("≥\u{a0}{}", duration_ns(found.ns))
+        }
+        Some(found) => duration_ns(found.ns),
+    }
+}
+
 /// `850/s`, `12.3 k/s`, `1.23 M/s`.
 pub fn rate(per_s: f64) -> String {
     match per_s.abs() {
@@ -170,6 +183,19 @@ mod tests {
         ] {
             assert_eq!(bytes(size), shown);
         }
+    }
+
+    #[test]
+    fn a_lower_bound_is_told_from_what_was_measured() {
+        let estimate = |kind| {
+            Some(QuantileEstimate {
+                ns: 9_800_000_000,
+                kind,
+            })
+        };
+        assert_eq!(quantile(estimate(QuantileKind::AtLeast)), "≥\u{a0}9.80 s");
+        assert_eq!(quantile(estimate(QuantileKind::Estimate)), "9.80 s");
+        assert_eq!(quantile(None), "–");
     }
 
     #[test]

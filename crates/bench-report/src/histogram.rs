@@ -49,6 +49,44 @@ pub struct Percentiles {
     pub p9999: u64,
 }
 
+impl Percentiles {
+    /// The names and shares of all of them.
+    pub const LEVELS: [(&str, f64); 7] = [
+        ("p50", 0.5),
+        ("p75", 0.75),
+        ("p90", 0.9),
+        ("p95", 0.95),
+        ("p99", 0.99),
+        ("p999", 0.999),
+        ("p9999", 0.9999),
+    ];
+
+    /// Each as `at` gives it for its name and share; `None` as soon as one is.
+    pub(crate) fn of(mut at: impl FnMut(&'static str, f64) -> Option<u64>) -> Option<Self> {
+        let mut values = [0; 7];
+        for (value, (name, q)) in values.iter_mut().zip(Self::LEVELS) {
+            *value = at(name, q)?;
+        }
+        let [p50, p75, p90, p95, p99, p999, p9999] = values;
+        Some(Self {
+            p50,
+            p75,
+            p90,
+            p95,
+            p99,
+            p999,
+            p9999,
+        })
+    }
+
+    /// The values in the order of [`Self::LEVELS`].
+    pub fn values(self) -> [u64; 7] {
+        [
+            self.p50, self.p75, self.p90, self.p95, self.p99, self.p999, self.p9999,
+        ]
+    }
+}
+
 /// A distribution of durations in nanoseconds.
 ///
 /// `hdr` is HdrHistogram V2 + DEFLATE in base64 and holds every bucket, so that any HdrHistogram
@@ -82,22 +120,13 @@ impl Histogram {
         V2DeflateSerializer::new()
             .serialize(recording, &mut bytes)
             .ok()?;
-        let at = |q: f64| recording.value_at_quantile(q);
         Some(Self {
             count: recording.len(),
             min_ns: recording.min(),
             max_ns: recording.max(),
             mean_ns: recording.mean(),
             stdev_ns: recording.stdev(),
-            percentiles_ns: Percentiles {
-                p50: at(0.50),
-                p75: at(0.75),
-                p90: at(0.90),
-                p95: at(0.95),
-                p99: at(0.99),
-                p999: at(0.999),
-                p9999: at(0.9999),
-            },
+            percentiles_ns: Percentiles::of(|_, q| Some(recording.value_at_quantile(q)))?,
             hdr: BASE64.encode(bytes),
         })
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Histogram;
 use crate::histogram::Percentiles;
+use crate::latency::{Latency, QuantileEstimate};
 
 /// What became of the arrivals of one operation that were due in the measured part.
 ///
@@ -25,6 +26,10 @@ pub struct Operation {
     /// Those still under way when the drain ended, or never started.
     #[serde(default)]
     pub censored: u64,
+    /// Those of the censored that no session ever took up; where a target has several operations,
+    /// they count for the first, as nobody knows which they would have become.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub never_started: u64,
     /// Extra attempts that succeeded or failed arrivals took.
     #[serde(default)]
     pub retries: u64,
@@ -83,10 +88,34 @@ impl Operation {
         unsuccessful_ratio(self.succeeded, self.attempted)
     }
 
-    /// What a user felt: response time where there is one, call time otherwise.
+    /// What a user felt of those that succeeded: response time where there is one, call time
+    /// otherwise.
     pub fn latency(&self) -> Option<&Histogram> {
         self.response.as_ref().or(self.call.as_ref())
     }
+
+    /// The percentiles of what users felt, as the report has them: those that count the censored
+    /// where there are any, else those of who succeeded. `None` where nobody asked.
+    pub fn percentiles(&self) -> Option<CensoredPercentiles> {
+        let of_all = || self.with_censored.clone();
+        of_all().or_else(|| {
+            self.latency().map(|latency| CensoredPercentiles {
+                percentiles_ns: latency.percentiles_ns,
+                at_least: Vec::new(),
+            })
+        })
+    }
+
+    /// The quantile `q` (0..=1) of what users felt, those who never got an answer among them;
+    /// `None` where nobody asked, or a histogram is damaged.
+    pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
+        Latency::of([self]).ok()?.quantile(q)
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What did not succeed ÷ all arrivals; `None` without any.

@@ -234,6 +234,24 @@ impl Step {
         settings.iter().all(is)
     }
 
+    /// What an open loop carried ÷ what it was offered: successes done in the measured part ÷
+    /// arrivals due in it; `None` of a closed loop, whose users offer no more than they get. What
+    /// was due in the warm-up and done later is carried too, so that it may exceed 1.
+    pub fn carried_ratio(&self) -> Option<f64> {
+        let open = matches!(self.load, Load::Open { .. });
+        // What nothing called for when it was due (opening connections, say) has no lag.
+        let due = |operation: &&Operation| open && operation.pacing_lag.is_some();
+        let due = self.operations.values().filter(due);
+        let offered: u64 = due.clone().map(|o| o.attempted).sum();
+        let carried: f64 = due.map(|o| o.throughput_per_s).sum();
+        (offered > 0).then(|| carried * self.window.measured_s() / offered as f64)
+    }
+
+    /// Arrivals that never finished, over all operations.
+    pub fn censored(&self) -> u64 {
+        self.operations.values().map(|o| o.censored).sum()
+    }
+
     /// What did not succeed ÷ all arrivals, over all operations; `None` without any.
     pub fn error_ratio(&self) -> Option<f64> {
         let attempted = self.operations.values().map(|o| o.attempted).sum();

@@ -21,6 +21,11 @@ const HEAD_START_NS: u64 = 2_000_000;
 /// After a signal answers are hardly waited for: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 
+/// The figure of a step that says what share of an open loop's arrivals was carried.
+pub const CARRIED_RATIO: &str = "carried_ratio";
+/// The figure of a step that says how high the 99th percentile of a single interval came.
+pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
+
 /// Follows a step from outside: progress, evidence.
 pub trait Observer {
     /// A phase begins.
@@ -53,7 +58,8 @@ pub struct Tick {
     pub throughput_per_s: f64,
     /// Failures per second.
     pub errors_per_s: f64,
-    /// 99th percentile of what users felt; absent when nothing succeeded.
+    /// 99th percentile of what users felt, those who still wait among them; absent when nothing
+    /// succeeded and nobody waits for long.
     pub p99: Option<Duration>,
 }
 
@@ -133,10 +139,9 @@ impl Controller<'_> {
             (false, false) => self.plan.drain,
             _ => DRAIN_WHEN_CANCELLED,
         };
-        self.drain(bound);
+        self.drain(bound, &mut timeline);
         self.crew.await_accounts(self.shared);
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
-        timeline.push(monotonic_ns(), &self.shared.recorder.take_interval());
         let window = Window {
             measure_end_ns: window
                 .measure_end_ns
@@ -205,7 +210,8 @@ impl Controller<'_> {
     fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, Reading) {
         let interval_ns = interval_ns(self.plan.measure);
         let mut begun = None;
-        let mut watch = Watch::new(window.measure_start_ns, self.plan.measure);
+        let mut watch =
+            Watch::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
         let mut tick_ns = window.start_ns + interval_ns;
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
@@ -274,13 +280,14 @@ impl Controller<'_> {
         let interval = self.shared.recorder.take_interval();
         timeline.push(now_ns, &interval);
         let seconds = interval_ns(self.plan.measure) as f64 / 1e9;
-        let p99 = interval.latency.value_at_quantile(0.99);
         self.observer.tick(&Tick {
             elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
             planned: self.plan.warmup + self.plan.measure,
             throughput_per_s: interval.succeeded() as f64 / seconds,
             errors_per_s: interval.failed as f64 / seconds,
-            p99: (interval.succeeded() > 0).then(|| Duration::from_nanos(p99)),
+            p99: timeline
+                .last_p99_ns()
+                .map(|ns| Duration::from_nanos(ns as u64)),
         });
         if now_ns < window.measure_start_ns {
             return None;
@@ -294,12 +301,24 @@ impl Controller<'_> {
         })
     }
 
-    /// Waits for the workers, for at most `bound`, then cuts off what is still under way.
-    fn drain(&mut self, bound: Duration) {
+    /// Waits for the workers, for at most `bound`, adds what came to the timeline, then cuts off
+    /// what is still under way.
+    fn drain(&mut self, bound: Duration, timeline: &mut Timeline) {
+        let finished = self.await_workers(bound);
+        // Before anything is cut off: who hangs until then must show.
+        timeline.push(monotonic_ns(), &self.shared.recorder.take_interval());
+        if !finished {
+            self.shared.halt();
+            self.shared.abort.cancel();
+        }
+    }
+
+    /// Whether all workers finished within `bound`.
+    fn await_workers(&mut self, bound: Duration) -> bool {
         let started_ns = monotonic_ns();
         loop {
             if self.crew.all_finished() {
-                return;
+                return true;
             }
             let cancelled = self.cancel.is_cancelled();
             let bound = if cancelled {
@@ -308,12 +327,10 @@ impl Controller<'_> {
                 bound
             };
             if monotonic_ns() - started_ns >= bound.as_nanos() as u64 {
-                break;
+                return false;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.shared.halt();
-        self.shared.abort.cancel();
     }
 
     /// What a worker died of; those that still run are cut off.
@@ -339,7 +356,7 @@ impl Controller<'_> {
         let (operations, failures) = self.shared.recorder.collect(window.measured_s());
         let attempted: u64 = operations.values().map(|o| o.attempted).sum();
         let used = ended.since(&begun);
-        let step = Step {
+        let mut step = Step {
             name: self.plan.name.clone(),
             parameters: self.plan.parameters.clone(),
             repeat: self.plan.repeat,
@@ -360,7 +377,18 @@ impl Controller<'_> {
             figures: std::collections::BTreeMap::new(),
             end,
         };
-        let drift = timeline.drift_ratio(window.measure_start_ns, window.measure_end_ns);
+        let measured = (window.measure_start_ns, window.measure_end_ns);
+        for (name, figure) in [
+            (CARRIED_RATIO, step.carried_ratio()),
+            (
+                WORST_INTERVAL_P99_NS,
+                timeline.worst_p99_ns(measured.0, measured.1),
+            ),
+        ] {
+            step.figures
+                .extend(figure.map(|figure| (name.to_owned(), figure)));
+        }
+        let drift = timeline.drift_ratio(measured.0, measured.1);
         let warnings = self_check::examine(&step, drift);
         StepResult {
             step,

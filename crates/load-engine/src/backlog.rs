@@ -38,11 +38,16 @@ impl Backlog {
         taken_in
     }
 
-    /// The next arrival; `None` once the pacer has ended and nothing waits any more.
-    pub(crate) async fn take(&self) -> Option<Arrival> {
-        let permit = self.waiting.acquire().await.ok()?;
+    /// The next arrival, and whether it had to wait because no session was free when it was
+    /// released; `None` once the pacer has ended and nothing waits any more.
+    pub(crate) async fn take(&self) -> Option<(Arrival, bool)> {
+        // A free permit is one that no session waited for.
+        let (permit, waited) = match self.waiting.try_acquire() {
+            Ok(permit) => (permit, true),
+            Err(_) => (self.waiting.acquire().await.ok()?, false),
+        };
         permit.forget();
-        self.ring.pop()
+        Some((self.ring.pop()?, waited))
     }
 
     /// Takes what waits without waiting, for the count of what was never taken up.
@@ -53,9 +58,5 @@ impl Backlog {
     /// Nothing more will be released: each of `sessions` sessions finds the end once.
     pub(crate) fn end(&self, sessions: usize) {
         self.waiting.add_permits(sessions);
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ring.len()
     }
 }

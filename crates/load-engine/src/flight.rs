@@ -23,12 +23,18 @@ impl<'a> Flight<'a> {
             started_ns: monotonic_ns(),
             ..Marks::default()
         };
-        shared.take_off();
         Self {
             marks,
             shared,
             landed: false,
         }
+    }
+
+    /// An arrival that no session took up: to be dropped.
+    pub(crate) fn never_started(shared: &'a Shared, arrival: Arrival) -> Self {
+        let mut flight = Self::of_arrival(shared, arrival);
+        flight.marks.started_ns = 0;
+        flight
     }
 
     /// A user's next request, which nothing but its user's last answer has called for.
@@ -37,6 +43,7 @@ impl<'a> Flight<'a> {
             started_ns,
             ..Marks::default()
         };
+        shared.recorder.begin(started_ns);
         Self {
             marks,
             shared,
@@ -63,10 +70,6 @@ impl<'a> Flight<'a> {
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        // Only an open loop asks how many are in flight.
-        if self.marks.due_ns > 0 {
-            self.shared.touch_down();
-        }
         if !self.landed && self.shared.measures(self.marks.begin_ns()) {
             self.shared
                 .recorder

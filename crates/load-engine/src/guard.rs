@@ -5,33 +5,45 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::interval::Interval;
+use crate::overdue::Overdue;
 
-/// Finished hits below which an interval says too little to stop for.
+/// Hits, finished or overdue, below which an interval says too little to stop for.
 const FEWEST: u64 = 20;
 /// How often the rules are asked; four times at least in a short step.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// A bound that a step must keep, looked at each second, and once enough hits have finished.
+/// A bound that a step must keep, looked at each second, and once enough hits have finished or are
+/// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
-    /// Failures ÷ finished hits.
+    /// Failures, and hits that the drain would cut off, ÷ those that finished or are so overdue.
     ErrorRatio {
         /// Highest that is allowed, 0..1.
         above: f64,
     },
-    /// 99th percentile of response time (call time in a closed loop).
+    /// 99th percentile of response time (call time in a closed loop); a hit that waits for longer
+    /// counts without being answered.
     LatencyP99 {
         /// Highest that is allowed.
         above: Duration,
     },
 }
 
-/// What finished since the rules were last asked.
+/// Watches a step for broken rules: by what finished since they were last asked, and by what is
+/// overdue meanwhile.
 #[derive(Debug)]
 pub struct Watch {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
+    /// How long the step waits for answers at its end.
+    drain_ns: Option<u64>,
+    /// The longest success so far.
+    longest_ns: u64,
+    /// When something was last over.
+    finished_ns: u64,
+    /// One for each rule.
+    overdue: Vec<Overdue>,
 }
 
 impl Watch {
@@ -41,20 +53,65 @@ impl Watch {
             pending: Interval::new(),
             began_ns: now_ns,
             asked_every_ns: (measured / 4).min(ASKED_EVERY).as_nanos() as u64,
+            drain_ns: None,
+            longest_ns: 0,
+            finished_ns: now_ns,
+            overdue: Vec::new(),
         }
     }
 
+    /// The same of a step that cuts off what is still unanswered `drain` after its end: a hit that
+    /// waits for longer counts as an error. Without it only hits that failed do.
+    #[must_use]
+    pub fn with_drain(mut self, drain: Duration) -> Self {
+        self.drain_ns = Some(drain.as_nanos() as u64);
+        self
+    }
+
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
-    /// finished to tell.
+    /// finished or is overdue to tell.
     pub fn look(&mut self, now_ns: u64, interval: &Interval, rules: &[StopRule]) -> Option<Broken> {
         self.pending.add(interval);
-        let due = now_ns.saturating_sub(self.began_ns) >= self.asked_every_ns;
-        if !due || self.pending.succeeded() + self.pending.failed < FEWEST {
+        self.longest_ns = self.longest_ns.max(interval.latency.max());
+        if interval.finished() > 0 {
+            self.finished_ns = now_ns;
+        }
+        let stalled = now_ns.saturating_sub(self.finished_ns) >= ASKED_EVERY.as_nanos() as u64;
+        let began_ns = self.began_ns;
+        self.overdue
+            .resize_with(rules.len(), || Overdue::from(began_ns));
+        let patience: Vec<Option<u64>> = rules.iter().map(|rule| self.patience_ns(*rule)).collect();
+        for (overdue, patience_ns) in self.overdue.iter_mut().zip(patience) {
+            if let Some(patience_ns) = patience_ns {
+                overdue.look(now_ns, patience_ns, stalled, &interval.in_flight);
+            }
+        }
+        if now_ns.saturating_sub(self.began_ns) < self.asked_every_ns {
             return None;
         }
-        let seen = std::mem::replace(&mut self.pending, Interval::new());
-        self.began_ns = now_ns;
-        rules.iter().find_map(|rule| rule.broken_by(&seen))
+        let mut judged = rules.iter().zip(&self.overdue);
+        let broken = judged.find_map(|(rule, overdue)| rule.judge(&self.pending, overdue));
+        if broken.is_some() || self.pending.finished() >= FEWEST {
+            self.pending = Interval::new();
+            self.began_ns = now_ns;
+            self.overdue
+                .iter_mut()
+                .for_each(|overdue| overdue.count = 0);
+        }
+        broken
+    }
+
+    /// The age from which a hit is overdue for `rule`. For errors that is the drain's bound, as
+    /// long as hits take far less: where the target takes its time, or has answered nothing yet, a
+    /// hit that waits for longer may still succeed.
+    fn patience_ns(&self, rule: StopRule) -> Option<u64> {
+        match rule {
+            StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
+            StopRule::ErrorRatio { .. } => self.drain_ns.map(|drain_ns| match self.longest_ns {
+                0 => 2 * drain_ns,
+                longest_ns => drain_ns.max(2 * longest_ns),
+            }),
+        }
     }
 }
 
@@ -70,31 +127,67 @@ pub struct Broken {
 impl StopRule {
     /// What `interval` breaks of this rule, if it holds enough to tell.
     pub fn broken_by(&self, interval: &Interval) -> Option<Broken> {
-        let finished = interval.succeeded() + interval.failed;
-        if finished < FEWEST {
-            return None;
-        }
+        self.judge(interval, &Overdue::default())
+    }
+
+    fn judge(&self, interval: &Interval, overdue: &Overdue) -> Option<Broken> {
+        let unanswered = overdue.count.max(overdue.stalled);
+        let enough = interval.finished() + unanswered >= FEWEST || overdue.stalled > 0;
         let reason = match *self {
-            Self::ErrorRatio { above } => {
-                let ratio = interval.failed as f64 / finished as f64;
-                (ratio > above).then(|| {
-                    format!(
-                        "{} of {finished} hits failed ({:.1} %)",
-                        interval.failed,
-                        ratio * 100.0
-                    )
-                })
-            }
-            Self::LatencyP99 { above } => {
-                let p99 = Duration::from_nanos(interval.latency.value_at_quantile(0.99));
-                (p99 > above).then(|| format!("p99 was {:.1} ms", p99.as_secs_f64() * 1e3))
-            }
+            _ if !enough => None,
+            Self::ErrorRatio { above } => errors_above(above, interval, unanswered, overdue),
+            Self::LatencyP99 { above } => p99_above(above, interval, unanswered),
         };
         reason.map(|reason| Broken {
             rule: self.to_string(),
             reason,
         })
     }
+}
+
+fn errors_above(
+    above: f64,
+    interval: &Interval,
+    unanswered: u64,
+    overdue: &Overdue,
+) -> Option<String> {
+    let (failed, all) = (
+        interval.failed + unanswered,
+        interval.finished() + unanswered,
+    );
+    let ratio = failed as f64 / all as f64;
+    let how = match unanswered {
+        0 => String::new(),
+        waiting => format!(
+            ", {waiting} of them unanswered for {:.1} s",
+            overdue.patience_ns as f64 / 1e9
+        ),
+    };
+    (ratio > above).then(|| {
+        format!(
+            "{failed} of {all} hits failed ({:.1} %){how}",
+            ratio * 100.0
+        )
+    })
+}
+
+/// Each hit counts once: while it waits for longer than the bound, or when it has.
+fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<String> {
+    let on_time = interval.latency.count_between(0, above.as_nanos() as u64);
+    let answered_late = interval.succeeded() - on_time;
+    let late = answered_late.max(unanswered);
+    if late as f64 <= 0.01 * (late + on_time) as f64 {
+        return None;
+    }
+    if answered_late >= unanswered {
+        let p99 = Duration::from_nanos(interval.latency.value_at_quantile(0.99));
+        return Some(format!("p99 was {:.1} ms", p99.as_secs_f64() * 1e3));
+    }
+    Some(format!(
+        "{unanswered} of {} hits have waited for longer than {} without an answer",
+        late + on_time,
+        humantime::format_duration(above)
+    ))
 }
 
 impl fmt::Display for StopRule {

@@ -1,6 +1,8 @@
-//! What finished between two looks.
+//! What finished between two looks, and what was under way at the second.
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
+
+use crate::InFlight;
 
 /// All that finished since the last look, measured or not: for time charts and guards.
 #[derive(Debug)]
@@ -10,6 +12,38 @@ pub struct Interval {
     pub latency: Recording,
     /// Hits that failed.
     pub failed: u64,
+    /// Hits under way at its end.
+    pub in_flight: InFlight,
+}
+
+/// One quantile of latency from interval to interval, for charts. Hits under way count with the age
+/// that they have reached, where that raises it: a few that were answered say nothing of those that
+/// hang. Where nothing was answered, ages below what the last answers took say nothing either.
+#[derive(Debug, Clone, Copy)]
+pub struct Felt {
+    quantile: f64,
+    /// What the last answers took.
+    answered_ns: Option<u64>,
+}
+
+impl Felt {
+    /// The quantile of this share, 0..=1.
+    pub fn new(quantile: f64) -> Self {
+        Self {
+            quantile,
+            answered_ns: None,
+        }
+    }
+
+    /// The quantile of the next interval, in nanoseconds; `None` where nothing is known of it.
+    pub fn next(&mut self, interval: &Interval) -> Option<u64> {
+        let latency = &interval.latency;
+        let answered = (!latency.is_empty()).then(|| latency.value_at_quantile(self.quantile));
+        self.answered_ns = answered.or(self.answered_ns);
+        let felt = interval.felt_at_least(self.quantile);
+        felt.filter(|felt| Some(*felt) >= self.answered_ns)
+            .or(answered)
+    }
 }
 
 impl Interval {
@@ -18,12 +52,28 @@ impl Interval {
         Self {
             latency: bounds.unwrap_or_else(|_| recording()),
             failed: 0,
+            in_flight: InFlight::default(),
         }
     }
 
     /// Hits that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.latency.len()
+    }
+
+    /// Hits that are over.
+    pub fn finished(&self) -> u64 {
+        self.succeeded() + self.failed
+    }
+
+    /// A quantile of the successes and of the hits under way together, each of these at the age
+    /// that it has reached: a lower bound of what they feel. `None` where there is neither.
+    fn felt_at_least(&self, q: f64) -> Option<u64> {
+        let mut all = self.latency.clone();
+        for (age_ns, count) in self.in_flight.ages() {
+            all.saturating_record_n(age_ns.max(1), count);
+        }
+        (!all.is_empty()).then(|| all.value_at_quantile(q))
     }
 
     /// Adds what finished in another.

@@ -7,9 +7,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bench_report::clock::monotonic_ns;
 use bench_report::{FailureSample, Operation};
 use crossbeam_utils::CachePadded;
 
+use crate::cohort::{Balance, Begun, Memory};
 use crate::failure_sample::Failures;
 use crate::interval::Interval;
 use crate::part_tally::PartTally;
@@ -50,6 +52,10 @@ pub struct Recorder {
     operations: &'static [&'static str],
     parts: &'static [&'static str],
     shards: Vec<CachePadded<Mutex<Shard>>>,
+    /// As many as shards.
+    begun: Vec<Begun>,
+    /// Of whoever takes intervals.
+    memory: Mutex<Memory>,
 }
 
 impl Recorder {
@@ -63,6 +69,8 @@ impl Recorder {
             operations,
             parts: &[],
             shards,
+            begun: (0..=threads).map(|_| Begun::new()).collect(),
+            memory: Mutex::new(Memory::new()),
         }
     }
 
@@ -77,11 +85,18 @@ impl Recorder {
         self
     }
 
+    fn index(&self) -> usize {
+        SHARD.get().min(self.shards.len() - 1)
+    }
+
     fn shard(&self) -> MutexGuard<'_, Shard> {
-        let index = SHARD.get().min(self.shards.len() - 1);
-        self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shards[self.index()])
+    }
+
+    /// Counts a hit as under way from `begin_ns` (when it was due, or else started) until it is
+    /// recorded.
+    pub fn begin(&self, begin_ns: u64) {
+        self.begun[self.index()].count(begin_ns);
     }
 
     /// Records one finished hit. `within` says what it counts for beside the time chart, which
@@ -96,21 +111,35 @@ impl Recorder {
         self.shard().record_parts(parts, within);
     }
 
-    /// Records an arrival that was not over when the drain ended, or was never taken up. Which
-    /// operation it would have become is unknown: it counts for the first.
+    /// Records an arrival that was not over when the drain ended, or was never taken up (its start
+    /// is 0). It counts for the operation that its marks name.
     pub fn record_censored(&self, marks: &Marks, now_ns: u64) {
         self.shard().record_censored(marks, now_ns);
     }
 
-    /// Takes what finished since the last call.
+    /// Counts a hit that began at `begin_ns` as under way no longer, without recording it.
+    pub fn forget(&self, begin_ns: u64) {
+        let age_ns = monotonic_ns().saturating_sub(begin_ns);
+        self.shard().finished.count(begin_ns, age_ns);
+    }
+
+    /// Takes what finished since the last call, and looks at what is under way.
     pub fn take_interval(&self) -> Interval {
+        self.take_interval_at(monotonic_ns())
+    }
+
+    pub(crate) fn take_interval_at(&self, now_ns: u64) -> Interval {
         let mut whole = Interval::new();
+        let mut balance = Balance::new();
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = lock(shard);
             whole.add(&shard.interval);
             shard.interval.latency.reset();
             shard.interval.failed = 0;
+            balance.subtract(&shard.finished);
         }
+        self.begun.iter().for_each(|begun| balance.add(begun));
+        whole.in_flight = lock(&self.memory).in_flight(now_ns, &balance);
         whole
     }
 
@@ -118,7 +147,7 @@ impl Recorder {
     pub fn collect_parts(&self, measured_s: f64) -> BTreeMap<String, Operation> {
         let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::new()).collect();
         for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let shard = lock(shard);
             for (sum, tally) in whole.iter_mut().zip(&shard.parts) {
                 sum.merge(tally);
             }
@@ -135,9 +164,7 @@ impl Recorder {
     pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
         let mut whole: Vec<Tally> = self.operations.iter().map(|_| Tally::new()).collect();
         let shards = self.shards.iter();
-        let shards: Vec<_> = shards
-            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
-            .collect();
+        let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();
         for shard in &shards {
             for (sum, tally) in whole.iter_mut().zip(&shard.tallies) {
                 sum.merge(tally);
@@ -153,6 +180,10 @@ impl Recorder {
     }
 }
 
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use bench_report::Histogram;
@@ -166,6 +197,7 @@ mod tests {
         started_ns: 1_300,
         acquired_ns: 1_700,
         done_ns: 2_500,
+        operation: 0,
     };
 
     #[test]

@@ -37,8 +37,28 @@ pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     warnings.extend(short(step));
     warnings.extend(unsteady(drift_ratio));
     warnings.extend(thin(step));
+    let phase = match step.load {
+        Load::Open { .. } => "response",
+        Load::Closed { .. } => "call",
+    };
+    if step.censored() > 0 {
+        for warning in &mut warnings {
+            with_censored(warning, phase);
+        }
+    }
+    // Spoils the figures of those that finished only.
     warnings.extend(censored(step));
     warnings
+}
+
+/// What spoils a percentile of `phase` spoils the one that counts the censored too.
+fn with_censored(warning: &mut Warning, phase: &str) {
+    let part = format!("/{phase}/percentiles_ns/");
+    let pointers = warning.spoils.iter().filter(|p| p.contains(&part));
+    let further: Vec<String> = pointers
+        .map(|pointer| pointer.replace(&part, "/with_censored/percentiles_ns/"))
+        .collect();
+    warning.spoils.extend(further);
 }
 
 /// One warning for each kind of doubt over a whole run: the worst of its kind speaks, the
@@ -109,16 +129,9 @@ pub fn saturation(step: &Step) -> Option<Warning> {
 }
 
 /// The percentiles that a report spells out.
-fn levels(p: Percentiles) -> [(&'static str, f64, u64); 7] {
-    [
-        ("p50", 0.5, p.p50),
-        ("p75", 0.75, p.p75),
-        ("p90", 0.9, p.p90),
-        ("p95", 0.95, p.p95),
-        ("p99", 0.99, p.p99),
-        ("p999", 0.999, p.p999),
-        ("p9999", 0.9999, p.p9999),
-    ]
+fn levels(p: Percentiles) -> impl Iterator<Item = (&'static str, f64, u64)> {
+    let levels = Percentiles::LEVELS.into_iter().zip(p.values());
+    levels.map(|((name, q), ns)| (name, q, ns))
 }
 
 /// Lateness is judged at each percentile and in the mean apart, because it may spoil one only.
@@ -133,9 +146,7 @@ fn late(step: &Step) -> Option<Warning> {
         if lag.mean_ns > LAG_BOUND * response.mean_ns {
             spoilt.push(format!("operations/{name}/response/mean_ns"));
         }
-        let pairs = levels(lag.percentiles_ns)
-            .into_iter()
-            .zip(levels(response.percentiles_ns));
+        let pairs = levels(lag.percentiles_ns).zip(levels(response.percentiles_ns));
         for ((label, _, lag_ns), (.., response_ns)) in pairs {
             let share = lag_ns as f64 / response_ns.max(1) as f64;
             if share > LAG_BOUND {
@@ -170,7 +181,7 @@ fn stalled(step: &Step) -> Option<Warning> {
         );
         // Whoever was due while it stood still waited for it: so many of all, and the slowest.
         let held_up = stall_ns / 1e9 / step.window.measured_s();
-        let tail = levels(Percentiles::default()).into_iter();
+        let tail = levels(Percentiles::default());
         let tail = tail.filter(|(_, q, _)| *q > (1.0 - held_up).min(0.99));
         let spoilt: Vec<String> = tail
             .map(|(label, ..)| format!("percentiles_ns/{label}"))
@@ -258,7 +269,7 @@ fn thin(step: &Step) -> Option<Warning> {
             "call"
         };
         let thin = |q: f64| has_too_few_beyond(q, latency.count);
-        let levels = levels(latency.percentiles_ns).into_iter();
+        let levels = levels(latency.percentiles_ns);
         for (label, q, _) in levels.filter(|(_, q, _)| thin(*q)) {
             lowest = lowest.min(q);
             spoilt.push(format!("operations/{name}/{phase}/percentiles_ns/{label}"));
@@ -289,7 +300,6 @@ fn censored(step: &Step) -> Option<Warning> {
     }
     let share = cut_off as f64 / attempted.max(1) as f64;
     let mut figures: Vec<String> = levels(Percentiles::default())
-        .into_iter()
         .filter(|(_, q, _)| q * share > TAIL_BOUND * (1.0 - q))
         .map(|(label, ..)| format!("percentiles_ns/{label}"))
         .collect();

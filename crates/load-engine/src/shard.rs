@@ -2,6 +2,7 @@
 
 use bench_report::FailureSample;
 
+use crate::cohort::Finished;
 use crate::failure_sample::Failures;
 use crate::interval::Interval;
 use crate::part_tally::PartTally;
@@ -14,6 +15,7 @@ pub(crate) struct Shard {
     pub(crate) parts: Vec<PartTally>,
     pub(crate) interval: Interval,
     pub(crate) failures: Failures,
+    pub(crate) finished: Finished,
 }
 
 impl Shard {
@@ -23,6 +25,7 @@ impl Shard {
             parts: (0..parts).map(|_| PartTally::new()).collect(),
             interval: Interval::new(),
             failures: Failures::default(),
+            finished: Finished::new(),
         }
     }
 
@@ -34,6 +37,7 @@ impl Shard {
         within: Within,
     ) {
         let felt = gap(marks.begin_ns(), marks.done_ns);
+        self.finished.count(marks.begin_ns(), felt);
         match &outcome.failure {
             None => self.interval.latency.saturating_record(felt),
             Some(_) => self.interval.failed += 1,
@@ -73,10 +77,12 @@ impl Shard {
     }
 
     pub(crate) fn record_censored(&mut self, marks: &Marks, now_ns: u64) {
-        if let Some(tally) = self.tallies.first_mut() {
+        let age_ns = gap(marks.begin_ns(), now_ns);
+        self.finished.count(marks.begin_ns(), age_ns);
+        if let Some(tally) = self.tallies.get_mut(marks.operation) {
             tally.censored += 1;
+            tally.never_started += u64::from(marks.started_ns == 0);
             tally.lag(marks);
-            let age_ns = gap(marks.begin_ns(), now_ns);
             tally.unfinished.saturating_record(age_ns);
         }
     }

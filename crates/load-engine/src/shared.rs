@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bench_report::{PoolUsage, Window};
-use crossbeam_utils::CachePadded;
 use tokio::sync::SetOnce;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
@@ -33,8 +32,6 @@ pub(crate) struct Shared {
     pub(crate) threads: LoadThreads,
     /// Which workers have recorded all their arrivals.
     accounted: Vec<AtomicBool>,
-    /// Apart from what every hit reads: the open loop writes it twice per hit.
-    in_flight: CachePadded<AtomicU64>,
 }
 
 impl Shared {
@@ -51,7 +48,6 @@ impl Shared {
             pools: (0..workers).map(|_| Mutex::default()).collect(),
             threads: LoadThreads::default(),
             accounted: (0..workers).map(|_| AtomicBool::new(false)).collect(),
-            in_flight: CachePadded::default(),
         }
     }
 
@@ -123,19 +119,6 @@ impl Shared {
     /// Says what ended the release of arrivals; the first is the one to tell.
     pub(crate) fn trouble(&self, trouble: PacerTrouble) {
         let _ = self.pacer_trouble.set(trouble);
-    }
-
-    /// Arrivals that a session has taken up.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn take_off(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn touch_down(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

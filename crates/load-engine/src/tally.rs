@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bench_report::histogram::{Recording, recording};
-use bench_report::{Histogram, Operation};
+use bench_report::{CensoredPercentiles, Histogram, Operation};
 
 use crate::Marks;
 
@@ -15,6 +15,7 @@ pub(crate) struct Tally {
     pub(crate) carried: u64,
     pub(crate) retries: u64,
     pub(crate) censored: u64,
+    pub(crate) never_started: u64,
     pub(crate) errors: BTreeMap<String, u64>,
     pub(crate) response: Recording,
     pub(crate) call: Recording,
@@ -33,6 +34,7 @@ impl Tally {
             carried: 0,
             retries: 0,
             censored: 0,
+            never_started: 0,
             errors: BTreeMap::new(),
             response: recording(),
             call: recording(),
@@ -75,6 +77,7 @@ impl Tally {
         self.carried += other.carried;
         self.retries += other.retries;
         self.censored += other.censored;
+        self.never_started += other.never_started;
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
         }
@@ -96,11 +99,17 @@ impl Tally {
     pub(crate) fn operation(&self, measured_s: f64) -> Operation {
         let failed: u64 = self.errors.values().sum();
         let throughput = self.carried as f64 / measured_s;
+        let felt = if self.response.is_empty() {
+            &self.call
+        } else {
+            &self.response
+        };
         Operation {
             attempted: self.succeeded + failed + self.censored,
             succeeded: self.succeeded,
             errors: self.errors.clone(),
             censored: self.censored,
+            never_started: self.never_started,
             retries: self.retries,
             throughput_per_s: if throughput.is_finite() {
                 throughput
@@ -116,7 +125,7 @@ impl Tally {
             pacing_lag: Histogram::of(&self.pacing_lag),
             failed: Histogram::of(&self.failed),
             unfinished: Histogram::of(&self.unfinished),
-            with_censored: None,
+            with_censored: CensoredPercentiles::of(felt, &self.unfinished),
         }
     }
 }

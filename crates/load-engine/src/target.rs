@@ -26,9 +26,18 @@ pub struct Marks {
     pub acquired_ns: u64,
     /// When it was over.
     pub done_ns: u64,
+    /// Index into [`Factory::operations`] of what it is, as far as that is known: the first, until
+    /// its session says otherwise. One that is cut off counts for it.
+    pub operation: usize,
 }
 
 impl Marks {
+    /// To be called by a session with several operations as soon as it knows which one this is:
+    /// before its first await, and again if it turns into another one.
+    pub fn operation(&mut self, operation: usize) {
+        self.operation = operation;
+    }
+
     /// To be called by a session of a pooled target once it holds its connection.
     pub fn acquired(&mut self) {
         self.acquired_ns = monotonic_ns();

@@ -98,7 +98,8 @@ async fn attack<T: Target>(
     }
     while let Some(arrival) = backlog.take_now() {
         // Released and never taken up: as censored as what was cut off.
-        drop(Flight::of_arrival(shared, arrival));
+        shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
+        drop(Flight::never_started(shared, arrival));
     }
     result
 }
@@ -147,7 +148,10 @@ async fn serve_arrivals<T: Target>(
     shared: Arc<Shared>,
 ) -> Result<(), Failure> {
     let (mut session, _) = open(&*target, user, turn, &shared).await?;
-    while let Some(arrival) = backlog.take().await {
+    while let Some((arrival, waited)) = backlog.take().await {
+        if waited {
+            shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
+        }
         let mut flight = Flight::of_arrival(&shared, arrival);
         let outcome = session.hit(&mut flight.marks).await;
         flight.land(&outcome, session.parts());
@@ -203,14 +207,12 @@ async fn pace(worker: Worker, plan: StepPlan, backlog: Arc<Backlog>, shared: Arc
     let ended_ns = monotonic_ns();
     for due_ns in due.take_while(|due_ns| *due_ns < window.measure_end_ns.min(ended_ns)) {
         // Due, and never let go: as censored as what is cut off.
-        let released_ns = ended_ns;
-        drop(Flight::of_arrival(
-            &shared,
-            Arrival {
-                due_ns,
-                released_ns,
-            },
-        ));
+        let arrival = Arrival {
+            due_ns,
+            released_ns: ended_ns,
+        };
+        shared.recorder.begin(due_ns);
+        drop(Flight::never_started(&shared, arrival));
     }
     backlog.end(worker.share_of(plan.load.sessions()) as usize);
 }
@@ -222,7 +224,6 @@ async fn release_all(
     backlog: &Backlog,
     shared: &Shared,
 ) {
-    let in_flight_cap = plan.load.sessions();
     let mut pacer = match Pacer::new(plan.waiting) {
         Ok(pacer) => pacer,
         Err(error) => return shared.trouble(PacerTrouble::Timer(error.to_string())),
@@ -234,10 +235,8 @@ async fn release_all(
         if let Err(error) = pacer.wait_until(due_ns).await {
             return shared.trouble(PacerTrouble::Timer(error.to_string()));
         }
-        if shared.in_flight() + backlog.len() as u64 >= in_flight_cap {
-            shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
-        }
         let released_ns = monotonic_ns();
+        shared.recorder.begin(due_ns);
         if !backlog.release(Arrival {
             due_ns,
             released_ns,

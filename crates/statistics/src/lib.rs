@@ -22,6 +22,7 @@ pub mod queue;
 mod rank;
 mod series;
 mod student;
+pub mod survival;
 mod trend;
 pub mod usl;
 

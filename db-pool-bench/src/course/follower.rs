@@ -16,6 +16,8 @@ use super::visit::Visit;
 use crate::evidence::Watch;
 use crate::failure::is_of_checkout;
 
+/// How long answers are waited for at the end: a request that waits for longer is an error.
+pub(crate) const DRAIN_BOUND: Duration = Duration::from_secs(5);
 /// Between looks at the rules.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -37,7 +39,8 @@ pub(crate) struct Follower<'a> {
     began: Reading,
 }
 
-/// What finished since the rules were last asked; told by the tasks that make the load.
+/// What finished since the rules were last asked, and what is under way; told by the tasks that
+/// make the load.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     finished: Arc<Recorder>,
@@ -57,7 +60,7 @@ impl<'a> Follower<'a> {
         Self {
             watch,
             rules,
-            asked: guard::Watch::new(monotonic_ns(), length),
+            asked: rules_from_now(length),
             length,
             suspected: None,
             away: Arc::default(),
@@ -124,7 +127,7 @@ impl<'a> Follower<'a> {
         if std::mem::replace(&mut self.was_away, away) || away {
             // What failed before that was noticed is forgotten too, and what failed since the last
             // look at a server that is back.
-            self.asked = guard::Watch::new(monotonic_ns(), self.length);
+            self.asked = rules_from_now(self.length);
             self.suspected = None;
             return None;
         }
@@ -141,7 +144,25 @@ impl<'a> Follower<'a> {
     }
 }
 
+fn rules_from_now(length: Duration) -> guard::Watch {
+    guard::Watch::new(monotonic_ns(), length).with_drain(DRAIN_BOUND)
+}
+
 impl Ledger {
+    /// A request begins: it was due at `begin_ns`, or else starts then. Where checkouts are planted
+    /// to time out, nobody can tell one that waits for its connection from one that hangs, and it
+    /// counts once it is over.
+    pub(crate) fn begin(&self, begin_ns: u64) -> UnderWay {
+        if !self.planted {
+            self.finished.begin(begin_ns);
+        }
+        UnderWay {
+            ledger: self.clone(),
+            begin_ns,
+            is_over: false,
+        }
+    }
+
     /// A request is over.
     pub(crate) fn note(&self, visit: &Visit) {
         self.enter(&visit.marks, visit.failure.as_ref());
@@ -161,6 +182,31 @@ impl Ledger {
             ..Outcome::success(0)
         };
         self.finished.record(marks, &outcome, Within::WHOLLY);
+    }
+}
+
+/// A request under way; dropped before it is over, it was cut off, and nobody waits for it.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    ledger: Ledger,
+    begin_ns: u64,
+    is_over: bool,
+}
+
+impl UnderWay {
+    /// It is over, and stands in the ledger.
+    pub(crate) fn note(mut self, visit: Visit) -> Visit {
+        self.is_over = true;
+        self.ledger.note(&visit);
+        visit
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.is_over && !self.ledger.planted {
+            self.ledger.finished.forget(self.begin_ns);
+        }
     }
 }
 

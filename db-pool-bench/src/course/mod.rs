@@ -10,7 +10,7 @@ mod threads;
 mod visit;
 
 pub(crate) use census::{Census, Leaked};
-pub(crate) use follower::{Follower, Ledger};
+pub(crate) use follower::{DRAIN_BOUND, Follower, Ledger};
 pub(crate) use gap::{figures as note_gap, sentence as gap_sentence};
 pub(crate) use roll::Tally;
 pub(crate) use threads::on_threads;

@@ -7,7 +7,6 @@ use load_engine::cpu_use::CpuUse;
 use load_engine::step::available_threads;
 use load_engine::{Failure, Marks, Outcome, Recorder, Within, self_check};
 
-use super::follower::Ledger;
 use super::gap;
 
 /// One request of a user.
@@ -32,12 +31,6 @@ impl Visit {
             retries: outcome.retries,
             failure: outcome.failure.map(|failure| *failure),
         }
-    }
-
-    /// The same, once it stands in `ledger`.
-    pub(crate) fn noted(self, ledger: &Ledger) -> Self {
-        ledger.note(&self);
-        self
     }
 
     /// How long it waited for a connection, whether it got one or gave up.

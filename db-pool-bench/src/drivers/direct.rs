@@ -62,8 +62,9 @@ pub struct DirectSession {
 }
 
 impl Session for DirectSession {
-    async fn hit(&mut self, _marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
         let operation = self.user.choose();
+        marks.operation(operation);
         if self.link.client.is_closed() {
             match Link::open(&self.setup).await {
                 Ok(link) => self.link = link,

@@ -127,6 +127,7 @@ pub struct PoolSession<P> {
 impl<P: Pool> Session for PoolSession<P> {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
         let operation = self.user.choose();
+        marks.operation(operation);
         let object = match self.pool.checkout().await {
             Ok(object) => object,
             Err(failure) => return Outcome::failed(operation, failure),

@@ -66,8 +66,9 @@ pub struct WireSession {
 }
 
 impl Session for WireSession {
-    async fn hit(&mut self, _marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
         let operation = self.user.choose();
+        marks.operation(operation);
         if !self.link.is_usable() {
             match open(&self.setup, &self.names).await {
                 Ok(link) => self.link = link,

@@ -205,9 +205,10 @@ pub(super) struct Storm {
 
 async fn log_in(address: Address, application: String, ledger: Ledger) -> (Login, Visit) {
     let begun_ns = monotonic_ns();
+    let under_way = ledger.begin(begun_ns);
     let came = connect(&address, &application).await;
     let login = Login { begun_ns, came };
-    let visit = login.visit().noted(&ledger);
+    let visit = under_way.note(login.visit());
     (login, visit)
 }
 

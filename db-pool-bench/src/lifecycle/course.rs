@@ -14,10 +14,9 @@ use load_engine::{
 use tokio::task::JoinSet;
 
 use super::usage::Usage;
-use crate::course::{Census, Follower, Leaked, Ledger, Tally, Visit};
+use crate::course::{Census, DRAIN_BOUND, Follower, Leaked, Ledger, Tally, Visit};
 use crate::drivers::{Lease, Lender, Lends, Setup};
 
-const DRAIN_BOUND: Duration = Duration::from_secs(5);
 /// The same once a signal has come.
 const DRAIN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
@@ -248,14 +247,14 @@ impl<T: Target + Lends> Come<'_, T> {
                 let leaks = self
                     .leak_every
                     .is_some_and(|nth| self.begun.is_multiple_of(nth));
-                let ledger = self.ledger.clone();
+                let under_way = self.ledger.begin(due_ns);
                 if leaks {
                     let arrival = never_give_back(self.target.lender(), marks);
-                    tasks.spawn(async move { arrival.await.noted(&ledger) });
+                    tasks.spawn(async move { under_way.note(arrival.await) });
                 } else {
                     let (target, sessions) = (Arc::clone(&self.target), Arc::clone(&self.sessions));
                     let arrival = arrive(target, sessions, UserId(*self.begun), marks);
-                    tasks.spawn(async move { arrival.await.noted(&ledger) });
+                    tasks.spawn(async move { under_way.note(arrival.await) });
                 }
             }
         }

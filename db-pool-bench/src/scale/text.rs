@@ -1,12 +1,12 @@
 //! The result as people read it.
 
 use bench_cli::table::{self, Table};
-use bench_report::{Operation, Report};
+use bench_report::Report;
 
 use super::findings::{little_discrepancy, little_sentence, wait_begins};
 use super::plan::Plan;
 use crate::results::Results;
-use crate::text::{at, broken};
+use crate::text::{at, broken, errors_of, felt_table};
 
 /// A row for each number of users, then what it means.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
@@ -23,8 +23,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
         text += &users_table(results);
     }
     text += &table::paragraph(
-        "call: median, then 99th percentile; wait: mean for a connection; service: median; in use: \
-         mean of connections; Little: users that Little's law counts, less those there were",
+        "wait: mean for a connection; service: median; in use: mean of connections; Little: users that Little's law counts, less those there were",
         0,
     );
     for result in all.iter().flat_map(|(_, results)| results) {
@@ -53,20 +52,19 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
 }
 
 fn users_table(results: &[Results]) -> String {
+    let held = results.iter().filter(|r| !r.held.is_empty());
+    let rows = held.clone().map(|r| (r.value.to_string(), r));
     let header = [
         "users",
-        "throughput",
-        "call",
-        "p99",
         "wait",
         "service",
         "in use",
         "Little",
         "errors",
+        "unanswered",
     ];
     let mut table = Table::new(&header);
-    for result in results.iter().filter(|r| !r.held.is_empty()) {
-        let call = result.phase(Operation::latency);
+    for result in held {
         let service = result.phase(|o| o.service.as_ref());
         let wait = statistics::mean(&result.phase_means(|o| o.checkout.as_ref()));
         let in_use = result.held.iter();
@@ -77,19 +75,17 @@ fn users_table(results: &[Results]) -> String {
         let little = statistics::mean(&little.collect::<Vec<_>>());
         table.row(&[
             result.value.to_string(),
-            result.throughput_per_s().map_or("–".into(), table::rate),
-            at(call.as_ref(), 0.5),
-            at(call.as_ref(), 0.99),
             wait.map_or("–".into(), |wait| table::duration_ns(wait as u64)),
             at(service.as_ref(), 0.5),
             in_use.map_or("–".into(), |n| format!("{n:.1}")),
             little.map_or("–".into(), |share| {
                 format!("{:+.1} %", tenths(share * 100.0))
             }),
-            result.errors().values().sum::<u64>().to_string(),
+            errors_of(result),
+            result.unanswered().to_string(),
         ]);
     }
-    table.to_string()
+    felt_table("users", "call", rows) + &table.to_string()
 }
 
 /// `value` to a tenth; what is none has no sign.

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bench_cli::table::{Table, duration_ns};
-use bench_report::histogram::recording;
-use bench_report::{Comparison, Load, Operation, Step, Summary};
+use bench_report::{Comparison, Latency, Load, QuantileKind, Step, Summary};
 use statistics::ratio_interval;
 
 use super::EXTRA_ROUND_TRIPS;
 use super::Group;
 use crate::drivers::Driver;
-use crate::results::Results;
+use crate::results::{Results, whole};
 
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
@@ -101,7 +100,8 @@ fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Co
     })
 }
 
-/// What callers wait, over all operations; `None` where users outnumber connections, for how long
+/// What callers wait, over all operations; `None` where it falls among calls that were never
+/// answered, and where users outnumber connections, for how long
 /// they queue says how many they are, and nothing of the driver.
 fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
@@ -109,13 +109,17 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     {
         return None;
     }
-    let mut whole = recording();
-    let call = |operation: &Operation| operation.call.as_ref()?.decode().ok();
-    for part in step.operations.values().filter_map(call) {
-        // Equal bounds on both sides: adding cannot fail.
-        let _ = whole.add(&part);
-    }
-    (!whole.is_empty()).then(|| whole.value_at_quantile(quantile) as f64)
+    let operations = step.operations.values();
+    let found = match step.load {
+        Load::Closed { .. } => Latency::of(operations).ok()?.quantile(quantile)?,
+        // How long the calls of an open loop had lasted that were cut off nobody recorded.
+        Load::Open { .. } if step.censored() > 0 => return None,
+        Load::Open { .. } => {
+            let calls = whole(operations.filter_map(|operation| operation.call.as_ref()))?;
+            return Some(calls.value_at_quantile(quantile) as f64);
+        }
+    };
+    (found.kind != QuantileKind::AtLeast).then_some(found.ns as f64)
 }
 
 fn round_trips(results: &[&Results]) -> BTreeMap<Driver, f64> {
@@ -204,6 +208,7 @@ fn shown(comparison: &Comparison) -> String {
 #[cfg(test)]
 mod tests {
     use bench_report::Histogram;
+    use bench_report::histogram::recording;
 
     use super::*;
     use crate::sweep::tests::step;

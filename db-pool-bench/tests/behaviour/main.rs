@@ -28,6 +28,7 @@ mod connections;
 mod drivers;
 mod exhaust;
 mod guards;
+mod hangs;
 mod interrupts;
 mod killed;
 mod lifecycle;

@@ -59,8 +59,7 @@ pub trait Work: Send + Sync + 'static {
     /// One user's part of it.
     type Task: Task;
 
-    /// The names that [`Done::operation`] indexes; the first also counts what failed before it
-    /// reached the server.
+    /// The names that [`Done::operation`] indexes.
     fn operations(&self) -> &'static [&'static str];
 
     /// The part of `user`.
@@ -69,10 +68,15 @@ pub trait Work: Send + Sync + 'static {
 
 /// One user's part of a [`Work`]: buffers that each request uses again.
 pub trait Task: Send + 'static {
-    /// One request on a connection that nobody else reads from meanwhile.
+    /// Draws the next request; gives its operation, as far as that is known before an answer.
+    fn draw(&mut self) -> usize;
+
+    /// The request that was drawn, on a connection that nobody else reads from meanwhile. Where it
+    /// turns into another operation, `marks` are told before it goes on.
     fn perform(
         &mut self,
         connection: &mut MultiplexedConnection,
+        marks: &mut Marks,
     ) -> impl Future<Output = Done> + Send;
 }
 

@@ -197,12 +197,14 @@ impl<T: Task> MultiplexedSession<T> {
 
 impl<T: Task> Session for MultiplexedSession<T> {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+        let operation = self.task.draw();
+        marks.operation(operation);
         if self.broken
             && let Err(error) = self.mend().await
         {
-            return failed(0, failure::of_redis(&error), true, marks).await;
+            return failed(operation, failure::of_redis(&error), true, marks).await;
         }
-        let done = self.task.perform(&mut self.connection).await;
+        let done = self.task.perform(&mut self.connection, marks).await;
         if let Err(error) = &done.result {
             self.broken = failure::breaks_connection(error);
         }

@@ -111,12 +111,14 @@ pub struct PooledSession<T> {
 
 impl<T: Task> Session for PooledSession<T> {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+        let operation = self.task.draw();
+        marks.operation(operation);
         let mut connection = match self.pool.get().await {
             Ok(connection) => connection,
-            Err(error) => return failed(0, failure::of_pool(&error), true, marks).await,
+            Err(error) => return failed(operation, failure::of_pool(&error), true, marks).await,
         };
         marks.acquired();
-        let done = self.task.perform(&mut connection).await;
+        let done = self.task.perform(&mut connection, marks).await;
         marks.done();
         // Before anything else, as a request handler would: others wait for it.
         drop(connection);

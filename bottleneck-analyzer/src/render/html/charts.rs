@@ -1,12 +1,12 @@
 //! Which charts a run has, and what is in them.
 
-use bench_report::{Histogram, Step};
+use bench_report::{Latency, Operation, Step};
 
 use super::data::{Band, Chart, Data, Line};
 use super::time_charts::{Axis, marks, over_time};
 use crate::assessment::{Assessment, Component};
 use crate::operating_point;
-use crate::requests;
+use crate::requests::{self, Pick};
 use crate::run::Run;
 use crate::source::Source;
 use crate::sweep::Sweep;
@@ -96,8 +96,6 @@ fn recommended(source: &Source, parameter: &str) -> Vec<Band> {
         .collect()
 }
 
-type Pick = fn(&Histogram) -> u64;
-
 /// Latency over the number of WebSocket connections.
 fn of_levels(source: &Source) -> Option<Chart> {
     if source.component() != Some(Component::Websocket) {
@@ -114,8 +112,8 @@ fn of_levels(source: &Source) -> Option<Chart> {
     steps.sort_by(|a, b| level(a).total_cmp(&level(b)));
     let line = |(operation, label, pick): (&str, &str, Pick)| {
         let value = |s: &&Step| {
-            let (_, histogram) = requests::latency(s.operations.get(operation)?)?;
-            Some(four_digits(pick(histogram) as f64))
+            let felt = s.operations.get(operation)?.percentiles()?;
+            Some(four_digits(pick(&felt) as f64))
         };
         Line {
             label: label.to_owned(),
@@ -152,15 +150,22 @@ fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
             continue;
         };
         let curves = step.operations.iter().filter_map(|(name, operation)| {
-            let (field, histogram) = requests::latency(operation)?;
-            curve(format!("{name}, {field}"), histogram)
+            let (field, _) = requests::latency(operation)?;
+            curve(format!("{name}, {field}"), operation)
         });
         let lines: Vec<Line> = curves.collect();
+        let unanswered = match step.censored() {
+            0 => String::new(),
+            count => format!(
+                " {count} requests were never answered: where a curve falls among them it shows how \
+                 long they had waited at least."
+            ),
+        };
         if !lines.is_empty() {
             charts.push(Chart {
                 id: format!("percentiles-{}", source.file.replace(['.', ' '], "-")),
                 title: format!("{}: latency by percentile", title(source)),
-                caption: format!("At {}.", operating_point::setting(step)),
+                caption: format!("At {}.{unanswered}", operating_point::setting(step)),
                 x_label: "percentile".to_owned(),
                 x_scale: "percentile",
                 unit: "ns",
@@ -174,8 +179,9 @@ fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
     charts
 }
 
-fn curve(label: String, histogram: &Histogram) -> Option<Line> {
-    let recording = histogram.decode().ok()?;
+fn curve(label: String, operation: &Operation) -> Option<Line> {
+    let felt = Latency::of([operation]).ok()?;
+    let count = felt.finished().len() + felt.unfinished();
     let mut line = Line {
         label,
         x: Vec::new(),
@@ -185,12 +191,12 @@ fn curve(label: String, histogram: &Histogram) -> Option<Line> {
     // Eight points per decade, and no further than one sample in the tail.
     for eighth in 0..=40 {
         let x = 10f64.powf(f64::from(eighth) / 8.0);
-        if x > histogram.count as f64 {
+        if x > count as f64 {
             break;
         }
         line.x.push(four_digits(x));
-        let value = recording.value_at_quantile(1.0 - 1.0 / x);
-        line.y.push(Some(value as f64));
+        let value = felt.quantile(1.0 - 1.0 / x);
+        line.y.push(value.map(|value| value.ns as f64));
     }
     Some(line)
 }

@@ -226,7 +226,7 @@ pub(super) fn caches(run: &Run) -> Markup {
                     td { (operating_point::setting(step)) @if step.repeat > 0 { " (again)" } }
                     td { (rate(step.throughput_per_s())) span.bar.wide aria-hidden="true" { span style={ "width:" (format!("{:.1}", 100.0 * step.throughput_per_s() / fastest)) "%" } {} } }
                     td.number { (step.figures.get("hit_ratio").map_or("–".to_owned(), |r| percent(*r))) }
-                    td.number { (slowest(step, |h| h.percentiles_ns.p99).map_or("–".to_owned(), |s| duration_ns(s.ns as f64))) }
+                    td.number { (slowest(step, |h| h.percentiles_ns.p99).map_or("–".to_owned(), |s| s.shown())) }
                     td.number { (step.server.as_ref().and_then(|s| s.figures.get("evicted_keys")).map_or("–".to_owned(), |n| plain(*n))) }
                 } } }
             } }
