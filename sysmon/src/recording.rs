@@ -5,7 +5,7 @@ use bench_report::{Report, Warning, WarningCode};
 
 use crate::board::Board;
 use crate::cadence::Cadence;
-use crate::derive::LEAST_TICK_WINDOW_NS;
+use crate::derive::tick_window_ns;
 use crate::follow::{Follower, Following};
 use crate::growth::{Least, growing};
 use crate::marks::{Inbox, InboxError, MOST_MARKS};
@@ -72,6 +72,8 @@ pub struct Recording {
     cadence: Cadence,
     wall_clock: WallClock,
     growth: Least,
+    /// A shorter recording than this has no rate of what is counted in clock ticks.
+    least_window_ns: u64,
     began_ns: u64,
     last_ns: u64,
 }
@@ -94,6 +96,7 @@ impl Recording {
             cadence: Cadence::new(began_ns, settings.interval_ns),
             wall_clock: WallClock::default(),
             growth: settings.growth,
+            least_window_ns: tick_window_ns(settings.interval_ns),
             began_ns,
             last_ns: began_ns,
         };
@@ -121,7 +124,7 @@ impl Recording {
     /// lost; not when that is so short ago that the last points would say nothing.
     pub fn finish(&mut self) {
         let since_ns = monotonic_ns().saturating_sub(self.last_ns);
-        if since_ns >= LEAST_TICK_WINDOW_NS || self.cost.samples() < 2 {
+        if since_ns >= self.least_window_ns || self.cost.samples() < 2 {
             self.read();
         }
         if let Some(marks) = &mut self.marks {
@@ -279,13 +282,13 @@ impl Recording {
             warnings.push(warning.figures(missed_ratio, MISSED_RATIO));
         }
         let recorded_ns = self.last_ns.saturating_sub(self.began_ns);
-        if recorded_ns < LEAST_TICK_WINDOW_NS {
+        if recorded_ns < self.least_window_ns {
             let message = format!(
                 "{} ms is too short for CPU and disk figures: their counters tick every 10 ms",
                 recorded_ns / 1_000_000
             );
             let warning = Warning::new(WarningCode::TooFewSamples, message);
-            warnings.push(warning.figures(recorded_ns as f64, LEAST_TICK_WINDOW_NS as f64));
+            warnings.push(warning.figures(recorded_ns as f64, self.least_window_ns as f64));
         }
         warnings
     }

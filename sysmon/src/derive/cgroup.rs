@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LEAST_TICK_WINDOW_NS, Stalls, Window};
+use super::{Stalls, Window};
 use crate::derive::window::Baseline;
 use crate::figure::{Figures, Reading};
 use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, Throttling};
@@ -12,6 +12,7 @@ use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, Throttlin
 pub(super) struct CgroupDerivation {
     tick_ns: u64,
     cores: Option<f64>,
+    least_window_ns: u64,
     groups: BTreeMap<String, Group>,
 }
 
@@ -26,10 +27,11 @@ struct Group {
 
 impl CgroupDerivation {
     /// Groups of a machine with so many cores, which limit those that have no quota.
-    pub(super) fn new(tick_ns: u64, cores: Option<u64>) -> Self {
+    pub(super) fn new(tick_ns: u64, cores: Option<u64>, least_window_ns: u64) -> Self {
         Self {
             tick_ns,
             cores: cores.map(|cores| cores as f64),
+            least_window_ns,
             groups: BTreeMap::new(),
         }
     }
@@ -42,18 +44,18 @@ impl CgroupDerivation {
     ) {
         for sample in samples {
             let group = self.groups.entry(sample.name.clone());
-            let group = group.or_insert_with(Group::new);
+            let group = group.or_insert_with(|| Group::new(self.least_window_ns));
             group.figures(sample, (self.tick_ns, self.cores), machine_bytes, out);
         }
     }
 }
 
 impl Group {
-    fn new() -> Self {
+    fn new(least_window_ns: u64) -> Self {
         Self {
             // Version 1 may count in ticks.
-            cpu: Baseline::over(LEAST_TICK_WINDOW_NS),
-            throttling: Baseline::over(LEAST_TICK_WINDOW_NS),
+            cpu: Baseline::over(least_window_ns),
+            throttling: Baseline::over(least_window_ns),
             events: Baseline::over(0),
             io: Baseline::over(0),
             pressure: Stalls::default(),

@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 
-use crate::derive::{LEAST_TICK_WINDOW_NS, Window};
+use crate::derive::Window;
 use crate::figure::{Figures, Period};
 use crate::source::process::{Detail, ProcessId, ProcessSample};
 
@@ -20,6 +20,7 @@ use crate::source::process::{Detail, ProcessId, ProcessSample};
 pub(crate) struct Tree {
     used_ns: u64,
     cores: Option<f64>,
+    least_window_ns: u64,
     last: HashMap<ProcessId, Used>,
     /// By the parents to whom it has yet to be added.
     owed_ns: HashMap<ProcessId, u64>,
@@ -47,10 +48,12 @@ struct Sum {
 }
 
 impl Tree {
-    /// One that cannot use more than all `cores`; a figure that says so is absent.
-    pub(super) fn on(cores: Option<f64>) -> Self {
+    /// One that cannot use more than all `cores`; a figure that says so is absent. Its CPU time is
+    /// told over `least_window_ns` at least.
+    pub(crate) fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
         Self {
             cores,
+            least_window_ns,
             ..Self::default()
         }
     }
@@ -115,7 +118,7 @@ impl Tree {
                 },
                 slack_ns: slack_ns + self.slack_ns,
             };
-            if window.ns() < LEAST_TICK_WINDOW_NS {
+            if window.ns() < self.least_window_ns {
                 return;
             }
             let used_ns = used_between(&self.last, &sum.now, born, &mut self.owed_ns);
