@@ -148,6 +148,19 @@ impl Recording {
         self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
     }
 
+    /// Why this recording says nothing; absent where anything at all was read.
+    pub fn empty_because(&self) -> Option<String> {
+        let any_process = self.follower().is_some_and(|follower| !follower.is_empty());
+        let any = any_process || self.board.spreads().any(|(.., all)| all.max().is_some());
+        let first = || {
+            let gap = self.sampler.gaps().iter().next();
+            gap.map_or_else(String::new, |(what, why)| {
+                format!(", {what} for one: {why}")
+            })
+        };
+        (!any).then(|| format!("nothing at all could be read{}", first()))
+    }
+
     /// The GPUs; absent when none were asked for.
     pub fn gpus(&self) -> Option<&GpuWatch> {
         self.sampler.gpus()
@@ -194,6 +207,7 @@ impl Recording {
             bound(board, sampler.follower_mut());
             if let Some(marks) = marks {
                 marks.take_in();
+                marks.restore();
             }
             wall_clock.look();
             tick.at_ns

@@ -77,17 +77,12 @@ impl ReportFile {
         let file = Self {
             path: path.to_owned(),
         };
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
-                path: directory.to_owned(),
-                source,
-            })?;
-        }
         file.save(report)?;
         Ok(file)
     }
 
-    /// Replaces what is on disk by `report`, atomically.
+    /// Replaces what is on disk by `report`, atomically. Its directory is made where there is none
+    /// (any more).
     ///
     /// The report is written as it is read, so that it takes no memory besides its own: a
     /// recording may save megabytes of series over and over.
@@ -98,6 +93,12 @@ impl ReportFile {
     pub fn save(&self, report: &Report) -> Result<(), StoreError> {
         // A column of a series may lack any value, so a series reads back whatever it holds.
         readable_text(&self.path, &report.without_series())?;
+        if let Some(directory) = self.path.parent() {
+            std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
+                path: directory.to_owned(),
+                source,
+            })?;
+        }
         let written = replace(&self.path, |file| {
             let mut file = BufWriter::new(file);
             json::write(&mut file, report)?;
@@ -198,7 +199,7 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
     {
         // A device or a pipe is written to; to rename over /dev/null would end it for everybody.
-        return write(&File::options().write(true).open(path)?);
+        return write(&open_special(path)?);
     }
     let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
@@ -213,6 +214,18 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
     temporary.persist(path).map_err(|e| e.error)?;
     // The rename itself lasts only once its directory is on disk.
     File::open(directory)?.sync_all()
+}
+
+/// Opens a device or a pipe to write. A pipe whose reader has left is an error, and not waited for.
+fn open_special(path: &Path) -> std::io::Result<File> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = File::options();
+    options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path)?;
+    // Once it is open, a reader that is slow is waited for.
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(file)
 }
 
 fn not_a_report(path: &Path, error: &serde_json::Error) -> StoreError {
@@ -305,6 +318,15 @@ mod tests {
         let null = Path::new("/dev/null");
         save_text(null, "gone").unwrap();
         assert!(!null.metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_an_error_and_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = save_text(&pipe, "unheard").unwrap_err();
+        assert!(matches!(error, StoreError::Write { .. }), "{error}");
     }
 
     #[test]

@@ -73,6 +73,22 @@ impl Home {
     }
 }
 
+/// `command` behind a script that may mount what nobody else sees: `"$@"` in it is the command.
+/// `None`, with the reason printed, where the system does not let us.
+pub fn alone(home: &Home, script: &str, command: &Command) -> Option<Command> {
+    let tried = Command::new("unshare").args(["-m", "true"]).output();
+    if !tried.is_ok_and(|out| out.status.success()) {
+        println!("left out: this user may not make a mount namespace (unshare -m)");
+        return None;
+    }
+    let mut inside = Command::new("unshare");
+    inside.args(["-m", "sh", "-c", script, "sh"]);
+    inside.arg(command.get_program()).args(command.get_args());
+    inside.current_dir(home.path());
+    inside.env("TMPDIR", home.path().join("tmp"));
+    Some(inside)
+}
+
 pub fn series<'a>(report: &'a Report, name: &str) -> impl Iterator<Item = &'a Series> {
     report.series.iter().filter(move |s| s.name == name)
 }
