@@ -263,13 +263,8 @@ impl Recording {
     }
 
     fn warnings(&self) -> Vec<Warning> {
-        let missing = |(what, why): (&str, &str)| {
-            Warning::new(
-                WarningCode::EvidenceMissing,
-                format!("{what} is absent: {why}"),
-            )
-        };
-        let mut warnings: Vec<Warning> = self.sampler.gaps().iter().map(missing).collect();
+        let missing = |(_, told)| Warning::new(WarningCode::EvidenceMissing, told);
+        let mut warnings: Vec<Warning> = self.sampler.gaps().sentences().map(missing).collect();
         let unfound = self.follower().into_iter().flat_map(Follower::unfound);
         warnings.extend(unfound.map(|target| {
             let message = format!("--follow {target}: no such process was seen");

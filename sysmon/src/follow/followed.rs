@@ -188,7 +188,7 @@ impl Followed {
         }
         for (asked, name, value) in [
             (
-                fields.descriptors,
+                fields.descriptors || detail.descriptors.is_some(),
                 "process.descriptors",
                 detail.descriptors,
             ),

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use crate::derive::Window;
 use crate::figure::{Figures, Period};
-use crate::source::process::{Detail, ProcessId, ProcessSample};
+use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 /// What a tree used when it was last looked at.
 #[derive(Debug, Default)]
@@ -44,6 +44,8 @@ struct Sum {
     threads: Option<u64>,
     descriptors: Option<u64>,
     pss_bytes: Option<u64>,
+    /// What some member did not tell, so that there is no sum of it.
+    unread: Fields,
     span: Option<(u64, u64)>,
 }
 
@@ -73,6 +75,8 @@ impl Tree {
                 *total = Some(total.unwrap_or(0) + part);
             }
         };
+        sum.unread.descriptors |= detail.unread.descriptors;
+        sum.unread.pss |= detail.unread.pss;
         more(&mut sum.threads, sample.threads);
         more(&mut sum.descriptors, detail.descriptors);
         more(&mut sum.pss_bytes, detail.pss_bytes);
@@ -106,8 +110,10 @@ impl Tree {
         };
         out.put_labelled("tree.rss_bytes", &labels, Some(sum.rss_bytes));
         out.put_labelled("tree.threads", &labels, sum.threads);
-        out.put_labelled("tree.descriptors", &labels, sum.descriptors);
-        out.put_labelled("tree.pss_bytes", &labels, sum.pss_bytes);
+        let descriptors = sum.descriptors.filter(|_| !sum.unread.descriptors);
+        out.put_labelled("tree.descriptors", &labels, descriptors);
+        let pss_bytes = sum.pss_bytes.filter(|_| !sum.unread.pss);
+        out.put_labelled("tree.pss_bytes", &labels, pss_bytes);
         let now_ns = u64::midpoint(begin_ns, end_ns);
         let slack_ns = (end_ns - begin_ns).div_ceil(2);
         if let Some(at_ns) = self.at_ns {

@@ -152,6 +152,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
             threads: true,
             io: true,
             descriptors: true,
+            descriptors_if_cheap: true,
             scheduler: true,
             swap: true,
             pss: true,
