@@ -201,7 +201,147 @@ fn named_groups_are_read_too_and_those_that_are_not_there_are_named() {
     let (_, report) = record(root.path(), &named, |_| {});
     let seen = last(&report, "cgroup.memory.used_bytes", named[0]);
     assert_eq!(seen, Some((600 * MIB) as f64));
-    assert_eq!(gaps(&report).len(), 1, "{:?}", gaps(&report));
+    let missing = gaps(&report);
+    for (told, name) in missing.iter().zip(["../../etc", "no/such"]) {
+        assert!(
+            told.starts_with(&format!("cgroup {name} is absent")),
+            "{told}"
+        );
+    }
+    assert_eq!(missing.len(), 2, "{missing:?}");
+}
+
+/// A recording whose groups are looked for at each sample, with one sample after each change.
+fn after_each(root: &Path, named: &[&str], changes: &[&dyn Fn(&Path)]) -> Report {
+    put(root, "proc/meminfo", "MemTotal: 1048576 kB\n");
+    let mut recording = Recording::begin(&Settings {
+        roots: Roots::under(root),
+        cores: Some(4),
+        cgroups: named.iter().map(|name| (*name).to_owned()).collect(),
+        slow_stands_ns: 0,
+        ..Settings::host()
+    });
+    for change in changes {
+        change(root);
+        std::thread::sleep(Duration::from_millis(110));
+        recording.sample();
+    }
+    let tool = Tool {
+        name: "sysmon".into(),
+        version: "0".into(),
+        commit: None,
+    };
+    let mut report = Report::begin(tool, "test".into(), "record");
+    recording.fill(&mut report);
+    report
+}
+
+/// All that was read of a group, in order.
+fn all(report: &Report, name: &str, group: &str) -> Vec<Option<f64>> {
+    let mut all = report.series.iter();
+    let found = all.find(|s| s.name == name && s.labels["cgroup"] == group);
+    found.map(|series| series.mean.clone()).unwrap_or_default()
+}
+
+fn uses(root: &Path, group: &str, usec: u64) {
+    let stat = format!("usage_usec {usec}\n");
+    put(root, &format!("sys/fs/cgroup/{group}/cpu.stat"), &stat);
+}
+
+#[test]
+fn a_group_that_is_made_late_is_recorded_from_then_on_and_no_gap_any_more() {
+    let root = tempfile::tempdir().unwrap();
+    put(
+        root.path(),
+        "sys/fs/cgroup/cgroup.controllers",
+        "cpu io memory\n",
+    );
+    put(root.path(), "proc/self/cgroup", "0::/\n");
+    let report = after_each(
+        root.path(),
+        &["late.slice"],
+        &[&|_| {}, &|root| version_two(root, "late.slice"), &|root| {
+            uses(root, "late.slice", 1_030_000)
+        }],
+    );
+    let used = last(&report, "cgroup.memory.used_bytes", "late.slice");
+    assert_eq!(used, Some((600 * MIB) as f64));
+    assert!(last(&report, "cgroup.cpu_cores", "late.slice").unwrap() > 0.0);
+    assert_eq!(gaps(&report), Vec::<&str>::new());
+}
+
+#[test]
+fn a_group_that_is_made_again_is_another_and_its_counters_are_not_held_against_the_first() {
+    let root = tempfile::tempdir().unwrap();
+    version_two(root.path(), "db");
+    put(root.path(), "proc/self/cgroup", "0::/\n");
+    // Kept, so that the system cannot give its number to the next one.
+    let old = root.path().join("old");
+    let again = |root: &Path| {
+        std::fs::rename(root.join("sys/fs/cgroup/db"), &old).unwrap();
+        version_two(root, "db");
+        // It has used more already than the first ever did.
+        uses(root, "db", 9_000_000);
+        put(root, "sys/fs/cgroup/db/cpu.max", "50000 100000\n");
+    };
+    let changes: [&dyn Fn(&Path); 3] = [&|root| uses(root, "db", 1_020_000), &again, &|root| {
+        uses(root, "db", 9_010_000)
+    }];
+    let report = after_each(root.path(), &["db"], &changes);
+    let cores = all(&report, "cgroup.cpu_cores", "db");
+    assert!(
+        matches!(cores[..], [None, Some(_), None, Some(_)]),
+        "{cores:?}"
+    );
+    assert!(
+        cores.iter().flatten().all(|cores| *cores < 0.2),
+        "{cores:?}"
+    );
+    let quota = last(&report, "cgroup.cpu.quota_cores", "db");
+    assert_eq!(quota, Some(0.5), "which the first did not have");
+}
+
+#[test]
+fn a_group_that_is_removed_ends_and_is_told_of() {
+    let root = tempfile::tempdir().unwrap();
+    version_two(root.path(), "db");
+    put(root.path(), "proc/self/cgroup", "0::/\n");
+    let removed = |root: &Path| std::fs::remove_dir_all(root.join("sys/fs/cgroup/db")).unwrap();
+    let report = after_each(root.path(), &["db"], &[&|_| {}, &removed, &|_| {}]);
+    let used = all(&report, "cgroup.memory.used_bytes", "db");
+    assert!(
+        matches!(used[..], [Some(_), Some(_), None, None]),
+        "{used:?}"
+    );
+    let told = gaps(&report);
+    assert!(
+        matches!(told[..], [one] if one.starts_with("cgroup db is absent: ")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_recorder_that_is_moved_tells_of_the_group_it_is_in() {
+    let root = tempfile::tempdir().unwrap();
+    version_two(root.path(), "first");
+    version_two(root.path(), "second");
+    put(root.path(), "proc/self/cgroup", "0::/\n");
+    let memory = |root: &Path, mib: u64| {
+        let used = format!("{}\n", mib * MIB);
+        put(root, "sys/fs/cgroup/second/memory.current", &used);
+    };
+    let report = after_each(
+        root.path(),
+        &[],
+        &[
+            &|root| put(root, "proc/self/cgroup", "0::/first\n"),
+            &|root| memory(root, 200),
+            &|root| put(root, "proc/self/cgroup", "0::/second\n"),
+        ],
+    );
+    let used = all(&report, "cgroup.memory.used_bytes", "own");
+    let mib = |mib: u64| Some((mib * MIB) as f64);
+    assert_eq!(used, [mib(600), mib(600), mib(200)]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(super) struct CgroupDerivation {
 
 #[derive(Debug)]
 struct Group {
+    identity: [u64; 4],
     cpu: Baseline<CpuUse>,
     throttling: Baseline<Throttling>,
     events: Baseline<MemoryEvents>,
@@ -44,15 +45,21 @@ impl CgroupDerivation {
     ) {
         for sample in samples {
             let group = self.groups.entry(sample.name.clone());
-            let group = group.or_insert_with(|| Group::new(self.least_window_ns));
+            let new = || Group::new(self.least_window_ns, sample.identity);
+            let group = group.or_insert_with(new);
+            if group.identity != sample.identity {
+                // Another group has its name, and counters that are not those of before.
+                *group = new();
+            }
             group.figures(sample, (self.tick_ns, self.cores), machine_bytes, out);
         }
     }
 }
 
 impl Group {
-    fn new(least_window_ns: u64) -> Self {
+    fn new(least_window_ns: u64, identity: [u64; 4]) -> Self {
         Self {
+            identity,
             // Version 1 may count in ticks.
             cpu: Baseline::over(least_window_ns),
             throttling: Baseline::over(least_window_ns),

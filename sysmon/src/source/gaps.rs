@@ -37,6 +37,18 @@ impl Gaps {
             .or_insert_with(|| reason.to_string());
     }
 
+    /// Whether nothing is absent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Notes all that `others` has and this has not.
+    pub(super) fn join(&mut self, others: Self) {
+        for (what, reason) in others.reasons {
+            self.note(what, &reason);
+        }
+    }
+
     /// Takes back that `what` is absent: it is there now.
     pub fn forget(&mut self, what: &str) {
         self.reasons.remove(what);

@@ -34,8 +34,8 @@ pub(super) fn why(proc: &Path) -> Option<String> {
         _ => String::new(),
     };
     Some(format!(
-        "/proc is mounted with hidepid={level}, so that those of other users are hidden from this one, \
-         and how many there are cannot be known. Try: run sysmon as root{join}"
+        "/proc is mounted with hidepid={level}, which hides them from this user; how many there are \
+         cannot be known. Try: run sysmon as root{join}"
     ))
 }
 

@@ -1,0 +1,108 @@
+//! A group that is looked for until it is there, and again once it is gone.
+
+use std::path::PathBuf;
+
+use super::place::{Identity, Place};
+use super::{CgroupSample, Group};
+use crate::source::{Gaps, Roots, SourceError};
+
+/// Whose group it is.
+#[derive(Debug)]
+enum Whose {
+    /// That of this program, which may be moved; the file tells where it is.
+    Own { membership: PathBuf, last: String },
+    /// The one of this name.
+    Named,
+}
+
+/// One group of a recording, there or not.
+#[derive(Debug)]
+pub(super) struct Slot {
+    whose: Whose,
+    /// `own`, or the name that was asked for.
+    name: String,
+    group: Option<(Group, Place, Identity)>,
+}
+
+impl Slot {
+    pub(super) fn own(roots: &Roots) -> Self {
+        let whose = Whose::Own {
+            membership: roots.proc.join("self/cgroup"),
+            last: String::new(),
+        };
+        Self {
+            whose,
+            name: "own".to_owned(),
+            group: None,
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Self {
+        Self {
+            whose: Whose::Named,
+            name: name.to_owned(),
+            group: None,
+        }
+    }
+
+    /// Looks whether the group is there and still the same. One that was asked for and is not there
+    /// is noted in `gaps`, and taken back once it is; to be in no group ourselves is no gap.
+    pub(super) fn look(&mut self, roots: &Roots, slow_stands_ns: u64, gaps: &mut Gaps) {
+        let moved = self.is_moved();
+        let same = |(_, place, identity): &(Group, Place, Identity)| {
+            place.identity().as_ref() == Some(identity)
+        };
+        if !moved && self.group.as_ref().is_some_and(same) {
+            return;
+        }
+        let place = self.find(roots, gaps);
+        let found = place.and_then(|place| Some((place.identity()?, place)));
+        self.group = found.map(|(identity, place)| {
+            let group = Group::open(&self.name, &place, slow_stands_ns);
+            (group, place, identity)
+        });
+    }
+
+    /// Reads it. What fails because the group is gone is no gap.
+    pub(super) fn sample(&mut self, gaps: &mut Gaps) -> Option<CgroupSample> {
+        let (group, place, identity) = self.group.as_mut()?;
+        let mut found = Gaps::default();
+        let mut sample = group.sample(&mut found);
+        if !found.is_empty() && place.identity().as_ref() != Some(identity) {
+            self.group = None;
+            return None;
+        }
+        gaps.join(found);
+        sample.identity = *identity;
+        Some(sample)
+    }
+
+    /// Whether this program is in another group than before.
+    fn is_moved(&mut self) -> bool {
+        let Whose::Own { membership, last } = &mut self.whose else {
+            return false;
+        };
+        let now = std::fs::read_to_string(membership).unwrap_or_default();
+        let moved = now != *last;
+        *last = now;
+        moved
+    }
+
+    fn find(&self, roots: &Roots, gaps: &mut Gaps) -> Option<Place> {
+        let what = format!("cgroup {}", self.name);
+        let found: Result<Place, SourceError> = match &self.whose {
+            Whose::Own { last, .. } => return Place::of_member(roots, last),
+            Whose::Named => Place::named(roots, &self.name),
+        };
+        match found {
+            Ok(place) => {
+                gaps.forget(&what);
+                Some(place)
+            }
+            Err(error) => {
+                gaps.note(what, &error);
+                None
+            }
+        }
+    }
+}
