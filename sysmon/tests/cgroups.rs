@@ -302,6 +302,33 @@ fn a_group_that_is_made_again_is_another_and_its_counters_are_not_held_against_t
 }
 
 #[test]
+fn in_version_one_a_group_may_be_under_one_controller_first_and_another_later() {
+    let root = tempfile::tempdir().unwrap();
+    let usage = |root: &Path, ns: u64| {
+        let usage = format!("{ns}\n");
+        put(root, "sys/fs/cgroup/cpuacct/db/cpuacct.usage", &usage);
+    };
+    usage(root.path(), 1000);
+    std::fs::create_dir(root.path().join("sys/fs/cgroup/memory")).unwrap();
+    let memory = |root: &Path| put(root, "sys/fs/cgroup/memory/db/memory.usage_in_bytes", "7\n");
+    let report = after_each(
+        root.path(),
+        &["db"],
+        &[
+            &|root| usage(root, 2000),
+            &|root| {
+                usage(root, 3000);
+                memory(root);
+            },
+            &|root| usage(root, 4000),
+        ],
+    );
+    assert_eq!(last(&report, "cgroup.memory.used_bytes", "db"), Some(7.0));
+    let cores = all(&report, "cgroup.cpu_cores", "db");
+    assert!(cores.iter().flatten().count() >= 2, "{cores:?}");
+}
+
+#[test]
 fn a_group_that_is_removed_ends_and_is_told_of() {
     let root = tempfile::tempdir().unwrap();
     version_two(root.path(), "db");

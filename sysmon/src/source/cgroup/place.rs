@@ -87,6 +87,12 @@ impl Place {
         }
     }
 
+    /// Whether it is under all controllers that are read.
+    pub(super) fn is_whole(&self) -> bool {
+        let all = [&self.cpu, &self.cpu_account, &self.memory, &self.io];
+        all.into_iter().all(Option::is_some)
+    }
+
     /// Numbers that no other group has, of the same name neither; `None` once it is gone.
     pub(super) fn identity(&self) -> Option<Identity> {
         let all = [&self.cpu, &self.cpu_account, &self.memory, &self.io];

@@ -49,14 +49,20 @@ impl Slot {
     /// is noted in `gaps`, and taken back once it is; to be in no group ourselves is no gap.
     pub(super) fn look(&mut self, roots: &Roots, slow_stands_ns: u64, gaps: &mut Gaps) {
         let moved = self.is_moved();
-        let same = |(_, place, identity): &(Group, Place, Identity)| {
-            place.identity().as_ref() == Some(identity)
+        let stands = |(_, place, identity): &(Group, Place, Identity)| {
+            // In version 1 it may be under one controller already and under others later.
+            let whole = place.is_whole() || matches!(self.whose, Whose::Own { .. });
+            whole && place.identity().as_ref() == Some(identity)
         };
-        if !moved && self.group.as_ref().is_some_and(same) {
+        if !moved && self.group.as_ref().is_some_and(stands) {
             return;
         }
         let place = self.find(roots, gaps);
         let found = place.and_then(|place| Some((place.identity()?, place)));
+        let known = self.group.as_ref().map(|(.., identity)| identity);
+        if known.is_some() && known == found.as_ref().map(|(identity, _)| identity) {
+            return;
+        }
         self.group = found.map(|(identity, place)| {
             let group = Group::open(&self.name, &place, slow_stands_ns);
             (group, place, identity)
