@@ -99,6 +99,7 @@ impl Sampler {
         if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
             let mut asked = Asked { source, gaps };
             follower.take(at_ns, processes, &mut asked, &mut figures);
+            source.follow_groups(follower.heads());
             listed = true;
         }
         Tick {

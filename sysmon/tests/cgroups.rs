@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bench_report::{Report, Tool};
+use sysmon::follow::Following;
 use sysmon::recording::{Recording, Settings};
 use sysmon::render;
 use sysmon::source::Roots;
@@ -213,12 +214,23 @@ fn named_groups_are_read_too_and_those_that_are_not_there_are_named() {
 
 /// A recording whose groups are looked for at each sample, with one sample after each change.
 fn after_each(root: &Path, named: &[&str], changes: &[&dyn Fn(&Path)]) -> Report {
+    following(root, None, named, changes)
+}
+
+/// The same with the processes that are followed.
+fn following(
+    root: &Path,
+    follow: Option<Following>,
+    named: &[&str],
+    changes: &[&dyn Fn(&Path)],
+) -> Report {
     put(root, "proc/meminfo", "MemTotal: 1048576 kB\n");
     let mut recording = Recording::begin(&Settings {
         roots: Roots::under(root),
         cores: Some(4),
         cgroups: named.iter().map(|name| (*name).to_owned()).collect(),
         slow_stands_ns: 0,
+        follow,
         ..Settings::host()
     });
     for change in changes {
@@ -369,6 +381,53 @@ fn a_recorder_that_is_moved_tells_of_the_group_it_is_in() {
     let used = all(&report, "cgroup.memory.used_bytes", "own");
     let mib = |mib: u64| Some((mib * MIB) as f64);
     assert_eq!(used, [mib(600), mib(600), mib(200)]);
+}
+
+#[test]
+fn the_group_of_a_process_that_is_followed_is_recorded_wherever_it_is_moved() {
+    let root = tempfile::tempdir().unwrap();
+    for group in ["app", "db/one", "db/two"] {
+        version_two(root.path(), group);
+    }
+    let process = |pid: u32, name: &str, parent: u32| {
+        let line =
+            format!("{pid} ({name}) S {parent} 1 1 0 -1 0 0 0 0 0 5 5 0 0 20 0 1 0 {pid} 0 9 ");
+        put(
+            root.path(),
+            &format!("proc/{pid}/stat"),
+            &(line + &"0 ".repeat(30) + "\n"),
+        );
+    };
+    let is_in = |pid: u32, group: &str| {
+        let text = format!("0::/{group}\n");
+        put(root.path(), &format!("proc/{pid}/cgroup"), &text);
+    };
+    // The recorder is in `app` beside another process that is followed: that group has a name.
+    put(root.path(), "proc/self/cgroup", "0::/app\n");
+    for (pid, name, parent, group) in [
+        (7, "postgres", 1, "db/one"),
+        (8, "postgres", 7, "elsewhere"),
+        (9, "web", 1, "app"),
+    ] {
+        process(pid, name, parent);
+        is_in(pid, group);
+    }
+    let follow = Following {
+        targets: vec!["postgres".parse().unwrap(), "web".parse().unwrap()],
+        ..Following::default()
+    };
+    let stays = |_: &Path| {};
+    let moves = |_: &Path| is_in(7, "db/two");
+    let report = following(root.path(), Some(follow), &[], &[&stays, &moves, &stays]);
+    let mut seen: Vec<(&str, usize)> = Vec::new();
+    for series in &report.series {
+        if series.name == "cgroup.memory.used_bytes" {
+            let read = series.mean.iter().flatten().count();
+            seen.push((&series.labels["cgroup"], read));
+        }
+    }
+    assert_eq!(seen, [("db/one", 1), ("db/two", 2), ("own", 4)]);
+    assert_eq!(gaps(&report), Vec::<&str>::new());
 }
 
 #[test]

@@ -118,6 +118,7 @@ impl Exporter {
             if let (Some(processes), Some(samples)) = (processes, &sample.processes) {
                 let mut asked = Asked { source, gaps };
                 processes.families(at_ns, samples, &mut asked, out);
+                source.follow_groups(processes.heads());
             }
         });
     }

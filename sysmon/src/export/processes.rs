@@ -91,6 +91,11 @@ impl Processes {
         self.latest_start = started.max().max(self.latest_start);
     }
 
+    /// The first process of each target, whose control group tells what the others may use.
+    pub fn heads(&self) -> impl Iterator<Item = u32> {
+        self.targets.heads()
+    }
+
     /// A process that was born after the last look used all that it shows since then; of one that
     /// is merely seen for the first time nothing is known yet.
     fn note_uses(&mut self, at_ns: u64, samples: &[ProcessSample]) {

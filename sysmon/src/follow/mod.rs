@@ -191,6 +191,12 @@ impl Follower {
         self.targets.unfound().map(|target| target.label.as_str())
     }
 
+    /// The command that is recorded, and the first process of each target: those whose control groups
+    /// tell what the others may use.
+    pub fn heads(&self) -> impl Iterator<Item = u32> {
+        self.pinned.into_iter().chain(self.targets.heads())
+    }
+
     /// How many series there are, of the processes that mattered so far.
     pub fn len(&self) -> usize {
         self.followed.values().map(Followed::len).sum()

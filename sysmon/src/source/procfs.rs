@@ -103,6 +103,11 @@ impl ProcSource {
         table.map_or_else(Detail::default, |table| table.detail(id, fields, gaps))
     }
 
+    /// Reads the control groups of these processes too, from the next look at who is where on.
+    pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
+        self.cgroups.follow(processes);
+    }
+
     /// The words with which a process was called, secrets and all.
     pub fn command_line(&self, pid: u32) -> Option<Vec<String>> {
         self.processes.as_ref()?.command_line(pid)

@@ -98,6 +98,9 @@ pub struct Cgroups {
     roots: Roots,
     slow_stands_ns: u64,
     slots: Vec<Slot>,
+    /// Of the processes that are followed, as far as they are in none of the others.
+    followed: Vec<Slot>,
+    processes: Vec<u32>,
     looked_ns: Option<u64>,
 }
 
@@ -110,8 +113,16 @@ impl Cgroups {
             roots: roots.clone(),
             slow_stands_ns: selection.slow_stands_ns,
             slots: std::iter::once(Slot::own(roots)).chain(named).collect(),
+            followed: Vec::new(),
+            processes: Vec::new(),
             looked_ns: None,
         }
+    }
+
+    /// Reads the groups of these processes too, wherever they may be moved.
+    pub fn follow(&mut self, processes: impl Iterator<Item = u32>) {
+        self.processes.clear();
+        self.processes.extend(processes);
     }
 
     /// Reads all that are there. One that was asked for and is not there is noted in `gaps` for as
@@ -124,9 +135,26 @@ impl Cgroups {
             for slot in &mut self.slots {
                 slot.look(&self.roots, self.slow_stands_ns, gaps);
             }
+            self.look_for_followed();
         }
-        let slots = self.slots.iter_mut();
+        let slots = self.slots.iter_mut().chain(&mut self.followed);
         slots.filter_map(|slot| slot.sample(gaps)).collect()
+    }
+
+    fn look_for_followed(&mut self) {
+        let mut before = std::mem::take(&mut self.followed);
+        for pid in &self.processes {
+            let Some(found) = Slot::of_process(&self.roots, *pid, self.slow_stands_ns) else {
+                continue;
+            };
+            let mut known = self.slots.iter().chain(&self.followed);
+            if known.any(|slot| slot.is_same(&found)) {
+                continue;
+            }
+            let place = before.iter().position(|slot| slot.is_same(&found));
+            let kept = place.map(|place| before.swap_remove(place));
+            self.followed.push(kept.unwrap_or(found));
+        }
     }
 }
 

@@ -45,6 +45,28 @@ impl Slot {
         }
     }
 
+    /// The group of this process, under its name in the hierarchy; `None` where it is in none but the
+    /// machine itself, or is gone.
+    pub(super) fn of_process(roots: &Roots, pid: u32, slow_stands_ns: u64) -> Option<Self> {
+        let path = roots.proc.join(format!("{pid}/cgroup"));
+        let membership = std::fs::read_to_string(path).ok()?;
+        let place = Place::of_member(roots, &membership)?;
+        let name = name_of(&membership)?.to_owned();
+        let identity = place.identity()?;
+        let group = Group::open(&name, &place, slow_stands_ns);
+        Some(Self {
+            whose: Whose::Named,
+            name,
+            group: Some((group, place, identity)),
+        })
+    }
+
+    /// Whether it is the same group as the other, whatever it is called.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let identity = |slot: &Self| slot.group.as_ref().map(|(.., identity)| *identity);
+        self.name == other.name || (self.group.is_some() && identity(self) == identity(other))
+    }
+
     /// Looks whether the group is there and still the same. One that was asked for and is not there
     /// is noted in `gaps`, and taken back once it is; to be in no group ourselves is no gap.
     pub(super) fn look(&mut self, roots: &Roots, slow_stands_ns: u64, gaps: &mut Gaps) {
@@ -111,4 +133,20 @@ impl Slot {
             }
         }
     }
+}
+
+/// The name of a process' group, by its membership. In version 1 it may have several, of which the
+/// longest says most.
+fn name_of(membership: &str) -> Option<&str> {
+    let paths = membership.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?);
+        let mut controllers = controllers.split(',');
+        let is_read =
+            controllers.any(|one| matches!(one, "" | "cpu" | "cpuacct" | "memory" | "blkio"));
+        is_read.then(|| path.trim_start_matches('/'))
+    });
+    paths
+        .max_by_key(|name| name.len())
+        .filter(|name| !name.is_empty())
 }
