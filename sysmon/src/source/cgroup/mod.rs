@@ -107,8 +107,8 @@ pub struct Cgroups {
 impl Cgroups {
     /// Our own group and those that are asked for, whether they are there by now or not.
     pub fn of(roots: &Roots, selection: &Selection) -> Self {
-        let names: BTreeSet<&String> = selection.cgroups.iter().collect();
-        let named = names.into_iter().map(|name| Slot::named(name));
+        let wanted: BTreeSet<&String> = selection.cgroups.iter().collect();
+        let named = wanted.into_iter().map(|name| Slot::named(name));
         Self {
             roots: roots.clone(),
             slow_stands_ns: selection.slow_stands_ns,
