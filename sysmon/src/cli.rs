@@ -176,7 +176,7 @@ pub enum Field {
     Threads,
     /// Bytes read and written.
     Io,
-    /// Open file descriptors.
+    /// Open file descriptors; since Linux 6.2 read anyway of processes that are followed or on top.
     Descriptors,
     /// Time waited for a CPU, and context switches.
     Scheduler,
@@ -206,10 +206,14 @@ impl SamplingFlags {
             Processes::All => ALL_PROCESSES,
         };
         let any = most > 0 || !self.look.follow.is_empty();
-        any.then(|| Following {
-            most,
-            command_lines,
-            ..self.look.following()
+        any.then(|| {
+            let mut following = self.look.following();
+            following.fields.descriptors_if_cheap = self.processes() != Processes::All;
+            Following {
+                most,
+                command_lines,
+                ..following
+            }
         })
     }
 }
@@ -233,6 +237,7 @@ impl LookFlags {
             threads: all || has(Field::Threads),
             io: all || has(Field::Io),
             descriptors: all || has(Field::Descriptors),
+            descriptors_if_cheap: false,
             scheduler: all || has(Field::Scheduler),
             swap: all || has(Field::Swap),
             pss: has(Field::Pss),

@@ -1,7 +1,7 @@
 //! `sysmon record`: for a time, until a signal, or around a command.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use bench_cli::flags::Format;
 use bench_cli::output::{self, Output};
 use bench_cli::progress::Progress;
-use bench_cli::{Exit, Remedy as _};
+use bench_cli::{Exit, Remedy as _, exit};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Status, redaction, report::run_id};
 use nix::sys::signal::SigSet;
@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
 use crate::growth::Least;
-use crate::marks::Inbox;
+use crate::marks::{Inbox, Recorder};
 use crate::own_cost::children_cpu_ns;
 use crate::recording::{Recording, Settings};
 use crate::render;
@@ -53,34 +53,74 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     with_remedy(command::look_for(&flags.command))?;
     let held = HeldSignals::hold().context("cannot hold back signals")?;
     let mut report = begin(flags);
+    if let Some(place) = output::place(&flags.output, &report) {
+        refuse_second(&place)?;
+    }
     let output = Arc::new(Output::open(&flags.output, &report)?);
-    if let Some(names) = flags.raw.names(output.path()) {
+    let raw_names = flags.raw.names(output.path());
+    if let Some(names) = raw_names.filter(|_| output.path().is_file()) {
         report.config.insert("raw".to_owned(), json!(names));
     }
     let mask = held.before();
     let (sender, events) = channel();
     held.watch(sender, flags.command.is_empty())
         .context("cannot listen for signals")?;
-    let mut session = Session::begin(flags, &report, &output, events)?;
+    let mut session = Session::begin(flags, &report, Arc::clone(&output), events)?;
     let ended = session.run(flags, mask, &report);
     session.progress.finish();
-    session.saver.finish();
+    let Session {
+        mut recording,
+        saver,
+        progress,
+        ..
+    } = session;
+    saver.finish();
 
-    session.recording.finish();
-    session.recording.close_raw();
-    session.recording.fill(&mut report);
-    let exit = ended.as_ref().map(|end| conclude(*end, flags, &mut report));
-    let exit = exit.unwrap_or_else(|_| {
+    recording.finish();
+    recording.close_raw();
+    recording.fill(&mut report);
+    report.status = Status::Failed;
+    let ended = ended.map(|end| conclude(end, flags, &mut report));
+    report.summary.headline = render::headline(&report, recording.board());
+    let empty = not_empty(&recording);
+    if empty.is_err() {
         report.status = Status::Failed;
-        Exit::Done
-    });
-    report.summary.headline = render::headline(&report, session.recording.board());
-    let saved = output.save(&report);
-    ended?;
-    saved.remedy("make room on the disk, or name another place with --output FILE")?;
-    let exit = show(&output, flags, &report, &session.recording, exit)?;
+    }
+    output.save(&report);
+    let exit = match ended {
+        Err(error) if error.is::<CommandError>() => return Err(error),
+        ended => ended,
+    };
+    let shown = show(&output, flags, &report, &recording).and(empty);
+    if flags.command.is_empty() {
+        shown?;
+    } else if let Err(error) = shown {
+        // The code to hand on is the command's, so this is all that tells.
+        progress.warning(&exit::explain(&error));
+    }
+    let exit = exit?;
     output.ended(exit.code());
     Ok(exit)
+}
+
+/// Two recorders would write their samples into one another's file.
+fn refuse_second(report: &Path) -> anyhow::Result<()> {
+    // What cannot be looked at shows when the report is claimed.
+    let Ok(Some(other)) = Recorder::of_report(report) else {
+        return Ok(());
+    };
+    let (pid, place) = (other.pid, report.display());
+    Err(anyhow::anyhow!(
+        "process {pid} records into {place} already"
+    ))
+    .remedy("another place with --output FILE or --run-dir DIR, or end that one first")
+}
+
+fn not_empty(recording: &Recording) -> anyhow::Result<()> {
+    let empty = recording.empty_because();
+    empty
+        .map_or(Ok(()), |why| Err(anyhow::anyhow!(why)))
+        .remedy("ls /proc, which has to be mounted and readable here")
 }
 
 /// The exit code of a failure that is our own, where a command's code was to be handed on.
@@ -139,21 +179,21 @@ fn begin(flags: &RecordFlags) -> Report {
 
 /// A recording under way.
 struct Session {
-    /// Of the report.
-    place: PathBuf,
     recording: Recording,
     events: Receiver<Event>,
     saver: Saver,
+    output: Arc<Output>,
     progress: Progress,
     end_ns: Option<u64>,
     trouble: Option<String>,
+    restored: u64,
 }
 
 impl Session {
     fn begin(
         flags: &RecordFlags,
         report: &Report,
-        output: &Arc<Output>,
+        output: Arc<Output>,
         events: Receiver<Event>,
     ) -> anyhow::Result<Self> {
         let mut progress = Progress::new(flags.output.quiet || !flags.command.is_empty());
@@ -162,15 +202,18 @@ impl Session {
             Some(_) => progress.phase("record", &format!("into {path}")),
             None => progress.line(&format!("recording into {path} until Ctrl-C")),
         }
-        let place = Arc::clone(output);
-        let saver = Saver::start(move |report| {
-            // The last save says why it failed; until then the recording goes on in memory.
-            let _ = place.save(report);
-        });
+        let place = Arc::clone(&output);
+        let saver = Saver::start(move |report| place.save(report));
         let look = &flags.sampling.look;
         let gpus = GpuWatch::start(GpuWatch::period(look.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
-        let raw = flags.raw.start(output.path(), report, look.interval)?;
+        let path = output.path();
+        // A device or a pipe has no place beside it.
+        let raw = if path.is_file() {
+            flags.raw.start(path, report, look.interval)?
+        } else {
+            None
+        };
         let settings = Settings {
             interval_ns: look.interval.as_nanos() as u64,
             cores: report.environment.cores,
@@ -187,13 +230,14 @@ impl Session {
             .duration
             .map(|duration| recording.began_ns() + duration.as_nanos() as u64);
         Ok(Self {
-            place: output.path().to_owned(),
             recording,
             events,
             saver: saver.context("cannot start the thread that saves")?,
+            output,
             progress,
             end_ns,
             trouble: None,
+            restored: 0,
         })
     }
 
@@ -203,7 +247,7 @@ impl Session {
             [] => None,
             words => {
                 let named = flags.output.output.is_some();
-                let run = command::variables_of_run(&report.run_id, &self.place, named);
+                let run = command::variables_of_run(&report.run_id, self.output.path(), named);
                 Some(with_remedy(RunningCommand::start(words, run, mask))?)
             }
         };
@@ -260,6 +304,9 @@ impl Session {
         }
         self.recording.sample();
         self.tell_trouble();
+        if let Some(news) = self.output.news() {
+            self.progress.warning(&news);
+        }
         if let Some(end_ns) = self.end_ns.filter(|_| self.progress.is_due()) {
             let began_ns = self.recording.began_ns();
             let done = monotonic_ns().min(end_ns).saturating_sub(began_ns);
@@ -268,7 +315,8 @@ impl Session {
             self.progress
                 .tick(Duration::from_nanos(done), total, &message);
         }
-        if self.saver.is_due() {
+        let output = &self.output;
+        if self.saver.is_due(|| !output.path().exists()) {
             self.saver.hand_in(|| {
                 let mut so_far = report.clone();
                 self.recording.fill(&mut so_far);
@@ -278,16 +326,23 @@ impl Session {
         }
     }
 
-    /// Says once why no raw samples are kept, and once that they are again.
+    /// Says once why no raw samples are kept, once that they are again, and each time that their
+    /// file had to be put back.
     fn tell_trouble(&mut self) {
         let raw = self.recording.raw();
+        let restored = raw.map_or(0, RawWriter::restored);
+        if restored > self.restored {
+            self.restored = restored;
+            let line = "the file of raw samples was removed; it is put back, with all it held";
+            self.progress.warning(line);
+        }
         let trouble = raw.and_then(RawWriter::trouble);
         if trouble == self.trouble {
             return;
         }
         let over = || Some(format!("raw samples are kept again; {}", raw?.lost()?));
         if let Some(line) = trouble.clone().or_else(over) {
-            self.progress.line(&line);
+            self.progress.warning(&line);
         }
         self.trouble = trouble;
     }
@@ -318,22 +373,23 @@ fn conclude(end: End, flags: &RecordFlags, report: &mut Report) -> Exit {
     exit
 }
 
-/// Around a command stdout is the command's, and what cannot be shown does not change its code.
+/// Shows the result. Around a command stdout is the command's, so a text goes to stderr.
+///
+/// # Errors
+/// When the result cannot be shown, or the report is not in its place.
 fn show(
     output: &Output,
     flags: &RecordFlags,
     report: &Report,
     recording: &Recording,
-    exit: Exit,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<()> {
     let text = render::text(report, recording);
-    if flags.command.is_empty() {
-        output.finish(report, &text)?;
-    } else if flags.output.format == Format::Json {
-        let _ = output.finish(report, &text);
-    } else if !flags.output.quiet {
-        let path = output.path().display();
-        let _ = writeln!(std::io::stderr(), "{text}Report: {path}");
+    if flags.command.is_empty() || flags.output.format == Format::Json {
+        return output.finish(report, &text);
     }
-    Ok(exit)
+    if !flags.output.quiet {
+        // Nobody may be reading any more, and that is no failure.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+    output.tell_place()
 }

@@ -5,7 +5,7 @@ use bench_report::{Report, Warning, WarningCode};
 
 use crate::board::Board;
 use crate::cadence::Cadence;
-use crate::derive::LEAST_TICK_WINDOW_NS;
+use crate::derive::tick_window_ns;
 use crate::follow::{Follower, Following};
 use crate::growth::{Least, growing};
 use crate::marks::{Inbox, InboxError, MOST_MARKS};
@@ -72,6 +72,8 @@ pub struct Recording {
     cadence: Cadence,
     wall_clock: WallClock,
     growth: Least,
+    /// A shorter recording than this has no rate of what is counted in clock ticks.
+    least_window_ns: u64,
     began_ns: u64,
     last_ns: u64,
 }
@@ -94,6 +96,7 @@ impl Recording {
             cadence: Cadence::new(began_ns, settings.interval_ns),
             wall_clock: WallClock::default(),
             growth: settings.growth,
+            least_window_ns: tick_window_ns(settings.interval_ns),
             began_ns,
             last_ns: began_ns,
         };
@@ -121,7 +124,7 @@ impl Recording {
     /// lost; not when that is so short ago that the last points would say nothing.
     pub fn finish(&mut self) {
         let since_ns = monotonic_ns().saturating_sub(self.last_ns);
-        if since_ns >= LEAST_TICK_WINDOW_NS || self.cost.samples() < 2 {
+        if since_ns >= self.least_window_ns || self.cost.samples() < 2 {
             self.read();
         }
         if let Some(marks) = &mut self.marks {
@@ -143,6 +146,19 @@ impl Recording {
     pub fn take_marks(&mut self, inbox: Result<Option<Inbox>, InboxError>) {
         let gaps = self.sampler.gaps_mut();
         self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
+    }
+
+    /// Why this recording says nothing; absent where anything at all was read.
+    pub fn empty_because(&self) -> Option<String> {
+        let any_process = self.follower().is_some_and(|follower| !follower.is_empty());
+        let any = any_process || self.board.spreads().any(|(.., all)| all.max().is_some());
+        let first = || {
+            let gap = self.sampler.gaps().iter().next();
+            gap.map_or_else(String::new, |(what, why)| {
+                format!(", {what} for one: {why}")
+            })
+        };
+        (!any).then(|| format!("nothing at all could be read{}", first()))
     }
 
     /// The GPUs; absent when none were asked for.
@@ -191,6 +207,7 @@ impl Recording {
             bound(board, sampler.follower_mut());
             if let Some(marks) = marks {
                 marks.take_in();
+                marks.restore();
             }
             wall_clock.look();
             tick.at_ns
@@ -246,13 +263,8 @@ impl Recording {
     }
 
     fn warnings(&self) -> Vec<Warning> {
-        let missing = |(what, why): (&str, &str)| {
-            Warning::new(
-                WarningCode::EvidenceMissing,
-                format!("{what} is absent: {why}"),
-            )
-        };
-        let mut warnings: Vec<Warning> = self.sampler.gaps().iter().map(missing).collect();
+        let missing = |(_, told)| Warning::new(WarningCode::EvidenceMissing, told);
+        let mut warnings: Vec<Warning> = self.sampler.gaps().sentences().map(missing).collect();
         let unfound = self.follower().into_iter().flat_map(Follower::unfound);
         warnings.extend(unfound.map(|target| {
             let message = format!("--follow {target}: no such process was seen");
@@ -279,13 +291,13 @@ impl Recording {
             warnings.push(warning.figures(missed_ratio, MISSED_RATIO));
         }
         let recorded_ns = self.last_ns.saturating_sub(self.began_ns);
-        if recorded_ns < LEAST_TICK_WINDOW_NS {
+        if recorded_ns < self.least_window_ns {
             let message = format!(
                 "{} ms is too short for CPU and disk figures: their counters tick every 10 ms",
                 recorded_ns / 1_000_000
             );
             let warning = Warning::new(WarningCode::TooFewSamples, message);
-            warnings.push(warning.figures(recorded_ns as f64, LEAST_TICK_WINDOW_NS as f64));
+            warnings.push(warning.figures(recorded_ns as f64, self.least_window_ns as f64));
         }
         warnings
     }

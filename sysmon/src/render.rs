@@ -122,7 +122,7 @@ pub fn headline(report: &Report, board: &Board) -> String {
     let memory = memory.map(|max| format!("memory used at most {}", ratio(max)));
     let parts: Vec<String> = [cpu, memory].into_iter().flatten().collect();
     match parts.as_slice() {
-        [] => format!("nothing could be read in {length}"),
+        [] => format!("neither CPU nor memory could be read in {length}"),
         parts => format!("{}, over {length}", parts.join(", ")),
     }
 }

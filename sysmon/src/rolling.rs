@@ -36,6 +36,8 @@ pub struct Rolling {
     /// Name and labels, without points; apart, for no tick needs them.
     series: Box<Series>,
     error_max: Option<f64>,
+    /// The shortest and the longest time that a rate was computed over.
+    windows_ns: Option<(u64, u64)>,
     points: Points,
     points_kept: usize,
     readings_per_point: u32,
@@ -104,6 +106,7 @@ impl Rolling {
     pub fn new(series: Series) -> Self {
         Self {
             error_max: series.error_max,
+            windows_ns: None,
             series: Box::new(series),
             points: Points::default(),
             points_kept: POINTS,
@@ -133,6 +136,8 @@ impl Rolling {
             return;
         };
         self.last_ns = Some(at_ns);
+        let (shortest, longest) = self.windows_ns.unwrap_or((period.ns(), period.ns()));
+        self.windows_ns = Some((shortest.min(period.ns()), longest.max(period.ns())));
         if self.is_empty() {
             // From here on it is known.
             self.add(period.from_ns, None);
@@ -186,6 +191,8 @@ impl Rolling {
         }
         points.under(Series {
             error_max: self.error_max,
+            window_min_ns: self.windows_ns.map(|(shortest, _)| shortest),
+            window_max_ns: self.windows_ns.map(|(_, longest)| longest),
             ..Series::clone(&self.series)
         })
     }
@@ -274,6 +281,8 @@ mod tests {
         let series = rolling.series();
         assert_eq!(series.at_ns, [0, 900, 2000, 2040, 4700, 6000, 6100]);
         assert_eq!(series.mean[0], None);
+        let windows = (series.window_min_ns, series.window_max_ns);
+        assert_eq!(windows, (Some(40), Some(2660)));
         let steps = series.at_ns.windows(2).map(|pair| pair[1] - pair[0]);
         let total: f64 = steps
             .zip(series.mean.iter().flatten())
@@ -305,6 +314,7 @@ mod tests {
         let mut rolling = Rolling::new(Series::new("x"));
         rolling.take(1, Reading::from(2.0));
         assert_eq!(rolling.series().error_max, None);
+        assert_eq!(rolling.series().window_min_ns, None);
         for (at_ns, error) in [(2, 0.1), (3, 0.3), (4, 0.2)] {
             let reading = Reading {
                 error,

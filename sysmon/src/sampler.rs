@@ -57,7 +57,12 @@ impl Sampler {
     /// A sampler that has not looked yet: rates start from its first look.
     pub fn new(settings: &Settings) -> Self {
         let mut gaps = Gaps::default();
-        let Settings { units, cores, .. } = *settings;
+        let Settings {
+            units,
+            cores,
+            interval_ns,
+            ..
+        } = *settings;
         let follow = settings.follow.as_ref();
         let selection = Selection {
             processes: follow.is_some(),
@@ -67,8 +72,9 @@ impl Sampler {
         };
         Self {
             source: HostSource::new(&settings.roots, units, &selection, &mut gaps),
-            derivation: Derivation::new(units, cores),
-            follower: follow.map(|following| Follower::new(following, cores, units.tick_ns)),
+            derivation: Derivation::new(units, cores, interval_ns),
+            follower: follow
+                .map(|following| Follower::new(following, cores, units.tick_ns, interval_ns)),
             gpus: None,
             gaps,
         }
@@ -93,6 +99,7 @@ impl Sampler {
         if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
             let mut asked = Asked { source, gaps };
             follower.take(at_ns, processes, &mut asked, &mut figures);
+            source.follow_groups(follower.heads());
             listed = true;
         }
         Tick {

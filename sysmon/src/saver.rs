@@ -52,11 +52,15 @@ impl Saver {
         })
     }
 
-    /// Whether it is time to hand in another report.
-    pub fn is_due(&self) -> bool {
+    /// Whether it is time to hand in another report. One that `is_lost` (its directory was removed)
+    /// waits for no pause.
+    pub fn is_due(&self, is_lost: impl FnOnce() -> bool) -> bool {
+        let since_ns = monotonic_ns() - self.last_ns;
+        if since_ns < SAVE_EVERY_NS {
+            return false;
+        }
         let took_ns = self.making_ns + self.took_ns.load(Ordering::Relaxed);
-        let pause_ns = took_ns * PAUSE_PER_SAVE;
-        monotonic_ns() - self.last_ns >= pause_ns.max(SAVE_EVERY_NS)
+        since_ns >= took_ns * PAUSE_PER_SAVE || is_lost()
     }
 
     /// Hands in the report that `make` makes; while another is being saved it is dropped, for a

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use sysmon::derive::Derivation;
+use sysmon::source::cgroup::{CgroupSample, CpuUse};
 use sysmon::source::pressure::PressureSample;
 use sysmon::source::{Sample, Span, Timed, Units, cpu, disk, memory, network, pressure, tcp};
 
@@ -77,7 +78,11 @@ fn sample(ms: u64, files: &Files) -> Sample {
 }
 
 fn derivation() -> Derivation {
-    Derivation::new(UNITS, Some(2))
+    derivation_every(1000)
+}
+
+fn derivation_every(interval_ms: u64) -> Derivation {
+    Derivation::new(UNITS, Some(2), interval_ms * 1_000_000)
 }
 
 fn step(derivation: &mut Derivation, ms: u64, files: &Files) -> Seen {
@@ -226,7 +231,7 @@ fn a_core_that_goes_offline_has_no_figure_until_it_is_back() {
 
 #[test]
 fn ten_milliseconds_say_nothing_about_a_counter_of_ten_millisecond_ticks() {
-    let mut derivation = derivation();
+    let mut derivation = derivation_every(10);
     let files = |busy: u64, idle: u64, received| Files {
         stat: Some(format!("cpu  {busy} 0 0 {idle}\n")),
         dev: Some(dev([received, 0, 1, 0])),
@@ -242,6 +247,68 @@ fn ten_milliseconds_say_nothing_about_a_counter_of_ten_millisecond_ticks() {
     // The window is held open, not thrown away: what was used at first is part of it.
     let later = step(&mut derivation, 1100, &files(5, 5, 1100));
     assert_eq!(figure(&later, "cpu.busy_ratio", ALL), Some(0.5));
+}
+
+/// What each of these series has of ten seconds, whose samples come late by up to nearly half an
+/// interval and by turns.
+fn readings_in_ten_seconds(interval_ms: u64, names: [&'static str; 3]) -> [usize; 3] {
+    let mut derivation = derivation_every(interval_ms);
+    let ticks = 10_000 / interval_ms;
+    let mut read = [0; 3];
+    for tick in 0..=ticks {
+        let late_ms = (interval_ms / 16) * (5 * tick % 8);
+        let ms = 1000 + interval_ms * tick + late_ms;
+        let files = Files {
+            stat: Some(format!("cpu  {} 0 0 {}\n", ms / 20, ms / 20)),
+            disks: Some(format!("8 0 sda {ms} 0 {ms} 0 20 0 200 0 0 {ms} 0\n")),
+            ..Files::default()
+        };
+        let mut sample = sample(ms, &files);
+        sample.cgroups = vec![CgroupSample {
+            name: "own".to_owned(),
+            cpu: Some(at(
+                ms,
+                CpuUse {
+                    used_ns: ms * 500_000,
+                },
+            )),
+            ..CgroupSample::default()
+        }];
+        for figure in derivation.figures(&mut sample) {
+            let place = names.iter().position(|name| *name == figure.name);
+            if let Some(place) = place.filter(|_| figure.labels.len() <= 1) {
+                assert!(figure.reading.over.is_some(), "its window is told");
+                read[place] += 1;
+            }
+        }
+    }
+    read
+}
+
+#[test]
+fn no_interval_loses_rates_to_reads_that_come_a_little_late() {
+    let names = ["cpu.busy_ratio", "disk.busy_ratio", "cgroup.cpu_cores"];
+    for (interval_ms, intervals_each) in [
+        (20, 5),
+        (33, 3),
+        (50, 2),
+        (95, 1),
+        (99, 1),
+        (100, 1),
+        (101, 1),
+        (105, 1),
+        (150, 1),
+        (200, 1),
+        (1000, 1),
+    ] {
+        let most = 10_000 / interval_ms / intervals_each;
+        let read = readings_in_ten_seconds(interval_ms, names);
+        // One window more or less may be open at the end.
+        assert!(
+            read.iter().all(|read| *read as u64 + 1 >= most),
+            "{interval_ms} ms: {read:?} of {most}"
+        );
+    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         command_lines: true,
         ..Following::default()
     };
-    let mut follower = Follower::new(&following, Some(CORES), 10_000_000);
+    let mut follower = Follower::new(&following, Some(CORES), 10_000_000, TICK_NS);
     let mut board = Board::default();
     let mut processes: Vec<ProcessSample> = (1..=PROCESSES).map(process).collect();
     for tick in 1..=TICKS {

@@ -148,7 +148,7 @@ fn load(args: &LoadArgs, url: Option<&str>) -> anyhow::Result<Exit> {
     progress.line(&format!("target {}", url.unwrap_or("of our own")));
     progress.finish();
     report.status = Status::Complete;
-    output.save(&report)?;
+    output.save(&report);
     let mut table = Table::new(&["size", "throughput", "target"]);
     for size in args
         .pool_sizes

@@ -196,31 +196,39 @@ impl Bench {
             .push(Warning::new(WarningCode::LeftBehind, message));
     }
 
-    /// Saves the report as it stands.
+    /// Saves the report as it stands. A save that fails is told at once and ends nothing;
+    /// [`finish`](Self::finish) fails for it in the end.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// None at present.
     pub fn save(&mut self) -> anyhow::Result<()> {
+        self.write();
+        if let Some(news) = self.output.news() {
+            self.progress.warning(&news);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) {
         self.report.duration_ns = monotonic_ns().saturating_sub(self.report.clock.monotonic_ns);
         // A run that is killed later must not leave its figures without their doubts.
         let certain = self.report.warnings.len();
         let doubts = self_check::merge(self.warnings.clone());
         self.report.warnings.extend(doubts);
-        let saved = self.output.save(&self.report);
+        self.output.save(&self.report);
         self.report.warnings.truncate(certain);
-        saved
     }
 
     /// Saves the report for the last time, shows the result, and says how the run ended.
     ///
     /// # Errors
-    /// When the report cannot be written or the result cannot be shown, and where there is no
-    /// result: nothing at all succeeded, or no step could begin.
+    /// When the result cannot be shown, or has been shown and the report is not in its place; and
+    /// where there is no result: nothing at all succeeded, or no step could begin.
     pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
         self.phase(Phase::Save);
         let told = [&*self.warnings, &*self.report.warnings].concat();
         let doubts = self.shown.doubts(&self.report, &told);
-        self.conclude(self.status())?;
+        self.conclude(self.status());
         let text = format!("{text}{doubts}");
         self.output.finish(&self.report, &text)?;
         let (exit, none) = match self.report.status {
@@ -233,14 +241,13 @@ impl Bench {
         none.map_or(Ok(exit), |none| Err(none.into()))
     }
 
-    fn conclude(&mut self, status: Status) -> anyhow::Result<()> {
+    fn conclude(&mut self, status: Status) {
         self.ended = true;
         let warnings = self_check::merge(std::mem::take(&mut self.warnings));
         self.report.warnings.extend(warnings);
         self.report.status = status;
-        let saved = self.save();
+        self.write();
         self.progress.finish();
-        saved
     }
 
     fn status(&self) -> Status {
@@ -262,8 +269,10 @@ impl Drop for Bench {
         } else {
             Status::Failed
         };
-        // The error that brought us here is the one to show.
-        let _ = self.conclude(status);
+        self.conclude(status);
+        if let Some(news) = self.output.news() {
+            self.progress.warning(&news);
+        }
     }
 }
 

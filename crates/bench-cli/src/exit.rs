@@ -114,8 +114,12 @@ fn holds<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) ->
     error.chain().any(<dyn std::error::Error>::is::<E>) || error.downcast_ref::<E>().is_some()
 }
 
-/// The whole chain on one line, causes that only repeat their parent left out.
 fn sentence(tool: &str, error: &anyhow::Error) -> String {
+    format!("{tool}: {}", explain(error))
+}
+
+/// The whole chain on one line, causes that only repeat their parent left out, and what to do.
+pub fn explain(error: &anyhow::Error) -> String {
     let advice = error
         .downcast_ref::<Advice>()
         .map(|advice| advice.0.clone());
@@ -127,7 +131,7 @@ fn sentence(tool: &str, error: &anyhow::Error) -> String {
             parts.push(text);
         }
     }
-    let mut sentence = format!("{tool}: {}", parts.join(": "));
+    let mut sentence = parts.join(": ");
     if let Some(advice) = advice {
         if !sentence.ends_with(['.', '?', '!']) {
             sentence.push('.');

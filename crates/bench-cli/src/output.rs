@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use bench_report::manifest::{self, Part, PartFile, PartStatus};
-use bench_report::{Report, ReportFile, StoreError, Tool};
+use bench_report::{Report, ReportPlace, StoreError, Tool};
 
 use crate::flags::{Format, OutputFlags};
 use crate::{Remedy as _, screen};
@@ -16,10 +16,20 @@ use crate::{Remedy as _, screen};
 /// [`Output::ended`], as an error does, it leaves a part that failed.
 #[derive(Debug)]
 pub struct Output {
-    file: ReportFile,
+    path: PathBuf,
+    saving: Mutex<Saving>,
     part: Mutex<Option<PartFile>>,
     format: Format,
     quiet: bool,
+}
+
+/// What became of the saves so far.
+#[derive(Debug)]
+struct Saving {
+    place: ReportPlace,
+    /// Why the report is not in its place, and where it is; absent where it is there.
+    trouble: Option<String>,
+    news: Option<String>,
 }
 
 impl Output {
@@ -31,14 +41,19 @@ impl Output {
     pub fn open(flags: &OutputFlags, report: &Report) -> anyhow::Result<Self> {
         let handed = std::env::var_os(manifest::RUN_DIR_ENV).filter(|name| !name.is_empty());
         let claimed = claim(flags, handed.as_ref(), report);
-        let file = claimed
+        let place = claimed
             .context("cannot claim the report's file before the load starts")
             .remedy("name a place that can be written with --output FILE or --run-dir DIR")?;
-        let part = enter(flags, handed.as_ref(), report, file.path())
+        let part = enter(flags, handed.as_ref(), report, place.path())
             .context("cannot write the run's manifest before the load starts")
             .remedy("name a place that can be written with --output FILE or --run-dir DIR")?;
         Ok(Self {
-            file,
+            path: place.path().to_owned(),
+            saving: Mutex::new(Saving {
+                place,
+                trouble: None,
+                news: None,
+            }),
             part: Mutex::new(part),
             format: flags.format,
             quiet: flags.quiet,
@@ -62,29 +77,28 @@ impl Output {
         }
     }
 
-    /// Saves the report as it stands.
-    ///
-    /// # Errors
-    /// When it cannot be written; what was saved before stays.
-    pub fn save(&self, report: &Report) -> anyhow::Result<()> {
-        self.file
-            .save(report)
-            .context("cannot save the report")
-            .remedy(
-                "make room, or name another place with --output FILE; what was saved before stays",
-            )
+    /// Saves the report as it stands, elsewhere where its place cannot be written. A failure ends
+    /// nothing: [`news`](Self::news) tells it at once, [`finish`](Self::finish) in the end.
+    pub fn save(&self, report: &Report) {
+        self.saving().save(report);
     }
 
-    /// Where it is.
+    /// What there is to say about saving, once for each change: that the report is not in its place
+    /// and where it is, or that it is there again.
+    pub fn news(&self) -> Option<String> {
+        self.saving().news.take()
+    }
+
+    /// Its place.
     pub fn path(&self) -> &Path {
-        self.file.path()
+        &self.path
     }
 
     /// Prints the result on stdout, `text` or the report itself, and the report's place on
     /// stderr.
     ///
     /// # Errors
-    /// When stdout cannot be written.
+    /// When stdout cannot be written, or the report is not in its place.
     pub fn finish(&self, report: &Report, text: &str) -> anyhow::Result<()> {
         match self.format {
             Format::Text => show(text)?,
@@ -92,10 +106,30 @@ impl Output {
                 print(&(bench_report::json::text(report)? + "\n"))?;
             }
         }
+        self.tell_place()
+    }
+
+    /// Tells on stderr where the report is.
+    ///
+    /// # Errors
+    /// When the last save did not put it into its place: why, and where it is.
+    pub fn tell_place(&self) -> anyhow::Result<()> {
+        let mut saving = self.saving();
+        if let Some(trouble) = saving.trouble.clone() {
+            return Err(anyhow::anyhow!(trouble))
+                .remedy("make room there, or name another place with --output FILE");
+        }
+        if let Some(news) = saving.news.take() {
+            screen::show(&format!("warning: {news}"));
+        }
         if !self.quiet {
             screen::show(&format!("Report: {}", self.path().display()));
         }
         Ok(())
+    }
+
+    fn saving(&self) -> MutexGuard<'_, Saving> {
+        self.saving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,21 +139,47 @@ impl Drop for Output {
     }
 }
 
+impl Saving {
+    fn save(&mut self, report: &Report) {
+        let path = self.place.path().to_owned();
+        let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
+        let removed = directory.filter(|directory| !directory.exists());
+        let trouble = self.place.save(report).err().map(|why| why.to_string());
+        let news = match (&trouble, removed) {
+            (None, Some(directory)) => Some(format!(
+                "{} was removed; it is made again, with all that the report has so far",
+                directory.display()
+            )),
+            (None, None) if self.trouble.is_some() => Some(format!(
+                "the report is in its place again: {}",
+                path.display()
+            )),
+            (Some(trouble), _) if self.trouble.as_ref() != Some(trouble) => Some(trouble.clone()),
+            _ => None,
+        };
+        self.news = news.or(self.news.take());
+        self.trouble = trouble;
+    }
+}
+
+/// The report's place, where the flags name one; elsewhere a name that is free is claimed.
+pub fn place(flags: &OutputFlags, report: &Report) -> Option<PathBuf> {
+    let name = format!("{}.json", report.file_stem());
+    let in_directory = flags.run_dir.as_ref().map(|directory| directory.join(name));
+    flags.output.clone().or(in_directory)
+}
+
 /// The most exact place given. In a directory that the user did not name for this program alone,
 /// no report of another program is replaced.
 fn claim(
     flags: &OutputFlags,
     handed: Option<&OsString>,
     report: &Report,
-) -> Result<ReportFile, StoreError> {
+) -> Result<ReportPlace, StoreError> {
     let own = || Path::new("reports").join(&report.run_id);
-    match (&flags.output, &flags.run_dir) {
-        (Some(file), _) => ReportFile::create(file, report),
-        (None, Some(directory)) => {
-            let name = format!("{}.json", report.file_stem());
-            ReportFile::create(&directory.join(name), report)
-        }
-        (None, None) => ReportFile::create_beside(&handed.map_or_else(own, PathBuf::from), report),
+    match place(flags, report) {
+        Some(path) => ReportPlace::claim(&path, report),
+        None => ReportPlace::claim_beside(&handed.map_or_else(own, PathBuf::from), report),
     }
 }
 
@@ -203,7 +263,7 @@ mod tests {
         let at = |name: &str| home.path().join(name);
         let handed = at("handed").into_os_string();
         let own = "a-bench.sweep.json";
-        for (output, run_dir, handed, place, in_manifest) in [
+        for (output, run_dir, handed, expected_place, in_manifest) in [
             (
                 None,
                 Some("d"),
@@ -247,20 +307,20 @@ mod tests {
                 ..OutputFlags::default()
             };
             let report = begun();
-            let file = claim(&flags, handed, &report).unwrap();
-            assert_eq!(file.path(), at(place));
-            let part = enter(&flags, handed, &report, file.path()).unwrap();
-            assert_eq!(part.is_some(), in_manifest.is_some(), "{place}");
+            let claimed = claim(&flags, handed, &report).unwrap();
+            assert_eq!(claimed.path(), at(expected_place));
+            let part = enter(&flags, handed, &report, claimed.path()).unwrap();
+            assert_eq!(part.is_some(), in_manifest.is_some(), "{expected_place}");
             let Some((directory, expected)) = in_manifest else {
                 continue;
             };
             let entries = parts(&at(directory));
             let found = entries.iter().any(|(report, status)| {
-                at(directory).join(report) == at(place)
+                at(directory).join(report) == at(expected_place)
                     && report.ends_with(expected)
                     && *status == PartStatus::Running
             });
-            assert!(found, "{place}: {entries:?}");
+            assert!(found, "{expected_place}: {entries:?}");
         }
         assert!(!at("f/manifest").exists());
     }
@@ -291,5 +351,40 @@ mod tests {
         let output = Output::open(&flags, &begun()).unwrap();
         let read = bench_report::store::load(output.path()).unwrap();
         assert_eq!(read.status, bench_report::Status::Interrupted);
+    }
+
+    #[test]
+    fn a_save_that_fails_is_told_once_and_so_is_one_that_works_again() {
+        let home = tempfile::tempdir().unwrap();
+        let run = home.path().join("run");
+        let flags = OutputFlags {
+            run_dir: Some(run.clone()),
+            quiet: true,
+            ..OutputFlags::default()
+        };
+        let report = Report::begin(tool("a-bench", "1"), "run-7".to_owned(), "sweep");
+        let output = Output::open(&flags, &report).unwrap();
+        let save = || {
+            output.save(&report);
+            output.news()
+        };
+        assert_eq!(save(), None);
+        std::fs::remove_dir_all(&run).unwrap();
+        let told = save().unwrap();
+        assert!(told.contains("run was removed; it is made again"), "{told}");
+        assert_eq!(save(), None);
+
+        std::fs::remove_dir_all(&run).unwrap();
+        std::fs::write(&run, "").unwrap();
+        let told = save().unwrap();
+        assert!(told.starts_with("cannot save the report"), "{told}");
+        assert_eq!((save(), save()), (None, None));
+        let error = format!("{:#}", output.finish(&report, "").unwrap_err());
+        assert!(error.contains(&told), "{error}");
+
+        std::fs::remove_file(&run).unwrap();
+        let told = save().unwrap();
+        assert!(told.contains("made again"), "{told}");
+        output.finish(&report, "").unwrap();
     }
 }

@@ -91,6 +91,15 @@ impl Progress {
         }
     }
 
+    /// A line that stays and is shown even where nothing else is: something of the run's is at risk.
+    pub fn warning(&self, text: &str) {
+        let text = format!("warning: {text}");
+        match &self.look {
+            Look::Bar(bar) => bar.println(screen::shown(&text)),
+            Look::Quiet | Look::Lines { .. } => screen::show(&text),
+        }
+    }
+
     /// Nothing more comes; what is on the terminal is the result's.
     pub fn finish(&mut self) {
         if let Look::Bar(bar) = &self.look {

@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use bench_cli::Exit;
 use bench_cli::bench::{Bench, within};
 use bench_cli::flags::OutputFlags;
-use bench_report::{Status, Warning, WarningCode, store};
+use bench_report::{Generator, Load, Status, Step, StepEnd, Warning, WarningCode, Window, store};
 
 fn begin(home: &tempfile::TempDir) -> (Bench, PathBuf) {
     let flags = OutputFlags {
@@ -48,6 +48,62 @@ fn what_was_finished_stays_as_it_was_saved() {
     let (bench, path) = begin(&home);
     assert_eq!(bench.finish("").unwrap(), Exit::Done);
     assert_eq!(store::load(&path).unwrap().status, Status::Complete);
+}
+
+fn step(name: &str) -> Step {
+    Step {
+        name: name.to_owned(),
+        parameters: BTreeMap::new(),
+        repeat: 0,
+        window: Window::default(),
+        load: Load::Closed {
+            users: 1,
+            think_time_ns: 0,
+        },
+        operations: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        failures: Vec::new(),
+        pool: None,
+        server: None,
+        generator: Generator::default(),
+        figures: BTreeMap::new(),
+        end: StepEnd::default(),
+    }
+}
+
+#[test]
+fn a_run_whose_directory_is_lost_goes_on_and_fails_only_once_its_result_is_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let run = home.path().join("run");
+    let flags = OutputFlags {
+        run_dir: Some(run.clone()),
+        quiet: true,
+        ..OutputFlags::default()
+    };
+    let mut bench = Bench::begin("a-bench", "1", "sweep", &flags, BTreeMap::new()).unwrap();
+    std::fs::remove_dir_all(&run).unwrap();
+    std::fs::write(&run, "in its place").unwrap();
+    for name in ["first", "second"] {
+        bench.push_step(step(name), Vec::new(), Vec::new()).unwrap();
+    }
+    let error = format!("{:#}", bench.finish("").unwrap_err());
+    let spare = error.split("it is in ").nth(1).unwrap();
+    let spare = Path::new(spare.split(" instead").next().unwrap());
+    let report = store::load(spare).unwrap();
+    std::fs::remove_dir_all(spare.parent().unwrap()).unwrap();
+    assert_eq!((report.status, report.steps.len()), (Status::Complete, 2));
+}
+
+#[test]
+fn a_directory_that_is_removed_meanwhile_is_made_again() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut bench, path) = begin(&home);
+    std::fs::remove_dir_all(home.path()).unwrap();
+    bench
+        .push_step(step("only"), Vec::new(), Vec::new())
+        .unwrap();
+    assert_eq!(bench.finish("").unwrap(), Exit::Done);
+    assert_eq!(store::load(&path).unwrap().steps.len(), 1);
 }
 
 #[test]

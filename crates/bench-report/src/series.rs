@@ -29,6 +29,13 @@ pub struct Series {
     /// takes time to read; absent where readings are exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_max: Option<f64>,
+    /// The shortest time over which one of its rates was computed, from one read of the counter to
+    /// the next; absent where readings are no rates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_min_ns: Option<u64>,
+    /// The longest such time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_max_ns: Option<u64>,
 }
 
 impl Series {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Report, SCHEMA, json};
+use crate::{Report, json};
+
+pub use crate::load::{load, load_json};
 
 /// Why a report could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -79,9 +81,6 @@ impl ReportFile {
         let file = Self {
             path: path.to_owned(),
         };
-        if let Some(directory) = path.parent() {
-            make(directory)?;
-        }
         file.save(report)?;
         Ok(file)
     }
@@ -113,7 +112,8 @@ impl ReportFile {
         }
     }
 
-    /// Replaces what is on disk by `report`, atomically.
+    /// Replaces what is on disk by `report`, atomically. Its directory is made where there is none
+    /// (any more).
     ///
     /// The report is written as it is read, so that it takes no memory besides its own: a
     /// recording may save megabytes of series over and over.
@@ -124,6 +124,9 @@ impl ReportFile {
     pub fn save(&self, report: &Report) -> Result<(), StoreError> {
         // A column of a series may lack any value, so a series reads back whatever it holds.
         readable_text(&self.path, &report.without_series())?;
+        if let Some(directory) = self.path.parent() {
+            make(directory)?;
+        }
         let written = replace(&self.path, |file| write_report(file, report));
         written.map_err(|source| StoreError::Write {
             path: self.path.clone(),
@@ -149,65 +152,6 @@ fn write_report(file: &File, report: &Report) -> std::io::Result<()> {
     json::write(&mut file, report)?;
     file.write_all(b"\n")?;
     file.flush()
-}
-
-/// Reads a report of any schema version that this version knows.
-///
-/// # Errors
-/// When the file cannot be read, is cut short, is no report, or is of an unknown schema.
-pub fn load(path: &Path) -> Result<Report, StoreError> {
-    let value: serde_json::Value = load_json(path)?;
-    let found = value.get("schema").and_then(serde_json::Value::as_str);
-    match found {
-        Some(SCHEMA) => serde_path_to_error::deserialize(value)
-            .map_err(|e| not_a_report(path, at(&e.path().to_string(), e.inner()))),
-        Some(other) => Err(StoreError::UnknownSchema {
-            path: path.to_owned(),
-            found: other.to_owned(),
-            known: SCHEMA,
-        }),
-        None => Err(StoreError::NotAReport {
-            path: path.to_owned(),
-            reason: "it has no `schema`".to_owned(),
-        }),
-    }
-}
-
-/// Reads any JSON document, telling a truncated one from a wrong one.
-///
-/// # Errors
-/// As [`load`], but for the schema.
-pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    let text = std::fs::read_to_string(path).map_err(|source| StoreError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let mut document = serde_json::Deserializer::from_str(&text);
-    let read = serde_path_to_error::deserialize(&mut document).map_err(|e| {
-        let place = e.path().to_string();
-        (place, e.into_inner())
-    });
-    let whole = read.and_then(|value| {
-        let rest = document.end().map_err(|e| (String::new(), e));
-        rest.map(|()| value)
-    });
-    whole.map_err(|(place, e)| match e.classify() {
-        serde_json::error::Category::Eof => StoreError::Truncated {
-            path: path.to_owned(),
-            line: e.line(),
-        },
-        serde_json::error::Category::Data => not_a_report(path, at(&place, &e)),
-        _ => not_a_report(path, e.to_string()),
-    })
-}
-
-/// What is wrong with which value, as in
-/// `steps[3].operations.get.attempted: invalid type: string "many", expected u64`.
-fn at(place: &str, error: &serde_json::Error) -> String {
-    match place {
-        "" | "." => error.to_string(),
-        place => format!("{place}: {error}"),
-    }
 }
 
 /// Writes a document as pretty JSON: to a temporary file beside `path`, synced, then renamed.
@@ -253,7 +197,7 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
     {
         // A device or a pipe is written to; to rename over /dev/null would end it for everybody.
-        return write(&File::options().write(true).open(path)?);
+        return write(&open_special(path)?);
     }
     let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
@@ -281,11 +225,16 @@ fn temporary(
     Ok(temporary)
 }
 
-fn not_a_report(path: &Path, reason: String) -> StoreError {
-    StoreError::NotAReport {
-        path: path.to_owned(),
-        reason,
-    }
+/// Opens a device or a pipe to write. A pipe whose reader has left is an error, and not waited for.
+fn open_special(path: &Path) -> std::io::Result<File> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = File::options();
+    options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path)?;
+    // Once it is open, a reader that is slow is waited for.
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -342,24 +291,6 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_what_it_must_be_is_named_with_its_place() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("x.json");
-        let whole = include_str!("../tests/golden/redis-bench.cache-1.json");
-        let mut document: serde_json::Value = serde_json::from_str(whole).unwrap();
-        document["steps"][1]["operations"]["get"]["attempted"] = "many".into();
-        std::fs::write(&path, document.to_string()).unwrap();
-        let said = load(&path).unwrap_err().to_string();
-        let place = "x.json is not a Plimsoll report: steps[1].operations.get.attempted: ";
-        assert!(
-            said.contains(place) && said.ends_with("expected u64"),
-            "{said}"
-        );
-        let said = load_json::<Report>(&path).unwrap_err().to_string();
-        assert!(said.contains(place) && said.contains("line 1"), "{said}");
-    }
-
-    #[test]
     fn a_series_reads_back_whatever_it_holds() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("r.json");
@@ -383,27 +314,19 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_bad_file_is_told_apart() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("r.json");
-        assert!(matches!(load(&path), Err(StoreError::Read { .. })));
-        ReportFile::create(&path, &report()).unwrap();
-        let whole = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        assert!(matches!(load(&path), Err(StoreError::Truncated { .. })));
-        std::fs::write(&path, whole.replace("report/1", "report/99")).unwrap();
-        assert!(matches!(load(&path), Err(StoreError::UnknownSchema { .. })));
-        std::fs::write(&path, "{\"a\": 1}").unwrap();
-        assert!(matches!(load(&path), Err(StoreError::NotAReport { .. })));
-        std::fs::write(&path, "hello").unwrap();
-        assert!(matches!(load(&path), Err(StoreError::NotAReport { .. })));
-    }
-
-    #[test]
     fn a_device_is_written_to_and_not_replaced() {
         let null = Path::new("/dev/null");
         save_text(null, "gone").unwrap();
         assert!(!null.metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_an_error_and_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = save_text(&pipe, "unheard").unwrap_err();
+        assert!(matches!(error, StoreError::Write { .. }), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LEAST_TICK_WINDOW_NS, Stalls, Window};
+use super::{Stalls, Window};
 use crate::derive::window::Baseline;
 use crate::figure::{Figures, Reading};
 use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, Throttling};
@@ -12,11 +12,13 @@ use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, Throttlin
 pub(super) struct CgroupDerivation {
     tick_ns: u64,
     cores: Option<f64>,
+    least_window_ns: u64,
     groups: BTreeMap<String, Group>,
 }
 
 #[derive(Debug)]
 struct Group {
+    identity: [u64; 4],
     cpu: Baseline<CpuUse>,
     throttling: Baseline<Throttling>,
     events: Baseline<MemoryEvents>,
@@ -26,10 +28,11 @@ struct Group {
 
 impl CgroupDerivation {
     /// Groups of a machine with so many cores, which limit those that have no quota.
-    pub(super) fn new(tick_ns: u64, cores: Option<u64>) -> Self {
+    pub(super) fn new(tick_ns: u64, cores: Option<u64>, least_window_ns: u64) -> Self {
         Self {
             tick_ns,
             cores: cores.map(|cores| cores as f64),
+            least_window_ns,
             groups: BTreeMap::new(),
         }
     }
@@ -42,18 +45,24 @@ impl CgroupDerivation {
     ) {
         for sample in samples {
             let group = self.groups.entry(sample.name.clone());
-            let group = group.or_insert_with(Group::new);
+            let new = || Group::new(self.least_window_ns, sample.identity);
+            let group = group.or_insert_with(new);
+            if group.identity != sample.identity {
+                // Another group has its name, and counters that are not those of before.
+                *group = new();
+            }
             group.figures(sample, (self.tick_ns, self.cores), machine_bytes, out);
         }
     }
 }
 
 impl Group {
-    fn new() -> Self {
+    fn new(least_window_ns: u64, identity: [u64; 4]) -> Self {
         Self {
+            identity,
             // Version 1 may count in ticks.
-            cpu: Baseline::over(LEAST_TICK_WINDOW_NS),
-            throttling: Baseline::over(LEAST_TICK_WINDOW_NS),
+            cpu: Baseline::over(least_window_ns),
+            throttling: Baseline::over(least_window_ns),
             events: Baseline::over(0),
             io: Baseline::over(0),
             pressure: Stalls::default(),

@@ -3,7 +3,9 @@
 //! A counter that fell, because it wrapped, was reset or its CPU went offline, has no rate: the
 //! figure is absent for that tick. A counter of clock ticks over a few milliseconds would be all
 //! rounding, so its window is held open until it is ten ticks of 10 ms long; sampling faster than
-//! that gives such a figure at every tenth of a second and leaves it absent between.
+//! that gives such a figure about ten times a second and leaves it absent between. No sample is
+//! taken at its exact time, so the shortest window accepted is never a multiple of the interval:
+//! see [`tick_window_ns`].
 
 mod cgroup;
 mod cpu;
@@ -25,10 +27,8 @@ use crate::source::{Sample, Units};
 use cgroup::CgroupDerivation;
 pub use gpu::gpu_figures;
 pub(crate) use window::Baseline;
-pub use window::Window;
+pub use window::{Window, tick_window_ns};
 
-/// The shortest window over which a counter of clock ticks says anything (to ±10 %).
-pub const LEAST_TICK_WINDOW_NS: u64 = 100_000_000;
 /// Stalled time is counted in microseconds.
 const STALL_QUANTUM_NS: u64 = 1000;
 
@@ -47,18 +47,20 @@ pub struct Derivation {
 }
 
 impl Derivation {
-    /// Nothing read yet, of a machine that counts in these units and has so many `cores`.
-    pub fn new(units: Units, cores: Option<u64>) -> Self {
+    /// Nothing read yet, of a machine that counts in these units and has so many `cores`, and is
+    /// read every `interval_ns`.
+    pub fn new(units: Units, cores: Option<u64>, interval_ns: u64) -> Self {
+        let least_ns = tick_window_ns(interval_ns);
         Self {
             tick_ns: units.tick_ns,
-            cpu: Baseline::over(LEAST_TICK_WINDOW_NS),
+            cpu: Baseline::over(least_ns),
             paging: Baseline::over(0),
-            disks: Baseline::over(LEAST_TICK_WINDOW_NS),
+            disks: Baseline::over(least_ns),
             network: Baseline::over(0),
             tcp: Baseline::over(0),
             listen: Baseline::over(0),
             pressure: Stalls::default(),
-            cgroups: CgroupDerivation::new(units.tick_ns, cores),
+            cgroups: CgroupDerivation::new(units.tick_ns, cores, least_ns),
         }
     }
 

@@ -4,6 +4,26 @@ use crate::figure::{Period, Reading};
 use crate::source::Timed;
 
 const NS_PER_S: f64 = 1e9;
+/// The window over which a counter of clock ticks is good to ±10 %.
+const TICK_WINDOW_NS: u64 = 100_000_000;
+/// An interval that is shorter than that by no more than this is taken as long enough.
+const TOLERANCE_NS: u64 = TICK_WINDOW_NS / 20;
+
+/// The shortest window over which a counter of clock ticks gives a rate, where it is read every
+/// `interval_ns`.
+///
+/// The window is meant to last the fewest whole intervals that are long enough together. Half an
+/// interval less is accepted, because a read may come late and the next one on time: a bound at a
+/// multiple of the interval would turn away every second rate. More than 100 ms is asked for only
+/// where one interval is too short.
+pub fn tick_window_ns(interval_ns: u64) -> u64 {
+    let interval_ns = interval_ns.max(1);
+    let fewest = (TICK_WINDOW_NS - TOLERANCE_NS).div_ceil(interval_ns);
+    match fewest {
+        1 => (interval_ns / 2).min(TICK_WINDOW_NS),
+        _ => fewest * interval_ns - interval_ns / 2,
+    }
+}
 
 /// From the middle of one read to the middle of the next.
 #[derive(Debug, Clone, Copy)]
@@ -91,5 +111,32 @@ impl<T> Baseline<T> {
             derive(&previous.value, &current.value, window);
         }
         self.previous = Some(current);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_window_lies_half_an_interval_from_any_multiple_of_it() {
+        for (interval_ms, least_us) in [
+            (10, 95_000),
+            (20, 90_000),
+            (33, 82_500),
+            (50, 75_000),
+            (94, 141_000),
+            (95, 47_500),
+            (99, 49_500),
+            (100, 50_000),
+            (101, 50_500),
+            (150, 75_000),
+            (200, 100_000),
+            (1000, 100_000),
+        ] {
+            let found = tick_window_ns(interval_ms * 1_000_000);
+            assert_eq!(found, least_us * 1000, "{interval_ms} ms");
+        }
+        assert!(tick_window_ns(0) > 0 && tick_window_ns(u64::MAX) > 0);
     }
 }

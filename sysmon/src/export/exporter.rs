@@ -46,17 +46,17 @@ impl Exporter {
             socket_states: settings.socket_states,
             slow_stands_ns: settings.slow_stands_ns,
         };
-        let tick_ns = settings.units.tick_ns;
+        let (tick_ns, interval_ns) = (settings.units.tick_ns, settings.interval_ns);
         let processes = settings.follow.as_ref();
         Self {
             source: HostSource::new(&settings.roots, settings.units, &selection, &mut gaps),
             gaps,
             steady: Steady::default(),
-            processes: processes.map(|following| Processes::new(following, tick_ns)),
+            processes: processes.map(|following| Processes::new(following, tick_ns, interval_ns)),
             gpus: None,
             gpus_read: None,
             cost: OwnCost::default(),
-            cadence: Cadence::new(monotonic_ns(), settings.interval_ns),
+            cadence: Cadence::new(monotonic_ns(), interval_ns),
             tool,
         }
     }
@@ -118,6 +118,7 @@ impl Exporter {
             if let (Some(processes), Some(samples)) = (processes, &sample.processes) {
                 let mut asked = Asked { source, gaps };
                 processes.families(at_ns, samples, &mut asked, out);
+                source.follow_groups(processes.heads());
             }
         });
     }

@@ -101,7 +101,7 @@ fn settings(flags: &ExportFlags) -> Result<Settings, UsageError> {
 /// What is said on stderr.
 struct News {
     progress: Progress,
-    told: HashSet<&'static str>,
+    told: HashSet<String>,
 }
 
 impl News {
@@ -126,9 +126,10 @@ impl News {
 
     /// Names what is absent from the pages, once.
     fn absent(&mut self, exporter: &Exporter) {
-        for (what, why) in exporter.gaps().iter() {
-            if self.told.insert(what) {
-                self.progress.line(&format!("{what} is absent: {why}"));
+        for (what, sentence) in exporter.gaps().sentences() {
+            if !self.told.contains(what) {
+                self.told.insert(what.to_owned());
+                self.progress.line(&sentence);
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::derive::tick_window_ns;
 use crate::figure::Figures;
 use crate::follow::{Details, Following, MOST_MEMBERS, Targets, Tree};
 use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
@@ -36,11 +37,12 @@ struct Use {
 }
 
 impl Processes {
-    /// Follows as told; CPU time is counted in ticks of `tick_ns`.
-    pub fn new(following: &Following, tick_ns: u64) -> Self {
+    /// Follows as told; CPU time is counted in ticks of `tick_ns`, and read every `interval_ns`.
+    pub fn new(following: &Following, tick_ns: u64, interval_ns: u64) -> Self {
         let targets = Targets::new(&following.targets);
+        let tree = |_| Tree::new(None, tick_window_ns(interval_ns));
         Self {
-            trees: targets.all().iter().map(|_| Tree::default()).collect(),
+            trees: targets.all().iter().map(tree).collect(),
             following: following.clone(),
             targets,
             tick_ns,
@@ -87,6 +89,11 @@ impl Processes {
         self.close_trees(out);
         let started = samples.iter().map(|s| s.id.started);
         self.latest_start = started.max().max(self.latest_start);
+    }
+
+    /// The first process of each target, whose control group tells what the others may use.
+    pub fn heads(&self) -> impl Iterator<Item = u32> {
+        self.targets.heads()
     }
 
     /// A process that was born after the last look used all that it shows since then; of one that

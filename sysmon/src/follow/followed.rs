@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bench_report::{Series, redaction};
 
-use crate::derive::{Baseline, LEAST_TICK_WINDOW_NS, Window};
+use crate::derive::{Baseline, Window};
 use crate::figure::Reading;
 use crate::rolling::{Rolling, Spread};
 use crate::source::process::{Detail, Fields, ProcessIo, ProcessSample, Waiting};
@@ -39,7 +39,7 @@ pub struct Followed {
 }
 
 impl Followed {
-    pub(super) fn new(sample: &ProcessSample, keeps_series: bool) -> Self {
+    pub(super) fn new(sample: &ProcessSample, keeps_series: bool, least_window_ns: u64) -> Self {
         let labels = Series::default()
             .label("pid", sample.id.pid.to_string())
             .label("name", &*sample.name);
@@ -54,7 +54,7 @@ impl Followed {
             figures: Vec::new(),
             next: 0,
             faults: Baseline::over(0),
-            children: Baseline::over(LEAST_TICK_WINDOW_NS),
+            children: Baseline::over(least_window_ns),
             io: Baseline::over(0),
             waiting: Baseline::over(0),
         }
@@ -188,7 +188,7 @@ impl Followed {
         }
         for (asked, name, value) in [
             (
-                fields.descriptors,
+                fields.descriptors || detail.descriptors.is_some(),
                 "process.descriptors",
                 detail.descriptors,
             ),

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bench_report::Series;
 
-use crate::derive::{LEAST_TICK_WINDOW_NS, Window};
+use crate::derive::{Window, tick_window_ns};
 use crate::figure::{Figures, Period, Reading};
 use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
@@ -64,6 +64,7 @@ pub struct Follower {
     following: Following,
     cores: Option<f64>,
     tick_ns: u64,
+    least_window_ns: u64,
     pinned: Option<u32>,
     targets: Targets,
     trees: Vec<Tree>,
@@ -89,15 +90,18 @@ struct Watched {
 
 impl Follower {
     /// Follows as told. No process can use more than all `cores`; a figure that says so is
-    /// absent. CPU time is counted in ticks of `tick_ns`.
-    pub fn new(following: &Following, cores: Option<u64>, tick_ns: u64) -> Self {
+    /// absent. CPU time is counted in ticks of `tick_ns`, and read every `interval_ns`.
+    pub fn new(following: &Following, cores: Option<u64>, tick_ns: u64, interval_ns: u64) -> Self {
         let targets = Targets::new(&following.targets);
         let cores = cores.map(|cores| cores as f64);
-        let trees = targets.all().iter().map(|_| Tree::on(cores)).collect();
+        let least_window_ns = tick_window_ns(interval_ns);
+        let tree = |_| Tree::new(cores, least_window_ns);
+        let trees = targets.all().iter().map(tree).collect();
         Self {
             following: following.clone(),
             cores,
             tick_ns,
+            least_window_ns,
             pinned: None,
             targets,
             trees,
@@ -187,6 +191,12 @@ impl Follower {
         self.targets.unfound().map(|target| target.label.as_str())
     }
 
+    /// The command that is recorded, and the first process of each target: those whose control groups
+    /// tell what the others may use.
+    pub fn heads(&self) -> impl Iterator<Item = u32> {
+        self.pinned.into_iter().chain(self.targets.heads())
+    }
+
     /// How many series there are, of the processes that mattered so far.
     pub fn len(&self) -> usize {
         self.followed.values().map(Followed::len).sum()
@@ -228,7 +238,7 @@ impl Follower {
             },
             slack_ns: watched.slack_ns + sample.span.slack_ns(),
         };
-        if window.ns() < LEAST_TICK_WINDOW_NS {
+        if window.ns() < self.least_window_ns {
             return (watched.used_ns, None);
         }
         let used_ns = sample.cpu_ns.checked_sub(watched.cpu_ns);
@@ -265,7 +275,10 @@ impl Follower {
         let keeps_series = !self.following.live;
         let (followed, new) = match self.followed.entry(sample.id) {
             Entry::Occupied(known) => (known.into_mut(), false),
-            Entry::Vacant(place) => (place.insert(Followed::new(sample, keeps_series)), true),
+            Entry::Vacant(place) => {
+                let followed = Followed::new(sample, keeps_series, self.least_window_ns);
+                (place.insert(followed), true)
+            }
         };
         if new || !followed.is_named(&sample.name) {
             followed.rename(&sample.name);

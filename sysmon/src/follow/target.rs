@@ -72,6 +72,8 @@ pub(crate) struct Targets {
     looked_ns: Option<u64>,
     /// Of each target, whether any process was its.
     found: Vec<bool>,
+    /// Of each target, the process that was asked for, at the last look.
+    heads: Vec<Option<u32>>,
 }
 
 impl Targets {
@@ -82,6 +84,7 @@ impl Targets {
             listeners: BTreeMap::new(),
             looked_ns: None,
             found: vec![false; targets.len()],
+            heads: vec![None; targets.len()],
         }
     }
 
@@ -89,6 +92,11 @@ impl Targets {
     pub(crate) fn unfound(&self) -> impl Iterator<Item = &Target> {
         let all = self.wanted.iter().zip(&self.found);
         all.filter(|(_, found)| !**found).map(|(target, _)| target)
+    }
+
+    /// Of each target that is there the process that was asked for, the outermost of several.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = u32> {
+        self.heads.iter().flatten().copied()
     }
 
     pub(crate) fn all(&self) -> &[Target] {
@@ -112,12 +120,15 @@ impl Targets {
         let places: HashMap<u32, usize> = places.map(|(i, s)| (s.id.pid, i)).collect();
         let above = |i: usize| places.get(&samples[i].parent).copied();
         let mut members = HashMap::new();
+        self.heads.fill(None);
         for (i, sample) in samples.iter().enumerate() {
             let line = std::iter::successors(Some(i), |i| above(*i)).take(DEEPEST);
             // The outermost names it: a server's workers belong to the server.
-            if let Some(target) = line.filter_map(|i| roots[i]).last() {
+            let outermost = line.filter_map(|i| Some((i, roots[i]?))).last();
+            if let Some((head, target)) = outermost {
                 members.insert(sample.id, target);
                 self.found[target] = true;
+                self.heads[target].get_or_insert(samples[head].id.pid);
             }
         }
         let here: BTreeSet<ProcessId> = samples.iter().map(|s| s.id).collect();

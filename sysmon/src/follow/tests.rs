@@ -47,11 +47,19 @@ impl Details for Silent {
 }
 
 fn follower(most: usize, cores: Option<u64>) -> Follower {
+    follower_every(1000, most, cores)
+}
+
+fn follower_every(interval_ms: u64, most: usize, cores: Option<u64>) -> Follower {
     let following = Following {
         most,
+        fields: Fields {
+            children: true,
+            ..Fields::default()
+        },
         ..Following::default()
     };
-    Follower::new(&following, cores, 10_000_000)
+    Follower::new(&following, cores, 10_000_000, interval_ms * 1_000_000)
 }
 
 fn means(follower: &Follower, name: &str, pid: u32) -> Vec<Option<f64>> {
@@ -130,7 +138,7 @@ fn cpu_time_that_falls_or_cannot_be_is_absent() {
 
 #[test]
 fn ten_milliseconds_are_too_short_for_a_share() {
-    let mut follower = follower(3, Some(2));
+    let mut follower = follower_every(10, 3, Some(2));
     for tick in 0..=20u64 {
         let at_ms = 1000 + 10 * tick;
         // One core burnt, and seen a tick late every other time.
@@ -146,6 +154,22 @@ fn ten_milliseconds_are_too_short_for_a_share() {
         read.iter().all(|cores| (0.9..=1.1).contains(cores)),
         "{read:?}"
     );
+}
+
+#[test]
+fn at_ten_samples_a_second_none_is_lost_however_late_the_reads() {
+    let mut follower = follower_every(100, 3, Some(2));
+    for tick in 0..=100u64 {
+        // Late by up to 49 ms, in an order that makes many a window shorter than the interval.
+        let at_ms = 1000 + 100 * tick + 7 * (5 * tick % 8);
+        let mut burner = process(7, 1, at_ms, 1, at_ms);
+        burner.children_cpu_ns = Some(at_ms * 1_000_000);
+        take(&mut follower, at_ms, &[burner]);
+    }
+    for name in ["process.cpu_cores", "process.children_cpu_cores"] {
+        let read = means(&follower, name, 7).into_iter().flatten().count();
+        assert_eq!(read, 100, "{name}");
+    }
 }
 
 #[test]

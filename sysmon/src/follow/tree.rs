@@ -11,15 +11,16 @@
 
 use std::collections::HashMap;
 
-use crate::derive::{LEAST_TICK_WINDOW_NS, Window};
+use crate::derive::Window;
 use crate::figure::{Figures, Period};
-use crate::source::process::{Detail, ProcessId, ProcessSample};
+use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 /// What a tree used when it was last looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     used_ns: u64,
     cores: Option<f64>,
+    least_window_ns: u64,
     last: HashMap<ProcessId, Used>,
     /// By the parents to whom it has yet to be added.
     owed_ns: HashMap<ProcessId, u64>,
@@ -43,14 +44,18 @@ struct Sum {
     threads: Option<u64>,
     descriptors: Option<u64>,
     pss_bytes: Option<u64>,
+    /// What some member did not tell, so that there is no sum of it.
+    unread: Fields,
     span: Option<(u64, u64)>,
 }
 
 impl Tree {
-    /// One that cannot use more than all `cores`; a figure that says so is absent.
-    pub(super) fn on(cores: Option<f64>) -> Self {
+    /// One that cannot use more than all `cores`; a figure that says so is absent. Its CPU time is
+    /// told over `least_window_ns` at least.
+    pub(crate) fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
         Self {
             cores,
+            least_window_ns,
             ..Self::default()
         }
     }
@@ -70,6 +75,8 @@ impl Tree {
                 *total = Some(total.unwrap_or(0) + part);
             }
         };
+        sum.unread.descriptors |= detail.unread.descriptors;
+        sum.unread.pss |= detail.unread.pss;
         more(&mut sum.threads, sample.threads);
         more(&mut sum.descriptors, detail.descriptors);
         more(&mut sum.pss_bytes, detail.pss_bytes);
@@ -103,8 +110,10 @@ impl Tree {
         };
         out.put_labelled("tree.rss_bytes", &labels, Some(sum.rss_bytes));
         out.put_labelled("tree.threads", &labels, sum.threads);
-        out.put_labelled("tree.descriptors", &labels, sum.descriptors);
-        out.put_labelled("tree.pss_bytes", &labels, sum.pss_bytes);
+        let descriptors = sum.descriptors.filter(|_| !sum.unread.descriptors);
+        out.put_labelled("tree.descriptors", &labels, descriptors);
+        let pss_bytes = sum.pss_bytes.filter(|_| !sum.unread.pss);
+        out.put_labelled("tree.pss_bytes", &labels, pss_bytes);
         let now_ns = u64::midpoint(begin_ns, end_ns);
         let slack_ns = (end_ns - begin_ns).div_ceil(2);
         if let Some(at_ns) = self.at_ns {
@@ -115,7 +124,7 @@ impl Tree {
                 },
                 slack_ns: slack_ns + self.slack_ns,
             };
-            if window.ns() < LEAST_TICK_WINDOW_NS {
+            if window.ns() < self.least_window_ns {
                 return;
             }
             let used_ns = used_between(&self.last, &sum.now, born, &mut self.owed_ns);

@@ -40,6 +40,7 @@ pub enum InboxError {
 #[derive(Debug)]
 pub struct Inbox {
     file: File,
+    report: PathBuf,
     path: PathBuf,
     open: bool,
     began_ns: u64,
@@ -86,6 +87,7 @@ impl Inbox {
         file.write_all(line.as_bytes()).map_err(write)?;
         Ok(Some(Self {
             file,
+            report: report.to_owned(),
             path,
             open: true,
             began_ns: monotonic_ns(),
@@ -113,6 +115,27 @@ impl Inbox {
                 None => return,
             }
         }
+    }
+
+    /// Makes the file anew if somebody removed it and the report is there (again), so that marks
+    /// still find the recording; costs one system call where nobody did.
+    pub fn restore(&mut self) {
+        let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
+        if !self.open || !removed {
+            return;
+        }
+        self.take_in();
+        if let Ok(Some(again)) = Self::open(&self.report) {
+            let removed = std::mem::replace(self, again);
+            self.began_ns = removed.began_ns;
+            self.marks.clone_from(&removed.marks);
+            // Its name is the new file's.
+            removed.forget();
+        }
+    }
+
+    fn forget(mut self) {
+        self.open = false;
     }
 
     /// Takes the file away, then takes in what came until then: whoever writes after that sees

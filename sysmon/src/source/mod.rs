@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod cpu;
 pub mod disk;
 mod file;
+mod gaps;
 pub mod gpu;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub mod handles;
@@ -28,12 +29,12 @@ pub mod sensor;
 pub mod tcp;
 mod text;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bench_report::clock::monotonic_ns;
 
 pub use file::{KeptFile, SlowFile};
+pub use gaps::Gaps;
 #[cfg(not(target_os = "linux"))]
 pub use portable::PortableSource as HostSource;
 #[cfg(target_os = "linux")]
@@ -226,39 +227,4 @@ pub struct Sample {
     pub pressure: PressureSample,
     /// Every process that could be read; absent when none was asked for or none could be listed.
     pub processes: Option<Vec<ProcessSample>>,
-}
-
-/// What could not be read, each named once however often it fails.
-#[derive(Debug, Default)]
-pub struct Gaps {
-    reasons: BTreeMap<&'static str, String>,
-}
-
-impl Gaps {
-    /// Keeps what was read; notes the reason when nothing was.
-    pub fn keep<T, E: std::fmt::Display>(
-        &mut self,
-        what: &'static str,
-        read: Result<T, E>,
-    ) -> Option<T> {
-        match read {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                self.note(what, &reason);
-                None
-            }
-        }
-    }
-
-    /// Notes that `what` is absent, and why.
-    pub fn note(&mut self, what: &'static str, reason: &impl std::fmt::Display) {
-        self.reasons
-            .entry(what)
-            .or_insert_with(|| reason.to_string());
-    }
-
-    /// What is absent with the first reason seen, in order of name.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.reasons.iter().map(|(what, why)| (*what, why.as_str()))
-    }
 }

@@ -104,6 +104,9 @@ impl PortableSource {
     }
 
     /// Not told here.
+    pub fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
+
+    /// Not told here.
     pub fn command_line(&self, _pid: u32) -> Option<Vec<String>> {
         None
     }

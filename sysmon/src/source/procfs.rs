@@ -46,8 +46,9 @@ struct NetworkFiles {
 }
 
 impl ProcSource {
-    /// Looks for what there is to read; a control group that is not there is noted in `gaps`.
-    pub fn new(roots: &Roots, units: Units, selection: &Selection, gaps: &mut Gaps) -> Self {
+    /// Names what there is to read. What is not there is noted at each sample; `_gaps` serves the
+    /// source of other systems.
+    pub fn new(roots: &Roots, units: Units, selection: &Selection, _gaps: &mut Gaps) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
         let slow_stands_ns = selection.slow_stands_ns;
         let states = || [file("net/tcp"), file("net/tcp6")];
@@ -71,7 +72,7 @@ impl ProcSource {
             },
             pressure: ["cpu", "memory", "io"].map(|name| file(&format!("pressure/{name}"))),
             sensors: Sensors::find(&roots.sys, slow_stands_ns),
-            cgroups: Cgroups::find(roots, selection, gaps),
+            cgroups: Cgroups::of(roots, selection),
             processes: selection.processes.then(table),
         }
     }
@@ -100,6 +101,11 @@ impl ProcSource {
     pub fn detail(&mut self, id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
         let table = self.processes.as_mut();
         table.map_or_else(Detail::default, |table| table.detail(id, fields, gaps))
+    }
+
+    /// Reads the control groups of these processes too, from the next look at who is where on.
+    pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
+        self.cgroups.follow(processes);
     }
 
     /// The words with which a process was called, secrets and all.

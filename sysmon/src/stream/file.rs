@@ -1,7 +1,8 @@
 //! One file of raw samples.
 
 use std::fs::File;
-use std::io::{self, Seek as _, Write};
+use std::io::{self, Read as _, Seek as _, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ pub(super) struct SampleFile {
     waiting_samples: u64,
     waiting_until_ns: u64,
     written: Written,
+    restored: u64,
 }
 
 impl SampleFile {
@@ -65,7 +67,7 @@ impl SampleFile {
             .map_err(StreamError::Encode)?;
         let encoder = StreamWriter::try_new_with_options(Vec::new(), &schema, options)
             .map_err(StreamError::Encode)?;
-        let file = File::create(path).map_err(|source| StreamError::Write {
+        let file = make(path, true).map_err(|source| StreamError::Write {
             path: path.to_owned(),
             source,
         })?;
@@ -78,6 +80,7 @@ impl SampleFile {
             waiting_samples: 0,
             waiting_until_ns: 0,
             written: Written::default(),
+            restored: 0,
         };
         made.write_encoded()?;
         Ok(made)
@@ -86,6 +89,11 @@ impl SampleFile {
     /// How much was written.
     pub(super) fn written(&self) -> Written {
         self.written
+    }
+
+    /// How often somebody removed it and it was put back.
+    pub(super) fn restored(&self) -> u64 {
+        self.restored
     }
 
     /// How many rows were not written yet.
@@ -135,6 +143,7 @@ impl SampleFile {
     }
 
     fn write_encoded(&mut self) -> Result<(), StreamError> {
+        self.restore()?;
         let encoded = self.encoder.get_mut();
         let written = self.file.write_all(encoded);
         if written.is_ok() {
@@ -147,6 +156,35 @@ impl SampleFile {
         })
     }
 
+    /// Puts the file back if somebody removed it, or its directory: it still holds all that was
+    /// written, for as long as it is open, and would be gone with the recording.
+    fn restore(&mut self) -> Result<(), StreamError> {
+        let is_there = self.file.metadata().map(|file| file.nlink() > 0);
+        if is_there.unwrap_or(true) {
+            return Ok(());
+        }
+        let disk = fstatvfs(&self.file);
+        check_room(&self.path, disk, self.written.bytes + LEFT_FREE_BYTES)?;
+        self.copy_back().map_err(|source| StreamError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn copy_back(&mut self) -> io::Result<()> {
+        // What has its name by now is somebody else's.
+        let mut again = make(&self.path, false)?;
+        self.file.rewind()?;
+        let mut whole = (&self.file).take(self.written.bytes);
+        if let Err(error) = io::copy(&mut whole, &mut again) {
+            let _ = std::fs::remove_file(&self.path);
+            return Err(error);
+        }
+        self.file = again;
+        self.restored += 1;
+        Ok(())
+    }
+
     /// Gives back what of a batch did fit, which makes room for the mark that closes the stream.
     /// Where even that fails the file is read as one cut short.
     fn close_behind_last_batch(&mut self) {
@@ -156,6 +194,21 @@ impl SampleFile {
             let _ = self.write_encoded();
         }
     }
+}
+
+/// Makes the file to read and write, and its directory. One that is there is emptied, or an error.
+fn make(path: &Path, may_replace: bool) -> io::Result<File> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let mut options = File::options();
+    options.read(true).write(true);
+    if may_replace {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    options.open(path)
 }
 
 /// Whether there is room again where `path` is to be made.

@@ -36,6 +36,7 @@ pub(super) struct Files {
     current: SampleFile,
     began_ns: Option<u64>,
     closed: Written,
+    restored_before: u64,
     unremoved: Option<StreamError>,
 }
 
@@ -65,6 +66,7 @@ impl Files {
             current,
             began_ns: None,
             closed: Written::default(),
+            restored_before: 0,
             unremoved: None,
         })
     }
@@ -92,6 +94,11 @@ impl Files {
     /// How much was written, into all files.
     pub(super) fn written(&self) -> Written {
         self.closed.and(self.current.written())
+    }
+
+    /// How often a file was removed while it was written, and put back.
+    pub(super) fn restored(&self) -> u64 {
+        self.restored_before + self.current.restored()
     }
 
     /// Whether another file may be begun later, after this error.
@@ -173,6 +180,7 @@ impl Files {
 
     fn follow_on(&mut self, part: u64, path: PathBuf, next: SampleFile) {
         self.closed = self.written();
+        self.restored_before = self.restored();
         self.current = next;
         self.header.part = part;
         self.made.push_back(path);

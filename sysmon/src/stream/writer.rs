@@ -32,6 +32,7 @@ struct Shared {
     waiting_rows: AtomicUsize,
     written_rows: AtomicU64,
     written_bytes: AtomicU64,
+    restored: AtomicU64,
     outages: Mutex<Outages>,
     failure: OnceLock<StreamError>,
     unremoved: OnceLock<StreamError>,
@@ -141,6 +142,11 @@ impl RawWriter {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
 
+    /// How often a file was removed while it was written, and put back with all it held.
+    pub fn restored(&self) -> u64 {
+        self.shared.restored.load(Ordering::Relaxed)
+    }
+
     /// Why nothing is written any more, and never will be.
     pub fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
@@ -248,6 +254,7 @@ impl WriterThread {
         let written = files.written();
         shared.written_bytes.store(written.bytes, Ordering::Relaxed);
         shared.written_rows.store(written.rows, Ordering::Relaxed);
+        shared.restored.store(files.restored(), Ordering::Relaxed);
         if let Some(error) = files.take_unremoved() {
             let _ = shared.unremoved.set(error);
         }

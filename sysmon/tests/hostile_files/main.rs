@@ -142,7 +142,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
         slow_stands_ns: 0,
     };
     let mut source = HostSource::new(&Roots::under(root), UNITS, &selection, &mut gaps);
-    let mut derivation = Derivation::new(UNITS, Some(CORES));
+    let mut derivation = Derivation::new(UNITS, Some(CORES), SECOND_NS);
     let mut following = Following {
         most: 3,
         targets: vec!["port:5432".parse().unwrap(), "pid:7".parse().unwrap()],
@@ -152,6 +152,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
             threads: true,
             io: true,
             descriptors: true,
+            descriptors_if_cheap: true,
             scheduler: true,
             swap: true,
             pss: true,
@@ -159,7 +160,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
         ..Following::default()
     };
     following.command_lines = true;
-    let mut follower = Follower::new(&following, Some(CORES), UNITS.tick_ns);
+    let mut follower = Follower::new(&following, Some(CORES), UNITS.tick_ns, SECOND_NS);
     let mut all = Vec::new();
     for tick in 0..3 {
         let mut sample = source.sample(&mut gaps);

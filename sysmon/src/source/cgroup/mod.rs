@@ -3,22 +3,32 @@
 //!
 //! A limit of a parent binds its children, so the tightest on the way to the root counts. A
 //! group is its own directory in version 2, and one under each controller in version 1.
+//!
+//! Groups come and go: one that is made late is found then, and one that was removed and made again
+//! is another, whose counters begin anew ([`slot`]).
 
 mod parse;
 mod place;
+mod slot;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use bench_report::clock::monotonic_ns;
 
 use super::pressure::{self, PressureSample};
 use super::{Gaps, KeptFile, Roots, Selection, SlowFile, SourceError, Timed};
 use parse::Limit;
 use place::{Place, Version};
+use slot::Slot;
 
 /// What one group has used so far, and may use. What its version or kernel lacks is absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CgroupSample {
     /// `own`, or the name that was asked for.
     pub name: String,
+    /// Tells it from one that had its name before.
+    pub identity: [u64; 4],
     /// CPU time.
     pub cpu: Option<Timed<CpuUse>>,
     /// How many cores it may use at once; absent without a quota.
@@ -85,30 +95,66 @@ pub struct IoUse {
 /// The groups of one recording: our own where there is one, and those that were named.
 #[derive(Debug)]
 pub struct Cgroups {
-    groups: Vec<Group>,
+    roots: Roots,
+    slow_stands_ns: u64,
+    slots: Vec<Slot>,
+    /// Of the processes that are followed, as far as they are in none of the others.
+    followed: Vec<Slot>,
+    processes: Vec<u32>,
+    looked_ns: Option<u64>,
 }
 
 impl Cgroups {
-    /// Finds our own group and those that are asked for. One that is not there is noted in
-    /// `gaps`; not to be in any group is no gap.
-    pub fn find(roots: &Roots, selection: &Selection, gaps: &mut Gaps) -> Self {
-        let open = |name: &str, place: &Place| Group::open(name, place, selection.slow_stands_ns);
-        let mut groups = Vec::new();
-        if let Some(place) = Place::own(roots) {
-            groups.push(open("own", &place));
+    /// Our own group and those that are asked for, whether they are there by now or not.
+    pub fn of(roots: &Roots, selection: &Selection) -> Self {
+        let wanted: BTreeSet<&String> = selection.cgroups.iter().collect();
+        let named = wanted.into_iter().map(|name| Slot::named(name));
+        Self {
+            roots: roots.clone(),
+            slow_stands_ns: selection.slow_stands_ns,
+            slots: std::iter::once(Slot::own(roots)).chain(named).collect(),
+            followed: Vec::new(),
+            processes: Vec::new(),
+            looked_ns: None,
         }
-        for name in &selection.cgroups {
-            let place = Place::named(roots, name);
-            let place = gaps.keep("cgroup", place);
-            groups.extend(place.map(|place| open(name, &place)));
-        }
-        Self { groups }
     }
 
-    /// Reads all of them.
+    /// Reads the groups of these processes too, wherever they may be moved.
+    pub fn follow(&mut self, processes: impl Iterator<Item = u32>) {
+        self.processes.clear();
+        self.processes.extend(processes);
+    }
+
+    /// Reads all that are there. One that was asked for and is not there is noted in `gaps` for as
+    /// long; not to be in any group is no gap.
     pub fn sample(&mut self, gaps: &mut Gaps) -> Vec<CgroupSample> {
-        let groups = self.groups.iter_mut();
-        groups.map(|group| group.sample(gaps)).collect()
+        let now_ns = monotonic_ns();
+        let stands = |looked_ns: u64| now_ns.saturating_sub(looked_ns) < self.slow_stands_ns;
+        if !self.looked_ns.is_some_and(stands) {
+            self.looked_ns = Some(now_ns);
+            for slot in &mut self.slots {
+                slot.look(&self.roots, self.slow_stands_ns, gaps);
+            }
+            self.look_for_followed();
+        }
+        let slots = self.slots.iter_mut().chain(&mut self.followed);
+        slots.filter_map(|slot| slot.sample(gaps)).collect()
+    }
+
+    fn look_for_followed(&mut self) {
+        let mut before = std::mem::take(&mut self.followed);
+        for pid in &self.processes {
+            let Some(found) = Slot::of_process(&self.roots, *pid, self.slow_stands_ns) else {
+                continue;
+            };
+            let mut known = self.slots.iter().chain(&self.followed);
+            if known.any(|slot| slot.is_same(&found)) {
+                continue;
+            }
+            let place = before.iter().position(|slot| slot.is_same(&found));
+            let kept = place.map(|place| before.swap_remove(place));
+            self.followed.push(kept.unwrap_or(found));
+        }
     }
 }
 
@@ -232,6 +278,7 @@ impl Group {
         let quotas = self.quotas.iter_mut().filter_map(Quota::cores);
         CgroupSample {
             name: self.name.clone(),
+            identity: Default::default(),
             quota_cores: quotas.reduce(f64::min),
             memory_limit_bytes: limits.min(),
             cpu: keep("cgroup.cpu", cpu, gaps),

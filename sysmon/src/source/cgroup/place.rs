@@ -1,5 +1,6 @@
 //! Where a group's files are.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::source::{Roots, SourceError};
@@ -11,9 +12,12 @@ pub(super) enum Version {
     Two,
 }
 
+/// The inodes of a group's directories.
+pub(super) type Identity = [u64; 4];
+
 /// The directories of one group, all the same in version 2; absent where it is not under that
 /// controller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) version: Version,
     pub(super) cpu: Option<PathBuf>,
@@ -24,9 +28,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The group that we are in; `None` where that is the machine itself.
-    pub(super) fn own(roots: &Roots) -> Option<Self> {
-        let membership = std::fs::read_to_string(roots.proc.join("self/cgroup")).ok()?;
+    /// The group of a process with this membership, which is what its file `cgroup` says; `None`
+    /// where that is the machine itself.
+    pub(super) fn of_member(roots: &Roots, membership: &str) -> Option<Self> {
         let mount = mount(roots);
         if version(&mount)? == Version::Two {
             let group = membership
@@ -40,7 +44,7 @@ impl Place {
                 .then(|| Self::two(directory, mount));
         }
         let under = |controller: &str| {
-            let group = group_under(&membership, controller)?;
+            let group = group_under(membership, controller)?;
             (group != "/").then(|| inside(&mount.join(controller), group))?
         };
         let place = Self::one(&mount, under);
@@ -81,6 +85,28 @@ impl Place {
             }
             None => Err(missing()),
         }
+    }
+
+    /// Whether it is under all controllers that are read.
+    pub(super) fn is_whole(&self) -> bool {
+        let all = [&self.cpu, &self.cpu_account, &self.memory, &self.io];
+        all.into_iter().all(Option::is_some)
+    }
+
+    /// Numbers that no other group has, of the same name neither; `None` once it is gone.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        let all = [&self.cpu, &self.cpu_account, &self.memory, &self.io];
+        let mut numbers = [0; 4];
+        let mut last: Option<(&PathBuf, u64)> = None;
+        for (number, directory) in numbers.iter_mut().zip(all) {
+            let Some(directory) = directory else { continue };
+            *number = match last {
+                Some((known, number)) if known == directory => number,
+                _ => std::fs::metadata(directory).ok()?.ino(),
+            };
+            last = Some((directory, *number));
+        }
+        Some(numbers)
     }
 
     fn two(directory: PathBuf, mount: PathBuf) -> Self {

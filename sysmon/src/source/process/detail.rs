@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::detail_files::DetailFiles;
@@ -49,29 +49,33 @@ impl Reader {
         let pid = files.pid;
         let kib = |kibibytes: u64| kibibytes.checked_mul(1024);
         let mut detail = Detail::default();
+        let mut note = Notes::of(files, gaps);
         if fields.io {
             let read = self.one(&mut files.io, (pid, "io"), keep, parse_io);
-            detail.io = note("process.io", read, gaps);
+            detail.io = note.keep("process.io", |of| &mut of.io, read);
         }
         if fields.swap {
             let swap = |text: &[u8]| Some(after(text, b"VmSwap:").unwrap_or(0));
             let read = self.one(&mut files.status, (pid, "status"), keep, swap);
-            detail.swap_bytes = note("process.swap", read, gaps).and_then(|read| kib(read.value));
+            let read = note.keep("process.swap", |of| &mut of.swap, read);
+            detail.swap_bytes = read.and_then(|read| kib(read.value));
         }
         if fields.pss {
             // Threads of the kernel map nothing and have an empty file.
             let pss = |text: &[u8]| Some(after(text, b"Pss:").unwrap_or(0));
             let read = self.one(&mut files.smaps, (pid, "smaps_rollup"), keep, pss);
-            detail.pss_bytes = note("process.pss", read, gaps).and_then(|read| kib(read.value));
+            let read = note.keep("process.pss", |of| &mut of.pss, read);
+            detail.pss_bytes = read.and_then(|read| kib(read.value));
         }
         if fields.scheduler {
             let read = self.scheduler(files, threads, keep);
-            detail.scheduler = note("process.scheduler", read, gaps);
+            detail.scheduler = note.keep("process.scheduler", |of| &mut of.scheduler, read);
         }
-        if fields.descriptors {
+        if fields.descriptors || (fields.descriptors_if_cheap && self.size_counts) {
             let read = self.descriptors(&mut files.descriptors, pid, keep);
-            detail.descriptors = note("process.descriptors", read, gaps);
+            detail.descriptors = note.keep("process.descriptors", |of| &mut of.descriptors, read);
         }
+        (files.asked, files.unread, detail.unread) = note.close();
         files.last = Some((fields, detail.clone()));
         detail
     }
@@ -183,7 +187,15 @@ impl Reader {
             let counted = count(&self.path(pid, "fd"));
             return counted.map_err(|source| self.failed(pid, "fd", source));
         }
-        let directory = self.open(kept, pid, "fd")?;
+        let directory = match kept.take() {
+            Some(directory) => directory,
+            // Its size may be known to those who may not look into it.
+            None => File::options()
+                .read(true)
+                .custom_flags(nix::libc::O_PATH)
+                .open(self.path(pid, "fd"))
+                .map_err(|source| self.failed(pid, "fd", source))?,
+        };
         let size = directory.metadata();
         let size = size.map_err(|source| self.failed(pid, "fd", source))?.len();
         *kept = keep.then_some(directory);
@@ -195,11 +207,52 @@ fn count(directory: &Path) -> io::Result<u64> {
     Ok(std::fs::read_dir(directory)?.count() as u64)
 }
 
-/// Keeps what was read; notes the reason when nothing was, unless the process has gone.
-fn note<T>(what: &'static str, read: Result<T, SourceError>, gaps: &mut Gaps) -> Option<T> {
-    match read {
-        Err(error) if has_gone(&error) => None,
-        read => gaps.keep(what, read),
+/// What came of the reads of one process.
+struct Notes<'a> {
+    gaps: &'a mut Gaps,
+    asked: Fields,
+    unread: Fields,
+    unread_now: Fields,
+}
+
+impl<'a> Notes<'a> {
+    fn of(files: &DetailFiles, gaps: &'a mut Gaps) -> Self {
+        Self {
+            gaps,
+            asked: files.asked,
+            unread: files.unread,
+            unread_now: Fields::default(),
+        }
+    }
+
+    /// Keeps what was read; notes the reason when nothing was, unless the process has gone.
+    fn keep<T>(
+        &mut self,
+        what: &'static str,
+        of: fn(&mut Fields) -> &mut bool,
+        read: Result<T, SourceError>,
+    ) -> Option<T> {
+        let read = match read {
+            Err(error) if has_gone(&error) => return None,
+            read => read,
+        };
+        if !std::mem::replace(of(&mut self.asked), true) {
+            self.gaps.asked(what);
+        }
+        match read {
+            Ok(value) => Some(value),
+            Err(error) => {
+                *of(&mut self.unread_now) = true;
+                if !std::mem::replace(of(&mut self.unread), true) {
+                    self.gaps.missing(what, &error);
+                }
+                None
+            }
+        }
+    }
+
+    fn close(self) -> (Fields, Fields, Fields) {
+        (self.asked, self.unread, self.unread_now)
     }
 }
 
@@ -239,6 +292,7 @@ mod tests {
         threads: true,
         io: true,
         descriptors: true,
+        descriptors_if_cheap: true,
         scheduler: true,
         swap: true,
         pss: true,

@@ -19,6 +19,9 @@ pub(super) struct DetailFiles {
     looked: bool,
     waited: Waiting,
     pub(super) last: Option<(Fields, Detail)>,
+    /// What it was ever asked for, and what of that could not be read: each is counted once.
+    pub(super) asked: Fields,
+    pub(super) unread: Fields,
 }
 
 impl DetailFiles {
@@ -34,6 +37,8 @@ impl DetailFiles {
             looked: false,
             waited: Waiting::default(),
             last: None,
+            asked: Fields::default(),
+            unread: Fields::default(),
         }
     }
 

@@ -9,6 +9,8 @@ pub mod detail;
 #[cfg(target_os = "linux")]
 mod detail_files;
 #[cfg(target_os = "linux")]
+mod hidden;
+#[cfg(target_os = "linux")]
 mod listing;
 #[cfg(target_os = "linux")]
 mod number;
@@ -74,6 +76,9 @@ pub struct Fields {
     pub io: bool,
     /// Open file descriptors.
     pub descriptors: bool,
+    /// The same where the kernel keeps their number, since Linux 6.2; elsewhere they are counted
+    /// one by one, which only `descriptors` asks for.
+    pub descriptors_if_cheap: bool,
     /// Time waited for a CPU, and how often one was taken up: of every thread.
     pub scheduler: bool,
     /// Memory in swap.
@@ -86,7 +91,8 @@ pub struct Fields {
 impl Fields {
     /// Whether more is to be read than the line that every process has.
     pub fn need_detail(self) -> bool {
-        self.io || self.descriptors || self.scheduler || self.swap || self.pss
+        let descriptors = self.descriptors || self.descriptors_if_cheap;
+        self.io || descriptors || self.scheduler || self.swap || self.pss
     }
 }
 
@@ -103,6 +109,8 @@ pub struct Detail {
     pub swap_bytes: Option<u64>,
     /// Its share of the memory it maps.
     pub pss_bytes: Option<u64>,
+    /// What of it could not be read though the process is there.
+    pub unread: Fields,
 }
 
 /// Transfers since the process began; the kernel adds those of children that were waited for.

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,16 +19,19 @@ use bench_report::clock::monotonic_ns;
 
 use super::detail::Reader;
 use super::detail_files::DetailFiles;
+use super::hidden;
 use super::listing::Listing;
 use super::run_watch::{self, RunWatch};
 use super::stat::{self, Stat};
 use super::{Detail, Fields, ProcessId, ProcessSample};
-use crate::source::{Gaps, Span, Timed, Units};
+use crate::source::{Gaps, SourceError, Span, Timed, Units};
 
 /// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
 const LINE_BYTES: usize = 2048;
 /// Longer than what is worth showing of a command line.
 const COMMAND_LINE_BYTES: usize = 4096;
+/// What is absent where a process may not be read.
+const PROCESSES: &str = "processes";
 
 /// Every process of the tree at a root.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct ProcessTable {
     line: Vec<u8>,
     reader: Reader,
     runs_are_counted: bool,
+    /// Why those of other users are hidden from us, until it is told.
+    hidden: Option<String>,
 }
 
 #[derive(Debug)]
@@ -60,6 +66,17 @@ struct Known {
     detail_handles: usize,
     /// The last look through `/proc` that saw it.
     listed: u64,
+    /// Whether it was counted among those that were asked, and among those that may not be read.
+    counted: bool,
+    denied: bool,
+}
+
+/// Why a process was not read.
+enum Unread {
+    /// There is no such process any more, or its line makes no sense.
+    Gone,
+    /// There is, and we may not.
+    Denied(SourceError),
 }
 
 impl ProcessTable {
@@ -77,6 +94,7 @@ impl ProcessTable {
             line: vec![0; LINE_BYTES],
             reader: Reader::new(proc),
             runs_are_counted: run_watch::is_counted(proc),
+            hidden: hidden::why(proc),
         }
     }
 
@@ -84,12 +102,15 @@ impl ProcessTable {
     /// many processes and threads were ever made, read before this call; without it who there is
     /// is asked every time.
     pub fn sample(&mut self, forks: Option<u64>, gaps: &mut Gaps) -> Option<Vec<ProcessSample>> {
+        if let Some(why) = self.hidden.take() {
+            gaps.note("processes of other users", &why);
+        }
         let (known, look) = (&mut self.known, self.looks + 1);
         let listed = self.listing.look(forks, |pid| {
             let known = known.entry(pid).or_insert_with(|| Known::new(pid));
             known.listed = look;
         });
-        if gaps.keep("processes", listed)? {
+        if gaps.keep(PROCESSES, listed)? {
             self.looks = look;
         }
         let looks = self.looks;
@@ -97,23 +118,31 @@ impl ProcessTable {
         let (handles, most_handles) = (&mut self.handles, self.most_handles);
         let gone = std::mem::take(&mut self.gone);
         let now_ns = monotonic_ns();
+        let mut missed = 0;
         let there = known.len();
         let mut samples = Vec::with_capacity(there);
         known.retain(|pid, known| {
             let before = known.handles();
             let keep = *handles < most_handles;
             known.stand_still(proc, now_ns, keep && self.runs_are_counted, &gone);
-            let read = (known.listed == looks).then(|| known.read(proc, units, line, keep));
-            let read = read.flatten();
-            let after = read.as_ref().map_or(0, |_| known.handles());
+            let read = if known.listed == looks {
+                known.read(proc, units, line, keep)
+            } else {
+                Err(Unread::Gone)
+            };
+            let gone = matches!(read, Err(Unread::Gone));
+            let after = if gone { 0 } else { known.handles() };
             *handles = (*handles + after).saturating_sub(before);
-            if read.is_none() {
+            if gone {
                 self.gone.insert(*pid);
+                missed += 1;
+            } else {
+                known.count(read.as_ref().err(), gaps);
             }
             samples.extend(read);
-            !self.gone.contains(pid)
+            !gone
         });
-        if samples.len() < there {
+        if missed > 0 {
             // One that could not be read may live all the same.
             self.listing.forget();
         }
@@ -169,6 +198,8 @@ impl Known {
             detail: None,
             detail_handles: 0,
             listed: 0,
+            counted: false,
+            denied: false,
         }
     }
 
@@ -181,7 +212,7 @@ impl Known {
     fn stand_still(&mut self, proc: &Path, now_ns: u64, watch: bool, gone: &BTreeSet<u32>) {
         self.still = None;
         let last = self.sample.as_ref();
-        if !watch || last.is_some_and(|last| last.threads != Some(1)) {
+        if !watch || self.denied || last.is_some_and(|last| last.threads != Some(1)) {
             self.runs.end();
         } else if let Some(span) = self.runs.look(proc, self.id.pid, now_ns)
             && last.is_some_and(|last| !gone.contains(&last.parent))
@@ -190,28 +221,48 @@ impl Known {
         }
     }
 
-    /// Reads its line unless it stands still; `None` when there is no such process any more.
+    /// Counts it once among the processes, and once among those that may not be read.
+    fn count(&mut self, unread: Option<&Unread>, gaps: &mut Gaps) {
+        if !std::mem::replace(&mut self.counted, true) {
+            gaps.asked(PROCESSES);
+        }
+        if let Some(Unread::Denied(error)) = unread
+            && !std::mem::replace(&mut self.denied, true)
+        {
+            gaps.missing(PROCESSES, error);
+        }
+    }
+
+    /// Reads its line unless it stands still.
     fn read(
         &mut self,
         proc: &Path,
         units: Units,
         line: &mut [u8],
         keep: bool,
-    ) -> Option<ProcessSample> {
+    ) -> Result<ProcessSample, Unread> {
         if let (Some(span), Some(last)) = (self.still, &mut self.sample) {
             last.span = span;
-            return Some(last.clone());
+            return Ok(last.clone());
         }
         let kept = self.file.as_ref();
         if let Some(read) = kept.and_then(|file| read_line(file, line).ok())
             && let Some(stat) = stat::parse(&line[..read.value], units)
             && stat.started == self.id.started
         {
-            return Some(self.take(&stat, &read));
+            return Ok(self.take(&stat, &read));
         }
-        let file = File::open(proc.join(format!("{}/stat", self.id.pid))).ok()?;
-        let read = read_line(&file, line).ok()?;
-        let stat = stat::parse(&line[..read.value], units)?;
+        let path = proc.join(format!("{}/stat", self.id.pid));
+        let unread = |source: io::Error| match source.kind() {
+            io::ErrorKind::PermissionDenied => Unread::Denied(SourceError::Read {
+                path: path.clone(),
+                source,
+            }),
+            _ => Unread::Gone,
+        };
+        let file = File::open(&path).map_err(unread)?;
+        let read = read_line(&file, line).map_err(unread)?;
+        let stat = stat::parse(&line[..read.value], units).ok_or(Unread::Gone)?;
         if stat.started != self.id.started {
             if self.sample.is_some() {
                 // What was opened before is another's.
@@ -222,7 +273,7 @@ impl Known {
             self.id.started = stat.started;
         }
         self.file = keep.then_some(file);
-        Some(self.take(&stat, &read))
+        Ok(self.take(&stat, &read))
     }
 
     fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>) -> ProcessSample {

@@ -1,0 +1,195 @@
+//! A report's place on disk, and another one for as long as that cannot be written.
+//!
+//! A load may run for hours, and by then its disk may be full or its directory gone. What was
+//! measured is not lost for that: the report goes to a private directory among the usual places
+//! for temporary files, until its own place can be written again.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::{Report, ReportFile, StoreError};
+
+/// Tried after the directory for temporary files. The last is in memory and survives a full disk.
+const SPARE_DIRECTORIES: [&str; 2] = ["/var/tmp", IN_MEMORY];
+const IN_MEMORY: &str = "/dev/shm";
+
+/// A report is not where it was to be.
+#[derive(Debug, thiserror::Error)]
+pub struct Unsaved {
+    /// Why its own place could not be written.
+    pub source: StoreError,
+    /// Where it is instead; absent where no other place could be written either.
+    pub spare: Option<PathBuf>,
+}
+
+impl fmt::Display for Unsaved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot save the report: {}", self.source)?;
+        match &self.spare {
+            // It is the report that is at fault, and no place.
+            None if matches!(self.source, StoreError::Unreadable { .. }) => Ok(()),
+            None => write!(f, "; no other place could be written either"),
+            Some(path) if path.starts_with(IN_MEMORY) => write!(
+                f,
+                "; it is in {} instead, which is memory and gone after a restart",
+                path.display()
+            ),
+            Some(path) => write!(f, "; it is in {} instead", path.display()),
+        }
+    }
+}
+
+/// Where a report is saved over and over while a load runs.
+#[derive(Debug)]
+pub struct ReportPlace {
+    own: ReportFile,
+    spare: Option<Spare>,
+}
+
+/// A directory of ours with the report in it.
+#[derive(Debug)]
+struct Spare {
+    directory: PathBuf,
+    file: ReportFile,
+}
+
+impl ReportPlace {
+    /// Claims `path`, as [`ReportFile::create`] does.
+    ///
+    /// # Errors
+    /// When it cannot be written. Before the load starts no other place is tried.
+    pub fn claim(path: &Path, report: &Report) -> Result<Self, StoreError> {
+        Ok(Self {
+            own: ReportFile::create(path, report)?,
+            spare: None,
+        })
+    }
+
+    /// Claims a name of its own in `directory`, as [`ReportFile::create_beside`] does.
+    ///
+    /// # Errors
+    /// As [`ReportPlace::claim`].
+    pub fn claim_beside(directory: &Path, report: &Report) -> Result<Self, StoreError> {
+        Ok(Self {
+            own: ReportFile::create_beside(directory, report)?,
+            spare: None,
+        })
+    }
+
+    /// The report's own place.
+    pub fn path(&self) -> &Path {
+        self.own.path()
+    }
+
+    /// Saves the report, in another place where its own cannot be written.
+    ///
+    /// # Errors
+    /// When it is not in its own place; the error tells where else it is. What was there before
+    /// stays.
+    pub fn save(&mut self, report: &Report) -> Result<(), Unsaved> {
+        let Err(source) = self.own.save(report) else {
+            self.remove_spare();
+            return Ok(());
+        };
+        Err(Unsaved {
+            source,
+            spare: self.save_elsewhere(report),
+        })
+    }
+
+    fn save_elsewhere(&mut self, report: &Report) -> Option<PathBuf> {
+        let known = self.spare.take();
+        let known = known.filter(|spare| spare.file.save(report).is_ok());
+        self.spare = known.or_else(|| {
+            let directories = SPARE_DIRECTORIES.map(PathBuf::from);
+            std::iter::once(std::env::temp_dir())
+                .chain(directories)
+                .find_map(|directory| Spare::make(&directory, self.own.path(), report))
+        });
+        Some(self.spare.as_ref()?.file.path().to_owned())
+    }
+
+    /// The report is in its own place again.
+    fn remove_spare(&mut self) {
+        if let Some(spare) = self.spare.take() {
+            let _ = std::fs::remove_file(spare.file.path());
+            let _ = std::fs::remove_dir(spare.directory);
+        }
+    }
+}
+
+impl Spare {
+    /// In a directory that is ours alone: the places for temporary files belong to everybody.
+    fn make(parent: &Path, own: &Path, report: &Report) -> Option<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("plimsoll-report-")
+            .tempdir_in(parent)
+            .ok()?;
+        let path = directory.path().join(own.file_name()?);
+        let file = ReportFile::create(&path, report).ok()?;
+        Some(Self {
+            directory: directory.keep(),
+            file,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Status, Tool, report::new_run_id, store};
+
+    fn report() -> Report {
+        let tool = Tool {
+            name: "db-pool-bench".into(),
+            version: "0.1.0".into(),
+            commit: None,
+        };
+        Report::begin(tool, new_run_id(), "sweep")
+    }
+
+    #[test]
+    fn a_directory_that_was_removed_is_made_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("run/r.json");
+        let mut report = report();
+        let mut place = ReportPlace::claim(&path, &report).unwrap();
+        std::fs::remove_dir_all(home.path().join("run")).unwrap();
+        report.status = Status::Complete;
+        place.save(&report).unwrap();
+        assert_eq!(store::load(&path).unwrap(), report);
+    }
+
+    #[test]
+    fn a_report_without_its_place_is_elsewhere_until_it_has_it_again() {
+        let home = tempfile::tempdir().unwrap();
+        let run = home.path().join("run");
+        let path = run.join("r.json");
+        let mut report = report();
+        let mut place = ReportPlace::claim(&path, &report).unwrap();
+        std::fs::remove_dir_all(&run).unwrap();
+        std::fs::write(&run, "somebody's file").unwrap();
+        let unsaved = place.save(&report).unwrap_err();
+        let spare = unsaved.spare.clone().unwrap();
+        let told = unsaved.to_string();
+        for part in [
+            "cannot save the report",
+            "run",
+            "it is in",
+            "r.json instead",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert_eq!(store::load(&spare).unwrap(), report);
+        // Later saves replace it, and do not litter.
+        report.status = Status::Complete;
+        let again = place.save(&report).unwrap_err();
+        assert_eq!(again.spare.as_ref(), Some(&spare));
+        assert_eq!(store::load(&spare).unwrap(), report);
+
+        std::fs::remove_file(&run).unwrap();
+        place.save(&report).unwrap();
+        assert_eq!(store::load(&path).unwrap(), report);
+        assert!(!spare.parent().unwrap().exists(), "nothing is left there");
+    }
+}

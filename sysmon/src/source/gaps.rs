@@ -1,0 +1,120 @@
+//! What could not be read, and of how many processes.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// What could not be read, each named once however often it fails.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    reasons: BTreeMap<Cow<'static, str>, String>,
+    processes: BTreeMap<&'static str, Counted>,
+}
+
+/// Processes that were asked for something, each counted once however often it is asked.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counted {
+    asked: u64,
+    missing: u64,
+}
+
+impl Gaps {
+    /// Keeps what was read; notes the reason when nothing was.
+    pub fn keep<T, E: Display>(&mut self, what: &'static str, read: Result<T, E>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.note(what, &reason);
+                None
+            }
+        }
+    }
+
+    /// Notes that `what` is absent, and why.
+    pub fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
+        self.reasons
+            .entry(what.into())
+            .or_insert_with(|| reason.to_string());
+    }
+
+    /// Whether nothing is absent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Notes all that `others` has and this has not.
+    pub(super) fn join(&mut self, others: Self) {
+        for (what, reason) in others.reasons {
+            self.note(what, &reason);
+        }
+    }
+
+    /// Takes back that `what` is absent: it is there now.
+    pub fn forget(&mut self, what: &str) {
+        self.reasons.remove(what);
+    }
+
+    /// Counts one more process that was asked for `what` for the first time.
+    pub(super) fn asked(&mut self, what: &'static str) {
+        self.processes.entry(what).or_default().asked += 1;
+    }
+
+    /// Counts one of those that were asked as one of which `what` is absent.
+    pub(super) fn missing(&mut self, what: &'static str, reason: &impl Display) {
+        self.processes.entry(what).or_default().missing += 1;
+        self.note(what, reason);
+    }
+
+    /// What is absent with the first reason seen, in order of name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.reasons.iter();
+        all.map(|(what, why)| (what.as_ref(), why.as_str()))
+    }
+
+    /// The same as sentences, each with its name: `process.io is absent for 1 of 130 processes: …`.
+    pub fn sentences(&self) -> impl Iterator<Item = (&str, String)> {
+        self.iter().map(|(what, why)| {
+            let of = self.processes.get(what);
+            let partly = of.filter(|of| of.missing < of.asked);
+            let of = partly.map_or_else(String::new, |Counted { asked, missing }| {
+                format!(" for {missing} of {asked} processes")
+            });
+            (what, format!("{what} is absent{of}: {why}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(gaps: &Gaps) -> Vec<String> {
+        gaps.sentences().map(|(_, sentence)| sentence).collect()
+    }
+
+    #[test]
+    fn what_some_processes_lack_is_told_with_counts_and_what_all_lack_without() {
+        let mut gaps = Gaps::default();
+        for _ in 0..3 {
+            gaps.asked("process.io");
+        }
+        assert!(told(&gaps).is_empty());
+        gaps.missing("process.io", &"denied");
+        assert_eq!(
+            told(&gaps),
+            ["process.io is absent for 1 of 3 processes: denied"]
+        );
+        gaps.missing("process.io", &"another reason");
+        gaps.missing("process.io", &"");
+        assert_eq!(told(&gaps), ["process.io is absent: denied"]);
+    }
+
+    #[test]
+    fn what_is_there_again_is_no_gap() {
+        let mut gaps = Gaps::default();
+        gaps.note("cgroup late".to_owned(), &"no such group");
+        assert_eq!(told(&gaps), ["cgroup late is absent: no such group"]);
+        gaps.forget("cgroup late");
+        assert!(told(&gaps).is_empty());
+    }
+}

@@ -1,0 +1,172 @@
+//! A recorder that may not see everything says so: processes that `/proc` hides, files that it may
+//! not read, and a machine that tells nothing at all.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use bench_report::{Report, Status, store};
+use common::{Home, alone, series};
+use sysmon::follow::Following;
+use sysmon::recording::{Recording, Settings};
+use sysmon::source::Roots;
+use sysmon::source::process::Fields;
+
+fn messages(report: &Report) -> Vec<&str> {
+    report.warnings.iter().map(|w| w.message.as_str()).collect()
+}
+
+/// What a recorder of user nobody has where a process of root's and one of nobody's sleep.
+fn of_nobody(hidepid: &str) -> Option<Report> {
+    let home = Home::new();
+    let script = format!(
+        "mount -t proc -o {hidepid} proc /proc && {{ sleep 60 & as_nobody sleep 61 & }} && \
+         as_nobody \"$@\""
+    );
+    let args = [
+        "--output",
+        "tmp/r.json",
+        "--processes",
+        "all",
+        "--fields",
+        "io",
+        "--duration",
+        "1s",
+    ];
+    let recorder = home.command_of("record", &args);
+    let mut recorder = alone(&home, &script, &recorder)?;
+    let out = recorder.output().unwrap();
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{stderr}");
+    Some(store::load(&home.path().join("tmp/r.json")).unwrap())
+}
+
+fn sleepers(report: &Report) -> usize {
+    let of_sleep = series(report, "process.rss_bytes").filter(|s| s.labels["name"] == "sleep");
+    of_sleep.count()
+}
+
+#[test]
+fn processes_that_are_invisible_are_told_of_with_the_option_that_hides_them() {
+    let Some(report) = of_nobody("hidepid=2") else {
+        return;
+    };
+    assert_eq!(sleepers(&report), 1, "one of two");
+    let told = messages(&report);
+    let told = told
+        .iter()
+        .find(|m| m.starts_with("processes of other users"));
+    let told = told.unwrap_or_else(|| panic!("{:?}", report.warnings));
+    for part in ["hidepid=", "cannot be known", "Try: run sysmon as root"] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn processes_of_which_only_the_number_shows_are_counted() {
+    let Some(report) = of_nobody("hidepid=1") else {
+        return;
+    };
+    assert_eq!(sleepers(&report), 1, "one of two");
+    let told = messages(&report);
+    // The shell, its sleeper and the one that waits for ours are root's.
+    let counted = told
+        .iter()
+        .any(|m| m.starts_with("processes is absent for ") && m.contains("/stat: "));
+    assert!(counted, "{told:?}");
+    assert!(told.iter().any(|m| m.contains("hidepid=")), "{told:?}");
+}
+
+#[test]
+fn where_nothing_is_hidden_nothing_is_told_and_what_is_denied_is_counted() {
+    let Some(report) = of_nobody("hidepid=0") else {
+        return;
+    };
+    assert_eq!(sleepers(&report), 2);
+    let told = messages(&report);
+    assert!(!told.iter().any(|m| m.starts_with("processes")), "{told:?}");
+    let io = told
+        .iter()
+        .find(|m| m.starts_with("process.io is absent for "));
+    let io = io.unwrap_or_else(|| panic!("{told:?}"));
+    assert!(io.contains(" processes: cannot read /proc/"), "{io}");
+    assert!(io.contains("Permission denied"), "{io}");
+}
+
+#[test]
+fn a_machine_that_tells_nothing_is_a_failure_and_no_success_without_a_word() {
+    let home = Home::new();
+    let script = "mount -t tmpfs none /proc && mount -t tmpfs none /sys && exec \"$@\"";
+    for (args, code) in [
+        (&["--duration", "100ms"][..], 1),
+        (&["--", "sh", "-c", "exit 7"], 7),
+    ] {
+        let Some(mut recorder) = alone(&home, script, &home.command(args)) else {
+            return;
+        };
+        let out = recorder.output().unwrap();
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{stderr}");
+        let told = "nothing at all could be read, cpu for one: cannot read /proc/stat";
+        assert!(
+            stderr.contains(told) && stderr.contains("Try: "),
+            "{stderr}"
+        );
+        assert_eq!(home.report().status, Status::Failed);
+    }
+}
+
+/// A process of a made-up tree; what it has read and written is told only `if_readable`.
+fn process(root: &Path, pid: u32, if_readable: bool) {
+    let own = root.join(format!("proc/{pid}"));
+    fs::create_dir_all(&own).unwrap();
+    let line = format!("{pid} (server) S 1 1 1 0 -1 0 0 0 0 0 5 5 0 0 20 0 1 0 {pid} 0 9 ");
+    fs::write(own.join("stat"), line + &"0 ".repeat(30) + "\n").unwrap();
+    let io = "rchar: 1\nwchar: 1\nread_bytes: 1\nwrite_bytes: 1\n";
+    // Root may read every file, so that one that is a directory stands for one that is denied.
+    if if_readable {
+        fs::write(own.join("io"), io).unwrap();
+    } else {
+        fs::create_dir(own.join("io")).unwrap();
+    }
+}
+
+#[test]
+fn one_process_of_many_that_tells_nothing_is_one_of_many() {
+    let root = tempfile::tempdir().unwrap();
+    for pid in 1..=130 {
+        process(root.path(), pid, pid != 77);
+    }
+    let mut recording = Recording::begin(&Settings {
+        roots: Roots::under(root.path()),
+        follow: Some(Following {
+            most: 512,
+            fields: Fields {
+                io: true,
+                ..Fields::default()
+            },
+            ..Following::default()
+        }),
+        ..Settings::host()
+    });
+    for _ in 0..3 {
+        recording.sample();
+    }
+    let tool = bench_report::Tool {
+        name: "sysmon".into(),
+        version: "0".into(),
+        commit: None,
+    };
+    let mut report = Report::begin(tool, "test".into(), "record");
+    recording.fill(&mut report);
+    let told = messages(&report);
+    let io = told.iter().find(|m| m.starts_with("process.io")).unwrap();
+    let expected = "process.io is absent for 1 of 130 processes: cannot read ";
+    assert!(
+        io.starts_with(expected) && io.contains("proc/77/io"),
+        "{io}"
+    );
+}
