@@ -273,7 +273,7 @@ fn a_group_that_is_made_late_is_recorded_from_then_on_and_no_gap_any_more() {
         root.path(),
         &["late.slice"],
         &[&|_| {}, &|root| version_two(root, "late.slice"), &|root| {
-            uses(root, "late.slice", 1_030_000)
+            uses(root, "late.slice", 1_030_000);
         }],
     );
     let used = last(&report, "cgroup.memory.used_bytes", "late.slice");
@@ -297,7 +297,7 @@ fn a_group_that_is_made_again_is_another_and_its_counters_are_not_held_against_t
         put(root, "sys/fs/cgroup/db/cpu.max", "50000 100000\n");
     };
     let changes: [&dyn Fn(&Path); 3] = [&|root| uses(root, "db", 1_020_000), &again, &|root| {
-        uses(root, "db", 9_010_000)
+        uses(root, "db", 9_010_000);
     }];
     let report = after_each(root.path(), &["db"], &changes);
     let cores = all(&report, "cgroup.cpu_cores", "db");
