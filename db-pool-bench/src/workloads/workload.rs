@@ -9,6 +9,7 @@ use crate::script::{
     self, CLIENT_ID, Command, Effect, Fault, Kind, Place, Program, ScriptError, Source, Statement,
     Value,
 };
+use crate::shape;
 
 /// Statements of transactions that a report has by name; further ones are taken together.
 const MOST_PARTS: usize = 32;
@@ -63,6 +64,8 @@ pub(super) struct Script {
 pub struct Prepared {
     /// With `$1`, `$2` … for its parameters.
     pub sql: Arc<str>,
+    /// Its text without literals, which names it in failures.
+    pub shape: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
     pub(super) parameters: Vec<(usize, Kind, Place)>,
     pub(super) effect: Effect,
@@ -178,6 +181,7 @@ impl Draft {
         let rollback = statements.len();
         statements.push(Prepared {
             sql: "ROLLBACK".into(),
+            shape: "ROLLBACK".into(),
             parameters: Vec::new(),
             effect: Effect::Ends,
             part: None,
@@ -218,6 +222,7 @@ fn prepared(statement: &Statement, kinds: Vec<Kind>, part: Option<usize>) -> Pre
     let parameters = statement.parameters.iter().zip(kinds);
     Prepared {
         sql: statement.sql.as_str().into(),
+        shape: shape::of(&statement.sql).into(),
         parameters: parameters
             .map(|(p, kind)| (p.slot, kind, p.place))
             .collect(),
