@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use load_engine::Failure;
+use tokio_postgres::Error;
 use tokio_postgres::error::ErrorPosition;
-use tokio_postgres::{Client, Error};
 
+use crate::connect::Client;
+use crate::failure::of_postgres;
+use crate::remedy;
 use crate::script::{
     self, CLIENT_ID, Command, Effect, Fault, Kind, Place, Program, ScriptError, Source, Statement,
     Value,
@@ -83,9 +87,17 @@ impl Prepared {
 /// Why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
-    /// A script is wrong, or the server refuses one of its statements.
+    /// A script is wrong.
     #[error(transparent)]
     Script(#[from] ScriptError),
+    /// The server refuses a statement.
+    #[error("{error}")]
+    Refused {
+        /// The statement, and what it said.
+        error: ScriptError,
+        /// The same by kind.
+        failure: Box<Failure>,
+    },
     /// The server did not answer.
     #[error("cannot prepare the statements of the workload")]
     Server(#[source] Error),
@@ -260,8 +272,15 @@ fn refused(file: &str, statement: &Statement, error: Error) -> WorkloadError {
         Some(ErrorPosition::Original(position)) => statement.origin(*position),
         _ => statement.place,
     };
-    let message = format!("the server refuses this statement: {}", told.message());
-    Fault::new(place, message).of_file(file).into()
+    let failure = of_postgres(&error);
+    let message = format!(
+        "the server refuses this statement: {}",
+        remedy::told(&failure)
+    );
+    WorkloadError::Refused {
+        error: Fault::new(place, message).of_file(file),
+        failure: Box::new(failure),
+    }
 }
 
 /// The engine's names live as long as the process; so does what a run asks for.
