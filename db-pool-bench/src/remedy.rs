@@ -322,7 +322,7 @@ const CAUSES: &[Cause] = &[
         &["42501"],
         "",
         &[Making],
-        "GRANT CREATE ON DATABASE {database} TO {user}, or a table that is there: --workload point-select --table pgbench_accounts",
+        "a role that may create a schema in this database (GRANT CREATE ON DATABASE {database} TO {user}), or a table that is there: --workload point-select --table pgbench_accounts",
     ),
     cause(&["42501"], "", &[Removing], "as the role that made it"),
     cause(

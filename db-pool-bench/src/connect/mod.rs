@@ -2,6 +2,7 @@
 //! without. The same for every driver, so that they are comparable.
 
 mod client;
+pub(crate) mod conninfo;
 mod error;
 mod login;
 mod parameters;
