@@ -28,6 +28,7 @@ mod golden;
 pub mod lifecycle;
 pub mod observe;
 pub mod one_pool;
+pub mod protocol;
 mod recommendation;
 mod remedy;
 mod results;

@@ -13,8 +13,14 @@ use crate::workloads::{Draft, LASTING, Schema, WorkloadError, entries};
 pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
     let scale = ("scale".to_owned(), Value::Integer(1));
     let constants = [&[scale], flags.define.as_slice()].concat();
-    let draft = Draft::new("check", entries(&flags.script)?, &constants, 0)
-        .map_err(|error| UsageError(error.to_string()))?;
+    let draft = Draft::new(
+        "check",
+        entries(&flags.script)?,
+        &constants,
+        0,
+        flags.protocol,
+    )
+    .map_err(|error| UsageError(error.to_string()))?;
     let mut text = String::new();
     let mut file_before = "";
     for (file, statement) in draft.statements() {
@@ -27,6 +33,9 @@ pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
     }
     let judged = match &flags.url {
         None => "sound; --url has a server look at the statements too",
+        Some(_) if flags.protocol.is_textual() => {
+            "sound; as text, statements are complete only when a run sends them: no server looks before"
+        }
         Some(url) => {
             let server = Conversation::begin(url, &Schema::lasting(LASTING).map_err(UsageError)?)?;
             let verified = async {

@@ -65,10 +65,10 @@ pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
 /// An error that the server itself told.
 fn of_server(words: Words<'_>) -> Failure {
     let kind = of_sqlstate(words.code);
-    let more = if ["26000", "42P05"].contains(&words.code) {
-        POOLED
-    } else {
-        ""
+    let more = match words.code {
+        "26000" if words.message.starts_with("unnamed ") => PARTED,
+        "26000" | "42P05" => POOLED,
+        _ => "",
     };
     words.complete(Failure::new(kind, &format!("{}{more}", words.message)))
 }
@@ -84,7 +84,11 @@ fn explained(kind: Cow<'static, str>, mut message: String, error: &dyn StdError)
 /// What a statement that is not there, or is there already, means.
 const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
-    before, use pool_mode = session";
+    before, use --protocol simple or extended, or pool_mode = session";
+/// The same of sqlx with statements that it does not keep: it prepares in one round trip and asks in
+/// the next.
+const PARTED: &str = "; sqlx prepares in one round trip and asks in the next, between which a \
+    pooler in transaction mode may change the session: use --protocol simple";
 
 /// Whether no connection came about because TLS did not.
 pub fn is_tls(error: &tokio_postgres::Error) -> bool {

@@ -7,6 +7,7 @@ mod schema;
 mod selection;
 mod tables;
 mod user;
+mod variables;
 mod workload;
 
 pub use builtin::Builtin;

@@ -12,6 +12,7 @@ use super::flags::{ScriptFlag, WorkloadFlags};
 use super::workload::{Draft, Entry, Workload, WorkloadError};
 use super::{Builtin, Schema, Tables};
 use crate::connect::Client;
+use crate::protocol::Protocol;
 use crate::script::{Source, Value};
 
 /// Far more than any script; keeps a wrong file from being read whole.
@@ -23,6 +24,7 @@ pub struct Selection {
     kind: Kind,
     constants: Vec<(String, Value)>,
     max_tries: u64,
+    protocol: Protocol,
     seed: u64,
     /// Size of tables that are made, or what scripts are told.
     pub scale: u64,
@@ -63,6 +65,7 @@ impl Selection {
             kind,
             constants: flags.define.clone(),
             max_tries: flags.max_tries,
+            protocol: flags.protocol,
             seed,
             scale: flags.scale,
             table: flags.table.clone(),
@@ -104,12 +107,18 @@ impl Selection {
     /// Compiles it for `tables`.
     fn draft(&self, tables: &Tables) -> Result<Draft, crate::script::ScriptError> {
         match &self.kind {
-            Kind::Builtin(builtin) => builtin.draft(tables, self.seed),
+            Kind::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
             Kind::Scripts(entries) => {
                 let scale = ("scale".to_owned(), Value::Integer(tables.scale));
                 // What is defined last counts.
                 let constants = [&[scale], self.constants.as_slice()].concat();
-                Draft::new(&self.name(), entries.clone(), &constants, self.seed)
+                Draft::new(
+                    &self.name(),
+                    entries.clone(),
+                    &constants,
+                    self.seed,
+                    self.protocol,
+                )
             }
         }
     }
@@ -149,6 +158,7 @@ impl Selection {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),
             ("max_tries".to_owned(), json!(self.max_tries)),
+            ("protocol".to_owned(), json!(self.protocol.name())),
         ]);
         match (&self.table, &self.schema) {
             (Some(table), _) => config.insert("table".to_owned(), json!(table)),

@@ -34,6 +34,7 @@ mod killed;
 mod lifecycle;
 mod observe;
 mod pgbouncer;
+mod protocols;
 mod real_servers;
 mod scale;
 mod script;
