@@ -116,7 +116,10 @@ impl Parameters {
 /// left of a password that was not encoded seldom is.
 fn unknown(name: &str) -> String {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
-    if name.chars().all(is_word) {
+    if name == "pgbouncer" {
+        "pgbouncer is a parameter of Prisma; leave it out and say --protocol simple or extended"
+            .to_owned()
+    } else if name.chars().all(is_word) {
         format!("there is no parameter {name}")
     } else {
         "a parameter has a name that none has; in a URL ? & and = in a password are written %3F %26 %3D".to_owned()

@@ -108,12 +108,11 @@ impl Link {
 
 impl Connection for Link {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
-        match self.statements.get(statement) {
-            Some(prepared) => held::execute(&self.client, prepared, values).await,
-            None => {
-                let sql = &self.workload.statements()[statement].sql;
-                held::execute_once(&self.client, sql, values).await
-            }
+        if let Some(prepared) = self.statements.get(statement) {
+            held::execute(&self.client, prepared, values).await
+        } else {
+            let sql = &self.workload.statements()[statement].sql;
+            held::execute_once(&self.client, sql, values).await
         }
     }
 

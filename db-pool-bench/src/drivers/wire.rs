@@ -102,12 +102,11 @@ struct Held<'a> {
 
 impl Connection for Held<'_> {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
-        let executed = match self.names.get(statement) {
-            Some(name) => self.link.execute(name, values).await,
-            None => {
-                let sql = &self.workload.statements()[statement].sql;
-                self.link.execute_once(sql, values).await
-            }
+        let executed = if let Some(name) = self.names.get(statement) {
+            self.link.execute(name, values).await
+        } else {
+            let sql = &self.workload.statements()[statement].sql;
+            self.link.execute_once(sql, values).await
         };
         executed.map(drop).map_err(|error| of_wire(&error))
     }

@@ -210,10 +210,7 @@ fn an_error_names_file_line_and_column() {
             "s.sql:1:1: \\setshell runs a program",
         ),
         ("\\startpipeline\nSELECT 1;", "before it has the answer"),
-        (
-            "SELECT 1 \\gset\n",
-            "s.sql:1:10: \\gset is there with --protocol simple alone",
-        ),
+        ("SELECT 1 \\gset\n", "s.sql:1:10: \\gset is there with"),
         ("\\foo\nSELECT 1;", "there is no \\foo"),
         ("\\sleep\nSELECT 1;", "s.sql:1:7: \\sleep takes"),
         ("\\sleep 1 h\nSELECT 1;", "\\sleep takes"),

@@ -11,7 +11,7 @@ use tokio_postgres::fallible_iterator::FallibleIterator as _;
 pub enum WireError {
     /// The server said no.
     #[error(transparent)]
-    Server(ServerError),
+    Server(Box<ServerError>),
     /// No connection came about.
     #[error("error connecting to server: {0}")]
     Connect(#[source] io::Error),

@@ -200,7 +200,7 @@ impl Link {
                     answer.rows += 1;
                     answer.value = message.first_int4();
                 }
-                ERROR_RESPONSE_TAG => refusal = Some(ServerError::read(message.whole)?),
+                ERROR_RESPONSE_TAG => refusal = Some(Box::new(ServerError::read(message.whole)?)),
                 READY_FOR_QUERY_TAG => {
                     self.forget(behind);
                     self.settled = true;

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::variables::Variables;
-use super::workload::{Script, Workload};
+use super::workload::{Prepared, Script, Workload};
 use crate::protocol::Protocol;
 use crate::script::{Answer, Bound, Command, Effect, Fault, Place, Value};
 
@@ -172,65 +172,24 @@ impl User {
         connection: &mut impl Connection,
         open: &mut bool,
     ) -> Result<(), Failure> {
-        let Self {
-            workload,
-            script,
-            random,
-            variables,
-            values,
-            sql,
-            parts,
-            ..
-        } = self;
-        let script = &workload.scripts[*script];
         let mut next = 0;
-        while let Some(command) = script.commands.get(next) {
+        loop {
+            let Self {
+                workload,
+                script,
+                random,
+                variables,
+                ..
+            } = &mut *self;
+            let script = &workload.scripts[*script];
+            let Some(command) = script.commands.get(next) else {
+                return Ok(());
+            };
             next += 1;
             match command {
                 Command::Statement(index) => {
                     let index = script.first_statement + index;
-                    let statement = &workload.statements[index];
-                    let of_it = |failure: Failure| failure.with_statement(&*statement.shape);
-                    if workload.protocol.is_textual() {
-                        variables.put_into(&statement.sql, &statement.substitutions, sql);
-                    } else {
-                        let bound = bind(workload, script, index, &variables.values, values);
-                        bound.map_err(of_it)?;
-                    }
-                    if [Effect::Begins, Effect::Holds].contains(&statement.effect) {
-                        // Before the answer: it may come after we have stopped waiting.
-                        *open = true;
-                        connection.in_transaction(true);
-                    }
-                    let began_ns = statement.part.map(|_| monotonic_ns());
-                    let result = match (&statement.gather, workload.protocol) {
-                        (Some(gather), _) => {
-                            let mut answers = Vec::new();
-                            let sent = connection.send(sql, Some(&mut answers)).await;
-                            sent.and_then(|()| {
-                                let set = |slot, text: &str| variables.set_text(slot, text);
-                                let kept = gather.keep(&answers, set);
-                                kept.map_err(|fault| faulty(script, fault))
-                            })
-                        }
-                        (None, Protocol::Simple) => connection.send(sql, None).await,
-                        (None, _) => connection.execute(index, values).await,
-                    };
-                    if let (Some(part), Some(began_ns)) = (statement.part, began_ns) {
-                        parts.push(Part {
-                            part,
-                            began_ns,
-                            ended_ns: monotonic_ns(),
-                            failure: result.as_ref().err().map(|failure| failure.kind.clone()),
-                        });
-                    }
-                    // A COMMIT that fails has ended it too, unless what was sent with it failed.
-                    let reached = result.is_ok() || !statement.joined;
-                    if reached && [Effect::Ends, Effect::Holds].contains(&statement.effect) {
-                        *open = false;
-                        connection.in_transaction(false);
-                    }
-                    result.map_err(of_it)?;
+                    self.ask(connection, index, open).await?;
                 }
                 Command::Set { slot, expression } => {
                     let value = expression.evaluate(&variables.values, random);
@@ -254,20 +213,75 @@ impl User {
                 Command::Jump { target } => next = *target,
             }
         }
-        Ok(())
+    }
+
+    /// Executes the statement at `index`; `open` tells whether a transaction is.
+    async fn ask(
+        &mut self,
+        connection: &mut impl Connection,
+        index: usize,
+        open: &mut bool,
+    ) -> Result<(), Failure> {
+        let statement = &self.workload.statements[index];
+        let script = &self.workload.scripts[self.script];
+        let of_it = |failure: Failure| failure.with_statement(&*statement.shape);
+        let textual = self.workload.protocol.is_textual();
+        if textual {
+            let Prepared {
+                sql, substitutions, ..
+            } = statement;
+            self.variables.put_into(sql, substitutions, &mut self.sql);
+        } else {
+            let bound = bind(script, statement, &self.variables.values, &mut self.values);
+            bound.map_err(of_it)?;
+        }
+        if [Effect::Begins, Effect::Holds].contains(&statement.effect) {
+            // Before the answer: it may come after we have stopped waiting.
+            *open = true;
+            connection.in_transaction(true);
+        }
+        let began_ns = statement.part.map(|_| monotonic_ns());
+        let result = match &statement.gather {
+            Some(gather) => {
+                let mut answers = Vec::new();
+                let asked = connection.send(&self.sql, Some(&mut answers)).await;
+                asked.and_then(|()| {
+                    let kept = gather.keep(&answers, |slot, text| {
+                        self.variables.set_text(slot, text);
+                    });
+                    kept.map_err(|fault| faulty(script, fault))
+                })
+            }
+            None if textual => connection.send(&self.sql, None).await,
+            None => connection.execute(index, &self.values).await,
+        };
+        if let (Some(part), Some(began_ns)) = (statement.part, began_ns) {
+            self.parts.push(Part {
+                part,
+                began_ns,
+                ended_ns: monotonic_ns(),
+                failure: result.as_ref().err().map(|failure| failure.kind.clone()),
+            });
+        }
+        // A COMMIT that fails has ended it too, unless what was sent with it failed.
+        let reached = result.is_ok() || !statement.joined;
+        if reached && [Effect::Ends, Effect::Holds].contains(&statement.effect) {
+            *open = false;
+            connection.in_transaction(false);
+        }
+        result.map_err(of_it)
     }
 }
 
-/// Gathers the values of the statement at `index`.
+/// Gathers the values of `statement`.
 fn bind(
-    workload: &Workload,
     script: &Script,
-    index: usize,
+    statement: &Prepared,
     variables: &[Option<Value>],
     values: &mut Vec<Bound>,
 ) -> Result<(), Failure> {
     values.clear();
-    for (slot, kind, place) in &workload.statements[index].parameters {
+    for (slot, kind, place) in &statement.parameters {
         let Some(value) = variables[*slot] else {
             let fault = Fault::new(*place, "this variable has not been set yet");
             return Err(faulty(script, fault));
