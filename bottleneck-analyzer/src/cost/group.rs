@@ -110,6 +110,10 @@ impl Group<'_, '_, '_> {
         let persistent = 2 * self.passing().len() > self.probes.len();
         let typical = self.typical(persistent)?;
         let cost = self.costs[typical].as_ref()?;
+        // What could not be avoided and comes now and then is no news.
+        if !persistent && !cost.avoidable {
+            return None;
+        }
         let probe = &self.probes[typical];
         let bench = probe.bench;
         let mut draft = Draft::new(
@@ -202,7 +206,12 @@ impl Group<'_, '_, '_> {
             .fold((1.0_f64, 0.0_f64), |(l, h), s| (l.min(*s), h.max(*s)));
         let (seen, all) = (self.passing().len(), self.probes.len());
         if persistent {
-            let range = format!("{} to {}", share(low), share(high));
+            let (low, high) = (share(low), share(high));
+            let range = if low == high {
+                low
+            } else {
+                format!("{low} to {high}")
+            };
             return format!(" In {seen} of {all} repeats: {range} of the time in service.");
         }
         let probe = &self.probes[typical];
@@ -270,12 +279,13 @@ impl Group<'_, '_, '_> {
         } else {
             "the time of sessions at work"
         };
-        let statement = format!(
-            "{}: {} of {of} (bound {})",
-            cost.title,
-            share(self.share(at)),
-            share(cost.least)
-        );
+        let bound = if cost.least.is_finite() {
+            format!("bound {}", share(cost.least))
+        } else {
+            "too few sessions at once to tell".to_owned()
+        };
+        let part = share(self.share(at));
+        let statement = format!("{}: {part} of {of} ({bound})", cost.title);
         (statement, cost.evidence.clone())
     }
 }

@@ -15,6 +15,7 @@ mod objectives;
 mod pool_too_large;
 mod pool_too_small;
 mod postgres;
+mod stalls;
 mod steal;
 mod stopped;
 mod sysmon_missing;
@@ -29,12 +30,13 @@ use crate::facts::Facts;
 type Rule = fn(&Facts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 20] = [
+const ALL: [Rule; 21] = [
     errors::look,
     stopped::look,
     kept_connections::look,
     postgres::look,
     throttled::look,
+    stalls::look,
     cpu_others::look,
     cpu::look,
     steal::look,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::network;
+use super::round_trips;
 use super::statements::{self, short};
 use crate::assessment::Evidence;
 use crate::catalogue::events::{Event, Kind};
@@ -18,6 +18,9 @@ const MAIN: [(&str, &str); 3] = [
     ("lwlock_waits", "no session waited for an internal lock"),
     ("io_waits", "no session waited for a file"),
 ];
+
+/// Sessions at once below which a wait is told only of time that is wasted for sure.
+const LEAST_SESSIONS: f64 = 0.2;
 
 /// Told by rules of their own, which know more than the waits.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
@@ -299,6 +302,7 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
 /// Triggers and functions that may be what sleeps.
 fn who_sleeps(view: &View<'_>) -> String {
     let slow = view.rows("functions").into_iter();
+    let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
     let slow = slow.max_by(|a, b| a.count("self_ns").total_cmp(&b.count("self_ns")));
     let triggers: Vec<String> = view
         .rows("triggers")
@@ -330,7 +334,7 @@ fn who_sleeps(view: &View<'_>) -> String {
 /// Time that the client takes between two statements of a transaction, the way there and back left
 /// out.
 fn pause_ns(probe: &Probe<'_, '_>) -> f64 {
-    kept_ns(probe) / network::gaps(probe).max(1.0)
+    kept_ns(probe) / round_trips::gaps(probe).max(1.0)
 }
 
 /// Time of a call for which its client keeps a transaction open, round trips left out.
@@ -339,12 +343,16 @@ fn kept_ns(probe: &Probe<'_, '_>) -> f64 {
         .model
         .part("client.idle_in_transaction")
         .map_or(0.0, |p| p.ns);
-    (open - network::in_transactions_ns(probe)).max(0.0)
+    (open - round_trips::in_transactions_ns(probe)).max(0.0)
 }
 
-/// The share of the time in service from which an event is told.
+/// The share of the time in service from which an event is told; no share is enough where hardly
+/// a session was ever seen in it.
 fn least(probe: &Probe<'_, '_>, group: &Group) -> f64 {
     let limits = &probe.facts.thresholds.waits;
+    if group.kind() != Kind::Wasted && group.sessions() < LEAST_SESSIONS {
+        return f64::INFINITY;
+    }
     match group.kind() {
         Kind::Durable | Kind::Read => limits.io_share_ratio,
         Kind::Queue if rule(group) == "lwlock_waits" => limits.lwlock_share_ratio,
