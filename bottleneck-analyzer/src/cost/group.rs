@@ -122,10 +122,7 @@ impl Group<'_, '_, '_> {
             bench.component,
             self.kind(cost, typical, persistent),
         )
-        .says(
-            self.title(cost, probe),
-            self.detail(cost, typical, persistent),
-        )
+        .says(title(cost, probe), self.detail(cost, typical, persistent))
         .thing(cost.thing.clone())
         .evidence(cost.evidence.iter().cloned());
         draft = self.weigh(draft, cost, typical, persistent);
@@ -171,14 +168,6 @@ impl Group<'_, '_, '_> {
         };
         let worst = requests::slowest(probe.view.step, |h| h.max_ns);
         worst.is_some_and(|slow| slow.ns as f64 > bound_ms * 1e6)
-    }
-
-    fn title(&self, cost: &Cost, probe: &Probe<'_, '_>) -> String {
-        if probe.is_timed() {
-            return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
-        }
-        let part = share(probe.share_of_service(cost.own_ns));
-        format!("{}: {part} of the time of sessions at work", cost.title)
     }
 
     fn detail(&self, cost: &Cost, typical: usize, persistent: bool) -> String {
@@ -301,4 +290,13 @@ fn gain(probe: &Probe<'_, '_>, cost: &Cost) -> String {
     } else {
         format!("up to {ratio} of the time of sessions at work")
     }
+}
+
+/// The cause with its own time.
+fn title(cost: &Cost, probe: &Probe<'_, '_>) -> String {
+    if probe.is_timed() {
+        return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
+    }
+    let part = share(probe.share_of_service(cost.own_ns));
+    format!("{}: {part} of the time of sessions at work", cost.title)
 }

@@ -201,6 +201,9 @@ const SLEEPING: &str = "sleeping (pg_sleep)";
 fn what_it_does(row: &Row<'_>) -> String {
     let state = row.label("blocking_state");
     let event = row.label("blocking_event");
+    if state == "prepared transaction" {
+        return "a prepared transaction that nobody has ended yet".to_owned();
+    }
     if state.starts_with("idle in transaction") {
         return "idle in transaction: its client has the turn".to_owned();
     }
