@@ -179,6 +179,7 @@ fn thing_of(row: &Row<'_>) -> String {
     let relation = row.label("relation");
     match (kind, row.label("key"), relation) {
         ("advisory", key, _) if !key.is_empty() => format!("advisory lock {}", advisory(key)),
+        ("object", "pg_database:0", _) => "the lock that NOTIFY takes at commit".to_owned(),
         (_, _, relation) if !relation.is_empty() => format!("table {relation}"),
         ("relation", key, _) if !key.is_empty() => format!("table {key}"),
         _ => String::new(),

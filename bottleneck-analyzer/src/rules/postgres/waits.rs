@@ -299,7 +299,7 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
         None => "What it means is not known here. ".to_owned(),
     };
     text += &format!(
-        "On average {} sessions of the load wait for it.",
+        "On average {} sessions of the load are in it.",
         plain(group.sessions())
     );
     if let Some(sentence) = holders.map(Holders::sentence).filter(|s| !s.is_empty()) {
