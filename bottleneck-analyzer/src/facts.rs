@@ -10,6 +10,7 @@ use crate::requests::{self, Latency, Pick};
 use crate::run::Run;
 use crate::source::{Source, escape};
 use crate::sweep::{Setting, Sweep};
+use crate::target;
 use crate::thresholds::Thresholds;
 use crate::time_model::{self, TimeModel};
 
@@ -148,6 +149,18 @@ impl<'a> Bench<'a> {
         Some((index, self.source.report.steps.get(index)?))
     }
 
+    /// Steps that say how requests fared: those at the operating point's settings, however they
+    /// ended; where there is none, all in which a request was made.
+    pub fn judged(&self) -> Vec<usize> {
+        let steps = &self.source.report.steps;
+        let asked = |i: &usize| steps[*i].operations.values().any(|o| o.attempted > 0);
+        let at_point = |i: &usize| {
+            let point = self.operating().map(|(_, step)| step);
+            point.is_none_or(|point| point.parameters == steps[*i].parameters)
+        };
+        (0..steps.len()).filter(asked).filter(at_point).collect()
+    }
+
     /// The recommendation that the operating point follows.
     pub fn recommendation(&self) -> Option<&'a Recommendation> {
         let index = self.choice.as_ref()?.recommendation?;
@@ -233,6 +246,16 @@ impl<'a> Bench<'a> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
     }
 
+    /// What the best larger setting carried more than the operating point, as a share; `None` where
+    /// none was measured.
+    pub fn gain_past_operating(&self) -> Option<f64> {
+        let (sweep, place) = self.operating_sweep()?;
+        let here = sweep.settings[place].throughput_per_s;
+        let past = self.past_operating().iter().map(|s| s.throughput_per_s);
+        let best = past.max_by(f64::total_cmp)?;
+        (here > 0.0).then(|| best / here - 1.0)
+    }
+
     /// Whether the CPU that server and generator may use was used to `bound` or more at the
     /// operating point; `None` where that is not known.
     pub fn cpu_past(&self, bound: f64) -> Option<bool> {
@@ -240,10 +263,14 @@ impl<'a> Bench<'a> {
     }
 
     /// Whether the CPU is known to have been used to less than `bound`; `None` where it was not
-    /// recorded at all.
+    /// recorded at all, or is not the server's: what a machine far away does is not known.
     pub fn cpu_has_room(&self, bound: f64) -> Option<bool> {
         self.cpu.as_ref()?;
-        Some(self.cpu_past(bound) == Some(false))
+        let past = self.cpu_past(bound);
+        if past == Some(false) && target::is_elsewhere(self.source) {
+            return None;
+        }
+        Some(past == Some(false))
     }
 
     /// The settings of the operating point's sweep past it.

@@ -149,7 +149,10 @@ pub fn describe(bench: &Bench<'_>) -> Option<OperatingPoint> {
             .filter(|(_, slowest)| slowest.is_some_and(|(_, s)| s.at_least))
             .map(|(which, _)| which.to_owned())
             .collect(),
-        max_ns: longest(bench),
+        max_ns: bench
+            .operating_repeats()
+            .filter_map(|(_, step)| requests::longest_ns(step))
+            .max(),
         error_ratio: requests::error_ratio_of(bench.operating_repeats().map(|(_, s)| s)),
         spread: spread(bench),
         worst_interval: worst_interval(bench),
@@ -180,15 +183,6 @@ fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
         }
     }
     evidence
-}
-
-/// The longest that any request took at the operating point.
-fn longest(bench: &Bench<'_>) -> Option<u64> {
-    let operations = bench
-        .operating_repeats()
-        .flat_map(|(_, step)| requests::of(step));
-    let times = operations.filter_map(|(_, operation)| requests::latency(operation));
-    times.map(|(_, histogram)| histogram.max_ns).max()
 }
 
 /// How far the repeats of the operating point lie apart; `None` for a single one.
