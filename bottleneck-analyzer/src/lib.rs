@@ -20,6 +20,7 @@ pub mod machine;
 pub mod objectives;
 pub mod operating_point;
 pub mod ranking;
+pub mod reading;
 pub mod render;
 pub mod requests;
 mod rules;
