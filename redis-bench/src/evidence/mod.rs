@@ -6,6 +6,7 @@ mod client_list;
 mod commands;
 mod counters;
 mod histogram;
+mod looks;
 mod process;
 mod reading;
 mod settings;
@@ -16,11 +17,12 @@ use std::time::{Duration, Instant};
 
 use bench_cli::bench::Evidence;
 use bench_report::ServerEvidence;
+use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
 
+use self::looks::Looks;
 use self::reading::{Reading, between};
 use crate::failure;
-use crate::info::Info;
 use crate::server::Remote;
 
 /// Between looks at what comes and goes within a step.
@@ -110,65 +112,6 @@ struct Watch {
     looks: Looks,
 }
 
-/// What was seen in between.
-#[derive(Debug, Default)]
-struct Looks {
-    /// How often `INFO` was asked.
-    asked: u64,
-    count: u64,
-    /// Of those, how often a child process was saving data; absent where the server does not say.
-    saving: Option<u64>,
-    /// The most that was seen, by figure.
-    most: [Option<f64>; MOST.len()],
-}
-
-/// Gauges of `INFO` that are looked at meanwhile, and the figures that their maxima become.
-const MOST: [(&str, &str); 3] = [
-    ("connected_clients", "connected_clients_max"),
-    ("blocked_clients", "blocked_clients_max"),
-    ("client_recent_max_output_buffer", "output_buffer_max_bytes"),
-];
-/// Gauges that are 1 while a child process saves data.
-const SAVING: [&str; 3] = [
-    "rdb_bgsave_in_progress",
-    "aof_rewrite_in_progress",
-    "module_fork_in_progress",
-];
-
-impl Looks {
-    fn take(&mut self, connection: &mut Connection) -> RedisResult<()> {
-        self.asked += 2;
-        let clients = Info::section(connection, "clients")?;
-        let persistence = Info::section(connection, "persistence")?;
-        self.add(&clients, &persistence);
-        Ok(())
-    }
-
-    fn add(&mut self, clients: &Info, persistence: &Info) {
-        self.count += 1;
-        let gauges = SAVING.iter().filter_map(|gauge| persistence.number(gauge));
-        if let Some(most) = gauges.max_by(f64::total_cmp) {
-            *self.saving.get_or_insert(0) += u64::from(most > 0.0);
-        }
-        for (most, (field, _)) in self.most.iter_mut().zip(MOST) {
-            if let Some(value) = clients.number(field) {
-                *most = Some(most.map_or(value, |most| most.max(value)));
-            }
-        }
-    }
-
-    fn tell(&self, evidence: &mut ServerEvidence) {
-        for (most, (_, figure)) in self.most.iter().zip(MOST) {
-            if let Some(most) = most {
-                evidence.figure(figure, *most);
-            }
-        }
-        if let Some(saving) = self.saving {
-            evidence.figure("saving_ratio", saving as f64 / self.count as f64);
-        }
-    }
-}
-
 fn follow(
     connect: &dyn Fn() -> RedisResult<Connection>,
     commands: &[&str],
@@ -183,7 +126,7 @@ fn follow(
                 let before = with(&mut connection, connect, Reading::begin);
                 let mut looks = Looks::default();
                 if let Ok(before) = &before {
-                    looks.add(&before.info, &before.info);
+                    looks.add(&before.info, &before.info, monotonic_ns());
                 }
                 watch = Some(Watch {
                     serial,
@@ -247,34 +190,10 @@ impl Watch {
             return ServerEvidence::unavailable("info", "the server was restarted meanwhile");
         }
         // The one that began the step; the last one does not count itself.
-        let asked = self.looks.asked + 1;
-        self.looks.add(&after.info, &after.info);
+        let asked = self.looks.asked() + 1;
+        self.looks.add(&after.info, &after.info, monotonic_ns());
         let mut evidence = between(before, &after, commands, asked);
         self.looks.tell(&mut evidence);
         evidence
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_comes_and_goes_within_a_step_is_told_by_its_most() {
-        let mut looks = Looks::default();
-        for (clients, saving) in [(3, 0), (9, 1), (4, 1), (2, 0)] {
-            looks.add(
-                &Info::parse(&format!("connected_clients:{clients}\n")),
-                &Info::parse(&format!("rdb_bgsave_in_progress:{saving}\n")),
-            );
-        }
-        let mut evidence = ServerEvidence::default();
-        looks.tell(&mut evidence);
-        assert!((evidence.figures["connected_clients_max"] - 9.0).abs() < 1e-9);
-        assert!((evidence.figures["saving_ratio"] - 0.5).abs() < 1e-9);
-        assert!(
-            !evidence.figures.contains_key("blocked_clients_max"),
-            "missing is not zero"
-        );
     }
 }
