@@ -21,6 +21,7 @@ pub mod objectives;
 pub mod operating_point;
 pub mod ranking;
 pub mod reading;
+mod redis;
 pub mod render;
 pub mod requests;
 mod rules;

@@ -13,6 +13,7 @@ mod memory;
 mod objectives;
 mod pool_too_large;
 mod pool_too_small;
+mod redis;
 mod steal;
 mod sysmon_missing;
 mod tail;
@@ -26,7 +27,7 @@ use crate::facts::Facts;
 type Rule = fn(&Facts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 17] = [
+const ALL: [Rule; 18] = [
     kept_connections::look,
     pool_too_small::look,
     waits::look,
@@ -36,6 +37,7 @@ const ALL: [Rule; 17] = [
     memory::look,
     connections::look,
     generator::look,
+    redis::look,
     hit_ratio::look,
     evictions::look,
     checkout_cost::look,
