@@ -104,6 +104,26 @@ impl<'a> View<'a> {
         (ns / self.response_ns).min(1.0)
     }
 
+    /// Share of what a call takes once it has its place in the pool: the queue before it is an echo
+    /// of how long places are held, and shrinks with that.
+    pub(crate) fn share_of_hold(&self, ns: f64) -> f64 {
+        let parts = self.step.pool.as_ref().and_then(|pool| pool.checkout);
+        let queued = parts.map_or(0.0, |parts| parts.wait_mean_ns);
+        (ns / (self.response_ns - queued).max(ns).max(1.0)).min(1.0)
+    }
+
+    /// Answers that a call of the load waits for, the pool's check among them.
+    pub(crate) fn round_trips(&self) -> f64 {
+        let calls = |(_, row): (usize, &EvidenceRow)| {
+            let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
+            // UNWATCH travels with PING.
+            let waits = label("whose") == "load" || label("command") == "ping";
+            waits.then(|| row.figures.get("calls").copied()).flatten()
+        };
+        let waited: f64 = self.rows("commands").filter_map(calls).sum();
+        (waited / self.calls).max(1.0)
+    }
+
     /// Time of the run that a reply takes on the wire, in bytes that the load asked for: what it
     /// reads and the short answers to what it writes. `None` where the bench does not tell how
     /// long its values are.
