@@ -1,6 +1,6 @@
 //! The append-only file: writes that wait for the disk, and everybody behind them.
 
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, FindingKind};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
 use crate::figures::{duration_ns, plain, share};
@@ -97,7 +97,8 @@ fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                     duration_ns(view.response_ns),
                 ),
             )
-            .impact(ratio, ImpactOf::ResponseTime)
+            .thing("appendfsync always")
+            .saves(ratio * view.response_ns, view.response_ns)
             .confidence(Confidence::Medium)
             .evidence(evidence.into_iter().flatten())
             .advice(
