@@ -79,7 +79,8 @@ impl CpuUse {
         self.busy.mean.max(self.known_ratio())
     }
 
-    fn known_ratio(&self) -> f64 {
+    /// What server and generator are known to have used.
+    pub fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 

@@ -136,6 +136,18 @@ impl<'a> Machine<'a> {
         all.iter().filter(|(s, _)| called(s)).count()
     }
 
+    /// Cores that the recorded programs which take part used over `window`; `server` is the name of
+    /// the server's process, where it is known.
+    pub fn cores_of_participants(&self, window: Window, server: Option<&str>) -> f64 {
+        let recorded_ns = self.recorded_ns(window);
+        let processes = self.processes(window).into_iter();
+        let taking_part = processes.filter(|(series, _)| {
+            let name = series.labels.get("name");
+            name.is_some_and(|name| takes_part(name) || server == Some(name))
+        });
+        taking_part.map(|(_, r)| r.cores_over(recorded_ns)).sum()
+    }
+
     /// Programs that take no part in the run, busiest first; `server` is the name of the server's
     /// process, where it is known.
     pub fn strangers(&self, window: Window, server: Option<&str>) -> Vec<Stranger> {

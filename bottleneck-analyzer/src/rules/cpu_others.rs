@@ -14,6 +14,8 @@ const RULE: &str = "cpu_others";
 const QUEUED: f64 = 0.5;
 /// So many are named.
 const NAMED: usize = 3;
+/// Share of the machine from which on one is.
+const TOLD: f64 = 0.01;
 
 /// What strangers did at one operating point.
 struct Disturbance<'f> {
@@ -22,6 +24,8 @@ struct Disturbance<'f> {
     strangers: Vec<Stranger>,
     /// Their share of the machine.
     ratio: f64,
+    /// The part of it by programs that were recorded: those that live for moments are not.
+    named: f64,
     /// Whether the server under test may be one of them.
     may_be_the_server: bool,
 }
@@ -82,14 +86,25 @@ fn cannot_tell(worst: &Disturbance<'_>, out: &mut Conclusions) {
 fn at<'f>(bench: &'f Bench<'f>, machine: Machine<'_>) -> Option<Disturbance<'f>> {
     let cpu = bench.cpu.as_ref()?;
     let (_, step) = bench.operating()?;
-    let strangers = machine.strangers(step.window, target::process_name(bench.source));
-    let named: f64 = strangers.iter().map(|s| s.cores / cpu.cores).sum();
+    let server = target::process_name(bench.source);
+    let strangers = machine.strangers(step.window, server);
+    let taking_part = machine.cores_of_participants(step.window, server) / cpu.cores;
+    let beside = (taking_part - cpu.known_ratio()).max(0.0);
+    let others = (cpu.unexplained_ratio() - beside).max(0.0);
+    // Processes and machine are read a little apart.
+    let named = strangers.iter().map(|s| s.cores / cpu.cores).sum::<f64>();
+    let named = named.min(others);
     Some(Disturbance {
         bench,
         cpu,
         strangers,
-        // Processes and machine are read a little apart.
-        ratio: named.min(cpu.unexplained_ratio()),
+        named,
+        // Where the server's own use is not known, it may be what has no name.
+        ratio: if cpu.server_ratio.is_some() {
+            others
+        } else {
+            named
+        },
         may_be_the_server: target::may_be_a_stranger(bench.source, machine, step.window),
     })
 }
@@ -118,7 +133,7 @@ fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>, out: 
     let draft = Draft::new(RULE, "machine", Component::Machine, kind)
         .says(
             format!(
-                "Programs that take no part use {used} of the CPU: {}",
+                "Programs that take no part use {used} of the CPU{}",
                 worst.names()
             ),
             format!(
@@ -147,11 +162,27 @@ fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>, out: 
 impl Disturbance<'_> {
     /// The busiest of them with their shares of the machine, which add up to no more than all.
     fn names(&self) -> String {
-        let named: f64 = self.strangers.iter().map(|s| s.cores).sum();
-        let ratio = |cores: f64| self.ratio * cores / named.max(f64::MIN_POSITIVE);
+        let cores: f64 = self.strangers.iter().map(|s| s.cores).sum();
+        let ratio = |one: f64| self.named * one / cores.max(f64::MIN_POSITIVE);
         let told = self.strangers.iter().take(NAMED);
-        let told = told.map(|s| format!("{} {}", s.name, share(ratio(s.cores))));
-        told.collect::<Vec<_>>().join(", ")
+        let told: Vec<String> = told
+            .filter(|s| ratio(s.cores) >= TOLD)
+            .map(|s| format!("{} {}", s.name, share(ratio(s.cores))))
+            .collect();
+        match (told.is_empty(), self.is_mostly_named()) {
+            (true, _) => ", none of them recorded by its name".to_owned(),
+            (false, true) => format!(": {}", told.join(", ")),
+            (false, false) => {
+                format!(
+                    ": {}, the rest too short-lived or too small to be recorded",
+                    told.join(", ")
+                )
+            }
+        }
+    }
+
+    fn is_mostly_named(&self) -> bool {
+        self.named >= 0.5 * self.ratio
     }
 }
 
@@ -167,11 +198,14 @@ fn is_short(at: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>) -> Op
     queued.then(|| format!("Work waited for it {} of the time", share(waited)))
 }
 
-/// Without the server's own share it may be among those who take no part.
+/// Without the server's own share it may be among those who take no part, and what has no name may
+/// be the kernel's.
 fn confidence(worst: &Disturbance<'_>, limit: f64) -> Confidence {
     let past = confidence_past(worst.ratio, limit, 0.03);
-    match (worst.cpu.server_ratio, past) {
-        (None, Confidence::High) => Confidence::Medium,
-        _ => past,
+    let sure = worst.cpu.server_ratio.is_some() && worst.is_mostly_named();
+    if sure {
+        past
+    } else {
+        past.min(Confidence::Medium)
     }
 }

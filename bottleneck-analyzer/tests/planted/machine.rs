@@ -2,7 +2,7 @@
 
 use bench_report::Report;
 use bench_report::environment::Cgroup;
-use bottleneck_analyzer::assessment::Component;
+use bottleneck_analyzer::assessment::{Component, Confidence};
 
 use crate::common::{Plant, START};
 use crate::{assess, assess_reports, factor, finding, is_unknown, named};
@@ -295,4 +295,23 @@ fn steal_during_a_step_is_not_lost_in_a_long_recording() {
         "below the bound over the whole recording: {whole}"
     );
     assert!(named(&assess_reports(&[bench, recording])).contains(&"steal"));
+}
+
+#[test]
+fn programs_that_live_for_moments_are_counted_though_nothing_recorded_them() {
+    // A server and a generator that use 15 % of a machine that is full, and no other process seen.
+    let plant = Plant {
+        cpu: (0.97, 0.05, 0.10),
+        ..Plant::default()
+    };
+    let assessment = assess(&plant);
+    assert_eq!(named(&assessment)[0], "cpu_others");
+    let found = &assessment.findings[0];
+    assert!(found.title.contains("82 %"), "{}", found.title);
+    assert!(
+        found.title.contains("none of them recorded"),
+        "{}",
+        found.title
+    );
+    assert!(found.confidence < Confidence::High, "{found:?}");
 }

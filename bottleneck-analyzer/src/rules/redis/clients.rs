@@ -10,8 +10,9 @@ use crate::redis::View;
 
 /// Share of maxclients from which on the rest is soon gone.
 const NEARLY_ALL: f64 = 0.90;
-/// Connections for each call of the load from which on they are not kept.
+/// Connections for each call of the load from which on they are not kept: by the load, by anybody.
 const CHURN: f64 = 0.01;
+const CHURN_OF_OTHERS: f64 = 0.10;
 /// A client that has so much of its answers still to take is told of.
 const OUTPUT_BYTES: f64 = 1_048_576.0;
 /// Use of the thread from which on a monitor takes what the load would need.
@@ -82,7 +83,9 @@ fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
     let impact = view.share_of_response(connecting_ns);
     let evidence = view.evidence("connections_received");
-    if came < CHURN * view.calls {
+    let ours = impact >= super::MATTERS;
+    let bound = if ours { CHURN } else { CHURN_OF_OTHERS };
+    if came < bound * view.calls {
         let statement = format!(
             "{} connection(s) came while {} calls were made",
             plain(came),
@@ -90,7 +93,6 @@ fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         );
         return out.rule_out(rule, bench.component, statement, evidence);
     }
-    let ours = impact >= super::MATTERS;
     let (kind, whose) = if ours {
         (FindingKind::Problem, "The load's own checkouts open them")
     } else {
