@@ -65,6 +65,12 @@ pub fn text(report: &Report) -> String {
     text.push_str(&carried(&groups).to_string());
     text.push('\n');
     text.push_str(&felt(&groups));
+    for group in &groups {
+        if let Some(parts) = group.checkout() {
+            let told = table::checkout(&parts);
+            text.push_str(&wrapped(&format!("{}: checkout {told}.", group.name())));
+        }
+    }
     for recommendation in &report.summary.recommendations {
         let value = recommendation.value.map(|n| {
             let client = groups

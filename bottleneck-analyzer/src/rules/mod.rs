@@ -15,6 +15,7 @@ mod objectives;
 mod pool_too_large;
 mod pool_too_small;
 mod postgres;
+mod redis;
 mod stalls;
 mod steal;
 mod stopped;
@@ -30,7 +31,7 @@ use crate::facts::Facts;
 type Rule = fn(&Facts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 21] = [
+const ALL: [Rule; 22] = [
     errors::look,
     stopped::look,
     kept_connections::look,
@@ -43,6 +44,7 @@ const ALL: [Rule; 21] = [
     memory::look,
     connections::look,
     generator::look,
+    redis::look,
     hit_ratio::look,
     evictions::look,
     checkout_cost::look,
