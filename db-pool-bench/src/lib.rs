@@ -29,6 +29,7 @@ pub mod lifecycle;
 pub mod observe;
 pub mod one_pool;
 mod recommendation;
+mod remedy;
 mod results;
 pub mod scale;
 pub mod script;

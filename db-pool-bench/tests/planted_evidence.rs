@@ -296,6 +296,44 @@ fn statements_have_the_figures_that_this_version_counts() {
     }
 }
 
+/// Extensions keep their version when a server is upgraded: their columns then have old names.
+#[test]
+fn an_extension_of_an_older_version_is_read_by_the_columns_that_it_has() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    let installed = "SELECT version FROM pg_available_extension_versions
+                      WHERE name = 'pg_stat_statements' AND version = '1.4'";
+    if talk.names(installed).is_empty() {
+        println!("the extension is not installed here: nothing to try");
+        return;
+    }
+    talk.execute(STOCK);
+    talk.execute(
+        "DROP EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_statements VERSION '1.4'",
+    );
+    let script = "UPDATE stock SET n = n + 1 WHERE id = 1;";
+    let evidence = under_load(server.url(), script, || {});
+    let update = row(&evidence, "statements", "statement", "UPDATE stock");
+    assert!(update.figures["exec_ns"] > 0.0 && update.figures["calls"] > 0.0);
+    assert!(!update.labels.contains_key("toplevel"));
+    let wal = &evidence.unavailable["statements.wal_bytes"];
+    assert!(wal.contains("does not count"), "{wal}");
+}
+
+/// DDL keeps a table to itself until after the step: nothing here may wait for it.
+#[test]
+fn a_table_that_is_locked_all_along_does_not_hold_up_the_watch() {
+    let server = postgres(&[]);
+    let migration = Talk::to(server.url());
+    migration.execute(STOCK);
+    migration.execute("CREATE TABLE busy (n int)");
+    migration.execute("SET application_name = 'migration'; BEGIN; LOCK TABLE stock");
+    let evidence = under_load(server.url(), "INSERT INTO busy VALUES (1);", || {});
+    assert!(evidence.figures["sessions.samples"] >= 10.0);
+    assert!(row(&evidence, "tables", "relation", "busy").figures["inserted"] > 0.0);
+    assert!(evidence.figures["transactions.oldest_age_s"] > 1.0);
+}
+
 /// Other databases may be in an encoding that is not that of the one watched.
 #[test]
 fn a_statement_in_another_encoding_does_not_blind_the_watch() {

@@ -12,7 +12,7 @@ use bench_cli::output::{self, Output};
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::clock::monotonic_ns;
-use bench_report::{Report, Status, redaction, report::run_id};
+use bench_report::{Report, Status, WarningCode, redaction, report::run_id};
 use nix::sys::signal::SigSet;
 use serde_json::json;
 
@@ -324,6 +324,13 @@ fn show(
     } else if !flags.output.quiet {
         let path = output.path().display();
         let _ = writeln!(std::io::stderr(), "{text}Report: {path}");
+    } else {
+        // What stayed behind is said however quiet it is to be.
+        for warning in &report.warnings {
+            if warning.code == WarningCode::LeftBehind {
+                let _ = writeln!(std::io::stderr(), "warning: {}", warning.message);
+            }
+        }
     }
     Ok(exit)
 }

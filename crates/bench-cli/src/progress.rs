@@ -91,6 +91,14 @@ impl Progress {
         }
     }
 
+    /// A line that stays and that nobody may miss, be it ever so quiet.
+    pub fn warn(&mut self, text: &str) {
+        match &self.look {
+            Look::Quiet => screen::show(text),
+            Look::Bar(_) | Look::Lines { .. } => self.line(text),
+        }
+    }
+
     /// Nothing more comes; what is on the terminal is the result's.
     pub fn finish(&mut self) {
         if let Look::Bar(bar) = &self.look {

@@ -10,12 +10,12 @@ use std::str::FromStr as _;
 
 use bench_report::redaction;
 use sqlx::postgres::PgConnectOptions;
+use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::{Client, Config};
 
 use crate::connect::{
-    self, ConnectError, Connector, Endpoint, Environment, Login, Parameters, Passwords, Route, Tls,
-    Way,
+    self, Client, ConnectError, Connector, Endpoint, Environment, Login, Parameters, Passwords,
+    Route, Tls, Way,
 };
 use crate::failure::chain;
 use shown::shown;
@@ -133,16 +133,17 @@ impl Address {
         self.login.insists_on_channel_binding()
     }
 
-    /// Opens a connection and leaves its input and output to a task on the current runtime. The
-    /// first one tries the servers in turn and settles which it is.
+    /// Opens a connection for our own questions and leaves its input and output to a task on the
+    /// current runtime. The first one tries the servers in turn and settles which it is.
     ///
     /// # Errors
     /// What the driver said, of the last server that was tried.
     pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
-        self.connect_with(application, |_| ()).await
+        let opened = self.connect_with(application, |_| ()).await?;
+        Ok(Client::over(opened).await?)
     }
 
-    /// The same with what `settle` changes in how a way is taken.
+    /// The same for load, with what `settle` changes in how a way is taken.
     ///
     /// # Errors
     /// What the driver said, of the last server that was tried.
@@ -150,7 +151,7 @@ impl Address {
         &self,
         application: &str,
         settle: impl Fn(&mut Config),
-    ) -> Result<Client, ConnectError> {
+    ) -> Result<tokio_postgres::Client, ConnectError> {
         let config = |way: &Way| {
             let mut config = self.login.config(way, application);
             settle(&mut config);
@@ -203,6 +204,16 @@ impl Address {
     /// Why the password file was left unread, where that may be why a login fails.
     pub fn password_note(&self) -> Option<&str> {
         self.password_note.as_deref()
+    }
+
+    /// Who logs in.
+    pub fn user(&self) -> &str {
+        self.login.user()
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
+        self.login.database()
     }
 
     /// A command that asks whether the server is there.

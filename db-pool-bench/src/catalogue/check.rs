@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use bench_cli::{UsageError, output};
+use bench_cli::{Remedy as _, UsageError, output};
 
 use super::Conversation;
 use super::flags::CheckFlags;
+use crate::remedy::{self, Doing};
 use crate::script::Value;
 use crate::workloads::{Draft, LASTING, Schema, WorkloadError, entries};
 
@@ -28,10 +29,19 @@ pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
         None => "sound; --url has a server look at the statements too",
         Some(url) => {
             let server = Conversation::begin(url, &Schema::lasting(LASTING).map_err(UsageError)?)?;
-            match server.run(draft.verify(&server.client))? {
+            let verified = async {
+                let begun = server.client.begin("").await;
+                begun.map_err(WorkloadError::Server)?;
+                draft.verify(&server.client).await
+            };
+            match server.run(verified)? {
                 Ok(_) => "sound, and the server takes every statement",
                 Err(WorkloadError::Script(error)) => {
                     return Err(UsageError(error.to_string()).into());
+                }
+                Err(WorkloadError::Refused { error, failure }) => {
+                    let remedy = remedy::against(&failure, Doing::Checking, &server.address);
+                    return Err(UsageError(error.to_string())).remedy(remedy);
                 }
                 Err(error) => return Err(error.into()),
             }

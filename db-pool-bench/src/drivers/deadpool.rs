@@ -81,7 +81,7 @@ impl Pool for Connections {
         let object = opened.map_err(|error| of_pool(&error))?;
         for statement in self.workload.statements() {
             let prepared = object.prepare_cached(&statement.sql).await;
-            prepared.map_err(|error| of_postgres(&error))?;
+            prepared.map_err(|error| of_postgres(&error).with_statement(&*statement.shape))?;
         }
         Ok(object)
     }

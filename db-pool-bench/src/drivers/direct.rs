@@ -6,8 +6,7 @@ use tokio_postgres::{Client, Statement};
 
 use super::{Setup, held};
 use crate::conditions::Holding;
-use crate::connect::ConnectError;
-use crate::failure::of_connect;
+use crate::failure::{of_connect, of_postgres};
 use crate::script::Bound;
 use crate::workloads::{Connection, User};
 
@@ -40,9 +39,7 @@ impl Target for DirectTarget {
 
     async fn open(&self, user: UserId) -> Result<DirectSession, Failure> {
         let setup = self.0.clone();
-        let link = Link::open(&setup)
-            .await
-            .map_err(|error| of_connect(&error))?;
+        let link = Link::open(&setup).await?;
         Ok(DirectSession {
             user: setup.user(user),
             holding: setup.holding(user)?,
@@ -67,7 +64,7 @@ impl Session for DirectSession {
         if self.link.client.is_closed() {
             match Link::open(&self.setup).await {
                 Ok(link) => self.link = link,
-                Err(error) => return Outcome::failed(operation, of_connect(&error)),
+                Err(failure) => return Outcome::failed(operation, failure),
             }
         }
         let outcome = self.user.perform(&mut self.link).await;
@@ -88,11 +85,14 @@ struct Link {
 }
 
 impl Link {
-    async fn open(setup: &Setup) -> Result<Self, ConnectError> {
-        let client = setup.connect().await?;
+    async fn open(setup: &Setup) -> Result<Self, Failure> {
+        let connected = setup.connect().await;
+        let client = connected.map_err(|error| of_connect(&error))?;
         let mut statements = Vec::new();
         for statement in setup.workload.statements() {
-            statements.push(client.prepare(&statement.sql).await?);
+            let prepared = client.prepare(&statement.sql).await;
+            let of_it = |error| of_postgres(&error).with_statement(&*statement.shape);
+            statements.push(prepared.map_err(of_it)?);
         }
         Ok(Self { client, statements })
     }

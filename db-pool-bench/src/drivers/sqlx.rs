@@ -18,6 +18,7 @@ use super::pooled::{Pool, PoolTarget};
 use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup};
 use crate::failure::of_sqlx;
 use crate::script::Bound;
+use crate::workloads::Workload;
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub struct Connections {
     /// In the form in which sqlx takes them without copying. They come from this program, and from
     /// scripts that the user has it run.
     statements: Arc<[SqlStr]>,
+    workload: Arc<Workload>,
 }
 
 impl Pool for Connections {
@@ -69,6 +71,7 @@ impl Pool for Connections {
             pool,
             size,
             statements: statements.collect(),
+            workload: Arc::clone(&setup.workload),
         })
     }
 
@@ -84,9 +87,9 @@ impl Pool for Connections {
                 opened => break opened.map_err(|error| of_sqlx(&error))?,
             }
         };
-        for statement in &*self.statements {
+        for (statement, asked) in self.statements.iter().zip(self.workload.statements()) {
             let prepared = connection.prepare(statement.clone()).await;
-            prepared.map_err(|error| of_sqlx(&error))?;
+            prepared.map_err(|error| of_sqlx(&error).with_statement(&*asked.shape))?;
         }
         Ok(connection)
     }

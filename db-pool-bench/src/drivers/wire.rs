@@ -9,7 +9,7 @@ use super::Setup;
 use crate::conditions::Holding;
 use crate::failure::of_wire;
 use crate::script::Bound;
-use crate::wire::{Link, WireError};
+use crate::wire::Link;
 use crate::workloads::{Connection, User};
 
 /// Makes targets of bare connections.
@@ -48,7 +48,7 @@ impl Target for WireTarget {
             setup: Arc::clone(&self.0),
             user: self.0.user(user),
             holding: self.0.holding(user)?,
-            link: opened.map_err(|error| of_wire(&error))?,
+            link: opened?,
             names,
         })
     }
@@ -71,7 +71,7 @@ impl Session for WireSession {
         if !self.link.is_usable() {
             match open(&self.setup, &self.names).await {
                 Ok(link) => self.link = link,
-                Err(error) => return Outcome::failed(operation, of_wire(&error)),
+                Err(failure) => return Outcome::failed(operation, failure),
             }
         }
         let mut held = Held {
@@ -109,11 +109,12 @@ impl Connection for Held<'_> {
 }
 
 /// Connects and prepares the statements.
-async fn open(setup: &Setup, names: &[String]) -> Result<Link, WireError> {
-    let mut link = Link::connect(&setup.config(), &setup.address.tls()).await?;
+async fn open(setup: &Setup, names: &[String]) -> Result<Link, Failure> {
+    let connected = Link::connect(&setup.config(), &setup.address.tls()).await;
+    let mut link = connected.map_err(|error| of_wire(&error))?;
     for (name, statement) in names.iter().zip(setup.workload.statements()) {
-        link.prepare(name, &statement.sql, statement.kinds())
-            .await?;
+        let prepared = link.prepare(name, &statement.sql, statement.kinds()).await;
+        prepared.map_err(|error| of_wire(&error).with_statement(&*statement.shape))?;
     }
     Ok(link)
 }

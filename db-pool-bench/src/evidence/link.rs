@@ -5,7 +5,7 @@ use std::time::Duration;
 use bench_report::ServerEvidence;
 use rand::RngExt as _;
 use tokio::time::sleep;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::Error;
 
 use super::Scope;
 use super::counters::Counters;
@@ -14,7 +14,7 @@ use super::processes::Family;
 use super::session::{self, Group};
 use super::statements::Statements;
 use crate::address::Address;
-use crate::connect::ConnectError;
+use crate::connect::{Client, ConnectError};
 
 /// Between two samples, drawn anew each time: a fixed gap would always meet a load that repeats
 /// itself at the same point.
@@ -31,7 +31,6 @@ const FIRST_WITHOUT_FILE: i32 = 150_000;
 pub(super) struct Link {
     pub(super) client: Client,
     version: i32,
-    sessions: Statement,
     pub(super) family: Result<Family, String>,
 }
 
@@ -52,12 +51,10 @@ impl Link {
             &[],
         );
         let version = version.await?.try_get(0)?;
-        let sessions = session::prepare(&client).await?;
         let family = Family::of(&client).await;
         Ok(Self {
             client,
             version,
-            sessions,
             family,
         })
     }
@@ -107,9 +104,8 @@ impl Link {
 
     async fn await_leaving(&self, name: &str) -> Result<(), Error> {
         let query = "SELECT /* plimsoll evidence */ count(*) FROM pg_stat_activity WHERE application_name = $1";
-        let left = self.client.prepare(query).await?;
         for _ in 0..LEAVING_LOOKS {
-            let row = self.client.query_one(&left, &[&name]).await?;
+            let row = self.client.query_one(query, &[&name]).await?;
             if row.try_get::<_, i64>(0)? == 0 {
                 break;
             }
@@ -129,7 +125,7 @@ pub(super) async fn sample(
     let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
     sleep(drawn.max(pause)).await;
     match link {
-        Some(link) => session::look(&link.client, &link.sessions, scope).await,
+        Some(link) => session::look(&link.client, scope).await,
         None => std::future::pending().await,
     }
 }

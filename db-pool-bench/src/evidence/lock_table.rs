@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 
 use super::foreign_text::{optional, text};
+use crate::connect::Client;
 use crate::shape;
 
 /// A prepared transaction blocks as the process 0 (manual, `pg_blocking_pids`). A row lock is

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
 
 use super::Scope;
 use super::blockers::Blockers;
 use super::lock_table::{LockTable, Waiter};
+use crate::connect::Client;
 
 /// Between two looks, at least.
 const EVERY: Duration = Duration::from_millis(250);

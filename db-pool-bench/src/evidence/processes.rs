@@ -6,11 +6,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::Client;
 
 use super::Scope;
 use super::control_group::{ControlGroup, Throttling};
 use super::foreign_text::text;
+use crate::connect::Client;
 use crate::failure::of_postgres;
 
 /// Of the kernel's clock ticks in `/proc`, on every architecture.

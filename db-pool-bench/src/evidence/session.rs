@@ -3,12 +3,14 @@
 //! An active session that waits for nothing is on a CPU or wants one. A session whose state is
 //! hidden is not: it is unknown.
 
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Error, Row};
 
 use super::Scope;
 use super::foreign_text::{optional, text};
+use crate::connect::Client;
 
-/// The joins of the view that name database and role are not asked for, and so are not made.
+/// The function under `pg_stat_activity`: the view's joins, which name database and role, would be
+/// planned anew with each look, and that costs more than the look.
 /// Processes in their main loop (`Activity`) do nothing. `$1` is the application whose statements
 /// are wanted, NULL for those of all.
 const QUERY: &str = "SELECT /* plimsoll evidence */
@@ -16,7 +18,7 @@ const QUERY: &str = "SELECT /* plimsoll evidence */
            application_name, state, wait_event_type, wait_event,
            CASE WHEN state <> 'idle' AND ($1::text IS NULL OR application_name = $1) THEN query END,
            count(*), max(extract(epoch FROM clock_timestamp() - xact_start))::float8
-      FROM pg_stat_activity
+      FROM pg_stat_get_activity(NULL)
      WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
      GROUP BY 1, 2, 3, 4, 5, 6";
 
@@ -53,18 +55,9 @@ pub(super) struct Group {
     pub(super) oldest_s: f64,
 }
 
-/// Prepares the question, once for a connection.
-pub(super) async fn prepare(client: &Client) -> Result<Statement, Error> {
-    client.prepare(QUERY).await
-}
-
 /// Looks once.
-pub(super) async fn look(
-    client: &Client,
-    query: &Statement,
-    scope: &Scope,
-) -> Result<Vec<Group>, Error> {
-    let rows = client.query(query, &[&scope.application()]).await?;
+pub(super) async fn look(client: &Client, scope: &Scope) -> Result<Vec<Group>, Error> {
+    let rows = client.query(QUERY, &[&scope.application()]).await?;
     rows.iter().map(Group::of).collect()
 }
 

@@ -2,8 +2,8 @@
 //! transactions that were prepared and left.
 
 use bench_report::ServerEvidence;
-use tokio_postgres::Client;
 
+use crate::connect::Client;
 use crate::failure::of_postgres;
 
 const REPLICATION: &str = "SELECT /* plimsoll evidence */

@@ -14,7 +14,7 @@ pub use flags::{ScriptFlag, WorkloadFlags};
 pub(crate) use flags::{definition, scale, script};
 pub use ground::Ground;
 pub(crate) use schema::PREFIX;
-pub use schema::{LASTING, Schema, State};
+pub use schema::{LASTING, NotMade, Schema, State};
 pub use selection::Selection;
 pub(crate) use selection::entries;
 pub(crate) use tables::quoted;

@@ -7,11 +7,11 @@ use std::path::Path;
 use anyhow::Context as _;
 use bench_cli::UsageError;
 use serde_json::{Value as Json, json};
-use tokio_postgres::Client;
 
 use super::flags::{ScriptFlag, WorkloadFlags};
 use super::workload::{Draft, Entry, Workload, WorkloadError};
 use super::{Builtin, Schema, Tables};
+use crate::connect::Client;
 use crate::script::{Source, Value};
 
 /// Far more than any script; keeps a wrong file from being read whole.
@@ -129,13 +129,16 @@ impl Selection {
         let search_path = own_schema
             .filter(|_| scripts)
             .map(|schema| format!("{},public", schema.name()));
-        if let Some(path) = &search_path {
-            client
-                .batch_execute(&format!("SET search_path = {path}"))
-                .await
-                .map_err(WorkloadError::Server)?;
-        }
-        let mut workload = self.draft(tables)?.verify(client).await?;
+        let draft = self.draft(tables)?;
+        let path = search_path.as_ref();
+        let path = path.map(|path| format!("SET LOCAL search_path = {path}"));
+        let begun = client.begin(path.as_deref().unwrap_or_default()).await;
+        begun.map_err(WorkloadError::Server)?;
+        let verified = draft.verify(client).await;
+        // Where the connection broke, that is why the statements were not looked at either.
+        let undone = client.roll_back().await;
+        let mut workload = verified?;
+        undone.map_err(WorkloadError::Server)?;
         workload.max_tries = self.max_tries;
         workload.search_path = search_path;
         Ok(workload)

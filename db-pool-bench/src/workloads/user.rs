@@ -174,8 +174,9 @@ impl User {
             match command {
                 Command::Statement(index) => {
                     let index = script.first_statement + index;
-                    bind(workload, script, index, variables, values)?;
                     let statement = &workload.statements[index];
+                    let of_it = |failure: Failure| failure.with_statement(&*statement.shape);
+                    bind(workload, script, index, variables, values).map_err(of_it)?;
                     if statement.effect == Effect::Begins {
                         // Before the answer: it may come after we have stopped waiting.
                         *open = true;
@@ -196,7 +197,7 @@ impl User {
                         *open = false;
                         connection.in_transaction(false);
                     }
-                    result?;
+                    result.map_err(of_it)?;
                 }
                 Command::Set { slot, expression } => {
                     let value = expression.evaluate(variables, random);

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use load_engine::Failure;
+use tokio_postgres::Error;
 use tokio_postgres::error::ErrorPosition;
-use tokio_postgres::{Client, Error};
 
+use crate::connect::Client;
+use crate::failure::of_postgres;
+use crate::remedy;
 use crate::script::{
     self, CLIENT_ID, Command, Effect, Fault, Kind, Place, Program, ScriptError, Source, Statement,
     Value,
 };
+use crate::shape;
 
 /// Statements of transactions that a report has by name; further ones are taken together.
 const MOST_PARTS: usize = 32;
@@ -63,6 +68,8 @@ pub(super) struct Script {
 pub struct Prepared {
     /// With `$1`, `$2` … for its parameters.
     pub sql: Arc<str>,
+    /// Its text without literals, which names it in failures.
+    pub shape: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
     pub(super) parameters: Vec<(usize, Kind, Place)>,
     pub(super) effect: Effect,
@@ -80,9 +87,17 @@ impl Prepared {
 /// Why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
-    /// A script is wrong, or the server refuses one of its statements.
+    /// A script is wrong.
     #[error(transparent)]
     Script(#[from] ScriptError),
+    /// The server refuses a statement.
+    #[error("{error}")]
+    Refused {
+        /// The statement, and what it said.
+        error: ScriptError,
+        /// The same by kind.
+        failure: Box<Failure>,
+    },
     /// The server did not answer.
     #[error("cannot prepare the statements of the workload")]
     Server(#[source] Error),
@@ -178,6 +193,7 @@ impl Draft {
         let rollback = statements.len();
         statements.push(Prepared {
             sql: "ROLLBACK".into(),
+            shape: "ROLLBACK".into(),
             parameters: Vec::new(),
             effect: Effect::Ends,
             part: None,
@@ -218,6 +234,7 @@ fn prepared(statement: &Statement, kinds: Vec<Kind>, part: Option<usize>) -> Pre
     let parameters = statement.parameters.iter().zip(kinds);
     Prepared {
         sql: statement.sql.as_str().into(),
+        shape: shape::of(&statement.sql).into(),
         parameters: parameters
             .map(|(p, kind)| (p.slot, kind, p.place))
             .collect(),
@@ -255,8 +272,15 @@ fn refused(file: &str, statement: &Statement, error: Error) -> WorkloadError {
         Some(ErrorPosition::Original(position)) => statement.origin(*position),
         _ => statement.place,
     };
-    let message = format!("the server refuses this statement: {}", told.message());
-    Fault::new(place, message).of_file(file).into()
+    let failure = of_postgres(&error);
+    let message = format!(
+        "the server refuses this statement: {}",
+        remedy::told(&failure)
+    );
+    WorkloadError::Refused {
+        error: Fault::new(place, message).of_file(file),
+        failure: Box::new(failure),
+    }
 }
 
 /// The engine's names live as long as the process; so does what a run asks for.

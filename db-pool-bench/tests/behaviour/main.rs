@@ -28,6 +28,7 @@ mod connections;
 mod drivers;
 mod exhaust;
 mod guards;
+mod hints;
 mod interrupts;
 mod killed;
 mod lifecycle;

@@ -142,6 +142,7 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
         .talk
         .names(&format!("SELECT coalesce(({DIFFERENCE}), '0')"));
     assert_eq!(kept, ["0"], "no half of a transaction");
+    pooled.talk.assert_nothing_is_left();
 }
 
 /// Two sessions, one always taken by somebody else: each arm prepares on the one and asks on the

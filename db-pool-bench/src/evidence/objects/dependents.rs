@@ -2,10 +2,10 @@
 //! it by a foreign key without an index.
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::Client;
 
 use super::super::foreign_text::text;
 use super::told;
+use crate::connect::Client;
 
 const TRIGGERS: &str = "SELECT /* plimsoll evidence */ t.tgrelid::regclass::text, t.tgname::text,
            t.tgfoid::regproc::text

@@ -1,9 +1,8 @@
 //! Kinds of objects that the server counts for, and the columns that are read.
 //! Source: PostgreSQL 13 to 18 manuals, chapter *The Cumulative Statistics System*.
 
-use tokio_postgres::Client;
-
 use super::told;
+use crate::connect::Client;
 
 /// Name of the kind that foreign keys and triggers belong to.
 pub(super) const TABLES: &str = "tables";

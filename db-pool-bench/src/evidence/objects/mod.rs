@@ -7,9 +7,10 @@ mod kinds;
 use std::collections::BTreeMap;
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::foreign_text::text;
+use crate::connect::Client;
 use crate::failure::of_postgres;
 use kinds::{Column, KINDS, Kind};
 

@@ -6,9 +6,10 @@ mod columns;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 
 use super::foreign_text::text;
+use crate::connect::Client;
 use crate::failure::of_postgres;
 use crate::shape;
 use columns::{CALLS, COLUMNS, EXEC_NS};
