@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::operating_point::{self, Choice};
 use crate::run::Run;
 use crate::source::{Source, escape};
-use crate::sweep::{Setting, Sweep};
+use crate::sweep::{Setting, Sweep, completed};
 use crate::thresholds::Thresholds;
 use crate::time_model::{self, TimeModel};
 
@@ -36,6 +36,8 @@ pub struct Bench<'a> {
     pub sweeps: Vec<Sweep>,
     /// The operating point.
     pub choice: Option<Choice>,
+    /// All steps at the operating point's settings that ran to their end, in order.
+    pub repeats: Vec<usize>,
     /// Where the time went there.
     pub time_model: Option<TimeModel>,
     /// Who used the CPU there.
@@ -77,6 +79,17 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Steps with the settings of step `index` that ran to their end.
+fn repeats_of(source: &Source, index: usize) -> Vec<usize> {
+    let steps = &source.report.steps;
+    let alike = |i: &usize| same_settings(&steps[index], &steps[*i]) && completed(&steps[*i]);
+    (0..steps.len()).filter(alike).collect()
+}
+
+fn same_settings(a: &Step, b: &Step) -> bool {
+    a.parameters == b.parameters
+}
+
 impl<'a> Bench<'a> {
     fn of(source: &'a Source, machine: Option<Machine<'a>>, limits: &Thresholds) -> Option<Self> {
         let choice = operating_point::choose(source);
@@ -91,6 +104,7 @@ impl<'a> Bench<'a> {
             component: source.component()?,
             source,
             sweeps: Sweep::all(&source.report),
+            repeats: step.map_or_else(Vec::new, |i| repeats_of(source, i)),
             time_model: step.and_then(|i| time_model::of_step(source, i)),
             cpu: step.and_then(|i| CpuUse::of_step(source, i, aligned)),
             noise_ratio: limits.measurement.noise_ratio,
@@ -102,6 +116,18 @@ impl<'a> Bench<'a> {
     pub fn operating(&self) -> Option<(usize, &'a Step)> {
         let index = self.choice.as_ref()?.step;
         Some((index, self.source.report.steps.get(index)?))
+    }
+
+    /// Steps that say how requests fared: those at the operating point's settings, however they
+    /// ended; where there is none, all in which a request was made.
+    pub fn judged(&self) -> Vec<usize> {
+        let steps = &self.source.report.steps;
+        let asked = |i: &usize| steps[*i].operations.values().any(|o| o.attempted > 0);
+        let at_point = |i: &usize| {
+            let point = self.operating().map(|(_, step)| step);
+            point.is_none_or(|point| same_settings(point, &steps[*i]))
+        };
+        (0..steps.len()).filter(asked).filter(at_point).collect()
     }
 
     /// The recommendation that the operating point follows.
@@ -178,6 +204,16 @@ impl<'a> Bench<'a> {
     /// Whether more carried more, past the noise; `None` as for [`Bench::rise`].
     pub fn still_rising(&self) -> Option<bool> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
+    }
+
+    /// What the best larger setting carried more than the operating point, as a share; `None` where
+    /// none was measured.
+    pub fn gain_past_operating(&self) -> Option<f64> {
+        let (sweep, place) = self.operating_sweep()?;
+        let here = sweep.settings[place].throughput_per_s;
+        let past = self.past_operating().iter().map(|s| s.throughput_per_s);
+        let best = past.max_by(f64::total_cmp)?;
+        (here > 0.0).then(|| best / here - 1.0)
     }
 
     /// Whether the CPU that server and generator may use was used to `bound` or more at the
