@@ -3,8 +3,10 @@
 use bench_report::Step;
 
 use crate::assessment::Evidence;
-use crate::machine::{Machine, Reading};
+use crate::machine::Machine;
+use crate::reading::Reading;
 use crate::source::Source;
+use crate::target;
 
 /// Use above a quota that sampling and rounding explain; past it the server has another quota.
 const QUOTA_SLACK: f64 = 1.1;
@@ -47,6 +49,12 @@ impl CpuUse {
         let busy = machine.read("cpu.busy_ratio", step.window)?;
         let generator_ratio = step.generator.cpu_ns as f64 / capacity_ns(step, cores)?;
         let (server_ratio, server_evidence) = server(source, index, cores, machine);
+        // Clocks that were read a little apart may add up to more than there is.
+        let whole = (server_ratio.unwrap_or(0.0) + generator_ratio).max(1.0);
+        let (server_ratio, generator_ratio) = (
+            server_ratio.map(|ratio| ratio / whole),
+            generator_ratio / whole,
+        );
         let (allowed_cores, quota_evidence) = machine.allowed_cores().unzip();
         let mut evidence: Vec<Evidence> = machine.typical("CPU busy", busy).into_iter().collect();
         evidence.extend(quota_evidence.flatten());
@@ -65,13 +73,23 @@ impl CpuUse {
         })
     }
 
+    /// How busy the machine was: as recorded, and at least as server and generator say for
+    /// themselves.
+    pub fn busy_ratio(&self) -> f64 {
+        self.busy.mean.max(self.known_ratio())
+    }
+
+    fn known_ratio(&self) -> f64 {
+        self.server_ratio.unwrap_or(0.0) + self.generator_ratio
+    }
+
     /// How much of the CPU that server and generator may use was used: of the machine's, or of a
     /// quota by the two of them. `None` where a quota holds and the server's use is not known, or
     /// is more than the quota allows: then it is not the server's.
     pub fn used_ratio(&self) -> Option<f64> {
         match self.allowed_cores {
-            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy.mean)),
-            None => Some(self.busy.mean),
+            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_ratio())),
+            None => Some(self.busy_ratio()),
         }
     }
 
@@ -84,7 +102,7 @@ impl CpuUse {
     /// its own.
     pub fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
-        used.is_some_and(|used| used >= self.busy.mean)
+        used.is_some_and(|used| used >= self.busy_ratio())
     }
 
     /// What is used, in words: the machine's CPU, or a quota.
@@ -98,15 +116,21 @@ impl CpuUse {
 
     /// What neither the server nor the generator used; `None` where the server's is not known.
     pub fn others_ratio(&self) -> Option<f64> {
-        let known = self.server_ratio? + self.generator_ratio;
-        Some((self.busy.mean - known).max(0.0))
+        self.server_ratio?;
+        Some(self.unexplained_ratio())
+    }
+
+    /// What was used beyond what server and generator are known to have used: the most that
+    /// anybody else can have.
+    pub fn unexplained_ratio(&self) -> f64 {
+        self.busy_ratio() - self.known_ratio()
     }
 
     /// Whose share is largest; `None` where the server's is not known and the generator's does
     /// not explain most of it.
     pub fn owner(&self) -> Option<Owner> {
         let Some(server) = self.server_ratio else {
-            let most = self.generator_ratio > 0.5 * self.busy.mean;
+            let most = self.generator_ratio > 0.5 * self.busy_ratio();
             return most.then_some(Owner::Generator);
         };
         // Whoever else is on the machine takes nothing from a quota.
@@ -124,7 +148,11 @@ impl CpuUse {
     /// `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 % by others`.
     pub fn sentence(&self) -> String {
         let share = crate::figures::share;
-        let mut text = format!("busy {} of {} cores: ", share(self.busy.mean), self.cores);
+        let mut text = format!(
+            "busy {} of {} cores: ",
+            share(self.busy_ratio()),
+            self.cores
+        );
         if let Some(allowed) = self.allowed_cores {
             let used = self.used_ratio().map_or("use not known".to_owned(), share);
             let allowed = crate::figures::plain(allowed);
@@ -161,12 +189,18 @@ fn server(
         let pointer = format!("/steps/{index}/server/figures/{name}");
         Some((ratio, source.evidence("CPU time of the server", &pointer)))
     };
-    let of_report = told("server.cpu_ns", 1.0).or_else(|| told("cpu_main_thread_s", 1e9));
-    if let Some((ratio, evidence)) = of_report {
+    let recorded = || {
+        let component = source.component()?;
+        Some(machine.cores_of_server(component, step.window)? / cores)
+    };
+    if let Some((ratio, evidence)) = told("server.cpu_ns", 1.0) {
         return (Some(ratio), evidence);
     }
-    let used = source
-        .component()
-        .and_then(|component| machine.cores_of_server(component, step.window));
-    (used.map(|n| n / cores), None)
+    // A server tells of its own CPU wherever it is; here it counts only on this machine. Its other
+    // threads and the children that save its data are known to the recording alone.
+    let main_thread = told("cpu_main_thread_s", 1e9).filter(|_| target::is_local(source));
+    match (main_thread, recorded()) {
+        (Some((told, evidence)), all) => (Some(all.map_or(told, |all| all.max(told))), evidence),
+        (None, all) => (all, None),
+    }
 }

@@ -6,6 +6,7 @@ use crate::assessment::{Component, Evidence};
 use crate::cpu_use::CpuUse;
 use crate::machine::Machine;
 use crate::operating_point::{self, Choice};
+use crate::reading::Reading;
 use crate::run::Run;
 use crate::source::{Source, escape};
 use crate::sweep::{Setting, Sweep, completed};
@@ -70,6 +71,18 @@ impl<'a> Facts<'a> {
             benches,
             machine,
         }
+    }
+
+    /// A series of the machine where its mean was highest: over one of the operating points, or
+    /// over the whole recording. What went on for a step only is not lost in a long recording.
+    pub fn machine_at_worst(&self, name: &str) -> Option<Reading> {
+        let machine = self.machine?;
+        let steps = self.benches.iter().filter_map(Bench::operating);
+        let windows = steps.map(|(_, step)| step.window);
+        let windows = windows.chain([machine.whole()]);
+        windows
+            .filter_map(|window| machine.read(name, window))
+            .max_by(|a, b| a.mean.total_cmp(&b.mean))
     }
 
     /// The benches of one component.

@@ -25,6 +25,8 @@ pub mod operating_point;
 mod postgres;
 mod queueing;
 pub mod ranking;
+pub mod reading;
+mod redis;
 pub mod render;
 pub mod requests;
 mod rules;

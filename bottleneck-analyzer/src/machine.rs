@@ -1,9 +1,15 @@
 //! The machine's recording, read over the window of a step.
 
+use std::ops::Range;
+
 use bench_report::{Series, Window};
 
 use crate::assessment::{Component, Evidence};
+use crate::reading::{Reading, overlap};
 use crate::source::Source;
+
+/// CPU that was not idle, of the whole machine.
+const BUSY: &str = "cpu.busy_ratio";
 
 /// Programs of ours, as the kernel names them: cut at 15 bytes.
 const TOOLS: [&str; 6] = [
@@ -35,29 +41,13 @@ fn takes_part(name: &str) -> bool {
     all.any(|known| name.starts_with(known))
 }
 
-/// One series over one window.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reading {
-    /// Index into the recording's `series`.
-    pub series: usize,
-    /// Mean over the window.
-    pub mean: f64,
-    /// Highest reading in the window.
-    pub max: f64,
-    /// Points behind it.
-    pub samples: usize,
-    /// The point nearest the mean: a typical sample to point at.
-    pub typical: usize,
-    /// The point with the highest reading.
-    pub peak: usize,
-}
-
 /// A program that takes no part in the run, with its share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stranger {
     /// Its name.
     pub name: String,
-    /// Cores it used on average, all its processes together.
+    /// Cores it used on average over the window, all its processes together: a process that was
+    /// there for a part of the window counts for that part.
     pub cores: f64,
     /// Where its busiest process stands.
     pub reading: Reading,
@@ -80,7 +70,8 @@ impl<'a> Machine<'a> {
     pub fn read(&self, name: &str, window: Window) -> Option<Reading> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name && s.labels.is_empty())
-            .find_map(|(i, s)| over(i, s, measured(window)))
+            .find_map(|(i, s)| Reading::over(i, s, &measured(window)))
+            .filter(|reading| reading.speaks_for(&measured(window)))
     }
 
     /// The sibling of series `name` with the highest mean over `window`: the busiest disk, or the
@@ -88,7 +79,8 @@ impl<'a> Machine<'a> {
     pub fn busiest_of(&self, name: &str, window: Window) -> Option<(&'a Series, Reading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name && !s.labels.contains_key("core"))
-            .filter_map(|(i, s)| over(i, s, measured(window)).map(|r| (s, r)))
+            .filter_map(|(i, s)| Reading::over(i, s, &measured(window)).map(|r| (s, r)))
+            .filter(|(_, reading)| reading.speaks_for(&measured(window)))
             .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
     }
 
@@ -96,7 +88,7 @@ impl<'a> Machine<'a> {
     pub fn all(&self, name: &str, window: Window) -> Vec<(&'a Series, Reading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name)
-            .filter_map(|(i, s)| over(i, s, measured(window)).map(|r| (s, r)))
+            .filter_map(|(i, s)| Reading::over(i, s, &measured(window)).map(|r| (s, r)))
             .collect()
     }
 
@@ -125,7 +117,8 @@ impl<'a> Machine<'a> {
             let name = s.labels.get("name").map_or("", String::as_str);
             servers(component).contains(&name)
         });
-        let used: Vec<f64> = serving.map(|(_, r)| r.mean).collect();
+        let recorded_ns = self.recorded_ns(window);
+        let used: Vec<f64> = serving.map(|(_, r)| r.cores_over(recorded_ns)).collect();
         (!used.is_empty()).then(|| used.iter().sum())
     }
 
@@ -139,6 +132,7 @@ impl<'a> Machine<'a> {
     /// Programs that take no part in the run, busiest first; `server` is the name of the server's
     /// process, where it is known.
     pub fn strangers(&self, window: Window, server: Option<&str>) -> Vec<Stranger> {
+        let recorded_ns = self.recorded_ns(window);
         let mut found: Vec<Stranger> = self
             .processes(window)
             .into_iter()
@@ -147,7 +141,7 @@ impl<'a> Machine<'a> {
                 let part = takes_part(name) || server == Some(name);
                 (!part).then(|| Stranger {
                     name: name.clone(),
-                    cores: reading.mean,
+                    cores: reading.cores_over(recorded_ns),
                     reading,
                 })
             })
@@ -203,41 +197,41 @@ impl<'a> Machine<'a> {
     }
 
     fn processes(self, window: Window) -> Vec<(&'a Series, Reading)> {
-        self.all("process.cpu_cores", window)
+        let all = self.source.report.series.iter().enumerate();
+        all.filter(|(_, s)| s.name == "process.cpu_cores")
+            .filter_map(|(i, s)| {
+                let mut spans: Vec<_> = s.spans().collect();
+                if let [(_, span, _)] = spans.as_mut_slice() {
+                    // Of a point alone only the recording knows how long a time it covers.
+                    span.start = span.end.saturating_sub(self.tick_ns(span.end)?);
+                }
+                Reading::of(i, s, &spans, &measured(window)).map(|r| (s, r))
+            })
+            .collect()
+    }
+
+    /// The tick of the recording that ends at `at_ns`, or first after it.
+    fn tick_ns(self, at_ns: u64) -> Option<u64> {
+        let mut ticks = self.series(BUSY)?.spans();
+        let (_, tick, _) = ticks.find(|(_, tick, _)| at_ns <= tick.end)?;
+        Some(tick.end - tick.start)
+    }
+
+    fn series(self, name: &str) -> Option<&'a Series> {
+        let mut all = self.source.report.series.iter();
+        all.find(|s| s.name == name && s.labels.is_empty())
+    }
+
+    /// How much of the measured part of `window` was recorded, in nanoseconds.
+    fn recorded_ns(self, window: Window) -> u64 {
+        let window = measured(window);
+        let whole = window.end.saturating_sub(window.start);
+        let spans = self.series(BUSY).into_iter().flat_map(Series::spans);
+        let recorded: u64 = spans.map(|(_, span, _)| overlap(&span, &window)).sum();
+        if recorded > 0 { recorded } else { whole }
     }
 }
 
-fn measured(window: Window) -> (u64, u64) {
-    (window.measure_start_ns, window.measure_end_ns)
-}
-
-fn over(index: usize, series: &Series, (from_ns, to_ns): (u64, u64)) -> Option<Reading> {
-    let inside: Vec<(usize, f64)> = series
-        .at_ns
-        .iter()
-        .zip(&series.mean)
-        .enumerate()
-        .filter(|(_, (at, _))| (from_ns..=to_ns).contains(*at))
-        .filter_map(|(i, (_, value))| value.map(|v| (i, v)))
-        .collect();
-    if inside.is_empty() {
-        return None;
-    }
-    let mean = inside.iter().map(|(_, v)| v).sum::<f64>() / inside.len() as f64;
-    let distance = |v: f64| (v - mean).abs();
-    let typical = inside
-        .iter()
-        .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))?;
-    let highest = |i: usize| series.max.get(i).copied().flatten().unwrap_or(f64::MIN);
-    let peak = inside
-        .iter()
-        .max_by(|a, b| highest(a.0).total_cmp(&highest(b.0)))?;
-    Some(Reading {
-        series: index,
-        mean,
-        max: highest(peak.0).max(peak.1),
-        samples: inside.len(),
-        typical: typical.0,
-        peak: peak.0,
-    })
+fn measured(window: Window) -> Range<u64> {
+    window.measure_start_ns..window.measure_end_ns.max(window.measure_start_ns)
 }

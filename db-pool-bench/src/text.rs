@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
 use bench_report::histogram::Recording;
-use bench_report::{Operation, Recommendation, Report, Step, StepEnd};
+use bench_report::{CheckoutParts, Operation, Recommendation, Report, Step, StepEnd};
 
 use crate::evidence::events;
 use crate::recommendation::interval;
@@ -113,7 +113,7 @@ pub(crate) fn broken(text: &mut String, result: &Results) {
 const TOLD: f64 = 0.05;
 /// Parts of the users' time, as people say them.
 const TIME: [(&str, &str); 12] = [
-    ("checkout", "waiting for a connection"),
+    ("checkout", "checkout from the pool"),
     ("cpu", "the server's CPU"),
     ("lock", "locks of other sessions"),
     ("lwlock", "the server's own latches"),
@@ -153,6 +153,13 @@ pub(crate) fn time_sentence<'a>(
         })
         .collect();
     (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
+}
+
+/// What a checkout in `steps` consisted of; `None` where no pool told.
+pub(crate) fn checkout_sentence<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<String> {
+    let told = steps.filter_map(|step| step.pool.as_ref()?.checkout.as_ref());
+    let parts = CheckoutParts::merged(told)?;
+    Some(format!("a checkout took {}", table::checkout(&parts)))
 }
 
 /// How `step` ended, if it did not last as long as planned.

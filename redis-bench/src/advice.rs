@@ -150,10 +150,14 @@ fn checkout(pooled: &Group<'_>) -> String {
     if checkout.is_empty() || call.is_empty() {
         return String::new();
     }
+    let (whole, call) = (checkout.mean() as u64, call.mean() as u64);
+    let told = pooled.checkout().map_or_else(
+        || table::duration_ns(whole),
+        |parts| table::checkout(&parts),
+    );
     format!(
-        ". In the pool {} of each call's {} are checkout: waiting, and one round trip to check the connection",
-        table::duration_ns(checkout.mean() as u64),
-        table::duration_ns(call.mean() as u64),
+        ". In the pool a call of {} holds a checkout of {told}",
+        table::duration_ns(call),
     )
 }
 

@@ -66,6 +66,10 @@ impl Scenario for Cache<'_> {
         }
     }
 
+    fn commands(&self) -> &'static [&'static str] {
+        &["get", "set"]
+    }
+
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
         BTreeMap::from([
             ("keys".to_owned(), json!(self.0.keys)),
@@ -194,20 +198,24 @@ impl Task for CacheTask {
             let result = self.write(connection).await;
             return Done {
                 operation: SET,
+                command: "SET",
                 result,
             };
         }
         match self.read(connection).await {
             Ok(true) => Done {
                 operation: GET,
+                command: "GET",
                 result: Ok(()),
             },
             Ok(false) => Done {
                 operation: MISS,
+                command: "SET",
                 result: self.write(connection).await,
             },
             Err(error) => Done {
                 operation: GET,
+                command: "GET",
                 result: Err(error),
             },
         }

@@ -162,6 +162,16 @@ pub enum Workload {
     Get,
 }
 
+impl Workload {
+    /// Its command, by which operations are named and which the server counts.
+    pub fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::Set => &["set"],
+            Self::Get => &["get"],
+        }
+    }
+}
+
 /// The longest value that Redis takes.
 pub const LONGEST_VALUE: u64 = 512 << 20;
 

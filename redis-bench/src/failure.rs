@@ -46,9 +46,14 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// A command's or a connection's failure.
+/// A command's or a connection's failure. What the server answered is told in its own words.
 pub fn of_redis(error: &RedisError) -> Failure {
-    Failure::new(kind(error), &error.to_string())
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => {
+            Failure::new(kind(error), &format!("{} {detail}", code.trim()))
+        }
+        _ => Failure::new(kind(error), &error.to_string()),
+    }
 }
 
 /// A checkout's failure.

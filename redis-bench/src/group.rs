@@ -1,7 +1,7 @@
 //! The steps of one way to connect, taken together.
 
 use bench_report::histogram::{Recording, recording};
-use bench_report::{Histogram, Operation, Report, Step, StepEnd};
+use bench_report::{CheckoutParts, Histogram, Operation, Report, Step, StepEnd};
 
 use crate::clients::ClientKind;
 
@@ -86,6 +86,12 @@ impl Group<'_> {
             }
         }
         whole
+    }
+
+    /// What its checkouts consisted of, over all completed steps.
+    pub(crate) fn checkout(&self) -> Option<CheckoutParts> {
+        let told = self.completed();
+        CheckoutParts::merged(told.filter_map(|step| step.pool.as_ref()?.checkout.as_ref()))
     }
 
     /// Failures of every kind over all steps.

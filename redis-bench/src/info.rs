@@ -16,6 +16,10 @@ pub struct CommandUse {
     pub calls: f64,
     /// Microseconds spent since the server started.
     pub usec: f64,
+    /// Calls that were refused before they were carried out; absent before 6.2.
+    pub rejected: Option<f64>,
+    /// Calls that failed while they were carried out; absent before 6.2.
+    pub failed: Option<f64>,
 }
 
 impl Info {
@@ -66,8 +70,23 @@ impl Info {
         lines
             .filter_map(|(name, value)| {
                 let command = name.strip_prefix("cmdstat_")?;
-                let (calls, usec) = (part(value, "calls")?, part(value, "usec")?);
-                Some((command, CommandUse { calls, usec }))
+                let used = CommandUse {
+                    calls: part(value, "calls")?,
+                    usec: part(value, "usec")?,
+                    rejected: part(value, "rejected_calls"),
+                    failed: part(value, "failed_calls"),
+                };
+                Some((command, used))
+            })
+            .collect()
+    }
+
+    /// Errors that the server answered with, by their code; since 6.2.
+    pub fn errors(&self) -> BTreeMap<&str, f64> {
+        let lines = self.0.iter();
+        lines
+            .filter_map(|(name, value)| {
+                Some((name.strip_prefix("errorstat_")?, part(value, "count")?))
             })
             .collect()
     }
@@ -107,7 +126,8 @@ mod tests {
             commands["get"],
             CommandUse {
                 calls: 10.0,
-                usec: 25.0
+                usec: 25.0,
+                ..CommandUse::default()
             }
         );
     }

@@ -46,6 +46,9 @@ pub trait Scenario {
     /// What users do with these keys.
     fn work(&self, keyspace: Keyspace) -> Self::Work;
 
+    /// The server's commands that requests consist of, in lower case, as its statistics name them.
+    fn commands(&self) -> &'static [&'static str];
+
     /// What the report says of its flags.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
 
@@ -193,7 +196,8 @@ impl<S: Scenario> Run<'_, S> {
         let one = self.flags.load.step.measure(self.defaults)
             + self.flags.load.step.warmup(self.defaults);
         bench.announce(one * turns.len() as u32, turns.len());
-        let mut evidence = Sampler::start(server.remote()).context("cannot watch the server")?;
+        let mut evidence = Sampler::start(server.remote(), self.scenario.commands())
+            .context("cannot watch the server")?;
         for turn in turns {
             let client = self.clients[turn.setting];
             bench.phase(Phase::Prepare);

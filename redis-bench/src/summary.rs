@@ -63,6 +63,12 @@ pub fn text(report: &Report) -> String {
     let groups = groups(report);
     let mut text = format!("redis-bench {}: {}\n\n", report.scenario, load(report));
     text.push_str(&rows(&groups).to_string());
+    for group in &groups {
+        if let Some(parts) = group.checkout() {
+            let told = table::checkout(&parts);
+            text.push_str(&wrapped(&format!("{}: checkout {told}.", group.name())));
+        }
+    }
     for recommendation in &report.summary.recommendations {
         let value = recommendation.value.map(|n| {
             let client = groups

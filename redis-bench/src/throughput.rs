@@ -48,6 +48,10 @@ impl Scenario for Throughput<'_> {
         ThroughputWork::new(&keyspace, self.0.workload)
     }
 
+    fn commands(&self) -> &'static [&'static str] {
+        self.0.workload.operations()
+    }
+
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
         BTreeMap::from([
             ("workload".to_owned(), json!(self.0.workload.name())),
@@ -98,10 +102,7 @@ impl Work for ThroughputWork {
     type Task = ThroughputTask;
 
     fn operations(&self) -> &'static [&'static str] {
-        match self.workload {
-            Workload::Set => &["set"],
-            Workload::Get => &["get"],
-        }
+        self.workload.operations()
     }
 
     fn task(&self, user: UserId) -> ThroughputTask {
@@ -151,6 +152,10 @@ impl Task for ThroughputTask {
         });
         Done {
             operation: 0,
+            command: match self.workload {
+                Workload::Set => "SET",
+                Workload::Get => "GET",
+            },
             result,
         }
     }

@@ -5,7 +5,8 @@ use crate::assessment::{Confidence, LimitingFactor};
 use crate::cpu_use::CpuUse;
 use crate::facts::Facts;
 use crate::figures::share;
-use crate::machine::{Machine, Reading};
+use crate::machine::Machine;
+use crate::reading::Reading;
 
 /// Series of the machine that are shares of something that ends.
 const RESOURCES: [(&str, &str, &str); 5] = [

@@ -1,6 +1,6 @@
 //! Programs that take no part in the run and use its CPU.
 
-use crate::assessment::{Component, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::cpu_use::CpuUse;
 use crate::facts::{Bench, Facts};
@@ -9,6 +9,11 @@ use crate::machine::{Machine, Stranger};
 use crate::target;
 
 const RULE: &str = "cpu_others";
+/// Share of the time in which something waited for a CPU (pressure stall information) from which
+/// on a CPU that is not used up is short all the same.
+const QUEUED: f64 = 0.5;
+/// So many are named.
+const NAMED: usize = 3;
 
 /// What strangers did at one operating point.
 struct Disturbance<'f> {
@@ -48,7 +53,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
         .into_iter()
         .partition(|d| d.may_be_the_server && d.ratio >= limit);
     if let Some(worst) = worst(clear) {
-        judge(&worst, machine, limit, out);
+        judge(&worst, machine, facts, out);
     }
     if let Some(worst) = worst(unclear) {
         cannot_tell(&worst, out);
@@ -78,17 +83,19 @@ fn at<'f>(bench: &'f Bench<'f>, machine: Machine<'_>) -> Option<Disturbance<'f>>
     let cpu = bench.cpu.as_ref()?;
     let (_, step) = bench.operating()?;
     let strangers = machine.strangers(step.window, target::process_name(bench.source));
-    let ratio = strangers.iter().map(|s| s.cores / cpu.cores).sum();
+    let named: f64 = strangers.iter().map(|s| s.cores / cpu.cores).sum();
     Some(Disturbance {
         bench,
         cpu,
         strangers,
-        ratio,
+        // Processes and machine are read a little apart.
+        ratio: named.min(cpu.unexplained_ratio()),
         may_be_the_server: target::may_be_a_stranger(bench.source, machine, step.window),
     })
 }
 
-fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, limit: f64, out: &mut Conclusions) {
+fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+    let limit = facts.thresholds.cpu.others_ratio;
     let first = worst.strangers.first();
     let evidence = first.and_then(|s| {
         machine.typical(&format!("CPU of the busiest {} process", s.name), s.reading)
@@ -102,24 +109,69 @@ fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, limit: f64, out: &mut Co
         out.rule_out(RULE, Component::Machine, statement, evidence);
         return;
     }
-    let name = first.map_or("unnamed", |s| s.name.as_str());
-    let draft = Draft::new(RULE, "machine", Component::Machine, FindingKind::Problem)
+    let short = is_short(worst, machine, facts);
+    let kind = if short.is_some() {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let draft = Draft::new(RULE, "machine", Component::Machine, kind)
         .says(
-            format!("Programs that take no part use {used} of the CPU, most of it {name}"),
             format!(
-                "That is at the operating point of {}, where the CPU is {}.",
+                "Programs that take no part use {used} of the CPU: {}",
+                worst.names()
+            ),
+            format!(
+                "That is at the operating point of {}, where the CPU is {}. {}.",
                 worst.bench.component.title(),
-                worst.cpu.sentence()
+                worst.cpu.sentence(),
+                short.as_deref().unwrap_or(
+                    "It was not short, so they took nothing that the run would have had"
+                ),
             ),
         )
-        .impact(worst.ratio, ImpactOf::Capacity)
-        .confidence(confidence_past(worst.ratio, limit, 0.03))
+        .confidence(confidence(worst, limit))
         .evidence(evidence)
-        .evidence(worst.cpu.evidence.clone())
-        .advice(
+        .evidence(worst.cpu.evidence.clone());
+    out.find(if short.is_some() {
+        draft.impact(worst.ratio, ImpactOf::Capacity).advice(
             &["stop them, or move them to another machine, and repeat the run"],
             format!("up to {used} of the machine's CPU"),
             "what somebody else uses is neither the server's nor repeatable",
-        );
-    out.find(draft);
+        )
+    } else {
+        draft
+    });
+}
+
+impl Disturbance<'_> {
+    /// The busiest of them with their shares of the machine, which add up to no more than all.
+    fn names(&self) -> String {
+        let named: f64 = self.strangers.iter().map(|s| s.cores).sum();
+        let ratio = |cores: f64| self.ratio * cores / named.max(f64::MIN_POSITIVE);
+        let told = self.strangers.iter().take(NAMED);
+        let told = told.map(|s| format!("{} {}", s.name, share(ratio(s.cores))));
+        told.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Why the CPU was short at the operating point; `None` where it was not.
+fn is_short(at: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>) -> Option<String> {
+    let limits = &facts.thresholds.cpu;
+    if at.bench.cpu_past(limits.critical_ratio) == Some(true) {
+        return Some("It was used up".to_owned());
+    }
+    let (_, step) = at.bench.operating()?;
+    let waited = machine.read("pressure.cpu.some_ratio", step.window)?.mean;
+    let queued = at.cpu.busy_ratio() >= limits.warning_ratio && waited >= QUEUED;
+    queued.then(|| format!("Work waited for it {} of the time", share(waited)))
+}
+
+/// Without the server's own share it may be among those who take no part.
+fn confidence(worst: &Disturbance<'_>, limit: f64) -> Confidence {
+    let past = confidence_past(worst.ratio, limit, 0.03);
+    match (worst.cpu.server_ratio, past) {
+        (None, Confidence::High) => Confidence::Medium,
+        _ => past,
+    }
 }

@@ -4,7 +4,8 @@ use crate::assessment::{Component, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::Facts;
 use crate::figures::{bytes, share};
-use crate::machine::{Machine, Reading};
+use crate::machine::Machine;
+use crate::reading::Reading;
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
@@ -58,7 +59,7 @@ fn used(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
 
 fn pressure(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     let rule = "memory_pressure";
-    let Some(reading) = read(machine, "pressure.memory.some_ratio") else {
+    let Some(reading) = facts.machine_at_worst("pressure.memory.some_ratio") else {
         out.cannot_judge(
             rule,
             Component::Machine,
@@ -105,7 +106,9 @@ fn swapping(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         out.rule_out(rule, Component::Machine, statement, evidence);
         return;
     }
-    let waited = read(machine, "pressure.memory.some_ratio").map(|r| r.mean);
+    let waited = facts
+        .machine_at_worst("pressure.memory.some_ratio")
+        .map(|r| r.mean);
     let mut draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
         .says(
             format!(

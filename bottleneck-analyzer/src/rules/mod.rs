@@ -15,6 +15,7 @@ mod objectives;
 mod pool_too_large;
 mod pool_too_small;
 mod postgres;
+mod redis;
 mod steal;
 mod stopped;
 mod sysmon_missing;
@@ -29,7 +30,7 @@ use crate::facts::Facts;
 type Rule = fn(&Facts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 20] = [
+const ALL: [Rule; 21] = [
     errors::look,
     stopped::look,
     kept_connections::look,
@@ -41,6 +42,7 @@ const ALL: [Rule; 20] = [
     memory::look,
     connections::look,
     generator::look,
+    redis::look,
     hit_ratio::look,
     evictions::look,
     checkout_cost::look,

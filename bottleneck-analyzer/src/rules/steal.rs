@@ -11,7 +11,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         return;
     };
-    let Some(reading) = machine.read("cpu.steal_ratio", machine.whole()) else {
+    let Some(reading) = facts.machine_at_worst("cpu.steal_ratio") else {
         out.cannot_judge(
             RULE,
             Component::Machine,

@@ -4,8 +4,10 @@ use bench_report::Report;
 use bench_report::environment::Cgroup;
 use bottleneck_analyzer::assessment::Component;
 
-use crate::common::Plant;
+use crate::common::{Plant, START};
 use crate::{assess, assess_reports, factor, finding, is_unknown, named};
+
+const SECOND: u64 = 1_000_000_000;
 
 #[test]
 fn a_cpu_that_the_generator_uses_up_is_laid_to_the_generator() {
@@ -181,4 +183,116 @@ fn an_impact_that_nobody_measured_is_not_made_up() {
         .retain(|s| !s.name.starts_with("pressure."));
     let swapping = assess_reports(&[recording]);
     assert_eq!(finding(&swapping, "swapping").unwrap().impact, None);
+}
+
+/// Compilers that come and go, each for a second, `at_once` of them at any time, each on a core.
+fn with_compilers(plant: &Plant, at_once: u64) -> Report {
+    let mut recording = plant.sysmon();
+    for second in 0..100u64 {
+        for place in 0..at_once {
+            let mut series = bench_report::Series::new("process.cpu_cores")
+                .label("pid", (5_000 + 10 * second + place).to_string())
+                .label("name", "rustc");
+            for tick in 0..=4 {
+                let at_ns = START + second * SECOND + tick * SECOND / 4;
+                series.push(at_ns, (tick > 0).then_some(1.0));
+            }
+            recording.series.push(series);
+        }
+    }
+    recording
+}
+
+/// The percentages of a text.
+fn percentages(text: &str) -> Vec<f64> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let pairs = words.windows(2).filter(|pair| pair[1].starts_with('%'));
+    pairs.filter_map(|pair| pair[0].parse().ok()).collect()
+}
+
+#[test]
+fn programs_that_come_and_go_count_for_the_time_that_they_are_there() {
+    // One core of four is theirs at any time; 11 % are the server's and the generator's.
+    let plant = Plant {
+        cpu: (0.36, 0.05, 0.06),
+        ..Plant::default()
+    };
+    let assessment = assess_reports(&[plant.postgres(), with_compilers(&plant, 1)]);
+    let found = finding(&assessment, "cpu_others").unwrap();
+    assert!(found.title.contains("rustc"), "{}", found.title);
+    for ratio in percentages(&found.title) {
+        assert!((22.0..=26.0).contains(&ratio), "{}", found.title);
+    }
+    // Two thirds of the machine stood idle: nobody was kept from anything.
+    assert!(!named(&assessment).contains(&"cpu_others"));
+    assert!(found.impact.is_none(), "{found:?}");
+}
+
+#[test]
+fn shares_of_the_cpu_add_up_to_no_more_than_was_busy() {
+    // What processes say of themselves comes to more than the machine's own reading leaves.
+    for (busy, at_once) in [(0.45, 4), (0.97, 4)] {
+        let plant = Plant {
+            cpu: (busy, 0.10, 0.15),
+            ..Plant::default()
+        };
+        let assessment = assess_reports(&[plant.postgres(), with_compilers(&plant, at_once)]);
+        let found = finding(&assessment, "cpu_others").unwrap();
+        let title = percentages(&found.title);
+        let told = percentages(&found.detail);
+        let (machine, owners) = (told[0], &told[1..4]);
+        assert!(
+            title[0] <= owners[2] + 0.5,
+            "{} {}",
+            found.title,
+            found.detail
+        );
+        assert!(
+            owners.iter().sum::<f64>() <= machine + 1.0,
+            "{}",
+            found.detail
+        );
+        assert_eq!(named(&assessment).contains(&"cpu_others"), busy > 0.9);
+    }
+}
+
+#[test]
+fn a_redis_elsewhere_uses_nothing_of_this_machine() {
+    let plant = Plant {
+        redis_main_thread: 2.9,
+        cpu: (0.5, 0.0, 0.2),
+        ..Plant::default()
+    };
+    let mut bench = plant.redis();
+    bench
+        .config
+        .insert("url".into(), "redis://cache.example:6379".into());
+    let assessment = assess_reports(&[bench, plant.sysmon()]);
+    let told = assessment.ruled_out.iter().map(|r| r.statement.as_str());
+    let told: Vec<&str> = told
+        .filter(|s| s.starts_with("CPU at the operating"))
+        .collect();
+    assert_eq!(told.len(), 1);
+    assert!(!told[0].contains("by the server"), "{}", told[0]);
+}
+
+#[test]
+fn steal_during_a_step_is_not_lost_in_a_long_recording() {
+    let plant = Plant::default();
+    let (bench, mut recording) = (plant.postgres(), plant.sysmon());
+    let mut series = recording.series.iter_mut();
+    let steal = series.find(|s| s.name == "cpu.steal_ratio").unwrap();
+    for (at_ns, value) in steal.at_ns.iter().zip(&mut steal.mean) {
+        let all = bench.steps.iter().map(|s| s.window);
+        let mut inside = all.map(|w| w.start_ns..=w.end_ns);
+        if inside.any(|w| w.contains(at_ns)) {
+            *value = Some(0.12);
+        }
+    }
+    let whole = steal.mean.iter().flatten().sum::<f64>() / steal.mean.len() as f64;
+    assert!(
+        whole < 0.05,
+        "below the bound over the whole recording: {whole}"
+    );
+    assert!(named(&assess_reports(&[bench, recording])).contains(&"steal"));
 }

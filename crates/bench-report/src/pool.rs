@@ -43,3 +43,31 @@ pub struct CheckoutParts {
     /// Mean time of a checkout spent opening a connection, in nanoseconds.
     pub connect_mean_ns: f64,
 }
+
+impl CheckoutParts {
+    /// Mean time of a checkout, in nanoseconds.
+    pub fn mean_ns(&self) -> f64 {
+        self.wait_mean_ns + self.check_mean_ns + self.connect_mean_ns
+    }
+
+    /// Several steps taken together; `None` without a checkout.
+    pub fn merged<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let mut sum = Self::default();
+        for parts in all {
+            let count = parts.count as f64;
+            sum.count += parts.count;
+            sum.waited += parts.waited;
+            sum.opened += parts.opened;
+            sum.wait_mean_ns += parts.wait_mean_ns * count;
+            sum.check_mean_ns += parts.check_mean_ns * count;
+            sum.connect_mean_ns += parts.connect_mean_ns * count;
+        }
+        let count = sum.count as f64;
+        (sum.count > 0).then(|| Self {
+            wait_mean_ns: sum.wait_mean_ns / count,
+            check_mean_ns: sum.check_mean_ns / count,
+            connect_mean_ns: sum.connect_mean_ns / count,
+            ..sum
+        })
+    }
+}

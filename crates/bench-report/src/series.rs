@@ -1,6 +1,7 @@
 //! Figures over time, rolled up to a bounded number of points.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,16 @@ impl Series {
             (sum + mean * length, all + length)
         });
         (length > 0.0).then(|| sum / length)
+    }
+
+    /// The points that were read: their index, the time that each covers, and its mean.
+    pub fn spans(&self) -> impl Iterator<Item = (usize, Range<u64>, f64)> {
+        let lengths = self.lengths_ns().into_iter();
+        let points = self.at_ns.iter().zip(&self.mean).zip(lengths).enumerate();
+        points.filter_map(|(index, ((at_ns, mean), length_ns))| {
+            let from_ns = at_ns.saturating_sub(length_ns as u64);
+            Some((index, from_ns..*at_ns, (*mean)?))
+        })
     }
 
     /// How long a time each point covers, in nanoseconds; of a first point that was read nobody

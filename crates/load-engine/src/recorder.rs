@@ -7,9 +7,10 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bench_report::{FailureSample, Operation};
+use bench_report::{CheckoutParts, FailureSample, Operation};
 use crossbeam_utils::CachePadded;
 
+use crate::checkout::CheckoutTally;
 use crate::failure_sample::Failures;
 use crate::interval::Interval;
 use crate::part_tally::PartTally;
@@ -130,6 +131,16 @@ impl Recorder {
             .collect()
     }
 
+    /// Merges all shards: the parts of the checkouts behind what succeeded.
+    pub fn collect_checkout(&self) -> Option<CheckoutParts> {
+        let mut whole = CheckoutTally::default();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            whole.merge(&shard.checkout);
+        }
+        whole.parts()
+    }
+
     /// Merges all shards: what came out by operation (those without an arrival left out), and a
     /// bounded sample of failures, with one of each kind, in the order in which they happened.
     pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
@@ -158,12 +169,13 @@ mod tests {
     use bench_report::Histogram;
 
     use super::*;
-    use crate::{Failure, failure_sample};
+    use crate::{CheckoutMarks, Failure, failure_sample};
 
     const MARKS: Marks = Marks {
         due_ns: 1_000,
         released_ns: 1_100,
         started_ns: 1_300,
+        checkout: CheckoutMarks::UNTOLD,
         acquired_ns: 1_700,
         done_ns: 2_500,
     };

@@ -2,6 +2,7 @@
 
 use bench_report::FailureSample;
 
+use crate::checkout::CheckoutTally;
 use crate::failure_sample::Failures;
 use crate::interval::Interval;
 use crate::part_tally::PartTally;
@@ -12,6 +13,7 @@ use crate::{Failure, Marks, Outcome, Part, Within};
 pub(crate) struct Shard {
     pub(crate) tallies: Vec<Tally>,
     pub(crate) parts: Vec<PartTally>,
+    pub(crate) checkout: CheckoutTally,
     pub(crate) interval: Interval,
     pub(crate) failures: Failures,
 }
@@ -21,6 +23,7 @@ impl Shard {
         Self {
             tallies: (0..operations).map(|_| Tally::new()).collect(),
             parts: (0..parts).map(|_| PartTally::new()).collect(),
+            checkout: CheckoutTally::default(),
             interval: Interval::new(),
             failures: Failures::default(),
         }
@@ -50,6 +53,7 @@ impl Shard {
         tally.retries += outcome.retries;
         tally.lag(marks);
         let Some(failure) = &outcome.failure else {
+            self.checkout.add(marks);
             return tally.success(marks);
         };
         tally.failed.saturating_record(felt);

@@ -108,7 +108,7 @@ impl Shared {
     /// What was seen of all workers' pools together.
     pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
         let watched = self.pools.iter().filter_map(|pool| lock(pool).usage());
-        watched.reduce(|sum, one| PoolUsage {
+        let usage = watched.reduce(|sum, one| PoolUsage {
             max_size: sum.max_size + one.max_size,
             size_mean: sum.size_mean + one.size_mean,
             in_use_mean: sum.in_use_mean + one.in_use_mean,
@@ -117,6 +117,10 @@ impl Shared {
             waiting_max: sum.waiting_max.zip(one.waiting_max).map(|(a, b)| a + b),
             samples: sum.samples.max(one.samples),
             checkout: None,
+        })?;
+        Some(PoolUsage {
+            checkout: self.recorder.collect_checkout(),
+            ..usage
         })
     }
 

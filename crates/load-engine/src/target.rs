@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bench_report::clock::monotonic_ns;
 use bench_report::redaction;
 
-use crate::Worker;
+use crate::{CheckoutMarks, Worker};
 
 /// One user (closed loop) or one place in flight (open loop), from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Marks {
     pub released_ns: u64,
     /// When a session took it up.
     pub started_ns: u64,
+    /// Instants of its checkout, where the pool tells of them.
+    pub checkout: CheckoutMarks,
     /// When it had its connection; 0 where there is no pool.
     pub acquired_ns: u64,
     /// When it was over.

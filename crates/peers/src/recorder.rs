@@ -87,6 +87,7 @@ fn hits() -> Vec<Marks> {
                 started_ns,
                 acquired_ns,
                 done_ns: acquired_ns + length(n + 3) + n,
+                ..Marks::default()
             }
         })
         .collect()

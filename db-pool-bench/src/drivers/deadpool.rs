@@ -1,10 +1,16 @@
 //! deadpool-postgres: tokio-postgres connections handed out through a semaphore.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts};
-use load_engine::{Factory, Failure, PoolSample, Worker};
+use deadpool_postgres::{
+    ConfigConnectImpl, Connect, Hook, Manager, ManagerConfig, Object, RecyclingMethod, Runtime,
+    Timeouts,
+};
+use load_engine::{Factory, Failure, PoolSample, Worker, checkout};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, Error};
 
 use super::pooled::{Pool, PoolTarget};
 use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup, held};
@@ -39,6 +45,20 @@ pub struct Connections {
     workload: Arc<Workload>,
 }
 
+/// A connection as [`Connect`] promises it, with the task that drives it.
+type Connecting<'a> =
+    Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
+
+/// Connects as `C` does, and tells of its beginning.
+struct Told<C>(C);
+
+impl<C: Connect> Connect for Told<C> {
+    fn connect(&self, config: &Config) -> Connecting<'_> {
+        checkout::connecting();
+        self.0.connect(config)
+    }
+}
+
 impl Pool for Connections {
     type Object = Object;
 
@@ -50,12 +70,19 @@ impl Pool for Connections {
                 _ => RecyclingMethod::Fast,
             },
         };
-        let manager = Manager::from_config(setup.config(), setup.address.tls(), recycling);
+        let connect = Told(ConfigConnectImpl {
+            tls: setup.address.tls(),
+        });
+        let manager = Manager::from_connect(setup.config(), connect, recycling);
         let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(size as usize)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(setup.checkout_timeout))
             .create_timeout(Some(setup.checkout_timeout))
+            .pre_recycle(Hook::sync_fn(|_, _| {
+                checkout::checking();
+                Ok(())
+            }))
             .post_create(Hook::sync_fn(move |_, _| {
                 opened.fetch_add(1, Ordering::Relaxed);
                 Ok(())

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use load_engine::{
-    Failure, Marks, Outcome, Part, PoolSample, Session, Target, Turn, UserId, Worker,
+    Failure, Marks, Outcome, Part, PoolSample, Session, Target, Turn, UserId, Worker, checkout,
 };
 use tokio::task::JoinSet;
 
@@ -26,7 +26,7 @@ pub trait Pool: Clone + Debug + Send + Sync + 'static {
         least: u64,
     ) -> impl Future<Output = Result<Self, Failure>> + Send;
 
-    /// Takes a connection out.
+    /// Takes a connection out; its hooks tell [`load_engine::checkout`] of its parts.
     fn checkout(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
     /// The same with the statements prepared, however short checkouts are to be.
@@ -127,7 +127,7 @@ pub struct PoolSession<P> {
 impl<P: Pool> Session for PoolSession<P> {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
         let operation = self.user.choose();
-        let object = match self.pool.checkout().await {
+        let object = match checkout::observe(marks, self.pool.checkout()).await {
             Ok(object) => object,
             Err(failure) => return Outcome::failed(operation, failure),
         };

@@ -1,17 +1,23 @@
 //! sqlx with its own pool: unless told otherwise a ping before each checkout, and always another
 //! after each release, before which the connection is nobody's.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use load_engine::{Factory, Failure, PoolSample, Worker};
+use load_engine::{Factory, Failure, PoolSample, Worker, checkout};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgPool, PgPoolOptions, PgTypeInfo};
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, Error, Executor as _, Postgres};
+use sqlx::postgres::{
+    PgArgumentBuffer, PgArguments, PgConnection, PgPool, PgPoolOptions, PgTypeInfo,
+};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Connection as _, Encode, Error, Executor as _, Postgres,
+};
 use sqlx::{SqlSafeStr as _, SqlStr, Type, raw_sql};
 
 use super::pooled::{Pool, PoolTarget};
@@ -76,6 +82,9 @@ impl Pool for Connections {
     }
 
     async fn checkout(&self) -> Result<Self::Object, Failure> {
+        if self.pool.num_idle() == 0 && u64::from(self.pool.size()) < self.size {
+            checkout::connecting();
+        }
         self.pool.acquire().await.map_err(|error| of_sqlx(&error))
     }
 
@@ -136,7 +145,7 @@ impl Pool for Connections {
 }
 
 fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {
-    let recycling = setup.pool.recycling(Driver::Sqlx);
+    let verified = setup.pool.recycling(Driver::Sqlx) == Some(Recycle::Verified);
     let opened = Arc::clone(&setup.opened);
     let first = setup.address.sqlx_statements();
     let first = first.map(|first| AssertSqlSafe(first).into_sql_str());
@@ -144,11 +153,21 @@ fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {
         .max_connections(size as u32)
         .min_connections(least as u32)
         .acquire_timeout(setup.checkout_timeout)
-        .test_before_acquire(recycling == Some(Recycle::Verified))
+        // The hook comes after the library's own ping: it pings itself to see when that begins.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, _| {
+            checkout::checking();
+            if verified {
+                Box::pin(ping(connection))
+            } else {
+                Box::pin(Unchecked)
+            }
+        })
         .idle_timeout(setup.pool.idle_timeout)
         .max_lifetime(setup.pool.max_lifetime)
         .after_connect(move |connection, _| {
             opened.fetch_add(1, Ordering::Relaxed);
+            checkout::connected();
             let first = first.clone();
             Box::pin(async move {
                 match first {
@@ -157,6 +176,26 @@ fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {
                 }
             })
         })
+}
+
+/// The library's check before a checkout. A connection that fails it is replaced by a new one.
+async fn ping(connection: &mut PgConnection) -> Result<bool, Error> {
+    let answered = connection.ping().await;
+    if answered.is_err() {
+        checkout::connecting();
+    }
+    answered.map(|()| true)
+}
+
+/// Takes a connection as it is. It has no size, so that boxing it allocates nothing.
+struct Unchecked;
+
+impl Future for Unchecked {
+    type Output = Result<bool, Error>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(true))
+    }
 }
 
 impl Type<Postgres> for Bound {

@@ -7,7 +7,9 @@ use bench_report::{LimitOwner, Report};
 
 use super::{Group, Plan, carry_over, cost, fleet, scalability, statements};
 use crate::results::Results;
-use crate::text::{broken, latency_name, recommended, settings_table, time_sentence};
+use crate::text::{
+    broken, checkout_sentence, latency_name, recommended, settings_table, time_sentence,
+};
 
 /// Tables for 80 columns: what each setting gave, what to run with, and why.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
@@ -47,6 +49,9 @@ fn conclusions(text: &mut String, report: &Report, plan: &Plan, groups: &[Group]
         let steps = recommendation.steps.iter();
         let steps = steps.filter_map(|index| report.steps.get(*index));
         if let Some(said) = time_sentence("at this size users", &steps) {
+            text.push_str(&table::paragraph(&said, 2));
+        }
+        if let Some(said) = checkout_sentence(steps) {
             text.push_str(&table::paragraph(&said, 2));
         }
         let group = groups.iter().find(|g| g.subject == recommendation.subject);

@@ -24,6 +24,7 @@ mod reaching;
 mod scripting;
 
 mod bad_input;
+mod checkout;
 mod connections;
 mod drivers;
 mod exhaust;

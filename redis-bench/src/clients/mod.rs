@@ -81,6 +81,8 @@ pub trait Task: Send + 'static {
 pub struct Done {
     /// Index into [`Work::operations`].
     pub operation: usize,
+    /// The last command that was sent, as in `GET`.
+    pub command: &'static str,
     /// Its failure, if it failed.
     pub result: Result<(), RedisError>,
 }
@@ -112,7 +114,8 @@ async fn outcome(done: Done, marks: &mut Marks) -> Outcome {
         Ok(()) => Outcome::success(done.operation),
         Err(error) => {
             let broken = failure::breaks_connection(&error);
-            failed(done.operation, failure::of_redis(&error), broken, marks).await
+            let failure = failure::of_redis(&error).with_statement(done.command);
+            failed(done.operation, failure, broken, marks).await
         }
     }
 }

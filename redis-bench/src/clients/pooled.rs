@@ -6,12 +6,41 @@
 
 use std::sync::Arc;
 
-use deadpool_redis::{Manager, Pool, Runtime};
-use load_engine::{Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker};
-use redis::ConnectionInfo;
+use deadpool::managed::{self, Metrics, RecycleResult};
+use deadpool_redis::{Manager, Runtime};
+use load_engine::{
+    Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker, checkout,
+};
+use redis::aio::MultiplexedConnection;
+use redis::{ConnectionInfo, RedisError};
 
 use super::{RESPONSE_PATIENCE, Task, Work, connection_config, failed, outcome};
 use crate::failure;
+
+/// deadpool-redis's own manager, which tells when it begins to check and to connect.
+#[derive(Debug)]
+struct Told(Manager);
+
+impl managed::Manager for Told {
+    type Type = MultiplexedConnection;
+    type Error = RedisError;
+
+    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
+        checkout::connecting();
+        self.0.create().await
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut MultiplexedConnection,
+        metrics: &Metrics,
+    ) -> RecycleResult<RedisError> {
+        checkout::checking();
+        self.0.recycle(connection, metrics).await
+    }
+}
+
+type Pool = managed::Pool<Told>;
 
 /// Makes one pool for each worker; their sizes add up to the one asked for.
 #[derive(Debug)]
@@ -35,7 +64,7 @@ impl<W: Work> Pooled<W> {
         // Given as redis's own type: deadpool's would reset the TCP settings.
         let manager = Manager::new_with_config(self.server.clone(), connection_config())
             .map_err(|error| failure::of_redis(&error))?;
-        Pool::builder(manager)
+        Pool::builder(Told(manager))
             .max_size(worker.share_of(self.size).max(1) as usize)
             .wait_timeout(Some(RESPONSE_PATIENCE))
             .runtime(Runtime::Tokio1)
@@ -111,7 +140,7 @@ pub struct PooledSession<T> {
 
 impl<T: Task> Session for PooledSession<T> {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
-        let mut connection = match self.pool.get().await {
+        let mut connection = match checkout::observe(marks, self.pool.get()).await {
             Ok(connection) => connection,
             Err(error) => return failed(0, failure::of_pool(&error), true, marks).await,
         };

@@ -1,0 +1,132 @@
+//! The append-only file: writes that wait for the disk, and everybody behind them.
+
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{duration_ns, plain, share};
+use crate::redis::View;
+
+const RULE: &str = "redis_append_only";
+
+/// Share of the response time from which waiting for a disk is a problem: every durable write waits
+/// a little.
+const MATTERS: f64 = 0.25;
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    match view.figure("aof_enabled") {
+        Some(on) if on > 0.0 => {}
+        Some(_) => {
+            let evidence = view.evidence("aof_enabled");
+            let statement = "no append-only file is written".to_owned();
+            return out.rule_out(RULE, bench.component, statement, evidence);
+        }
+        None => return,
+    }
+    let delayed = view.figure("aof_delayed_fsync").unwrap_or(0.0);
+    match view.setting("appendfsync") {
+        Some("always") => always(bench, view, out),
+        _ if delayed >= 1.0 => pushed_back(bench, view, delayed, out),
+        Some(policy) => out.rule_out(
+            RULE,
+            bench.component,
+            format!("the append-only file (appendfsync {policy}) held no write up"),
+            view.evidence("aof_delayed_fsync"),
+        ),
+        None => out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether each write waits for the disk: the setting appendfsync could not be read",
+            "a user that may run CONFIG GET",
+        ),
+    }
+}
+
+/// How much longer than at its best the server took to answer a question that asks for nothing:
+/// what it waited for is the one thread, which flushes the file after each round with a write.
+fn waited_ns(view: &View<'_>) -> Option<f64> {
+    let (mean, least) = (
+        view.figure("answer_mean_ns")?,
+        view.figure("answer_least_ns")?,
+    );
+    Some((mean - least).max(0.0))
+}
+
+fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let Some(waited) = waited_ns(view) else {
+        return out.cannot_judge(
+            RULE,
+            bench.component,
+            "what appendfsync always costs: the server was looked at too rarely",
+            "a longer step",
+        );
+    };
+    let ratio = view.share_of_response(waited);
+    let evidence = [
+        view.evidence("answer_mean_ns"),
+        view.evidence("answer_least_ns"),
+        view.evidence("aof_enabled"),
+    ];
+    if ratio < MATTERS {
+        let statement = format!(
+            "appendfsync always: questions that ask for nothing waited {}, {} of the response time",
+            duration_ns(waited),
+            share(ratio)
+        );
+        return out.rule_out(
+            RULE,
+            bench.component,
+            statement,
+            evidence.into_iter().flatten(),
+        );
+    }
+    out.find(
+        Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
+            .says(
+                "Every write waits until the disk has it (appendfsync always)",
+                format!(
+                    "Redis flushes its append-only file before it answers, and serves nobody \
+                     meanwhile: a question that asks for nothing took {} on average and {} at best. \
+                     The mean response time is {}.",
+                    duration_ns(view.figure("answer_mean_ns").unwrap_or(0.0)),
+                    duration_ns(view.figure("answer_least_ns").unwrap_or(0.0)),
+                    duration_ns(view.response_ns),
+                ),
+            )
+            .impact(ratio, ImpactOf::ResponseTime)
+            .confidence(Confidence::Medium)
+            .evidence(evidence.into_iter().flatten())
+            .advice(
+                &[
+                    "where a second of writes may be lost: appendfsync everysec",
+                    "or a disk with a faster fsync; send writes in pipelines, which share one",
+                ],
+                format!("up to {} a call", duration_ns(waited)),
+                "one thread waits for the disk with every round that wrote something, reads \
+                 included",
+            ),
+    );
+}
+
+fn pushed_back(bench: &Bench<'_>, view: &View<'_>, delayed: f64, out: &mut Conclusions) {
+    out.find(
+        Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
+            .says(
+                format!(
+                    "Writes waited for the disk {} times (append-only file)",
+                    plain(delayed)
+                ),
+                "The flush of the append-only file took longer than two seconds, and Redis waited \
+                 for it before it wrote on.",
+            )
+            .confidence(Confidence::High)
+            .evidence(view.evidence("aof_delayed_fsync"))
+            .advice(
+                &[
+                    "give the append-only file a disk of its own",
+                    "no-appendfsync-on-rewrite yes, where a crash during a rewrite may cost more",
+                ],
+                "stalls of up to the disk's own",
+                "a disk that others use up lets no flush through",
+            ),
+    );
+}

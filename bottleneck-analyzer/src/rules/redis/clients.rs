@@ -1,0 +1,243 @@
+//! Clients: refused, coming and going, listening to everything, or not taking their answers.
+
+use bench_report::EvidenceRow;
+
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{bytes, duration_ns, plain, share};
+use crate::redis::View;
+
+/// Share of maxclients from which on the rest is soon gone.
+const NEARLY_ALL: f64 = 0.90;
+/// Connections for each call of the load from which on they are not kept.
+const CHURN: f64 = 0.01;
+/// A client that has so much of its answers still to take is told of.
+const OUTPUT_BYTES: f64 = 1_048_576.0;
+/// Use of the thread from which on a monitor takes what the load would need.
+const BUSY: f64 = 0.70;
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    refused(bench, view, out);
+    churn(bench, view, out);
+    monitors(bench, view, out);
+    slow_readers(bench, view, out);
+}
+
+fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let rule = "redis_maxclients";
+    let (Some(refused), Some(limit)) = (
+        view.figure("rejected_connections"),
+        view.figure("maxclients"),
+    ) else {
+        return;
+    };
+    let used = view.figure("connected_clients_max").unwrap_or(0.0);
+    let used = used + view.figure("cluster_connections").unwrap_or(0.0);
+    let evidence = [
+        "rejected_connections",
+        "connected_clients_max",
+        "maxclients",
+    ];
+    let evidence = evidence.map(|name| view.evidence(name));
+    let evidence = evidence.into_iter().flatten();
+    let statement = format!("{} of {} clients connected", plain(used), plain(limit));
+    if refused < 1.0 && used < NEARLY_ALL * limit {
+        return out.rule_out(rule, bench.component, statement, evidence);
+    }
+    let (kind, title) = if refused >= 1.0 {
+        let title = format!(
+            "Redis turned {} connection(s) away: maxclients is {}",
+            plain(refused),
+            plain(limit)
+        );
+        (FindingKind::Problem, title)
+    } else {
+        let title = format!("Redis is near its limit of {} clients", plain(limit));
+        (FindingKind::Information, title)
+    };
+    out.find(
+        Draft::new(rule, &bench.id(), Component::Redis, kind)
+            .says(title, format!("{statement} at most."))
+            .confidence(Confidence::High)
+            .evidence(evidence)
+            .advice(
+                &[
+                    "smaller pools, or fewer processes with one",
+                    "raise maxclients, and the open files that the server may have (ulimit -n)",
+                ],
+                "connections that are not refused",
+                "a connection past maxclients is closed at once, whatever it wanted",
+            ),
+    );
+}
+
+fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let rule = "redis_churn";
+    let Some(came) = view.figure("connections_received") else {
+        return;
+    };
+    let parts = view.step.pool.as_ref().and_then(|pool| pool.checkout);
+    let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
+    let impact = view.share_of_response(connecting_ns);
+    let evidence = view.evidence("connections_received");
+    if came < CHURN * view.calls {
+        let statement = format!(
+            "{} connection(s) came while {} calls were made",
+            plain(came),
+            plain(view.calls)
+        );
+        return out.rule_out(rule, bench.component, statement, evidence);
+    }
+    let ours = impact >= super::MATTERS;
+    let (kind, whose) = if ours {
+        (FindingKind::Problem, "The load's own checkouts open them")
+    } else {
+        (
+            FindingKind::Information,
+            "They are others', or cost the load next to nothing",
+        )
+    };
+    let mut draft = Draft::new(rule, &bench.id(), Component::Redis, kind)
+        .says(
+            format!(
+                "Connections are opened anew: {} for each 100 calls",
+                plain((100.0 * came / view.calls).round())
+            ),
+            format!(
+                "{} in {}. {whose}: connecting takes {} of a call's {}.",
+                plain(came),
+                duration_ns(view.seconds * 1e9),
+                duration_ns(connecting_ns),
+                duration_ns(view.response_ns),
+            ),
+        )
+        .confidence(Confidence::Medium)
+        .evidence(evidence)
+        .advice(
+            &["keep connections open: a pool whose connections do not age, or a shared connection"],
+            format!("up to {} a call", duration_ns(connecting_ns)),
+            "each new connection costs round trips for the client, and the server's one thread",
+        );
+    if ours {
+        draft = draft.impact(impact, ImpactOf::ResponseTime);
+    }
+    out.find(draft);
+}
+
+/// Clients of a kind, with their places in the table.
+fn of_kind<'a>(view: &View<'a>, kind: &'a str) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
+    let is = move |row: &EvidenceRow| row.labels.get("kind").is_some_and(|k| k == kind);
+    view.rows("clients").filter(move |(_, row)| is(row))
+}
+
+/// As it can be found: its name, or where it is.
+fn whose(row: &EvidenceRow) -> String {
+    let label = |name: &str| row.labels.get(name).filter(|text| !text.is_empty());
+    match (label("name"), label("address")) {
+        (Some(name), Some(address)) => format!("{name} at {address}"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => "others".to_owned(),
+    }
+}
+
+fn monitors(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let rule = "redis_monitor";
+    let all: Vec<_> = of_kind(view, "monitor").collect();
+    let Some((place, first)) = all.first() else {
+        if view.was_read("clients") {
+            out.rule_out(rule, bench.component, "no client runs MONITOR", None);
+        } else {
+            out.cannot_judge(
+                rule,
+                bench.component,
+                "whether a client runs MONITOR: CLIENT LIST was not read",
+                "a user that may run CLIENT LIST",
+            );
+        }
+        return;
+    };
+    let busy = view.busy_ratio();
+    let kind = match busy {
+        Some(busy) if busy >= BUSY => FindingKind::Problem,
+        _ => FindingKind::Information,
+    };
+    let busy = busy.map_or("not known".to_owned(), share);
+    out.find(
+        Draft::new(rule, &bench.id(), Component::Redis, kind)
+            .says(
+                format!("A client runs MONITOR: {}", whose(first)),
+                format!(
+                    "It is sent every command of every client. What that costs shows only without \
+                     it; the use of the one thread with it is {busy}."
+                ),
+            )
+            .confidence(Confidence::High)
+            .evidence(view.row_evidence("clients that run MONITOR", ("clients", *place), "clients"))
+            .evidence(view.evidence("net_output_bytes"))
+            .advice(
+                &["close it and repeat the run; use SLOWLOG or LATENCY HISTOGRAM instead"],
+                "not known until it is tried; half of the throughput in the worst case",
+                "the one thread writes each command out once more for each such client, and keeps \
+                 what it does not take without a limit",
+            ),
+    );
+}
+
+fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let rule = "redis_output";
+    let dropped: f64 = ["output_limit_disconnections", "evicted_clients"]
+        .iter()
+        .filter_map(|name| view.figure(name))
+        .sum();
+    let bytes_of = |row: &EvidenceRow| row.figures.get("output_bytes").copied().unwrap_or(0.0);
+    let kinds = ["slow reader", "subscriber", "monitor", "replica"];
+    let readers = kinds.iter().flat_map(|kind| of_kind(view, kind));
+    let slowest = readers.max_by(|a, b| bytes_of(a.1).total_cmp(&bytes_of(b.1)));
+    let slowest = slowest.filter(|(_, row)| bytes_of(row) >= OUTPUT_BYTES);
+    if dropped < 1.0 && slowest.is_none() {
+        let statement = "no client left much of its answers untaken";
+        let evidence = view.evidence("output_buffer_max_bytes");
+        return out.rule_out(rule, bench.component, statement, evidence);
+    }
+    let whose = slowest.map_or("a client".to_owned(), |(_, row)| whose(row));
+    let (kind, title) = if dropped >= 1.0 {
+        (
+            FindingKind::Problem,
+            format!(
+                "Redis cut {} client(s) off that did not take their answers",
+                plain(dropped)
+            ),
+        )
+    } else {
+        (
+            FindingKind::Information,
+            format!("A client does not take its answers: {whose}"),
+        )
+    };
+    let held = slowest.map_or(0.0, |(_, row)| bytes_of(row));
+    out.find(
+        Draft::new(rule, &bench.id(), Component::Redis, kind)
+            .says(
+                title,
+                format!(
+                    "{} of answers wait in Redis's memory for {whose}.",
+                    bytes(held)
+                ),
+            )
+            .confidence(Confidence::Medium)
+            .evidence(slowest.and_then(|(place, _)| {
+                view.row_evidence("answers not taken", ("clients", place), "output_bytes")
+            }))
+            .evidence(view.evidence("output_limit_disconnections"))
+            .evidence(view.evidence("output_buffer_max_bytes"))
+            .advice(
+                &[
+                    "make it read faster, or ask for less at a time",
+                    "bound it: client-output-buffer-limit, maxmemory-clients",
+                ],
+                "memory for keys, and no clients that are cut off",
+                "answers that are not taken stay in memory, and count for maxmemory",
+            ),
+    );
+}

@@ -1,0 +1,78 @@
+//! Keys that expire: looking for them takes the one thread's time, in slices.
+
+use super::MATTERS;
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{duration_ns, plain, share};
+use crate::redis::View;
+
+const RULE: &str = "redis_expiry";
+
+/// Share of the thread's time from which on it is told.
+const TOLD: f64 = 0.05;
+/// The longest slice at ordinary effort, in microseconds: 25 % of a tenth of a second.
+const SLICE_US: f64 = 25_000.0;
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let Some(spent_ms) = view.figure("expire_cycle_cpu_ms") else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "what expiring keys costs: the server does not count it",
+            "Redis 6.2 or later",
+        );
+        return;
+    };
+    let ratio = spent_ms / 1e3 / view.seconds;
+    let evidence = view.evidence("expire_cycle_cpu_ms");
+    if ratio < TOLD {
+        let statement = format!("expiring keys took {} of the thread's time", share(ratio));
+        out.rule_out(RULE, bench.component, statement, evidence);
+        return;
+    }
+    // Cycles that were cut off at their limit are the long ones; the rest is spread thinly.
+    let capped = view.figure("expire_cap_reached").unwrap_or(0.0);
+    let long_us = (capped * SLICE_US).min(spent_ms * 1e3);
+    let wait_ns = view.wait_behind(long_us, long_us * SLICE_US);
+    let impact = view.share_of_response(wait_ns);
+    let matters = impact.max(ratio) >= MATTERS;
+    let kind = if matters {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
+        .says(
+            format!("Expiring keys takes {} of Redis's one thread", share(ratio)),
+            format!(
+                "{} keys expired in {}; the search for them reached its time limit {} times. Calls \
+                 waited about {} for it on average.",
+                plain(view.figure("expired_keys").unwrap_or(0.0)),
+                duration_ns(view.seconds * 1e9),
+                plain(capped),
+                duration_ns(wait_ns),
+            ),
+        )
+        .confidence(Confidence::Medium)
+        .evidence(evidence)
+        .evidence(view.evidence("expire_cap_reached"))
+        .evidence(view.evidence("expired_keys"))
+        .advice(
+            &[
+                "spread times to live by a random part, so that keys do not expire together",
+                "or lower active-expire-effort",
+            ],
+            format!("up to {} a call", duration_ns(wait_ns)),
+            "keys that expire in the same second are removed in slices of up to 25 ms, during \
+             which nobody is served",
+        );
+    if matters {
+        draft = if impact >= ratio {
+            draft.impact(impact, ImpactOf::ResponseTime)
+        } else {
+            draft.impact(ratio, ImpactOf::Capacity)
+        };
+    }
+    out.find(draft);
+}

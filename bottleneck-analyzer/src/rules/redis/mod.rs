@@ -1,0 +1,47 @@
+//! Rules about Redis: what its one thread did beside the load's own commands, and what it refused.
+
+mod append_only;
+mod bytes;
+mod clients;
+mod commands;
+mod expiry;
+mod saving;
+mod stall;
+
+use crate::assessment::Component;
+use crate::conclusions::Conclusions;
+use crate::facts::{Bench, Facts};
+use crate::redis::View;
+
+/// Share of the mean response time, or of the capacity, from which avoidable time is a problem.
+const MATTERS: f64 = 0.10;
+
+/// What is known of one bench, and where its conclusions go.
+type Judge = fn(&Bench<'_>, &View<'_>, &mut Conclusions);
+
+const ALL: [Judge; 7] = [
+    commands::judge,
+    bytes::judge,
+    saving::judge,
+    append_only::judge,
+    expiry::judge,
+    clients::judge,
+    stall::judge,
+];
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(Component::Redis) {
+        let Some(view) = View::of(bench) else {
+            out.cannot_judge(
+                "redis_server",
+                Component::Redis,
+                "what the server did beside the load's commands: its statistics were not read",
+                "a user that may run INFO",
+            );
+            continue;
+        };
+        for judge in ALL {
+            judge(bench, &view, out);
+        }
+    }
+}

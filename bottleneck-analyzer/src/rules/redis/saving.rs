@@ -1,0 +1,153 @@
+//! Saving data: the fork that stops everybody, and the child process that works beside them.
+
+use bench_report::Series;
+
+use super::MATTERS;
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{bytes, duration_ns, plain, share};
+use crate::redis::View;
+
+const RULE: &str = "redis_saving";
+
+/// Share of the step with a child process from which on the step is told to be no fair sample.
+const TOLD: f64 = 0.2;
+/// Intervals with and without a child process, each, that make a comparison.
+const LEAST_INTERVALS: usize = 3;
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let (Some(forks), Some(saving)) = (view.figure("forks"), view.figure("saving_ratio")) else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether Redis saved its data meanwhile: its statistics do not say",
+            "Redis 6.2 or later, and a step of a second or more",
+        );
+        return;
+    };
+    if forks < 1.0 && saving < TOLD {
+        let statement = "no fork, and no child process at work".to_owned();
+        return out.rule_out(RULE, bench.component, statement, view.evidence("forks"));
+    }
+    let fork_us = view.figure("latest_fork_us").unwrap_or(0.0);
+    let fork_ns = view.wait_behind(forks * fork_us, forks * fork_us * fork_us);
+    let slower = slowdown(bench, view);
+    let beside_ns = slower.map_or(0.0, |s| (s.with_ns - s.without_ns).max(0.0) * s.ratio);
+    let impact = view.share_of_response(fork_ns + beside_ns);
+    let kind = if impact >= MATTERS {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let told = slower.map_or_else(String::new, |s| {
+        format!(
+            " While a child process was at work the median was {} ({} without), and the 99th \
+             percentile {} ({} without).",
+            duration_ns(s.with_ns),
+            duration_ns(s.without_ns),
+            duration_ns(s.with_p99_ns),
+            duration_ns(s.without_p99_ns),
+        )
+    });
+    let rss = view.figure("rss_bytes").unwrap_or(0.0);
+    out.find(
+        Draft::new(RULE, &bench.id(), Component::Redis, kind)
+            .says(
+                format!("Redis saved its data during the step: {}", what(view, forks)),
+                format!(
+                    "The latest fork took {} with {} of memory, and a child process was at work {} \
+                     of the time.{told}",
+                    duration_ns(fork_us * 1e3),
+                    bytes(rss),
+                    share(saving),
+                ),
+            )
+            .impact(impact, ImpactOf::ResponseTime)
+            .confidence(Confidence::Medium)
+            .evidence(view.evidence("forks"))
+            .evidence(view.evidence("latest_fork_us"))
+            .evidence(view.evidence("saving_ratio"))
+            .advice(
+                &[
+                    "save at quiet times, or let a replica do it",
+                    "no transparent huge pages for Redis; a fork copies page tables, so less memory \
+                     in one process helps",
+                ],
+                format!("up to {} a call", duration_ns(fork_ns + beside_ns)),
+                "a fork stops the one thread, the pages it then writes to are copied, and the child \
+                 takes CPU and disk",
+            ),
+    );
+}
+
+/// `2 forks (snapshot)`.
+fn what(view: &View<'_>, forks: f64) -> String {
+    let seen = view
+        .rows("saving")
+        .filter_map(|(_, row)| row.labels.get("what"));
+    let mut seen: Vec<&str> = seen.map(String::as_str).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    let seen = if seen.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", seen.join(", "))
+    };
+    format!("{} fork(s){seen}", plain(forks))
+}
+
+/// What users felt in intervals with a child process at work, and in those without.
+#[derive(Debug, Clone, Copy)]
+struct Slowdown {
+    with_ns: f64,
+    without_ns: f64,
+    with_p99_ns: f64,
+    without_p99_ns: f64,
+    /// Share of the intervals with one.
+    ratio: f64,
+}
+
+/// `None` where there are too few of either to compare.
+fn slowdown(bench: &Bench<'_>, view: &View<'_>) -> Option<Slowdown> {
+    let times: Vec<(f64, f64)> = view
+        .rows("saving")
+        .filter_map(|(_, row)| Some((*row.figures.get("from_ns")?, *row.figures.get("to_ns")?)))
+        .collect();
+    let window = view.step.window;
+    let medians = |name: &str| -> Option<(f64, f64, f64)> {
+        let all: Vec<&Series> = bench
+            .source
+            .report
+            .series
+            .iter()
+            .filter(|s| s.name == name)
+            .collect();
+        let points = all.iter().flat_map(|series| series.spans());
+        let inside = points.filter(|(_, span, _)| {
+            span.start >= window.measure_start_ns && span.end <= window.measure_end_ns
+        });
+        let (with, without): (Vec<_>, Vec<_>) = inside.partition(|(_, span, _)| {
+            times
+                .iter()
+                .any(|(from, to)| (span.start as f64) < *to && (span.end as f64) > *from)
+        });
+        let enough = with.len() >= LEAST_INTERVALS && without.len() >= LEAST_INTERVALS;
+        let ratio = with.len() as f64 / (with.len() + without.len()).max(1) as f64;
+        let median = |points: &[(usize, std::ops::Range<u64>, f64)]| {
+            let mut values: Vec<f64> = points.iter().map(|(.., v)| *v).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied()
+        };
+        Some((median(&with)?, median(&without)?, ratio)).filter(|_| enough)
+    };
+    let (with_ns, without_ns, ratio) = medians("latency.p50_ns")?;
+    let (with_p99_ns, without_p99_ns, _) = medians("latency.p99_ns")?;
+    Some(Slowdown {
+        with_ns,
+        without_ns,
+        with_p99_ns,
+        without_p99_ns,
+        ratio,
+    })
+}

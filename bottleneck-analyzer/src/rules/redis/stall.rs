@@ -1,0 +1,114 @@
+//! A server that answered nobody for a while.
+
+use super::MATTERS;
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{duration_ns, share};
+use crate::redis::View;
+
+const RULE: &str = "redis_stall";
+
+/// Shorter ones are what a busy machine does.
+const LEAST_NS: f64 = 100e6;
+/// How much of a stall something must have taken to be its cause.
+const EXPLAINS: f64 = 0.5;
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let (Some(longest), Some(mean)) =
+        (view.figure("answer_most_ns"), view.figure("answer_mean_ns"))
+    else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether Redis stood still: it was looked at too rarely",
+            "a longer step",
+        );
+        return;
+    };
+    let evidence = view.evidence("answer_most_ns");
+    if longest < LEAST_NS {
+        let statement = format!(
+            "Redis answered questions that ask for nothing within {}",
+            duration_ns(longest)
+        );
+        return out.rule_out(RULE, bench.component, statement, evidence);
+    }
+    let ours = view.step.generator.worst_stall_ns as f64;
+    if ours >= EXPLAINS * longest {
+        let statement = format!(
+            "a pause of {} was the generator's own, or the whole machine's",
+            duration_ns(longest)
+        );
+        return out.rule_out(RULE, bench.component, statement, evidence);
+    }
+    // One stall, and all who came meanwhile.
+    let us = longest / 1e3;
+    let wait_ns = view.wait_behind(us, us * us);
+    let impact = view.share_of_response(wait_ns);
+    let kind = if impact >= MATTERS {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let (parent, cause) = cause(bench, view, longest);
+    let kind = if parent.is_some() {
+        FindingKind::Symptom
+    } else {
+        kind
+    };
+    out.find(
+        Draft::new(RULE, &bench.id(), Component::Redis, kind)
+            .says(
+                format!("Redis answered nobody for {}", duration_ns(longest)),
+                format!(
+                    "A question that asks for nothing took {} once and {} on average. {cause} Over \
+                     the whole step that is about {} of the mean response time.",
+                    duration_ns(longest),
+                    duration_ns(mean),
+                    share(impact),
+                ),
+            )
+            .impact(impact, ImpactOf::ResponseTime)
+            .confidence(Confidence::Medium)
+            .evidence(evidence)
+            .evidence(view.evidence("answer_mean_ns"))
+            .parent(parent)
+            .advice(
+                &[
+                    "see what happened then: the server's log, a stopped process or virtual machine, \
+                     swapping, the disk under the append-only file",
+                    "sysmon record beside the server",
+                ],
+                format!("up to {} at the worst moment", duration_ns(longest)),
+                "one thread serves everybody: while it stands still, nobody is served",
+            ),
+    );
+}
+
+/// What explains a pause of `longest`, as the finding it belongs under, and in words.
+fn cause(bench: &Bench<'_>, view: &View<'_>, longest: f64) -> (Option<String>, String) {
+    let us = |row: &bench_report::EvidenceRow| row.figures.get("longest_us").copied();
+    let slow = view
+        .rows("slow_calls")
+        .filter_map(|(_, row)| Some((us(row)?, row.labels.get("command")?)));
+    let slow = slow.max_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((us, command)) = slow.filter(|(us, _)| us * 1e3 >= EXPLAINS * longest) {
+        let cause = format!("{} took {}.", command.to_uppercase(), duration_ns(us * 1e3));
+        return (Some(format!("redis_command:{}", bench.id())), cause);
+    }
+    let fork = view.figure("latest_fork_us");
+    if let Some(us) = fork.filter(|us| us * 1e3 >= EXPLAINS * longest) {
+        let cause = format!("Starting a child process took {}.", duration_ns(us * 1e3));
+        return (Some(format!("redis_saving:{}", bench.id())), cause);
+    }
+    let logged = view
+        .setting("slowlog-log-slower-than")
+        .is_some_and(|us| us != "-1");
+    let none = if logged {
+        "No command in the slow log, and no fork, explains it."
+    } else {
+        "No fork explains it; the slow log was not read."
+    };
+    (None, none.to_owned())
+}

@@ -1,0 +1,159 @@
+//! `CLIENT LIST`, condensed: clients that cost the server more than their commands. The server works
+//! on it for as long as it has clients, so it is asked for at the ends of a step only.
+
+use std::collections::BTreeMap;
+
+use bench_report::EvidenceRow;
+use redis::{Connection, RedisResult};
+
+/// With more clients than this the list would hold the server up.
+const CLIENTS_MAX: f64 = 5_000.0;
+/// Memory of answers that a client has not taken yet, from which on it is told of.
+const OUTPUT_TOLD_BYTES: f64 = 65_536.0;
+/// So many clients of a kind are named.
+const NAMED: usize = 3;
+
+/// A client that is told of.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Client {
+    kind: &'static str,
+    name: String,
+    address: String,
+    command: String,
+    output_bytes: f64,
+}
+
+/// Clients that follow every command, wait for messages, or do not take their answers.
+///
+/// # Errors
+/// Why they were not read.
+pub(super) fn read(
+    connection: &mut Connection,
+    connected: Option<f64>,
+) -> Result<Vec<Client>, String> {
+    if let Some(connected) = connected.filter(|n| *n > CLIENTS_MAX) {
+        return Err(format!(
+            "not asked for: with {connected} clients it would hold the server up"
+        ));
+    }
+    let listed: RedisResult<String> = redis::cmd("CLIENT").arg("LIST").query(connection);
+    let listed = listed.map_err(|error| crate::failure::of_redis(&error).message)?;
+    Ok(parse(&listed))
+}
+
+fn parse(listed: &str) -> Vec<Client> {
+    listed.lines().filter_map(client).collect()
+}
+
+/// `None` for those that only ask and wait.
+fn client(line: &str) -> Option<Client> {
+    let fields: BTreeMap<&str, &str> = line
+        .split_ascii_whitespace()
+        .filter_map(|field| field.split_once('='))
+        .collect();
+    let field = |name: &str| fields.get(name).copied().unwrap_or_default();
+    let flags = field("flags");
+    // Bytes of the list of answers, which begins where the fixed buffer ends.
+    let output_bytes: f64 = field("omem").parse().unwrap_or(0.0);
+    let kind = if flags.contains('O') {
+        "monitor"
+    } else if flags.contains(['S', 'M']) {
+        "replica"
+    } else if flags.contains('P') {
+        "subscriber"
+    } else if output_bytes >= OUTPUT_TOLD_BYTES {
+        "slow reader"
+    } else {
+        return None;
+    };
+    let host = field("addr").rsplit_once(':').map_or("", |(host, _)| host);
+    Some(Client {
+        kind,
+        name: field("name").to_owned(),
+        address: host.to_owned(),
+        command: field("cmd").to_owned(),
+        output_bytes,
+    })
+}
+
+/// A row for each of the clients seen at either end, the largest of each kind; a last one of a kind
+/// stands for all others of it.
+pub(super) fn rows(before: &[Client], after: &[Client]) -> Vec<EvidenceRow> {
+    let mut kinds: BTreeMap<&str, Vec<&Client>> = BTreeMap::new();
+    let most = if after.len() >= before.len() {
+        after
+    } else {
+        before
+    };
+    for client in most {
+        kinds.entry(client.kind).or_default().push(client);
+    }
+    let mut rows = Vec::new();
+    for (kind, mut clients) in kinds {
+        clients.sort_by(|a, b| b.output_bytes.total_cmp(&a.output_bytes));
+        let (named, others) = clients.split_at(clients.len().min(NAMED));
+        rows.extend(
+            named
+                .iter()
+                .map(|c| row(kind, [&c.name, &c.address, &c.command], &[*c])),
+        );
+        if !others.is_empty() {
+            rows.push(row(kind, ["", "", ""], others));
+        }
+    }
+    rows
+}
+
+fn row(kind: &str, [name, address, command]: [&str; 3], clients: &[&Client]) -> EvidenceRow {
+    let labels = [
+        ("kind", kind),
+        ("name", name),
+        ("address", address),
+        ("command", command),
+    ];
+    EvidenceRow::new(
+        labels.map(|(label, value)| (label, value.to_owned())),
+        [
+            ("clients", clients.len() as f64),
+            ("output_bytes", clients.iter().map(|c| c.output_bytes).sum()),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTED: &str = "\
+id=8 addr=127.0.0.1:49138 laddr=127.0.0.1:7992 fd=8 name= age=0 flags=N omem=0 cmd=get user=default\n\
+id=9 addr=[::1]:49139 fd=9 name=ops age=7 flags=O omem=20504 cmd=monitor user=default\n\
+id=10 addr=10.0.0.7:49140 fd=10 name= age=7 flags=N omem=9000000 cmd=lrange events=rw\n\
+id=11 addr=10.0.0.8:49141 fd=11 name= flags=S omem=0 cmd=replconf\n";
+
+    #[test]
+    fn clients_that_cost_more_than_their_commands_are_told_of() {
+        let rows = rows(&[], &parse(LISTED));
+        let kinds: Vec<&str> = rows.iter().map(|row| row.labels["kind"].as_str()).collect();
+        assert_eq!(kinds, ["monitor", "replica", "slow reader"]);
+        assert_eq!(
+            (
+                rows[0].labels["name"].as_str(),
+                rows[0].labels["address"].as_str()
+            ),
+            ("ops", "[::1]")
+        );
+        assert_eq!(rows[2].figures["output_bytes"], 9_000_000.0);
+        assert_eq!(rows[2].labels["command"], "lrange");
+    }
+
+    #[test]
+    fn many_of_a_kind_are_counted_and_a_few_named() {
+        let line =
+            |n: u64| format!("id={n} addr=10.0.0.8:{n} name=w{n} flags=P omem={n} cmd=subscribe\n");
+        let many: String = (0..50).map(line).collect();
+        let rows = rows(&parse(&many), &[]);
+        assert_eq!(rows.len(), 4);
+        assert_eq!(rows[0].labels["name"], "w49");
+        assert_eq!(rows[3].figures["clients"], 47.0);
+    }
+}

@@ -1,0 +1,194 @@
+//! What each command cost the server during a step, and whose it was: the load's, the check of its
+//! pool, this program's own look at the server, or somebody else's.
+
+use bench_report::{EvidenceRow, ServerEvidence};
+
+use super::histogram::{Histograms, spread};
+use crate::info::{CommandUse, Info};
+
+/// What deadpool sends before it hands out a connection that was used before.
+const POOL: [&str; 2] = ["ping", "unwatch"];
+/// What clients send when they connect.
+const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "client"];
+/// What this program reads the server with. Others may send the same: of `info`, which tools send
+/// all the time, ours are counted.
+const READING: [&str; 6] = [
+    "config|get",
+    "config",
+    "latency|histogram",
+    "latency",
+    "slowlog|get",
+    "client|list",
+];
+/// A tool's own commands; whoever sends many of them shows in `info` all the same.
+const INFO: &str = "info";
+
+/// Adds figures and a table of the commands between `before` and `after`. `load` names the
+/// commands that the load consists of; `looks` of `INFO` were ours.
+pub(super) fn add(
+    evidence: &mut ServerEvidence,
+    (before, after): (&Info, &Info),
+    histograms: Option<(&Histograms, &Histograms)>,
+    load: &[&str],
+    looks: u64,
+) {
+    let earlier = before.commands();
+    let mut rows = Vec::new();
+    for (name, now) in after.commands() {
+        let was = earlier.get(name).copied().unwrap_or_default();
+        let grown = since(was, now);
+        if grown.calls > 0.0 {
+            evidence.figure(format!("commands.{name}.calls"), grown.calls);
+            evidence.figure(format!("commands.{name}.usec"), grown.usec);
+        }
+        if grown.calls > 0.0 || grown.rejected.is_some_and(|n| n > 0.0) {
+            rows.extend(split(name, grown, looks).map(|(whose, used)| {
+                let whose = whose.unwrap_or_else(|| whose_is(name, load));
+                row(name, whose, used, histograms)
+            }));
+        }
+    }
+    let usec = |row: &EvidenceRow| row.figures.get("usec").copied().unwrap_or(0.0);
+    rows.sort_by(|a, b| usec(b).total_cmp(&usec(a)));
+    if !rows.is_empty() {
+        evidence.tables.insert("commands".to_owned(), rows);
+    }
+}
+
+/// Counts that fell were reset meanwhile: all that is known is what came since.
+fn since(was: CommandUse, now: CommandUse) -> CommandUse {
+    if now.calls < was.calls {
+        return now;
+    }
+    let grown = |was: Option<f64>, now: Option<f64>| Some(now? - was.unwrap_or(0.0));
+    CommandUse {
+        calls: now.calls - was.calls,
+        usec: now.usec - was.usec,
+        rejected: grown(was.rejected, now.rejected),
+        failed: grown(was.failed, now.failed),
+    }
+}
+
+/// Our own looks apart from what others asked of `INFO`.
+fn split(
+    name: &str,
+    used: CommandUse,
+    looks: u64,
+) -> impl Iterator<Item = (Option<&'static str>, CommandUse)> {
+    let ours = if name == INFO {
+        (looks as f64).min(used.calls)
+    } else {
+        0.0
+    };
+    let share = |part: f64| CommandUse {
+        calls: part,
+        usec: used.usec * part / used.calls.max(1.0),
+        ..used
+    };
+    let parts = if name == INFO {
+        [
+            (Some("bench"), share(ours)),
+            (Some("others"), share(used.calls - ours)),
+        ]
+    } else {
+        [(None, used), (None, CommandUse::default())]
+    };
+    let kept = |used: &CommandUse| used.calls > 0.0 || used.rejected.is_some_and(|n| n > 0.0);
+    parts.into_iter().filter(move |(_, used)| kept(used))
+}
+
+fn whose_is(name: &str, load: &[&str]) -> &'static str {
+    let is = |known: &[&str]| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if is(load) {
+        "load"
+    } else if is(&POOL) || is(&CONNECTING) {
+        "pool"
+    } else if is(&READING) {
+        "bench"
+    } else {
+        "others"
+    }
+}
+
+fn row(
+    name: &str,
+    whose: &str,
+    used: CommandUse,
+    histograms: Option<(&Histograms, &Histograms)>,
+) -> EvidenceRow {
+    let spread = histograms.and_then(|(before, after)| {
+        let earlier = before.get(name).map_or(&[][..], Vec::as_slice);
+        spread(earlier, after.get(name)?, used.usec)
+    });
+    let told = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    EvidenceRow::new(
+        [("command", name.to_owned()), ("whose", whose.to_owned())],
+        [
+            ("calls", used.calls),
+            ("usec", used.usec),
+            ("rejected_calls", told(used.rejected)),
+            ("failed_calls", told(used.failed)),
+            ("longest_us", told(spread.map(|s| s.longest_us))),
+            ("squares_us2", told(spread.map(|s| s.squares_us2))),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(before: &str, after: &str, looks: u64) -> Vec<EvidenceRow> {
+        let mut evidence = ServerEvidence::default();
+        let infos = (&Info::parse(before), &Info::parse(after));
+        add(&mut evidence, infos, None, &["get", "set"], looks);
+        evidence.tables.remove("commands").unwrap_or_default()
+    }
+
+    #[test]
+    fn commands_are_told_apart_by_whose_they_are() {
+        let rows = rows(
+            "cmdstat_get:calls=10,usec=20\ncmdstat_ping:calls=1,usec=1\n",
+            "cmdstat_get:calls=30,usec=60,rejected_calls=0,failed_calls=2\n\
+             cmdstat_ping:calls=9,usec=8\ncmdstat_keys:calls=3,usec=90000\n\
+             cmdstat_config|get:calls=1,usec=9\ncmdstat_info:calls=12,usec=1200\n\
+             cmdstat_FT.SEARCH:calls=1,usec=5\n",
+            10,
+        );
+        let told: Vec<(&str, &str, f64)> = rows
+            .iter()
+            .map(|row| {
+                (
+                    row.labels["command"].as_str(),
+                    row.labels["whose"].as_str(),
+                    row.figures["calls"],
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("keys", "others", 3.0),
+                ("info", "bench", 10.0),
+                ("info", "others", 2.0),
+                ("get", "load", 20.0),
+                ("config|get", "bench", 1.0),
+                ("ping", "pool", 8.0),
+                ("FT.SEARCH", "others", 1.0),
+            ]
+        );
+        assert!((rows[3].figures["failed_calls"] - 2.0).abs() < 1e-9);
+        assert!(
+            !rows[0].figures.contains_key("failed_calls"),
+            "missing is not zero"
+        );
+    }
+
+    #[test]
+    fn what_was_refused_before_it_ran_is_told_too() {
+        let after =
+            "cmdstat_set:calls=0,usec=0,usec_per_call=0.00,rejected_calls=41,failed_calls=0\n";
+        let rows = rows("", after, 0);
+        assert!((rows[0].figures["rejected_calls"] - 41.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,184 @@
+//! Counters of `INFO` whose growth tells of a step, and gauges as they stand at its end. A server
+//! that does not know a field leaves it out, and so does the evidence.
+
+use bench_report::ServerEvidence;
+
+use crate::info::Info;
+
+/// Field of `INFO` and the figure that its growth becomes.
+const COUNTERS: [(&str, &str); 28] = [
+    ("keyspace_hits", "keyspace_hits"),
+    ("keyspace_misses", "keyspace_misses"),
+    ("expired_keys", "expired_keys"),
+    ("evicted_keys", "evicted_keys"),
+    ("rejected_connections", "rejected_connections"),
+    ("total_error_replies", "total_error_replies"),
+    ("total_connections_received", "connections_received"),
+    ("total_commands_processed", "commands_processed"),
+    ("total_net_input_bytes", "net_input_bytes"),
+    ("total_net_output_bytes", "net_output_bytes"),
+    ("total_forks", "forks"),
+    ("rdb_saves", "rdb_saves"),
+    ("aof_rewrites", "aof_rewrites"),
+    ("aof_delayed_fsync", "aof_delayed_fsync"),
+    ("expire_cycle_cpu_milliseconds", "expire_cycle_cpu_ms"),
+    ("expired_time_cap_reached_count", "expire_cap_reached"),
+    ("number_of_cached_scripts", "scripts_cached"),
+    ("sync_full", "sync_full"),
+    ("sync_partial_err", "sync_partial_err"),
+    ("total_active_defrag_time", "active_defrag_ms"),
+    ("acl_access_denied_cmd", "acl_denied"),
+    // Since 7.0.
+    ("total_eviction_exceeded_time", "eviction_exceeded_ms"),
+    ("evicted_clients", "evicted_clients"),
+    // Since 7.2: time in the event loop outside the wait for something to do, and that of commands,
+    // those inside of others not counted again.
+    ("eventloop_duration_sum", "eventloop_busy_us"),
+    ("eventloop_duration_cmd_sum", "eventloop_commands_us"),
+    // Since 7.4.
+    (
+        "client_output_buffer_limit_disconnections",
+        "output_limit_disconnections",
+    ),
+    (
+        "client_query_buffer_limit_disconnections",
+        "query_limit_disconnections",
+    ),
+    // Valkey: with I/O threads the main thread looks busy while it only waits.
+    ("used_active_time_main_thread", "main_thread_active_s"),
+];
+
+/// Field of `INFO` and the figure that its value at the end becomes.
+const GAUGES: [(&str, &str); 11] = [
+    ("used_memory", "used_memory_bytes"),
+    ("used_memory_rss", "rss_bytes"),
+    ("maxmemory", "maxmemory_bytes"),
+    ("mem_clients_normal", "clients_memory_bytes"),
+    ("number_of_cached_scripts", "cached_scripts"),
+    ("lazyfree_pending_objects", "lazyfree_pending_objects"),
+    ("maxclients", "maxclients"),
+    ("cluster_connections", "cluster_connections"),
+    ("io_threads_active", "io_threads_active"),
+    ("aof_enabled", "aof_enabled"),
+    ("connected_slaves", "replicas"),
+];
+
+/// The growth of counters from `before` to `after`, and gauges of `after`.
+pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
+    let mut evidence = ServerEvidence::default();
+    let grown = |name: &str| Some(after.number(name)? - before.number(name)?);
+    for (field, figure) in COUNTERS {
+        // What fell was reset meanwhile: its growth is not known.
+        if let Some(growth) = grown(field).filter(|growth| *growth >= 0.0) {
+            evidence.figure(figure, growth);
+        }
+    }
+    // Since 6.2; the process's own time also holds that of its background threads.
+    let user = grown("used_cpu_user_main_thread");
+    if let (Some(user), Some(system)) = (user, grown("used_cpu_sys_main_thread")) {
+        evidence.figure("cpu_main_thread_s", user + system);
+    }
+    for (field, figure) in GAUGES {
+        if let Some(value) = after.number(field) {
+            evidence.figure(figure, value);
+        }
+    }
+    if let Some(percent) = after.number("expired_stale_perc") {
+        evidence.figure("expired_stale_ratio", percent / 100.0);
+    }
+    // That of an earlier fork tells nothing of this step.
+    if evidence
+        .figures
+        .get("forks")
+        .is_some_and(|forks| *forks > 0.0)
+        && let Some(usec) = after.number("latest_fork_usec")
+    {
+        evidence.figure("latest_fork_us", usec);
+    }
+    let earlier = before.errors();
+    for (code, count) in after.errors() {
+        let grown = count - earlier.get(code).copied().unwrap_or(0.0);
+        if grown > 0.0 {
+            evidence.figure(format!("errors.{code}"), grown);
+        }
+    }
+    evidence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_reported_by_their_growth_and_gauges_as_they_stand() {
+        let before = Info::parse(
+            "keyspace_hits:10\nused_memory:5\nused_cpu_user_main_thread:1.0\n\
+             used_cpu_sys_main_thread:0.5\nerrorstat_OOM:count=3\n",
+        );
+        let after = Info::parse(
+            "keyspace_hits:25\nused_memory:7\nused_cpu_user_main_thread:1.5\n\
+             used_cpu_sys_main_thread:0.75\nerrorstat_OOM:count=7\nerrorstat_READONLY:count=2\n",
+        );
+        let figures = difference(&before, &after).figures;
+        assert!((figures["keyspace_hits"] - 15.0).abs() < 1e-9);
+        assert!((figures["used_memory_bytes"] - 7.0).abs() < 1e-9);
+        assert!((figures["cpu_main_thread_s"] - 0.75).abs() < 1e-9);
+        assert!((figures["errors.OOM"] - 4.0).abs() < 1e-9);
+        assert!((figures["errors.READONLY"] - 2.0).abs() < 1e-9);
+        assert!(!figures.contains_key("evicted_keys"), "missing is not zero");
+    }
+
+    #[test]
+    fn the_length_of_a_fork_is_told_only_of_a_step_that_had_one() {
+        let at = |forks: u64| Info::parse(&format!("total_forks:{forks}\nlatest_fork_usec:900\n"));
+        let of = |before, after| difference(&at(before), &at(after)).figures;
+        assert!(!of(3, 3).contains_key("latest_fork_us"));
+        assert!((of(3, 4)["latest_fork_us"] - 900.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_counter_that_somebody_reset_meanwhile_is_not_known() {
+        let at = |count: u64| Info::parse(&format!("evicted_keys:{count}\n"));
+        assert!(
+            !difference(&at(9), &at(2))
+                .figures
+                .contains_key("evicted_keys")
+        );
+    }
+
+    /// Excerpts of what servers of each version answer.
+    #[test]
+    fn each_version_is_read_for_what_it_tells() {
+        let older = "total_forks:1\nexpire_cycle_cpu_milliseconds:4\naof_delayed_fsync:0\n";
+        let seven = format!("{older}total_eviction_exceeded_time:2\nevicted_clients:0\n");
+        let seven_two = format!("{seven}eventloop_duration_sum:9\neventloop_duration_cmd_sum:5\n");
+        let seven_four = format!("{seven_two}client_output_buffer_limit_disconnections:0\n");
+        let valkey = format!("{seven_four}used_active_time_main_thread:1.5\n");
+        for (info, told, untold) in [
+            (
+                older.to_owned(),
+                "expire_cycle_cpu_ms",
+                "eviction_exceeded_ms",
+            ),
+            (seven, "eviction_exceeded_ms", "eventloop_commands_us"),
+            (
+                seven_two,
+                "eventloop_commands_us",
+                "output_limit_disconnections",
+            ),
+            (
+                seven_four,
+                "output_limit_disconnections",
+                "main_thread_active_s",
+            ),
+            (valkey, "main_thread_active_s", "acl_denied"),
+        ] {
+            let info = Info::parse(&info);
+            let figures = difference(&info, &info).figures;
+            assert!(
+                figures.contains_key(told) && !figures.contains_key(untold),
+                "{told}"
+            );
+        }
+    }
+}

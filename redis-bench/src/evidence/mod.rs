@@ -1,0 +1,199 @@
+//! The server's side of a step: `INFO` and what else a server of its version tells, before and
+//! after, on a thread and a connection of its own, so that a server that stands still stops nobody
+//! here. Nothing is reset or set on the server.
+
+mod client_list;
+mod commands;
+mod counters;
+mod histogram;
+mod looks;
+mod process;
+mod reading;
+mod settings;
+mod slow_log;
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use bench_cli::bench::Evidence;
+use bench_report::ServerEvidence;
+use bench_report::clock::monotonic_ns;
+use redis::{Connection, RedisError, RedisResult};
+
+use self::looks::Looks;
+use self::reading::{Reading, between};
+use crate::failure;
+use crate::server::Remote;
+
+/// Between looks at what comes and goes within a step.
+const LOOKED_EVERY: Duration = Duration::from_millis(100);
+
+enum Order {
+    Begin { serial: u64 },
+    End,
+}
+
+/// Samples the server of a run, step by step.
+#[derive(Debug)]
+pub struct Sampler {
+    orders: Sender<Order>,
+    results: Receiver<(u64, ServerEvidence)>,
+    /// Of the step that measures, or measured last.
+    serial: u64,
+    pending: bool,
+}
+
+impl Sampler {
+    /// A sampler of the server at `remote`, of which the load asks `commands`; it ends with this
+    /// value.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(remote: Remote, commands: &'static [&'static str]) -> std::io::Result<Self> {
+        let (orders, received) = mpsc::channel();
+        let (sent, results) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("evidence".to_owned())
+            .spawn(move || {
+                let connect = || remote.connect();
+                follow(&connect, commands, &received, &sent);
+            })?;
+        Ok(Self {
+            orders,
+            results,
+            serial: 0,
+            pending: false,
+        })
+    }
+
+    /// What was seen of the step that ended last; `None` where nothing was measured.
+    pub fn collect(&mut self, bound: Duration) -> Option<ServerEvidence> {
+        if !std::mem::take(&mut self.pending) {
+            return None;
+        }
+        let deadline = Instant::now() + bound;
+        loop {
+            match self
+                .results
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok((serial, evidence)) if serial == self.serial => return Some(evidence),
+                // An answer to an earlier step, which nobody waited for any more.
+                Ok(_) => {}
+                Err(_) => {
+                    let reason = format!("the server did not answer INFO within {bound:?}");
+                    return Some(ServerEvidence::unavailable("info", reason));
+                }
+            }
+        }
+    }
+}
+
+impl Evidence for Sampler {
+    fn measure_begins(&mut self) {
+        self.serial += 1;
+        self.pending = true;
+        let serial = self.serial;
+        // The thread only ends with us.
+        let _ = self.orders.send(Order::Begin { serial });
+    }
+
+    fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        let _ = self.orders.send(Order::End);
+        // Collected after the drain, when there is time to wait for it.
+        None
+    }
+}
+
+/// What is known of the step that measures.
+struct Watch {
+    serial: u64,
+    before: Result<Reading, RedisError>,
+    looks: Looks,
+}
+
+fn follow(
+    connect: &dyn Fn() -> RedisResult<Connection>,
+    commands: &[&str],
+    orders: &Receiver<Order>,
+    results: &Sender<(u64, ServerEvidence)>,
+) {
+    let mut connection: Option<Connection> = None;
+    let mut watch: Option<Watch> = None;
+    loop {
+        match orders.recv_timeout(LOOKED_EVERY) {
+            Ok(Order::Begin { serial }) => {
+                let before = with(&mut connection, connect, Reading::begin);
+                let mut looks = Looks::default();
+                if let Ok(before) = &before {
+                    looks.add(&before.info, &before.info, monotonic_ns());
+                }
+                watch = Some(Watch {
+                    serial,
+                    before,
+                    looks,
+                });
+            }
+            Ok(Order::End) => {
+                if let Some(watch) = watch.take() {
+                    let serial = watch.serial;
+                    let evidence = watch.end(&mut connection, connect, commands);
+                    // Nobody listens when the run is over.
+                    let _ = results.send((serial, evidence));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if let (Some(watch), Some(open)) = (&mut watch, &mut connection) {
+                    // What cannot be seen now may be the next time.
+                    let _ = watch.looks.take(open);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Reads with the connection, or a new one; one that fails is replaced the next time.
+fn with<T>(
+    connection: &mut Option<Connection>,
+    connect: &dyn Fn() -> RedisResult<Connection>,
+    read: impl FnOnce(&mut Connection) -> RedisResult<T>,
+) -> RedisResult<T> {
+    let mut open = match connection.take() {
+        Some(open) => open,
+        None => connect()?,
+    };
+    let read = read(&mut open)?;
+    *connection = Some(open);
+    Ok(read)
+}
+
+impl Watch {
+    fn end(
+        mut self,
+        connection: &mut Option<Connection>,
+        connect: &dyn Fn() -> RedisResult<Connection>,
+        commands: &[&str],
+    ) -> ServerEvidence {
+        let unavailable = |error: &RedisError| {
+            ServerEvidence::unavailable("info", failure::of_redis(error).message)
+        };
+        let before = match &self.before {
+            Ok(before) => before,
+            Err(error) => return unavailable(error),
+        };
+        let after = match with(connection, connect, |open| Reading::end(open, before)) {
+            Ok(after) => after,
+            Err(error) => return unavailable(&error),
+        };
+        if before.info.text("run_id") != after.info.text("run_id") {
+            return ServerEvidence::unavailable("info", "the server was restarted meanwhile");
+        }
+        // The one that began the step; the last one does not count itself.
+        let asked = self.looks.asked() + 1;
+        self.looks.add(&after.info, &after.info, monotonic_ns());
+        let mut evidence = between(before, &after, commands, asked);
+        self.looks.tell(&mut evidence);
+        evidence
+    }
+}

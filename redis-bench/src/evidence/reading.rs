@@ -1,0 +1,174 @@
+//! All that is read of the server at one end of a step. Only `INFO` must answer: what else cannot
+//! be read is told with its reason.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use bench_report::ServerEvidence;
+use redis::{Connection, RedisResult};
+
+use super::client_list::{self, Client};
+use super::histogram::{self, Histograms};
+use super::process::{self, Process};
+use super::slow_log::{self, SlowCall};
+use super::{commands, counters, settings};
+use crate::failure;
+use crate::info::Info;
+
+/// What was read, or why it was not.
+type Told<T> = Result<T, String>;
+
+/// One end of a step.
+pub(super) struct Reading {
+    at: Instant,
+    pub(super) info: Info,
+    histograms: Told<Histograms>,
+    clients: Told<Vec<Client>>,
+    process: Told<Process>,
+    /// At the beginning the newest entry, at the end those that came since.
+    slow: Told<SlowLog>,
+    settings: Told<BTreeMap<String, String>>,
+}
+
+/// What is known of the slow log.
+enum SlowLog {
+    Newest(Option<u64>),
+    Since(Option<u64>, Vec<SlowCall>),
+}
+
+fn told<T>(read: RedisResult<T>) -> Told<T> {
+    read.map_err(|error| failure::of_redis(&error).message)
+}
+
+impl Reading {
+    /// The beginning. `INFO` comes last: what else is asked is not to count for the step.
+    ///
+    /// # Errors
+    /// When the server does not answer `INFO`.
+    pub(super) fn begin(connection: &mut Connection) -> RedisResult<Self> {
+        let settings = told(settings::read(connection));
+        let slow = told(slow_log::newest(connection)).map(SlowLog::Newest);
+        let clients = Info::section(connection, "clients")?;
+        let clients = client_list::read(connection, clients.number("connected_clients"));
+        let histograms = told(histogram::read(connection));
+        let info = Info::read(connection)?;
+        Ok(Self {
+            at: Instant::now(),
+            process: process::read(&info),
+            info,
+            histograms,
+            clients,
+            slow,
+            settings,
+        })
+    }
+
+    /// The end of the step that `began`; `INFO` comes first.
+    ///
+    /// # Errors
+    /// When the server does not answer `INFO`.
+    pub(super) fn end(connection: &mut Connection, began: &Self) -> RedisResult<Self> {
+        let info = Info::read(connection)?;
+        let at = Instant::now();
+        let histograms = told(histogram::read(connection));
+        let slow = match &began.slow {
+            Ok(SlowLog::Newest(last)) => {
+                told(slow_log::since(connection, *last)).map(|calls| SlowLog::Since(*last, calls))
+            }
+            Ok(SlowLog::Since(..)) => Err("it was read before".to_owned()),
+            Err(reason) => Err(reason.clone()),
+        };
+        Ok(Self {
+            at,
+            process: process::read(&info),
+            clients: client_list::read(connection, info.number("connected_clients")),
+            info,
+            histograms,
+            slow,
+            settings: began.settings.clone(),
+        })
+    }
+}
+
+/// What the server said of the time from `before` to `after`. `load` names the commands that the
+/// load consists of; `looks` of `INFO` were ours.
+pub(super) fn between(
+    before: &Reading,
+    after: &Reading,
+    load: &[&str],
+    looks: u64,
+) -> ServerEvidence {
+    let mut evidence = counters::difference(&before.info, &after.info);
+    let interval = after.at.saturating_duration_since(before.at);
+    evidence.figure("interval_s", interval.as_secs_f64());
+    let histograms = both(
+        &mut evidence,
+        "latency_histogram",
+        (&before.histograms, &after.histograms),
+    );
+    commands::add(
+        &mut evidence,
+        (&before.info, &after.info),
+        histograms,
+        load,
+        looks,
+    );
+    if let Some((before, after)) = both(&mut evidence, "clients", (&before.clients, &after.clients))
+    {
+        table(&mut evidence, "clients", client_list::rows(before, after));
+    }
+    if let Some((before, after)) = both(&mut evidence, "process", (&before.process, &after.process))
+    {
+        add_process(&mut evidence, *before, *after);
+    }
+    match &after.slow {
+        Ok(SlowLog::Since(last, calls)) => {
+            evidence.figure("slowlog_entries", slow_log::entered(*last, calls) as f64);
+            table(&mut evidence, "slow_calls", slow_log::rows(calls));
+        }
+        Ok(SlowLog::Newest(_)) => {}
+        Err(reason) => unread(&mut evidence, "slowlog", reason),
+    }
+    match &after.settings {
+        Ok(settings) => table(&mut evidence, "settings", settings::rows(settings)),
+        Err(reason) => unread(&mut evidence, "settings", reason),
+    }
+    evidence
+}
+
+fn unread(evidence: &mut ServerEvidence, what: &str, reason: &str) {
+    evidence
+        .unavailable
+        .insert(what.to_owned(), reason.to_owned());
+}
+
+fn table(evidence: &mut ServerEvidence, name: &str, rows: Vec<bench_report::EvidenceRow>) {
+    if !rows.is_empty() {
+        evidence.tables.insert(name.to_owned(), rows);
+    }
+}
+
+/// Both ends, or neither with the reason.
+fn both<'a, T>(
+    evidence: &mut ServerEvidence,
+    what: &str,
+    ends: (&'a Told<T>, &'a Told<T>),
+) -> Option<(&'a T, &'a T)> {
+    match ends {
+        (Ok(before), Ok(after)) => Some((before, after)),
+        (Err(reason), _) | (_, Err(reason)) => {
+            unread(evidence, what, reason);
+            None
+        }
+    }
+}
+
+fn add_process(evidence: &mut ServerEvidence, before: Process, after: Process) {
+    if let (Some(before), Some(after)) = (before.ready_ns, after.ready_ns) {
+        let ready_s = after.saturating_sub(before) as f64 / 1e9;
+        evidence.figure("main_thread_ready_s", ready_s);
+    }
+    if let Some(swap) = after.swap_bytes {
+        evidence.figure("swap_bytes", swap as f64);
+    }
+}

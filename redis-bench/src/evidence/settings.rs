@@ -1,0 +1,44 @@
+//! Settings of the server that decide what a step costs.
+
+use std::collections::BTreeMap;
+
+use bench_report::EvidenceRow;
+use redis::{Connection, RedisResult};
+
+/// None of them can hold a secret.
+const NAMES: [&str; 11] = [
+    "appendfsync",
+    "no-appendfsync-on-rewrite",
+    "save",
+    "maxmemory-policy",
+    "slowlog-log-slower-than",
+    "io-threads",
+    "hz",
+    "active-expire-effort",
+    "activedefrag",
+    "notify-keyspace-events",
+    "lazyfree-lazy-eviction",
+];
+
+/// The settings by name; what a server of a version does not know is left out.
+///
+/// # Errors
+/// What the server says: many a hosted one refuses `CONFIG`.
+pub(super) fn read(connection: &mut Connection) -> RedisResult<BTreeMap<String, String>> {
+    let mut settings = BTreeMap::new();
+    for name in NAMES {
+        let pairs: Vec<(String, String)> = redis::cmd("CONFIG")
+            .arg("GET")
+            .arg(name)
+            .query(connection)?;
+        settings.extend(pairs);
+    }
+    Ok(settings)
+}
+
+pub(super) fn rows(settings: &BTreeMap<String, String>) -> Vec<EvidenceRow> {
+    let row = |(name, value): (&String, &String)| {
+        EvidenceRow::new([("setting", name.clone()), ("value", value.clone())], [])
+    };
+    settings.iter().map(row).collect()
+}

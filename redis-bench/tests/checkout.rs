@@ -1,0 +1,90 @@
+//! What a checkout consists of, as the report tells it: waiting for a place, the driver's check,
+//! connecting.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use bench_report::{CheckoutParts, Step};
+use common::bench;
+use test_support::{Place, Running};
+
+const POOLED: &str = "cache --client pooled --keys 200 --repeats 1 --warmup 100ms --run-dir run";
+
+/// The only step of a run with `args`, during which `meanwhile` is done to the server.
+fn step(args: &str, meanwhile: impl Fn(&testbed::Redis)) -> Step {
+    let (redis, place) = (common::redis(), Place::new());
+    let args: Vec<&str> = POOLED.split(' ').chain(args.split(' ')).collect();
+    let mut running = Running::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+    running.wait_for("phase: measure");
+    meanwhile(&redis);
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    common::report(&place, "cache").steps.remove(0)
+}
+
+fn parts(step: &Step) -> CheckoutParts {
+    step.pool.as_ref().unwrap().checkout.unwrap()
+}
+
+/// The mean checkout of all operations, in nanoseconds.
+fn mean_checkout(step: &Step) -> f64 {
+    let all: Vec<_> = step
+        .operations
+        .values()
+        .filter_map(|o| o.checkout.as_ref())
+        .collect();
+    let count: u64 = all.iter().map(|h| h.count).sum();
+    all.iter().map(|h| h.mean_ns * h.count as f64).sum::<f64>() / count as f64
+}
+
+fn assert_adds_up(step: &Step) {
+    let parts = parts(step);
+    let sum = parts.wait_mean_ns + parts.check_mean_ns + parts.connect_mean_ns;
+    let mean = mean_checkout(step);
+    assert!(
+        (sum / mean - 1.0).abs() < 0.01,
+        "{sum} of {mean}: {parts:?}"
+    );
+}
+
+#[test]
+fn in_a_pool_that_is_large_enough_the_checkout_is_the_drivers_check() {
+    let step = step("--pool-size 8 --users 4 --duration 400ms", |_| ());
+    let parts = parts(&step);
+    assert_adds_up(&step);
+    assert_eq!(
+        (parts.waited, parts.opened, parts.connect_mean_ns),
+        (0, 0, 0.0)
+    );
+    assert!(
+        parts.count > 100 && parts.check_mean_ns > 3.0 * parts.wait_mean_ns,
+        "{parts:?}"
+    );
+}
+
+#[test]
+fn in_a_pool_that_is_too_small_the_checkout_is_a_wait() {
+    let step = step("--pool-size 1 --users 16 --duration 400ms", |_| ());
+    let parts = parts(&step);
+    assert_adds_up(&step);
+    assert!(parts.waited > parts.count / 2, "{parts:?}");
+    assert!(parts.wait_mean_ns > 3.0 * parts.check_mean_ns, "{parts:?}");
+}
+
+#[test]
+fn a_connection_that_the_server_ended_is_opened_anew_by_a_checkout() {
+    let args = "--pool-size 4 --users 2 --think-time 20ms --duration 1500ms --stop-on errors>90%";
+    let step = step(args, |redis| {
+        for _ in 0..5 {
+            let killed: Result<u64, _> = redis::cmd("CLIENT")
+                .arg(&["KILL", "TYPE", "normal"])
+                .query(&mut common::connect(redis));
+            assert!(killed.unwrap() > 0);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    });
+    let parts = parts(&step);
+    assert_adds_up(&step);
+    assert!(parts.opened > 0 && parts.opened < parts.count, "{parts:?}");
+    assert!(parts.connect_mean_ns > 0.0, "{parts:?}");
+}
