@@ -20,7 +20,7 @@ const fn failing(
     Planting {
         name,
         declared: Declared {
-            finding: "errors",
+            finding: "errors_past_objective",
             things,
             impact: ONE_IN_FIVE,
             tolerance: 0.06,
