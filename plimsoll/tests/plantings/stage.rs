@@ -111,7 +111,7 @@ fn load(place: &Place, server: &Postgres, load: &Load) -> Output {
         None => format!("--users={}", load.users),
     });
     let fixed =
-        "--run-dir run --script load.sql --repeats 1 --warmup 1s --most-connections 100 --seed 1";
+        "--run-dir run --script load.sql --repeats 1 --warmup 1s --most-connections 100% --seed 1";
     args.extend(fixed.split(' ').map(str::to_owned));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut bench = tool(place, "db-pool-bench", &args);
