@@ -111,6 +111,10 @@ fn a_prepared_transaction_is_told_as_the_root() {
         "blocking_state",
         "prepared transaction",
     );
+    assert_eq!(
+        root.labels["blocking_application"],
+        "a prepared transaction"
+    );
     assert!(root.figures["transaction_age_max_s"] > 0.0);
     assert_eq!(evidence.figures["transactions.prepared"], 1.0);
 }

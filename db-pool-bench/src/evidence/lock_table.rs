@@ -141,6 +141,7 @@ impl Blocking {
     fn of(row: &Row, pid: i32) -> Result<Option<Self>, Error> {
         if pid == PREPARED {
             return Ok(Some(Self {
+                application: "a prepared transaction".to_owned(),
                 state: Some("prepared transaction".to_owned()),
                 ..Self::default()
             }));

@@ -66,7 +66,7 @@ pub(crate) fn complaints(tool_name: &str, words: &str) -> Vec<String> {
     if !output.status.success() {
         complaints.push(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    match assess(&place) {
+    match assess(&place, words) {
         Ok(assessment) => complaints.extend(of(&assessment)),
         Err(reason) => complaints.push(reason),
     }

@@ -8,7 +8,7 @@ use crate::planting::Planting;
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) rule: String,
-    /// The thing it names and its title.
+    /// The thing it names, its title and its sentences.
     text: String,
     pub(crate) impact: Option<f64>,
 }
@@ -27,7 +27,7 @@ pub(crate) fn first(assessment: &Value) -> Option<Found> {
     let text = |name: &str| finding[name].as_str().unwrap_or_default();
     Some(Found {
         rule: text("id").split(':').next().unwrap_or_default().to_owned(),
-        text: format!("{} | {}", text("thing"), text("title")),
+        text: [text("thing"), text("title"), text("detail")].join(" | "),
         impact: finding["impact"]["ratio"].as_f64(),
     })
 }

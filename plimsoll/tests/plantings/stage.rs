@@ -1,6 +1,7 @@
 //! A run with a planting: a throwaway server, whoever is beside, the recorder, the load, and what
 //! the analyzer says of it.
 
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,7 +51,7 @@ pub(crate) fn run(planting: &Planting) -> Result<Value, String> {
         if !report.exists() {
             return Err(format!("the bench left no report: {said}"));
         }
-        assess(&place)
+        assess(&place, planting.name)
     })
 }
 
@@ -118,12 +119,34 @@ fn load(place: &Place, server: &Postgres, load: &Load) -> Output {
     bench.env("DATABASE_URL", server.url()).output().unwrap()
 }
 
-/// The assessment of the run in `place`.
-pub(crate) fn assess(place: &Place) -> Result<Value, String> {
+/// The assessment of the run in `place`, whose files are kept under `name`.
+pub(crate) fn assess(place: &Place, name: &str) -> Result<Value, String> {
     let args = ["analyze", "run", "--no-html", "--quiet"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
+    keep(place, name);
     let text = std::fs::read_to_string(place.path().join("run/assessment.json"));
     let said = String::from_utf8_lossy(&output.stderr);
     let text = text.map_err(|error| format!("no assessment ({error}): {said}"))?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
+}
+
+/// Copies the run to where it outlives this program, for whoever looks why it came out so.
+fn keep(place: &Place, name: &str) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric();
+    let name: String = name
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '-' })
+        .collect();
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("plantings")
+        .join(name);
+    let _ = std::fs::remove_dir_all(&kept);
+    std::fs::create_dir_all(&kept).unwrap();
+    for entry in std::fs::read_dir(place.path().join("run"))
+        .unwrap()
+        .flatten()
+    {
+        let to = kept.join(entry.file_name());
+        let _ = std::fs::copy(entry.path(), to);
+    }
 }

@@ -168,7 +168,6 @@ pub(crate) const ALL: &[Planting] = &[
     ),
     // Four fifths of the time nobody acknowledges the log.
     Planting {
-        server: &[("synchronous_standby_names", "standby")],
         beside: &[Beside::Standby {
             every_ms: 500,
             stopped_ms: 400,
@@ -176,7 +175,8 @@ pub(crate) const ALL: &[Planting] = &[
         ..plain(
             "IPC:SyncRep",
             declared("sync_replica", &["SyncRep"], 0.85, 0.15),
-            "SET synchronous_commit = local; CREATE TABLE events (id bigserial PRIMARY KEY, note text);",
+            "CREATE TABLE events (id bigserial PRIMARY KEY, note text);
+             ALTER SYSTEM SET synchronous_standby_names = 'standby'; SELECT pg_reload_conf();",
             "INSERT INTO events (note) VALUES ('x');\n",
         )
     },
