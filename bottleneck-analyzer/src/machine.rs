@@ -88,7 +88,14 @@ impl<'a> Machine<'a> {
     pub fn all(&self, name: &str, window: Window) -> Vec<(&'a Series, Reading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name)
-            .filter_map(|(i, s)| Reading::over(i, s, &measured(window)).map(|r| (s, r)))
+            .filter_map(|(i, s)| {
+                let mut spans: Vec<_> = s.spans().collect();
+                if let [(_, span, _)] = spans.as_mut_slice() {
+                    // Of a point alone only the recording knows how long a time it covers.
+                    span.start = span.end.saturating_sub(self.tick_ns(span.end)?);
+                }
+                Reading::of(i, s, &spans, &measured(window)).map(|r| (s, r))
+            })
             .collect()
     }
 
@@ -197,17 +204,7 @@ impl<'a> Machine<'a> {
     }
 
     fn processes(self, window: Window) -> Vec<(&'a Series, Reading)> {
-        let all = self.source.report.series.iter().enumerate();
-        all.filter(|(_, s)| s.name == "process.cpu_cores")
-            .filter_map(|(i, s)| {
-                let mut spans: Vec<_> = s.spans().collect();
-                if let [(_, span, _)] = spans.as_mut_slice() {
-                    // Of a point alone only the recording knows how long a time it covers.
-                    span.start = span.end.saturating_sub(self.tick_ns(span.end)?);
-                }
-                Reading::of(i, s, &spans, &measured(window)).map(|r| (s, r))
-            })
-            .collect()
+        self.all("process.cpu_cores", window)
     }
 
     /// The tick of the recording that ends at `at_ns`, or first after it.

@@ -14,6 +14,7 @@ use crate::source::{Source, escape};
 
 pub(crate) mod checkout;
 mod postgres;
+mod redis;
 
 /// One part of the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,7 +129,7 @@ pub fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
     let step = source.report.steps.get(index)?;
     match source.component()? {
         Component::Postgres => postgres::of_step(source, index),
-        Component::Redis => redis(source, index, step),
+        Component::Redis => redis::model(source, index, step),
         Component::Websocket => websocket(source, index, step),
         Component::Machine => None,
     }
@@ -198,38 +199,6 @@ fn server_figure(source: &Source, index: usize, name: &str) -> Option<(f64, Evid
     let value = *step.server.as_ref()?.figures.get(name)?;
     let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
     Some((value, source.evidence(name, &pointer)?))
-}
-
-fn redis(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
-    let mut model = phases(source, index)?;
-    let calls: u64 = step.operations.values().map(|o| o.succeeded).sum();
-    let figures = step.server.as_ref().map(|s| &s.figures);
-    let mut usec = 0.0;
-    let mut evidence = Vec::new();
-    for name in figures.into_iter().flatten().map(|(name, _)| name) {
-        let executed = name
-            .strip_prefix("commands.")
-            .is_some_and(|c| c.split('.').next_back() == Some("usec"));
-        if let Some((value, e)) = executed
-            .then(|| server_figure(source, index, name))
-            .flatten()
-        {
-            usec += value;
-            evidence.push(e);
-        }
-    }
-    if evidence.is_empty() {
-        model
-            .notes
-            .push("The server's command times were not read: service time is not divided.".into());
-        model.rest("service (not divided)");
-    } else if calls > 0 {
-        let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
-        let command = (usec * 1e3 / calls as f64).min(service);
-        model.add("command", "Redis executing the command", command, evidence);
-        model.rest("network, queue and client (by subtraction)");
-    }
-    Some(model)
 }
 
 /// Establishing a connection; its phases are medians, which add up only nearly.

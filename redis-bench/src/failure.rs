@@ -9,13 +9,16 @@ use load_engine::Failure;
 use redis::RedisError;
 
 /// The kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>` (what
-/// the server answered), `wrong_value`, `io.other`, `client`.
+/// the server answered), `response.maxclients` (it takes no more clients), `wrong_value`, `io.other`, `client`.
 pub fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
     }
     if let Some(io) = io_kind(error) {
         return kind_of_io(io).to_owned();
+    }
+    if is_turned_away(error) {
+        return "response.maxclients".to_owned();
     }
     match (error.code(), error.kind()) {
         (Some(code), _) => format!("response.{}", code.trim()),
@@ -24,6 +27,12 @@ pub fn kind(error: &RedisError) -> String {
         (None, redis::ErrorKind::Io) => "io.other".to_owned(),
         (None, _) => "client".to_owned(),
     }
+}
+
+/// Whether the server has as many clients as it takes: it says so with no code of its own.
+fn is_turned_away(error: &RedisError) -> bool {
+    let said = error.detail().unwrap_or_default();
+    said.contains("max number of clients")
 }
 
 /// The driver wraps its cause in an `Arc`, which is what a downcast finds.

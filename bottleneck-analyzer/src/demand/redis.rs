@@ -4,24 +4,53 @@ use super::Bound;
 use crate::assessment::Confidence;
 use crate::facts::{Bench, Facts};
 use crate::figures::share;
+use crate::redis::View;
+
+/// Figures that its use can come from.
+const MEASURES: [&str; 4] = [
+    "main_thread_active_s",
+    "eventloop_busy_us",
+    "eventloop_commands_us",
+    "cpu_main_thread_s",
+];
 
 pub(super) fn main_thread(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
     let (_, step) = bench.operating()?;
-    let used_s = bench.server("cpu_main_thread_s")?;
-    let ratio = used_s / Some(step.window.measured_s()).filter(|s| *s > 0.0)?;
+    let view = View::of(bench);
+    let polls = view.as_ref().is_some_and(View::has_io_threads);
+    let ratio = match &view {
+        Some(view) => view.busy_ratio()?,
+        None => {
+            let used_s = bench.server("cpu_main_thread_s")?;
+            used_s / Some(step.window.measured_s()).filter(|s| *s > 0.0)?
+        }
+    };
+    let title = format!(
+        "Redis's main thread: busy {} of one core",
+        share(ratio.min(1.0))
+    );
+    let reason = "Redis executes commands one after another on this thread";
+    let lower_bound = polls && bench.server("main_thread_active_s").is_none();
     Some(Bound {
         factor: "redis_main_thread".to_owned(),
-        title: format!(
-            "Redis's main thread: busy {} of one core",
-            share(ratio.min(1.0))
-        ),
-        reason: "Redis executes commands one after another on this thread".to_owned(),
+        title,
+        reason: if lower_bound {
+            format!("{reason}; with I/O threads only its time in commands is known, a lower bound")
+        } else {
+            reason.to_owned()
+        },
         used_ratio: ratio,
-        confidence: Confidence::High,
-        evidence: bench
-            .server_evidence("cpu_main_thread_s")
+        confidence: if lower_bound {
+            Confidence::Medium
+        } else {
+            Confidence::High
+        },
+        evidence: MEASURES
             .into_iter()
+            .filter_map(|name| bench.server_evidence(name))
             .collect(),
-        would_tell: None,
+        would_tell: lower_bound.then(|| {
+            "a server that counts used_active_time_main_thread, or io-threads 1".to_owned()
+        }),
     })
 }

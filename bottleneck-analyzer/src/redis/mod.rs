@@ -27,7 +27,13 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     /// Reads it; `None` where the server was not watched or nothing was asked.
     pub(crate) fn of(bench: &Bench<'a>) -> Option<Self> {
-        let (index, step) = bench.operating()?;
+        let (index, _) = bench.operating()?;
+        Self::of_step(bench.source, index)
+    }
+
+    /// The same of step `index`.
+    pub(crate) fn of_step(source: &'a Source, index: usize) -> Option<Self> {
+        let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
         let seconds = *server.figures.get("interval_s")?;
         let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
@@ -36,7 +42,7 @@ impl<'a> View<'a> {
             (sum + h.mean_ns * h.count as f64, count + h.count as f64)
         });
         (seconds > 0.0 && calls > 0 && count > 0.0).then(|| Self {
-            source: bench.source,
+            source,
             index,
             step,
             server,
@@ -63,7 +69,7 @@ impl<'a> View<'a> {
         rows.unwrap_or_default().iter().enumerate()
     }
 
-    /// Whether `table` was read, however empty.
+    /// Whether `what` was read, however empty.
     pub(crate) fn was_read(&self, what: &str) -> bool {
         !self.server.unavailable.contains_key(what)
     }
@@ -78,6 +84,15 @@ impl<'a> View<'a> {
         let place = format!("/steps/{}/server/tables/{table}/{row}", self.index);
         self.source
             .evidence(label, &format!("{place}/figures/{}", escape(figure)))
+    }
+
+    /// The commands of one kind of sender: `load`, `pool`, `bench` or `others`.
+    pub(crate) fn commands_of(
+        &self,
+        whose: &str,
+    ) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
+        let is = move |row: &EvidenceRow| row.labels.get("whose").is_some_and(|w| w == whose);
+        self.rows("commands").filter(move |(_, row)| is(row))
     }
 
     /// A setting of the server.
@@ -104,10 +119,45 @@ impl<'a> View<'a> {
         (ns / self.response_ns).min(1.0)
     }
 
-    /// Time of the run that a reply takes on the wire, in bytes that the load asked for: what it
-    /// reads and the short answers to what it writes. `None` where the bench does not tell how
-    /// long its values are.
-    pub(crate) fn own_answer_bytes(&self) -> Option<f64> {
+    /// Share of what a call takes once it has its place in the pool: the queue before it is an echo
+    /// of how long places are held, and shrinks with that.
+    pub(crate) fn share_of_hold(&self, ns: f64) -> f64 {
+        let parts = self.step.pool.as_ref().and_then(|pool| pool.checkout);
+        let queued = parts.map_or(0.0, |parts| parts.wait_mean_ns);
+        (ns / (self.response_ns - queued).max(ns).max(1.0)).min(1.0)
+    }
+
+    /// Answers that a call of the load waits for, the pool's check among them.
+    pub(crate) fn round_trips(&self) -> f64 {
+        let calls = |(_, row): (usize, &EvidenceRow)| {
+            let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
+            // UNWATCH travels with PING.
+            let waits = label("whose") == "load" || label("command") == "ping";
+            waits.then(|| row.figures.get("calls").copied()).flatten()
+        };
+        let waited: f64 = self.rows("commands").filter_map(calls).sum();
+        (waited / self.calls).max(1.0)
+    }
+
+    /// Calls of a command that the load is known to have made.
+    pub(crate) fn calls_of(&self, command: &str) -> f64 {
+        let made = |operation: &str| {
+            let operation = self.step.operations.get(operation);
+            operation.map_or(0, |o| o.attempted) as f64
+        };
+        // A miss is a read and the write that mends it.
+        made(command) + made("miss")
+    }
+
+    /// Bytes that the server sent beside the answers of the load.
+    pub(crate) fn others_bytes(&self) -> Option<f64> {
+        let sent = self.figure("net_output_bytes")?;
+        Some((sent - self.own_answer_bytes()?).max(0.0))
+    }
+
+    /// Bytes of the answers that the load asked for: what it reads, and short answers to what it
+    /// writes. `None` where the bench does not tell how long its values are.
+    fn own_answer_bytes(&self) -> Option<f64> {
         let told = self.source.report.config.get("value_bytes");
         let told = told.and_then(serde_json::Value::as_f64);
         let value = told.or_else(|| self.step.parameter("value_bytes"))?;

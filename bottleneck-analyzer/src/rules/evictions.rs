@@ -38,9 +38,8 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     }
     let memory = bench.server("maxmemory_bytes").filter(|m| *m > 0.0);
     let limit = memory.map_or(String::new(), |m| format!(" at a limit of {}", bytes(m)));
-    let missed = bench
-        .operating()
-        .and_then(|(_, s)| s.figures.get("hit_ratio"));
+    // An evicted key costs a read at most once; other misses have other causes.
+    let saved = reads(bench).map(|(read, missed)| evicted.min(missed) / read.max(1.0));
     let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .says(
             format!("Redis evicts keys{limit}: the working set does not fit"),
@@ -50,7 +49,8 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
                 plain((ratio * 100.0).round())
             ),
         )
-        .impact(missed.map_or(ratio, |hit| 1.0 - hit), ImpactOf::Requests)
+        .thing("maxmemory")
+        .impact(saved.unwrap_or(ratio), ImpactOf::Requests)
         .confidence(confidence_past(ratio, limits.evicted_per_write_ratio, 0.01))
         .evidence(evidence)
         .advice(
@@ -60,11 +60,19 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             ],
             format!(
                 "up to {} of the reads hit again",
-                share(missed.map_or(0.0, |h| 1.0 - h))
+                share(saved.unwrap_or(0.0))
             ),
             "an evicted key that is read again is a miss that memory would have saved",
         );
     out.find(draft);
+}
+
+/// Reads, and those that found nothing.
+fn reads(bench: &Bench<'_>) -> Option<(f64, f64)> {
+    let (_, step) = bench.operating()?;
+    let count = |name: &str| step.operations.get(name).map_or(0, |o| o.succeeded) as f64;
+    let (hits, misses) = (count("get"), count("miss"));
+    (hits + misses > 0.0).then_some((hits + misses, misses))
 }
 
 fn writes(bench: &Bench<'_>) -> f64 {

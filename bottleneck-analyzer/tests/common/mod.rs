@@ -12,6 +12,8 @@ use std::path::Path;
 use bench_report::{LimitOwner, Report, store};
 #[allow(unused_imports, reason = "each test uses its part")]
 pub(crate) use parts::{SECOND, hist};
+#[allow(unused_imports, reason = "each test uses its part")]
+pub(crate) use redis::command;
 
 pub(crate) const RUN: &str = "20260314-091500-7f3a";
 /// When the run began on the monotonic clock.

@@ -1,6 +1,6 @@
 //! A run of `redis-bench cache`.
 
-use bench_report::{Parameter, Report, ServerEvidence};
+use bench_report::{EvidenceRow, Parameter, Report, ServerEvidence};
 
 use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{Plant, START};
@@ -10,6 +10,8 @@ impl Plant {
     pub(crate) fn redis(&self) -> Report {
         let from = START + 60 * SECOND;
         let mut report = begin("redis-bench", "cache", from);
+        report.config.insert("url".into(), "throwaway".into());
+        report.config.insert("value_bytes".into(), 100.into());
         let clients = [
             ("pooled", Some(4u64)),
             ("pooled", Some(8)),
@@ -61,6 +63,7 @@ impl Plant {
             ] {
                 server.figure(name, value);
             }
+            healthy_server(&mut server, throughput, miss);
             step.server = Some(server);
             step.generator = generator(0.2);
             report.steps.push(step);
@@ -68,4 +71,65 @@ impl Plant {
         report.duration_ns = 9 * SECOND;
         report
     }
+}
+
+/// What a server of a recent version says of a second in which nothing is wrong.
+fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
+    for (name, value) in [
+        ("interval_s", 1.0),
+        ("forks", 0.0),
+        ("saving_ratio", 0.0),
+        ("aof_enabled", 0.0),
+        ("aof_delayed_fsync", 0.0),
+        ("expire_cycle_cpu_ms", 4.0),
+        ("expire_cap_reached", 0.0),
+        ("rejected_connections", 0.0),
+        ("maxclients", 10_000.0),
+        ("connected_clients_max", 20.0),
+        ("connections_received", 0.0),
+        ("commands_processed", throughput * 1.1),
+        ("net_output_bytes", throughput * 100.0),
+        ("output_buffer_max_bytes", 0.0),
+        ("answers", 10.0),
+        ("answer_mean_ns", 130_000.0),
+        ("answer_least_ns", 100_000.0),
+        ("answer_most_ns", 400_000.0),
+        ("slowlog_entries", 0.0),
+    ] {
+        server.figures.entry(name.into()).or_insert(value);
+    }
+    let (gets, sets) = (throughput * 0.9, throughput * (0.1 + 0.9 * miss));
+    let rows = vec![
+        command("get", "load", (gets, gets * 2.0), 64.0),
+        command("set", "load", (sets, sets * 3.0), 64.0),
+        command("info", "bench", (20.0, 400.0), 128.0),
+    ];
+    server.tables.insert("commands".into(), rows);
+    let setting = |name: &str, value: &str| {
+        EvidenceRow::new([("setting", name.into()), ("value", value.into())], [])
+    };
+    let settings = vec![
+        setting("appendfsync", "everysec"),
+        setting("io-threads", "1"),
+        setting("slowlog-log-slower-than", "10000"),
+    ];
+    server.tables.insert("settings".into(), settings);
+}
+
+/// A row of the table of commands: `calls` of equal length, but for one as long as `longest_us`.
+pub(crate) fn command(
+    name: &str,
+    whose: &str,
+    (calls, usec): (f64, f64),
+    longest_us: f64,
+) -> EvidenceRow {
+    EvidenceRow::new(
+        [("command", name.into()), ("whose", whose.into())],
+        [
+            ("calls", calls),
+            ("usec", usec),
+            ("longest_us", longest_us),
+            ("squares_us2", usec * usec / calls + longest_us * longest_us),
+        ],
+    )
 }

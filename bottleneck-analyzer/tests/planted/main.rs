@@ -10,6 +10,7 @@ mod machine;
 mod objectives;
 mod postgres;
 mod redis;
+mod redis_server;
 mod reports;
 mod websocket;
 

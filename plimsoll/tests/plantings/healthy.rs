@@ -14,7 +14,7 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
     ),
     (
         "db-pool-bench",
-        "sweep --workload read-heavy --driver sqlx --pool-sizes 6 --rate 80",
+        "sweep --workload read-heavy --driver sqlx --pool-sizes 6 --rate 200",
     ),
     (
         "db-pool-bench",
@@ -30,7 +30,7 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
     ),
     (
         "db-pool-bench",
-        "sweep --workload tpcb-like --driver sqlx --pool-sizes 8 --rate 15 --pacing poisson",
+        "sweep --workload tpcb-like --driver sqlx --pool-sizes 8 --rate 25 --pacing poisson",
     ),
     (
         "db-pool-bench",
@@ -38,10 +38,10 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
     ),
     (
         "db-pool-bench",
-        "sweep --workload read-heavy --driver deadpool --pool-sizes 6 --rate 40 --hold 5ms",
+        "sweep --workload read-heavy --driver deadpool --pool-sizes 6 --rate 200 --hold 5ms",
     ),
-    ("redis-bench", "cache --rate 300"),
-    ("redis-bench", "session --rate 200"),
+    ("redis-bench", "cache --keys 2000 --rate 300"),
+    ("redis-bench", "cache --keys 1000 --ttl 1h --rate 150 --pacing poisson"),
 ];
 
 /// Problems and gates that were not judged, of one run; empty where it is as it should be.
@@ -58,7 +58,7 @@ pub(crate) fn complaints(tool_name: &str, words: &str) -> Vec<String> {
         "--warmup",
         "1s",
         "--duration",
-        "10s",
+        "15s",
     ]);
     let output = tool(&place, tool_name, &args).output().unwrap();
     end(recorder);

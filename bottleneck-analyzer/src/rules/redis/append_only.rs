@@ -1,6 +1,6 @@
 //! The append-only file: writes that wait for the disk, and everybody behind them.
 
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, FindingKind};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
 use crate::figures::{duration_ns, plain, share};
@@ -41,14 +41,19 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     }
 }
 
-/// How much longer than at its best the server took to answer a question that asks for nothing:
-/// what it waited for is the one thread, which flushes the file after each round with a write.
+/// What a call waited for the one thread, which flushes the file after each round with a write: for
+/// each of its answers as much longer as a question that asks for nothing took than at its best.
+/// Time for which the thread had no CPU is no disk's.
 fn waited_ns(view: &View<'_>) -> Option<f64> {
     let (mean, least) = (
         view.figure("answer_mean_ns")?,
         view.figure("answer_least_ns")?,
     );
-    Some((mean - least).max(0.0))
+    let no_cpu = view
+        .figure("main_thread_ready_s")
+        .zip(view.figure("commands_processed"));
+    let no_cpu = no_cpu.map_or(0.0, |(ready_s, commands)| ready_s * 1e9 / commands.max(1.0));
+    Some((mean - least - no_cpu).max(0.0) * view.round_trips())
 }
 
 fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
@@ -60,7 +65,7 @@ fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
             "a longer step",
         );
     };
-    let ratio = view.share_of_response(waited);
+    let ratio = view.share_of_hold(waited);
     let evidence = [
         view.evidence("answer_mean_ns"),
         view.evidence("answer_least_ns"),
@@ -68,7 +73,7 @@ fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     ];
     if ratio < MATTERS {
         let statement = format!(
-            "appendfsync always: questions that ask for nothing waited {}, {} of the response time",
+            "appendfsync always: a call waited {} for the disk, {} of its time",
             duration_ns(waited),
             share(ratio)
         );
@@ -92,7 +97,8 @@ fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                     duration_ns(view.response_ns),
                 ),
             )
-            .impact(ratio, ImpactOf::ResponseTime)
+            .thing("appendfsync always")
+            .saves(ratio * view.response_ns, view.response_ns)
             .confidence(Confidence::Medium)
             .evidence(evidence.into_iter().flatten())
             .advice(

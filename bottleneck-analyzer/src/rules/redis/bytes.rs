@@ -13,7 +13,7 @@ const RULE: &str = "redis_bytes";
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
 pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
-    let (Some(sent), Some(own)) = (view.figure("net_output_bytes"), view.own_answer_bytes()) else {
+    let (Some(sent), Some(others)) = (view.figure("net_output_bytes"), view.others_bytes()) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -22,7 +22,6 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         );
         return;
     };
-    let others = (sent - own).max(0.0);
     let per_s = others / view.seconds;
     let ratio = others / sent.max(1.0);
     let evidence = view.evidence("net_output_bytes");

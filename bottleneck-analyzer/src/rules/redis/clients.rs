@@ -2,7 +2,7 @@
 
 use bench_report::EvidenceRow;
 
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, FindingKind};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -58,6 +58,7 @@ fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     };
     out.find(
         Draft::new(rule, &bench.id(), Component::Redis, kind)
+            .thing("maxclients")
             .says(title, format!("{statement} at most."))
             .confidence(Confidence::High)
             .evidence(evidence)
@@ -120,7 +121,7 @@ fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
             "each new connection costs round trips for the client, and the server's one thread",
         );
     if ours {
-        draft = draft.impact(impact, ImpactOf::ResponseTime);
+        draft = draft.saves(connecting_ns, view.response_ns);
     }
     out.find(draft);
 }
@@ -165,6 +166,7 @@ fn monitors(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     let busy = busy.map_or("not known".to_owned(), share);
     out.find(
         Draft::new(rule, &bench.id(), Component::Redis, kind)
+            .thing("MONITOR")
             .says(
                 format!("A client runs MONITOR: {}", whose(first)),
                 format!(

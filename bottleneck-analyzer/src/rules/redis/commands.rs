@@ -3,7 +3,7 @@
 use bench_report::EvidenceRow;
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, FindingKind};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
 use crate::figures::{duration_ns, plain, share};
@@ -31,12 +31,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         return;
     }
     let mut others: Vec<Other<'_>> = view
-        .rows("commands")
-        .filter(|(_, row)| {
-            row.labels
-                .get("whose")
-                .is_some_and(|whose| whose == "others")
-        })
+        .commands_of("others")
         .filter_map(|(place, row)| {
             Some(Other {
                 place,
@@ -117,10 +112,8 @@ fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Other<'_>, rest: &[Other<'_
     let (actions, why) = advice(worst.name);
     Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
         .says(format!("{name} of another client holds Redis up"), detail)
-        .impact(
-            view.share_of_response(worst.wait_ns),
-            ImpactOf::ResponseTime,
-        )
+        .thing(name.clone())
+        .saves(worst.wait_ns, view.response_ns)
         .confidence(confidence(calls, figure("squares_us2")))
         .evidence(evidence(view, worst, "calls"))
         .evidence(evidence(view, worst, "usec"))

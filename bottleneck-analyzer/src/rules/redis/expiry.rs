@@ -69,7 +69,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         );
     if matters {
         draft = if impact >= ratio {
-            draft.impact(impact, ImpactOf::ResponseTime)
+            draft.saves(wait_ns, view.response_ns)
         } else {
             draft.impact(ratio, ImpactOf::Capacity)
         };

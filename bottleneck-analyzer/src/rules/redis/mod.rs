@@ -5,6 +5,7 @@ mod bytes;
 mod clients;
 mod commands;
 mod expiry;
+mod outliers;
 mod saving;
 mod stall;
 
@@ -19,8 +20,9 @@ const MATTERS: f64 = 0.10;
 /// What is known of one bench, and where its conclusions go.
 type Judge = fn(&Bench<'_>, &View<'_>, &mut Conclusions);
 
-const ALL: [Judge; 7] = [
+const ALL: [Judge; 8] = [
     commands::judge,
+    outliers::judge,
     bytes::judge,
     saving::judge,
     append_only::judge,

@@ -3,7 +3,7 @@
 use bench_report::Series;
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, FindingKind};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -63,7 +63,8 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                     share(saving),
                 ),
             )
-            .impact(impact, ImpactOf::ResponseTime)
+            .thing("fork")
+            .saves(fork_ns + beside_ns, view.response_ns)
             .confidence(Confidence::Medium)
             .evidence(view.evidence("forks"))
             .evidence(view.evidence("latest_fork_us"))

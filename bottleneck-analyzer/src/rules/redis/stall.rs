@@ -1,7 +1,7 @@
 //! A server that answered nobody for a while.
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, FindingKind};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
 use crate::figures::{duration_ns, share};
@@ -69,7 +69,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                     share(impact),
                 ),
             )
-            .impact(impact, ImpactOf::ResponseTime)
+            .saves(wait_ns, view.response_ns)
             .confidence(Confidence::Medium)
             .evidence(evidence)
             .evidence(view.evidence("answer_mean_ns"))

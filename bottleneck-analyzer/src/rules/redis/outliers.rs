@@ -1,0 +1,146 @@
+//! A few calls of the load's own commands that take far longer than the others: large values, most
+//! likely somebody else's.
+
+use bench_report::EvidenceRow;
+
+use super::MATTERS;
+use crate::assessment::{Component, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{bytes, duration_ns, plain, share};
+use crate::redis::View;
+
+const RULE: &str = "redis_outliers";
+
+/// Longest call ÷ mean call from which on it is another kind of call.
+const OTHER_KIND: f64 = 10.0;
+/// Shorter ones are what a busy machine does to any call.
+const LEAST_US: f64 = 1_000.0;
+
+/// The slow calls of one command.
+struct Slow {
+    place: usize,
+    name: String,
+    calls: f64,
+    slow: f64,
+    longest_us: f64,
+    mean_us: f64,
+    wait_ns: f64,
+}
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let all = view.commands_of("load");
+    let slow = all.filter_map(|(place, row)| slow(view, place, row));
+    let Some(worst) = slow.max_by(|a, b| a.wait_ns.total_cmp(&b.wait_ns)) else {
+        if view
+            .commands_of("load")
+            .any(|(_, row)| row.figures.contains_key("longest_us"))
+        {
+            let statement = "no call of the load's commands took far longer than the others";
+            out.rule_out(RULE, bench.component, statement, None);
+        } else {
+            out.cannot_judge(
+                RULE,
+                bench.component,
+                "whether a few calls take far longer than the others: the server has no histogram \
+                 of them",
+                "Redis 7.0 or later, and a user that may run LATENCY HISTOGRAM",
+            );
+        }
+        return;
+    };
+    let evidence = view.row_evidence(
+        format!("longest {} in microseconds", worst.name),
+        ("commands", worst.place),
+        "longest_us",
+    );
+    let impact = view.share_of_response(worst.wait_ns);
+    if impact < MATTERS {
+        let statement = format!(
+            "the longest {} took {}; calls waited {} of their time behind such",
+            worst.name.to_uppercase(),
+            duration_ns(worst.longest_us * 1e3),
+            share(impact)
+        );
+        return out.rule_out(RULE, bench.component, statement, evidence);
+    }
+    out.find(found(bench, view, &worst).evidence(evidence));
+}
+
+/// The calls of a row that are of another kind than most; `None` where there are none.
+fn slow(view: &View<'_>, place: usize, row: &EvidenceRow) -> Option<Slow> {
+    let figure = |name: &str| row.figures.get(name).copied();
+    let (calls, usec) = (figure("calls")?, figure("usec")?);
+    let logged = view.rows("slow_calls").map(|(_, logged)| logged);
+    let logged = logged
+        .filter(|logged| logged.labels.get("command") == row.labels.get("command"))
+        .find_map(|logged| {
+            let figure = |name: &str| logged.figures.get(name).copied();
+            Some((figure("calls")?, figure("usec")?, figure("longest_us")?))
+        });
+    // The slow log counts them; the histogram knows of the longest within a factor of two.
+    let (slow, taken, longest_us) = match logged {
+        Some(logged) => logged,
+        None => {
+            let longest = figure("longest_us")? / 2.0;
+            (1.0, longest, longest)
+        }
+    };
+    let mean_us = (usec - taken).max(0.0) / (calls - slow).max(1.0);
+    let other_kind = longest_us >= LEAST_US && longest_us >= OTHER_KIND * mean_us.max(1.0);
+    let squares = (taken * taken / slow).max(longest_us * longest_us);
+    other_kind.then(|| Slow {
+        place,
+        name: row.labels.get("command").cloned().unwrap_or_default(),
+        calls,
+        slow,
+        longest_us,
+        mean_us,
+        wait_ns: view.wait_behind(taken, squares),
+    })
+}
+
+fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Slow) -> Draft {
+    let name = worst.name.to_uppercase();
+    let made: f64 = view.calls_of(&worst.name);
+    let others = (worst.calls - made).max(0.0);
+    let whose = if others >= worst.slow {
+        format!(
+            "The server counted {} {name} more than the load sent: they are most likely another \
+             client's. ",
+            plain(others)
+        )
+    } else {
+        String::new()
+    };
+    let sent = view.others_bytes().map_or_else(String::new, |sent| {
+        format!(" Beside the load's answers Redis sent {}.", bytes(sent))
+    });
+    Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
+        .thing(name.clone())
+        .says(
+            format!(
+                "Some {name} calls take up to {}: large values",
+                duration_ns(worst.longest_us * 1e3)
+            ),
+            format!(
+                "{} of {} calls; all others take {} on average. {whose}Redis carries out one command \
+                 at a time: {} of the mean response time of {} is waiting behind these.{sent}",
+                plain(worst.slow),
+                plain(worst.calls),
+                duration_ns(worst.mean_us * 1e3),
+                duration_ns(worst.wait_ns),
+                duration_ns(view.response_ns),
+            ),
+        )
+        .saves(worst.wait_ns, view.response_ns)
+        .confidence(Confidence::Medium)
+        .advice(
+            &[
+                "find the large keys (redis-cli --bigkeys, MEMORY USAGE) and who reads them (SLOWLOG)",
+                "split them: hashes with HGET, ranges, several keys",
+            ],
+            format!("up to {} a call", duration_ns(worst.wait_ns)),
+            "a value is copied as a whole by the one thread, and everybody else waits meanwhile",
+        )
+}

@@ -1,0 +1,85 @@
+//! Redis: its one thread at work on the load's own command, or on somebody else's before it.
+
+use bench_report::Step;
+
+use super::{TimeModel, mean_of, phases, server_figure};
+use crate::assessment::Evidence;
+use crate::redis::View;
+use crate::source::Source;
+
+/// Commands that no load of ours consists of: the pool's check, and reading the server.
+const NOT_THE_LOADS: [&str; 3] = ["ping", "unwatch", "info"];
+
+pub(super) fn model(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
+    let mut model = phases(source, index)?;
+    let calls: u64 = step.operations.values().map(|o| o.succeeded).sum();
+    let (usec, evidence) = executing(source, index, step);
+    if evidence.is_empty() {
+        model
+            .notes
+            .push("The server's command times were not read: service time is not divided.".into());
+        model.rest("service (not divided)");
+        return Some(model);
+    }
+    if calls == 0 {
+        return Some(model);
+    }
+    let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
+    let command = (usec * 1e3 / calls as f64).min(service);
+    model.add("command", "Redis executing the command", command, evidence);
+    if let Some((behind, evidence)) = behind_others(source, index) {
+        let behind = behind.min(service - command);
+        let title = "waiting behind other clients' commands";
+        model.add("behind_others", title, behind, evidence);
+    }
+    model.rest("network, queue and client (by subtraction)");
+    Some(model)
+}
+
+/// Time that the server spent on the load's own commands, in microseconds. Reports without a table
+/// of whose they were name all commands.
+fn executing(source: &Source, index: usize, step: &Step) -> (f64, Vec<Evidence>) {
+    let view = View::of_step(source, index);
+    let own: Option<Vec<&str>> = view.as_ref().and_then(|view| {
+        view.rows("commands").next()?;
+        let own = view.commands_of("load");
+        Some(
+            own.filter_map(|(_, row)| row.labels.get("command"))
+                .map(String::as_str)
+                .collect(),
+        )
+    });
+    let is_own = |command: &str| match &own {
+        Some(own) => own.contains(&command),
+        None => !NOT_THE_LOADS.contains(&command),
+    };
+    let figures = step.server.iter().flat_map(|server| server.figures.keys());
+    let names = figures.filter(|name| {
+        let command = name
+            .strip_prefix("commands.")
+            .and_then(|c| c.strip_suffix(".usec"));
+        command.is_some_and(is_own)
+    });
+    let (mut usec, mut evidence) = (0.0, Vec::new());
+    for (value, shown) in names.filter_map(|name| server_figure(source, index, name)) {
+        usec += value;
+        evidence.push(shown);
+    }
+    (usec, evidence)
+}
+
+/// Mean wait of a call behind commands of other clients.
+fn behind_others(source: &Source, index: usize) -> Option<(f64, Vec<Evidence>)> {
+    let view = View::of_step(source, index)?;
+    let waits = view.commands_of("others").map(|(place, row)| {
+        let label = row.labels.get("command").map_or("", String::as_str);
+        let evidence = view.row_evidence(format!("time in {label}"), ("commands", place), "usec");
+        (view.wait_behind_command(row), evidence)
+    });
+    let (mut sum, mut evidence) = (0.0, Vec::new());
+    for (ns, shown) in waits {
+        sum += ns;
+        evidence.extend(shown);
+    }
+    (sum > 0.0).then_some((sum, evidence))
+}
