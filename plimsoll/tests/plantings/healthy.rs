@@ -41,7 +41,10 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
         "sweep --workload read-heavy --driver deadpool --pool-sizes 6 --rate 200 --hold 5ms",
     ),
     ("redis-bench", "cache --keys 2000 --rate 300"),
-    ("redis-bench", "cache --keys 1000 --ttl 1h --rate 150 --pacing poisson"),
+    (
+        "redis-bench",
+        "cache --keys 1000 --ttl 1h --rate 150 --pacing poisson",
+    ),
 ];
 
 /// Problems and gates that were not judged, of one run; empty where it is as it should be.
