@@ -1,13 +1,14 @@
 # demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
 # bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts, five sweeps in a row,
 # fifty scrapers for a minute
+# prove: causes planted on throwaway servers must be named, healthy runs must be called healthy
 # schema: docs/schema anew
 
 CARGO ?= cargo
 # The commit stands in every report. A tree without git builds as well.
 export PLIMSOLL_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 
-.PHONY: demo build test test-postgres-matrix lint bench soak schema servers deny
+.PHONY: demo build test test-postgres-matrix lint bench soak prove schema servers deny
 
 demo: servers build
 	target/release/plimsoll run --profile quick
@@ -30,7 +31,7 @@ test: servers
 
 # Takes PostgreSQL 13 to 18 from npm and shows the evidence on each.
 test-postgres-matrix:
-	$(CARGO) test --locked -p db-pool-bench --test evidence --test behaviour --no-run
+	$(CARGO) test --locked -p db-pool-bench --test evidence --test planted_evidence --test behaviour --no-run
 	scripts/postgres-matrix
 
 lint: deny
@@ -59,6 +60,10 @@ soak: servers
 	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test interrupts -- --nocapture
 	$(CARGO) test --locked -p db-pool-bench --test same_size -- --ignored --nocapture
 	$(CARGO) test --locked -p sysmon --test export -- --ignored --nocapture
+
+prove: servers
+	$(CARGO) build --release --locked --workspace --exclude peers --bins
+	$(CARGO) test --release --locked -p plimsoll --test plantings -- --ignored --nocapture --test-threads=1
 
 schema:
 	$(CARGO) run --quiet --locked -p bench-report --example report_schema > docs/schema/report-1.json

@@ -1,47 +1,20 @@
-//! What sessions were doing, sampled from `pg_stat_activity`.
-//!
-//! An active session that waits for nothing is on a CPU or wants one. A session whose state is
-//! hidden is not: it is unknown. Each sample stands for the time since the one before, so that a
-//! look that came late does not count for too little.
+//! Sums over looks at sessions. Each look stands for the time since the one before, so that one
+//! that came late does not count for too little.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Error, Row};
-
-use crate::connect::Client;
 
 use super::Scope;
+use super::backends::Backends;
+use super::session::{CLASSES, Group};
+use super::tally::Tally;
+use crate::shape;
 
-/// The joins of the view that name database and role are not asked for, and so are not made.
-const QUERY: &str =
-    "SELECT /* plimsoll evidence */ application_name, state, wait_event_type, wait_event, count(*),
-           max(extract(epoch FROM clock_timestamp() - xact_start))::float8
-      FROM pg_stat_activity
-     WHERE pid <> pg_backend_pid()
-       AND (backend_type = 'client backend' OR backend_type IS NULL AND datid IS NOT NULL)
-     GROUP BY 1, 2, 3, 4";
-
-/// What a session can be doing, as named in reports.
-const CLASSES: [&str; 8] = [
-    "cpu",
-    "lock",
-    "lwlock",
-    "io",
-    "client",
-    "other_wait",
-    "idle",
-    "idle_in_transaction",
-];
-/// Place of `lock` in [`CLASSES`].
-const LOCK: usize = 1;
-/// Applications and states that a table holds.
+/// Rows that a table holds.
 const MOST_ROWS: usize = 20;
-
-/// Asks once.
-pub(super) async fn look(client: &Client) -> Result<Vec<Row>, Error> {
-    client.query(QUERY, &[]).await
-}
+/// Shapes of statements that are remembered.
+const MOST_SHAPES: usize = 300;
 
 /// Sums over the samples of a step.
 #[derive(Debug)]
@@ -52,13 +25,21 @@ pub(super) struct Activity {
     seconds: f64,
     /// Session-seconds by class.
     classes: [f64; CLASSES.len()],
-    /// Session-seconds by type and name of what was waited for.
-    waits: BTreeMap<(String, String), f64>,
+    /// By event.
+    waits: Tally<String>,
+    /// By shape of statement and event.
+    statements: Tally<[String; 2]>,
+    others: Backends,
     /// Session-seconds, and the most at once, by application and state.
     connections: BTreeMap<(String, String), Usage>,
     hidden: f64,
+    /// Session-seconds in which the server did not track what its sessions do.
+    untracked: f64,
     used_max: u64,
+    /// Oldest transaction in scope, and of any client.
     oldest_s: f64,
+    oldest_of_all_s: f64,
+    shapes: HashMap<String, String>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -67,7 +48,7 @@ struct Usage {
     most: u64,
 }
 
-/// What one sample saw, for those who look on.
+/// Facts of one look, for those who look on.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sight {
     /// Client connections of the server, ours included.
@@ -77,52 +58,50 @@ pub(super) struct Sight {
 }
 
 impl Activity {
-    /// Nothing seen yet of the sessions in `scope`.
-    pub(super) fn of(scope: Scope) -> Self {
+    /// Nothing seen yet of the sessions in `scope`, in the run `name`.
+    pub(super) fn of(scope: Scope, name: &str) -> Self {
         Self {
+            others: Backends::of(scope.clone(), name),
             scope,
             samples: 0,
             seconds: 0.0,
             classes: [0.0; CLASSES.len()],
-            waits: BTreeMap::new(),
+            waits: Tally::default(),
+            statements: Tally::default(),
             connections: BTreeMap::new(),
             hidden: 0.0,
+            untracked: 0.0,
             used_max: 0,
             oldest_s: 0.0,
+            oldest_of_all_s: 0.0,
+            shapes: HashMap::new(),
         }
     }
 
-    /// Adds one sample, which stands for `seconds`.
-    pub(super) fn add(&mut self, rows: &[Row], seconds: f64) -> Result<Sight, Error> {
+    /// Adds one look, which stands for `seconds`.
+    pub(super) fn add(&mut self, look: &[Group], seconds: f64) -> Sight {
         // The one that asks is a connection too.
         let mut sight = Sight {
             used: 1,
             lock_wait: false,
         };
         let mut now: BTreeMap<(String, String), u64> = BTreeMap::new();
-        for row in rows {
-            let count = row.try_get::<_, i64>(4)?.unsigned_abs();
-            sight.used += count;
-            let application = row.try_get::<_, Option<&str>>(0)?.unwrap_or_default();
-            if !self.scope.holds(application) {
+        for group in look {
+            let weight = group.count as f64 * seconds;
+            let in_scope = self.scope.holds(&group.application);
+            if group.is_of_clients() {
+                sight.used += group.count;
+                self.oldest_of_all_s = self.oldest_of_all_s.max(group.oldest_s);
+            }
+            if !(group.is_of_clients() && in_scope) {
+                self.others.add(group, weight);
                 continue;
             }
-            let state: Option<&str> = row.try_get(1)?;
-            let key = (application.to_owned(), state.unwrap_or("hidden").to_owned());
-            *now.entry(key).or_default() += count;
-            let (kind, event): (Option<&str>, Option<&str>) = (row.try_get(2)?, row.try_get(3)?);
-            let weight = count as f64 * seconds;
-            match class(state, kind, event) {
-                Some(class) => {
-                    self.classes[class] += weight;
-                    sight.lock_wait |= class == LOCK;
-                    self.wait(state, kind, event, weight);
-                }
-                None => self.hidden += weight,
-            }
-            self.oldest_s = self
-                .oldest_s
-                .max(row.try_get::<_, Option<f64>>(5)?.unwrap_or(0.0));
+            let state = group.state.clone().unwrap_or_else(|| "hidden".to_owned());
+            *now.entry((group.application.clone(), state)).or_default() += group.count;
+            sight.lock_wait |= group.waits_for_lock();
+            self.oldest_s = self.oldest_s.max(group.oldest_s);
+            self.add_client(group, weight);
         }
         for (key, count) in now {
             let usage = self.connections.entry(key).or_default();
@@ -132,17 +111,42 @@ impl Activity {
         self.used_max = self.used_max.max(sight.used);
         self.samples += 1;
         self.seconds += seconds;
-        Ok(sight)
+        sight
     }
 
-    /// An idle session waits for its client's next request: that is no wait of the server's.
-    fn wait(&mut self, state: Option<&str>, kind: Option<&str>, event: Option<&str>, weight: f64) {
-        if let (Some(kind), Some(event)) = (kind, event)
-            && state != Some("idle")
-        {
-            let key = (kind.to_owned(), event.to_owned());
-            *self.waits.entry(key).or_default() += weight;
+    fn add_client(&mut self, group: &Group, weight: f64) {
+        let Some(class) = group.class() else {
+            self.hidden += weight;
+            if group.state.is_some() {
+                self.untracked += weight;
+            }
+            return;
+        };
+        self.classes[class] += weight;
+        if group.is_idle() {
+            return;
         }
+        let event = group.event_name();
+        if !event.is_empty() {
+            self.waits.add(event, weight);
+        }
+        if let Some(statement) = &group.statement {
+            let key = [self.shape(statement), group.doing()];
+            self.statements.add(key, weight);
+        }
+    }
+
+    /// The shape of a statement; most of them are met in look after look.
+    fn shape(&mut self, statement: &str) -> String {
+        if let Some(known) = self.shapes.get(statement) {
+            return known.clone();
+        }
+        if self.shapes.len() >= MOST_SHAPES {
+            self.shapes.clear();
+        }
+        let shape = shape::of(statement);
+        self.shapes.insert(statement.to_owned(), shape.clone());
+        shape
     }
 
     /// Writes means and extremes into `evidence`.
@@ -155,14 +159,9 @@ impl Activity {
         evidence.figure("sessions.samples", self.samples as f64);
         evidence.figure("sessions.samples_per_s", self.samples as f64 / self.seconds);
         self.report_connections(evidence);
+        self.others.report(self.seconds, evidence);
         if self.hidden > 0.0 {
-            let hidden = self.hidden / self.seconds;
-            missing(
-                evidence,
-                &format!(
-                    "this role may not see what {hidden:.1} of the sessions do; grant it pg_read_all_stats"
-                ),
-            );
+            missing(evidence, &self.reason_of_hidden());
             // Of strangers something is known all the same; of our own nothing may be missing.
             if matches!(self.scope, Scope::Application(_)) {
                 return;
@@ -171,10 +170,28 @@ impl Activity {
         for (class, sum) in CLASSES.iter().zip(self.classes) {
             evidence.figure(format!("sessions.{class}_mean"), sum / self.seconds);
         }
-        for ((kind, event), sum) in &self.waits {
-            evidence.figure(format!("waits.{kind}.{event}_mean"), sum / self.seconds);
+        for (event, mean) in self.waits.means(self.seconds) {
+            evidence.figure(format!("waits.{event}_mean"), mean);
         }
         evidence.figure("transactions.oldest_s", self.oldest_s);
+        evidence.figure("transactions.oldest_age_s", self.oldest_of_all_s);
+        let labels = ["statement", "event"];
+        let rows = self.statements.rows(labels, self.seconds);
+        evidence
+            .tables
+            .insert("waiting_statements".to_owned(), rows);
+    }
+
+    fn reason_of_hidden(&self) -> String {
+        let hidden = self.hidden / self.seconds;
+        if self.untracked > 0.0 {
+            return format!(
+                "the server does not track what {hidden:.1} of the sessions do: track_activities is off"
+            );
+        }
+        format!(
+            "this role may not see what {hidden:.1} of the sessions do; grant it pg_read_all_stats"
+        )
     }
 
     fn report_connections(&self, evidence: &mut ServerEvidence) {
@@ -206,89 +223,126 @@ fn missing(evidence: &mut ServerEvidence, reason: &str) {
     entry.or_insert_with(|| reason.to_owned());
 }
 
-/// Index into [`CLASSES`]; `None` = hidden. Who waits for the latch of the log's writer waits for
-/// the disk that the writer waits for.
-fn class(state: Option<&str>, kind: Option<&str>, event: Option<&str>) -> Option<usize> {
-    let name = match (state?, kind, event) {
-        ("idle", ..) => "idle",
-        ("idle in transaction" | "idle in transaction (aborted)", ..) => "idle_in_transaction",
-        ("active", None, _) => "cpu",
-        ("active", Some("Lock"), _) => "lock",
-        ("active", Some("IO"), _) | ("active", Some("LWLock"), Some("WALWrite")) => "io",
-        ("active", Some("LWLock"), _) => "lwlock",
-        ("active", Some("Client"), _) => "client",
-        _ => "other_wait",
-    };
-    CLASSES.iter().position(|class| *class == name)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::session::tests::session;
     use super::*;
 
-    #[test]
-    fn each_state_has_its_class_and_a_hidden_one_has_none() {
-        for (state, kind, event, name) in [
-            (Some("active"), None, None, Some("cpu")),
-            (Some("active"), Some("Lock"), Some("tuple"), Some("lock")),
-            (
-                Some("active"),
-                Some("LWLock"),
-                Some("WALInsert"),
-                Some("lwlock"),
-            ),
-            (Some("active"), Some("LWLock"), Some("WALWrite"), Some("io")),
-            (Some("active"), Some("IO"), Some("WALSync"), Some("io")),
-            (Some("active"), Some("IPC"), None, Some("other_wait")),
-            (
-                Some("active"),
-                Some("Client"),
-                Some("ClientRead"),
-                Some("client"),
-            ),
-            (
-                Some("idle"),
-                Some("Client"),
-                Some("ClientRead"),
-                Some("idle"),
-            ),
-            (
-                Some("idle in transaction (aborted)"),
-                Some("Client"),
-                None,
-                Some("idle_in_transaction"),
-            ),
-            (None, None, None, None),
-        ] {
-            let found = class(state, kind, event).map(|class| CLASSES[class]);
-            assert_eq!(found, name, "{state:?} {kind:?} {event:?}");
-        }
-        assert_eq!(CLASSES[LOCK], "lock");
+    fn load() -> Activity {
+        Activity::of(Scope::Application("load".to_owned()), "load")
+    }
+
+    type Doing<'a> = (&'a str, Option<(&'a str, &'a str)>, u64, &'a str);
+
+    /// One look at sessions of the load.
+    fn sessions(of: &[Doing<'_>]) -> Vec<Group> {
+        let group = |&(state, event, count, statement): &Doing<'_>| Group {
+            application: "load".to_owned(),
+            statement: (!statement.is_empty()).then(|| statement.to_owned()),
+            count,
+            ..session(Some(state), event)
+        };
+        of.iter().map(group).collect()
     }
 
     #[test]
     fn a_sample_counts_for_the_time_that_it_stands_for() {
-        let mut activity = Activity::of(Scope::Everyone);
-        (activity.samples, activity.seconds) = (2, 1.0);
+        let mut activity = load();
         // Four sessions on a CPU for a tenth of a second, two for the other nine tenths.
-        activity.classes[0] = 4.0 * 0.1 + 2.0 * 0.9;
-        activity.wait(Some("active"), Some("Lock"), Some("tuple"), 0.5);
-        activity.wait(Some("idle"), Some("Client"), Some("ClientRead"), 9.0);
+        activity.add(&sessions(&[("active", None, 4, "")]), 0.1);
+        let idle = ("idle", Some(("Client", "ClientRead")), 10, "");
+        let locked = ("active", Some(("Lock", "tuple")), 1, "");
+        let sight = activity.add(&sessions(&[("active", None, 2, ""), idle, locked]), 0.9);
+        assert!(sight.lock_wait);
+        assert_eq!(sight.used, 14);
         let mut evidence = ServerEvidence::default();
         activity.report(&mut evidence);
-        assert!((evidence.figures["sessions.cpu_mean"] - 2.2).abs() < 1e-9);
-        assert_eq!(evidence.figures["waits.Lock.tuple_mean"], 0.5);
-        assert!(
-            !evidence
-                .figures
-                .contains_key("waits.Client.ClientRead_mean")
+        let figures = &evidence.figures;
+        assert!((figures["sessions.cpu_mean"] - 2.2).abs() < 1e-9);
+        assert_eq!(figures["waits.Lock.tuple_mean"], 0.9);
+        assert!(!figures.contains_key("waits.Client.ClientRead_mean"));
+    }
+
+    #[test]
+    fn samples_are_told_by_statement_and_event_without_values() {
+        let mut activity = load();
+        let pay = "UPDATE accounts SET n = 7 WHERE id = 4711";
+        let again = "UPDATE accounts SET n = 8 WHERE id = 12";
+        activity.add(
+            &sessions(&[
+                ("active", Some(("Lock", "transactionid")), 3, pay),
+                ("active", Some(("Lock", "transactionid")), 1, again),
+                ("active", None, 1, pay),
+                (
+                    "idle in transaction",
+                    Some(("Client", "ClientRead")),
+                    2,
+                    pay,
+                ),
+            ]),
+            1.0,
         );
+        let mut evidence = ServerEvidence::default();
+        activity.report(&mut evidence);
+        let table = &evidence.tables["waiting_statements"];
+        let seen: Vec<(&str, f64)> = table
+            .iter()
+            .map(|row| (row.labels["event"].as_str(), row.figures["sessions_mean"]))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("Lock.transactionid", 4.0),
+                ("idle in transaction", 2.0),
+                ("", 1.0)
+            ]
+        );
+        let shape = "UPDATE accounts SET n = ? WHERE id = ?";
+        assert!(table.iter().all(|row| row.labels["statement"] == shape));
+    }
+
+    #[test]
+    fn the_oldest_transaction_of_all_is_told_beside_that_of_the_load() {
+        let mut activity = load();
+        let report = Group {
+            application: "report".to_owned(),
+            oldest_s: 60.0,
+            ..session(Some("active"), None)
+        };
+        activity.add(&[report], 1.0);
+        let mut evidence = ServerEvidence::default();
+        activity.report(&mut evidence);
+        assert_eq!(evidence.figures["sessions.cpu_mean"], 0.0);
+        assert_eq!(evidence.figures["transactions.oldest_s"], 0.0);
+        assert_eq!(evidence.figures["transactions.oldest_age_s"], 60.0);
+    }
+
+    #[test]
+    fn sessions_that_are_hidden_or_not_tracked_are_no_figure() {
+        for (state, reason) in [
+            (None, "pg_read_all_stats"),
+            (Some("disabled"), "track_activities"),
+        ] {
+            let mut activity = load();
+            let group = Group {
+                application: "load".to_owned(),
+                ..session(state, None)
+            };
+            activity.add(&[group], 1.0);
+            let mut evidence = ServerEvidence::default();
+            activity.report(&mut evidence);
+            assert!(
+                evidence.unavailable["sessions"].contains(reason),
+                "{evidence:?}"
+            );
+            assert!(!evidence.figures.contains_key("sessions.cpu_mean"));
+        }
     }
 
     #[test]
     fn what_was_never_sampled_is_absent_with_its_reason() {
         let mut evidence = ServerEvidence::default();
-        Activity::of(Scope::Everyone).report(&mut evidence);
+        load().report(&mut evidence);
         assert!(evidence.figures.is_empty());
         assert!(evidence.unavailable["sessions"].contains("no sample"));
     }

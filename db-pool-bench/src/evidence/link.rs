@@ -5,12 +5,13 @@ use std::time::Duration;
 use bench_report::ServerEvidence;
 use rand::RngExt as _;
 use tokio::time::sleep;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::Error;
 
 use super::Scope;
-use super::activity;
 use super::counters::Counters;
+use super::objects::Objects;
 use super::processes::Family;
+use super::session::{self, Group};
 use super::statements::Statements;
 use crate::address::Address;
 use crate::connect::{Client, ConnectError};
@@ -38,6 +39,7 @@ pub(super) struct Link {
 pub(super) struct Before {
     counters: Counters,
     statements: Result<Statements, String>,
+    objects: Objects,
 }
 
 impl Link {
@@ -62,6 +64,7 @@ impl Link {
         Before {
             counters: Counters::read(&self.client, self.version).await,
             statements: Statements::read(&self.client).await,
+            objects: Objects::read(&self.client).await,
         }
     }
 
@@ -92,6 +95,10 @@ impl Link {
         if let Err(reason) = statements {
             evidence.unavailable.insert("statements".to_owned(), reason);
         }
+        let objects = Objects::read(&self.client).await;
+        objects
+            .report_since(&before.objects, &self.client, evidence)
+            .await;
         Ok(())
     }
 
@@ -108,13 +115,17 @@ impl Link {
     }
 }
 
-/// Looks at the sessions, a while after the last time and at least `pause`; never where there is
-/// no connection.
-pub(super) async fn sample(link: Option<&Link>, pause: Duration) -> Result<Vec<Row>, Error> {
+/// Looks at the sessions in `scope`, a while after the last time and at least `pause`; never where
+/// there is no connection.
+pub(super) async fn sample(
+    link: Option<&Link>,
+    scope: &Scope,
+    pause: Duration,
+) -> Result<Vec<Group>, Error> {
     let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
     sleep(drawn.max(pause)).await;
     match link {
-        Some(link) => activity::look(&link.client).await,
+        Some(link) => session::look(&link.client, scope).await,
         None => std::future::pending().await,
     }
 }

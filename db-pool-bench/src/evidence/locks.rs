@@ -1,50 +1,43 @@
-//! Locks that are not granted, and who blocks whom. Asked for only while a sample shows a session
-//! that waits for a lock, and once a second at most: finding the blockers of a session holds up
-//! the server's lock table for a moment.
+//! Locks that are not granted, who blocks whom, and who is at the root of it. Asked for only while
+//! a sample shows a session that waits for a lock: finding the blockers of a session holds up the
+//! server's lock table for a moment. A look that cost more is followed by a longer pause.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Error, Row};
+use tokio_postgres::Error;
 
 use super::Scope;
+use super::blockers::Blockers;
+use super::lock_table::{LockTable, Waiter};
 use crate::connect::Client;
-use crate::shape;
 
-/// Between two looks.
-const EVERY: Duration = Duration::from_secs(1);
+/// Between two looks, at least.
+const EVERY: Duration = Duration::from_millis(250);
+/// The same after a look that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Of one core: what looks at locks may take of what all looking may.
+const SHARE: f64 = 0.0035;
 /// Pairs that a table holds.
 const MOST_ROWS: usize = 10;
 /// Longest chain that is followed: a ring would be one without end.
 const LONGEST_CHAIN: usize = 100;
 
-/// `$1` is the application whose waits count, NULL for all. A row lock is waited for as a lock on
-/// its transaction, which names no relation.
-const QUERY: &str = "WITH /* plimsoll evidence */ waits AS (
-        SELECT DISTINCT ON (l.pid) l.pid, l.locktype || ' ' || l.mode AS lock,
-               CASE WHEN l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                    THEN l.relation::regclass::text END AS relation,
-               a.application_name, a.query
-          FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-         WHERE NOT l.granted AND ($1::text IS NULL OR a.application_name = $1)
-         LIMIT 50)
-    SELECT w.pid, w.lock, w.relation, w.application_name, w.query,
-           b.pid, b.application_name, b.state, b.query
-      FROM waits w
-           LEFT JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS blocked(by) ON true
-           LEFT JOIN pg_stat_activity b ON b.pid = blocked.by";
-
-/// What the looks of a step saw.
-#[derive(Debug, Default)]
+/// Sums over the looks of a step.
+#[derive(Debug)]
 pub(super) struct Locks {
+    scope: Scope,
+    name: String,
     looks: u64,
-    last: Option<Instant>,
+    /// No look before this.
+    next: Option<Instant>,
     waiting: u64,
     waiting_max: usize,
     chain_max: usize,
     by_lock: BTreeMap<String, u64>,
     pairs: BTreeMap<Pair, u64>,
+    blockers: Blockers,
     unavailable: Option<String>,
 }
 
@@ -58,58 +51,70 @@ struct Pair {
 }
 
 impl Locks {
+    /// Nothing seen yet of the waits in `scope`, in the run `name`.
+    pub(super) fn of(scope: Scope, name: &str) -> Self {
+        Self {
+            scope,
+            name: name.to_owned(),
+            looks: 0,
+            next: None,
+            waiting: 0,
+            waiting_max: 0,
+            chain_max: 0,
+            by_lock: BTreeMap::new(),
+            pairs: BTreeMap::new(),
+            blockers: Blockers::default(),
+            unavailable: None,
+        }
+    }
+
     /// Whether the last look is long enough ago.
-    pub(super) fn is_due(&self) -> bool {
-        self.unavailable.is_none() && self.last.is_none_or(|last| last.elapsed() >= EVERY)
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| now >= next)
     }
 
     /// Looks once.
-    pub(super) async fn look(client: &Client, scope: &Scope) -> Result<Vec<Row>, Error> {
-        client.query(QUERY, &[&scope.application()]).await
+    pub(super) async fn look(client: &Client) -> Result<LockTable, Error> {
+        LockTable::read(client).await
     }
 
-    /// Adds what a look saw, or why it saw nothing; `None` = the server did not answer in time.
-    pub(super) fn add(&mut self, seen: Option<Result<Vec<Row>, Error>>) {
-        self.last = Some(Instant::now());
-        let noted = seen.map(|seen| seen.and_then(|rows| self.note(&rows)));
+    /// Adds what a look saw that ended `now` and took `cost` of a CPU, or why it saw nothing; `None` = the server
+    /// did not answer in time.
+    pub(super) fn add(
+        &mut self,
+        seen: Option<Result<LockTable, Error>>,
+        (now, cost): (Instant, Duration),
+    ) {
+        let earned = cost.div_f64(SHARE);
         let told = |error: &Error| crate::failure::of_postgres(error).message;
-        self.unavailable = match noted {
-            Some(Ok(())) => return,
-            Some(Err(error)) => Some(told(&error)),
-            None => Some("the server did not answer in time".to_owned()),
+        let reason = match seen {
+            Some(Ok(table)) => {
+                self.next = Some(now + earned.max(EVERY));
+                return self.note(&table);
+            }
+            Some(Err(error)) => told(&error),
+            None => "the server did not answer in time".to_owned(),
         };
+        self.unavailable = Some(reason);
+        self.next = Some(now + earned.max(AFTER_FAILURE));
     }
 
-    fn note(&mut self, rows: &[Row]) -> Result<(), Error> {
-        let mut blockers: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-        for row in rows {
-            let pid: i32 = row.try_get(0)?;
-            let lock: String = row.try_get(1)?;
-            if !blockers.contains_key(&pid) {
-                *self.by_lock.entry(lock.clone()).or_default() += 1;
-            }
-            let blocked_by = blockers.entry(pid).or_default();
-            let text = |column: usize| -> Result<String, Error> {
-                Ok(row
-                    .try_get::<_, Option<String>>(column)?
-                    .unwrap_or_default())
-            };
-            if let Some(blocker) = row.try_get::<_, Option<i32>>(5)? {
-                blocked_by.push(blocker);
-                let pair = Pair {
-                    lock,
-                    relation: text(2)?,
-                    waiting: (text(3)?, shape::of(&text(4)?)),
-                    blocking: (text(6)?, text(7)?, shape::of(&text(8)?)),
-                };
+    fn note(&mut self, table: &LockTable) {
+        let waiters = || table.waiters().filter(|w| self.scope.holds(&w.application));
+        self.looks += 1;
+        let waiting = waiters().count();
+        self.waiting += waiting as u64;
+        self.waiting_max = self.waiting_max.max(waiting);
+        for waiter in waiters() {
+            *self.by_lock.entry(waiter.lock()).or_default() += 1;
+            for pair in pairs(table, waiter) {
                 *self.pairs.entry(pair).or_default() += 1;
             }
         }
-        self.looks += 1;
-        self.waiting += blockers.len() as u64;
-        self.waiting_max = self.waiting_max.max(blockers.len());
-        self.chain_max = self.chain_max.max(longest_chain(&blockers));
-        Ok(())
+        let blocked_by = |pid: i32| table.waiter(pid).map_or(&[][..], |w| &w.blocked_by);
+        let ends = waiters().map(|waiter| waiter.pid).collect();
+        self.chain_max = self.chain_max.max(longest_chain(ends, blocked_by));
+        self.blockers.note(table, &self.scope, &self.name);
     }
 
     /// Writes what was seen into `evidence`. Means are over the looks, of which there is none
@@ -139,39 +144,70 @@ impl Locks {
             .insert("locks".to_owned(), ungranted.collect());
         let mut pairs: Vec<_> = self.pairs.iter().collect();
         pairs.sort_by_key(|(_, seen)| std::cmp::Reverse(**seen));
-        let blocking = pairs.into_iter().take(MOST_ROWS).map(|(pair, seen)| {
-            let Pair {
-                lock,
-                relation,
-                waiting,
-                blocking,
-            } = pair.clone();
-            EvidenceRow::new(
-                [
-                    ("lock", lock),
-                    ("relation", relation),
-                    ("waiting", waiting.0),
-                    ("waiting_statement", waiting.1),
-                    ("blocking", blocking.0),
-                    ("blocking_state", blocking.1),
-                    ("blocking_statement", blocking.2),
-                ],
-                [("waiting_mean", *seen as f64 / looks)],
-            )
-        });
+        let pairs = pairs.into_iter().take(MOST_ROWS);
+        let blocking = pairs.map(|(pair, seen)| pair.row(*seen as f64 / looks));
         evidence
             .tables
             .insert("blocking".to_owned(), blocking.collect());
+        let blockers = self.blockers.rows(self.looks);
+        evidence.tables.insert("blockers".to_owned(), blockers);
+    }
+}
+
+/// A waiter with each of those whom it waits for.
+fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<Pair> {
+    let pair = |by: &i32| {
+        let session = table.sessions.get(by);
+        let blocking = session.map_or_else(Default::default, |session| {
+            let state = session.state.clone().unwrap_or_default();
+            (
+                session.application.clone(),
+                state,
+                session.statement.clone(),
+            )
+        });
+        Pair {
+            lock: waiter.lock(),
+            relation: waiter.relation.clone(),
+            waiting: (waiter.application.clone(), waiter.statement.clone()),
+            blocking,
+        }
+    };
+    waiter.blocked_by.iter().map(pair).collect()
+}
+
+impl Pair {
+    fn row(&self, waiting_mean: f64) -> EvidenceRow {
+        let Self {
+            lock,
+            relation,
+            waiting,
+            blocking,
+        } = self.clone();
+        EvidenceRow::new(
+            [
+                ("lock", lock),
+                ("relation", relation),
+                ("waiting", waiting.0),
+                ("waiting_statement", waiting.1),
+                ("blocking", blocking.0),
+                ("blocking_state", blocking.1),
+                ("blocking_statement", blocking.2),
+            ],
+            [("waiting_mean", waiting_mean)],
+        )
     }
 }
 
 /// Sessions in the longest row of one waiting for the next, the one that waits for nobody
-/// included; 0 where nobody waits for a session.
-fn longest_chain(blockers: &BTreeMap<i32, Vec<i32>>) -> usize {
-    let mut ends: Vec<i32> = blockers.keys().copied().collect();
+/// included; 0 where nobody of `ends` waits for a session.
+fn longest_chain<'a>(mut ends: Vec<i32>, blocked_by: impl Fn(i32) -> &'a [i32]) -> usize {
     for length in 0..LONGEST_CHAIN {
-        let next = ends.iter().filter_map(|pid| blockers.get(pid)).flatten();
-        let mut next: Vec<i32> = next.copied().collect();
+        let mut next: Vec<i32> = ends
+            .iter()
+            .flat_map(|pid| blocked_by(*pid))
+            .copied()
+            .collect();
         next.sort_unstable();
         next.dedup();
         if next.is_empty() {
@@ -189,12 +225,33 @@ mod tests {
     #[test]
     fn a_chain_is_as_long_as_the_sessions_in_it() {
         let chain = |pairs: &[(i32, &[i32])]| {
-            longest_chain(&pairs.iter().map(|(pid, by)| (*pid, by.to_vec())).collect())
+            let of = |pid: i32| pairs.iter().find(|(end, _)| *end == pid);
+            let ends = pairs.iter().map(|(pid, _)| *pid).collect();
+            longest_chain(ends, |pid| of(pid).map_or(&[], |(_, by)| by))
         };
         assert_eq!(chain(&[]), 0);
         assert_eq!(chain(&[(7, &[])]), 0, "its blocker has just let go");
         assert_eq!(chain(&[(2, &[1])]), 2);
         assert_eq!(chain(&[(2, &[1]), (3, &[1, 2]), (4, &[3])]), 4);
         assert_eq!(chain(&[(1, &[2]), (2, &[1])]), LONGEST_CHAIN, "a deadlock");
+    }
+
+    #[test]
+    fn a_look_that_cost_much_is_followed_by_a_longer_pause_and_a_failed_one_by_another() {
+        let mut locks = Locks::of(Scope::Everyone, "run");
+        let now = Instant::now();
+        assert!(locks.is_due(now));
+        let after = |millis| now + Duration::from_millis(millis);
+        let seen = || Some(Ok(LockTable::default()));
+        locks.add(seen(), (now, Duration::from_micros(300)));
+        assert!(!locks.is_due(after(249)) && locks.is_due(after(250)));
+        locks.add(seen(), (now, Duration::from_millis(70)));
+        assert!(!locks.is_due(after(19_900)) && locks.is_due(after(20_100)));
+        locks.add(None, (now, Duration::ZERO));
+        assert!(!locks.is_due(after(999)) && locks.is_due(after(1_000)));
+        let mut evidence = ServerEvidence::default();
+        locks.report(&mut evidence);
+        assert_eq!(evidence.figures["locks.looks"], 2.0);
+        assert!(evidence.unavailable["locks"].contains("in time"));
     }
 }

@@ -5,18 +5,27 @@
 //! so that a pool under test which is exhausted does not blind us.
 
 mod activity;
+mod backends;
+mod blockers;
 mod budget;
 mod capacity;
+mod control_group;
 mod counters;
 pub(crate) mod events;
+mod foreign_text;
 mod link;
+mod lock_table;
 mod locks;
+mod objects;
 pub mod parts;
 mod processes;
 mod running;
 mod sampler;
+mod session;
 pub mod settings;
+mod standby;
 mod statements;
+mod tally;
 mod views;
 
 use std::io;
@@ -65,6 +74,24 @@ impl Scope {
         match self {
             Self::Application(name) => name == application,
             Self::Everyone => true,
+        }
+    }
+
+    /// Whether sessions of this application are the load.
+    fn is_load(&self, application: &str) -> bool {
+        self.application() == Some(application)
+    }
+
+    /// An application as reports of the run `name` show it: the load is `ours`, our other
+    /// connections are `watch`.
+    fn shown(&self, application: &str, name: &str) -> String {
+        let beside = application.strip_prefix(name);
+        if self.is_load(application) {
+            "ours".to_owned()
+        } else if beside.is_some_and(|rest| rest.starts_with('.')) {
+            "watch".to_owned()
+        } else {
+            application.to_owned()
         }
     }
 

@@ -1,8 +1,27 @@
-//! The CPU time of the server's processes, where it runs on this machine and in sight.
+//! The CPU time of the server's processes, where it runs on this machine and in sight: on a CPU,
+//! and ready without one.
 
-use crate::connect::Client;
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::{Duration, Instant};
+
+use bench_report::{EvidenceRow, ServerEvidence};
+
+use super::Scope;
+use super::control_group::{ControlGroup, Throttling};
+use super::foreign_text::text;
+use crate::connect::Client;
+use crate::failure::of_postgres;
+
+/// Of the kernel's clock ticks in `/proc`, on every architecture.
+const TICK_NS: u64 = 10_000_000;
+/// Share of the server's CPU time above which processes that ended leave the load's unknown.
+const MOST_ENDED: f64 = 0.1;
+/// Who is behind each process. Those that the server does not list are known by the kernel alone.
+const QUERY: &str =
+    "SELECT /* plimsoll evidence */ pid, backend_type, application_name FROM pg_stat_activity";
+/// A process that is not in that list.
+const UNLISTED: &str = "other";
 
 /// A PostgreSQL on this machine, known by its main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +29,29 @@ pub(super) struct Family {
     postmaster: u32,
     /// The one that answers us.
     backend: u32,
+}
+
+/// Time of one process, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Spent {
+    pub(super) cpu: u64,
+    /// Ready, and without a CPU.
+    pub(super) ready: u64,
+}
+
+/// Backend type and application by process.
+pub(super) type Names = BTreeMap<u32, (String, String)>;
+
+/// The server's processes at one instant.
+#[derive(Debug, Clone)]
+pub(super) struct Census {
+    pub(super) at: Instant,
+    alive: BTreeMap<u32, Spent>,
+    /// CPU time of all children of the main process that have ended.
+    ended_ns: u64,
+    /// CPU time that our own looking took.
+    pub(super) own_ns: u64,
+    throttling: Result<Throttling, String>,
 }
 
 impl Family {
@@ -24,7 +66,7 @@ impl Family {
                 &[],
             )
             .await;
-        let row = asked.map_err(|error| crate::failure::of_postgres(&error).message)?;
+        let row = asked.map_err(|error| of_postgres(&error).message)?;
         let backend: i32 = row.try_get(0).map_err(|error| error.to_string())?;
         let port: Option<i32> = row.try_get(1).map_err(|error| error.to_string())?;
         let sign = port.map_or("[local]".to_owned(), |port| format!("({port})"));
@@ -34,84 +76,294 @@ impl Family {
         }
         let stat =
             fs::read_to_string(format!("/proc/{backend}/stat")).map_err(|_| hidden.to_owned())?;
-        let postmaster = parent(&stat).ok_or_else(|| hidden.to_owned())?;
+        let postmaster = field(&stat, PARENT).and_then(|pid| u32::try_from(pid).ok());
         let family = Self {
-            postmaster,
+            postmaster: postmaster.ok_or_else(|| hidden.to_owned())?,
             backend: backend.unsigned_abs(),
         };
-        family.cpu().map(|_| family)
+        family.census().map(|_| family)
     }
 
     /// CPU time that our own looking took of the server so far, in nanoseconds.
     pub(super) fn own_cpu(self) -> Result<u64, String> {
-        cpu_of(self.backend).ok_or_else(|| "our own backend is out of sight".to_owned())
+        let own = spent_by(self.backend).ok_or("our own backend is out of sight")?;
+        Ok(own.cpu)
     }
 
-    /// CPU time so far by process, in nanoseconds.
-    pub(super) fn cpu(self) -> Result<BTreeMap<u32, u64>, String> {
+    /// All its processes now.
+    pub(super) fn census(self) -> Result<Census, String> {
         let main = self.postmaster;
-        let path = format!("/proc/{main}/task/{main}/children");
-        let children =
-            fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+        let read = |path: String| {
+            fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
+        };
+        let children = read(format!("/proc/{main}/task/{main}/children"))?;
+        let stat = read(format!("/proc/{main}/stat"))?;
+        let ticks = CHILDREN_TIMES.map(|at| field(&stat, at).unwrap_or(0));
         let children = children
             .split_ascii_whitespace()
             .filter_map(|pid| pid.parse().ok());
-        let read = |pid: u32| Some((pid, cpu_of(pid)?));
-        let cpu: BTreeMap<u32, u64> = std::iter::once(main)
+        let spent = |pid: u32| Some((pid, spent_by(pid)?));
+        let alive: BTreeMap<u32, Spent> = std::iter::once(main)
             .chain(children)
-            .filter_map(read)
+            .filter_map(spent)
             .collect();
-        if cpu.is_empty() {
+        if alive.is_empty() {
             return Err(format!(
                 "the kernel does not tell the CPU time of process {main}"
             ));
         }
-        Ok(cpu)
+        Ok(Census {
+            at: Instant::now(),
+            alive,
+            ended_ns: ticks.iter().sum::<u64>() * TICK_NS,
+            own_ns: self.own_cpu()?,
+            throttling: ControlGroup::of(main).and_then(|group| group.throttling()),
+        })
+    }
+
+    /// Names of the server's processes; the main one has none in the server's own list.
+    pub(super) async fn names(self, client: &Client) -> Result<Names, String> {
+        let told = |error: tokio_postgres::Error| of_postgres(&error).message;
+        let mut names = Names::from([(self.postmaster, ("postmaster".to_owned(), String::new()))]);
+        for row in client.query(QUERY, &[]).await.map_err(told)? {
+            let pid: Option<i32> = row.try_get(0).map_err(told)?;
+            let hidden = || "hidden".to_owned();
+            let of: Option<String> = row.try_get(1).map_err(told)?;
+            let application = text(&row, 2).map_err(told)?;
+            if let Some(pid) = pid {
+                names.insert(pid.unsigned_abs(), (of.unwrap_or_else(hidden), application));
+            }
+        }
+        Ok(names)
     }
 }
 
-/// CPU time between two readings. A process that ended in between is left out, one that is new
-/// counts whole.
-pub(super) fn cpu_between(before: &BTreeMap<u32, u64>, after: &BTreeMap<u32, u64>) -> u64 {
-    let spent = |(pid, ns): (&u32, &u64)| ns.saturating_sub(before.get(pid).copied().unwrap_or(0));
-    after.iter().map(spent).sum()
+impl Census {
+    /// Writes what was spent since `before` into `evidence`, by the names of the processes.
+    pub(super) fn report_since(
+        &self,
+        before: &Self,
+        names: &Names,
+        (scope, run): (&Scope, &str),
+        evidence: &mut ServerEvidence,
+    ) {
+        let elapsed = (self.at - before.at).max(Duration::from_nanos(1));
+        let own = self.own_ns.saturating_sub(before.own_ns) as f64;
+        evidence.figure("watch.cpu_ratio", own / elapsed.as_nanos() as f64);
+        let ended = self.ended_since(before);
+        let mut kinds: BTreeMap<(String, String), (u64, Spent)> = BTreeMap::new();
+        let mut all_ns = ended;
+        for (pid, now) in &self.alive {
+            let spent = now.since(before.alive.get(pid).copied().unwrap_or_default());
+            all_ns += spent.cpu;
+            let (of, application) = names
+                .get(pid)
+                .map_or((UNLISTED, ""), |(of, application)| (of, application));
+            let key = (of.to_owned(), scope.shown(application, run));
+            let kind = kinds.entry(key).or_default();
+            kind.0 += 1;
+            kind.1 = kind.1.plus(spent);
+        }
+        evidence.figure("server.cpu_ns", all_ns as f64);
+        if scope.application().is_some() {
+            load(&kinds, ended as f64 / all_ns.max(1) as f64, evidence);
+        }
+        let rows = kinds.iter().map(|((of, application), (count, spent))| {
+            row(
+                of,
+                application,
+                *count as f64,
+                (spent.cpu, spent.ready as f64),
+            )
+        });
+        let unknown = f64::NAN;
+        let ended = (ended > 0).then(|| row("ended", "", unknown, (ended, unknown)));
+        evidence
+            .tables
+            .insert("processes".to_owned(), rows.chain(ended).collect());
+        self.report_throttling(before, evidence);
+    }
+
+    /// CPU time between `before` and now of processes that are gone now.
+    fn ended_since(&self, before: &Self) -> u64 {
+        let gone = before
+            .alive
+            .iter()
+            .filter(|(pid, _)| !self.alive.contains_key(pid));
+        let known: u64 = gone.map(|(_, spent)| spent.cpu).sum();
+        let ended = self.ended_ns.saturating_sub(before.ended_ns);
+        ended.saturating_sub(known)
+    }
+
+    fn report_throttling(&self, before: &Self, evidence: &mut ServerEvidence) {
+        match (&self.throttling, &before.throttling) {
+            (Ok(now), Ok(then)) => now.report_since(then, evidence),
+            (Err(reason), _) | (_, Err(reason)) => {
+                let told = evidence.unavailable.entry("server.cgroup".to_owned());
+                told.or_insert_with(|| reason.clone());
+            }
+        }
+    }
 }
 
-fn cpu_of(pid: u32) -> Option<u64> {
-    on_cpu_ns(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
+/// The load's own sessions and their parallel workers. A share `ended` of the server's CPU time
+/// belongs to processes that are gone, theirs or not.
+fn load(
+    kinds: &BTreeMap<(String, String), (u64, Spent)>,
+    ended: f64,
+    evidence: &mut ServerEvidence,
+) {
+    if ended > MOST_ENDED {
+        let percent = ended * 100.0;
+        let reason = format!(
+            "{percent:.0} % of the server's CPU time was that of processes that ended meanwhile"
+        );
+        for name in ["server.load_cpu_ns", "server.load_ready_ns"] {
+            evidence.unavailable.insert(name.to_owned(), reason.clone());
+        }
+        return;
+    }
+    let ours = kinds
+        .iter()
+        .filter(|((_, application), _)| application == "ours");
+    let spent = ours.fold(Spent::default(), |sum, (_, (_, spent))| sum.plus(*spent));
+    evidence.figure("server.load_cpu_ns", spent.cpu as f64);
+    evidence.figure("server.load_ready_ns", spent.ready as f64);
 }
 
-/// First field of `schedstat`: time on a CPU, in nanoseconds.
-fn on_cpu_ns(schedstat: &str) -> Option<u64> {
-    schedstat.split_ascii_whitespace().next()?.parse().ok()
+fn row(of: &str, application: &str, count: f64, (cpu, ready): (u64, f64)) -> EvidenceRow {
+    EvidenceRow::new(
+        [
+            ("backend_type", of.to_owned()),
+            ("application", application.to_owned()),
+        ],
+        [
+            ("count", count),
+            ("cpu_ns", cpu as f64),
+            ("ready_ns", ready),
+        ],
+    )
 }
 
-/// Fourth field of `stat`, behind a name that may hold anything.
-fn parent(stat: &str) -> Option<u32> {
-    stat.rsplit_once(')')?
-        .1
-        .split_ascii_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+impl Spent {
+    fn since(self, before: Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_sub(before.cpu),
+            ready: self.ready.saturating_sub(before.ready),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            ready: self.ready + other.ready,
+        }
+    }
+
+    /// The first two fields of `schedstat`.
+    fn parse(schedstat: &str) -> Option<Self> {
+        let mut fields = schedstat.split_ascii_whitespace();
+        Some(Self {
+            cpu: fields.next()?.parse().ok()?,
+            ready: fields.next()?.parse().ok()?,
+        })
+    }
+}
+
+fn spent_by(pid: u32) -> Option<Spent> {
+    Spent::parse(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
+}
+
+/// Fields of `stat` (proc(5)), counted from 1.
+const PARENT: usize = 4;
+const CHILDREN_TIMES: [usize; 2] = [16, 17];
+
+/// One number, behind a name that may hold anything.
+fn field(stat: &str, number: usize) -> Option<u64> {
+    let behind_name = stat.rsplit_once(')')?.1;
+    let mut fields = behind_name.split_ascii_whitespace();
+    fields.nth(number - 3)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_kernels_files_are_read_whatever_a_process_calls_itself() {
-        assert_eq!(parent("42 (postgres: a) (b) S 7 42 42 0 -1"), Some(7));
-        assert_eq!(parent("42 (sh"), None);
-        assert_eq!(on_cpu_ns("123456789 5 6\n"), Some(123_456_789));
-        assert_eq!(on_cpu_ns(""), None);
+    fn census(alive: &[(u32, u64)], ended_ns: u64) -> Census {
+        let spent = |&(pid, cpu): &(u32, u64)| {
+            (
+                pid,
+                Spent {
+                    cpu,
+                    ready: 2 * cpu,
+                },
+            )
+        };
+        Census {
+            at: Instant::now(),
+            alive: alive.iter().map(spent).collect(),
+            ended_ns,
+            own_ns: 0,
+            throttling: Err("no control group here".to_owned()),
+        }
+    }
+
+    fn reported(before: &Census, after: &Census) -> ServerEvidence {
+        let client = |application: &str| ("client backend".to_owned(), application.to_owned());
+        let names = Names::from([
+            (1, ("postmaster".to_owned(), String::new())),
+            (2, client("load")),
+            (4, client("report")),
+        ]);
+        let scope = Scope::Application("load".to_owned());
+        let mut evidence = ServerEvidence::default();
+        after.report_since(before, &names, (&scope, "load"), &mut evidence);
+        evidence
     }
 
     #[test]
-    fn cpu_between_counts_the_new_whole_and_leaves_the_gone_out() {
-        let before = BTreeMap::from([(1, 100), (2, 500)]);
-        let after = BTreeMap::from([(1, 150), (3, 7)]);
-        assert_eq!(cpu_between(&before, &after), 57);
+    fn the_kernels_files_are_read_whatever_a_process_calls_itself() {
+        let stat = "42 (postgres: a) (b) S 7 42 42 0 -1 4194304 1 2 3 4 5 6 70 80 20 0";
+        assert_eq!(field(stat, PARENT), Some(7));
+        assert_eq!(
+            CHILDREN_TIMES.map(|at| field(stat, at)),
+            [Some(70), Some(80)]
+        );
+        assert_eq!(field("42 (sh", PARENT), None);
+        let spent = Spent {
+            cpu: 123_456_789,
+            ready: 5,
+        };
+        assert_eq!(Spent::parse("123456789 5 6\n"), Some(spent));
+        assert_eq!(Spent::parse(""), None);
+    }
+
+    #[test]
+    fn time_is_told_by_who_spent_it_and_a_new_process_counts_whole() {
+        let before = census(&[(1, 100), (2, 500)], 0);
+        let evidence = reported(&before, &census(&[(1, 150), (2, 800), (4, 7)], 0));
+        assert_eq!(evidence.figures["server.cpu_ns"], 357.0);
+        assert_eq!(evidence.figures["server.load_cpu_ns"], 300.0);
+        assert_eq!(evidence.figures["server.load_ready_ns"], 600.0);
+        let table = &evidence.tables["processes"];
+        let of = |application: &str| {
+            table
+                .iter()
+                .find(|row| row.labels["application"] == application)
+        };
+        assert_eq!(of("report").unwrap().figures["cpu_ns"], 7.0);
+        assert_eq!(of("ours").unwrap().figures["count"], 1.0);
+        assert!(evidence.unavailable["server.cgroup"].contains("no control group"));
+    }
+
+    /// A connection for each call leaves no process to look at afterwards.
+    #[test]
+    fn processes_that_ended_count_for_the_server_and_leave_the_loads_share_unknown() {
+        let before = census(&[(1, 100), (2, 500), (3, 40)], 1_000);
+        let after = census(&[(1, 100), (2, 500)], 1_000 + 40 + 60);
+        let evidence = reported(&before, &after);
+        assert_eq!(evidence.figures["server.cpu_ns"], 60.0);
+        assert!(!evidence.figures.contains_key("server.load_cpu_ns"));
+        assert!(evidence.unavailable["server.load_cpu_ns"].contains("100 %"));
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Error, Row};
 
+use super::foreign_text::text;
 use crate::connect::Client;
 use crate::shape;
 
@@ -61,13 +62,8 @@ impl Running {
     fn note(&mut self, rows: &[Row]) -> Result<(), Error> {
         self.looks += 1;
         for row in rows {
-            let text = |at: usize| -> Result<String, Error> {
-                Ok(row.try_get::<_, Option<String>>(at)?.unwrap_or_default())
-            };
-            let seen = self
-                .seen
-                .entry((shape::of(&text(2)?), text(0)?, text(1)?))
-                .or_default();
+            let key = (shape::of(&text(row, 2)?), text(row, 0)?, text(row, 1)?);
+            let seen = self.seen.entry(key).or_default();
             seen.times += 1;
             let age_s = row.try_get::<_, Option<f64>>(3)?.unwrap_or(0.0);
             seen.longest_s = seen.longest_s.max(age_s);

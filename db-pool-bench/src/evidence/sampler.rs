@@ -1,6 +1,5 @@
 //! The thread that looks: it takes commands at any instant, whatever the server does.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,15 +8,16 @@ use bench_report::ServerEvidence;
 use load_engine::Failure;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::Error;
 
 use super::activity::Activity;
 use super::budget::Budget;
 use super::link::{Before, Link, sample};
 use super::locks::Locks;
-use super::processes::cpu_between;
+use super::processes::{Census, Names};
 use super::running::Running;
-use super::{Capacity, Command, Scope};
+use super::session::Group;
+use super::{Capacity, Command, Scope, standby};
 use crate::address::Address;
 use crate::connect::ConnectError;
 use crate::failure::{of_connect, of_postgres};
@@ -62,15 +62,24 @@ struct Measured {
     locks: Locks,
     /// When the last sample was taken, or measuring began.
     last: Instant,
-    cpu: Result<Cpu, String>,
+    census: Result<Census, String>,
+    /// Who is behind the processes that were there when measuring began.
+    names: Names,
 }
 
-/// CPU times of the server at one instant.
-#[derive(Debug)]
-struct Cpu {
-    at: Instant,
-    all: BTreeMap<u32, u64>,
-    own: u64,
+impl Measured {
+    /// Looks at locks, and notes what that cost the server: the time that it took, where its CPU
+    /// time is out of sight.
+    async fn look_at_locks(&mut self, link: &Link) {
+        let spent = || link.family.as_ref().ok()?.own_cpu().ok();
+        let (before, asked) = (spent(), Instant::now());
+        let look = timeout(LOOK_BOUND, Locks::look(&link.client)).await;
+        let cost = Option::zip(before, spent()).map_or_else(
+            || asked.elapsed(),
+            |(before, after)| Duration::from_nanos(after.saturating_sub(before)),
+        );
+        self.locks.add(look.ok(), (Instant::now(), cost));
+    }
 }
 
 impl Sampler {
@@ -95,7 +104,7 @@ impl Sampler {
             let command = tokio::select! {
                 biased;
                 command = inbox.recv() => command,
-                sample = sample(self.link.as_ref(), self.pause()), if self.measuring => {
+                sample = sample(self.link.as_ref(), &self.scope, self.pause()), if self.measuring => {
                     self.take(sample).await;
                     continue;
                 }
@@ -105,7 +114,7 @@ impl Sampler {
                 // Who asked may have given up waiting.
                 Some(Command::StepBegins(reply)) => drop(reply.send(self.step_begins().await)),
                 Some(Command::MeasureBegins) => self.measure_begins().await,
-                Some(Command::MeasureEnds) => self.measure_ends(),
+                Some(Command::MeasureEnds) => self.measure_ends().await,
                 Some(Command::Glance(reply)) => drop(reply.send(self.glance())),
                 Some(Command::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
             }
@@ -145,17 +154,20 @@ impl Sampler {
 
     /// A part that is still being measured ends.
     async fn measure_begins(&mut self) {
-        self.measure_ends();
+        self.measure_ends().await;
         self.reopen().await;
         self.measuring = true;
+        let names = self.names().await.unwrap_or_default();
+        let (scope, name) = (&self.scope, &self.name);
         self.measured = Some(Measured {
             evidence: self.evidence.clone(),
-            activity: Activity::of(self.scope.clone()),
-            recent: Activity::of(self.scope.clone()),
+            activity: Activity::of(scope.clone(), name),
+            recent: Activity::of(scope.clone(), name),
             running: Running::default(),
-            locks: Locks::default(),
+            locks: Locks::of(scope.clone(), name),
             last: Instant::now(),
-            cpu: self.cpu(),
+            census: self.census(),
+            names,
         });
     }
 
@@ -177,7 +189,7 @@ impl Sampler {
     fn glance(&mut self) -> ServerEvidence {
         let mut evidence = ServerEvidence::default();
         if let Some(measured) = &mut self.measured {
-            let next = Activity::of(self.scope.clone());
+            let next = Activity::of(self.scope.clone(), &self.name);
             std::mem::replace(&mut measured.recent, next).report(&mut evidence);
             if let Some(reason) = measured.evidence.unavailable.get("sessions") {
                 missing(&mut evidence, "sessions", reason.clone());
@@ -186,43 +198,66 @@ impl Sampler {
         evidence
     }
 
-    fn measure_ends(&mut self) {
+    async fn measure_ends(&mut self) {
         self.measuring = false;
         let Some(measured) = self.measured.take() else {
             return;
         };
+        // First of all: what follows takes time of the server's, and connections close.
+        let (census, names) = (self.census(), self.names().await);
         let mut evidence = measured.evidence;
         measured.activity.report(&mut evidence);
         measured.locks.report(&mut evidence);
         if self.scope == Scope::Everyone {
             measured.running.report(&mut evidence);
         }
-        match (measured.cpu, self.cpu()) {
+        match (measured.census, census) {
             (Ok(before), Ok(after)) => {
-                let spent = cpu_between(&before.all, &after.all);
-                let own = after.own.saturating_sub(before.own) as f64;
-                let elapsed = (after.at - before.at).as_nanos() as f64;
-                evidence.figure("server.cpu_ns", spent as f64);
-                evidence.figure("watch.cpu_ratio", own / elapsed);
+                let mut all = measured.names;
+                match names {
+                    Ok(names) => all.extend(names),
+                    Err(reason) => missing(&mut evidence, "processes", reason),
+                }
+                let run = (&self.scope, self.name.as_str());
+                after.report_since(&before, &all, run, &mut evidence);
             }
             (Err(reason), _) | (_, Err(reason)) => {
-                missing(&mut evidence, "server.cpu_ns", reason);
+                for name in [
+                    "server.cpu_ns",
+                    "server.load_cpu_ns",
+                    "server.cgroup",
+                    "processes",
+                ] {
+                    missing(&mut evidence, name, reason.clone());
+                }
+            }
+        }
+        if let Some(link) = &self.link {
+            let asked = timeout(LOOK_BOUND, standby::report(&link.client, &mut evidence)).await;
+            if asked.is_err() {
+                let reason = "the server did not answer in time";
+                missing(&mut evidence, "replication", reason.to_owned());
             }
         }
         self.parts.push(evidence);
     }
 
-    fn cpu(&self) -> Result<Cpu, String> {
+    fn census(&self) -> Result<Census, String> {
         let link = self
             .link
             .as_ref()
             .ok_or("there is no connection to the server")?;
-        let family = link.family.clone()?;
-        Ok(Cpu {
-            at: Instant::now(),
-            all: family.cpu()?,
-            own: family.own_cpu()?,
-        })
+        link.family.clone()?.census()
+    }
+
+    /// Who is behind each process, where they are in sight.
+    async fn names(&self) -> Result<Names, String> {
+        let link = self
+            .link
+            .as_ref()
+            .ok_or("there is no connection to the server")?;
+        let asked = timeout(LOOK_BOUND, link.family.clone()?.names(&link.client)).await;
+        asked.map_err(|_| "the server did not answer in time".to_owned())?
     }
 
     /// How long not to look, so that looking stays cheap for the server; where its CPU time
@@ -230,47 +265,45 @@ impl Sampler {
     fn pause(&self) -> Duration {
         let spent = || {
             let family = *self.link.as_ref()?.family.as_ref().ok()?;
-            let Cpu { at, own, .. } = self.measured.as_ref()?.cpu.as_ref().ok()?;
-            Some(Budget::begin(*at, *own).pause(Instant::now(), family.own_cpu().ok()?))
+            let begin = self.measured.as_ref()?.census.as_ref().ok()?;
+            let budget = Budget::begin(begin.at, begin.own_ns);
+            Some(budget.pause(Instant::now(), family.own_cpu().ok()?))
         };
         spent().unwrap_or_default()
     }
 
-    async fn take(&mut self, sample: Result<Vec<Row>, Error>) {
+    async fn take(&mut self, sample: Result<Vec<Group>, Error>) {
         let (Some(measured), Some(link)) = (&mut self.measured, &self.link) else {
             return;
         };
         let since = std::mem::replace(&mut measured.last, Instant::now());
         let seconds = (measured.last - since).as_secs_f64();
-        let seen = sample.and_then(|rows| {
-            measured.recent.add(&rows, seconds)?;
-            measured.activity.add(&rows, seconds)
-        });
         if self.scope == Scope::Everyone && measured.running.is_due() {
             let look = timeout(LOOK_BOUND, Running::look(&link.client)).await;
             measured.running.add(look.ok());
         }
-        if let Ok(sight) = &seen {
-            self.used.store(sight.used, Ordering::Relaxed);
-        }
-        match seen {
-            Ok(sight) if sight.lock_wait && measured.locks.is_due() => {
-                let look = timeout(LOOK_BOUND, Locks::look(&link.client, &self.scope)).await;
-                measured.locks.add(look.ok());
-            }
-            Ok(_) => {}
+        let groups = match sample {
+            Ok(groups) => groups,
             Err(error) => {
                 // Nothing more will come of this connection.
                 self.measuring = false;
                 let reason = of_postgres(&error).message;
-                missing(&mut measured.evidence, "sessions", reason);
+                return missing(&mut measured.evidence, "sessions", reason);
             }
+        };
+        if self.scope == Scope::Everyone {
+            measured.recent.add(&groups, seconds);
+        }
+        let sight = measured.activity.add(&groups, seconds);
+        self.used.store(sight.used, Ordering::Relaxed);
+        if sight.lock_wait && measured.locks.is_due(Instant::now()) {
+            measured.look_at_locks(link).await;
         }
     }
 
     /// What was seen of each part; counters are with the last.
     async fn step_ends(&mut self) -> Vec<ServerEvidence> {
-        self.measure_ends();
+        self.measure_ends().await;
         let mut parts = std::mem::take(&mut self.parts);
         let known = std::mem::take(&mut self.evidence);
         let mut last = parts.pop().unwrap_or(known);
@@ -299,6 +332,9 @@ impl Sampler {
             "checkpointer",
             "bgwriter",
             "statements",
+            "tables",
+            "functions",
+            "slru",
         ] {
             let told = evidence.unavailable.entry(counters.to_owned());
             told.or_insert_with(|| reason.clone());

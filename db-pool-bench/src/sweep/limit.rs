@@ -13,7 +13,7 @@ const WAITS: [(&str, &str); 4] = [
     ("lock", "locks of other sessions"),
     ("lwlock", "the server's own latches"),
     ("io", "the disk"),
-    ("other_wait", "other processes of the server"),
+    ("other_wait", "other waits in the server"),
 ];
 
 /// Whose limit the throughput of `best` was; `None` where it held no step. `open_above`: throughput

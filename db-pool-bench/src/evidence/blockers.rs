@@ -1,0 +1,232 @@
+//! Root blockers: sessions that others wait for and that wait for no lock themselves. A root's own
+//! state and wait tell what a lock is held for.
+
+use std::collections::BTreeMap;
+
+use bench_report::EvidenceRow;
+
+use super::Scope;
+use super::lock_table::{Blocking, LockTable, Waiter};
+
+/// Rows that a table holds.
+const MOST_ROWS: usize = 10;
+
+/// Sums over the looks at locks.
+#[derive(Debug, Default)]
+pub(super) struct Blockers {
+    roots: BTreeMap<Root, Seen>,
+}
+
+/// A root, with the lock by which it holds up those directly behind it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Root {
+    lock: String,
+    key: String,
+    relation: String,
+    waiting_statement: String,
+    blocking_statement: String,
+    state: String,
+    event: String,
+    application: String,
+    ours: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    looks: u64,
+    /// Sessions behind it, summed over the looks.
+    waiting: f64,
+    transaction_max_s: Option<f64>,
+}
+
+impl Blockers {
+    /// Adds one look. Each session in scope that waits counts for the roots of its wait, in equal
+    /// parts.
+    pub(super) fn note(&mut self, table: &LockTable, scope: &Scope, name: &str) {
+        let mut now: BTreeMap<Root, Seen> = BTreeMap::new();
+        for waiter in table.waiters().filter(|w| scope.holds(&w.application)) {
+            let roots = roots_of(table, waiter);
+            let part = 1.0 / roots.len() as f64;
+            for (pid, direct) in roots {
+                let blocking = &table.sessions[&pid];
+                let seen = now.entry(root(direct, blocking, scope, name)).or_default();
+                seen.waiting += part;
+                seen.transaction_max_s = later(seen.transaction_max_s, blocking.transaction_s);
+            }
+        }
+        for (root, new) in now {
+            let seen = self.roots.entry(root).or_default();
+            seen.looks += 1;
+            seen.waiting += new.waiting;
+            seen.transaction_max_s = later(seen.transaction_max_s, new.transaction_max_s);
+        }
+    }
+
+    /// The roots with most sessions behind them, over `looks` in all.
+    pub(super) fn rows(&self, looks: u64) -> Vec<EvidenceRow> {
+        let mut roots: Vec<_> = self.roots.iter().collect();
+        roots.sort_by(|a, b| b.1.waiting.total_cmp(&a.1.waiting));
+        let roots = roots.into_iter().take(MOST_ROWS);
+        roots.map(|(root, seen)| root.row(seen, looks)).collect()
+    }
+}
+
+fn later(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.into_iter().chain(b).reduce(f64::max)
+}
+
+/// Roots that `waiter` waits for, each with the waiter that stands directly behind it. Those in a
+/// ring have none: a deadlock.
+fn roots_of<'a>(table: &'a LockTable, waiter: &'a Waiter) -> BTreeMap<i32, &'a Waiter> {
+    let mut roots = BTreeMap::new();
+    let (mut met, mut to_visit) = (vec![waiter.pid], vec![waiter]);
+    while let Some(waiter) = to_visit.pop() {
+        for by in &waiter.blocked_by {
+            match table.waiter(*by) {
+                Some(next) if !met.contains(by) => {
+                    met.push(*by);
+                    to_visit.push(next);
+                }
+                Some(_) => {}
+                // One that waits although no waiter of this name was read is no root either.
+                None if table.sessions.get(by).is_none_or(|s| s.waits_for_lock) => {}
+                None => {
+                    roots.entry(*by).or_insert(waiter);
+                }
+            }
+        }
+    }
+    roots
+}
+
+fn root(direct: &Waiter, blocking: &Blocking, scope: &Scope, name: &str) -> Root {
+    let hidden = || "hidden".to_owned();
+    Root {
+        lock: direct.lock_type.clone(),
+        key: direct.key.clone(),
+        relation: direct.relation.clone(),
+        waiting_statement: direct.statement.clone(),
+        blocking_statement: blocking.statement.clone(),
+        state: blocking.state.clone().unwrap_or_else(hidden),
+        event: blocking.event.clone(),
+        application: scope.shown(&blocking.application, name),
+        ours: scope.is_load(&blocking.application),
+    }
+}
+
+impl Root {
+    fn row(&self, seen: &Seen, looks: u64) -> EvidenceRow {
+        let Self {
+            lock,
+            key,
+            relation,
+            waiting_statement,
+            blocking_statement,
+            state,
+            event,
+            application,
+            ours,
+        } = self.clone();
+        EvidenceRow::new(
+            [
+                ("lock", lock),
+                ("key", key),
+                ("relation", relation),
+                ("waiting_statement", waiting_statement),
+                ("blocking_statement", blocking_statement),
+                ("blocking_state", state),
+                ("blocking_event", event),
+                ("blocking_application", application),
+                ("ours", ours.to_string()),
+            ],
+            [
+                ("looks", seen.looks as f64),
+                ("looks_total", looks as f64),
+                ("waiting_mean", seen.waiting / looks as f64),
+                (
+                    "transaction_age_max_s",
+                    seen.transaction_max_s.unwrap_or(f64::NAN),
+                ),
+            ],
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sessions of the load that wait, each for one other, and one beside it that waits for none.
+    fn look(waits: &[(i32, i32)], root: (i32, &str, bool)) -> LockTable {
+        let mut table = LockTable::default();
+        for (pid, by) in waits {
+            let waiter = Waiter {
+                pid: *pid,
+                lock_type: if *by == root.0 {
+                    "transactionid"
+                } else {
+                    "tuple"
+                }
+                .to_owned(),
+                application: "load".to_owned(),
+                statement: format!("UPDATE {pid}"),
+                blocked_by: vec![*by],
+                ..Waiter::default()
+            };
+            table.waiting.insert(*pid, waiter);
+            let blocking = Blocking {
+                application: "load".to_owned(),
+                state: Some("active".to_owned()),
+                waits_for_lock: true,
+                ..Blocking::default()
+            };
+            table.sessions.insert(*by, blocking);
+        }
+        let blocking = Blocking {
+            application: "shop".to_owned(),
+            state: Some("idle in transaction".to_owned()),
+            event: "Client.ClientRead".to_owned(),
+            transaction_s: Some(f64::from(root.0)),
+            waits_for_lock: root.2,
+            ..Blocking::default()
+        };
+        table.sessions.insert(root.0, blocking);
+        table
+    }
+
+    fn rows_of(looks: &[LockTable]) -> Vec<EvidenceRow> {
+        let mut blockers = Blockers::default();
+        let scope = Scope::Application("load".to_owned());
+        for look in looks {
+            blockers.note(look, &scope, "load");
+        }
+        blockers.rows(looks.len() as u64)
+    }
+
+    #[test]
+    fn all_behind_a_root_count_for_it_and_its_own_wait_is_told() {
+        // 3 and 4 queue behind 2, which waits for 1; the second look sees only 2.
+        let looks = [
+            look(&[(2, 1), (3, 2), (4, 3)], (1, "shop", false)),
+            look(&[(2, 1)], (1, "shop", false)),
+        ];
+        let rows = rows_of(&looks);
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        let row = &rows[0];
+        assert_eq!(row.labels["lock"], "transactionid");
+        assert_eq!(row.labels["waiting_statement"], "UPDATE 2");
+        assert_eq!(row.labels["blocking_state"], "idle in transaction");
+        assert_eq!(row.labels["blocking_event"], "Client.ClientRead");
+        assert_eq!(row.labels["blocking_application"], "shop");
+        assert_eq!(row.labels["ours"], "false");
+        assert_eq!(row.figures["looks"], 2.0);
+        assert_eq!(row.figures["waiting_mean"], 2.0);
+        assert_eq!(row.figures["transaction_age_max_s"], 1.0);
+    }
+
+    #[test]
+    fn neither_a_ring_nor_one_that_waits_itself_is_a_root() {
+        assert!(rows_of(&[look(&[(2, 3), (3, 2)], (1, "shop", false))]).is_empty());
+        assert!(rows_of(&[look(&[(2, 1)], (1, "shop", true))]).is_empty());
+    }
+}

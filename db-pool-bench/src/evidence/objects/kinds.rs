@@ -1,0 +1,158 @@
+//! Kinds of objects that the server counts for, and the columns that are read.
+//! Source: PostgreSQL 13 to 18 manuals, chapter *The Cumulative Statistics System*.
+
+use super::told;
+use crate::connect::Client;
+
+/// Name of the kind that foreign keys and triggers belong to.
+pub(super) const TABLES: &str = "tables";
+
+/// Objects of one kind.
+#[derive(Debug)]
+pub(super) struct Kind {
+    /// Name of the table in the evidence.
+    pub(super) name: &'static str,
+    /// Name of the label that tells an object.
+    pub(super) label: &'static str,
+    /// Number and name of an object, as SQL.
+    pub(super) identity: &'static str,
+    /// What is selected from.
+    pub(super) source: &'static str,
+    /// Counts the objects, where there may be very many.
+    pub(super) count: Option<&'static str>,
+    /// A setting without which nothing is counted, and its value then.
+    pub(super) needs: Option<(&'static str, &'static str)>,
+    pub(super) columns: &'static [Column],
+}
+
+/// One figure of an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    sql: &'static str,
+    /// Whether it tells how things are, and does not count.
+    pub(super) is_state: bool,
+    /// Whether the objects are sorted by it.
+    pub(super) weighs: bool,
+}
+
+impl Column {
+    pub(super) const fn count(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            name,
+            sql,
+            is_state: false,
+            weighs: false,
+        }
+    }
+
+    /// A counter by which the objects are sorted.
+    pub(super) const fn work(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            weighs: true,
+            ..Self::count(name, sql)
+        }
+    }
+
+    pub(super) const fn state(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            is_state: true,
+            ..Self::count(name, sql)
+        }
+    }
+}
+
+impl Kind {
+    pub(super) fn query(&self) -> String {
+        let columns = self
+            .columns
+            .iter()
+            .map(|c| format!(", ({})::float8", c.sql));
+        format!(
+            "SELECT /* plimsoll evidence */ {}{} FROM {}",
+            self.identity,
+            columns.collect::<String>(),
+            self.source
+        )
+    }
+
+    /// Why nothing is counted, if it is not.
+    pub(super) async fn off(&self, client: &Client) -> Result<Option<String>, String> {
+        let Some((setting, off)) = self.needs else {
+            return Ok(None);
+        };
+        let query = format!("SELECT /* plimsoll evidence */ current_setting('{setting}')");
+        let row = client.query_one(&query, &[]).await.map_err(told)?;
+        let value: String = row.try_get(0).map_err(told)?;
+        Ok((value == off).then(|| format!("{setting} is {off}")))
+    }
+}
+
+pub(super) const KINDS: [Kind; 3] = [
+    Kind {
+        name: TABLES,
+        label: "relation",
+        identity: "t.relid::int8, t.relid::regclass::text",
+        source: "pg_stat_user_tables t JOIN pg_statio_user_tables i USING (relid)
+                   JOIN pg_class c ON c.oid = t.relid",
+        count: Some(
+            "SELECT /* plimsoll evidence */ count(*) FROM pg_class WHERE relkind IN ('r', 'm', 'p')",
+        ),
+        needs: None,
+        columns: &[
+            Column::count("seq_scan", "t.seq_scan"),
+            Column::work("seq_tup_read", "t.seq_tup_read"),
+            Column::work("idx_scan", "t.idx_scan"),
+            Column::work("inserted", "t.n_tup_ins"),
+            Column::work("updated", "t.n_tup_upd"),
+            Column::count("hot_updated", "t.n_tup_hot_upd"),
+            Column::work("deleted", "t.n_tup_del"),
+            Column::state("live", "t.n_live_tup"),
+            Column::state("dead", "t.n_dead_tup"),
+            Column::work(
+                "blocks_read",
+                "i.heap_blks_read + coalesce(i.idx_blks_read, 0)",
+            ),
+            Column::count(
+                "blocks_hit",
+                "i.heap_blks_hit + coalesce(i.idx_blks_hit, 0)",
+            ),
+            Column::count(
+                "toast_blocks",
+                "i.toast_blks_read + i.toast_blks_hit + i.tidx_blks_read + i.tidx_blks_hit",
+            ),
+            // As estimated by the last VACUUM or ANALYZE; 0 where there was none.
+            Column::state("pages", "nullif(c.relpages, 0)"),
+            Column::state(
+                "seconds_since_analyze",
+                "extract(epoch FROM clock_timestamp() - greatest(t.last_analyze, t.last_autoanalyze))",
+            ),
+        ],
+    },
+    Kind {
+        name: "functions",
+        label: "function",
+        identity: "funcid::int8, schemaname || '.' || funcname",
+        source: "pg_stat_user_functions",
+        count: None,
+        needs: Some(("track_functions", "none")),
+        columns: &[
+            Column::count("calls", "calls"),
+            Column::work("total_ns", "total_time * 1e6"),
+            Column::count("self_ns", "self_time * 1e6"),
+        ],
+    },
+    Kind {
+        name: "slru",
+        label: "name",
+        identity: "hashtext(name)::int8, name",
+        source: "pg_stat_slru",
+        count: None,
+        needs: None,
+        columns: &[
+            Column::work("blocks_read", "blks_read"),
+            Column::work("blocks_hit", "blks_hit"),
+            Column::work("blocks_zeroed", "blks_zeroed"),
+        ],
+    },
+];

@@ -1,0 +1,218 @@
+//! Counters of the database's tables and functions and of the server's small caches, over a step;
+//! and of the tables that were touched, the triggers and the foreign keys that lack an index.
+
+mod dependents;
+mod kinds;
+
+use std::collections::BTreeMap;
+
+use bench_report::{EvidenceRow, ServerEvidence};
+use tokio_postgres::Row;
+
+use super::foreign_text::text;
+use crate::connect::Client;
+use crate::failure::of_postgres;
+use kinds::{Column, KINDS, Kind};
+
+/// Objects of a kind beyond which their counters are not read: that would take seconds.
+const MOST_OBJECTS: i64 = 5_000;
+/// Rows that a table holds.
+const MOST_ROWS: usize = 20;
+
+/// Counters of all kinds at one instant, or why there are none.
+#[derive(Debug, Clone)]
+pub(super) struct Objects(BTreeMap<&'static str, Result<Counted, String>>);
+
+/// Counters of the objects of one kind, by the server's number for them.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Counted(BTreeMap<i64, Counts>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Counts {
+    name: String,
+    /// In the order of the kind's columns; `None` = the server has no value.
+    values: Vec<Option<f64>>,
+}
+
+impl Objects {
+    /// Reads all kinds; one that cannot be read is noted with its reason.
+    pub(super) async fn read(client: &Client) -> Self {
+        let mut all = BTreeMap::new();
+        for kind in &KINDS {
+            all.insert(kind.name, Counted::read(client, kind).await);
+        }
+        Self(all)
+    }
+
+    /// Writes what was counted since `before` into `evidence`.
+    pub(super) async fn report_since(
+        &self,
+        before: &Self,
+        client: &Client,
+        evidence: &mut ServerEvidence,
+    ) {
+        let mut touched = Vec::new();
+        for kind in &KINDS {
+            match (&self.0[kind.name], &before.0[kind.name]) {
+                (Ok(now), Ok(then)) => {
+                    let grown = now.since(then, kind);
+                    let rows = grown.iter().map(|(_, counts)| counts.row(kind)).collect();
+                    evidence.tables.insert(kind.name.to_owned(), rows);
+                    if kind.name == kinds::TABLES {
+                        touched = grown.iter().map(|(id, _)| *id).collect();
+                    }
+                }
+                (Err(reason), _) | (_, Err(reason)) => {
+                    let name = kind.name.to_owned();
+                    evidence.unavailable.insert(name, reason.clone());
+                }
+            }
+        }
+        dependents::report(client, &touched, evidence).await;
+    }
+}
+
+impl Counted {
+    async fn read(client: &Client, kind: &Kind) -> Result<Self, String> {
+        if let Some(count) = kind.count {
+            let row = client.query_one(count, &[]).await.map_err(told)?;
+            let objects: i64 = row.try_get(0).map_err(told)?;
+            if objects > MOST_OBJECTS {
+                return Err(format!(
+                    "the database has {objects} of them; more than {MOST_OBJECTS} are not read"
+                ));
+            }
+        }
+        if let Some(reason) = kind.off(client).await? {
+            return Err(reason);
+        }
+        let rows = client.query(&kind.query(), &[]).await.map_err(told)?;
+        let counted = rows.iter().map(|row| Counts::of(row, kind));
+        let counted: Result<_, _> = counted.collect();
+        Ok(Self(counted.map_err(told)?))
+    }
+
+    /// Those that grew, most first; at most as many as a table holds. What was reset meanwhile is
+    /// left out.
+    fn since(&self, before: &Self, kind: &Kind) -> Vec<(i64, Counts)> {
+        let mut grown: Vec<(i64, Counts)> = Vec::new();
+        for (id, now) in &self.0 {
+            let then = before.0.get(id);
+            let values = kind.columns.iter().enumerate().map(|(at, column)| {
+                let (now, then) = (now.values[at]?, then.map_or(Some(0.0), |c| c.values[at]));
+                if column.is_state {
+                    return Some(now);
+                }
+                let grown = now - then.unwrap_or(0.0);
+                (grown >= 0.0).then_some(grown)
+            });
+            let counts = Counts {
+                name: now.name.clone(),
+                values: values.collect(),
+            };
+            if counts.weight(kind) > 0.0 {
+                grown.push((*id, counts));
+            }
+        }
+        grown.sort_by(|a, b| b.1.weight(kind).total_cmp(&a.1.weight(kind)));
+        grown.truncate(MOST_ROWS);
+        grown
+    }
+}
+
+impl Counts {
+    fn of(row: &Row, kind: &Kind) -> Result<(i64, Self), tokio_postgres::Error> {
+        let values = (0..kind.columns.len()).map(|at| row.try_get(at + 2));
+        let counts = Self {
+            name: text(row, 1)?,
+            values: values.collect::<Result<_, _>>()?,
+        };
+        Ok((row.try_get(0)?, counts))
+    }
+
+    /// How much was done with the object: what its table is sorted by.
+    fn weight(&self, kind: &Kind) -> f64 {
+        let columns = kind.columns.iter().zip(&self.values);
+        let weighed = columns.filter(|(column, _)| column.weighs);
+        weighed.filter_map(|(_, value)| *value).sum()
+    }
+
+    fn row(&self, kind: &Kind) -> EvidenceRow {
+        let mut row = EvidenceRow::new([(kind.label, self.name.clone())], []);
+        for (Column { name, .. }, value) in kind.columns.iter().zip(&self.values) {
+            if let Some(value) = value {
+                row.figures.insert((*name).to_owned(), *value);
+            }
+        }
+        row
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // For map_err.
+fn told(error: tokio_postgres::Error) -> String {
+    of_postgres(&error).message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: Kind = Kind {
+        name: "things",
+        label: "thing",
+        identity: "1, 'a'",
+        source: "nowhere",
+        count: None,
+        needs: None,
+        columns: &[
+            Column::work("scans", "1"),
+            Column::count("hits", "1"),
+            Column::state("live", "1"),
+        ],
+    };
+
+    fn counted(of: &[(i64, [f64; 3])]) -> Counted {
+        let counts = |(id, values): &(i64, [f64; 3])| {
+            let values = values.iter().map(|value| Some(*value)).collect();
+            let name = format!("thing {id}");
+            (*id, Counts { name, values })
+        };
+        Counted(of.iter().map(counts).collect())
+    }
+
+    #[test]
+    fn what_was_used_most_comes_first_and_what_rested_is_left_out() {
+        let before = counted(&[(1, [5.0, 9.0, 70.0]), (2, [5.0, 0.0, 1.0]), (3, [9.0; 3])]);
+        let after = counted(&[
+            (1, [6.0, 9.5, 80.0]),
+            (2, [25.0, 0.0, 2.0]),
+            (3, [9.0, 20.0, 9.0]),
+            (4, [3.0, 1.0, 1.0]),
+        ]);
+        let seen: Vec<(i64, Vec<Option<f64>>)> = after
+            .since(&before, &KIND)
+            .into_iter()
+            .map(|(id, counts)| (id, counts.values))
+            .collect();
+        let some = |values: [f64; 3]| values.map(Some).to_vec();
+        assert_eq!(
+            seen,
+            [
+                (2, some([20.0, 0.0, 2.0])),
+                (4, some([3.0, 1.0, 1.0])),
+                (1, some([1.0, 0.5, 80.0])),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_counter_that_was_reset_is_absent() {
+        let before = counted(&[(1, [5.0, 9.0, 70.0])]);
+        let after = counted(&[(1, [6.0, 2.0, 70.0])]);
+        let grown = after.since(&before, &KIND);
+        assert_eq!(grown[0].1.values, [Some(1.0), None, Some(70.0)]);
+        let row = grown[0].1.row(&KIND);
+        assert_eq!(row.labels["thing"], "thing 1");
+        assert!(!row.figures.contains_key("hits"));
+    }
+}

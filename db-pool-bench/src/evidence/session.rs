@@ -1,0 +1,199 @@
+//! One look at `pg_stat_activity`: groups of sessions that do the same.
+//!
+//! An active session that waits for nothing is on a CPU or wants one. A session whose state is
+//! hidden is not: it is unknown.
+
+use tokio_postgres::{Error, Row};
+
+use super::Scope;
+use super::foreign_text::{optional, text};
+use crate::connect::Client;
+
+/// The function under `pg_stat_activity`: the view's joins, which name database and role, would be
+/// planned anew with each look, and that costs more than the look.
+/// Processes in their main loop (`Activity`) do nothing. `$1` is the application whose statements
+/// are wanted, NULL for those of all.
+const QUERY: &str = "SELECT /* plimsoll evidence */
+           coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
+           application_name, state, wait_event_type, wait_event,
+           CASE WHEN state <> 'idle' AND ($1::text IS NULL OR application_name = $1) THEN query END,
+           count(*), max(extract(epoch FROM clock_timestamp() - xact_start))::float8
+      FROM pg_stat_get_activity(NULL)
+     WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
+     GROUP BY 1, 2, 3, 4, 5, 6";
+
+/// Activities of a session, as named in reports.
+pub(super) const CLASSES: [&str; 8] = [
+    "cpu",
+    "lock",
+    "lwlock",
+    "io",
+    "client",
+    "other_wait",
+    "idle",
+    "idle_in_transaction",
+];
+/// Activity of a session that is idle in its transaction: its client keeps it.
+const KEPT: &str = "idle in transaction";
+/// Place of `lock` in [`CLASSES`].
+const LOCK: usize = 1;
+
+/// Sessions that do the same in one look.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Group {
+    /// `None` = a background process that this role may not see.
+    pub(super) backend_type: Option<String>,
+    pub(super) application: String,
+    /// `None` = hidden from this role, or of a background process.
+    pub(super) state: Option<String>,
+    /// `None` = no wait.
+    pub(super) event: Option<(String, String)>,
+    /// The statement as it was sent, or the last one of a session idle in its transaction.
+    pub(super) statement: Option<String>,
+    pub(super) count: u64,
+    /// Age of the oldest transaction among them.
+    pub(super) oldest_s: f64,
+}
+
+/// Looks once.
+pub(super) async fn look(client: &Client, scope: &Scope) -> Result<Vec<Group>, Error> {
+    let rows = client.query(QUERY, &[&scope.application()]).await?;
+    rows.iter().map(Group::of).collect()
+}
+
+impl Group {
+    fn of(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            backend_type: row.try_get(0)?,
+            application: text(row, 1)?,
+            state: row.try_get(2)?,
+            event: Option::zip(row.try_get(3)?, row.try_get(4)?),
+            statement: optional(row, 5)?,
+            count: row.try_get::<_, i64>(6)?.unsigned_abs(),
+            oldest_s: row.try_get::<_, Option<f64>>(7)?.unwrap_or(0.0),
+        })
+    }
+
+    /// Whether these are sessions of clients.
+    pub(super) fn is_of_clients(&self) -> bool {
+        self.backend_type.as_deref() == Some("client backend")
+    }
+
+    /// Whether these help other sessions with a part of their statement.
+    pub(super) fn is_of_workers(&self) -> bool {
+        self.backend_type.as_deref() == Some("parallel worker")
+    }
+
+    /// Whether they wait for their client's next request, which is no wait of the server's.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.as_deref() == Some("idle")
+    }
+
+    /// Whether their client keeps a transaction open without a statement that runs.
+    fn is_idle_in_transaction(&self) -> bool {
+        let state = self.state.as_deref().unwrap_or_default();
+        state.starts_with(KEPT)
+    }
+
+    /// Whether they wait for a lock.
+    pub(super) fn waits_for_lock(&self) -> bool {
+        self.class() == Some(LOCK)
+    }
+
+    /// Index into [`CLASSES`]; `None` = not known. Who waits for the latch of the log's writer
+    /// waits for the disk that the writer waits for.
+    pub(super) fn class(&self) -> Option<usize> {
+        let event = self
+            .event
+            .as_ref()
+            .map(|(of, name)| (of.as_str(), name.as_str()));
+        let name = match (self.state.as_deref()?, event) {
+            // The server does not track what its sessions do.
+            ("disabled", _) => return None,
+            ("idle", _) => "idle",
+            (state, _) if state.starts_with(KEPT) => "idle_in_transaction",
+            (_, None) => "cpu",
+            (_, Some(("Lock", _))) => "lock",
+            (_, Some(("IO", _) | ("LWLock", "WALWrite"))) => "io",
+            (_, Some(("LWLock", _))) => "lwlock",
+            (_, Some(("Client", _))) => "client",
+            _ => "other_wait",
+        };
+        CLASSES.iter().position(|class| *class == name)
+    }
+
+    /// The event of one that runs a statement, or that its client keeps it without one.
+    pub(super) fn doing(&self) -> String {
+        if self.is_idle_in_transaction() {
+            KEPT.to_owned()
+        } else {
+            self.event_name()
+        }
+    }
+
+    /// The event as reports name it, as in `Lock.transactionid`; empty where there is none.
+    pub(super) fn event_name(&self) -> String {
+        let event = self.event.as_ref();
+        event.map_or_else(String::new, |(of, name)| format!("{of}.{name}"))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// One session of a client in this state and wait.
+    pub(in super::super) fn session(state: Option<&str>, event: Option<(&str, &str)>) -> Group {
+        Group {
+            backend_type: Some("client backend".to_owned()),
+            state: state.map(str::to_owned),
+            event: event.map(|(of, name)| (of.to_owned(), name.to_owned())),
+            count: 1,
+            ..Group::default()
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_class_and_a_hidden_one_has_none() {
+        for (state, event, name) in [
+            (Some("active"), None, Some("cpu")),
+            (Some("fastpath function call"), None, Some("cpu")),
+            (Some("active"), Some(("Lock", "tuple")), Some("lock")),
+            (
+                Some("active"),
+                Some(("LWLock", "WALInsert")),
+                Some("lwlock"),
+            ),
+            (Some("active"), Some(("LWLock", "WALWrite")), Some("io")),
+            (Some("active"), Some(("IO", "WALSync")), Some("io")),
+            (Some("active"), Some(("IPC", "SyncRep")), Some("other_wait")),
+            (
+                Some("active"),
+                Some(("Timeout", "PgSleep")),
+                Some("other_wait"),
+            ),
+            (
+                Some("active"),
+                Some(("Client", "ClientRead")),
+                Some("client"),
+            ),
+            (
+                Some("starting"),
+                Some(("Client", "SslOpenServer")),
+                Some("client"),
+            ),
+            (Some("idle"), Some(("Client", "ClientRead")), Some("idle")),
+            (
+                Some("idle in transaction (aborted)"),
+                Some(("Client", "ClientRead")),
+                Some("idle_in_transaction"),
+            ),
+            (None, None, None),
+            (Some("disabled"), None, None),
+        ] {
+            let found = session(state, event).class().map(|class| CLASSES[class]);
+            assert_eq!(found, name, "{state:?} {event:?}");
+        }
+        assert!(session(Some("active"), Some(("Lock", "tuple"))).waits_for_lock());
+    }
+}

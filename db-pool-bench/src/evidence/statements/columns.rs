@@ -1,0 +1,170 @@
+//! Columns of `pg_stat_statements` by the version of the extension: which there are, and how they
+//! are called here. Times are in nanoseconds, whatever the view has.
+//! Source: the extension's scripts, versions 1.4 to 1.12.
+
+use std::collections::BTreeSet;
+
+/// One figure of a statement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    /// Its name in reports.
+    pub(super) name: &'static str,
+    /// Columns that are added up, those that there are; a name stands for the first of its line
+    /// that the extension has.
+    parts: &'static [&'static [&'static str]],
+    /// From the view's unit to ours.
+    factor: f64,
+    /// The setting without which it stays 0, which is not a measurement.
+    pub(super) needs: Option<&'static str>,
+    /// Whether it tells of all calls since the statement was first counted, and not of a sum.
+    pub(super) is_of_all_calls: bool,
+}
+
+/// Milliseconds as nanoseconds.
+const MS: f64 = 1e6;
+const IO_TIMED: Option<&str> = Some("track_io_timing");
+const PLANNED: Option<&str> = Some("pg_stat_statements.track_planning");
+
+const fn sum(name: &'static str, parts: &'static [&'static [&'static str]], factor: f64) -> Column {
+    Column {
+        name,
+        parts,
+        factor,
+        needs: None,
+        is_of_all_calls: false,
+    }
+}
+
+const fn needing(column: Column, needs: Option<&'static str>) -> Column {
+    Column { needs, ..column }
+}
+
+const fn of_all_calls(name: &'static str, parts: &'static [&'static [&'static str]]) -> Column {
+    Column {
+        is_of_all_calls: true,
+        ..sum(name, parts, MS)
+    }
+}
+
+/// Places of those that have a meaning here.
+pub(super) const CALLS: usize = 0;
+pub(super) const EXEC_NS: usize = 1;
+
+pub(super) const COLUMNS: [Column; 17] = [
+    sum("calls", &[&["calls"]], 1.0),
+    sum("exec_ns", &[&["total_exec_time", "total_time"]], MS),
+    needing(sum("plan_ns", &[&["total_plan_time"]], MS), PLANNED),
+    needing(sum("plans", &[&["plans"]], 1.0), PLANNED),
+    sum("rows", &[&["rows"]], 1.0),
+    sum("blocks_hit", &[&["shared_blks_hit"]], 1.0),
+    sum("blocks_read", &[&["shared_blks_read"]], 1.0),
+    sum("blocks_dirtied", &[&["shared_blks_dirtied"]], 1.0),
+    sum("temp_blocks_written", &[&["temp_blks_written"]], 1.0),
+    sum("temp_blocks_read", &[&["temp_blks_read"]], 1.0),
+    needing(
+        sum("read_ns", &[&["shared_blk_read_time", "blk_read_time"]], MS),
+        IO_TIMED,
+    ),
+    needing(
+        sum(
+            "temp_ns",
+            &[&["temp_blk_read_time"], &["temp_blk_write_time"]],
+            MS,
+        ),
+        IO_TIMED,
+    ),
+    sum("wal_bytes", &[&["wal_bytes"]], 1.0),
+    sum("wal_fpi", &[&["wal_fpi"]], 1.0),
+    sum(
+        "jit_ns",
+        &[
+            &["jit_generation_time"],
+            &["jit_inlining_time"],
+            &["jit_optimization_time"],
+            &["jit_emission_time"],
+        ],
+        MS,
+    ),
+    of_all_calls("max_exec_ns", &[&["max_exec_time", "max_time"]]),
+    of_all_calls("stddev_exec_ns", &[&["stddev_exec_time", "stddev_time"]]),
+];
+
+impl Column {
+    /// What is selected for it; NULL where the extension does not have it. The extension keeps a
+    /// statement of several roles in several rows.
+    pub(super) fn sql(&self, present: &BTreeSet<String>) -> String {
+        let found = self.parts.iter().map(|names| {
+            let known = names.iter().find(|name| present.contains(**name))?;
+            let over = if self.is_of_all_calls { "max" } else { "sum" };
+            Some(format!("{over}({known})"))
+        });
+        match found.collect::<Option<Vec<_>>>() {
+            None => "NULL::float8".to_owned(),
+            Some(parts) => {
+                let value = format!("(({}) * {:e})::float8", parts.join(" + "), self.factor);
+                match self.needs {
+                    None => value,
+                    Some(needs) => {
+                        format!("CASE WHEN current_setting('{needs}', true)::bool THEN {value} END")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why there is no value.
+    pub(super) fn reason(&self, present: &BTreeSet<String>) -> String {
+        let known = |names: &[&str]| names.iter().any(|name| present.contains(*name));
+        match self.needs {
+            Some(needs) if self.parts.iter().all(|names| known(names)) => {
+                format!("{needs} is off")
+            }
+            _ => "this version of pg_stat_statements does not count it".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn present(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn column(name: &str) -> &'static Column {
+        COLUMNS.iter().find(|column| column.name == name).unwrap()
+    }
+
+    #[test]
+    fn a_column_goes_by_the_name_that_the_extension_has_for_it() {
+        let (old, new) = (
+            present(&["total_time", "blk_read_time"]),
+            present(&["total_exec_time", "shared_blk_read_time", "total_plan_time"]),
+        );
+        let exec = &COLUMNS[EXEC_NS];
+        assert_eq!(exec.sql(&old), "((sum(total_time)) * 1e6)::float8");
+        assert_eq!(exec.sql(&new), "((sum(total_exec_time)) * 1e6)::float8");
+        assert!(
+            column("read_ns")
+                .sql(&new)
+                .contains("sum(shared_blk_read_time)")
+        );
+        assert!(column("read_ns").sql(&old).contains("sum(blk_read_time)"));
+        assert_eq!(COLUMNS[CALLS].name, "calls");
+    }
+
+    #[test]
+    fn one_that_is_missing_is_told_apart_from_one_that_is_turned_off() {
+        let old = present(&["total_time"]);
+        assert_eq!(column("jit_ns").sql(&old), "NULL::float8");
+        assert!(column("jit_ns").reason(&old).contains("this version"));
+        let plans = present(&["total_plan_time"]);
+        assert!(
+            column("plan_ns")
+                .reason(&plans)
+                .contains("track_planning is off")
+        );
+        assert!(column("plan_ns").reason(&old).contains("this version"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Resources of the machine and of the server that run out, and who uses them up.
+//!
+//! Left out: memory, of which a throwaway machine has none to spare for a test that fills it; swap
+//! and the network card, which it does not have.
+
+use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
+
+const fn short_of(
+    name: &'static str,
+    finding: &'static str,
+    things: &'static [&'static str],
+    impact: f64,
+    tolerance: f64,
+) -> Planting {
+    Planting {
+        name,
+        declared: Declared {
+            finding,
+            things,
+            impact,
+            tolerance,
+        },
+        server: &[("max_parallel_workers_per_gather", "0")],
+        setup: "",
+        script: "",
+        load: EIGHT,
+        beside: &[],
+    }
+}
+
+const BY_KEY: &str = "\\set id random(1, 10000)\nSELECT note FROM stock WHERE id = :id;\n";
+const STOCK: &str = "CREATE TABLE stock (id int PRIMARY KEY, n int, note text);
+    INSERT INTO stock SELECT i, i, repeat('x', 50) FROM generate_series(1, 10000) i;
+    VACUUM ANALYZE stock;";
+
+pub(crate) const ALL: &[Planting] = &[
+    Planting {
+        setup: STOCK,
+        script: BY_KEY,
+        beside: &[Beside::Burners {
+            name: "report-job",
+            count: 2,
+        }],
+        ..short_of("CPU used by another process", "cpu_others", &["report-job"], 0.5, 0.25)
+    },
+    Planting {
+        setup: STOCK,
+        script: "\\set id random(1, 9000)\nSELECT sum(n) FROM stock WHERE id BETWEEN :id AND :id + 999;\n",
+        beside: &[Beside::Quota { cores: 0.3 }],
+        ..short_of("CPU quota of a control group", "throttled", &["quota"], 0.7, 0.3)
+    },
+    Planting {
+        setup: "CREATE TABLE logs (id int, who int, note text);
+                INSERT INTO logs SELECT i, i % 5000, repeat('x', 60) FROM generate_series(1, 100000) i;
+                VACUUM ANALYZE logs;",
+        script: "\\set who random(1, 5000)\nSELECT count(*) FROM logs WHERE who = :who;\n",
+        load: Load {
+            users: 4,
+            pool: 4,
+            ..EIGHT
+        },
+        ..short_of("CPU: an index is missing", "sequential_scans", &["logs"], 0.85, 0.15)
+    },
+    Planting {
+        setup: "CREATE TABLE customers (id int PRIMARY KEY);
+                CREATE TABLE orders (id int, customer int REFERENCES customers);
+                INSERT INTO customers SELECT generate_series(1, 200000);
+                INSERT INTO orders SELECT i, 0 + 200000 FROM generate_series(1, 50000) i;
+                VACUUM ANALYZE customers; VACUUM ANALYZE orders;
+                CREATE SEQUENCE next;",
+        script: "DELETE FROM customers WHERE id = (SELECT nextval('next'));\n",
+        load: Load {
+            users: 4,
+            pool: 4,
+            ..EIGHT
+        },
+        ..short_of(
+            "CPU: a foreign key without an index",
+            "unindexed_foreign_key",
+            &["orders", "customer"],
+            0.8,
+            0.2,
+        )
+    },
+    Planting {
+        server: &[
+            ("track_functions", "all"),
+            ("max_parallel_workers_per_gather", "0"),
+        ],
+        setup: "CREATE TABLE orders (id int);
+                CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
+                  $$BEGIN FOR i IN 1..20000 LOOP NULL; END LOOP; RETURN new; END$$;
+                CREATE TRIGGER audit BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION audit();",
+        script: "INSERT INTO orders VALUES (1);\n",
+        load: Load {
+            users: 4,
+            pool: 4,
+            ..EIGHT
+        },
+        ..short_of("CPU: a trigger's function", "function_time", &["audit"], 0.8, 0.2)
+    },
+    Planting {
+        server: &[
+            ("jit", "on"),
+            ("jit_above_cost", "0"),
+            ("jit_inline_above_cost", "0"),
+            ("jit_optimize_above_cost", "0"),
+            ("max_parallel_workers_per_gather", "0"),
+        ],
+        setup: STOCK,
+        script: BY_KEY,
+        load: Load {
+            users: 4,
+            pool: 4,
+            ..EIGHT
+        },
+        ..short_of("CPU: compiling statements", "jit", &["jit"], 0.8, 0.2)
+    },
+    Planting {
+        setup: STOCK,
+        script: BY_KEY,
+        load: Load {
+            users: 4,
+            pool: 4,
+            rate: Some(100),
+            ..EIGHT
+        },
+        beside: &[Beside::Stops {
+            every_ms: 3_000,
+            stopped_ms: 1_000,
+        }],
+        ..short_of("the server stands still", "stalls", &["stood still"], 0.9, 0.15)
+    },
+    Planting {
+        setup: "CREATE TABLE events (id bigserial PRIMARY KEY, note text);",
+        script: "INSERT INTO events (note) VALUES ('x');\n",
+        beside: &[Beside::Writers {
+            name: "backup-writer",
+            count: 3,
+        }],
+        ..short_of(
+            "disk used by another process",
+            "commit_waits",
+            &["WALSync", "INSERT INTO events"],
+            0.8,
+            0.2,
+        )
+    },
+    Planting {
+        setup: STOCK,
+        script: BY_KEY,
+        server: &[("max_connections", "100")],
+        load: Load {
+            users: 2,
+            pool: 2,
+            rate: Some(50),
+            ..EIGHT
+        },
+        beside: &[Beside::Sessions {
+            application: "forgotten",
+            clients: 85,
+            script: "\\sleep 600 s\nSELECT 1;\n",
+        }],
+        ..short_of(
+            "connection slots of the server",
+            "connections_near_limit",
+            &["max_connections"],
+            0.88,
+            0.08,
+        )
+    },
+    Planting {
+        setup: STOCK,
+        script: "\\set id random(1, 10000)\nBEGIN;\nSELECT n FROM stock WHERE id = :id;\nSELECT n FROM stock WHERE id = :id;\nSELECT n FROM stock WHERE id = :id;\nSELECT n FROM stock WHERE id = :id;\nSELECT n FROM stock WHERE id = :id;\nSELECT n FROM stock WHERE id = :id;\nEND;\n",
+        load: Load {
+            users: 4,
+            pool: 4,
+            network_delay: "2ms",
+            ..EIGHT
+        },
+        ..short_of("round trips over a slow network", "round_trips", &["round trip"], 0.85, 0.15)
+    },
+];

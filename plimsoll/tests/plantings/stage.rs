@@ -1,0 +1,152 @@
+//! A run with a planting: a throwaway server, whoever is beside, the recorder, the load, and what
+//! the analyzer says of it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use test_support::{Place, Running};
+use testbed::{Postgres, PostgresOptions};
+
+use crate::beside;
+use crate::common::tool;
+use crate::planting::{Load, Planting};
+
+/// Of the throwaway servers, which listen on this machine alone.
+const PASSWORD: &str = "planted";
+/// Longer than a hundred samples take at the slowest.
+const DURATION: &str = "12s";
+
+/// Runs a planting once; the assessment, or why it could not be planted.
+pub(crate) fn run(planting: &Planting) -> Result<Value, String> {
+    let settings = planting.server.iter();
+    let server = Postgres::start(&PostgresOptions {
+        password: Some(PASSWORD.to_owned()),
+        settings: settings
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..PostgresOptions::default()
+    })
+    .map_err(|error| error.to_string())?;
+    let place = Place::new();
+    psql(&server, &place, planting.setup)?;
+    let mut guests = Vec::new();
+    for beside in planting.beside {
+        guests.extend(beside::start(beside, &server, &place)?);
+    }
+    std::fs::write(place.path().join("load.sql"), planting.script).unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for beside in planting.beside {
+            scope.spawn(|| beside::tend(beside, &server, &guests, &over));
+        }
+        let recorder = record(&place);
+        let ran = load(&place, &server, &planting.load);
+        over.store(true, Ordering::Relaxed);
+        end(recorder);
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        let report = place.path().join("run/db-pool-bench.sweep.json");
+        if !report.exists() {
+            return Err(format!("the bench left no report: {said}"));
+        }
+        assess(&place, planting.name)
+    })
+}
+
+/// A program of the installed PostgreSQL, addressed to `server`.
+pub(crate) fn client(server: &Postgres, place: &Place, program: &str) -> Command {
+    let mut command = place.command(server.bin_dir().join(program), &[]);
+    command
+        .env("PGHOST", "127.0.0.1")
+        .env("PGPORT", server.port().to_string())
+        .env("PGUSER", "plimsoll")
+        .env("PGPASSWORD", PASSWORD);
+    if program != "pg_receivewal" {
+        command.env("PGDATABASE", "plimsoll");
+    }
+    command
+}
+
+/// Runs `sql`, all of which must succeed.
+pub(crate) fn psql(server: &Postgres, place: &Place, sql: &str) -> Result<(), String> {
+    let script = place.path().join("sql");
+    std::fs::write(&script, sql).map_err(|error| error.to_string())?;
+    let mut command = client(server, place, "psql");
+    command
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"])
+        .arg(script);
+    let output = command.output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    output.status.success().then_some(()).ok_or(said)
+}
+
+/// Starts the recorder of the machine, which follows into the run's directory.
+pub(crate) fn record(place: &Place) -> Running {
+    let args = ["record", "--run-dir", "run", "--interval", "500ms"];
+    let recorder = Running::start(&mut tool(place, "sysmon", &args));
+    // What comes before the first sample is not part of any step.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    recorder
+}
+
+/// Ends the recorder, which saves what it has.
+pub(crate) fn end(recorder: Running) {
+    recorder.signal(Signal::SIGINT);
+    let ended = recorder.end();
+    assert!(matches!(ended.code, Some(0 | 130)), "{ended:?}");
+}
+
+fn load(place: &Place, server: &Postgres, load: &Load) -> Output {
+    let mut args = vec![
+        "sweep".to_owned(),
+        "--quiet".to_owned(),
+        format!("--driver={}", load.driver),
+        format!("--pool-sizes={}", load.pool),
+        format!("--network-delay={}", load.network_delay),
+        format!("--duration={DURATION}"),
+    ];
+    args.push(match load.rate {
+        Some(rate) => format!("--rate={rate}"),
+        None => format!("--users={}", load.users),
+    });
+    let fixed =
+        "--run-dir run --script load.sql --repeats 1 --warmup 1s --most-connections 100% --seed 1";
+    args.extend(fixed.split(' ').map(str::to_owned));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut bench = tool(place, "db-pool-bench", &args);
+    bench.env("DATABASE_URL", server.url()).output().unwrap()
+}
+
+/// The assessment of the run in `place`, whose files are kept under `name`.
+pub(crate) fn assess(place: &Place, name: &str) -> Result<Value, String> {
+    let args = ["analyze", "run", "--no-html", "--quiet"];
+    let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
+    keep(place, name);
+    let text = std::fs::read_to_string(place.path().join("run/assessment.json"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let text = text.map_err(|error| format!("no assessment ({error}): {said}"))?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}
+
+/// Copies the run to where it outlives this program, for whoever looks why it came out so.
+fn keep(place: &Place, name: &str) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric();
+    let name: String = name
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '-' })
+        .collect();
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("plantings")
+        .join(name);
+    let _ = std::fs::remove_dir_all(&kept);
+    std::fs::create_dir_all(&kept).unwrap();
+    for entry in std::fs::read_dir(place.path().join("run"))
+        .unwrap()
+        .flatten()
+    {
+        let to = kept.join(entry.file_name());
+        let _ = std::fs::copy(entry.path(), to);
+    }
+}
