@@ -37,13 +37,18 @@ pub(crate) fn shipped(server: &Postgres, name: &str) -> String {
 }
 
 pub(crate) fn run(place: &Place, server: &Postgres, args: &str) -> (Report, String) {
+    run_to(0, place, server, args)
+}
+
+/// Runs to the end, with this exit code.
+pub(crate) fn run_to(code: i32, place: &Place, server: &Postgres, args: &str) -> (Report, String) {
     let output = sweep(place, args)
         .env("DATABASE_URL", server.url())
         .output()
         .unwrap();
     let said =
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(output.status.code(), Some(code), "{said}");
     (report(place), said)
 }
 
