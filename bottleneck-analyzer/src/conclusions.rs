@@ -31,6 +31,7 @@ impl Draft {
                 id: format!("{rule}:{subject}"),
                 component,
                 kind,
+                thing: None,
                 title: String::new(),
                 detail: String::new(),
                 impact: None,
@@ -57,7 +58,43 @@ impl Draft {
         self.finding.impact = ratio.is_finite().then(|| Impact {
             ratio: ratio.clamp(0.0, 1.0),
             of,
+            saved_ns: None,
+            capacity_gain_ratio: None,
         });
+        self
+    }
+
+    /// What would come back of a mean response time of `whole_ns`, at the same load.
+    #[must_use]
+    pub fn saves(mut self, ns: f64, whole_ns: f64) -> Self {
+        self = self.impact(ns / whole_ns, ImpactOf::ResponseTime);
+        if let Some(impact) = &mut self.finding.impact {
+            impact.saved_ns = Some(ns.clamp(0.0, whole_ns));
+        }
+        self
+    }
+
+    /// What throughput would rise by, until the next limit.
+    #[must_use]
+    pub fn raises_capacity(mut self, gain: Option<f64>) -> Self {
+        if let Some(impact) = &mut self.finding.impact {
+            impact.capacity_gain_ratio = gain.filter(|g| g.is_finite() && *g > 0.0);
+        }
+        self
+    }
+
+    /// The thing that it names.
+    #[must_use]
+    pub fn thing(mut self, thing: impl Into<String>) -> Self {
+        self.finding.thing = Some(thing.into());
+        self
+    }
+
+    /// Told from the rule's other findings about the same subject by `mark`.
+    #[must_use]
+    pub fn one_of_several(mut self, mark: &str) -> Self {
+        let mark = mark.replace(':', ".");
+        self.finding.id = format!("{}:{mark}", self.finding.id);
         self
     }
 

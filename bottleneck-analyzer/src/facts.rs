@@ -88,6 +88,10 @@ impl<'a> Facts<'a> {
     }
 }
 
+fn same_settings(a: &Step, b: &Step) -> bool {
+    a.parameters == b.parameters
+}
+
 impl<'a> Bench<'a> {
     fn of(source: &'a Source, machine: Option<Machine<'a>>, limits: &Thresholds) -> Option<Self> {
         let choice = operating_point::choose(source);
@@ -146,6 +150,18 @@ impl<'a> Bench<'a> {
     pub fn operating(&self) -> Option<(usize, &'a Step)> {
         let index = self.choice.as_ref()?.step;
         Some((index, self.source.report.steps.get(index)?))
+    }
+
+    /// Steps that say how requests fared: those at the operating point's settings, however they
+    /// ended; where there is none, all in which a request was made.
+    pub fn judged(&self) -> Vec<usize> {
+        let steps = &self.source.report.steps;
+        let asked = |i: &usize| steps[*i].operations.values().any(|o| o.attempted > 0);
+        let at_point = |i: &usize| {
+            let point = self.operating().map(|(_, step)| step);
+            point.is_none_or(|point| same_settings(point, &steps[*i]))
+        };
+        (0..steps.len()).filter(asked).filter(at_point).collect()
     }
 
     /// The recommendation that the operating point follows.
@@ -231,6 +247,16 @@ impl<'a> Bench<'a> {
     /// Whether more carried more, past the noise; `None` as for [`Bench::rise`].
     pub fn still_rising(&self) -> Option<bool> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
+    }
+
+    /// What the best larger setting carried more than the operating point, as a share; `None` where
+    /// none was measured.
+    pub fn gain_past_operating(&self) -> Option<f64> {
+        let (sweep, place) = self.operating_sweep()?;
+        let here = sweep.settings[place].throughput_per_s;
+        let past = self.past_operating().iter().map(|s| s.throughput_per_s);
+        let best = past.max_by(f64::total_cmp)?;
+        (here > 0.0).then(|| best / here - 1.0)
     }
 
     /// Whether the CPU that server and generator may use was used to `bound` or more at the

@@ -9,10 +9,13 @@
 
 pub mod analysis;
 pub mod assessment;
+mod catalogue;
 pub mod cli;
 pub mod completeness;
 pub mod conclusions;
+mod cost;
 pub mod cpu_use;
+mod demand;
 pub mod facts;
 pub mod figures;
 pub mod gates;
@@ -20,6 +23,8 @@ pub mod limiting_factor;
 pub mod machine;
 pub mod objectives;
 pub mod operating_point;
+mod postgres;
+mod queueing;
 pub mod ranking;
 pub mod render;
 pub mod requests;

@@ -1,43 +1,94 @@
-//! What holds a component at its knee. There always is something; where the data cannot tell
-//! what, the answer is 'inconclusive' with the measurement that would tell.
-//!
-//! Candidates are asked from the outside in: a resource that is used up explains whatever queues
-//! before it, so the generator and the machine's CPU come before waits, and waits before the
-//! round trip that is left when nothing waits.
+//! What holds a component at its knee: the demand whose bound explains the throughput that was
+//! measured. Where none does, the answer is 'not known' with the nearest ones and the measurement
+//! that would tell.
 
-use bench_report::{LimitOwner, Load, WarningCode};
+use bench_report::{LimitOwner, Load, StepEnd};
 
 use crate::assessment::{Component, Confidence, Evidence, LimitingFactor};
-use crate::cpu_use::Owner;
+use crate::demand::{self, Bound, EXPLAINS};
 use crate::facts::{Bench, Facts};
-use crate::figures::{plain, share};
+use crate::figures::{duration_ns, plain, rate, share};
+use crate::time_model::{OF_SESSIONS, Part, TimeModel};
 
 mod machine;
 
 pub use machine::of_machine;
+
+/// Carried ÷ offered from which an open load was carried.
+const CARRIED: f64 = 0.98;
+/// A part of the time in service from which it, and not the round trip, is what users wait for.
+const MAIN_PART: f64 = 0.25;
+/// Queues ÷ the response time above which the number of users is not what sets the pace.
+const MOST_QUEUED: f64 = 0.10;
 
 /// The limiting factor of a bench at its operating point.
 pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     if bench.component == Component::Websocket {
         return capped(searched_limit(bench));
     }
-    let candidates = [
-        generator_threads,
-        generator_thread,
-        machine_cpu,
-        main_thread,
-        too_few_connections,
-        waits,
-        crowded_cpu,
-        round_trip,
-    ];
-    let found = candidates.iter().find_map(|ask| ask(bench, facts));
-    capped(found.unwrap_or_else(|| {
-        inconclusive(
-            "no step ran to its end",
-            "repeat the run with at least one whole step",
-        )
-    }))
+    if bench.operating().is_none() {
+        return nothing_to_judge(bench);
+    }
+    if let Some(answer) = offered_rate(bench) {
+        return capped(answer);
+    }
+    let bounds = demand::all(bench, facts);
+    if let Some(bound) = bounds.iter().find(|b| b.used_ratio >= EXPLAINS) {
+        return capped(of_bound(bound));
+    }
+    let found = users(bench, facts);
+    capped(found.unwrap_or_else(|| not_known(bench, facts, &bounds)))
+}
+
+fn of_bound(bound: &Bound) -> LimitingFactor {
+    let mut answer = factor(
+        &bound.factor,
+        bound.title.clone(),
+        bound.reason.clone(),
+        bound.confidence,
+        bound.evidence.iter().cloned(),
+    );
+    answer.would_tell.clone_from(&bound.would_tell);
+    answer
+}
+
+/// No step can be an operating point: what became of those that ran.
+fn nothing_to_judge(bench: &Bench<'_>) -> LimitingFactor {
+    let steps = &bench.source.report.steps;
+    let stopped = steps.iter().filter_map(|step| match &step.end {
+        StepEnd::Stopped { rule, reason } => Some((rule, reason)),
+        _ => None,
+    });
+    let stopped: Vec<_> = stopped.collect();
+    let succeeded = steps
+        .iter()
+        .flat_map(|s| s.operations.values())
+        .map(|o| o.succeeded);
+    let succeeded: u64 = succeeded.sum();
+    let asked = steps
+        .iter()
+        .flat_map(|s| s.operations.values())
+        .any(|o| o.attempted > 0);
+    if asked && succeeded == 0 {
+        return inconclusive(
+            "no request succeeded in any step: there is no throughput to explain",
+            "a run whose requests succeed; the findings say why they failed",
+        );
+    }
+    if let Some((rule, reason)) = stopped.first() {
+        return inconclusive(
+            &format!(
+                "{} of {} step(s) were ended by the rule {rule}: {reason}",
+                stopped.len(),
+                steps.len()
+            ),
+            "less load, or another rule (--stop-on)",
+        );
+    }
+    inconclusive(
+        "no step ran to its end",
+        "repeat the run with at least one whole step",
+    )
 }
 
 fn factor(
@@ -60,7 +111,7 @@ fn factor(
 fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
     let mut answer = factor(
         "inconclusive",
-        "inconclusive".to_owned(),
+        "not known".to_owned(),
         why,
         Confidence::Low,
         [],
@@ -80,232 +131,167 @@ fn capped(mut answer: LimitingFactor) -> LimitingFactor {
     answer
 }
 
-fn generator_threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
-    let (_, step) = bench.operating()?;
-    let ratio = step.generator.cpu_ratio;
-    let warned = bench
-        .operating_warnings()
-        .any(|(_, w)| w.code == WarningCode::GeneratorSaturated);
-    // Threads that share a full machine with the server are judged with the machine's CPU.
-    let machine_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
-    let full = step
-        .generator
-        .is_saturated(facts.thresholds.cpu.generator_ratio);
-    if !(full || warned && !machine_full) {
+/// An open load that was carried whole: it set the pace, and nothing else did.
+fn offered_rate(bench: &Bench<'_>) -> Option<LimitingFactor> {
+    let (index, step) = bench.operating()?;
+    let Load::Open { rate_per_s, .. } = step.load else {
+        return None;
+    };
+    let carried = step.throughput_per_s();
+    if carried < CARRIED * rate_per_s {
         return None;
     }
-    let title = format!(
-        "the generator: its {} thread(s) were {} busy",
-        step.generator.threads,
-        share(ratio)
-    );
     let mut answer = factor(
-        "generator_cpu",
-        title,
-        "the load could not be made faster; the target may do more than was measured",
-        Confidence::Medium,
-        bench.step_evidence("generator's CPU", "generator/cpu_ratio"),
-    );
-    answer.would_tell =
-        Some("more generator threads or processes, on a machine of their own".to_owned());
-    Some(answer)
-}
-
-/// One full thread among idle ones, as where all users share a connection that one task drives.
-fn generator_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
-    let (_, step) = bench.operating()?;
-    let bound = facts.thresholds.cpu.generator_ratio;
-    let ratio = step.generator.full_thread(bound)?;
-    let title = format!(
-        "the generator: the busiest of its {} threads was {} busy",
-        step.generator.threads,
-        share(ratio)
-    );
-    let mut answer = factor(
-        "generator_thread",
-        title,
-        "what one thread can drive was reached; the target may do more than was measured",
-        Confidence::Medium,
-        bench.step_evidence("busiest thread", "generator/busiest_thread_ratio"),
-    );
-    answer.would_tell =
-        Some("more connections, so that more threads have something to drive".to_owned());
-    Some(answer)
-}
-
-fn machine_cpu(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
-    cpu_past(facts.thresholds.cpu.critical_ratio, bench)
-}
-
-/// A CPU that is nearly used up, where nothing else explains the knee: processes that wake each
-/// other leave gaps that nobody can fill. A quota of which nobody knows the use may be used up.
-fn crowded_cpu(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
-    if let Some(cpu) = bench.cpu.as_ref().filter(|c| c.used_ratio().is_none()) {
-        return Some(inconclusive(
-            &format!(
-                "the run may use {} of {} cores, and how much of them the server used is not known",
-                plain(cpu.allowed_cores.unwrap_or(cpu.cores)),
-                plain(cpu.cores)
-            ),
-            "the same run without a CPU quota, or sysmon record beside the server",
-        ));
-    }
-    let mut answer = cpu_past(facts.thresholds.cpu.warning_ratio, bench)?;
-    answer.confidence = answer.confidence.min(Confidence::Medium);
-    Some(answer)
-}
-
-fn cpu_past(bound: f64, bench: &Bench<'_>) -> Option<LimitingFactor> {
-    let cpu = bench.cpu.as_ref()?;
-    if cpu.used_ratio()? < bound {
-        return None;
-    }
-    let (whose, reason) = match cpu.owner() {
-        Some(Owner::Server) => (
-            ".server",
-            "the server uses most of a CPU that is used up: more connections only queue for it",
-        ),
-        Some(Owner::Generator) => (
-            ".generator",
-            "the generator uses most of a CPU that is used up: the server may do more than was \
-             measured",
-        ),
-        Some(Owner::Others) => (
-            ".others",
-            "programs that take no part use most of a CPU that is used up",
-        ),
-        None => ("", "the CPU is used up; whose it is was not recorded"),
-    };
-    let (name, title) = if cpu.quota_binds() {
-        ("cpu_quota", "CPU quota")
-    } else {
-        ("machine_cpu", "machine CPU")
-    };
-    let name = format!("{name}{whose}");
-    let title = format!("{title}: {}", cpu.sentence());
-    let confidence = if cpu.busy.samples < 3 || cpu.owner().is_none() {
-        Confidence::Medium
-    } else {
-        Confidence::High
-    };
-    let mut answer = factor(&name, title, reason, confidence, cpu.evidence.clone());
-    if cpu.owner() != Some(Owner::Server) {
-        answer.would_tell =
-            Some("the same run with the generator on a machine of its own".to_owned());
-    }
-    Some(answer)
-}
-
-/// Redis executes commands on one thread: it can be full on a machine that is not.
-fn main_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
-    let (_, step) = bench.operating()?;
-    let used_s = bench.server("cpu_main_thread_s")?;
-    let ratio = used_s / Some(step.window.measured_s()).filter(|s| *s > 0.0)?;
-    if ratio < facts.thresholds.cpu.main_thread_ratio {
-        return None;
-    }
-    Some(factor(
-        "redis_main_thread",
+        "offered_rate",
         format!(
-            "Redis's main thread: busy {} of one core",
-            share(ratio.min(1.0))
+            "the offered rate: {} were asked for and carried; the limit was not reached",
+            rate(rate_per_s)
         ),
-        "Redis executes commands one after another on this thread",
+        "all that was offered was carried",
         Confidence::High,
-        bench.server_evidence("cpu_main_thread_s"),
-    ))
+        bench
+            .source
+            .evidence("offered", &format!("/steps/{index}/load/rate_per_s")),
+    );
+    answer.would_tell = Some("a higher --rate".to_owned());
+    Some(answer)
 }
 
-fn too_few_connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
-    let share_of_call = bench.time_model.as_ref()?.share("checkout")?;
-    let waits = share_of_call >= facts.thresholds.pool.checkout_share_ratio;
-    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
-    if !waits || room == Some(false) || !bench.still_rising()? {
+/// A closed load without queues: each user waits for one call at a time, and their number sets the
+/// pace. Where the CPU was not recorded, a queue for it may be hidden in the calls.
+fn users(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
+    let (index, step) = bench.operating()?;
+    let model = bench.time_model.as_ref()?;
+    let Load::Closed {
+        users,
+        think_time_ns,
+    } = step.load
+    else {
+        return None;
+    };
+    let cycle_ns = model.whole_ns + think_time_ns as f64;
+    // Where the CPU is not known to have room, what passes outside the server may be a queue for it.
+    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) == Some(true);
+    let hidden = model.sum_of("server_runnable") + model.sum_of("rest");
+    let queued = model.queued_ns() + if room { 0.0 } else { hidden };
+    if queued > MOST_QUEUED * cycle_ns || !room && think_time_ns == 0 {
         return None;
     }
-    let title = format!(
-        "the pool: {} of a call is spent waiting for a connection",
-        share(share_of_call)
-    );
-    let evidence = bench
-        .time_model
-        .as_ref()?
-        .part("checkout")?
-        .evidence
-        .clone();
-    Some(factor(
-        "pool_size",
-        title,
-        "a larger pool carried more, or the largest that was tried more than the one before",
-        Confidence::High,
-        evidence,
-    ))
-}
-
-/// The largest wait inside the server, where it is a large part of the call.
-fn waits(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
-    let model = bench.time_model.as_ref()?;
-    let limits = &facts.thresholds.waits;
-    let kinds = [
-        ("lock", "row or table locks", limits.lock_share_ratio),
-        ("lwlock", "internal locks", limits.lwlock_share_ratio),
-        ("io", "file I/O", limits.io_share_ratio),
-    ];
-    let (part, what, ratio) = kinds
-        .into_iter()
-        .filter_map(|(name, what, least)| {
-            let part = model.part(name)?;
-            let ratio = model.share_of_service(name)?;
-            (ratio >= least.max(0.25)).then_some((part, what, ratio))
-        })
-        .max_by(|a, b| a.2.total_cmp(&b.2))?;
-    Some(factor(
-        &format!("wait.{}", part.name),
-        format!("{what}: {} of a call's service time", share(ratio)),
-        "it is the largest wait inside the server, and no CPU is used up",
-        Confidence::Medium,
-        part.evidence.clone(),
-    ))
-}
-
-/// Nothing is used up and nothing waits long: what is left is the round trip of each call and
-/// the number of users or connections that make them.
-fn round_trip(bench: &Bench<'_>, _: &Facts<'_>) -> Option<LimitingFactor> {
-    let model = bench.time_model.as_ref()?;
-    let Some(cpu) = &bench.cpu else {
-        return Some(inconclusive(
-            "nothing waits for long, and the machine's CPU was not recorded during the step",
-            "run sysmon beside the bench (plimsoll run does)",
-        ));
+    let main = main_wait(model);
+    let (name, of) = match main {
+        Some(part) => (format!("wait.{}", class(&part.name)), part.title.clone()),
+        None => (
+            "users".to_owned(),
+            model.largest_of_service()?.title.clone(),
+        ),
     };
-    let largest = model.largest_of_service()?;
+    let part = main.or_else(|| model.largest_of_service())?;
+    let pause = match think_time_ns {
+        0 => String::new(),
+        ns => format!(" and pauses for {}", duration_ns(ns as f64)),
+    };
     let title = format!(
-        "the round trip: {} of a call's service time is {}",
-        share(model.share_of_service(&largest.name)?),
-        largest.title
+        "the number of users: each of {users} waits for one call of {} at a time{pause}; {} of a call is {of}",
+        duration_ns(model.whole_ns),
+        share(part.share_ratio)
     );
-    let reason = format!(
-        "no resource is used up ({} {}), so the load is held by its {}",
-        cpu.resource(),
-        share(cpu.used_ratio()?),
-        offered(bench)
+    let title = if model.of == OF_SESSIONS {
+        format!(
+            "{of}: {} of the time of sessions at work",
+            share(part.share_ratio)
+        )
+    } else {
+        title
+    };
+    let mut evidence = part.evidence.clone();
+    evidence.extend(
+        bench
+            .cpu
+            .iter()
+            .flat_map(|cpu| cpu.evidence.iter().cloned()),
     );
-    let mut evidence = cpu.evidence.clone();
-    evidence.extend(largest.evidence.iter().cloned());
-    let mut answer = factor("round_trip", title, reason, Confidence::Medium, evidence);
+    evidence.extend(
+        bench
+            .source
+            .evidence("users", &format!("/steps/{index}/load/users")),
+    );
+    let reason = "no resource is used up and nobody queues: more users carry more, until one is";
+    let mut answer = factor(&name, title, reason, Confidence::Medium, evidence);
     if bench.still_rising() == Some(true) {
         answer.would_tell = Some("a sweep to higher settings: more carried more".to_owned());
     }
     Some(answer)
 }
 
-fn offered(bench: &Bench<'_>) -> String {
-    let load = bench.operating().map(|(_, step)| &step.load);
-    match load {
-        Some(Load::Closed { users, .. }) => format!("{users} user(s)"),
-        Some(Load::Open { rate_per_s, .. }) => format!("rate of {}/s", plain(*rate_per_s)),
-        None => "load".to_owned(),
+/// The largest wait inside the server, where it is a large part of the time in service.
+fn main_wait(model: &TimeModel) -> Option<&Part> {
+    let parts = model
+        .parts
+        .iter()
+        .filter(|part| !class(&part.name).is_empty());
+    let most = parts.max_by(|a, b| a.ns.total_cmp(&b.ns))?;
+    (most.ns >= MAIN_PART * model.served_ns()).then_some(most)
+}
+
+/// `lock`, `lwlock`, `io` … of a wait; empty for a part that is none.
+fn class(name: &str) -> &str {
+    let class = name.split('.').next().unwrap_or_default();
+    let classes = [
+        "lock",
+        "lwlock",
+        "io",
+        "client",
+        "ipc",
+        "timeout",
+        "extension",
+        "other_wait",
+    ];
+    if classes.contains(&class) { class } else { "" }
+}
+
+/// None explains the run: those that come nearest, and what is missing to tell.
+fn not_known(bench: &Bench<'_>, facts: &Facts<'_>, bounds: &[Bound]) -> LimitingFactor {
+    if let Some(cpu) = bench.cpu.as_ref().filter(|c| c.used_ratio().is_none()) {
+        return inconclusive(
+            &format!(
+                "the run may use {} of {} cores, and how much of them the server used is not known",
+                plain(cpu.allowed_cores.unwrap_or(cpu.cores)),
+                plain(cpu.cores)
+            ),
+            "the same run without a CPU quota, or sysmon record beside the server",
+        );
     }
+    let mut nearest: Vec<&Bound> = bounds.iter().collect();
+    nearest.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
+    let told: Vec<String> = nearest
+        .iter()
+        .take(2)
+        .filter(|bound| bound.used_ratio >= 0.5)
+        .map(|bound| bound.title.clone())
+        .collect();
+    let mut why = if told.is_empty() {
+        "no resource that was measured is near its end".to_owned()
+    } else {
+        format!(
+            "no bound explains the throughput; nearest: {}",
+            told.join("; ")
+        )
+    };
+    if bench.cpu.is_none() {
+        why += ", and the machine's CPU was not recorded during the step";
+        return inconclusive(&why, "run sysmon beside the bench (plimsoll run does)");
+    }
+    let crowded = bench.cpu_past(facts.thresholds.cpu.warning_ratio) == Some(true);
+    let would_tell = if crowded {
+        "the generator on a machine of its own, so that the CPU has room or is used up"
+    } else {
+        "a sweep past this setting, with the server's evidence"
+    };
+    let mut answer = inconclusive(&why, would_tell);
+    answer.evidence = nearest
+        .first()
+        .map_or_else(Vec::new, |b| b.evidence.clone());
+    answer
 }
 
 fn searched_limit(bench: &Bench<'_>) -> LimitingFactor {

@@ -92,6 +92,14 @@ impl<'a> Machine<'a> {
             .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
     }
 
+    /// Every series called `name`, over `window`.
+    pub fn all(&self, name: &str, window: Window) -> Vec<(&'a Series, Reading)> {
+        let all = self.source.report.series.iter().enumerate();
+        all.filter(|(_, s)| s.name == name)
+            .filter_map(|(i, s)| over(i, s, measured(window)).map(|r| (s, r)))
+            .collect()
+    }
+
     /// Cores that the run may use, where a quota or an affinity allows it fewer than the machine
     /// has, with what says so.
     pub fn allowed_cores(&self) -> Option<(f64, Option<Evidence>)> {
@@ -195,10 +203,7 @@ impl<'a> Machine<'a> {
     }
 
     fn processes(self, window: Window) -> Vec<(&'a Series, Reading)> {
-        let all = self.source.report.series.iter().enumerate();
-        all.filter(|(_, s)| s.name == "process.cpu_cores")
-            .filter_map(|(i, s)| over(i, s, measured(window)).map(|r| (s, r)))
-            .collect()
+        self.all("process.cpu_cores", window)
     }
 }
 

@@ -83,19 +83,13 @@ fn repeats_of(source: &Source, recommendation: &Recommendation) -> Vec<usize> {
 
 fn best_step(source: &Source) -> Option<Choice> {
     let measured = source.report.steps.iter().enumerate();
-    let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);
-    let (step, best) = measured
-        .filter(|(_, s)| completed(s) && asked(s))
+    let (step, _) = measured
+        .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
         .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
-    let reason = if best.throughput_per_s() > 0.0 {
-        "the step with the highest throughput; the bench recommends no setting"
-    } else {
-        "nothing succeeded at any setting"
-    };
     Some(Choice {
         step,
         recommendation: None,
-        reason: reason.to_owned(),
+        reason: "the step with the highest throughput; the bench recommends no setting".to_owned(),
     })
 }
 
@@ -149,7 +143,10 @@ pub fn describe(bench: &Bench<'_>) -> Option<OperatingPoint> {
             .filter(|(_, slowest)| slowest.is_some_and(|(_, s)| s.at_least))
             .map(|(which, _)| which.to_owned())
             .collect(),
-        max_ns: longest(bench),
+        max_ns: bench
+            .operating_repeats()
+            .filter_map(|(_, step)| requests::longest(step))
+            .max(),
         error_ratio: requests::error_ratio_of(bench.operating_repeats().map(|(_, s)| s)),
         spread: spread(bench),
         worst_interval: worst_interval(bench),
@@ -180,15 +177,6 @@ fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
         }
     }
     evidence
-}
-
-/// The longest that any request took at the operating point.
-fn longest(bench: &Bench<'_>) -> Option<u64> {
-    let operations = bench
-        .operating_repeats()
-        .flat_map(|(_, step)| requests::of(step));
-    let times = operations.filter_map(|(_, operation)| requests::latency(operation));
-    times.map(|(_, histogram)| histogram.max_ns).max()
 }
 
 /// How far the repeats of the operating point lie apart; `None` for a single one.

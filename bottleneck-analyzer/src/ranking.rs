@@ -1,10 +1,10 @@
-//! The order in which findings are shown: what is wrong before information, and what is in doubt
-//! last; each by impact × confidence, those of which no impact was measured after the others, the
-//! surest first. Symptoms stand under their cause.
+//! The order in which findings are shown: requests that fail before those that are slow, what is
+//! wrong before information, and what is in doubt last; each by impact × confidence, those of which
+//! no impact was measured after the others, the surest first. Symptoms stand under their cause.
 
 use std::cmp::Ordering;
 
-use crate::assessment::{Finding, FindingKind};
+use crate::assessment::{Finding, FindingKind, ImpactOf};
 
 /// Ranks findings. A parent that is not among them, or is itself in doubt where its symptom is
 /// not, is dropped: the symptom then stands alone.
@@ -44,7 +44,11 @@ fn place(finding: Finding, children: &[Finding], ranked: &mut Vec<Finding>) {
 }
 
 fn order(a: &Finding, b: &Finding) -> Ordering {
-    let last = |f: &Finding| (!f.is_sure(), f.kind == FindingKind::Information);
+    let fails = |f: &Finding| {
+        let of_requests = f.impact.is_some_and(|i| i.of == ImpactOf::Requests);
+        f.kind == FindingKind::Problem && of_requests
+    };
+    let last = |f: &Finding| (!f.is_sure(), f.kind == FindingKind::Information, !fails(f));
     last(a)
         .cmp(&last(b))
         .then(b.score.total_cmp(&a.score))
@@ -62,6 +66,7 @@ mod tests {
             id: id.into(),
             component: Component::Redis,
             kind,
+            thing: None,
             title: String::new(),
             detail: String::new(),
             impact: None,

@@ -119,6 +119,15 @@ pub fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
 }
 
+/// The longest that a request of `step` took, or had waited when it was given up.
+pub fn longest(step: &Step) -> Option<u64> {
+    let times = of(step).flat_map(|(_, operation)| {
+        let finished = latency(operation).map(|(_, histogram)| histogram);
+        finished.into_iter().chain(&operation.unfinished)
+    });
+    times.map(|histogram| histogram.max_ns).max()
+}
+
 /// Opening a connection, where a step did so for requests to go over.
 pub fn connecting(step: &Step, percentile: Pick) -> Option<Latency<'_>> {
     let (name, connect) = step.operations.get_key_value("connect")?;

@@ -72,7 +72,9 @@ sections! {
         connections_warning_ratio: f64, connections_critical_ratio: f64,
     }
     /// Waits inside PostgreSQL.
-    Waits { lock_share_ratio: f64, lwlock_share_ratio: f64, io_share_ratio: f64 }
+    Waits {
+        lock_share_ratio: f64, lwlock_share_ratio: f64, io_share_ratio: f64, slow_commit_ms: f64,
+    }
     /// Redis as a cache.
     Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
     /// What counts as measured.

@@ -12,11 +12,16 @@ use serde::{Deserialize, Serialize};
 use crate::assessment::{Component, Evidence};
 use crate::source::{Source, escape};
 
+pub(crate) mod checkout;
+mod postgres;
+
 /// One part of the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
-    /// A name for scripts: `pacing_lag`, `backlog`, `checkout`, `server_cpu`, `server_runnable`,
-    /// `lock`, `lwlock`, `io`, `server_client`, `server_other`, `command`, `tcp`, `upgrade`,
+    /// A name for scripts: `pacing_lag`, `backlog`, `checkout` (waiting for a place in the pool),
+    /// `checkout_check`, `checkout_connect`, `checkout_other`, `server_cpu`, `server_runnable`, an
+    /// event that PostgreSQL waited for (`lock.transactionid`, `io.walsync`) or its class where
+    /// events were not named (`lock`), `client.idle_in_transaction`, `command`, `tcp`, `upgrade`,
     /// `rest`.
     pub name: String,
     /// For people.
@@ -28,6 +33,9 @@ pub struct Part {
     /// What it rests on; empty for what is left by subtraction.
     pub evidence: Vec<Evidence>,
 }
+
+/// The whole of a server that was only watched.
+pub(crate) const OF_SESSIONS: &str = "time of sessions at work, for each transaction";
 
 /// Parts that pass before a connection is held.
 const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
@@ -61,6 +69,23 @@ impl TimeModel {
     pub fn share_of_service(&self, name: &str) -> Option<f64> {
         let queued: f64 = QUEUES.iter().filter_map(|q| self.share(q)).sum();
         Some(self.share(name)? / (1.0 - queued).max(f64::EPSILON))
+    }
+
+    /// Mean time of a call that passes before a connection is held.
+    pub fn queued_ns(&self) -> f64 {
+        let queues = self.parts.iter().filter(|p| QUEUES.contains(&&*p.name));
+        queues.map(|p| p.ns).sum()
+    }
+
+    /// Mean time of a call without the queues before a connection is held.
+    pub fn served_ns(&self) -> f64 {
+        (self.whole_ns - self.queued_ns()).max(0.0)
+    }
+
+    /// Parts whose name begins with `prefix`, together.
+    pub fn sum_of(&self, prefix: &str) -> f64 {
+        let parts = self.parts.iter().filter(|p| p.name.starts_with(prefix));
+        parts.map(|p| p.ns).sum()
     }
 
     /// The largest part of what is left without queues.
@@ -102,7 +127,7 @@ impl TimeModel {
 pub fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
     let step = source.report.steps.get(index)?;
     match source.component()? {
-        Component::Postgres => postgres(source, index, step),
+        Component::Postgres => postgres::of_step(source, index),
         Component::Redis => redis(source, index, step),
         Component::Websocket => websocket(source, index, step),
         Component::Machine => None,
@@ -161,7 +186,9 @@ fn phases(source: &Source, index: usize) -> Option<TimeModel> {
         model.add("backlog", "backlog", ns, evidence);
     }
     let (ns, evidence) = mean_of(source, index, "checkout", |o| o.checkout.as_ref());
-    model.add("checkout", "waiting for a connection", ns, evidence);
+    for (name, title, ns) in checkout::parts(&source.report.steps[index], ns) {
+        model.add(name, title, ns, evidence.clone());
+    }
     Some(model)
 }
 
@@ -171,82 +198,6 @@ fn server_figure(source: &Source, index: usize, name: &str) -> Option<(f64, Evid
     let value = *step.server.as_ref()?.figures.get(name)?;
     let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
     Some((value, source.evidence(name, &pointer)?))
-}
-
-fn postgres(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
-    let mut model = phases(source, index)?;
-    let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
-    let throughput = step.throughput_per_s();
-    let per_call = |sessions: f64| sessions / throughput * 1e9;
-    let (on_cpu, evidence) = server_cpu(source, index).unwrap_or_default();
-    let on_cpu = on_cpu.min(service);
-    model.add("server_cpu", "server on a CPU", on_cpu, evidence);
-    let mut inside: Vec<(&str, &str, f64, Vec<Evidence>)> = Vec::new();
-    if let Some((sessions, evidence)) = server_figure(source, index, "sessions.cpu_mean") {
-        // Sessions without a wait either run or wait for a CPU.
-        let (name, title) = if on_cpu > 0.0 {
-            ("server_runnable", "server waiting for a CPU")
-        } else {
-            ("server_cpu", "server on, or waiting for, a CPU")
-        };
-        let queued = (per_call(sessions) - on_cpu).max(0.0);
-        inside.push((name, title, queued, vec![evidence]));
-    }
-    for (figure, name, title) in [
-        ("sessions.lock_mean", "lock", "waiting for a lock"),
-        (
-            "sessions.lwlock_mean",
-            "lwlock",
-            "waiting for an internal lock",
-        ),
-        ("sessions.io_mean", "io", "reading or writing files"),
-        (
-            "sessions.client_mean",
-            "server_client",
-            "server waiting for the client",
-        ),
-        (
-            "sessions.other_wait_mean",
-            "server_other",
-            "other waits in the server",
-        ),
-    ] {
-        if let Some((sessions, evidence)) = server_figure(source, index, figure) {
-            inside.push((name, title, per_call(sessions), vec![evidence]));
-        }
-    }
-    if inside.is_empty() {
-        model
-            .notes
-            .push("The server's sessions were not sampled: service time is not divided.".into());
-        model.rest("service (not divided)");
-        return Some(model);
-    }
-    // Samples of sessions and timings of calls are separate measurements; where they disagree
-    // the timings hold and the sampled shares are kept.
-    let sampled: f64 = inside.iter().map(|part| part.2).sum();
-    let room = service - on_cpu;
-    let scale = if sampled > room { room / sampled } else { 1.0 };
-    if sampled - room > 0.05 * service {
-        model.notes.push(format!(
-            "Sessions as sampled account for {} of the service time: scaled down to it.",
-            crate::figures::share((on_cpu + sampled) / service)
-        ));
-    }
-    for (name, title, ns, evidence) in inside {
-        model.add(name, title, ns * scale, evidence);
-    }
-    model.rest("driver, network and scheduling (by subtraction)");
-    Some(model)
-}
-
-/// CPU time of the server for each call, as the kernel counted it: it holds the parts of a
-/// request, like reading and parsing it, during which a session does not show as active.
-fn server_cpu(source: &Source, index: usize) -> Option<(f64, Vec<Evidence>)> {
-    let step = &source.report.steps[index];
-    let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
-    let (cpu_ns, evidence) = server_figure(source, index, "server.cpu_ns")?;
-    (calls > 0).then(|| (cpu_ns / calls as f64, vec![evidence]))
 }
 
 fn redis(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {

@@ -127,6 +127,8 @@ pub enum ImpactOf {
     Capacity,
     /// The requests.
     Requests,
+    /// The time of the server's sessions at work, where nobody timed the calls.
+    SessionTime,
 }
 
 /// The share that would come back if the finding were solved. Impacts overlap: they may add up
@@ -137,6 +139,12 @@ pub struct Impact {
     pub ratio: f64,
     /// Of what.
     pub of: ImpactOf,
+    /// Mean response time that would come back at the same load, in nanoseconds: `ratio` of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_ns: Option<f64>,
+    /// Throughput that would become possible ÷ the measured one, less 1, until the next limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_gain_ratio: Option<f64>,
 }
 
 /// What to do about a finding.
@@ -155,12 +163,16 @@ pub struct Advice {
 /// One conclusion with its reasons.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Rule and component, as in `pool_too_small:postgres.sweep`; what `parent` refers to.
+    /// Rule and component, as in `pool_too_small:postgres.sweep`, and the thing where a rule finds
+    /// several; what `parent` refers to.
     pub id: String,
     /// What it concerns.
     pub component: Component,
     /// Cause, consequence or information.
     pub kind: FindingKind,
+    /// The thing it names, as in `Lock:advisory 42`, `SQLSTATE 40001` or `p.orders`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thing: Option<String>,
     /// One line.
     pub title: String,
     /// A few sentences with the figures in them.
@@ -183,6 +195,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether it is about `subject`: a bench by its id, or a component.
+    pub fn is_about(&self, subject: &str) -> bool {
+        self.id.split(':').nth(1) == Some(subject)
+    }
+
     /// Whether it is more than a doubt: outside the noise, on figures that no warning spoils.
     pub fn is_sure(&self) -> bool {
         self.confidence > Confidence::Low

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::assessment::{
-    Assessment, ComponentAssessment, Finding, FindingKind, Gate, GateOutcome, ImpactOf, Objective,
-    OperatingPoint, Spoiled,
+    Assessment, ComponentAssessment, Finding, FindingKind, Gate, GateOutcome, Impact, ImpactOf,
+    Objective, OperatingPoint, Spoiled,
 };
 use crate::figures::{self, duration_ns, percent, rate, share};
 use crate::render::wrap::line;
@@ -33,21 +33,38 @@ pub fn impact_of(of: ImpactOf) -> &'static str {
         ImpactOf::ResponseTime => "of the response time",
         ImpactOf::Capacity => "of the capacity",
         ImpactOf::Requests => "of the requests",
+        ImpactOf::SessionTime => "of the time of sessions at work",
     }
 }
 
-/// `up to 34 % of the response time, confidence high`; nothing wrong has no impact to speak of.
+/// `up to 34 % of the response time (12 ms), confidence high`; nothing wrong has no impact to speak
+/// of.
 pub fn weight(finding: &Finding) -> String {
     let confidence = finding.confidence.name();
     match finding.impact {
-        Some(i) => format!(
-            "up to {} {}, confidence {confidence}",
-            share(i.ratio),
-            impact_of(i.of)
-        ),
+        Some(i) => format!("{}, confidence {confidence}", would_come_back(i)),
         None if finding.kind == FindingKind::Information => format!("confidence {confidence}"),
         None => format!("impact not measured, confidence {confidence}"),
     }
+}
+
+/// What an impact is, in words.
+fn would_come_back(impact: Impact) -> String {
+    let mut text = match impact.of {
+        ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),
+        _ => format!("up to {} {}", share(impact.ratio), impact_of(impact.of)),
+    };
+    if let Some(ns) = impact.saved_ns {
+        let _ = write!(text, " ({} of each call)", duration_ns(ns));
+    }
+    if let Some(gain) = impact.capacity_gain_ratio.filter(|gain| *gain >= 0.01) {
+        let _ = write!(
+            text,
+            ", {} more throughput until the next limit",
+            share(gain)
+        );
+    }
+    text
 }
 
 /// What a finding is called: by its kind, unless it is no more than a doubt.

@@ -5,6 +5,7 @@ mod checkout_cost;
 mod connections;
 mod cpu;
 mod cpu_others;
+mod errors;
 mod evictions;
 mod generator;
 mod hit_ratio;
@@ -13,10 +14,13 @@ mod memory;
 mod objectives;
 mod pool_too_large;
 mod pool_too_small;
+mod postgres;
+mod stalls;
 mod steal;
+mod stopped;
 mod sysmon_missing;
 mod tail;
-mod waits;
+mod throttled;
 mod websocket_limit;
 
 use crate::conclusions::Conclusions;
@@ -26,10 +30,13 @@ use crate::facts::Facts;
 type Rule = fn(&Facts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 17] = [
+const ALL: [Rule; 21] = [
+    errors::look,
+    stopped::look,
     kept_connections::look,
-    pool_too_small::look,
-    waits::look,
+    postgres::look,
+    throttled::look,
+    stalls::look,
     cpu_others::look,
     cpu::look,
     steal::look,
@@ -39,6 +46,7 @@ const ALL: [Rule; 17] = [
     hit_ratio::look,
     evictions::look,
     checkout_cost::look,
+    pool_too_small::look,
     websocket_limit::look,
     pool_too_large::look,
     tail::look,

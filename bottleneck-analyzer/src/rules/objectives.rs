@@ -1,14 +1,13 @@
-//! Latency or errors past the objective at the operating point.
+//! Latency past the objective at the operating point.
 
 use bench_report::Step;
 
 use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
-use crate::figures::{duration_ns, percent};
+use crate::figures::duration_ns;
 use crate::operating_point::percentile_pointer;
 use crate::requests::{self, slowest};
-use crate::source::NEVER_CAME_BACK;
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
@@ -16,16 +15,15 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
             continue;
         };
         latency(bench, index, step, facts, out);
-        errors(bench, index, step, facts, out);
     }
 }
 
 /// The causes already found for this bench; a doubtful one explains nothing.
 fn causes<'o>(bench: &Bench<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
-    let id = format!(":{}", bench.id());
+    let id = bench.id();
     out.findings.iter().filter(move |f: &&Finding| {
         let names_it = f.kind == FindingKind::Problem || f.id.starts_with("cpu_saturated");
-        names_it && f.is_sure() && f.id.ends_with(&id)
+        names_it && f.is_sure() && f.is_about(&id)
     })
 }
 
@@ -95,63 +93,6 @@ fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out:
         ],
         "the objective",
         "past the knee latency rises with load and throughput does not",
-    );
-    out.find(draft);
-}
-
-fn errors(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out: &mut Conclusions) {
-    let rule = "errors_past_objective";
-    let Some(ratio) = requests::error_ratio(step) else {
-        return;
-    };
-    let evidence = bench.source.outcomes(index);
-    let mut kinds: Vec<&str> = Vec::new();
-    for (_, operation) in requests::of(step) {
-        kinds.extend(operation.errors.keys().map(String::as_str));
-        kinds.extend((operation.censored > 0).then_some(NEVER_CAME_BACK));
-    }
-    let limit = facts.thresholds.objectives.error_ratio;
-    if ratio <= limit {
-        let statement = format!(
-            "errors: {} of the requests (bound {})",
-            percent(ratio),
-            percent(limit)
-        );
-        out.rule_out(rule, bench.component, statement, evidence);
-        return;
-    }
-    kinds.sort_unstable();
-    kinds.dedup();
-    let refused = format!("connections_near_limit:{}", bench.id());
-    let parent = causes(bench, out)
-        .map(|f| &f.id)
-        .find(|id| **id == refused)
-        .cloned();
-    let draft = Draft::new(
-        rule,
-        &bench.id(),
-        bench.component,
-        kind_under(parent.as_ref()),
-    )
-    .says(
-        format!(
-            "{} of the requests to {} fail",
-            percent(ratio),
-            bench.component.title()
-        ),
-        format!(
-            "Kinds: {}. The report's `failures` have samples.",
-            kinds.join(", ")
-        ),
-    )
-    .impact(ratio, ImpactOf::Requests)
-    .confidence(confidence_past(ratio / limit, 1.0, 0.5))
-    .evidence(evidence)
-    .parent(parent)
-    .advice(
-        &["read the sample of failures in the report and remove their cause"],
-        format!("up to {} of the requests", percent(ratio)),
-        "a request that fails is served late or never",
     );
     out.find(draft);
 }

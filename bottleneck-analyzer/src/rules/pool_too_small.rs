@@ -1,12 +1,33 @@
-//! Calls wait for a connection, and more connections would serve them.
+//! Calls wait for a place in the pool, and more connections would serve them.
+//!
+//! A queue before the pool is the echo of what its connections do. The pool itself is too small
+//! only where its connections are in use, calls wait for them, nothing behind them is a queue, and
+//! the CPU is known to have room or a larger pool was seen to carry more.
 
-use crate::assessment::{Component, Evidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Evidence, Finding, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::cpu_use::CpuUse;
+use crate::demand;
 use crate::facts::{Bench, Facts};
-use crate::figures::{plain, share};
+use crate::figures::{duration_ns, plain, share};
+use crate::postgres::View;
+use crate::queueing::erlang_wait_ns;
+use crate::time_model::TimeModel;
+use crate::time_model::checkout::{FULL_RATIO, wait_ns};
 
 const RULE: &str = "pool_too_small";
+
+/// A pool at the operating point.
+struct Case<'f> {
+    model: &'f TimeModel,
+    size: u64,
+    in_use: f64,
+    /// Mean checkout of a call.
+    checkout_ns: f64,
+    /// Mean wait for a place; absent where it cannot be told from the rest of a checkout.
+    wait_ns: Option<f64>,
+    evidence: Vec<Evidence>,
+}
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     let pooled = [Component::Postgres, Component::Redis];
@@ -15,76 +36,162 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
         .iter()
         .filter(|b| pooled.contains(&b.component));
     for bench in benches {
-        judge(bench, facts, out);
+        if let Some(case) = case(bench) {
+            judge(bench, &case, facts, out);
+        }
     }
 }
 
-fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
-    let Some((_, step)) = bench.operating().filter(|(_, s)| s.pool.is_some()) else {
-        return;
-    };
-    let checkout = bench.time_model.as_ref().and_then(|m| m.part("checkout"));
-    let waited = checkout.map_or(0.0, |part| part.share_ratio);
-    let mut evidence: Vec<Evidence> = checkout.map_or(Vec::new(), |p| p.evidence.clone());
-    evidence.extend(bench.step_evidence("connections in use", "pool/in_use_mean"));
-    evidence.extend(bench.step_evidence("connections in the pool", "pool/max_size"));
+fn case<'f>(bench: &'f Bench<'_>) -> Option<Case<'f>> {
+    let (_, step) = bench.operating()?;
+    let pool = step.pool.as_ref()?;
+    let model = bench.time_model.as_ref()?;
+    let parts = model
+        .parts
+        .iter()
+        .filter(|p| p.name.starts_with("checkout"));
+    let checkout_ns: f64 = parts.clone().map(|part| part.ns).sum();
+    let mut evidence: Vec<Evidence> = parts.take(1).flat_map(|p| p.evidence.clone()).collect();
+    for (label, field) in [
+        ("connections in use", "pool/in_use_mean"),
+        ("connections in the pool", "pool/max_size"),
+        ("calls waiting for one", "pool/waiting_mean"),
+    ] {
+        evidence.extend(bench.step_evidence(label, field));
+    }
+    Some(Case {
+        model,
+        size: pool.max_size,
+        in_use: pool.in_use_mean,
+        checkout_ns,
+        wait_ns: wait_ns(step, checkout_ns),
+        evidence,
+    })
+}
+
+impl Case<'_> {
+    fn share(&self, ns: f64) -> f64 {
+        ns / self.model.whole_ns
+    }
+
+    fn is_full(&self) -> bool {
+        self.in_use >= FULL_RATIO * self.size as f64
+    }
+}
+
+fn judge(bench: &Bench<'_>, case: &Case<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     let least = facts.thresholds.pool.checkout_share_ratio;
-    if waited < least {
+    let fine = |out: &mut Conclusions, statement: String| {
+        out.rule_out(RULE, bench.component, statement, case.evidence.clone());
+    };
+    let taken = share(case.share(case.checkout_ns));
+    if case.share(case.checkout_ns) < least {
         let statement = format!(
-            "calls wait {} of their time for a connection (bound {})",
-            share(waited),
+            "taking a connection is {taken} of a call (bound {})",
             share(least)
         );
-        out.rule_out(RULE, bench.component, statement, evidence);
-        return;
+        return fine(out, statement);
     }
-    let size = step.pool.as_ref().map_or(0, |p| p.max_size);
-    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
-    match bench.still_rising() {
-        Some(false) => {
+    let in_use = format!("{} of {} connections in use", plain(case.in_use), case.size);
+    let Some(wait) = case.wait_ns else {
+        if !case.is_full() {
             let statement = format!(
-                "calls wait {} of their time for a connection, but a larger pool carried no more: \
-                 the wait is for what is behind the pool",
-                share(waited)
+                "{in_use}: nobody has to wait for one; the {taken} of a call that taking one is are its \
+                 check or connecting"
             );
-            out.rule_out(RULE, bench.component, statement, evidence);
+            return fine(out, statement);
         }
-        Some(true) if room == Some(false) => out.cannot_judge(
-            RULE,
-            bench.component,
-            format!(
-                "whether a pool larger than {size} is worth it: throughput still rose, but {}",
-                no_room(bench)
-            ),
-            "larger pools, with the generator on a machine of its own",
-        ),
-        None if room != Some(true) => out.cannot_judge(
-            RULE,
-            bench.component,
-            format!("whether a pool larger than {size} would help: only one size was measured"),
-            "a sweep over pool sizes around it (--pool-sizes)",
-        ),
-        Some(true) | None => out.find(too_small(bench, waited, size, evidence, least)),
+        let question = format!(
+            "what a checkout consists of: it is {taken} of a call, with {in_use}, and how many wait for a \
+             place was not counted"
+        );
+        let would_tell = "a driver whose pool tells who waits (deadpool)";
+        return out.cannot_judge(RULE, bench.component, question, would_tell);
+    };
+    if case.share(wait) < least || !case.is_full() {
+        let statement = format!(
+            "waiting for a place in the pool is {} of a call, with {in_use}; the rest of the {taken} that \
+             a checkout is are its check or connecting",
+            share(case.share(wait))
+        );
+        return fine(out, statement);
     }
+    behind_the_pool(bench, case, wait, facts, out);
+}
+
+/// Calls do wait for connections that are in use: for the connections, or for what is behind them.
+fn behind_the_pool(
+    bench: &Bench<'_>,
+    case: &Case<'_>,
+    wait: f64,
+    facts: &Facts<'_>,
+    out: &mut Conclusions,
+) {
+    let waited = share(case.share(wait));
+    let larger = bench.gain_past_operating();
+    if larger.is_some_and(|gain| gain <= bench.noise_ratio()) || bench.still_rising() == Some(false)
+    {
+        let statement = format!(
+            "calls wait {waited} of their time for a connection, but a larger pool carried no more: the \
+             wait is for what is behind the pool"
+        );
+        return out.rule_out(RULE, bench.component, statement, case.evidence.clone());
+    }
+    let held_up = demand::held_up_ns(case.model);
+    let left = wait_with(bench, case, 1.0, held_up).unwrap_or(wait);
+    if case.share(left) < facts.thresholds.pool.checkout_share_ratio {
+        let statement = format!(
+            "calls wait {waited} of their time for a connection, but the connections are held up \
+             themselves for {} of each call: without that the pool of {} is large enough",
+            duration_ns(held_up),
+            case.size
+        );
+        return out.rule_out(RULE, bench.component, statement, case.evidence.clone());
+    }
+    if let Some(cause) = cause(bench, out) {
+        let statement = format!(
+            "calls wait {waited} of their time for a connection, as an echo of what holds the connections \
+             up: {cause}"
+        );
+        return out.rule_out(RULE, bench.component, statement, case.evidence.clone());
+    }
+    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
+    if room != Some(false) && (larger.is_some() || room == Some(true)) {
+        return out.find(too_small(bench, case, wait, facts));
+    }
+    let (size, why) = (case.size, no_room(bench));
+    out.cannot_judge(
+        RULE,
+        bench.component,
+        format!("whether a pool larger than {size} is worth it: calls wait {waited} of their time for a connection, but {why}"),
+        "larger pools, with sysmon beside them and the generator on a machine of its own",
+    );
+}
+
+/// A problem that makes each call hold its connection for longer.
+fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
+    let id = bench.id();
+    let slows = |f: &&Finding| {
+        let of_response = f.impact.is_some_and(|i| i.of == ImpactOf::ResponseTime);
+        f.kind == FindingKind::Problem && f.is_sure() && f.is_about(&id) && of_response
+    };
+    let found = out.findings.iter().find(slows);
+    found.map(|f| f.thing.clone().unwrap_or_else(|| f.title.clone()))
 }
 
 fn no_room(bench: &Bench<'_>) -> &'static str {
-    match bench.cpu.as_ref().and_then(CpuUse::used_ratio) {
-        Some(_) => "the CPU is nearly used up",
-        None => "how much of the CPU quota was used is not known",
+    match bench.cpu.as_ref().map(CpuUse::used_ratio) {
+        Some(Some(_)) => "the CPU is nearly used up",
+        Some(None) => "how much of the CPU quota was used is not known",
+        None => "the machine's CPU was not recorded, so whether it has room is not known",
     }
 }
 
-fn too_small(
-    bench: &Bench<'_>,
-    waited: f64,
-    size: u64,
-    evidence: Vec<Evidence>,
-    least: f64,
-) -> Draft {
+fn too_small(bench: &Bench<'_>, case: &Case<'_>, wait: f64, facts: &Facts<'_>) -> Draft {
+    let Case { model, size, .. } = case;
     let title = format!(
-        "The pool of {size} is too small: {} of a call is waiting for a connection",
-        share(waited)
+        "The pool of {size} is too small: {} of each call is waiting for a connection",
+        duration_ns(wait)
     );
     let rose = bench.rise().map(|rise| {
         format!(
@@ -94,22 +201,56 @@ fn too_small(
             plain(rise.to)
         )
     });
+    let room = match bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) {
+        Some(true) => {
+            let cpu = bench.cpu.as_ref().map_or(String::new(), CpuUse::sentence);
+            format!("The CPU has room: {cpu}.")
+        }
+        _ => "A larger pool was measured, and carried more.".to_owned(),
+    };
     let detail = format!(
-        "{}Calls spend the rest of their time being served, so the server has room.",
-        rose.unwrap_or_default()
+        "{}{} of {size} connections are in use, each for {} of a call, and none of that is a queue behind \
+         the pool. {room}",
+        rose.unwrap_or_default(),
+        plain(case.in_use),
+        duration_ns(model.served_ns())
     );
-    Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let least = facts.thresholds.pool.checkout_share_ratio;
+    let mut draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+        .thing(format!("the pool of {size}"))
         .says(title, detail)
-        .impact(waited, ImpactOf::ResponseTime)
-        .confidence(confidence_past(waited, least, bench.noise_ratio()))
-        .evidence(evidence)
+        .saves(saved_ns(bench, case, wait), model.whole_ns)
+        .confidence(confidence_past(
+            case.share(wait),
+            least,
+            bench.noise_ratio(),
+        ))
+        .evidence(case.evidence.iter().cloned());
+    draft = draft.raises_capacity(bench.gain_past_operating());
+    draft
         .advice(
             &[
                 "sweep larger pools, as in --pool-sizes with the double and the fourfold",
                 "set the pool to the size that the sweep recommends",
             ],
-            format!("up to {} of the response time", share(waited)),
+            format!("up to {} of each call", duration_ns(wait)),
             "a call that waits for a connection does nothing; the server could already serve it",
         )
         .needs_restart()
+}
+
+/// The wait less what is left of it with twice the connections, at the same load.
+fn saved_ns(bench: &Bench<'_>, case: &Case<'_>, wait: f64) -> f64 {
+    let left = wait_with(bench, case, 2.0, 0.0).unwrap_or(0.0);
+    wait - left.min(wait)
+}
+
+/// Mean wait with `times` as many connections and `less_ns` less of each call in service, at the
+/// same load; `None` where they could not keep up.
+fn wait_with(bench: &Bench<'_>, case: &Case<'_>, times: f64, less_ns: f64) -> Option<f64> {
+    let view = bench
+        .operating()
+        .and_then(|(i, _)| View::of(bench.source, i))?;
+    let held = (case.model.served_ns() - less_ns).max(0.0);
+    erlang_wait_ns(times * case.size as f64, view.calls_per_s(), held)
 }

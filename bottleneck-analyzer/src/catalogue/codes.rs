@@ -1,0 +1,106 @@
+//! The catalogue of failures: what each kind means under load, and what to do.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::matches;
+
+const TABLE: &str = include_str!("../../error-codes.toml");
+
+/// What is known of a kind of failure.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Code {
+    names: Vec<String>,
+    /// Words of the message, one of which must be there.
+    #[serde(default)]
+    contains: Vec<String>,
+    /// In a load test it means this.
+    pub(crate) means: String,
+    /// What to do, in order.
+    pub(crate) actions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    code: Vec<Code>,
+}
+
+fn all() -> &'static [Code] {
+    static CODES: OnceLock<Vec<Code>> = OnceLock::new();
+    // A test holds that the embedded table can be read.
+    CODES.get_or_init(|| toml::from_str::<Table>(TABLE).map_or_else(|_| Vec::new(), |t| t.code))
+}
+
+/// The entry of a kind of failure whose message is `message`; the last entry means every kind.
+pub(crate) fn find(kind: &str, message: &str) -> Option<&'static Code> {
+    all().iter().find(|code| {
+        let says = |word: &String| message.contains(word.as_str());
+        let named = code.names.iter().any(|name| matches(name, kind));
+        named && (code.contains.is_empty() || code.contains.iter().any(says))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_can_be_read_and_means_every_kind() {
+        let table: Table = toml::from_str(TABLE).unwrap();
+        for code in &table.code {
+            assert!(
+                !code.means.is_empty() && !code.actions.is_empty(),
+                "{code:?}"
+            );
+        }
+        assert_eq!(
+            find("never heard of", "").unwrap().means,
+            "the request failed"
+        );
+    }
+
+    #[test]
+    fn the_message_tells_failures_of_one_code_apart() {
+        for (kind, message, word) in [
+            (
+                "sqlstate.57014",
+                "canceling statement due to user request",
+                "cancelled",
+            ),
+            (
+                "sqlstate.57014",
+                "canceling statement due to statement timeout",
+                "statement_timeout",
+            ),
+            (
+                "sqlstate.40001",
+                "canceling statement due to conflict with recovery",
+                "standby",
+            ),
+            (
+                "sqlstate.40001",
+                "could not serialize access",
+                "serialization",
+            ),
+            ("sqlstate.53200", "out of shared memory", "locks"),
+            ("sqlstate.53200", "out of memory", "memory"),
+            ("sqlstate.22012", "division by zero", "value"),
+            (
+                "sqlstate.25006",
+                "cannot execute UPDATE in a read-only transaction",
+                "standby",
+            ),
+            ("sqlstate.99999", "", "refused"),
+            ("response.OOM", "", "maxmemory"),
+            ("response.SOMETHING", "", "command"),
+            ("timeout.checkout", "", "pool"),
+            ("closed.1006", "", "broke"),
+        ] {
+            let means = &find(kind, message).unwrap().means;
+            assert!(means.contains(word), "{kind} {message}: {means}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The catalogue of PostgreSQL's wait events.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::matches;
+
+const TABLE: &str = include_str!("../../wait-events.toml");
+
+/// The kinds of time that a wait is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// Others are in the way.
+    Queue,
+    /// The answer does not need it.
+    Wasted,
+    /// A commit waits until its log is safe.
+    Durable,
+    /// Pages are not in memory.
+    Read,
+    /// The client, or the way to it.
+    Client,
+    /// A session's own workers.
+    Parallel,
+    /// Pacing of the server's own processes.
+    Background,
+}
+
+/// What is known of one or several events that are counted together.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Event {
+    /// `type.event` in lower case; an ending `*` stands for any rest.
+    names: Vec<String>,
+    /// The rule that tells of it.
+    pub(crate) rule: String,
+    /// The kind of time it is.
+    pub(crate) kind: Kind,
+    /// In a time model, as in `waiting for row locks`.
+    pub(crate) part: String,
+    /// As a sentence without its stop.
+    pub(crate) title: String,
+    /// The likely cause.
+    pub(crate) cause: String,
+    /// What confirms it.
+    pub(crate) confirms: String,
+    /// What to do, in order.
+    pub(crate) actions: Vec<String>,
+    /// Whether an action needs a restart of the server.
+    #[serde(default)]
+    pub(crate) restart: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    event: Vec<Event>,
+}
+
+fn all() -> &'static [Event] {
+    static EVENTS: OnceLock<Vec<Event>> = OnceLock::new();
+    // A test holds that the embedded table can be read.
+    EVENTS.get_or_init(|| toml::from_str::<Table>(TABLE).map_or_else(|_| Vec::new(), |t| t.event))
+}
+
+/// The entry of an event by its key; `None` for one that is not in the catalogue. An exact name
+/// comes before a pattern.
+pub(crate) fn find(key: &str) -> Option<&'static Event> {
+    let exact = all().iter().find(|e| e.names.iter().any(|n| n == key));
+    exact.or_else(|| {
+        let means = |e: &&Event| e.names.iter().any(|n| matches(n, key));
+        all().iter().find(means)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_can_be_read_and_says_something_of_each_entry() {
+        let table: Table = toml::from_str(TABLE).unwrap();
+        assert!(table.event.len() > 40);
+        for event in table.event {
+            let told = [&event.part, &event.title, &event.cause, &event.confirms];
+            assert!(told.iter().all(|text| !text.is_empty()), "{event:?}");
+            assert!(
+                event.kind == Kind::Background || !event.actions.is_empty(),
+                "{event:?}"
+            );
+            let lower = |name: &String| *name == name.to_lowercase();
+            assert!(event.names.iter().all(lower), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn no_name_stands_in_two_entries() {
+        let mut names: Vec<&String> = all().iter().flat_map(|e| &e.names).collect();
+        let before = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), before);
+    }
+
+    /// Names as versions 13 to 16 and 17 on spell them.
+    #[test]
+    fn both_spellings_of_an_event_are_one_entry() {
+        for (old, new) in [
+            ("IO.WALSync", "IO.WalSync"),
+            ("IO.BufFileWrite", "IO.BuffileWrite"),
+            ("IPC.ProcArrayGroupUpdate", "IPC.ProcarrayGroupUpdate"),
+            ("IPC.BufferIO", "IPC.BufferIo"),
+            ("Client.SSLOpenServer", "Client.SslOpenServer"),
+            ("LWLock.BufferContent", "Buffer.BufferExclusive"),
+            ("IO.DataFileRead", "IO.AioIoCompletion"),
+        ] {
+            let find = |name: &str| find(&name.to_lowercase()).unwrap();
+            assert_eq!(find(old).title, find(new).title, "{old} {new}");
+        }
+    }
+
+    #[test]
+    fn an_exact_name_comes_before_a_pattern_and_a_stranger_is_none() {
+        for (key, rule, kind) in [
+            ("lock.advisory", "lock_waits", Kind::Queue),
+            ("lock.somethingnew", "lock_waits", Kind::Queue),
+            ("lwlock.walwrite", "commit_waits", Kind::Durable),
+            ("lwlock.lockmanager", "lwlock_waits", Kind::Queue),
+            ("timeout.pgsleep", "sleeps", Kind::Wasted),
+            ("extension.postgresfdwgetresult", "other_waits", Kind::Queue),
+            ("ipc.executegather", "parallel_queries", Kind::Parallel),
+            ("client.clientwrite", "client_waits", Kind::Client),
+        ] {
+            let event = find(key).unwrap();
+            assert_eq!((event.rule.as_str(), event.kind), (rule, kind), "{key}");
+        }
+        assert!(find("ipc.neverheardof").is_none());
+    }
+}

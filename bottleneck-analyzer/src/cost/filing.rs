@@ -1,0 +1,104 @@
+//! From the looks at all repeats to findings, to what is fine and to what is not known.
+
+use super::group::groups;
+use super::{Look, Note, Probe, Rule};
+use crate::assessment::{Component, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::{Bench, Facts};
+
+/// Looks at every repeat of a bench's operating point and files what follows from all of them.
+pub(crate) fn judge(bench: &Bench<'_>, facts: &Facts<'_>, rules: &[Rule], out: &mut Conclusions) {
+    let probes = Probe::all(bench, facts);
+    if probes.is_empty() {
+        return;
+    }
+    for rule in rules {
+        let looks: Vec<Vec<Look>> = probes.iter().map(rule).collect();
+        file(&probes, looks, out);
+    }
+}
+
+fn file(probes: &[Probe<'_, '_>], looks: Vec<Vec<Look>>, out: &mut Conclusions) {
+    let bench = probes[0].bench;
+    let groups = groups(probes, &looks);
+    let mut told: Vec<&str> = Vec::new();
+    for group in &groups {
+        if let Some(finding) = group.finding(told.contains(&group.rule())) {
+            told.push(group.rule());
+            out.find(finding);
+        }
+    }
+    notes(bench, &looks, &mut told, out);
+    for group in &groups {
+        if !told.contains(&group.rule()) {
+            told.push(group.rule());
+            let (statement, evidence) = group.ruled_out();
+            out.rule_out(group.rule(), bench.component, statement, evidence);
+        }
+    }
+    rest(&looks, told, bench.component, out);
+}
+
+/// What is worth knowing, once for each thing.
+fn notes<'l>(
+    bench: &Bench<'_>,
+    looks: &'l [Vec<Look>],
+    told: &mut Vec<&'l str>,
+    out: &mut Conclusions,
+) {
+    let mut noted: Vec<(&str, &str)> = Vec::new();
+    for look in looks.iter().flatten() {
+        let Look::Note(note) = look else { continue };
+        if noted.contains(&(note.rule, &note.thing)) {
+            continue;
+        }
+        noted.push((note.rule, &note.thing));
+        let draft = draft(bench, note);
+        let several = told.contains(&note.rule);
+        out.find(if several {
+            draft.one_of_several(&note.thing)
+        } else {
+            draft
+        });
+        told.push(note.rule);
+    }
+}
+
+fn draft(bench: &Bench<'_>, note: &Note) -> Draft {
+    let actions: Vec<&str> = note.actions.iter().map(String::as_str).collect();
+    Draft::new(
+        note.rule,
+        &bench.id(),
+        bench.component,
+        FindingKind::Information,
+    )
+    .thing(note.thing.clone())
+    .says(note.title.clone(), note.detail.clone())
+    .confidence(Confidence::Medium)
+    .evidence(note.evidence.iter().cloned())
+    .advice(&actions, note.gain.clone(), &note.rationale)
+}
+
+/// What the looks say where there is no cost to tell of: each rule once.
+fn rest<'l>(
+    looks: &'l [Vec<Look>],
+    mut told: Vec<&'l str>,
+    component: Component,
+    out: &mut Conclusions,
+) {
+    for look in looks.iter().flatten() {
+        let (Look::Unknown(rule, ..) | Look::Fine(rule, ..)) = look else {
+            continue;
+        };
+        if told.contains(rule) {
+            continue;
+        }
+        told.push(rule);
+        if let Look::Unknown(_, question, would_tell) = look {
+            out.cannot_judge(rule, component, question.clone(), would_tell.clone());
+        }
+        if let Look::Fine(_, statement, evidence) = look {
+            out.rule_out(rule, component, statement.clone(), evidence.clone());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Time that one cause costs each call: looked for in every repeat of the operating point, judged
+//! over all of them.
+//!
+//! A cause's own time is what a call spends in it. What comes back at the same load is more where
+//! calls queue for the connections that it holds: the queue is computed anew without it, and is
+//! never a cause of its own.
+
+mod filing;
+mod group;
+mod probe;
+
+pub(crate) use filing::judge;
+pub(crate) use probe::Probe;
+
+use crate::assessment::Evidence;
+
+/// A cause with the time that it takes of each call.
+#[derive(Debug, Clone)]
+pub(crate) struct Cost {
+    /// The rule that tells of it.
+    pub(crate) rule: &'static str,
+    /// Tells it from the rule's other causes, the same in every repeat.
+    pub(crate) key: String,
+    /// The thing as it is named.
+    pub(crate) thing: String,
+    /// Mean time that a call spends in it, in nanoseconds.
+    pub(crate) own_ns: f64,
+    /// Share of the time in service from which it is told at all.
+    pub(crate) least: f64,
+    /// Whether the time could be avoided.
+    pub(crate) avoidable: bool,
+    /// Whether more time than `own_ns` goes into it for sure.
+    pub(crate) lower_bound: bool,
+    /// One line, without its figure.
+    pub(crate) title: String,
+    /// A few sentences.
+    pub(crate) detail: String,
+    /// Places in the report.
+    pub(crate) evidence: Vec<Evidence>,
+    /// What to do, in order; none where there is nothing to do.
+    pub(crate) actions: Vec<String>,
+    /// Why that helps.
+    pub(crate) rationale: String,
+    /// Whether an action needs a restart.
+    pub(crate) restart: bool,
+}
+
+/// Worth knowing, at a price that was not measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Note {
+    /// The rule that tells of it.
+    pub(crate) rule: &'static str,
+    /// The thing as it is named.
+    pub(crate) thing: String,
+    /// One line.
+    pub(crate) title: String,
+    /// A few sentences.
+    pub(crate) detail: String,
+    /// Places in the report.
+    pub(crate) evidence: Vec<Evidence>,
+    /// What to do, in order.
+    pub(crate) actions: Vec<String>,
+    /// What to expect of it.
+    pub(crate) gain: String,
+    /// Why that helps.
+    pub(crate) rationale: String,
+}
+
+/// What one look at one step gave.
+#[derive(Debug, Clone)]
+pub(crate) enum Look {
+    /// A cause, large or small.
+    Cost(Cost),
+    /// Worth knowing.
+    Note(Note),
+    /// Nothing to find, with its figure.
+    Fine(&'static str, String, Vec<Evidence>),
+    /// A figure is missing: the question, and the measurement that would tell.
+    Unknown(&'static str, String, String),
+}
+
+/// A rule that looks at one step.
+pub(crate) type Rule = fn(&Probe<'_, '_>) -> Vec<Look>;

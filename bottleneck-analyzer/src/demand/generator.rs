@@ -1,0 +1,72 @@
+//! The generator: all of its threads, or the busiest of them.
+
+use bench_report::WarningCode;
+
+use super::{Bound, EXPLAINS};
+use crate::assessment::Confidence;
+use crate::facts::{Bench, Facts};
+use crate::figures::share;
+
+pub(super) fn threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
+    let (_, step) = bench.operating()?;
+    let ratio = step.generator.cpu_ratio;
+    let warned = bench
+        .operating_warnings()
+        .any(|(_, w)| w.code == WarningCode::GeneratorSaturated);
+    // Threads that share a full machine with the server are judged with the machine's CPU.
+    let machine_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
+    let full = step
+        .generator
+        .is_saturated(facts.thresholds.cpu.generator_ratio);
+    let is_full = full || warned && !machine_full;
+    Some(Bound {
+        factor: "generator_cpu".to_owned(),
+        title: format!(
+            "the generator: its {} thread(s) were {} busy",
+            step.generator.threads,
+            share(ratio)
+        ),
+        reason: "the load could not be made faster; the target may do more than was measured"
+            .to_owned(),
+        used_ratio: if is_full {
+            ratio.max(EXPLAINS)
+        } else {
+            ratio.min(0.99 * EXPLAINS)
+        },
+        confidence: Confidence::Medium,
+        evidence: bench
+            .step_evidence("generator's CPU", "generator/cpu_ratio")
+            .into_iter()
+            .collect(),
+        would_tell: Some(
+            "more generator threads or processes, on a machine of their own".to_owned(),
+        ),
+    })
+}
+
+/// One full thread among idle ones, as where all users share a connection that one task drives.
+pub(super) fn busiest_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
+    let (_, step) = bench.operating()?;
+    let ratio = step
+        .generator
+        .full_thread(facts.thresholds.cpu.generator_ratio)?;
+    Some(Bound {
+        factor: "generator_thread".to_owned(),
+        title: format!(
+            "the generator: the busiest of its {} threads was {} busy",
+            step.generator.threads,
+            share(ratio)
+        ),
+        reason: "what one thread can drive was reached; the target may do more than was measured"
+            .to_owned(),
+        used_ratio: ratio.max(EXPLAINS),
+        confidence: Confidence::Medium,
+        evidence: bench
+            .step_evidence("busiest thread", "generator/busiest_thread_ratio")
+            .into_iter()
+            .collect(),
+        would_tell: Some(
+            "more connections, so that more threads have something to drive".to_owned(),
+        ),
+    })
+}

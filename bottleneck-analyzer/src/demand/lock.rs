@@ -1,0 +1,71 @@
+//! One lock that all want: it lets one transaction through at a time.
+
+use super::{Bound, cpu_ns};
+use crate::assessment::Confidence;
+use crate::facts::{Bench, Facts};
+use crate::figures::{duration_ns, plain, share};
+use crate::postgres::{Holders, View};
+use crate::queueing::utilisation_behind;
+
+/// Share of the time in service below which a lock is not what calls wait for.
+const LEAST_SHARE: f64 = 0.25;
+
+pub(super) fn hot_lock(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
+    let model = bench.time_model.as_ref()?;
+    let (index, step) = bench.operating()?;
+    let view = View::of(bench.source, index)?;
+    let locks = model
+        .parts
+        .iter()
+        .filter(|p| p.name == "lock" || p.name.starts_with("lock."));
+    let (part, total) = locks.fold(
+        (None, 0.0),
+        |(most, total): (Option<&_>, f64), part: &crate::time_model::Part| {
+            let larger = most.is_none_or(|m: &crate::time_model::Part| part.ns > m.ns);
+            (if larger { Some(part) } else { most }, total + part.ns)
+        },
+    );
+    let part = part?;
+    let share_of_service = total / model.served_ns().max(1.0);
+    if share_of_service < LEAST_SHARE || total < cpu_ns(model) {
+        return None;
+    }
+    // Little's law, of the time as the model has it.
+    let waiting = total / 1e9 * view.calls_per_s();
+    let served = model.served_ns() / 1e9 * view.calls_per_s();
+    let inside = step.pool.as_ref().map_or(served, |pool| pool.in_use_mean);
+    let kind = part.name.strip_prefix("lock.").unwrap_or_default();
+    let holders = Holders::of(&view, &[kind, "transactionid", "tuple"]);
+    let thing = holders.map(|h| h.thing).filter(|t| !t.is_empty());
+    let thing = thing.map_or_else(
+        || part.title.clone(),
+        |thing| format!("{} ({thing})", part.title),
+    );
+    let of = if model.of == crate::time_model::OF_SESSIONS {
+        "the time of sessions at work"
+    } else {
+        "a call's time in service"
+    };
+    Some(Bound {
+        factor: "wait.lock".to_owned(),
+        title: format!(
+            "{thing}: {} of {of} ({})",
+            share(share_of_service),
+            duration_ns(total)
+        ),
+        reason: format!(
+            "a lock lets one holder through at a time, and {} of {} sessions wait for one on average; \
+             calls spend less time on a CPU, or waiting for one",
+            plain(waiting),
+            plain(inside.max(waiting))
+        ),
+        used_ratio: utilisation_behind(inside.max(waiting), waiting),
+        confidence: if kind.is_empty() {
+            Confidence::Medium
+        } else {
+            Confidence::High
+        },
+        evidence: part.evidence.clone(),
+        would_tell: None,
+    })
+}

@@ -1,0 +1,49 @@
+//! The pool's connections, each of which serves one call at a time.
+
+use super::{Bound, cpu_matters, held_ns};
+use crate::assessment::{Component, Confidence};
+use crate::facts::{Bench, Facts};
+use crate::figures::{duration_ns, plain, share};
+use crate::postgres::View;
+use crate::time_model::checkout;
+
+/// Share of a call below which nobody waits for a connection to speak of.
+const LEAST_WAIT: f64 = 0.10;
+
+pub(super) fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
+    let model = bench.time_model.as_ref()?;
+    let (index, step) = bench.operating()?;
+    let pool = step.pool.as_ref()?;
+    if bench.component == Component::Websocket {
+        return None;
+    }
+    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
+    let size = pool.max_size as f64;
+    let wait = checkout::wait_ns(step, model.part("checkout")?.ns)?;
+    let rate = View::of(bench.source, index)?.calls_per_s();
+    let held = held_ns(model, room == Some(false));
+    // Larger pools were tried and carried no more: what is behind the pool sets the pace.
+    let larger = bench.gain_past_operating();
+    let tried = larger.is_some_and(|gain| gain <= bench.noise_ratio());
+    let cpu_is_out = room == Some(true) || !cpu_matters(bench) || larger.is_some() && !tried;
+    if tried || !cpu_is_out || wait < LEAST_WAIT * model.whole_ns {
+        return None;
+    }
+    Some(Bound {
+        factor: "pool_size".to_owned(),
+        title: format!(
+            "the pool: its {} connections are each held for {} of a call, and {} of a call is waiting for \
+             one",
+            plain(size),
+            duration_ns(held),
+            share(wait / model.whole_ns)
+        ),
+        reason: "the connections carry no more, queues behind them taken out, and the CPU is not what they \
+                 wait for"
+            .to_owned(),
+        used_ratio: rate * held / 1e9 / size,
+        confidence: Confidence::High,
+        evidence: model.part("checkout")?.evidence.clone(),
+        would_tell: None,
+    })
+}

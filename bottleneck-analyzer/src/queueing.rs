@@ -1,0 +1,75 @@
+//! Formulas of queues: how long one waits, and how busy a server is before which so many wait.
+
+/// Mean wait for one of `servers` at `rate_per_s` arrivals of `service_ns` each, in nanoseconds:
+/// Erlang's C formula (M/M/c); `None` where they cannot keep up.
+pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> Option<f64> {
+    let offered = rate_per_s * service_ns / 1e9;
+    if servers < 1.0 || offered >= servers {
+        return None;
+    }
+    if offered <= 0.0 {
+        return Some(0.0);
+    }
+    // Erlang's B by its recursion, which no factorial overflows.
+    let mut blocked = 1.0;
+    for n in 1..=servers as u64 {
+        blocked = offered * blocked / (n as f64 + offered * blocked);
+    }
+    let waits = blocked / (1.0 - offered / servers * (1.0 - blocked));
+    Some(waits * service_ns / (servers - offered))
+}
+
+/// The share of time for which a single server is busy when, of `population` customers who come
+/// back, `waiting` stand before it on average (the machine-repairman model, M/M/1//N).
+pub(crate) fn utilisation_behind(population: f64, waiting: f64) -> f64 {
+    let population = population.round().max(1.0) as u64;
+    let (mut low, mut high) = (-6.0_f64, 6.0_f64);
+    // The queue grows with the ratio of service to time away, here by its logarithm.
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if repairman(population, middle.exp()).1 < waiting {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    repairman(population, low.exp()).0
+}
+
+/// Utilisation and mean queue without the one in service; `ratio` is the time in service ÷ the time
+/// that a customer stays away.
+fn repairman(population: u64, ratio: f64) -> (f64, f64) {
+    // The sum of N! ÷ (N − n)! × ratio^n over n, by Horner's scheme from the inside.
+    let weights = (1..=population).fold(1.0, |sum: f64, n| 1.0 + n as f64 * ratio * sum);
+    let busy = 1.0 - 1.0 / weights;
+    let queue = population as f64 - busy * (1.0 + 1.0 / ratio);
+    (busy, queue.max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn erlang_s_wait_is_the_textbook_s() {
+        // One server: W = ρ ÷ (1 − ρ) × S.
+        let one = erlang_wait_ns(1.0, 50.0, 1e7).unwrap();
+        assert!((one - 1e7).abs() < 1.0, "{one}");
+        // Two servers at ρ = 0.75: C = 0.643, W = C × S ÷ (c − a) = 1.2857 S.
+        let two = erlang_wait_ns(2.0, 150.0, 1e7).unwrap();
+        assert!((two / 1e7 - 1.2857).abs() < 1e-3, "{two}");
+        assert_eq!(erlang_wait_ns(2.0, 200.0, 1e7), None);
+        assert_eq!(erlang_wait_ns(8.0, 0.0, 1e7), Some(0.0));
+        assert!(erlang_wait_ns(500.0, 100.0, 1e9).unwrap() < 1.0);
+    }
+
+    #[test]
+    fn a_server_before_which_half_of_all_wait_is_nearly_always_busy() {
+        let busy = utilisation_behind(8.0, 3.73);
+        assert!((busy - 0.986).abs() < 0.01, "{busy}");
+        assert!(utilisation_behind(8.0, 0.05) < 0.4);
+        assert!(utilisation_behind(8.0, 6.9) > 0.999);
+        assert!(utilisation_behind(300.0, 200.0) > 0.99);
+        assert!(utilisation_behind(1.0, 0.0) >= 0.0);
+    }
+}

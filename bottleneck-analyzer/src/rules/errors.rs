@@ -1,0 +1,274 @@
+//! Requests that failed: each kind with what the server said of it, and what to do.
+
+use std::collections::BTreeMap;
+
+use bench_report::{FailureSample, Operation};
+
+use crate::assessment::{Confidence, Evidence, FindingKind, ImpactOf};
+use crate::catalogue::codes;
+use crate::conclusions::{Conclusions, Draft, confidence_past};
+use crate::facts::{Bench, Facts};
+use crate::figures::{percent, plain};
+use crate::requests;
+use crate::source::{NEVER_CAME_BACK, escape};
+
+/// Past the bound of the run's objective.
+const PAST: &str = "errors_past_objective";
+/// Below it, and worth knowing.
+const SOME: &str = "errors";
+/// The transaction's earlier error is the cause of this one.
+const FOLLOWS: &str = "sqlstate.25P02";
+/// A kind that makes up less of the requests is told only where all of them break the bound.
+const LEAST_RATIO: f64 = 0.01;
+/// Findings about one bench.
+const MOST: usize = 4;
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in &facts.benches {
+        let judged = bench.judged();
+        if let Some(failures) = Failures::of(bench, &judged) {
+            judge(bench, &failures, facts, out);
+        }
+    }
+}
+
+/// One kind over the steps that are judged.
+#[derive(Default)]
+struct Kind {
+    count: u64,
+    evidence: Vec<Evidence>,
+    /// The first of its samples, with its place.
+    sample: Option<(FailureSample, Option<Evidence>)>,
+}
+
+/// What failed in the steps that are judged.
+struct Failures {
+    steps: usize,
+    attempted: u64,
+    succeeded: u64,
+    kinds: Vec<(String, Kind)>,
+    succeeded_evidence: Vec<Evidence>,
+}
+
+impl Failures {
+    fn of(bench: &Bench<'_>, steps: &[usize]) -> Option<Self> {
+        let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+        let (mut attempted, mut succeeded, mut evidence) = (0, 0, Vec::new());
+        for &index in steps {
+            for (name, operation) in requests::of(&bench.source.report.steps[index]) {
+                attempted += operation.attempted;
+                succeeded += operation.succeeded;
+                evidence.extend(place(bench, index, name, ("succeeded", "succeeded")));
+                count(bench, index, (name, operation), &mut kinds);
+            }
+            sample(bench, index, &mut kinds);
+        }
+        let failures = Self {
+            steps: steps.len(),
+            attempted,
+            succeeded,
+            kinds: merged(kinds),
+            succeeded_evidence: evidence,
+        };
+        (attempted > 0).then_some(failures)
+    }
+
+    fn ratio(&self) -> f64 {
+        self.attempted.saturating_sub(self.succeeded) as f64 / self.attempted as f64
+    }
+}
+
+/// A count of an operation as evidence.
+fn place(
+    bench: &Bench<'_>,
+    index: usize,
+    operation: &str,
+    (what, field): (&str, &str),
+) -> Option<Evidence> {
+    let pointer = format!("/steps/{index}/operations/{}/{field}", escape(operation));
+    bench
+        .source
+        .evidence(format!("{operation}: {what}"), &pointer)
+}
+
+fn count(
+    bench: &Bench<'_>,
+    index: usize,
+    (name, operation): (&str, &Operation),
+    kinds: &mut BTreeMap<String, Kind>,
+) {
+    for (kind, count) in &operation.errors {
+        let found = kinds.entry(kind.clone()).or_default();
+        found.count += count;
+        let field = format!("errors/{}", escape(kind));
+        found
+            .evidence
+            .extend(place(bench, index, name, (kind, &field)));
+    }
+    if operation.censored > 0 {
+        let found = kinds.entry(NEVER_CAME_BACK.to_owned()).or_default();
+        found.count += operation.censored;
+        found
+            .evidence
+            .extend(place(bench, index, name, (NEVER_CAME_BACK, "censored")));
+    }
+}
+
+/// Keeps the first sample of each kind.
+fn sample(bench: &Bench<'_>, index: usize, kinds: &mut BTreeMap<String, Kind>) {
+    let failures = &bench.source.report.steps[index].failures;
+    for (place, sample) in failures.iter().enumerate() {
+        if let Some(kind) = kinds
+            .get_mut(&sample.kind)
+            .filter(|kind| kind.sample.is_none())
+        {
+            let pointer = format!("/steps/{index}/failures/{place}/message");
+            let said = bench.source.evidence("what was said", &pointer);
+            kind.sample = Some((sample.clone(), said));
+        }
+    }
+}
+
+/// The kinds, most first; what only follows from an earlier error of the same transaction is
+/// counted with the most frequent other one.
+fn merged(mut kinds: BTreeMap<String, Kind>) -> Vec<(String, Kind)> {
+    let follows = (kinds.len() > 1).then(|| kinds.remove(FOLLOWS)).flatten();
+    let mut kinds: Vec<(String, Kind)> = kinds.into_iter().collect();
+    kinds.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(&b.0)));
+    if let (Some(follows), Some((_, first))) = (follows, kinds.first_mut()) {
+        first.count += follows.count;
+        first.evidence.extend(follows.evidence);
+    }
+    kinds
+}
+
+fn judge(bench: &Bench<'_>, failures: &Failures, facts: &Facts<'_>, out: &mut Conclusions) {
+    let limit = facts.thresholds.objectives.error_ratio;
+    let ratio = failures.ratio();
+    if ratio <= limit {
+        let statement = format!(
+            "errors: {} of the requests (bound {})",
+            percent(ratio),
+            percent(limit)
+        );
+        out.rule_out(
+            PAST,
+            bench.component,
+            statement,
+            failures.succeeded_evidence.clone(),
+        );
+    }
+    for (place, (kind, found)) in failures.kinds.iter().take(MOST).enumerate() {
+        let own = found.count as f64 / failures.attempted as f64;
+        let breaks = ratio > limit && (place == 0 || own >= LEAST_RATIO);
+        // A few that never came back are told by the tail that they cut off.
+        if !breaks && kind == NEVER_CAME_BACK {
+            continue;
+        }
+        let (rule, problem, confidence) = if breaks {
+            let sure = confidence_past(ratio / limit, 1.0, 0.5);
+            (PAST, FindingKind::Problem, sure)
+        } else {
+            (SOME, FindingKind::Information, Confidence::Medium)
+        };
+        let draft = Draft::new(rule, &bench.id(), bench.component, problem).confidence(confidence);
+        let draft = describe(draft, bench, failures, (kind, found));
+        out.find(if place > 0 {
+            draft.one_of_several(kind)
+        } else {
+            draft
+        });
+    }
+}
+
+/// What failed, how often, what was said of it, and what to do.
+fn describe(
+    draft: Draft,
+    bench: &Bench<'_>,
+    failures: &Failures,
+    (kind, found): (&str, &Kind),
+) -> Draft {
+    let own = found.count as f64 / failures.attempted as f64;
+    let message = found
+        .sample
+        .as_ref()
+        .map_or("", |(sample, _)| sample.message.as_str());
+    let known = codes::find(kind, message);
+    let means = known.map_or("the request failed", |code| code.means.as_str());
+    let part = if failures.succeeded == 0 && found.count >= failures.attempted {
+        "All".to_owned()
+    } else {
+        percent(own)
+    };
+    let target = bench.component.title();
+    let (title, actions) = if kind == NEVER_CAME_BACK {
+        let look = "see what the target did meanwhile, and repeat with less load";
+        (
+            format!("{part} of the requests to {target} never came back"),
+            vec![look],
+        )
+    } else {
+        let actions = known.map_or(&[][..], |code| &code.actions);
+        let title = format!(
+            "{part} of the requests to {target} fail: {means} ({})",
+            thing(kind)
+        );
+        (title, actions.iter().map(String::as_str).collect())
+    };
+    draft
+        .thing(thing(kind))
+        .says(title, detail(failures, kind, found))
+        .impact(own, ImpactOf::Requests)
+        .evidence(found.evidence.iter().cloned())
+        .evidence(found.sample.iter().filter_map(|(_, place)| place.clone()))
+        .evidence(failures.succeeded_evidence.iter().cloned())
+        .advice(
+            &actions,
+            format!("up to {} of the requests", percent(own)),
+            "a request that fails is served late or never, and one that fails at once makes percentiles \
+             look better than they are",
+        )
+}
+
+/// `SQLSTATE 40001`, `timeout.checkout`.
+fn thing(kind: &str) -> String {
+    match kind.strip_prefix("sqlstate.") {
+        Some(code) => format!("SQLSTATE {code}"),
+        None => kind.to_owned(),
+    }
+}
+
+fn detail(failures: &Failures, kind: &str, found: &Kind) -> String {
+    let mut text = format!(
+        "{} of {} requests in {} step(s).",
+        plain(found.count as f64),
+        plain(failures.attempted as f64),
+        failures.steps
+    );
+    let Some((sample, _)) = &found.sample else {
+        if kind != NEVER_CAME_BACK {
+            text += " The report kept no sample of what was said.";
+        }
+        return text;
+    };
+    text += &format!(" It was said: {}.", one_line(&sample.message));
+    if let Some(more) = &sample.detail {
+        text += &format!(" {}.", one_line(more));
+    }
+    if let Some(statement) = &sample.statement {
+        text += &format!(" Statement: {}.", one_line(statement));
+    }
+    text
+}
+
+/// A message of several lines as one, without its last stop.
+fn one_line(message: &str) -> String {
+    const MOST: usize = 300;
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let line = words.join(" ");
+    let line = line.trim_end_matches('.');
+    if line.chars().count() <= MOST {
+        return line.to_owned();
+    }
+    line.chars().take(MOST - 1).collect::<String>() + "…"
+}

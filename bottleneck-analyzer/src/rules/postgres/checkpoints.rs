@@ -1,0 +1,86 @@
+//! Checkpoints that the load forced, and pages that the log holds whole after each.
+
+use crate::cost::{Look, Note, Probe};
+use crate::figures::{plain, share};
+
+const PAGE: f64 = 8192.0;
+/// Whole pages in the log above which checkpoints come too often.
+const MUCH_FPI: f64 = 0.40;
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let mut looks = vec![requested(probe)];
+    looks.extend(whole_pages(probe));
+    looks
+}
+
+fn requested(probe: &Probe<'_, '_>) -> Look {
+    const RULE: &str = "requested_checkpoints";
+    let view = &probe.view;
+    let Some(requested) = view.figure("checkpointer.requested") else {
+        // A counter that did not grow is absent where the others of its view are there.
+        return Look::Fine(
+            RULE,
+            "no checkpoint was forced by the load".to_owned(),
+            Vec::new(),
+        );
+    };
+    let timed = view.figure("checkpointer.timed").unwrap_or(0.0);
+    let names = ["checkpointer.requested", "checkpointer.timed"];
+    let evidence: Vec<_> = names
+        .into_iter()
+        .filter_map(|name| view.evidence(name))
+        .collect();
+    if requested < 1.0 || requested < timed {
+        let statement = format!(
+            "checkpoints: {} forced, {} due",
+            plain(requested),
+            plain(timed)
+        );
+        return Look::Fine(RULE, statement, evidence);
+    }
+    Look::Note(Note {
+        rule: RULE,
+        thing: "checkpoints".to_owned(),
+        title: format!("The load forced {} checkpoint(s) before they were due", plain(requested)),
+        detail: "The log grew past max_wal_size, or somebody asked for a checkpoint (CREATE DATABASE, a \
+                 backup). Writes and commits are slower while one runs."
+            .to_owned(),
+        evidence,
+        actions: vec!["raise max_wal_size and checkpoint_timeout".to_owned()],
+        gain: "fewer checkpoints, and less log".to_owned(),
+        rationale: "each checkpoint writes what is dirty, and the log holds whole pages after it".to_owned(),
+    })
+}
+
+fn whole_pages(probe: &Probe<'_, '_>) -> Option<Look> {
+    const RULE: &str = "full_page_images";
+    let view = &probe.view;
+    let (pages, bytes) = (
+        view.figure("wal.full_page_images")?,
+        view.figure("wal.bytes")?,
+    );
+    let ratio = (pages * PAGE / bytes.max(1.0)).min(1.0);
+    let evidence: Vec<_> = ["wal.full_page_images", "wal.bytes"]
+        .into_iter()
+        .filter_map(|n| view.evidence(n))
+        .collect();
+    if ratio < MUCH_FPI || bytes < 16.0 * 1_048_576.0 {
+        let statement = format!("whole pages in the log: {} of it", share(ratio));
+        return Some(Look::Fine(RULE, statement, evidence));
+    }
+    Some(Look::Note(Note {
+        rule: RULE,
+        thing: "full-page images".to_owned(),
+        title: format!("{} of the log are whole pages", share(ratio)),
+        detail: "The first change of a page after a checkpoint writes all of it; a step that begins just \
+                 after one overstates that."
+            .to_owned(),
+        evidence,
+        actions: vec![
+            "let checkpoints come less often (max_wal_size, checkpoint_timeout)".to_owned(),
+            "wal_compression = lz4 (from version 15 on)".to_owned(),
+        ],
+        gain: "less log to write for each commit".to_owned(),
+        rationale: "never full_page_writes = off: it loses data".to_owned(),
+    }))
+}

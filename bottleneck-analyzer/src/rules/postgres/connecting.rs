@@ -1,0 +1,102 @@
+//! Connections that are opened again and again, and what the driver does at each checkout.
+
+use crate::cost::{Cost, Look, Probe};
+use crate::figures::{duration_ns, plain, share};
+
+const STORM: &str = "connection_storm";
+const CHECK: &str = "checkout_check";
+/// New sessions ÷ calls above which connections are opened all the time.
+const MOST_NEW: f64 = 0.01;
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let mut looks = vec![storm(probe)];
+    looks.extend(check(probe));
+    looks
+}
+
+fn storm(probe: &Probe<'_, '_>) -> Look {
+    let view = &probe.view;
+    let pool = view.step.pool.as_ref();
+    let opened = pool
+        .and_then(|p| p.checkout)
+        .map(|c| c.opened as f64 / c.count.max(1) as f64);
+    // The pool's first connections are opened once.
+    let first = pool.map_or(0.0, |p| p.max_size as f64);
+    let sessions = view
+        .figure("database.sessions")
+        .zip(view.calls_of_counters());
+    let new = sessions.map(|(sessions, calls)| (sessions - first).max(0.0) / calls);
+    let evidence: Vec<_> = view.evidence("database.sessions").into_iter().collect();
+    let own_ns = probe.model.sum_of("checkout_connect");
+    let Some(ratio) = opened.or(new) else {
+        let question = "whether connections are opened all the time: new sessions were not counted";
+        let would_tell = "PostgreSQL 14 or later (pg_stat_database.sessions)";
+        return Look::Unknown(STORM, question.to_owned(), would_tell.to_owned());
+    };
+    if ratio < MOST_NEW {
+        let statement = format!("connections opened: {} of the calls", share(ratio));
+        return Look::Fine(STORM, statement, evidence);
+    }
+    if own_ns <= 0.0 {
+        let question = format!(
+            "what opening connections costs: {} of the calls open one, and how long that takes was not \
+             measured",
+            share(ratio)
+        );
+        return Look::Unknown(
+            STORM,
+            question,
+            "a driver that times its connecting".to_owned(),
+        );
+    }
+    Look::Cost(Cost {
+        rule: STORM,
+        key: "storm".to_owned(),
+        thing: "new connections".to_owned(),
+        own_ns,
+        least: 0.10,
+        avoidable: true,
+        lower_bound: false,
+        title: format!(
+            "Connections are opened all the time ({} of the calls open one)",
+            share(ratio)
+        ),
+        detail: format!(
+            "The server started {} sessions.",
+            plain(view.figure("database.sessions").unwrap_or(0.0))
+        ),
+        evidence,
+        actions: vec![
+            "keep connections: a longer lifetime and idle time-out, with jitter".to_owned(),
+            "or put a pooler between".to_owned(),
+        ],
+        rationale: "a new connection costs a process on the server and several round trips"
+            .to_owned(),
+        restart: false,
+    })
+}
+
+/// The driver's round trip to a connection that it hands out: what it is told to do, no queue.
+fn check(probe: &Probe<'_, '_>) -> Option<Look> {
+    let part = probe.model.part("checkout_check")?;
+    Some(Look::Cost(Cost {
+        rule: CHECK,
+        key: "check".to_owned(),
+        thing: "the driver's check at checkout".to_owned(),
+        own_ns: part.ns,
+        least: 0.10,
+        avoidable: false,
+        lower_bound: false,
+        title: "The driver checks each connection before it hands it out".to_owned(),
+        detail: format!(
+            "That is a round trip of {} at each checkout, and no wait for a place in the pool.",
+            duration_ns(part.ns)
+        ),
+        evidence: part.evidence.clone(),
+        actions: vec![
+            "switch the check off where the first statement may find a dead connection".to_owned(),
+        ],
+        rationale: "without the check a checkout costs no round trip".to_owned(),
+        restart: false,
+    }))
+}

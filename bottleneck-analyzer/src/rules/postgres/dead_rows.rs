@@ -1,0 +1,92 @@
+//! Rows that were changed and still lie in the way, and who keeps them from being removed.
+
+use crate::cost::{Look, Note, Probe};
+use crate::figures::{plain, share};
+use crate::postgres::Row;
+
+const LEAST_DEAD: f64 = 1_000.0;
+const DEAD_RATIO: f64 = 0.20;
+const LEAST_UPDATES: f64 = 1_000.0;
+const HOT_RATIO: f64 = 0.50;
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let Some(tables) = probe.view.table("tables") else {
+        return Vec::new();
+    };
+    let mut looks: Vec<Look> = tables.iter().filter_map(|t| dead(probe, t)).collect();
+    looks.extend(tables.iter().filter_map(not_hot));
+    if looks.is_empty() {
+        let statement = "no table is full of dead rows".to_owned();
+        looks.push(Look::Fine("dead_rows", statement, Vec::new()));
+    }
+    looks
+}
+
+fn dead(probe: &Probe<'_, '_>, table: &Row<'_>) -> Option<Look> {
+    let (dead, live) = (table.count("dead"), table.count("live"));
+    if dead < LEAST_DEAD || dead < DEAD_RATIO * live {
+        return None;
+    }
+    let relation = table.label("relation");
+    let oldest = probe
+        .view
+        .figure("transactions.oldest_age_s")
+        .unwrap_or(0.0);
+    let step_s = probe.view.step.window.measured_s();
+    let holder = if oldest > step_s {
+        format!(
+            " A transaction has been open for {} s: until it ends, VACUUM cannot remove them.",
+            plain(oldest.round())
+        )
+    } else {
+        String::new()
+    };
+    let mut evidence: Vec<_> = table.evidence("dead rows", "dead").into_iter().collect();
+    evidence.extend(table.evidence("live rows", "live"));
+    evidence.extend(probe.view.evidence("transactions.oldest_age_s"));
+    Some(Look::Note(Note {
+        rule: "dead_rows",
+        thing: relation.to_owned(),
+        title: format!(
+            "Table {relation} holds {} dead rows beside {} live ones",
+            plain(dead),
+            plain(live)
+        ),
+        detail: format!("Reads pass over them.{holder}"),
+        evidence,
+        actions: vec![
+            "end transactions that stay open for long".to_owned(),
+            format!("ALTER TABLE {relation} SET (autovacuum_vacuum_scale_factor = 0.02)"),
+        ],
+        gain: "fewer pages to read for each call".to_owned(),
+        rationale: "what changed stays until no open transaction can see it".to_owned(),
+    }))
+}
+
+fn not_hot(table: &Row<'_>) -> Option<Look> {
+    let (updated, hot) = (table.count("updated"), table.count("hot_updated"));
+    if updated < LEAST_UPDATES || hot >= HOT_RATIO * updated {
+        return None;
+    }
+    let relation = table.label("relation");
+    let mut evidence: Vec<_> = table.evidence("updates", "updated").into_iter().collect();
+    evidence.extend(table.evidence("of them within a page", "hot_updated"));
+    Some(Look::Note(Note {
+        rule: "updates_touch_indexes",
+        thing: relation.to_owned(),
+        title: format!(
+            "Only {} of the updates of {relation} leave its indexes alone",
+            share(hot / updated)
+        ),
+        detail: "An index on a column that changes, or pages without room, make each update write to every \
+                 index."
+            .to_owned(),
+        evidence,
+        actions: vec![
+            format!("ALTER TABLE {relation} SET (fillfactor = 80), and rewrite it"),
+            "drop indexes on columns that change with every update".to_owned(),
+        ],
+        gain: "less log and fewer pages written for each update".to_owned(),
+        rationale: "an update within a page (HOT) writes no index".to_owned(),
+    }))
+}

@@ -1,0 +1,64 @@
+//! Deadlocks, where the load retried what they ended, so that no request failed.
+
+use crate::assessment::{Confidence, FindingKind};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::plain;
+use crate::postgres::View;
+
+const RULE: &str = "deadlocks";
+/// The server looks for a ring when a session has waited this long (deadlock_timeout, default).
+const TIMEOUT_NS: f64 = 1e9;
+const LEAST: f64 = 3.0;
+const LEAST_RATIO: f64 = 0.001;
+
+pub(super) fn look(bench: &Bench<'_>, out: &mut Conclusions) {
+    let views = bench
+        .judged()
+        .into_iter()
+        .filter_map(|i| View::of(bench.source, i));
+    let counted = views.filter_map(|v| Some((v.figure("database.deadlocks")?, v)));
+    let Some((deadlocks, view)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
+        return;
+    };
+    let calls = view.calls_of_counters().unwrap_or(0.0);
+    let evidence = view.evidence("database.deadlocks");
+    if deadlocks < LEAST && deadlocks <= LEAST_RATIO * calls {
+        let statement = format!("deadlocks: {} in a step", plain(deadlocks));
+        out.rule_out(RULE, bench.component, statement, evidence);
+        return;
+    }
+    let failed = view
+        .step
+        .operations
+        .values()
+        .any(|o| o.errors.contains_key("sqlstate.40P01"));
+    // Requests that failed of it are told with what they said.
+    if failed {
+        return;
+    }
+    let waited = deadlocks * TIMEOUT_NS / calls.max(1.0);
+    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+        .thing("SQLSTATE 40P01")
+        .says(
+            format!("The server resolved {} deadlocks", plain(deadlocks)),
+            "Transactions waited for each other in a ring until the server ended one of them; each costs a \
+             wait of deadlock_timeout (1 s unless it was set) and a retry.",
+        )
+        .confidence(Confidence::High)
+        .evidence(evidence)
+        .advice(
+            &["lock rows and tables in one order everywhere", "never raise deadlock_timeout as the cure"],
+            "no waits of a second, and no retries",
+            "with one order no ring can form",
+        );
+    let whole = bench
+        .time_model
+        .as_ref()
+        .map(|m| m.whole_ns)
+        .filter(|ns| *ns > 0.0);
+    out.find(match whole {
+        Some(whole) => draft.saves(waited.min(whole), whole),
+        None => draft,
+    });
+}

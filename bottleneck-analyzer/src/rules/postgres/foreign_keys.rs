@@ -1,0 +1,86 @@
+//! Foreign keys whose child has no index: every delete of a parent reads the whole child.
+
+use super::scans::reading_ns;
+use super::statements::{self, short};
+use crate::cost::{Cost, Look, Probe};
+use crate::figures::plain;
+use crate::postgres::Row;
+
+const RULE: &str = "unindexed_foreign_key";
+const LEAST_DELETES: f64 = 20.0;
+const LEAST_ROWS: f64 = 1_000.0;
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let view = &probe.view;
+    let (Some(keys), Some(tables)) = (view.table("unindexed_foreign_keys"), view.table("tables"))
+    else {
+        return Vec::new();
+    };
+    let named = |name: &str| tables.iter().find(|t| t.label("relation") == name);
+    let mut looks: Vec<Look> = keys
+        .iter()
+        .filter_map(|key| {
+            let (child, parent) = (named(key.label("child"))?, named(key.label("parent"))?);
+            cost(probe, key, child, parent)
+        })
+        .map(Look::Cost)
+        .collect();
+    if looks.is_empty() {
+        let statement = "no delete of a parent reads a whole child table".to_owned();
+        looks.push(Look::Fine(RULE, statement, Vec::new()));
+    }
+    looks
+}
+
+fn cost(probe: &Probe<'_, '_>, key: &Row<'_>, child: &Row<'_>, parent: &Row<'_>) -> Option<Cost> {
+    let deleted = parent.count("deleted") + parent.count("updated");
+    let scans = child.count("seq_scan");
+    let rows = child.count("seq_tup_read") / scans.max(1.0);
+    // About as many scans of the child as parents went.
+    let matching =
+        scans >= 0.5 * parent.count("deleted").max(1.0) && scans <= 2.0 * deleted.max(1.0);
+    if parent.count("deleted").max(deleted) < LEAST_DELETES || rows < LEAST_ROWS || !matching {
+        return None;
+    }
+    let (child_name, columns) = (key.label("child"), key.label("columns"));
+    let all = statements::of_load(&probe.view).unwrap_or_default();
+    let found = all.iter().find(|s| {
+        let text = s.text().to_lowercase();
+        let changes = text.starts_with("delete") || text.starts_with("update");
+        changes && s.names(key.label("parent"))
+    });
+    let part = found.map_or(1.0, |s| s.share);
+    let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
+    let mut evidence: Vec<_> = child
+        .evidence("whole scans of the child", "seq_scan")
+        .into_iter()
+        .collect();
+    evidence.extend(child.evidence("rows read by them", "seq_tup_read"));
+    evidence.extend(parent.evidence("parents deleted", "deleted"));
+    Some(Cost {
+        rule: RULE,
+        key: format!("{child_name}.{columns}"),
+        thing: format!("{child_name} ({columns})"),
+        own_ns: reading_ns(probe) * part,
+        least: 0.10,
+        avoidable: true,
+        lower_bound: false,
+        title: format!(
+            "The foreign key {child_name} ({columns}) has no index: each parent that goes reads the \
+             whole child{statement}"
+        ),
+        detail: format!(
+            "{} rows of {child_name} are read at each of {} scans; {} rows of {} were deleted.",
+            plain(rows.round()),
+            plain(scans),
+            plain(parent.count("deleted")),
+            key.label("parent")
+        ),
+        evidence,
+        actions: vec![format!(
+            "CREATE INDEX CONCURRENTLY ON {child_name} ({columns})"
+        )],
+        rationale: "to see that no child is left, the server reads the child".to_owned(),
+        restart: false,
+    })
+}

@@ -1,0 +1,88 @@
+//! Time inside functions and triggers.
+
+use super::statements::short;
+use crate::cost::{Cost, Look, Probe};
+use crate::figures::{duration_ns, plain};
+use crate::postgres::Row;
+
+const RULE: &str = "function_time";
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let view = &probe.view;
+    let Some(functions) = view.table("functions") else {
+        let triggers = view.rows("triggers");
+        let Some(first) = triggers.first() else {
+            return Vec::new();
+        };
+        return vec![Look::Unknown(
+            RULE,
+            format!(
+                "what triggers cost: {} of them are there ({} on {}), and functions are not timed",
+                triggers.len(),
+                first.label("trigger"),
+                first.label("relation")
+            ),
+            "track_functions = 'all' for the load's role".to_owned(),
+        )];
+    };
+    let calls = view.calls_of_counters().unwrap_or(1.0);
+    // What sleeps inside a function is told as sleeping.
+    let asleep = probe.model.sum_of("timeout.pgsleep");
+    let of_load = |f: &&Row<'_>| !bare(f.label("function")).starts_with("pg_stat_statements");
+    let costs = functions
+        .iter()
+        .filter(of_load)
+        .filter(|f| f.count("calls") > 0.0);
+    costs
+        .map(|function| Look::Cost(cost(probe, function, calls, asleep)))
+        .collect()
+}
+
+fn cost(probe: &Probe<'_, '_>, function: &Row<'_>, calls: f64, asleep: f64) -> Cost {
+    let name = function.label("function");
+    let triggers = probe.view.rows("triggers");
+    let same = |t: &&Row<'_>| bare(t.label("function")) == bare(name);
+    let trigger = triggers.iter().find(same);
+    let mean = function.count("self_ns") / function.count("calls");
+    let through = trigger.map_or(String::new(), |t| {
+        format!(
+            ", trigger {} on {}",
+            t.label("trigger"),
+            t.label("relation")
+        )
+    });
+    let mut evidence: Vec<_> = function
+        .evidence("time in the function itself", "self_ns")
+        .into_iter()
+        .collect();
+    evidence.extend(function.evidence("its calls", "calls"));
+    Cost {
+        rule: RULE,
+        key: name.to_owned(),
+        thing: format!("{}{through}", short(name)),
+        own_ns: (function.count("self_ns") / calls - asleep).max(0.0),
+        least: 0.10,
+        // A function that statements call by themselves is what the load asks for.
+        avoidable: trigger.is_some(),
+        lower_bound: false,
+        title: format!("Time goes into the function {}{through}", short(name)),
+        detail: format!(
+            "{} at each of its {} calls, statements inside it not counted.",
+            duration_ns(mean),
+            plain(function.count("calls"))
+        ),
+        evidence,
+        actions: vec![
+            "make the function cheaper, or do its work once per statement instead of once per row"
+                .to_owned(),
+            "or move the work out of the transaction (a queue)".to_owned(),
+        ],
+        rationale: "a trigger is part of every statement that fires it".to_owned(),
+        restart: false,
+    }
+}
+
+fn bare(name: &str) -> &str {
+    let name = name.split('(').next().unwrap_or(name);
+    name.rsplit('.').next().unwrap_or(name)
+}

@@ -1,0 +1,44 @@
+//! Rules about PostgreSQL: each looks at one step, and [`crate::cost`] judges over its repeats.
+
+mod checkpoints;
+mod connecting;
+mod dead_rows;
+mod deadlocks;
+mod foreign_keys;
+mod functions;
+mod other_applications;
+mod parents;
+mod planning;
+mod round_trips;
+mod scans;
+mod statements;
+mod temp_files;
+mod waits;
+
+use crate::assessment::Component;
+use crate::conclusions::Conclusions;
+use crate::cost::{self, Rule};
+use crate::facts::Facts;
+
+const ALL: [Rule; 12] = [
+    waits::look,
+    temp_files::look,
+    scans::look,
+    foreign_keys::look,
+    functions::look,
+    planning::look,
+    connecting::look,
+    round_trips::look,
+    statements::look,
+    checkpoints::look,
+    dead_rows::look,
+    other_applications::look,
+];
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(Component::Postgres) {
+        cost::judge(bench, facts, &ALL, out);
+        deadlocks::look(bench, out);
+        parents::assign(bench, out);
+    }
+}

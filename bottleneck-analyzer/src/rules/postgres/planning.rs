@@ -1,0 +1,85 @@
+//! Time before a statement runs: planning, and compiling it (JIT).
+
+use crate::assessment::Evidence;
+use crate::cost::{Cost, Look, Probe};
+use crate::figures::{duration_ns, plain};
+
+/// Planning that takes less at a time is what planning takes.
+const SLOW_PLAN_NS: f64 = 1e6;
+const LEAST_CALLS: f64 = 20.0;
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let mut looks = vec![planning(probe)];
+    looks.extend(compiling(probe));
+    looks
+}
+
+fn planning(probe: &Probe<'_, '_>) -> Look {
+    const RULE: &str = "planning_time";
+    let view = &probe.view;
+    let plans = view.figure("statements.plans").filter(|plans| *plans > 0.0);
+    let (Some(plan_ns), Some(plans), Some(calls)) = (
+        view.figure("statements.plan_ns"),
+        plans,
+        view.calls_of_counters(),
+    ) else {
+        return Look::Unknown(
+            RULE,
+            "what planning costs: it was not timed".to_owned(),
+            "pg_stat_statements.track_planning = on".to_owned(),
+        );
+    };
+    let mean = plan_ns / plans;
+    Look::Cost(Cost {
+        rule: RULE,
+        key: "planning".to_owned(),
+        thing: "planning".to_owned(),
+        own_ns: plan_ns / calls,
+        least: 0.10,
+        avoidable: mean >= SLOW_PLAN_NS,
+        lower_bound: false,
+        title: "Statements are planned anew at each call".to_owned(),
+        detail: format!(
+            "{} plans were made, {} each.",
+            plain(plans),
+            duration_ns(mean)
+        ),
+        evidence: both(probe, ["statements.plan_ns", "statements.plans"]),
+        actions: vec![
+            "prepare statements (PgBouncer from 1.21 on: max_prepared_statements)".to_owned(),
+            "use fewer partitions and indexes".to_owned(),
+        ],
+        rationale: "a prepared statement keeps its plan".to_owned(),
+        restart: false,
+    })
+}
+
+fn compiling(probe: &Probe<'_, '_>) -> Option<Look> {
+    let view = &probe.view;
+    let jit_ns = view.figure("statements.jit_ns")?;
+    let calls = view
+        .calls_of_counters()
+        .filter(|calls| *calls >= LEAST_CALLS)?;
+    Some(Look::Cost(Cost {
+        rule: "jit",
+        key: "jit".to_owned(),
+        thing: "JIT".to_owned(),
+        own_ns: jit_ns / calls,
+        least: 0.05,
+        avoidable: true,
+        lower_bound: false,
+        title: "Statements are compiled to machine code at each call (JIT)".to_owned(),
+        detail: "Compiling pays for long queries only.".to_owned(),
+        evidence: both(probe, ["statements.jit_ns", "statements.exec_ns"]),
+        actions: vec!["jit = off for the load's role, or a higher jit_above_cost".to_owned()],
+        rationale: "a short query runs faster without being compiled".to_owned(),
+        restart: false,
+    }))
+}
+
+fn both(probe: &Probe<'_, '_>, names: [&str; 2]) -> Vec<Evidence> {
+    names
+        .into_iter()
+        .filter_map(|name| probe.view.evidence(name))
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! Time between client and server: how far away the server is, and how often a call goes there.
+
+use crate::cost::{Cost, Look, Probe};
+use crate::figures::{duration_ns, plain};
+
+const RULE: &str = "round_trips";
+/// A round trip that takes less is not worth a word.
+const LEAST_TRIP_NS: f64 = 3e5;
+/// A round trip that takes more leaves the data centre, or passes something that holds it up.
+const FAR_NS: f64 = 2e6;
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    if !probe.is_timed() || probe.view.figure("sessions.cpu_mean").is_none() {
+        return Vec::new();
+    }
+    let trip = trip_ns(probe);
+    let evidence = means(probe);
+    if trip < LEAST_TRIP_NS {
+        let statement = format!(
+            "driver, network and scheduling take {} of a call outside the server",
+            duration_ns(trip)
+        );
+        return vec![Look::Fine(RULE, statement, evidence)];
+    }
+    if let Some(reason) = obscured(probe) {
+        let question = format!(
+            "how long a round trip takes: {} of a call are spent outside the server, and {reason}",
+            duration_ns(trip)
+        );
+        let would_tell = "the same load with a generator and a machine that have room".to_owned();
+        return vec![Look::Unknown(RULE, question, would_tell)];
+    }
+    let trips = 1.0 + gaps(probe);
+    let own_ns = trip + in_transactions_ns(probe);
+    vec![Look::Cost(Cost {
+        rule: RULE,
+        key: "trips".to_owned(),
+        thing: "the network".to_owned(),
+        own_ns,
+        least: 0.30,
+        avoidable: trip >= FAR_NS,
+        lower_bound: false,
+        title: format!(
+            "Calls spend their time on the way between client and server (about {} for each round trip)",
+            duration_ns(trip)
+        ),
+        detail: format!(
+            "A call makes about {} round trips. The time is what is left of the service time when the \
+             server's own is taken out, on a client that has room.",
+            plain(trips.round())
+        ),
+        evidence,
+        actions: vec![
+            "place client and server nearer to each other".to_owned(),
+            "make fewer round trips: one statement, a function, or pipelining".to_owned(),
+        ],
+        rationale: "a call cannot be faster than its round trips".to_owned(),
+        restart: false,
+    })]
+}
+
+fn means(probe: &Probe<'_, '_>) -> Vec<crate::assessment::Evidence> {
+    let view = &probe.view;
+    let of = |name: &String| {
+        let name = crate::source::escape(name);
+        let pointer = format!("/steps/{}/operations/{name}/service/mean_ns", view.index);
+        view.source.evidence("mean service time", &pointer)
+    };
+    view.step.operations.keys().filter_map(of).collect()
+}
+
+/// What a call takes outside the server and outside its transaction: one round trip and the driver.
+fn trip_ns(probe: &Probe<'_, '_>) -> f64 {
+    probe.model.part("rest").map_or(0.0, |part| part.ns)
+}
+
+/// A reason for which the rest of the service time may be something else than the network.
+fn obscured(probe: &Probe<'_, '_>) -> Option<&'static str> {
+    let limits = &probe.facts.thresholds.cpu;
+    let generator = &probe.view.step.generator;
+    let held = probe
+        .view
+        .step
+        .parameters
+        .get("hold")
+        .map(ToString::to_string);
+    if held.is_some_and(|hold| !matches!(hold.as_str(), "0" | "0s")) {
+        return Some("the load holds its connections on purpose");
+    }
+    if generator.is_saturated(limits.generator_ratio)
+        || generator.full_thread(limits.generator_ratio).is_some()
+    {
+        return Some("the generator is full");
+    }
+    match probe.bench.cpu_has_room(limits.warning_ratio) {
+        Some(true) => None,
+        Some(false) => Some("the CPU has no room, so that part of it is waiting for a CPU"),
+        None => Some("the machine's CPU was not recorded"),
+    }
+}
+
+/// Pauses between the statements of a call.
+pub(super) fn gaps(probe: &Probe<'_, '_>) -> f64 {
+    let view = &probe.view;
+    let parts = view
+        .step
+        .parts
+        .values()
+        .map(|part| part.attempted)
+        .sum::<u64>();
+    let whole = view
+        .step
+        .operations
+        .values()
+        .map(|o| o.attempted)
+        .sum::<u64>();
+    let counted = view
+        .figure("statements.calls")
+        .zip(view.figure("database.commits"));
+    match (parts, counted) {
+        (0, Some((statements, commits))) if commits > 0.0 => (statements / commits - 1.0).max(0.0),
+        (0, _) => 0.0,
+        (parts, _) => (parts as f64 / whole.max(1) as f64 - 1.0).max(0.0),
+    }
+}
+
+/// Round trips inside transactions, during which the session is idle in a transaction.
+pub(super) fn in_transactions_ns(probe: &Probe<'_, '_>) -> f64 {
+    let open = probe
+        .model
+        .part("client.idle_in_transaction")
+        .map_or(0.0, |p| p.ns);
+    open.min(gaps(probe) * trip_ns(probe))
+}

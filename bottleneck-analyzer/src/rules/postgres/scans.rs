@@ -1,0 +1,204 @@
+//! Tables that are read whole for want of an index.
+
+use super::statements::{self, Statement, running_ns, short};
+use crate::assessment::Evidence;
+use crate::cost::{Cost, Look, Probe};
+use crate::figures::{plain, share};
+use crate::postgres::Row;
+
+const RULE: &str = "sequential_scans";
+/// Rows that a scan reads from which an index would have been worth it.
+const LEAST_ROWS: f64 = 10_000.0;
+/// Rows kept ÷ rows read above which reading the whole table is right.
+const MOST_KEPT: f64 = 0.01;
+const LEAST_SCANS: f64 = 10.0;
+
+/// A table that is read whole.
+struct Scan {
+    relation: String,
+    scans: f64,
+    rows: f64,
+    evidence: Vec<Evidence>,
+}
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let statements = statements::of_load(&probe.view).unwrap_or_default();
+    match probe.view.table("tables") {
+        Some(tables) => by_table(probe, &tables, &statements),
+        None => by_counters(probe, &statements),
+    }
+}
+
+fn by_table(probe: &Probe<'_, '_>, tables: &[Row<'_>], statements: &[Statement<'_>]) -> Vec<Look> {
+    let mut looks: Vec<Look> = tables
+        .iter()
+        .filter_map(|row| scan_of(row))
+        .filter_map(|scan| cost(probe, &scan, statements))
+        .map(Look::Cost)
+        .collect();
+    if looks.is_empty() {
+        let evidence = tables
+            .iter()
+            .filter_map(|r| r.evidence("whole scans", "seq_scan"));
+        let statement = "no large table is read whole, time and again".to_owned();
+        looks.push(Look::Fine(RULE, statement, evidence.take(2).collect()));
+    }
+    looks
+}
+
+fn scan_of(row: &Row<'_>) -> Option<Scan> {
+    let (scans, read) = (row.count("seq_scan"), row.count("seq_tup_read"));
+    let rows = read / scans.max(1.0);
+    let large = scans >= LEAST_SCANS && rows >= LEAST_ROWS;
+    let evidence = [
+        ("whole scans", "seq_scan"),
+        ("rows read by them", "seq_tup_read"),
+    ];
+    large.then(|| Scan {
+        relation: row.label("relation").to_owned(),
+        scans,
+        rows,
+        evidence: evidence
+            .into_iter()
+            .filter_map(|(label, name)| row.evidence(label, name))
+            .collect(),
+    })
+}
+
+/// The statement that scans: it names the table, asks for some of its rows, and gets few.
+fn cost(probe: &Probe<'_, '_>, scan: &Scan, statements: &[Statement<'_>]) -> Option<Cost> {
+    let found = statements
+        .iter()
+        .find(|s| s.names(&scan.relation) && is_selective(s, scan.rows));
+    // Statements may not have been counted at all: then the table alone is named.
+    if found.is_none() && !statements.is_empty() {
+        return None;
+    }
+    let kept = found.and_then(|s| s.per_call("rows")).unwrap_or(0.0) / scan.rows;
+    let part = found.map_or(1.0, |s| s.share);
+    let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
+    let mut evidence = scan.evidence.clone();
+    evidence.extend(found.and_then(|s| s.row.evidence("time of the statement", "exec_ns")));
+    evidence.extend(probe.view.evidence("sessions.cpu_mean"));
+    Some(Cost {
+        rule: RULE,
+        key: scan.relation.clone(),
+        thing: format!("{}{statement}", scan.relation),
+        own_ns: reading_ns(probe) * part * (1.0 - kept),
+        least: 0.10,
+        avoidable: true,
+        lower_bound: false,
+        title: format!(
+            "Table {} is read whole for want of an index ({} rows for each of {} scans{statement})",
+            scan.relation,
+            plain(scan.rows.round()),
+            plain(scan.scans)
+        ),
+        detail: format!(
+            "A scan keeps {} of the rows that it reads. The statement takes {} of the time of all \
+             statements.",
+            share(kept),
+            share(part)
+        ),
+        evidence,
+        actions: vec![
+            format!(
+                "CREATE INDEX CONCURRENTLY on the columns of {} that the WHERE compares, if there is \
+                 none (\\d {})",
+                scan.relation, scan.relation
+            ),
+            "see the plan: EXPLAIN (ANALYZE, BUFFERS); where the index is there, ANALYZE the table"
+                .to_owned(),
+        ],
+        rationale: "an index finds the few rows without reading the others".to_owned(),
+        restart: false,
+    })
+}
+
+/// Time of a call that goes into reading rows: CPU, and pages that were not in memory.
+pub(super) fn reading_ns(probe: &Probe<'_, '_>) -> f64 {
+    running_ns(probe) + probe.model.sum_of("io.datafileread") + probe.model.sum_of("io.aio")
+}
+
+fn is_selective(statement: &Statement<'_>, rows_read: f64) -> bool {
+    let text = statement.text().to_lowercase();
+    let kept = statement.per_call("rows").unwrap_or(f64::MAX) / rows_read;
+    text.contains("where") && kept <= MOST_KEPT && !text.starts_with("insert")
+}
+
+/// Without figures by table: rows that the whole database read against rows that statements gave.
+fn by_counters(probe: &Probe<'_, '_>, statements: &[Statement<'_>]) -> Vec<Look> {
+    let view = &probe.view;
+    let (Some(read), Some(commits)) = (
+        view.figure("database.rows_returned"),
+        view.figure("database.commits"),
+    ) else {
+        return vec![unknown()];
+    };
+    let rows = read / commits.max(1.0);
+    let evidence: Vec<_> = view
+        .evidence("database.rows_returned")
+        .into_iter()
+        .collect();
+    if rows < LEAST_ROWS {
+        let statement = format!("rows read for each transaction: {}", plain(rows.round()));
+        return vec![Look::Fine(RULE, statement, evidence)];
+    }
+    let scan = Scan {
+        relation: "not named in the report".to_owned(),
+        scans: commits,
+        rows,
+        evidence,
+    };
+    let Some(found) = statements.iter().find(|s| is_selective(s, rows)) else {
+        return vec![unknown()];
+    };
+    let kept = found.per_call("rows").unwrap_or(0.0) / rows;
+    let delete = found.text().to_lowercase().starts_with("delete");
+    let (what, action) = if delete {
+        (
+            "Rows are read whole at each DELETE: no index on the WHERE, or on a foreign key's child",
+            "index the child's column of each foreign key that points to the table",
+        )
+    } else {
+        (
+            "A table is read whole for want of an index",
+            "CREATE INDEX CONCURRENTLY on the columns that the WHERE compares",
+        )
+    };
+    vec![Look::Cost(Cost {
+        rule: RULE,
+        key: "database".to_owned(),
+        thing: short(found.text()),
+        own_ns: reading_ns(probe) * found.share * (1.0 - kept),
+        least: 0.10,
+        avoidable: true,
+        lower_bound: false,
+        title: format!(
+            "{what} ({} rows read for each transaction; {})",
+            plain(rows.round()),
+            short(found.text())
+        ),
+        detail: format!(
+            "The statement takes {} of the time of all statements and keeps {} of what is read.",
+            share(found.share),
+            share(kept)
+        ),
+        evidence: scan.evidence,
+        actions: vec![
+            action.to_owned(),
+            "see the plan: EXPLAIN (ANALYZE, BUFFERS)".to_owned(),
+        ],
+        rationale: "an index finds the few rows without reading the others".to_owned(),
+        restart: false,
+    })]
+}
+
+fn unknown() -> Look {
+    Look::Unknown(
+        RULE,
+        "whether tables are read whole for want of an index: scans by table were not counted"
+            .to_owned(),
+        "a role that may read pg_stat_user_tables, and pg_stat_statements".to_owned(),
+    )
+}

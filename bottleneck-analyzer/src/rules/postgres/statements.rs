@@ -1,0 +1,141 @@
+//! The server's CPU by statement: which statement takes it, and whether it stands out.
+
+use crate::cost::{Cost, Look, Probe};
+use crate::figures::{duration_ns, plain, share};
+use crate::postgres::{Row, View};
+
+const RULE: &str = "statement_cpu";
+
+/// Calls of a statement below which its mean says little.
+const LEAST_CALLS: f64 = 50.0;
+/// Mean time of a statement ÷ that of all others from which it stands out.
+const OUTLIER: f64 = 10.0;
+
+/// Time of a call without an event: on a CPU of the server, or ready for one.
+pub(super) fn running_ns(probe: &Probe<'_, '_>) -> f64 {
+    probe.model.sum_of("server_cpu") + probe.model.sum_of("server_runnable")
+}
+
+/// A statement of the load with its share of the time that all of them took.
+pub(super) struct Statement<'a> {
+    pub(super) row: Row<'a>,
+    /// Of the time that statements took on the server, without waiting for locks.
+    pub(super) share: f64,
+}
+
+impl Statement<'_> {
+    pub(super) fn text(&self) -> &str {
+        self.row.label("statement")
+    }
+
+    /// Mean of a figure over its calls.
+    pub(super) fn per_call(&self, name: &str) -> Option<f64> {
+        Some(self.row.figure(name)? / self.row.figure("calls").filter(|n| *n > 0.0)?)
+    }
+
+    /// Whether it names a relation, with or without its schema.
+    pub(super) fn names(&self, relation: &str) -> bool {
+        let bare = relation
+            .rsplit('.')
+            .next()
+            .unwrap_or(relation)
+            .to_lowercase();
+        let text = self.text().to_lowercase();
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        text.split(|c| !word(c)).any(|token| token == bare)
+    }
+}
+
+/// The statements that clients sent, the longest first; `None` where they were not counted.
+pub(super) fn of_load<'a>(view: &View<'a>) -> Option<Vec<Statement<'a>>> {
+    let rows = view.table("statements")?;
+    let sent = |row: &Row<'_>| row.label("toplevel") != "false";
+    let total: f64 = rows
+        .iter()
+        .filter(|r| sent(r))
+        .map(|r| r.count("exec_ns"))
+        .sum();
+    let mut found: Vec<Statement<'a>> = rows
+        .into_iter()
+        .filter(sent)
+        .map(|row| Statement {
+            share: row.count("exec_ns") / total.max(f64::EPSILON),
+            row,
+        })
+        .collect();
+    found.sort_by(|a, b| b.share.total_cmp(&a.share));
+    Some(found)
+}
+
+/// A statement that fits into a title.
+pub(super) fn short(statement: &str) -> String {
+    const MOST: usize = 80;
+    if statement.chars().count() <= MOST {
+        return statement.to_owned();
+    }
+    statement.chars().take(MOST - 1).collect::<String>() + "…"
+}
+
+pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+    let running = running_ns(probe);
+    let Some(statements) = of_load(&probe.view) else {
+        return vec![Look::Unknown(
+            RULE,
+            "which statement uses the server's CPU: statements were not counted".to_owned(),
+            "CREATE EXTENSION pg_stat_statements (it must be in shared_preload_libraries)"
+                .to_owned(),
+        )];
+    };
+    let Some(top) = statements.first().filter(|s| s.row.count("calls") > 0.0) else {
+        return Vec::new();
+    };
+    let outlier = stands_out(top, &statements);
+    let calls = top.row.count("calls");
+    let mean = top.per_call("exec_ns").unwrap_or(0.0);
+    let mut evidence: Vec<_> = top
+        .row
+        .evidence("time of the statement", "exec_ns")
+        .into_iter()
+        .collect();
+    evidence.extend(top.row.evidence("its calls", "calls"));
+    evidence.extend(probe.view.evidence("sessions.cpu_mean"));
+    let among = if outlier {
+        " It stands out: the others take a tenth of that or less."
+    } else {
+        ""
+    };
+    vec![Look::Cost(Cost {
+        rule: RULE,
+        key: top.text().to_owned(),
+        thing: short(top.text()),
+        own_ns: running * top.share,
+        least: 0.30,
+        avoidable: outlier && calls >= LEAST_CALLS,
+        lower_bound: false,
+        title: format!(
+            "Most of the server's CPU goes into one statement ({})",
+            short(top.text())
+        ),
+        detail: format!(
+            "It took {} of the time of all statements, {} at each of its {} calls.{among}",
+            share(top.share),
+            duration_ns(mean),
+            plain(calls)
+        ),
+        evidence,
+        actions: vec![
+            "see its plan: EXPLAIN (ANALYZE, BUFFERS)".to_owned(),
+            "make it touch fewer rows, or call it less often".to_owned(),
+        ],
+        rationale: "CPU that a call does not use is there for others".to_owned(),
+        restart: false,
+    })]
+}
+
+/// Whether its mean is ten times that of the others together, of which there are as many calls.
+fn stands_out(top: &Statement<'_>, all: &[Statement<'_>]) -> bool {
+    let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
+    let (calls, exec_ns) = (of("calls"), of("exec_ns"));
+    let mean = top.per_call("exec_ns").unwrap_or(0.0);
+    calls >= top.row.count("calls") && mean >= OUTLIER * exec_ns / calls.max(1.0)
+}

@@ -1,0 +1,75 @@
+//! Steps that a guard or a stop rule ended before their time.
+
+use std::collections::BTreeMap;
+
+use bench_report::StepEnd;
+
+use crate::assessment::{Component, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::{Bench, Facts};
+
+const RULE: &str = "stopped_by_rule";
+
+pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+    // A search for a limit ends by a rule: that is its result.
+    let benches = facts.benches.iter();
+    for bench in benches.filter(|b| b.component != Component::Websocket) {
+        judge(bench, out);
+    }
+}
+
+fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
+    let steps = &bench.source.report.steps;
+    let mut rules: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        if let StepEnd::Stopped { rule, reason } = &step.end {
+            rules.entry(rule).or_default().push((index, reason));
+        }
+    }
+    let most = rules.into_iter().max_by_key(|(_, ended)| ended.len());
+    let Some((rule, ended)) = most else {
+        return;
+    };
+    let (first, reason) = ended[0];
+    let all = ended.len() == steps.len() || bench.operating().is_none();
+    // What failed so that the rule fired is the cause.
+    let parent = format!("errors_past_objective:{}", bench.id());
+    let parent = Some(parent).filter(|id| out.findings.iter().any(|f| f.id == *id));
+    let parent = parent.filter(|_| rule.starts_with("errors"));
+    let kind = match (all, &parent) {
+        (_, Some(_)) => FindingKind::Symptom,
+        (true, None) => FindingKind::Problem,
+        (false, None) => FindingKind::Information,
+    };
+    let evidence = [("rule", "end/rule"), ("reason", "end/reason")]
+        .into_iter()
+        .filter_map(|(label, at)| {
+            bench
+                .source
+                .evidence(label, &format!("/steps/{first}/{at}"))
+        });
+    let title = format!(
+        "{} of {} step(s) were ended by the rule {rule}",
+        ended.len(),
+        steps.len()
+    );
+    let detail = format!(
+        "The first was {}: {reason}. What a step measured until then is here; it says little of the \
+         setting.",
+        steps[first].name
+    );
+    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+        .thing(rule)
+        .says(title, detail)
+        .confidence(Confidence::High)
+        .evidence(evidence)
+        .advice(
+            &[
+                "mend what the rule stands for, or offer less load",
+                "or set another rule (--stop-on)",
+            ],
+            "steps that run to their end",
+            "a rule ends a step to protect the target and the time of who waits",
+        );
+    out.find(draft.parent(parent));
+}
