@@ -131,6 +131,7 @@ fn prepare(
     }
     let mut ground = Ground {
         control: &control,
+        address: &server.address,
         client: &client,
         schema,
         throwaway: server.throwaway,

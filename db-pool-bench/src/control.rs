@@ -4,15 +4,14 @@
 use std::io;
 use std::time::Duration;
 
-use bench_cli::Remedy as _;
 use bench_cli::bench::within;
 use load_engine::Cancel;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::Client;
 
 use crate::address::Address;
-use crate::connect::ConnectError;
+use crate::connect::{Client, ConnectError};
 use crate::failure::of_connect;
+use crate::remedy::{self, Doing, told};
 use crate::workloads::Schema;
 
 /// Cleaning up may take this long.
@@ -70,24 +69,8 @@ fn name(schema: &Schema) -> String {
 /// Why no connection came about, and what to do about it.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = of_connect(error);
-    let to_do = match failure.kind.as_ref() {
-        "auth" if address.password_note().is_some() => {
-            format!("a password; {}", address.password_note().unwrap_or_default())
-        }
-        "tls" => "the host by a name in its certificate, its authority's certificate as sslrootcert, or another sslmode".to_owned(),
-        "auth" => "another password or user, in the URL or in PGPASSWORD and PGUSER".to_owned(),
-        "sqlstate.3D000" => format!(
-            "a database that exists; {} shows them",
-            address.list_command()
-        ),
-        "sqlstate.22023" | "sqlstate.22007" | "sqlstate.42704" => {
-            "another value of that setting, in the URL's options, PGOPTIONS, PGTZ, PGDATESTYLE or PGGEQO".to_owned()
-        }
-        "sqlstate.53300" => "again when connections are free, or raise max_connections".to_owned(),
-        _ => format!("is the server up? {}", address.is_ready_command()),
-    };
-    let sentence = format!("cannot connect to {}: {}", address.shown(), failure.message);
-    Err(anyhow::anyhow!(sentence)).remedy(to_do)
+    let what = format!("connect to {}", address.shown());
+    remedy::cannot(&what, &failure, Doing::Connecting, address)
 }
 
 /// Removes `schema`, on a thread and a connection of its own.
@@ -109,7 +92,7 @@ pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result
                 let client = address.connect(&name(&schema)).await?;
                 Ok(schema.remove(&client).await?)
             })
-            .map_err(|error: ConnectError| of_connect(&error).message)
+            .map_err(|error: ConnectError| told(&of_connect(&error)))
     };
     let silent = || {
         Err(format!(

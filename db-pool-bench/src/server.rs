@@ -55,9 +55,16 @@ impl Server {
         let Some(started) = start(options, cancel)? else {
             return Ok(None);
         };
-        let postgres = started
-            .context("cannot start a throwaway PostgreSQL")
-            .remedy("install PostgreSQL, or name a server with --url or DATABASE_URL")?;
+        let postgres = started.or_else(|error| {
+            let remedy = match &error {
+                TestbedError::Missing { .. } => {
+                    "install PostgreSQL, or name a server with --url or DATABASE_URL"
+                }
+                _ => "what its log says, or a server named with --url or DATABASE_URL",
+            };
+            let failed = Err(error).context("cannot start a throwaway PostgreSQL");
+            failed.remedy(remedy)
+        })?;
         let address = Address::parse(postgres.url())?;
         Ok(Some(Self {
             address,

@@ -18,7 +18,7 @@ const MOST_CONNECTIONS: f64 = 0.8;
 /// The server, and what is asked of it.
 #[derive(Debug, Clone, Args)]
 pub struct TargetFlags {
-    /// The server; a throwaway one is started otherwise
+    /// The server, as a URL or as host=… user=… dbname=…; a throwaway one is started otherwise
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub url: Option<String>,
 

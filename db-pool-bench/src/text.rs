@@ -83,7 +83,7 @@ pub(crate) fn felt_table<'r>(
         row.extend([
             at(0.5),
             at(0.99),
-            worst.map_or_else(dash, |ns| table::duration_ns(ns as u64)),
+            table::worst_interval(worst, felt.as_ref().map_or(0, Latency::unfinished)),
             table::quantile(felt.as_ref().and_then(Latency::longest)),
         ]);
         any_unanswered |= felt.is_some_and(|felt| felt.unfinished() > 0);

@@ -19,6 +19,7 @@ use common::postgres;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, PoolOptions, Setup};
+use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
 use testbed::Postgres;
@@ -38,7 +39,9 @@ fn setup(server: &Postgres) -> Setup {
     let workload = runtime.block_on(async {
         let client = address.connect("a_test").await.unwrap();
         let tables = schema.create(&client, 1).await.unwrap();
-        let draft = Builtin::PointSelect.draft(&tables, 1).unwrap();
+        let draft = Builtin::PointSelect
+            .draft(&tables, 1, Protocol::Prepared)
+            .unwrap();
         draft.verify(&client).await.unwrap()
     });
     Setup {

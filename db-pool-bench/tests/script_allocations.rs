@@ -11,7 +11,8 @@ use std::sync::Arc;
 use common::postgres;
 use counting::allocations;
 use db_pool_bench::address::Address;
-use db_pool_bench::script::{Bound, Source, Value};
+use db_pool_bench::protocol::Protocol;
+use db_pool_bench::script::{Answer, Bound, Source, Value};
 use db_pool_bench::workloads::{Connection, Draft, Entry, User, Workload};
 use load_engine::{Failure, UserId};
 
@@ -26,6 +27,15 @@ impl Connection for Nobody {
     async fn execute(&mut self, _statement: usize, values: &[Bound]) -> Result<(), Failure> {
         self.statements += 1;
         self.values += values.len() as u64;
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        _sql: &str,
+        _answers: Option<&mut Vec<Answer>>,
+    ) -> Result<(), Failure> {
+        self.statements += 1;
         Ok(())
     }
 
@@ -60,7 +70,14 @@ async fn workload(server: &testbed::Postgres) -> Arc<Workload> {
         weight: 3,
     };
     let scale = ("scale".to_owned(), Value::Integer(1));
-    let draft = Draft::new("two", vec![entry("one"), entry("two")], &[scale], 7).unwrap();
+    let draft = Draft::new(
+        "two",
+        vec![entry("one"), entry("two")],
+        &[scale],
+        7,
+        Protocol::Prepared,
+    )
+    .unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }
 

@@ -14,6 +14,7 @@ use counting::allocations;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{PoolOptions, Setup, Wire};
+use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker};
 
@@ -29,7 +30,9 @@ fn a_request_allocates_nothing() {
     let counted = runtime.block_on(async {
         let client = address.connect("a_test").await.unwrap();
         let tables = schema.create(&client, 1).await.unwrap();
-        let draft = Builtin::WriteHeavy.draft(&tables, 7).unwrap();
+        let draft = Builtin::WriteHeavy
+            .draft(&tables, 7, Protocol::Prepared)
+            .unwrap();
         let workload = draft.verify(&client).await.unwrap();
         drop(client);
         let setup = Setup {

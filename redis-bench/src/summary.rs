@@ -168,7 +168,7 @@ fn felt(groups: &[Group<'_>]) -> String {
             at(0.5),
             at(0.99),
             at(0.999),
-            worst.map_or("–".to_owned(), |ns| table::duration_ns(ns as u64)),
+            table::worst_interval(worst, group.unanswered()),
             table::quantile(latency.as_ref().and_then(Latency::longest)),
         ]);
         any_unanswered |= group.unanswered() > 0;

@@ -113,6 +113,7 @@ pub struct SamplingFlags {
 
     /// Control group to read besides our own, as in system.slice/nginx.service (repeat it)
     #[arg(long = "cgroup", value_name = "PATH")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub cgroups: Vec<String>,
 
     /// Count TCP sockets by state as well; dear with tens of thousands of connections

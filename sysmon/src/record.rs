@@ -13,7 +13,7 @@ use bench_cli::output::{self, Output};
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _, exit};
 use bench_report::clock::monotonic_ns;
-use bench_report::{Report, Status, redaction, report::run_id};
+use bench_report::{Report, Status, Warning, WarningCode, redaction, report::run_id};
 use nix::sys::signal::SigSet;
 use serde_json::json;
 
@@ -387,9 +387,16 @@ fn show(
     if flags.command.is_empty() || flags.output.format == Format::Json {
         return output.finish(report, &text);
     }
-    if !flags.output.quiet {
-        // Nobody may be reading any more, and that is no failure.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+    let left_behind = |w: &&Warning| w.code == WarningCode::LeftBehind;
+    // Nobody may be reading any more, and that is no failure.
+    let mut stderr = std::io::stderr();
+    if flags.output.quiet {
+        // Says even then what stayed behind, with the command that removes it.
+        for warning in report.warnings.iter().filter(left_behind) {
+            let _ = writeln!(stderr, "warning: {}", warning.message);
+        }
+    } else {
+        let _ = stderr.write_all(text.as_bytes());
     }
     output.tell_place()
 }

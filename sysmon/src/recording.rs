@@ -283,8 +283,8 @@ impl Recording {
         let missed_ratio = missed as f64 / (samples + missed).max(1) as f64;
         if missed_ratio > MISSED_RATIO {
             let message = format!(
-                "{missed} of {} samples were missed: the machine was too busy, or the interval \
-                 is too short for it; rates are still right, peaks may be lost",
+                "{missed} of {} samples were missed: the machine was too busy, sysmon was stopped, or \
+                 the interval is too short; rates are still right, peaks may be lost",
                 samples + missed
             );
             let warning = Warning::new(WarningCode::GeneratorStalled, message);

@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 /// Why the recording wakes before its next sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// SIGINT, SIGTERM, or another that was to be held.
+    /// SIGINT, SIGTERM, SIGHUP, or another that was to be held.
     Signal {
         /// Which of them.
         signal: Signal,
@@ -30,15 +30,19 @@ pub struct HeldSignals {
 }
 
 impl HeldSignals {
-    /// Holds back SIGINT, SIGTERM and SIGCHLD in this thread and all that it starts.
+    /// Holds back SIGINT, SIGTERM, SIGCHLD and, unless `nohup` has it ignored, SIGHUP in this thread
+    /// and all that it starts: a terminal that is closed must not cost what was recorded.
     ///
     /// # Errors
     /// When the system refuses the set.
     pub fn hold() -> nix::Result<Self> {
-        Self::hold_with(&[])
+        if is_ignored(Signal::SIGHUP) {
+            return Self::hold_with(&[]);
+        }
+        Self::hold_with(&[Signal::SIGHUP])
     }
 
-    /// The same, and these as well: they are told as [`Event::Signal`].
+    /// Holds back SIGINT, SIGTERM, SIGCHLD and these: they are told as [`Event::Signal`].
     ///
     /// # Errors
     /// When the system refuses the set.
@@ -68,7 +72,8 @@ impl HeldSignals {
         let listen = move || {
             let mut signalled = false;
             while let Ok(event) = ear.next() {
-                if matches!(event, Event::Signal { .. }) {
+                // A terminal that goes may say so more than once, and nobody is in a hurry.
+                if matches!(event, Event::Signal { signal, .. } if signal != Signal::SIGHUP) {
                     if signalled && give_up {
                         std::process::exit(130);
                     }
@@ -84,6 +89,16 @@ impl HeldSignals {
             .spawn(listen)
             .map(drop)
     }
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<nix::libc::sigaction>::uninit();
+    // SAFETY: without a new action nothing is changed, and the one there is is written to our own
+    // memory.
+    let asked =
+        unsafe { nix::libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: the call that has just succeeded has written it.
+    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == nix::libc::SIG_IGN
 }
 
 #[cfg(target_os = "linux")]

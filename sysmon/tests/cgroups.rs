@@ -194,6 +194,25 @@ fn the_machine_itself_is_no_group() {
 }
 
 #[test]
+fn a_group_without_a_memory_controller_is_a_group_and_one_that_cannot_be_read_is_told_of() {
+    let root = tempfile::tempdir().unwrap();
+    put(root.path(), "sys/fs/cgroup/cgroup.controllers", "cpu\n");
+    put(root.path(), "proc/self/cgroup", "0::/job\n");
+    put(root.path(), "sys/fs/cgroup/job/cgroup.type", "domain\n");
+    put(root.path(), "sys/fs/cgroup/job/cpu.max", "50000 100000\n");
+    let (_, report) = record(root.path(), &[], |_| {});
+    assert_eq!(last(&report, "cgroup.cpu.quota_cores", "own"), Some(0.5));
+
+    std::fs::remove_dir_all(root.path().join("sys")).unwrap();
+    let (_, report) = record(root.path(), &[], |_| {});
+    let told = gaps(&report);
+    assert!(
+        matches!(told[..], [one] if one.starts_with("cgroup own is absent: no control groups")),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn named_groups_are_read_too_and_those_that_are_not_there_are_named() {
     let root = tempfile::tempdir().unwrap();
     version_two(root.path(), "system.slice/db.service");
@@ -273,7 +292,7 @@ fn a_group_that_is_made_late_is_recorded_from_then_on_and_no_gap_any_more() {
         root.path(),
         &["late.slice"],
         &[&|_| {}, &|root| version_two(root, "late.slice"), &|root| {
-            uses(root, "late.slice", 1_030_000)
+            uses(root, "late.slice", 1_030_000);
         }],
     );
     let used = last(&report, "cgroup.memory.used_bytes", "late.slice");
@@ -297,7 +316,7 @@ fn a_group_that_is_made_again_is_another_and_its_counters_are_not_held_against_t
         put(root, "sys/fs/cgroup/db/cpu.max", "50000 100000\n");
     };
     let changes: [&dyn Fn(&Path); 3] = [&|root| uses(root, "db", 1_020_000), &again, &|root| {
-        uses(root, "db", 9_010_000)
+        uses(root, "db", 9_010_000);
     }];
     let report = after_each(root.path(), &["db"], &changes);
     let cores = all(&report, "cgroup.cpu_cores", "db");

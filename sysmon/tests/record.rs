@@ -94,7 +94,7 @@ fn begin(home: &Home, args: &[&str]) -> Running {
 
 #[test]
 fn a_signal_is_the_normal_end_only_where_no_other_was_planned() {
-    for sent in [Signal::SIGINT, Signal::SIGTERM] {
+    for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         for (args, expected, status) in [
             (&["--interval", "50ms"][..], 0, Status::Complete),
             (&["--interval", "1h"], 0, Status::Complete),
@@ -107,6 +107,21 @@ fn a_signal_is_the_normal_end_only_where_no_other_was_planned() {
             assert_eq!(home.report().status, status);
         }
     }
+}
+
+#[test]
+fn under_nohup_a_terminal_that_is_closed_ends_nothing() {
+    let home = Home::new();
+    let recorder = home.command(&["--interval", "50ms"]);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(recorder.get_program()).args(recorder.get_args());
+    let mut recorder = Running::start(nohup.current_dir(home.path()));
+    eventually("it records", || home.marks_path().exists());
+    recorder.signal(Signal::SIGHUP);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(recorder.runs());
+    recorder.signal(Signal::SIGTERM);
+    assert_eq!(recorder.end().code, Some(0));
 }
 
 /// A recorder around `sh -c script`, once the script has made the file `ready`.

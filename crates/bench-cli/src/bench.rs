@@ -186,10 +186,11 @@ impl Bench {
         self.warnings.push(warning);
     }
 
-    /// Something of ours could not be removed; `command` removes it.
+    /// Something of ours could not be removed; `command` removes it. It is said even where nothing
+    /// else is: nobody would look for it otherwise.
     pub fn left_behind(&mut self, what: &str, command: &str) {
         let message = format!("{what} could not be removed; remove it with: {command}");
-        self.progress.line(&format!("warning: {message}"));
+        self.progress.warning(&message);
         // Kept apart from the merged warnings: each thing left has a command of its own.
         self.report
             .warnings

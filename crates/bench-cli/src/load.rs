@@ -63,7 +63,8 @@ pub struct StepFlags {
     #[arg(long)]
     pub spin: bool,
 
-    /// End a step that breaks a bound, as in errors>10% or p99>500ms (repeat it for several)
+    /// End a step that breaks a bound, as in errors>10% or p99>500ms; requests that hang count
+    /// (repeat it for several)
     #[arg(long, value_name = "RULE", value_parser = str::parse::<StopRule>)]
     pub stop_on: Vec<StopRule>,
 }

@@ -107,6 +107,18 @@ pub fn quantile(estimate: Option<QuantileEstimate>) -> String {
     }
 }
 
+/// The highest p99 of an interval; a lower bound where requests were never answered, as they counted
+/// with the time they had waited.
+pub fn worst_interval(ns: Option<f64>, unanswered: u64) -> String {
+    quantile(ns.map(|ns| QuantileEstimate {
+        ns: ns as u64,
+        kind: match unanswered {
+            0 => QuantileKind::Exact,
+            _ => QuantileKind::AtLeast,
+        },
+    }))
+}
+
 /// `850/s`, `12.3 k/s`, `1.23 M/s`.
 pub fn rate(per_s: f64) -> String {
     match per_s.abs() {

@@ -380,10 +380,7 @@ impl Controller<'_> {
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
             (CARRIED_RATIO, step.carried_ratio()),
-            (
-                WORST_INTERVAL_P99_NS,
-                timeline.worst_p99_ns(measured.0, measured.1),
-            ),
+            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns(measured.0)),
         ] {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));

@@ -6,19 +6,16 @@ mod shown;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::str::FromStr as _;
 
-use bench_report::redaction;
 use sqlx::postgres::PgConnectOptions;
+use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::{Client, Config};
 
 use crate::connect::{
-    self, ConnectError, Connector, Endpoint, Environment, Login, Parameters, Passwords, Route, Tls,
-    Way,
+    self, Client, ConnectError, Connector, Endpoint, Environment, Login, Parameters, Passwords,
+    Route, Tls, Way, conninfo,
 };
-use crate::failure::chain;
-use shown::shown;
+use shown::{masked, shown};
 
 pub use error::AddressError;
 
@@ -44,39 +41,36 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
-    /// Reads `postgres://user:password@host:port,host:port/database?name=value`. What it leaves
-    /// out is taken from the `PG*` variables, the password file and `~/.postgresql`, as libpq does.
+    /// Reads `postgres://user:password@host:port,host:port/database?name=value`, or the same as
+    /// `host=… port=… user=…`. What it leaves out is taken from the `PG*` variables, the password
+    /// file and `~/.postgresql`, as libpq does.
     ///
     /// # Errors
-    /// When it is no such URL, names no host, or asks for what not every driver can do.
-    pub fn parse(url: &str) -> Result<Self, AddressError> {
-        Self::read(url, &Environment(&|name| std::env::var(name).ok()))
+    /// When it is neither, names no host, or asks for what not every driver can do.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, &Environment(&|name| std::env::var(name).ok()))
     }
 
-    fn read(url: &str, environment: &Environment<'_>) -> Result<Self, AddressError> {
-        let masked = redaction::url(url);
-        let is_ours = ["postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme));
-        if !is_ours {
-            return Err(if url.contains("://") {
-                AddressError::Scheme(masked)
-            } else {
-                AddressError::NoUrl
-            });
+    fn read(text: &str, environment: &Environment<'_>) -> Result<Self, AddressError> {
+        if !conninfo::is_url(text) {
+            if let Some((scheme, _)) = text.split_once("://") {
+                return Err(AddressError::of_scheme(scheme));
+            }
+            if !text.contains('=') {
+                return Err(AddressError::NoAddress);
+            }
         }
         let unreadable = |reason: String| AddressError::Unreadable {
-            shown: masked.clone(),
+            shown: masked(text),
             reason,
         };
-        let (parameters, rest) = Parameters::take(url, environment).map_err(unreadable)?;
-        let parsed = Config::from_str(&rest).map_err(|error| unreadable(chain(&error)))?;
+        let parameters = Parameters::read(text, environment).map_err(unreadable)?;
         let tls = Tls::of(&parameters, environment).map_err(unreadable)?;
-        let endpoints = connect::endpoints(&parsed, environment).map_err(unreadable)?;
+        let endpoints = connect::endpoints(&parameters).map_err(unreadable)?;
         if endpoints.is_empty() {
-            return Err(AddressError::Host(masked));
+            return Err(AddressError::Host(masked(text)));
         }
-        let login = Login::read(&parsed, &parameters, environment).map_err(unreadable)?;
+        let login = Login::read(&parameters, environment).map_err(unreadable)?;
         let file = parameters
             .get("passfile")
             .map(Into::into)
@@ -133,16 +127,17 @@ impl Address {
         self.login.insists_on_channel_binding()
     }
 
-    /// Opens a connection and leaves its input and output to a task on the current runtime. The
-    /// first one tries the servers in turn and settles which it is.
+    /// Opens a connection for our own questions and leaves its input and output to a task on the
+    /// current runtime. The first one tries the servers in turn and settles which it is.
     ///
     /// # Errors
     /// What the driver said, of the last server that was tried.
     pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
-        self.connect_with(application, |_| ()).await
+        let opened = self.connect_with(application, |_| ()).await?;
+        Ok(Client::over(opened).await?)
     }
 
-    /// The same with what `settle` changes in how a way is taken.
+    /// The same for load, with what `settle` changes in how a way is taken.
     ///
     /// # Errors
     /// What the driver said, of the last server that was tried.
@@ -150,7 +145,7 @@ impl Address {
         &self,
         application: &str,
         settle: impl Fn(&mut Config),
-    ) -> Result<Client, ConnectError> {
+    ) -> Result<tokio_postgres::Client, ConnectError> {
         let config = |way: &Way| {
             let mut config = self.login.config(way, application);
             settle(&mut config);
@@ -205,6 +200,16 @@ impl Address {
         self.password_note.as_deref()
     }
 
+    /// Who logs in.
+    pub fn user(&self) -> &str {
+        self.login.user()
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
+        self.login.database()
+    }
+
     /// A command that asks whether the server is there.
     pub fn is_ready_command(&self) -> String {
         let Endpoint { host, port } = self.endpoint();
@@ -249,6 +254,24 @@ mod tests {
     }
 
     #[test]
+    fn a_string_of_keywords_is_the_same_address() {
+        let keywords = "host=db,db2 port=6432,6433 user=app password='hun@ter2' dbname=shop \
+                        options='-c work_mem=1MB' target_session_attrs=read-write";
+        let address = alone(keywords).unwrap();
+        let url = "postgres://app:hun%40ter2@db:6432,db2:6433/shop?options=-c%20work_mem%3D1MB\
+                   &target_session_attrs=read-write";
+        let other = alone(url).unwrap();
+        assert_eq!(address.shown(), other.shown());
+        assert_eq!(address.config("me"), other.config("me"));
+        assert_eq!(
+            address.shown(),
+            "postgres://app@db:6432,db2:6433/shop?target_session_attrs=read-write"
+        );
+        let numbered = alone("hostaddr=127.0.0.1 user=app").unwrap();
+        assert_eq!(numbered.host_and_port(), ("127.0.0.1", 5432));
+    }
+
+    #[test]
     fn by_way_of_a_proxy_the_login_stays_the_same() {
         let address = alone("postgres://app:hun%40ter2@db:6432/shop?options=-cx%3D1").unwrap();
         let proxy = "127.0.0.1:7000".parse().unwrap();
@@ -288,7 +311,7 @@ mod tests {
         assert_eq!(config.get_ssl_mode(), SslMode::Require);
         assert_eq!(config.get_options(), Some("-c jit=off"));
         let given = Address::read("postgres://me@here/there", &Environment(&variable)).unwrap();
-        assert_eq!(given.shown(), "postgres://me@here:5432/there");
+        assert_eq!(given.shown(), "postgres://me@here:6432/there");
     }
 
     #[test]
@@ -303,6 +326,20 @@ mod tests {
             "postgres://app:hunter2@db/shop?sslmode=verify-ca&sslrootcert=/none.pem",
             "postgres://app:hunter2@db/shop?target_session_attrs=any-old",
             "postgres://app:hunter2@db/shop?nonsense=1",
+            "postgres://app:hunter2@db,,db2/shop",
+            "postgres://app:hunter2@a,b,c:1,2/shop?port=1,2",
+            "postgres://app:hunter2",
+            "postgres://app:hun@hunter2@db/shop",
+            "postgres://app:hunter2/x@db/shop",
+            "postgres://app:hunter2%@db/shop",
+            "postgres://app:x@db/shop?service=hunter2",
+            "app:hunter2@db/shop",
+            "app:hunter2://db/shop",
+            "host=db hostaddr=127.0.0.1 password=hunter2",
+            "host=db password=x hunter2",
+            "host=db password='hunter2",
+            "password=hunter2 user=app",
+            "hunter2=x",
             "",
         ] {
             let error = alone(url).unwrap_err().to_string();

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::connect::{Endpoint, Login, Parameters};
+use bench_report::redaction;
+
+use crate::connect::{Endpoint, Login, Parameters, conninfo};
 
 /// `login` at `endpoints` as an address, with the parameters that were given.
 pub(super) fn shown(login: &Login, endpoints: &[Endpoint], parameters: &Parameters) -> String {
@@ -28,8 +30,88 @@ pub(super) fn shown(login: &Login, endpoints: &[Endpoint], parameters: &Paramete
     shown
 }
 
+/// What an address that cannot be read may show: what cannot be a part of a password, wherever that
+/// begins or ends.
+pub(super) fn masked(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://").filter(|_| conninfo::is_url(text)) else {
+        return masked_keywords(text);
+    };
+    let (rest, query) = match rest.rsplit_once('@') {
+        // The last @ may be one of a password that stands among the parameters.
+        Some((login, _)) if login.contains('?') && login.contains('=') => ("…".to_owned(), ""),
+        Some((login, place)) => {
+            let (place, query) = place.split_once('?').unwrap_or((place, ""));
+            let (user, password) = login.split_once(':').unwrap_or((login, ""));
+            let safe = !user.contains(['/', '?', '@', '=']);
+            let user = if safe { user } else { redaction::MASK };
+            let mark = if password.is_empty() { "" } else { ":***" };
+            (format!("{user}{mark}@{place}"), query)
+        }
+        None => {
+            let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+            // A login whose @ is missing looks like a port that is no number.
+            let place = match place.split_once(':') {
+                Some((host, port)) if !is_ports(port) => format!("{host}:{}", redaction::MASK),
+                _ => place.to_owned(),
+            };
+            (place, query)
+        }
+    };
+    let mark = if query.is_empty() { "" } else { "?" };
+    let pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let shown: Vec<String> = pairs
+        .filter_map(|(name, value)| told(name, value))
+        .collect();
+    format!("{scheme}://{rest}{mark}{}", shown.join("&"))
+}
+
+/// Whether `text` is nothing but ports, hosts of further servers, and a database.
+fn is_ports(text: &str) -> bool {
+    let port = text.split([',', '/']).next().unwrap_or_default();
+    port.is_empty() || port.parse::<u16>().is_ok() || text.contains(']')
+}
+
+fn masked_keywords(text: &str) -> String {
+    let Ok(pairs) = conninfo::pairs(text) else {
+        return "host=… user=…".to_owned();
+    };
+    let pairs = pairs.iter();
+    let shown: Vec<String> = pairs
+        .filter_map(|(name, value)| told(name, value))
+        .collect();
+    shown.join(" ")
+}
+
+/// A parameter as it may be shown; `None` where not even its name may be.
+fn told(name: &str, value: &str) -> Option<String> {
+    let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
+    let known = SHOWN.contains(&name);
+    name.chars().all(is_word).then(|| match value {
+        "" => name.to_owned(),
+        value if known => format!("{name}={value}"),
+        _ => format!("{name}={}", redaction::MASK),
+    })
+}
+
+/// Parameters that hold no secret.
+const SHOWN: [&str; 10] = [
+    "host",
+    "hostaddr",
+    "port",
+    "user",
+    "dbname",
+    "sslmode",
+    "sslrootcert",
+    "target_session_attrs",
+    "connect_timeout",
+    "channel_binding",
+];
+
 #[cfg(test)]
 mod tests {
+    use super::masked;
     use crate::address::Address;
     use crate::connect::Environment;
 
@@ -60,6 +142,45 @@ mod tests {
             let address = Address::read(url, &Environment(&|_| None)).unwrap();
             assert_eq!(address.shown(), shown);
             assert!(!format!("{address:?}").contains("ter2"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_shown_without_what_may_be_a_password() {
+        for (text, shown) in [
+            (
+                "postgres://app:hun@ter2@db/shop?x=hun",
+                "postgres://app:***@db/shop?x=***",
+            ),
+            (
+                "postgres://app:hun/ter2@db/shop",
+                "postgres://app:***@db/shop",
+            ),
+            (
+                "postgres://app:hun?ter2@db:port/shop",
+                "postgres://app:***@db:port/shop",
+            ),
+            ("postgres://app:hunter2/shop", "postgres://app:***"),
+            (
+                "postgres://db:5432/shop?password=hunter2",
+                "postgres://db:5432/shop?password=***",
+            ),
+            (
+                "postgres://h/d?sslmode=maybe&password=a@ter2",
+                "postgres://…",
+            ),
+            (
+                "host=db password=hunter2 sslmode=maybe",
+                "host=db password=*** sslmode=maybe",
+            ),
+            ("host=db password='hunter2", "host=… user=…"),
+        ] {
+            let masked = masked(text);
+            assert!(
+                !masked.contains("hun") && !masked.contains("ter2"),
+                "{masked}"
+            );
+            assert_eq!(masked, shown, "{text}");
         }
     }
 }

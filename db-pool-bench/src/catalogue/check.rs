@@ -2,18 +2,25 @@
 
 use std::fmt::Write as _;
 
-use bench_cli::{UsageError, output};
+use bench_cli::{Remedy as _, UsageError, output};
 
 use super::Conversation;
 use super::flags::CheckFlags;
+use crate::remedy::{self, Doing};
 use crate::script::Value;
 use crate::workloads::{Draft, LASTING, Schema, WorkloadError, entries};
 
 pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
     let scale = ("scale".to_owned(), Value::Integer(1));
     let constants = [&[scale], flags.define.as_slice()].concat();
-    let draft = Draft::new("check", entries(&flags.script)?, &constants, 0)
-        .map_err(|error| UsageError(error.to_string()))?;
+    let draft = Draft::new(
+        "check",
+        entries(&flags.script)?,
+        &constants,
+        0,
+        flags.protocol,
+    )
+    .map_err(|error| UsageError(error.to_string()))?;
     let mut text = String::new();
     let mut file_before = "";
     for (file, statement) in draft.statements() {
@@ -26,12 +33,24 @@ pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
     }
     let judged = match &flags.url {
         None => "sound; --url has a server look at the statements too",
+        Some(_) if flags.protocol.is_textual() => {
+            "sound; as text, statements are complete only when a run sends them: no server looks before"
+        }
         Some(url) => {
             let server = Conversation::begin(url, &Schema::lasting(LASTING).map_err(UsageError)?)?;
-            match server.run(draft.verify(&server.client))? {
+            let verified = async {
+                let begun = server.client.begin("").await;
+                begun.map_err(WorkloadError::Server)?;
+                draft.verify(&server.client).await
+            };
+            match server.run(verified)? {
                 Ok(_) => "sound, and the server takes every statement",
                 Err(WorkloadError::Script(error)) => {
                     return Err(UsageError(error.to_string()).into());
+                }
+                Err(WorkloadError::Refused { error, failure }) => {
+                    let remedy = remedy::against(&failure, Doing::Checking, &server.address);
+                    return Err(UsageError(error.to_string())).remedy(remedy);
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use bench_cli::output;
 use clap::ValueEnum as _;
 
+use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
 pub(super) fn list() -> anyhow::Result<()> {
@@ -18,7 +19,7 @@ pub(super) fn list() -> anyhow::Result<()> {
 
 pub(super) fn one(builtin: Builtin) -> anyhow::Result<()> {
     let tables = Tables::own("plimsoll_workload", 1);
-    let draft = builtin.draft(&tables, 0)?;
+    let draft = builtin.draft(&tables, 0, Protocol::default())?;
     let mut text = format!("{}: {}\n\n{draft}", builtin.name(), builtin.summary());
     if builtin.needs_tables() {
         let _ = write!(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bench_cli::flags;
 use clap::{Args, Subcommand};
 
+use crate::protocol::Protocol;
 use crate::script::Value;
 use crate::workloads::{Builtin, LASTING, ScriptFlag, definition, scale, script};
 
@@ -114,6 +115,10 @@ pub struct CheckFlags {
     /// Set a variable to a number, true, false or null
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE")]
     pub define: Vec<(String, Value)>,
+
+    /// How a run will send the statements; some commands of pgbench need simple
+    #[arg(long, value_enum, default_value = "prepared")]
+    pub protocol: Protocol,
 
     /// Have this server look at each statement too; nothing is executed there
     #[arg(long, value_name = "URL")]

@@ -11,11 +11,11 @@ mod tables;
 use anyhow::Context as _;
 use bench_cli::{Exit, Interrupted, signals};
 use load_engine::Cancel;
-use tokio_postgres::Client;
 
 pub use flags::{CatalogueCommand, CatalogueFlags};
 
 use crate::address::Address;
+use crate::connect::Client;
 use crate::control::Control;
 use crate::server::Server;
 use crate::workloads::Schema;

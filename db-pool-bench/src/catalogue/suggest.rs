@@ -9,12 +9,13 @@ use std::path::Path;
 use anyhow::Context as _;
 use bench_cli::table::{self, Table};
 use bench_cli::{Remedy as _, UsageError, output};
+use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Error};
 
 use super::Conversation;
 use super::flags::SuggestFlags;
 use super::shape::Shape;
+use crate::connect::Client;
 use crate::failure::of_postgres;
 use crate::shape;
 use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
@@ -254,9 +255,14 @@ fn weight(calls: i64, all: i64) -> i64 {
 async fn types(client: &Client, statements: &[Statement]) -> Vec<Vec<String>> {
     let mut all = Vec::with_capacity(statements.len());
     for statement in statements {
-        let prepared = client.prepare(&statement.shape.sql).await;
+        let prepared = match client.begin("").await {
+            Ok(()) => client.prepare(&statement.shape.sql).await,
+            Err(error) => Err(error),
+        };
         let types = prepared.map(|p| p.params().iter().map(ToString::to_string).collect());
         all.push(types.unwrap_or_default());
+        // One that the server does not take spoils its transaction; the next begins another.
+        let _ = client.roll_back().await;
     }
     all
 }

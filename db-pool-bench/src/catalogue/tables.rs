@@ -6,6 +6,8 @@ use bench_cli::{Remedy as _, UsageError, output};
 use super::Conversation;
 use super::flags::{DropFlags, InitFlags};
 use crate::control::clean_up;
+use crate::failure::of_postgres;
+use crate::remedy::{self, Doing};
 use crate::workloads::{Schema, State};
 
 pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
@@ -21,16 +23,22 @@ pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
         State::Foreign => return Err(foreign(name).into()),
     }
     let made = server.run(schema.create(&server.client, flags.scale));
-    let broke_off = !matches!(made, Ok(Ok(_)));
+    let broke_off = match &made {
+        Ok(Ok(_)) => false,
+        Ok(Err(error)) => !error.undone,
+        Err(_) => true,
+    };
     if broke_off && let Err(reason) = clean_up(&server.address, &schema, made.is_err()) {
         let command = format!("DROP SCHEMA IF EXISTS {name} CASCADE");
         let command = server.address.psql_command(&command);
         return Err(anyhow::anyhow!("the schema {name} is half made ({reason})")).remedy(command);
     }
     let at = server.address.shown();
-    let tables = made?
-        .with_context(|| format!("cannot make the schema {name}"))
-        .remedy("a role that may create a schema in this database, or a smaller --scale")?;
+    let tables = made?.or_else(|error| {
+        let failure = of_postgres(&error.source);
+        let what = format!("make the schema {name}");
+        remedy::cannot(&what, &failure, Doing::Making, &server.address)
+    })?;
     output::print(&format!(
         "Made the schema {name} with {} accounts (scale {}).\nUse it:\n  db-pool-bench sweep --schema {name} --workload tpcb-like \\\n    --url '{at}'\nRemove it:\n  db-pool-bench workload drop --schema {name} \\\n    --url '{at}'\n",
         tables.rows, tables.scale
@@ -48,10 +56,15 @@ pub(super) fn drop(flags: &DropFlags) -> anyhow::Result<()> {
         State::Ours => {}
         State::Foreign => return Err(foreign(name).into()),
     }
-    server
-        .run(schema.drop(&server.client))?
-        .with_context(|| format!("cannot drop the schema {name}"))
-        .remedy("again when no run uses it, as the role that made it")?;
+    server.run(schema.drop(&server.client))?.or_else(|error| {
+        let what = format!("drop the schema {name}");
+        remedy::cannot(
+            &what,
+            &of_postgres(&error),
+            Doing::Removing,
+            &server.address,
+        )
+    })?;
     output::print(&format!("Removed the schema {name}.\n"))
 }
 

@@ -33,31 +33,25 @@ impl Login {
     /// # Errors
     /// A sentence on the parameter at fault.
     pub(crate) fn read(
-        parsed: &Config,
         parameters: &Parameters,
         environment: &Environment<'_>,
     ) -> Result<Self, String> {
         let mut config = Config::new();
-        let given = |value: Option<&str>, variable| {
-            value
-                .map(str::to_owned)
-                .or_else(|| environment.get(variable))
-        };
         // The driver's own default is the user who runs us.
-        let user = given(parsed.get_user(), "PGUSER").unwrap_or_else(|| {
-            let nobody = PgConnectOptions::new_without_pgpass();
-            nobody.get_username().to_owned()
-        });
-        let database = given(parsed.get_dbname(), "PGDATABASE");
+        let user = parameters.get("user").map_or_else(
+            || {
+                let nobody = PgConnectOptions::new_without_pgpass();
+                nobody.get_username().to_owned()
+            },
+            str::to_owned,
+        );
         config
-            .dbname(database.unwrap_or_else(|| user.clone()))
-            .user(user);
-        let password = parsed.get_password().map(<[u8]>::to_vec);
-        let named = || environment.get("PGPASSWORD").map(String::into_bytes);
-        if let Some(password) = password.or_else(named) {
+            .dbname(parameters.get("dbname").unwrap_or(&user))
+            .user(&user);
+        if let Some(password) = parameters.get("password") {
             config.password(password);
         }
-        let options = given(parsed.get_options(), "PGOPTIONS");
+        let options = parameters.get("options").map(str::to_owned);
         let settings = SessionSettings::read(options, environment);
         if let Some(options) = settings.options() {
             config.options(options);

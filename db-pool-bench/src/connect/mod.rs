@@ -1,6 +1,8 @@
 //! How a server is reached: what an address and the environment say, by which host, with TLS or
 //! without. The same for every driver, so that they are comparable.
 
+mod client;
+pub(crate) mod conninfo;
 mod error;
 mod login;
 mod parameters;
@@ -12,6 +14,7 @@ mod stream;
 mod tls;
 mod ways;
 
+pub use client::{Client, Value};
 pub use error::ConnectError;
 pub(crate) use login::Login;
 pub use parameters::{Environment, Parameters};
@@ -24,7 +27,7 @@ pub use ways::Way;
 pub(crate) use ways::{endpoints, targets, ways};
 
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Config, Error};
 
 /// One server that the address names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +58,10 @@ impl Endpoint {
 /// Opens a connection as `config` says and leaves its input and output to a task on the current
 /// runtime. `config` bounds all of it, as libpq has it: the driver alone would wait for ever for a
 /// server that lets it in and says nothing.
-pub(crate) async fn open(config: &Config, tls: &Tls) -> Result<Client, ConnectError> {
+pub(crate) async fn open(
+    config: &Config,
+    tls: &Tls,
+) -> Result<tokio_postgres::Client, ConnectError> {
     let opening = config.connect(tls.connector());
     let (client, connection) = match config.get_connect_timeout() {
         Some(bound) => {

@@ -1,15 +1,21 @@
-//! The parameters of a connection that the driver's own parser does not know, out of the address
-//! or the environment. Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and
+//! The parameters of a connection, out of the address or the environment. Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and
 //! *Environment Variables*.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::conninfo;
 use super::refusals::{self, UNHEEDED};
 
-/// What is taken out of the address, and the variable that stands in for it.
-const OURS: [(&str, &str); 8] = [
+/// What is taken from the address, and the variable that stands in for it.
+const OURS: [(&str, &str); 15] = [
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("port", "PGPORT"),
+    ("user", "PGUSER"),
+    ("password", "PGPASSWORD"),
+    ("dbname", "PGDATABASE"),
+    ("options", "PGOPTIONS"),
     ("sslmode", "PGSSLMODE"),
     ("sslrootcert", "PGSSLROOTCERT"),
     ("sslcert", "PGSSLCERT"),
@@ -18,6 +24,11 @@ const OURS: [(&str, &str); 8] = [
     ("passfile", "PGPASSFILE"),
     ("channel_binding", "PGCHANNELBINDING"),
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
+];
+
+/// What an address shows in its own place, or not at all.
+const NOT_SHOWN: [&str; 7] = [
+    "host", "hostaddr", "port", "user", "password", "dbname", "options",
 ];
 
 /// Where variables come from; the process's own, unless a test says otherwise.
@@ -41,34 +52,36 @@ impl Environment<'_> {
     }
 }
 
-/// What the address and the environment say beside login, hosts and database.
-#[derive(Debug, Default)]
+/// What the address and the environment say.
+#[derive(Default)]
 pub struct Parameters {
     values: BTreeMap<&'static str, String>,
     given: Vec<&'static str>,
 }
 
+/// One of them is the password.
+impl std::fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Parameters").field(&self.given).finish()
+    }
+}
+
 impl Parameters {
-    /// Takes our parameters out of `url`; returns what is left of it too.
+    /// Reads `address`, a URL or a string of keywords; what it leaves out comes from variables.
     ///
     /// # Errors
-    /// A sentence on a parameter that no driver, or not every driver, can follow.
-    pub fn take(url: &str, environment: &Environment<'_>) -> Result<(Self, String), String> {
-        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    /// A sentence on what is wrong with it, or on a parameter that no driver, or not every driver,
+    /// can follow.
+    pub fn read(address: &str, environment: &Environment<'_>) -> Result<Self, String> {
         let mut parameters = Self::default();
-        let mut left = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
+        for (name, value) in conninfo::pairs(address)? {
             refusals::check_parameter(&name, &value)?;
             match OURS.iter().find(|(ours, _)| *ours == name) {
+                // As with libpq: nothing is given by it.
+                _ if value.is_empty() => {}
                 Some((ours, _)) => parameters.give(ours, value),
-                // As JDBC has it, which libpq takes too.
-                None if name == "ssl" && value == "true" => {
-                    parameters.give("sslmode", "require".to_owned());
-                }
                 None if UNHEEDED.contains(&name.as_str()) => {}
-                None => left.push(pair),
+                None => return Err(unknown(&name)),
             }
         }
         refusals::check_variables(environment)?;
@@ -77,8 +90,7 @@ impl Parameters {
                 parameters.values.entry(name).or_insert(value);
             }
         }
-        let mark = if left.is_empty() { "" } else { "?" };
-        Ok((parameters, format!("{base}{mark}{}", left.join("&"))))
+        Ok(parameters)
     }
 
     fn give(&mut self, name: &'static str, value: String) {
@@ -94,19 +106,24 @@ impl Parameters {
 
     /// Those that the address itself gives, as it must be shown for a command to work again.
     pub fn shown(&self) -> String {
-        let pairs = self
-            .given
-            .iter()
-            .map(|name| format!("{name}={}", self.values[name]));
+        let shown = self.given.iter().filter(|name| !NOT_SHOWN.contains(name));
+        let pairs = shown.map(|name| format!("{name}={}", self.values[name]));
         pairs.collect::<Vec<_>>().join("&")
     }
 }
 
-fn decoded(text: &str) -> Result<String, String> {
-    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
-    decoded
-        .map(Cow::into_owned)
-        .map_err(|error| error.to_string())
+/// What is said of a parameter that there is none of. Its name is shown where it is a word; what is
+/// left of a password that was not encoded seldom is.
+fn unknown(name: &str) -> String {
+    let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
+    if name == "pgbouncer" {
+        "pgbouncer is a parameter of Prisma; leave it out and say --protocol simple or extended"
+            .to_owned()
+    } else if name.chars().all(is_word) {
+        format!("there is no parameter {name}")
+    } else {
+        "a parameter has a name that none has; in a URL ? & and = in a password are written %3F %26 %3D".to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -120,21 +137,33 @@ mod tests {
             "PGSSLROOTCERT" => Some("/ca.pem".to_owned()),
             _ => None,
         };
-        let url = "postgres://a@b/c?sslmode=verify-full&options=-cx%3D1&application_name=x\
+        let url = "postgres://a:Zq7@c/d?sslmode=verify-full&options=-cx%3D1&application_name=x\
                    &gssencmode=prefer&passfile=%2Fp%20w";
-        let (parameters, left) = Parameters::take(url, &Environment(&variable)).unwrap();
-        assert_eq!(left, "postgres://a@b/c?options=-cx%3D1");
-        assert_eq!(parameters.get("sslmode"), Some("verify-full"));
-        assert_eq!(parameters.get("sslrootcert"), Some("/ca.pem"));
-        assert_eq!(parameters.get("passfile"), Some("/p w"));
+        let parameters = Parameters::read(url, &Environment(&variable)).unwrap();
+        let get = |name| parameters.get(name);
+        assert_eq!(get("sslmode"), Some("verify-full"));
+        assert_eq!(get("sslrootcert"), Some("/ca.pem"));
+        assert_eq!(get("passfile"), Some("/p w"));
+        assert_eq!((get("user"), get("host")), (Some("a"), Some("c")));
+        assert_eq!((get("dbname"), get("options")), (Some("d"), Some("-cx=1")));
         assert_eq!(parameters.shown(), "sslmode=verify-full&passfile=/p w");
+        assert!(!format!("{parameters:?}").contains("Zq7"));
     }
 
     #[test]
     fn of_a_parameter_that_is_given_twice_the_last_one_holds() {
-        let url = "postgres://a@b/c?sslmode=disable&ssl=true";
-        let (parameters, left) = Parameters::take(url, &Environment(&|_| None)).unwrap();
+        let url = "postgres://a@b/c?sslmode=disable&ssl=true&host=d,e&port=1,2";
+        let parameters = Parameters::read(url, &Environment(&|_| None)).unwrap();
         assert_eq!(parameters.shown(), "sslmode=require");
-        assert_eq!(left, "postgres://a@b/c");
+        assert_eq!(parameters.get("host"), Some("d,e"));
+        assert_eq!(parameters.get("port"), Some("1,2"));
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_part_of_a_password_is_not_shown() {
+        let said = |address| Parameters::read(address, &Environment(&|_| None)).unwrap_err();
+        assert!(said("postgres://h/d?pasword=Zq7").contains("no parameter pasword"));
+        let cut = said("postgres://app:hun/t?Zq7@db=x");
+        assert!(!cut.contains("Zq7"), "{cut}");
     }
 }

@@ -32,14 +32,7 @@ struct Refusal {
     instead: &'static str,
 }
 
-const REFUSED: [Refusal; 15] = [
-    Refusal {
-        parameter: "hostaddr",
-        // Stands in for the host; beside it is refused where hosts are read.
-        variable: "",
-        harmless: &[],
-        instead: "name the address as the host",
-    },
+const REFUSED: [Refusal; 14] = [
     Refusal {
         parameter: "service",
         variable: "PGSERVICE",

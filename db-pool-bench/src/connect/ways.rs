@@ -1,9 +1,10 @@
 //! The ways to reach a server, in the order in which they are tried.
 
-use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
-use super::{Endpoint, Environment, Login, Passwords, Tls, TlsMode};
+use super::{Endpoint, Login, Parameters, Passwords, Tls, TlsMode};
+
+const DEFAULT_PORT: u16 = 5432;
 
 /// One way to reach a server.
 #[derive(Debug, Clone)]
@@ -20,52 +21,57 @@ pub struct Way {
     pub otherwise: bool,
 }
 
-/// The servers that are named; those of the environment where the address names none.
-pub(crate) fn endpoints(
-    parsed: &Config,
-    environment: &Environment<'_>,
-) -> Result<Vec<Endpoint>, String> {
-    let given = parsed.get_hosts().iter().map(|host| match host {
-        Host::Tcp(name) => name.clone(),
-        #[cfg(unix)]
-        Host::Unix(path) => path.display().to_string(),
-    });
-    let mut hosts: Vec<String> = given.filter(|host| !host.is_empty()).collect();
-    let mut ports = parsed.get_ports().to_vec();
-    if hosts.is_empty() {
-        let named = match (environment.get("PGHOST"), environment.get("PGHOSTADDR")) {
-            (Some(_), Some(_)) => {
-                return Err(
-                    "PGHOSTADDR beside PGHOST is not supported; unset one of them".to_owned(),
-                );
-            }
-            (name, address) => name.or(address).unwrap_or_default(),
-        };
-        let named = named.split(',').filter(|host| !host.is_empty());
-        hosts = named.map(str::to_owned).collect();
+/// The servers that are named, each with its port.
+///
+/// # Errors
+/// A sentence on the part at fault. No part of it is quoted: what is left of a password that was not
+/// encoded may stand in its place.
+pub(crate) fn endpoints(parameters: &Parameters) -> Result<Vec<Endpoint>, String> {
+    let named = match (parameters.get("host"), parameters.get("hostaddr")) {
+        (Some(_), Some(_)) => {
+            return Err(
+                "hostaddr beside a host (or PGHOSTADDR) is not supported; name the address as the host"
+                    .to_owned(),
+            );
+        }
+        (name, address) => name.or(address),
+    };
+    let Some(named) = named else {
+        return Ok(Vec::new());
+    };
+    let hosts: Vec<&str> = named.split(',').map(str::trim).collect();
+    if hosts.len() > 1 && hosts.contains(&"") {
+        return Err("one of the hosts between the commas is empty".to_owned());
     }
-    if ports.is_empty() {
-        let named = environment.get("PGPORT").unwrap_or_default();
-        let named = named.split(',').filter(|port| !port.is_empty());
-        let read = |port: &str| {
-            port.parse::<u16>()
-                .map_err(|_| format!("PGPORT={port} is no port"))
-        };
-        ports = named.map(read).collect::<Result<_, _>>()?;
-    }
+    let ports = parameters.get("port").map_or(Ok(Vec::new()), ports)?;
     if ports.len() > 1 && ports.len() != hosts.len() {
         return Err(format!(
-            "{} ports do not fit {} hosts",
+            "{} ports do not fit {} hosts; name one for all, or one for each",
             ports.len(),
             hosts.len()
         ));
     }
-    let port = |i: usize| ports.get(i).or(ports.first()).copied().unwrap_or(5432);
-    let endpoint = |(i, host)| Endpoint {
-        host,
-        port: port(i),
+    let endpoint = |(i, host): (usize, &str)| Endpoint {
+        host: host.to_owned(),
+        port: ports
+            .get(i)
+            .or(ports.first())
+            .copied()
+            .unwrap_or(DEFAULT_PORT),
     };
     Ok(hosts.into_iter().enumerate().map(endpoint).collect())
+}
+
+/// The ports between commas; one that is left out is the usual one.
+fn ports(text: &str) -> Result<Vec<u16>, String> {
+    let read = text.split(',').map(|port| match port.trim() {
+        "" => Some(DEFAULT_PORT),
+        port => port.parse().ok().filter(|port| *port > 0),
+    });
+    read.collect::<Option<_>>().ok_or_else(|| {
+        "a port is no number from 1 to 65535; a password with @ / : or ? must have them encoded, as %40 %2F %3A %3F"
+            .to_owned()
+    })
 }
 
 /// What is asked of the server, first choice first. Drivers tell a primary by whether it lets a

@@ -8,11 +8,10 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use load_engine::Failure;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{Client, Statement};
 
 use super::roll::{Roll, Session, Tally};
 use crate::address::Address;
-use crate::connect::ConnectError;
+use crate::connect::{Client, ConnectError};
 use crate::failure::{is_of_absence, of_connect};
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
@@ -47,14 +46,12 @@ pub(crate) struct Census {
 #[derive(Debug)]
 struct Link {
     client: Client,
-    query: Statement,
 }
 
 impl Link {
     async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
         let client = address.connect(&format!("{application}.census")).await?;
-        let query = client.prepare(QUERY).await?;
-        Ok(Self { client, query })
+        Ok(Self { client })
     }
 }
 
@@ -137,7 +134,7 @@ async fn ask(
     link: &Link,
     application: &str,
 ) -> Result<BTreeMap<Session, f64>, tokio_postgres::Error> {
-    let rows = link.client.query(&link.query, &[&application]).await?;
+    let rows = link.client.query(QUERY, &[&application]).await?;
     let read = rows.iter().map(|row| {
         let started_s: f64 = row.try_get(1)?;
         // The state of a session that is just beginning is not known yet.

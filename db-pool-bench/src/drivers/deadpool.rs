@@ -9,7 +9,8 @@ use load_engine::{Factory, Failure, PoolSample, Worker};
 use super::pooled::{Pool, PoolTarget};
 use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup, held};
 use crate::failure::{of_pool, of_postgres};
-use crate::script::Bound;
+use crate::protocol::Protocol;
+use crate::script::{Answer, Bound};
 use crate::workloads::Workload;
 
 /// Makes a pool for each worker.
@@ -79,9 +80,9 @@ impl Pool for Connections {
         };
         let opened = self.pool.timeout_get(&opening).await;
         let object = opened.map_err(|error| of_pool(&error))?;
-        for statement in self.workload.statements() {
+        for statement in self.workload.prepared() {
             let prepared = object.prepare_cached(&statement.sql).await;
-            prepared.map_err(|error| of_postgres(&error))?;
+            prepared.map_err(|error| of_postgres(&error).with_statement(&*statement.shape))?;
         }
         Ok(object)
     }
@@ -93,9 +94,21 @@ impl Pool for Connections {
         values: &[Bound],
     ) -> Result<(), Failure> {
         let sql = &self.workload.statements()[statement].sql;
+        if self.workload.protocol != Protocol::Prepared {
+            return held::execute_once(object, sql, values).await;
+        }
         let prepared = object.prepare_cached(sql).await;
         let prepared = prepared.map_err(|error| of_postgres(&error))?;
         held::execute(object, &prepared, values).await
+    }
+
+    async fn send(
+        &self,
+        object: &mut Object,
+        sql: &str,
+        answers: Option<&mut Vec<Answer>>,
+    ) -> Result<(), Failure> {
+        held::send(object, sql, answers).await
     }
 
     fn end(object: Object) {

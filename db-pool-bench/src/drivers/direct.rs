@@ -1,15 +1,16 @@
 //! tokio-postgres without a pool: each user has a connection, as in a program that keeps one per
 //! thread. What a pool costs is measured against it.
 
+use std::sync::Arc;
+
 use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
 use tokio_postgres::{Client, Statement};
 
 use super::{Setup, held};
 use crate::conditions::Holding;
-use crate::connect::ConnectError;
-use crate::failure::of_connect;
-use crate::script::Bound;
-use crate::workloads::{Connection, User};
+use crate::failure::{of_connect, of_postgres};
+use crate::script::{Answer, Bound};
+use crate::workloads::{Connection, User, Workload};
 
 /// Makes targets without a pool.
 #[derive(Debug)]
@@ -40,9 +41,7 @@ impl Target for DirectTarget {
 
     async fn open(&self, user: UserId) -> Result<DirectSession, Failure> {
         let setup = self.0.clone();
-        let link = Link::open(&setup)
-            .await
-            .map_err(|error| of_connect(&error))?;
+        let link = Link::open(&setup).await?;
         Ok(DirectSession {
             user: setup.user(user),
             holding: setup.holding(user)?,
@@ -68,7 +67,7 @@ impl Session for DirectSession {
         if self.link.client.is_closed() {
             match Link::open(&self.setup).await {
                 Ok(link) => self.link = link,
-                Err(error) => return Outcome::failed(operation, of_connect(&error)),
+                Err(failure) => return Outcome::failed(operation, failure),
             }
         }
         let outcome = self.user.perform(&mut self.link).await;
@@ -85,23 +84,41 @@ impl Session for DirectSession {
 #[derive(Debug)]
 struct Link {
     client: Client,
+    workload: Arc<Workload>,
     statements: Vec<Statement>,
 }
 
 impl Link {
-    async fn open(setup: &Setup) -> Result<Self, ConnectError> {
-        let client = setup.connect().await?;
+    async fn open(setup: &Setup) -> Result<Self, Failure> {
+        let connected = setup.connect().await;
+        let client = connected.map_err(|error| of_connect(&error))?;
         let mut statements = Vec::new();
-        for statement in setup.workload.statements() {
-            statements.push(client.prepare(&statement.sql).await?);
+        for statement in setup.workload.prepared() {
+            let prepared = client.prepare(&statement.sql).await;
+            let of_it = |error| of_postgres(&error).with_statement(&*statement.shape);
+            statements.push(prepared.map_err(of_it)?);
         }
-        Ok(Self { client, statements })
+        let workload = Arc::clone(&setup.workload);
+        Ok(Self {
+            client,
+            workload,
+            statements,
+        })
     }
 }
 
 impl Connection for Link {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
-        held::execute(&self.client, &self.statements[statement], values).await
+        if let Some(prepared) = self.statements.get(statement) {
+            held::execute(&self.client, prepared, values).await
+        } else {
+            let sql = &self.workload.statements()[statement].sql;
+            held::execute_once(&self.client, sql, values).await
+        }
+    }
+
+    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+        held::send(&self.client, sql, answers).await
     }
 
     /// It ends with its user: nobody else gets it.

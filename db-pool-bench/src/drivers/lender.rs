@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Postgres};
 
 use super::PoolOptions;
 use crate::failure::{of_pool, of_postgres, of_sqlx};
+use crate::shape;
 
 /// A target whose pool others may take connections from.
 pub trait Lends {
@@ -79,6 +80,11 @@ impl Lease {
     /// # Errors
     /// What the driver said, by kind.
     pub async fn run(&mut self, sql: &str) -> Result<(), Failure> {
+        let ran = self.execute(sql).await;
+        ran.map_err(|failure| failure.with_statement(shape::of(sql)))
+    }
+
+    async fn execute(&mut self, sql: &str) -> Result<(), Failure> {
         match self {
             Self::Deadpool(client) => {
                 let done = client.batch_execute(sql).await;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{Lender, Lends, Setup};
 use crate::conditions::Holding;
-use crate::script::Bound;
+use crate::script::{Answer, Bound};
 use crate::workloads::{Connection, User};
 
 /// A library's pool. A clone is the same pool.
@@ -38,6 +38,14 @@ pub trait Pool: Clone + Debug + Send + Sync + 'static {
         object: &mut Self::Object,
         statement: usize,
         values: &[Bound],
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Sends `sql` as it is, and adds what it gives to `answers` where they are wanted.
+    fn send(
+        &self,
+        object: &mut Self::Object,
+        sql: &str,
+        answers: Option<&mut Vec<Answer>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Ends a connection instead of giving it back.
@@ -162,6 +170,13 @@ impl<P: Pool> Connection for Held<'_, P> {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
         match &mut self.object {
             Some(object) => self.pool.execute(object, statement, values).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+        match &mut self.object {
+            Some(object) => self.pool.send(object, sql, answers).await,
             None => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use testbed::{Faults, Proxy};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Deadpool, Direct, Driver, PoolOptions, Setup, Sqlx, Wire};
+use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
 /// A driver learns types and fills caches in its first requests.
@@ -36,9 +37,14 @@ pub async fn extra(driver: Driver, setup: &Setup) -> Result<f64, Failure> {
         .map_err(|error| Failure::new("proxy", &error.to_string()))?;
     let proxy = Proxy::start(target, Faults::default())
         .map_err(|error| Failure::new("proxy", &error.to_string()))?;
+    // What a driver asks beside its statement shows where that takes one round trip.
+    let protocol = match setup.workload.protocol {
+        Protocol::Prepared => Protocol::Prepared,
+        Protocol::Simple | Protocol::Extended => Protocol::Simple,
+    };
     // Its statement has no parameters, so no server has to be asked for their types.
     let asked = Builtin::CheckoutOnly
-        .draft(&Tables::at_scale(1), 0)
+        .draft(&Tables::at_scale(1), 0, protocol)
         .map_err(|error| Failure::new("script", &error.to_string()))?
         .without_parameters();
     let setup = Setup {

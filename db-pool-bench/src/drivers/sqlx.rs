@@ -5,19 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
 use load_engine::{Factory, Failure, PoolSample, Worker};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgPool, PgPoolOptions, PgTypeInfo};
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, Error, Executor as _, Postgres};
+use sqlx::postgres::{
+    PgArgumentBuffer, PgArguments, PgPool, PgPoolOptions, PgQueryResult, PgRow, PgTypeInfo,
+};
+use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Either, Encode, Error, Executor as _};
+use sqlx::{Postgres, Row as _, ValueRef as _};
 use sqlx::{SqlSafeStr as _, SqlStr, Type, raw_sql};
 
 use super::pooled::{Pool, PoolTarget};
 use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup};
 use crate::failure::of_sqlx;
-use crate::script::Bound;
+use crate::protocol::Protocol;
+use crate::script::{Answer, Bound};
+use crate::workloads::Workload;
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
@@ -47,6 +54,7 @@ pub struct Connections {
     /// In the form in which sqlx takes them without copying. They come from this program, and from
     /// scripts that the user has it run.
     statements: Arc<[SqlStr]>,
+    workload: Arc<Workload>,
 }
 
 impl Pool for Connections {
@@ -69,6 +77,7 @@ impl Pool for Connections {
             pool,
             size,
             statements: statements.collect(),
+            workload: Arc::clone(&setup.workload),
         })
     }
 
@@ -84,9 +93,9 @@ impl Pool for Connections {
                 opened => break opened.map_err(|error| of_sqlx(&error))?,
             }
         };
-        for statement in &*self.statements {
+        for (statement, asked) in self.statements.iter().zip(self.workload.prepared()) {
             let prepared = connection.prepare(statement.clone()).await;
-            prepared.map_err(|error| of_sqlx(&error))?;
+            prepared.map_err(|error| of_sqlx(&error).with_statement(&*asked.shape))?;
         }
         Ok(connection)
     }
@@ -102,9 +111,25 @@ impl Pool for Connections {
             let added = arguments.add(*value);
             added.map_err(|error| Failure::new("driver", &error.to_string()))?;
         }
-        let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments);
+        let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments)
+            .persistent(self.workload.protocol == Protocol::Prepared);
         let executed = query.execute(&mut **connection).await;
         executed.map(drop).map_err(|error| of_sqlx(&error))
+    }
+
+    async fn send(
+        &self,
+        connection: &mut Self::Object,
+        sql: &str,
+        answers: Option<&mut Vec<Answer>>,
+    ) -> Result<(), Failure> {
+        // It takes no text but one of its own; the user's script is what the user wants sent.
+        let query = raw_sql(AssertSqlSafe(sql.to_owned()));
+        let sent = match answers {
+            None => query.execute(&mut **connection).await.map(drop),
+            Some(answers) => gather(query.fetch_many(&mut **connection), answers).await,
+        };
+        sent.map_err(|error| of_sqlx(&error))
     }
 
     fn end(mut connection: Self::Object) {
@@ -130,6 +155,30 @@ impl Pool for Connections {
     fn lender(&self) -> Lender {
         Lender::Sqlx(self.pool.clone())
     }
+}
+
+async fn gather(
+    mut messages: BoxStream<'_, Result<Either<PgQueryResult, PgRow>, Error>>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), Error> {
+    let mut answer = Answer::default();
+    while let Some(message) = messages.try_next().await? {
+        match message {
+            Either::Left(_) => answers.push(std::mem::take(&mut answer)),
+            Either::Right(row) => {
+                answer.rows += 1;
+                let columns = row.columns().iter();
+                answer.columns = columns.map(|column| column.name().to_owned()).collect();
+                let text = |at: usize| -> Result<Option<String>, Error> {
+                    let value = row.try_get_raw(at)?;
+                    let text = (!value.is_null()).then(|| value.as_str().map(str::to_owned));
+                    text.transpose().map_err(Error::Decode)
+                };
+                answer.last = (0..row.len()).map(text).collect::<Result<_, _>>()?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {

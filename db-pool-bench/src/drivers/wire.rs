@@ -8,9 +8,9 @@ use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserI
 use super::Setup;
 use crate::conditions::Holding;
 use crate::failure::of_wire;
-use crate::script::Bound;
-use crate::wire::{Link, WireError};
-use crate::workloads::{Connection, User};
+use crate::script::{Answer, Bound};
+use crate::wire::Link;
+use crate::workloads::{Connection, User, Workload};
 
 /// Makes targets of bare connections.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Target for WireTarget {
     type Session = WireSession;
 
     async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
-        let count = self.0.workload.statements().len();
+        let count = self.0.workload.prepared().len();
         // Not as other drivers name theirs: behind a pooler they may share a session.
         let names: Arc<[String]> = (0..count).map(|n| format!("w{n}")).collect();
         let opened = open(&self.0, &names).await;
@@ -48,7 +48,7 @@ impl Target for WireTarget {
             setup: Arc::clone(&self.0),
             user: self.0.user(user),
             holding: self.0.holding(user)?,
-            link: opened.map_err(|error| of_wire(&error))?,
+            link: opened?,
             names,
         })
     }
@@ -72,12 +72,13 @@ impl Session for WireSession {
         if !self.link.is_usable() {
             match open(&self.setup, &self.names).await {
                 Ok(link) => self.link = link,
-                Err(error) => return Outcome::failed(operation, of_wire(&error)),
+                Err(failure) => return Outcome::failed(operation, failure),
             }
         }
         let mut held = Held {
             link: &mut self.link,
             names: &self.names,
+            workload: &self.setup.workload,
         };
         let outcome = self.user.perform(&mut held).await;
         self.holding.work().await;
@@ -97,12 +98,26 @@ impl Session for WireSession {
 struct Held<'a> {
     link: &'a mut Link,
     names: &'a [String],
+    workload: &'a Workload,
 }
 
 impl Connection for Held<'_> {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
-        let executed = self.link.execute(&self.names[statement], values).await;
+        let executed = if let Some(name) = self.names.get(statement) {
+            self.link.execute(name, values).await
+        } else {
+            let sql = &self.workload.statements()[statement].sql;
+            self.link.execute_once(sql, values).await
+        };
         executed.map(drop).map_err(|error| of_wire(&error))
+    }
+
+    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+        let sent = match answers {
+            None => self.link.command(sql).await.map(drop),
+            Some(answers) => self.link.gather(sql, answers).await,
+        };
+        sent.map_err(|error| of_wire(&error))
     }
 
     /// It ends with its user: nobody else gets it.
@@ -110,11 +125,12 @@ impl Connection for Held<'_> {
 }
 
 /// Connects and prepares the statements.
-async fn open(setup: &Setup, names: &[String]) -> Result<Link, WireError> {
-    let mut link = Link::connect(&setup.config(), &setup.address.tls()).await?;
-    for (name, statement) in names.iter().zip(setup.workload.statements()) {
-        link.prepare(name, &statement.sql, statement.kinds())
-            .await?;
+async fn open(setup: &Setup, names: &[String]) -> Result<Link, Failure> {
+    let connected = Link::connect(&setup.config(), &setup.address.tls()).await;
+    let mut link = connected.map_err(|error| of_wire(&error))?;
+    for (name, statement) in names.iter().zip(setup.workload.prepared()) {
+        let prepared = link.prepare(name, &statement.sql, statement.kinds()).await;
+        prepared.map_err(|error| of_wire(&error).with_statement(&*statement.shape))?;
     }
     Ok(link)
 }

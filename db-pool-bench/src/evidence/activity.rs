@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Error, Row};
+
+use crate::connect::Client;
 
 use super::Scope;
 
@@ -36,9 +38,9 @@ const LOCK: usize = 1;
 /// Applications and states that a table holds.
 const MOST_ROWS: usize = 20;
 
-/// Prepares the question, once for a connection.
-pub(super) async fn prepare(client: &Client) -> Result<Statement, Error> {
-    client.prepare(QUERY).await
+/// Asks once.
+pub(super) async fn look(client: &Client) -> Result<Vec<Row>, Error> {
+    client.query(QUERY, &[]).await
 }
 
 /// Sums over the samples of a step.

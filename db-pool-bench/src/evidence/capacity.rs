@@ -1,7 +1,9 @@
 //! How many connections a server has left, asked before each step: a pool that does not fit shows
 //! as a different error in each driver, and would lock others out of the user's server.
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
+
+use crate::connect::Client;
 
 /// Connections that a run needs beside those under test: the watch, and one for cleaning up.
 const OURS: i64 = 2;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
-use tokio_postgres::Client;
 
 use super::views::{Counter, VIEWS, View};
+use crate::connect::Client;
 use crate::failure::of_postgres;
 
 /// Counters at one instant.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bench_report::ServerEvidence;
 use rand::RngExt as _;
 use tokio::time::sleep;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Error, Row};
 
 use super::Scope;
 use super::activity;
@@ -13,7 +13,7 @@ use super::counters::Counters;
 use super::processes::Family;
 use super::statements::Statements;
 use crate::address::Address;
-use crate::connect::ConnectError;
+use crate::connect::{Client, ConnectError};
 
 /// Between two samples, drawn anew each time: a fixed gap would always meet a load that repeats
 /// itself at the same point.
@@ -30,7 +30,6 @@ const FIRST_WITHOUT_FILE: i32 = 150_000;
 pub(super) struct Link {
     pub(super) client: Client,
     version: i32,
-    sessions: Statement,
     pub(super) family: Result<Family, String>,
 }
 
@@ -50,12 +49,10 @@ impl Link {
             &[],
         );
         let version = version.await?.try_get(0)?;
-        let sessions = activity::prepare(&client).await?;
         let family = Family::of(&client).await;
         Ok(Self {
             client,
             version,
-            sessions,
             family,
         })
     }
@@ -100,9 +97,8 @@ impl Link {
 
     async fn await_leaving(&self, name: &str) -> Result<(), Error> {
         let query = "SELECT /* plimsoll evidence */ count(*) FROM pg_stat_activity WHERE application_name = $1";
-        let left = self.client.prepare(query).await?;
         for _ in 0..LEAVING_LOOKS {
-            let row = self.client.query_one(&left, &[&name]).await?;
+            let row = self.client.query_one(query, &[&name]).await?;
             if row.try_get::<_, i64>(0)? == 0 {
                 break;
             }
@@ -118,7 +114,7 @@ pub(super) async fn sample(link: Option<&Link>, pause: Duration) -> Result<Vec<R
     let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
     sleep(drawn.max(pause)).await;
     match link {
-        Some(link) => link.client.query(&link.sessions, &[]).await,
+        Some(link) => activity::look(&link.client).await,
         None => std::future::pending().await,
     }
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 
 use super::Scope;
+use crate::connect::Client;
 use crate::shape;
 
 /// Between two looks.

@@ -1,9 +1,8 @@
 //! The CPU time of the server's processes, where it runs on this machine and in sight.
 
+use crate::connect::Client;
 use std::collections::BTreeMap;
 use std::fs;
-
-use tokio_postgres::Client;
 
 /// A PostgreSQL on this machine, known by its main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
+
+use crate::connect::Client;
 
 /// What a server of a version does not know is left out.
 const NAMES: [&str; 37] = [

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bench_report::{EvidenceRow, ServerEvidence};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
 
+use crate::connect::Client;
 use crate::failure::of_postgres;
 use crate::shape;
 

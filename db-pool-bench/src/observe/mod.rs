@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, Evidence as _};
-use bench_cli::{Exit, Remedy as _, UsageError};
+use bench_cli::{Exit, UsageError};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Load, Operation, ServerEvidence, Step, StepEnd, Summary, Window};
 use load_engine::Phase;
@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::cli::ObserveFlags;
 use crate::control::Control;
 use crate::evidence::{Scope, Watch, settings};
+use crate::remedy::{self, Doing};
 use crate::server::Server;
 use crate::{connect, workloads::Schema};
 
@@ -61,8 +62,8 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &Server) -> anyhow::Re
         None => return Ok(()),
         Some(Err(failure)) => {
             let shown = server.address.shown();
-            let error = anyhow::anyhow!("cannot watch {shown}: {}", failure.message);
-            return Err(error).remedy("a role that may read pg_stat_activity");
+            let what = format!("watch {shown}");
+            return remedy::cannot(&what, &failure, Doing::Watching, &server.address);
         }
         Some(Ok(_)) => {}
     }

@@ -50,7 +50,12 @@ impl Kind {
 
     /// The number of its type.
     pub fn oid(self) -> u32 {
-        let inferred = match self {
+        self.inferred().oid()
+    }
+
+    /// Its type.
+    pub fn inferred(self) -> Type {
+        match self {
             Self::Int2 => Type::INT2,
             Self::Int4 => Type::INT4,
             Self::Int8 => Type::INT8,
@@ -60,8 +65,7 @@ impl Kind {
             Self::Numeric => Type::NUMERIC,
             Self::Boolean => Type::BOOL,
             Self::Text => Type::TEXT,
-        };
-        inferred.oid()
+        }
     }
 
     /// The name of its type.

@@ -8,6 +8,7 @@ pub mod bind;
 mod distribution;
 mod expression;
 mod function;
+mod gather;
 mod hash;
 mod names;
 mod parser;
@@ -22,12 +23,16 @@ mod token;
 mod value;
 
 pub use bind::{Bound, Kind};
+pub use gather::Answer;
 pub use place::{Fault, Place, ScriptError};
 pub use statement::{Effect, Parameter, Statement};
 pub use value::Value;
 
+pub(crate) use gather::Gather;
 pub(crate) use names::{CLIENT_ID, Names};
 pub(crate) use program::{Command, Program};
+
+use crate::protocol::Protocol;
 
 /// A script as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +43,8 @@ pub struct Source {
     pub text: String,
 }
 
-/// Compiles scripts that are mixed with each other: a variable that one sets, the others see.
+/// Compiles scripts that are mixed with each other, for sending by `protocol`: a variable that one
+/// sets, the others see.
 ///
 /// # Errors
 /// What is wrong with one of them, and where.
@@ -46,6 +52,7 @@ pub(crate) fn compile(
     sources: &[Source],
     constants: &[(String, Value)],
     seed: u64,
+    protocol: Protocol,
 ) -> Result<(Vec<Program>, Names), ScriptError> {
     let mut names = Names::new(constants, seed);
     let mut scanned = Vec::with_capacity(sources.len());
@@ -54,8 +61,14 @@ pub(crate) fn compile(
         program::declare(&pieces, &mut names);
         scanned.push((source, pieces));
     }
+    if scanned.iter().any(|(_, pieces)| program::gathers(pieces)) {
+        // Which variables a query sets shows when it answers: any that is read may be one.
+        for (_, pieces) in &scanned {
+            program::declare_read(pieces, &mut names);
+        }
+    }
     let compiled = scanned.iter().map(|(source, pieces)| {
-        Program::compile(pieces, &names).map_err(|fault| fault.of_file(&source.file))
+        Program::compile(pieces, &names, protocol).map_err(|fault| fault.of_file(&source.file))
     });
     let programs = compiled.collect::<Result<_, _>>()?;
     Ok((programs, names))

@@ -53,6 +53,11 @@ impl Names {
         slot
     }
 
+    /// All names with their slots.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.slots.iter().map(|(name, slot)| (name.as_str(), *slot))
+    }
+
     /// Where `name` is, if anything sets it.
     pub(crate) fn get(&self, name: &str) -> Option<usize> {
         self.slots.get(name).copied()

@@ -1,12 +1,17 @@
 //! A script as it is executed: commands in order, blocks turned into jumps.
 
 use super::expression::Expression;
+use super::gather::Gather;
 use super::names::Names;
 use super::place::{Fault, Place};
 use super::refused;
 use super::scan::{Letter, Piece, is_name_part};
-use super::statement::Statement;
+use super::statement::{Statement, variable};
 use super::value::Value;
+use crate::protocol::Protocol;
+
+/// Commands that set variables to what the query before them gives.
+const GATHERING: [&str; 2] = ["gset", "aset"];
 
 /// One command of a script.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,24 +76,59 @@ pub(super) fn declare(pieces: &[Piece], names: &mut Names) {
     }
 }
 
+/// Whether a command of `pieces` sets variables to what a query gives.
+pub(super) fn gathers(pieces: &[Piece]) -> bool {
+    let gathering = |piece: &Piece| match piece {
+        Piece::Meta(letters) => GATHERING.contains(&Meta::read(letters).name.as_str()),
+        Piece::Sql(_) => false,
+    };
+    pieces.iter().any(gathering)
+}
+
+/// Notes all variables that `pieces` read.
+pub(super) fn declare_read(pieces: &[Piece], names: &mut Names) {
+    for piece in pieces {
+        let (Piece::Sql(letters) | Piece::Meta(letters)) = piece;
+        for at in 0..letters.len() {
+            let after_colon = at > 0 && letters[at - 1].c == ':';
+            if let Some(name) = variable(letters, at).filter(|_| !after_colon) {
+                names.declare(&name);
+            }
+        }
+    }
+}
+
 impl Program {
     /// Compiles `pieces`.
     ///
     /// # Errors
     /// At the first command that is none, or that cannot run here, with the reason.
-    pub(super) fn compile(pieces: &[Piece], names: &Names) -> Result<Self, Fault> {
+    pub(super) fn compile(
+        pieces: &[Piece],
+        names: &Names,
+        protocol: Protocol,
+    ) -> Result<Self, Fault> {
         let mut program = Self::default();
         let mut blocks = Vec::new();
-        for piece in pieces {
+        let textual = protocol.is_textual();
+        for (at, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Sql(letters) => {
-                    refused::check(letters)?;
-                    let statement = Statement::compile(letters, names)?;
+                    refused::check(letters, textual)?;
+                    let statement = Statement::compile(letters, names, textual)?;
                     let index = program.statements.len();
                     program.commands.push(Command::Statement(index));
                     program.statements.push(statement);
                 }
-                Piece::Meta(letters) => program.meta(&Meta::read(letters), names, &mut blocks)?,
+                Piece::Meta(letters) => {
+                    let meta = Meta::read(letters);
+                    if GATHERING.contains(&meta.name.as_str()) {
+                        let follows = at > 0 && matches!(pieces[at - 1], Piece::Sql(_));
+                        program.gather(&meta, follows, names, textual)?;
+                    } else {
+                        program.meta(&meta, names, &mut blocks)?;
+                    }
+                }
             }
         }
         if let Some(block) = blocks.pop() {
@@ -141,6 +181,41 @@ impl Program {
                 Ok(())
             }
             name => Err(Fault::new(meta.place, refusal(name))),
+        }
+    }
+
+    /// The statement before, which `follows` says there is, sets variables.
+    fn gather(
+        &mut self,
+        meta: &Meta,
+        follows: bool,
+        names: &Names,
+        textual: bool,
+    ) -> Result<(), Fault> {
+        let name = &meta.name;
+        if !textual {
+            let message = format!(
+                "\\{name} is there with --protocol simple alone: elsewhere rows are dropped unread"
+            );
+            return Err(Fault::new(meta.place, message));
+        }
+        let text: String = meta.rest.iter().map(|l| l.c).collect();
+        let mut words = text.split_whitespace();
+        let (prefix, more) = (words.next().unwrap_or_default(), words.next());
+        match self.statements.last_mut() {
+            Some(statement) if follows && more.is_none() => {
+                let all = name == "aset";
+                statement.gather = Some(Gather::new(meta.place, all, prefix, names));
+                Ok(())
+            }
+            Some(_) if follows => {
+                let message = format!("\\{name} takes a prefix for names, or nothing");
+                Err(Fault::new(meta.argument(), message))
+            }
+            _ => {
+                let message = format!("\\{name} follows a query, whose row it keeps");
+                Err(Fault::new(meta.place, message))
+            }
         }
     }
 
@@ -206,7 +281,7 @@ impl Program {
                 &text[digits..],
             )
         };
-        let unit_us = match unit.trim() {
+        let unit_us = match unit.trim().to_ascii_lowercase().as_str() {
             "us" => 1,
             "ms" => 1_000,
             "" | "s" => 1_000_000,
@@ -231,7 +306,11 @@ impl<'a> Meta<'a> {
             .map_or(Place { line: 1, column: 1 }, |l| l.place);
         let last = letters.iter().rev().find(|l| !l.c.is_whitespace());
         Self {
-            name: letters[..length].iter().map(|l| l.c).collect(),
+            // As with pgbench, capitals or not.
+            name: letters[..length]
+                .iter()
+                .map(|l| l.c.to_ascii_lowercase())
+                .collect(),
             rest: &letters[length..],
             // At the backslash.
             place: Place {
@@ -291,12 +370,9 @@ fn refusal(name: &str) -> String {
         "startpipeline" | "endpipeline" | "syncpipeline" => format!(
             "\\{name} is not supported: neither pool sends a statement before it has the answer to the last one"
         ),
-        "gset" | "aset" => format!(
-            "\\{name} is not supported: rows are dropped unread; compute the value in the statement that needs it"
-        ),
         "" => "a backslash without a command".to_owned(),
         _ => format!(
-            "there is no \\{name} in scripts; there are \\set, \\sleep, \\if, \\elif, \\else and \\endif"
+            "there is no \\{name} in scripts; there are \\set, \\sleep, \\if, \\elif, \\else, \\endif, \\gset and \\aset"
         ),
     }
 }

@@ -3,16 +3,26 @@
 use super::place::Fault;
 use super::scan::{Letter, Standing, is_name_part};
 
+/// Stands between statements that are sent together.
+const JOINT: char = '\0';
 const COPY: &str = "COPY from or to the client is not supported, as in pgbench: a request sends values and no \
                     files; INSERT the rows, or COPY on the server";
+const JOINED: &str = "\\; sends several statements at once, which only --protocol simple can; end each with a plain ;";
 const NUMBERED: &str =
     "a parameter of the server's own kind; write :name for a value, and \\set name first";
 
-/// Refuses a statement that would wait for rows that nobody sends, or for values that nobody binds.
+/// Refuses a statement that would wait for rows that nobody sends, or for values that nobody binds,
+/// and several at once unless they are `textual`.
 ///
 /// # Errors
 /// Where it says so, with what to write instead.
-pub(super) fn check(letters: &[Letter]) -> Result<(), Fault> {
+pub(super) fn check(letters: &[Letter], textual: bool) -> Result<(), Fault> {
+    let joint = letters
+        .iter()
+        .find(|letter| letter.standing == Standing::Joint);
+    if let Some(joint) = joint.filter(|_| !textual) {
+        return Err(Fault::new(joint.place, JOINED));
+    }
     let numbered = letters.windows(2).enumerate().find(|(at, pair)| {
         let begins = *at == 0 || !is_name_part(letters[at - 1].c);
         begins
@@ -25,17 +35,17 @@ pub(super) fn check(letters: &[Letter]) -> Result<(), Fault> {
     }
     let code = letters.iter().map(|letter| match letter.standing {
         Standing::Code => letter.c.to_ascii_lowercase(),
+        Standing::Joint => JOINT,
         _ => ' ',
     });
     let code: String = code.collect();
-    let mut words = code
-        .split(|c| !is_name_part(c))
-        .filter(|word| !word.is_empty());
-    let copies = words.next() == Some("copy");
+    let copies = |statement: &str| {
+        let words = statement.split(|c| !is_name_part(c));
+        let mut words = words.filter(|word| !word.is_empty());
+        words.next() == Some("copy") && words.any(|word| ["stdin", "stdout"].contains(&word))
+    };
     match letters.first() {
-        Some(first) if copies && words.any(|word| ["stdin", "stdout"].contains(&word)) => {
-            Err(Fault::new(first.place, COPY))
-        }
+        Some(first) if code.split(JOINT).any(copies) => Err(Fault::new(first.place, COPY)),
         _ => Ok(()),
     }
 }
@@ -50,7 +60,7 @@ mod tests {
         let [Piece::Sql(letters)] = pieces.as_slice() else {
             panic!("one statement: {sql}");
         };
-        let fault = check(letters).err()?;
+        let fault = check(letters, true).err()?;
         Some(fault.of_file("s.sql").to_string())
     }
 
@@ -63,6 +73,10 @@ mod tests {
             ),
             (
                 "/* all */ copy t TO stdout WITH csv",
+                "COPY from or to the client",
+            ),
+            (
+                "SELECT 1 \\; COPY t FROM stdin",
                 "COPY from or to the client",
             ),
             ("SELECT x$1, $2", "s.sql:1:13: a parameter of the server's"),

@@ -1,6 +1,9 @@
 //! SQL statements: variables turned into bind parameters, and what a statement does to the
 //! transaction that it stands in.
 
+use std::ops::Range;
+
+use super::gather::Gather;
 use super::names::Names;
 use super::place::{Fault, Place};
 use super::scan::{Letter, Standing, begins_name, is_name_part};
@@ -18,6 +21,19 @@ pub enum Effect {
     Begins,
     /// It ends one.
     Ends,
+    /// It begins one and ends it: several statements that are sent together.
+    Holds,
+}
+
+impl Effect {
+    /// What both do, one after the other.
+    fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (so_far, Self::None) => so_far,
+            (Self::Begins, Self::Ends) => Self::Holds,
+            (_, next) => next,
+        }
+    }
 }
 
 /// A variable that stands for a value.
@@ -36,6 +52,12 @@ pub struct Statement {
     pub sql: String,
     /// What `$1`, `$2` … are.
     pub parameters: Vec<Parameter>,
+    /// Which bytes of `sql` stand for the value in which slot, where values are put into the text.
+    pub(crate) substitutions: Vec<(Range<usize>, usize)>,
+    /// Variables that its rows set.
+    pub(crate) gather: Option<Gather>,
+    /// Whether it is several that are sent together.
+    pub joined: bool,
     /// What it does to the transaction around it.
     pub effect: Effect,
     /// Its first words, as in `UPDATE pgbench_accounts SET`; never a value.
@@ -47,11 +69,12 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Turns variables of `letters`, a statement that says something, into parameters.
+    /// Turns variables of `letters`, a statement that says something, into parameters, or notes
+    /// where their values are put in where it is `textual`.
     ///
     /// # Errors
     /// At a variable that nothing sets, or that stands for something other than a value.
-    pub(super) fn compile(letters: &[Letter], names: &Names) -> Result<Self, Fault> {
+    pub(super) fn compile(letters: &[Letter], names: &Names, textual: bool) -> Result<Self, Fault> {
         let mut writer = Writer::default();
         let mut brackets = 0_usize;
         let mut at = 0;
@@ -67,7 +90,9 @@ impl Statement {
                 (Some(name), Some(slot)) => {
                     let length = name.chars().count() + 1;
                     let embedded = is_embedded(letters, at, length);
-                    if !embedded {
+                    if textual {
+                        writer.substitution(slot, &letters[at..at + length]);
+                    } else if !embedded {
                         writer.parameter(slot, letter.place);
                     } else if let Some(value) = names.constant(slot) {
                         writer.text(&value.to_string(), letter.place);
@@ -93,12 +118,18 @@ impl Statement {
                 }
             }
         }
+        let parts = letters.split(|letter| letter.standing == Standing::Joint);
+        let effects = parts.clone().map(|part| effect(&words(part)));
+        let joined = parts.count() > 1;
         let words = words(letters);
         let place = letters
             .first()
             .map_or(Place { line: 1, column: 1 }, |l| l.place);
         Ok(Self {
-            effect: effect(&words),
+            effect: effects.fold(Effect::None, Effect::then),
+            joined,
+            gather: None,
+            substitutions: writer.substitutions,
             name: shown(&words),
             sql: writer.sql,
             parameters: writer.parameters,
@@ -123,6 +154,7 @@ struct Writer {
     sql: String,
     length: usize,
     parameters: Vec<Parameter>,
+    substitutions: Vec<(Range<usize>, usize)>,
     origins: Vec<(usize, Place)>,
     follows: Option<Place>,
 }
@@ -147,6 +179,14 @@ impl Writer {
         self.length += text.chars().count();
     }
 
+    fn substitution(&mut self, slot: usize, variable: &[Letter]) {
+        let begin = self.sql.len();
+        for letter in variable {
+            self.letter(*letter);
+        }
+        self.substitutions.push((begin..self.sql.len(), slot));
+    }
+
     fn parameter(&mut self, slot: usize, place: Place) {
         self.parameters.push(Parameter { slot, place });
         self.text(&format!("${}", self.parameters.len()), place);
@@ -154,7 +194,7 @@ impl Writer {
 }
 
 /// The name of the variable that begins at `at`, if one does.
-fn variable(letters: &[Letter], at: usize) -> Option<String> {
+pub(super) fn variable(letters: &[Letter], at: usize) -> Option<String> {
     let here = letters[at];
     let alone = here.c == ':' && here.standing != Standing::Comment;
     if !alone || !letters.get(at + 1).is_some_and(|l| begins_name(l.c)) {
@@ -185,7 +225,7 @@ fn not_a_value(name: &str, standing: Standing) -> String {
         "as a part of a name"
     };
     format!(
-        ":{name} stands {why}, where a prepared statement takes no parameter; let it stand for a whole value, or --define it"
+        ":{name} stands {why}, where a statement takes no parameter; let it stand for a whole value, --define it, or send text with --protocol simple"
     )
 }
 
@@ -260,7 +300,7 @@ mod tests {
         names.declare("a");
         names.declare("b");
         match pieces(sql).unwrap().as_slice() {
-            [Piece::Sql(letters)] => Statement::compile(letters, &names),
+            [Piece::Sql(letters)] => Statement::compile(letters, &names, false),
             other => panic!("{other:?}"),
         }
     }

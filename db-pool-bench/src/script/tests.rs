@@ -19,7 +19,7 @@ fn compiled(text: &str) -> Result<(Program, Names), ScriptError> {
         ("half".to_owned(), Value::Double(0.5)),
         ("nothing".to_owned(), Value::Null),
     ];
-    let (mut programs, names) = compile(&[source(text)], &constants, 7)?;
+    let (mut programs, names) = compile(&[source(text)], &constants, 7, Protocol::Prepared)?;
     Ok((programs.remove(0), names))
 }
 
@@ -210,7 +210,7 @@ fn an_error_names_file_line_and_column() {
             "s.sql:1:1: \\setshell runs a program",
         ),
         ("\\startpipeline\nSELECT 1;", "before it has the answer"),
-        ("SELECT 1 \\gset\n", "s.sql:1:10: \\gset is not supported"),
+        ("SELECT 1 \\gset\n", "s.sql:1:10: \\gset is there with"),
         ("\\foo\nSELECT 1;", "there is no \\foo"),
         ("\\sleep\nSELECT 1;", "s.sql:1:7: \\sleep takes"),
         ("\\sleep 1 h\nSELECT 1;", "\\sleep takes"),
@@ -268,7 +268,7 @@ fn a_sleep_is_read_in_every_unit() {
 #[test]
 fn scripts_of_a_mix_share_their_variables() {
     let sources = [source("\\set a 1\nSELECT :a;"), source("SELECT :a;")];
-    let (programs, names) = compile(&sources, &[], 1).unwrap();
+    let (programs, names) = compile(&sources, &[], 1, Protocol::Prepared).unwrap();
     let slot = names.get("a").unwrap();
     assert_eq!(programs[1].statements[0].parameters[0].slot, slot);
 }

@@ -11,7 +11,7 @@ use tokio_postgres::fallible_iterator::FallibleIterator as _;
 pub enum WireError {
     /// The server said no.
     #[error(transparent)]
-    Server(ServerError),
+    Server(Box<ServerError>),
     /// No connection came about.
     #[error("error connecting to server: {0}")]
     Connect(#[source] io::Error),
@@ -39,6 +39,8 @@ pub struct ServerError {
     pub detail: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// Where it happened, innermost first, a line each.
+    pub context: Option<String>,
 }
 
 impl ServerError {
@@ -68,6 +70,7 @@ impl ServerError {
                 b'M' => error.message = text,
                 b'D' => error.detail = Some(text),
                 b'H' => error.hint = Some(text),
+                b'W' => error.context = Some(text),
                 _ => {}
             }
         }

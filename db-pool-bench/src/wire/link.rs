@@ -17,7 +17,7 @@ use super::login;
 use super::message::Received;
 use super::socket::Socket;
 use crate::connect::Connector;
-use crate::script::{Bound, Kind};
+use crate::script::{self, Bound, Kind};
 
 /// Room for reading: more than any answer of a workload takes.
 const READ_BYTES: usize = 8 * 1024;
@@ -90,7 +90,7 @@ impl Link {
         let types = kinds.into_iter().map(Kind::oid);
         frontend::parse(name, sql, types, &mut self.outgoing)?;
         frontend::sync(&mut self.outgoing);
-        self.round_trip().await.map(drop)
+        self.round_trip(None).await.map(drop)
     }
 
     /// Binds `values` to the statement prepared as `name` and executes it, in one write.
@@ -98,6 +98,23 @@ impl Link {
     /// # Errors
     /// What the server or the system said.
     pub async fn execute(&mut self, name: &str, values: &[Bound]) -> Result<Answer, WireError> {
+        self.bind(name, values)?;
+        self.round_trip(None).await
+    }
+
+    /// The same with `sql`, which is parsed for this once, in the same write.
+    ///
+    /// # Errors
+    /// What the server or the system said.
+    pub async fn execute_once(&mut self, sql: &str, values: &[Bound]) -> Result<Answer, WireError> {
+        let types = values.iter().map(|value| value.kind().oid());
+        frontend::parse("", sql, types, &mut self.outgoing)?;
+        self.bind("", values)?;
+        self.round_trip(None).await
+    }
+
+    /// Writes what binds `values` to `name`, executes it and ends the round trip.
+    fn bind(&mut self, name: &str, values: &[Bound]) -> io::Result<()> {
         let bound = frontend::bind(
             "",
             name,
@@ -119,7 +136,7 @@ impl Link {
         })?;
         frontend::execute("", UNLIMITED, &mut self.outgoing)?;
         frontend::sync(&mut self.outgoing);
-        self.round_trip().await
+        Ok(())
     }
 
     /// Runs `sql` as it is.
@@ -128,7 +145,20 @@ impl Link {
     /// What the server or the system said.
     pub async fn command(&mut self, sql: &str) -> Result<Answer, WireError> {
         frontend::query(sql, &mut self.outgoing)?;
-        self.round_trip().await
+        self.round_trip(None).await
+    }
+
+    /// The same, adding what each of its statements gives to `given`.
+    ///
+    /// # Errors
+    /// What the server or the system said.
+    pub async fn gather(
+        &mut self,
+        sql: &str,
+        given: &mut Vec<script::Answer>,
+    ) -> Result<(), WireError> {
+        frontend::query(sql, &mut self.outgoing)?;
+        self.round_trip(Some(given)).await.map(drop)
     }
 
     /// Says goodbye.
@@ -140,11 +170,16 @@ impl Link {
     }
 
     /// Sends what was written, and reads until the server waits for more.
-    async fn round_trip(&mut self) -> Result<Answer, WireError> {
+    /// Adds what each statement gives to `given`, where that is wanted.
+    async fn round_trip(
+        &mut self,
+        mut given: Option<&mut Vec<script::Answer>>,
+    ) -> Result<Answer, WireError> {
         self.settled = false;
         self.send().await?;
         let mut answer = Answer::default();
         let mut refusal = None;
+        let mut giving = script::Answer::default();
         // How much of what has come is dealt with.
         let mut behind = 0;
         loop {
@@ -157,12 +192,15 @@ impl Link {
                 }
             };
             behind += message.whole.len();
+            if let Some(given) = &mut given {
+                message.add_to(&mut giving, given)?;
+            }
             match message.tag {
                 DATA_ROW_TAG => {
                     answer.rows += 1;
                     answer.value = message.first_int4();
                 }
-                ERROR_RESPONSE_TAG => refusal = Some(ServerError::read(message.whole)?),
+                ERROR_RESPONSE_TAG => refusal = Some(Box::new(ServerError::read(message.whole)?)),
                 READY_FOR_QUERY_TAG => {
                     self.forget(behind);
                     self.settled = true;

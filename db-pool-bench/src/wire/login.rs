@@ -53,7 +53,7 @@ pub(super) async fn log_in(link: &mut Link, config: &Config) -> Result<(), WireE
                 by_scram = true;
             }
             Message::ErrorResponse(body) => {
-                return Err(WireError::Server(ServerError::of(&body)?));
+                return Err(WireError::Server(Box::new(ServerError::of(&body)?)));
             }
             Message::ReadyForQuery(_) if by_scram => return Ok(()),
             Message::ReadyForQuery(_) => return unbound(config),
@@ -130,7 +130,7 @@ async fn scram(
             }
             Message::AuthenticationSaslFinal(body) => return Ok(scram.finish(body.data())?),
             Message::ErrorResponse(body) => {
-                return Err(WireError::Server(ServerError::of(&body)?));
+                return Err(WireError::Server(Box::new(ServerError::of(&body)?)));
             }
             _ => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
         }

@@ -2,8 +2,15 @@
 //! for what nobody looks at need not be taken apart.
 
 use std::io;
+use std::ops::Range;
 
-use postgres_protocol::message::backend::Header;
+use bytes::BytesMut;
+use postgres_protocol::message::backend::{
+    COMMAND_COMPLETE_TAG, DATA_ROW_TAG, Header, Message, ROW_DESCRIPTION_TAG,
+};
+use tokio_postgres::fallible_iterator::FallibleIterator as _;
+
+use crate::script::Answer;
 
 const HEADER_BYTES: usize = 5;
 
@@ -33,6 +40,36 @@ impl<'a> Received<'a> {
         }))
     }
 
+    /// Adds what it tells of the rows of a statement to `giving`, which goes to `given` once the
+    /// statement is done.
+    ///
+    /// # Errors
+    /// When it is not what its tag says.
+    pub(super) fn add_to(self, giving: &mut Answer, given: &mut Vec<Answer>) -> io::Result<()> {
+        let rows = [ROW_DESCRIPTION_TAG, DATA_ROW_TAG, COMMAND_COMPLETE_TAG];
+        if !rows.contains(&self.tag) {
+            return Ok(());
+        }
+        match Message::parse(&mut BytesMut::from(self.whole))? {
+            Some(Message::RowDescription(body)) => {
+                giving.columns = body
+                    .fields()
+                    .map(|field| Ok(field.name().to_owned()))
+                    .collect()?;
+            }
+            Some(Message::DataRow(body)) => {
+                giving.rows += 1;
+                let text = |range: Option<Range<usize>>| {
+                    let bytes = range.map(|range| &body.buffer()[range]);
+                    Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+                };
+                giving.last = body.ranges().map(text).collect()?;
+            }
+            _ => given.push(std::mem::take(giving)),
+        }
+        Ok(())
+    }
+
     /// The first column of a `DataRow`, where it has four bytes.
     pub(super) fn first_int4(self) -> Option<i32> {
         let [_, _, 0, 0, 0, 4, value @ ..] = &self.whole[HEADER_BYTES..] else {
@@ -45,8 +82,6 @@ impl<'a> Received<'a> {
 
 #[cfg(test)]
 mod tests {
-    use postgres_protocol::message::backend::DATA_ROW_TAG;
-
     use super::*;
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {

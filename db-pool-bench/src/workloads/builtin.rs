@@ -4,6 +4,7 @@
 use clap::ValueEnum;
 
 use super::{Draft, Entry, Tables};
+use crate::protocol::Protocol;
 use crate::script::{ScriptError, Source, Value};
 
 /// A built-in workload.
@@ -97,15 +98,20 @@ impl Builtin {
         self != Self::CheckoutOnly
     }
 
-    /// The workload on `tables`; `seed` is what hashes begin with.
+    /// The workload on `tables`, for sending by `protocol`; `seed` is what hashes begin with.
     ///
     /// # Errors
     /// None that a user could make: our own scripts are sound.
-    pub fn draft(self, tables: &Tables, seed: u64) -> Result<Draft, ScriptError> {
+    pub fn draft(
+        self,
+        tables: &Tables,
+        seed: u64,
+        protocol: Protocol,
+    ) -> Result<Draft, ScriptError> {
         let constants = [("rows", tables.rows), ("scale", tables.scale)];
         let constants = constants.map(|(name, value)| (name.to_owned(), Value::Integer(value)));
         let entries = self.entries(|table| tables.name(table));
-        Draft::new(self.name(), entries, &constants, seed)
+        Draft::new(self.name(), entries, &constants, seed, protocol)
     }
 
     /// Its scripts on the tables that `table` names, from `accounts` and the like.

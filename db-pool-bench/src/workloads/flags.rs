@@ -6,6 +6,7 @@ use bench_cli::flags;
 use clap::Args;
 
 use super::Builtin;
+use crate::protocol::Protocol;
 use crate::script::Value;
 
 /// The heaviest that a script can weigh.
@@ -28,6 +29,10 @@ pub struct WorkloadFlags {
     /// Set a variable of scripts to a number, true, false or null
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
     pub define: Vec<(String, Value)>,
+
+    /// How statements are sent; simple and extended leave nothing on a session of a pooler
+    #[arg(long, value_enum, default_value = "prepared")]
+    pub protocol: Protocol,
 
     /// How often a script is tried that fails to serialize or deadlocks
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]

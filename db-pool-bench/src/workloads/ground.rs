@@ -3,16 +3,26 @@
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
-use tokio_postgres::Client;
 
-use super::{Schema, Selection, State, Tables, Workload, WorkloadError};
+use super::{Schema, Selection, State, Tables, TablesError, Workload, WorkloadError};
+use crate::address::Address;
+use crate::connect::Client;
 use crate::control::Control;
+use crate::failure::of_postgres;
+use crate::remedy::{self, Doing};
+
+/// What a session that may only read says.
+const READ_ONLY: &str = "sqlstate.25006";
+/// What a server without the table of a statement says.
+const NO_TABLE: &str = "sqlstate.42P01";
 
 /// A server on which a workload is about to run.
 #[derive(Debug)]
 pub struct Ground<'a> {
     /// How to talk to it.
     pub control: &'a Control,
+    /// Where it is.
+    pub address: &'a Address,
     /// A connection there.
     pub client: &'a Client,
     /// The run's own schema.
@@ -38,11 +48,15 @@ impl Ground<'_> {
         match self.control.run(verified) {
             None => Ok(None),
             Some(Ok(workload)) => Ok(Some(workload)),
-            Some(Err(WorkloadError::Script(error))) => Err(error).remedy(if made.is_some() {
-                "a server that has the tables of the script, named with --url; here are those of pgbench"
-            } else {
-                "the script on its own: psql or pgbench -f, in the same database"
-            }),
+            Some(Err(WorkloadError::Refused { error, failure })) => {
+                // Where we made the tables, there are no others that the script could mean.
+                let lacks_tables = failure.kind == NO_TABLE && made.is_some();
+                Err(error).remedy(if lacks_tables {
+                    "a server that has the tables of the script, named with --url; here are those of pgbench".to_owned()
+                } else {
+                    remedy::against(&failure, Doing::Checking, self.address)
+                })
+            }
             Some(Err(error)) => Err(error.into()),
         }
     }
@@ -50,9 +64,10 @@ impl Ground<'_> {
     fn tables(&mut self, selection: &Selection) -> anyhow::Result<Option<Tables>> {
         if let Some(table) = &selection.table {
             let found = self.control.run(Tables::of_pgbench(self.client, table));
+            let absent = "a table that pgbench -i has made, as in --table pgbench_accounts";
             return found
                 .transpose()
-                .remedy("a table that pgbench -i has made, as in --table pgbench_accounts");
+                .or_else(|error| self.unread(error, absent));
         }
         if let Some(schema) = &selection.schema {
             return self.lasting(schema);
@@ -62,14 +77,39 @@ impl Ground<'_> {
         }
         self.schema_begun = true;
         let made = self.schema.create(self.client, selection.scale);
-        self.control
-            .run(made)
-            .transpose()
-            .with_context(|| format!("cannot make the schema {}", self.schema.name()))
-            .remedy(
-                "a role that may create a schema in this database, a table of pgbench -i with \
-                 --table, or a smaller --scale",
-            )
+        let made = self.control.run(made).transpose();
+        self.schema_begun = !made.as_ref().is_err_and(|error| error.undone);
+        made.or_else(|error| {
+            let mut failure = of_postgres(&error.source);
+            if failure.kind == READ_ONLY {
+                failure = failure.with_detail(self.why_read_only());
+            }
+            let what = format!("make the schema {}", self.schema.name());
+            remedy::cannot(&what, &failure, Doing::Making, self.address)
+        })
+    }
+
+    /// Why no transaction of ours writes.
+    fn why_read_only(&self) -> &'static str {
+        let asked = "SELECT /* plimsoll */ pg_is_in_recovery()";
+        let answer = self.control.run(self.client.query_one(asked, &[]));
+        let answer = answer.map(|row| row.and_then(|row| row.try_get(0)));
+        match answer {
+            Some(Ok(true)) => "the server is a standby",
+            Some(Ok(false)) => "default_transaction_read_only is on",
+            _ => "a standby, or default_transaction_read_only",
+        }
+    }
+
+    /// What helps where a table that should be there was not found, or could not be asked for.
+    fn unread<T>(&self, error: TablesError, where_absent: &str) -> anyhow::Result<T> {
+        let remedy = match &error {
+            TablesError::Server { source, .. } => {
+                remedy::against(&of_postgres(source), Doing::Checking, self.address)
+            }
+            TablesError::NoTable { .. } | TablesError::Empty(_) => where_absent.to_owned(),
+        };
+        Err(error).remedy(remedy)
     }
 
     /// Tables that `workload init` has made.
@@ -80,9 +120,9 @@ impl Ground<'_> {
             None => Ok(None),
             Some(State::Ours) => {
                 let found = Tables::in_schema(self.client, name);
-                self.control.run(found).transpose().remedy(format!(
-                    "db-pool-bench workload init --schema {name}, after a drop"
-                ))
+                let absent = format!("db-pool-bench workload init --schema {name}, after a drop");
+                let found = self.control.run(found).transpose();
+                found.or_else(|error| self.unread(error, &absent))
             }
             Some(State::Absent) => Err(UsageError(format!("there is no schema {name}")))
                 .remedy(format!("db-pool-bench workload init --schema {name}")),

@@ -7,6 +7,7 @@ mod schema;
 mod selection;
 mod tables;
 mod user;
+mod variables;
 mod workload;
 
 pub use builtin::Builtin;
@@ -14,7 +15,7 @@ pub use flags::{ScriptFlag, WorkloadFlags};
 pub(crate) use flags::{definition, scale, script};
 pub use ground::Ground;
 pub(crate) use schema::PREFIX;
-pub use schema::{LASTING, Schema, State};
+pub use schema::{LASTING, NotMade, Schema, State};
 pub use selection::Selection;
 pub(crate) use selection::entries;
 pub(crate) use tables::quoted;

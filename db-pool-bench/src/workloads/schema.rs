@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
+use tokio_postgres::error::{Severity, SqlState};
+
+use crate::connect::Client;
 
 use super::tables::{ROWS_PER_SCALE, Tables};
 
@@ -28,6 +31,26 @@ pub enum State {
     Ours,
     /// It is there, and somebody else has made it.
     Foreign,
+}
+
+/// Why a schema was not made as it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct NotMade {
+    /// What the server said.
+    pub source: Error,
+    /// Whether nothing of it is there, so that there is nothing to remove.
+    pub undone: bool,
+}
+
+impl NotMade {
+    /// All of it is made in one transaction: an error that the server tells undoes it, unless the
+    /// whole session ended, perhaps while it was committed.
+    fn of_transaction(source: Error) -> Self {
+        let told = source.as_db_error();
+        let undone = told.is_some_and(|told| told.parsed_severity() == Some(Severity::Error));
+        Self { source, undone }
+    }
 }
 
 /// A schema of our own.
@@ -90,12 +113,12 @@ impl Schema {
     /// Makes the schema with tables as `pgbench -i` makes them, with `scale` × 100,000 accounts.
     ///
     /// # Errors
-    /// What the server said; what was made until then is for [`Schema::remove`].
-    pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, Error> {
+    /// What the server said, and whether anything is there for [`Schema::remove`].
+    pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
         let name = &self.name;
         let rows = scale.saturating_mul(ROWS_PER_SCALE);
-        client
-            .batch_execute(&format!(
+        let made = client
+            .in_transaction("", &format!(
                 "CREATE SCHEMA {name};
                  COMMENT ON SCHEMA {name} IS '{MARK}; may be dropped when no run uses it';
                  CREATE TABLE {name}.pgbench_branches (bid int4 NOT NULL, bbalance int4, filler char(88)) WITH (fillfactor = 100);
@@ -109,12 +132,14 @@ impl Schema {
                  ALTER TABLE {name}.pgbench_tellers ADD PRIMARY KEY (tid);
                  ALTER TABLE {name}.pgbench_accounts ADD PRIMARY KEY (aid)"
             ))
-            .await?;
-        // A first reader would otherwise write hint bits, and plans would rest on guesses.
+            .await;
+        made.map_err(NotMade::of_transaction)?;
         for table in ["branches", "tellers", "accounts", "history"] {
-            client
-                .batch_execute(&format!("VACUUM (ANALYZE) {name}.pgbench_{table}"))
-                .await?;
+            let settled = settle(client, &format!("{name}.pgbench_{table}")).await;
+            settled.map_err(|source| NotMade {
+                source,
+                undone: false,
+            })?;
         }
         Ok(Tables::own(name, scale))
     }
@@ -133,31 +158,50 @@ impl Schema {
     /// # Errors
     /// What the server said, as when another session holds a lock on our tables.
     pub async fn drop(&self, client: &Client) -> Result<(), Error> {
+        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
         client
-            .batch_execute(&format!(
-                "SET lock_timeout = '1s'; DROP SCHEMA IF EXISTS {} CASCADE",
-                self.name
-            ))
+            .in_transaction("SET LOCAL lock_timeout = '1s'", &drop)
             .await
     }
 
     /// A statement still running there would hold its locks, or make what we have just dropped.
+    /// Sessions that do nothing hold nothing of ours, and may be a pooler's, which only keep our
+    /// name until somebody else gets them.
     async fn end_connections(&self, client: &Client) -> Result<(), Error> {
         let ours = "FROM pg_stat_activity
-                    WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()";
+                    WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()
+                      AND state IS DISTINCT FROM 'idle'";
         let end = format!("SELECT /* plimsoll */ pg_terminate_backend(pid) {ours}");
         client.query(&end, &[&self.name]).await?;
-        let count = client
-            .prepare(&format!("SELECT /* plimsoll */ count(*) {ours}"))
-            .await?;
+        let count = format!("SELECT /* plimsoll */ count(*) {ours}");
         for _ in 0..LOOKS {
-            let left: i64 = client.query_one(&count, &[&self.name]).await?.get(0);
+            let left: i64 = client.query_one(&count, &[&self.name]).await?.try_get(0)?;
             if left == 0 {
                 break;
             }
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
+    }
+}
+
+/// Leaves `table` as a server that has long had it would: a first reader would otherwise write hint
+/// bits, and plans would rest on guesses. Nobody can lift a time-out for a VACUUM alone, which runs
+/// in no transaction; where one strikes, reading all of the table comes to the same.
+async fn settle(client: &Client, table: &str) -> Result<(), Error> {
+    let vacuum = format!("VACUUM (ANALYZE) {table}");
+    match client.batch_execute(&vacuum).await {
+        Err(error)
+            if [
+                Some(&SqlState::QUERY_CANCELED),
+                Some(&SqlState::LOCK_NOT_AVAILABLE),
+            ]
+            .contains(&error.code()) =>
+        {
+            let read = format!("ANALYZE {table}; SELECT count(*) FROM {table}");
+            client.in_transaction("", &read).await
+        }
+        done => done,
     }
 }
 

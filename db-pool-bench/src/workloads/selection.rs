@@ -7,11 +7,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use bench_cli::UsageError;
 use serde_json::{Value as Json, json};
-use tokio_postgres::Client;
 
 use super::flags::{ScriptFlag, WorkloadFlags};
 use super::workload::{Draft, Entry, Workload, WorkloadError};
 use super::{Builtin, Schema, Tables};
+use crate::connect::Client;
+use crate::protocol::Protocol;
 use crate::script::{Source, Value};
 
 /// Far more than any script; keeps a wrong file from being read whole.
@@ -23,6 +24,7 @@ pub struct Selection {
     kind: Kind,
     constants: Vec<(String, Value)>,
     max_tries: u64,
+    protocol: Protocol,
     seed: u64,
     /// Size of tables that are made, or what scripts are told.
     pub scale: u64,
@@ -63,6 +65,7 @@ impl Selection {
             kind,
             constants: flags.define.clone(),
             max_tries: flags.max_tries,
+            protocol: flags.protocol,
             seed,
             scale: flags.scale,
             table: flags.table.clone(),
@@ -104,12 +107,18 @@ impl Selection {
     /// Compiles it for `tables`.
     fn draft(&self, tables: &Tables) -> Result<Draft, crate::script::ScriptError> {
         match &self.kind {
-            Kind::Builtin(builtin) => builtin.draft(tables, self.seed),
+            Kind::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
             Kind::Scripts(entries) => {
                 let scale = ("scale".to_owned(), Value::Integer(tables.scale));
                 // What is defined last counts.
                 let constants = [&[scale], self.constants.as_slice()].concat();
-                Draft::new(&self.name(), entries.clone(), &constants, self.seed)
+                Draft::new(
+                    &self.name(),
+                    entries.clone(),
+                    &constants,
+                    self.seed,
+                    self.protocol,
+                )
             }
         }
     }
@@ -129,13 +138,16 @@ impl Selection {
         let search_path = own_schema
             .filter(|_| scripts)
             .map(|schema| format!("{},public", schema.name()));
-        if let Some(path) = &search_path {
-            client
-                .batch_execute(&format!("SET search_path = {path}"))
-                .await
-                .map_err(WorkloadError::Server)?;
-        }
-        let mut workload = self.draft(tables)?.verify(client).await?;
+        let draft = self.draft(tables)?;
+        let path = search_path.as_ref();
+        let path = path.map(|path| format!("SET LOCAL search_path = {path}"));
+        let begun = client.begin(path.as_deref().unwrap_or_default()).await;
+        begun.map_err(WorkloadError::Server)?;
+        let verified = draft.verify(client).await;
+        // Where the connection broke, that is why the statements were not looked at either.
+        let undone = client.roll_back().await;
+        let mut workload = verified?;
+        undone.map_err(WorkloadError::Server)?;
         workload.max_tries = self.max_tries;
         workload.search_path = search_path;
         Ok(workload)
@@ -146,6 +158,7 @@ impl Selection {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),
             ("max_tries".to_owned(), json!(self.max_tries)),
+            ("protocol".to_owned(), json!(self.protocol.name())),
         ]);
         match (&self.table, &self.schema) {
             (Some(table), _) => config.insert("table".to_owned(), json!(table)),

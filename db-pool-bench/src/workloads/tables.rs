@@ -1,7 +1,9 @@
 //! The tables that a workload works on.
 
+use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Error};
+
+use crate::connect::Client;
 
 /// Rows of `pgbench_accounts` for each step of the scale, as `pgbench -i` has it.
 pub(super) const ROWS_PER_SCALE: u64 = 100_000;

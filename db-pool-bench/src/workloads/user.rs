@@ -8,8 +8,10 @@ use load_engine::{Failure, Outcome, Part, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::workload::{Script, Workload};
-use crate::script::{Bound, Command, Effect, Fault, Place, Value};
+use super::variables::Variables;
+use super::workload::{Prepared, Script, Workload};
+use crate::protocol::Protocol;
+use crate::script::{Answer, Bound, Command, Effect, Fault, Place, Value};
 
 /// What is retried: serialization failures and deadlocks.
 /// Source: PostgreSQL manual, *Serialization Failure Handling*.
@@ -17,14 +19,22 @@ const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
 /// What a script's own fault counts as.
 const SCRIPT: &str = "script";
 
-/// A connection that is held, on which the workload's statements are prepared.
+/// A connection that is held, on which what [`Workload::prepared`] names is prepared.
 pub trait Connection: Send {
-    /// Executes the statement at `statement` among [`Workload::statements`] to its end; rows that
-    /// it gives are dropped.
+    /// Executes the statement at `statement` among [`Workload::statements`] to its end, with
+    /// `values` bound; rows that it gives are dropped.
     fn execute(
         &mut self,
         statement: usize,
         values: &[Bound],
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Sends `sql` as it is, one statement or several. What each gave is added to `answers` where
+    /// somebody wants it, and dropped elsewhere.
+    fn send(
+        &mut self,
+        sql: &str,
+        answers: Option<&mut Vec<Answer>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Told when a transaction begins and ends: a connection that is dropped within one is not
@@ -38,9 +48,11 @@ pub struct User {
     workload: Arc<Workload>,
     script: usize,
     random: SmallRng,
-    variables: Vec<Option<Value>>,
+    variables: Variables,
     /// Of the last statement; kept for its room.
     values: Vec<Bound>,
+    /// The same as text.
+    sql: String,
     parts: Vec<Part>,
     before: Before,
 }
@@ -49,7 +61,7 @@ pub struct User {
 #[derive(Debug)]
 struct Before {
     random: SmallRng,
-    variables: Vec<Option<Value>>,
+    variables: Variables,
 }
 
 impl User {
@@ -57,9 +69,9 @@ impl User {
     pub fn new(workload: &Arc<Workload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
-        let mut variables = workload.initial.clone();
+        let mut variables = Variables::new(workload.initial.clone());
         if let Some(slot) = workload.client_id {
-            variables[slot] = Some(Value::Integer(user.0.cast_signed()));
+            variables.set(slot, Value::Integer(user.0.cast_signed()));
         }
         Self {
             workload: Arc::clone(workload),
@@ -71,6 +83,7 @@ impl User {
             random,
             variables,
             values: Vec::new(),
+            sql: String::new(),
             parts: Vec::new(),
         }
     }
@@ -104,7 +117,7 @@ impl User {
     pub async fn perform(&mut self, connection: &mut impl Connection) -> Outcome {
         if self.workload.max_tries > 1 {
             self.before.random.clone_from(&self.random);
-            self.before.variables.clone_from(&self.variables);
+            self.before.variables.copy_from(&self.variables);
         }
         let operation = self.workload.scripts[self.script].operation;
         let mut retries = 0;
@@ -127,7 +140,7 @@ impl User {
             }
             retries += 1;
             self.random.clone_from(&self.before.random);
-            self.variables.clone_from(&self.before.variables);
+            self.variables.copy_from(&self.before.variables);
         }
     }
 
@@ -142,11 +155,12 @@ impl User {
                 result = Err(Failure::new(SCRIPT, &message));
             }
             // Where this fails the connection is lost, and has said so before.
-            if connection
-                .execute(self.workload.rollback, &[])
-                .await
-                .is_ok()
-            {
+            let rollback = &self.workload.statements[self.workload.rollback];
+            let rolled_back = match self.workload.protocol {
+                Protocol::Simple => connection.send(&rollback.sql, None).await,
+                _ => connection.execute(self.workload.rollback, &[]).await,
+            };
+            if rolled_back.is_ok() {
                 connection.in_transaction(false);
             }
         }
@@ -158,61 +172,40 @@ impl User {
         connection: &mut impl Connection,
         open: &mut bool,
     ) -> Result<(), Failure> {
-        let Self {
-            workload,
-            script,
-            random,
-            variables,
-            values,
-            parts,
-            ..
-        } = self;
-        let script = &workload.scripts[*script];
         let mut next = 0;
-        while let Some(command) = script.commands.get(next) {
+        loop {
+            let Self {
+                workload,
+                script,
+                random,
+                variables,
+                ..
+            } = &mut *self;
+            let script = &workload.scripts[*script];
+            let Some(command) = script.commands.get(next) else {
+                return Ok(());
+            };
             next += 1;
             match command {
                 Command::Statement(index) => {
                     let index = script.first_statement + index;
-                    bind(workload, script, index, variables, values)?;
-                    let statement = &workload.statements[index];
-                    if statement.effect == Effect::Begins {
-                        // Before the answer: it may come after we have stopped waiting.
-                        *open = true;
-                        connection.in_transaction(true);
-                    }
-                    let began_ns = statement.part.map(|_| monotonic_ns());
-                    let result = connection.execute(index, values).await;
-                    if let (Some(part), Some(began_ns)) = (statement.part, began_ns) {
-                        parts.push(Part {
-                            part,
-                            began_ns,
-                            ended_ns: monotonic_ns(),
-                            failure: result.as_ref().err().map(|failure| failure.kind.clone()),
-                        });
-                    }
-                    if statement.effect == Effect::Ends {
-                        // A COMMIT that fails has ended it too.
-                        *open = false;
-                        connection.in_transaction(false);
-                    }
-                    result?;
+                    self.ask(connection, index, open).await?;
                 }
                 Command::Set { slot, expression } => {
-                    let value = expression.evaluate(variables, random);
-                    variables[*slot] = Some(value.map_err(|fault| faulty(script, fault))?);
+                    let value = expression.evaluate(&variables.values, random);
+                    variables.set(*slot, value.map_err(|fault| faulty(script, fault))?);
                 }
                 Command::Sleep {
                     length,
                     unit_us,
                     place,
                 } => {
-                    let length = length.evaluate(variables, random);
+                    let length = length.evaluate(&variables.values, random);
                     let length = length.and_then(|value| sleep(value, *unit_us, *place));
                     tokio::time::sleep(length.map_err(|fault| faulty(script, fault))?).await;
                 }
                 Command::JumpUnless { condition, target } => {
-                    let value = condition.evaluate(variables, random);
+                    let value = condition.evaluate(&variables.values, random);
                     if !value.map_err(|fault| faulty(script, fault))?.holds() {
                         next = *target;
                     }
@@ -220,20 +213,75 @@ impl User {
                 Command::Jump { target } => next = *target,
             }
         }
-        Ok(())
+    }
+
+    /// Executes the statement at `index`; `open` tells whether a transaction is.
+    async fn ask(
+        &mut self,
+        connection: &mut impl Connection,
+        index: usize,
+        open: &mut bool,
+    ) -> Result<(), Failure> {
+        let statement = &self.workload.statements[index];
+        let script = &self.workload.scripts[self.script];
+        let of_it = |failure: Failure| failure.with_statement(&*statement.shape);
+        let textual = self.workload.protocol.is_textual();
+        if textual {
+            let Prepared {
+                sql, substitutions, ..
+            } = statement;
+            self.variables.put_into(sql, substitutions, &mut self.sql);
+        } else {
+            let bound = bind(script, statement, &self.variables.values, &mut self.values);
+            bound.map_err(of_it)?;
+        }
+        if [Effect::Begins, Effect::Holds].contains(&statement.effect) {
+            // Before the answer: it may come after we have stopped waiting.
+            *open = true;
+            connection.in_transaction(true);
+        }
+        let began_ns = statement.part.map(|_| monotonic_ns());
+        let result = match &statement.gather {
+            Some(gather) => {
+                let mut answers = Vec::new();
+                let asked = connection.send(&self.sql, Some(&mut answers)).await;
+                asked.and_then(|()| {
+                    let kept = gather.keep(&answers, |slot, text| {
+                        self.variables.set_text(slot, text);
+                    });
+                    kept.map_err(|fault| faulty(script, fault))
+                })
+            }
+            None if textual => connection.send(&self.sql, None).await,
+            None => connection.execute(index, &self.values).await,
+        };
+        if let (Some(part), Some(began_ns)) = (statement.part, began_ns) {
+            self.parts.push(Part {
+                part,
+                began_ns,
+                ended_ns: monotonic_ns(),
+                failure: result.as_ref().err().map(|failure| failure.kind.clone()),
+            });
+        }
+        // A COMMIT that fails has ended it too, unless what was sent with it failed.
+        let reached = result.is_ok() || !statement.joined;
+        if reached && [Effect::Ends, Effect::Holds].contains(&statement.effect) {
+            *open = false;
+            connection.in_transaction(false);
+        }
+        result.map_err(of_it)
     }
 }
 
-/// Gathers the values of the statement at `index`.
+/// Gathers the values of `statement`.
 fn bind(
-    workload: &Workload,
     script: &Script,
-    index: usize,
+    statement: &Prepared,
     variables: &[Option<Value>],
     values: &mut Vec<Bound>,
 ) -> Result<(), Failure> {
     values.clear();
-    for (slot, kind, place) in &workload.statements[index].parameters {
+    for (slot, kind, place) in &statement.parameters {
         let Some(value) = variables[*slot] else {
             let fault = Fault::new(*place, "this variable has not been set yet");
             return Err(faulty(script, fault));

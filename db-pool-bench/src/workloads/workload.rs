@@ -1,14 +1,21 @@
 //! A mix of scripts, compiled: what every user of a step shares.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use load_engine::Failure;
+use tokio_postgres::Error;
 use tokio_postgres::error::ErrorPosition;
-use tokio_postgres::{Client, Error};
 
+use crate::connect::Client;
+use crate::failure::of_postgres;
+use crate::protocol::Protocol;
+use crate::remedy;
 use crate::script::{
-    self, CLIENT_ID, Command, Effect, Fault, Kind, Place, Program, ScriptError, Source, Statement,
-    Value,
+    self, CLIENT_ID, Command, Effect, Fault, Gather, Kind, Place, Program, ScriptError, Source,
+    Statement, Value,
 };
+use crate::shape;
 
 /// Statements of transactions that a report has by name; further ones are taken together.
 const MOST_PARTS: usize = 32;
@@ -34,6 +41,8 @@ pub struct Workload {
     pub name: String,
     /// How often a script is tried that ends in a serialization failure or a deadlock.
     pub max_tries: u64,
+    /// The way in which statements are sent.
+    pub protocol: Protocol,
     /// Put before the server's search path, where scripts meet tables of our own.
     pub search_path: Option<String>,
     pub(super) scripts: Vec<Script>,
@@ -58,14 +67,22 @@ pub(super) struct Script {
     pub(super) first_statement: usize,
 }
 
-/// A statement as each connection prepares it.
+/// A statement as it is sent.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// With `$1`, `$2` … for its parameters.
+    /// With `$1`, `$2` … for its parameters, or `:name` where values are put into the text.
     pub sql: Arc<str>,
+    /// Its text without literals, which names it in failures.
+    pub shape: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
     pub(super) parameters: Vec<(usize, Kind, Place)>,
+    /// Where values are put into the text, with the slot of each.
+    pub(super) substitutions: Vec<(Range<usize>, usize)>,
+    /// Variables that its rows set.
+    pub(super) gather: Option<Gather>,
     pub(super) effect: Effect,
+    /// Whether it is several that are sent together.
+    pub(super) joined: bool,
     /// Index into [`Workload::parts`].
     pub(super) part: Option<usize>,
 }
@@ -80,9 +97,17 @@ impl Prepared {
 /// Why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
-    /// A script is wrong, or the server refuses one of its statements.
+    /// A script is wrong.
     #[error(transparent)]
     Script(#[from] ScriptError),
+    /// The server refuses a statement.
+    #[error("{error}")]
+    Refused {
+        /// The statement, and what it said.
+        error: ScriptError,
+        /// The same by kind.
+        failure: Box<Failure>,
+    },
     /// The server did not answer.
     #[error("cannot prepare the statements of the workload")]
     Server(#[source] Error),
@@ -92,6 +117,7 @@ pub enum WorkloadError {
 #[derive(Debug)]
 pub struct Draft {
     name: String,
+    protocol: Protocol,
     entries: Vec<Entry>,
     programs: Vec<Program>,
     initial: Vec<Option<Value>>,
@@ -99,7 +125,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Compiles `entries`, each of a weight above zero; `constants` are set before.
+    /// Compiles `entries`, each of a weight above zero, for sending by `protocol`; `constants` are
+    /// set before.
     ///
     /// # Errors
     /// What is wrong with a script, and where.
@@ -108,11 +135,13 @@ impl Draft {
         entries: Vec<Entry>,
         constants: &[(String, Value)],
         seed: u64,
+        protocol: Protocol,
     ) -> Result<Self, ScriptError> {
         let sources: Vec<Source> = entries.iter().map(|entry| entry.source.clone()).collect();
-        let (programs, names) = script::compile(&sources, constants, seed)?;
+        let (programs, names) = script::compile(&sources, constants, seed, protocol)?;
         Ok(Self {
             name: name.to_owned(),
+            protocol,
             entries,
             programs,
             initial: names.initial(),
@@ -129,11 +158,15 @@ impl Draft {
         })
     }
 
-    /// Has the server look at each statement, which changes nothing there.
+    /// Has the server look at each statement, which changes nothing there. One into whose text
+    /// values are put is complete only when it is sent: nobody looks at it before.
     ///
     /// # Errors
     /// What the server refuses, and where it stands.
     pub async fn verify(self, client: &Client) -> Result<Workload, WorkloadError> {
+        if self.protocol.is_textual() {
+            return Ok(self.without_parameters());
+        }
         let mut kinds = Vec::new();
         for (file, statement) in self.statements() {
             kinds.push(kinds_of(client, file, statement).await?);
@@ -172,19 +205,24 @@ impl Draft {
                     entry.label, statement.place.line, statement.name
                 );
                 let part = apart.then(|| part(&mut parts, name));
-                statements.push(prepared(&statement, kinds, part));
+                statements.push(prepared(statement, kinds, part));
             }
         }
         let rollback = statements.len();
         statements.push(Prepared {
             sql: "ROLLBACK".into(),
+            shape: "ROLLBACK".into(),
             parameters: Vec::new(),
+            substitutions: Vec::new(),
+            gather: None,
             effect: Effect::Ends,
+            joined: false,
             part: None,
         });
         Workload {
             name: self.name,
             max_tries: 1,
+            protocol: self.protocol,
             search_path: None,
             total_weight: scripts
                 .iter()
@@ -214,14 +252,18 @@ fn part(parts: &mut Vec<String>, name: String) -> usize {
     })
 }
 
-fn prepared(statement: &Statement, kinds: Vec<Kind>, part: Option<usize>) -> Prepared {
+fn prepared(statement: Statement, kinds: Vec<Kind>, part: Option<usize>) -> Prepared {
     let parameters = statement.parameters.iter().zip(kinds);
     Prepared {
         sql: statement.sql.as_str().into(),
+        shape: shape::of(&statement.sql).into(),
         parameters: parameters
             .map(|(p, kind)| (p.slot, kind, p.place))
             .collect(),
+        substitutions: statement.substitutions,
+        gather: statement.gather,
         effect: statement.effect,
+        joined: statement.joined,
         part,
     }
 }
@@ -255,8 +297,15 @@ fn refused(file: &str, statement: &Statement, error: Error) -> WorkloadError {
         Some(ErrorPosition::Original(position)) => statement.origin(*position),
         _ => statement.place,
     };
-    let message = format!("the server refuses this statement: {}", told.message());
-    Fault::new(place, message).of_file(file).into()
+    let failure = of_postgres(&error);
+    let message = format!(
+        "the server refuses this statement: {}",
+        remedy::told(&failure)
+    );
+    WorkloadError::Refused {
+        error: Fault::new(place, message).of_file(file),
+        failure: Box::new(failure),
+    }
 }
 
 /// The engine's names live as long as the process; so does what a run asks for.
@@ -276,9 +325,17 @@ impl Workload {
         self.parts
     }
 
-    /// What each connection prepares; connections are asked for statements by their place here.
+    /// All statements; connections are asked for them by their place here.
     pub fn statements(&self) -> &[Prepared] {
         &self.statements
+    }
+
+    /// Those that each connection prepares before it is used.
+    pub fn prepared(&self) -> &[Prepared] {
+        match self.protocol {
+            Protocol::Prepared => &self.statements,
+            Protocol::Simple | Protocol::Extended => &[],
+        }
     }
 }
 

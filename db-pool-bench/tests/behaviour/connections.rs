@@ -139,6 +139,79 @@ fn a_socket_is_reached_by_its_directory() {
     );
 }
 
+/// psql is libpq: what it takes for an address, so do we, on every driver.
+#[test]
+fn a_string_of_keywords_or_a_list_of_hosts_reaches_the_server_that_psql_reaches() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    let odd = "it's \\ @:/?#%";
+    let escaped = odd.replace('\'', "''");
+    talk.execute(&format!(
+        "CREATE ROLE \"odd one\" LOGIN PASSWORD '{escaped}' SUPERUSER"
+    ));
+    let place = Place::new();
+    let port = server.port();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let quoted = odd.replace('\\', "\\\\").replace('\'', "\\'");
+    let socket = server.directory().join("data").display().to_string();
+    for address in [
+        format!("host=127.0.0.1 port={port} user=plimsoll password={PASSWORD} dbname=plimsoll"),
+        format!(
+            "host = 127.0.0.1 port={port} user='odd one' password='{quoted}' dbname = 'plimsoll'"
+        ),
+        format!("hostaddr=127.0.0.1 port={port} user=plimsoll password={PASSWORD}"),
+        format!(
+            "host=127.0.0.1,127.0.0.1 port={nobody},{port} user=plimsoll password={PASSWORD} target_session_attrs=read-write"
+        ),
+        format!("host='{socket}' port={port} user=plimsoll password={PASSWORD}"),
+        format!(
+            "postgres:///plimsoll?host=127.0.0.1,127.0.0.1&port={nobody},{port}&user=plimsoll&password={PASSWORD}"
+        ),
+        format!(
+            "postgres://plimsoll:{PASSWORD}@127.0.0.1:{nobody},127.0.0.1:{port}/plimsoll?target_session_attrs=primary"
+        ),
+        format!("postgres://odd%20one:it's%20%5C%20%40:%2F?#%25@127.0.0.1:{port}/plimsoll"),
+    ] {
+        let psql = place
+            .command(
+                server.bin_dir().join("psql"),
+                &["-w", &address, "-c", "SELECT 1"],
+            )
+            .output()
+            .unwrap();
+        assert!(psql.status.success(), "psql: {address}: {psql:?}");
+        let report = tried(&address, ALL, &[]).unwrap_or_else(|said| panic!("{address}: {said}"));
+        assert_eq!(report.steps.len(), 4, "{address}");
+        let shown = report.config["url"].as_str().unwrap();
+        assert!(!shown.contains("it's"), "{shown}");
+    }
+    for (address, told) in [
+        (
+            format!("host=127.0.0.1 port={port} service=shop"),
+            "service is not supported",
+        ),
+        (
+            format!("host=db hostaddr=127.0.0.1 port={port}"),
+            "hostaddr beside a host",
+        ),
+        (
+            format!("host=127.0.0.1 port={port} password=a b"),
+            "behind the value of password",
+        ),
+        (
+            format!("postgres://plimsoll:{PASSWORD}@x@127.0.0.1:{port}/plimsoll"),
+            "an @ too many",
+        ),
+    ] {
+        let said = tried(&address, "wire", &[]).unwrap_err();
+        assert!(said.contains(told), "{said}");
+    }
+}
+
 #[test]
 fn of_several_hosts_the_first_that_suits_is_loaded_by_all_drivers() {
     let reads = postgres(&[]);

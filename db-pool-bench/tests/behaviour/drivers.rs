@@ -9,6 +9,7 @@ use bench_report::{Report, StepEnd};
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Driver, PoolOptions, Recycle, Setup, round_trips};
+use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Tables};
 use load_engine::Failure;
 use test_support::Place;
@@ -27,7 +28,7 @@ fn complete(url: &str, args: &str) -> (Report, String) {
 /// Extra round trips of `driver` for a `SELECT 1`.
 fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Failure> {
     let workload = Builtin::CheckoutOnly
-        .draft(&Tables::at_scale(1), 7)
+        .draft(&Tables::at_scale(1), 7, Protocol::Prepared)
         .unwrap();
     let setup = Setup {
         address: Address::parse(url).unwrap(),

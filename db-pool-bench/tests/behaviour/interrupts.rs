@@ -111,6 +111,25 @@ fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
 }
 
 #[test]
+fn what_was_left_behind_is_said_however_quiet_a_run_is_to_be() {
+    let server = postgres(&[]);
+    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let args = "--quiet --driver direct --pool-sizes 1 --warmup 0 --duration 1s --repeats 1";
+    let running = Running::start(&mut on(server.url(), &place, args));
+    eventually("its schema is there", || !talk.schemas().is_empty());
+    let schema = talk.schemas()[0].clone();
+    let holder = Talk::to(server.url());
+    holder.execute(&format!(
+        "BEGIN; SELECT count(*) FROM {schema}.pgbench_history"
+    ));
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    let command = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
+    assert!(said.contains(&command), "{said}");
+    assert!(!said.contains("phase:"), "and nothing else: {said}");
+}
+
+#[test]
 fn a_throwaway_server_ends_with_the_run_whenever_the_signal_comes() {
     for (line, signal) in [
         ("phase: start", Signal::SIGTERM),

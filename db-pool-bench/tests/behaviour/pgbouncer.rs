@@ -19,18 +19,19 @@ const PAY: &str = "\\set amount random(1, 100)
     UPDATE sums SET amount = amount + :amount WHERE who = :client_id;
     INSERT INTO paid VALUES (:client_id, :amount);
     END;";
+const ALL: &str = "wire,direct,deadpool,sqlx";
 const TABLES: &str = "CREATE TABLE paid (who int, amount int);
     CREATE TABLE sums (who int PRIMARY KEY, amount bigint NOT NULL);
     INSERT INTO sums SELECT id, 0 FROM generate_series(0, 9) id";
 const DIFFERENCE: &str =
     "SELECT ((SELECT sum(amount) FROM sums) - (SELECT sum(amount) FROM paid))::text";
 
-/// A sweep of all drivers: exit code, all that was said, and errors and reasons in the report.
-fn swept(url: &str, workload: &str) -> (i32, String) {
+/// A sweep of these drivers: exit code, all that was said, and errors and reasons in the report.
+fn swept(url: &str, drivers: &str, workload: &str) -> (i32, String) {
     let place = Place::new();
     fs::write(place.path().join("pay.sql"), PAY).unwrap();
-    let args = "--driver wire,direct,deadpool,sqlx --pool-sizes 4 --users 4 --repeats 1 --warmup 0 --duration 400ms";
-    let output = sweep(&place, &format!("{args} {workload}"))
+    let args = "--pool-sizes 4 --users 4 --repeats 1 --warmup 0 --duration 400ms";
+    let output = sweep(&place, &format!("--driver {drivers} {args} {workload}"))
         .env("DATABASE_URL", url)
         .output()
         .unwrap();
@@ -82,7 +83,7 @@ impl Pooled {
     /// Sweeps of the built-in workload and of the payments, by way of PgBouncer.
     fn both_swept(&self, settings: &str) -> [(i32, String); 2] {
         let bouncer = self.start(settings);
-        ["", "--script pay.sql"].map(|workload| swept(&bouncer.url, workload))
+        ["", "--script pay.sql"].map(|workload| swept(&bouncer.url, ALL, workload))
     }
 }
 
@@ -116,9 +117,9 @@ fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
     let url = bouncer.url.replace("127.0.0.1", "localhost");
     let authority = certificates.authority.display();
     let url = format!("{url}?sslmode=verify-full&sslrootcert={authority}");
-    let (code, told) = swept(&url, "--script pay.sql");
+    let (code, told) = swept(&url, ALL, "--script pay.sql");
     assert_eq!(code, 0, "{told}");
-    let (code, told) = swept(&format!("{}?sslmode=disable", bouncer.url), "");
+    let (code, told) = swept(&format!("{}?sslmode=disable", bouncer.url), ALL, "");
     assert_ne!(code, 0, "it takes nothing else: {told}");
     drop(bouncer);
     assert_eq!(talk.names(DIFFERENCE), ["0"]);
@@ -142,6 +143,43 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
         .talk
         .names(&format!("SELECT coalesce(({DIFFERENCE}), '0')"));
     assert_eq!(kept, ["0"], "no half of a transaction");
+    pooled.talk.assert_nothing_is_left();
+}
+
+/// Whatever the version: what needs no statement to stay on a session needs no session to stay.
+#[test]
+fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing() {
+    let Some(pooled) = Pooled::new() else { return };
+    let bouncer = pooled.start("pool_mode = transaction\ndefault_pool_size = 2\n");
+    for (drivers, protocol) in [(ALL, "simple"), ("wire,direct,deadpool", "extended")] {
+        for workload in ["--workload mixed", "--script pay.sql"] {
+            let workload = format!("{workload} --protocol {protocol} --quiet");
+            let (code, told) = swept(&bouncer.url, drivers, &workload);
+            assert_eq!(code, 0, "{workload}: {told}");
+            assert!(!told.contains("warning"), "{told}");
+        }
+    }
+    // sqlx parses and asks in two round trips, between which the session may change.
+    let (code, told) = swept(&bouncer.url, "sqlx", "--workload mixed --protocol extended");
+    assert!(
+        code == 0 || told.contains("use --protocol simple"),
+        "{told}"
+    );
+    assert_eq!(pooled.talk.names(DIFFERENCE), ["0"]);
+    assert_eq!(pooled.talk.schemas(), [""; 0]);
+    // Both sessions at once, as the next client meets them.
+    let both = [Talk::to(&bouncer.url), Talk::to(&bouncer.url)];
+    for session in &both {
+        session.execute("BEGIN");
+    }
+    for session in &both {
+        let named = "SELECT name FROM pg_prepared_statements";
+        assert_eq!(session.names(named), [""; 0], "statements with a name");
+        let changed = "SELECT name || ' = ' || setting FROM pg_settings
+             WHERE source = 'session' AND name NOT IN ('application_name', 'client_encoding',
+                   'DateStyle', 'TimeZone', 'standard_conforming_strings', 'extra_float_digits')";
+        assert_eq!(session.names(changed), [""; 0], "settings");
+    }
 }
 
 /// Two sessions, one always taken by somebody else: each arm prepares on the one and asks on the

@@ -1,6 +1,6 @@
 //! Scripts that fail while they run: conflicts are tried again, faults are counted with their place.
 
-use crate::common::{Talk, postgres};
+use crate::common::{REPORT, Talk, postgres, report, sweep};
 use crate::scripting::{figure, run, succeeded, write};
 use test_support::Place;
 
@@ -137,5 +137,86 @@ fn a_fault_while_a_script_runs_is_counted_with_its_place_and_leaves_no_transacti
                 step.failures[0]
             );
         }
+    }
+}
+
+/// A division by zero, a key that is there already and a deadlock, on every driver: each sample has
+/// the server's own message, what it adds, and the statement without its values.
+#[test]
+fn a_failure_tells_the_servers_words_and_the_statement_and_no_data_of_rows() {
+    let server = postgres(&[("deadlock_timeout", "10ms")]);
+    let talk = Talk::to(server.url());
+    talk.execute(
+        "CREATE TABLE people (name text CONSTRAINT people_name_once UNIQUE);
+         INSERT INTO people VALUES ('Zq7secret');
+         CREATE TABLE pair (id int PRIMARY KEY, n int8); INSERT INTO pair VALUES (1, 0), (2, 0)",
+    );
+    let place = Place::new();
+    write(&place, "zero.sql", "SELECT 1/0;");
+    write(
+        &place,
+        "twice.sql",
+        "INSERT INTO people (name) VALUES ('Zq7secret');",
+    );
+    write(
+        &place,
+        "pair.sql",
+        "\\set first random(1, 2)
+         BEGIN;
+         UPDATE pair SET n = n + 1 WHERE id = :first;
+         \\sleep 2 ms
+         UPDATE pair SET n = n + 1 WHERE id = 3 - :first;
+         END;",
+    );
+    let args = "--driver wire,direct,deadpool,sqlx --pool-sizes 4 --users 4 --repeats 1 --warmup 0 \
+                --duration 500ms --seed 1 --stop-on p99>1h";
+    for (script, kind, message, statement, details) in [
+        (
+            "zero.sql",
+            "sqlstate.22012",
+            "division by zero",
+            "SELECT ?/?",
+            &[][..],
+        ),
+        (
+            "twice.sql",
+            "sqlstate.23505",
+            "duplicate key value violates unique constraint \"people_name_once\"",
+            "INSERT INTO people (name) VALUES (?)",
+            &["Key (name)=(…) already exists."][..],
+        ),
+        (
+            "pair.sql",
+            "sqlstate.40P01",
+            "deadlock detected",
+            "UPDATE pair SET n = n + ? WHERE id = ",
+            &[
+                "waits for ShareLock on transaction",
+                "hint: See server log",
+                "in relation \"pair\"",
+            ][..],
+        ),
+    ] {
+        sweep(&place, &format!("--script {script} {args}"))
+            .env("DATABASE_URL", server.url())
+            .output()
+            .unwrap();
+        let report = report(&place);
+        assert_eq!(report.steps.len(), 4);
+        for step in &report.steps {
+            let sample = step.failures.iter().find(|sample| sample.kind == kind);
+            let sample = sample.unwrap_or_else(|| panic!("{}: {:?}", step.name, step.failures));
+            assert_eq!(sample.message, message, "{}", step.name);
+            // Either one of the two may be struck by the deadlock.
+            let struck = sample.statement.as_deref().unwrap_or_default();
+            assert!(struck.starts_with(statement), "{}: {struck}", step.name);
+            let told = sample.detail.as_deref().unwrap_or_default();
+            assert_eq!(told.is_empty(), details.is_empty(), "{told}");
+            for detail in details {
+                assert!(told.contains(detail), "{}: {told}", step.name);
+            }
+        }
+        let text = std::fs::read_to_string(place.path().join(REPORT)).unwrap();
+        assert!(!text.contains("Zq7secret"), "{script}");
     }
 }

@@ -9,6 +9,7 @@ use bench_report::{Histogram, Status};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{of_connect, of_wire};
+use db_pool_bench::protocol::Protocol;
 use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{Draft, Entry, Workload};
@@ -42,7 +43,7 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> 
         weight: 1,
     };
     let entries = scripts.iter().map(entry).collect();
-    let draft = Draft::new("planted", entries, &[], 7).unwrap();
+    let draft = Draft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
     let client = address.connect("a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }

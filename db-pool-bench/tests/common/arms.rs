@@ -7,13 +7,14 @@ use std::time::Duration;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
+use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Tables, Workload};
 use load_engine::{Factory, Failure, Marks, Session as _, Target as _, UserId, Worker};
 use tokio::runtime::Runtime;
 
 /// Requests that ask for nothing but an answer.
 pub(crate) fn ask_nothing() -> Arc<Workload> {
-    let draft = Builtin::CheckoutOnly.draft(&Tables::at_scale(1), 0);
+    let draft = Builtin::CheckoutOnly.draft(&Tables::at_scale(1), 0, Protocol::Prepared);
     Arc::new(draft.unwrap().without_parameters())
 }
 

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use bench_report::{Report, Step};
 use db_pool_bench::address::Address;
+use db_pool_bench::connect::Client;
 use test_support::{Place, eventually};
 use testbed::{Postgres, PostgresOptions};
-use tokio_postgres::Client;
 
 /// Where [`sweep`] leaves its report.
 pub(crate) const REPORT: &str = "run/db-pool-bench.sweep.json";

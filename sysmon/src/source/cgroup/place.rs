@@ -37,11 +37,10 @@ impl Place {
                 .lines()
                 .find_map(|line| line.strip_prefix("0::"))?;
             let directory = inside(&mount, group)?;
-            // The root of the whole machine has no limits to set.
-            return directory
-                .join("memory.current")
-                .exists()
-                .then(|| Self::two(directory, mount));
+            // The root of the whole machine has no limits to set, and no file of its kind.
+            let is_group = |file| directory.join(file).exists();
+            let is_group = is_group("memory.current") || is_group("cgroup.type");
+            return is_group.then(|| Self::two(directory, mount));
         }
         let under = |controller: &str| {
             let group = group_under(membership, controller)?;
@@ -50,6 +49,11 @@ impl Place {
         let place = Self::one(&mount, under);
         let any = place.cpu.is_some() || place.memory.is_some() || place.io.is_some();
         (any || place.cpu_account.is_some()).then_some(place)
+    }
+
+    /// Whether groups can be read here at all.
+    pub(super) fn is_mounted(roots: &Roots) -> bool {
+        version(&mount(roots)).is_some()
     }
 
     /// The group of this name, as in `system.slice/postgresql.service`.

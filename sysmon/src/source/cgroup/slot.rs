@@ -119,7 +119,13 @@ impl Slot {
     fn find(&self, roots: &Roots, gaps: &mut Gaps) -> Option<Place> {
         let what = format!("cgroup {}", self.name);
         let found: Result<Place, SourceError> = match &self.whose {
-            Whose::Own { last, .. } => return Place::of_member(roots, last),
+            Whose::Own { last, .. } => {
+                if let Some(group) = name_of(last).filter(|_| !Place::is_mounted(roots)) {
+                    let why = "no control groups are mounted at /sys/fs/cgroup, and sysmon is in ";
+                    gaps.note(what, &format!("{why}{group}"));
+                }
+                return Place::of_member(roots, last);
+            }
             Whose::Named => Place::named(roots, &self.name),
         };
         match found {

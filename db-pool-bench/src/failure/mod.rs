@@ -1,6 +1,8 @@
 //! What a driver's error is counted as. Kinds are short and the same for all drivers, so that
 //! their error rates can be compared; what differs between them shows in the message.
 
+mod words;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -11,6 +13,7 @@ use load_engine::Failure;
 
 use crate::connect::ConnectError;
 use crate::wire::WireError;
+use words::Words;
 
 /// Kinds of giving up a wait for a connection of the pool.
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
@@ -47,18 +50,27 @@ pub fn of_connect(error: &ConnectError) -> Failure {
 
 /// An error of tokio-postgres, from connecting or from a statement.
 pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
-    let kind = match error.code() {
-        Some(state) => of_sqlstate(state.code()),
-        None if error.is_closed() => "closed".into(),
-        None if is_tls(error) => "tls".into(),
-        None if is_refused_login(error) => "auth".into(),
-        None => source_io(error).map_or("driver".into(), of_io),
+    if let Some(told) = error.as_db_error() {
+        return of_server(Words::of_postgres(told));
+    }
+    let kind = match error {
+        error if error.is_closed() => "closed".into(),
+        error if is_tls(error) => "tls".into(),
+        error if is_refused_login(error) => "auth".into(),
+        error => source_io(error).map_or("driver".into(), of_io),
     };
-    // Around the server's own words the driver has nothing to add.
-    let message = error
-        .as_db_error()
-        .map_or_else(|| chain(error), ToString::to_string);
-    explained(kind, message, error)
+    explained(kind, chain(error), error)
+}
+
+/// An error that the server itself told.
+fn of_server(words: Words<'_>) -> Failure {
+    let kind = of_sqlstate(words.code);
+    let more = match words.code {
+        "26000" if words.message.starts_with("unnamed ") => PARTED,
+        "26000" | "42P05" => POOLED,
+        _ => "",
+    };
+    words.complete(Failure::new(kind, &format!("{}{more}", words.message)))
 }
 
 /// The failure of `kind`, with what its cause means to who set up the connection.
@@ -66,16 +78,17 @@ fn explained(kind: Cow<'static, str>, mut message: String, error: &dyn StdError)
     if let Some(why) = source::<rustls::Error>(error).and_then(distrust) {
         message = format!("{why} ({message})");
     }
-    if ["sqlstate.26000", "sqlstate.42P05"].contains(&kind.as_ref()) {
-        message.push_str(POOLED);
-    }
     Failure::new(kind, &message)
 }
 
 /// What a statement that is not there, or is there already, means.
 const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
-    before, use pool_mode = session";
+    before, use --protocol simple or extended, or pool_mode = session";
+/// The same of sqlx with statements that it does not keep: it prepares in one round trip and asks in
+/// the next.
+const PARTED: &str = "; sqlx prepares in one round trip and asks in the next, between which a \
+    pooler in transaction mode may change the session: use --protocol simple";
 
 /// Whether no connection came about because TLS did not.
 pub fn is_tls(error: &tokio_postgres::Error) -> bool {
@@ -117,7 +130,7 @@ fn distrust(error: &rustls::Error) -> Option<&'static str> {
 /// An error of a bare connection.
 pub fn of_wire(error: &WireError) -> Failure {
     let kind = match error {
-        WireError::Server(error) => of_sqlstate(&error.code),
+        WireError::Server(error) => return of_server(Words::of_wire(error)),
         error if has_tls_failed(error) => "tls".into(),
         WireError::Tls(_) => "tls".into(),
         WireError::Connect(error) | WireError::Io(error) => of_io(error),
@@ -147,10 +160,12 @@ pub fn of_pool(error: &PoolError) -> Failure {
 
 /// An error of sqlx, which does not tell why a checkout took too long.
 pub fn of_sqlx(error: &sqlx::Error) -> Failure {
+    if let sqlx::Error::Database(told) = error
+        && let Some(told) = told.try_downcast_ref()
+    {
+        return of_server(Words::of_sqlx(told));
+    }
     let kind = match error {
-        sqlx::Error::Database(error) => error
-            .code()
-            .map_or("driver".into(), |code| of_sqlstate(&code)),
         error if has_tls_failed(error) => "tls".into(),
         sqlx::Error::Tls(_) => "tls".into(),
         sqlx::Error::Io(error) => of_io(error),

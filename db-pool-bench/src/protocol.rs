@@ -1,0 +1,31 @@
+//! The way in which statements are sent, as with `pgbench --protocol`.
+
+use clap::ValueEnum;
+
+/// The way in which statements are sent to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Protocol {
+    /// As text, with the values of variables put into it; nothing is prepared
+    Simple,
+    /// Parsed anew each time, under no name, with the values bound
+    Extended,
+    /// Prepared once on each connection, with the values bound
+    #[default]
+    Prepared,
+}
+
+impl Protocol {
+    /// Its name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Simple => "simple",
+            Self::Extended => "extended",
+            Self::Prepared => "prepared",
+        }
+    }
+
+    /// Whether values are put into the text of a statement.
+    pub fn is_textual(self) -> bool {
+        self == Self::Simple
+    }
+}

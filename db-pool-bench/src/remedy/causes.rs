@@ -1,0 +1,360 @@
+//! The causes that are known, and what helps against each.
+//!
+//! Codes: PostgreSQL manual, appendix A. Messages: those of PostgreSQL in English, of PgBouncer and
+//! of the drivers; a server that speaks another language is helped by code alone.
+
+use super::Doing::{self, Checking, Connecting, Making, Removing, Watching};
+
+/// One cause and what helps.
+pub(super) struct Cause {
+    /// Kinds of failures, without `sqlstate.`; empty = any.
+    pub(super) kinds: &'static [&'static str],
+    /// What the message says; empty = anything.
+    pub(super) says: &'static str,
+    /// What was being done; empty = anything.
+    pub(super) doing: &'static [Doing],
+    /// `{user}`, `{database}`, `{ready}` and `{list}` stand for those of the address.
+    pub(super) remedy: &'static str,
+}
+
+const fn cause(
+    kinds: &'static [&'static str],
+    says: &'static str,
+    doing: &'static [Doing],
+    remedy: &'static str,
+) -> Cause {
+    Cause {
+        kinds,
+        says,
+        doing,
+        remedy,
+    }
+}
+
+/// The first that fits counts.
+pub(super) const CAUSES: &[Cause] = &[
+    // Who may come in.
+    cause(
+        &["auth"],
+        "pg_hba.conf rejects",
+        &[],
+        "another user, database or way (host, TLS by sslmode) than the line of the server's pg_hba.conf that says reject, or that line changed and SELECT pg_reload_conf()",
+    ),
+    cause(
+        &["auth"],
+        "no pg_hba.conf entry",
+        &[],
+        "a line for this user, database and address in the server's pg_hba.conf, then SELECT pg_reload_conf(); where it has one for TLS alone, sslmode=require",
+    ),
+    cause(
+        &["auth"],
+        "is not permitted to log in",
+        &[],
+        "another user, or ALTER ROLE {user} LOGIN",
+    ),
+    cause(
+        &["auth"],
+        "does not exist",
+        &[],
+        "a user that exists on that server, in the URL or in PGUSER",
+    ),
+    cause(
+        &["auth"],
+        "ertificate authentication failed",
+        &[],
+        "a client certificate of the user {user}, as sslcert and sslkey",
+    ),
+    cause(
+        &["auth"],
+        "eer authentication failed",
+        &[],
+        "as the system's user of that name, by TCP (-h in place of the socket's directory) with a password, or another method in pg_hba.conf",
+    ),
+    cause(
+        &["auth"],
+        "channel binding",
+        &[],
+        "channel_binding=prefer, or TLS to a server that logs in by SCRAM",
+    ),
+    cause(
+        &["auth"],
+        "password missing",
+        &[],
+        "a password, in PGPASSWORD, a password file or the URL",
+    ),
+    cause(
+        &["auth"],
+        "none is given",
+        &[],
+        "a password, in PGPASSWORD, a password file or the URL",
+    ),
+    cause(
+        &["auth"],
+        "does not know",
+        &[],
+        "another driver, or another method for this user in the server's pg_hba.conf",
+    ),
+    cause(
+        &["auth"],
+        "",
+        &[],
+        "another password or user, in the URL or in PGPASSWORD and PGUSER",
+    ),
+    // A pooler's own words.
+    cause(
+        &["08P01"],
+        "no such database",
+        &[],
+        "a database that the pooler has in its [databases], or an entry there for {database}",
+    ),
+    cause(
+        &["08P01"],
+        "does not exist",
+        &[],
+        "another name for {database} in the pooler's [databases]: the server behind it has none of that name",
+    ),
+    cause(
+        &["08P01"],
+        "no such user",
+        &[],
+        "a user that the pooler knows (auth_file, auth_query)",
+    ),
+    cause(
+        &["08P01"],
+        "uthentication failed",
+        &[],
+        "another password or user: the pooler's auth_file and the server behind it must both have it",
+    ),
+    cause(
+        &["08P01"],
+        "auth failed",
+        &[],
+        "another password or user: the pooler's auth_file and the server behind it must both have it",
+    ),
+    cause(
+        &[],
+        "max_client_conn",
+        &[],
+        "again when the pooler has room for clients, or a larger max_client_conn in its configuration",
+    ),
+    cause(
+        &[],
+        "max_db_connections",
+        &[],
+        "again when the pooler has room, or a larger max_db_connections in its configuration",
+    ),
+    cause(
+        &[],
+        "query_wait_timeout",
+        &[],
+        "again when the pooler has a session to give: SHOW POOLS on its console tells whether its pool is too small (default_pool_size) or the server behind it is away",
+    ),
+    cause(
+        &[],
+        "unsupported startup parameter",
+        &[],
+        "the parameter that it names in the pooler's ignore_startup_parameters, or no such setting in the URL, PGOPTIONS, PGTZ or PGDATESTYLE; a script with --schema asks for a search_path that way",
+    ),
+    cause(
+        &["08P01"],
+        "pgbouncer",
+        &[],
+        "what the pooler's log says of this login",
+    ),
+    cause(
+        &["26000", "42P05"],
+        "",
+        &[],
+        "--protocol simple or extended, which need no statement to stay on a session; else PgBouncer from 1.21 on with max_prepared_statements, or pool_mode = session",
+    ),
+    // What is not there, or not now.
+    cause(
+        &["3D000"],
+        "no such database",
+        &[],
+        "a database that the pooler has in its [databases], or an entry there for {database}",
+    ),
+    cause(
+        &["3D000"],
+        "",
+        &[],
+        "a database that exists; {list} shows them",
+    ),
+    cause(
+        &["55000"],
+        "not currently accepting connections",
+        &[],
+        "another database, or ALTER DATABASE {database} ALLOW_CONNECTIONS true",
+    ),
+    cause(
+        &["53300"],
+        "for role",
+        &[],
+        "again when that role's connections are free, or ALTER ROLE {user} CONNECTION LIMIT with a larger number",
+    ),
+    cause(
+        &["53300"],
+        "for database",
+        &[],
+        "again when that database's connections are free, or ALTER DATABASE {database} CONNECTION LIMIT with a larger number",
+    ),
+    cause(
+        &["53300"],
+        "",
+        &[],
+        "again when connections are free, or raise max_connections",
+    ),
+    cause(
+        &["57P03"],
+        "",
+        &[],
+        "again when the server is ready, which {ready} tells; its log says why it is not yet",
+    ),
+    cause(
+        &["57P01", "57P02", "57P05"],
+        "",
+        &[],
+        "again when the server is back, which {ready} tells",
+    ),
+    cause(
+        &["22023", "22007", "42704"],
+        "",
+        &[Connecting],
+        "another value of that setting, in the URL's options, PGOPTIONS, PGTZ, PGDATESTYLE or PGGEQO",
+    ),
+    cause(
+        &["42501"],
+        "",
+        &[Connecting],
+        "GRANT CONNECT ON DATABASE {database} TO {user}",
+    ),
+    // The way.
+    cause(
+        &["tls"],
+        "does not support TLS",
+        &[],
+        "ssl = on at the server, or sslmode=prefer or disable here",
+    ),
+    cause(
+        &["tls"],
+        "another name",
+        &[],
+        "the host by a name in its certificate, or sslmode=verify-ca",
+    ),
+    cause(
+        &["tls"],
+        "not issued by",
+        &[],
+        "the certificate of the server's authority as sslrootcert",
+    ),
+    cause(
+        &["tls"],
+        "has expired",
+        &[],
+        "a certificate at the server that still holds",
+    ),
+    cause(
+        &["tls"],
+        "",
+        &[],
+        "the host by a name in its certificate, its authority's certificate as sslrootcert, or another sslmode",
+    ),
+    cause(
+        &[],
+        "lookup address information",
+        &[],
+        "another host: this name has no address here",
+    ),
+    cause(
+        &[],
+        "allow writes",
+        &[],
+        "a host that takes writes: none of those named does, as target_session_attrs asks",
+    ),
+    cause(
+        &[],
+        "is not read only",
+        &[],
+        "a host that only reads: none of those named is one, as target_session_attrs asks",
+    ),
+    cause(
+        &["not_found"],
+        "",
+        &[Connecting],
+        "the directory that the server's unix_socket_directories names, and its port; is the server up? {ready}",
+    ),
+    cause(
+        &["timeout.connect"],
+        "",
+        &[],
+        "is it the right address, and does nothing keep us from it? {ready}; a longer connect_timeout where it is far",
+    ),
+    // What may be done there.
+    cause(
+        &["25006"],
+        "",
+        &[Making],
+        "a server and a role that may write: a standby cannot (target_session_attrs=read-write finds the primary among several hosts), and default_transaction_read_only keeps from it elsewhere; --workload checkout-only writes nothing",
+    ),
+    cause(
+        &["42501"],
+        "",
+        &[Making],
+        "a role that may create a schema in this database (GRANT CREATE ON DATABASE {database} TO {user}), or a table that is there: --workload point-select --table pgbench_accounts",
+    ),
+    cause(&["42501"], "", &[Removing], "as the role that made it"),
+    cause(
+        &["42501"],
+        "",
+        &[Watching],
+        "GRANT pg_monitor TO {user}, or another role that may read the statistics",
+    ),
+    cause(
+        &["42501"],
+        "",
+        &[Checking],
+        "the right that it names, GRANTed to {user}",
+    ),
+    cause(
+        &["55P03"],
+        "",
+        &[Removing],
+        "again when no other session uses its tables",
+    ),
+    cause(
+        &["57014"],
+        "statement timeout",
+        &[],
+        "a longer statement_timeout: ALTER ROLE {user} SET statement_timeout = 0",
+    ),
+    cause(
+        &["57014"],
+        "",
+        &[],
+        "again: somebody cancelled the statement",
+    ),
+    cause(
+        &["53100", "53200"],
+        "",
+        &[Making],
+        "a smaller --scale, or more room on the server",
+    ),
+    cause(
+        &["42P01", "3F000"],
+        "",
+        &[Checking],
+        "a server and a database that have the tables of the script, or a search_path that finds them: options=-csearch_path%3DNAME in the URL",
+    ),
+    cause(
+        &["42703", "42883", "42704", "42P02"],
+        "",
+        &[Checking],
+        "what the statement names, made in that database, or another name in the script",
+    ),
+    cause(
+        &["42601"],
+        "",
+        &[Checking],
+        "the statement as psql takes it; it is PostgreSQL's grammar",
+    ),
+];

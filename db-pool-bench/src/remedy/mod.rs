@@ -1,0 +1,212 @@
+//! What helps against an error of the server, a pooler or the way to them: chosen by its code, by
+//! what its message says, and by what was being done. A remedy is given for the cause that the
+//! message names, and for no other.
+
+mod causes;
+
+use bench_cli::Remedy as _;
+use load_engine::Failure;
+
+use crate::address::Address;
+use causes::{CAUSES, Cause};
+
+/// What was being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// Connecting and logging in.
+    Connecting,
+    /// Making our tables.
+    Making,
+    /// Having the server look at the statements of a workload.
+    Checking,
+    /// Removing what we made.
+    Removing,
+    /// Reading the server's statistics.
+    Watching,
+}
+
+/// What helps where no cause is known.
+fn otherwise(doing: Doing) -> &'static str {
+    use Doing::{Checking, Connecting, Making, Removing, Watching};
+    match doing {
+        Connecting => "is the server up? {ready}",
+        Making => "what the message says; the server's log may say more",
+        Checking => "the script on its own: psql or pgbench -f, in the same database",
+        Removing => "again when the server answers, which {ready} tells",
+        Watching => "what the message says; {ready} tells whether the server answers",
+    }
+}
+
+/// The error that `what` could not be done, as in `connect to …`, with the remedy.
+///
+/// # Errors
+/// Always: it is one.
+pub(crate) fn cannot<T>(
+    what: &str,
+    failure: &Failure,
+    doing: Doing,
+    address: &Address,
+) -> anyhow::Result<T> {
+    Err(anyhow::anyhow!("cannot {what}: {}", told(failure)))
+        .remedy(against(failure, doing, address))
+}
+
+/// What helps against `failure` of `doing` something at `address`.
+pub(crate) fn against(failure: &Failure, doing: Doing, address: &Address) -> String {
+    let remedy = found(failure, doing).unwrap_or_else(|| otherwise(doing));
+    let remedy = match address.password_note() {
+        Some(note) if failure.kind == "auth" && remedy.contains("password") => {
+            return format!("{}; {note}", filled(remedy, address));
+        }
+        _ => remedy,
+    };
+    filled(remedy, address)
+}
+
+fn found(failure: &Failure, doing: Doing) -> Option<&'static str> {
+    let kind = failure.kind.as_ref();
+    let kind = kind.strip_prefix("sqlstate.").unwrap_or(kind);
+    let fits = |cause: &&Cause| {
+        (cause.kinds.is_empty() || cause.kinds.contains(&kind))
+            && failure.message.contains(cause.says)
+            && (cause.doing.is_empty() || cause.doing.contains(&doing))
+    };
+    CAUSES.iter().find(fits).map(|cause| cause.remedy)
+}
+
+fn filled(remedy: &str, address: &Address) -> String {
+    remedy
+        .replace("{user}", address.user())
+        .replace("{database}", address.database())
+        .replace("{ready}", &address.is_ready_command())
+        .replace("{list}", &address.list_command())
+}
+
+/// What the server said, with what it added.
+pub(crate) fn told(failure: &Failure) -> String {
+    match &failure.detail {
+        Some(detail) => format!("{} ({detail})", failure.message),
+        None => failure.message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Doing::{Checking, Connecting, Making};
+    use super::*;
+
+    /// Kind, message, what was done, and what the remedy says.
+    const KNOWN: [(&str, &str, Doing, &str); 14] = [
+        (
+            "auth",
+            "pg_hba.conf rejects connection for host",
+            Connecting,
+            "pg_reload_conf",
+        ),
+        (
+            "auth",
+            "password authentication failed for user",
+            Connecting,
+            "another password",
+        ),
+        (
+            "auth",
+            "role \"app\" does not exist",
+            Connecting,
+            "a user that exists",
+        ),
+        (
+            "sqlstate.3D000",
+            "database \"x\" does not exist",
+            Connecting,
+            "psql -h db -p 6543",
+        ),
+        (
+            "sqlstate.08P01",
+            "no such database: x",
+            Connecting,
+            "[databases]",
+        ),
+        (
+            "sqlstate.53300",
+            "too many connections for role \"app\"",
+            Connecting,
+            "ALTER ROLE app",
+        ),
+        (
+            "sqlstate.53300",
+            "sorry, too many clients already",
+            Connecting,
+            "max_connections",
+        ),
+        (
+            "sqlstate.08P01",
+            "no more connections allowed (max_client_conn)",
+            Connecting,
+            "max_client_conn",
+        ),
+        (
+            "sqlstate.42501",
+            "permission denied for database shop",
+            Making,
+            "GRANT CREATE ON DATABASE shop TO app",
+        ),
+        (
+            "sqlstate.42501",
+            "permission denied for database shop",
+            Connecting,
+            "GRANT CONNECT",
+        ),
+        (
+            "sqlstate.25006",
+            "cannot execute CREATE SCHEMA in a read-only transaction",
+            Making,
+            "may write",
+        ),
+        (
+            "sqlstate.42P01",
+            "relation \"t\" does not exist",
+            Checking,
+            "have the tables",
+        ),
+        (
+            "sqlstate.42P05",
+            "prepared statement \"s0\" already exists",
+            Checking,
+            "--protocol",
+        ),
+        (
+            "refused",
+            "connection refused",
+            Connecting,
+            "is the server up? pg_isready -h db -p 6543",
+        ),
+    ];
+
+    #[test]
+    fn a_remedy_fits_the_cause_that_the_message_names() {
+        let address = Address::parse("postgres://app@db:6543/shop").unwrap();
+        for (kind, message, doing, remedy) in KNOWN {
+            let failure = Failure::new(kind, message);
+            let given = against(&failure, doing, &address);
+            assert!(given.contains(remedy), "{message}: {given}");
+            assert!(!given.contains('{'), "{given}");
+        }
+    }
+
+    #[test]
+    fn no_cause_hides_behind_a_wider_one_before_it() {
+        for (at, later) in CAUSES.iter().enumerate() {
+            for earlier in &CAUSES[..at] {
+                let covers = |outer: &[&str], inner: &[&str]| {
+                    outer.is_empty()
+                        || (!inner.is_empty() && inner.iter().all(|x| outer.contains(x)))
+                };
+                let hidden = covers(earlier.kinds, later.kinds)
+                    && later.says.contains(earlier.says)
+                    && (earlier.doing.is_empty() || earlier.doing == later.doing);
+                assert!(!hidden, "{:?} {:?}", later.kinds, later.says);
+            }
+        }
+    }
+}
