@@ -10,6 +10,7 @@ use crate::requests::{self, Latency, Pick};
 use crate::run::Run;
 use crate::source::{Source, escape};
 use crate::sweep::{Setting, Sweep};
+use crate::target;
 use crate::thresholds::Thresholds;
 use crate::time_model::{self, TimeModel};
 
@@ -88,10 +89,6 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn same_settings(a: &Step, b: &Step) -> bool {
-    a.parameters == b.parameters
-}
-
 impl<'a> Bench<'a> {
     fn of(source: &'a Source, machine: Option<Machine<'a>>, limits: &Thresholds) -> Option<Self> {
         let choice = operating_point::choose(source);
@@ -159,7 +156,7 @@ impl<'a> Bench<'a> {
         let asked = |i: &usize| steps[*i].operations.values().any(|o| o.attempted > 0);
         let at_point = |i: &usize| {
             let point = self.operating().map(|(_, step)| step);
-            point.is_none_or(|point| same_settings(point, &steps[*i]))
+            point.is_none_or(|point| point.parameters == steps[*i].parameters)
         };
         (0..steps.len()).filter(asked).filter(at_point).collect()
     }
@@ -266,10 +263,14 @@ impl<'a> Bench<'a> {
     }
 
     /// Whether the CPU is known to have been used to less than `bound`; `None` where it was not
-    /// recorded at all.
+    /// recorded at all, or is not the server's: what a machine far away does is not known.
     pub fn cpu_has_room(&self, bound: f64) -> Option<bool> {
         self.cpu.as_ref()?;
-        Some(self.cpu_past(bound) == Some(false))
+        let past = self.cpu_past(bound);
+        if past == Some(false) && target::is_elsewhere(self.source) {
+            return None;
+        }
+        Some(past == Some(false))
     }
 
     /// The settings of the operating point's sweep past it.

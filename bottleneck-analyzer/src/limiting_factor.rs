@@ -2,7 +2,7 @@
 //! measured. Where none does, the answer is 'not known' with the nearest ones and the measurement
 //! that would tell.
 
-use bench_report::{LimitOwner, Load, StepEnd};
+use bench_report::{LimitOwner, Load, Step, StepEnd};
 
 use crate::assessment::{Component, Confidence, Evidence, LimitingFactor};
 use crate::demand::{self, Bound, EXPLAINS};
@@ -26,7 +26,8 @@ pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     if bench.component == Component::Websocket {
         return capped(searched_limit(bench));
     }
-    if bench.operating().is_none() {
+    let succeeded = |step: &Step| step.operations.values().any(|o| o.succeeded > 0);
+    if !bench.operating().is_some_and(|(_, step)| succeeded(step)) {
         return nothing_to_judge(bench);
     }
     if let Some(answer) = offered_rate(bench) {

@@ -145,7 +145,7 @@ pub fn describe(bench: &Bench<'_>) -> Option<OperatingPoint> {
             .collect(),
         max_ns: bench
             .operating_repeats()
-            .filter_map(|(_, step)| requests::longest(step))
+            .filter_map(|(_, step)| requests::longest_ns(step))
             .max(),
         error_ratio: requests::error_ratio_of(bench.operating_repeats().map(|(_, s)| s)),
         spread: spread(bench),

@@ -119,13 +119,11 @@ pub fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
 }
 
-/// The longest that a request of `step` took, or had waited when it was given up.
-pub fn longest(step: &Step) -> Option<u64> {
-    let times = of(step).flat_map(|(_, operation)| {
-        let finished = latency(operation).map(|(_, histogram)| histogram);
-        finished.into_iter().chain(&operation.unfinished)
-    });
-    times.map(|histogram| histogram.max_ns).max()
+/// The longest time that a request took, or had lasted when it was cut off.
+pub fn longest_ns(step: &Step) -> Option<u64> {
+    let answered = of(step).filter_map(|(_, o)| Some(latency(o)?.1));
+    let cut_off = of(step).filter_map(|(_, o)| o.unfinished.as_ref());
+    answered.chain(cut_off).map(|h| h.max_ns).max()
 }
 
 /// Opening a connection, where a step did so for requests to go over.

@@ -122,10 +122,7 @@ impl Group<'_, '_, '_> {
             bench.component,
             self.kind(cost, typical, persistent),
         )
-        .says(
-            self.title(cost, probe),
-            self.detail(cost, typical, persistent),
-        )
+        .says(title(cost, probe), self.detail(cost, typical, persistent))
         .thing(cost.thing.clone())
         .evidence(cost.evidence.iter().cloned());
         draft = self.weigh(draft, cost, typical, persistent);
@@ -169,16 +166,8 @@ impl Group<'_, '_, '_> {
         let Some((_, _, bound_ms)) = requests::objective(probe.bench.component, bounds) else {
             return false;
         };
-        let worst = requests::longest(probe.view.step);
+        let worst = requests::longest_ns(probe.view.step);
         worst.is_some_and(|ns| ns as f64 > bound_ms * 1e6)
-    }
-
-    fn title(&self, cost: &Cost, probe: &Probe<'_, '_>) -> String {
-        if probe.is_timed() {
-            return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
-        }
-        let part = share(probe.share_of_service(cost.own_ns));
-        format!("{}: {part} of the time of sessions at work", cost.title)
     }
 
     fn detail(&self, cost: &Cost, typical: usize, persistent: bool) -> String {
@@ -215,7 +204,7 @@ impl Group<'_, '_, '_> {
             return format!(" In {seen} of {all} repeats: {range} of the time in service.");
         }
         let probe = &self.probes[typical];
-        let worst = requests::longest(probe.view.step);
+        let worst = requests::longest_ns(probe.view.step);
         let worst = worst.map_or_else(String::new, |ns| {
             format!(", where the slowest call took {}", duration_ns(ns as f64))
         });
@@ -298,4 +287,13 @@ fn gain(probe: &Probe<'_, '_>, cost: &Cost) -> String {
     } else {
         format!("up to {ratio} of the time of sessions at work")
     }
+}
+
+/// The cause with its own time.
+fn title(cost: &Cost, probe: &Probe<'_, '_>) -> String {
+    if probe.is_timed() {
+        return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
+    }
+    let part = share(probe.share_of_service(cost.own_ns));
+    format!("{}: {part} of the time of sessions at work", cost.title)
 }

@@ -210,11 +210,11 @@ fn stalls_of<'a>(
         "throughput at the end of the longest stall"
     };
     let mut evidence: Vec<Evidence> = bench.source.evidence(label, &pointer).into_iter().collect();
-    let stall = format!("/steps/{index}/generator/worst_stall_ns");
+    let own = format!("/steps/{index}/generator/worst_stall_ns");
     evidence.extend(
         bench
             .source
-            .evidence("longest stall of the generator", &stall),
+            .evidence("longest stall of the generator", &own),
     );
     Some(Stalls {
         step,

@@ -142,70 +142,73 @@ fn failures_come_first_however_slow_the_rest_is() {
     );
 }
 
+/// A kind, what was said, a word of what it means, and one of what to do.
+const CODES: [(&str, &str, &str, &str); 10] = [
+    (
+        "sqlstate.40001",
+        "could not serialize access",
+        "serialization",
+        "retry",
+    ),
+    (
+        "sqlstate.23505",
+        "duplicate key value",
+        "already there",
+        "draw keys",
+    ),
+    (
+        "sqlstate.55P03",
+        "could not obtain lock",
+        "lock_timeout",
+        "blockers",
+    ),
+    (
+        "sqlstate.57014",
+        "canceling statement due to statement timeout",
+        "statement_timeout",
+        "waited for",
+    ),
+    (
+        "sqlstate.53300",
+        "too many clients already",
+        "no connection left",
+        "pools",
+    ),
+    (
+        "sqlstate.25006",
+        "cannot execute UPDATE in a read-only transaction",
+        "standby",
+        "primary",
+    ),
+    (
+        "sqlstate.42P01",
+        "relation \"x\" does not exist",
+        "does not have",
+        "create",
+    ),
+    (
+        "timeout.checkout",
+        "no connection came free",
+        "became free",
+        "behind the pool",
+    ),
+    (
+        "closed.1006",
+        "the connection broke",
+        "broke",
+        "server's log",
+    ),
+    (
+        "response.OOM",
+        "command not allowed when used memory > 'maxmemory'",
+        "maxmemory",
+        "raise maxmemory",
+    ),
+];
+
 #[test]
 fn each_code_says_what_it_means_and_what_to_do() {
-    for (kind, message, means, action) in [
-        (
-            "sqlstate.40001",
-            "could not serialize access",
-            "serialization",
-            "retry",
-        ),
-        (
-            "sqlstate.23505",
-            "duplicate key value",
-            "already there",
-            "draw keys",
-        ),
-        (
-            "sqlstate.55P03",
-            "could not obtain lock",
-            "lock_timeout",
-            "blockers",
-        ),
-        (
-            "sqlstate.57014",
-            "canceling statement due to statement timeout",
-            "statement_timeout",
-            "waited for",
-        ),
-        (
-            "sqlstate.53300",
-            "too many clients already",
-            "no connection left",
-            "pools",
-        ),
-        (
-            "sqlstate.25006",
-            "cannot execute UPDATE in a read-only transaction",
-            "standby",
-            "primary",
-        ),
-        (
-            "sqlstate.42P01",
-            "relation \"x\" does not exist",
-            "does not have",
-            "create",
-        ),
-        (
-            "timeout.checkout",
-            "no connection came free",
-            "became free",
-            "behind the pool",
-        ),
-        (
-            "closed.1006",
-            "the connection broke",
-            "broke",
-            "server's log",
-        ),
-        (
-            "response.OOM",
-            "command not allowed when used memory > 'maxmemory'",
-            "maxmemory",
-            "raise maxmemory",
-        ),
-    ] {
+    for (kind, message, means, action) in CODES {
         let reports = Server::default().run_with(|_, step| fail(step, kind, 0.2, message));
         let (found, _) = first(&reports);
         assert!(found.title.contains(means), "{kind}: {}", found.title);
@@ -280,5 +283,32 @@ fn failures_in_one_repeat_are_found() {
             "{failing}: {}",
             found.title
         );
+    }
+}
+
+/// The operating point is fine, and a larger pool is refused by the server.
+#[test]
+fn failures_at_other_settings_are_told_as_such() {
+    let mut reports = Server::default().run();
+    let mut larger = reports[0].steps[0].clone();
+    let size = bench_report::Parameter::Integer(200);
+    larger.parameters.insert("pool_size".into(), size);
+    larger.name = "deadpool, pool of 200".into();
+    for operation in larger.operations.values_mut() {
+        operation.throughput_per_s *= 0.5;
+    }
+    fail(
+        &mut larger,
+        "sqlstate.53300",
+        0.5,
+        "sorry, too many clients already",
+    );
+    reports[0].steps.push(larger);
+    let assessment = assess_reports(&reports);
+    assert_eq!(named(&assessment), Vec::<&str>::new());
+    let found = finding(&assessment, "errors_elsewhere").unwrap();
+    for word in ["SQLSTATE 53300", "pool of 200"] {
+        let told = format!("{} {}", found.title, found.detail);
+        assert!(told.contains(word), "{word}: {told}");
     }
 }

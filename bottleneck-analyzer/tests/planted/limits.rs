@@ -131,6 +131,23 @@ fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
     assert_eq!(factor(&full, Component::Postgres), "machine_cpu.server");
 }
 
+/// A recording of the generator's machine says nothing of a server on another one.
+#[test]
+fn a_server_on_another_machine_is_not_known_to_have_room() {
+    let mut reports = crowd((0.3, 0.0, 0.08)).run();
+    let url = "postgres://app@db.example/shop";
+    reports[0].config.insert("url".into(), url.into());
+    let assessment = assess_reports(&reports);
+    assert!(finding(&assessment, "pool_too_small").is_none());
+    let unknown = assessment
+        .unknown
+        .iter()
+        .find(|u| u.rule == "pool_too_small");
+    let question = &unknown.expect("not known").question;
+    assert!(question.contains("on another machine"), "{question}");
+    assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
+}
+
 /// A checkout that is long without a queue: connections that are free, and nobody waiting.
 fn checked(
     in_use: f64,

@@ -103,9 +103,10 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
         return None;
     }
     let main = group.main()?;
-    let own_ns: f64 = match group.has("client.idle_in_transaction") {
-        true => kept_ns(probe),
-        false => time_in(probe, group),
+    let own_ns = if group.has("client.idle_in_transaction") {
+        kept_ns(probe)
+    } else {
+        time_in(probe, group)
     };
     let holders = Holders::of(&probe.view, &lock_kinds(group));
     let statement = statement(&probe.view, group, holders.as_ref());
@@ -117,6 +118,11 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
         .filter_map(|w| w.evidence.clone())
         .collect();
     evidence.extend(holders.iter().flat_map(|h| h.evidence.iter().cloned()));
+    evidence.extend(
+        counters(rule(group))
+            .iter()
+            .filter_map(|name| probe.view.evidence(name)),
+    );
     let (actions, rationale, restart) = advice(group, holders.as_ref());
     Some(Cost {
         rule: rule(group),
@@ -150,6 +156,20 @@ fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
         statement,
         evidence.collect(),
     ))
+}
+
+/// Counters that stand beside what a rule tells.
+fn counters(rule: &str) -> &'static [&'static str] {
+    match rule {
+        "commit_waits" => &["wal.syncs", "wal.sync_ns", "database.commits"],
+        "sync_replica" => &[
+            "replication.flush_lag_ns_max",
+            "replication.replay_lag_ns_max",
+        ],
+        "read_waits" => &["database.blocks_read", "database.blocks_hit"],
+        "kept_transactions" => &["transactions.oldest_age_s", "transactions.oldest_s"],
+        _ => &[],
+    }
 }
 
 /// A class that was not divided into events shares its name with them and not their key.
@@ -279,7 +299,7 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
         None => "What it means is not known here. ".to_owned(),
     };
     text += &format!(
-        "On average {} sessions of the load wait for it.",
+        "On average {} sessions of the load are in it.",
         plain(group.sessions())
     );
     if let Some(sentence) = holders.map(Holders::sentence).filter(|s| !s.is_empty()) {
@@ -290,6 +310,9 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
     if group.has("timeout.pgsleep") {
         text += &who_sleeps(&probe.view);
     }
+    if group.kind() == Kind::Parallel {
+        text += &what_workers_do(&probe.view);
+    }
     if group.has("client.idle_in_transaction") {
         text += &format!(
             " Between two statements the client takes {} on average.",
@@ -297,6 +320,24 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
         );
     }
     text
+}
+
+/// The event that the load's parallel workers wait for most.
+fn what_workers_do(view: &View<'_>) -> String {
+    let most = view
+        .figures_below("waits.parallel.")
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((name, sessions)) = most else {
+        return String::new();
+    };
+    let event = name
+        .trim_start_matches("waits.parallel.")
+        .trim_end_matches("_mean");
+    format!(
+        " {} of the workers wait for {} on average.",
+        plain(sessions),
+        event.replacen('.', ":", 1)
+    )
 }
 
 /// Triggers and functions that may be what sleeps.
