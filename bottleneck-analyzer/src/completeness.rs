@@ -77,7 +77,9 @@ fn unmeasured(bench: &Bench<'_>) -> Option<String> {
         return Some(format!("{file} holds no step"));
     }
     let none = bench.choice.is_none() && bench.made_load();
-    none.then(|| format!("no setting in {file} was held to the end of its step"))
+    none.then(|| {
+        format!("no setting in {file} was held to the end of its step with requests that succeeded")
+    })
 }
 
 fn empty_recording(machine: &Source) -> Option<String> {

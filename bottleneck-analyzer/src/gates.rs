@@ -5,7 +5,7 @@
 //! one that the generator's own lateness can only have made larger: if even that keeps the bound,
 //! so does the target.
 
-use bench_report::{Step, StepEnd, WarningCode};
+use bench_report::{Step, WarningCode};
 
 use crate::assessment::{Component, Evidence, Gate, GateOutcome};
 use crate::facts::{Bench, Facts};
@@ -15,7 +15,7 @@ use crate::requests::{self, Latency, slowest};
 use crate::source::Source;
 
 /// Why a gate of a bench without an operating point could not be judged.
-const NO_STEP: &str = "no setting held to the end of its step";
+const NO_STEP: &str = "no setting held to the end of its step with requests that succeeded";
 
 /// What is said of a figure that passes although the generator was late.
 const LATE: &str = "with the generator's own delay in it";
@@ -241,18 +241,16 @@ fn percentiles<'s>(
     repeats.collect()
 }
 
-/// Over all repeats together. Where no setting was held to its end, the steps that a rule ended can
-/// still fail.
+/// Over all repeats together. Where there is no operating point, the steps in which requests were
+/// made can still fail.
 fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
     let bound = Bound::AtMost(facts.thresholds.objectives.error_ratio);
     let names = ("errors", "failed requests", "ratio");
     let mut steps: Vec<(usize, &Step)> = bench.operating_repeats().collect();
     let none_held = steps.is_empty();
     if none_held {
-        let all = bench.source.report.steps.iter().enumerate();
-        steps = all
-            .filter(|(_, s)| matches!(s.end, StepEnd::Stopped { .. }))
-            .collect();
+        let all = &bench.source.report.steps;
+        steps = bench.judged().into_iter().map(|i| (i, &all[i])).collect();
     }
     let ratio = requests::error_ratio_of(steps.iter().map(|(_, step)| *step));
     let missing = if none_held {

@@ -83,19 +83,13 @@ fn repeats_of(source: &Source, recommendation: &Recommendation) -> Vec<usize> {
 
 fn best_step(source: &Source) -> Option<Choice> {
     let measured = source.report.steps.iter().enumerate();
-    let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);
-    let (step, best) = measured
-        .filter(|(_, s)| completed(s) && asked(s))
+    let (step, _) = measured
+        .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
         .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
-    let reason = if best.throughput_per_s() > 0.0 {
-        "the step with the highest throughput; the bench recommends no setting"
-    } else {
-        "nothing succeeded at any setting"
-    };
     Some(Choice {
         step,
         recommendation: None,
-        reason: reason.to_owned(),
+        reason: "the step with the highest throughput; the bench recommends no setting".to_owned(),
     })
 }
 

@@ -97,7 +97,7 @@ pub struct OperatingPoint {
     /// Those of `p95` and `p99` that fall among requests that were never answered: lower bounds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_least: Vec<String>,
-    /// The longest that a request took in any repeat.
+    /// The longest that a request took in any repeat, or had waited when it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ns: Option<u64>,
     /// Requests that failed or never came back ÷ requests, over all repeats.

@@ -243,7 +243,7 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
 
 /// Whether `count` samples are too few for the percentile that a report calls `label`.
 pub fn is_thin(label: &str, count: u64) -> bool {
-    let named = levels(Percentiles::default()).into_iter();
+    let named = levels(Percentiles::default());
     let found = named
         .map(|(name, q, _)| (name, q))
         .find(|(name, _)| *name == label);
