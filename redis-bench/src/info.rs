@@ -114,14 +114,23 @@ mod tests {
     fn known_fields_are_read_and_the_rest_is_no_trouble() {
         let info = Info::parse(
             "# Stats\r\nkeyspace_hits:12\r\nred line\r\nused_cpu_user:1.5\r\nmaxmemory_policy:noeviction\r\n\
-             cmdstat_get:calls=10,usec=25,usec_per_call=2.50\r\ncmdstat_odd:what\r\n",
+             cmdstat_get:calls=10,usec=25,usec_per_call=2.50\r\ncmdstat_odd:what\r\n\
+             cmdstat_config|get:calls=3,usec=9,usec_per_call=3.00,rejected_calls=1,failed_calls=2\r\n\
+             cmdstat_lpush:calls=7,usec=8,usec_per_call=1.14,rt=0,max_rt=0,qps=0\r\n",
         );
         assert_eq!(info.number("keyspace_hits"), Some(12.0));
         assert_eq!(info.number("maxmemory_policy"), None);
         assert_eq!(info.text("maxmemory_policy"), Some("noeviction"));
         assert_eq!(info.number("keyspace_misses"), None);
         let commands = info.commands();
-        assert_eq!(commands.len(), 1);
+        assert_eq!(commands.len(), 3);
+        let config = commands["config|get"];
+        assert_eq!((config.rejected, config.failed), (Some(1.0), Some(2.0)));
+        // As a hosted one writes them, with fields of its own.
+        assert_eq!(
+            (commands["lpush"].calls, commands["lpush"].failed),
+            (7.0, None)
+        );
         assert_eq!(
             commands["get"],
             CommandUse {
