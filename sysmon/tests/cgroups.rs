@@ -450,6 +450,33 @@ fn the_group_of_a_process_that_is_followed_is_recorded_wherever_it_is_moved() {
 }
 
 #[test]
+fn a_limit_that_cannot_be_read_is_not_the_same_as_none() {
+    for (file, told, ratio) in [
+        (
+            "cpu.max",
+            "cgroup.cpu.quota is absent",
+            "cgroup.cpu.used_ratio",
+        ),
+        (
+            "memory.max",
+            "cgroup.memory.limit is absent",
+            "cgroup.memory.used_ratio",
+        ),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        version_two(root.path(), "pod/app");
+        put(root.path(), &format!("sys/fs/cgroup/pod/{file}"), "?\n");
+        let (_, report) = record(root.path(), &[], |_| {});
+        assert_eq!(last(&report, ratio, "own"), None, "a share of what?");
+        let gaps = gaps(&report);
+        assert!(
+            matches!(gaps[..], [one] if one.starts_with(told)),
+            "{gaps:?}"
+        );
+    }
+}
+
+#[test]
 fn cut_odd_and_missing_files_take_no_others_along() {
     let files = [
         "cpu.stat",

@@ -94,6 +94,7 @@ impl Group {
                 ..used
             };
             let limit = quota.into_iter().chain(cores).reduce(f64::min);
+            let limit = limit.filter(|_| !sample.quota_unread);
             let ratio = used.zip(limit).map(|(used, limit)| of_limit(used, limit));
             out.put_labelled("cgroup.cpu.used_ratio", &labels, ratio);
         });
@@ -131,7 +132,7 @@ fn memory_gauges(sample: &CgroupSample, machine_bytes: Option<u64>, out: &mut Fi
     let working_set = memory.working_set_bytes;
     out.put_labelled("cgroup.memory.working_set_bytes", &labels, working_set);
     let limit = limit.into_iter().chain(machine_bytes).min();
-    let limit = limit.filter(|limit| *limit > 0);
+    let limit = limit.filter(|limit| *limit > 0 && !sample.memory_limit_unread);
     let ratio = working_set
         .zip(limit)
         .map(|(used, limit)| used as f64 / limit as f64);

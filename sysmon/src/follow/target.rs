@@ -12,6 +12,9 @@ use crate::source::process::{ProcessId, ProcessSample};
 
 /// Between two looks at who listens on a port, which takes a look at all descriptors.
 const LOOK_FOR_LISTENERS_EVERY_NS: u64 = 2_000_000_000;
+/// Between two looks at the command lines of those that are nobody's yet: a program that starts
+/// another in its place may keep its name and change only those.
+const LOOK_AT_COMMANDS_EVERY_NS: u64 = 2_000_000_000;
 /// No tree of processes is deeper; one that seems to be has a loop in it.
 const DEEPEST: usize = 1000;
 
@@ -70,6 +73,8 @@ pub(crate) struct Targets {
     known: HashMap<ProcessId, (Arc<str>, Option<usize>)>,
     listeners: BTreeMap<u16, BTreeSet<u32>>,
     looked_ns: Option<u64>,
+    commands_looked_ns: u64,
+    looks_again: bool,
     /// Of each target, whether any process was its.
     found: Vec<bool>,
     /// Of each target, the process that was asked for, at the last look.
@@ -83,6 +88,8 @@ impl Targets {
             known: HashMap::new(),
             listeners: BTreeMap::new(),
             looked_ns: None,
+            commands_looked_ns: 0,
+            looks_again: false,
             found: vec![false; targets.len()],
             heads: vec![None; targets.len()],
         }
@@ -114,6 +121,7 @@ impl Targets {
             return HashMap::new();
         }
         self.look_for_listeners(at_ns, details);
+        self.look_at_commands(at_ns);
         let asked_for = |sample| self.asked_for(sample, details);
         let roots: Vec<Option<usize>> = samples.iter().map(asked_for).collect();
         let places = samples.iter().enumerate();
@@ -150,6 +158,17 @@ impl Targets {
         }
     }
 
+    /// Says whether it is time to look at command lines again.
+    fn look_at_commands(&mut self, at_ns: u64) {
+        let by_command = |target: &Target| matches!(target.wanted, Wanted::Command(_));
+        let since_ns = at_ns.saturating_sub(self.commands_looked_ns);
+        self.looks_again =
+            since_ns >= LOOK_AT_COMMANDS_EVERY_NS && self.wanted.iter().any(by_command);
+        if self.looks_again {
+            self.commands_looked_ns = at_ns;
+        }
+    }
+
     fn asked_for(&mut self, sample: &ProcessSample, details: &mut dyn Details) -> Option<usize> {
         let listens = |target: &Target| match target.wanted {
             Wanted::Port(port) => {
@@ -163,6 +182,7 @@ impl Targets {
         }
         if let Some((name, target)) = self.known.get(&sample.id)
             && *name == sample.name
+            && (target.is_some() || !self.looks_again)
         {
             return *target;
         }

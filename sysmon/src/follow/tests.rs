@@ -191,3 +191,40 @@ fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
     assert_eq!(means(&follower, "process.rss_bytes", 2).len(), 500);
     assert_eq!(means(&follower, "process.cpu_cores", 1).len(), 500);
 }
+
+/// Tells one command line, whoever is asked.
+struct Line(&'static str);
+
+impl Details for Line {
+    fn detail(&mut self, _: ProcessId, _: Fields) -> Detail {
+        Detail::default()
+    }
+
+    fn command_line(&mut self, _: u32) -> Option<Vec<String>> {
+        Some(self.0.split(' ').map(str::to_owned).collect())
+    }
+
+    fn listeners(&mut self, _: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        BTreeMap::new()
+    }
+}
+
+#[test]
+fn a_program_that_starts_another_of_its_name_in_its_place_is_found_by_the_new_command_line() {
+    let mut targets = Targets::new(&["command:shop$".parse().unwrap()]);
+    let python = [process(7, 1, 0, 1, 0)];
+    let mut is_found = |at_ms: u64, line| {
+        let found = targets.members(at_ms * 1_000_000, &python, &mut Line(line));
+        found.contains_key(&python[0].id)
+    };
+    assert!(!is_found(3000, "python3 wait.py"));
+    assert!(
+        !is_found(3100, "python3 -m shop"),
+        "not looked at each time"
+    );
+    assert!(is_found(5000, "python3 -m shop"));
+    assert!(
+        is_found(9000, "python3 -m shop: idle"),
+        "once found it stays"
+    );
+}

@@ -13,6 +13,7 @@ mod slot;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bench_report::clock::monotonic_ns;
 
@@ -33,12 +34,16 @@ pub struct CgroupSample {
     pub cpu: Option<Timed<CpuUse>>,
     /// How many cores it may use at once; absent without a quota.
     pub quota_cores: Option<f64>,
+    /// Whether a quota on the way to the root could not be read, so that there may be a tighter one.
+    pub quota_unread: bool,
     /// How often the quota held it back.
     pub throttling: Option<Timed<Throttling>>,
     /// Memory.
     pub memory: Option<Timed<MemoryUse>>,
     /// How much memory it may hold; absent without a limit.
     pub memory_limit_bytes: Option<u64>,
+    /// Whether a limit on the way to the root could not be read, so that there may be a tighter one.
+    pub memory_limit_unread: bool,
     /// What became of it at the limit.
     pub memory_events: Option<Timed<MemoryEvents>>,
     /// Transfers to and from disks.
@@ -182,13 +187,14 @@ enum Quota {
 }
 
 impl Quota {
-    fn cores(&mut self) -> Option<f64> {
+    fn cores(&mut self) -> Result<Option<f64>, Arc<SourceError>> {
         match self {
-            Self::Max(file) => file.read("quota", parse::cpu_max).ok()?.value.at(),
+            Self::Max(file) => Ok(file.read("quota", parse::cpu_max)?.value.at()),
             Self::QuotaAndPeriod(quota, period) => {
-                let quota = quota.read("quota", parse::limit).ok()?.value.at()?;
-                let period = period.read("period", parse::limit).ok()?.value.at()?;
-                (period > 0).then(|| quota as f64 / period as f64)
+                let quota = quota.read("quota", parse::limit)?.value.at();
+                let period = period.read("period", parse::limit)?.value.at();
+                let both = quota.zip(period.filter(|period| *period > 0));
+                Ok(both.map(|(quota, period)| quota as f64 / period as f64))
             }
         }
     }
@@ -273,14 +279,20 @@ impl Group {
         });
         let memory_events = read(&mut self.memory_events, "events", events);
         let io = read(&mut self.io, "transfers", io);
-        let limits = self.limits.iter_mut();
-        let limits = limits.filter_map(|file| file.read("limit", parse::limit).ok()?.value.at());
-        let quotas = self.quotas.iter_mut().filter_map(Quota::cores);
+        let limits = self.limits.iter_mut().map(|file| {
+            let limit = file.read("limit", parse::limit)?.value.at();
+            Ok(limit.map(|bytes| bytes as f64))
+        });
+        let (limit, memory_limit_unread) = tightest("cgroup.memory.limit", limits, gaps);
+        let quotas = self.quotas.iter_mut().map(Quota::cores);
+        let (quota_cores, quota_unread) = tightest("cgroup.cpu.quota", quotas, gaps);
         CgroupSample {
             name: self.name.clone(),
             identity: Default::default(),
-            quota_cores: quotas.reduce(f64::min),
-            memory_limit_bytes: limits.min(),
+            quota_cores,
+            quota_unread,
+            memory_limit_bytes: limit.map(|bytes| bytes as u64),
+            memory_limit_unread,
             cpu: keep("cgroup.cpu", cpu, gaps),
             // Without a quota anywhere there are no periods to count, and old kernels no file.
             throttling: throttling.and_then(Result::ok),
@@ -302,6 +314,21 @@ impl Group {
             io: stall(2),
         }
     }
+}
+
+/// The least of the limits that bind a group, and whether one of them could not be read.
+fn tightest(
+    what: &'static str,
+    limits: impl Iterator<Item = Result<Option<f64>, Arc<SourceError>>>,
+    gaps: &mut Gaps,
+) -> (Option<f64>, bool) {
+    let mut unread = false;
+    let known = limits.filter_map(|limit| {
+        let limit = gaps.keep(what, limit);
+        unread |= limit.is_none();
+        limit.flatten()
+    });
+    (known.reduce(f64::min), unread)
 }
 
 type Read<T> = Option<Result<Timed<T>, SourceError>>;
