@@ -257,7 +257,11 @@ async fn types(client: &Client, statements: &[Statement]) -> Vec<Vec<String>> {
     for statement in statements {
         // One that the server does not take spoils its transaction; the next has another.
         let types = match Describer::beside(client, "").await {
-            Ok(mut describer) => describer.parameters(&statement.shape.sql).await,
+            Ok(mut describer) => {
+                let types = describer.parameters(&statement.shape.sql).await;
+                describer.close().await;
+                types
+            }
             Err(error) => Err(error),
         };
         let names = types.map(|all| all.into_iter().map(|one| one.type_name).collect());

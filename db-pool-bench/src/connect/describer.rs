@@ -95,8 +95,11 @@ impl<'a> Describer<'a> {
         }
     }
 
-    /// Ends the connection, and the transaction with it.
-    pub async fn close(self) {
+    /// Undoes the transaction, without which a pooler would have to end the session, and closes the
+    /// connection.
+    pub async fn close(mut self) {
+        // One that is lost is closed all the same.
+        let _ = self.link.command("ROLLBACK").await;
         self.link.close().await;
     }
 }

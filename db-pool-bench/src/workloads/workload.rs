@@ -181,12 +181,18 @@ impl Draft {
         let unreached = |error| WorkloadError::Server(Box::new(of_wire(&error)));
         let beside = Describer::beside(client, settings).await;
         let mut describer = beside.map_err(unreached)?;
+        let kinds = self.kinds(&mut describer).await;
+        describer.close().await;
+        let kinds = kinds?;
+        Ok(self.finish(kinds))
+    }
+
+    async fn kinds(&self, describer: &mut Describer<'_>) -> Result<Vec<Vec<Kind>>, WorkloadError> {
         let mut kinds = Vec::new();
         for (file, statement) in self.statements() {
-            kinds.push(kinds_of(&mut describer, file, statement).await?);
+            kinds.push(kinds_of(describer, file, statement).await?);
         }
-        describer.close().await;
-        Ok(self.finish(kinds))
+        Ok(kinds)
     }
 
     /// The same where no statement has a parameter, so that no server has to be asked.
