@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::address::Address;
 use crate::drivers::{Driver, PoolOptions};
+use crate::protocol::Protocol;
 use crate::server::Server;
 use crate::workloads::WorkloadFlags;
 
@@ -43,9 +44,12 @@ impl TargetFlags {
     /// The server named, if one is; its address is checked before anything is begun.
     ///
     /// # Errors
-    /// [`UsageError`] when that is no address, or when one of `drivers`
-    /// cannot follow it.
+    /// [`UsageError`] when that is no address, or when one of `drivers` cannot follow it, or the
+    /// protocol.
     pub fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<Server>> {
+        if drivers.contains(&Driver::Sqlx) && self.workload.protocol == Protocol::Extended {
+            return Err(UsageError(PARTED.to_owned()).into());
+        }
         let given = self.url.as_deref().map(Server::at).transpose()?;
         if let Some(server) = &given {
             suits(&server.address, drivers)?;
@@ -65,6 +69,11 @@ impl TargetFlags {
         BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
     }
 }
+
+/// Why sqlx cannot send statements under no name.
+const PARTED: &str = "sqlx cannot follow --protocol extended: it prepares in one round trip and asks in \
+    the next, where a pooler may hand it the statement of somebody else; leave it out of --driver, or \
+    use simple or prepared";
 
 /// Whether every driver can connect as the address asks.
 fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {

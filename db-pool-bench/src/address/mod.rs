@@ -134,7 +134,8 @@ impl Address {
     /// What the driver said, of the last server that was tried.
     pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
         let opened = self.connect_with(application, |_| ()).await?;
-        Ok(Client::over(opened).await?)
+        let way = (self.config(application), self.tls());
+        Ok(Client::over(opened, way).await?)
     }
 
     /// The same for load, with what `settle` changes in how a way is taken.

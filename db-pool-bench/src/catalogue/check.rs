@@ -38,12 +38,7 @@ pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
         }
         Some(url) => {
             let server = Conversation::begin(url, &Schema::lasting(LASTING).map_err(UsageError)?)?;
-            let verified = async {
-                let begun = server.client.begin("").await;
-                begun.map_err(WorkloadError::Server)?;
-                draft.verify(&server.client).await
-            };
-            match server.run(verified)? {
+            match server.run(draft.verify(&server.client))? {
                 Ok(_) => "sound, and the server takes every statement",
                 Err(WorkloadError::Script(error)) => {
                     return Err(UsageError(error.to_string()).into());

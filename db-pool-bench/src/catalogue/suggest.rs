@@ -15,7 +15,7 @@ use tokio_postgres::error::SqlState;
 use super::Conversation;
 use super::flags::SuggestFlags;
 use super::shape::Shape;
-use crate::connect::Client;
+use crate::connect::{Client, Describer};
 use crate::failure::of_postgres;
 use crate::shape;
 use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
@@ -255,14 +255,17 @@ fn weight(calls: i64, all: i64) -> i64 {
 async fn types(client: &Client, statements: &[Statement]) -> Vec<Vec<String>> {
     let mut all = Vec::with_capacity(statements.len());
     for statement in statements {
-        let prepared = match client.begin("").await {
-            Ok(()) => client.prepare(&statement.shape.sql).await,
+        // One that the server does not take spoils its transaction; the next has another.
+        let types = match Describer::beside(client, "").await {
+            Ok(mut describer) => {
+                let types = describer.parameters(&statement.shape.sql).await;
+                describer.close().await;
+                types
+            }
             Err(error) => Err(error),
         };
-        let types = prepared.map(|p| p.params().iter().map(ToString::to_string).collect());
-        all.push(types.unwrap_or_default());
-        // One that the server does not take spoils its transaction; the next begins another.
-        let _ = client.roll_back().await;
+        let names = types.map(|all| all.into_iter().map(|one| one.type_name).collect());
+        all.push(names.unwrap_or_default());
     }
     all
 }

@@ -8,15 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row, SimpleQueryMessage, Statement};
+use tokio_postgres::{Config, Error, Row, SimpleQueryMessage};
+
+use super::Connector;
+use crate::wire::{Link, WireError};
 
 /// Lifts what would end our own work before it is done; nothing of it outlives the transaction.
 /// `transaction_timeout` exists from version 17 on.
-const LIFT: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+pub(super) const LIFT: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT /* plimsoll */ set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'";
 /// The time-out that is about to be lifted may strike before that, if it is very short.
-const LIFTING_TRIES: usize = 10;
+pub(super) const LIFTING_TRIES: usize = 10;
 
 /// A value of a question, which knows the type as which it is sent.
 pub trait Value: ToSql + Sync {
@@ -45,6 +48,8 @@ values!(
 #[derive(Debug)]
 pub struct Client {
     inner: tokio_postgres::Client,
+    /// By what way it came about, for another one.
+    way: (Config, Connector),
     /// Whether the role's statements are timed, so that ours have to be freed of that.
     timed: bool,
     /// Whether a transaction was begun whose end was not seen.
@@ -56,7 +61,10 @@ impl Client {
     ///
     /// # Errors
     /// What the server said, or a pooler that has no session to give.
-    pub(crate) async fn over(inner: tokio_postgres::Client) -> Result<Self, Error> {
+    pub(crate) async fn over(
+        inner: tokio_postgres::Client,
+        way: (Config, Connector),
+    ) -> Result<Self, Error> {
         let shown = inner.simple_query("SHOW statement_timeout").await;
         let is_zero = |message: &SimpleQueryMessage| match message {
             SimpleQueryMessage::Row(row) => row.get(0) == Some("0"),
@@ -69,9 +77,16 @@ impl Client {
         };
         Ok(Self {
             inner,
+            way,
             timed,
             open: AtomicBool::new(false),
         })
+    }
+
+    /// Another connection by the same way, without any driver around it.
+    pub(super) async fn bare(&self) -> Result<Link, WireError> {
+        let (config, tls) = &self.way;
+        Link::connect(config, tls).await
     }
 
     /// Whether the connection has ended.
@@ -136,10 +151,7 @@ impl Client {
     }
 
     /// Begins a transaction without any time-out but those that `settings` set again.
-    ///
-    /// # Errors
-    /// What the server said.
-    pub async fn begin(&self, settings: &str) -> Result<(), Error> {
+    async fn begin(&self, settings: &str) -> Result<(), Error> {
         let mut tries = 0;
         loop {
             // One that was given up halfway is still open.
@@ -159,11 +171,9 @@ impl Client {
         }
     }
 
-    /// Ends the transaction that [`Client::begin`] began: commits where `done` went well.
-    ///
-    /// # Errors
-    /// That of `done`, else what the server said.
-    pub async fn end<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+    /// Ends the transaction that [`Client::begin`] began: commits where `done` went well, and fails as
+    /// `done` did where it did not.
+    async fn end<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
         let how = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.inner.batch_execute(how).await;
         if ended.is_ok() {
@@ -171,24 +181,5 @@ impl Client {
         }
         let done = done?;
         ended.map(|()| done)
-    }
-
-    /// Undoes the transaction that [`Client::begin`] began.
-    ///
-    /// # Errors
-    /// What the server said.
-    pub async fn roll_back(&self) -> Result<(), Error> {
-        self.inner.batch_execute("ROLLBACK").await?;
-        self.open.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Has the server look at `sql`, within a transaction that [`Client::begin`] began: the
-    /// statement has a name there until it is dropped.
-    ///
-    /// # Errors
-    /// What the server said.
-    pub async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
-        self.inner.prepare(sql).await
     }
 }

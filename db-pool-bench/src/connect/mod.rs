@@ -3,6 +3,7 @@
 
 mod client;
 pub(crate) mod conninfo;
+mod describer;
 mod error;
 mod login;
 mod parameters;
@@ -15,6 +16,7 @@ mod tls;
 mod ways;
 
 pub use client::{Client, Value};
+pub use describer::{Describer, Inferred};
 pub use error::ConnectError;
 pub(crate) use login::Login;
 pub use parameters::{Environment, Parameters};

@@ -25,7 +25,6 @@ use sqlx::{SqlSafeStr as _, SqlStr, Type, raw_sql};
 use super::pooled::{Pool, PoolTarget};
 use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup};
 use crate::failure::of_sqlx;
-use crate::protocol::Protocol;
 use crate::script::{Answer, Bound};
 use crate::workloads::Workload;
 
@@ -117,8 +116,7 @@ impl Pool for Connections {
             let added = arguments.add(*value);
             added.map_err(|error| Failure::new("driver", &error.to_string()))?;
         }
-        let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments)
-            .persistent(self.workload.protocol == Protocol::Prepared);
+        let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments);
         let executed = query.execute(&mut **connection).await;
         executed.map(drop).map_err(|error| of_sqlx(&error))
     }

@@ -66,7 +66,6 @@ pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
 fn of_server(words: Words<'_>) -> Failure {
     let kind = of_sqlstate(words.code);
     let more = match words.code {
-        "26000" if words.message.starts_with("unnamed ") => PARTED,
         "26000" | "42P05" => POOLED,
         _ => "",
     };
@@ -85,10 +84,6 @@ fn explained(kind: Cow<'static, str>, mut message: String, error: &dyn StdError)
 const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
     before, use --protocol simple or extended, or pool_mode = session";
-/// The same of sqlx with statements that it does not keep: it prepares in one round trip and asks in
-/// the next.
-const PARTED: &str = "; sqlx prepares in one round trip and asks in the next, between which a \
-    pooler in transaction mode may change the session: use --protocol simple";
 
 /// Whether no connection came about because TLS did not.
 pub fn is_tls(error: &tokio_postgres::Error) -> bool {

@@ -39,6 +39,8 @@ pub struct ServerError {
     pub detail: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// At which character of the statement, from 1.
+    pub position: Option<u32>,
     /// Where it happened, innermost first, a line each.
     pub context: Option<String>,
 }
@@ -70,6 +72,7 @@ impl ServerError {
                 b'M' => error.message = text,
                 b'D' => error.detail = Some(text),
                 b'H' => error.hint = Some(text),
+                b'P' => error.position = text.parse().ok(),
                 b'W' => error.context = Some(text),
                 _ => {}
             }

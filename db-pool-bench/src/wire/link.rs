@@ -11,6 +11,7 @@ use postgres_protocol::message::backend::{
 use postgres_protocol::message::frontend::{self, BindError};
 use tokio::time::timeout;
 use tokio_postgres::Config;
+use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
 use super::error::{ServerError, WireError};
 use super::login;
@@ -91,6 +92,30 @@ impl Link {
         frontend::parse(name, sql, types, &mut self.outgoing)?;
         frontend::sync(&mut self.outgoing);
         self.round_trip(None).await.map(drop)
+    }
+
+    /// The numbers of the types that the parameters of `sql` have, which is not executed.
+    ///
+    /// # Errors
+    /// What the server or the system said.
+    pub async fn describe(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
+        frontend::parse("", sql, [], &mut self.outgoing)?;
+        frontend::describe(b'S', "", &mut self.outgoing)?;
+        frontend::sync(&mut self.outgoing);
+        self.settled = false;
+        self.send().await?;
+        let (mut types, mut refusal) = (Vec::new(), None);
+        loop {
+            match self.message().await? {
+                Message::ParameterDescription(body) => types = body.parameters().collect()?,
+                Message::ErrorResponse(body) => refusal = Some(Box::new(ServerError::of(&body)?)),
+                Message::ReadyForQuery(_) => {
+                    self.settled = true;
+                    return refusal.map_or(Ok(types), |error| Err(WireError::Server(error)));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Binds `values` to the statement prepared as `name` and executes it, in one write.

@@ -57,6 +57,10 @@ impl Ground<'_> {
                     remedy::against(&failure, Doing::Checking, self.address)
                 })
             }
+            Some(Err(WorkloadError::Server(failure))) => {
+                let what = "have the server look at the statements of the workload";
+                remedy::cannot(what, &failure, Doing::Checking, self.address)
+            }
             Some(Err(error)) => Err(error.into()),
         }
     }

@@ -138,16 +138,11 @@ impl Selection {
         let search_path = own_schema
             .filter(|_| scripts)
             .map(|schema| format!("{},public", schema.name()));
-        let draft = self.draft(tables)?;
         let path = search_path.as_ref();
         let path = path.map(|path| format!("SET LOCAL search_path = {path}"));
-        let begun = client.begin(path.as_deref().unwrap_or_default()).await;
-        begun.map_err(WorkloadError::Server)?;
-        let verified = draft.verify(client).await;
-        // Where the connection broke, that is why the statements were not looked at either.
-        let undone = client.roll_back().await;
-        let mut workload = verified?;
-        undone.map_err(WorkloadError::Server)?;
+        let draft = self.draft(tables)?;
+        let verified = draft.verify_with(client, path.as_deref().unwrap_or_default());
+        let mut workload = verified.await?;
         workload.max_tries = self.max_tries;
         workload.search_path = search_path;
         Ok(workload)
@@ -158,8 +153,10 @@ impl Selection {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),
             ("max_tries".to_owned(), json!(self.max_tries)),
-            ("protocol".to_owned(), json!(self.protocol.name())),
         ]);
+        if self.protocol != Protocol::default() {
+            config.insert("protocol".to_owned(), json!(self.protocol.name()));
+        }
         match (&self.table, &self.schema) {
             (Some(table), _) => config.insert("table".to_owned(), json!(table)),
             (_, Some(schema)) => config.insert("schema".to_owned(), json!(schema.name())),

@@ -4,11 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use load_engine::Failure;
-use tokio_postgres::Error;
-use tokio_postgres::error::ErrorPosition;
 
-use crate::connect::Client;
-use crate::failure::of_postgres;
+use crate::connect::{Client, Describer, Inferred};
+use crate::failure::of_wire;
 use crate::protocol::Protocol;
 use crate::remedy;
 use crate::script::{
@@ -16,6 +14,7 @@ use crate::script::{
     Statement, Value,
 };
 use crate::shape;
+use crate::wire::WireError;
 
 /// Statements of transactions that a report has by name; further ones are taken together.
 const MOST_PARTS: usize = 32;
@@ -109,8 +108,8 @@ pub enum WorkloadError {
         failure: Box<Failure>,
     },
     /// The server did not answer.
-    #[error("cannot prepare the statements of the workload")]
-    Server(#[source] Error),
+    #[error("cannot have the server look at the statements of the workload: {0}")]
+    Server(Box<Failure>),
 }
 
 /// A mix whose scripts are sound; which types its statements take, a server has yet to say.
@@ -164,14 +163,36 @@ impl Draft {
     /// # Errors
     /// What the server refuses, and where it stands.
     pub async fn verify(self, client: &Client) -> Result<Workload, WorkloadError> {
+        self.verify_with(client, "").await
+    }
+
+    /// The same with `settings` made before, as statements.
+    ///
+    /// # Errors
+    /// What the server refuses, and where it stands.
+    pub(super) async fn verify_with(
+        self,
+        client: &Client,
+        settings: &str,
+    ) -> Result<Workload, WorkloadError> {
         if self.protocol.is_textual() {
             return Ok(self.without_parameters());
         }
+        let unreached = |error| WorkloadError::Server(Box::new(of_wire(&error)));
+        let beside = Describer::beside(client, settings).await;
+        let mut describer = beside.map_err(unreached)?;
+        let kinds = self.kinds(&mut describer).await;
+        describer.close().await;
+        let kinds = kinds?;
+        Ok(self.finish(kinds))
+    }
+
+    async fn kinds(&self, describer: &mut Describer<'_>) -> Result<Vec<Vec<Kind>>, WorkloadError> {
         let mut kinds = Vec::new();
         for (file, statement) in self.statements() {
-            kinds.push(kinds_of(client, file, statement).await?);
+            kinds.push(kinds_of(describer, file, statement).await?);
         }
-        Ok(self.finish(kinds))
+        Ok(kinds)
     }
 
     /// The same where no statement has a parameter, so that no server has to be asked.
@@ -269,19 +290,19 @@ fn prepared(statement: Statement, kinds: Vec<Kind>, part: Option<usize>) -> Prep
 }
 
 async fn kinds_of(
-    client: &Client,
+    describer: &mut Describer<'_>,
     file: &str,
     statement: &Statement,
 ) -> Result<Vec<Kind>, WorkloadError> {
-    let prepared = match client.prepare(&statement.sql).await {
-        Ok(prepared) => prepared,
-        Err(error) => return Err(refused(file, statement, error)),
+    let inferred = match describer.parameters(&statement.sql).await {
+        Ok(inferred) => inferred,
+        Err(error) => return Err(refused(file, statement, &error)),
     };
-    let kinds = prepared.params().iter().zip(&statement.parameters);
-    let kinds = kinds.map(|(inferred, parameter)| {
-        Kind::of(inferred).ok_or_else(|| {
+    let kinds = inferred.into_iter().zip(&statement.parameters);
+    let kinds = kinds.map(|(Inferred { type_name, kind }, parameter)| {
+        kind.ok_or_else(|| {
             let message = format!(
-                "the server wants a value of type {inferred} here, as which no number can be sent; make one in SQL, as in :n * interval '1 s'"
+                "the server wants a value of type {type_name} here, as which no number can be sent; make one in SQL, as in :n * interval '1 s'"
             );
             Fault::new(parameter.place, message).of_file(file).into()
         })
@@ -289,22 +310,22 @@ async fn kinds_of(
     kinds.collect()
 }
 
-fn refused(file: &str, statement: &Statement, error: Error) -> WorkloadError {
-    let Some(told) = error.as_db_error() else {
-        return WorkloadError::Server(error);
+fn refused(file: &str, statement: &Statement, error: &WireError) -> WorkloadError {
+    let failure = Box::new(of_wire(error));
+    let WireError::Server(told) = error else {
+        return WorkloadError::Server(failure);
     };
-    let place = match told.position() {
-        Some(ErrorPosition::Original(position)) => statement.origin(*position),
-        _ => statement.place,
+    let place = match told.position {
+        Some(position) => statement.origin(position),
+        None => statement.place,
     };
-    let failure = of_postgres(&error);
     let message = format!(
         "the server refuses this statement: {}",
         remedy::told(&failure)
     );
     WorkloadError::Refused {
         error: Fault::new(place, message).of_file(file),
-        failure: Box::new(failure),
+        failure,
     }
 }
 

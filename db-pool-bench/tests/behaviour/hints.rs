@@ -43,6 +43,88 @@ fn assert_told(url: &str, cause: &str, remedy: &str) {
     assert!(given.contains(remedy), "{cause}: {said}");
 }
 
+/// User, database, what is said of the cause, and what helps.
+const REFUSALS: [(&str, &str, &str, &str); 13] = [
+    (
+        "rejected",
+        "plimsoll",
+        "pg_hba.conf rejects",
+        "pg_reload_conf()",
+    ),
+    (
+        "app",
+        "elsewhere",
+        "no pg_hba.conf entry",
+        "a line for this user",
+    ),
+    (
+        "nobody",
+        "plimsoll",
+        "password authentication failed",
+        "another password or user",
+    ),
+    (
+        "barred",
+        "plimsoll",
+        "is not permitted to log in",
+        "ALTER ROLE barred LOGIN",
+    ),
+    (
+        "app",
+        "nowhere",
+        "database \"nowhere\" does not exist",
+        "--list",
+    ),
+    (
+        "full",
+        "plimsoll",
+        "too many connections for role",
+        "ALTER ROLE full CONNECTION LIMIT",
+    ),
+    (
+        "app",
+        "few",
+        "too many connections for database",
+        "ALTER DATABASE few CONNECTION LIMIT",
+    ),
+    (
+        "app",
+        "shut",
+        "not currently accepting",
+        "ALLOW_CONNECTIONS true",
+    ),
+    (
+        "app",
+        "private",
+        "permission denied for database",
+        "GRANT CONNECT ON DATABASE private TO app",
+    ),
+    (
+        "app",
+        "plimsoll",
+        "permission denied for database",
+        "GRANT CREATE ON DATABASE plimsoll TO app",
+    ),
+    (
+        "reader",
+        "plimsoll",
+        "default_transaction_read_only is on",
+        "a role that may write",
+    ),
+    (
+        "app",
+        "plimsoll?options=-cwork_mem%3Dmuch",
+        "work_mem",
+        "another value of that setting",
+    ),
+    (
+        "app",
+        "plimsoll?target_session_attrs=standby",
+        "is not read only",
+        "target_session_attrs",
+    ),
+];
+
 #[test]
 fn a_server_that_refuses_is_told_with_what_helps_against_that() {
     let server = postgres(&[]);
@@ -69,86 +151,7 @@ fn a_server_that_refuses_is_told_with_what_helps_against_that() {
     eventually("the rules hold", || {
         said(&of(&server, "rejected", "plimsoll")).contains("rejects")
     });
-    for (user, database, cause, remedy) in [
-        (
-            "rejected",
-            "plimsoll",
-            "pg_hba.conf rejects",
-            "pg_reload_conf()",
-        ),
-        (
-            "app",
-            "elsewhere",
-            "no pg_hba.conf entry",
-            "a line for this user",
-        ),
-        (
-            "nobody",
-            "plimsoll",
-            "password authentication failed",
-            "another password or user",
-        ),
-        (
-            "barred",
-            "plimsoll",
-            "is not permitted to log in",
-            "ALTER ROLE barred LOGIN",
-        ),
-        (
-            "app",
-            "nowhere",
-            "database \"nowhere\" does not exist",
-            "--list",
-        ),
-        (
-            "full",
-            "plimsoll",
-            "too many connections for role",
-            "ALTER ROLE full CONNECTION LIMIT",
-        ),
-        (
-            "app",
-            "few",
-            "too many connections for database",
-            "ALTER DATABASE few CONNECTION LIMIT",
-        ),
-        (
-            "app",
-            "shut",
-            "not currently accepting",
-            "ALLOW_CONNECTIONS true",
-        ),
-        (
-            "app",
-            "private",
-            "permission denied for database",
-            "GRANT CONNECT ON DATABASE private TO app",
-        ),
-        (
-            "app",
-            "plimsoll",
-            "permission denied for database",
-            "GRANT CREATE ON DATABASE plimsoll TO app",
-        ),
-        (
-            "reader",
-            "plimsoll",
-            "default_transaction_read_only is on",
-            "a role that may write",
-        ),
-        (
-            "app",
-            "plimsoll?options=-cwork_mem%3Dmuch",
-            "work_mem",
-            "another value of that setting",
-        ),
-        (
-            "app",
-            "plimsoll?target_session_attrs=standby",
-            "is not read only",
-            "target_session_attrs",
-        ),
-    ] {
+    for (user, database, cause, remedy) in REFUSALS {
         assert_told(&of(&server, user, database), cause, remedy);
     }
     let wrong = server.url().replace(PASSWORD, "another");
@@ -157,6 +160,12 @@ fn a_server_that_refuses_is_told_with_what_helps_against_that() {
     assert_told(&unnamed, "lookup", "another host");
     fs::write(&hba, lines).unwrap();
     talk.assert_nothing_is_left();
+}
+
+#[test]
+fn a_server_that_is_shutting_down_is_told_from_one_that_refuses() {
+    let server = postgres(&[]);
+    let _somebody = Talk::to(server.url());
     // While somebody is still there, a server that was told to end lets nobody in.
     let pid = fs::read_to_string(server.directory().join("data/postmaster.pid")).unwrap();
     let pid = pid.lines().next().unwrap().parse().unwrap();

@@ -59,14 +59,17 @@ fn every_driver_leaves_by_every_protocol_the_rows_that_pgbench_leaves() {
         );
         let by_pgbench = talk.names(COMPARED);
         assert_eq!(by_pgbench.len(), 40, "{script}: {by_pgbench:?}");
-        for driver in DRIVERS {
+        // sqlx parses in one round trip and asks in the next.
+        let able = |driver: &&str| (*driver, protocol) != ("sqlx", "extended");
+        for driver in DRIVERS.into_iter().filter(able) {
             talk.execute(TABLE);
             let args = format!(
                 "--script {script} --protocol {protocol} --driver {driver} --pool-sizes 1 --users 1 \
                  --repeats 1 --warmup 0 --duration 400ms"
             );
             let (report, said) = run(&place, &server, &args);
-            assert_eq!(report.config["protocol"], protocol);
+            let told = report.config.get("protocol").and_then(|told| told.as_str());
+            assert_eq!(told.unwrap_or("prepared"), protocol);
             let step = &report.steps[0];
             assert_eq!(
                 step.error_ratio(),
@@ -169,11 +172,14 @@ fn what_only_text_can_do_is_refused_by_name_elsewhere() {
     ] {
         write(&place, "s.sql", script);
         for protocol in ["extended", "prepared"] {
-            let args = format!("--script s.sql --protocol {protocol}");
+            let args = format!("--script s.sql --driver direct --protocol {protocol}");
             let (code, said) = refused(&place, &server, &args);
             assert!(code == 2 && said.contains(told), "{script}: {said}");
         }
     }
+    let args = "--driver direct,sqlx --protocol extended";
+    let (code, said) = refused(&place, &server, args);
+    assert!(code == 2 && said.contains("sqlx cannot follow"), "{said}");
     write(&place, "s.sql", "\\set x 1\n\\gset");
     let (code, said) = refused(&place, &server, "--script s.sql --protocol simple");
     assert!(code == 2 && said.contains("follows a query"), "{said}");

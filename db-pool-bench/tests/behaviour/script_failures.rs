@@ -143,6 +143,31 @@ fn a_fault_while_a_script_runs_is_counted_with_its_place_and_leaves_no_transacti
     }
 }
 
+/// Script, kind, message, statement, and what the detail tells.
+const TOLD: [(&str, &str, &str, &str, &[&str]); 3] = [
+    (
+        "zero.sql",
+        "sqlstate.22012",
+        "division by zero",
+        "SELECT ?/?",
+        &[],
+    ),
+    (
+        "twice.sql",
+        "sqlstate.23505",
+        "duplicate key value violates unique constraint \"people_name_once\"",
+        "INSERT INTO people (name) VALUES (?)",
+        &["Key (name)=(…) already exists."],
+    ),
+    (
+        "pair.sql",
+        "sqlstate.40P01",
+        "deadlock detected",
+        "UPDATE pair SET n = n + ? WHERE id = ",
+        &["waits for ShareLock on transaction", "hint: See server log"],
+    ),
+];
+
 /// A division by zero, a key that is there already and a deadlock, on every driver: each sample has
 /// the server's own message, what it adds, and the statement without its values.
 #[test]
@@ -173,33 +198,7 @@ fn a_failure_tells_the_servers_words_and_the_statement_and_no_data_of_rows() {
     );
     let args = "--driver wire,direct,deadpool,sqlx --pool-sizes 4 --users 4 --repeats 1 --warmup 0 \
                 --duration 500ms --seed 1 --stop-on p99>1h";
-    for (script, kind, message, statement, details) in [
-        (
-            "zero.sql",
-            "sqlstate.22012",
-            "division by zero",
-            "SELECT ?/?",
-            &[][..],
-        ),
-        (
-            "twice.sql",
-            "sqlstate.23505",
-            "duplicate key value violates unique constraint \"people_name_once\"",
-            "INSERT INTO people (name) VALUES (?)",
-            &["Key (name)=(…) already exists."][..],
-        ),
-        (
-            "pair.sql",
-            "sqlstate.40P01",
-            "deadlock detected",
-            "UPDATE pair SET n = n + ? WHERE id = ",
-            &[
-                "waits for ShareLock on transaction",
-                "hint: See server log",
-                "in relation \"pair\"",
-            ][..],
-        ),
-    ] {
+    for (script, kind, message, statement, details) in TOLD {
         sweep(&place, &format!("--script {script} {args}"))
             .env("DATABASE_URL", server.url())
             .output()
