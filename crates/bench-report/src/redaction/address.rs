@@ -1,0 +1,272 @@
+//! Secrets in addresses: user and password before an `@`, parameters after a `?`.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::names::{self, Naming, has};
+use super::pattern;
+use super::shell::blank_separated;
+use super::spans::Spans;
+use super::token;
+
+/// `user:password@tcp(host)/db` of Go, `user:password@host`, `thin:user/password@//host` of Oracle.
+static BARE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?:^|[\s"'`=,(])(?:jdbc:oracle:\w+:([^\s/@"']+)/|(?://)?([^\s:/@"'=(,]*):)([^\s"']+)@[\w\[(/\-]"#,
+    )
+});
+
+/// What comes before the colon of such a word where it is no user.
+const NO_USER: &str = "npm workspace mailto acct sip sips xmpp link file patch";
+
+/// Users of `https://user@host` that everybody knows.
+const OPEN_USERS: &str = "git anonymous guest hg svn";
+
+/// Parameters that hold no secret, in small letters without `_` and `-`.
+const OPEN_PARAMETERS: &str = "sslmode ssl sslrootcert sslcert sslnegotiation tls host hostaddr port user username dbname \
+    database db applicationname appname connecttimeout sockettimeout sockettimeoutms \
+    connecttimeoutms timeout timeoutms targetsessionattrs loadbalancehosts options searchpath \
+    schema currentschema charset characterencoding useunicode collation parsetime loc timezone \
+    servertimezone usessl retrywrites retryreads w authsource authmechanism replicaset \
+    readpreference readconcernlevel directconnection maxpoolsize minpoolsize poolsize pool \
+    maxidletimems compressors heartbeat vhost frame frameformat channelmax keepalives \
+    keepalivesidle tcpuserestarts role warehouse account region protocol version v ver \
+    apiversion api lang locale hl format output fmt type kind page perpage pagesize limit \
+    offset start end from to since until step sort order orderby dir filter fields include \
+    expand q query search name room channel topic transport eio encoding compression debug \
+    pretty watch follow stdout stderr tail tty container labelselector fieldselector \
+    timeoutseconds resourceversion profile mode level color width height size quality method \
+    action email binding passfile sslkey gssencmode channelbinding krbsrvname service prepared \
+    statementcachemode preparestatement rewritebatchedstatements cacheprepstmts encrypt \
+    trustservercertificate driver dialect wsdl xamzalgorithm xamzdate xamzexpires \
+    xamzsignedheaders sv se st sp sr spr expires ref branch tag path package arch os repo \
+    utmsource utmmedium utmcampaign";
+
+/// Marks secrets in addresses. `argument`: the text is one argument of a command line, where an
+/// address may have blanks in its password.
+pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
+    paths(text, out);
+    if !text.contains(['@', ':']) {
+        return;
+    }
+    let mut from = 0;
+    while let Some(found) = text[from..].find("://") {
+        let colon = from + found;
+        let rest = colon + 3;
+        let end = end_of(text, colon, argument);
+        if let Some(scheme) = scheme_before(text, colon) {
+            url(text, scheme, end, out);
+        }
+        from = end.max(rest);
+    }
+    if text.contains('@') {
+        bare(text, out);
+    }
+}
+
+/// The word's end; in quotes the end is where they close.
+fn end_of(text: &str, colon: usize, argument: bool) -> usize {
+    let rest = &text[colon..];
+    let scheme = scheme_before(text, colon).map_or(colon, |scheme| scheme.start);
+    let before = text[..scheme].chars().next_back();
+    let quote = before.filter(|c| matches!(c, '"' | '\'' | '`' | '<'));
+    let closing = quote.map(|quote| if quote == '<' { '>' } else { quote });
+    let quoted = closing.and_then(|closing| rest.find(closing));
+    let blank = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let word = &rest[..blank];
+    let length = match quoted {
+        Some(quoted) => quoted,
+        // The password of an argument may have blanks in it.
+        None if argument && matches!(before, None | Some('=')) && !word.contains('@') => {
+            let next = rest[3..].find("://").map_or(rest.len(), |next| next + 3);
+            rest[..next].rfind('@').map_or(blank, |at| {
+                let after = &rest[at..];
+                at + after.find(char::is_whitespace).unwrap_or(after.len())
+            })
+        }
+        None => blank,
+    };
+    colon + length
+}
+
+fn scheme_before(text: &str, colon: usize) -> Option<Range<usize>> {
+    const LONGEST: usize = 32;
+    let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'-');
+    let before = text.as_bytes()[..colon].iter().rev().take(LONGEST);
+    let length = before.take_while(|byte| is_scheme(byte)).count();
+    (length > 0).then_some(colon - length..colon)
+}
+
+/// Marks secrets of a whole address, blanks included.
+pub(super) fn mark_whole(text: &str, out: &mut Spans) {
+    if let Some(colon) = text.find("://")
+        && let Some(scheme) = scheme_before(text, colon)
+    {
+        url(text, scheme, text.len(), out);
+    }
+}
+
+/// Marks what is secret in the address with this scheme that ends at `end`. One address may be a
+/// parameter of another; what is nested deeper than anybody writes is marked as a whole.
+fn url(text: &str, scheme: Range<usize>, end: usize, out: &mut Spans) {
+    const DEEPEST: usize = 4;
+    let mut scheme = scheme;
+    for depth in 0.. {
+        let begin = scheme.end + 3;
+        if depth == DEEPEST {
+            return out.add(begin..end);
+        }
+        let (secret, host) = user_info(&text[begin..end], &text[scheme]);
+        if let Some(secret) = secret {
+            out.add(begin + secret.start..begin + secret.end);
+        }
+        let host = begin + host;
+        parameters(text, host..end, out);
+        let inner = text[host..end].find("://").map(|at| host + at);
+        match inner.and_then(|colon| scheme_before(text, colon)) {
+            Some(inner) => scheme = inner,
+            None => return,
+        }
+    }
+}
+
+/// The user and the password that are to be masked, and where the host begins. A password may have
+/// `@`, `/`, `?` and `#` in it: what stands before the last `@` is taken.
+fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
+    let scheme = scheme.to_ascii_lowercase();
+    let is_web = ["http", "https", "ws", "wss"]
+        .iter()
+        .any(|web| scheme.ends_with(web));
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let first = &rest[..authority];
+    let user_end = first.rfind('@');
+    let host = user_end.map_or(0, |at| at + 1);
+    let last = rest.rfind('@');
+    let mut hosts = first[host..].split(',');
+    // A list of hosts may as well be a password with a comma in it, where an `@` follows.
+    let odd_host = !hosts.all(is_host_and_port) || (last > user_end && first[host..].contains(','));
+    let colon = first.find(':');
+    let with_password = match (colon, user_end) {
+        (Some(colon), Some(end)) => colon < end || odd_host,
+        (Some(_), None) => odd_host,
+        (None, _) => false,
+    };
+    let in_query = |at: usize| {
+        let query = rest
+            .get(authority..at)
+            .and_then(|rest| rest.split_once('?'));
+        let key = query.and_then(|(_, query)| query.split_once('='));
+        key.is_some_and(|(key, _)| {
+            key.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        })
+    };
+    let hidden_user = |user: &str| is_web && !has(OPEN_USERS, user);
+    // Where the last `@` may be either the password's or a parameter's, nothing of either is shown.
+    let ambiguous = last.is_some_and(in_query) && !is_web;
+    if let Some(colon) = colon.filter(|_| with_password || ambiguous) {
+        let end = match last.filter(|at| *at > colon) {
+            Some(at) if in_query(at) => rest.len(),
+            Some(at) => at,
+            // Cut off within the password.
+            None => authority,
+        };
+        let whole = end > authority || user_end == Some(end);
+        let start = if whole && hidden_user(&rest[..colon]) {
+            0
+        } else {
+            colon + 1
+        };
+        return (Some(start..end), rest.len().min(end + 1));
+    }
+    match (user_end, last.filter(|at| !in_query(*at))) {
+        (Some(end), _) => (hidden_user(&rest[..end]).then_some(0..end), host),
+        // `host:80/…@`, `host.name/…@`: most likely a part of the path.
+        (None, Some(at)) if colon.is_some() => (Some(authority + 1..at), authority),
+        (None, Some(at)) if is_web && !first.contains('.') && first != "localhost" => {
+            (Some(0..at), at + 1)
+        }
+        _ => (None, authority),
+    }
+}
+
+fn is_host_and_port(host: &str) -> bool {
+    let after_ipv6 = host.strip_prefix('[').and_then(|host| host.split_once(']'));
+    let Some((_, port)) = after_ipv6.map_or(host, |(_, after)| after).split_once(':') else {
+        return true;
+    };
+    let port = port.trim_end_matches([')', ',', ';', '.', '"', '\'', '>', '}', ':']);
+    (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Marks the values of parameters after `?`, `#` or `&`, unless they are known to hold no secret.
+fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
+    let shown = &text[range.clone()];
+    let Some(question) = shown.find(['?', '#']) else {
+        return;
+    };
+    let mut at = range.start + question + 1;
+    for pair in text[at..range.end].split(['&', '?', '#']) {
+        let shown = pair.trim_end_matches(['"', '\'', ')', '>', ',']);
+        let (key, value) = match shown.split_once('=') {
+            Some((key, _)) => (key, at + key.len() + 1..at + shown.len()),
+            None => ("", at..at + shown.len()),
+        };
+        if !is_open(key, &text[value.clone()]) {
+            out.add(value);
+        }
+        at += pair.len() + 1;
+    }
+}
+
+fn is_open(key: &str, value: &str) -> bool {
+    const LONGEST_NUMBER: usize = 5;
+    let name: String = key
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    if names::says_nothing(value) {
+        return true;
+    }
+    if name.is_empty() {
+        // A page's fragment or a switch, as in `?wsdl`.
+        let word = value.to_ascii_lowercase();
+        return has(OPEN_PARAMETERS, &word);
+    }
+    if has(OPEN_PARAMETERS, &name) {
+        return !token::is_opaque(value);
+    }
+    let number = value.len() <= LONGEST_NUMBER && value.bytes().all(|byte| byte.is_ascii_digit());
+    number && names::naming(key) == Naming::Harmless
+}
+
+/// Addresses without a scheme.
+fn bare(text: &str, out: &mut Spans) {
+    for captures in BARE.captures_iter(text) {
+        let Some(secret) = captures.get(3) else {
+            continue;
+        };
+        let user = captures.get(2).map_or("", |user| user.as_str());
+        let shown = secret.as_str();
+        let is_digest = text[secret.end()..].starts_with("@sha");
+        if !has(NO_USER, user) && !shown.starts_with("//") && !is_digest {
+            out.add(secret.range());
+        }
+    }
+}
+
+/// Paths with parameters: `/socket?ticket=…`.
+fn paths(text: &str, out: &mut Spans) {
+    if !text.contains('?') {
+        return;
+    }
+    for (at, word) in blank_separated(text) {
+        let is_path = word.starts_with('/') || word.starts_with('?');
+        if is_path && word.contains('=') && !word.contains("://") {
+            parameters(text, at..at + word.len(), out);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Reads a command line word by word and finds the secrets in it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::names::{self, Naming, has, words};
+use super::options::Found;
+use super::programs::{self, ANY, Kind, Program, Style, WordForm};
+use super::spans::Spans;
+
+/// Options that end so may have a user and a password: `--user a:b`, `--proxy-user=a:b`.
+const USER_OPTIONS: &str = "user username login basic authenticate account cert";
+
+/// Options that end so have a digest or a number of something, as `-id`.
+const DIGESTS: &str = "id sha sha1 sha256 sha512 digest commit rev revision ref checksum hash uuid \
+    guid fingerprint etag md5 image container metadata";
+
+/// What follows words that end so is their value, in a command line.
+const SPELT_OUT: &str = "password passphrase passwd requirepass masterauth secretkey accesskey \
+    authtoken sessiontoken apikey userpw ownerpw rootpw psk";
+
+/// Words that are kept: those that tell what a program is to do come first.
+const MOST_WORDS: usize = 16;
+
+/// Goes through the words of one command after the other.
+#[derive(Debug)]
+pub(super) struct Reader {
+    mode: Mode,
+    program: Option<Arc<Program>>,
+    /// The program, or one that it runs, is not known.
+    unknown: bool,
+    /// What the next word may be.
+    pending: Vec<Pending>,
+    /// The first words that were no options.
+    words: Vec<String>,
+    /// Of each form of words, how far it has come.
+    reached: Vec<usize>,
+    digest_next: bool,
+    /// A password is set: it is among the words that follow.
+    sets_password: bool,
+}
+
+/// What the words are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Text that may quote a command line.
+    Text,
+    Command,
+    /// A command line in which one command reads a secret that another one prints.
+    Piped,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Pending {
+    Secret(Style),
+    /// A secret unless it is a path or a number.
+    Reference,
+}
+
+impl Reader {
+    pub(super) fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            program: None,
+            unknown: true,
+            pending: Vec::new(),
+            words: Vec::new(),
+            reached: Vec::new(),
+            digest_next: false,
+            sets_password: false,
+        }
+    }
+
+    /// Another command begins.
+    pub(super) fn end_command(&mut self) {
+        *self = Self::new(self.mode);
+    }
+
+    fn commands(&self) -> bool {
+        self.mode != Mode::Text
+    }
+
+    fn is(&self, kind: Kind) -> bool {
+        self.program
+            .as_ref()
+            .is_some_and(|program| program.kind == kind)
+    }
+
+    /// Whether the next word may be a digest.
+    pub(super) fn digest_next(&self) -> bool {
+        self.digest_next || self.is(Kind::Plain)
+    }
+
+    /// Whether a word with blanks in it is a command line of its own.
+    pub(super) fn runs_commands(&self) -> bool {
+        self.commands() && (self.program.is_none() || self.is(Kind::Runs))
+    }
+
+    /// Reads the next word and marks what is secret in it.
+    pub(super) fn read(&mut self, word: &str, out: &mut Spans) {
+        if !self.pending.is_empty() && matches!(word, "=" | ":") {
+            return;
+        }
+        self.digest_next = false;
+        let pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() && !is_option(word) {
+            for secret in pending.iter().filter_map(|pending| pending.find(word)) {
+                out.add(secret);
+            }
+            // `--secret dbPassword X`: that was a switch, and its word announces the next.
+            if self.commands() && spells_out(word) {
+                self.pending.push(Pending::Secret(Style::Whole));
+            }
+        } else if !self.option(word, out) {
+            self.word(word, out);
+        }
+    }
+
+    /// Reads an option; whether it was one.
+    fn option(&mut self, word: &str, out: &mut Spans) -> bool {
+        let own = self.program.clone();
+        let own = own.iter().flat_map(|program| &program.options);
+        let any = (self.unknown && self.commands()).then_some(&ANY.options);
+        let mut taken = false;
+        for form in own.chain(any.into_iter().flatten()) {
+            if form
+                .after
+                .is_some_and(|after| !self.words.iter().any(|seen| seen == after))
+            {
+                continue;
+            }
+            match form.look(word) {
+                Found::Nothing => continue,
+                Found::Next => self.pending.push(Pending::Secret(form.style)),
+                Found::Here(range) => out.add(range),
+            }
+            taken = true;
+        }
+        let Some(name) = word.strip_prefix('-').filter(|name| !name.is_empty()) else {
+            return taken;
+        };
+        let name = name.trim_start_matches('-');
+        self.named(name, word.len() - name.len(), out);
+        true
+    }
+
+    /// Reads an option by its name, which begins at `start`.
+    fn named(&mut self, name: &str, start: usize, out: &mut Spans) {
+        if let Some((name, value)) = name.split_once('=') {
+            if has(USER_OPTIONS, &last_part(name))
+                && let Some(range) = Style::After(':').find(value)
+            {
+                let start = start + name.len() + 1;
+                out.add(start + range.start..start + range.end);
+            }
+            return;
+        }
+        if name.len() < 2 || name.contains([':', ' ']) {
+            return;
+        }
+        let last = last_part(name);
+        self.digest_next = has(DIGESTS, &last);
+        match names::naming(name) {
+            Naming::Secret => self.pending.push(Pending::Secret(Style::Whole)),
+            Naming::Reference => self.pending.push(Pending::Reference),
+            Naming::Harmless if has(USER_OPTIONS, &last) => {
+                self.pending.push(Pending::Secret(Style::After(':')));
+            }
+            Naming::Harmless => {}
+        }
+    }
+
+    /// Reads a word that is no option.
+    fn word(&mut self, word: &str, out: &mut Spans) {
+        let first = self.words.is_empty();
+        if self.words.len() < MOST_WORDS {
+            self.words.push(word.to_ascii_lowercase());
+        }
+        let calls = self.calls(word, first);
+        if !self.commands() {
+            return;
+        }
+        if !calls {
+            if self.sets_password || (self.mode == Mode::Piped && self.is(Kind::Prints)) {
+                out.add(0..word.len());
+            }
+            self.forms(word, out);
+        }
+        let plain = self.is(Kind::Plain) || self.is(Kind::Prints);
+        if !plain && !first && spells_out(word) {
+            self.pending.push(Pending::Secret(Style::Whole));
+            let word = word.to_ascii_lowercase();
+            self.sets_password |= words("set change reset").any(|verb| word.contains(verb));
+        }
+    }
+
+    /// Notes which program is called; whether this word calls one.
+    fn calls(&mut self, word: &str, first: bool) -> bool {
+        let runs = self.is(Kind::Runs);
+        if word.contains('=') {
+            // An assignment before the command.
+            if first {
+                self.words.clear();
+            }
+            return false;
+        }
+        if !first && !runs && self.program.is_some() {
+            return false;
+        }
+        let found = programs::find(word).filter(|found| {
+            // A plain word in the command line of a program that is not known.
+            first || runs || matches!(found.kind, Kind::Own | Kind::Runs)
+        });
+        let Some(found) = found else {
+            self.unknown |= runs && !word.bytes().all(|byte| byte.is_ascii_digit());
+            return first && self.commands();
+        };
+        self.unknown = false;
+        self.reached = vec![0; found.words.len() + ANY.words.len()];
+        self.program = Some(found);
+        true
+    }
+
+    /// Follows the forms of words.
+    fn forms(&mut self, word: &str, out: &mut Spans) {
+        let own = self.program.clone();
+        let own = own.iter().flat_map(|program| &program.words);
+        let any = self.unknown.then_some(&ANY.words).into_iter().flatten();
+        let forms: Vec<&WordForm> = own.chain(any).collect();
+        self.reached.resize(forms.len().max(self.reached.len()), 0);
+        for (form, reached) in forms.into_iter().zip(&mut self.reached) {
+            match form.lead.get(*reached) {
+                Some(Some(wanted)) => *reached += usize::from(is_word(wanted, word)),
+                Some(None) => *reached += 1,
+                None => out.add(form.style.find(word).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn find(self, word: &str) -> Option<Range<usize>> {
+        let is_digest = ["sha256:", "sha512:"]
+            .iter()
+            .any(|kind| word.starts_with(kind));
+        match self {
+            _ if is_digest => None,
+            Self::Secret(style) => style.find(word),
+            Self::Reference => (!names::is_reference(word)).then_some(0..word.len()),
+        }
+    }
+}
+
+/// Whether a word is the one that is wanted, or begins with it as in `http-basic.example.com`.
+fn is_word(wanted: &str, word: &str) -> bool {
+    let (start, rest) = word.split_at_checked(wanted.len()).unwrap_or_default();
+    wanted.eq_ignore_ascii_case(start) && (rest.is_empty() || rest.starts_with('.'))
+}
+
+fn last_part(name: &str) -> String {
+    let last = name.rsplit(['-', '_', '.']).next().unwrap_or(name);
+    last.to_ascii_lowercase()
+}
+
+/// Whether a word announces a secret without being an option: `config set requirepass X`.
+fn spells_out(word: &str) -> bool {
+    let is_name =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b':');
+    if word.len() > names::LONGEST_NAME || !word.bytes().all(is_name) {
+        return false;
+    }
+    let letters = word.chars().filter(char::is_ascii_alphanumeric);
+    let letters = letters.collect::<String>().to_ascii_lowercase();
+    words(SPELT_OUT).any(|end| letters.ends_with(end)) && names::naming(word) == Naming::Secret
+}
+
+/// Whether a word is an option for certain, and no value that begins with `-`.
+fn is_option(word: &str) -> bool {
+    let Some(name) = word.strip_prefix('-') else {
+        return false;
+    };
+    let Some(long) = name.strip_prefix('-') else {
+        return name.len() == 1 && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    };
+    let name = long.split('=').next().unwrap_or(long);
+    let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    long.is_empty() || (name.len() > 1 && is_name)
+}

@@ -1,0 +1,226 @@
+//! Secrets that a name announces: `password=…`, `"token": "…"`, `Authorization: …`,
+//! `<password>…</password>`, `PASSWORD '…'`.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::names::{self, Naming};
+use super::pattern;
+use super::spans::Spans;
+
+/// `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.
+static SQL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)\b(?:password|passwd|passphrase|identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as))\s+(?:as\s+)?('(?:[^']|'')*'|"[^"]*")"#,
+    )
+});
+
+/// `Bearer …`, wherever it stands.
+static BEARER: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)\b(bearer|basic|token|negotiate)[ \t]+([^\s"',;]{6,})"#));
+
+/// Marks the values of fields that announce a secret. `argument`: the text is one argument of a
+/// command line, so that a value which begins with it ends with it.
+pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
+    let mut from = 0;
+    while let Some(found) = text[from..].find(['=', ':', '>']) {
+        let separator = from + found;
+        from = separator + 1;
+        if let Some(value) = field(text, separator, argument) {
+            from = value.end.max(from);
+            out.add(value);
+        }
+    }
+    if text.contains(['\'', '"']) {
+        for value in SQL
+            .captures_iter(text)
+            .filter_map(|captures| captures.get(1))
+        {
+            out.add(value.start() + 1..value.end() - 1);
+        }
+    }
+    for captures in BEARER.captures_iter(text) {
+        if let (Some(scheme), Some(value)) = (captures.get(1), captures.get(2))
+            && is_credential(scheme.as_str(), value.as_str())
+        {
+            out.add(value.range());
+        }
+    }
+}
+
+/// `Bearer` is followed by its token, the others by a word of the language as often.
+fn is_credential(scheme: &str, value: &str) -> bool {
+    let words = ["token", "auth", "credential", "scheme", "realm", "header"];
+    let small = value.to_ascii_lowercase();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return !words.iter().any(|word| small.starts_with(word));
+    }
+    value.len() >= 8
+        && value.bytes().any(|b| b.is_ascii_digit() || b == b'=')
+        && !value.contains(['/', ':', '.'])
+}
+
+/// The secret value after `separator`, if what stands before it is the name of one.
+fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
+    let sign = text.as_bytes()[separator];
+    let name = name_before(text, separator)?;
+    let shown = &text[name.clone()];
+    // `h=…,u=…,p=…` of the Percona tools.
+    let mut fields_before = text[..name.start].rsplit([',', ' ']).take(8);
+    let percona = shown == "p" && fields_before.any(|field| field.starts_with("u="));
+    let naming = if percona {
+        Naming::Secret
+    } else {
+        names::naming(shown)
+    };
+    if naming == Naming::Harmless {
+        return None;
+    }
+    let before = text[..name.start].chars().next_back();
+    let quote = before.filter(|c| matches!(c, '"' | '\'' | '`'));
+    let after = text[separator + 1..].trim_start_matches(['=', '>', '~']);
+    let start = text.len() - after.trim_start_matches([' ', '\t']).len();
+    let spaced = start > text.len() - after.len();
+    let rest = &text[start..];
+    if sign == b'>' {
+        let element = before == Some('<') && rest.contains('<');
+        return element.then(|| start..start + rest.find('<').unwrap_or(rest.len()));
+    }
+    // A sentence goes on after a colon: "auth: no such user".
+    let weak = naming == Naming::Reference || shown.len() <= 4;
+    if sign == b':' && (rest.starts_with("//") || (spaced && weak && quote.is_none())) {
+        return None;
+    }
+    let whole_line = ["authorization", "cookie", "passphrase", "mnemonic"];
+    let line = whole_line
+        .iter()
+        .any(|end| shown.to_ascii_lowercase().ends_with(end));
+    let to_the_end =
+        argument && sign == b'=' && text[..name.start].trim_matches(['-', '"']).is_empty();
+    let value = value(text, start, quote, line, to_the_end);
+    let told = text[value.clone()].trim_matches(['"', '\'', '\\', ',', ';', ')']);
+    let plain =
+        names::says_nothing(told) || (naming == Naming::Reference && names::is_reference(told));
+    (!plain).then_some(value)
+}
+
+/// The name that ends at `separator`, quotes and blanks between them left out.
+fn name_before(text: &str, separator: usize) -> Option<Range<usize>> {
+    const BETWEEN: usize = 6;
+    let bytes = text.as_bytes();
+    let is_between = |byte: u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'\\' | b']');
+    let mut end = separator;
+    while end > 0 && separator - end < BETWEEN && is_between(bytes[end - 1]) {
+        end -= 1;
+    }
+    let is_name =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@');
+    let mut start = end;
+    while start > 0 && end - start < names::LONGEST_NAME && is_name(bytes[start - 1]) {
+        start -= 1;
+    }
+    // At the edge of a character, whatever came before it.
+    (start < end && text.is_char_boundary(start)).then_some(start..end)
+}
+
+/// The value that begins at `start`.
+fn value(
+    text: &str,
+    start: usize,
+    quote: Option<char>,
+    line: bool,
+    to_the_end: bool,
+) -> Range<usize> {
+    let rest = &text[start..];
+    let end_of = |length: Option<usize>| start + length.unwrap_or(rest.len());
+    let escaped = rest.starts_with('\\');
+    let opened = rest.trim_start_matches('\\');
+    if let Some(mark @ ('"' | '\'' | '`')) = opened.chars().next() {
+        let inner = start + (rest.len() - opened.len()) + 1;
+        let length = quoted(&text[inner..], mark, escaped);
+        return inner..length.map_or(text.len(), |length| inner + length);
+    }
+    if let (Some('"'), Some(open @ (b'[' | b'{'))) = (quote, rest.bytes().next()) {
+        return start..end_of(bracketed(rest, open));
+    }
+    if let Some(quote) = quote {
+        // What was opened before the name ends the value; `"name":` was closed already.
+        let closed = text[..start]
+            .trim_end()
+            .trim_end_matches([':', '='])
+            .ends_with(quote);
+        if !closed && rest.contains(quote) {
+            return start..end_of(rest.find(quote));
+        }
+    }
+    if line {
+        return start..end_of(rest.find('\n'));
+    }
+    start..start + plain(rest, to_the_end)
+}
+
+/// Up to the quote that closes; a backslash keeps the next one open, as does a doubled quote.
+fn quoted(inner: &str, mark: char, escaped: bool) -> Option<usize> {
+    if escaped {
+        return inner.find('\\');
+    }
+    let mut chars = inner.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' {
+            chars.next();
+        } else if c == mark {
+            if mark == '\'' && chars.next_if(|(_, next)| *next == mark).is_some() {
+                continue;
+            }
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// A list or an object of JSON to its end.
+fn bracketed(rest: &str, open: u8) -> Option<usize> {
+    let close = if open == b'[' { b']' } else { b'}' };
+    let mut depth = 0_usize;
+    let mut bytes = rest.bytes();
+    let end = bytes.position(|byte| {
+        depth += usize::from(byte == open);
+        depth -= usize::from(byte == close);
+        depth == 0
+    });
+    end.map(|at| at + 1)
+}
+
+/// A value without quotes: to the next blank, or to a `;`, `&` or `,` after which another field
+/// begins. A whole argument goes on over blanks likewise.
+fn plain(rest: &str, to_the_end: bool) -> usize {
+    for (at, c) in rest.char_indices() {
+        let after = &rest[at + c.len_utf8()..];
+        let ends = match c {
+            ' ' | '\t' | '\n' if to_the_end => starts_field(after),
+            ';' | '&' | ',' => starts_field(after),
+            '"' | '\'' => !after.starts_with(|c: char| c.is_alphanumeric()),
+            '<' => after.starts_with('/'),
+            _ => c.is_whitespace(),
+        };
+        if ends {
+            return at;
+        }
+    }
+    rest.len()
+}
+
+/// Whether `name=` comes next; names of ODBC have blanks in them.
+fn starts_field(text: &str) -> bool {
+    const LONGEST: usize = 40;
+    let bytes = text.as_bytes();
+    let name = bytes.iter().take(LONGEST).position(|byte| {
+        !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'.' | b' ' | b'-')
+    });
+    let Some(length) = name.filter(|length| *length > 0) else {
+        return false;
+    };
+    bytes[length] == b'=' && bytes[..length].iter().any(u8::is_ascii_alphabetic)
+}

@@ -1,0 +1,279 @@
+//! Masks secrets in what is recorded, logged or shown: URLs and other addresses, headers,
+//! variables, command lines and messages.
+//!
+//! What may hold a secret is masked unless it is known to hold none. A secret is told by the name
+//! that announces it ([`names`], [`fields`]), by its place in an address ([`address`]) or in the
+//! command line of a known program ([`programs`], [`arguments`]), or by its looks ([`token`]).
+//! Command lines within an argument are read like their own ([`nested`]).
+
+mod address;
+mod arguments;
+mod fields;
+mod names;
+mod nested;
+mod options;
+mod programs;
+mod shell;
+mod spans;
+mod token;
+
+use regex::Regex;
+
+use arguments::{Mode, Reader};
+use spans::Spans;
+
+/// What stands where a secret was.
+pub const MASK: &str = "***";
+
+/// Times that a text is gone through until nothing more is found.
+const MOST_PASSES: usize = 8;
+
+#[expect(clippy::expect_used, reason = "constant patterns, compiled by tests")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("constant pattern")
+}
+
+/// Masks every secret in free text: an error, a log line, a message of a server.
+pub fn text(input: &str) -> String {
+    until_clean(input.to_owned(), |text: &String| {
+        let mut spans = Spans::default();
+        mark(text, Context::default(), &mut spans);
+        spans.mask(text)
+    })
+    .unwrap_or_else(|_| MASK.to_owned())
+}
+
+/// Masks the password and every parameter of a URL or connection string that may be secret, and
+/// leaves the rest readable.
+pub fn url(input: &str) -> String {
+    let argument = Context {
+        argument: true,
+        ..Context::default()
+    };
+    until_clean(input.to_owned(), |text: &String| {
+        let mut spans = Spans::default();
+        address::mark_whole(text, &mut spans);
+        mark(text, argument, &mut spans);
+        spans.mask(text)
+    })
+    .unwrap_or_else(|_| MASK.to_owned())
+}
+
+/// A command line as it may be recorded, word by word.
+pub fn command_line<S: AsRef<str>>(words: &[S]) -> Vec<String> {
+    let words = words.iter().map(|word| word.as_ref().to_owned()).collect();
+    until_clean(words, |words: &Vec<String>| arguments_once(words))
+        .unwrap_or_else(|words| words.iter().map(|_| MASK.to_owned()).collect())
+}
+
+/// Goes through a text until nothing more is found, so that a second call finds nothing either.
+/// One that is never clean comes back as an error.
+fn until_clean<T: PartialEq>(input: T, once: impl Fn(&T) -> T) -> Result<T, T> {
+    let mut text = input;
+    for _ in 0..MOST_PASSES {
+        let masked = once(&text);
+        if masked == text {
+            return Ok(text);
+        }
+        text = masked;
+    }
+    Err(text)
+}
+
+fn arguments_once(words: &[String]) -> Vec<String> {
+    let mut reader = Reader::new(Mode::Command);
+    let mut masked = Vec::with_capacity(words.len());
+    for word in words {
+        let mut spans = Spans::default();
+        let context = Context {
+            argument: true,
+            commands: reader.runs_commands(),
+            digest: reader.digest_next(),
+            depth: 0,
+        };
+        mark(word, context, &mut spans);
+        reader.read(word, &mut spans);
+        masked.push(spans.mask(word));
+    }
+    masked
+}
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Context {
+    /// It is one argument of a command line.
+    argument: bool,
+    /// A command line in it is meant to be run.
+    commands: bool,
+    /// It may be a digest.
+    digest: bool,
+    depth: usize,
+}
+
+/// Marks the secrets of a text, and of the command lines in it.
+fn mark(text: &str, context: Context, out: &mut Spans) {
+    fields::mark(text, context.argument, out);
+    address::mark(text, context.argument, out);
+    token::mark(text, context.digest, out);
+    if text.contains(char::is_whitespace) {
+        nested::mark(text, context, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_keep_everything_but_the_secret() {
+        for (given, shown) in [
+            (
+                "postgres://app:hunter2@db:5432/shop",
+                "postgres://app:***@db:5432/shop",
+            ),
+            ("redis://:hunter2@cache/0", "redis://:***@cache/0"),
+            ("postgres://app@db/shop", "postgres://app@db/shop"),
+            (
+                "postgres://app:hunt%40er2@db/shop",
+                "postgres://app:***@db/shop",
+            ),
+            (
+                "postgres://app:hu@nt?er/2@db/shop",
+                "postgres://app:***@db/shop",
+            ),
+            (
+                "postgres://db/shop?user=app&password=hunter2&sslmode=require",
+                "postgres://db/shop?user=app&password=***&sslmode=require",
+            ),
+            ("ws://h/?token=hunter2&x=1", "ws://h/?token=***&x=1"),
+            ("ws://h/s?jwt=hunter2&room=1", "ws://h/s?jwt=***&room=1"),
+            ("ws://h/s?ticket=hunter2", "ws://h/s?ticket=***"),
+            ("ws://app:hunter2@h/", "ws://***@h/"),
+            ("https://hunter2@h/", "https://***@h/"),
+            (
+                "https://h.example/?email=a@b.example",
+                "https://h.example/?email=a@b.example",
+            ),
+            ("http://h:80/a/b@c", "http://h:80/***@c"),
+            (
+                "http://h:80/?email=a@b.example",
+                "http://h:80/?email=a@b.example",
+            ),
+            ("http://h/?code=hunter@2", "http://h/?code=***"),
+            (
+                "postgres://a:x@h/d?application_name=a@b",
+                "postgres://a:***",
+            ),
+            (
+                "https://h.example/@scope/package@1.2",
+                "https://h.example/@scope/package@1.2",
+            ),
+            ("redis://u:hunter two@cache/0", "redis://u:***@cache/0"),
+            // Cut off within the password, as a long command line is.
+            ("postgres://app:hunt", "postgres://app:***"),
+            (
+                "postgres://a:x@h1:1,h2:2/shop?target_session_attrs=any",
+                "postgres://a:***@h1:1,h2:2/shop?target_session_attrs=any",
+            ),
+        ] {
+            assert_eq!(url(given), shown);
+        }
+    }
+
+    #[test]
+    fn free_text_is_masked_wherever_a_secret_is_announced() {
+        for given in [
+            "cannot connect to postgres://app:hunter2@db:5432/shop (refused)",
+            "cannot connect to \"postgres://app:hunter2 and more@db/shop\"",
+            "postgres://app:hun@ter2@db/shop",
+            "host=db user=app password=hunter2 dbname=shop",
+            "host=db password='hunter2 with space'",
+            r"host=db password='it\'s hunter2' port=1",
+            "PGPASSWORD=hunter2 psql",
+            r#"{"password": "hunter2"}"#,
+            r#"{\"password\":\"hunter2\"}"#,
+            r#"{"tokens":["a","hunter2"],"n":1}"#,
+            "<password>hunter2</password>",
+            "CREATE ROLE app PASSWORD 'hunter2'",
+            "CREATE USER app IDENTIFIED BY 'hunter2'",
+            "Authorization: Bearer hunter2hunter2",
+            "Proxy-Authorization: Basic hunter2hunter2=",
+            "Authorization: Digest username=\"app\", response=\"hunter2\"",
+            "Cookie: a=1; id=hunter2",
+            "redis-cli --pass hunter2; requirepass",
+            "GET /socket?ticket=hunter2 HTTP/1.1",
+            "app:hunter2@tcp(db:3306)/shop",
+            "jdbc:oracle:thin:app/hunter2@//db:1521/shop",
+            "Data Source=db;User ID=app;Password=hunter2;Encrypt=True",
+            "Server=db;Password=hun;ter2;x;",
+            "don't use --password 'hunter2' here",
+            "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
+        ] {
+            let shown = text(given);
+            assert!(
+                !shown.contains("hunter2") && !shown.contains("ter2"),
+                "{given} -> {shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for given in [
+            "password authentication failed for user \"app\"",
+            "token bucket of 10 per second",
+            "SELECT author FROM books WHERE passage = 3",
+            "postgres://app@db:5432/shop",
+            "auth: no such user",
+            "Bearer token is missing",
+            "psql 'postgres://app@db:5432/shop' -c 'DROP SCHEMA \"plimsoll_20260314_091500_7f3a\" CASCADE'",
+            "redis-cli -h cache -p 7000 --user app -n 3 ping; is the server up?",
+            "sudo prlimit --pid $$ --nofile=50084:50084",
+            "pgbench -p 5432 -P 5 and sort -k2",
+            "git@github.com:acme/shop.git",
+            "image shop@sha256:9b2a1c0d4e6f8a7b3c5d1e9f0a2b4c6d8e0f1a3b5c7d9e2f4a6b8c0d1e3f5a7b",
+            "max_tokens=4096 password_encryption=scram-sha-256 auth=none",
+        ] {
+            assert_eq!(text(given), given);
+        }
+    }
+
+    #[test]
+    fn command_lines_lose_only_their_secrets() {
+        let given = [
+            "pgbench",
+            "--password",
+            "hunter2",
+            "-c",
+            "8",
+            "--token=hunter2",
+            "-a",
+            "hunter2",
+        ];
+        let shown = command_line(&given);
+        assert_eq!(
+            shown,
+            [
+                "pgbench",
+                "--password",
+                "***",
+                "-c",
+                "8",
+                "--token=***",
+                "-a",
+                "***"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_command_line_keeps_the_shape_of_its_quotes() {
+        let line = [
+            "sh",
+            "-c",
+            "ssh web 'redis-cli -a \"hunter2\" ping' && uptime",
+        ];
+        let shown = "ssh web 'redis-cli -a \"***\" ping' && uptime";
+        assert_eq!(command_line(&line)[2], shown);
+    }
+}

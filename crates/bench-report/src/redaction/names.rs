@@ -1,0 +1,251 @@
+//! Names of options, variables, headers and parameters that announce a secret.
+
+/// What a name says of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// No secret.
+    Harmless,
+    /// A secret, unless the value is a path or a number: `--key`, `--credentials`.
+    Reference,
+    /// A secret.
+    Secret,
+}
+
+/// Longer names are not read: none that is used is as long.
+pub(super) const LONGEST_NAME: usize = 80;
+
+/// Found anywhere in a name, its parts joined: `X-Api-Key`, `dbPassword`, `PGPASSWORD`.
+const STEMS: &str = "password passwd passphrase passcode passwort motdepasse contrasena secret token apikey \
+    accesskey secretkey privatekey authkey masterkey signingkey encryptionkey encryptkey \
+    storagekey accountkey sharedkey sharedaccesskey bearer jwt cookie mnemonic requirepass \
+    masterauth authorization sessid sessionid connectsid signature";
+
+/// A whole part of a name.
+const PARTS: &str = "pass passin passout userpwd pword";
+
+/// The last part of a name.
+const LAST_PARTS: &str = "phrase pin pat sig hmac sas sid otp totp mfa";
+
+/// The end of a part: `rootpw`, `storepass`, `masterauth`.
+const ENDINGS: &str = "pass pwd pw psk";
+
+/// Words that end so and announce nothing.
+const INNOCENT: &str = "bypass compass multipass singlepass onepass twopass surpass overpass newkey monkey turkey \
+    donkey hotkey jockey whiskey hockey";
+
+/// The last part of a name that says something *about* a secret: `--password-file`, `--token-ttl`.
+const ABOUT: &str = "file files path paths dir directory jar ttl timeout expiry expires expiration lifetime \
+    duration age interval rotation length len size bits count limit budget bucket policy type \
+    kind method methods mode format encoding name names prefix url uri endpoint host port user \
+    username provider source backend algorithm algo encryption version env var cmd command \
+    helper plugin program enabled required scheme realm service server through thru by over \
+    stdin fd passfile keyfile certfile pubkey audience issuer scope scopes \
+    attrs protocol generator parallelism schema";
+
+/// A first part that makes the name a number or a switch: `--max-tokens`, `--no-password`.
+const SWITCHES: &str = "no not ask prompt without disable skip max min num";
+
+/// A part that makes it one wherever it stands: `tokens_per_second`.
+const MEASURES: &str = "per tokenizer tokenize";
+
+/// Keys that lock nothing: `--sort-key`, `--primary-key`.
+const OPEN_KEYS: &str = "public pub primary foreign partition routing sort shard hash range group row cache object \
+    message unique natural index recv send list known hot big mem trusted join merge s3 config \
+    dict lookup registry random number per num";
+
+/// The words of a list.
+pub(super) fn words(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.split_ascii_whitespace()
+}
+
+/// Whether `word` is one of a list.
+pub(super) fn has(list: &'static str, word: &str) -> bool {
+    words(list).any(|known| known == word)
+}
+
+/// Says what the value of something called `name` is.
+pub(super) fn naming(name: &str) -> Naming {
+    let parts = parts(name);
+    let Some(last) = parts.last().map(String::as_str) else {
+        return Naming::Harmless;
+    };
+    let joined = parts.concat();
+    let credentials = |part: &String| part == "cred" || part == "creds";
+    if ["pwd", "oldpwd"].contains(&&*joined)
+        || joined.contains("credential")
+        || parts.iter().any(credentials)
+    {
+        return Naming::Reference;
+    }
+    let is_switch = has(SWITCHES, &parts[0]) || parts.iter().any(|part| has(MEASURES, part));
+    if has(ABOUT, last) || is_switch {
+        return Naming::Harmless;
+    }
+    let innocent = |part: &String| has(INNOCENT, part);
+    let is_secret_part = |part: &String| {
+        has(PARTS, part) || (!innocent(part) && words(ENDINGS).any(|end| part.ends_with(end)))
+    };
+    let stem = words(STEMS).any(|stem| joined.contains(stem));
+    let is_last = has(LAST_PARTS, last) || last.ends_with("auth");
+    if stem || is_last || parts.iter().any(is_secret_part) {
+        return Naming::Secret;
+    }
+    if parts.iter().any(innocent) {
+        Naming::Harmless
+    } else {
+        key(&parts)
+    }
+}
+
+/// A name that ends in `key`, or in what a key is written in.
+fn key(parts: &[String]) -> Naming {
+    let written = ["id", "base64", "b64", "hex", "value", "data"];
+    let mut back = parts.iter().rev().map(String::as_str).peekable();
+    if parts.len() > 1 {
+        back.next_if(|last| written.contains(last));
+    }
+    match back.next() {
+        Some(part) if part == "keys" || part.ends_with("key") => {}
+        _ => return Naming::Harmless,
+    }
+    match back.next() {
+        Some(before) if has(OPEN_KEYS, before) => Naming::Harmless,
+        _ => Naming::Reference,
+    }
+}
+
+/// The words of a name, in small letters: `X-Api-Key` and `xApiKey` are `x`, `api`, `key`.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut was_small = false;
+    for c in name.chars().take(LONGEST_NAME) {
+        let starts = c.is_uppercase() && was_small;
+        was_small = c.is_lowercase() || c.is_ascii_digit();
+        if starts || !c.is_alphanumeric() {
+            parts.push(String::new());
+        }
+        if let Some(part) = parts.last_mut().filter(|_| c.is_alphanumeric()) {
+            part.extend(c.to_lowercase());
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// Values that are no secret whatever they are called: empty ones, switches, the mask.
+pub(super) fn says_nothing(value: &str) -> bool {
+    let switches = "true false yes no on off null nil none";
+    let value = value.to_ascii_lowercase();
+    value.is_empty() || value == super::MASK || has(switches, &value)
+}
+
+/// A path or a number, as a [`Naming::Reference`] may have: what it refers to holds the secret.
+pub(super) fn is_reference(value: &str) -> bool {
+    const FILES: &[&str] = &[
+        ".pem", ".key", ".crt", ".cer", ".pub", ".p12", ".pfx", ".jks", ".der", ".json", ".yaml",
+        ".yml", ".toml", ".ini", ".conf", ".txt", ".asc", ".gpg", ".keytab",
+    ];
+    const LONGEST: usize = 512;
+    if value.len() > LONGEST || value.contains(['=', ':', '?', '&', '@', '+']) {
+        return false;
+    }
+    let number = value
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b == b',' || b == b'.');
+    let path = ["/", "./", "../", "~"]
+        .iter()
+        .any(|start| value.starts_with(start))
+        || FILES.iter().any(|end| value.ends_with(end));
+    number || (path && !value.split('/').any(super::token::is_opaque))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_by_its_words() {
+        for name in [
+            "password",
+            "PGPASSWORD",
+            "MYSQL_PWD",
+            "dbPassword",
+            "db-pass",
+            "requirepass",
+            "masterauth",
+            "X-Api-Key",
+            "x-goog-api-key",
+            "AWS_SECRET_ACCESS_KEY",
+            "Authorization",
+            "access_token",
+            "jwt",
+            "ticket_token",
+            "sig",
+            "PHPSESSID",
+            "spring.datasource.password",
+            "Dspring.datasource.password",
+            "rootpw",
+            "storepass",
+            "session_id",
+            "AccountKey",
+            "DB_PASS_PROD",
+            "proxy-auth",
+            "wifi-sec.psk",
+            "_authToken",
+            "SECRET_KEY_BASE",
+        ] {
+            assert_eq!(naming(name), Naming::Secret, "{name}");
+        }
+        for name in [
+            "key",
+            "ssl-key",
+            "credentials",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "license_key",
+            "PWD",
+        ] {
+            assert_eq!(naming(name), Naming::Reference, "{name}");
+        }
+        for name in [
+            "",
+            "host",
+            "password-file",
+            "token-ttl",
+            "max-tokens",
+            "no-password",
+            "ask-pass",
+            "author",
+            "passage",
+            "bypass",
+            "sort-key",
+            "primary_key",
+            "public-key",
+            "auth-method",
+            "monkey",
+            "keyspace",
+            "secret-name",
+            "password_encryption",
+            "ssh-user",
+            "compass",
+        ] {
+            assert_eq!(naming(name), Naming::Harmless, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_or_a_number_only_refers_to_a_secret() {
+        for value in [
+            "/etc/ssl/a.key",
+            "server.pem",
+            "./x",
+            "~/.ssh/id",
+            "2",
+            "1,2",
+        ] {
+            assert!(is_reference(value), "{value}");
+        }
+        for value in ["hunter2", "/aB3xK9mQ7rT2wZ5vN8pL4sD6f", "a/b+c=", ""] {
+            assert!(!is_reference(value) || value.is_empty(), "{value}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Command lines within a text: `sh -c "…"`, a process's title, a command that a message quotes.
+
+use super::arguments::{Mode, Reader};
+use super::names::has;
+use super::shell::{self, Piece};
+use super::spans::Spans;
+use super::{Context, programs};
+
+/// Command lines within command lines are read to this depth; what is deeper is masked.
+const DEEPEST: usize = 5;
+
+/// Words that say that a secret is read from another command.
+const READERS: &str = "--password-stdin --passphrase-fd --stdin --with-token --pass-stdin -S \
+    --stdin-password --token-stdin --password-fd stdin chpasswd cryptsetup smbpasswd passwd pdbedit";
+
+/// Reads a text as a shell does, and as words between blanks, where its quotes may be none.
+pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
+    if context.depth == DEEPEST {
+        return out.add(0..text.len());
+    }
+    // `--command="…"`: what comes after the sign is the command line.
+    let option = text.split_once('=').filter(|(name, _)| {
+        context.argument && name.starts_with('-') && !name.contains(char::is_whitespace)
+    });
+    let start = option.map_or(0, |(name, _)| name.len() + 1);
+    let text = &text[start..];
+    let pieces = shell::split(text);
+    let mode = mode(&pieces, context.commands);
+    let mut found = Spans::default();
+    as_a_shell(text, &pieces, Reader::new(mode), context.depth, &mut found);
+    as_words(text, Reader::new(mode), &mut found);
+    for part in found.iter() {
+        out.add(start + part.start..start + part.end);
+    }
+}
+
+/// A text is a command line where it is meant to be run or begins with a known program.
+fn mode(pieces: &[Piece], meant_to_run: bool) -> Mode {
+    let words = || {
+        pieces.iter().filter_map(|piece| match piece {
+            Piece::Word(word) => Some(word.text.as_str()),
+            Piece::Break => None,
+        })
+    };
+    let first = words().find(|word| !word.contains('='));
+    if !meant_to_run && first.and_then(programs::find).is_none() {
+        Mode::Text
+    } else if words().any(|word| has(READERS, word)) {
+        Mode::Piped
+    } else {
+        Mode::Command
+    }
+}
+
+fn as_a_shell(text: &str, pieces: &[Piece], mut reader: Reader, depth: usize, out: &mut Spans) {
+    for piece in pieces {
+        let Piece::Word(word) = piece else {
+            reader.end_command();
+            continue;
+        };
+        let mut found = Spans::default();
+        let inner = Context {
+            argument: true,
+            commands: reader.runs_commands(),
+            digest: reader.digest_next(),
+            depth: depth + 1,
+        };
+        // What stands as it reads has been looked at already.
+        if word.is_quoted(text) {
+            super::mark(&word.text, inner, &mut found);
+        }
+        reader.read(&word.text, &mut found);
+        for part in found.iter() {
+            out.add(word.place(part));
+        }
+    }
+}
+
+fn as_words(text: &str, mut reader: Reader, out: &mut Spans) {
+    for (at, word) in shell::blank_separated(text) {
+        let opened = word.trim_start_matches(['"', '\'', '`', '(', '\\']);
+        let at = at + word.len() - opened.len();
+        let bare = opened.trim_end_matches(['"', '\'', '`', ')']);
+        let mut found = Spans::default();
+        reader.read(bare, &mut found);
+        for part in found.iter() {
+            out.add(at + part.start..at + part.end);
+        }
+    }
+}

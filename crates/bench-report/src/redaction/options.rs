@@ -1,0 +1,126 @@
+//! Where in a word the secret is that a program's form tells of.
+
+use std::ops::Range;
+
+use super::names::{self, Naming};
+use super::programs::{Glue, OptionForm, Style};
+
+/// Where the secret of an option is.
+pub(super) enum Found {
+    Nothing,
+    /// The next word is the secret.
+    Next,
+    Here(Range<usize>),
+}
+
+impl OptionForm {
+    /// Looks for the option in a word.
+    pub(super) fn look(&self, word: &str) -> Found {
+        let Some(rest) = word.strip_prefix(self.flag) else {
+            return if self.ends_cluster(word) {
+                Found::Next
+            } else {
+                Found::Nothing
+            };
+        };
+        if rest.is_empty() {
+            return match self.glue {
+                Glue::Must => Found::Nothing,
+                Glue::May | Glue::Cannot => Found::Next,
+            };
+        }
+        let value = rest.trim_start_matches(['=', ':']);
+        let is_signed = value.len() < rest.len();
+        if !is_signed && (self.glue == Glue::Cannot || self.is_other(word)) {
+            return Found::Nothing;
+        }
+        let start = word.len() - value.len();
+        match self.style.find(value) {
+            Some(range) => Found::Here(start + range.start..start + range.end),
+            None => Found::Nothing,
+        }
+    }
+
+    /// `-password` is an option of its own, and not `-p assword`.
+    fn is_other(&self, word: &str) -> bool {
+        let name = &word[1..];
+        self.glue == Glue::May
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            && names::naming(name) == Naming::Secret
+    }
+
+    /// `-su a:b`: the last letter of several.
+    fn ends_cluster(&self, word: &str) -> bool {
+        const LONGEST: usize = 5;
+        let letters = word.strip_prefix('-').unwrap_or_default();
+        self.glue == Glue::May
+            && letters.len() <= LONGEST
+            && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && letters.ends_with(&self.flag[1..])
+    }
+}
+
+impl Style {
+    /// The secret part of a word, if it has one.
+    pub(super) fn find(self, word: &str) -> Option<Range<usize>> {
+        match self {
+            Self::Whole => Some(0..word.len()),
+            Self::Likely => looks_like_password(word).then_some(0..word.len()),
+            Self::After(separator) => after(separator, word),
+            Self::Source => {
+                let sources = ["env:", "file:", "fd:", "stdin", "prompt"];
+                let named = sources.iter().any(|source| word.starts_with(source));
+                let start = if word.starts_with("pass:") { 5 } else { 0 };
+                (!named).then_some(start..word.len())
+            }
+        }
+    }
+}
+
+/// The password after `user:`; a user without one may be a token.
+fn after(separator: char, word: &str) -> Option<Range<usize>> {
+    let at = word.find(separator)?;
+    if separator == '/' && word.starts_with(['/', '@', '.']) {
+        // A path, or `/nolog`.
+        return None;
+    }
+    let start = at + separator.len_utf8();
+    if start == word.len() {
+        return (at > 0).then_some(0..at);
+    }
+    // Numbers of a user and a group, or two ports.
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let numbers = number(&word[..at]) && number(&word[start..]);
+    (!numbers).then_some(start..word.len())
+}
+
+/// Whether a word looks like a password rather than a name, a number, a host or a path.
+fn looks_like_password(word: &str) -> bool {
+    const SHORTEST: usize = 6;
+    let any = |wanted: fn(&u8) -> bool| word.bytes().any(|byte| wanted(&byte));
+    let odd = any(|byte| b"!@#$%^&*?~+{}[]|<>\"'\\ ".contains(byte)) || !word.is_ascii();
+    if word.len() < SHORTEST || word.contains('/') || is_name(word) {
+        return false;
+    }
+    let is_list = word.contains(['=', ',']);
+    odd || (!is_list && any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic))
+}
+
+/// A number with its unit, a version, a host, or words and numbers with `-`, `_`, `.` or `:` between.
+fn is_name(word: &str) -> bool {
+    const LONGEST_UNIT: usize = 3;
+    const LONGEST_NUMBER: usize = 4;
+    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let is_unit = unit.len() <= LONGEST_UNIT && unit.bytes().all(|b| b.is_ascii_alphabetic());
+    if unit.len() < word.len() && is_unit {
+        return true;
+    }
+    let separators = ['-', '_', '.', ':'];
+    word.contains(separators)
+        && word.split(separators).all(|part| {
+            let number = part.trim_start_matches(|c: char| c.is_ascii_lowercase());
+            number.len() <= LONGEST_NUMBER && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+}

@@ -1,0 +1,180 @@
+//! Secrets in the command lines of programs whose options do not announce them by name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// What is known of a program.
+#[derive(Debug, Default)]
+pub(super) struct Program {
+    pub(super) kind: Kind,
+    /// Its options are whole words after a single `-`, and no value is glued to a letter.
+    unglued: bool,
+    pub(super) options: Vec<OptionForm>,
+    pub(super) words: Vec<WordForm>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Kind {
+    /// Takes secrets in the forms given.
+    #[default]
+    Own,
+    /// Runs other programs, whose command lines are part of its own.
+    Runs,
+    /// Takes no secrets of its own; words such as `password` are no announcement there.
+    Plain,
+    /// Prints its words, for another program to read.
+    Prints,
+}
+
+/// A secret that an option takes.
+#[derive(Debug, Clone)]
+pub(super) struct OptionForm {
+    /// The word that must have come before.
+    pub(super) after: Option<&'static str>,
+    pub(super) flag: &'static str,
+    pub(super) glue: Glue,
+    pub(super) style: Style,
+}
+
+/// Whether a value may, must or cannot be glued to its option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Glue {
+    May,
+    Must,
+    Cannot,
+}
+
+/// A secret that follows words.
+#[derive(Debug, Clone)]
+pub(super) struct WordForm {
+    /// The words before it; `None` is any.
+    pub(super) lead: Vec<Option<&'static str>>,
+    pub(super) style: Style,
+}
+
+/// Which part of a word is the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Whole,
+    /// The whole of what looks like a password.
+    Likely,
+    /// What comes after this character.
+    After(char),
+    /// All but the source of a secret, as openssl writes it.
+    Source,
+}
+
+/// See there for how it is written.
+const TEXT: &str = include_str!("programs.txt");
+
+static TABLE: LazyLock<HashMap<&'static str, Arc<Program>>> = LazyLock::new(|| {
+    let mut table = HashMap::new();
+    let mut kind = Kind::Own;
+    // An entry's names, then its forms.
+    let mut entry = [Vec::new(), Vec::new()];
+    let lines = TEXT
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    for line in lines.chain(["[end]"]) {
+        if !line.starts_with(' ') {
+            let [names, forms] = std::mem::take(&mut entry);
+            let program = Arc::new(Program::of(kind, &forms));
+            table.extend(names.into_iter().map(|name| (name, Arc::clone(&program))));
+        }
+        if let Some(section) = line.strip_prefix('[') {
+            kind = Kind::of(section);
+            continue;
+        }
+        for word in line.split_whitespace() {
+            let in_forms = !entry[1].is_empty();
+            entry[usize::from(in_forms || word == ":")].push(word);
+        }
+    }
+    table
+});
+
+/// The forms that are tried on programs that are not known.
+pub(super) static ANY: LazyLock<Arc<Program>> = LazyLock::new(|| find("any").unwrap_or_default());
+
+/// What is known of the program that `word` calls, whatever directory it is in.
+pub(super) fn find(word: &str) -> Option<Arc<Program>> {
+    let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    TABLE.get(name).cloned()
+}
+
+impl Kind {
+    fn of(section: &str) -> Self {
+        match section.split(']').next() {
+            Some("runs") => Self::Runs,
+            Some("plain") => Self::Plain,
+            Some("prints") => Self::Prints,
+            _ => Self::Own,
+        }
+    }
+}
+
+impl Program {
+    /// Reads forms, the colon before them included.
+    fn of(kind: Kind, forms: &[&'static str]) -> Self {
+        let mut program = Self {
+            kind,
+            unglued: forms.get(1) == Some(&"unglued"),
+            ..Self::default()
+        };
+        let start = if program.unglued { 2 } else { 1 };
+        let forms = forms.get(start..).unwrap_or_default();
+        for form in forms
+            .split(|word| *word == "|")
+            .filter(|form| !form.is_empty())
+        {
+            program.add(form);
+        }
+        program
+    }
+
+    fn add(&mut self, form: &[&'static str]) {
+        let is_flag = |word: &&str| word.starts_with(['-', '/', '>', '<']);
+        let Some(at) = form.iter().position(is_flag) else {
+            if let Some((secret, lead)) = form.split_last() {
+                let any = |word: &&'static str| Some(*word).filter(|word| *word != "_");
+                let lead = lead.iter().map(any).collect();
+                self.words.push(WordForm {
+                    lead,
+                    style: style(secret),
+                });
+            }
+            return;
+        };
+        let (after, flag) = (form[..at].last().copied(), form[at]);
+        let option = match form.get(at + 1) {
+            Some(secret) => {
+                let glued = flag.len() == 2 && !self.unglued;
+                let glue = if glued { Glue::May } else { Glue::Cannot };
+                OptionForm {
+                    after,
+                    flag,
+                    glue,
+                    style: style(secret),
+                }
+            }
+            None => OptionForm {
+                after,
+                flag: flag.trim_end_matches('X'),
+                glue: Glue::Must,
+                style: Style::Whole,
+            },
+        };
+        self.options.push(option);
+    }
+}
+
+fn style(secret: &str) -> Style {
+    let mut chars = secret.chars();
+    match (chars.next(), chars.next()) {
+        (Some('S'), Some(':')) => Style::Source,
+        (Some('U'), Some(separator)) => Style::After(separator),
+        (Some('x'), _) => Style::Likely,
+        _ => Style::Whole,
+    }
+}

@@ -1,0 +1,231 @@
+//! Secrets that are told by their looks: tokens of known forms, keys, and long random text.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::names::{has, words};
+use super::pattern;
+use super::spans::Spans;
+
+/// How the tokens of many providers begin, so that they are found; at least so many characters
+/// follow.
+const BEGINNINGS: &[(usize, &str)] = &[
+    (
+        6,
+        "xoxa- xoxb- xoxc- xoxd- xoxe- xoxe. xoxp- xoxr- xoxs- xapp- sk_live_ sk_test_ rk_live_ \
+    rk_test_ pk_live_",
+    ),
+    (8, "eyJ whsec_ hvs. hvb. hvr. tskey- SWMTKN- ops_eyJ"),
+    (
+        10,
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- glcbt- glptt- glft- glsoat- ya29. \
+    GOCSPX- dckr_pat_ dckr_oat_ sq0atp- sq0csp-",
+    ),
+    (12, "AKIA ASIA ABIA ACCA AGPA AROA AIDA ANPA ANVA"),
+    (
+        16,
+        "sk- pypi- rubygems_ dop_v1_ doo_v1_ dor_v1_ shpat_ shpca_ shppa_ shpss_ hf_ gsk_ r8_ glsa_ \
+    glc_ figd_ sntrys_ sntryu_ phc_ phx_ pul- lin_api_ nvapi- xkeysib- PMAK- CFPAT- ATATT3x \
+    ATCTT3x sbp_ dp.pt. dp.st. fo1_ fm2_ AGE-SECRET-KEY-1",
+    ),
+    (20, "AIza SG. npm_ atlasv1."),
+    (24, "s."),
+    (30, "EAAC"),
+    (32, "key- dapi cio"),
+];
+
+/// Hashes of passwords, as in `/etc/shadow` and LDAP, and tokens with a `/` in them.
+static HASHES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"\$(?:[0-9]|2[abxy]|y|gy|apr1|argon2[a-z]{1,2}|pbkdf2[a-z0-9-]{0,10}|scrypt)\$[A-Za-z0-9./$+=,-]{8,}",
+        r"|\{(?:S?SHA[0-9]{0,3}|S?MD5|CRYPT|ARGON2)\}[A-Za-z0-9./$+=,-]{8,}",
+        r"|\b1//0[A-Za-z0-9_-]{20,}",
+        r"|SCRAM-SHA-[0-9]{1,3}\$\S{10,}",
+    ))
+});
+
+/// Addresses of which a part is the secret.
+static HOOKS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/",
+        r"|webhook\.office\.com/|api\.telegram\.org/(?:file/)?bot|hooks\.zapier\.com/hooks/)",
+        r#"([^\s"'?#]{6,})"#
+    ))
+});
+
+static KEY_BLOCK: LazyLock<Regex> = LazyLock::new(|| pattern(r"-----BEGIN ([A-Z0-9 ]{0,40})-----"));
+
+/// The shortest random text that is taken for a secret.
+const SHORTEST: usize = 20;
+/// The same where it changes between digits and letters of both cases all the time.
+const SHORTEST_OF_ALL: usize = 14;
+
+/// Marks what looks like a secret. `digest_ok`: digits and small letters at random, as in a
+/// digest or a container's number, are none.
+pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
+    if text.contains("-----BEGIN") {
+        key_blocks(text, out);
+    }
+    for run in runs(text, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    }) {
+        // Options begin with `-`.
+        let shown = text[run.clone()].trim_start_matches('-');
+        let begins = |(least, list): &(usize, &'static str)| {
+            let mut starts = words(list).filter(|start| shown.starts_with(start));
+            starts.any(|start| shown.len() >= start.len() + least)
+        };
+        if BEGINNINGS.iter().any(begins) {
+            out.add(run.end - shown.len()..run.end);
+        }
+    }
+    if text.contains(['$', '{', '/']) {
+        let hooks = HOOKS
+            .captures_iter(text)
+            .filter_map(|captures| captures.get(1));
+        for found in HASHES.find_iter(text).chain(hooks) {
+            out.add(found.range());
+        }
+    }
+    for word in runs(text, |b| is_token_byte(b) || b == b'/' || b == b'+') {
+        base64(text, &word, out);
+        for run in runs(&text[word.clone()], is_token_byte) {
+            let run = word.start + run.start..word.start + run.end;
+            let looks = looks(&text[run.clone()]);
+            let digest = digest_ok || is_digest(&text[..run.start]);
+            if looks == Looks::Random || (looks == Looks::Digest && !digest) {
+                out.add(run);
+            }
+        }
+    }
+}
+
+/// PEM and PGP blocks to their end, certificates and public keys left out.
+fn key_blocks(text: &str, out: &mut Spans) {
+    let mut masked_to = 0;
+    for captures in KEY_BLOCK.captures_iter(text) {
+        let (Some(begin), Some(kind)) = (captures.get(0), captures.get(1)) else {
+            continue;
+        };
+        let is_secret = ["PRIVATE", "MESSAGE"]
+            .iter()
+            .any(|word| kind.as_str().contains(word));
+        if !is_secret || begin.start() < masked_to {
+            continue;
+        }
+        // Its lines are masked; the first one tells that a key was there.
+        let rest = &text[begin.end()..];
+        let end = rest.find("-----END").unwrap_or(rest.len());
+        masked_to = begin.end() + end;
+        out.add(begin.end()..masked_to);
+    }
+}
+
+/// Base64 has slashes in it: what is too long, too mixed and no path is taken whole.
+fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
+    const SHORTEST_BASE64: usize = 32;
+    let shown = &text[word.clone()];
+    let is_path = shown.starts_with('/') || text[..word.start].ends_with(['.', '~', '/', ':']);
+    if shown.len() >= SHORTEST_BASE64
+        && !is_path
+        && shown.contains(['/', '+'])
+        && looks(shown) == Looks::Random
+    {
+        out.add(word.clone());
+    }
+}
+
+/// Whether `text` looks random, as a part of a path or a name would not.
+pub(super) fn is_opaque(text: &str) -> bool {
+    looks(text) == Looks::Random
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    Plain,
+    /// Digits and letters of one case, in one piece.
+    Digest,
+    /// Digits and letters of both cases.
+    Random,
+}
+
+/// Words keep to one kind of character for a while; random text changes it at every second step.
+fn looks(text: &str) -> Looks {
+    let (mut letters, mut digits, mut small, mut changes) = (0, 0, 0, 0);
+    let (mut piece, mut longest) = (0, 0);
+    let mut last = 0;
+    for byte in text.bytes() {
+        let kind = match byte {
+            b'0'..=b'9' => 1,
+            b'a'..=b'z' => 2,
+            b'A'..=b'Z' => 3,
+            _ => 0,
+        };
+        piece = if kind == 0 { 0 } else { piece + 1 };
+        longest = longest.max(piece);
+        letters += usize::from(kind > 1);
+        digits += usize::from(kind == 1);
+        small += usize::from(kind == 2);
+        changes += usize::from(last != 0 && kind != 0 && kind != last);
+        last = kind;
+    }
+    let length = letters + digits;
+    let above = |share: usize| changes * 100 > share * length;
+    let both_cases = small > 0 && small < letters;
+    if length < SHORTEST_OF_ALL || letters == 0 {
+        Looks::Plain
+    } else if length < SHORTEST {
+        // Of a short text more is asked.
+        let random = both_cases && digits >= 2 && above(45);
+        if random { Looks::Random } else { Looks::Plain }
+    } else if both_cases && ((digits >= 2 && above(32)) || (length >= 24 && above(42))) {
+        Looks::Random
+    } else if !both_cases && digits >= 3 && longest >= SHORTEST && above(18) {
+        Looks::Digest
+    } else {
+        Looks::Plain
+    }
+}
+
+/// Whether what stands before a run says that it is a digest or a number of something, or that it
+/// is part of a path.
+fn is_digest(before: &str) -> bool {
+    let names = "id sha sha1 sha224 sha256 sha384 sha512 md5 digest commit rev revision ref \
+        checksum hash uuid guid fingerprint etag container image thumbprint metadata libpod docker \
+        containerd crio";
+    let Some(separator) = before.chars().next_back() else {
+        return false;
+    };
+    let before = &before[..before.len() - separator.len_utf8()];
+    match separator {
+        '/' => true,
+        ':' | '=' | '-' => {
+            let start = before
+                .rfind(|c: char| !c.is_ascii_alphanumeric())
+                .map_or(0, |at| at + 1);
+            let name = before.get(start..).unwrap_or_default().to_ascii_lowercase();
+            has(names, &name)
+        }
+        _ => false,
+    }
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'~' | b'%')
+}
+
+/// The longest runs of bytes that belong to a token.
+fn runs(text: &str, belongs: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        at += bytes[at..].iter().position(|byte| belongs(*byte))?;
+        let length = bytes[at..].iter().position(|byte| !belongs(*byte));
+        let end = length.map_or(bytes.len(), |length| at + length);
+        let run = at..end;
+        at = end;
+        Some(run)
+    })
+}
