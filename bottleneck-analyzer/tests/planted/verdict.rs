@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bench_report::manifest::{Part, PartFile, PartStatus};
 use bench_report::{Load, Report};
-use bottleneck_analyzer::assessment::{Assessment, Component, GateOutcome, Readiness};
+use bottleneck_analyzer::assessment::{Assessment, Component, GateOutcome, Readiness, Spoiled};
 use bottleneck_analyzer::render::terminal;
 
 use crate::common::{Plant, RUN, held_for, hist, save};
@@ -291,7 +291,7 @@ fn doubts_are_told_of_shown_figures_only_the_gravest_first_with_their_place() {
     let shown = assessment.spoiled.iter().filter(|s| s.is_shown());
     let messages: Vec<&str> = shown.clone().map(|s| &*s.message).collect();
     assert_eq!(messages, ["stood still", "too few"]);
-    let first = shown.map(|s| s.sentence()).next().unwrap();
+    let first = shown.map(Spoiled::sentence).next().unwrap();
     let place = format!("PostgreSQL [{name}]: p99 of write");
     assert!(first.starts_with(&place), "{first}");
     let text = terminal::render(&assessment);
