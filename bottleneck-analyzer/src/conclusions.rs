@@ -52,6 +52,13 @@ impl Draft {
         self
     }
 
+    /// The same with `words` before its line.
+    #[must_use]
+    pub fn prefixed(mut self, words: &str) -> Self {
+        self.finding.title.insert_str(0, words);
+        self
+    }
+
     /// What would come back.
     #[must_use]
     pub fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {

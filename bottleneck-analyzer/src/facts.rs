@@ -10,6 +10,7 @@ use crate::reading::Reading;
 use crate::run::Run;
 use crate::source::{Source, escape};
 use crate::sweep::{Setting, Sweep, completed};
+use crate::target;
 use crate::thresholds::Thresholds;
 use crate::time_model::{self, TimeModel};
 
@@ -236,10 +237,14 @@ impl<'a> Bench<'a> {
     }
 
     /// Whether the CPU is known to have been used to less than `bound`; `None` where it was not
-    /// recorded at all.
+    /// recorded at all, or is not the server's: what a machine far away does is not known.
     pub fn cpu_has_room(&self, bound: f64) -> Option<bool> {
         self.cpu.as_ref()?;
-        Some(self.cpu_past(bound) == Some(false))
+        let past = self.cpu_past(bound);
+        if past == Some(false) && target::is_elsewhere(self.source) {
+            return None;
+        }
+        Some(past == Some(false))
     }
 
     /// The settings of the operating point's sweep past it.

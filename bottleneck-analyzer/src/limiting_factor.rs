@@ -2,7 +2,7 @@
 //! measured. Where none does, the answer is 'not known' with the nearest ones and the measurement
 //! that would tell.
 
-use bench_report::{LimitOwner, Load, StepEnd};
+use bench_report::{LimitOwner, Load, Step, StepEnd};
 
 use crate::assessment::{Component, Confidence, Evidence, LimitingFactor};
 use crate::demand::{self, Bound, EXPLAINS};
@@ -26,14 +26,18 @@ pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     if bench.component == Component::Websocket {
         return capped(searched_limit(bench));
     }
-    if bench.operating().is_none() {
+    let succeeded = |step: &Step| step.operations.values().any(|o| o.succeeded > 0);
+    if !bench.operating().is_some_and(|(_, step)| succeeded(step)) {
         return nothing_to_judge(bench);
+    }
+    if let Some(answer) = offered_rate(bench) {
+        return capped(answer);
     }
     let bounds = demand::all(bench, facts);
     if let Some(bound) = bounds.iter().find(|b| b.used_ratio >= EXPLAINS) {
         return capped(of_bound(bound));
     }
-    let found = offered_rate(bench).or_else(|| users(bench, facts));
+    let found = users(bench, facts);
     capped(found.unwrap_or_else(|| not_known(bench, facts, &bounds)))
 }
 
@@ -159,17 +163,19 @@ fn offered_rate(bench: &Bench<'_>) -> Option<LimitingFactor> {
 fn users(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
     let (index, step) = bench.operating()?;
     let model = bench.time_model.as_ref()?;
-    let Load::Closed { users, .. } = step.load else {
+    let Load::Closed {
+        users,
+        think_time_ns,
+    } = step.load
+    else {
         return None;
     };
-    let crowded = !bench.cpu_has_room(facts.thresholds.cpu.warning_ratio)?;
-    let ready = if crowded {
-        model.sum_of("server_runnable")
-    } else {
-        0.0
-    };
-    let queued = model.queued_ns() + ready;
-    if crowded && demand::cpu_matters(bench) || queued > MOST_QUEUED * model.whole_ns {
+    let cycle_ns = model.whole_ns + think_time_ns as f64;
+    // Where the CPU is not known to have room, what passes outside the server may be a queue for it.
+    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) == Some(true);
+    let hidden = model.sum_of("server_runnable") + model.sum_of("rest");
+    let queued = model.queued_ns() + if room { 0.0 } else { hidden };
+    if queued > MOST_QUEUED * cycle_ns || !room && think_time_ns == 0 {
         return None;
     }
     let main = main_wait(model);
@@ -181,8 +187,12 @@ fn users(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
         ),
     };
     let part = main.or_else(|| model.largest_of_service())?;
+    let pause = match think_time_ns {
+        0 => String::new(),
+        ns => format!(" and pauses for {}", duration_ns(ns as f64)),
+    };
     let title = format!(
-        "the number of users: each of {users} waits for one call of {} at a time, {} of it {of}",
+        "the number of users: each of {users} waits for one call of {} at a time{pause}; {} of a call is {of}",
         duration_ns(model.whole_ns),
         share(part.share_ratio)
     );
@@ -194,9 +204,13 @@ fn users(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
     } else {
         title
     };
-    let cpu = bench.cpu.as_ref()?;
     let mut evidence = part.evidence.clone();
-    evidence.extend(cpu.evidence.iter().cloned());
+    evidence.extend(
+        bench
+            .cpu
+            .iter()
+            .flat_map(|cpu| cpu.evidence.iter().cloned()),
+    );
     evidence.extend(
         bench
             .source

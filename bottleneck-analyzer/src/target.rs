@@ -29,6 +29,12 @@ pub fn is_local(source: &Source) -> bool {
     })
 }
 
+/// Whether the target is known to be on another machine, of which no recording tells.
+pub fn is_elsewhere(source: &Source) -> bool {
+    let url = source.report.config.get("url").and_then(|url| url.as_str());
+    url.is_some() && !is_local(source)
+}
+
 /// The name of the server's process, where the bench found it.
 pub fn process_name(source: &Source) -> Option<&str> {
     let process = source.report.config.get("server_process")?;

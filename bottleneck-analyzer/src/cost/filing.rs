@@ -14,13 +14,13 @@ pub(crate) fn judge(bench: &Bench<'_>, facts: &Facts<'_>, rules: &[Rule], out: &
     }
     for rule in rules {
         let looks: Vec<Vec<Look>> = probes.iter().map(rule).collect();
-        file(&probes, looks, out);
+        file(&probes, &looks, out);
     }
 }
 
-fn file(probes: &[Probe<'_, '_>], looks: Vec<Vec<Look>>, out: &mut Conclusions) {
+fn file(probes: &[Probe<'_, '_>], looks: &[Vec<Look>], out: &mut Conclusions) {
     let bench = probes[0].bench;
-    let groups = groups(probes, &looks);
+    let groups = groups(probes, looks);
     let mut told: Vec<&str> = Vec::new();
     for group in &groups {
         if let Some(finding) = group.finding(told.contains(&group.rule())) {
@@ -28,7 +28,7 @@ fn file(probes: &[Probe<'_, '_>], looks: Vec<Vec<Look>>, out: &mut Conclusions) 
             out.find(finding);
         }
     }
-    notes(bench, &looks, &mut told, out);
+    notes(bench, looks, &mut told, out);
     for group in &groups {
         if !told.contains(&group.rule()) {
             told.push(group.rule());
@@ -36,7 +36,7 @@ fn file(probes: &[Probe<'_, '_>], looks: Vec<Vec<Look>>, out: &mut Conclusions) 
             out.rule_out(group.rule(), bench.component, statement, evidence);
         }
     }
-    rest(&looks, told, bench.component, out);
+    rest(looks, told, bench.component, out);
 }
 
 /// What is worth knowing, once for each thing.

@@ -110,6 +110,10 @@ impl Group<'_, '_, '_> {
         let persistent = 2 * self.passing().len() > self.probes.len();
         let typical = self.typical(persistent)?;
         let cost = self.costs[typical].as_ref()?;
+        // What could not be avoided and comes now and then is no news.
+        if !persistent && !cost.avoidable {
+            return None;
+        }
         let probe = &self.probes[typical];
         let bench = probe.bench;
         let mut draft = Draft::new(
@@ -118,10 +122,7 @@ impl Group<'_, '_, '_> {
             bench.component,
             self.kind(cost, typical, persistent),
         )
-        .says(
-            self.title(cost, probe),
-            self.detail(cost, typical, persistent),
-        )
+        .says(title(cost, probe), self.detail(cost, typical, persistent))
         .thing(cost.thing.clone())
         .evidence(cost.evidence.iter().cloned());
         draft = self.weigh(draft, cost, typical, persistent);
@@ -169,14 +170,6 @@ impl Group<'_, '_, '_> {
         worst.is_some_and(|slow| slow.ns as f64 > bound_ms * 1e6)
     }
 
-    fn title(&self, cost: &Cost, probe: &Probe<'_, '_>) -> String {
-        if probe.is_timed() {
-            return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
-        }
-        let part = share(probe.share_of_service(cost.own_ns));
-        format!("{}: {part} of the time of sessions at work", cost.title)
-    }
-
     fn detail(&self, cost: &Cost, typical: usize, persistent: bool) -> String {
         let mut text = cost.detail.clone();
         let probe = &self.probes[typical];
@@ -202,7 +195,12 @@ impl Group<'_, '_, '_> {
             .fold((1.0_f64, 0.0_f64), |(l, h), s| (l.min(*s), h.max(*s)));
         let (seen, all) = (self.passing().len(), self.probes.len());
         if persistent {
-            let range = format!("{} to {}", share(low), share(high));
+            let (low, high) = (share(low), share(high));
+            let range = if low == high {
+                low
+            } else {
+                format!("{low} to {high}")
+            };
             return format!(" In {seen} of {all} repeats: {range} of the time in service.");
         }
         let probe = &self.probes[typical];
@@ -270,12 +268,13 @@ impl Group<'_, '_, '_> {
         } else {
             "the time of sessions at work"
         };
-        let statement = format!(
-            "{}: {} of {of} (bound {})",
-            cost.title,
-            share(self.share(at)),
-            share(cost.least)
-        );
+        let bound = if cost.least.is_finite() {
+            format!("bound {}", share(cost.least))
+        } else {
+            "too few sessions at once to tell".to_owned()
+        };
+        let part = share(self.share(at));
+        let statement = format!("{}: {part} of {of} ({bound})", cost.title);
         (statement, cost.evidence.clone())
     }
 }
@@ -291,4 +290,13 @@ fn gain(probe: &Probe<'_, '_>, cost: &Cost) -> String {
     } else {
         format!("up to {ratio} of the time of sessions at work")
     }
+}
+
+/// The cause with its own time.
+fn title(cost: &Cost, probe: &Probe<'_, '_>) -> String {
+    if probe.is_timed() {
+        return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
+    }
+    let part = share(probe.share_of_service(cost.own_ns));
+    format!("{}: {part} of the time of sessions at work", cost.title)
 }

@@ -14,6 +14,7 @@ use bench_report::Load;
 
 use crate::assessment::{Confidence, Evidence};
 use crate::cost::Probe;
+use crate::cpu_use::CpuUse;
 use crate::facts::{Bench, Facts};
 use crate::time_model::TimeModel;
 
@@ -69,8 +70,18 @@ fn cpu_ns(model: &TimeModel) -> f64 {
 pub(crate) fn cpu_matters(bench: &Bench<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
-        !known || cpu_ns(model) >= CPU_MATTERS * model.served_ns()
+        let on_one_or_before = cpu_ns(model) + ready_ns(bench).unwrap_or(0.0);
+        !known || on_one_or_before >= CPU_MATTERS * model.served_ns()
     })
+}
+
+/// Time of a call for which its session was ready and had no CPU, as the kernel counted it: a
+/// session that is woken shows what it waited for until it runs.
+fn ready_ns(bench: &Bench<'_>) -> Option<f64> {
+    let (_, step) = bench.operating()?;
+    let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
+    let ready = bench.server("server.load_ready_ns")?;
+    (calls > 0).then(|| ready / calls as f64)
 }
 
 /// Time for which a call holds a connection and is not in a queue behind it.
@@ -99,18 +110,23 @@ pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
     prefixes.iter().map(|prefix| model.sum_of(prefix)).sum()
 }
 
+/// The most that the CPU lets through ÷ what was measured: what others leave ÷ what server and
+/// generator used.
+fn room_for_more(cpu: &CpuUse) -> Option<f64> {
+    let ours = cpu.server_ratio.map(|server| server + cpu.generator_ratio);
+    let times = match (ours, cpu.others_ratio()) {
+        (Some(ours), Some(others)) if !cpu.quota_binds() => (1.0 - others) / ours,
+        _ => 1.0 / cpu.used_ratio()?,
+    };
+    times.is_finite().then_some(times)
+}
+
 /// What throughput would rise by without `own_ns` of each call, until the next limit; `None` where
 /// the CPU, which may be that limit, was not recorded.
 pub(crate) fn gain_without(probe: &Probe<'_, '_>, own_ns: f64) -> Option<f64> {
     let step = probe.view.step;
     let rate = probe.view.calls_per_s();
-    let used = probe
-        .bench
-        .cpu
-        .as_ref()?
-        .used_ratio()
-        .filter(|u| *u > 0.0)?;
-    let mut bounds = vec![rate / used];
+    let mut bounds = vec![rate * room_for_more(probe.bench.cpu.as_ref()?)?];
     if let Some(pool) = &step.pool {
         let held = held_ns(&probe.model, false);
         let queue = probe.model.served_ns() - held;

@@ -179,6 +179,7 @@ fn thing_of(row: &Row<'_>) -> String {
     let relation = row.label("relation");
     match (kind, row.label("key"), relation) {
         ("advisory", key, _) if !key.is_empty() => format!("advisory lock {}", advisory(key)),
+        ("object", "pg_database:0", _) => "the lock that NOTIFY takes at commit".to_owned(),
         (_, _, relation) if !relation.is_empty() => format!("table {relation}"),
         ("relation", key, _) if !key.is_empty() => format!("table {key}"),
         _ => String::new(),
@@ -201,6 +202,9 @@ const SLEEPING: &str = "sleeping (pg_sleep)";
 fn what_it_does(row: &Row<'_>) -> String {
     let state = row.label("blocking_state");
     let event = row.label("blocking_event");
+    if state == "prepared transaction" {
+        return "a prepared transaction that nobody has ended yet".to_owned();
+    }
     if state.starts_with("idle in transaction") {
         return "idle in transaction: its client has the turn".to_owned();
     }

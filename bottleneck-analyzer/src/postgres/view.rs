@@ -21,7 +21,7 @@ pub(crate) struct View<'a> {
 pub(crate) struct Row<'a> {
     source: &'a Source,
     pointer: String,
-    row: &'a EvidenceRow,
+    line: &'a EvidenceRow,
 }
 
 impl<'a> View<'a> {
@@ -61,7 +61,7 @@ impl<'a> View<'a> {
         let line = |(place, row)| Row {
             source: self.source,
             pointer: format!("{pointer}/{place}"),
-            row,
+            line: row,
         };
         Some(rows.iter().enumerate().map(line).collect())
     }
@@ -97,12 +97,12 @@ impl<'a> View<'a> {
 impl Row<'_> {
     /// A label; empty where the line has none of that name.
     pub(crate) fn label(&self, name: &str) -> &str {
-        self.row.labels.get(name).map_or("", String::as_str)
+        self.line.labels.get(name).map_or("", String::as_str)
     }
 
     /// A figure.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
-        self.row.figures.get(name).copied()
+        self.line.figures.get(name).copied()
     }
 
     /// A figure, 0 where the line has none.

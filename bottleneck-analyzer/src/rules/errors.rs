@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bench_report::{FailureSample, Operation};
 
-use crate::assessment::{Confidence, Evidence, FindingKind, ImpactOf};
+use crate::assessment::{Component, Confidence, Evidence, FindingKind, ImpactOf};
 use crate::catalogue::codes;
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
@@ -12,6 +12,8 @@ use crate::figures::{percent, plain};
 use crate::requests;
 use crate::source::{NEVER_CAME_BACK, escape};
 
+/// At settings that nobody is advised to run.
+const ELSEWHERE: &str = "errors_elsewhere";
 /// Past the bound of the run's objective.
 const PAST: &str = "errors_past_objective";
 /// Below it, and worth knowing.
@@ -28,6 +30,10 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
         let judged = bench.judged();
         if let Some(failures) = Failures::of(bench, &judged) {
             judge(bench, &failures, facts, out);
+        }
+        // A search for a limit fails past it: that is its result.
+        if bench.component != Component::Websocket {
+            elsewhere(bench, &judged, facts, out);
         }
     }
 }
@@ -179,6 +185,32 @@ fn judge(bench: &Bench<'_>, failures: &Failures, facts: &Facts<'_>, out: &mut Co
             draft
         });
     }
+}
+
+/// Settings other than the operating point's at which requests failed.
+fn elsewhere(bench: &Bench<'_>, judged: &[usize], facts: &Facts<'_>, out: &mut Conclusions) {
+    let steps = &bench.source.report.steps;
+    let limit = facts.thresholds.objectives.error_ratio;
+    let fails = |i: &usize| requests::error_ratio(&steps[*i]).is_some_and(|ratio| ratio > limit);
+    let others = (0..steps.len()).filter(|i| !judged.contains(i));
+    let others: Vec<usize> = others.filter(fails).collect();
+    let Some(failures) = Failures::of(bench, &others) else {
+        return;
+    };
+    let Some((kind, found)) = failures.kinds.first() else {
+        return;
+    };
+    let draft = Draft::new(
+        ELSEWHERE,
+        &bench.id(),
+        bench.component,
+        FindingKind::Information,
+    )
+    .confidence(Confidence::Medium);
+    let mut names: Vec<&str> = others.iter().map(|i| steps[*i].name.as_str()).collect();
+    names.dedup();
+    let at = format!("At {} (not the operating point) ", names.join("; "));
+    out.find(describe(draft, bench, &failures, (kind, found)).prefixed(&at));
 }
 
 /// What failed, how often, what was said of it, and what to do.

@@ -16,6 +16,7 @@ mod pool_too_large;
 mod pool_too_small;
 mod postgres;
 mod redis;
+mod stalls;
 mod steal;
 mod stopped;
 mod sysmon_missing;
@@ -30,12 +31,13 @@ use crate::facts::Facts;
 type Rule = fn(&Facts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 21] = [
+const ALL: [Rule; 22] = [
     errors::look,
     stopped::look,
     kept_connections::look,
     postgres::look,
     throttled::look,
+    stalls::look,
     cpu_others::look,
     cpu::look,
     steal::look,

@@ -12,6 +12,7 @@ use crate::facts::{Bench, Facts};
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::View;
 use crate::queueing::erlang_wait_ns;
+use crate::target;
 use crate::time_model::TimeModel;
 use crate::time_model::checkout::{FULL_RATIO, wait_ns};
 
@@ -180,6 +181,9 @@ fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
 }
 
 fn no_room(bench: &Bench<'_>) -> &'static str {
+    if bench.cpu.is_some() && target::is_elsewhere(bench.source) {
+        return "the server is on another machine, whose CPU was not recorded";
+    }
     match bench.cpu.as_ref().map(CpuUse::used_ratio) {
         Some(Some(_)) => "the CPU is nearly used up",
         Some(None) => "how much of the CPU quota was used is not known",

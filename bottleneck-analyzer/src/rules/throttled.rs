@@ -6,7 +6,7 @@ use crate::facts::{Bench, Facts};
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::View;
 
-const RULE: &str = "cpu_throttled";
+const RULE: &str = "throttled";
 /// Share of the quota's periods in which the group was held back from which it is told.
 const LEAST_RATIO: f64 = 0.05;
 
@@ -40,7 +40,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
 /// As the bench read it of the server's own group.
 fn of_server(bench: &Bench<'_>, index: usize) -> Option<Throttling> {
     let view = View::of(bench.source, index)?;
-    let periods = view.figure("server.cgroup.periods").filter(|p| *p > 0.0)?;
+    let periods = view.figure("server.cgroup.periods")?;
     let throttled = view.figure("server.cgroup.throttled_periods")?;
     let stood = view.figure("server.cgroup.throttled_ns");
     let quota = view.figure("server.cgroup.quota_cores");
@@ -63,7 +63,7 @@ fn of_server(bench: &Bench<'_>, index: usize) -> Option<Throttling> {
     }
     Some(Throttling {
         whose: "the server's control group".to_owned(),
-        ratio: throttled / periods,
+        ratio: throttled / periods.max(1.0),
         figures,
         lost_ratio: stood.filter(|_| span_ns > 0.0).map(|ns| ns / span_ns),
         evidence: names

@@ -5,6 +5,7 @@ mod machine;
 mod parts;
 mod postgres;
 mod redis;
+pub(crate) mod server;
 mod websocket;
 
 use std::path::Path;

@@ -1,11 +1,14 @@
 //! What is planted in a run is what the analyzer names, and a healthy run has no problem.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod causes;
 #[path = "../common/mod.rs"]
 mod common;
 mod doubt;
+mod errors;
 mod example;
 mod healthy;
+mod limits;
 mod machine;
 mod objectives;
 mod postgres;

@@ -55,9 +55,12 @@ fn requested(probe: &Probe<'_, '_>) -> Look {
 fn whole_pages(probe: &Probe<'_, '_>) -> Option<Look> {
     const RULE: &str = "full_page_images";
     let view = &probe.view;
-    let (pages, bytes) = (view.figure("wal.fpi")?, view.figure("wal.bytes")?);
+    let (pages, bytes) = (
+        view.figure("wal.full_page_images")?,
+        view.figure("wal.bytes")?,
+    );
     let ratio = (pages * PAGE / bytes.max(1.0)).min(1.0);
-    let evidence: Vec<_> = ["wal.fpi", "wal.bytes"]
+    let evidence: Vec<_> = ["wal.full_page_images", "wal.bytes"]
         .into_iter()
         .filter_map(|n| view.evidence(n))
         .collect();

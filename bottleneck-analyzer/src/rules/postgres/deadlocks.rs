@@ -7,7 +7,7 @@ use crate::figures::plain;
 use crate::postgres::View;
 
 const RULE: &str = "deadlocks";
-/// The server looks for a ring when a session has waited this long (deadlock_timeout, default).
+/// The server looks for a ring when a session has waited this long (`deadlock_timeout`, default).
 const TIMEOUT_NS: f64 = 1e9;
 const LEAST: f64 = 3.0;
 const LEAST_RATIO: f64 = 0.001;

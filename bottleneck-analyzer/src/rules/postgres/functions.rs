@@ -28,7 +28,11 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     let calls = view.calls_of_counters().unwrap_or(1.0);
     // What sleeps inside a function is told as sleeping.
     let asleep = probe.model.sum_of("timeout.pgsleep");
-    let costs = functions.iter().filter(|f| f.count("calls") > 0.0);
+    let of_load = |f: &&Row<'_>| !bare(f.label("function")).starts_with("pg_stat_statements");
+    let costs = functions
+        .iter()
+        .filter(of_load)
+        .filter(|f| f.count("calls") > 0.0);
     costs
         .map(|function| Look::Cost(cost(probe, function, calls, asleep)))
         .collect()

@@ -6,10 +6,10 @@ mod dead_rows;
 mod deadlocks;
 mod foreign_keys;
 mod functions;
-mod network;
 mod other_applications;
 mod parents;
 mod planning;
+mod round_trips;
 mod scans;
 mod statements;
 mod temp_files;
@@ -28,7 +28,7 @@ const ALL: [Rule; 12] = [
     functions::look,
     planning::look,
     connecting::look,
-    network::look,
+    round_trips::look,
     statements::look,
     checkpoints::look,
     dead_rows::look,

@@ -1,16 +1,39 @@
 //! Queues and what makes them: a finding that is only the echo of another stands below it.
 
-use crate::assessment::FindingKind;
+use crate::assessment::{Finding, FindingKind};
 use crate::catalogue::events;
 use crate::conclusions::Conclusions;
 use crate::facts::Bench;
 use crate::postgres::{Holders, View};
 
-/// What the holders of a lock mostly do is part of the lock's cost, not one of its own.
+/// Hangs what only follows under what it follows from.
 pub(super) fn assign(bench: &Bench<'_>, out: &mut Conclusions) {
+    under_a_lock(bench, out);
+    under_a_statement(bench, out);
+}
+
+/// A statement that takes the CPU for a reason that was found is no finding of its own.
+fn under_a_statement(bench: &Bench<'_>, out: &mut Conclusions) {
     let id = bench.id();
-    let is_lock =
-        |f: &&crate::assessment::Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
+    let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
+    let reason = |f: &&Finding| f.kind == FindingKind::Problem && f.is_about(&id) && !takes(f);
+    let reasons: Vec<(String, String)> = out
+        .findings
+        .iter()
+        .filter(reason)
+        .map(|f| (f.id.clone(), f.title.clone()))
+        .collect();
+    for finding in out.findings.iter_mut().filter(|f| takes(f)) {
+        let statement = finding.thing.clone().unwrap_or_default();
+        let named = reasons.iter().find(|(_, title)| title.contains(&statement));
+        finding.parent = named.map(|(id, _)| id.clone());
+    }
+}
+
+/// What the holders of a lock mostly do is part of the lock's cost, not one of its own.
+fn under_a_lock(bench: &Bench<'_>, out: &mut Conclusions) {
+    let id = bench.id();
+    let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
     let Some(lock) = out.findings.iter().find(is_lock) else {
         return;
     };

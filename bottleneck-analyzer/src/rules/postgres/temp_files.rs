@@ -8,8 +8,10 @@ const RULE: &str = "temp_files";
 const BLOCK: f64 = 8192.0;
 /// A call that spills less does so in the system's cache, at no cost to speak of.
 const LEAST_BYTES: f64 = 1_048_576.0;
-/// Writes and reads of temporary files are a lower bound of what a spill costs: the rest is CPU.
-const LEAST_SHARE: f64 = 0.05;
+/// What was measured is a lower bound of what a spill costs, most of which is CPU.
+const LEAST_SHARE: f64 = 0.02;
+/// No machine copies to its cache of files and back faster than this, in bytes per second.
+const FASTEST_COPY: f64 = 2_147_483_648.0;
 
 pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     let view = &probe.view;
@@ -36,7 +38,9 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
         .filter(|p| p.name.starts_with("io.buffile"));
     evidence.extend(waits.flat_map(|part| part.evidence.iter().cloned()));
     let (statement, told) = spiller(probe);
-    let own_ns = probe.model.sum_of("io.buffile").max(told);
+    let copied = 2.0 * spilt / FASTEST_COPY * 1e9;
+    let least = probe.model.sum_of("io.buffile").max(told).max(copied);
+    let own_ns = least.min(probe.model.served_ns());
     let named = if statement.is_empty() {
         String::new()
     } else {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::network;
+use super::round_trips;
 use super::statements::{self, short};
 use crate::assessment::Evidence;
 use crate::catalogue::events::{Event, Kind};
@@ -18,6 +18,9 @@ const MAIN: [(&str, &str); 3] = [
     ("lwlock_waits", "no session waited for an internal lock"),
     ("io_waits", "no session waited for a file"),
 ];
+
+/// Sessions at once below which a wait is told only of time that is wasted for sure.
+const LEAST_SESSIONS: f64 = 0.2;
 
 /// Told by rules of their own, which know more than the waits.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
@@ -100,9 +103,10 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
         return None;
     }
     let main = group.main()?;
-    let own_ns: f64 = match group.has("client.idle_in_transaction") {
-        true => kept_ns(probe),
-        false => time_in(probe, group),
+    let own_ns = if group.has("client.idle_in_transaction") {
+        kept_ns(probe)
+    } else {
+        time_in(probe, group)
     };
     let holders = Holders::of(&probe.view, &lock_kinds(group));
     let statement = statement(&probe.view, group, holders.as_ref());
@@ -114,6 +118,11 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
         .filter_map(|w| w.evidence.clone())
         .collect();
     evidence.extend(holders.iter().flat_map(|h| h.evidence.iter().cloned()));
+    evidence.extend(
+        counters(rule(group))
+            .iter()
+            .filter_map(|name| probe.view.evidence(name)),
+    );
     let (actions, rationale, restart) = advice(group, holders.as_ref());
     Some(Cost {
         rule: rule(group),
@@ -147,6 +156,20 @@ fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
         statement,
         evidence.collect(),
     ))
+}
+
+/// Counters that stand beside what a rule tells.
+fn counters(rule: &str) -> &'static [&'static str] {
+    match rule {
+        "commit_waits" => &["wal.syncs", "wal.sync_ns", "database.commits"],
+        "sync_replica" => &[
+            "replication.flush_lag_ns_max",
+            "replication.replay_lag_ns_max",
+        ],
+        "read_waits" => &["database.blocks_read", "database.blocks_hit"],
+        "kept_transactions" => &["transactions.oldest_age_s", "transactions.oldest_s"],
+        _ => &[],
+    }
 }
 
 /// A class that was not divided into events shares its name with them and not their key.
@@ -276,7 +299,7 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
         None => "What it means is not known here. ".to_owned(),
     };
     text += &format!(
-        "On average {} sessions of the load wait for it.",
+        "On average {} sessions of the load are in it.",
         plain(group.sessions())
     );
     if let Some(sentence) = holders.map(Holders::sentence).filter(|s| !s.is_empty()) {
@@ -287,6 +310,9 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
     if group.has("timeout.pgsleep") {
         text += &who_sleeps(&probe.view);
     }
+    if group.kind() == Kind::Parallel {
+        text += &what_workers_do(&probe.view);
+    }
     if group.has("client.idle_in_transaction") {
         text += &format!(
             " Between two statements the client takes {} on average.",
@@ -296,9 +322,28 @@ fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> St
     text
 }
 
+/// The event that the load's parallel workers wait for most.
+fn what_workers_do(view: &View<'_>) -> String {
+    let most = view
+        .figures_below("waits.parallel.")
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((name, sessions)) = most else {
+        return String::new();
+    };
+    let event = name
+        .trim_start_matches("waits.parallel.")
+        .trim_end_matches("_mean");
+    format!(
+        " {} of the workers wait for {} on average.",
+        plain(sessions),
+        event.replacen('.', ":", 1)
+    )
+}
+
 /// Triggers and functions that may be what sleeps.
 fn who_sleeps(view: &View<'_>) -> String {
     let slow = view.rows("functions").into_iter();
+    let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
     let slow = slow.max_by(|a, b| a.count("self_ns").total_cmp(&b.count("self_ns")));
     let triggers: Vec<String> = view
         .rows("triggers")
@@ -330,7 +375,7 @@ fn who_sleeps(view: &View<'_>) -> String {
 /// Time that the client takes between two statements of a transaction, the way there and back left
 /// out.
 fn pause_ns(probe: &Probe<'_, '_>) -> f64 {
-    kept_ns(probe) / network::gaps(probe).max(1.0)
+    kept_ns(probe) / round_trips::gaps(probe).max(1.0)
 }
 
 /// Time of a call for which its client keeps a transaction open, round trips left out.
@@ -339,12 +384,16 @@ fn kept_ns(probe: &Probe<'_, '_>) -> f64 {
         .model
         .part("client.idle_in_transaction")
         .map_or(0.0, |p| p.ns);
-    (open - network::in_transactions_ns(probe)).max(0.0)
+    (open - round_trips::in_transactions_ns(probe)).max(0.0)
 }
 
-/// The share of the time in service from which an event is told.
+/// The share of the time in service from which an event is told; no share is enough where hardly
+/// a session was ever seen in it.
 fn least(probe: &Probe<'_, '_>, group: &Group) -> f64 {
     let limits = &probe.facts.thresholds.waits;
+    if group.kind() != Kind::Wasted && group.sessions() < LEAST_SESSIONS {
+        return f64::INFINITY;
+    }
     match group.kind() {
         Kind::Durable | Kind::Read => limits.io_share_ratio,
         Kind::Queue if rule(group) == "lwlock_waits" => limits.lwlock_share_ratio,

@@ -3,7 +3,7 @@
 use crate::cost::{Cost, Look, Probe};
 use crate::figures::{duration_ns, plain};
 
-const RULE: &str = "network";
+const RULE: &str = "round_trips";
 /// A round trip that takes less is not worth a word.
 const LEAST_TRIP_NS: f64 = 3e5;
 /// A round trip that takes more leaves the data centre, or passes something that holds it up.
