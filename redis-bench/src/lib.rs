@@ -3,7 +3,15 @@
 //! A scenario says what users ask ([`cache`], [`throughput`]); a client says how it travels
 //! ([`clients`]); [`scenario`] puts both on a server, in a shuffled order, with the server's own
 //! evidence beside each step, and leaves no key behind.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::float_cmp,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
 
 mod advice;
 pub mod cache;

@@ -1,5 +1,10 @@
 //! What the report tells of the server, on a real one: whose commands cost what, and who is connected.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod common;
 

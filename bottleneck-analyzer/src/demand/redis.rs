@@ -18,12 +18,11 @@ pub(super) fn main_thread(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
     let (_, step) = bench.operating()?;
     let view = View::of(bench);
     let polls = view.as_ref().is_some_and(View::has_io_threads);
-    let ratio = match &view {
-        Some(view) => view.busy_ratio()?,
-        None => {
-            let used_s = bench.server("cpu_main_thread_s")?;
-            used_s / Some(step.window.measured_s()).filter(|s| *s > 0.0)?
-        }
+    let ratio = if let Some(view) = &view {
+        view.busy_ratio()?
+    } else {
+        let used_s = bench.server("cpu_main_thread_s")?;
+        used_s / Some(step.window.measured_s()).filter(|s| *s > 0.0)?
     };
     let title = format!(
         "Redis's main thread: busy {} of one core",

@@ -3,9 +3,9 @@
 
 use bench_report::{CheckoutParts, EvidenceRow, PoolUsage, Report, ServerEvidence, Step};
 use bottleneck_analyzer::Assessment;
-use bottleneck_analyzer::assessment::{Component, FindingKind};
+use bottleneck_analyzer::assessment::{Component, Confidence, FindingKind};
 
-use crate::common::{Plant, command};
+use crate::common::{Plant, SECOND, command};
 use crate::{assess_reports, factor, finding, is_unknown, named};
 
 /// A healthy run in whose steps something is planted.
@@ -383,4 +383,42 @@ fn what_other_clients_run_is_not_what_the_load_s_command_takes() {
     };
     assert!(part("command") < 4_000.0, "{model:?}");
     assert!(part("behind_others") > part("command"), "{model:?}");
+}
+
+#[test]
+fn what_happened_in_one_repeat_only_is_told_with_that() {
+    for planted_in in 0..3 {
+        let mut report: Report = Plant::default().redis();
+        let first = report.steps.clone();
+        report.steps.clear();
+        for repeat in 0..3 {
+            for step in &first {
+                let mut step = step.clone();
+                step.repeat = repeat;
+                for instant in [
+                    &mut step.window.start_ns,
+                    &mut step.window.measure_start_ns,
+                    &mut step.window.measure_end_ns,
+                    &mut step.window.end_ns,
+                ] {
+                    *instant += repeat * 10 * SECOND;
+                }
+                if repeat == planted_in {
+                    let server = step.server.as_mut().unwrap();
+                    let row = command("keys", "others", (5.0, 300_000.0), 60_000.0);
+                    rows(server, "commands").push(row);
+                }
+                report.steps.push(step);
+            }
+        }
+        let assessment = assess_reports(&[report]);
+        let found = finding(&assessment, "redis_command").unwrap();
+        assert!(
+            found.detail.contains("In 1 of 3 repeats"),
+            "{}",
+            found.detail
+        );
+        assert!(found.confidence < Confidence::High, "an episode");
+        assert!(!is_ruled_out(&assessment, "redis_command"));
+    }
 }

@@ -8,7 +8,6 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
 
 use bench_report::CheckoutParts;
 use bench_report::clock::monotonic_ns;
@@ -57,7 +56,7 @@ pub async fn observe<T>(marks: &mut Marks, checkout: impl Future<Output = T>) ->
         CURRENT.set(*inside);
         let polled = checkout.as_mut().poll(context);
         *inside = CURRENT.take();
-        if let Poll::Pending = polled {
+        if polled.is_pending() {
             inside.waited |= inside.place_ns == 0;
         }
         polled
@@ -155,6 +154,8 @@ impl CheckoutTally {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
 
     const MARKS: Marks = Marks {

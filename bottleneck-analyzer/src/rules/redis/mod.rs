@@ -6,6 +6,7 @@ mod clients;
 mod commands;
 mod expiry;
 mod outliers;
+mod repeats;
 mod saving;
 mod stall;
 
@@ -33,17 +34,25 @@ const ALL: [Judge; 8] = [
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in facts.of(Component::Redis) {
-        let Some(view) = View::of(bench) else {
+        let views = bench.repeats.iter();
+        let views = views.filter_map(|index| View::of_step(bench.source, *index));
+        let repeats: Vec<Conclusions> = views
+            .map(|view| {
+                let mut repeat = Conclusions::default();
+                for judge in ALL {
+                    judge(bench, &view, &mut repeat);
+                }
+                repeat
+            })
+            .collect();
+        if repeats.is_empty() {
             out.cannot_judge(
                 "redis_server",
                 Component::Redis,
                 "what the server did beside the load's commands: its statistics were not read",
                 "a user that may run INFO",
             );
-            continue;
-        };
-        for judge in ALL {
-            judge(bench, &view, out);
         }
+        repeats::join(bench, repeats, out);
     }
 }

@@ -22,7 +22,7 @@ struct Slow {
     place: usize,
     name: String,
     calls: f64,
-    slow: f64,
+    those: f64,
     longest_us: f64,
     mean_us: f64,
     wait_ns: f64,
@@ -79,12 +79,11 @@ fn slow(view: &View<'_>, place: usize, row: &EvidenceRow) -> Option<Slow> {
             Some((figure("calls")?, figure("usec")?, figure("longest_us")?))
         });
     // The slow log counts them; the histogram knows of the longest within a factor of two.
-    let (slow, taken, longest_us) = match logged {
-        Some(logged) => logged,
-        None => {
-            let longest = figure("longest_us")? / 2.0;
-            (1.0, longest, longest)
-        }
+    let (slow, taken, longest_us) = if let Some(logged) = logged {
+        logged
+    } else {
+        let longest = figure("longest_us")? / 2.0;
+        (1.0, longest, longest)
     };
     let mean_us = (usec - taken).max(0.0) / (calls - slow).max(1.0);
     let other_kind = longest_us >= LEAST_US && longest_us >= OTHER_KIND * mean_us.max(1.0);
@@ -93,7 +92,7 @@ fn slow(view: &View<'_>, place: usize, row: &EvidenceRow) -> Option<Slow> {
         place,
         name: row.labels.get("command").cloned().unwrap_or_default(),
         calls,
-        slow,
+        those: slow,
         longest_us,
         mean_us,
         wait_ns: view.wait_behind(taken, squares),
@@ -104,7 +103,7 @@ fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Slow) -> Draft {
     let name = worst.name.to_uppercase();
     let made: f64 = view.calls_of(&worst.name);
     let others = (worst.calls - made).max(0.0);
-    let whose = if others >= worst.slow {
+    let whose = if others >= worst.those {
         format!(
             "The server counted {} {name} more than the load sent: they are most likely another \
              client's. ",
@@ -126,7 +125,7 @@ fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Slow) -> Draft {
             format!(
                 "{} of {} calls; all others take {} on average. {whose}Redis carries out one command \
                  at a time: {} of the mean response time of {} is waiting behind these.{sent}",
-                plain(worst.slow),
+                plain(worst.those),
                 plain(worst.calls),
                 duration_ns(worst.mean_us * 1e3),
                 duration_ns(worst.wait_ns),

@@ -31,10 +31,10 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         return out.rule_out(RULE, bench.component, statement, view.evidence("forks"));
     }
     let fork_us = view.figure("latest_fork_us").unwrap_or(0.0);
-    let fork_ns = view.wait_behind(forks * fork_us, forks * fork_us * fork_us);
+    let stopped_ns = view.wait_behind(forks * fork_us, forks * fork_us * fork_us);
     let slower = slowdown(bench, view);
     let beside_ns = slower.map_or(0.0, |s| (s.with_ns - s.without_ns).max(0.0) * s.ratio);
-    let impact = view.share_of_response(fork_ns + beside_ns);
+    let impact = view.share_of_response(stopped_ns + beside_ns);
     let kind = if impact >= MATTERS {
         FindingKind::Problem
     } else {
@@ -64,7 +64,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                 ),
             )
             .thing("fork")
-            .saves(fork_ns + beside_ns, view.response_ns)
+            .saves(stopped_ns + beside_ns, view.response_ns)
             .confidence(Confidence::Medium)
             .evidence(view.evidence("forks"))
             .evidence(view.evidence("latest_fork_us"))
@@ -75,7 +75,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                     "no transparent huge pages for Redis; a fork copies page tables, so less memory \
                      in one process helps",
                 ],
-                format!("up to {} a call", duration_ns(fork_ns + beside_ns)),
+                format!("up to {} a call", duration_ns(stopped_ns + beside_ns)),
                 "a fork stops the one thread, the pages it then writes to are copied, and the child \
                  takes CPU and disk",
             ),

@@ -1,0 +1,78 @@
+//! What was concluded of each repeat, taken together: nothing that happened in one of them is lost,
+//! and nothing is fine that was not fine in all.
+
+use std::collections::BTreeMap;
+
+use crate::assessment::{Confidence, Finding, FindingKind};
+use crate::conclusions::Conclusions;
+use crate::facts::Bench;
+
+/// A pause of the server, and that of its users which it explains.
+const STALL: &str = "redis_stall";
+const STALL_OF_USERS: &str = "stalls";
+
+/// Files the worst of each finding, with how many repeats had it.
+pub(super) fn join(bench: &Bench<'_>, repeats: Vec<Conclusions>, out: &mut Conclusions) {
+    let all = repeats.len();
+    let mut found: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+    let (mut fine, mut unknown) = (Vec::new(), Vec::new());
+    for repeat in repeats {
+        for finding in repeat.findings {
+            found.entry(finding.id.clone()).or_default().push(finding);
+        }
+        fine.extend(repeat.ruled_out);
+        unknown.extend(repeat.unknown);
+    }
+    let is_found = |rule: &str| found.keys().any(|id| id.split(':').next() == Some(rule));
+    let mut told: Vec<String> = Vec::new();
+    for question in unknown {
+        if !is_found(&question.rule) && !told.contains(&question.rule) {
+            told.push(question.rule.clone());
+            out.unknown.push(question);
+        }
+    }
+    for statement in fine {
+        if !is_found(&statement.rule) && !told.contains(&statement.rule) {
+            told.push(statement.rule.clone());
+            out.ruled_out.push(statement);
+        }
+    }
+    for (_, findings) in found {
+        let seen = findings.len();
+        let worst = findings.into_iter().max_by(|a, b| {
+            let order = b.kind.cmp(&a.kind);
+            order.then(a.score.total_cmp(&b.score))
+        });
+        if let Some(mut worst) = worst {
+            note_repeats(&mut worst, seen, all);
+            place_stall(bench, &mut worst, out);
+            out.findings.push(worst);
+        }
+    }
+}
+
+/// One that is there in half of the repeats or fewer is an episode.
+fn note_repeats(finding: &mut Finding, seen: usize, all: usize) {
+    if all < 2 {
+        return;
+    }
+    finding.detail = format!(
+        "{} In {seen} of {all} repeats; this is the worst.",
+        finding.detail
+    );
+    if 2 * seen <= all && finding.confidence == Confidence::High {
+        finding.confidence = Confidence::Medium;
+        let impact = finding.impact.map_or(0.0, |i| i.ratio);
+        finding.score = impact * finding.confidence.weight();
+    }
+}
+
+/// A pause that users felt as well is told once: the server's own shows that it was the server's.
+fn place_stall(bench: &Bench<'_>, finding: &mut Finding, out: &Conclusions) {
+    let of_users = format!("{STALL_OF_USERS}:{}", bench.id());
+    let is_stall = finding.id.split(':').next() == Some(STALL);
+    if is_stall && finding.parent.is_none() && out.findings.iter().any(|f| f.id == of_users) {
+        finding.kind = FindingKind::Symptom;
+        finding.parent = Some(of_users);
+    }
+}
