@@ -120,11 +120,15 @@ impl Recording {
         self.read();
     }
 
-    /// Takes a last sample before its time, so that what happened since the one before is not
-    /// lost; not when that is so short ago that the last points would say nothing.
+    /// Takes a last sample: the one that is due by now, or one before its time, so that what happened
+    /// since the one before is not lost; not when that is so short ago that the last points would say
+    /// nothing.
     pub fn finish(&mut self) {
-        let since_ns = monotonic_ns().saturating_sub(self.last_ns);
-        if since_ns >= self.least_window_ns || self.cost.samples() < 2 {
+        let now_ns = monotonic_ns();
+        let since_ns = now_ns.saturating_sub(self.last_ns);
+        if now_ns >= self.due_ns() {
+            self.sample();
+        } else if since_ns >= self.least_window_ns || self.cost.samples() < 2 {
             self.read();
         }
         if let Some(marks) = &mut self.marks {

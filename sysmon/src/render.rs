@@ -184,7 +184,7 @@ pub fn text(report: &Report, recording: &Recording) -> String {
     }
     let _ = writeln!(text, "\n{}", own_cost(report));
     for warning in &report.warnings {
-        let _ = writeln!(text, "warning: {}", warning.message);
+        text.push_str(&paragraph(&format!("warning: {}", warning.message), 0));
     }
     text
 }

@@ -136,8 +136,9 @@ impl Rolling {
             return;
         };
         self.last_ns = Some(at_ns);
-        let (shortest, longest) = self.windows_ns.unwrap_or((period.ns(), period.ns()));
-        self.windows_ns = Some((shortest.min(period.ns()), longest.max(period.ns())));
+        let window_ns = period.ns();
+        let (shortest, longest) = self.windows_ns.unwrap_or((window_ns, window_ns));
+        self.windows_ns = Some((shortest.min(window_ns), longest.max(window_ns)));
         if self.is_empty() {
             // From here on it is known.
             self.add(period.from_ns, None);

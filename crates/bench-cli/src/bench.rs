@@ -124,7 +124,7 @@ impl Bench {
     /// Runs one step and keeps what it gave; returns its index in the report.
     ///
     /// # Errors
-    /// When no load can be made at all, or the report cannot be saved.
+    /// When no load can be made at all.
     pub fn step<F: Factory>(
         &mut self,
         plan: &StepPlan,
@@ -150,7 +150,7 @@ impl Bench {
     /// step index is 0 until here.
     ///
     /// # Errors
-    /// When the report cannot be saved.
+    /// None at present, as [`save`](Self::save).
     pub fn push_step(
         &mut self,
         step: Step,

@@ -5,7 +5,7 @@
 //! group is its own directory in version 2, and one under each controller in version 1.
 //!
 //! Groups come and go: one that is made late is found then, and one that was removed and made again
-//! is another, whose counters begin anew ([`slot`]).
+//! is another, whose counters begin anew (`slot`).
 
 mod parse;
 mod place;

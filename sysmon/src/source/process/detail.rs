@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::detail_files::DetailFiles;
+use super::notes::{Notes, has_gone};
 use super::number::{Words, after};
 use super::{Detail, Fields, ProcessIo, Waiting};
 use crate::source::{Gaps, SourceError, Timed};
@@ -205,62 +206,6 @@ impl Reader {
 
 fn count(directory: &Path) -> io::Result<u64> {
     Ok(std::fs::read_dir(directory)?.count() as u64)
-}
-
-/// What came of the reads of one process.
-struct Notes<'a> {
-    gaps: &'a mut Gaps,
-    asked: Fields,
-    unread: Fields,
-    unread_now: Fields,
-}
-
-impl<'a> Notes<'a> {
-    fn of(files: &DetailFiles, gaps: &'a mut Gaps) -> Self {
-        Self {
-            gaps,
-            asked: files.asked,
-            unread: files.unread,
-            unread_now: Fields::default(),
-        }
-    }
-
-    /// Keeps what was read; notes the reason when nothing was, unless the process has gone.
-    fn keep<T>(
-        &mut self,
-        what: &'static str,
-        of: fn(&mut Fields) -> &mut bool,
-        read: Result<T, SourceError>,
-    ) -> Option<T> {
-        let read = match read {
-            Err(error) if has_gone(&error) => return None,
-            read => read,
-        };
-        if !std::mem::replace(of(&mut self.asked), true) {
-            self.gaps.asked(what);
-        }
-        match read {
-            Ok(value) => Some(value),
-            Err(error) => {
-                *of(&mut self.unread_now) = true;
-                if !std::mem::replace(of(&mut self.unread), true) {
-                    self.gaps.missing(what, &error);
-                }
-                None
-            }
-        }
-    }
-
-    fn close(self) -> (Fields, Fields, Fields) {
-        (self.asked, self.unread, self.unread_now)
-    }
-}
-
-fn has_gone(error: &SourceError) -> bool {
-    let SourceError::Read { source, .. } = error else {
-        return false;
-    };
-    source.raw_os_error() == Some(nix::libc::ESRCH) || source.kind() == io::ErrorKind::NotFound
 }
 
 fn parse_io(text: &[u8]) -> Option<ProcessIo> {

@@ -11,7 +11,11 @@ mod detail_files;
 #[cfg(target_os = "linux")]
 mod hidden;
 #[cfg(target_os = "linux")]
+mod known;
+#[cfg(target_os = "linux")]
 mod listing;
+#[cfg(target_os = "linux")]
+mod notes;
 #[cfg(target_os = "linux")]
 mod number;
 #[cfg(target_os = "linux")]

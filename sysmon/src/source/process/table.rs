@@ -10,28 +10,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bench_report::clock::monotonic_ns;
 
 use super::detail::Reader;
 use super::detail_files::DetailFiles;
 use super::hidden;
+use super::known::{Known, LINE_BYTES, PROCESSES, Unread};
 use super::listing::Listing;
-use super::run_watch::{self, RunWatch};
-use super::stat::{self, Stat};
+use super::run_watch;
 use super::{Detail, Fields, ProcessId, ProcessSample};
-use crate::source::{Gaps, SourceError, Span, Timed, Units};
+use crate::source::{Gaps, Units};
 
-/// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
-const LINE_BYTES: usize = 2048;
 /// Longer than what is worth showing of a command line.
 const COMMAND_LINE_BYTES: usize = 4096;
-/// What is absent where a process may not be read.
-const PROCESSES: &str = "processes";
 
 /// Every process of the tree at a root.
 #[derive(Debug)]
@@ -50,33 +44,6 @@ pub struct ProcessTable {
     runs_are_counted: bool,
     /// Why those of other users are hidden from us, until it is told.
     hidden: Option<String>,
-}
-
-#[derive(Debug)]
-struct Known {
-    id: ProcessId,
-    file: Option<File>,
-    name: Arc<str>,
-    runs: RunWatch,
-    /// What was read last.
-    sample: Option<ProcessSample>,
-    /// When it was seen to stand still since, if it was.
-    still: Option<Span>,
-    detail: Option<Box<DetailFiles>>,
-    detail_handles: usize,
-    /// The last look through `/proc` that saw it.
-    listed: u64,
-    /// Whether it was counted among those that were asked, and among those that may not be read.
-    counted: bool,
-    denied: bool,
-}
-
-/// Why a process was not read.
-enum Unread {
-    /// There is no such process any more, or its line makes no sense.
-    Gone,
-    /// There is, and we may not.
-    Denied(SourceError),
 }
 
 impl ProcessTable {
@@ -183,124 +150,6 @@ impl ProcessTable {
         let words: Vec<String> = words.map(str::to_owned).collect();
         words.iter().any(|word| !word.is_empty()).then_some(words)
     }
-}
-
-impl Known {
-    /// One of which only the number is known yet.
-    fn new(pid: u32) -> Self {
-        Self {
-            id: ProcessId { pid, started: 0 },
-            file: None,
-            name: Arc::from(""),
-            runs: RunWatch::default(),
-            sample: None,
-            still: None,
-            detail: None,
-            detail_handles: 0,
-            listed: 0,
-            counted: false,
-            denied: false,
-        }
-    }
-
-    fn handles(&self) -> usize {
-        usize::from(self.file.is_some()) + self.runs.handles() + self.detail_handles
-    }
-
-    /// Sees whether what was read last still stands. A process of several threads is not watched,
-    /// nor one whose parent is among those who have gone.
-    fn stand_still(&mut self, proc: &Path, now_ns: u64, watch: bool, gone: &BTreeSet<u32>) {
-        self.still = None;
-        let last = self.sample.as_ref();
-        if !watch || self.denied || last.is_some_and(|last| last.threads != Some(1)) {
-            self.runs.end();
-        } else if let Some(span) = self.runs.look(proc, self.id.pid, now_ns)
-            && last.is_some_and(|last| !gone.contains(&last.parent))
-        {
-            self.still = Some(span);
-        }
-    }
-
-    /// Counts it once among the processes, and once among those that may not be read.
-    fn count(&mut self, unread: Option<&Unread>, gaps: &mut Gaps) {
-        if !std::mem::replace(&mut self.counted, true) {
-            gaps.asked(PROCESSES);
-        }
-        if let Some(Unread::Denied(error)) = unread
-            && !std::mem::replace(&mut self.denied, true)
-        {
-            gaps.missing(PROCESSES, error);
-        }
-    }
-
-    /// Reads its line unless it stands still.
-    fn read(
-        &mut self,
-        proc: &Path,
-        units: Units,
-        line: &mut [u8],
-        keep: bool,
-    ) -> Result<ProcessSample, Unread> {
-        if let (Some(span), Some(last)) = (self.still, &mut self.sample) {
-            last.span = span;
-            return Ok(last.clone());
-        }
-        let kept = self.file.as_ref();
-        if let Some(read) = kept.and_then(|file| read_line(file, line).ok())
-            && let Some(stat) = stat::parse(&line[..read.value], units)
-            && stat.started == self.id.started
-        {
-            return Ok(self.take(&stat, &read));
-        }
-        let path = proc.join(format!("{}/stat", self.id.pid));
-        let unread = |source: io::Error| match source.kind() {
-            io::ErrorKind::PermissionDenied => Unread::Denied(SourceError::Read {
-                path: path.clone(),
-                source,
-            }),
-            _ => Unread::Gone,
-        };
-        let file = File::open(&path).map_err(unread)?;
-        let read = read_line(&file, line).map_err(unread)?;
-        let stat = stat::parse(&line[..read.value], units).ok_or(Unread::Gone)?;
-        if stat.started != self.id.started {
-            if self.sample.is_some() {
-                // What was opened before is another's.
-                let listed = self.listed;
-                *self = Self::new(self.id.pid);
-                self.listed = listed;
-            }
-            self.id.started = stat.started;
-        }
-        self.file = keep.then_some(file);
-        Ok(self.take(&stat, &read))
-    }
-
-    fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>) -> ProcessSample {
-        // A process changes its name when it becomes another program.
-        if self.name.as_bytes() != stat.name {
-            self.name = Arc::from(String::from_utf8_lossy(stat.name));
-        }
-        let sample = ProcessSample {
-            id: self.id,
-            parent: stat.parent,
-            name: Arc::clone(&self.name),
-            cpu_ns: stat.cpu_ns,
-            children_cpu_ns: stat.children_cpu_ns,
-            rss_bytes: stat.rss_bytes,
-            threads: Some(stat.threads),
-            minor_faults: Some(stat.minor_faults),
-            major_faults: Some(stat.major_faults),
-            span: read.span,
-        };
-        self.sample = Some(sample.clone());
-        sample
-    }
-}
-
-/// One read takes the whole line: the kernel writes it in one piece.
-fn read_line(file: &File, line: &mut [u8]) -> std::io::Result<Timed<usize>> {
-    Timed::around(|| file.read_at(line, 0))
 }
 
 #[cfg(test)]
