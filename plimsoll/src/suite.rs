@@ -255,11 +255,8 @@ impl Suite<'_> {
 
 fn last_line(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("it said nothing")
-        .to_owned()
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    bench_report::redaction::text(last.unwrap_or("it said nothing"))
 }
 
 fn eprintln_line(text: &str) {

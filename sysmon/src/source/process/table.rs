@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bench_report::clock::monotonic_ns;
+use bench_report::redaction;
 
 use super::detail::Reader;
 use super::detail_files::DetailFiles;
@@ -228,7 +229,8 @@ impl Known {
     fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>) -> ProcessSample {
         // A process changes its name when it becomes another program.
         if self.name.as_bytes() != stat.name {
-            self.name = Arc::from(String::from_utf8_lossy(stat.name));
+            // Some programs write their command line there.
+            self.name = Arc::from(redaction::text(&String::from_utf8_lossy(stat.name)));
         }
         let sample = ProcessSample {
             id: self.id,
