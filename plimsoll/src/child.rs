@@ -120,6 +120,8 @@ impl Tool {
         if let Some(stderr) = child.stderr.take() {
             std::thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    // A tool masks its own words; what its libraries say comes as it is.
+                    let line = bench_report::redaction::text(&line);
                     // The log is a convenience; a full disk must not stop the bench by a pipe
                     // that nobody reads.
                     let _ = writeln!(file, "{line}");

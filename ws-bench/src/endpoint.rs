@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use bench_report::redaction;
 use tokio_tungstenite::tungstenite::http::Uri;
 use url::{Host, Url};
 
@@ -45,7 +46,11 @@ impl Target {
     /// When it is none.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
-            text: bench_report::redaction::text(text),
+            // A password given in the wrong place is no URL either.
+            text: match text.contains("://") {
+                true => redaction::url(text),
+                false => redaction::MASK.to_owned(),
+            },
             reason,
         };
         let url = Url::parse(text).map_err(|error| malformed(error.to_string()))?;
@@ -70,9 +75,9 @@ impl Target {
         Ok(Self { url, uri })
     }
 
-    /// The URL, without any password.
+    /// The URL; its password and the parameters that may be secret are masked.
     pub fn shown(&self) -> String {
-        bench_report::redaction::text(self.url.as_str())
+        redaction::url(self.url.as_str())
     }
 
     /// Host and port, for the resolver.
@@ -157,6 +162,24 @@ mod tests {
     fn a_password_is_never_shown() {
         let target = Target::parse("ws://app:hunter2@127.0.0.1:9001/").unwrap();
         assert!(!target.shown().contains("hunter2"), "{}", target.shown());
+        for (url, shown) in [
+            (
+                "ws://h:9001/s?jwt=hunter2&room=1",
+                "ws://h:9001/s?jwt=***&room=1",
+            ),
+            ("ws://h:9001/s?ticket=hunter2", "ws://h:9001/s?ticket=***"),
+        ] {
+            assert_eq!(Target::parse(url).unwrap().shown(), shown);
+        }
+        for url in [
+            "ws://app:hunt@er2?x@h:port/",
+            "ws://app:hunter2 and more@h:9001 /",
+            "http://h/?key=hunter2",
+            "hunter2@h:99999",
+        ] {
+            let error = Target::parse(url).unwrap_err().to_string();
+            assert!(!error.contains("hunt") && !error.contains("er2"), "{error}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::redaction;
+
 /// One line of a table in the evidence.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceRow {
@@ -15,14 +17,17 @@ pub struct EvidenceRow {
 }
 
 impl EvidenceRow {
-    /// A line about what `labels` name; a figure that is not finite was not measured.
+    /// A line about what `labels` name, secrets in them masked; a figure that is not finite was not
+    /// measured.
     pub fn new<const L: usize, const F: usize>(
         labels: [(&str, String); L],
         figures: [(&str, f64); F],
     ) -> Self {
         let finite = figures.into_iter().filter(|(_, value)| value.is_finite());
         Self {
-            labels: labels.map(|(name, label)| (name.to_owned(), label)).into(),
+            labels: labels
+                .map(|(name, label)| (name.to_owned(), redaction::text(&label)))
+                .into(),
             figures: finite
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),

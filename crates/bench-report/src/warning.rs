@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::redaction;
+
 /// The kinds of doubt.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -90,11 +92,11 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// A doubt about the whole run that spoils nothing yet.
+    /// A doubt about the whole run that spoils nothing yet; secrets in `message` are masked.
     pub fn new(code: WarningCode, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: redaction::text(&message.into()),
             step: None,
             spoils: Vec::new(),
             value: None,

@@ -58,10 +58,11 @@ impl FromStr for Target {
                 .map_err(|_| format!("{pattern:?} is no regular expression; {form}"))?,
             _ => Wanted::Name(text.to_owned()),
         };
-        Ok(Self {
-            label: redaction::text(text),
-            wanted,
-        })
+        let label = match text.strip_prefix("command:") {
+            Some(pattern) => format!("command:{}", redaction::text(pattern)),
+            None => redaction::text(text),
+        };
+        Ok(Self { label, wanted })
     }
 }
 

@@ -13,7 +13,7 @@ use super::spans::Spans;
 /// `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?i)\b(?:password|passwd|passphrase|identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as))\s+(?:as\s+)?('(?:[^']|'')*'|"[^"]*")"#,
+        r#"(?i)\b(?:password|passwd|passphrase|identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as))\s+(?:as\s+)?(?:'((?:[^']|'')*)|"([^"]*))"#,
     )
 });
 
@@ -34,11 +34,11 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
         }
     }
     if text.contains(['\'', '"']) {
-        for value in SQL
-            .captures_iter(text)
-            .filter_map(|captures| captures.get(1))
-        {
-            out.add(value.start() + 1..value.end() - 1);
+        for captures in SQL.captures_iter(text) {
+            // A statement may have been cut off before the closing quote.
+            if let Some(value) = captures.get(1).or(captures.get(2)) {
+                out.add(value.range());
+            }
         }
     }
     for captures in BEARER.captures_iter(text) {

@@ -196,6 +196,7 @@ mod tests {
             "<password>hunter2</password>",
             "CREATE ROLE app PASSWORD 'hunter2'",
             "CREATE USER app IDENTIFIED BY 'hunter2'",
+            "ALTER ROLE app PASSWORD 'hunter2",
             "Authorization: Bearer hunter2hunter2",
             "Proxy-Authorization: Basic hunter2hunter2=",
             "Authorization: Digest username=\"app\", response=\"hunter2\"",

@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use bench_report::redaction;
+
 use super::detail_files::DetailFiles;
 use super::run_watch::RunWatch;
 use super::stat::{self, Stat};
@@ -145,7 +147,8 @@ impl Known {
     fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>) -> ProcessSample {
         // A process changes its name when it becomes another program.
         if self.name.as_bytes() != stat.name {
-            self.name = Arc::from(String::from_utf8_lossy(stat.name));
+            // Some programs write their command line there.
+            self.name = Arc::from(redaction::text(&String::from_utf8_lossy(stat.name)));
         }
         let sample = ProcessSample {
             id: self.id,

@@ -1,0 +1,135 @@
+//! Processes with secrets on their command lines: none is kept in a recording, its raw samples,
+//! on the exporter's page, on the live view, or in what is printed.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+
+use common::Home;
+use test_support::eventually;
+
+const SECRET: &str = "hunter2Zq7";
+
+/// A process that does not outlive a test that fails.
+struct Planted(Child);
+
+impl Drop for Planted {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Command lines of the kinds that were once recorded in clear; `X` is the secret.
+const LINES: &[&[&str]] = &[
+    &["redis-server", "--requirepass", "X"],
+    &["redis-server", "--masterauth", "X"],
+    &["shop-api", "--db-pass", "X"],
+    &["sh", "-c", "redis-cli -a X ping"],
+    &["mysql", "-uroot", "-pX"],
+    &["curl", "-u", "admin:X"],
+    &["sshpass", "-p", "X", "ssh", "web-1"],
+    &["ipmitool", "-U", "ADMIN", "-P", "X"],
+    &["ldapsearch", "-x", "-w", "X"],
+    &["mongod", "-p", "X"],
+    &["shop", "app:X@tcp(db:3306)/shop"],
+    &["git", "clone", "https://X@example.com/a.git"],
+    &["azcopy", "https://a.example/c?sv=1&sig=X"],
+    &["vault", "login", "X"],
+    &["docker", "run", "-e", "PASSWORD=X", "img"],
+    &["java", "-Dapp.password=X"],
+];
+
+impl Planted {
+    /// A process that sleeps and shows `line` as its command line.
+    fn begin(home: &Home, line: &[&str]) -> Self {
+        let mark = "touch acts; sleep 60; true";
+        let words = line.iter().map(|word| word.replace('X', SECRET));
+        let mut words = words.collect::<Vec<_>>();
+        let program = words.remove(0);
+        let mut shell = Command::new("sh");
+        shell.arg0(program).args(["-c", mark, "x"]).args(words);
+        shell.current_dir(home.path()).process_group(0);
+        let planted = Self(
+            shell
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
+        eventually("it acts", || home.path().join("acts").exists());
+        std::fs::remove_file(home.path().join("acts")).unwrap();
+        planted
+    }
+}
+
+/// Everything below a directory, as text.
+fn everything(home: &Home) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(home.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
+        text += &String::from_utf8_lossy(&bytes);
+    }
+    text
+}
+
+#[test]
+fn no_recording_keeps_a_secret_of_the_processes_that_it_sees() {
+    let home = Home::new();
+    let planted: Vec<Planted> = LINES
+        .iter()
+        .map(|line| Planted::begin(&home, line))
+        .collect();
+    let out = home.run(&["--interval=100ms", "--duration=500ms", "--processes=all"]);
+    let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{stderr}");
+    let report = home.report();
+    for (planted, line) in planted.iter().zip(LINES) {
+        let pid = planted.0.id().to_string();
+        let seen = report
+            .series
+            .iter()
+            .find(|s| s.labels.get("pid") == Some(&pid));
+        let command = &seen.unwrap().labels["command"];
+        assert!(
+            command.contains("***") && !command.contains(SECRET),
+            "{line:?}: {command}"
+        );
+    }
+    let shown = home.show(&["sysmon.record.json"]);
+    let printed = String::from_utf8_lossy(&out.stdout).into_owned() + &stderr + &shown;
+    assert!(!printed.contains(SECRET), "{printed}");
+    assert!(!everything(&home).contains(SECRET));
+}
+
+#[test]
+fn the_command_that_is_recorded_keeps_no_secret() {
+    for (args, kept) in [
+        (vec!["sh", "-c", "true redis-cli -a X ping"], "ping"),
+        (vec!["env", "MYSQL_PWD=X", "true"], "MYSQL_PWD="),
+        (vec!["sh", "-c", "true", "mysql", "-pX"], "mysql"),
+        (
+            vec!["true", "--db-pass", "X", "https://X@example.com"],
+            "--db-pass",
+        ),
+    ] {
+        let home = Home::new();
+        let args: Vec<String> = args.iter().map(|word| word.replace('X', SECRET)).collect();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let follow = format!("command:redis-cli -a {SECRET}");
+        let out = home.run(&[&["--follow", &follow, "--"], &args[..]].concat());
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        let text = everything(&home)
+            + &String::from_utf8_lossy(&out.stderr)
+            + &String::from_utf8_lossy(&out.stdout);
+        assert!(text.contains("***") && text.contains(kept));
+        assert!(!text.contains(SECRET), "{args:?}: {text}");
+    }
+}
