@@ -50,7 +50,13 @@ pub fn may_be_a_stranger(source: &Source, machine: Machine<'_>, window: Window) 
         Some(component) => machine.cores_of_server(component, window).is_some(),
         None => false,
     };
-    is_local(source) && !known && process_name(source).is_none()
+    is_local(source) && !known && !is_counted(source) && process_name(source).is_none()
+}
+
+/// Whether the bench knows from the kernel what CPU time the server's processes took.
+fn is_counted(source: &Source) -> bool {
+    let mut evidence = source.report.steps.iter().filter_map(|s| s.server.as_ref());
+    evidence.any(|server| server.figures.contains_key("server.cpu_ns"))
 }
 
 #[cfg(test)]

@@ -155,6 +155,32 @@ fn a_local_server_of_unknown_name_is_not_called_a_stranger() {
     assert_eq!(named(&elsewhere)[0], "cpu_others");
 }
 
+/// A server whose processes are none of the busiest is in no recording of those; what it used the
+/// bench knows from the kernel.
+#[test]
+fn a_server_whose_cpu_time_the_bench_counted_is_no_stranger() {
+    let plant = Plant {
+        stranger: Some(("report-job".into(), 2.0)),
+        cpu: (0.99, 0.03, 0.05),
+        ..Plant::default()
+    };
+    let (mut bench, mut recording) = (plant.postgres(), plant.sysmon());
+    let url = "postgres://app@127.0.0.1:5432/shop";
+    bench.config.insert("url".into(), url.into());
+    let is_postgres = |name: Option<&String>| name.is_some_and(|n| n == "postgres");
+    recording
+        .series
+        .retain(|s| !is_postgres(s.labels.get("name")));
+    let assessment = assess_reports(&[bench.clone(), recording.clone()]);
+    assert_eq!(named(&assessment)[0], "cpu_others");
+    for step in &mut bench.steps {
+        let figures = &mut step.server.as_mut().unwrap().figures;
+        figures.remove("server.cpu_ns");
+    }
+    let unknown = assess_reports(&[bench, recording]);
+    assert!(is_unknown(&unknown, "cpu_others"));
+}
+
 #[test]
 fn proxies_and_relatives_of_the_servers_take_part() {
     for name in ["pgbouncer", "keydb-server", "docker-proxy"] {
