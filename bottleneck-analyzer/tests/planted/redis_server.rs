@@ -5,7 +5,7 @@ use bench_report::{CheckoutParts, EvidenceRow, PoolUsage, Report, ServerEvidence
 use bottleneck_analyzer::Assessment;
 use bottleneck_analyzer::assessment::{Component, Confidence, FindingKind};
 
-use crate::common::{Plant, SECOND, command};
+use crate::common::{Plant, SECOND, command, hist};
 use crate::{assess_reports, factor, finding, is_unknown, named};
 
 /// A healthy run in whose steps something is planted.
@@ -421,4 +421,67 @@ fn what_happened_in_one_repeat_only_is_told_with_that() {
         assert!(found.confidence < Confidence::High, "an episode");
         assert!(!is_ruled_out(&assessment, "redis_command"));
     }
+}
+
+#[test]
+fn a_pool_that_users_queue_for_is_too_small_and_one_that_only_checks_is_not() {
+    let pooled = |in_use_mean: f64, service_ns: f64, parts: CheckoutParts| {
+        let plant = Plant {
+            cpu: (0.35, 0.1, 0.2),
+            ..Plant::default()
+        };
+        let mut report = plant.redis();
+        // The pool at its operating point, beside nothing else.
+        report
+            .steps
+            .retain(|step| step.parameter("pool_size") == Some(8.0));
+        for step in &mut report.steps {
+            step.pool = Some(PoolUsage {
+                max_size: 8,
+                size_mean: 8.0,
+                in_use_mean,
+                in_use_max: 8,
+                samples: 50,
+                checkout: Some(parts),
+                ..PoolUsage::default()
+            });
+            for operation in step.operations.values_mut() {
+                let (count, whole) = (operation.succeeded, parts.mean_ns());
+                operation.checkout = hist(whole, count);
+                operation.service = hist(service_ns, count);
+                operation.call = hist(whole + service_ns, count);
+            }
+        }
+        assess_reports(&[report, plant.sysmon()])
+    };
+    let checked = pooled(
+        0.37,
+        100_000.0,
+        CheckoutParts {
+            count: 20_000,
+            wait_mean_ns: 1_000.0,
+            check_mean_ns: 80_000.0,
+            ..CheckoutParts::default()
+        },
+    );
+    assert_eq!(named(&checked), Vec::<&str>::new());
+    // 20,000 a second, each of which holds its connection for 0.39 ms.
+    let queued = pooled(
+        7.8,
+        310_000.0,
+        CheckoutParts {
+            count: 20_000,
+            waited: 19_000,
+            wait_mean_ns: 900_000.0,
+            check_mean_ns: 80_000.0,
+            ..CheckoutParts::default()
+        },
+    );
+    assert_eq!(
+        named(&queued),
+        ["pool_too_small"],
+        "{:?} {:?}",
+        queued.ruled_out,
+        queued.unknown
+    );
 }

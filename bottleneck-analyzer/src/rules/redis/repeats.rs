@@ -67,11 +67,20 @@ fn note_repeats(finding: &mut Finding, seen: usize, all: usize) {
     }
 }
 
-/// A pause that users felt as well is told once: the server's own shows that it was the server's.
-fn place_stall(bench: &Bench<'_>, finding: &mut Finding, out: &Conclusions) {
+/// A pause that users felt as well is told once. Where it is known what the server did meanwhile,
+/// both are symptoms of that; else the server's own shows that it was the server's.
+fn place_stall(bench: &Bench<'_>, finding: &mut Finding, out: &mut Conclusions) {
+    if finding.id.split(':').next() != Some(STALL) {
+        return;
+    }
     let of_users = format!("{STALL_OF_USERS}:{}", bench.id());
-    let is_stall = finding.id.split(':').next() == Some(STALL);
-    if is_stall && finding.parent.is_none() && out.findings.iter().any(|f| f.id == of_users) {
+    let Some(felt) = out.findings.iter_mut().find(|f| f.id == of_users) else {
+        return;
+    };
+    if finding.parent.is_some() {
+        felt.kind = FindingKind::Symptom;
+        felt.parent.clone_from(&finding.parent);
+    } else {
         finding.kind = FindingKind::Symptom;
         finding.parent = Some(of_users);
     }
