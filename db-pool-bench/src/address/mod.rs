@@ -69,6 +69,9 @@ impl Address {
             shown: masked.clone(),
             reason,
         };
+        if redaction::hides_its_host(url) {
+            return Err(unreadable(redaction::ENCODE_IT.to_owned()));
+        }
         let (parameters, rest) = Parameters::take(url, environment).map_err(unreadable)?;
         let parsed = Config::from_str(&rest).map_err(|error| unreadable(chain(&error)))?;
         let tls = Tls::of(&parameters, environment).map_err(unreadable)?;
@@ -303,6 +306,7 @@ mod tests {
             "postgres://app:hunter2@db/shop?sslmode=verify-ca&sslrootcert=/none.pem",
             "postgres://app:hunter2@db/shop?target_session_attrs=any-old",
             "postgres://app:hunter2@db/shop?nonsense=1",
+            "postgres://app:hun@hunter2?x@db/shop",
             "",
         ] {
             let error = alone(url).unwrap_err().to_string();
