@@ -242,6 +242,9 @@ mod tests {
             "Data Source=db;User ID=app;Password=hunter2;Encrypt=True",
             "Server=db;Password=hun;ter2;x;",
             "don't use --password 'hunter2' here",
+            "mysql .*-phunter2",
+            "^redis-cli .*-a hunter2",
+            "vault login hunter2",
             "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
         ] {
             let shown = text(given);
