@@ -39,6 +39,13 @@ impl Remote {
             let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
             return Err(UsageError(text.to_owned()));
         }
+        if redaction::hides_its_host(url) {
+            let text = format!(
+                "the URL of the Redis server cannot be read: {}",
+                redaction::ENCODE_IT
+            );
+            return Err(UsageError(text));
+        }
         let info = url.into_connection_info().map_err(|_| {
             // Not shown: where it cannot be read it cannot be redacted with certainty either.
             UsageError(format!(
@@ -215,11 +222,15 @@ mod tests {
             "http://:hunter2@h/",
             "redis://:hunter2@h:port",
             "redis://h/x",
+            "redis://:hun@ter2?hunter2@h/0",
             "rediss://:hunter2@h",
         ] {
             let sentence = Remote::parse(url).unwrap_err().to_string();
-            assert!(!sentence.contains("hunter2"), "{sentence}");
-            assert!(sentence.contains("redis://"), "{sentence}");
+            assert!(!sentence.contains("ter2"), "{sentence}");
+            assert!(
+                sentence.contains("redis://") || sentence.contains("%40"),
+                "{sentence}"
+            );
         }
     }
 

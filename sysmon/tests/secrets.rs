@@ -5,11 +5,15 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use common::Home;
-use test_support::eventually;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use test_support::{Running, eventually};
 
 const SECRET: &str = "hunter2Zq7";
 
@@ -18,7 +22,7 @@ struct Planted(Child);
 
 impl Drop for Planted {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let _ = killpg(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGKILL);
         let _ = self.0.wait();
     }
 }
@@ -132,4 +136,37 @@ fn the_command_that_is_recorded_keeps_no_secret() {
         assert!(text.contains("***") && text.contains(kept));
         assert!(!text.contains(SECRET), "{args:?}: {text}");
     }
+}
+
+#[test]
+fn no_secret_is_on_the_exporters_page() {
+    let home = Home::new();
+    let _planted = Planted::begin(&home, &["mysql", "-uroot", "-pX"]);
+    let follow = format!("command:mysql .*-p{SECRET}");
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--follow",
+        &follow,
+        "--processes",
+        "all",
+    ];
+    let mut exporter = Running::start(&mut home.command_of("export", &args));
+    let line = exporter.wait_for("serving ");
+    let address = line
+        .split("http://")
+        .nth(1)
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    exporter.signal(Signal::SIGINT);
+    let said = exporter.end().said;
+    assert!(page.contains("command:mysql .*-p***"), "{page}");
+    assert!(!page.contains(SECRET) && !said.contains(SECRET), "{said}");
 }

@@ -334,3 +334,25 @@ fn a_panic_is_said_on_the_terminal_as_it_was() {
     assert!(taken < back && back < at("planned"));
     desk.is_as_it_was();
 }
+
+#[test]
+fn no_secret_of_a_command_line_is_on_the_screen() {
+    const SECRET: &str = "hunter2Zq7";
+    let mut client = Command::new("sh");
+    client
+        .arg0("mysql")
+        .args(["-c", "sleep 60; true", "x", "-uroot"]);
+    client.arg(format!("-p{SECRET}")).process_group(0);
+    let mut client = client.stdin(Stdio::null()).spawn().unwrap();
+    let mut desk = Desk::watch(&["--interval", "200ms"]);
+    desk.resize(200, 40);
+    desk.until_shown("own cost");
+    desk.press(&format!("/{}\r", client.id()));
+    desk.until_shown("-uroot -p***");
+    desk.press("q");
+    assert_eq!(desk.end(), Some(0));
+    let group = Pid::from_raw(client.id().cast_signed());
+    nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();
+    client.wait().unwrap();
+    assert!(!String::from_utf8_lossy(&desk.raw).contains(SECRET));
+}

@@ -8,6 +8,7 @@ use std::time::Instant;
 use bench_cli::bench::Bench;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Step, StepEnd, Window};
+use load_engine::cpu_use::{LoadThreads, Reading};
 use load_engine::{Phase, self_check};
 
 use crate::course::Course;
@@ -17,7 +18,7 @@ use crate::hand::Order;
 use crate::level::{Level, Setup};
 use crate::nofile::Reserve;
 use crate::settings::LimitSettings;
-use crate::trail::{Look, Reading, Trail};
+use crate::trail::{Look, Trail};
 use crate::verdict::{Bounds, Break};
 
 /// Between the order to hold a level and its first message.
@@ -58,12 +59,13 @@ impl Climber<'_> {
         let bounds = Bounds {
             error_ratio: self.settings.error_ratio(),
             p99: self.settings.p99_bound(),
+            timeout: self.settings.bound,
         };
         let threads = self.crew.threads();
         let missing = target.saturating_sub(self.open());
         let level = Arc::new(Level::new(target, repeat, threads).with_allowance(missing, bounds));
         let mut trail = Trail::new();
-        let mut course = Course::begin();
+        let mut course = Course::begin(self.reading());
         course.ended = self.run(&level, &mut trail, &mut course);
         course.open = self.open();
         let (ended, open, measured) = (course.ended, course.open, course.was_measured());
@@ -72,7 +74,7 @@ impl Climber<'_> {
             self.crew.dismiss();
         }
         trail.point(open, &level.echoes);
-        let (step, why) = course.step(&level, &self.setup.load, &trail, threads as u64, bounds);
+        let (step, why) = course.step(&level, &self.setup.load, &trail, threads, bounds);
         let warnings = if measured && ended.is_ok() {
             self_check::examine(&step, None)
         } else {
@@ -88,17 +90,19 @@ impl Climber<'_> {
         }
     }
 
-    /// Closes what is open beyond `target`.
+    /// Closes what is open beyond `target`, and forgets connections that were lost: a level is
+    /// charged with its own losses only.
     ///
     /// # Errors
     /// When a signal came first, or a worker is gone.
     pub(crate) fn keep(&mut self, target: u64) -> Result<(), Unfinished> {
         let surplus = self.open().saturating_sub(target);
-        if surplus == 0 {
-            return Ok(());
-        }
         let surplus = Arc::new(AtomicU64::new(surplus));
         self.crew.command(&Order::Close(surplus), |_| {})
+    }
+
+    fn reading(&self) -> Reading {
+        Reading::now(&self.setup.threads)
     }
 
     fn open(&self) -> u64 {
@@ -117,7 +121,7 @@ impl Climber<'_> {
         let began = Instant::now();
         let (watch, holds) = (&mut self.watch, matches!(order, Order::Hold { .. }));
         self.crew.command(order, |late| {
-            if holds && trail.watch(level.window(), || look(watch)) {
+            if holds && trail.watch(level.window(), || look(watch, &setup.threads)) {
                 bench.phase(Phase::Measure);
             }
             let open = setup.open.load(Ordering::Relaxed);
@@ -137,7 +141,7 @@ impl Climber<'_> {
     ) -> Result<(), Unfinished> {
         self.bench.phase(Phase::Connect);
         let opened = self.fill(level, trail);
-        course.connected();
+        course.connected(self.reading());
         opened?;
         if level.has_broken() {
             return Ok(());
@@ -178,11 +182,11 @@ impl Climber<'_> {
             Phase::WarmUp
         });
         course.rss_bytes = own_rss_bytes();
-        let first = look(&mut self.watch);
+        let first = look(&mut self.watch, &self.setup.threads);
+        let hold_ns = monotonic_ns() + HEAD_START_NS;
         if self.settings.warmup.is_zero() {
-            trail.measuring_begins(first);
+            trail.measuring_begins(first.clone());
         }
-        let hold_ns = first.own.at_ns + HEAD_START_NS;
         let measure_start_ns = hold_ns + self.settings.warmup.as_nanos() as u64;
         let measure_end_ns = measure_start_ns + self.settings.measure.as_nanos() as u64;
         let window = Window {
@@ -200,7 +204,7 @@ impl Climber<'_> {
         let over_ns = monotonic_ns();
         let (began, ended) = trail.measured();
         let began = began.unwrap_or(first);
-        let ended = ended.unwrap_or_else(|| look(&mut self.watch));
+        let ended = ended.unwrap_or_else(|| look(&mut self.watch, &self.setup.threads));
         course.readings = (began.own, ended.own);
         course.server = Some(self.watch.evidence(began.server, ended.server));
         course.window.measure_start_ns = measure_start_ns.min(over_ns);
@@ -220,11 +224,11 @@ impl Climber<'_> {
     }
 }
 
-fn look(watch: &mut ServerWatch) -> Look {
+fn look(watch: &mut ServerWatch, threads: &LoadThreads) -> Look {
     // The server first: its CPU time takes longer to read than ours.
     let server = watch.look();
     Look {
-        own: Reading::now(),
+        own: Reading::now(threads),
         server,
     }
 }

@@ -13,22 +13,25 @@ use tokio::time::{sleep, timeout};
 use crate::exchange::{Exchange, Messages, exchange, heard};
 use crate::flight::{Arrival, Flight};
 use crate::level::{Level, Setup};
-use crate::seat::{Errand, Inbox, Seat, Turn};
+use crate::seat::{Errand, Inbox, Seat, Token, Turn};
 use crate::socket::Socket;
 
 /// How long a server may take to answer our closing.
 const LEAVE_BOUND: Duration = Duration::from_secs(1);
 
-/// Why a connection's task ends.
-enum End {
-    /// It was told to.
-    Left,
-    Lost(Failure),
+/// Why a connection's task ends. What it was doing then counts as done only once it is no longer
+/// among the open ones: whoever waits for it may count them.
+struct End {
+    failure: Failure,
+    token: Option<Token>,
 }
 
 impl From<Failure> for End {
     fn from(failure: Failure) -> Self {
-        Self::Lost(failure)
+        Self {
+            failure,
+            token: None,
+        }
     }
 }
 
@@ -54,20 +57,20 @@ impl Connection {
 
     /// Lives until the server or its own worker ends it.
     pub(crate) async fn live(mut self) {
-        let failure = match self.follow_errands().await {
-            End::Left => Failure::new("left", "closed by the bench"),
-            End::Lost(failure) => failure,
-        };
-        if let Some(Errand::Check { level, .. }) = self.seat.end(failure.clone()) {
+        let End { failure, token } = self.follow_errands().await;
+        let untaken = self.seat.end(failure.clone());
+        if let Some(Errand::Check { level, .. }) = &untaken {
             Flight::now(&level.checks).land(Err(failure));
         }
+        drop(self);
+        drop((token, untaken));
     }
 
     async fn follow_errands(&mut self) -> End {
         loop {
             let result = tokio::select! {
                 biased;
-                item = self.socket.next() => heard(item).map(drop).map_err(End::Lost),
+                item = self.socket.next() => heard(item).map(drop).map_err(End::from),
                 errand = self.seat.errand() => self.run(errand).await,
             };
             if let Err(end) = result {
@@ -78,7 +81,7 @@ impl Connection {
 
     /// Does what it is told; the errand's token is dropped when that is over.
     async fn run(&mut self, errand: Errand) -> Result<(), End> {
-        match errand {
+        let (result, token) = match errand {
             Errand::Talk { level, turn, token } => {
                 let result = match turn {
                     Turn::Thinking { think_time, offset } => {
@@ -86,20 +89,16 @@ impl Connection {
                     }
                     Turn::Called(inbox) => self.answer(&level, inbox).await,
                 };
-                drop(token);
-                Ok(result?)
+                (result, token)
             }
-            Errand::Check { level, token } => {
-                let result = self.check(&level).await;
-                drop(token);
-                Ok(result?)
-            }
+            Errand::Check { level, token } => (self.check(&level).await, token),
             Errand::Leave { token } => {
                 self.leave().await;
-                drop(token);
-                Err(End::Left)
+                (Err(Failure::new("left", "closed by the bench")), token)
             }
-        }
+        };
+        let token = Some(token);
+        result.map_err(|failure| End { failure, token })
     }
 
     /// Closed loop: message, echo, pause.

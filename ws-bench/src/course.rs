@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use bench_report::clock::monotonic_ns;
 use bench_report::{
     FailureSample, Generator, Histogram, Load, Operation, ServerEvidence, Step, StepEnd, Window,
 };
 use load_engine::LoadPlan;
 use load_engine::attack::CARRIED_RATIO;
+use load_engine::cpu_use::Reading;
 
 use crate::crew::Unfinished;
 use crate::level::Level;
-use crate::trail::{Reading, Trail};
+use crate::trail::Trail;
 use crate::verdict::{Bounds, Break, Seen, judge};
 
 /// What happened in a level.
@@ -31,15 +33,14 @@ pub(crate) struct Course {
 
 impl Course {
     /// Begins now.
-    pub(crate) fn begin() -> Self {
-        let now = Reading::now();
+    pub(crate) fn begin(now: Reading) -> Self {
         Self {
             window: Window {
-                start_ns: now.at_ns,
+                start_ns: monotonic_ns(),
                 ..Window::default()
             },
             connect_s: 0.0,
-            readings: (now, now),
+            readings: (now.clone(), now),
             server: None,
             open: 0,
             rss_bytes: None,
@@ -48,13 +49,13 @@ impl Course {
     }
 
     /// All that could be opened is; until a level is held its measured part has no length.
-    pub(crate) fn connected(&mut self) {
-        let now = Reading::now();
+    pub(crate) fn connected(&mut self, now: Reading) {
+        let now_ns = monotonic_ns();
         self.readings.1 = now;
-        self.connect_s = now.at_ns.saturating_sub(self.window.start_ns) as f64 / 1e9;
-        self.window.measure_start_ns = now.at_ns;
-        self.window.measure_end_ns = now.at_ns;
-        self.window.end_ns = now.at_ns;
+        self.connect_s = now_ns.saturating_sub(self.window.start_ns) as f64 / 1e9;
+        self.window.measure_start_ns = now_ns;
+        self.window.measure_end_ns = now_ns;
+        self.window.end_ns = now_ns;
     }
 
     /// Whether it came to measuring.
@@ -68,7 +69,7 @@ impl Course {
         level: &Level,
         load: &LoadPlan,
         trail: &Trail,
-        threads: u64,
+        threads: usize,
         bounds: Bounds,
     ) -> (Step, Option<Break>) {
         let (mut operations, failures) = self.collect(level);
@@ -79,7 +80,7 @@ impl Course {
             check: check.as_ref(),
             failures: &failures,
             connects_broke: level.has_broken(),
-            cpu_ratio: generator.cpu_ratio,
+            generator: &generator,
         };
         let why = self.ended.ok().and_then(|()| judge(&seen, bounds));
         let mut figures = self.figures(check.as_ref());
@@ -130,11 +131,8 @@ impl Course {
         &self,
         operations: &BTreeMap<String, Operation>,
         trail: &Trail,
-        threads: u64,
+        threads: usize,
     ) -> Generator {
-        let (began, over) = self.readings;
-        let cpu_ns = over.cpu_ns.saturating_sub(began.cpu_ns);
-        let wall_ns = over.at_ns.saturating_sub(began.at_ns).max(1);
         // What the CPU was used for: echoes, or connecting where it did not come to that.
         let used_for = if self.was_measured() {
             "echo"
@@ -142,13 +140,10 @@ impl Course {
             "connect"
         };
         let attempted = operations.get(used_for).map_or(0, |o| o.attempted);
+        let (began, over) = &self.readings;
         Generator {
-            threads,
-            cpu_ns,
-            cpu_ratio: cpu_ns as f64 / (wall_ns * threads) as f64,
-            cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns as f64 / attempted as f64),
-            busiest_thread_ratio: None,
             worst_stall_ns: trail.worst_stall_ns(),
+            ..over.since(began).generator(threads, attempted)
         }
     }
 

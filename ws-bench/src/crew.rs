@@ -65,14 +65,16 @@ impl Crew {
         let (finished, done) = channel();
         let hands = (0..count).map(|index| {
             let worker = Worker { index, count };
-            let runtime = build_runtime(kind, threads)?;
+            let runtime = build_runtime(kind, threads, setup)?;
             let hand = runtime.block_on(async { Hand::new(worker, Arc::clone(setup)) })?;
             let (sender, orders) = mpsc::unbounded_channel();
             let (cancel, finished) = (cancel.clone(), finished.clone());
+            let setup = Arc::clone(setup);
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{index}"))
                 .spawn(move || {
                     claim_shard(index as usize + 1);
+                    setup.threads.enlist();
                     runtime.block_on(serve(hand, orders, cancel, finished));
                     runtime.shutdown_timeout(SHUTDOWN_BOUND);
                 })?;
@@ -113,10 +115,12 @@ impl Crew {
                     self.seats[done.worker as usize] = done.seats;
                     waiting -= 1;
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    beat(started.elapsed().saturating_sub(HEARTBEAT));
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(self.unfinished()),
+            }
+            // A worker may be done while all of us stood still.
+            if let Some(late) = started.elapsed().checked_sub(HEARTBEAT) {
+                beat(late);
             }
             if self.cancel.is_cancelled() {
                 return Err(Unfinished::Cancelled);
@@ -172,14 +176,18 @@ fn shares(seats: &[u64], talkers: u64) -> Arc<[Range<u64>]> {
         .collect()
 }
 
-fn build_runtime(kind: RuntimeKind, threads: usize) -> io::Result<Runtime> {
+fn build_runtime(kind: RuntimeKind, threads: usize, setup: &Arc<Setup>) -> io::Result<Runtime> {
     match kind {
         RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),
         RuntimeKind::Shared => {
             let next = AtomicUsize::new(1);
+            let setup = Arc::clone(setup);
             Builder::new_multi_thread()
                 .worker_threads(threads)
-                .on_thread_start(move || claim_shard(next.fetch_add(1, Ordering::Relaxed)))
+                .on_thread_start(move || {
+                    claim_shard(next.fetch_add(1, Ordering::Relaxed));
+                    setup.threads.enlist();
+                })
                 .enable_all()
                 .build()
         }

@@ -53,6 +53,9 @@ impl Target {
             },
             reason,
         };
+        if redaction::hides_its_host(text) {
+            return Err(malformed(redaction::ENCODE_IT.to_owned()));
+        }
         let url = Url::parse(text).map_err(|error| malformed(error.to_string()))?;
         match url.scheme() {
             "ws" => {}

@@ -38,7 +38,8 @@ pub(crate) enum Order {
     },
     /// One round trip of every connection.
     Check(Arc<Level>),
-    /// Close connections until nothing is left of this count, which all workers share.
+    /// Forget connections that were lost, and close others until nothing is left of this count,
+    /// which all workers share.
     Close(Arc<AtomicU64>),
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench_report::Window;
+use load_engine::cpu_use::LoadThreads;
 use load_engine::{LoadPlan, Recorder, Waiting};
 
 use crate::endpoint::Endpoint;
@@ -26,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) waiting: Waiting,
     /// Connections open now.
     pub(crate) open: AtomicU64,
+    /// The threads that make the load.
+    pub(crate) threads: LoadThreads,
 }
 
 /// What all workers and the controller share of one level.

@@ -32,6 +32,7 @@ mod level;
 pub mod limit;
 mod nofile;
 mod probe;
+mod remedy;
 mod render;
 mod search;
 mod seat;

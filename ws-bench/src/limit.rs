@@ -10,6 +10,7 @@ use bench_cli::flags::OutputFlags;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::{Limit, LimitOwner, Status};
 use load_engine::Failure;
+use load_engine::cpu_use::LoadThreads;
 use load_engine::step::available_threads;
 use serde_json::Value;
 use testbed::WebSocketServer;
@@ -22,6 +23,7 @@ use crate::evidence::ServerWatch;
 use crate::failure;
 use crate::level::Setup;
 use crate::probe::{Found, probe};
+use crate::remedy;
 use crate::render;
 use crate::search::Search;
 use crate::settings::LimitSettings;
@@ -138,6 +140,7 @@ fn setup(endpoint: Endpoint, settings: &LimitSettings) -> Setup {
         seed: settings.seed,
         waiting: settings.waiting,
         open: AtomicU64::new(0),
+        threads: LoadThreads::default(),
     }
 }
 
@@ -187,12 +190,32 @@ fn climb(
 /// Holds a level as often as was asked for.
 fn hold(climber: &mut Climber<'_>, level: u64) -> anyhow::Result<Verdict> {
     for repeat in 0..climber.settings.repeats {
-        match climber.level(level, repeat)? {
+        match hold_once(climber, level, repeat)? {
             Verdict::Held => {}
             other => return Ok(other),
         }
     }
     Ok(Verdict::Held)
+}
+
+/// Holds a level; again, where it broke while the generator itself was late.
+fn hold_once(climber: &mut Climber<'_>, level: u64, repeat: u64) -> anyhow::Result<Verdict> {
+    const TRIES: usize = 3;
+    for _ in 1..TRIES {
+        match climber.level(level, repeat)? {
+            Verdict::Broken { why, .. } if why.may_pass => {}
+            other => return Ok(other),
+        }
+        climber
+            .bench
+            .line("the generator itself was late: this level is tried again");
+        match climber.keep(level) {
+            Ok(()) => {}
+            Err(Unfinished::Cancelled) => return Ok(Verdict::Interrupted),
+            Err(gone) => return Err(gone.into()),
+        }
+    }
+    climber.level(level, repeat)
 }
 
 /// Whether the server answers nobody any more: then there is no limit left to look for.
@@ -245,31 +268,9 @@ fn conclude(bench: &mut Bench, search: &Search, found: Option<Break>, shortage: 
 }
 
 fn unreachable(target: &Target, failure: &Failure) -> anyhow::Error {
-    let (host, port) = target.host_and_port();
-    let what = match failure.kind.as_ref() {
-        "wrong_echo" | "timeout.echo" => "the server does not echo",
-        kind if kind.starts_with("http.") || kind.starts_with("handshake.") => {
-            "the server does not speak WebSocket there"
-        }
-        _ => "cannot connect",
-    };
-    let advice = match failure.kind.as_ref() {
-        "wrong_echo" | "timeout.echo" => {
-            "the address of an echo endpoint, such as that of: ws-bench serve".to_owned()
-        }
-        kind if kind.starts_with("http.") || kind.starts_with("handshake.") => {
-            "the path of the WebSocket endpoint, as in ws://host:port/path".to_owned()
-        }
-        _ => format!("is the server up? nc -vz {host} {port}"),
-    };
-    let text = format!(
-        "{what} at {} ({}: {})",
-        target.shown(),
-        failure.kind,
-        failure.message
-    );
-    let result: anyhow::Result<()> = Err(anyhow::Error::msg(text)).remedy(advice);
-    result
+    let error = anyhow::Error::msg(remedy::sentence(target, failure));
+    let advised: anyhow::Result<()> = Err(error).remedy(remedy::advice(target, &failure.kind));
+    advised
         .err()
         .unwrap_or_else(|| anyhow::anyhow!("cannot connect"))
 }

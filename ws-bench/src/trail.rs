@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::clock::monotonic_ns;
 use bench_report::{Series, Window};
 use load_engine::Recorder;
+use load_engine::cpu_use::Reading;
 use load_engine::interval::Felt;
 
 use crate::evidence::Usage;
@@ -12,24 +13,8 @@ use crate::evidence::Usage;
 /// Between two points of a series.
 const INTERVAL_NS: u64 = 200_000_000;
 
-/// CPU time that we used, and the instant at which it was read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reading {
-    pub(crate) at_ns: u64,
-    pub(crate) cpu_ns: u64,
-}
-
-impl Reading {
-    pub(crate) fn now() -> Self {
-        Self {
-            at_ns: monotonic_ns(),
-            cpu_ns: process_cpu_ns(),
-        }
-    }
-}
-
 /// What we and the server had used at one instant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Look {
     pub(crate) own: Reading,
     /// `None` where the server cannot be seen.
@@ -96,7 +81,7 @@ impl Trail {
 
     /// The looks at both ends of the measured part; `None` where it was not reached.
     pub(crate) fn measured(&self) -> (Option<Look>, Option<Look>) {
-        (self.began, self.ended)
+        (self.began.clone(), self.ended.clone())
     }
 
     /// Adds a point now.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::table;
-use bench_report::{FailureSample, LimitOwner, Operation};
+use bench_report::{FailureSample, Generator, LimitOwner, Operation};
 
 use crate::failure;
 
-/// Share of its threads above which the generator itself may be what is slow.
-const GENERATOR_BUSY: f64 = 0.9;
+/// A heartbeat that comes later than this means that the generator stood still.
+const STALL_BOUND_NS: u64 = 100_000_000;
 
 /// The bounds that a level must keep.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub(crate) struct Bounds {
     pub(crate) error_ratio: f64,
     /// 99th percentile of the echo.
     pub(crate) p99: Duration,
+    /// How long connecting, the upgrade and each echo may take.
+    pub(crate) timeout: Duration,
 }
 
 /// Why a level broke.
@@ -28,6 +30,8 @@ pub(crate) struct Break {
     /// What was seen, with its figures.
     pub(crate) reason: String,
     pub(crate) owner: LimitOwner,
+    /// It may have come of a delay of our own that passes: the level deserves another try.
+    pub(crate) may_pass: bool,
 }
 
 /// What is known of a level when it is over.
@@ -39,8 +43,13 @@ pub(crate) struct Seen<'a> {
     pub(crate) failures: &'a [FailureSample],
     /// Whether so many connects failed that no further ones were made.
     pub(crate) connects_broke: bool,
-    /// Share of its threads' time that the generator used.
-    pub(crate) cpu_ratio: f64,
+    pub(crate) generator: &'a Generator,
+}
+
+/// What of our own may be why something was late.
+struct Excuse {
+    what: String,
+    may_pass: bool,
 }
 
 /// The first bound that a level broke: connections that could not be opened, that were lost,
@@ -79,19 +88,18 @@ impl Seen<'_> {
     fn latency(&self, bounds: Bounds) -> Option<Break> {
         let p99 = self.operations.get("echo")?.latency_at(0.99)?;
         let bound_ns = bounds.p99.as_nanos() as u64;
-        if p99.ns <= bound_ns {
-            return None;
-        }
-        let reason = format!(
-            "p99 of the echo was {}, above {}",
-            table::quantile(Some(p99)),
-            table::duration_ns(bound_ns)
-        );
-        Some(self.lateness(Break {
+        let over_ns = p99.ns.checked_sub(bound_ns).filter(|over| *over > 0)?;
+        let found = Break {
             rule: format!("p99>{}", humantime::format_duration(bounds.p99)),
-            reason,
+            reason: format!(
+                "p99 of the echo was {}, above {}",
+                table::quantile(Some(p99)),
+                table::duration_ns(bound_ns)
+            ),
             owner: LimitOwner::Target,
-        }))
+            may_pass: false,
+        };
+        Some(self.unless_ours(found, over_ns))
     }
 
     fn failed(&self, name: &str, operation: &Operation, what: &str, bounds: Bounds) -> Break {
@@ -120,22 +128,67 @@ impl Seen<'_> {
             rule: format!("errors>{}%", bounds.error_ratio * 100.0),
             reason,
             owner: owner(&kinds),
+            may_pass: false,
         };
         let late = !kinds.is_empty() && kinds.iter().all(|(kind, _)| failure::is_lateness(kind));
-        if late { self.lateness(found) } else { found }
+        if late {
+            // An answer takes some of the time that it may: half of it must be ours.
+            let most_ns = bounds.timeout.as_nanos() as u64 / 2;
+            self.unless_ours(found, most_ns)
+        } else {
+            found
+        }
     }
 
-    /// Slowness is the target's only where the generator had time left itself.
-    fn lateness(&self, mut found: Break) -> Break {
-        if self.cpu_ratio > GENERATOR_BUSY {
+    /// Slowness is the target's only where nothing of our own accounts for `late_ns` of it.
+    fn unless_ours(&self, mut found: Break, late_ns: u64) -> Break {
+        if let Some(Excuse { what, may_pass }) = self.excuse(late_ns) {
             found.owner = LimitOwner::Generator;
+            found.may_pass = may_pass;
             found.reason = format!(
-                "{}; but the generator used {} of its own threads, so the target may not be the slow one",
-                found.reason,
-                table::ratio(self.cpu_ratio)
+                "{}; but {what}, so the target may not be the slow one",
+                found.reason
             );
         }
         found
+    }
+
+    fn excuse(&self, late_ns: u64) -> Option<Excuse> {
+        let (generator, busy) = (self.generator, Generator::SATURATED_RATIO);
+        let stall_ns = generator.worst_stall_ns;
+        let lag = self
+            .operations
+            .get("echo")
+            .and_then(|echo| echo.pacing_lag.as_ref());
+        let lag_ns = lag.map_or(0, |lag| lag.percentiles_ns.p99);
+        let (what, may_pass) = if generator.is_saturated(busy) {
+            let used = table::ratio(generator.cpu_ratio);
+            (
+                format!("the generator used {used} of its own threads"),
+                false,
+            )
+        } else if let Some(ratio) = generator.full_thread(busy) {
+            let used = table::ratio(ratio);
+            (
+                format!("a thread of the generator was at work for {used} of the time"),
+                false,
+            )
+        } else if stall_ns > STALL_BOUND_NS && stall_ns >= late_ns {
+            let stall = table::duration_ns(stall_ns);
+            (
+                format!("the generator itself stood still for up to {stall}"),
+                true,
+            )
+        } else if lag_ns > 0 && lag_ns >= late_ns {
+            let lag = table::duration_ns(lag_ns);
+            (
+                format!("the generator sent its messages late (p99 {lag})"),
+                true,
+            )
+        } else {
+            return None;
+        };
+        Some(Excuse { what, may_pass })
     }
 }
 
@@ -158,7 +211,15 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         error_ratio: 0.01,
         p99: Duration::from_secs(1),
+        timeout: Duration::from_secs(5),
     };
+
+    fn busy(cpu_ratio: f64) -> Generator {
+        Generator {
+            cpu_ratio,
+            ..Generator::default()
+        }
+    }
 
     fn operation(succeeded: u64, errors: &[(&str, u64)], took: Duration) -> Operation {
         let mut times = recording();
@@ -175,13 +236,17 @@ mod tests {
     }
 
     fn found(name: &str, operation: Operation, cpu_ratio: f64) -> Option<Break> {
+        found_by(name, operation, &busy(cpu_ratio))
+    }
+
+    fn found_by(name: &str, operation: Operation, generator: &Generator) -> Option<Break> {
         let operations = BTreeMap::from([(name.to_owned(), operation)]);
         let seen = Seen {
             operations: &operations,
             check: operations.get("check"),
             failures: &[],
             connects_broke: name == "connect",
-            cpu_ratio,
+            generator,
         };
         judge(&seen, BOUNDS)
     }
@@ -248,5 +313,73 @@ mod tests {
             found("connect", refused, 0.97).unwrap().owner,
             LimitOwner::Target
         );
+    }
+
+    #[test]
+    fn a_stall_of_the_generator_acquits_the_target_of_what_it_accounts_for() {
+        let stalled = |ms: u64| Generator {
+            worst_stall_ns: ms * 1_000_000,
+            ..busy(0.2)
+        };
+        // p99 is 2 s with a bound of 1 s: a stall of 1 s is enough.
+        let late = |ms| found_by("echo", operation(100, &[], SLOW), &stalled(ms)).unwrap();
+        let acquitted = late(1_050);
+        assert_eq!(
+            (acquitted.owner, acquitted.may_pass),
+            (LimitOwner::Generator, true)
+        );
+        assert!(
+            acquitted.reason.contains("stood still for up to 1.05 s"),
+            "{}",
+            acquitted.reason
+        );
+        assert_eq!(
+            (late(300).owner, late(300).may_pass),
+            (LimitOwner::Target, false)
+        );
+        // An echo may take 5 s: a stall of 4 s leaves too little of them.
+        let stuck = |ms| {
+            found_by(
+                "echo",
+                operation(0, &[("timeout.echo", 9)], QUICK),
+                &stalled(ms),
+            )
+        };
+        assert_eq!(stuck(4_000).unwrap().owner, LimitOwner::Generator);
+        assert_eq!(stuck(1_000).unwrap().owner, LimitOwner::Target);
+        let refused = found_by(
+            "connect",
+            operation(0, &[("refused", 9)], QUICK),
+            &stalled(4_000),
+        );
+        assert_eq!(refused.unwrap().owner, LimitOwner::Target);
+    }
+
+    #[test]
+    fn messages_that_were_sent_late_acquit_the_target() {
+        let late = |lag: Duration| {
+            let mut lags = recording();
+            lags.saturating_record_n(lag.as_nanos() as u64, 100);
+            let mut echo = operation(100, &[], SLOW);
+            echo.pacing_lag = Histogram::of(&lags);
+            found("echo", echo, 0.2).unwrap()
+        };
+        let acquitted = late(Duration::from_millis(1_500));
+        assert_eq!(
+            (acquitted.owner, acquitted.may_pass),
+            (LimitOwner::Generator, true)
+        );
+        assert!(acquitted.reason.contains("sent its messages late"));
+        assert_eq!(late(Duration::from_millis(100)).owner, LimitOwner::Target);
+    }
+
+    #[test]
+    fn one_full_thread_of_the_generator_may_be_the_slow_one() {
+        let full = Generator {
+            busiest_thread_ratio: Some(0.97),
+            ..busy(0.5)
+        };
+        let seen = found_by("echo", operation(100, &[], SLOW), &full).unwrap();
+        assert_eq!((seen.owner, seen.may_pass), (LimitOwner::Generator, false));
     }
 }

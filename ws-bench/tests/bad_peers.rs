@@ -261,3 +261,59 @@ fn a_server_that_stands_still_is_a_time_out_and_no_hang() {
     let (value, owner, _) = limit(&report);
     assert_eq!((value, owner), (0, LimitOwner::Target));
 }
+
+fn unauthorized(stream: TcpStream) {
+    answer(
+        stream,
+        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+    );
+}
+
+fn full(stream: TcpStream) {
+    answer(
+        stream,
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
+    );
+}
+
+fn closes_at_once(stream: TcpStream, code: u16) {
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    let frame = CloseFrame {
+        code: code.into(),
+        reason: "no".into(),
+    };
+    let _ = socket.close(Some(frame));
+    while socket.read().is_ok() {}
+}
+
+#[test]
+fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
+    let manners: [(&str, &str, Manner); 6] = [
+        ("closed.4406", "subprotocol", |stream| {
+            closes_at_once(stream, 4406)
+        }),
+        ("closed.1008", "a login", |stream| {
+            closes_at_once(stream, 1008)
+        }),
+        ("closed.1013", "overloaded", |stream| {
+            closes_at_once(stream, 1013)
+        }),
+        ("http.401", "a login", unauthorized),
+        ("http.503", "it is full", full),
+        ("handshake.protocol", "without TLS", nonsense),
+    ];
+    for (kind, remedy, manner) in manners {
+        let place = Place::new();
+        let output = finish(limit_of(&place, &["--max", "2"]).args(["--url", &peer(0, manner)]));
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{kind}: {said}");
+        assert!(
+            said.contains(kind) && said.contains(remedy),
+            "{kind}: {said}"
+        );
+        assert!(!said.contains("nc -vz"), "{kind}: {said}");
+    }
+}

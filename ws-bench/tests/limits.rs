@@ -8,13 +8,20 @@
 
 mod common;
 
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bench_report::{LimitOwner, Load, Status, StepEnd, WarningCode};
 use common::{bench, errors, finish, held, level, limit, limit_of, report, said, server};
 use nix::sys::resource::{Resource, setrlimit};
-use test_support::{Ended, Place};
-use testbed::{Faults, Proxy};
+use nix::sys::signal::Signal;
+use test_support::{Ended, Place, Running};
+use tokio_tungstenite::tungstenite::accept;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 const SHORT: &[&str] = &["--duration", "300ms"];
 
@@ -253,38 +260,152 @@ fn the_shared_runtime_does_the_same() {
     );
 }
 
+/// An echo server that takes every connection and closes those beyond `limit` a moment later.
+fn drops_beyond(limit: u64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let open = Arc::new(AtomicU64::new(0));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let open = Arc::clone(&open);
+            thread::spawn(move || {
+                let before = open.fetch_add(1, Ordering::SeqCst);
+                serve(stream, before < limit);
+                open.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    url
+}
+
+fn serve(stream: TcpStream, stays: bool) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    if !stays {
+        thread::sleep(Duration::from_millis(50));
+        let frame = CloseFrame {
+            code: 1013.into(),
+            reason: "full".into(),
+        };
+        let _ = socket.close(Some(frame));
+    }
+    while let Ok(message) = socket.read() {
+        if message.is_binary() && socket.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+/// After the level of 100 broke, 50 are open: the next level is those, and none of them is lost.
 #[test]
-#[ignore = "needs the common engine: the rules of a level are judged at its end"]
-fn a_rule_ends_a_level_whose_server_freezes() {
+fn connections_that_a_level_lost_are_not_charged_to_the_next() {
+    let place = Place::new();
+    let url = drops_beyond(50);
+    let args = ["--max", "400", "--start", "100", "--duration", "500ms"];
+    let output = finish(limit_of(&place, &args).args(["--url", &url]));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = report(&place);
+    let (value, owner, reason) = limit(&report);
+    assert_eq!((value, owner), (50, LimitOwner::Target), "{reason}");
+    let key = level(&report, 50);
+    assert!(held(key), "{:?}", key.end);
+    assert_eq!(key.figures["checked_connections"], 50.0);
+    assert_eq!(key.figures["lost_connections"], 0.0);
+}
+
+/// The bench itself is stopped for longer than its bound: the level is tried again, and nothing is
+/// said against the server.
+#[test]
+fn a_generator_that_stood_still_acquits_the_server() {
     let server = server(&[]);
-    let address = server.url().trim_start_matches("ws://");
-    let address = address.split('/').next().unwrap();
-    let proxy = Proxy::start(address.parse().unwrap(), Faults::default()).unwrap();
-    let url = server.url().replace(address, &proxy.address().to_string());
     let place = Place::new();
     let args = [
-        "--duration",
-        "60s",
-        "--timeout",
-        "30s",
+        "limit",
+        "--run-dir",
+        "run",
+        "--url",
+        server.url(),
         "--max",
-        "10",
+        "20",
         "--start",
-        "10",
+        "20",
+        "--rate",
+        "200",
+        "--duration",
+        "2s",
+        "--latency-bound",
+        "500ms",
     ];
-    let mut command = limit_of(&place, &args);
-    command.args(["--stop-on", "p99>500ms", "--url", &url]);
-    let mut running = test_support::Running::start(&mut command);
+    let mut running = Running::start(&mut bench(&place, &args));
     running.wait_for("phase: measure");
-    proxy.set(Faults {
-        stall: true,
-        ..Faults::default()
-    });
-    let Ended { said, .. } = running.end();
+    thread::sleep(Duration::from_millis(200));
+    running.signal(Signal::SIGSTOP);
+    thread::sleep(Duration::from_millis(1_200));
+    running.signal(Signal::SIGCONT);
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
     let report = report(&place);
-    let StepEnd::Stopped { rule, .. } = &report.steps[0].end else {
-        panic!("{said}");
+    let first = &report.steps[0];
+    assert!(first.generator.worst_stall_ns > 1_000_000_000, "{said}");
+    let StepEnd::Stopped { reason, .. } = &first.end else {
+        panic!("{:?}: {said}", first.end);
     };
-    assert_eq!(rule, "p99>500ms");
-    assert!(report.steps[0].window.measured_s() < 30.0, "{said}");
+    assert!(
+        reason.contains("the generator itself stood still"),
+        "{reason}"
+    );
+    assert_eq!(report.steps[1].name, first.name, "it is tried again");
+    let (_, owner, reason) = limit(&report);
+    assert_ne!(owner, LimitOwner::Target, "{reason}");
+}
+
+#[test]
+fn the_busiest_thread_of_the_generator_is_told() {
+    let place = Place::new();
+    for runtime in ["per-core", "shared"] {
+        let args = ["--max", "50", "--start", "50", "--runtime", runtime];
+        let output = finish(limit_of(&place, SHORT).args(args));
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let report = report(&place);
+        let generator = &level(&report, 50).generator;
+        let busiest = generator.busiest_thread_ratio;
+        assert!(!cfg!(target_os = "linux") || busiest.is_some_and(|ratio| ratio > 0.0));
+    }
+}
+
+/// A rule that the user set must end a level soon after the server hangs, however long it is.
+#[test]
+#[ignore = "a level is judged at its end only; the common engine looks at what is overdue"]
+fn a_stop_rule_ends_a_level_whose_server_hangs() {
+    let server = server(&[]);
+    let place = Place::new();
+    let args = [
+        "--url",
+        server.url(),
+        "--max",
+        "50",
+        "--start",
+        "50",
+        "--duration",
+        "20s",
+        "--timeout",
+        "20s",
+        "--stop-on",
+        "p99>500ms",
+    ];
+    let mut running = Running::start(&mut limit_of(&place, &args));
+    running.wait_for("phase: measure");
+    thread::sleep(Duration::from_millis(300));
+    server.pause();
+    let hung = Instant::now();
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    // The bound, 2 s to see it, and as much again for the end of the run.
+    let bound = Duration::from_millis(500) + Duration::from_secs(4);
+    assert!(hung.elapsed() < bound, "{:?}: {said}", hung.elapsed());
+    assert!(matches!(
+        report(&place).steps[0].end,
+        StepEnd::Stopped { .. }
+    ));
 }

@@ -341,6 +341,7 @@ mod tests {
             "host=db password='hunter2",
             "password=hunter2 user=app",
             "hunter2=x",
+            "postgres://app:hun@hunter2?x@db/shop",
             "",
         ] {
             let error = alone(url).unwrap_err().to_string();

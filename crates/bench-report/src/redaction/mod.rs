@@ -59,6 +59,21 @@ pub fn url(input: &str) -> String {
     .unwrap_or_else(|_| MASK.to_owned())
 }
 
+/// Whether an `@` comes after what reads as the host of a URL with a user: most likely the password
+/// was not encoded, and the host that is read is a part of it, which may not be shown.
+pub fn hides_its_host(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (first, path) = rest.split_at(authority);
+    first.contains('@') && path.contains('@')
+}
+
+/// What to do about a URL that [`hides_its_host`].
+pub const ENCODE_IT: &str =
+    "an @ comes after its host; write @, /, ? and # of a user or password as %40, %2F, %3F and %23";
+
 /// A command line as it may be recorded, word by word.
 pub fn command_line<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     let words = words.iter().map(|word| word.as_ref().to_owned()).collect();
@@ -181,6 +196,25 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_was_not_encoded_is_told_by_the_at_sign_behind_the_host() {
+        for url in [
+            "ws://a:p@ss?word@h/",
+            "redis://:p@ss/word@h/0",
+            "postgres://a:b@c#@d/e",
+        ] {
+            assert!(hides_its_host(url), "{url}");
+        }
+        for url in [
+            "ws://a:p@h/s?room=1",
+            "ws://h/@a",
+            "postgres://a:p@b@h/d",
+            "a@b",
+        ] {
+            assert!(!hides_its_host(url), "{url}");
+        }
+    }
+
+    #[test]
     fn free_text_is_masked_wherever_a_secret_is_announced() {
         for given in [
             "cannot connect to postgres://app:hunter2@db:5432/shop (refused)",
@@ -208,6 +242,9 @@ mod tests {
             "Data Source=db;User ID=app;Password=hunter2;Encrypt=True",
             "Server=db;Password=hun;ter2;x;",
             "don't use --password 'hunter2' here",
+            "mysql .*-phunter2",
+            "^redis-cli .*-a hunter2",
+            "vault login hunter2",
             "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
         ] {
             let shown = text(given);

@@ -78,7 +78,8 @@ fn as_a_shell(text: &str, pieces: &[Piece], mut reader: Reader, depth: usize, ou
 
 fn as_words(text: &str, mut reader: Reader, out: &mut Spans) {
     for (at, word) in shell::blank_separated(text) {
-        let opened = word.trim_start_matches(['"', '\'', '`', '(', '\\']);
+        // Quotes, and what a pattern may begin with, as in `mysql .*-pX`.
+        let opened = word.trim_start_matches(['"', '\'', '`', '(', '\\', '.', '*', '^']);
         let at = at + word.len() - opened.len();
         let bare = opened.trim_end_matches(['"', '\'', '`', ')']);
         let mut found = Spans::default();

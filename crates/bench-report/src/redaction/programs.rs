@@ -100,6 +100,8 @@ pub(super) static ANY: LazyLock<Arc<Program>> = LazyLock::new(|| find("any").unw
 pub(super) fn find(word: &str) -> Option<Arc<Program>> {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     let name = name.strip_suffix(".exe").unwrap_or(name);
+    // In a pattern that command lines are looked for by.
+    let name = name.trim_matches(['^', '$', '.', '*', '(', ')']);
     TABLE.get(name).cloned()
 }
 
