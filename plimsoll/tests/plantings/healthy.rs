@@ -40,10 +40,10 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
         "db-pool-bench",
         "sweep --workload read-heavy --driver deadpool --pool-sizes 6 --rate 200 --hold 5ms",
     ),
-    ("redis-bench", "cache --keys 2000 --rate 300"),
+    ("redis-bench", "cache --keys 1000 --preload 1 --rate 300"),
     (
         "redis-bench",
-        "cache --keys 1000 --ttl 1h --rate 150 --pacing poisson",
+        "cache --keys 500 --preload 1 --ttl 1h --rate 150 --pacing poisson",
     ),
 ];
 

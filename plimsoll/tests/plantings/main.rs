@@ -65,8 +65,8 @@ fn what_is_planted_is_named_first_and_rightly() {
     let (mut right, mut runs) = (0_u32, 0_u32);
     for planting in &plantings {
         let mut row = planting.row();
-        for _ in 0..RUNS {
-            let outcome = judge::judge(planting, stage::run(planting));
+        for nth in 1..=RUNS {
+            let outcome = judge::judge(planting, stage::run(planting, nth));
             println!("{}: {}", planting.name, outcome.told());
             row.push_str(&format!(" {} |", outcome.cell()));
             right += u32::from(outcome.is_right);

@@ -19,8 +19,8 @@ const PASSWORD: &str = "planted";
 /// Longer than a hundred samples take at the slowest.
 const DURATION: &str = "12s";
 
-/// Runs a planting once; the assessment, or why it could not be planted.
-pub(crate) fn run(planting: &Planting) -> Result<Value, String> {
+/// Runs a planting for the `nth` time; the assessment, or why it could not be planted.
+pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
     let settings = planting.server.iter();
     let server = Postgres::start(&PostgresOptions {
         password: Some(PASSWORD.to_owned()),
@@ -43,7 +43,7 @@ pub(crate) fn run(planting: &Planting) -> Result<Value, String> {
             scope.spawn(|| beside::tend(beside, &server, &guests, &over));
         }
         let recorder = record(&place);
-        let ran = load(&place, &server, &planting.load);
+        let ran = load(&place, &server, &planting.load, nth);
         over.store(true, Ordering::Relaxed);
         end(recorder);
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -98,7 +98,7 @@ pub(crate) fn end(recorder: Running) {
     assert!(matches!(ended.code, Some(0 | 130)), "{ended:?}");
 }
 
-fn load(place: &Place, server: &Postgres, load: &Load) -> Output {
+fn load(place: &Place, server: &Postgres, load: &Load, nth: usize) -> Output {
     let mut args = vec![
         "sweep".to_owned(),
         "--quiet".to_owned(),
@@ -106,13 +106,13 @@ fn load(place: &Place, server: &Postgres, load: &Load) -> Output {
         format!("--pool-sizes={}", load.pool),
         format!("--network-delay={}", load.network_delay),
         format!("--duration={DURATION}"),
+        format!("--seed={nth}"),
     ];
     args.push(match load.rate {
         Some(rate) => format!("--rate={rate}"),
         None => format!("--users={}", load.users),
     });
-    let fixed =
-        "--run-dir run --script load.sql --repeats 1 --warmup 1s --most-connections 100% --seed 1";
+    let fixed = "--run-dir run --script load.sql --repeats 1 --warmup 1s --most-connections 100%";
     args.extend(fixed.split(' ').map(str::to_owned));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut bench = tool(place, "db-pool-bench", &args);
