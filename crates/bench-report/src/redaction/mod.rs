@@ -2,9 +2,9 @@
 //! variables, command lines and messages.
 //!
 //! What may hold a secret is masked unless it is known to hold none. A secret is told by the name
-//! that announces it ([`names`], [`fields`]), by its place in an address ([`address`]) or in the
-//! command line of a known program ([`programs`], [`arguments`]), or by its looks ([`token`]).
-//! Command lines within an argument are read like their own ([`nested`]).
+//! that announces it (`names`, `fields`), by its place in an address (`address`) or in the
+//! command line of a known program (`programs`, `arguments`), or by its looks (`token`).
+//! Command lines within an argument are read like their own (`nested`).
 
 mod address;
 mod arguments;
