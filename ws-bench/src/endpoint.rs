@@ -47,9 +47,10 @@ impl Target {
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
             // A password given in the wrong place is no URL either.
-            text: match text.contains("://") {
-                true => redaction::url(text),
-                false => redaction::MASK.to_owned(),
+            text: if text.contains("://") {
+                redaction::url(text)
+            } else {
+                redaction::MASK.to_owned()
             },
             reason,
         };

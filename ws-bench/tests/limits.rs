@@ -378,7 +378,7 @@ fn the_busiest_thread_of_the_generator_is_told() {
 #[test]
 #[ignore = "a level is judged at its end only; the common engine looks at what is overdue"]
 fn a_stop_rule_ends_a_level_whose_server_hangs() {
-    let mut server = server(&[]);
+    let server = server(&[]);
     let place = Place::new();
     let args = [
         "--url",
