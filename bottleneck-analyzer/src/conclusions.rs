@@ -35,6 +35,7 @@ impl Draft {
                 title: String::new(),
                 detail: String::new(),
                 impact: None,
+                breaks_objective: false,
                 confidence: Confidence::Medium,
                 score: 0.0,
                 evidence: Vec::new(),
@@ -87,6 +88,13 @@ impl Draft {
         if let Some(impact) = &mut self.finding.impact {
             impact.capacity_gain_ratio = gain.filter(|g| g.is_finite() && *g > 0.0);
         }
+        self
+    }
+
+    /// Calls took longer than the objective allows because of it.
+    #[must_use]
+    pub fn breaks_objective(mut self, breaks: bool) -> Self {
+        self.finding.breaks_objective = breaks;
         self
     }
 

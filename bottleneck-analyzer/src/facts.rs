@@ -100,6 +100,15 @@ fn repeats_of(source: &Source, index: usize) -> Vec<usize> {
     (0..steps.len()).filter(alike).collect()
 }
 
+/// Only clocks of one boot may be joined; a run with two is refused, one without a boot id is judged
+/// without the machine.
+fn aligned<'a>(source: &Source, machine: Option<Machine<'a>>) -> Option<Machine<'a>> {
+    machine.filter(|m| {
+        let clocks = (&m.source.report.clock, &source.report.clock);
+        clocks.0.comparable_with(clocks.1)
+    })
+}
+
 fn same_settings(a: &Step, b: &Step) -> bool {
     a.parameters == b.parameters
 }
@@ -108,12 +117,7 @@ impl<'a> Bench<'a> {
     fn of(source: &'a Source, machine: Option<Machine<'a>>, limits: &Thresholds) -> Option<Self> {
         let choice = operating_point::choose(source);
         let step = choice.as_ref().map(|c| c.step);
-        // Only clocks of one boot may be joined; a run with two is refused, one without a boot
-        // id is judged without the machine.
-        let aligned = machine.filter(|m| {
-            let clocks = (&m.source.report.clock, &source.report.clock);
-            clocks.0.comparable_with(clocks.1)
-        });
+        let aligned = aligned(source, machine);
         Some(Self {
             component: source.component()?,
             source,
@@ -142,6 +146,25 @@ impl<'a> Bench<'a> {
             point.is_none_or(|point| same_settings(point, &steps[*i]))
         };
         (0..steps.len()).filter(asked).filter(at_point).collect()
+    }
+
+    /// The same bench, looked at in another repeat of the operating point.
+    pub fn at(&self, index: usize, machine: Option<Machine<'a>>) -> Option<Self> {
+        let source = self.source;
+        let choice = Choice {
+            step: index,
+            ..self.choice.clone()?
+        };
+        Some(Self {
+            component: self.component,
+            source,
+            sweeps: self.sweeps.clone(),
+            time_model: time_model::of_step(source, index),
+            cpu: CpuUse::of_step(source, index, aligned(source, machine)),
+            noise_ratio: self.noise_ratio,
+            repeats: self.repeats.clone(),
+            choice: Some(choice),
+        })
     }
 
     /// The recommendation that the operating point follows.

@@ -8,6 +8,7 @@ use crate::assessment::{Component, Confidence, Evidence, LimitingFactor};
 use crate::demand::{self, Bound, EXPLAINS};
 use crate::facts::{Bench, Facts};
 use crate::figures::{duration_ns, plain, rate, share};
+use crate::postgres::View;
 use crate::time_model::{OF_SESSIONS, Part, TimeModel};
 
 mod machine;
@@ -21,6 +22,9 @@ const MAIN_PART: f64 = 0.25;
 /// Queues ÷ the response time above which the number of users is not what sets the pace.
 const MOST_QUEUED: f64 = 0.10;
 
+/// How far users may be from throughput × time of a call.
+const MOST_IMBALANCE: f64 = 0.05;
+
 /// The limiting factor of a bench at its operating point.
 pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     if bench.component == Component::Websocket {
@@ -30,15 +34,68 @@ pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     if !bench.operating().is_some_and(|(_, step)| succeeded(step)) {
         return nothing_to_judge(bench);
     }
+    let mut answer = of_repeat(bench, facts);
+    let doubts = [disagreement(bench, facts, &answer), imbalance(bench)];
+    for doubt in doubts.into_iter().flatten() {
+        answer.confidence = Confidence::Low;
+        answer.reason += &format!("; {doubt}");
+    }
+    capped(answer)
+}
+
+/// The limiting factor as one repeat tells it.
+fn of_repeat(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     if let Some(answer) = offered_rate(bench) {
-        return capped(answer);
+        return answer;
     }
     let bounds = demand::all(bench, facts);
     if let Some(bound) = bounds.iter().find(|b| b.used_ratio >= EXPLAINS) {
-        return capped(of_bound(bound));
+        return of_bound(bound);
     }
     let found = users(bench, facts);
-    capped(found.unwrap_or_else(|| not_known(bench, facts, &bounds)))
+    found.unwrap_or_else(|| not_known(bench, facts, &bounds))
+}
+
+/// What another repeat says, where it is something else. Whose CPU it is may change.
+fn disagreement(bench: &Bench<'_>, facts: &Facts<'_>, answer: &LimitingFactor) -> Option<String> {
+    let kind = |factor: &str| match factor.split_once('.') {
+        Some(("machine_cpu" | "cpu_quota", _)) | None => {
+            factor.split('.').next().unwrap_or_default().to_owned()
+        }
+        Some(_) => factor.to_owned(),
+    };
+    let others = bench.repeats.iter().filter_map(|index| {
+        let other = of_repeat(&bench.at(*index, facts.machine)?, facts);
+        let differs = kind(&other.factor) != kind(&answer.factor);
+        let repeat = bench.source.report.steps[*index].repeat + 1;
+        differs.then(|| format!("repeat {repeat} says: {}", other.title))
+    });
+    let others: Vec<String> = others.collect();
+    (!others.is_empty()).then(|| format!("the repeats disagree ({})", others.join("; ")))
+}
+
+/// Users ÷ (throughput × time of a call) that is not 1 by Little's law: the figures do not belong
+/// together.
+fn imbalance(bench: &Bench<'_>) -> Option<String> {
+    let (index, step) = bench.operating()?;
+    let Load::Closed {
+        users,
+        think_time_ns,
+    } = step.load
+    else {
+        return None;
+    };
+    let model = bench.time_model.as_ref().filter(|m| m.of != OF_SESSIONS)?;
+    let view = View::of(bench.source, index)?;
+    let cycle_ns = model.whole_ns + think_time_ns as f64;
+    let inside = view.calls_per_s() * cycle_ns / 1e9;
+    let off = inside / users as f64 - 1.0;
+    (users > 0 && off.abs() > MOST_IMBALANCE).then(|| {
+        format!(
+            "throughput × time of a call makes {} users, and {users} were at work",
+            plain(inside)
+        )
+    })
 }
 
 fn of_bound(bound: &Bound) -> LimitingFactor {

@@ -1,6 +1,7 @@
-//! The order in which findings are shown: requests that fail before those that are slow, what is
-//! wrong before information, and what is in doubt last; each by impact × confidence, those of which
-//! no impact was measured after the others, the surest first. Symptoms stand under their cause.
+//! The order in which findings are shown: requests that fail, then calls that an episode made slower
+//! than the objective allows, then what makes all calls slow; what is wrong before information, and
+//! what is in doubt last; each by impact × confidence, those of which no impact was measured after
+//! the others, the surest first. Symptoms stand under their cause.
 
 use std::cmp::Ordering;
 
@@ -44,11 +45,13 @@ fn place(finding: Finding, children: &[Finding], ranked: &mut Vec<Finding>) {
 }
 
 fn order(a: &Finding, b: &Finding) -> Ordering {
-    let fails = |f: &Finding| {
-        let of_requests = f.impact.is_some_and(|i| i.of == ImpactOf::Requests);
-        f.kind == FindingKind::Problem && of_requests
+    let fails = |f: &Finding| f.impact.is_some_and(|i| i.of == ImpactOf::Requests);
+    let urgent = |f: &Finding| match f.kind {
+        FindingKind::Problem if fails(f) => 0,
+        FindingKind::Problem if f.breaks_objective => 1,
+        _ => 2,
     };
-    let last = |f: &Finding| (!f.is_sure(), f.kind == FindingKind::Information, !fails(f));
+    let last = |f: &Finding| (!f.is_sure(), f.kind == FindingKind::Information, urgent(f));
     last(a)
         .cmp(&last(b))
         .then(b.score.total_cmp(&a.score))
@@ -70,6 +73,7 @@ mod tests {
             title: String::new(),
             detail: String::new(),
             impact: None,
+            breaks_objective: false,
             confidence: Confidence::High,
             score,
             evidence: vec![],
@@ -106,6 +110,30 @@ mod tests {
             finding("y", Symptom, 0.9, Some("x")),
         ]);
         assert_eq!(ranked, ["a", "b", "c", "d", "x", "y"]);
+    }
+
+    #[test]
+    fn requests_that_fail_come_first_and_episodes_that_break_the_objective_next() {
+        use crate::assessment::Impact;
+        use FindingKind::Problem;
+        let failing = Finding {
+            impact: Some(Impact {
+                ratio: 0.01,
+                of: ImpactOf::Requests,
+                saved_ns: None,
+                capacity_gain_ratio: None,
+            }),
+            ..finding("failing", Problem, 0.01, None)
+        };
+        let episode = Finding {
+            breaks_objective: true,
+            ..finding("episode", Problem, 0.05, None)
+        };
+        let slow = finding("slow", Problem, 0.9, None);
+        assert_eq!(
+            order(vec![slow, episode, failing]),
+            ["failing", "episode", "slow"]
+        );
     }
 
     fn doubtful(id: &str, kind: FindingKind, score: f64, parent: Option<&str>) -> Finding {

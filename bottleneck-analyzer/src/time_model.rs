@@ -13,7 +13,7 @@ use crate::assessment::{Component, Evidence};
 use crate::source::{Source, escape};
 
 pub(crate) mod checkout;
-mod postgres;
+pub(crate) mod postgres;
 mod redis;
 
 /// One part of the time.
@@ -22,8 +22,8 @@ pub struct Part {
     /// A name for scripts: `pacing_lag`, `backlog`, `checkout` (waiting for a place in the pool),
     /// `checkout_check`, `checkout_connect`, `checkout_other`, `server_cpu`, `server_runnable`, an
     /// event that PostgreSQL waited for (`lock.transactionid`, `io.walsync`) or its class where
-    /// events were not named (`lock`), `client.idle_in_transaction`, `command`, `tcp`, `upgrade`,
-    /// `rest`.
+    /// events were not named (`lock`), `client.idle_in_transaction`, `network`, `command`, `tcp`,
+    /// `upgrade`, `rest`.
     pub name: String,
     /// For people.
     pub title: String,

@@ -180,6 +180,10 @@ pub struct Finding {
     /// What would come back; absent where nothing is wrong, and where it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
+    /// Whether calls took longer than the objective allows because of it, though it is too rare to
+    /// move a mean: an episode, or a stall.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breaks_objective: bool,
     /// How sure it is.
     pub confidence: Confidence,
     /// Impact × weight of the confidence; 0 without a measured impact.

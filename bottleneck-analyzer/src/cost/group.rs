@@ -126,6 +126,7 @@ impl Group<'_, '_, '_> {
         .thing(cost.thing.clone())
         .evidence(cost.evidence.iter().cloned());
         draft = self.weigh(draft, cost, typical, persistent);
+        draft = draft.breaks_objective(!persistent && self.breaks_the_objective(typical));
         if not_the_first {
             draft = draft.one_of_several(&cost.key);
         }

@@ -21,7 +21,7 @@ use crate::time_model::TimeModel;
 /// Measured throughput ÷ a bound from which the bound explains it.
 pub(crate) const EXPLAINS: f64 = 0.90;
 /// Share of the time in service below which a full CPU is not what calls wait for.
-const CPU_MATTERS: f64 = 0.10;
+const CPU_MATTERS: f64 = 0.25;
 
 /// The most that one resource lets through, beside what was measured.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The pool's connections, each of which serves one call at a time.
 
-use super::{Bound, cpu_matters, held_ns};
+use super::{Bound, EXPLAINS, cpu_matters, held_ns};
 use crate::assessment::{Component, Confidence};
 use crate::facts::{Bench, Facts};
 use crate::figures::{duration_ns, plain, share};
@@ -26,9 +26,16 @@ pub(super) fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound>
     let larger = bench.gain_past_operating();
     let tried = larger.is_some_and(|gain| gain <= bench.noise_ratio());
     let cpu_is_out = room == Some(true) || !cpu_matters(bench) || larger.is_some() && !tried;
-    if tried || !cpu_is_out || wait < LEAST_WAIT * model.whole_ns {
+    if tried || wait < LEAST_WAIT * model.whole_ns {
         return None;
     }
+    let used = rate * held / 1e9 / size;
+    // What the connections wait for may be a CPU of which nothing is known: then it is a candidate.
+    let used_ratio = if cpu_is_out {
+        used
+    } else {
+        used.min(0.99 * EXPLAINS)
+    };
     Some(Bound {
         factor: "pool_size".to_owned(),
         title: format!(
@@ -41,7 +48,7 @@ pub(super) fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound>
         reason: "the connections carry no more, queues behind them taken out, and the CPU is not what they \
                  wait for"
             .to_owned(),
-        used_ratio: rate * held / 1e9 / size,
+        used_ratio,
         confidence: Confidence::High,
         evidence: model.part("checkout")?.evidence.clone(),
         would_tell: None,

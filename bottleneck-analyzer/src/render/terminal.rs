@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::assessment::{
-    Assessment, ComponentAssessment, Finding, FindingKind, Gate, GateOutcome, Impact, ImpactOf,
-    Objective,
+    Assessment, ComponentAssessment, Confidence, Finding, FindingKind, Gate, GateOutcome, Impact,
+    ImpactOf, Objective,
 };
 use crate::figures::{self, duration_ns, percent, rate, share};
 use crate::render::wrap::line;
@@ -177,7 +177,7 @@ fn components(text: &mut String, assessment: &Assessment) {
             "    limit: ",
             &format!("{} (confidence {sure})", factor.title),
         );
-        if factor.factor == "inconclusive" {
+        if factor.confidence == Confidence::Low {
             line(text, "    why:   ", &factor.reason);
         }
         if let Some(would_tell) = &factor.would_tell {

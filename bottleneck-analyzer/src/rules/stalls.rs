@@ -106,6 +106,7 @@ fn finding(
             ),
         )
         .confidence(Confidence::High)
+        .breaks_objective(breaks)
         .evidence(worst.evidence.iter().cloned())
         .parent(parent)
         .advice(
@@ -157,11 +158,15 @@ fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
         "commit_waits",
         "read_waits",
     ];
-    let holds = |f: &&Finding| {
-        let rule = f.id.split(':').next().unwrap_or_default();
-        rules.contains(&rule) && f.is_about(&id) && f.kind == FindingKind::Problem && f.is_sure()
+    let of = |rule: &str| {
+        let mut found = out
+            .findings
+            .iter()
+            .filter(|f| f.is_about(&id) && f.is_sure());
+        found.find(|f| f.kind == FindingKind::Problem && f.id.split(':').next() == Some(rule))
     };
-    out.findings.iter().find(holds).map(|f| f.id.clone())
+    let found: Option<&Finding> = rules.into_iter().find_map(of);
+    found.map(|f| f.id.clone())
 }
 
 /// `None` where windows hold too few calls to tell a stall from an accident.

@@ -1,5 +1,7 @@
 //! A call to PostgreSQL: its service time divided by what its session did on the server.
 
+use bench_report::Step;
+
 use super::{TimeModel, mean_of, phases};
 use crate::assessment::Evidence;
 use crate::figures::share;
@@ -47,8 +49,26 @@ pub(super) fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
         ));
     }
     put(&mut model, slices, scale);
+    let added = added_round_trip_ns(view.step).unwrap_or(0.0);
+    let left = model.whole_ns - model.parts.iter().map(|part| part.ns).sum::<f64>();
+    let title = "on the way to the server and back (the delay that the run adds)";
+    model.add("network", title, added.min(left), Vec::new());
     model.rest("driver, network and scheduling (by subtraction)");
     Some(model)
+}
+
+/// The round trip that the run itself made longer, as in `--network-delay 2ms`: each way takes that.
+pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
+    let delay = step.parameters.get("network_delay")?.to_string();
+    let digits = delay.trim_end_matches(|c: char| c.is_alphabetic());
+    let unit = match &delay[digits.len()..] {
+        "us" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        _ => return None,
+    };
+    let each_way: f64 = digits.parse().ok()?;
+    (each_way > 0.0).then_some(2.0 * each_way * unit)
 }
 
 /// A server that was only watched: nobody timed its calls, but its sessions were sampled.

@@ -723,3 +723,36 @@ fn a_handful_of_samples_is_no_more_than_a_doubt() {
         assert_eq!(found.confidence, confidence, "{samples}");
     }
 }
+
+/// Six statements in a transaction, two milliseconds each way: what the run itself declares needs no
+/// machine with room to be known.
+#[test]
+fn round_trips_of_a_delay_that_the_run_declares_are_counted() {
+    let server = Server {
+        service_ns: 3e7,
+        idle_in_transaction: 0.7,
+        outside: 0.15,
+        cpu: (0.97, 0.05, 0.06),
+        ..Server::default()
+    };
+    let reports = server.run_with(|_, step| {
+        step.parameters.insert("network_delay".into(), "2ms".into());
+        let call = step.operations["call"].clone();
+        for n in 1..=7 {
+            step.parts.insert(format!("call:{n}"), call.clone());
+        }
+    });
+    let assessment = assess_reports(&reports);
+    let found = first(&assessment, "round_trips");
+    assert!(
+        found.title.contains("4.00 ms for each round trip"),
+        "{}",
+        found.title
+    );
+    assert!(
+        found.detail.contains("about 7 round trips"),
+        "{}",
+        found.detail
+    );
+    assert!(finding(&assessment, "kept_transactions").is_none());
+}

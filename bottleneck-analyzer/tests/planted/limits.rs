@@ -275,6 +275,36 @@ fn an_open_load_that_was_carried_is_its_own_limit() {
     assert_ne!(factor(&open(3_000.0), Component::Postgres), "offered_rate");
 }
 
+#[test]
+fn repeats_that_disagree_on_the_limit_make_it_doubtful() {
+    let agreed = assess_reports(&hot_row().run());
+    let sure = agreed.components[0].limiting_factor.confidence;
+    assert_eq!(sure, Confidence::High);
+    let reports = hot_row().run_with(|repeat, step| {
+        if repeat == 2 {
+            step.generator.cpu_ratio = 0.99;
+        }
+    });
+    let assessment = assess_reports(&reports);
+    let limit = &assessment.components[0].limiting_factor;
+    assert_eq!(limit.confidence, Confidence::Low);
+    assert!(limit.reason.contains("the repeats disagree"), "{limit:?}");
+}
+
+#[test]
+fn figures_that_break_little_s_law_make_the_limit_doubtful() {
+    let reports = Server::default().run_with(|_, step| {
+        step.load = Load::Closed {
+            users: 9,
+            think_time_ns: 0,
+        };
+    });
+    let assessment = assess_reports(&reports);
+    let limit = &assessment.components[0].limiting_factor;
+    assert_eq!(limit.confidence, Confidence::Low);
+    assert!(limit.reason.contains("9 were at work"), "{}", limit.reason);
+}
+
 /// No sentence contradicts another: what is on a CPU is not the round trip.
 #[test]
 fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_told() {

@@ -2,6 +2,7 @@
 
 use crate::cost::{Cost, Look, Probe};
 use crate::figures::{duration_ns, plain};
+use crate::time_model::postgres::added_round_trip_ns;
 
 const RULE: &str = "round_trips";
 /// A round trip that takes less is not worth a word.
@@ -9,11 +10,16 @@ const LEAST_TRIP_NS: f64 = 3e5;
 /// A round trip that takes more leaves the data centre, or passes something that holds it up.
 const FAR_NS: f64 = 2e6;
 
+/// A round trip of which several in a call are worth to be fewer.
+const SOME_WAY_NS: f64 = 1e6;
+const MANY_TRIPS: f64 = 3.0;
+
 pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     if !probe.is_timed() || probe.view.figure("sessions.cpu_mean").is_none() {
         return Vec::new();
     }
-    let trip = trip_ns(probe);
+    let declared = added_round_trip_ns(probe.view.step);
+    let trip = declared.unwrap_or_else(|| trip_ns(probe));
     let evidence = means(probe);
     if trip < LEAST_TRIP_NS {
         let statement = format!(
@@ -22,7 +28,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
         );
         return vec![Look::Fine(RULE, statement, evidence)];
     }
-    if let Some(reason) = obscured(probe) {
+    if let Some(reason) = obscured(probe).filter(|_| declared.is_none()) {
         let question = format!(
             "how long a round trip takes: {} of a call are spent outside the server, and {reason}",
             duration_ns(trip)
@@ -31,14 +37,18 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
         return vec![Look::Unknown(RULE, question, would_tell)];
     }
     let trips = 1.0 + gaps(probe);
-    let own_ns = trip + in_transactions_ns(probe);
+    let own_ns = match declared {
+        Some(trip) => trips * trip,
+        None => trip + in_transactions_ns(probe),
+    };
+    let own_ns = own_ns.min(probe.model.served_ns());
     vec![Look::Cost(Cost {
         rule: RULE,
         key: "trips".to_owned(),
         thing: "the network".to_owned(),
         own_ns,
         least: 0.30,
-        avoidable: trip >= FAR_NS,
+        avoidable: trip >= FAR_NS || trip >= SOME_WAY_NS && trips >= MANY_TRIPS,
         lower_bound: false,
         title: format!(
             "Calls spend their time on the way between client and server (about {} for each round trip)",
@@ -71,7 +81,7 @@ fn means(probe: &Probe<'_, '_>) -> Vec<crate::assessment::Evidence> {
 
 /// What a call takes outside the server and outside its transaction: one round trip and the driver.
 fn trip_ns(probe: &Probe<'_, '_>) -> f64 {
-    probe.model.part("rest").map_or(0.0, |part| part.ns)
+    probe.model.sum_of("rest") + probe.model.sum_of("network")
 }
 
 /// A reason for which the rest of the service time may be something else than the network.

@@ -1,14 +1,16 @@
 //! What sessions wait for inside PostgreSQL, by event: what is waited for, who holds it, and
 //! which statement waits.
 
+mod words;
+
 use std::collections::BTreeMap;
 
-use super::round_trips;
-use super::statements::{self, short};
+use self::words::or_somebody;
+use super::{round_trips, statements};
 use crate::assessment::Evidence;
 use crate::catalogue::events::{Event, Kind};
 use crate::cost::{Cost, Look, Probe};
-use crate::figures::{duration_ns, plain};
+use crate::figures::duration_ns;
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{Holders, View};
 
@@ -25,8 +27,10 @@ const LEAST_SESSIONS: f64 = 0.2;
 /// Told by rules of their own, which know more than the waits.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
 
-/// Pauses between two statements below which a client is at work, not away.
+/// Pauses between two statements below which a client is at work, not away; the longer ones that a
+/// client without a CPU makes.
 const SHORT_PAUSE_NS: f64 = 1e6;
+const SHORT_PAUSE_CROWDED_NS: f64 = 5e6;
 
 pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     let Some(waits) = waits::of(&probe.view) else {
@@ -111,7 +115,7 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
     let holders = Holders::of(&probe.view, &lock_kinds(group));
     let statement = statement(&probe.view, group, holders.as_ref());
     let named = thing(group, holders.as_ref());
-    let title = title(group, &named, &statement, holders.as_ref());
+    let title = words::title(group, &named, &statement, holders.as_ref());
     let mut evidence: Vec<Evidence> = group
         .waits
         .iter()
@@ -123,7 +127,7 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
             .iter()
             .filter_map(|name| probe.view.evidence(name)),
     );
-    let (actions, rationale, restart) = advice(group, holders.as_ref());
+    let (actions, rationale, restart) = words::advice(group, holders.as_ref());
     Some(Cost {
         rule: rule(group),
         key: main_key(group, main),
@@ -133,7 +137,7 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
         avoidable: avoidable(probe, group, own_ns),
         lower_bound: false,
         title,
-        detail: detail(probe, group, holders.as_ref()),
+        detail: words::detail(probe, group, holders.as_ref()),
         evidence,
         actions,
         rationale,
@@ -143,7 +147,14 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
 
 /// A client that sends its next statement at once makes round trips: it keeps nothing.
 fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
-    if !group.has("client.idle_in_transaction") || pause_ns(probe) >= SHORT_PAUSE_NS {
+    let room = probe
+        .bench
+        .cpu_has_room(probe.facts.thresholds.cpu.warning_ratio);
+    let short = match room {
+        Some(true) => SHORT_PAUSE_NS,
+        _ => SHORT_PAUSE_CROWDED_NS,
+    };
+    if !group.has("client.idle_in_transaction") || pause_ns(probe) >= short {
         return None;
     }
     let statement = format!(
@@ -261,117 +272,6 @@ fn thing(group: &Group, holders: Option<&Holders>) -> String {
     parts.join(", ")
 }
 
-fn or_somebody(application: &str) -> &str {
-    if application.is_empty() {
-        "a session without an application name"
-    } else {
-        application
-    }
-}
-
-fn title(group: &Group, named: &str, statement: &str, holders: Option<&Holders>) -> String {
-    let what = match (group.event, group.main()) {
-        (Some(event), _) => event.title.clone(),
-        (None, main) => format!(
-            "Sessions wait for {}, an event that is not in the catalogue",
-            main.map_or("", |wait| &wait.shown)
-        ),
-    };
-    let stranger = holders.and_then(|h| h.stranger.as_deref());
-    let what = match stranger {
-        Some(who) => format!(
-            "{what}: {} holds it and is no part of the load",
-            or_somebody(who)
-        ),
-        None => what,
-    };
-    let which = if statement.is_empty() {
-        named.to_owned()
-    } else {
-        format!("{named}; {}", short(statement))
-    };
-    format!("{what} ({which})")
-}
-
-fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> String {
-    let mut text = match group.event {
-        Some(event) => format!("Likely cause: {}. ", event.cause),
-        None => "What it means is not known here. ".to_owned(),
-    };
-    text += &format!(
-        "On average {} sessions of the load are in it.",
-        plain(group.sessions())
-    );
-    if let Some(sentence) = holders.map(Holders::sentence).filter(|s| !s.is_empty()) {
-        text += &format!(" {sentence}");
-    } else if let Some(event) = group.event {
-        text += &format!(" Confirmed by: {}.", event.confirms);
-    }
-    if group.has("timeout.pgsleep") {
-        text += &who_sleeps(&probe.view);
-    }
-    if group.kind() == Kind::Parallel {
-        text += &what_workers_do(&probe.view);
-    }
-    if group.has("client.idle_in_transaction") {
-        text += &format!(
-            " Between two statements the client takes {} on average.",
-            duration_ns(pause_ns(probe))
-        );
-    }
-    text
-}
-
-/// The event that the load's parallel workers wait for most.
-fn what_workers_do(view: &View<'_>) -> String {
-    let most = view
-        .figures_below("waits.parallel.")
-        .max_by(|a, b| a.1.total_cmp(&b.1));
-    let Some((name, sessions)) = most else {
-        return String::new();
-    };
-    let event = name
-        .trim_start_matches("waits.parallel.")
-        .trim_end_matches("_mean");
-    format!(
-        " {} of the workers wait for {} on average.",
-        plain(sessions),
-        event.replacen('.', ":", 1)
-    )
-}
-
-/// Triggers and functions that may be what sleeps.
-fn who_sleeps(view: &View<'_>) -> String {
-    let slow = view.rows("functions").into_iter();
-    let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
-    let slow = slow.max_by(|a, b| a.count("self_ns").total_cmp(&b.count("self_ns")));
-    let triggers: Vec<String> = view
-        .rows("triggers")
-        .iter()
-        .map(|t| {
-            format!(
-                "{} on {} calls {}",
-                t.label("trigger"),
-                t.label("relation"),
-                t.label("function")
-            )
-        })
-        .take(3)
-        .collect();
-    let mut text = String::new();
-    if let Some(function) = slow.filter(|f| f.count("calls") > 0.0) {
-        text += &format!(
-            " Function {} takes {} of its own at each call.",
-            function.label("function"),
-            duration_ns(function.count("self_ns") / function.count("calls"))
-        );
-    }
-    if !triggers.is_empty() {
-        text += &format!(" Triggers: {}.", triggers.join("; "));
-    }
-    text
-}
-
 /// Time that the client takes between two statements of a transaction, the way there and back left
 /// out.
 fn pause_ns(probe: &Probe<'_, '_>) -> f64 {
@@ -432,48 +332,4 @@ fn behind_others(group: &Group) -> bool {
         .iter()
         .filter(|wait| wait.key == "lwlock.walwrite");
     queue.map(|wait| wait.sessions).sum::<f64>() >= 1.0
-}
-
-fn advice(group: &Group, holders: Option<&Holders>) -> (Vec<String>, String, bool) {
-    let Some(event) = group.event else {
-        let action = format!(
-            "look up {} in PostgreSQL's table of wait events",
-            group.names()
-        );
-        return (
-            vec![action],
-            "what a session waits for is what to lessen".to_owned(),
-            false,
-        );
-    };
-    let mut actions: Vec<String> = Vec::new();
-    let mostly = holders.map_or("", Holders::mostly);
-    let stranger = holders.and_then(|h| h.stranger.as_deref());
-    if let Some(who) = stranger {
-        actions.push(format!(
-            "end that transaction of {}, or keep it out of the load",
-            or_somebody(who)
-        ));
-    }
-    if mostly.starts_with("idle in transaction") {
-        actions.push("let the client commit before it does anything else".to_owned());
-    } else if mostly.starts_with("committing") {
-        actions.push(
-            "shorten the commit: fewer and larger ones, or a faster disk for the log".to_owned(),
-        );
-    } else if mostly.starts_with("running") {
-        actions.push(
-            "make the holder's statement faster, or move it out of the transaction".to_owned(),
-        );
-    }
-    actions.extend(event.actions.iter().cloned());
-    let rationale = match event.kind {
-        Kind::Queue => "a session that waits does nothing; what the holder does sets the pace",
-        Kind::Wasted => "the answer does not need this time",
-        Kind::Durable => "a flush costs the same for one row and for many",
-        Kind::Read => "a page in memory costs a thousandth of one that is read",
-        Kind::Client => "a connection that waits for its client serves nobody else",
-        Kind::Parallel | Kind::Background => "the time is spent elsewhere",
-    };
-    (actions, rationale.to_owned(), event.restart)
 }
