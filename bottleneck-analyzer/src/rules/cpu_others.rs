@@ -105,9 +105,7 @@ fn at<'f>(bench: &'f Bench<'f>, machine: Machine<'_>) -> Option<Disturbance<'f>>
         } else {
             named
         },
-        // A server whose own CPU time is known is counted apart, whatever it is called.
-        may_be_the_server: cpu.server_ratio.is_none()
-            && target::may_be_a_stranger(bench.source, machine, step.window),
+        may_be_the_server: target::may_be_a_stranger(bench.source, machine, step.window),
     })
 }
 
