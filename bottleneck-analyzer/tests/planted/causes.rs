@@ -352,6 +352,22 @@ fn a_transaction_that_its_client_keeps_open_is_a_problem_and_round_trips_are_non
     assert!(ruled_out(&assessment, "kept_transactions"));
 }
 
+/// On a machine that is full, a client that waits for a CPU pauses as one does that thinks.
+#[test]
+fn pauses_of_a_client_that_may_have_had_no_cpu_are_unknown() {
+    let crowded = |pause_ns: f64| Server {
+        idle_in_transaction: 0.7,
+        service_ns: pause_ns / 0.7,
+        cpu: (0.97, 0.05, 0.06),
+        ..Server::default()
+    };
+    let assessment = assess(&crowded(1.4e7));
+    assert!(finding(&assessment, "kept_transactions").is_none());
+    assert!(is_unknown(&assessment, "kept_transactions"));
+    let assessment = assess(&crowded(1.4e8));
+    assert!(finding(&assessment, "kept_transactions").is_some());
+}
+
 fn statements(text: &str, rows: f64, more: &[(&str, f64)]) -> (&'static str, Vec<EvidenceRow>) {
     let calls = Server::default().calls();
     let mut figures = vec![

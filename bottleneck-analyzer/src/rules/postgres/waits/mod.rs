@@ -27,10 +27,12 @@ const LEAST_SESSIONS: f64 = 0.2;
 /// Told by rules of their own, which know more than the waits.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
 
-/// Pauses between two statements below which a client is at work, not away; the longer ones that a
-/// client without a CPU makes.
+/// Pauses between two statements below which a client is at work, not away.
 const SHORT_PAUSE_NS: f64 = 1e6;
-const SHORT_PAUSE_CROWDED_NS: f64 = 5e6;
+/// Pauses that a client makes on a machine that was not recorded, and that may have no CPU for it.
+const UNCLEAR_PAUSE_NS: f64 = 5e6;
+/// Pauses that a client makes because it waits for a CPU among many: some slices of the scheduler.
+const CROWDED_PAUSE_NS: f64 = 5e7;
 
 pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     let Some(waits) = waits::of(&probe.view) else {
@@ -145,28 +147,35 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
     })
 }
 
-/// A client that sends its next statement at once makes round trips: it keeps nothing.
+/// A client that sends its next statement at once makes round trips: it keeps nothing. One that
+/// waits for a CPU cannot be told from one that thinks.
 fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
-    let room = probe
-        .bench
-        .cpu_has_room(probe.facts.thresholds.cpu.warning_ratio);
-    let short = match room {
-        Some(true) => SHORT_PAUSE_NS,
-        _ => SHORT_PAUSE_CROWDED_NS,
-    };
-    if !group.has("client.idle_in_transaction") || pause_ns(probe) >= short {
+    const RULE: &str = "kept_transactions";
+    if !group.has("client.idle_in_transaction") {
         return None;
     }
+    let pause = pause_ns(probe);
     let statement = format!(
         "between two statements of a transaction the client takes {}",
-        duration_ns(pause_ns(probe))
+        duration_ns(pause)
     );
-    let evidence = group.waits.iter().filter_map(|wait| wait.evidence.clone());
-    Some(Look::Fine(
-        "kept_transactions",
-        statement,
-        evidence.collect(),
-    ))
+    if pause < SHORT_PAUSE_NS {
+        let evidence = group.waits.iter().filter_map(|wait| wait.evidence.clone());
+        return Some(Look::Fine(RULE, statement, evidence.collect()));
+    }
+    let limits = &probe.facts.thresholds.cpu;
+    let (unclear, reason) = match probe.bench.cpu_has_room(limits.warning_ratio) {
+        Some(true) => return None,
+        Some(false) => (CROWDED_PAUSE_NS, "the CPU has no room for it"),
+        None => (UNCLEAR_PAUSE_NS, "the machine's CPU was not recorded"),
+    };
+    (pause < unclear).then(|| {
+        Look::Unknown(
+            RULE,
+            format!("whether the client keeps transactions open: {statement}, and {reason}"),
+            "the same load with a generator and a machine that have room".to_owned(),
+        )
+    })
 }
 
 /// Counters that stand beside what a rule tells.
