@@ -293,13 +293,13 @@ fn closes_at_once(stream: TcpStream, code: u16) {
 fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
     let manners: [(&str, &str, Manner); 6] = [
         ("closed.4406", "subprotocol", |stream| {
-            closes_at_once(stream, 4406)
+            closes_at_once(stream, 4406);
         }),
         ("closed.1008", "a login", |stream| {
-            closes_at_once(stream, 1008)
+            closes_at_once(stream, 1008);
         }),
         ("closed.1013", "overloaded", |stream| {
-            closes_at_once(stream, 1013)
+            closes_at_once(stream, 1013);
         }),
         ("http.401", "a login", unauthorized),
         ("http.503", "it is full", full),
