@@ -215,7 +215,8 @@ impl Reader {
             self.unknown |= runs && !word.bytes().all(|byte| byte.is_ascii_digit());
             return first && self.commands();
         };
-        self.unknown = false;
+        // A word that a program which is not known was given may only look like one that is.
+        self.unknown &= !first && !runs;
         self.reached = vec![0; found.words.len() + ANY.words.len()];
         self.program = Some(found);
         true
