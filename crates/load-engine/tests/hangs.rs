@@ -141,13 +141,14 @@ fn what_is_cut_off_counts_for_the_operation_that_it_was() {
 
 #[test]
 fn what_nobody_took_up_counts_for_the_first_operation_and_is_told_apart() {
-    let mut plan = open(200.0, 2, Duration::from_millis(500));
+    let mut plan = open(1_000.0, 2, Duration::from_millis(500));
     plan.drain = Duration::from_millis(100);
-    // The only session that answers takes one at a time; the other hangs at once.
+    // The only session that answers takes one at a time and 5 ms for each, so that five times as many
+    // come as it can take; the other hangs at once.
     let step = two_kinds(&plan).step;
     let (get, set) = (&step.operations["get"], &step.operations["set"]);
     assert_eq!((set.censored, set.never_started), (1, 0));
-    assert_eq!(get.attempted + set.attempted, 100);
+    assert_eq!(get.attempted + set.attempted, 500);
     assert!(
         get.never_started > 0 && get.never_started <= get.censored,
         "{get:?}"
