@@ -10,6 +10,8 @@ const RULE: &str = "statement_cpu";
 const LEAST_CALLS: f64 = 50.0;
 /// Mean time of a statement ÷ that of all others from which it stands out.
 const OUTLIER: f64 = 10.0;
+/// Mean time of a statement below which it is what the load asks for, however little the others take.
+const SLOW_NS: f64 = 5e6;
 
 /// Time of a call without an event: on a CPU of the server, or ready for one.
 pub(super) fn running_ns(probe: &Probe<'_, '_>) -> f64 {
@@ -110,7 +112,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
         thing: short(top.text()),
         own_ns: running * top.share,
         least: 0.30,
-        avoidable: outlier && calls >= LEAST_CALLS,
+        avoidable: outlier && calls >= LEAST_CALLS && mean >= SLOW_NS,
         lower_bound: false,
         title: format!(
             "Most of the server's CPU goes into one statement ({})",
