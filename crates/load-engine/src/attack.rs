@@ -290,6 +290,7 @@ impl Controller<'_> {
                 .map(|ns| Duration::from_nanos(ns as u64)),
         });
         if now_ns < window.measure_start_ns {
+            watch.learn(&interval);
             return None;
         }
         let broken = watch

@@ -68,11 +68,17 @@ impl Watch {
         self
     }
 
+    /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
+    /// target that is known to answer at once is waited for less long when it hangs.
+    pub fn learn(&mut self, interval: &Interval) {
+        self.longest_ns = self.longest_ns.max(interval.latency.max());
+    }
+
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
     /// finished or is overdue to tell.
     pub fn look(&mut self, now_ns: u64, interval: &Interval, rules: &[StopRule]) -> Option<Broken> {
         self.pending.add(interval);
-        self.longest_ns = self.longest_ns.max(interval.latency.max());
+        self.learn(interval);
         if interval.finished() > 0 {
             self.finished_ns = now_ns;
         }
