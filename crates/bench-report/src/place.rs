@@ -137,16 +137,8 @@ impl Spare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Status, Tool, report::new_run_id, store};
-
-    fn report() -> Report {
-        let tool = Tool {
-            name: "db-pool-bench".into(),
-            version: "0.1.0".into(),
-            commit: None,
-        };
-        Report::begin(tool, new_run_id(), "sweep")
-    }
+    use crate::report::begun as report;
+    use crate::{Status, store};
 
     #[test]
     fn a_directory_that_was_removed_is_made_again() {

@@ -240,16 +240,7 @@ fn open_special(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Tool, report::new_run_id};
-
-    fn report() -> Report {
-        let tool = Tool {
-            name: "db-pool-bench".into(),
-            version: "0.1.0".into(),
-            commit: None,
-        };
-        Report::begin(tool, new_run_id(), "sweep")
-    }
+    use crate::report::begun as report;
 
     #[test]
     fn a_saved_report_reads_back_the_same() {
