@@ -143,20 +143,12 @@ impl Bench {
         let mut result = attack::run(plan, factory, &self.cancel, &mut follower)?;
         result.step.server = follower.server;
         self.plan.done += plan.warmup + plan.measure;
-        self.push_step(result.step, result.series, result.warnings)
+        Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
     /// Keeps a step that a driver of another kind has run; its series and warnings too, whose
-    /// step index is 0 until here.
-    ///
-    /// # Errors
-    /// None at present, as [`save`](Self::save).
-    pub fn push_step(
-        &mut self,
-        step: Step,
-        series: Vec<Series>,
-        warnings: Vec<Warning>,
-    ) -> anyhow::Result<usize> {
+    /// step index is 0 until here. Returns its index in the report.
+    pub fn push_step(&mut self, step: Step, series: Vec<Series>, warnings: Vec<Warning>) -> usize {
         let index = self.report.steps.len();
         self.report.steps.push(step);
         for one in series {
@@ -164,8 +156,8 @@ impl Bench {
         }
         self.warnings
             .extend(warnings.into_iter().map(|warning| of_step(warning, index)));
-        self.save()?;
-        Ok(index)
+        self.save();
+        index
     }
 
     fn extend_series(&mut self, more: Series) {
@@ -199,15 +191,11 @@ impl Bench {
 
     /// Saves the report as it stands. A save that fails is told at once and ends nothing;
     /// [`finish`](Self::finish) fails for it in the end.
-    ///
-    /// # Errors
-    /// None at present.
-    pub fn save(&mut self) -> anyhow::Result<()> {
+    pub fn save(&mut self) {
         self.write();
         if let Some(news) = self.output.news() {
             self.progress.warning(&news);
         }
-        Ok(())
     }
 
     fn write(&mut self) {
