@@ -103,7 +103,7 @@ impl Crew {
         for worker in self.workers.drain(..) {
             match worker.join() {
                 Ok(Ok(())) => {}
-                Ok(Err(failure)) => reason = reason.or(Some(failure.message)),
+                Ok(Err(failure)) => reason = reason.or(Some(failure.to_string())),
                 Err(_) => reason = reason.or(Some("a worker thread panicked".to_owned())),
             }
         }

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use bench_report::clock::monotonic_ns;
-use bench_report::redaction;
 
-use crate::{CheckoutMarks, Worker};
+use crate::{CheckoutMarks, Failure, Worker};
 
 /// One user (closed loop) or one place in flight (open loop), from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,46 +57,6 @@ impl Marks {
         } else {
             self.started_ns
         }
-    }
-}
-
-/// Why a hit, or the opening of a session, failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// What errors are counted by: short, stable, as in `timeout.checkout` or `sqlstate.53300`.
-    pub kind: Cow<'static, str>,
-    /// What the driver said, redacted.
-    pub message: String,
-    /// What the server added: detail and hint, redacted.
-    pub detail: Option<String>,
-    /// The statement or command that failed, without values.
-    pub statement: Option<String>,
-}
-
-impl Failure {
-    /// A failure; the message is redacted here, whatever it holds.
-    pub fn new(kind: impl Into<Cow<'static, str>>, message: &str) -> Self {
-        Self {
-            kind: kind.into(),
-            message: redaction::text(message),
-            detail: None,
-            statement: None,
-        }
-    }
-
-    /// Adds what the server said beside its message; redacted here.
-    #[must_use]
-    pub fn with_detail(mut self, detail: &str) -> Self {
-        self.detail = Some(redaction::text(detail));
-        self
-    }
-
-    /// Names the statement or command that failed; `statement` must hold no values.
-    #[must_use]
-    pub fn with_statement(mut self, statement: impl Into<String>) -> Self {
-        self.statement = Some(statement.into());
-        self
     }
 }
 
