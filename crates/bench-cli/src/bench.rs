@@ -1,4 +1,4 @@
-//! What every bench does around its own load: claim the report, follow signals, show progress,
+//! Frame of every bench around its own load: claim the report, follow signals, show progress,
 //! save after each step, and end with the right exit code.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ const SERIES_BOUND: usize = 4_000;
 /// [`Bench::finish`], as an error does, it saves what was measured and marks it `failed`.
 #[derive(Debug)]
 pub struct Bench {
-    /// What is known so far, but for the doubts; saved with them after every step.
+    /// Report of what is known so far, but for the doubts; saved with them after every step.
     pub report: Report,
     /// Cancelled by SIGINT and SIGTERM.
     pub cancel: Cancel,
@@ -116,7 +116,7 @@ impl Bench {
         self.progress.tick(done, total, message);
     }
 
-    /// Whether a signal asked to end.
+    /// Returns true if a signal asked to end.
     pub fn interrupted(&self) -> bool {
         self.cancel.is_cancelled()
     }

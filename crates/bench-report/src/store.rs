@@ -11,7 +11,7 @@ use crate::{Report, json};
 
 pub use crate::load::{load, load_json};
 
-/// Why a report could not be written or read.
+/// Reason why a report could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The directory or file cannot be written.
@@ -19,7 +19,7 @@ pub enum StoreError {
     Write {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The file cannot be read.
@@ -27,7 +27,7 @@ pub enum StoreError {
     Read {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The file ends in the middle of its JSON.
@@ -43,7 +43,7 @@ pub enum StoreError {
     NotAReport {
         /// The file at fault.
         path: PathBuf,
-        /// What is wrong, with its JSON path, or with line and column.
+        /// Fault, with its JSON path, or with line and column.
         reason: String,
     },
     /// The file is of a schema that this version does not know.
@@ -51,17 +51,17 @@ pub enum StoreError {
     UnknownSchema {
         /// The file at fault.
         path: PathBuf,
-        /// What it says it is.
+        /// Schema that it names.
         found: String,
-        /// What it must be.
+        /// Schema that it must name.
         known: &'static str,
     },
-    /// What was to be written would not be readable again (a figure that is not finite).
+    /// The document would not be readable again (a figure that is not finite).
     #[error("refused to write {path}: it would not be readable again ({reason})", path = path.display())]
     Unreadable {
         /// The file at fault.
         path: PathBuf,
-        /// Where it fails.
+        /// Place at which it fails.
         reason: String,
     },
 }
@@ -134,7 +134,7 @@ impl ReportFile {
         })
     }
 
-    /// Where it is.
+    /// Its place.
     pub fn path(&self) -> &Path {
         &self.path
     }

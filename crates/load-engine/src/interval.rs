@@ -1,4 +1,4 @@
-//! What finished between two looks, and what was under way at the second.
+//! Requests that finished between two looks, and those under way at the second.
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
 
@@ -22,7 +22,7 @@ pub struct Interval {
 #[derive(Debug, Clone, Copy)]
 pub struct Felt {
     quantile: f64,
-    /// What the last answers took.
+    /// Time that the last answers took.
     answered_ns: Option<u64>,
 }
 

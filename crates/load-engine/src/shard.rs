@@ -1,4 +1,4 @@
-//! What one thread saw of a step.
+//! Measurements of one thread in a step.
 
 use bench_report::FailureSample;
 

@@ -1,4 +1,4 @@
-//! What is loaded: a target, the sessions that users have on it, and what becomes of each hit.
+//! The target of a load, the sessions that users have on it, and the outcome of each hit.
 
 use std::borrow::Cow;
 
@@ -15,17 +15,17 @@ pub struct UserId(pub u64);
 /// The engine owns them, so that a cancelled hit still leaves its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
-    /// When it should have begun; 0 in a closed loop, which has no such instant.
+    /// Instant at which it should have begun; 0 in a closed loop, which has no such instant.
     pub due_ns: u64,
-    /// When the pacer let it go.
+    /// Instant at which the pacer let it go.
     pub released_ns: u64,
-    /// When a session took it up.
+    /// Instant at which a session took it up.
     pub started_ns: u64,
     /// Instants of its checkout, where the pool tells of them.
     pub checkout: CheckoutMarks,
-    /// When it had its connection; 0 where there is no pool.
+    /// Instant at which it had its connection; 0 where there is no pool.
     pub acquired_ns: u64,
-    /// When it was over.
+    /// Instant at which it was over.
     pub done_ns: u64,
     /// Index into [`Factory::operations`] of what it is, as far as that is known: the first, until
     /// its session says otherwise. One that is cut off counts for it.
@@ -50,7 +50,8 @@ impl Marks {
         self.done_ns = monotonic_ns();
     }
 
-    /// When the arrival began to count for the user: due, or started where nothing is due.
+    /// Instant at which the arrival began to count for the user: due, or started where nothing is
+    /// due.
     pub fn begin_ns(&self) -> u64 {
         if self.due_ns > 0 {
             self.due_ns
@@ -60,7 +61,7 @@ impl Marks {
     }
 }
 
-/// What became of one arrival.
+/// Outcome of one arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Index into [`Factory::operations`].
@@ -97,11 +98,11 @@ impl Outcome {
 pub struct Part {
     /// Index into [`Factory::parts`].
     pub part: usize,
-    /// When it began, on `CLOCK_MONOTONIC`, in nanoseconds.
+    /// Instant at which it began, on `CLOCK_MONOTONIC`, in nanoseconds.
     pub began_ns: u64,
-    /// When it was over.
+    /// Instant at which it was over.
     pub ended_ns: u64,
-    /// What its failure is counted by; absent on success.
+    /// Kind of its failure; absent on success.
     pub failure: Option<Cow<'static, str>>,
 }
 
@@ -118,7 +119,7 @@ pub struct PoolSample {
     pub waiting: Option<u64>,
 }
 
-/// What is loaded, as one worker's runtime sees it.
+/// Target of the load, as one worker's runtime sees it.
 pub trait Target: Send + Sync + 'static {
     /// One user's state on it.
     type Session: Session;
@@ -159,7 +160,7 @@ pub trait Session: Send + 'static {
 /// Makes the target of each worker inside that worker's runtime, because pools and sockets
 /// belong to the runtime that made them.
 pub trait Factory: Send + Sync + 'static {
-    /// What it makes.
+    /// Type of the targets that it makes.
     type Target: Target;
 
     /// The names that [`Outcome::operation`] indexes.
