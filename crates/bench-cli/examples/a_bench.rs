@@ -40,8 +40,8 @@ enum Action {
     Load(LoadArgs),
     /// Wait for a signal, then end as one does
     Wait {
-        /// How long it takes to do what the signal asked for
-        #[arg(long, value_parser = flags::duration, default_value = "0")]
+        /// Time that it takes to do what the signal asked for
+        #[arg(long, value_parser = flags::duration_or_zero, default_value = "0")]
         takes: Duration,
     },
     /// Print completions or the manual page
