@@ -9,6 +9,7 @@ use std::time::Duration;
 use bench_cli::Exit;
 use bench_cli::bench::{Bench, within};
 use bench_cli::flags::OutputFlags;
+use bench_report::manifest::PartStatus;
 use bench_report::{Generator, Load, Status, Step, StepEnd, Warning, WarningCode, Window, store};
 
 fn begin(home: &tempfile::TempDir) -> (Bench, PathBuf) {
@@ -102,6 +103,12 @@ fn a_directory_that_is_removed_meanwhile_is_made_again() {
     bench.push_step(step("only"), Vec::new(), Vec::new());
     assert_eq!(bench.finish("").unwrap(), Exit::Done);
     assert_eq!(store::load(&path).unwrap().steps.len(), 1);
+    let parts = bench_report::manifest::read(path.parent().unwrap()).unwrap();
+    let done = PartStatus::Done { exit_code: 0 };
+    assert_eq!(
+        parts.iter().map(|part| &part.status).collect::<Vec<_>>(),
+        [&done]
+    );
 }
 
 #[test]

@@ -140,7 +140,8 @@ impl ReportFile {
     }
 }
 
-fn make(directory: &Path) -> Result<(), StoreError> {
+/// Makes `directory` where there is none.
+pub(crate) fn make(directory: &Path) -> Result<(), StoreError> {
     std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
         path: directory.to_owned(),
         source,
