@@ -168,7 +168,8 @@ fn knee_edge(settings: &[knee::Setting], chosen: usize) -> Option<Edge> {
     }
 }
 
-/// Rounds in which every admissible setting was held: only those can be compared in pairs.
+/// Rounds in which every admissible setting was held: only those can be compared in pairs. All
+/// rounds where no setting is admissible.
 fn complete_rounds(measured: &[&&Results], objectives: &[Objective]) -> BTreeSet<u64> {
     let rounds = |r: &&&Results| {
         r.held
@@ -180,7 +181,7 @@ fn complete_rounds(measured: &[&&Results], objectives: &[Objective]) -> BTreeSet
     admissible
         .map(rounds)
         .reduce(|a, b| &a & &b)
-        .unwrap_or_default()
+        .unwrap_or_else(|| measured.iter().flat_map(rounds).collect())
 }
 
 fn throughputs(results: &Results, rounds: &BTreeSet<u64>) -> Vec<f64> {

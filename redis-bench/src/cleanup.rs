@@ -75,7 +75,7 @@ fn remove(
     loop {
         match removing.look() {
             Look::Done(Ok(_)) => return Ok(()),
-            Look::Done(Err(error)) => return Err(failure::of_redis(&error).message),
+            Look::Done(Err(error)) => return Err(failure::of_redis(&error).to_string()),
             Look::Gone => return Err("it broke off".to_owned()),
             Look::UnderWay => {
                 let answers = answers.load(Ordering::Relaxed);

@@ -58,6 +58,8 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
 /// A command's or a connection's failure. What the server answered is told in its own words.
 pub fn of_redis(error: &RedisError) -> Failure {
     match (error.code(), error.detail()) {
+        // The system calls it a resource that is temporarily unavailable.
+        _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
         (Some(code), Some(detail)) => {
             Failure::new(kind(error), &format!("{} {detail}", code.trim()))
         }
@@ -96,6 +98,8 @@ mod tests {
         ] {
             assert_eq!(kind(&RedisError::from(io::Error::from(cause))), wanted);
         }
+        let late = RedisError::from(io::Error::from(io::ErrorKind::WouldBlock));
+        assert_eq!(of_redis(&late).to_string(), "no answer in time");
         let auth = RedisError::from((redis::ErrorKind::AuthenticationFailed, "no"));
         assert_eq!(kind(&auth), "auth");
     }

@@ -99,7 +99,7 @@ pub fn run<S: Scenario>(
         && !bench.interrupted()
     {
         bench.report.status = Status::Failed;
-        bench.save()?;
+        bench.save();
         return Err(error);
     }
     let text = summary::text(&bench.report);
@@ -264,7 +264,7 @@ impl<S: Scenario> Run<'_, S> {
         if let Some(doubt) = doubt {
             bench.warn(doubt);
         }
-        bench.save()?;
+        bench.save();
         Ok(index)
     }
 
@@ -297,7 +297,7 @@ impl<S: Scenario> Run<'_, S> {
             .context("cannot write the keys of a run")?;
         let why = match writer.attend(&bench.cancel, FILL_BOUND) {
             Attended::Done(Ok(filled)) => return Ok(filled),
-            Attended::Done(Err(error)) => failure::of_redis(&error).message,
+            Attended::Done(Err(error)) => failure::of_redis(&error).to_string(),
             Attended::Cancelled => {
                 self.writer = Some(writer);
                 return Ok(false);

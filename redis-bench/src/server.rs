@@ -109,6 +109,7 @@ impl Remote {
 
     fn refuse<T>(&self, error: &RedisError) -> anyhow::Result<T> {
         let failure = failure::of_redis(error);
+        let said = failure.to_string();
         let what = format!("cannot connect to {}", self.shown);
         let (why, remedy) = match failure.kind.as_ref() {
             "refused" => (
@@ -116,8 +117,8 @@ impl Remote {
                 format!("{} ping; is the server up?", self.cli()),
             ),
             "auth" | "response.WRONGPASS" | "response.NOAUTH" | "response.ERR"
-                if failure.message.to_lowercase().contains("auth")
-                    || failure.message.to_lowercase().contains("password") =>
+                if said.to_lowercase().contains("auth")
+                    || said.to_lowercase().contains("password") =>
             {
                 let why = if self.has_password() {
                     "the server did not take user and password"
@@ -137,7 +138,7 @@ impl Remote {
                     self.cli()
                 ),
             ),
-            _ => (failure.message, format!("{} ping", self.cli())),
+            _ => (said, format!("{} ping", self.cli())),
         };
         Err(anyhow::anyhow!(why)).context(what).remedy(remedy)
     }

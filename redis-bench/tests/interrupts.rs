@@ -36,7 +36,7 @@ fn args(phase: &str) -> Vec<&'static str> {
 }
 
 fn signal_of(n: usize) -> Signal {
-    [Signal::SIGINT, Signal::SIGTERM][n % 2]
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP][n % 3]
 }
 
 #[test]

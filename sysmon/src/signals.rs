@@ -6,6 +6,7 @@
 
 use std::sync::mpsc::Sender;
 
+use bench_cli::signals::is_ignored;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 /// Why the recording wakes before its next sample.
@@ -89,16 +90,6 @@ impl HeldSignals {
             .spawn(listen)
             .map(drop)
     }
-}
-
-fn is_ignored(signal: Signal) -> bool {
-    let mut action = std::mem::MaybeUninit::<nix::libc::sigaction>::uninit();
-    // SAFETY: without a new action nothing is changed, and the one there is is written to our own
-    // memory.
-    let asked =
-        unsafe { nix::libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: the call that has just succeeded has written it.
-    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == nix::libc::SIG_IGN
 }
 
 #[cfg(target_os = "linux")]

@@ -81,7 +81,7 @@ impl Climber<'_> {
             Vec::new()
         };
         self.tell(&step);
-        self.bench.push_step(step, trail.into_series(), warnings)?;
+        self.bench.push_step(step, trail.into_series(), warnings);
         match (ended, why) {
             (Err(Unfinished::Cancelled), _) => Ok(Verdict::Interrupted),
             (Err(gone), _) => Err(gone.into()),

@@ -55,8 +55,7 @@ pub fn run(
     let searched = with_server(&mut bench, target, settings);
     if let Err(error) = searched {
         bench.report.status = Status::Failed;
-        // The error itself is what there is to tell.
-        let _ = bench.save();
+        bench.save();
         return Err(error);
     }
     let text = render::text(&bench.report);

@@ -40,9 +40,9 @@ enum Action {
     Load(LoadArgs),
     /// Wait for a signal, then end as one does
     Wait {
-        /// Never get done with what the signal asked for
-        #[arg(long)]
-        stuck: bool,
+        /// Time that it takes to do what the signal asked for
+        #[arg(long, value_parser = flags::duration_or_zero, default_value = "0")]
+        takes: Duration,
     },
     /// Print completions or the manual page
     #[command(hide = true)]
@@ -99,7 +99,7 @@ fn main() -> ExitCode {
             Ok(Exit::GateFailed)
         }
         Action::Load(args) => load(args, cli.url.as_deref()),
-        Action::Wait { stuck } => wait(*stuck),
+        Action::Wait { takes } => wait(*takes),
         Action::Generate { what } => {
             generate::print(&mut Cli::command(), what)?;
             Ok(Exit::Done)
@@ -162,14 +162,12 @@ fn load(args: &LoadArgs, url: Option<&str>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn wait(stuck: bool) -> anyhow::Result<Exit> {
+fn wait(takes: Duration) -> anyhow::Result<Exit> {
     let waiting = thread::current();
     let mut progress = Progress::new(false);
     signals::on_interrupt(move || {
         Progress::new(false).line("asked");
-        if stuck {
-            thread::sleep(PATIENCE);
-        }
+        thread::sleep(takes);
         waiting.unpark();
     })?;
     progress.line("ready");

@@ -1,4 +1,4 @@
-//! What every bench does around its own load: claim the report, follow signals, show progress,
+//! Frame of every bench around its own load: claim the report, follow signals, show progress,
 //! save after each step, and end with the right exit code.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ const SERIES_BOUND: usize = 4_000;
 /// [`Bench::finish`], as an error does, it saves what was measured and marks it `failed`.
 #[derive(Debug)]
 pub struct Bench {
-    /// What is known so far, but for the doubts; saved with them after every step.
+    /// Report of what is known so far, but for the doubts; saved with them after every step.
     pub report: Report,
     /// Cancelled by SIGINT and SIGTERM.
     pub cancel: Cancel,
@@ -116,7 +116,7 @@ impl Bench {
         self.progress.tick(done, total, message);
     }
 
-    /// Whether a signal asked to end.
+    /// Returns true if a signal asked to end.
     pub fn interrupted(&self) -> bool {
         self.cancel.is_cancelled()
     }
@@ -143,20 +143,12 @@ impl Bench {
         let mut result = attack::run(plan, factory, &self.cancel, &mut follower)?;
         result.step.server = follower.server;
         self.plan.done += plan.warmup + plan.measure;
-        self.push_step(result.step, result.series, result.warnings)
+        Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
     /// Keeps a step that a driver of another kind has run; its series and warnings too, whose
-    /// step index is 0 until here.
-    ///
-    /// # Errors
-    /// None at present, as [`save`](Self::save).
-    pub fn push_step(
-        &mut self,
-        step: Step,
-        series: Vec<Series>,
-        warnings: Vec<Warning>,
-    ) -> anyhow::Result<usize> {
+    /// step index is 0 until here. Returns its index in the report.
+    pub fn push_step(&mut self, step: Step, series: Vec<Series>, warnings: Vec<Warning>) -> usize {
         let index = self.report.steps.len();
         self.report.steps.push(step);
         for one in series {
@@ -164,8 +156,8 @@ impl Bench {
         }
         self.warnings
             .extend(warnings.into_iter().map(|warning| of_step(warning, index)));
-        self.save()?;
-        Ok(index)
+        self.save();
+        index
     }
 
     fn extend_series(&mut self, more: Series) {
@@ -199,15 +191,11 @@ impl Bench {
 
     /// Saves the report as it stands. A save that fails is told at once and ends nothing;
     /// [`finish`](Self::finish) fails for it in the end.
-    ///
-    /// # Errors
-    /// None at present.
-    pub fn save(&mut self) -> anyhow::Result<()> {
+    pub fn save(&mut self) {
         self.write();
         if let Some(news) = self.output.news() {
             self.progress.warning(&news);
         }
-        Ok(())
     }
 
     fn write(&mut self) {

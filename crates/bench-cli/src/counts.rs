@@ -6,7 +6,8 @@ use crate::flags::count;
 const MOST: usize = 1_000;
 const FORM: &str = "write counts such as 2,4,8, or ranges such as 2..8, 2..64*2 or 2..32+6";
 
-/// What [`list_of_counts`] read, wrapped because clap takes a plain `Vec` for a repeated flag.
+/// Values that [`list_of_counts`] read, wrapped because clap takes a plain `Vec` for a repeated
+/// flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts(pub Vec<u64>);
 

@@ -1,4 +1,4 @@
-//! What is doubtful about the figures that a bench shows. A report names every figure that a
+//! Doubts about the figures that a bench shows. A report names every figure that a
 //! warning spoils; whoever reads a table wants to know of those in it, and true alarms must not
 //! drown among the others.
 
@@ -25,8 +25,8 @@ impl Default for Shown {
 }
 
 impl Shown {
-    /// What spoils figures of the result, the gravest first, each with its step; `warnings` are
-    /// those of single steps, and what is said of several steps is said once.
+    /// Lists what spoils figures of the result, the gravest first, each with its step; `warnings`
+    /// are those of single steps, and what is said of several steps is said once.
     pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
         let about = |warning: &Warning| {
             let mut warning = warning.clone();
@@ -56,7 +56,7 @@ impl Shown {
         format!("\nDoubtful:\n{}", lines.concat())
     }
 
-    /// Whether the figure at `pointer`, or one below it, is in the table.
+    /// Returns true if the figure at `pointer`, or one below it, is in the table.
     fn has(&self, report: &Report, code: WarningCode, pointer: &str) -> bool {
         let mut parts = pointer.rsplit('/');
         let last = parts.next().unwrap_or_default();

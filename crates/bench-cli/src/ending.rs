@@ -1,4 +1,4 @@
-//! How a run ended, judged by its steps.
+//! End of a run, judged by its steps.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(crate) enum NoResult {
 pub(crate) struct Worst {
     kind: String,
     count: u64,
-    /// What the server said of one of them.
+    /// Message of the server for one of them.
     message: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn status(report: &Report, seeks_limit: bool) -> Status {
     }
 }
 
-/// Why there is no result, if there is none.
+/// Returns the reason why there is no result, if there is none.
 pub(crate) fn no_result(report: &Report) -> Option<NoResult> {
     let mut reasons = report.steps.iter().map(|step| match &step.end {
         StepEnd::Failed { reason } => Some(reason),

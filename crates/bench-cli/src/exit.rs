@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::screen;
 
-/// How a program ended that could do its work.
+/// End of a program that could do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done: 0.
@@ -55,8 +55,8 @@ impl std::fmt::Display for Advice {
 
 /// Attaches what to do to an error.
 pub trait Remedy<T> {
-    /// The same result, whose error says what to do about it. Who stands nearest to the fault
-    /// knows best: an error that says so already keeps what it says.
+    /// Returns the result with an error that says what to do about it. Who stands nearest to the
+    /// fault knows best: an error that says so already keeps what it says.
     ///
     /// # Errors
     /// The error that it had.

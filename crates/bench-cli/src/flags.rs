@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 pub use crate::counts::{Counts, list_of_counts};
 
-/// Where the result goes and how it looks.
+/// Place of the result, and its form.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OutputFlags {
     /// Report file [default: TOOL.SCENARIO.json in the run's directory]; in a place of its own it is
@@ -28,7 +28,7 @@ pub struct OutputFlags {
     pub quiet: bool,
 }
 
-/// What is printed on stdout.
+/// Form of what is printed on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
     /// A table for people.
@@ -56,7 +56,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The same, where zero is a sensible value (`0s`, or plain `0`).
+/// Parses a duration of which zero is a sensible value (`0s`, or plain `0`).
 ///
 /// # Errors
 /// A sentence when it is none, negative, or longer than a year.

@@ -1,4 +1,4 @@
-//! What follows a step while its load runs: progress for whoever watches, and the server's side.
+//! Followers of a step while its load runs: progress for whoever watches, and the server's side.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub trait Evidence {
         None
     }
 
-    /// What was seen of the server that must end the step.
+    /// Observation of the server that must end the step.
     fn broken(&mut self) -> Option<Broken> {
         None
     }
@@ -30,7 +30,7 @@ pub trait Evidence {
 /// No server whose side could be seen.
 impl Evidence for () {}
 
-/// How much lies ahead, for the time left.
+/// Work that lies ahead, for the time left.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) total: Duration,

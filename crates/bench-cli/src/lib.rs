@@ -1,4 +1,4 @@
-//! What every binary shares with its siblings: flags, progress, output, signals, exit codes.
+//! Parts that every binary shares with its siblings: flags, progress, output, signals, exit codes.
 //!
 //! stdout is the result, stderr is progress and errors; a terminal gets live bars and tables, a
 //! pipe gets plain lines; everything shown is redacted. Opens no socket.

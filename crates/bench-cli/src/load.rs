@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::flags;
 
-/// How load is made.
+/// Flags that say how load is made.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct LoadFlags {
@@ -26,12 +26,12 @@ pub struct LoadFlags {
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
 
-    /// How each step is held.
+    /// Flags that say how each step is held.
     #[command(flatten)]
     pub step: StepFlags,
 }
 
-/// How each step is held, whoever decides on the load.
+/// Flags that say how each step is held, whoever decides on the load.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct StepFlags {
@@ -69,7 +69,7 @@ pub struct StepFlags {
     pub stop_on: Vec<StopRule>,
 }
 
-/// How gaps between arrivals are drawn.
+/// Distribution of the gaps between arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum PacingFlag {
     /// Evenly.
@@ -88,7 +88,7 @@ impl From<PacingFlag> for Pacing {
     }
 }
 
-/// Which runtime the load is made on.
+/// Kind of runtime that the load is made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RuntimeFlag {
     /// One multi-thread runtime: what applications have.
@@ -97,7 +97,7 @@ pub enum RuntimeFlag {
     PerCore,
 }
 
-/// What a bench takes where a flag is not given.
+/// Values that a bench takes where a flag is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {
     /// Warm-up of a step.
@@ -148,7 +148,7 @@ impl LoadFlags {
         }
     }
 
-    /// What the report says of these flags.
+    /// Returns what the report says of these flags.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let mut config = self.step.config(seed, defaults);
         if let Some(rate) = self.rate {
@@ -198,7 +198,7 @@ impl StepFlags {
         self.repeats.unwrap_or(defaults.repeats)
     }
 
-    /// Which runtime.
+    /// Kind of runtime.
     pub fn runtime(&self, defaults: Defaults) -> RuntimeKind {
         match self.runtime {
             Some(RuntimeFlag::Shared) => RuntimeKind::Shared,
@@ -212,7 +212,7 @@ impl StepFlags {
         seed_or_drawn(self.seed)
     }
 
-    /// What the report says of these flags.
+    /// Returns what the report says of these flags.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let runtime = match self.runtime(defaults) {
             RuntimeKind::Shared => "shared",

@@ -1,4 +1,4 @@
-//! What a setting must keep to be of use: `p99<20ms`, `errors<1%`.
+//! Bounds that a setting must keep to be of use: `p99<20ms`, `errors<1%`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,14 +13,14 @@ pub enum Objective {
     Latency {
         /// The percentile's name, as in `p99`.
         name: &'static str,
-        /// The same, 0..1.
+        /// Quantile, 0..1.
         quantile: f64,
-        /// What it must stay below.
+        /// Bound that it must stay below.
         below: Duration,
     },
     /// Failures ÷ finished hits.
     Errors {
-        /// What it must stay below, 0..1.
+        /// Bound that it must stay below, 0..1.
         below: f64,
     },
 }
@@ -36,9 +36,9 @@ const PERCENTILES: [(&str, f64); 6] = [
 ];
 
 impl Objective {
-    /// Whether these figures keep it. Where nothing succeeded no latency is kept, where nothing
-    /// finished no share of errors, and where a percentile falls among requests that were never
-    /// answered nobody knows.
+    /// Returns true if these figures keep it. Where nothing succeeded no latency is kept, where
+    /// nothing finished no share of errors, and where a percentile falls among requests that were
+    /// never answered nobody knows.
     pub fn is_kept(&self, latency: Option<&Latency>, error_ratio: Option<f64>) -> bool {
         match *self {
             Self::Latency {

@@ -23,11 +23,11 @@ pub struct Output {
     quiet: bool,
 }
 
-/// What became of the saves so far.
+/// Outcome of the saves so far.
 #[derive(Debug)]
 struct Saving {
     place: ReportPlace,
-    /// Why the report is not in its place, and where it is; absent where it is there.
+    /// Reason why the report is not in its place, and where it is; absent where it is there.
     trouble: Option<String>,
     news: Option<String>,
 }
@@ -83,8 +83,8 @@ impl Output {
         self.saving().save(report);
     }
 
-    /// What there is to say about saving, once for each change: that the report is not in its place
-    /// and where it is, or that it is there again.
+    /// Takes what there is to say about saving, once for each change: that the report is not in its
+    /// place and where it is, or that it is there again.
     pub fn news(&self) -> Option<String> {
         self.saving().news.take()
     }
@@ -234,7 +234,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Who writes the report; the commit is the one that the build was told of.
+/// Program that writes the report; the commit is the one that the build was told of.
 pub fn tool(name: &str, version: &str) -> Tool {
     let commit = option_env!("PLIMSOLL_COMMIT").filter(|commit| !commit.is_empty());
     Tool {

@@ -10,7 +10,7 @@ use crate::screen;
 /// Between plain lines.
 const LINES_APART: Duration = Duration::from_secs(1);
 
-/// How a run's progress is shown.
+/// Form in which a run's progress is shown.
 #[derive(Debug)]
 pub struct Progress {
     look: Look,
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// Whether a tick would be shown now: what nobody sees need not be made.
+    /// Returns true if a tick would be shown now: what nobody sees need not be made.
     pub fn is_due(&self) -> bool {
         match &self.look {
             Look::Quiet => false,
@@ -108,7 +108,7 @@ impl Progress {
     }
 }
 
-/// Whether stderr is a terminal that can move its cursor.
+/// Returns true if stderr is a terminal that can move its cursor.
 fn live() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

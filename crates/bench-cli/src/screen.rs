@@ -16,7 +16,7 @@ pub(crate) fn shown(text: &str) -> String {
     redaction::text(text).replace(|c: char| c.is_control() && c != '\n', " ")
 }
 
-/// The same on a single line.
+/// Returns the text as it may be shown, on a single line.
 pub(crate) fn one_line(text: &str) -> String {
     shown(text).replace('\n', " ")
 }

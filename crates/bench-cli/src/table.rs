@@ -48,7 +48,7 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// How wide the terminal on stdout is; `None` where stdout is none.
+/// Width of the terminal on stdout; `None` where stdout is none.
 pub fn terminal_columns() -> Option<usize> {
     Drawn::new().width().map(usize::from)
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bench_cli::Exit;
 use bench_cli::bench::{Bench, within};
 use bench_cli::flags::OutputFlags;
+use bench_report::manifest::PartStatus;
 use bench_report::{Generator, Load, Status, Step, StepEnd, Warning, WarningCode, Window, store};
 
 fn begin(home: &tempfile::TempDir) -> (Bench, PathBuf) {
@@ -84,7 +85,7 @@ fn a_run_whose_directory_is_lost_goes_on_and_fails_only_once_its_result_is_shown
     std::fs::remove_dir_all(&run).unwrap();
     std::fs::write(&run, "in its place").unwrap();
     for name in ["first", "second"] {
-        bench.push_step(step(name), Vec::new(), Vec::new()).unwrap();
+        bench.push_step(step(name), Vec::new(), Vec::new());
     }
     let error = format!("{:#}", bench.finish("").unwrap_err());
     let spare = error.split("it is in ").nth(1).unwrap();
@@ -99,11 +100,15 @@ fn a_directory_that_is_removed_meanwhile_is_made_again() {
     let home = tempfile::tempdir().unwrap();
     let (mut bench, path) = begin(&home);
     std::fs::remove_dir_all(home.path()).unwrap();
-    bench
-        .push_step(step("only"), Vec::new(), Vec::new())
-        .unwrap();
+    bench.push_step(step("only"), Vec::new(), Vec::new());
     assert_eq!(bench.finish("").unwrap(), Exit::Done);
     assert_eq!(store::load(&path).unwrap().steps.len(), 1);
+    let parts = bench_report::manifest::read(path.parent().unwrap()).unwrap();
+    let done = PartStatus::Done { exit_code: 0 };
+    assert_eq!(
+        parts.iter().map(|part| &part.status).collect::<Vec<_>>(),
+        [&done]
+    );
 }
 
 #[test]

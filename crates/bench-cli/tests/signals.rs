@@ -4,7 +4,7 @@
 mod harness;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,11 +19,11 @@ struct Waiting {
 
 impl Waiting {
     fn begin(words: &[&str]) -> Self {
-        let mut child = harness::a_bench()
-            .args(words)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::started(harness::a_bench().args(words))
+    }
+
+    fn started(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
         let mut waiting = Self { child, lines };
         waiting.expect("ready");
@@ -54,8 +54,8 @@ impl Drop for Waiting {
 }
 
 #[test]
-fn the_first_signal_of_either_kind_asks_to_end_in_order() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+fn the_first_signal_of_any_kind_asks_to_end_in_order() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let mut waiting = Waiting::begin(&["wait"]);
         waiting.signal(signal);
         waiting.expect("asked");
@@ -67,7 +67,7 @@ fn the_first_signal_of_either_kind_asks_to_end_in_order() {
 #[test]
 fn the_second_signal_ends_at_once_even_while_the_first_is_being_answered() {
     for second in [Signal::SIGINT, Signal::SIGTERM] {
-        let mut waiting = Waiting::begin(&["wait", "--stuck"]);
+        let mut waiting = Waiting::begin(&["wait", "--takes", "1m"]);
         waiting.signal(Signal::SIGINT);
         waiting.expect("asked");
         thread::sleep(Duration::from_millis(100));
@@ -89,6 +89,31 @@ fn a_wish_that_arrives_twice_is_one() {
     waiting.signal(Signal::SIGINT);
     waiting.signal(Signal::SIGTERM);
     waiting.signal(Signal::SIGCONT);
+    waiting.expect("asked");
+    waiting.expect("ended in order");
+    assert_eq!(waiting.code(), Some(130));
+}
+
+#[test]
+fn a_terminal_that_goes_more_than_once_and_a_session_that_is_ended_after_it_are_no_hurry() {
+    let mut waiting = Waiting::begin(&["wait", "--takes", "1s"]);
+    for signal in [Signal::SIGHUP, Signal::SIGHUP, Signal::SIGTERM] {
+        waiting.signal(signal);
+        thread::sleep(Duration::from_millis(100));
+    }
+    waiting.expect("asked");
+    waiting.expect("ended in order");
+    assert_eq!(waiting.code(), Some(130));
+}
+
+#[test]
+fn under_nohup_a_terminal_that_goes_changes_nothing() {
+    let mut nohup = Command::new("nohup");
+    nohup.arg(harness::a_bench().get_program()).arg("wait");
+    let mut waiting = Waiting::started(&mut nohup);
+    waiting.signal(Signal::SIGHUP);
+    thread::sleep(Duration::from_millis(100));
+    waiting.signal(Signal::SIGTERM);
     waiting.expect("asked");
     waiting.expect("ended in order");
     assert_eq!(waiting.code(), Some(130));

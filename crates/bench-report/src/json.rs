@@ -16,7 +16,7 @@ pub fn write(to: impl Write, document: &impl Serialize) -> serde_json::Result<()
     document.serialize(&mut Serializer::with_formatter(to, Lines::default()))
 }
 
-/// The same as a text.
+/// Returns it as a text.
 ///
 /// # Errors
 /// When it is no JSON.
@@ -43,7 +43,7 @@ impl Lines {
         (0..self.depth).try_for_each(|_| to.write_all(b"  "))
     }
 
-    /// What comes stays in the line.
+    /// Keeps what comes in the line.
     fn in_line(&mut self, to: &mut (impl Write + ?Sized)) -> io::Result<()> {
         match self.element.take() {
             Some(false) => to.write_all(b", "),
@@ -51,7 +51,7 @@ impl Lines {
         }
     }
 
-    /// What comes has a line of its own.
+    /// Gives what comes a line of its own.
     fn on_own_line(&mut self, to: &mut (impl Write + ?Sized)) -> io::Result<()> {
         let Some(is_first) = self.element.take() else {
             return Ok(());

@@ -56,7 +56,7 @@ pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     })
 }
 
-/// What is wrong with which value, as in
+/// Describes the fault and the value at fault, as in
 /// `steps[3].operations.get.attempted: invalid type: string "many", expected u64`.
 fn at(place: &str, error: &serde_json::Error) -> String {
     match place {

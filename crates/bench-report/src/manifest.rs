@@ -148,10 +148,6 @@ impl PartFile {
     /// When it cannot be written.
     pub fn create(run_directory: &Path, part: Part) -> Result<Self, StoreError> {
         let directory = run_directory.join(DIRECTORY);
-        std::fs::create_dir_all(&directory).map_err(|source| StoreError::Write {
-            path: directory.clone(),
-            source,
-        })?;
         let report = Path::new(&part.report);
         let name = if report.is_absolute() {
             part.name() + ".json"
@@ -178,7 +174,12 @@ impl PartFile {
         self.save()
     }
 
+    /// Its directory is made where there is none (any more): a report that was saved again in a
+    /// directory made anew must not stand there without its part.
     fn save(&self) -> Result<(), StoreError> {
+        if let Some(directory) = self.path.parent() {
+            store::make(directory)?;
+        }
         store::save_json(&self.path, &self.part)
     }
 }
@@ -253,6 +254,17 @@ mod tests {
             assert_eq!(only(home.path()).status, status);
         }
         assert!(!only(home.path()).command.concat().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_part_whose_directory_was_removed_tells_its_end_in_one_made_again() {
+        let home = tempfile::tempdir().unwrap();
+        let run = home.path().join("run");
+        let mut file = PartFile::create(&run, part("redis-bench.cache.json")).unwrap();
+        std::fs::remove_dir_all(&run).unwrap();
+        let done = PartStatus::Done { exit_code: 0 };
+        file.becomes(done.clone()).unwrap();
+        assert_eq!(only(&run).status, done);
     }
 
     #[test]

@@ -16,9 +16,9 @@ const IN_MEMORY: &str = "/dev/shm";
 /// A report is not where it was to be.
 #[derive(Debug, thiserror::Error)]
 pub struct Unsaved {
-    /// Why its own place could not be written.
+    /// Reason why its own place could not be written.
     pub source: StoreError,
-    /// Where it is instead; absent where no other place could be written either.
+    /// Place where it is instead; absent where no other place could be written either.
     pub spare: Option<PathBuf>,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Unsaved {
     }
 }
 
-/// Where a report is saved over and over while a load runs.
+/// Place where a report is saved over and over while a load runs.
 #[derive(Debug)]
 pub struct ReportPlace {
     own: ReportFile,
@@ -137,16 +137,8 @@ impl Spare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Status, Tool, report::new_run_id, store};
-
-    fn report() -> Report {
-        let tool = Tool {
-            name: "db-pool-bench".into(),
-            version: "0.1.0".into(),
-            commit: None,
-        };
-        Report::begin(tool, new_run_id(), "sweep")
-    }
+    use crate::report::begun as report;
+    use crate::{Status, store};
 
     #[test]
     fn a_directory_that_was_removed_is_made_again() {

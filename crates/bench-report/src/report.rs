@@ -151,6 +151,17 @@ pub fn new_run_id() -> String {
     format!("{date}-{time}-{salt:04x}")
 }
 
+/// A report that has just begun, for tests.
+#[cfg(test)]
+pub(crate) fn begun() -> Report {
+    let tool = Tool {
+        name: "db-pool-bench".into(),
+        version: "0.1.0".into(),
+        commit: None,
+    };
+    Report::begin(tool, new_run_id(), "sweep")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,14 +176,6 @@ mod tests {
 
     #[test]
     fn a_report_that_nobody_finished_reads_as_interrupted() {
-        let tool = Tool {
-            name: "t".into(),
-            version: "0".into(),
-            commit: None,
-        };
-        assert_eq!(
-            Report::begin(tool, new_run_id(), "s").status,
-            Status::Interrupted
-        );
+        assert_eq!(begun().status, Status::Interrupted);
     }
 }

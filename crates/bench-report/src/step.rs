@@ -217,7 +217,9 @@ pub struct Step {
 impl Step {
     /// Successes per second over all operations.
     pub fn throughput_per_s(&self) -> f64 {
-        self.operations.values().map(|o| o.throughput_per_s).sum()
+        let each = self.operations.values().map(|o| o.throughput_per_s);
+        // The sum of no floats is -0.
+        each.sum::<f64>() + 0.0
     }
 
     /// A setting as a number, where it is one.

@@ -11,7 +11,7 @@ use crate::{Report, json};
 
 pub use crate::load::{load, load_json};
 
-/// Why a report could not be written or read.
+/// Reason why a report could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The directory or file cannot be written.
@@ -19,7 +19,7 @@ pub enum StoreError {
     Write {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The file cannot be read.
@@ -27,7 +27,7 @@ pub enum StoreError {
     Read {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The file ends in the middle of its JSON.
@@ -43,7 +43,7 @@ pub enum StoreError {
     NotAReport {
         /// The file at fault.
         path: PathBuf,
-        /// What is wrong, with its JSON path, or with line and column.
+        /// Fault, with its JSON path, or with line and column.
         reason: String,
     },
     /// The file is of a schema that this version does not know.
@@ -51,17 +51,17 @@ pub enum StoreError {
     UnknownSchema {
         /// The file at fault.
         path: PathBuf,
-        /// What it says it is.
+        /// Schema that it names.
         found: String,
-        /// What it must be.
+        /// Schema that it must name.
         known: &'static str,
     },
-    /// What was to be written would not be readable again (a figure that is not finite).
+    /// The document would not be readable again (a figure that is not finite).
     #[error("refused to write {path}: it would not be readable again ({reason})", path = path.display())]
     Unreadable {
         /// The file at fault.
         path: PathBuf,
-        /// Where it fails.
+        /// Place at which it fails.
         reason: String,
     },
 }
@@ -134,13 +134,14 @@ impl ReportFile {
         })
     }
 
-    /// Where it is.
+    /// Its place.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-fn make(directory: &Path) -> Result<(), StoreError> {
+/// Makes `directory` where there is none.
+pub(crate) fn make(directory: &Path) -> Result<(), StoreError> {
     std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
         path: directory.to_owned(),
         source,
@@ -240,16 +241,7 @@ fn open_special(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Tool, report::new_run_id};
-
-    fn report() -> Report {
-        let tool = Tool {
-            name: "db-pool-bench".into(),
-            version: "0.1.0".into(),
-            commit: None,
-        };
-        Report::begin(tool, new_run_id(), "sweep")
-    }
+    use crate::report::begun as report;
 
     #[test]
     fn a_saved_report_reads_back_the_same() {

@@ -1,4 +1,5 @@
-//! When each arrival is due: a rate curve, drawn evenly or at random, shared among workers.
+//! Instants at which arrivals are due: a rate curve, drawn evenly or at random, shared among
+//! workers.
 
 use bench_report::Pacing;
 use rand::SeedableRng as _;
@@ -12,7 +13,7 @@ use crate::RateCurve;
 pub struct Worker {
     /// From 0.
     pub index: u64,
-    /// How many there are.
+    /// Number of them.
     pub count: u64,
 }
 

@@ -47,7 +47,7 @@ pub trait Observer {
 /// An observer that looks away.
 impl Observer for () {}
 
-/// What finished in the last interval.
+/// Figures of the last interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tick {
     /// Since the first arrival of the warm-up.
@@ -63,18 +63,18 @@ pub struct Tick {
     pub p99: Option<Duration>,
 }
 
-/// What a step gave.
+/// Result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepResult {
     /// For the report.
     pub step: Step,
     /// Its figures over time.
     pub series: Vec<Series>,
-    /// What the generator accuses itself of; index 0 stands for this step.
+    /// Warnings of the generator about itself; index 0 stands for this step.
     pub warnings: Vec<Warning>,
 }
 
-/// Why a step could not even begin.
+/// Reason why a step could not even begin.
 #[derive(Debug, thiserror::Error)]
 pub enum AttackError {
     /// The system gave no thread or no runtime.
@@ -290,6 +290,7 @@ impl Controller<'_> {
                 .map(|ns| Duration::from_nanos(ns as u64)),
         });
         if now_ns < window.measure_start_ns {
+            watch.learn(&interval);
             return None;
         }
         let broken = watch
@@ -313,7 +314,7 @@ impl Controller<'_> {
         }
     }
 
-    /// Whether all workers finished within `bound`.
+    /// Returns true if all workers finished within `bound`.
     fn await_workers(&mut self, bound: Duration) -> bool {
         let started_ns = monotonic_ns();
         loop {
@@ -333,7 +334,7 @@ impl Controller<'_> {
         }
     }
 
-    /// What a worker died of; those that still run are cut off.
+    /// Returns what a worker died of; those that still run are cut off.
     fn failure(&mut self) -> Option<StepEnd> {
         if !self.crew.all_finished() {
             self.shared.abort.cancel();

@@ -17,7 +17,7 @@ impl Cancel {
         self.0.cancel();
     }
 
-    /// Whether it was cancelled.
+    /// Returns true if it was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
     }

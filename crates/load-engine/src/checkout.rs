@@ -18,14 +18,14 @@ use crate::Marks;
 /// told by the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CheckoutMarks {
-    /// When it had a place in the pool, and its check or its connecting began.
+    /// Instant at which it had a place in the pool, and its check or its connecting began.
     pub place_ns: u64,
-    /// When it began to open a connection.
+    /// Instant at which it began to open a connection.
     pub connect_ns: u64,
-    /// Whether no place was free when it asked.
+    /// True if no place was free when it asked.
     pub waited: bool,
-    /// When its wait for a place ended, as far as that shows from outside: when it was polled for
-    /// the second time; its start until then.
+    /// Instant at which its wait for a place ended, as far as that shows from outside: when it was
+    /// polled for the second time; its start until then.
     woken_ns: u64,
 }
 

@@ -90,7 +90,7 @@ impl Balance {
     }
 }
 
-/// What whoever looks must remember from one look to the next.
+/// State that is kept from one look to the next.
 #[derive(Debug)]
 pub(crate) struct Memory {
     /// The balance of each bucket when its last round was moved to the old.
@@ -110,7 +110,7 @@ impl Memory {
         }
     }
 
-    /// What is under way at `now_ns`.
+    /// Returns the requests under way at `now_ns`.
     pub(crate) fn in_flight(&mut self, now_ns: u64, balance: &Balance) -> InFlight {
         let newest = now_ns / BUCKET_NS;
         let oldest = (newest + 1).saturating_sub(MOVED_AFTER);
@@ -131,8 +131,8 @@ impl Memory {
         }
     }
 
-    /// Who looks too late finds a bucket in use again: its first round is then left out, because
-    /// nobody can tell it from the next.
+    /// A look that comes too late finds a bucket in use again: its first round is then left out,
+    /// because nobody can tell it from the next.
     fn move_to_old(&mut self, newest: u64, oldest: u64, balance: &Balance) {
         let in_use_from = (newest + 1).saturating_sub(BUCKETS as u64);
         let first = self.next.unwrap_or(in_use_from);

@@ -69,7 +69,7 @@ impl Reading {
         }
     }
 
-    /// What was used since `earlier`; of single threads those count that were read both times.
+    /// Use since `earlier`; of single threads those count that were read both times.
     pub fn since(&self, earlier: &Self) -> CpuUse {
         let wall_ns = self.at_ns.saturating_sub(earlier.at_ns).max(1);
         let used = self.threads.iter().filter_map(|(id, after)| {
@@ -85,7 +85,7 @@ impl Reading {
 }
 
 impl CpuUse {
-    /// The same as a report has it, of `threads` threads that made `attempted` hits.
+    /// Converts it for the report, of `threads` threads that made `attempted` hits.
     pub fn generator(&self, threads: usize, attempted: u64) -> Generator {
         let threads = threads.max(1) as u64;
         let cpu_ns = self.cpu_ns as f64;

@@ -16,7 +16,7 @@ use crate::{Factory, Failure, RuntimeKind, StepPlan, Worker};
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 /// For recording what was cut off, which waits for nobody.
 const ACCOUNT_BOUND: Duration = Duration::from_millis(500);
-/// The same for each session, idle or not: all are ended one by one.
+/// Bound for each session, idle or not: all are ended one by one.
 const ACCOUNT_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
 
 /// The workers of a step, each with a thread and a runtime of its own.
@@ -26,7 +26,7 @@ pub(crate) struct Crew {
     account_bound: Duration,
 }
 
-/// How many workers share a step.
+/// Number of workers that share a step.
 pub(crate) fn size(plan: &StepPlan) -> u64 {
     match plan.runtime {
         RuntimeKind::Shared => 1,
@@ -103,7 +103,7 @@ impl Crew {
         for worker in self.workers.drain(..) {
             match worker.join() {
                 Ok(Ok(())) => {}
-                Ok(Err(failure)) => reason = reason.or(Some(failure.message)),
+                Ok(Err(failure)) => reason = reason.or(Some(failure.to_string())),
                 Err(_) => reason = reason.or(Some("a worker thread panicked".to_owned())),
             }
         }

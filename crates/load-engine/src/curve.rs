@@ -1,4 +1,4 @@
-//! How many arrivals per second, over the time of a step: arithmetic, no clock.
+//! Arrivals per second over the time of a step: arithmetic, no clock.
 //!
 //! A curve is integrated and the integral inverted: arrival number x is due when the integral
 //! reaches x. That gives exact pacing at any rate, and lets several workers share one curve.
@@ -37,7 +37,7 @@ impl Piece {
     }
 }
 
-/// Why a curve makes no sense.
+/// Reason why a curve makes no sense.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CurveError {
     /// A rate below zero, or one that is not a number.
@@ -113,7 +113,7 @@ impl RateCurve {
         })
     }
 
-    /// The same rate all the time.
+    /// Makes a curve of one constant rate.
     ///
     /// # Errors
     /// When the rate is no rate or the length is zero; likewise for all that follow.
@@ -216,7 +216,7 @@ impl RateCurve {
         Self::of_pieces(pieces)
     }
 
-    /// How long it lasts, in seconds.
+    /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
         match &self.shape {
             Shape::Pieces(pieces) => pieces.iter().map(|p| p.seconds).sum(),
@@ -255,8 +255,8 @@ impl RateCurve {
         self.cumulative(self.seconds())
     }
 
-    /// When arrival number `x` is due, in seconds since the start; `None` when the curve ends
-    /// before. The inverse of [`RateCurve::cumulative`].
+    /// Instant at which arrival number `x` is due, in seconds since the start; `None` when the
+    /// curve ends before. The inverse of [`RateCurve::cumulative`].
     pub fn inverse(&self, x: f64) -> Option<f64> {
         if !(0.0..self.total()).contains(&x) {
             return None;

@@ -1,4 +1,4 @@
-//! Which failures of a step are kept with what was said of them: the earliest, and of each kind the
+//! Failures of a step that are kept with their messages: the earliest, and of each kind the
 //! first, so that none is counted without an example.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use bench_report::FailureSample;
 /// Kept beside the first of each kind.
 pub(crate) const KEPT: usize = 32;
 
-/// What one shard keeps, in the order in which it came.
+/// Samples of one shard, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Failures(Vec<FailureSample>);
 
@@ -27,7 +27,7 @@ impl Failures {
         }
     }
 
-    /// What all shards keep, as one would have: by time.
+    /// Merges the samples of all shards, by time.
     pub(crate) fn merged<'a>(shards: impl Iterator<Item = &'a Self>) -> Vec<FailureSample> {
         let mut all: Vec<FailureSample> = shards.flat_map(|shard| &shard.0).cloned().collect();
         all.sort_by_key(|failure| failure.at_ns);

@@ -9,7 +9,7 @@ use crate::overdue::Overdue;
 
 /// Hits, finished or overdue, below which an interval says too little to stop for.
 const FEWEST: u64 = 20;
-/// How often the rules are asked; four times at least in a short step.
+/// Interval at which the rules are asked; four times at least in a short step.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// A bound that a step must keep, looked at each second, and once enough hits have finished or are
@@ -36,11 +36,11 @@ pub struct Watch {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
-    /// How long the step waits for answers at its end.
+    /// Time that the step waits for answers at its end.
     drain_ns: Option<u64>,
     /// The longest success so far.
     longest_ns: u64,
-    /// When something was last over.
+    /// Instant at which something was last over.
     finished_ns: u64,
     /// One for each rule.
     overdue: Vec<Overdue>,
@@ -60,7 +60,7 @@ impl Watch {
         }
     }
 
-    /// The same of a step that cuts off what is still unanswered `drain` after its end: a hit that
+    /// Tells it that the step cuts off what is still unanswered `drain` after its end: a hit that
     /// waits for longer counts as an error. Without it only hits that failed do.
     #[must_use]
     pub fn with_drain(mut self, drain: Duration) -> Self {
@@ -68,11 +68,17 @@ impl Watch {
         self
     }
 
+    /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
+    /// target that is known to answer at once is waited for less long when it hangs.
+    pub fn learn(&mut self, interval: &Interval) {
+        self.longest_ns = self.longest_ns.max(interval.latency.max());
+    }
+
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
     /// finished or is overdue to tell.
     pub fn look(&mut self, now_ns: u64, interval: &Interval, rules: &[StopRule]) -> Option<Broken> {
         self.pending.add(interval);
-        self.longest_ns = self.longest_ns.max(interval.latency.max());
+        self.learn(interval);
         if interval.finished() > 0 {
             self.finished_ns = now_ns;
         }
@@ -120,12 +126,12 @@ impl Watch {
 pub struct Broken {
     /// The rule as the user would write it.
     pub rule: String,
-    /// What was seen.
+    /// Observation that breaks it.
     pub reason: String,
 }
 
 impl StopRule {
-    /// What `interval` breaks of this rule, if it holds enough to tell.
+    /// Returns how `interval` breaks this rule, if it holds enough to tell.
     pub fn broken_by(&self, interval: &Interval) -> Option<Broken> {
         self.judge(interval, &Overdue::default())
     }

@@ -1,4 +1,4 @@
-//! What finished between two looks, and what was under way at the second.
+//! Requests that finished between two looks, and those under way at the second.
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
 
@@ -22,7 +22,7 @@ pub struct Interval {
 #[derive(Debug, Clone, Copy)]
 pub struct Felt {
     quantile: f64,
-    /// What the last answers took.
+    /// Time that the last answers took.
     answered_ns: Option<u64>,
 }
 
@@ -73,7 +73,8 @@ impl Interval {
         for (age_ns, count) in self.in_flight.ages() {
             all.saturating_record_n(age_ns.max(1), count);
         }
-        (!all.is_empty()).then(|| all.value_at_quantile(q))
+        // Rounded down: a bound that is above what was waited for would be no bound.
+        (!all.is_empty()).then(|| all.lowest_equivalent(all.value_at_quantile(q)))
     }
 
     /// Adds what finished in another.
@@ -81,5 +82,26 @@ impl Interval {
         // Equal bounds on both sides: adding cannot fail.
         let _ = self.latency.add(&other.latency);
         self.failed += other.failed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Recorder;
+
+    #[test]
+    fn nobody_is_said_to_have_waited_for_longer_than_he_has() {
+        for age_ns in [1_234_567_890, 8_901_234_567, 33_333_333_333] {
+            let recorder = Recorder::new(&["get"], 1);
+            let begin_ns = 100_000_000_000;
+            recorder.begin(begin_ns);
+            let interval = recorder.take_interval_at(begin_ns + age_ns);
+            let felt_ns = Felt::new(0.99).next(&interval).unwrap();
+            assert!(
+                felt_ns <= age_ns && felt_ns as f64 > 0.98 * age_ns as f64,
+                "{felt_ns}"
+            );
+        }
     }
 }

@@ -148,6 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_answered_at_once_in_the_warm_up_is_not_waited_for_twice_as_long_as_the_drain()
+    {
+        for (warmed_up, between_s) in [(true, 5..=7), (false, 10..=12)] {
+            let mut step = Step::new("errors>10%");
+            if warmed_up {
+                (0..50).for_each(|_| step.hit(step.now_ns, Some(MS)));
+                let warm_up = step.recorder.take_interval_at(step.now_ns);
+                step.watch.learn(&warm_up);
+            }
+            (0..4).for_each(|_| step.hit(step.now_ns, None));
+            let seconds = step.seconds_until_broken(|step| step.now_ns += SECOND);
+            assert!(between_s.contains(&seconds), "{warmed_up}: {seconds} s");
+        }
+    }
+
+    #[test]
     fn a_few_that_hang_among_many_that_are_answered_break_nothing() {
         for rule in ["p99>500ms", "errors>10%"] {
             let mut step = Step::new(rule);

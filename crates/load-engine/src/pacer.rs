@@ -9,7 +9,7 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use tokio::sync::Notify;
 
-/// How a pacer waits.
+/// Way in which a pacer waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Waiting {
     /// Sleeps, as exactly as the system can.

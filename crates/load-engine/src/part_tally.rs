@@ -1,4 +1,4 @@
-//! What came of one part of hits, as of one statement of a transaction.
+//! Counts and histograms of one part of hits, as of one statement of a transaction.
 
 use std::collections::BTreeMap;
 

@@ -29,7 +29,7 @@ pub fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
-/// Where a hit lies in its step's measured part.
+/// Position of a hit in its step's measured part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Within {
     /// It was due (begun, in a closed loop) in it: its outcome and its phases count.
@@ -47,7 +47,7 @@ impl Within {
     };
 }
 
-/// What is measured of one step, by all threads.
+/// Measurements of one step, by all threads.
 #[derive(Debug)]
 pub struct Recorder {
     operations: &'static [&'static str],
@@ -75,7 +75,7 @@ impl Recorder {
         }
     }
 
-    /// The same, for hits that consist of `parts`.
+    /// Sets the names of the parts that hits consist of.
     #[must_use]
     pub fn with_parts(mut self, parts: &'static [&'static str]) -> Self {
         self.parts = parts;

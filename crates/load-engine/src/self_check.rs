@@ -23,8 +23,8 @@ const FAR_TAIL: [&str; 3] = ["/p999", "/p9999", "/max_ns"];
 /// Samples beyond a percentile below which it is chance.
 const FEWEST_BEYOND: f64 = 10.0;
 
-/// What is doubtful about `step`, as step 0. `drift_ratio` is the change of its throughput from
-/// its first to its last third.
+/// Finds what is doubtful about `step`, as step 0. `drift_ratio` is the change of its throughput
+/// from its first to its last third.
 pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     if step.operations.is_empty() {
         return Vec::new();
@@ -51,7 +51,7 @@ pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     warnings
 }
 
-/// What spoils a percentile of `phase` spoils the one that counts the censored too.
+/// Adds the percentile that counts the censored: what spoils that of `phase` spoils it too.
 fn with_censored(warning: &mut Warning, phase: &str) {
     let part = format!("/{phase}/percentiles_ns/");
     let pointers = warning.spoils.iter().filter(|p| p.contains(&part));
@@ -95,14 +95,14 @@ pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
     merged.into_iter().map(tell).collect()
 }
 
-/// What orders doubts of one kind: one about figures that people act on comes before one about the
-/// far tail alone, then the one that is further past its bound.
+/// Key that orders doubts of one kind: one about figures that people act on comes before one about
+/// the far tail alone, then the one that is further past its bound.
 fn weight(warning: &Warning) -> (bool, f64) {
     let far = |pointer: &String| FAR_TAIL.iter().any(|label| pointer.ends_with(label));
     (!warning.spoils.iter().all(far), warning.excess())
 }
 
-/// Whether the generator, or one thread of it, may have been the limit in `step`, as step 0.
+/// Warns where the generator, or one thread of it, may have been the limit in `step`, as step 0.
 pub fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {
@@ -241,7 +241,7 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
     })
 }
 
-/// Whether `count` samples are too few for the percentile that a report calls `label`.
+/// Returns true if `count` samples are too few for the percentile that a report calls `label`.
 pub fn is_thin(label: &str, count: u64) -> bool {
     let named = levels(Percentiles::default());
     let found = named

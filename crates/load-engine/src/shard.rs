@@ -1,4 +1,4 @@
-//! What one thread saw of a step.
+//! Measurements of one thread in a step.
 
 use bench_report::FailureSample;
 
@@ -92,6 +92,7 @@ impl Shard {
     }
 }
 
+/// Masks the secrets of the texts: only what is kept pays for it.
 fn sample(operation: &str, marks: &Marks, failure: &Failure) -> FailureSample {
     let held = marks.acquired_ns > 0;
     FailureSample {
@@ -99,8 +100,8 @@ fn sample(operation: &str, marks: &Marks, failure: &Failure) -> FailureSample {
         operation: operation.to_owned(),
         phase: if held { "service" } else { "call" }.to_owned(),
         kind: failure.kind.to_string(),
-        message: failure.message.clone(),
-        detail: failure.detail.clone(),
+        message: failure.message.to_string(),
+        detail: failure.detail.as_ref().map(ToString::to_string),
         statement: failure.statement.clone(),
     }
 }

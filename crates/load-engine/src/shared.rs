@@ -1,4 +1,4 @@
-//! What the workers of a step and its controller share.
+//! State that the workers of a step share with its controller.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,27 +10,27 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use crate::cpu_use::LoadThreads;
 use crate::{Marks, PoolSample, Recorder, Within};
 
-/// What all workers and the controller of a step share.
+/// State that all workers share with the controller of a step.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) recorder: Recorder,
     /// Set by the controller once every session is open.
     pub(crate) window: SetOnce<Window>,
-    /// Where the pacer and users who think learn that nothing more is to begin.
+    /// Token by which the pacer and users who think learn that nothing more is to begin.
     halt: CancellationToken,
-    /// The same for the hot path: a token's own flag lies behind a lock.
+    /// Copy for the hot path: a token's own flag lies behind a lock.
     halted: AtomicBool,
     /// Whatever is still under way is cut off.
     pub(crate) abort: CancellationToken,
     pub(crate) opened: AtomicUsize,
     pub(crate) delayed_at_cap: AtomicU64,
-    /// What ended the release of arrivals before its time.
+    /// Trouble that ended the release of arrivals before its time.
     pub(crate) pacer_trouble: OnceLock<PacerTrouble>,
     /// Each worker's own: every worker has a pool of its own.
     pools: Vec<Mutex<PoolWatch>>,
-    /// Whose CPU time is watched.
+    /// Threads whose CPU time is watched.
     pub(crate) threads: LoadThreads,
-    /// Which workers have recorded all their arrivals.
+    /// Flags of the workers that have recorded all their arrivals.
     accounted: Vec<AtomicBool>,
 }
 
@@ -62,19 +62,19 @@ impl Shared {
         self.halt.cancelled()
     }
 
-    /// Whether nothing more is to begin.
+    /// Returns true if nothing more is to begin.
     pub(crate) fn is_halted(&self) -> bool {
         self.halted.load(Ordering::Relaxed)
     }
 
-    /// Whether `instant_ns` lies in the measured part as it was planned.
+    /// Returns true if `instant_ns` lies in the measured part as it was planned.
     pub(crate) fn measures(&self, instant_ns: u64) -> bool {
         self.window
             .get()
             .is_some_and(|w| (w.measure_start_ns..w.measure_end_ns).contains(&instant_ns))
     }
 
-    /// Where a hit that is over lies in the measured part, which a halt may have cut short.
+    /// Position in the measured part of a hit that is over, which a halt may have cut short.
     pub(crate) fn within(&self, marks: &Marks) -> Within {
         let measured = self
             .window
@@ -91,7 +91,7 @@ impl Shared {
         self.accounted[worker].store(true, Ordering::Release);
     }
 
-    /// Whether this worker has recorded all its arrivals.
+    /// Returns true if this worker has recorded all its arrivals.
     pub(crate) fn is_accounted(&self, worker: usize) -> bool {
         self.accounted[worker].load(Ordering::Acquire)
     }
@@ -101,7 +101,7 @@ impl Shared {
         lock(&self.pools[worker]).add(sample);
     }
 
-    /// What was seen of all workers' pools together.
+    /// Use of all workers' pools together.
     pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
         let watched = self.pools.iter().filter_map(|pool| lock(pool).usage());
         let usage = watched.reduce(|sum, one| PoolUsage {
@@ -126,7 +126,7 @@ impl Shared {
     }
 }
 
-/// Why arrivals were no longer released.
+/// Reason why arrivals were no longer released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PacerTrouble {
     /// The backlog's bound was reached.

@@ -7,7 +7,7 @@ use bench_report::{Load, Pacing, Parameter};
 
 use crate::{RateCurve, StopRule, Waiting};
 
-/// Which runtime the load is made on.
+/// Kind of runtime that the load is made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RuntimeKind {
     /// One multi-thread runtime: what applications have.
@@ -17,14 +17,14 @@ pub enum RuntimeKind {
     PerCore,
 }
 
-/// What is to be done to the target.
+/// Load that is to be made on the target.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LoadPlan {
     /// Arrivals come when due, whatever the answers do.
     Open {
         /// Arrivals per second during the measured part; the warm-up holds its first rate.
         rate_per_s: f64,
-        /// How gaps are drawn.
+        /// Distribution of the gaps.
         pacing: Pacing,
         /// Most arrivals in flight; far above any pool under test, or the pool's wait would
         /// hide in the backlog.
@@ -32,7 +32,7 @@ pub enum LoadPlan {
     },
     /// Users who each wait for their answer.
     Closed {
-        /// How many.
+        /// Number of them.
         users: u64,
         /// Each user's pause between answer and next request.
         think_time: Duration,
@@ -73,27 +73,27 @@ impl LoadPlan {
 pub struct StepPlan {
     /// For people.
     pub name: String,
-    /// What tells it from other steps.
+    /// Settings that tell it from other steps.
     pub parameters: BTreeMap<String, Parameter>,
-    /// Which repeat, from 0.
+    /// Number of the repeat, from 0.
     pub repeat: u64,
-    /// What is to be done to the target.
+    /// Load that is to be made on the target.
     pub load: LoadPlan,
     /// Load that is not measured, first.
     pub warmup: Duration,
     /// Load that is measured.
     pub measure: Duration,
-    /// How long answers are waited for after the last arrival.
+    /// Bound on the wait for answers after the last arrival.
     pub drain: Duration,
-    /// How long all sessions may take to open.
+    /// Bound on the opening of all sessions.
     pub connect_timeout: Duration,
     /// Seed of everything random in the step.
     pub seed: u64,
-    /// Which runtime.
+    /// Kind of runtime.
     pub runtime: RuntimeKind,
     /// Threads that make the load.
     pub threads: usize,
-    /// How the pacer waits.
+    /// Way in which the pacer waits.
     pub waiting: Waiting,
     /// Rules that end the step early.
     pub stop_rules: Vec<StopRule>,
@@ -119,7 +119,7 @@ impl StepPlan {
         }
     }
 
-    /// The same with one more parameter.
+    /// Adds a parameter.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl Into<Parameter>) -> Self {
         self.parameters.insert(name.to_owned(), value.into());
@@ -142,7 +142,7 @@ pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Where a run is, for progress and for people who interrupt.
+/// Phase of a run, for progress and for people who interrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Flags are read, outputs claimed, servers found or started.

@@ -10,7 +10,7 @@ use rand::seq::SliceRandom as _;
 pub struct Turn {
     /// Index of the setting.
     pub setting: usize,
-    /// Which repeat of it, from 0.
+    /// Number of its repeat, from 0.
     pub repeat: u64,
 }
 

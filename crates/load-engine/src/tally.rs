@@ -1,4 +1,4 @@
-//! What one thread counted of one operation.
+//! Counts and histograms of one operation on one thread.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,10 @@
-//! What is loaded: a target, the sessions that users have on it, and what becomes of each hit.
+//! The target of a load, the sessions that users have on it, and the outcome of each hit.
 
 use std::borrow::Cow;
 
 use bench_report::clock::monotonic_ns;
-use bench_report::redaction;
 
-use crate::{CheckoutMarks, Worker};
+use crate::{CheckoutMarks, Failure, Worker};
 
 /// One user (closed loop) or one place in flight (open loop), from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,17 +15,17 @@ pub struct UserId(pub u64);
 /// The engine owns them, so that a cancelled hit still leaves its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
-    /// When it should have begun; 0 in a closed loop, which has no such instant.
+    /// Instant at which it should have begun; 0 in a closed loop, which has no such instant.
     pub due_ns: u64,
-    /// When the pacer let it go.
+    /// Instant at which the pacer let it go.
     pub released_ns: u64,
-    /// When a session took it up.
+    /// Instant at which a session took it up.
     pub started_ns: u64,
     /// Instants of its checkout, where the pool tells of them.
     pub checkout: CheckoutMarks,
-    /// When it had its connection; 0 where there is no pool.
+    /// Instant at which it had its connection; 0 where there is no pool.
     pub acquired_ns: u64,
-    /// When it was over.
+    /// Instant at which it was over.
     pub done_ns: u64,
     /// Index into [`Factory::operations`] of what it is, as far as that is known: the first, until
     /// its session says otherwise. One that is cut off counts for it.
@@ -51,7 +50,8 @@ impl Marks {
         self.done_ns = monotonic_ns();
     }
 
-    /// When the arrival began to count for the user: due, or started where nothing is due.
+    /// Instant at which the arrival began to count for the user: due, or started where nothing is
+    /// due.
     pub fn begin_ns(&self) -> u64 {
         if self.due_ns > 0 {
             self.due_ns
@@ -61,47 +61,7 @@ impl Marks {
     }
 }
 
-/// Why a hit, or the opening of a session, failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// What errors are counted by: short, stable, as in `timeout.checkout` or `sqlstate.53300`.
-    pub kind: Cow<'static, str>,
-    /// What the driver said, redacted.
-    pub message: String,
-    /// What the server added: detail and hint, redacted.
-    pub detail: Option<String>,
-    /// The statement or command that failed, without values.
-    pub statement: Option<String>,
-}
-
-impl Failure {
-    /// A failure; the message is redacted here, whatever it holds.
-    pub fn new(kind: impl Into<Cow<'static, str>>, message: &str) -> Self {
-        Self {
-            kind: kind.into(),
-            message: redaction::text(message),
-            detail: None,
-            statement: None,
-        }
-    }
-
-    /// Adds what the server said beside its message; redacted here.
-    #[must_use]
-    pub fn with_detail(mut self, detail: &str) -> Self {
-        self.detail = Some(redaction::text(detail));
-        self
-    }
-
-    /// Names the statement or command that failed; `statement` must hold no values.
-    #[must_use]
-    pub fn with_statement(mut self, statement: impl Into<String>) -> Self {
-        self.statement = Some(statement.into());
-        self
-    }
-}
-
-/// What became of one arrival.
+/// Outcome of one arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Index into [`Factory::operations`].
@@ -138,11 +98,11 @@ impl Outcome {
 pub struct Part {
     /// Index into [`Factory::parts`].
     pub part: usize,
-    /// When it began, on `CLOCK_MONOTONIC`, in nanoseconds.
+    /// Instant at which it began, on `CLOCK_MONOTONIC`, in nanoseconds.
     pub began_ns: u64,
-    /// When it was over.
+    /// Instant at which it was over.
     pub ended_ns: u64,
-    /// What its failure is counted by; absent on success.
+    /// Kind of its failure; absent on success.
     pub failure: Option<Cow<'static, str>>,
 }
 
@@ -159,7 +119,7 @@ pub struct PoolSample {
     pub waiting: Option<u64>,
 }
 
-/// What is loaded, as one worker's runtime sees it.
+/// Target of the load, as one worker's runtime sees it.
 pub trait Target: Send + Sync + 'static {
     /// One user's state on it.
     type Session: Session;
@@ -200,7 +160,7 @@ pub trait Session: Send + 'static {
 /// Makes the target of each worker inside that worker's runtime, because pools and sockets
 /// belong to the runtime that made them.
 pub trait Factory: Send + Sync + 'static {
-    /// What it makes.
+    /// Type of the targets that it makes.
     type Target: Target;
 
     /// The names that [`Outcome::operation`] indexes.

@@ -4,7 +4,7 @@ use bench_report::Series;
 
 use crate::interval::{Felt, Interval};
 
-/// What finished in each interval of a step.
+/// Series of what finished in each interval of a step.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     last_ns: u64,

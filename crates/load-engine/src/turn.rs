@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-/// What waiting for others may cost, for all openings together: a server that takes a second for
-/// each is still asked for all of them at once.
+/// Bound on what waiting for others may cost, for all openings together: a server that takes a
+/// second for each is still asked for all of them at once.
 const SPREAD: Duration = Duration::from_millis(500);
 
-/// When one of several openings begins: as soon as those before have ended, or else when its
+/// Order in which several openings begin: as soon as those before have ended, or else when its
 /// share of half a second has passed.
 #[derive(Debug)]
 pub struct Turn {

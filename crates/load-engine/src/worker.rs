@@ -1,4 +1,4 @@
-//! What runs inside one runtime: the pacer, the sessions, and the watch over the pool.
+//! Work inside one runtime: the pacer, the sessions, and the watch over the pool.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,5 @@
-//! Whether two sets of repeats differ, and how small a difference they could have shown.
+//! Test that tells whether two sets of repeats differ, and how small a difference they could have
+//! shown.
 
 use crate::describe::{finite, mean, stdev, variance};
 use crate::interval::Interval;
@@ -14,7 +15,7 @@ pub struct Comparison {
     pub difference: f64,
     /// Two-sided: how often chance alone would show a difference at least as large.
     pub p_value: f64,
-    /// Where the true difference lies with 95 % confidence.
+    /// Range in which the true difference lies with 95 % confidence.
     pub interval: Interval,
 }
 

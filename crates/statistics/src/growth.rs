@@ -1,4 +1,4 @@
-//! Whether something that should level off does: memory, descriptors, threads, connections.
+//! Test for growth of what should level off: memory, descriptors, threads, connections.
 //!
 //! Samples of a process follow each other closely, and the trend test wants independent ones, so
 //! they are thinned out to medians of equal lengths of time. Growth that is given back now and then
@@ -8,28 +8,28 @@
 use crate::describe::median;
 use crate::trend::{mann_kendall, theil_sen};
 
-/// How many medians a series is thinned out to: enough for the test, and far enough apart.
+/// Number of medians that a series is thinned out to: enough for the test, and far enough apart.
 const MEDIANS: usize = 36;
 /// Fewer than this say nothing.
 const LEAST_MEDIANS: usize = 12;
-/// How rarely chance alone may pass for a trend.
+/// Probability with which chance alone may pass for a trend.
 const SIGNIFICANT: f64 = 0.01;
 /// The last third of what leaks grows by at least this share of what the first did. A cache that
 /// fills as `1 − exp(−t/τ)` reaches it when τ is twice the run, and more.
 const UNABATED: f64 = 0.7;
 
-/// When growth matters.
+/// Bounds from which growth matters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GrowthRule {
     /// Growth over the run that is too small to care about, in the unit of the values.
     pub least: f64,
     /// The share of the series' time that counts as warm-up and is left out, 0 to 1.
     pub warmup_ratio: f64,
-    /// How long growth must have gone on after the warm-up to be called a leak, in seconds.
+    /// Time for which growth must have gone on after the warm-up to be called a leak, in seconds.
     pub leak_after_s: f64,
 }
 
-/// What became of it.
+/// Its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It does not grow, or not by much.
@@ -43,11 +43,11 @@ pub enum Verdict {
 /// A verdict with its figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Growth {
-    /// What became of it.
+    /// Its outcome.
     pub verdict: Verdict,
     /// Theil–Sen slope after the warm-up, per second.
     pub per_s: f64,
-    /// What that makes over the time after the warm-up.
+    /// Growth that this makes over the time after the warm-up.
     pub grown: f64,
     /// Of the Mann–Kendall test, two-sided.
     pub p_value: f64,
@@ -126,12 +126,12 @@ impl Floor {
         Some(Self([0, 1, 2, 3].map(|third| floor[last * third / 3])))
     }
 
-    /// How much of what it got in the first two thirds was never given back.
+    /// Share of what it got in the first two thirds and never gave back.
     fn risen(self) -> f64 {
         self.0[2] - self.0[0]
     }
 
-    /// Whether each third kept about as much as the others.
+    /// Returns true if each third kept about as much as the others.
     fn is_unabated(self) -> bool {
         let [a, b, c, d] = self.0;
         let (first, second, third) = (b - a, c - b, d - c);

@@ -20,7 +20,7 @@ impl Interval {
         (low.is_finite() && high.is_finite() && low <= high).then_some(Self { low, high })
     }
 
-    /// Whether `value` lies within, ends included.
+    /// Returns true if `value` lies within, ends included.
     pub fn contains(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
@@ -30,7 +30,7 @@ impl Interval {
         self.high - self.low
     }
 
-    /// Whether the two share a value.
+    /// Returns true if the two share a value.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.low <= other.high && other.low <= self.high
     }
@@ -41,11 +41,11 @@ impl Interval {
 pub struct Estimate {
     /// The estimated value, inside the interval.
     pub mean: f64,
-    /// Where the true value lies with `confidence`.
+    /// Range in which the true value lies with `confidence`.
     pub interval: Interval,
     /// From 0 to 1, as it was asked for.
     pub confidence: f64,
-    /// How many samples (or pairs) it rests on.
+    /// Number of samples (or pairs) that it rests on.
     pub count: usize,
 }
 
@@ -65,7 +65,7 @@ pub struct MedianEstimate {
     pub interval: Interval,
     /// The exact coverage of that interval: at least what was asked for, mostly more.
     pub confidence: f64,
-    /// How many samples it rests on.
+    /// Number of samples that it rests on.
     pub count: usize,
 }
 

@@ -43,16 +43,16 @@ pub struct Setting<'a> {
     /// The throughput of each repeat, above zero where admissible. The n-th repeats of all settings
     /// are one round (a block). An interrupted sweep may have settings with one repeat fewer.
     pub repeats: &'a [f64],
-    /// Whether it kept the latency objective and ran without errors.
+    /// True if it kept the latency objective and ran without errors.
     pub admissible: bool,
 }
 
-/// What counts as worse.
+/// Bounds of what counts as worse.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     /// The loss of throughput, as a ratio, below which one more of the parameter is not worth it.
     pub tolerance: f64,
-    /// How often a setting as good as the best may be taken for worse by chance.
+    /// Share of settings as good as the best that may be taken for worse by chance.
     pub alpha: f64,
 }
 
@@ -65,7 +65,7 @@ impl Default for Options {
     }
 }
 
-/// Where the knee is. All indices are into the settings given, and
+/// Place of the knee. All indices are into the settings given, and
 /// `low ≤ chosen ≤ high`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Knee {
@@ -77,13 +77,13 @@ pub struct Knee {
     pub low: usize,
     /// The largest setting that could be the smallest within tolerance of the best.
     pub high: usize,
-    /// Why it was chosen, with the figures; its `Display` is a sentence.
+    /// Reason why it was chosen, with the figures; its `Display` is a sentence.
     pub reason: Reason,
     /// Set where the chosen setting is at an end of the sweep: the knee is not bracketed.
     pub edge: Option<Edge>,
 }
 
-/// Why there is no knee to find.
+/// Reason why there is no knee to find.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KneeError {
@@ -93,7 +93,7 @@ pub enum KneeError {
     /// Settings were measured, and none kept the objective without errors.
     #[error("none of the {measured} settings measured kept the objective without errors")]
     NoneAdmissible {
-        /// How many settings have repeats.
+        /// Number of settings that have repeats.
         measured: usize,
     },
     /// The values must rise from setting to setting.
@@ -111,15 +111,15 @@ pub enum KneeError {
         index: usize,
         /// The repeat, from 0.
         repeat: usize,
-        /// What was given.
+        /// Value that was given.
         throughput: f64,
     },
     /// The tolerance must lie from 0 to below 1, α strictly between 0 and 1.
     #[error("a tolerance of {tolerance} with an alpha of {alpha} is no test")]
     InvalidOptions {
-        /// What was given.
+        /// Value that was given.
         tolerance: f64,
-        /// What was given.
+        /// Value that was given.
         alpha: f64,
     },
 }

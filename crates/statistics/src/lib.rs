@@ -1,4 +1,4 @@
-//! What the benches and the analyzer need to know about numbers before they may conclude from
+//! Facts about numbers that the benches and the analyzer need before they may conclude from
 //! them: intervals, comparisons, the knee of a sweep, the Universal Scalability Law, queues.
 //!
 //! Everything here is a pure function: no I/O, no clock, and every random draw comes from a seed

@@ -1,4 +1,4 @@
-//! How large a proportion may be, from how often it was seen.
+//! Bounds of a proportion, from how often it was seen.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 

@@ -1,7 +1,7 @@
 //! Little's law and the M/M/c queue: what a pool of c connections should do, to hold against what
 //! it does.
 
-/// How many requests are in the system: L = X · R. Finite arguments never give NaN.
+/// Number of requests in the system: L = X · R. Finite arguments never give NaN.
 ///
 /// Source: Little, *A Proof for the Queuing Formula L = λW*, Operations Research 9(3), 1961.
 pub fn little_concurrency(throughput_per_s: f64, residence_ns: f64) -> f64 {

@@ -8,12 +8,12 @@ use crate::describe::{finite, median, sorted, usable};
 /// approximation with its corrections for ties and continuity is closer than it matters.
 const EXACT_UP_TO: usize = 40;
 
-/// What the ranks of two samples say about them.
+/// Findings from the ranks of two samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RankComparison {
     /// The pairs in which a is above b, a tie counting half.
     pub u: f64,
-    /// How far a lies above b: the median of all differences a − b (Hodges & Lehmann, Annals of
+    /// Distance of a above b: the median of all differences a − b (Hodges & Lehmann, Annals of
     /// Mathematical Statistics 34(2), 1963).
     pub shift: f64,
     /// Two-sided: how often chance alone would order the samples at least as unevenly.

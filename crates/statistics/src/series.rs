@@ -1,11 +1,11 @@
-//! What one long series, whose samples follow each other, is worth.
+//! Worth of one long series whose samples follow each other.
 
 use crate::describe::{finite, mean, usable, variance};
 
 /// The batch size of MSER-5.
 const MSER_BATCH: usize = 5;
 
-/// How many independent samples would tell as much about the mean as this series does:
+/// Number of independent samples that would tell as much about the mean as this series does:
 /// n·s² ÷ (b·v), with v the variance of the means of batches of b = ⌊√n⌋ samples.
 ///
 /// From 1 to n: a series whose neighbours repel each other counts as n. At least 16 samples (four
@@ -29,8 +29,8 @@ pub fn effective_sample_size(samples: &[f64]) -> Option<f64> {
     finite((count * single / batched).clamp(1.0, count))
 }
 
-/// How many samples at the start are warm-up, by MSER-5: of the means of batches of 5, the first
-/// d are cut so that Σ(y − ȳ)² ÷ (n − d)² over the n − d that are kept is least.
+/// Number of samples at the start that are warm-up, by MSER-5: of the means of batches of 5, the
+/// first d are cut so that Σ(y − ȳ)² ÷ (n − d)² over the n − d that are kept is least.
 ///
 /// A multiple of 5, below half of the series. `None` below 20 samples, and where the minimum lies
 /// at the half: such a series has not settled and has no steady part to keep.

@@ -13,7 +13,7 @@ const EXPAND_FROM: f64 = 1_000.0;
 /// and in the end panics.
 pub(crate) const LEAST_TAIL: f64 = 1e-7;
 
-/// Whether `share` lies strictly between 0 and 1, as a confidence, an α or a power must.
+/// Returns true if `share` lies strictly between 0 and 1, as a confidence, an α or a power must.
 pub(crate) fn is_share(share: f64) -> bool {
     share > 0.0 && share < 1.0
 }
@@ -45,7 +45,7 @@ fn expanded(probability: f64, freedom: f64) -> Option<f64> {
     finite(z + (first + (second + third / freedom) / freedom) / freedom)
 }
 
-/// How many standard errors a two-sided interval of this `confidence` reaches to each side.
+/// Number of standard errors that a two-sided interval of this `confidence` reaches to each side.
 pub(crate) fn two_sided(confidence: f64, freedom: f64) -> Option<f64> {
     if !is_share(confidence) {
         return None;

@@ -1,4 +1,4 @@
-//! Whether something grows, by order alone: no assumption about how it scatters.
+//! Test for growth, by order alone: no assumption about how it scatters.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::describe::{finite, median, usable};
 
-/// What the order of the samples says.
+/// Finding from the order of the samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MannKendall {
     /// Pairs that rise less pairs that fall, as a share of all pairs: −1 to 1.
@@ -55,7 +55,7 @@ fn sign(difference: f64) -> f64 {
     }
 }
 
-/// How many samples have each value.
+/// Number of samples that have each value.
 fn tied(samples: &[f64]) -> impl Iterator<Item = f64> {
     let sorted = crate::describe::sorted(samples);
     let groups: Vec<f64> = sorted

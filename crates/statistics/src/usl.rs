@@ -27,16 +27,16 @@ pub struct Usl {
     pub r_squared: f64,
 }
 
-/// Why no law could be fitted.
+/// Reason why no law could be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UslError {
     /// Fewer different N than it takes.
     #[error("{found} different load{were} measured; fitting the scalability law takes {needed}", were = if *found == 1 { " was" } else { "s were" })]
     TooFewPoints {
-        /// How many different N there are.
+        /// Number of different N.
         found: usize,
-        /// How many it takes.
+        /// Number that it takes.
         needed: usize,
     },
     /// A load below 1, a throughput not above 0, or a value that is not finite.

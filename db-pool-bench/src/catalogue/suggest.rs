@@ -116,7 +116,7 @@ async fn count(client: &Client) -> Result<Counted, Error> {
                     | &SqlState::UNDEFINED_COLUMN
                     | &SqlState::UNDEFINED_TABLE,
                 ) => Ok(Counted::Unavailable {
-                    reason: of_postgres(&error).message,
+                    reason: of_postgres(&error).to_string(),
                     to_do: LOADED,
                 }),
                 _ => Err(error),

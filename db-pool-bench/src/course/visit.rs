@@ -88,13 +88,10 @@ pub(crate) fn note_generator(step: &mut Step, used: &CpuUse) {
 
 /// Keeps a finished step, with what its generator accuses itself of and what a server that went away
 /// spoilt.
-///
-/// # Errors
-/// When the report cannot be saved.
-pub(crate) fn keep(bench: &mut Bench, step: Step) -> anyhow::Result<()> {
+pub(crate) fn keep(bench: &mut Bench, step: Step) {
     let doubts = self_check::saturation(&step).into_iter();
     let doubts = doubts.chain(gap::doubt(&step)).collect();
-    bench.push_step(step, Vec::new(), doubts).map(drop)
+    bench.push_step(step, Vec::new(), doubts);
 }
 
 /// One phase over all operations of `step`; `None` where nothing was recorded.

@@ -57,7 +57,7 @@ impl Counters {
         let row = client
             .query_one(&query, &[])
             .await
-            .map_err(|error| of_postgres(&error).message)?;
+            .map_err(|error| of_postgres(&error).to_string())?;
         for (i, counter) in counters.into_iter().enumerate() {
             let value: Option<f64> = row.try_get(i).map_err(|error| error.to_string())?;
             if let Some(value) = value {

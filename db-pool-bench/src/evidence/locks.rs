@@ -86,7 +86,7 @@ impl Locks {
         (now, cost): (Instant, Duration),
     ) {
         let earned = cost.div_f64(SHARE);
-        let told = |error: &Error| crate::failure::of_postgres(error).message;
+        let told = |error: &Error| crate::failure::of_postgres(error).to_string();
         let reason = match seen {
             Some(Ok(table)) => {
                 self.next = Some(now + earned.max(EVERY));

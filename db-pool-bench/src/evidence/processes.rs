@@ -66,7 +66,7 @@ impl Family {
                 &[],
             )
             .await;
-        let row = asked.map_err(|error| of_postgres(&error).message)?;
+        let row = asked.map_err(|error| of_postgres(&error).to_string())?;
         let backend: i32 = row.try_get(0).map_err(|error| error.to_string())?;
         let port: Option<i32> = row.try_get(1).map_err(|error| error.to_string())?;
         let sign = port.map_or("[local]".to_owned(), |port| format!("({port})"));
@@ -123,7 +123,7 @@ impl Family {
 
     /// Names of the server's processes; the main one has none in the server's own list.
     pub(super) async fn names(self, client: &Client) -> Result<Names, String> {
-        let told = |error: tokio_postgres::Error| of_postgres(&error).message;
+        let told = |error: tokio_postgres::Error| of_postgres(&error).to_string();
         let mut names = Names::from([(self.postmaster, ("postmaster".to_owned(), String::new()))]);
         for row in client.query(QUERY, &[]).await.map_err(told)? {
             let pid: Option<i32> = row.try_get(0).map_err(told)?;

@@ -54,7 +54,7 @@ impl Running {
         self.last = Some(Instant::now());
         self.unavailable = match seen.map(|seen| seen.and_then(|rows| self.note(&rows))) {
             Some(Ok(())) => return,
-            Some(Err(error)) => Some(crate::failure::of_postgres(&error).message),
+            Some(Err(error)) => Some(crate::failure::of_postgres(&error).to_string()),
             None => Some("the server did not answer in time".to_owned()),
         };
     }

@@ -287,7 +287,7 @@ impl Sampler {
             Err(error) => {
                 // Nothing more will come of this connection.
                 self.measuring = false;
-                let reason = of_postgres(&error).message;
+                let reason = of_postgres(&error).to_string();
                 return missing(&mut measured.evidence, "sessions", reason);
             }
         };
@@ -320,7 +320,7 @@ impl Sampler {
                 let looking = link.look_after(&self.scope, before, evidence);
                 match timeout(CLOSING_BOUND, looking).await {
                     Ok(Ok(())) => return,
-                    Ok(Err(error)) => of_postgres(&error).message,
+                    Ok(Err(error)) => of_postgres(&error).to_string(),
                     Err(_) => "the server did not answer in time after the step".to_owned(),
                 }
             }

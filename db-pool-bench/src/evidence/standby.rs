@@ -62,5 +62,5 @@ async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), 
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 fn told(error: tokio_postgres::Error) -> String {
-    of_postgres(&error).message
+    of_postgres(&error).to_string()
 }

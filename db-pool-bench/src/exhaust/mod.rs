@@ -105,11 +105,11 @@ fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> a
         }
         .keep(campaign.bench, seen),
         Err(failure) => {
-            let step = campaign::not_begun(&refused, failure.message);
-            let kept = campaign.bench.push_step(step, Vec::new(), Vec::new());
-            kept.map(drop)
+            let step = campaign::not_begun(&refused, failure.to_string());
+            campaign.bench.push_step(step, Vec::new(), Vec::new());
         }
     }
+    Ok(())
 }
 
 /// What happened, and what the server said of each part.

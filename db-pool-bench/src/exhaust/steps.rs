@@ -32,10 +32,10 @@ pub(super) struct Course<'a> {
 
 impl Course<'_> {
     /// Keeps its parts; `seen` is what the server said of each.
-    pub(super) fn keep(self, bench: &mut Bench, seen: Vec<ServerEvidence>) -> anyhow::Result<()> {
+    pub(super) fn keep(self, bench: &mut Bench, seen: Vec<ServerEvidence>) {
         if self.log.visits.is_empty() {
             // A signal came before anything was asked.
-            return Ok(());
+            return;
         }
         let stopped_ns = self.log.stopped.as_ref().map(|(at_ns, _)| *at_ns);
         let until_ns = stopped_ns.unwrap_or_else(monotonic_ns);
@@ -58,9 +58,8 @@ impl Course<'_> {
                 parts::note(&mut step, seen, self.log.holders(window.0, window.1));
             }
             note_gap(&mut step, &beside.server);
-            keep(bench, step)?;
+            keep(bench, step);
         }
-        Ok(())
     }
 
     /// A part that was to last over `(from_ns, to_ns)`, of a course that ended at `until_ns`.

@@ -187,12 +187,10 @@ mod tests {
         };
         let failure = words.complete(Failure::new("sqlstate.40P01", words.message));
         assert_eq!(
-            failure.detail.as_deref(),
-            Some(
-                "Process 7 waits; blocked by process 8. Process 8 waits.; \
-                 hint: See server log for query details.; \
-                 context: while updating tuple (0,5) in relation \"pair\""
-            )
+            failure.detail.unwrap().to_string(),
+            "Process 7 waits; blocked by process 8. Process 8 waits.; \
+             hint: See server log for query details.; \
+             context: while updating tuple (0,5) in relation \"pair\""
         );
         let bare = Words::default().complete(Failure::new("sqlstate.22012", "division by zero"));
         assert_eq!(bare.detail, None);

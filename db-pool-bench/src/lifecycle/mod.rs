@@ -93,8 +93,9 @@ fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
         return Ok(());
     };
     let seen = follower.evidence().pop();
-    steps::keep_costs(campaign.bench, plan, &costs)?;
-    steps::keep_storm(campaign.bench, plan, storm, seen)
+    steps::keep_costs(campaign.bench, plan, &costs);
+    steps::keep_storm(campaign.bench, plan, storm, seen);
+    Ok(())
 }
 
 /// One driver's pool over the whole course.
@@ -137,14 +138,14 @@ fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<
                 leaks,
                 evidence: follower.evidence(),
             };
-            steps::keep_course(campaign.bench, plan, driver, &setup, lived)
+            steps::keep_course(campaign.bench, plan, driver, &setup, lived);
         }
         Err(failure) => {
-            let step = campaign::not_begun(&refused, failure.message);
-            let kept = campaign.bench.push_step(step, Vec::new(), Vec::new());
-            kept.map(drop)
+            let step = campaign::not_begun(&refused, failure.to_string());
+            campaign.bench.push_step(step, Vec::new(), Vec::new());
         }
     }
+    Ok(())
 }
 
 fn setup(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<Setup> {

@@ -40,17 +40,13 @@ fn figure(step: &mut Step, name: &str, value: f64) {
 }
 
 /// Keeps what connections cost that were made one after the other.
-pub(super) fn keep_costs(
-    bench: &mut Bench,
-    plan: &Plan,
-    costs: &Result<Vec<Cost>, Failure>,
-) -> anyhow::Result<()> {
+pub(super) fn keep_costs(bench: &mut Bench, plan: &Plan, costs: &Result<Vec<Cost>, Failure>) {
     let now_ns = bench_report::clock::monotonic_ns();
     let mut step = step(plan, NO_POOL, COST, (now_ns, now_ns));
     match costs {
         Err(failure) => {
             step.end = StepEnd::Failed {
-                reason: failure.message.clone(),
+                reason: failure.to_string(),
             };
         }
         Ok(costs) => {
@@ -72,7 +68,7 @@ pub(super) fn keep_costs(
             figure(&mut step, "connect.whole_ns", median(|c| c.whole_ns()));
         }
     }
-    keep(bench, step)
+    keep(bench, step);
 }
 
 /// Keeps what came of logins at once, and what the server said of them.
@@ -81,7 +77,7 @@ pub(super) fn keep_storm(
     plan: &Plan,
     storm: Storm,
     seen: Option<ServerEvidence>,
-) -> anyhow::Result<()> {
+) {
     let mut step = step(plan, NO_POOL, STORM, (storm.began_ns, storm.ended_ns));
     step.end = storm.end;
     let (logins, visits): (Vec<Login>, Vec<Visit>) = storm.logins.into_iter().unzip();
@@ -102,7 +98,7 @@ pub(super) fn keep_storm(
         "storm.whole_ns",
         storm.ended_ns.saturating_sub(storm.began_ns) as f64,
     );
-    keep(bench, step)
+    keep(bench, step);
 }
 
 /// Where the time of those went that came in. The server shows a session only once it is let in:
@@ -139,7 +135,7 @@ pub(super) fn keep_course(
     driver: Driver,
     setup: &Setup,
     lived: Lived,
-) -> anyhow::Result<()> {
+) {
     let last = lived.seen.len().saturating_sub(1);
     let mut evidence = lived.evidence.into_iter();
     for (n, part) in lived.seen.iter().enumerate() {
@@ -174,9 +170,8 @@ pub(super) fn keep_course(
                 figure(&mut step, &name, leaked.idle_s);
             }
         }
-        keep(bench, step)?;
+        keep(bench, step);
     }
-    Ok(())
 }
 
 /// What the first after the idle time felt, as many as the pool has connections, against the

@@ -79,7 +79,7 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &Server) -> anyhow::Re
         StepEnd::Completed
     };
     let step = step(watch.step_ends(), (begun.0, ended_ns), end);
-    bench.push_step(step, series, Vec::new())?;
+    bench.push_step(step, series, Vec::new());
     Ok(())
 }
 
@@ -196,9 +196,15 @@ fn summary(steps: &[Step]) -> Summary {
     ) {
         let free = limit - reserved - used;
         summary.figure("connections.headroom", free);
+        // Without what the server counted no rate is known.
+        let rate = if step.operations.is_empty() {
+            "throughput not known".to_owned()
+        } else {
+            bench_cli::table::rate(step.throughput_per_s())
+        };
         summary.headline = format!(
-            "{}, {used:.0} of {limit:.0} connections at most, {free:.0} left for all but superusers",
-            bench_cli::table::rate(step.throughput_per_s()),
+            "{rate}, {used:.0} of {limit:.0} connections at most, {free:.0} left for all but \
+             superusers",
         );
     }
     if let Some(ratio) = figure("database.cache_hit_ratio") {
@@ -210,4 +216,28 @@ fn summary(steps: &[Step]) -> Summary {
         ));
     }
     summary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_whose_counters_were_not_read_has_no_rate_of_nought() {
+        let mut server = ServerEvidence::default();
+        for (name, value) in [
+            ("connections.used_max", 1.0),
+            ("connections.limit", 100.0),
+            ("connections.reserved", 3.0),
+        ] {
+            server.figure(name, value);
+        }
+        let step = step(server, (1, 5_000_000_001), StepEnd::Completed);
+        assert!(step.throughput_per_s().is_sign_positive());
+        let headline = summary(&[step]).headline;
+        assert!(
+            headline.starts_with("throughput not known, 1 of 100"),
+            "{headline}"
+        );
+    }
 }

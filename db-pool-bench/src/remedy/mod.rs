@@ -64,11 +64,12 @@ pub(crate) fn against(failure: &Failure, doing: Doing, address: &Address) -> Str
 }
 
 fn found(failure: &Failure, doing: Doing) -> Option<&'static str> {
+    let said = failure.to_string();
     let kind = failure.kind.as_ref();
     let kind = kind.strip_prefix("sqlstate.").unwrap_or(kind);
     let fits = |cause: &&Cause| {
         (cause.kinds.is_empty() || cause.kinds.contains(&kind))
-            && failure.message.contains(cause.says)
+            && said.contains(cause.says)
             && (cause.doing.is_empty() || cause.doing.contains(&doing))
     };
     CAUSES.iter().find(fits).map(|cause| cause.remedy)
@@ -85,8 +86,8 @@ fn filled(remedy: &str, address: &Address) -> String {
 /// What the server said, with what it added.
 pub(crate) fn told(failure: &Failure) -> String {
     match &failure.detail {
-        Some(detail) => format!("{} ({detail})", failure.message),
-        None => failure.message.clone(),
+        Some(detail) => format!("{failure} ({detail})"),
+        None => failure.to_string(),
     }
 }
 

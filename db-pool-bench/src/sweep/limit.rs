@@ -194,6 +194,31 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_were_measured_and_cannot_be_chosen_were_measured() {
+        let mut failing = [step(2, 0, 100.0), step(2, 1, 100.0)];
+        for step in &mut failing {
+            for operation in step.operations.values_mut() {
+                operation.attempted *= 2;
+                operation.errors.insert("sqlstate.22012".to_owned(), 100);
+            }
+        }
+        let driver = crate::drivers::Driver::Deadpool;
+        let results = Results::of(
+            driver,
+            "deadpool, pool of 2".to_owned(),
+            2,
+            &failing,
+            |_| true,
+        );
+        let found = crate::recommendation::recommend("deadpool", "pool_size", &[&results], &[]);
+        let reason = found.unwrap().reason;
+        assert!(
+            reason.starts_with("none of the 1 settings measured"),
+            "{reason}"
+        );
+    }
+
+    #[test]
     fn what_was_planted_is_named() {
         let waits = [
             ("sessions.cpu_mean", 0.5),

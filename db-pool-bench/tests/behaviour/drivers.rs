@@ -78,7 +78,7 @@ fn round_trips_that_cannot_be_counted_say_why() {
     let no_database = extra(&nowhere, Driver::Wire, None).unwrap_err();
     assert_eq!(no_database.kind, "sqlstate.3D000");
     let file = extra("postgres://app@%2Frun%2Fpg/shop", Driver::Direct, None).unwrap_err();
-    assert!(file.message.contains("unix socket"), "{file}");
+    assert!(file.to_string().contains("unix socket"), "{file}");
 }
 
 #[test]

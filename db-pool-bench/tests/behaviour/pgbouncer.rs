@@ -219,6 +219,6 @@ fn an_arm_that_meets_a_session_without_its_statements_says_so() {
         }
         let failure = met.as_ref().expect("it met its own session");
         assert_eq!(failure.kind, "sqlstate.26000", "{driver}: {failure}");
-        assert!(failure.message.contains(REASON), "{driver}: {failure}");
+        assert!(failure.to_string().contains(REASON), "{driver}: {failure}");
     }
 }

@@ -145,7 +145,7 @@ fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
         let failures = failures_of_all_arms(&url);
         for failure in &failures {
             assert_eq!(failure.kind, "tls", "{failures:?}");
-            assert!(failure.message.contains(told), "{failures:?}");
+            assert!(failure.to_string().contains(told), "{failures:?}");
         }
         let [wire, direct, deadpool, _] = failures;
         assert_eq!((&wire, &wire), (&direct, &deadpool));

@@ -37,7 +37,7 @@ pub(super) fn read(
         ));
     }
     let listed: RedisResult<String> = redis::cmd("CLIENT").arg("LIST").query(connection);
-    let listed = listed.map_err(|error| crate::failure::of_redis(&error).message)?;
+    let listed = listed.map_err(|error| crate::failure::of_redis(&error).to_string())?;
     Ok(parse(&listed))
 }
 

@@ -176,7 +176,7 @@ impl Watch {
         commands: &[&str],
     ) -> ServerEvidence {
         let unavailable = |error: &RedisError| {
-            ServerEvidence::unavailable("info", failure::of_redis(error).message)
+            ServerEvidence::unavailable("info", failure::of_redis(error).to_string())
         };
         let before = match &self.before {
             Ok(before) => before,

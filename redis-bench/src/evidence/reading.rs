@@ -37,7 +37,7 @@ enum SlowLog {
 }
 
 fn told<T>(read: RedisResult<T>) -> Told<T> {
-    read.map_err(|error| failure::of_redis(&error).message)
+    read.map_err(|error| failure::of_redis(&error).to_string())
 }
 
 impl Reading {

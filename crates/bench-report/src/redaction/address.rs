@@ -18,7 +18,7 @@ static BARE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// What comes before the colon of such a word where it is no user.
+/// Words before the colon that are no user.
 const NO_USER: &str = "npm workspace mailto acct sip sips xmpp link file patch";
 
 /// Users of `https://user@host` that everybody knows.

@@ -15,7 +15,7 @@ const USER_OPTIONS: &str = "user username login basic authenticate account cert"
 const DIGESTS: &str = "id sha sha1 sha256 sha512 digest commit rev revision ref checksum hash uuid \
     guid fingerprint etag md5 image container metadata";
 
-/// What follows words that end so is their value, in a command line.
+/// Ends of words whose value follows them in a command line.
 const SPELT_OUT: &str = "password passphrase passwd requirepass masterauth secretkey accesskey \
     authtoken sessiontoken apikey userpw ownerpw rootpw psk";
 
@@ -29,7 +29,7 @@ pub(super) struct Reader {
     program: Option<Arc<Program>>,
     /// The program, or one that it runs, is not known.
     unknown: bool,
-    /// What the next word may be.
+    /// Meaning that the next word may have.
     pending: Vec<Pending>,
     /// The first words that were no options.
     words: Vec<String>,
@@ -40,7 +40,7 @@ pub(super) struct Reader {
     sets_password: bool,
 }
 
-/// What the words are.
+/// Kind of text that the words are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// Text that may quote a command line.
@@ -86,12 +86,12 @@ impl Reader {
             .is_some_and(|program| program.kind == kind)
     }
 
-    /// Whether the next word may be a digest.
+    /// Returns true if the next word may be a digest.
     pub(super) fn digest_next(&self) -> bool {
         self.digest_next || self.is(Kind::Plain)
     }
 
-    /// Whether a word with blanks in it is a command line of its own.
+    /// Returns true if a word with blanks in it is a command line of its own.
     pub(super) fn runs_commands(&self) -> bool {
         self.commands() && (self.program.is_none() || self.is(Kind::Runs))
     }
@@ -252,7 +252,8 @@ impl Pending {
     }
 }
 
-/// Whether a word is the one that is wanted, or begins with it as in `http-basic.example.com`.
+/// Returns true if a word is the one that is wanted, or begins with it as in
+/// `http-basic.example.com`.
 fn is_word(wanted: &str, word: &str) -> bool {
     let (start, rest) = word.split_at_checked(wanted.len()).unwrap_or_default();
     wanted.eq_ignore_ascii_case(start) && (rest.is_empty() || rest.starts_with('.'))
@@ -263,7 +264,7 @@ fn last_part(name: &str) -> String {
     last.to_ascii_lowercase()
 }
 
-/// Whether a word announces a secret without being an option: `config set requirepass X`.
+/// Returns true if a word announces a secret without being an option: `config set requirepass X`.
 fn spells_out(word: &str) -> bool {
     let is_name =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b':');
@@ -275,7 +276,7 @@ fn spells_out(word: &str) -> bool {
     words(SPELT_OUT).any(|end| letters.ends_with(end)) && names::naming(word) == Naming::Secret
 }
 
-/// Whether a word is an option for certain, and no value that begins with `-`.
+/// Returns true if a word is an option for certain, and no value that begins with `-`.
 fn is_option(word: &str) -> bool {
     let Some(name) = word.strip_prefix('-') else {
         return false;

@@ -212,7 +212,7 @@ fn plain(rest: &str, to_the_end: bool) -> usize {
     rest.len()
 }
 
-/// Whether `name=` comes next; names of ODBC have blanks in them.
+/// Returns true if `name=` comes next; names of ODBC have blanks in them.
 fn starts_field(text: &str) -> bool {
     const LONGEST: usize = 40;
     let bytes = text.as_bytes();

@@ -1,10 +1,10 @@
 //! Masks secrets in what is recorded, logged or shown: URLs and other addresses, headers,
 //! variables, command lines and messages.
 //!
-//! What may hold a secret is masked unless it is known to hold none. A secret is told by the name
-//! that announces it (`names`, `fields`), by its place in an address (`address`) or in the
-//! command line of a known program (`programs`, `arguments`), or by its looks (`token`).
-//! Command lines within an argument are read like their own (`nested`).
+//! Text that may hold a secret is masked unless it is known to hold none. A secret is told by the
+//! name that announces it (`names`, `fields`), by its place in an address (`address`) or in the
+//! command line of a known program (`programs`, `arguments`), or by its looks (`token`). Command
+//! lines within an argument are read like their own (`nested`).
 
 mod address;
 mod arguments;
@@ -22,7 +22,7 @@ use regex::Regex;
 use arguments::{Mode, Reader};
 use spans::Spans;
 
-/// What stands where a secret was.
+/// Mask that stands where a secret was.
 pub const MASK: &str = "***";
 
 /// Times that a text is gone through until nothing more is found.
@@ -59,8 +59,8 @@ pub fn url(input: &str) -> String {
     .unwrap_or_else(|_| MASK.to_owned())
 }
 
-/// Whether an `@` comes after what reads as the host of a URL with a user: most likely the password
-/// was not encoded, and the host that is read is a part of it, which may not be shown.
+/// Returns true if an `@` comes after what reads as the host of a URL with a user: most likely the
+/// password was not encoded, and the host that is read is a part of it, which may not be shown.
 pub fn hides_its_host(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
@@ -70,7 +70,7 @@ pub fn hides_its_host(url: &str) -> bool {
     first.contains('@') && path.contains('@')
 }
 
-/// What to do about a URL that [`hides_its_host`].
+/// Advice for a URL that [`hides_its_host`].
 pub const ENCODE_IT: &str =
     "an @ comes after its host; write @, /, ? and # of a user or password as %40, %2F, %3F and %23";
 
@@ -113,7 +113,7 @@ fn arguments_once(words: &[String]) -> Vec<String> {
     masked
 }
 
-/// Where a text stands.
+/// Surroundings of a text.
 #[derive(Debug, Clone, Copy, Default)]
 struct Context {
     /// It is one argument of a command line.

@@ -1,6 +1,6 @@
 //! Names of options, variables, headers and parameters that announce a secret.
 
-/// What a name says of its value.
+/// Meaning of a name for its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
     /// No secret.
@@ -58,7 +58,7 @@ pub(super) fn words(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.split_ascii_whitespace()
 }
 
-/// Whether `word` is one of a list.
+/// Returns true if `word` is one of a list.
 pub(super) fn has(list: &'static str, word: &str) -> bool {
     words(list).any(|known| known == word)
 }

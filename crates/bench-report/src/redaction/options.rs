@@ -1,11 +1,11 @@
-//! Where in a word the secret is that a program's form tells of.
+//! Place of the secret in a word, as a program's form tells it.
 
 use std::ops::Range;
 
 use super::names::{self, Naming};
 use super::programs::{Glue, OptionForm, Style};
 
-/// Where the secret of an option is.
+/// Place of the secret of an option.
 pub(super) enum Found {
     Nothing,
     /// The next word is the secret.
@@ -96,7 +96,7 @@ fn after(separator: char, word: &str) -> Option<Range<usize>> {
     (!numbers).then_some(start..word.len())
 }
 
-/// Whether a word looks like a password rather than a name, a number, a host or a path.
+/// Returns true if a word looks like a password rather than a name, a number, a host or a path.
 fn looks_like_password(word: &str) -> bool {
     const SHORTEST: usize = 6;
     let any = |wanted: fn(&u8) -> bool| word.bytes().any(|byte| wanted(&byte));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-/// What is known of a program.
+/// Knowledge of a program.
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub(super) kind: Kind,
@@ -36,7 +36,7 @@ pub(super) struct OptionForm {
     pub(super) style: Style,
 }
 
-/// Whether a value may, must or cannot be glued to its option.
+/// Way in which a value joins its option: glued or apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glue {
     May,
@@ -52,13 +52,13 @@ pub(super) struct WordForm {
     pub(super) style: Style,
 }
 
-/// Which part of a word is the secret.
+/// Part of a word that is the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Whole,
     /// The whole of what looks like a password.
     Likely,
-    /// What comes after this character.
+    /// The part after this character.
     After(char),
     /// All but the source of a secret, as openssl writes it.
     Source,
@@ -96,7 +96,7 @@ static TABLE: LazyLock<HashMap<&'static str, Arc<Program>>> = LazyLock::new(|| {
 /// The forms that are tried on programs that are not known.
 pub(super) static ANY: LazyLock<Arc<Program>> = LazyLock::new(|| find("any").unwrap_or_default());
 
-/// What is known of the program that `word` calls, whatever directory it is in.
+/// Returns what is known of the program that `word` calls, whatever directory it is in.
 pub(super) fn find(word: &str) -> Option<Arc<Program>> {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     let name = name.strip_suffix(".exe").unwrap_or(name);

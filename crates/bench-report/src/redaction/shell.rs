@@ -11,7 +11,7 @@ pub(super) struct Word {
 }
 
 impl Word {
-    /// Where a part of the word stands in the source.
+    /// Place of a part of the word in the source.
     pub(super) fn place(&self, part: &Range<usize>) -> Range<usize> {
         let first = self.places.get(part.start);
         let last = part.end.checked_sub(1).and_then(|at| self.places.get(at));
@@ -21,7 +21,7 @@ impl Word {
         }
     }
 
-    /// Whether it stands otherwise in `source` than it reads, or has blanks in it.
+    /// Returns true if it stands otherwise in `source` than it reads, or has blanks in it.
     pub(super) fn is_quoted(&self, source: &str) -> bool {
         let place = self.place(&(0..self.text.len()));
         source.get(place) != Some(&*self.text) || self.text.contains(char::is_whitespace)
@@ -84,7 +84,7 @@ pub(super) fn split(source: &str) -> Vec<Piece> {
     pieces
 }
 
-/// Where the quote opened before `from` closes.
+/// Place at which the quote opened before `from` closes.
 fn closing(source: &str, from: usize, quote: char) -> Option<usize> {
     let mut chars = source[from..].char_indices();
     while let Some((at, c)) = chars.next() {

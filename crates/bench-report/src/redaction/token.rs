@@ -9,7 +9,7 @@ use super::names::{has, words};
 use super::pattern;
 use super::spans::Spans;
 
-/// How the tokens of many providers begin, so that they are found; at least so many characters
+/// Beginnings of the tokens of many providers, so that they are found; at least so many characters
 /// follow.
 const BEGINNINGS: &[(usize, &str)] = &[
     (
@@ -59,7 +59,7 @@ static KEY_BLOCK: LazyLock<Regex> = LazyLock::new(|| pattern(r"-----BEGIN ([A-Z0
 
 /// The shortest random text that is taken for a secret.
 const SHORTEST: usize = 20;
-/// The same where it changes between digits and letters of both cases all the time.
+/// Least length where it changes between digits and letters of both cases all the time.
 const SHORTEST_OF_ALL: usize = 14;
 
 /// Marks what looks like a secret. `digest_ok`: digits and small letters at random, as in a
@@ -137,7 +137,7 @@ fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     }
 }
 
-/// Whether `text` looks random, as a part of a path or a name would not.
+/// Returns true if `text` looks random, as a part of a path or a name would not.
 pub(super) fn is_opaque(text: &str) -> bool {
     looks(text) == Looks::Random
 }
@@ -189,8 +189,8 @@ fn looks(text: &str) -> Looks {
     }
 }
 
-/// Whether what stands before a run says that it is a digest or a number of something, or that it
-/// is part of a path.
+/// Returns true if what stands before a run says that it is a digest or a number of something, or
+/// that it is part of a path.
 fn is_digest(before: &str) -> bool {
     let names = "id sha sha1 sha224 sha256 sha384 sha512 md5 digest commit rev revision ref \
         checksum hash uuid guid fingerprint etag container image thumbprint metadata libpod docker \

@@ -9,7 +9,7 @@ pub(crate) struct Blocks {
     scatter: Option<Scatter>,
 }
 
-/// What is left of the variation once settings and rounds are accounted for.
+/// Rest of the variation once settings and rounds are accounted for.
 #[derive(Clone, Copy)]
 struct Scatter {
     stdev: f64,
@@ -21,7 +21,7 @@ pub(crate) struct Found {
     pub(crate) chosen: usize,
     pub(crate) low: usize,
     pub(crate) high: usize,
-    /// Whether there was scatter to test against.
+    /// True if there was scatter to test against.
     pub(crate) tested: bool,
 }
 
@@ -49,7 +49,7 @@ impl Blocks {
         }
     }
 
-    /// How many settings there are.
+    /// Number of settings.
     pub(crate) fn settings(&self) -> usize {
         self.levels.len()
     }
@@ -71,7 +71,7 @@ impl Blocks {
         (0..self.levels.len()).fold(0, higher)
     }
 
-    /// How much lower than the best's the throughput at `place` is, as a ratio from 0 to 1.
+    /// Loss of throughput at `place` against the best's, as a ratio from 0 to 1.
     pub(crate) fn loss_ratio(&self, place: usize) -> f64 {
         -(-self.loss(place)).exp_m1()
     }
@@ -169,8 +169,8 @@ impl<'a> Tests<'a> {
         loss <= self.delta + reach
     }
 
-    /// Whether some run of settings up to `place`, taken together, loses less than is tolerated
-    /// against the rest of the plateau.
+    /// Returns true if some run of settings up to `place`, taken together, loses less than is
+    /// tolerated against the rest of the plateau.
     fn is_within_by(&self, place: usize, low: usize) -> bool {
         let above: Vec<usize> = self
             .plateau

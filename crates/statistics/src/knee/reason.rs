@@ -1,11 +1,11 @@
-//! Why a setting was chosen, as data and as a sentence.
+//! Reason why a setting was chosen, as data and as a sentence.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::Options;
 use super::blocks::{Blocks, Found};
 
-/// Why a setting was chosen.
+/// Reason why a setting was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -19,7 +19,7 @@ pub enum Reason {
         tolerance_ratio: f64,
         /// That of the interval, from 0 to 1.
         confidence: f64,
-        /// How many complete rounds were compared.
+        /// Number of complete rounds that were compared.
         rounds: usize,
     },
     /// One round only: the figures were taken as they are.

@@ -150,7 +150,7 @@ impl Counts {
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 fn told(error: tokio_postgres::Error) -> String {
-    of_postgres(&error).message
+    of_postgres(&error).to_string()
 }
 
 #[cfg(test)]

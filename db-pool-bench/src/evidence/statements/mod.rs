@@ -249,7 +249,7 @@ impl Totals {
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 fn told(error: Error) -> String {
-    of_postgres(&error).message
+    of_postgres(&error).to_string()
 }
 
 #[cfg(test)]
