@@ -20,12 +20,14 @@ pub fn kind(error: &RedisError) -> String {
     if is_turned_away(error) {
         return "response.maxclients".to_owned();
     }
-    match (error.code(), error.kind()) {
-        (Some(code), _) => format!("response.{}", code.trim()),
-        (None, redis::ErrorKind::AuthenticationFailed) => "auth".to_owned(),
-        (None, redis::ErrorKind::UnexpectedReturnType) => "wrong_value".to_owned(),
-        (None, redis::ErrorKind::Io) => "io.other".to_owned(),
-        (None, _) => "client".to_owned(),
+    if let Some(answer) = answer(error) {
+        return format!("response.{}", answer.code);
+    }
+    match error.kind() {
+        redis::ErrorKind::AuthenticationFailed => "auth".to_owned(),
+        redis::ErrorKind::UnexpectedReturnType => "wrong_value".to_owned(),
+        redis::ErrorKind::Io => "io.other".to_owned(),
+        _ => "client".to_owned(),
     }
 }
 
@@ -55,11 +57,33 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
     }
 }
 
+/// An error that the server answered.
+struct Answer {
+    code: String,
+    detail: String,
+}
+
+/// The server's own words: of commands that were sent together, those of the first that failed.
+fn answer(error: &RedisError) -> Option<Answer> {
+    if let Some(code) = error.code() {
+        return Some(Answer {
+            code: code.trim().to_owned(),
+            detail: error.detail().unwrap_or_default().to_owned(),
+        });
+    }
+    let all = error.clone().into_server_errors()?;
+    let (_, first) = all.first()?;
+    Some(Answer {
+        code: first.code().trim().to_owned(),
+        detail: first.details().unwrap_or_default().to_owned(),
+    })
+}
+
 /// A command's or a connection's failure. What the server answered is told in its own words.
 pub fn of_redis(error: &RedisError) -> Failure {
-    match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => {
-            Failure::new(kind(error), &format!("{} {detail}", code.trim()))
+    match answer(error) {
+        Some(Answer { code, detail }) if !detail.is_empty() => {
+            Failure::new(kind(error), &format!("{code} {detail}"))
         }
         _ => Failure::new(kind(error), &error.to_string()),
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, Shown};
 use bench_cli::load::Defaults;
-use bench_cli::{Exit, UsageError};
+use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
 use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
 use serde_json::json;
@@ -295,9 +295,13 @@ impl<S: Scenario> Run<'_, S> {
         let remote = server.remote();
         let writer = Errand::start(move |stop| keys.fill(&mut remote.connect()?, stop))
             .context("cannot write the keys of a run")?;
+        let mut remedy = "see what the server says of itself (its log, INFO)";
         let why = match writer.attend(&bench.cancel, FILL_BOUND) {
             Attended::Done(Ok(filled)) => return Ok(filled),
-            Attended::Done(Err(error)) => failure::of_redis(&error).message,
+            Attended::Done(Err(error)) => {
+                remedy = remedy_of(&failure::kind(&error));
+                failure::of_redis(&error).message
+            }
             Attended::Cancelled => {
                 self.writer = Some(writer);
                 return Ok(false);
@@ -308,9 +312,26 @@ impl<S: Scenario> Run<'_, S> {
             }
         };
         let (done, shown) = (bench.report.steps.len(), server.remote().shown().to_owned());
-        Err(anyhow::anyhow!(why)).with_context(|| {
-            format!("cannot write the keys of a run to {shown} (after {done} steps)")
-        })
+        Err(anyhow::anyhow!(why))
+            .with_context(|| {
+                format!("cannot write the keys of a run to {shown} (after {done} steps)")
+            })
+            .remedy(remedy)
+    }
+}
+
+/// What to do where the keys of a run could not be written.
+fn remedy_of(kind: &str) -> &'static str {
+    match kind {
+        "response.NOPERM" => {
+            "a user who may SET, GET and DEL under plimsoll:* (ACL SETUSER NAME ~plimsoll:* +@all), \
+             or another one in --url"
+        }
+        "response.OOM" => "a larger maxmemory, or fewer keys and smaller values",
+        "response.READONLY" => "the address of the primary in --url",
+        "response.MISCONF" => "see in the server's log why it could not save, and mend that first",
+        "timeout" | "reset" | "closed" | "refused" => "see that the server runs and answers",
+        _ => "see what the server says of itself (its log, INFO)",
     }
 }
 

@@ -33,8 +33,8 @@ impl Remote {
     /// # Errors
     /// When it is none that a Redis can be reached at; the sentence holds no secret.
     pub fn parse(url: &str) -> Result<Self, UsageError> {
-        let form =
-            "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is needed";
+        let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
+                    needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
         if url.starts_with("rediss://") || url.starts_with("valkeys://") {
             let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
             return Err(UsageError(text.to_owned()));

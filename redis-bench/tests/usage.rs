@@ -35,6 +35,28 @@ fn run_args() -> Vec<&'static str> {
 }
 
 #[test]
+fn a_user_who_may_not_write_is_told_once_and_what_it_would_need() {
+    let redis = common::redis();
+    let mut admin = common::connect(&redis);
+    let rights = "on >app-pass ~* +@all -set";
+    let mut command = redis::cmd("ACL");
+    command
+        .arg("SETUSER")
+        .arg("app")
+        .arg(rights.split(' ').collect::<Vec<_>>());
+    let _: () = command.query(&mut admin).unwrap();
+    let url = redis.url().replace("redis://", "redis://app:app-pass@");
+    let place = Place::new();
+    let stderr = told(&place, Some(&url), &run_args(), 1);
+    assert_eq!(stderr.matches("no permissions").count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("NOPERM") && stderr.contains("Try: a user who may SET"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("app-pass"), "{stderr}");
+}
+
+#[test]
 fn wrong_usage_is_told_with_code_2() {
     let place = Place::new();
     for (args, wanted) in [
@@ -69,6 +91,16 @@ fn a_wrong_url_is_wrong_usage_and_its_password_is_not_shown() {
         assert!(stderr.contains("redis://"), "{stderr}");
         let stderr = told(&place, None, &["pool", "--url", url], 2);
         assert!(stderr.contains("redis://"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_password_that_was_not_encoded_is_told_how_to_write_it() {
+    let place = Place::new();
+    for sign in ["/", "?", "#"] {
+        let url = format!("redis://app:hunter2{sign}@127.0.0.1:1/");
+        let stderr = told(&place, Some(&url), &run_args(), 2);
+        assert!(stderr.contains("%2F") && stderr.contains("%23"), "{stderr}");
     }
 }
 

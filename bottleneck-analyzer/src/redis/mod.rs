@@ -2,7 +2,7 @@
 
 mod thread;
 
-use bench_report::{EvidenceRow, Load, ServerEvidence, Step};
+use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
 use crate::assessment::Evidence;
 use crate::facts::Bench;
@@ -13,7 +13,7 @@ use crate::source::{Source, escape};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     source: &'a Source,
-    index: usize,
+    pub(crate) index: usize,
     pub(crate) step: &'a Step,
     server: &'a ServerEvidence,
     /// How long the server was watched.
@@ -106,6 +106,21 @@ impl<'a> View<'a> {
         row.labels.get("value").map(String::as_str)
     }
 
+    /// The part of the mean response time that something at the server can have taken: all but
+    /// the generator's own delay and the fastest answer that was seen.
+    pub(crate) fn at_stake_ns(&self) -> f64 {
+        let delay = |(sum, count): (f64, f64), operation: &Operation| {
+            let lag = operation.pacing_lag.as_ref();
+            let lag = lag.map_or(0.0, |h| h.mean_ns * h.count as f64);
+            let answered = requests::latency(operation).map_or(0.0, |(_, h)| h.count as f64);
+            (sum + lag, count + answered)
+        };
+        let all = requests::of(self.step).map(|(_, operation)| operation);
+        let (sum, count) = all.fold((0.0, 0.0), delay);
+        let fastest = self.figure("answer_least_ns").unwrap_or(0.0);
+        (self.response_ns - sum / count.max(1.0) - fastest).max(0.0)
+    }
+
     /// Users who wait for their answers; `None` in an open loop.
     fn users(&self) -> Option<f64> {
         match self.step.load {
@@ -153,6 +168,13 @@ impl<'a> View<'a> {
     pub(crate) fn others_bytes(&self) -> Option<f64> {
         let sent = self.figure("net_output_bytes")?;
         Some((sent - self.own_answer_bytes()?).max(0.0))
+    }
+
+    /// Share of the thread's time that went into what it sent to others; `None` where the time
+    /// outside of commands is not known.
+    pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
+        let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
+        Some(self.outside_commands_s()? * ratio / self.seconds)
     }
 
     /// Bytes of the answers that the load asked for: what it reads, and short answers to what it

@@ -42,7 +42,7 @@ impl View<'_> {
         let open_us = squares_us2 / (self.seconds * 1e6) / (2.0 * (1.0 - rho));
         let most_us = self.users().map(|users| users * usec / self.calls);
         let wait_ns = 1e3 * most_us.map_or(open_us, |most| open_us.min(most));
-        wait_ns.min(self.response_ns)
+        wait_ns.min(self.at_stake_ns())
     }
 
     /// The same of a command, from its row in `commands`. Without a histogram its calls are taken

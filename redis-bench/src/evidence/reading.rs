@@ -171,4 +171,8 @@ fn add_process(evidence: &mut ServerEvidence, before: Process, after: Process) {
     if let Some(swap) = after.swap_bytes {
         evidence.figure("swap_bytes", swap as f64);
     }
+    if let Some(cores) = after.cores.filter(|_| before.cores == after.cores) {
+        evidence.figure("cores_allowed", cores.allowed as f64);
+        evidence.figure("cores_allowed_either", cores.either as f64);
+    }
 }

@@ -53,7 +53,8 @@ fn waited_ns(view: &View<'_>) -> Option<f64> {
         .figure("main_thread_ready_s")
         .zip(view.figure("commands_processed"));
     let no_cpu = no_cpu.map_or(0.0, |(ready_s, commands)| ready_s * 1e9 / commands.max(1.0));
-    Some((mean - least - no_cpu).max(0.0) * view.round_trips())
+    let waited = (mean - least - no_cpu).max(0.0) * view.round_trips();
+    Some(waited.min(view.at_stake_ns()))
 }
 
 fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {

@@ -102,6 +102,10 @@ fn cause(bench: &Bench<'_>, view: &View<'_>, longest: f64) -> (Option<String>, S
         let cause = format!("Starting a child process took {}.", duration_ns(us * 1e3));
         return (Some(format!("redis_saving:{}", bench.id())), cause);
     }
+    if view.figure("aof_delayed_fsync").is_some_and(|n| n >= 1.0) {
+        let cause = "A write waited for the disk meanwhile (append-only file).".to_owned();
+        return (Some(format!("redis_append_only:{}", bench.id())), cause);
+    }
     let logged = view
         .setting("slowlog-log-slower-than")
         .is_some_and(|us| us != "-1");
