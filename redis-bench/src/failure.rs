@@ -1,4 +1,4 @@
-//! What went wrong, by a short stable kind that reports count.
+//! Kinds of failures, each by a short stable kind that reports count.
 
 use std::error::Error as _;
 use std::io;
@@ -31,7 +31,7 @@ pub fn kind(error: &RedisError) -> String {
     }
 }
 
-/// Whether the server has as many clients as it takes: it says so with no code of its own.
+/// Returns true if the server has as many clients as it takes: it says so with no code of its own.
 fn is_turned_away(error: &RedisError) -> bool {
     let said = error.detail().unwrap_or_default();
     said.contains("max number of clients")
@@ -100,7 +100,7 @@ pub fn of_pool(error: &PoolError) -> Failure {
     }
 }
 
-/// Whether nothing more can be had from the connection.
+/// Returns true if nothing more can be had from the connection.
 pub fn breaks_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() && error.code().is_none()
 }

@@ -1,4 +1,4 @@
-//! What is common to all scenarios: server, guards, settings in a shuffled order, clean-up.
+//! Work common to all scenarios: server, guards, settings in a shuffled order, clean-up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,19 +37,19 @@ const EVIDENCE_BOUND: Duration = Duration::from_secs(2);
 
 /// One way to load a Redis.
 pub trait Scenario {
-    /// What users do.
+    /// Requests that users make.
     type Work: Work;
 
     /// The keys it asks for.
     fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace;
 
-    /// What users do with these keys.
+    /// Requests that users make with these keys.
     fn work(&self, keyspace: Keyspace) -> Self::Work;
 
     /// The server's commands that requests consist of, in lower case, as its statistics name them.
     fn commands(&self) -> &'static [&'static str];
 
-    /// What the report says of its flags.
+    /// Flags of the scenario as the report tells them.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
 
     /// Adds its own parameters to a step's.
@@ -320,7 +320,7 @@ impl<S: Scenario> Run<'_, S> {
     }
 }
 
-/// What to do where the keys of a run could not be written.
+/// Remedy where the keys of a run could not be written.
 fn remedy_of(kind: &str) -> &'static str {
     match kind {
         "response.NOPERM" => {
@@ -342,7 +342,7 @@ fn stopped(step: &Step) -> bool {
 /// Values longer than Redis takes are refused before anything is begun.
 ///
 /// # Errors
-/// When `bytes` is too long.
+/// Fails if `bytes` is too long.
 pub fn check_value_size(bytes: u64) -> Result<(), UsageError> {
     if bytes > crate::cli::LONGEST_VALUE {
         return Err(UsageError(

@@ -8,7 +8,7 @@ use common::{PASSWORD, bench, report};
 use test_support::Place;
 use testbed::{Redis, RedisOptions};
 
-/// What `redis-bench` says on stderr about `args`, which must end with `code`.
+/// Text of `redis-bench` on stderr about `args`, which must end with `code`.
 fn told(place: &Place, url: Option<&str>, args: &[&str], code: i32) -> String {
     let mut command = bench(place, args);
     if let Some(url) = url {

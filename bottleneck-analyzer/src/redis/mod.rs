@@ -1,4 +1,4 @@
-//! What a step's evidence says of a Redis: its one thread, and who it worked for.
+//! Evidence of a step about a Redis: its one thread, and who it worked for.
 
 mod thread;
 
@@ -16,7 +16,7 @@ pub(crate) struct View<'a> {
     pub(crate) index: usize,
     pub(crate) step: &'a Step,
     server: &'a ServerEvidence,
-    /// How long the server was watched.
+    /// Time for which the server was watched.
     pub(crate) seconds: f64,
     /// Calls that the load made.
     pub(crate) calls: f64,
@@ -31,7 +31,7 @@ impl<'a> View<'a> {
         Self::of_step(bench.source, index)
     }
 
-    /// The same of step `index`.
+    /// Reads the evidence of step `index`.
     pub(crate) fn of_step(source: &'a Source, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
@@ -57,7 +57,7 @@ impl<'a> View<'a> {
         self.server.figures.get(name).copied()
     }
 
-    /// Where a figure of the server stands.
+    /// Place of a figure of the server.
     pub(crate) fn evidence(&self, name: &str) -> Option<Evidence> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name.replace('_', " "), &pointer)
@@ -69,12 +69,12 @@ impl<'a> View<'a> {
         rows.unwrap_or_default().iter().enumerate()
     }
 
-    /// Whether `what` was read, however empty.
+    /// Returns true if `what` was read, however empty.
     pub(crate) fn was_read(&self, what: &str) -> bool {
         !self.server.unavailable.contains_key(what)
     }
 
-    /// Where a figure of a row stands.
+    /// Place of a figure of a row.
     pub(crate) fn row_evidence(
         &self,
         label: impl Into<String>,
@@ -189,5 +189,5 @@ impl<'a> View<'a> {
     }
 }
 
-/// What the short answers of one call may come to.
+/// Most bytes of the short answers of one call.
 const SHORT_ANSWERS_BYTES: f64 = 64.0;

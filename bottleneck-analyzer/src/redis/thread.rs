@@ -26,7 +26,7 @@ impl View<'_> {
         per_s("eventloop_busy_us", 1e-6).or_else(|| per_s("cpu_main_thread_s", 1.0))
     }
 
-    /// Whether other threads read and write for it.
+    /// Returns true if other threads read and write for it.
     pub(crate) fn has_io_threads(&self) -> bool {
         let threads = self
             .setting("io-threads")
@@ -45,7 +45,7 @@ impl View<'_> {
         wait_ns.min(self.at_stake_ns())
     }
 
-    /// The same of a command, from its row in `commands`. Without a histogram its calls are taken
+    /// Mean wait of a call behind a command, from its row. Without a histogram its calls are taken
     /// to be equally long, which is the least that they can have cost.
     pub(crate) fn wait_behind_command(&self, row: &EvidenceRow) -> f64 {
         let figure = |name: &str| row.figures.get(name).copied();

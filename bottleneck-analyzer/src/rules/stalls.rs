@@ -173,7 +173,7 @@ fn lost_ns(bench: &Bench<'_>, worst: &Stalls<'_>) -> f64 {
     }
 }
 
-/// What such lengths are known for.
+/// Usual cause of a stall of this length.
 fn hint(longest: u64) -> &'static str {
     match longest {
         0..=300_000_000 => "Some 200 ms are those of a lost packet that is sent again.",

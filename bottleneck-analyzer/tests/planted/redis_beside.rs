@@ -1,4 +1,4 @@
-//! What live runs recorded of a Redis beside which something was planted: paused clients, forks,
+//! Records of live runs of a Redis beside which something was planted: paused clients, forks,
 //! MONITOR, subscribers, one core for server and load. Each thing is told once, under its cause.
 
 use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};

@@ -17,7 +17,7 @@ fn run(plant: impl Fn(&mut Step)) -> Assessment {
     assess_reports(&[report])
 }
 
-/// The same in what the server says.
+/// A healthy run in whose server evidence something is planted.
 fn server(plant: impl Fn(&mut ServerEvidence)) -> Assessment {
     run(|step| plant(step.server.as_mut().unwrap()))
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::info::Info;
 
-/// What the kernel says of it.
+/// Figures of the kernel about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     /// Time that its main thread was ready to run and had no CPU, in nanoseconds.
@@ -29,7 +29,7 @@ pub(super) struct Cores {
 /// which bears our port is the one, and no stranger of the same number elsewhere.
 ///
 /// # Errors
-/// When it cannot be seen from here.
+/// Fails if it cannot be seen from here.
 pub(super) fn read(info: &Info) -> Result<Process, String> {
     let hidden = || "the server's process cannot be seen from here".to_owned();
     let pid = info.number("process_id").ok_or_else(hidden)? as u32;
@@ -49,7 +49,7 @@ pub(super) fn read(info: &Info) -> Result<Process, String> {
     })
 }
 
-/// Whether the title is `redis-server 127.0.0.1:6379`, or the like.
+/// Returns true if the title is `redis-server 127.0.0.1:6379`, or the like.
 fn names_port(title: &str, port: &str) -> bool {
     let mut words = title.split(|c: char| c.is_whitespace() || c == '\0');
     words.any(|word| word.rsplit_once(':').is_some_and(|(_, last)| last == port))

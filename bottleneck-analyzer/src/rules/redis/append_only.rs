@@ -41,7 +41,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     }
 }
 
-/// What a call waited for the one thread, which flushes the file after each round with a write: for
+/// Wait of a call for the one thread, which flushes the file after each round with a write: for
 /// each of its answers as much longer as a question that asks for nothing took than at its best.
 /// Time for which the thread had no CPU is no disk's.
 fn waited_ns(view: &View<'_>) -> Option<f64> {

@@ -143,7 +143,7 @@ fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     }
 }
 
-/// What to do about a command, and why it is slow.
+/// Advice about a command, and the reason why it is slow.
 fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     match command {
         "keys" => (

@@ -21,7 +21,7 @@ use crate::redis::View;
 /// Share of the mean response time, or of the capacity, from which avoidable time is a problem.
 const MATTERS: f64 = 0.10;
 
-/// What is known of one bench, and where its conclusions go.
+/// Rule: judges one bench, and files its conclusions.
 type Judge = fn(&Bench<'_>, &View<'_>, &mut Conclusions);
 
 const ALL: [Judge; 11] = [

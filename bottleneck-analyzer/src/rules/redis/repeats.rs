@@ -1,4 +1,4 @@
-//! What was concluded of each repeat, taken together: nothing that happened in one of them is lost,
+//! Conclusions of all repeats, taken together: nothing that happened in one of them is lost,
 //! and nothing is fine that was not fine in all.
 
 use std::collections::BTreeMap;

@@ -116,7 +116,7 @@ fn what(view: &View<'_>, forks: f64) -> String {
     format!("{} fork(s){seen}", plain(forks))
 }
 
-/// What users felt in intervals with a child process at work, and in those without.
+/// Latency that users felt in intervals with a child process at work, and in those without.
 #[derive(Debug, Clone, Copy)]
 struct Slowdown {
     with_ns: f64,
