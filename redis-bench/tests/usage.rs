@@ -54,6 +54,8 @@ fn a_user_who_may_not_write_is_told_once_and_what_it_would_need() {
         "{stderr}"
     );
     assert!(!stderr.contains("app-pass"), "{stderr}");
+    let port = redis.port().to_string();
+    assert!(stderr.contains(&port), "{stderr}");
 }
 
 #[test]

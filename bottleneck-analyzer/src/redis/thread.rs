@@ -60,6 +60,19 @@ impl View<'_> {
         self.wait_behind(usec, figure("squares_us2").unwrap_or(0.0).max(least))
     }
 
+    /// Mean wait of an answer for the disk where the thread flushes the append-only file after each
+    /// round with a write: as much longer as a question that asks for nothing took than at its
+    /// best. Time for which the thread had no CPU is no disk's.
+    pub(crate) fn flush_wait_ns(&self) -> Option<f64> {
+        let mean = self.figure("answer_mean_ns")?;
+        let least = self.figure("answer_least_ns")?;
+        let no_cpu = self
+            .figure("main_thread_ready_s")
+            .zip(self.figure("commands_processed"));
+        let no_cpu = no_cpu.map_or(0.0, |(ready_s, commands)| ready_s * 1e9 / commands.max(1.0));
+        Some((mean - least - no_cpu).max(0.0))
+    }
+
     /// Time that the thread spent on anything but commands: reading requests and writing answers,
     /// expiring keys, flushing files, in seconds.
     pub(crate) fn outside_commands_s(&self) -> Option<f64> {

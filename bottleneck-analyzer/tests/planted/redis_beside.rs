@@ -235,6 +235,43 @@ fn a_server_that_shares_its_one_core_with_the_load_is_told() {
 }
 
 #[test]
+fn keys_that_others_write_are_told_where_they_push_out_the_load_s() {
+    let evicted = |written: f64| {
+        server(0.0, move |s| {
+            s.figure("evicted_keys", 9_000.0);
+            s.figure("commands.set.calls", written);
+        })
+    };
+    let told = |assessment: &Assessment| finding(assessment, "evictions").unwrap().detail.clone();
+    let theirs = told(&evicted(40_000.0));
+    assert!(theirs.contains("other clients'"), "{theirs}");
+    let ours = told(&evicted(4_000.0));
+    assert!(!ours.contains("other clients'"), "{ours}");
+}
+
+#[test]
+fn what_an_older_bench_never_read_is_unknown_and_not_fine() {
+    let old = server(0.0, |s| {
+        s.tables.clear();
+        for figure in ["aof_enabled", "maxclients", "connections_received"] {
+            s.figures.remove(figure);
+        }
+    });
+    for rule in [
+        "redis_command",
+        "redis_monitor",
+        "redis_output",
+        "redis_paused",
+        "redis_append_only",
+        "redis_maxclients",
+        "redis_churn",
+    ] {
+        assert!(is_unknown(&old, rule), "{rule}");
+        assert!(!old.ruled_out.iter().any(|r| r.rule == rule), "{rule}");
+    }
+}
+
+#[test]
 fn memory_in_swap_is_shown_and_none_is_ruled_out() {
     let swapped = |bytes: f64| server(0.0, move |s| s.figure("swap_bytes", bytes));
     let some = swapped(6e6);

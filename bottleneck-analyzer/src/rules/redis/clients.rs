@@ -31,7 +31,12 @@ fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         view.figure("rejected_connections"),
         view.figure("maxclients"),
     ) else {
-        return;
+        return out.cannot_judge(
+            rule,
+            bench.component,
+            "whether Redis turned clients away: its limit was not read",
+            "a user that may run INFO",
+        );
     };
     let used = view.figure("connected_clients_max").unwrap_or(0.0);
     let used = used + view.figure("cluster_connections").unwrap_or(0.0);
@@ -77,7 +82,12 @@ fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     let rule = "redis_churn";
     let Some(came) = view.figure("connections_received") else {
-        return;
+        return out.cannot_judge(
+            rule,
+            bench.component,
+            "whether connections are opened anew: they were not counted",
+            "a user that may run INFO",
+        );
     };
     let parts = view.step.pool.as_ref().and_then(|pool| pool.checkout);
     let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
@@ -224,14 +234,7 @@ fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     let slowest = readers.max_by(|a, b| bytes_of(a.1).total_cmp(&bytes_of(b.1)));
     let slowest = slowest.filter(|(_, row)| bytes_of(row) >= OUTPUT_BYTES);
     if dropped < 1.0 && slowest.is_none() {
-        let statement = if view.figure("output_limit_disconnections").is_some() {
-            "no client left much of its answers untaken, and none was cut off"
-        } else {
-            "no client was seen that leaves much of its answers untaken; this server does not count \
-             those that it cuts off (7.4 and later do)"
-        };
-        let evidence = view.evidence("output_buffer_max_bytes");
-        return out.rule_out(rule, bench.component, statement, evidence);
+        return no_slow_reader(bench, view, out);
     }
     let whose = slowest.map_or("a client".to_owned(), |(_, row)| whose(row));
     let (kind, title) = if dropped >= 1.0 {
@@ -273,6 +276,27 @@ fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                 "answers that are not taken stay in memory, and count for maxmemory",
             ),
     );
+}
+
+/// Nobody was seen: a statement as wide as what was looked at.
+fn no_slow_reader(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let rule = "redis_output";
+    if !view.was_read("clients") {
+        return out.cannot_judge(
+            rule,
+            bench.component,
+            "whether a client leaves its answers untaken: CLIENT LIST was not read",
+            "a user that may run CLIENT LIST",
+        );
+    }
+    let statement = if view.figure("output_limit_disconnections").is_some() {
+        "no client left much of its answers untaken, and none was cut off"
+    } else {
+        "no client was seen that leaves much of its answers untaken; this server does not count \
+         those that it cuts off (7.4 and later do)"
+    };
+    let evidence = view.evidence("output_buffer_max_bytes");
+    out.rule_out(rule, bench.component, statement, evidence);
 }
 
 /// `50 subscribers (PUBLISH)`, where messages were published to some.

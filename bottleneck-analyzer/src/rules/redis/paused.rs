@@ -74,6 +74,14 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 fn none(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    if view.rows("commands").next().is_none() {
+        return out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether a client paused the others: its command statistics were not read",
+            "a user that may run INFO commandstats",
+        );
+    }
     let told = view
         .rows("commands")
         .any(|(_, row)| row.labels.get("command").is_some_and(|c| c.contains('|')));
