@@ -65,18 +65,17 @@ struct Answer {
 
 /// The server's own words: of commands that were sent together, those of the first that failed.
 fn answer(error: &RedisError) -> Option<Answer> {
-    if let Some(code) = error.code() {
-        return Some(Answer {
-            code: code.trim().to_owned(),
-            detail: error.detail().unwrap_or_default().to_owned(),
-        });
+    let told = |code: &str, detail: Option<&str>| Answer {
+        code: code.trim().to_owned(),
+        detail: detail.unwrap_or_default().to_owned(),
+    };
+    let code = error.code()?;
+    if error.detail().is_some() {
+        return Some(told(code, error.detail()));
     }
-    let all = error.clone().into_server_errors()?;
-    let (_, first) = all.first()?;
-    Some(Answer {
-        code: first.code().trim().to_owned(),
-        detail: first.details().unwrap_or_default().to_owned(),
-    })
+    let all = error.clone().into_server_errors();
+    let first = all.as_ref().and_then(|all| all.first());
+    Some(first.map_or_else(|| told(code, None), |(_, e)| told(e.code(), e.details())))
 }
 
 /// A command's or a connection's failure. What the server answered is told in its own words.

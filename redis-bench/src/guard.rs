@@ -80,7 +80,7 @@ fn memory(info: &Info, bytes: u64) -> anyhow::Result<()> {
         table::bytes(limit as u64),
         table::bytes(free as u64)
     ))
-    .remedy("fewer keys, smaller values, or a throwaway server (neither --url nor REDIS_URL)")
+    .remedy("a throwaway server (no --url, no REDIS_URL), a smaller --value-size, or fewer --keys")
 }
 
 #[cfg(test)]

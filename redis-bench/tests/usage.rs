@@ -54,8 +54,6 @@ fn a_user_who_may_not_write_is_told_once_and_what_it_would_need() {
         "{stderr}"
     );
     assert!(!stderr.contains("app-pass"), "{stderr}");
-    let port = redis.port().to_string();
-    assert!(stderr.contains(&port), "{stderr}");
 }
 
 #[test]
@@ -160,7 +158,7 @@ fn what_the_server_cannot_bear_is_not_begun() {
     big.extend(["--keys", "1M"]);
     let stderr = told(&place, Some(redis.url()), &big, 1);
     assert!(
-        stderr.contains("maxmemory") && stderr.contains("--keys"),
+        stderr.contains("maxmemory") && stderr.contains("--keys") && !stderr.contains("***"),
         "{stderr}"
     );
     let mut wide = run_args();
