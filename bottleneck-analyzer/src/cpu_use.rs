@@ -55,7 +55,11 @@ impl CpuUse {
             server_ratio.map(|ratio| ratio / whole),
             generator_ratio / whole,
         );
-        let (allowed_cores, quota_evidence) = machine.allowed_cores().unzip();
+        let confined = confined(source, index, cores);
+        let quota = machine.allowed_cores();
+        let fewest = [quota, confined].into_iter().flatten();
+        let fewest = fewest.min_by(|a, b| a.0.total_cmp(&b.0));
+        let (allowed_cores, quota_evidence) = fewest.unzip();
         let mut evidence: Vec<Evidence> = machine.typical("CPU busy", busy).into_iter().collect();
         evidence.extend(quota_evidence.flatten());
         evidence.extend(server_evidence);
@@ -174,6 +178,17 @@ impl CpuUse {
 fn capacity_ns(step: &Step, cores: f64) -> Option<f64> {
     let capacity = step.window.measured_s() * 1e9 * cores;
     (capacity > 0.0).then_some(capacity)
+}
+
+/// Cores that server and generator may use together, where their affinities leave them fewer than
+/// there are.
+fn confined(source: &Source, index: usize, cores: f64) -> Option<(f64, Option<Evidence>)> {
+    let name = "cores_allowed_either";
+    let server = source.report.steps[index].server.as_ref()?;
+    let allowed = *server.figures.get(name)?;
+    let pointer = format!("/steps/{index}/server/figures/{name}");
+    let evidence = source.evidence("cores that server and generator may use", &pointer);
+    (allowed > 0.0 && allowed < cores).then_some((allowed, evidence))
 }
 
 fn server(

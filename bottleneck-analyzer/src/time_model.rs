@@ -23,7 +23,7 @@ pub struct Part {
     /// `checkout_check`, `checkout_connect`, `checkout_other`, `server_cpu`, `server_runnable`, an
     /// event that PostgreSQL waited for (`lock.transactionid`, `io.walsync`) or its class where
     /// events were not named (`lock`), `client.idle_in_transaction`, `network`, `command`, `tcp`,
-    /// `upgrade`, `rest`.
+    /// `behind_others`, `io.append_only`, `upgrade`, `rest`.
     pub name: String,
     /// For people.
     pub title: String,

@@ -22,10 +22,10 @@ struct Flags {
     /// Tasks that share the connection
     #[arg(long, default_value = "50")]
     users: usize,
-    /// How long
+    /// Duration of the load
     #[arg(long, value_parser = bench_cli::flags::duration, default_value = "5s")]
     duration: Duration,
-    /// Where
+    /// Address of the server
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     url: String,
 }

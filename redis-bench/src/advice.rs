@@ -1,4 +1,4 @@
-//! Which way to connect, where two were measured on the same work.
+//! Advice on the way to connect, where two were measured on the same work.
 
 use bench_cli::table;
 use bench_report::{Histogram, Load, Recommendation, Step};
@@ -47,7 +47,7 @@ fn mean_response_ns(step: &Step) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
-/// Which way to connect, where two were measured: the better one when the ratio of their repeats
+/// Recommends one of two ways to connect: the better one when the ratio of their repeats
 /// differs from 1 by more than chance, else none. Repeats of one round are a pair: they ran one
 /// after the other, so that a machine that drifts favours neither.
 pub(crate) fn recommend(groups: &[Group<'_>]) -> Option<Recommendation> {
@@ -147,7 +147,7 @@ fn saturated(groups: &[Group<'_>]) -> &'static str {
     }
 }
 
-/// What the pool itself costs.
+/// Tells the cost of the pool itself.
 fn checkout(pooled: &Group<'_>) -> String {
     let checkout = pooled.merged(|operation| operation.checkout.as_ref());
     let call = pooled.merged(|operation| operation.call.as_ref());

@@ -113,7 +113,7 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
     (hits + misses > 0.0).then(|| hits / (hits + misses))
 }
 
-/// What users of the cache share.
+/// State that the users of the cache share.
 #[derive(Debug, Clone)]
 pub struct CacheWork {
     keyspace: Arc<Keyspace>,
@@ -150,7 +150,7 @@ impl Work for CacheWork {
 pub struct CacheTask {
     work: CacheWork,
     random: SmallRng,
-    /// What was drawn: `GET` or `SET`.
+    /// Command that was drawn: `GET` or `SET`.
     operation: usize,
     name: Vec<u8>,
     get: Cmd,

@@ -42,7 +42,7 @@ pub(crate) fn clear(bench: &mut Bench, remote: &Remote, prefix: &str, writer: Op
     );
 }
 
-/// Whether or not its writing came to an end, nothing is written after it.
+/// Nothing is written after it, even if its writing came to no end.
 fn await_writer(bench: &Bench, writer: &Writer, patience: &mut Patience) -> Result<(), String> {
     loop {
         match writer.look() {
@@ -85,7 +85,7 @@ fn remove(
     }
 }
 
-/// How long removing is waited for.
+/// Time that removing is waited for.
 #[derive(Debug)]
 struct Patience {
     /// Answers so far, and since when there was no further one.

@@ -13,7 +13,7 @@ use crate::skew::Skew;
 #[derive(Debug, Parser)]
 #[command(name = "redis-bench", version, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What to do.
+    /// Scenario to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
   redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
   REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get";
 
-/// What to do.
+/// Scenarios of this program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Use Redis as a cache: skewed reads, misses written back, expiry
@@ -66,7 +66,7 @@ Examples:
   redis-bench pool --workload get --value-size 1KiB
   redis-bench pool --client multiplexed --connections 2 --users 200";
 
-/// What every scenario has.
+/// Flags of every scenario.
 #[derive(Debug, Args)]
 pub struct CommonFlags {
     /// Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE
@@ -92,11 +92,11 @@ pub struct CommonFlags {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub connections: u64,
 
-    /// How load is made.
+    /// Flags of the load.
     #[command(flatten)]
     pub load: LoadFlags,
 
-    /// Where the result goes.
+    /// Flags of the output.
     #[command(flatten)]
     pub output: OutputFlags,
 }
@@ -116,11 +116,11 @@ pub struct CacheFlags {
     #[arg(long, value_parser = Skew::parse, value_name = "EXPONENT", default_value = "1")]
     pub zipf: Skew,
 
-    /// How long a key lives
+    /// Time to live of each key
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "10s")]
     pub ttl: Duration,
 
-    /// How much a key's life differs from --ttl, as a share of it
+    /// Most by which a key's life differs from --ttl, as a share of it
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
     pub ttl_jitter: f64,
 
@@ -132,7 +132,7 @@ pub struct CacheFlags {
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
     pub writes: f64,
 
-    /// What every scenario has.
+    /// Flags of every scenario.
     #[command(flatten)]
     pub common: CommonFlags,
 }
@@ -140,7 +140,7 @@ pub struct CacheFlags {
 /// Flags of `redis-bench pool`.
 #[derive(Debug, Args)]
 pub struct PoolFlags {
-    /// What is asked of the server
+    /// Command that is sent to the server
     #[arg(long, value_enum, default_value = "set")]
     pub workload: Workload,
 
@@ -148,7 +148,7 @@ pub struct PoolFlags {
     #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "3")]
     pub value_size: u64,
 
-    /// What every scenario has.
+    /// Flags of every scenario.
     #[command(flatten)]
     pub common: CommonFlags,
 }

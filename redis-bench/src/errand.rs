@@ -17,7 +17,7 @@ pub struct Errand<T> {
     stop: Cancel,
 }
 
-/// What is seen of the work at one look.
+/// State of the work at one look.
 #[derive(Debug)]
 pub enum Look<T> {
     /// It is done.
@@ -28,7 +28,7 @@ pub enum Look<T> {
     Gone,
 }
 
-/// What became of work that was attended.
+/// Result of work that was attended.
 #[derive(Debug)]
 pub enum Attended<T> {
     /// It is done.
@@ -43,7 +43,7 @@ impl<T: Send + 'static> Errand<T> {
     /// Starts `work`, which is to end soon after the token that it gets is cancelled.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// Fails if the system gives no thread.
     pub fn start(work: impl FnOnce(&Cancel) -> T + Send + 'static) -> io::Result<Self> {
         let (done, result) = mpsc::sync_channel(1);
         let stop = Cancel::new();

@@ -1,4 +1,4 @@
-//! What went wrong, by a short stable kind that reports count.
+//! Kinds of failures, each by a short stable kind that reports count.
 
 use std::error::Error as _;
 use std::io;
@@ -20,16 +20,18 @@ pub fn kind(error: &RedisError) -> String {
     if is_turned_away(error) {
         return "response.maxclients".to_owned();
     }
-    match (error.code(), error.kind()) {
-        (Some(code), _) => format!("response.{}", code.trim()),
-        (None, redis::ErrorKind::AuthenticationFailed) => "auth".to_owned(),
-        (None, redis::ErrorKind::UnexpectedReturnType) => "wrong_value".to_owned(),
-        (None, redis::ErrorKind::Io) => "io.other".to_owned(),
-        (None, _) => "client".to_owned(),
+    if let Some(answer) = answer(error) {
+        return format!("response.{}", answer.code);
+    }
+    match error.kind() {
+        redis::ErrorKind::AuthenticationFailed => "auth".to_owned(),
+        redis::ErrorKind::UnexpectedReturnType => "wrong_value".to_owned(),
+        redis::ErrorKind::Io => "io.other".to_owned(),
+        _ => "client".to_owned(),
     }
 }
 
-/// Whether the server has as many clients as it takes: it says so with no code of its own.
+/// Returns true if the server has as many clients as it takes: it says so with no code of its own.
 fn is_turned_away(error: &RedisError) -> bool {
     let said = error.detail().unwrap_or_default();
     said.contains("max number of clients")
@@ -55,13 +57,34 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
     }
 }
 
+/// An error that the server answered.
+struct Answer {
+    code: String,
+    detail: String,
+}
+
+/// The server's own words: of commands that were sent together, those of the first that failed.
+fn answer(error: &RedisError) -> Option<Answer> {
+    let told = |code: &str, detail: Option<&str>| Answer {
+        code: code.trim().to_owned(),
+        detail: detail.unwrap_or_default().to_owned(),
+    };
+    let code = error.code()?;
+    if error.detail().is_some() {
+        return Some(told(code, error.detail()));
+    }
+    let all = error.clone().into_server_errors();
+    let first = all.as_ref().and_then(|all| all.first());
+    Some(first.map_or_else(|| told(code, None), |(_, e)| told(e.code(), e.details())))
+}
+
 /// A command's or a connection's failure. What the server answered is told in its own words.
 pub fn of_redis(error: &RedisError) -> Failure {
-    match (error.code(), error.detail()) {
+    match answer(error) {
         // The system calls it a resource that is temporarily unavailable.
         _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
-        (Some(code), Some(detail)) => {
-            Failure::new(kind(error), &format!("{} {detail}", code.trim()))
+        Some(Answer { code, detail }) if !detail.is_empty() => {
+            Failure::new(kind(error), &format!("{code} {detail}"))
         }
         _ => Failure::new(kind(error), &error.to_string()),
     }
@@ -78,7 +101,7 @@ pub fn of_pool(error: &PoolError) -> Failure {
     }
 }
 
-/// Whether nothing more can be had from the connection.
+/// Returns true if nothing more can be had from the connection.
 pub fn breaks_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() && error.code().is_none()
 }

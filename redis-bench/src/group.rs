@@ -74,7 +74,7 @@ impl Group<'_> {
             .collect()
     }
 
-    /// What users felt over all repeats and operations, those who were never answered among them;
+    /// Latency over all repeats and operations, requests that were never answered among them;
     /// `None` where a histogram is damaged.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let steps = self.steps.iter();
@@ -100,7 +100,7 @@ impl Group<'_> {
         whole
     }
 
-    /// What its checkouts consisted of, over all completed steps.
+    /// Parts of its checkouts, over all completed steps.
     pub(crate) fn checkout(&self) -> Option<CheckoutParts> {
         let told = self.completed();
         CheckoutParts::merged(told.filter_map(|step| step.pool.as_ref()?.checkout.as_ref()))

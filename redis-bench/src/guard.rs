@@ -1,4 +1,4 @@
-//! What is checked before anything is written: a run that the server cannot bear is not begun.
+//! Checks before anything is written: a run that the server cannot bear is not begun.
 
 use bench_cli::Remedy as _;
 use bench_cli::table;
@@ -12,7 +12,7 @@ const SPARE_DESCRIPTORS: u64 = 64;
 /// Share of what is free that may be filled.
 const FILLED_RATIO: f64 = 0.8;
 
-/// What a run is going to ask of its server and of this process.
+/// Demand of a run: what it is going to ask of its server and of this process.
 #[derive(Debug, Clone, Copy)]
 pub struct Demand {
     /// Connections of the largest step.
@@ -23,7 +23,7 @@ pub struct Demand {
     pub descriptors: Option<u64>,
 }
 
-/// Whether server and process can bear `demand`. What the server does not tell is not checked.
+/// Checks that server and process can bear `demand`. What the server does not tell is not checked.
 ///
 /// # Errors
 /// A sentence with the figures, and what to change.
@@ -80,7 +80,7 @@ fn memory(info: &Info, bytes: u64) -> anyhow::Result<()> {
         table::bytes(limit as u64),
         table::bytes(free as u64)
     ))
-    .remedy("fewer --keys, a smaller --value-size, or a throwaway server (no --url, no REDIS_URL)")
+    .remedy("a throwaway server (no --url, no REDIS_URL), a smaller --value-size, or fewer --keys")
 }
 
 #[cfg(test)]

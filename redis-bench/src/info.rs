@@ -1,4 +1,4 @@
-//! What a Redis says of itself. Servers differ in age and kind: unknown fields are skipped, and
+//! `INFO`: a Redis about itself. Servers differ in age and kind: unknown fields are skipped, and
 //! what is missing stays missing.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use redis::{Connection, RedisResult};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Info(BTreeMap<String, String>);
 
-/// How often a command was called, and how long the server worked on it.
+/// Number of calls of a command, and the time that the server worked on them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CommandUse {
     /// Calls since the server started.
@@ -26,7 +26,7 @@ impl Info {
     /// Asks for every section.
     ///
     /// # Errors
-    /// What the connection or the server says.
+    /// Returns the error of the connection or the server.
     pub fn read(connection: &mut Connection) -> RedisResult<Self> {
         Self::section(connection, "all")
     }
@@ -34,7 +34,7 @@ impl Info {
     /// Asks for one section.
     ///
     /// # Errors
-    /// What the connection or the server says.
+    /// Returns the error of the connection or the server.
     pub fn section(connection: &mut Connection, name: &str) -> RedisResult<Self> {
         let text: String = redis::cmd("INFO").arg(name).query(connection)?;
         Ok(Self::parse(&text))

@@ -14,7 +14,7 @@ use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
 const BATCH: u64 = 500;
 /// Values in one batch, at most.
 const BATCH_BYTES: u64 = 1 << 20;
-/// What Redis keeps beside a key and its value: dictionary and expiry entries, object and string
+/// Bytes kept beside a key and its value: dictionary and expiry entries, object and string
 /// headers, its allocator's rounding. An estimate from above.
 const OVERHEAD_BYTES: u64 = 160;
 
@@ -23,19 +23,19 @@ const OVERHEAD_BYTES: u64 = 160;
 pub struct Keyspace {
     /// `plimsoll:<run>:`.
     pub prefix: String,
-    /// How many there are.
+    /// Number of keys.
     pub keys: u64,
     /// Length of each value.
     pub value_bytes: u64,
     /// Share of the keys that is there when a step begins, 0..=1.
     pub preload_ratio: f64,
-    /// How a key's time to live is drawn; absent where keys stay until they are removed.
+    /// Distribution of a key's time to live; absent where keys stay until they are removed.
     pub expiry: Option<Expiry>,
     /// Decides which keys are preloaded, and how old they are.
     pub seed: u64,
 }
 
-/// How long a key lives: `ttl`, more or less by up to `jitter_ratio` of it, so that keys that were
+/// Life of a key: `ttl`, more or less by up to `jitter_ratio` of it, so that keys that were
 /// written together do not expire together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expiry {
@@ -53,7 +53,7 @@ impl Expiry {
     }
 }
 
-/// Where a run's keys lie.
+/// Prefix of a run's keys.
 pub fn prefix(run_id: &str) -> String {
     format!("plimsoll:{run_id}:")
 }
@@ -87,7 +87,7 @@ impl Keyspace {
     /// Returns whether it came to its end before `cancel`.
     ///
     /// # Errors
-    /// What the connection or the server says.
+    /// Returns the error of the connection or the server.
     pub fn fill(&self, connection: &mut Connection, cancel: &Cancel) -> RedisResult<bool> {
         let mut random = SmallRng::seed_from_u64(self.seed);
         let value = self.value();
@@ -134,7 +134,7 @@ impl Keyspace {
 /// the server and says whether to go on; returns whether it came to its end.
 ///
 /// # Errors
-/// What the connection or the server says.
+/// Returns the error of the connection or the server.
 pub fn clear(
     connection: &mut Connection,
     prefix: &str,

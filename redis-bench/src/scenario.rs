@@ -1,4 +1,4 @@
-//! What is common to all scenarios: server, guards, settings in a shuffled order, clean-up.
+//! Work common to all scenarios: server, guards, settings in a shuffled order, clean-up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, Shown};
 use bench_cli::load::Defaults;
-use bench_cli::{Exit, UsageError};
+use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
 use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
 use serde_json::json;
@@ -37,19 +37,19 @@ const EVIDENCE_BOUND: Duration = Duration::from_secs(2);
 
 /// One way to load a Redis.
 pub trait Scenario {
-    /// What users do.
+    /// Requests that users make.
     type Work: Work;
 
     /// The keys it asks for.
     fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace;
 
-    /// What users do with these keys.
+    /// Requests that users make with these keys.
     fn work(&self, keyspace: Keyspace) -> Self::Work;
 
     /// The server's commands that requests consist of, in lower case, as its statistics name them.
     fn commands(&self) -> &'static [&'static str];
 
-    /// What the report says of its flags.
+    /// Flags of the scenario as the report tells them.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
 
     /// Adds its own parameters to a step's.
@@ -295,9 +295,13 @@ impl<S: Scenario> Run<'_, S> {
         let remote = server.remote();
         let writer = Errand::start(move |stop| keys.fill(&mut remote.connect()?, stop))
             .context("cannot write the keys of a run")?;
+        let mut remedy = "see what the server says of itself (its log, INFO)";
         let why = match writer.attend(&bench.cancel, FILL_BOUND) {
             Attended::Done(Ok(filled)) => return Ok(filled),
-            Attended::Done(Err(error)) => failure::of_redis(&error).to_string(),
+            Attended::Done(Err(error)) => {
+                remedy = remedy_of(&failure::kind(&error));
+                failure::of_redis(&error).to_string()
+            }
             Attended::Cancelled => {
                 self.writer = Some(writer);
                 return Ok(false);
@@ -308,9 +312,26 @@ impl<S: Scenario> Run<'_, S> {
             }
         };
         let (done, shown) = (bench.report.steps.len(), server.remote().shown().to_owned());
-        Err(anyhow::anyhow!(why)).with_context(|| {
-            format!("cannot write the keys of a run to {shown} (after {done} steps)")
-        })
+        Err(anyhow::anyhow!(why))
+            .with_context(|| {
+                format!("cannot write the keys of a run to {shown} (after {done} steps)")
+            })
+            .remedy(remedy)
+    }
+}
+
+/// Remedy where the keys of a run could not be written.
+fn remedy_of(kind: &str) -> &'static str {
+    match kind {
+        "response.NOPERM" => {
+            "a user who may SET, GET and DEL under plimsoll:* (ACL SETUSER NAME ~plimsoll:* +@all), \
+             or another one in --url"
+        }
+        "response.OOM" => "a larger maxmemory, or fewer keys and smaller values",
+        "response.READONLY" => "the address of the primary in --url",
+        "response.MISCONF" => "see in the server's log why it could not save, and mend that first",
+        "timeout" | "reset" | "closed" | "refused" => "see that the server runs and answers",
+        _ => "see what the server says of itself (its log, INFO)",
     }
 }
 
@@ -321,7 +342,7 @@ fn stopped(step: &Step) -> bool {
 /// Values longer than Redis takes are refused before anything is begun.
 ///
 /// # Errors
-/// When `bytes` is too long.
+/// Fails if `bytes` is too long.
 pub fn check_value_size(bytes: u64) -> Result<(), UsageError> {
     if bytes > crate::cli::LONGEST_VALUE {
         return Err(UsageError(

@@ -15,12 +15,12 @@ use crate::errand::{Attended, Errand};
 use crate::failure;
 use crate::info::Info;
 
-/// How long a blocking command of ours (`INFO`, filling, clearing) may take.
+/// Time that a blocking command of ours (`INFO`, filling, clearing) may take.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
-/// How long we try to make friends at the start.
+/// Time within which the first connection must be made.
 const PROBE_PATIENCE: Duration = Duration::from_secs(12);
 
-/// Where a server is and how one gets in.
+/// Address of a server, and the credentials for it.
 #[derive(Debug, Clone)]
 pub struct Remote {
     info: ConnectionInfo,
@@ -31,10 +31,10 @@ impl Remote {
     /// Reads a URL.
     ///
     /// # Errors
-    /// When it is none that a Redis can be reached at; the sentence holds no secret.
+    /// Fails if it is none that a Redis can be reached at; the sentence holds no secret.
     pub fn parse(url: &str) -> Result<Self, UsageError> {
-        let form =
-            "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is needed";
+        let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
+                    needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
         if url.starts_with("rediss://") || url.starts_with("valkeys://") {
             let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
             return Err(UsageError(text.to_owned()));
@@ -72,7 +72,7 @@ impl Remote {
     /// A blocking connection, for what is not measured.
     ///
     /// # Errors
-    /// What the driver or the server says.
+    /// Returns the error of the driver or the server.
     pub fn connect(&self) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
         let connection = client.get_connection_with_timeout(CONNECT_PATIENCE)?;
@@ -102,7 +102,7 @@ impl Remote {
         }
     }
 
-    /// Whether one gets in by a password.
+    /// Returns true if a password is needed.
     pub fn has_password(&self) -> bool {
         self.info.redis_settings().password().is_some()
     }
@@ -156,7 +156,7 @@ impl Server {
     /// The server at `url`, or a new throwaway one.
     ///
     /// # Errors
-    /// When the URL cannot be read or no server can be started.
+    /// Fails if the URL cannot be read or no server can be started.
     pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
         if let Some(url) = url {
             let mark = std::env::var(token::ENV).unwrap_or_default();
@@ -176,17 +176,17 @@ impl Server {
         })
     }
 
-    /// Where it is.
+    /// Address of the server.
     pub fn remote(&self) -> Remote {
         self.remote.clone()
     }
 
-    /// Whether it is a throwaway one, of this run or of its parent: no guards then.
+    /// Returns true if it is a throwaway one, of this run or of its parent: no guards then.
     pub fn is_ours(&self) -> bool {
         self.ours
     }
 
-    /// Whether it ends with this run, and all its keys with it.
+    /// Returns true if it ends with this run, and all its keys with it.
     pub fn ends_with_us(&self) -> bool {
         self.throwaway.is_some()
     }

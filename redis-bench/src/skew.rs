@@ -1,4 +1,4 @@
-//! Which key is asked for next: caches live from the few keys that most requests want.
+//! Choice of the next key: caches live from the few keys that most requests want.
 
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
@@ -7,7 +7,7 @@ use rand_distr::{Distribution as _, Zipf};
 /// Exponents this close to 1 are taken as 1, where the sampler's closed form divides by 1 − s.
 const NEAR_ONE: f64 = 1e-6;
 
-/// How requests spread over keys.
+/// Distribution of requests over keys.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Skew {
     /// Every key is asked for as often as any other.

@@ -1,4 +1,4 @@
-//! What a run says about its own data, and how it is printed.
+//! Summary of a run: doubts about its own data, and its tables.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ fn load(report: &Report) -> String {
     }
 }
 
-/// What each way to connect got done.
+/// Throughput of each way to connect.
 fn carried(groups: &[Group<'_>]) -> Table {
     let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
@@ -160,7 +160,7 @@ fn carried_ratios(group: &Group<'_>) -> Vec<f64> {
     group.completed().filter_map(Step::carried_ratio).collect()
 }
 
-/// What users felt on each way to connect, all repeats taken together.
+/// Latency that users felt on each way to connect, all repeats taken together.
 fn felt(groups: &[Group<'_>]) -> String {
     let mut table = Table::new(&["", "p50", "p99", "p99.9", "worst", "max"]);
     let mut any_unanswered = false;

@@ -1,4 +1,4 @@
-//! What a checkout consists of, as the report tells it: waiting for a place, the driver's check,
+//! Parts of a checkout, as the report tells it: waiting for a place, the driver's check,
 //! connecting.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

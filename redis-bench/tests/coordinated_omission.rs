@@ -59,12 +59,12 @@ fn filled() -> (Redis, Remote) {
     (redis, remote)
 }
 
-/// What became of the requests of a step in whose middle the server stood still.
+/// Result of the requests of a step in whose middle the server stood still.
 struct Stopped {
     get: Operation,
-    /// How long it stood still.
+    /// Time for which it stood still.
     stop: Duration,
-    /// How fast those who waited could be served afterwards.
+    /// Rate at which those who waited could be served afterwards.
     capacity_per_s: f64,
 }
 
@@ -94,7 +94,7 @@ fn with_a_stop<F: Factory>(redis: &Redis, factory: F) -> Stopped {
     }
 }
 
-/// What the target can serve: how fast a queue is worked off.
+/// Most that the target can serve: the rate at which a queue is worked off.
 fn capacity_per_s<F: Factory>(factory: &Arc<F>) -> f64 {
     let load = LoadPlan::Closed {
         users: 32,
@@ -143,7 +143,7 @@ impl Stopped {
         );
     }
 
-    /// What else than the stop made anybody wait. Somebody who came due a time x into it waits for
+    /// Waits that the stop did not cause. Somebody who came due a time x into it waits for
     /// stop − x·(1 − rate ÷ capacity), because those who came before are served first.
     fn slow_beyond_the_stop(&self) -> Option<String> {
         let slow = self.slow();

@@ -1,4 +1,4 @@
-//! What the report tells of the server, on a real one: whose commands cost what, and who is connected.
+//! Evidence of a real server in the report: commands by sender and cost, and connected clients.
 #![allow(
     clippy::float_cmp,
     clippy::unwrap_used,

@@ -8,7 +8,7 @@ use common::{PASSWORD, bench, report};
 use test_support::Place;
 use testbed::{Redis, RedisOptions};
 
-/// What `redis-bench` says on stderr about `args`, which must end with `code`.
+/// Text of `redis-bench` on stderr about `args`, which must end with `code`.
 fn told(place: &Place, url: Option<&str>, args: &[&str], code: i32) -> String {
     let mut command = bench(place, args);
     if let Some(url) = url {
@@ -32,6 +32,28 @@ fn told(place: &Place, url: Option<&str>, args: &[&str], code: i32) -> String {
 
 fn run_args() -> Vec<&'static str> {
     vec!["cache", "--run-dir", "run"]
+}
+
+#[test]
+fn a_user_who_may_not_write_is_told_once_and_what_it_would_need() {
+    let redis = common::redis();
+    let mut admin = common::connect(&redis);
+    let rights = "on >app-pass ~* +@all -set";
+    let mut command = redis::cmd("ACL");
+    command
+        .arg("SETUSER")
+        .arg("app")
+        .arg(rights.split(' ').collect::<Vec<_>>());
+    let _: () = command.query(&mut admin).unwrap();
+    let url = redis.url().replace("redis://", "redis://app:app-pass@");
+    let place = Place::new();
+    let stderr = told(&place, Some(&url), &run_args(), 1);
+    assert_eq!(stderr.matches("no permissions").count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("NOPERM") && stderr.contains("Try: a user who may SET"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("app-pass"), "{stderr}");
 }
 
 #[test]
@@ -69,6 +91,16 @@ fn a_wrong_url_is_wrong_usage_and_its_password_is_not_shown() {
         assert!(stderr.contains("redis://"), "{stderr}");
         let stderr = told(&place, None, &["pool", "--url", url], 2);
         assert!(stderr.contains("redis://"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_password_that_was_not_encoded_is_told_how_to_write_it() {
+    let place = Place::new();
+    for sign in ["/", "?", "#"] {
+        let url = format!("redis://app:hunter2{sign}@127.0.0.1:1/");
+        let stderr = told(&place, Some(&url), &run_args(), 2);
+        assert!(stderr.contains("%2F") && stderr.contains("%23"), "{stderr}");
     }
 }
 
@@ -126,7 +158,7 @@ fn what_the_server_cannot_bear_is_not_begun() {
     big.extend(["--keys", "1M"]);
     let stderr = told(&place, Some(redis.url()), &big, 1);
     assert!(
-        stderr.contains("maxmemory") && stderr.contains("--keys"),
+        stderr.contains("maxmemory") && stderr.contains("--keys") && !stderr.contains("***"),
         "{stderr}"
     );
     let mut wide = run_args();

@@ -1,8 +1,8 @@
-//! What a step's evidence says of a Redis: its one thread, and who it worked for.
+//! Evidence of a step about a Redis: its one thread, and who it worked for.
 
 mod thread;
 
-use bench_report::{EvidenceRow, Load, ServerEvidence, Step};
+use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
 use crate::assessment::Evidence;
 use crate::facts::Bench;
@@ -13,10 +13,10 @@ use crate::source::{Source, escape};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     source: &'a Source,
-    index: usize,
+    pub(crate) index: usize,
     pub(crate) step: &'a Step,
     server: &'a ServerEvidence,
-    /// How long the server was watched.
+    /// Time for which the server was watched.
     pub(crate) seconds: f64,
     /// Calls that the load made.
     pub(crate) calls: f64,
@@ -31,7 +31,7 @@ impl<'a> View<'a> {
         Self::of_step(bench.source, index)
     }
 
-    /// The same of step `index`.
+    /// Reads the evidence of step `index`.
     pub(crate) fn of_step(source: &'a Source, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
@@ -57,7 +57,7 @@ impl<'a> View<'a> {
         self.server.figures.get(name).copied()
     }
 
-    /// Where a figure of the server stands.
+    /// Place of a figure of the server.
     pub(crate) fn evidence(&self, name: &str) -> Option<Evidence> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name.replace('_', " "), &pointer)
@@ -69,12 +69,13 @@ impl<'a> View<'a> {
         rows.unwrap_or_default().iter().enumerate()
     }
 
-    /// Whether `what` was read, however empty.
+    /// Returns true if `what` was read, however empty: by a bench that reads tables at all, which
+    /// always lists its own commands.
     pub(crate) fn was_read(&self, what: &str) -> bool {
-        !self.server.unavailable.contains_key(what)
+        !self.server.unavailable.contains_key(what) && self.rows("commands").next().is_some()
     }
 
-    /// Where a figure of a row stands.
+    /// Place of a figure of a row.
     pub(crate) fn row_evidence(
         &self,
         label: impl Into<String>,
@@ -104,6 +105,21 @@ impl<'a> View<'a> {
         };
         let (_, row) = self.rows("settings").find(is)?;
         row.labels.get("value").map(String::as_str)
+    }
+
+    /// The part of the mean response time that something at the server can have taken: all but
+    /// the generator's own delay and the fastest answer that was seen.
+    pub(crate) fn at_stake_ns(&self) -> f64 {
+        let delay = |(sum, count): (f64, f64), operation: &Operation| {
+            let lag = operation.pacing_lag.as_ref();
+            let lag = lag.map_or(0.0, |h| h.mean_ns * h.count as f64);
+            let answered = requests::latency(operation).map_or(0.0, |(_, h)| h.count as f64);
+            (sum + lag, count + answered)
+        };
+        let all = requests::of(self.step).map(|(_, operation)| operation);
+        let (sum, count) = all.fold((0.0, 0.0), delay);
+        let fastest = self.figure("answer_least_ns").unwrap_or(0.0);
+        (self.response_ns - sum / count.max(1.0) - fastest).max(0.0)
     }
 
     /// Users who wait for their answers; `None` in an open loop.
@@ -155,6 +171,13 @@ impl<'a> View<'a> {
         Some((sent - self.own_answer_bytes()?).max(0.0))
     }
 
+    /// Share of the thread's time that went into what it sent to others; `None` where the time
+    /// outside of commands is not known.
+    pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
+        let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
+        Some(self.outside_commands_s()? * ratio / self.seconds)
+    }
+
     /// Bytes of the answers that the load asked for: what it reads, and short answers to what it
     /// writes. `None` where the bench does not tell how long its values are.
     fn own_answer_bytes(&self) -> Option<f64> {
@@ -167,5 +190,5 @@ impl<'a> View<'a> {
     }
 }
 
-/// What the short answers of one call may come to.
+/// Most bytes of the short answers of one call.
 const SHORT_ANSWERS_BYTES: f64 = 64.0;

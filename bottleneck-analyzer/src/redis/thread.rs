@@ -26,7 +26,7 @@ impl View<'_> {
         per_s("eventloop_busy_us", 1e-6).or_else(|| per_s("cpu_main_thread_s", 1.0))
     }
 
-    /// Whether other threads read and write for it.
+    /// Returns true if other threads read and write for it.
     pub(crate) fn has_io_threads(&self) -> bool {
         let threads = self
             .setting("io-threads")
@@ -42,10 +42,10 @@ impl View<'_> {
         let open_us = squares_us2 / (self.seconds * 1e6) / (2.0 * (1.0 - rho));
         let most_us = self.users().map(|users| users * usec / self.calls);
         let wait_ns = 1e3 * most_us.map_or(open_us, |most| open_us.min(most));
-        wait_ns.min(self.response_ns)
+        wait_ns.min(self.at_stake_ns())
     }
 
-    /// The same of a command, from its row in `commands`. Without a histogram its calls are taken
+    /// Mean wait of a call behind a command, from its row. Without a histogram its calls are taken
     /// to be equally long, which is the least that they can have cost.
     pub(crate) fn wait_behind_command(&self, row: &EvidenceRow) -> f64 {
         let figure = |name: &str| row.figures.get(name).copied();
@@ -58,6 +58,19 @@ impl View<'_> {
         }
         let least = usec * usec / calls;
         self.wait_behind(usec, figure("squares_us2").unwrap_or(0.0).max(least))
+    }
+
+    /// Mean wait of an answer for the disk where the thread flushes the append-only file after each
+    /// round with a write: as much longer as a question that asks for nothing took than at its
+    /// best. Time for which the thread had no CPU is no disk's.
+    pub(crate) fn flush_wait_ns(&self) -> Option<f64> {
+        let mean = self.figure("answer_mean_ns")?;
+        let least = self.figure("answer_least_ns")?;
+        let no_cpu = self
+            .figure("main_thread_ready_s")
+            .zip(self.figure("commands_processed"));
+        let no_cpu = no_cpu.map_or(0.0, |(ready_s, commands)| ready_s * 1e9 / commands.max(1.0));
+        Some((mean - least - no_cpu).max(0.0))
     }
 
     /// Time that the thread spent on anything but commands: reading requests and writing answers,

@@ -28,7 +28,8 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         .filter_map(|name| bench.server_evidence(name))
         .collect();
     let limits = &facts.thresholds.cache;
-    let written = writes(bench);
+    let own = own_writes(bench);
+    let written = bench.server("commands.set.calls").unwrap_or(own);
     let ratio = evicted / written.max(1.0);
     let enough = evicted >= limits.least_evictions as f64;
     if !enough || ratio < limits.evicted_per_write_ratio {
@@ -44,9 +45,10 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         .says(
             format!("Redis evicts keys{limit}: the working set does not fit"),
             format!(
-                "{} keys were evicted at the operating point, {} for each 100 written.",
+                "{} keys were evicted at the operating point, {} for each 100 written.{}",
                 plain(evicted),
-                plain((ratio * 100.0).round())
+                plain((ratio * 100.0).round()),
+                whose(own, written)
             ),
         )
         .thing("maxmemory")
@@ -75,14 +77,25 @@ fn reads(bench: &Bench<'_>) -> Option<(f64, f64)> {
     (hits + misses > 0.0).then_some((hits + misses, misses))
 }
 
-fn writes(bench: &Bench<'_>) -> f64 {
+/// Keys that the load is known to have written.
+fn own_writes(bench: &Bench<'_>) -> f64 {
     let Some((_, step)) = bench.operating() else {
         return 0.0;
     };
-    let by_client = ["set", "miss"]
-        .into_iter()
-        .filter_map(|name| step.operations.get(name))
-        .map(|o| o.succeeded as f64)
-        .sum();
-    bench.server("commands.set.calls").unwrap_or(by_client)
+    let written = ["set", "miss"].into_iter();
+    let written = written.filter_map(|name| step.operations.get(name));
+    written.map(|o| o.attempted as f64).sum()
+}
+
+/// Says so where most of the writes are other clients', whose keys push out those of the load.
+fn whose(own: f64, written: f64) -> String {
+    let others = 1.0 - own / written.max(1.0);
+    if others <= 0.5 {
+        return String::new();
+    }
+    format!(
+        " Of {} writes {} were other clients', whose keys push the load's out.",
+        plain(written),
+        share(others)
+    )
 }

@@ -17,6 +17,8 @@ const LEAST_CALLS: f64 = 10.0;
 const SHORTEST_NS: u64 = 200_000_000;
 /// A stall of the generator ÷ that of the calls from which the generator is the reason.
 const OWN_RATIO: f64 = 0.5;
+/// A pause of the server as it was seen by asking it: one thing with that of its users.
+const ASKED: &str = "redis_stall";
 const PROBLEM_RATIO: f64 = 0.10;
 
 /// The stalls of one step.
@@ -28,6 +30,14 @@ struct Stalls<'a> {
     evidence: Vec<Evidence>,
 }
 
+impl Stalls<'_> {
+    /// Their share of the step.
+    fn part(&self) -> f64 {
+        let total: u64 = self.lengths.iter().sum();
+        total as f64 / (self.step.window.measured_s() * 1e9)
+    }
+}
+
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     let benches = facts.benches.iter();
     for bench in benches.filter(|b| b.component != Component::Websocket) {
@@ -36,11 +46,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
 }
 
 fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
-    let series = bench.source.report.series.iter().enumerate();
-    let Some(series) = series
-        .into_iter()
-        .find(|(_, s)| s.name == "throughput_per_s" && s.labels.is_empty())
-    else {
+    let Some(series) = throughput(bench) else {
         return;
     };
     let steps: Vec<Stalls<'_>> = bench
@@ -66,23 +72,52 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         let would_tell = "a generator on a machine of its own";
         return out.cannot_judge(RULE, bench.component, question, would_tell);
     }
-    out.find(finding(bench, facts, worst, longest, steps.len(), out));
+    let asked = take(&format!("{ASKED}:{}", bench.id()), out);
+    out.find(finding(
+        bench,
+        facts,
+        (worst, longest, steps.len()),
+        asked,
+        out,
+    ));
+}
+
+/// Takes a finding out, to be told within another.
+fn take(id: &str, out: &mut Conclusions) -> Option<Finding> {
+    let place = out.findings.iter().position(|f| f.id == id)?;
+    Some(out.findings.swap_remove(place))
+}
+
+/// Mean time of a call that was lost to stalls in the step `index`; `None` where there was none.
+pub(super) fn lost_in(bench: &Bench<'_>, index: usize) -> Option<f64> {
+    let series = throughput(bench)?;
+    let stalls = stalls_of(bench, series, index).filter(|s| !s.lengths.is_empty())?;
+    Some(lost_ns(bench, &stalls))
+}
+
+/// The series of the throughput, with its place.
+fn throughput<'a>(bench: &Bench<'a>) -> Option<(usize, &'a Series)> {
+    let mut series = bench.source.report.series.iter().enumerate();
+    series.find(|(_, s)| s.name == "throughput_per_s" && s.labels.is_empty())
 }
 
 fn finding(
     bench: &Bench<'_>,
     facts: &Facts<'_>,
-    worst: &Stalls<'_>,
-    longest: u64,
-    repeats: usize,
+    (worst, longest, repeats): (&Stalls<'_>, u64, usize),
+    asked: Option<Finding>,
     out: &Conclusions,
 ) -> Draft {
-    let total: u64 = worst.lengths.iter().sum();
-    let part = total as f64 / (worst.step.window.measured_s() * 1e9);
-    let lost = lost_ns(bench, worst, part);
+    let part = worst.part();
+    let lost = lost_ns(bench, worst);
     let bound = requests::objective(bench.component, &facts.thresholds.objectives);
     let breaks = bound.is_some_and(|(_, _, ms)| longest as f64 > ms * 1e6);
-    let parent = cause(bench, out);
+    let parent = cause(bench, out).or_else(|| asked.as_ref()?.parent.clone());
+    let why = match (&parent, &asked) {
+        (Some(_), _) => String::new(),
+        (None, Some(asked)) => asked.detail.clone(),
+        (None, None) => hint(longest).to_owned(),
+    };
     let kind = match (&parent, part >= PROBLEM_RATIO || breaks) {
         (Some(_), _) => FindingKind::Symptom,
         (None, true) => FindingKind::Problem,
@@ -102,12 +137,13 @@ fn finding(
                 worst.step.name,
                 worst.step.repeat + 1,
                 share(part),
-                hint(longest)
+                why
             ),
         )
         .confidence(Confidence::High)
         .breaks_objective(breaks)
         .evidence(worst.evidence.iter().cloned())
+        .evidence(asked.into_iter().flat_map(|f| f.evidence))
         .parent(parent)
         .advice(
             &[
@@ -125,10 +161,10 @@ fn finding(
 
 /// Mean time of a call that the stalls took: all users of a closed load lose their length; of an
 /// open load those who came meanwhile lose half of it on average.
-fn lost_ns(bench: &Bench<'_>, worst: &Stalls<'_>, part: f64) -> f64 {
+fn lost_ns(bench: &Bench<'_>, worst: &Stalls<'_>) -> f64 {
     let whole = bench.time_model.as_ref().map_or(0.0, |m| m.whole_ns);
     match worst.step.load {
-        Load::Closed { .. } => part * whole,
+        Load::Closed { .. } => worst.part() * whole,
         Load::Open { .. } => {
             let measured_ns = worst.step.window.measured_s() * 1e9;
             let squares: f64 = worst.lengths.iter().map(|l| (*l as f64).powi(2)).sum();
@@ -137,7 +173,7 @@ fn lost_ns(bench: &Bench<'_>, worst: &Stalls<'_>, part: f64) -> f64 {
     }
 }
 
-/// What such lengths are known for.
+/// Usual cause of a stall of this length.
 fn hint(longest: u64) -> &'static str {
     match longest {
         0..=300_000_000 => "Some 200 ms are those of a lost packet that is sent again.",
@@ -157,6 +193,7 @@ fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
         "throttled",
         "commit_waits",
         "read_waits",
+        "redis_paused",
     ];
     let of = |rule: &str| {
         let mut found = out

@@ -24,13 +24,19 @@ pub(super) fn model(source: &Source, index: usize, step: &Step) -> Option<TimeMo
     if calls == 0 {
         return Some(model);
     }
-    let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
-    let command = (usec * 1e3 / calls as f64).min(service);
+    let mut left = mean_of(source, index, "service", |o| o.service.as_ref()).0;
+    let command = (usec * 1e3 / calls as f64).min(left);
+    left -= command;
     model.add("command", "Redis executing the command", command, evidence);
     if let Some((behind, evidence)) = behind_others(source, index) {
-        let behind = behind.min(service - command);
+        let behind = behind.min(left);
+        left -= behind;
         let title = "waiting behind other clients' commands";
         model.add("behind_others", title, behind, evidence);
+    }
+    if let Some((flush, evidence)) = flush(source, index) {
+        let title = "waiting for the append-only file's disk";
+        model.add("io.append_only", title, flush.min(left), evidence);
     }
     model.rest("network, queue and client (by subtraction)");
     Some(model)
@@ -66,6 +72,15 @@ fn executing(source: &Source, index: usize, step: &Step) -> (f64, Vec<Evidence>)
         evidence.push(shown);
     }
     (usec, evidence)
+}
+
+/// Mean wait of a call for the flush before its answer, where each write waits for one.
+fn flush(source: &Source, index: usize) -> Option<(f64, Vec<Evidence>)> {
+    let view = View::of_step(source, index)?;
+    let always = view.setting("appendfsync") == Some("always");
+    let writes = view.figure("aof_enabled").is_some_and(|on| on > 0.0);
+    let wait = view.flush_wait_ns().filter(|_| always && writes)?;
+    Some((wait, view.evidence("answer_mean_ns").into_iter().collect()))
 }
 
 /// Mean wait of a call behind commands of other clients.

@@ -73,7 +73,7 @@ impl Plant {
     }
 }
 
-/// What a server of a recent version says of a second in which nothing is wrong.
+/// Evidence of a server of a recent version about a second in which nothing is wrong.
 fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
     for (name, value) in [
         ("interval_s", 1.0),

@@ -14,6 +14,7 @@ mod machine;
 mod objectives;
 mod postgres;
 mod redis;
+mod redis_beside;
 mod redis_server;
 mod repeats;
 mod reports;

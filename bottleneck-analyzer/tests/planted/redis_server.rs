@@ -17,7 +17,7 @@ fn run(plant: impl Fn(&mut Step)) -> Assessment {
     assess_reports(&[report])
 }
 
-/// The same in what the server says.
+/// A healthy run in whose server evidence something is planted.
 fn server(plant: impl Fn(&mut ServerEvidence)) -> Assessment {
     run(|step| plant(step.server.as_mut().unwrap()))
 }
@@ -174,6 +174,10 @@ fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
     assert_eq!(named(&slow), ["redis_append_only"]);
     let found = finding(&slow, "redis_append_only").unwrap();
     assert_eq!(found.thing.as_deref(), Some("appendfsync always"));
+    let model = slow.components[0].time_model.as_ref().unwrap();
+    let disk = model.parts.iter().find(|p| p.name == "io.append_only");
+    let disk = disk.unwrap();
+    assert!((disk.ns - 250_000.0).abs() < 1_000.0, "{disk:?}");
     assert!(is_ruled_out(&always(120_000.0, 0.0), "redis_append_only"));
     // 22,000 commands waited 0.25 ms each for a CPU.
     assert!(is_ruled_out(&always(350_000.0, 5.5), "redis_append_only"));

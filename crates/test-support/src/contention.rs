@@ -5,7 +5,7 @@ use nix::time::{ClockId, clock_gettime};
 /// From a signal to the end of a tool that is alone on its machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
-/// How many times longer than alone a thread takes now, because others want the processors.
+/// Factor by which a thread takes longer now than alone, because others want the processors.
 pub fn contention() -> f64 {
     let used = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let (wall, before) = (Instant::now(), used());
@@ -17,7 +17,7 @@ pub fn contention() -> f64 {
     (wall.elapsed().as_secs_f64() / spent).max(1.0)
 }
 
-/// How long a tool may take to end after a signal: 3 s, and as much more as others keep it from
+/// Time that a tool may take to end after a signal: 3 s, and as much more as others keep it from
 /// the processors.
 pub fn ending_bound() -> Duration {
     ENDS_WITHIN.mul_f64(contention())

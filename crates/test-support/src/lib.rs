@@ -1,4 +1,4 @@
-//! What tests of the tools share: a place where a tool runs alone, the tool at work, and how much
+//! Parts that tests share: a place where a tool runs alone, the tool at work, and how much
 //! longer than alone everything takes on this machine now.
 //!
 //! For tests only: whatever goes wrong here fails the test.
@@ -33,7 +33,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// What a report says that a run could not remove, with the command that does; `None` where it left
+/// Things that a run could not remove, with the command that does; `None` where it left
 /// nothing.
 pub fn left_behind(report: &Report) -> Option<&str> {
     let mut warnings = report.warnings.iter();

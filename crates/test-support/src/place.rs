@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bench_report::Report;
 
-/// What would send a tool to somebody's server, or make it part of somebody's run.
+/// Variables that would send a tool to somebody's server, or make it part of somebody's run.
 const VARIABLES: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "WS_URL"];
 const PREFIXES: [&str; 2] = ["PG", "PLIMSOLL_"];
 
@@ -45,7 +45,7 @@ impl Place {
         self.0.path()
     }
 
-    /// Where tools put temporary files.
+    /// Directory for the tools' temporary files.
     pub fn tmp(&self) -> PathBuf {
         self.path().join("tmp")
     }
@@ -99,7 +99,7 @@ impl Place {
         left
     }
 
-    /// The same, once nothing is left or `bound` has passed.
+    /// Names of what is left, once nothing is or `bound` has passed.
     pub fn left_behind_after(&self, bound: Duration) -> Vec<String> {
         let started = Instant::now();
         loop {

@@ -18,12 +18,12 @@ pub struct Running {
     said: String,
 }
 
-/// How a tool ended.
+/// End of a tool.
 #[derive(Debug)]
 pub struct Ended {
     /// Its exit code; `None` where a signal ended it.
     pub code: Option<i32>,
-    /// How long that took from when the test began to wait for it.
+    /// Time that it took from when the test began to wait for it.
     pub took: Duration,
     /// All that it said on stderr, then on stdout.
     pub said: String,
@@ -91,7 +91,7 @@ impl Running {
         }
     }
 
-    /// Whether it has not ended yet.
+    /// Returns true if it has not ended yet.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

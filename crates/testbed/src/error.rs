@@ -1,10 +1,10 @@
-//! What can go wrong when a throwaway server is found, started or ended.
+//! Errors when a throwaway server is found, started or ended.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why a throwaway server could not be found, started or ended.
+/// Reason why a throwaway server could not be found, started or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestbedError {
@@ -13,7 +13,7 @@ pub enum TestbedError {
     Missing {
         /// The server's name, as people know it.
         server: &'static str,
-        /// Where it was looked for.
+        /// Places that were searched.
         searched: String,
         /// The package to install, by package manager, and the variable that names a location.
         remedy: &'static str,
@@ -23,7 +23,7 @@ pub enum TestbedError {
     Start {
         /// The server's or the program's name.
         server: &'static str,
-        /// What happened.
+        /// Event, in words.
         reason: String,
         /// The last lines of its log; empty when it wrote none.
         log: String,
@@ -33,7 +33,7 @@ pub enum TestbedError {
     Timeout {
         /// The server's or the program's name.
         server: &'static str,
-        /// What was waited for, as an infinitive.
+        /// Event that was waited for, as an infinitive.
         what: &'static str,
         /// For how long.
         waited: Duration,
@@ -43,11 +43,11 @@ pub enum TestbedError {
     /// The operating system refused something.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as an infinitive.
+        /// Action that was tried, as an infinitive.
         action: &'static str,
         /// On what.
         path: PathBuf,
-        /// Why it failed.
+        /// Reason of the failure.
         source: io::Error,
     },
 }

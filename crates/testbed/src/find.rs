@@ -88,7 +88,7 @@ impl Search {
         })
     }
 
-    /// Where packages put PostgreSQL, the newest version of each place first.
+    /// Directories in which packages put PostgreSQL, the newest version of each place first.
     fn packaged(&self) -> impl Iterator<Item = PathBuf> {
         let debian = newest_first(&self.below("/usr/lib/postgresql"), "");
         let red_hat = newest_first(&self.below("/usr"), "pgsql-");

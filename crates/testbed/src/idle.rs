@@ -18,7 +18,7 @@ impl IdleProcesses {
     /// Starts so many.
     ///
     /// # Errors
-    /// When the system would not start one more; those that it did are ended.
+    /// Fails if the system would not start one more; those that it did are ended.
     pub fn start(count: usize) -> io::Result<Self> {
         let mut all = Self::default();
         for _ in 0..count {
@@ -31,12 +31,12 @@ impl IdleProcesses {
         Ok(all)
     }
 
-    /// How many there are.
+    /// Number of processes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -54,7 +54,7 @@ impl Nest {
         self.path.join("data")
     }
 
-    /// What the server and the programs that prepared it wrote.
+    /// Output of the server and of the programs that prepared it.
     pub(crate) fn log(&self) -> String {
         let bytes = fs::read(self.log_path()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

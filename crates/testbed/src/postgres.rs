@@ -31,7 +31,7 @@ const STATEMENTS: &str = "pg_stat_statements";
 /// The first version that can set aside shared memory for what sessions share while they run.
 const FIRST_WITH_SHARED_RESERVE: u32 = 14;
 
-/// How a throwaway PostgreSQL is set up.
+/// Options of a throwaway PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
     /// `max_connections`; 100 unless told.
@@ -40,7 +40,7 @@ pub struct PostgresOptions {
     pub settings: Vec<(String, String)>,
     /// The password of the user `plimsoll`; a random one unless told. Checked by SCRAM.
     pub password: Option<String>,
-    /// Whether a commit reaches the disk, as on an honest server; `false` is quicker.
+    /// True if a commit reaches the disk, as on an honest server; `false` is quicker.
     pub fsync: bool,
 }
 
@@ -250,7 +250,7 @@ fn main_process(nest: &Nest, bin_dir: &Path) -> Result<Command, TestbedError> {
     Ok(command)
 }
 
-/// Whether the process accepts connections: `postmaster.pid` as `pg_ctl` reads it, the process in
+/// True if the process accepts connections: `postmaster.pid` as `pg_ctl` reads it, the process in
 /// its first line and the state in its eighth.
 fn is_ready(nest: &Nest, pid: u32) -> bool {
     let state = fs::read_to_string(nest.work().join("postmaster.pid")).unwrap_or_default();

@@ -16,13 +16,13 @@ use tokio::time::{Instant, sleep_until};
 use crate::TestbedError;
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// How much may be on its way at once in one direction: a gigabyte per second at 64 ms.
+/// Bytes that may be on their way at once in one direction: a gigabyte per second at 64 ms.
 const ON_THE_WAY_BYTES: usize = 64 * 1024 * 1024;
 
-/// What the network does to connections. The default does nothing to them.
+/// Effects of the network on connections. The default does nothing to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// How much longer every byte takes, in each direction. Bytes keep flowing meanwhile: it costs
+    /// Delay of every byte, in each direction. Bytes keep flowing meanwhile: it costs
     /// time, not throughput. Rounded up to whole milliseconds.
     pub delay: Duration,
     /// New connections are accepted and reset at once.
@@ -91,7 +91,7 @@ impl Proxy {
         })
     }
 
-    /// Where to connect instead of to the target.
+    /// Address to connect to instead of the target's.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -133,7 +133,7 @@ async fn serve(
     }
 }
 
-/// Whose turn it is to speak on one connection.
+/// Side whose turn it is to speak on one connection.
 struct Turns {
     clients: AtomicBool,
     round_trips: Arc<AtomicU64>,

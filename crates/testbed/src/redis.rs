@@ -21,7 +21,7 @@ const KIND: Kind = Kind {
 };
 const PROBE_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How a throwaway Redis is set up.
+/// Options of a throwaway Redis.
 #[derive(Clone, Debug, Default)]
 pub struct RedisOptions {
     /// Further settings, as in `redis.conf`; they win over ours.

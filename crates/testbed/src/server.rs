@@ -1,4 +1,4 @@
-//! What all throwaway servers have in common: starting, pausing and ending.
+//! Parts that all throwaway servers have in common: starting, pausing and ending.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -22,9 +22,9 @@ const PORT_TAKEN: &str = "Address already in use";
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// What its main process gets when we die: must end all of its processes at once.
+    /// Signal for its main process when we die: must end all of its processes at once.
     pub(crate) orphaned: Signal,
-    /// What it gets when we stop it, and for how long we wait for each; SIGKILL follows.
+    /// Signals to stop it, with the time that each is given; SIGKILL follows.
     pub(crate) farewell: &'static [(Signal, Duration)],
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-/// What a server's processes have mapped that the kernel would keep.
+/// Memory that a server's processes have mapped that the kernel would keep.
 #[derive(Debug, Default)]
 pub(crate) struct SharedMemory {
     segments: BTreeSet<i32>,

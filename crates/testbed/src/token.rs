@@ -1,6 +1,6 @@
 //! Tells a bench which servers are throwaway ones.
 //!
-//! What may be done to a server of our own (pause it, fill it, reset its statistics) must never be
+//! Actions on a server of our own (pausing, filling, resetting its statistics) must never be
 //! done to the user's. Whoever starts throwaway servers hands their addresses to the benches in
 //! an environment variable; any other server is the user's.
 
@@ -21,7 +21,7 @@ pub fn mark<Address: AsRef<str>>(urls: impl IntoIterator<Item = Address>) -> Str
     format!("{:032x}@{}", rand::random::<u128>(), servers.join(","))
 }
 
-/// Whether the server at `url` is one that `value` (of [`ENV`]) marks as ours. Compares host and
+/// True if the server at `url` is one that `value` (of [`ENV`]) marks as ours. Compares host and
 /// port as they are written; when in doubt a server is the user's.
 pub fn is_ours(value: &str, url: &str) -> bool {
     let Some((token, servers)) = value.split_once('@') else {

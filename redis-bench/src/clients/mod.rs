@@ -18,12 +18,12 @@ use crate::failure;
 pub use multiplexed::Multiplexed;
 pub use pooled::Pooled;
 
-/// How long an answer may take. The driver's own 500 ms would turn a stall into errors and cut
+/// Time that an answer may take. The driver's own 500 ms would turn a stall into errors and cut
 /// the tail off the latencies.
 pub const RESPONSE_PATIENCE: Duration = Duration::from_secs(30);
-/// How long connecting may take.
+/// Time that connecting may take.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// What a user waits after a connection broke: a server that is gone must not be hammered, and
+/// Pause of a user after a connection broke: a server that is gone must not be hammered, and
 /// the generator must not spin. Counts for no latency.
 const BREATH: Duration = Duration::from_millis(10);
 
@@ -54,7 +54,7 @@ impl ClientKind {
     }
 }
 
-/// What is asked of the server, whatever the way there.
+/// Requests to the server, independent of the way to connect.
 pub trait Work: Send + Sync + 'static {
     /// One user's part of it.
     type Task: Task;
@@ -80,7 +80,7 @@ pub trait Task: Send + 'static {
     ) -> impl Future<Output = Done> + Send;
 }
 
-/// How a request ended.
+/// End of a request.
 #[derive(Debug)]
 pub struct Done {
     /// Index into [`Work::operations`].
@@ -127,7 +127,7 @@ async fn outcome(done: Done, marks: &mut Marks) -> Outcome {
 /// The clients to measure, in order and without repeats.
 ///
 /// # Errors
-/// When there is none.
+/// Fails if there is none.
 pub fn selected(kinds: &[ClientKind]) -> Result<Vec<ClientKind>, UsageError> {
     let mut kinds = kinds.to_vec();
     kinds.sort_unstable();

@@ -68,9 +68,9 @@ struct Line {
 #[derive(Debug)]
 struct Current {
     connection: MultiplexedConnection,
-    /// How often it was replaced.
+    /// Number of times that it was replaced.
     generation: u64,
-    /// When and why it last could not be replaced.
+    /// Time and reason of the last failure to replace it.
     refused: Option<(Instant, RedisError)>,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Client {
 /// Clients that follow every command, wait for messages, or do not take their answers.
 ///
 /// # Errors
-/// Why they were not read.
+/// Returns the reason why they were not read.
 pub(super) fn read(
     connection: &mut Connection,
     connected: Option<f64>,

@@ -1,4 +1,4 @@
-//! What each command cost the server during a step, and whose it was: the load's, the check of its
+//! Cost of each command to the server during a step, and its sender: the load's, the check of its
 //! pool, this program's own look at the server, or somebody else's.
 
 use bench_report::{EvidenceRow, ServerEvidence};
@@ -6,9 +6,9 @@ use bench_report::{EvidenceRow, ServerEvidence};
 use super::histogram::{Histograms, spread};
 use crate::info::{CommandUse, Info};
 
-/// What deadpool sends before it hands out a connection that was used before.
+/// Commands that deadpool sends before it hands out a connection that was used before.
 const POOL: [&str; 2] = ["ping", "unwatch"];
-/// What clients send when they connect.
+/// Commands that clients send when they connect.
 const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "client"];
 /// All that this program asks between the two readings. What else it asks it asks before the first
 /// and after the second, so that whatever is counted of that is somebody else's.

@@ -11,7 +11,7 @@ pub(super) type Histograms = BTreeMap<String, Vec<(f64, f64)>>;
 /// Asks for the histograms of all commands.
 ///
 /// # Errors
-/// What the server says, as one before 7.0 does.
+/// Returns the error of the server, as that of one before 7.0 does.
 pub(super) fn read(connection: &mut Connection) -> RedisResult<Histograms> {
     let answer: Value = redis::cmd("LATENCY").arg("HISTOGRAM").query(connection)?;
     Ok(pairs(answer)
@@ -48,7 +48,7 @@ fn pairs(value: Value) -> Vec<(String, Value)> {
     }
 }
 
-/// How the calls of one command between two readings were spread.
+/// Distribution of the calls of one command between two readings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
     /// No call took longer than this, in microseconds.

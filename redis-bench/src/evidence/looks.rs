@@ -33,20 +33,20 @@ struct Saving {
     to_ns: u64,
 }
 
-/// What was seen.
+/// Results of all looks.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
-    /// How often `INFO` was asked.
+    /// Number of times that `INFO` was asked.
     asked: u64,
     count: u64,
     /// Of those, how often a child process was saving data; absent where the server does not say.
     saving: Option<u64>,
     savings: Vec<Saving>,
-    /// Whether the last look saw a child process.
+    /// True if the last look saw a child process.
     saved_just_now: bool,
     /// The most that was seen, by figure.
     most: [Option<f64>; MOST.len()],
-    /// How long the server took to answer, in nanoseconds.
+    /// Time that the server took to answer, in nanoseconds.
     answers: Answers,
 }
 
@@ -68,7 +68,7 @@ impl Answers {
 }
 
 impl Looks {
-    /// How often `INFO` was asked.
+    /// Number of times that `INFO` was asked.
     pub(super) fn asked(&self) -> u64 {
         self.asked
     }
@@ -76,7 +76,7 @@ impl Looks {
     /// Looks now.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// Fails if the server does not answer.
     pub(super) fn take(&mut self, connection: &mut Connection) -> RedisResult<()> {
         self.asked += 2;
         let began = Instant::now();

@@ -48,7 +48,7 @@ impl Sampler {
     /// value.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// Fails if the system gives no thread.
     pub fn start(remote: Remote, commands: &'static [&'static str]) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let (sent, results) = mpsc::channel();
@@ -66,7 +66,7 @@ impl Sampler {
         })
     }
 
-    /// What was seen of the step that ended last; `None` where nothing was measured.
+    /// Evidence of the step that ended last; `None` where nothing was measured.
     pub fn collect(&mut self, bound: Duration) -> Option<ServerEvidence> {
         if !std::mem::take(&mut self.pending) {
             return None;
@@ -105,7 +105,7 @@ impl Evidence for Sampler {
     }
 }
 
-/// What is known of the step that measures.
+/// Evidence so far of the step that measures.
 struct Watch {
     serial: u64,
     before: Result<Reading, RedisError>,

@@ -15,7 +15,7 @@ use super::{commands, counters, settings};
 use crate::failure;
 use crate::info::Info;
 
-/// What was read, or why it was not.
+/// Value that was read, or the reason why it was not.
 type Told<T> = Result<T, String>;
 
 /// One end of a step.
@@ -30,7 +30,7 @@ pub(super) struct Reading {
     settings: Told<BTreeMap<String, String>>,
 }
 
-/// What is known of the slow log.
+/// Entries of the slow log that are known.
 enum SlowLog {
     Newest(Option<u64>),
     Since(Option<u64>, Vec<SlowCall>),
@@ -44,7 +44,7 @@ impl Reading {
     /// The beginning. `INFO` comes last: what else is asked is not to count for the step.
     ///
     /// # Errors
-    /// When the server does not answer `INFO`.
+    /// Fails if the server does not answer `INFO`.
     pub(super) fn begin(connection: &mut Connection) -> RedisResult<Self> {
         let settings = told(settings::read(connection));
         let slow = told(slow_log::newest(connection)).map(SlowLog::Newest);
@@ -66,7 +66,7 @@ impl Reading {
     /// The end of the step that `began`; `INFO` comes first.
     ///
     /// # Errors
-    /// When the server does not answer `INFO`.
+    /// Fails if the server does not answer `INFO`.
     pub(super) fn end(connection: &mut Connection, began: &Self) -> RedisResult<Self> {
         let info = Info::read(connection)?;
         let at = Instant::now();
@@ -90,7 +90,7 @@ impl Reading {
     }
 }
 
-/// What the server said of the time from `before` to `after`. `load` names the commands that the
+/// Evidence of the time from `before` to `after`. `load` names the commands that the
 /// load consists of; `looks` of `INFO` were ours.
 pub(super) fn between(
     before: &Reading,
@@ -170,5 +170,9 @@ fn add_process(evidence: &mut ServerEvidence, before: Process, after: Process) {
     }
     if let Some(swap) = after.swap_bytes {
         evidence.figure("swap_bytes", swap as f64);
+    }
+    if let Some(cores) = after.cores.filter(|_| before.cores == after.cores) {
+        evidence.figure("cores_allowed", cores.allowed as f64);
+        evidence.figure("cores_allowed_either", cores.either as f64);
     }
 }

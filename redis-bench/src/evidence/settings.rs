@@ -23,7 +23,7 @@ const NAMES: [&str; 11] = [
 /// The settings by name; what a server of a version does not know is left out.
 ///
 /// # Errors
-/// What the server says: many a hosted one refuses `CONFIG`.
+/// Returns the error of the server: many a hosted one refuses `CONFIG`.
 pub(super) fn read(connection: &mut Connection) -> RedisResult<BTreeMap<String, String>> {
     let mut settings = BTreeMap::new();
     for name in NAMES {

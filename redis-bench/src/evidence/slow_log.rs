@@ -27,7 +27,7 @@ pub(super) struct SlowCall {
 /// The number of the newest entry; `None` where there is none.
 ///
 /// # Errors
-/// What the server says.
+/// Returns the error of the server.
 pub(super) fn newest(connection: &mut Connection) -> RedisResult<Option<u64>> {
     Ok(get(connection, 1)?.first().map(|call| call.id))
 }
@@ -35,7 +35,7 @@ pub(super) fn newest(connection: &mut Connection) -> RedisResult<Option<u64>> {
 /// Calls that were entered after the one numbered `last`, newest first.
 ///
 /// # Errors
-/// What the server says.
+/// Returns the error of the server.
 pub(super) fn since(connection: &mut Connection, last: Option<u64>) -> RedisResult<Vec<SlowCall>> {
     let mut calls = get(connection, ENTRIES)?;
     calls.retain(|call| last.is_none_or(|last| call.id > last));
@@ -76,7 +76,7 @@ fn entry(value: Value) -> Option<SlowCall> {
     })
 }
 
-/// How many calls were entered, also those that newer ones have pushed out since.
+/// Number of calls that were entered, also those that newer ones have pushed out since.
 pub(super) fn entered(last: Option<u64>, calls: &[SlowCall]) -> u64 {
     match (last, calls.first()) {
         (_, None) => 0,

@@ -1,4 +1,4 @@
-//! What the tests share: servers, the binary, and its report.
+//! Parts that the tests share: servers, the binary, and its report.
 #![allow(
     dead_code,
     clippy::unwrap_used,

@@ -20,7 +20,14 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
             let statement = "no append-only file is written".to_owned();
             return out.rule_out(RULE, bench.component, statement, evidence);
         }
-        None => return,
+        None => {
+            return out.cannot_judge(
+                RULE,
+                bench.component,
+                "whether writes wait for an append-only file: whether there is one was not read",
+                "a user that may run INFO",
+            );
+        }
     }
     let delayed = view.figure("aof_delayed_fsync").unwrap_or(0.0);
     match view.setting("appendfsync") {
@@ -41,19 +48,10 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     }
 }
 
-/// What a call waited for the one thread, which flushes the file after each round with a write: for
-/// each of its answers as much longer as a question that asks for nothing took than at its best.
-/// Time for which the thread had no CPU is no disk's.
+/// Wait of a call for the flushes before its answers.
 fn waited_ns(view: &View<'_>) -> Option<f64> {
-    let (mean, least) = (
-        view.figure("answer_mean_ns")?,
-        view.figure("answer_least_ns")?,
-    );
-    let no_cpu = view
-        .figure("main_thread_ready_s")
-        .zip(view.figure("commands_processed"));
-    let no_cpu = no_cpu.map_or(0.0, |(ready_s, commands)| ready_s * 1e9 / commands.max(1.0));
-    Some((mean - least - no_cpu).max(0.0) * view.round_trips())
+    let waited = view.flush_wait_ns()? * view.round_trips();
+    Some(waited.min(view.at_stake_ns()))
 }
 
 fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {

@@ -1,6 +1,6 @@
 //! Answers to other clients: the one thread copies and writes them too.
 
-use super::MATTERS;
+use super::{MATTERS, clients};
 use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
@@ -30,13 +30,13 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
-    // Their share of the time in which the thread read, wrote and copied.
-    let taken = view.outside_commands_s().map(|s| s * ratio / view.seconds);
+    let taken = view.cost_of_others_bytes();
     let matters = taken.is_some_and(|taken| taken >= MATTERS);
-    let kind = if matters {
-        FindingKind::Problem
-    } else {
-        FindingKind::Information
+    let cause = cause(bench, view, out);
+    let kind = match (matters, &cause) {
+        (true, Some(_)) => FindingKind::Symptom,
+        (true, None) => FindingKind::Problem,
+        (false, _) => FindingKind::Information,
     };
     let cost = taken.map_or_else(
         || "How much of the thread's time that takes is not known.".to_owned(),
@@ -47,12 +47,18 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
             )
         },
     );
+    let takers = clients::subscribers(view);
     let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
         .says(
-            format!("Other clients take {}/s of answers from Redis", bytes(per_s)),
+            format!(
+                "{} take {}/s from Redis",
+                takers.as_deref().unwrap_or("Other clients"),
+                bytes(per_s)
+            ),
             format!("That is {} of what it sends. {cost}", share(ratio)),
         )
         .confidence(Confidence::Medium)
+        .parent(cause)
         .evidence(evidence)
         .evidence(view.evidence("output_buffer_max_bytes"))
         .advice(
@@ -64,8 +70,25 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
             "the thread's time for the load's own answers",
             "one thread copies and writes the answers to all clients",
         );
+    if takers.is_some() {
+        draft = draft.thing("PUBLISH");
+    }
     if let Some(taken) = taken.filter(|_| matters) {
         draft = draft.impact(taken, ImpactOf::Capacity);
     }
     out.find(draft);
+}
+
+/// The finding that tells why so much is sent: a client is sent every command (MONITOR), or asks
+/// for large values.
+fn cause(bench: &Bench<'_>, view: &View<'_>, out: &Conclusions) -> Option<String> {
+    if clients::monitor(view).is_some() {
+        return Some(format!("redis_monitor:{}", bench.id()));
+    }
+    if clients::subscribers(view).is_some() {
+        return None;
+    }
+    let asked = ["redis_outliers", "redis_command"].map(|rule| format!("{rule}:{}", bench.id()));
+    let mut found = out.findings.iter().filter(|f| asked.contains(&f.id));
+    found.next().map(|f| f.id.clone())
 }

@@ -2,7 +2,7 @@
 
 use bench_report::EvidenceRow;
 
-use crate::assessment::{Component, Confidence, FindingKind};
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -31,7 +31,12 @@ fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         view.figure("rejected_connections"),
         view.figure("maxclients"),
     ) else {
-        return;
+        return out.cannot_judge(
+            rule,
+            bench.component,
+            "whether Redis turned clients away: its limit was not read",
+            "a user that may run INFO",
+        );
     };
     let used = view.figure("connected_clients_max").unwrap_or(0.0);
     let used = used + view.figure("cluster_connections").unwrap_or(0.0);
@@ -77,7 +82,12 @@ fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     let rule = "redis_churn";
     let Some(came) = view.figure("connections_received") else {
-        return;
+        return out.cannot_judge(
+            rule,
+            bench.component,
+            "whether connections are opened anew: they were not counted",
+            "a user that may run INFO",
+        );
     };
     let parts = view.step.pool.as_ref().and_then(|pool| pool.checkout);
     let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
@@ -146,8 +156,7 @@ fn whose(row: &EvidenceRow) -> String {
 
 fn monitors(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     let rule = "redis_monitor";
-    let all: Vec<_> = of_kind(view, "monitor").collect();
-    let Some((place, first)) = all.first() else {
+    let Some((place, first)) = monitor(view) else {
         if view.was_read("clients") {
             out.rule_out(rule, bench.component, "no client runs MONITOR", None);
         } else {
@@ -160,32 +169,57 @@ fn monitors(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         }
         return;
     };
+    let counts = of_kind(view, "monitor").filter_map(|(_, row)| row.figures.get("clients"));
+    let count: f64 = counts.sum();
+    let taken = view.cost_of_others_bytes();
+    let taken = taken.filter(|taken| *taken >= super::MATTERS);
     let busy = view.busy_ratio();
-    let kind = match busy {
-        Some(busy) if busy >= BUSY => FindingKind::Problem,
-        _ => FindingKind::Information,
+    let kind = if taken.is_some() || busy.is_some_and(|busy| busy >= BUSY) {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
     };
-    let busy = busy.map_or("not known".to_owned(), share);
-    out.find(
-        Draft::new(rule, &bench.id(), Component::Redis, kind)
-            .thing("MONITOR")
-            .says(
-                format!("A client runs MONITOR: {}", whose(first)),
-                format!(
-                    "It is sent every command of every client. What that costs shows only without \
-                     it; the use of the one thread with it is {busy}."
-                ),
+    let cost = taken.map_or_else(
+        || "What that costs shows only without it".to_owned(),
+        |taken| {
+            format!(
+                "Writing what others are sent took about {} of the one thread's time",
+                share(taken)
             )
-            .confidence(Confidence::High)
-            .evidence(view.row_evidence("clients that run MONITOR", ("clients", *place), "clients"))
-            .evidence(view.evidence("net_output_bytes"))
-            .advice(
-                &["close it and repeat the run; use SLOWLOG or LATENCY HISTOGRAM instead"],
-                "not known until it is tried; half of the throughput in the worst case",
-                "the one thread writes each command out once more for each such client, and keeps \
-                 what it does not take without a limit",
-            ),
+        },
     );
+    let busy = busy.map_or("not known".to_owned(), share);
+    let mut draft = Draft::new(rule, &bench.id(), Component::Redis, kind)
+        .thing("MONITOR")
+        .says(
+            if count > 1.0 {
+                format!("{} clients run MONITOR: {}", plain(count), whose(first))
+            } else {
+                format!("A client runs MONITOR: {}", whose(first))
+            },
+            format!(
+                "It is sent every command of every client. {cost}; the use of the thread with it is \
+                 {busy}."
+            ),
+        )
+        .confidence(Confidence::High)
+        .evidence(view.row_evidence("clients that run MONITOR", ("clients", place), "clients"))
+        .evidence(view.evidence("net_output_bytes"))
+        .advice(
+            &["close it and repeat the run; use SLOWLOG or LATENCY HISTOGRAM instead"],
+            "not known until it is tried; half of the throughput in the worst case",
+            "the one thread writes each command out once more for each such client, and keeps what \
+             it does not take without a limit",
+        );
+    if let Some(taken) = taken {
+        draft = draft.impact(taken, ImpactOf::Capacity);
+    }
+    out.find(draft);
+}
+
+/// The first client that runs MONITOR.
+pub(super) fn monitor<'a>(view: &View<'a>) -> Option<(usize, &'a EvidenceRow)> {
+    of_kind(view, "monitor").next()
 }
 
 fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
@@ -200,9 +234,7 @@ fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     let slowest = readers.max_by(|a, b| bytes_of(a.1).total_cmp(&bytes_of(b.1)));
     let slowest = slowest.filter(|(_, row)| bytes_of(row) >= OUTPUT_BYTES);
     if dropped < 1.0 && slowest.is_none() {
-        let statement = "no client left much of its answers untaken";
-        let evidence = view.evidence("output_buffer_max_bytes");
-        return out.rule_out(rule, bench.component, statement, evidence);
+        return no_slow_reader(bench, view, out);
     }
     let whose = slowest.map_or("a client".to_owned(), |(_, row)| whose(row));
     let (kind, title) = if dropped >= 1.0 {
@@ -244,4 +276,37 @@ fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
                 "answers that are not taken stay in memory, and count for maxmemory",
             ),
     );
+}
+
+/// Nobody was seen: a statement as wide as what was looked at.
+fn no_slow_reader(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let rule = "redis_output";
+    if !view.was_read("clients") {
+        return out.cannot_judge(
+            rule,
+            bench.component,
+            "whether a client leaves its answers untaken: CLIENT LIST was not read",
+            "a user that may run CLIENT LIST",
+        );
+    }
+    let statement = if view.figure("output_limit_disconnections").is_some() {
+        "no client left much of its answers untaken, and none was cut off"
+    } else {
+        "no client was seen that leaves much of its answers untaken; this server does not count \
+         those that it cuts off (7.4 and later do)"
+    };
+    let evidence = view.evidence("output_buffer_max_bytes");
+    out.rule_out(rule, bench.component, statement, evidence);
+}
+
+/// `50 subscribers (PUBLISH)`, where messages were published to some.
+pub(super) fn subscribers(view: &View<'_>) -> Option<String> {
+    let publishes = |row: &EvidenceRow| {
+        let command = row.labels.get("command");
+        command.is_some_and(|c| c == "publish" || c == "spublish")
+    };
+    view.rows("commands").find(|(_, row)| publishes(row))?;
+    let counts = of_kind(view, "subscriber").filter_map(|(_, row)| row.figures.get("clients"));
+    let count: f64 = counts.sum();
+    (count > 0.0).then(|| format!("{} subscriber(s) (PUBLISH)", plain(count)))
 }

@@ -2,7 +2,7 @@
 
 use bench_report::EvidenceRow;
 
-use super::MATTERS;
+use super::{MATTERS, saving};
 use crate::assessment::{Component, Confidence, FindingKind};
 use crate::conclusions::{Conclusions, Draft};
 use crate::facts::Bench;
@@ -32,6 +32,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     }
     let mut others: Vec<Other<'_>> = view
         .commands_of("others")
+        .filter(|(_, row)| !saving::starts_child(row))
         .filter_map(|(place, row)| {
             Some(Other {
                 place,
@@ -142,7 +143,7 @@ fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     }
 }
 
-/// What to do about a command, and why it is slow.
+/// Advice about a command, and the reason why it is slow.
 fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     match command {
         "keys" => (

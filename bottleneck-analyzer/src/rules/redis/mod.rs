@@ -5,10 +5,13 @@ mod bytes;
 mod clients;
 mod commands;
 mod expiry;
+mod no_cpu;
 mod outliers;
+mod paused;
 mod repeats;
 mod saving;
 mod stall;
+mod swap;
 
 use crate::assessment::Component;
 use crate::conclusions::Conclusions;
@@ -18,10 +21,10 @@ use crate::redis::View;
 /// Share of the mean response time, or of the capacity, from which avoidable time is a problem.
 const MATTERS: f64 = 0.10;
 
-/// What is known of one bench, and where its conclusions go.
+/// Rule: judges one bench, and files its conclusions.
 type Judge = fn(&Bench<'_>, &View<'_>, &mut Conclusions);
 
-const ALL: [Judge; 8] = [
+const ALL: [Judge; 11] = [
     commands::judge,
     outliers::judge,
     bytes::judge,
@@ -29,7 +32,10 @@ const ALL: [Judge; 8] = [
     append_only::judge,
     expiry::judge,
     clients::judge,
+    paused::judge,
     stall::judge,
+    no_cpu::judge,
+    swap::judge,
 ];
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
@@ -53,6 +59,6 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
                 "a user that may run INFO",
             );
         }
-        repeats::join(bench, repeats, out);
+        repeats::join(repeats, out);
     }
 }

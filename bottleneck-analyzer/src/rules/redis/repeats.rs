@@ -1,18 +1,13 @@
-//! What was concluded of each repeat, taken together: nothing that happened in one of them is lost,
+//! Conclusions of all repeats, taken together: nothing that happened in one of them is lost,
 //! and nothing is fine that was not fine in all.
 
 use std::collections::BTreeMap;
 
-use crate::assessment::{Confidence, Finding, FindingKind};
+use crate::assessment::{Confidence, Finding};
 use crate::conclusions::Conclusions;
-use crate::facts::Bench;
-
-/// A pause of the server, and that of its users which it explains.
-const STALL: &str = "redis_stall";
-const STALL_OF_USERS: &str = "stalls";
 
 /// Files the worst of each finding, with how many repeats had it.
-pub(super) fn join(bench: &Bench<'_>, repeats: Vec<Conclusions>, out: &mut Conclusions) {
+pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     let all = repeats.len();
     let mut found: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
     let (mut fine, mut unknown) = (Vec::new(), Vec::new());
@@ -45,7 +40,6 @@ pub(super) fn join(bench: &Bench<'_>, repeats: Vec<Conclusions>, out: &mut Concl
         });
         if let Some(mut worst) = worst {
             note_repeats(&mut worst, seen, all);
-            place_stall(bench, &mut worst, out);
             out.findings.push(worst);
         }
     }
@@ -64,24 +58,5 @@ fn note_repeats(finding: &mut Finding, seen: usize, all: usize) {
         finding.confidence = Confidence::Medium;
         let impact = finding.impact.map_or(0.0, |i| i.ratio);
         finding.score = impact * finding.confidence.weight();
-    }
-}
-
-/// A pause that users felt as well is told once. Where it is known what the server did meanwhile,
-/// both are symptoms of that; else the server's own shows that it was the server's.
-fn place_stall(bench: &Bench<'_>, finding: &mut Finding, out: &mut Conclusions) {
-    if finding.id.split(':').next() != Some(STALL) {
-        return;
-    }
-    let of_users = format!("{STALL_OF_USERS}:{}", bench.id());
-    let Some(felt) = out.findings.iter_mut().find(|f| f.id == of_users) else {
-        return;
-    };
-    if finding.parent.is_some() {
-        felt.kind = FindingKind::Symptom;
-        felt.parent.clone_from(&finding.parent);
-    } else {
-        finding.kind = FindingKind::Symptom;
-        finding.parent = Some(of_users);
     }
 }

@@ -1,6 +1,6 @@
 //! Saving data: the fork that stops everybody, and the child process that works beside them.
 
-use bench_report::Series;
+use bench_report::{EvidenceRow, Series};
 
 use super::MATTERS;
 use crate::assessment::{Component, Confidence, FindingKind};
@@ -31,7 +31,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         return out.rule_out(RULE, bench.component, statement, view.evidence("forks"));
     }
     let fork_us = view.figure("latest_fork_us").unwrap_or(0.0);
-    let stopped_ns = view.wait_behind(forks * fork_us, forks * fork_us * fork_us);
+    let stopped_ns = stopped_ns(view, forks, fork_us);
     let slower = slowdown(bench, view);
     let beside_ns = slower.map_or(0.0, |s| (s.with_ns - s.without_ns).max(0.0) * s.ratio);
     let impact = view.share_of_response(stopped_ns + beside_ns);
@@ -82,6 +82,24 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     );
 }
 
+/// Commands that start a child process: their time is that of the fork.
+const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
+
+pub(super) fn starts_child(row: &EvidenceRow) -> bool {
+    let command = row.labels.get("command");
+    command.is_some_and(|command| STARTERS.contains(&command.as_str()))
+}
+
+/// Mean wait of a call for forks: as long as the commands that started them, or as the latest.
+fn stopped_ns(view: &View<'_>, forks: f64, fork_us: f64) -> f64 {
+    let starters = view
+        .rows("commands")
+        .filter(|(_, row)| starts_child(row))
+        .map(|(_, row)| view.wait_behind_command(row));
+    let alike = view.wait_behind(forks * fork_us, forks * fork_us * fork_us);
+    starters.sum::<f64>().max(alike)
+}
+
 /// `2 forks (snapshot)`.
 fn what(view: &View<'_>, forks: f64) -> String {
     let seen = view
@@ -98,7 +116,7 @@ fn what(view: &View<'_>, forks: f64) -> String {
     format!("{} fork(s){seen}", plain(forks))
 }
 
-/// What users felt in intervals with a child process at work, and in those without.
+/// Latency that users felt in intervals with a child process at work, and in those without.
 #[derive(Debug, Clone, Copy)]
 struct Slowdown {
     with_ns: f64,

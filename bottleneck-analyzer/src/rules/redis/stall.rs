@@ -11,7 +11,7 @@ const RULE: &str = "redis_stall";
 
 /// Shorter ones are what a busy machine does.
 const LEAST_NS: f64 = 100e6;
-/// How much of a stall something must have taken to be its cause.
+/// Share of a stall that something must have taken to be its cause.
 const EXPLAINS: f64 = 0.5;
 
 pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
@@ -86,7 +86,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     );
 }
 
-/// What explains a pause of `longest`, as the finding it belongs under, and in words.
+/// Explanation of a pause of `longest`, as the finding it belongs under, and in words.
 fn cause(bench: &Bench<'_>, view: &View<'_>, longest: f64) -> (Option<String>, String) {
     let us = |row: &bench_report::EvidenceRow| row.figures.get("longest_us").copied();
     let slow = view
@@ -101,6 +101,10 @@ fn cause(bench: &Bench<'_>, view: &View<'_>, longest: f64) -> (Option<String>, S
     if let Some(us) = fork.filter(|us| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("Starting a child process took {}.", duration_ns(us * 1e3));
         return (Some(format!("redis_saving:{}", bench.id())), cause);
+    }
+    if view.figure("aof_delayed_fsync").is_some_and(|n| n >= 1.0) {
+        let cause = "A write waited for the disk meanwhile (append-only file).".to_owned();
+        return (Some(format!("redis_append_only:{}", bench.id())), cause);
     }
     let logged = view
         .setting("slowlog-log-slower-than")

@@ -149,7 +149,11 @@ pub(super) fn is_reference(value: &str) -> bool {
     if value.len() > LONGEST || value.contains(['=', ':', '?', '&', '@', '+']) {
         return false;
     }
-    let number = value
+    let unit = ["k", "K", "M", "G"]
+        .into_iter()
+        .find_map(|unit| value.strip_suffix(unit));
+    let number = unit
+        .unwrap_or(value)
         .bytes()
         .all(|b| b.is_ascii_digit() || b == b',' || b == b'.');
     let path = ["/", "./", "../", "~"]
@@ -241,6 +245,8 @@ mod tests {
             "~/.ssh/id",
             "2",
             "1,2",
+            "20k",
+            "1M",
         ] {
             assert!(is_reference(value), "{value}");
         }

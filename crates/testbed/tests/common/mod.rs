@@ -1,4 +1,4 @@
-//! What the tests share: looking at processes and waiting for what must come.
+//! Parts that the tests share: looking at processes and waiting for what must come.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::fs;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 /// Far longer than anything takes; only a failing test waits for so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a server must stay silent to count as paused: hundreds of times its usual answer.
+/// Time for which a server must stay silent to count as paused: hundreds of times its usual answer.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
-/// Whether the process is there and not merely waiting to be reaped.
+/// Returns true if the process is there and not merely waiting to be reaped.
 pub(crate) fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")

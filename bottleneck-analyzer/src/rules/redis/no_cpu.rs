@@ -1,0 +1,94 @@
+//! A thread that has work and no CPU to do it on.
+
+use super::MATTERS;
+use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{plain, share};
+use crate::redis::View;
+
+const RULE: &str = "redis_no_cpu";
+
+/// Use of the machine from which on somebody has to wait for a CPU.
+const FULL: f64 = 0.70;
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let Some(ready_s) = view.figure("main_thread_ready_s") else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether Redis had a CPU whenever it had work: its process could not be seen",
+            "redis-bench on the server's machine",
+        );
+        return;
+    };
+    let waited = ready_s / view.seconds;
+    let evidence = view.evidence("main_thread_ready_s");
+    if waited < MATTERS {
+        let statement = format!(
+            "Redis's thread waited {} of the time for a CPU",
+            share(waited)
+        );
+        return out.rule_out(RULE, bench.component, statement, evidence);
+    }
+    let busy = bench.cpu.as_ref().map(crate::cpu_use::CpuUse::busy_ratio);
+    let has_room = busy.is_some_and(|busy| busy < FULL);
+    let confined = confined(bench, view);
+    // On a machine that is full the CPU's own rules say whose it is.
+    let kind = if confined.is_some() && has_room {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let why = match (&confined, busy) {
+        (Some(cores), _) => format!("It may use {cores}."),
+        (None, Some(busy)) if !has_room => {
+            format!("The machine's CPU was busy {}.", share(busy))
+        }
+        (None, Some(busy)) => format!(
+            "The machine's CPU was busy {}, so its own scheduling or a quota is the reason.",
+            share(busy)
+        ),
+        (None, None) => "The machine's CPU was not recorded.".to_owned(),
+    };
+    let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
+        .thing(confined.unwrap_or_else(|| "no CPU".to_owned()))
+        .says(
+            format!("Redis had work and no CPU {} of the time", share(waited)),
+            format!("Its one thread was ready to run, and another ran. {why}"),
+        )
+        .confidence(Confidence::High)
+        .parent((!has_room).then(|| "cpu_others:machine".to_owned()))
+        .evidence(evidence)
+        .evidence(view.evidence("cores_allowed"))
+        .evidence(view.evidence("cores_allowed_either"))
+        .advice(
+            &[
+                "give Redis a core that nobody else uses: other cores for the load (taskset, cpuset)",
+                "or the generator on a machine of its own",
+            ],
+            format!("up to {} of the thread's time", share(waited)),
+            "one thread serves everybody: while another program has its CPU, nobody is served",
+        );
+    if kind == FindingKind::Problem {
+        draft = draft.impact(waited, ImpactOf::Capacity);
+    }
+    out.find(draft);
+}
+
+/// `1 of 2 cores, those of the load among them`, where an affinity keeps it to fewer than there
+/// are.
+fn confined(bench: &Bench<'_>, view: &View<'_>) -> Option<String> {
+    let cores = bench.source.report.environment.cores? as f64;
+    let allowed = view.figure("cores_allowed").filter(|n| *n < cores)?;
+    let load = bench.source.report.environment.cores_available? as f64;
+    let shared = view
+        .figure("cores_allowed_either")
+        .is_some_and(|either| either < allowed + load);
+    let with = if shared { ", shared with the load" } else { "" };
+    Some(format!(
+        "{} of {} cores{with}",
+        plain(allowed),
+        plain(cores)
+    ))
+}

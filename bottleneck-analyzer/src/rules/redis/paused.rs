@@ -1,0 +1,110 @@
+//! Clients that the server was told to keep waiting (CLIENT PAUSE, a failover).
+
+use bench_report::EvidenceRow;
+
+use super::MATTERS;
+use crate::assessment::{Component, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{duration_ns, plain};
+use crate::redis::View;
+use crate::rules::stalls;
+
+const RULE: &str = "redis_paused";
+
+/// A question that asks for nothing and took this long was kept waiting.
+const LEAST_NS: f64 = 100e6;
+
+/// Commands that keep all clients waiting. Commands of CLIENT and CLUSTER are counted one by one
+/// since 7.0.
+const PAUSING: [&str; 3] = ["client|pause", "failover", "cluster|failover"];
+
+/// The command of a row that keeps clients waiting, as people write it.
+fn pausing(row: &EvidenceRow) -> Option<String> {
+    let command = row.labels.get("command").map(String::as_str);
+    let command = command.filter(|command| PAUSING.contains(command))?;
+    Some(command.replace('|', " ").to_uppercase())
+}
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let mut rows = view.rows("commands");
+    let Some((place, row, name)) = rows.find_map(|(at, row)| Some((at, row, pausing(row)?))) else {
+        return none(bench, view, out);
+    };
+    let calls = row.figures.get("calls").copied().unwrap_or(0.0);
+    // A pause of writes alone keeps no reader waiting, and so none of our questions.
+    let longest = view.figure("answer_most_ns").filter(|ns| *ns >= LEAST_NS);
+    let asked_ns = longest.map_or(0.0, |ns| view.wait_behind(ns / 1e3, (ns / 1e3).powi(2)));
+    let felt_ns = stalls::lost_in(bench, view.index).unwrap_or(0.0);
+    let wait_ns = asked_ns.max(felt_ns);
+    let kind = if view.share_of_response(wait_ns) >= MATTERS {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let seen = longest.map_or_else(
+        || "Questions that only read were answered meanwhile.".to_owned(),
+        |ns| format!("A question that asks for nothing took {}.", duration_ns(ns)),
+    );
+    let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
+        .thing(name.clone())
+        .says(
+            format!("A client made Redis keep all others waiting ({name})"),
+            format!(
+                "It was called {} time(s), and the load sends none. {seen}",
+                plain(calls)
+            ),
+        )
+        .confidence(Confidence::Medium)
+        .evidence(view.row_evidence(format!("calls of {name}"), ("commands", place), "calls"))
+        .evidence(view.evidence("answer_most_ns"))
+        .evidence(view.evidence("blocked_clients_max"))
+        .advice(
+            &[
+                "find who sends it: a failover (Sentinel, CLUSTER FAILOVER), a deployment script",
+                "pause writes alone (CLIENT PAUSE … WRITE), and for no longer than it takes",
+            ],
+            "no calls that wait for it",
+            "while clients are paused Redis reads their commands and carries none out",
+        );
+    if wait_ns > 0.0 {
+        draft = draft.saves(wait_ns, view.response_ns);
+    }
+    out.find(draft);
+}
+
+fn none(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    if view.rows("commands").next().is_none() {
+        return out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether a client paused the others: its command statistics were not read",
+            "a user that may run INFO commandstats",
+        );
+    }
+    let told = view
+        .rows("commands")
+        .any(|(_, row)| row.labels.get("command").is_some_and(|c| c.contains('|')));
+    let blocked = view.figure("blocked_clients_max");
+    let waiting = blocked.filter(|n| *n > 0.0).map_or(String::new(), |n| {
+        format!(
+            "; up to {} waited on purpose (BLPOP, WAIT and the like)",
+            plain(n)
+        )
+    });
+    let evidence = view.evidence("blocked_clients_max");
+    // Before 7.0 CLIENT's commands are not told apart.
+    let any_client = view
+        .rows("commands")
+        .any(|(_, row)| row.labels.get("command").is_some_and(|c| c == "client"));
+    if any_client && !told {
+        return out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether a client paused the others: the server counts all of CLIENT together",
+            "Redis 7.0 or later",
+        );
+    }
+    let statement = format!("no client paused the others{waiting}");
+    out.rule_out(RULE, bench.component, statement, evidence);
+}

@@ -1,0 +1,60 @@
+//! Memory of the server that lies on disk.
+
+use crate::assessment::{Component, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, Draft};
+use crate::facts::Bench;
+use crate::figures::{bytes, share};
+use crate::redis::View;
+
+const RULE: &str = "redis_swap";
+
+/// Less of it is what no kernel ever reads again.
+const TOLD_BYTES: f64 = 1_048_576.0;
+
+pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+    let Some(swapped) = view.figure("swap_bytes") else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether memory of Redis lies in swap: its process could not be seen",
+            "redis-bench on the server's machine, or the swap of the process there",
+        );
+        return;
+    };
+    let evidence = view.evidence("swap_bytes");
+    if swapped < TOLD_BYTES {
+        let statement = format!("{} of Redis's memory in swap", bytes(swapped));
+        return out.rule_out(RULE, bench.component, statement, evidence);
+    }
+    let used = view.figure("used_memory_bytes").filter(|used| *used > 0.0);
+    let part = used.map_or(String::new(), |used| {
+        format!(", {} of what it uses", share((swapped / used).min(1.0)))
+    });
+    // What lies there costs nothing until it is read: that is the machine's to tell (`swapping`).
+    out.find(
+        Draft::new(
+            RULE,
+            &bench.id(),
+            Component::Redis,
+            FindingKind::Information,
+        )
+        .thing("swap")
+        .says(
+            format!("{} of Redis's memory lies in swap{part}", bytes(swapped)),
+            "A call that touches it waits for the disk, and everybody behind it too. How often \
+                 that happened is in the machine's recording, not here.",
+        )
+        .confidence(Confidence::Medium)
+        .evidence(evidence)
+        .evidence(view.evidence("used_memory_bytes"))
+        .advice(
+            &[
+                "give the machine more memory, or Redis less (maxmemory)",
+                "and restart Redis, or switch swap off and on, to bring it back",
+            ],
+            "no tails that wait for the disk",
+            "the one thread stands still while a page is read back",
+        )
+        .needs_restart(),
+    );
+}
