@@ -5,7 +5,9 @@
 //! the terminal anyway, and a second one would make many a program give up its clean-up.
 
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
+use bench_cli::signals::{Answer, Wishes};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 /// Why the recording wakes before its next sample.
@@ -60,7 +62,7 @@ impl HeldSignals {
     }
 
     /// Hears the signals from a thread of its own and sends them on. With `give_up` the second
-    /// SIGINT or SIGTERM ends the process at once.
+    /// SIGINT or SIGTERM ends the process at once, unless it only repeats the first.
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
@@ -70,14 +72,15 @@ impl HeldSignals {
     {
         let mut ear = Ear::new(self.held)?;
         let listen = move || {
-            let mut signalled = false;
+            let mut wishes = Wishes::default();
             while let Ok(event) = ear.next() {
                 // A terminal that goes may say so more than once, and nobody is in a hurry.
-                if matches!(event, Event::Signal { signal, .. } if signal != Signal::SIGHUP) {
-                    if signalled && give_up {
-                        std::process::exit(130);
-                    }
-                    signalled = true;
+                if let Event::Signal { signal, .. } = event
+                    && signal != Signal::SIGHUP
+                    && wishes.answer(signal as i32, Instant::now()) == Answer::Leave
+                    && give_up
+                {
+                    std::process::exit(130);
                 }
                 if events.send(event.into()).is_err() && !give_up {
                     return;

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: the first asks to end in order, the second ends at once.
+//! SIGINT and SIGTERM: the first asks to end in order, the second ends at once, unless it only
+//! repeats the first.
 
 use std::io;
 use std::sync::mpsc::{self, SyncSender};
@@ -13,8 +14,8 @@ use signal_hook::low_level;
 /// hand is quicker than this.
 const ONE_WISH: Duration = Duration::from_millis(50);
 
-/// Calls `callback` at the first signal, on a thread of its own; at the second the process leaves
-/// with code 130, whatever the callback is doing.
+/// Calls `callback` at the first signal, on a thread of its own; at a second one that is more than a
+/// repetition ([`Wishes`]) the process leaves with code 130, whatever the callback is doing.
 ///
 /// # Errors
 /// When the system refuses the handlers or the threads.
@@ -35,15 +36,14 @@ pub fn on_interrupt(mut callback: impl FnMut() + Send + 'static) -> io::Result<(
 }
 
 fn follow(mut signals: Signals, ask: &SyncSender<()>) {
-    let mut first: Option<Instant> = None;
+    let mut wishes = Wishes::default();
     loop {
         // What has arrived together is one wish as well.
-        if signals.wait().count() == 0 {
+        let Some(signal) = signals.wait().next() else {
             continue;
-        }
-        match answer(first, Instant::now()) {
+        };
+        match wishes.answer(signal, Instant::now()) {
             Answer::Ask => {
-                first = Some(Instant::now());
                 // The callback's thread lives until it is asked.
                 let _ = ask.send(());
             }
@@ -56,18 +56,39 @@ fn follow(mut signals: Signals, ask: &SyncSender<()>) {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
+/// Requests to end that have arrived as signals so far.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    first: Option<(i32, Instant)>,
+}
+
+/// Response to a signal that asks to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Begin to end in order.
     Ask,
+    /// Go on ending: the signal repeats the first one.
     Nothing,
+    /// Leave at once.
     Leave,
 }
 
-fn answer(first: Option<Instant>, now: Instant) -> Answer {
-    match first {
-        None => Answer::Ask,
-        Some(first) if now.duration_since(first) < ONE_WISH => Answer::Nothing,
-        Some(_) => Answer::Leave,
+impl Wishes {
+    /// Answers `signal`, which arrived at `now`. SIGTERM after SIGTERM is never more than a
+    /// repetition, because programs send it and not hands: the kernel once for each thread of a
+    /// parent that dies (`PR_SET_PDEATHSIG`), `timeout` to its child and to its child's group.
+    /// A program that insists sends SIGKILL.
+    pub fn answer(&mut self, signal: i32, now: Instant) -> Answer {
+        let Some((first, at)) = self.first else {
+            self.first = Some((signal, now));
+            return Answer::Ask;
+        };
+        let repeated = first == SIGTERM && signal == SIGTERM;
+        if repeated || now.duration_since(at) < ONE_WISH {
+            Answer::Nothing
+        } else {
+            Answer::Leave
+        }
     }
 }
 
@@ -75,18 +96,26 @@ fn answer(first: Option<Instant>, now: Instant) -> Answer {
 mod tests {
     use super::*;
 
+    /// Answers to `second`, so many milliseconds after `first`.
+    fn answers(first: i32, second: i32) -> [Answer; 4] {
+        [0, 49, 50, 60_000].map(|later_ms| {
+            let now = Instant::now();
+            let mut wishes = Wishes::default();
+            assert_eq!(wishes.answer(first, now), Answer::Ask);
+            wishes.answer(second, now + Duration::from_millis(later_ms))
+        })
+    }
+
     #[test]
     fn an_echo_of_the_first_signal_is_not_a_second_one() {
-        let first = Instant::now();
-        assert_eq!(answer(None, first), Answer::Ask);
-        for (later_ms, expected) in [
-            (0, Answer::Nothing),
-            (49, Answer::Nothing),
-            (50, Answer::Leave),
-            (60_000, Answer::Leave),
-        ] {
-            let now = first + Duration::from_millis(later_ms);
-            assert_eq!(answer(Some(first), now), expected, "{later_ms} ms");
+        use Answer::{Leave, Nothing};
+        for (first, second) in [(SIGINT, SIGINT), (SIGINT, SIGTERM), (SIGTERM, SIGINT)] {
+            assert_eq!(answers(first, second), [Nothing, Nothing, Leave, Leave]);
         }
+    }
+
+    #[test]
+    fn sigterm_is_repeated_by_programs_and_never_insists() {
+        assert_eq!(answers(SIGTERM, SIGTERM), [Answer::Nothing; 4]);
     }
 }
