@@ -69,3 +69,16 @@ pub enum StreamError {
     #[error("cannot encode raw samples: {0}")]
     Encode(ArrowError),
 }
+
+impl StreamError {
+    /// True if the disk has no room, or too little.
+    pub(super) fn is_of_full_disk(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self {
+            Self::Write { source, .. } => {
+                matches!(source.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+            }
+            other => matches!(other, Self::NearlyFull { .. }),
+        }
+    }
+}

@@ -156,11 +156,10 @@ impl SampleFile {
         })
     }
 
-    /// Puts the file back if somebody removed it, or its directory: it still holds all that was
-    /// written, for as long as it is open, and would be gone with the recording.
+    /// Puts the file back if somebody removed or moved it, or its directory: it still holds all that
+    /// was written, for as long as it is open, and would not be beside its report.
     fn restore(&mut self) -> Result<(), StreamError> {
-        let is_there = self.file.metadata().map(|file| file.nlink() > 0);
-        if is_there.unwrap_or(true) {
+        if !self.is_gone() {
             return Ok(());
         }
         let disk = fstatvfs(&self.file);
@@ -169,6 +168,13 @@ impl SampleFile {
             path: self.path.clone(),
             source,
         })
+    }
+
+    /// True if nothing has the file's name any more.
+    fn is_gone(&self) -> bool {
+        let found = std::fs::symlink_metadata(&self.path);
+        let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
+        removed || found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     fn copy_back(&mut self) -> io::Result<()> {

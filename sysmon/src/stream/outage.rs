@@ -7,6 +7,8 @@ use super::StreamError;
 pub struct Outage {
     /// Why, in one sentence.
     pub reason: String,
+    /// True if the disk had no room.
+    pub is_full: bool,
     from_ns: u64,
     until_ns: u64,
 }
@@ -35,6 +37,7 @@ impl Outages {
         self.count += 1;
         self.current = Some(Outage {
             reason: error.to_string(),
+            is_full: error.is_of_full_disk(),
             from_ns,
             until_ns: from_ns,
         });

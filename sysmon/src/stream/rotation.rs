@@ -26,12 +26,29 @@ impl Rotation {
     }
 }
 
+/// From which part on the names of files have numbers, and the number of that part.
+#[derive(Clone, Copy)]
+struct Numbered {
+    part: u64,
+    number: u64,
+}
+
+impl Numbered {
+    fn from(report: &Path, part: u64) -> Result<Self, StreamError> {
+        let number = place::next_part(report).map_err(|source| StreamError::Write {
+            path: place::pattern(report),
+            source,
+        })?;
+        Ok(Self { part, number })
+    }
+}
+
 /// The files that a recording makes. Only these does it ever remove.
 pub(super) struct Files {
     report: PathBuf,
     header: Header,
     rotation: Rotation,
-    first_number: u64,
+    numbered: Option<Numbered>,
     made: VecDeque<PathBuf>,
     current: SampleFile,
     began_ns: Option<u64>,
@@ -47,21 +64,16 @@ impl Files {
         header: Header,
         rotation: Rotation,
     ) -> Result<Self, StreamError> {
-        let (path, first_number) = if rotation.is_any() {
-            let number = place::next_part(report).map_err(|source| StreamError::Write {
-                path: place::pattern(report),
-                source,
-            })?;
-            (place::part(report, number), number)
-        } else {
-            (place::single(report), 1)
-        };
+        let first = header.part;
+        let numbered = rotation.is_any().then(|| Numbered::from(report, first));
+        let numbered = numbered.transpose()?;
+        let path = path_of(report, numbered, first);
         let current = SampleFile::create(&path, &header)?;
         Ok(Self {
             report: report.to_owned(),
             header,
             rotation,
-            first_number,
+            numbered,
             made: VecDeque::from([path]),
             current,
             began_ns: None,
@@ -102,20 +114,23 @@ impl Files {
     }
 
     /// Whether another file may be begun later, after this error.
-    pub(super) fn can_resume(&self, after: &StreamError) -> bool {
-        let of_disk = matches!(
+    pub(super) fn can_resume(after: &StreamError) -> bool {
+        matches!(
             after,
             StreamError::Write { .. } | StreamError::NearlyFull { .. }
-        );
-        of_disk && self.rotation.is_any()
+        )
     }
 
     /// Begins the next file with this tick, once there is room again. As long as that fails it
-    /// costs no other file its place.
+    /// costs no other file its place. A recording that is not rotated goes on in numbered files,
+    /// behind those that are there.
     pub(super) fn resume(&mut self, sample: &Sample) -> Result<(), StreamError> {
         // One that got nothing is made anew.
         let unused = self.current.written().rows == 0;
         let part = self.header.part + u64::from(!unused);
+        if part > 1 && self.numbered.is_none() {
+            self.numbered = Some(Numbered::from(&self.report, part)?);
+        }
         check_room_again(&self.path(part))?;
         let (path, mut next) = self.make(part)?;
         next.add(sample);
@@ -162,7 +177,7 @@ impl Files {
     }
 
     fn path(&self, part: u64) -> PathBuf {
-        place::part(&self.report, self.first_number + part - 1)
+        path_of(&self.report, self.numbered, part)
     }
 
     fn make(&self, part: u64) -> Result<(PathBuf, SampleFile), StreamError> {
@@ -203,5 +218,12 @@ impl Files {
                 _ => {}
             }
         }
+    }
+}
+
+fn path_of(report: &Path, numbered: Option<Numbered>, part: u64) -> PathBuf {
+    match numbered {
+        Some(first) if part >= first.part => place::part(report, first.number + part - first.part),
+        _ => place::single(report),
     }
 }

@@ -172,14 +172,13 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    /// Writes until the recording ends; where another file may be begun, a disk that takes nothing
-    /// is waited for.
+    /// Writes until the recording ends; a disk that takes nothing is waited for.
     fn run(&mut self) -> Result<(), StreamError> {
         loop {
             let written = self.write();
             self.note();
             match written {
-                Err(error) if self.files.can_resume(&error) => {
+                Err(error) if Files::can_resume(&error) => {
                     let mut outages = self.shared.outages();
                     outages.begin(self.files.written().until_ns, &error);
                 }
