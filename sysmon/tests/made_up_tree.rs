@@ -2,10 +2,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-use std::time::Duration;
+mod common;
 
-use bench_report::{Report, Tool, WarningCode};
+use std::path::Path;
+
+use bench_report::{Report, WarningCode};
+use common::tree::{put, report_of, sample_later};
 use sysmon::follow::Following;
 use sysmon::recording::{Recording, Settings};
 use sysmon::source::{Roots, Units};
@@ -14,12 +16,6 @@ const UNITS: Units = Units {
     tick_ns: 10_000_000,
     page_bytes: 4096,
 };
-
-fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-}
 
 /// A machine with nothing wrong.
 fn healthy(root: &Path) {
@@ -85,16 +81,8 @@ fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
         ..of_tree(root)
     });
     change(root);
-    std::thread::sleep(Duration::from_millis(120));
-    recording.sample();
-    let tool = Tool {
-        name: "sysmon".into(),
-        version: "0".into(),
-        commit: None,
-    };
-    let mut report = Report::begin(tool, "test".into(), "record");
-    recording.fill(&mut report);
-    report
+    sample_later(&mut recording);
+    report_of(&recording)
 }
 
 fn values(report: &Report, name: &str) -> Vec<Option<f64>> {
