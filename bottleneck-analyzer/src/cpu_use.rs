@@ -11,6 +11,9 @@ use crate::target;
 /// Use above a quota that sampling and rounding explain; past it the server has another quota.
 const QUOTA_SLACK: f64 = 1.1;
 
+/// Share of the machine from which time that the hypervisor took is told.
+const TOLD: f64 = 0.01;
+
 /// CPU of one step; shares are of the whole machine, 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CpuUse {
@@ -21,6 +24,8 @@ pub struct CpuUse {
     pub allowed_cores: Option<f64>,
     /// All of it.
     pub busy: Reading,
+    /// Time in which the hypervisor ran other guests; absent where that was not recorded.
+    pub stolen: Option<Reading>,
     /// The server's share; absent where neither it nor the recording tells.
     pub server_ratio: Option<f64>,
     /// The generator's share.
@@ -56,7 +61,10 @@ impl CpuUse {
             generator_ratio / whole,
         );
         let (allowed_cores, quota_evidence) = machine.allowed_cores().unzip();
+        let stolen = machine.read("cpu.steal_ratio", step.window);
         let mut evidence: Vec<Evidence> = machine.typical("CPU busy", busy).into_iter().collect();
+        let told = stolen.filter(|stolen| stolen.mean >= TOLD);
+        evidence.extend(told.and_then(|stolen| machine.typical("CPU stolen", stolen)));
         evidence.extend(quota_evidence.flatten());
         evidence.extend(server_evidence);
         evidence.extend(source.evidence(
@@ -67,6 +75,7 @@ impl CpuUse {
             cores,
             allowed_cores,
             busy,
+            stolen,
             server_ratio,
             generator_ratio,
             evidence,
@@ -79,18 +88,28 @@ impl CpuUse {
         self.busy.mean.max(self.known_ratio())
     }
 
+    /// The machine without what the hypervisor took of it.
+    pub fn left_ratio(&self) -> f64 {
+        1.0 - self.stolen.map_or(0.0, |stolen| stolen.mean)
+    }
+
+    /// How busy the machine was of what the hypervisor left to it.
+    fn busy_of_left(&self) -> f64 {
+        (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
+    }
+
     /// What server and generator are known to have used.
     pub fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 
-    /// How much of the CPU that server and generator may use was used: of the machine's, or of a
-    /// quota by the two of them. `None` where a quota holds and the server's use is not known, or
+    /// How much of the CPU that server and generator may use was used: of the machine's (as far as
+    /// the hypervisor left it), or of a quota by the two of them. `None` where a quota holds and the server's use is not known, or
     /// is more than the quota allows: then it is not the server's.
     pub fn used_ratio(&self) -> Option<f64> {
         match self.allowed_cores {
-            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_ratio())),
-            None => Some(self.busy_ratio()),
+            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),
+            None => Some(self.busy_of_left()),
         }
     }
 
@@ -103,7 +122,7 @@ impl CpuUse {
     /// its own.
     pub fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
-        used.is_some_and(|used| used >= self.busy_ratio())
+        used.is_some_and(|used| used >= self.busy_of_left())
     }
 
     /// What is used, in words: the machine's CPU, or a quota.
@@ -149,11 +168,11 @@ impl CpuUse {
     /// `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 % by others`.
     pub fn sentence(&self) -> String {
         let share = crate::figures::share;
-        let mut text = format!(
-            "busy {} of {} cores: ",
-            share(self.busy_ratio()),
-            self.cores
-        );
+        let mut text = format!("busy {} of {} cores", share(self.busy_ratio()), self.cores);
+        if let Some(stolen) = self.stolen.filter(|stolen| stolen.mean >= TOLD) {
+            text += &format!(", {} taken by the hypervisor", share(stolen.mean));
+        }
+        text += ": ";
         if let Some(allowed) = self.allowed_cores {
             let used = self.used_ratio().map_or("use not known".to_owned(), share);
             let allowed = crate::figures::plain(allowed);

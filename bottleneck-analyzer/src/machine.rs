@@ -11,15 +11,17 @@ use crate::source::Source;
 /// CPU that was not idle, of the whole machine.
 const BUSY: &str = "cpu.busy_ratio";
 
-/// Programs of ours, as the kernel names them: cut at 15 bytes.
+/// Programs of ours.
 const TOOLS: [&str; 6] = [
     "db-pool-bench",
     "redis-bench",
     "ws-bench",
     "sysmon",
     "plimsoll",
-    "bottleneck-anal",
+    "bottleneck-analyzer",
 ];
+/// Length at which the kernel cuts a program's name.
+const NAME_BYTES: usize = 15;
 
 /// What stands between a client and a server in a container.
 const CARRIERS: [&str; 1] = ["docker-proxy"];
@@ -28,7 +30,7 @@ const CARRIERS: [&str; 1] = ["docker-proxy"];
 /// server.
 fn servers(component: Component) -> &'static [&'static str] {
     match component {
-        Component::Postgres => &["postgres", "pgbouncer", "pgcat", "odyssey"],
+        Component::Postgres => &["postgres", "postmaster", "pgbouncer", "pgcat", "odyssey"],
         Component::Redis => &["redis-server", "valkey-server", "keydb-server", "dragonfly"],
         Component::Websocket | Component::Machine => &[],
     }
@@ -38,7 +40,8 @@ fn servers(component: Component) -> &'static [&'static str] {
 fn takes_part(name: &str) -> bool {
     let known = [Component::Postgres, Component::Redis].map(servers);
     let mut all = known.into_iter().flatten().chain(&TOOLS).chain(&CARRIERS);
-    all.any(|known| name.starts_with(known))
+    let cut = |name: &str| name.bytes().take(NAME_BYTES).collect::<Vec<_>>();
+    all.any(|known| cut(name) == cut(known))
 }
 
 /// A program that takes no part in the run, with its share.
