@@ -225,6 +225,33 @@ fn parts_that_a_kernel_lacks_are_named() {
 }
 
 #[test]
+fn where_every_process_was_asked_for_those_left_out_are_told_of() {
+    let root = tempfile::tempdir().unwrap();
+    healthy(root.path());
+    for pid in 11..20 {
+        process(root.path(), pid, "one of many", 1);
+    }
+    for (all, told) in [(true, 1), (false, 0)] {
+        let mut recording = Recording::begin(&Settings {
+            follow: Some(Following {
+                most: 4,
+                all,
+                ..Following::default()
+            }),
+            ..of_tree(root.path())
+        });
+        sample_later(&mut recording);
+        let report = report_of(&recording);
+        // Ten processes, of which four are kept.
+        let absent = missing(&report);
+        let absent = absent
+            .iter()
+            .filter(|gap| gap.starts_with("process is absent for up to 6 processes at once"));
+        assert_eq!(absent.count(), told, "{:?}", missing(&report));
+    }
+}
+
+#[test]
 fn processes_vanish_and_come_while_others_stay() {
     let root = tempfile::tempdir().unwrap();
     healthy(root.path());
