@@ -1,4 +1,4 @@
-//! Who used the machine's CPU during a step: the server, the generator, or somebody else.
+//! Users of the machine's CPU during a step: the server, the generator, or somebody else.
 
 use bench_report::Step;
 
@@ -30,7 +30,7 @@ pub struct CpuUse {
     pub server_ratio: Option<f64>,
     /// The generator's share.
     pub generator_ratio: f64,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<Evidence>,
 }
 
@@ -93,12 +93,12 @@ impl CpuUse {
         1.0 - self.stolen.map_or(0.0, |stolen| stolen.mean)
     }
 
-    /// How busy the machine was of what the hypervisor left to it.
+    /// Busy share of what the hypervisor left to the machine.
     fn busy_of_left(&self) -> f64 {
         (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
     }
 
-    /// What server and generator are known to have used.
+    /// Share that server and generator are known to have used.
     pub fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
@@ -118,14 +118,14 @@ impl CpuUse {
         (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
     }
 
-    /// Whether server and generator are nearer the end of their quota than the machine is near
+    /// True if server and generator are nearer the end of their quota than the machine is near
     /// its own.
     pub fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
         used.is_some_and(|used| used >= self.busy_of_left())
     }
 
-    /// What is used, in words: the machine's CPU, or a quota.
+    /// Name of what is used: the machine's CPU, or a quota.
     pub fn resource(&self) -> &'static str {
         if self.quota_binds() {
             "CPU quota"
@@ -134,7 +134,8 @@ impl CpuUse {
         }
     }
 
-    /// What neither the server nor the generator used; `None` where the server's is not known.
+    /// Share that neither the server nor the generator used; `None` where the server's is not
+    /// known.
     pub fn others_ratio(&self) -> Option<f64> {
         self.server_ratio?;
         Some(self.unexplained_ratio())

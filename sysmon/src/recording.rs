@@ -40,7 +40,7 @@ pub struct Settings {
     pub socket_states: bool,
     /// How long what changes slowly stands, as [`Selection`](crate::source::Selection) has it.
     pub slow_stands_ns: u64,
-    /// How much growth matters.
+    /// Amount of growth that matters.
     pub growth: Least,
 }
 

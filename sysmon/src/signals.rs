@@ -10,14 +10,14 @@ use std::time::Instant;
 use bench_cli::signals::{Answer, Wishes};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// Why the recording wakes before its next sample.
+/// Reason for which the recording wakes before its next sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// SIGINT, SIGTERM, SIGHUP, or another that was to be held.
     Signal {
-        /// Which of them.
+        /// The signal.
         signal: Signal,
-        /// Whether the terminal sent it, and so sent it to the command too.
+        /// True if the terminal sent it, and so sent it to the command too.
         from_terminal: bool,
     },
     /// A child ended, stopped or went on.

@@ -217,7 +217,7 @@ impl Follower {
         self.followed.values().map(Followed::len).sum()
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,4 +1,4 @@
-//! What a report says about the raw samples beside it.
+//! Statements of a report about the raw samples beside it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use bench_report::{Report, Warning, WarningCode};
 use super::RawWriter;
 
 impl RawWriter {
-    /// Why nothing is written, for now or any more, and what to do about it.
+    /// Reason for which nothing is written, for now or any more, with a remedy.
     pub fn trouble(&self) -> Option<String> {
         if let Some(outage) = self.outages().current {
             let (once, remedy) = if outage.is_full {

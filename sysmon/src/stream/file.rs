@@ -21,13 +21,13 @@ pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
 /// soon be full again.
 const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;
 
-/// What is on disk.
+/// Amount on disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) rows: u64,
     pub(super) samples: u64,
-    /// When the last of them was taken, on the monotonic clock; 0 where there is none.
+    /// Time of the last of them, on the monotonic clock; 0 where there is none.
     pub(super) until_ns: u64,
 }
 
@@ -86,17 +86,17 @@ impl SampleFile {
         Ok(made)
     }
 
-    /// How much was written.
+    /// Amount that was written.
     pub(super) fn written(&self) -> Written {
         self.written
     }
 
-    /// How often somebody removed it and it was put back.
+    /// Number of times that somebody removed it and it was put back.
     pub(super) fn restored(&self) -> u64 {
         self.restored
     }
 
-    /// How many rows were not written yet.
+    /// Number of rows that were not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.columns.len()
     }
@@ -217,7 +217,7 @@ fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether there is room again where `path` is to be made.
+/// True if there is room again where `path` is to be made.
 pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
     let directory = path
         .parent()

@@ -8,19 +8,19 @@ use super::file::{SampleFile, Written, check_room_again};
 use super::sample::Sample;
 use super::{Header, StreamError, place};
 
-/// When a file is closed and the next begun. With neither size nor age there is one file.
+/// Size and age at which a file is closed and the next begun. With neither there is one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rotation {
     /// Once a file is as large as this.
     pub size_bytes: Option<u64>,
     /// Once its first sample is as old as this.
     pub age_ns: Option<u64>,
-    /// How many files are kept, the one being written included; all where absent.
+    /// Number of files that are kept, the one being written included; all where absent.
     pub keep: Option<usize>,
 }
 
 impl Rotation {
-    /// Whether there is more than one file.
+    /// True if there is more than one file.
     pub(super) fn is_any(self) -> bool {
         self.size_bytes.is_some() || self.age_ns.is_some()
     }
@@ -98,22 +98,22 @@ impl Files {
         self.current.flush()
     }
 
-    /// How many rows were not written yet.
+    /// Number of rows that were not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.current.waiting_rows()
     }
 
-    /// How much was written, into all files.
+    /// Amount that was written, into all files.
     pub(super) fn written(&self) -> Written {
         self.closed.and(self.current.written())
     }
 
-    /// How often a file was removed while it was written, and put back.
+    /// Number of times that a file was removed while it was written, and put back.
     pub(super) fn restored(&self) -> u64 {
         self.restored_before + self.current.restored()
     }
 
-    /// Whether another file may be begun later, after this error.
+    /// True if another file may be begun later, after this error.
     pub(super) fn can_resume(after: &StreamError) -> bool {
         matches!(
             after,

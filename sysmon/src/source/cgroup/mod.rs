@@ -32,19 +32,19 @@ pub struct CgroupSample {
     pub identity: [u64; 4],
     /// CPU time.
     pub cpu: Option<Timed<CpuUse>>,
-    /// How many cores it may use at once; absent without a quota.
+    /// Number of cores it may use at once; absent without a quota.
     pub quota_cores: Option<f64>,
-    /// Whether a quota on the way to the root could not be read, so that there may be a tighter one.
+    /// True if a quota on the way to the root could not be read, so that there may be a tighter one.
     pub quota_unread: bool,
-    /// How often the quota held it back.
+    /// Number of times that the quota held it back.
     pub throttling: Option<Timed<Throttling>>,
     /// Memory.
     pub memory: Option<Timed<MemoryUse>>,
-    /// How much memory it may hold; absent without a limit.
+    /// Amount of memory it may hold; absent without a limit.
     pub memory_limit_bytes: Option<u64>,
-    /// Whether a limit on the way to the root could not be read, so that there may be a tighter one.
+    /// True if a limit on the way to the root could not be read, so that there may be a tighter one.
     pub memory_limit_unread: bool,
-    /// What became of it at the limit.
+    /// Events at the limit.
     pub memory_events: Option<Timed<MemoryEvents>>,
     /// Transfers to and from disks.
     pub io: Option<Timed<IoUse>>,
@@ -59,7 +59,7 @@ pub struct CpuUse {
     pub used_ns: u64,
 }
 
-/// How often the quota held a group back.
+/// Number of times that the quota held a group back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Throttling {
     /// Periods in which it wanted to run.
@@ -79,7 +79,7 @@ pub struct MemoryUse {
     pub working_set_bytes: Option<u64>,
 }
 
-/// How often a group met its memory limit.
+/// Number of times that a group met its memory limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryEvents {
     /// It had to give something back, or failed to.
@@ -182,7 +182,7 @@ struct Group {
 /// A file, and the version that tells its form.
 type Versioned = Option<(KeptFile, Version)>;
 
-/// Where a quota stands: in one file, or in two.
+/// Files of a quota: one, or two.
 #[derive(Debug)]
 enum Quota {
     Max(SlowFile<Limit<f64>>),

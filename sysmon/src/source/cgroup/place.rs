@@ -1,4 +1,4 @@
-//! Where a group's files are.
+//! Places of a group's files.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl Place {
         (place.is_any() || !place.unmounted.is_empty()).then_some(place)
     }
 
-    /// Whether groups can be read here at all.
+    /// True if groups can be read here at all.
     pub(super) fn is_mounted(roots: &Roots) -> bool {
         let mount = mount(roots);
         let mut one = ["cpu", "cpuacct", "memory", "blkio"].into_iter();
@@ -101,7 +101,7 @@ impl Place {
         place.is_any().then_some(place).ok_or_else(missing)
     }
 
-    /// Whether it is under all controllers that are read.
+    /// True if it is under all controllers that are read.
     pub(super) fn is_whole(&self) -> bool {
         self.all().into_iter().all(Option::is_some)
     }
