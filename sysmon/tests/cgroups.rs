@@ -46,11 +46,11 @@ fn gaps(report: &Report) -> Vec<&str> {
 fn version_two(root: &Path, group: &str) {
     let own = |file: &str| format!("sys/fs/cgroup/{group}/{file}");
     put(root, "sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
-    put(root, "proc/self/cgroup", &format!("0::/{group}\n"));
+    put(root, "proc/self/cgroup", format!("0::/{group}\n"));
     let cpu = "usage_usec 1000000\nnr_periods 10\nnr_throttled 1\nthrottled_usec 500\n";
     put(root, &own("cpu.stat"), cpu);
     put(root, &own("cpu.max"), "max 100000\n");
-    put(root, &own("memory.current"), &format!("{}\n", 600 * MIB));
+    put(root, &own("memory.current"), format!("{}\n", 600 * MIB));
     let stat = format!("anon 1\ninactive_file {}\n", 88 * MIB);
     put(root, &own("memory.stat"), &stat);
     put(root, &own("memory.max"), "max\n");
@@ -130,7 +130,7 @@ fn in_version_one_each_controller_has_its_own_directory() {
     put(
         root,
         &memory("memory.usage_in_bytes"),
-        &format!("{}\n", 256 * MIB),
+        format!("{}\n", 256 * MIB),
     );
     put(
         root,
