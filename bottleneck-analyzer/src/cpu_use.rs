@@ -1,4 +1,4 @@
-//! Who used the machine's CPU during a step: the server, the generator, or somebody else.
+//! Users of the machine's CPU during a step: the server, the generator, or somebody else.
 
 use bench_report::Step;
 
@@ -11,6 +11,9 @@ use crate::target;
 /// Use above a quota that sampling and rounding explain; past it the server has another quota.
 const QUOTA_SLACK: f64 = 1.1;
 
+/// Share of the machine from which time that the hypervisor took is told.
+const TOLD: f64 = 0.01;
+
 /// CPU of one step; shares are of the whole machine, 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CpuUse {
@@ -21,11 +24,13 @@ pub struct CpuUse {
     pub allowed_cores: Option<f64>,
     /// All of it.
     pub busy: Reading,
+    /// Time in which the hypervisor ran other guests; absent where that was not recorded.
+    pub stolen: Option<Reading>,
     /// The server's share; absent where neither it nor the recording tells.
     pub server_ratio: Option<f64>,
     /// The generator's share.
     pub generator_ratio: f64,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<Evidence>,
 }
 
@@ -60,7 +65,10 @@ impl CpuUse {
         let fewest = [quota, confined].into_iter().flatten();
         let fewest = fewest.min_by(|a, b| a.0.total_cmp(&b.0));
         let (allowed_cores, quota_evidence) = fewest.unzip();
+        let stolen = machine.read("cpu.steal_ratio", step.window);
         let mut evidence: Vec<Evidence> = machine.typical("CPU busy", busy).into_iter().collect();
+        let told = stolen.filter(|stolen| stolen.mean >= TOLD);
+        evidence.extend(told.and_then(|stolen| machine.typical("CPU stolen", stolen)));
         evidence.extend(quota_evidence.flatten());
         evidence.extend(server_evidence);
         evidence.extend(source.evidence(
@@ -71,6 +79,7 @@ impl CpuUse {
             cores,
             allowed_cores,
             busy,
+            stolen,
             server_ratio,
             generator_ratio,
             evidence,
@@ -83,18 +92,28 @@ impl CpuUse {
         self.busy.mean.max(self.known_ratio())
     }
 
-    /// What server and generator are known to have used.
+    /// The machine without what the hypervisor took of it.
+    pub fn left_ratio(&self) -> f64 {
+        1.0 - self.stolen.map_or(0.0, |stolen| stolen.mean)
+    }
+
+    /// Busy share of what the hypervisor left to the machine.
+    fn busy_of_left(&self) -> f64 {
+        (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
+    }
+
+    /// Share that server and generator are known to have used.
     pub fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 
-    /// How much of the CPU that server and generator may use was used: of the machine's, or of a
-    /// quota by the two of them. `None` where a quota holds and the server's use is not known, or
+    /// How much of the CPU that server and generator may use was used: of the machine's (as far as
+    /// the hypervisor left it), or of a quota by the two of them. `None` where a quota holds and the server's use is not known, or
     /// is more than the quota allows: then it is not the server's.
     pub fn used_ratio(&self) -> Option<f64> {
         match self.allowed_cores {
-            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_ratio())),
-            None => Some(self.busy_ratio()),
+            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),
+            None => Some(self.busy_of_left()),
         }
     }
 
@@ -103,14 +122,14 @@ impl CpuUse {
         (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
     }
 
-    /// Whether server and generator are nearer the end of their quota than the machine is near
+    /// True if server and generator are nearer the end of their quota than the machine is near
     /// its own.
     pub fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
-        used.is_some_and(|used| used >= self.busy_ratio())
+        used.is_some_and(|used| used >= self.busy_of_left())
     }
 
-    /// What is used, in words: the machine's CPU, or a quota.
+    /// Name of what is used: the machine's CPU, or a quota.
     pub fn resource(&self) -> &'static str {
         if self.quota_binds() {
             "CPU quota"
@@ -119,7 +138,8 @@ impl CpuUse {
         }
     }
 
-    /// What neither the server nor the generator used; `None` where the server's is not known.
+    /// Share that neither the server nor the generator used; `None` where the server's is not
+    /// known.
     pub fn others_ratio(&self) -> Option<f64> {
         self.server_ratio?;
         Some(self.unexplained_ratio())
@@ -153,11 +173,11 @@ impl CpuUse {
     /// `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 % by others`.
     pub fn sentence(&self) -> String {
         let share = crate::figures::share;
-        let mut text = format!(
-            "busy {} of {} cores: ",
-            share(self.busy_ratio()),
-            self.cores
-        );
+        let mut text = format!("busy {} of {} cores", share(self.busy_ratio()), self.cores);
+        if let Some(stolen) = self.stolen.filter(|stolen| stolen.mean >= TOLD) {
+            text += &format!(", {} taken by the hypervisor", share(stolen.mean));
+        }
+        text += ": ";
         if let Some(allowed) = self.allowed_cores {
             let used = self.used_ratio().map_or("use not known".to_owned(), share);
             let allowed = crate::figures::plain(allowed);

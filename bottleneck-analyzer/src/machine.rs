@@ -11,34 +11,37 @@ use crate::source::Source;
 /// CPU that was not idle, of the whole machine.
 const BUSY: &str = "cpu.busy_ratio";
 
-/// Programs of ours, as the kernel names them: cut at 15 bytes.
+/// Programs of ours.
 const TOOLS: [&str; 6] = [
     "db-pool-bench",
     "redis-bench",
     "ws-bench",
     "sysmon",
     "plimsoll",
-    "bottleneck-anal",
+    "bottleneck-analyzer",
 ];
+/// Length at which the kernel cuts a program's name.
+const NAME_BYTES: usize = 15;
 
-/// What stands between a client and a server in a container.
+/// Programs that stand between a client and a server in a container.
 const CARRIERS: [&str; 1] = ["docker-proxy"];
 
 /// Programs that are, or stand before, a component's server. Any program may be a WebSocket
 /// server.
 fn servers(component: Component) -> &'static [&'static str] {
     match component {
-        Component::Postgres => &["postgres", "pgbouncer", "pgcat", "odyssey"],
+        Component::Postgres => &["postgres", "postmaster", "pgbouncer", "pgcat", "odyssey"],
         Component::Redis => &["redis-server", "valkey-server", "keydb-server", "dragonfly"],
         Component::Websocket | Component::Machine => &[],
     }
 }
 
-/// Whether a program takes part in a run; whatever else uses CPU is somebody else's.
+/// True if a program takes part in a run; whatever else uses CPU is somebody else's.
 fn takes_part(name: &str) -> bool {
     let known = [Component::Postgres, Component::Redis].map(servers);
     let mut all = known.into_iter().flatten().chain(&TOOLS).chain(&CARRIERS);
-    all.any(|known| name.starts_with(known))
+    let cut = |name: &str| name.bytes().take(NAME_BYTES).collect::<Vec<_>>();
+    all.any(|known| cut(name) == cut(known))
 }
 
 /// A program that takes no part in the run, with its share.
@@ -49,7 +52,7 @@ pub struct Stranger {
     /// Cores it used on average over the window, all its processes together: a process that was
     /// there for a part of the window counts for that part.
     pub cores: f64,
-    /// Where its busiest process stands.
+    /// Reading of its busiest process.
     pub reading: Reading,
 }
 
@@ -129,7 +132,7 @@ impl<'a> Machine<'a> {
         (!used.is_empty()).then(|| used.iter().sum())
     }
 
-    /// How many processes called `name` were recorded over `window`.
+    /// Number of processes called `name` that were recorded over `window`.
     pub fn processes_called(&self, name: &str, window: Window) -> usize {
         let all = self.processes(window);
         let called = |s: &Series| s.labels.get("name").is_some_and(|n| n == name);
@@ -231,7 +234,7 @@ impl<'a> Machine<'a> {
         all.find(|s| s.name == name && s.labels.is_empty())
     }
 
-    /// How much of the measured part of `window` was recorded, in nanoseconds.
+    /// Recorded part of the measured part of `window`, in nanoseconds.
     fn recorded_ns(self, window: Window) -> u64 {
         let window = measured(window);
         let whole = window.end.saturating_sub(window.start);

@@ -45,7 +45,7 @@ impl Board {
         self.series.len()
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
     }
@@ -68,7 +68,7 @@ impl Board {
         all.map(|((name, labels), rolling)| (*name, &**labels, rolling.whole()))
     }
 
-    /// Whether there were more series than are kept.
+    /// True if there were more series than are kept.
     pub fn turned_away(&self) -> bool {
         self.turned_away
     }

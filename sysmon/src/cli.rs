@@ -212,6 +212,7 @@ impl SamplingFlags {
             following.fields.descriptors_if_cheap = self.processes() != Processes::All;
             Following {
                 most,
+                all: matches!(self.processes(), Processes::All),
                 command_lines,
                 ..following
             }

@@ -19,7 +19,7 @@ pub const OWN_FAILURE: u8 = 125;
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Why there is no command to record.
+/// Reason for which there is no command to record.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// No program of that name.
@@ -33,7 +33,7 @@ pub enum CommandError {
     CannotExecute {
         /// The first word of the command.
         program: String,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
 }
@@ -50,7 +50,7 @@ impl CommandError {
         }
     }
 
-    /// What to do about it.
+    /// Remedy.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => {
@@ -173,7 +173,7 @@ impl RunningCommand {
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
     }
 
-    /// How it ended; `None` while it has not.
+    /// Status with which it ended; `None` while it has not.
     ///
     /// # Errors
     /// When the system does not tell, as where SIGCHLD is ignored.

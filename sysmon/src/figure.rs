@@ -120,7 +120,7 @@ impl Figures {
         }
     }
 
-    /// What was added so far.
+    /// Figures that were added so far.
     pub fn iter(&self) -> impl Iterator<Item = &Figure> {
         self.0.iter()
     }

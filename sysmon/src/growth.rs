@@ -15,7 +15,7 @@ const MEMORY: [&str; 5] = [
     "memory.used_bytes",
     "cgroup.memory.working_set_bytes",
 ];
-/// What is counted.
+/// Series that are counts.
 const COUNTS: [&str; 8] = [
     "process.threads",
     "process.descriptors",
@@ -30,11 +30,11 @@ const COUNTS: [&str; 8] = [
 const LEAST_COUNT: f64 = 100.0;
 /// The first tenth of a recording counts as warm-up.
 const WARMUP_RATIO: f64 = 0.1;
-/// How long growth must have gone on to be called a leak.
+/// Time for which growth must have gone on to be called a leak.
 const LEAK_AFTER_S: f64 = 300.0;
 const NS_PER_S: f64 = 1e9;
 
-/// How much growth matters.
+/// Amount of growth that matters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Least {
     /// So many bytes; of counts 100.

@@ -1,4 +1,4 @@
-//! What the recording itself costs, because whoever leaves it on wants to know.
+//! Cost of the recording itself, because whoever leaves it on wants to know.
 
 use bench_report::clock::process_cpu_ns;
 use nix::sys::resource::{UsageWho, getrusage};

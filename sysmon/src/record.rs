@@ -333,7 +333,8 @@ impl Session {
         let restored = raw.map_or(0, RawWriter::restored);
         if restored > self.restored {
             self.restored = restored;
-            let line = "the file of raw samples was removed; it is put back, with all it held";
+            let line =
+                "the file of raw samples was removed or moved; it is put back, with all it held";
             self.progress.warning(line);
         }
         let trouble = raw.and_then(RawWriter::trouble);

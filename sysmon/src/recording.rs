@@ -40,7 +40,7 @@ pub struct Settings {
     pub socket_states: bool,
     /// How long what changes slowly stands, as [`Selection`](crate::source::Selection) has it.
     pub slow_stands_ns: u64,
-    /// How much growth matters.
+    /// Amount of growth that matters.
     pub growth: Least,
 }
 
@@ -274,6 +274,14 @@ impl Recording {
             let message = format!("--follow {target}: no such process was seen");
             Warning::new(WarningCode::EvidenceMissing, message)
         }));
+        if let Some((left_out, most)) = self.follower().and_then(Follower::left_out) {
+            let message = format!(
+                "process is absent for up to {left_out} processes at once: a recording tells apart \
+                 the {most} that used the most CPU time and the {most} that held the most memory; \
+                 --follow records others by name"
+            );
+            warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
+        }
         if self.board.turned_away() {
             let message = "some devices or interfaces are absent: there are too many to keep";
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));

@@ -21,7 +21,7 @@ const GPU_COLUMNS: usize = 72;
 /// What the name of something that grows may take.
 const GROWTH_COLUMNS: usize = 14;
 
-/// How a figure is written.
+/// Form in which a figure is written.
 type Unit = fn(f64) -> String;
 
 /// The figures shown, in the order in which one looks for a cause.
@@ -109,7 +109,7 @@ const ONLY_WHEN_SEEN: &[&str] = &[
     "cgroup.memory.oom_kills",
 ];
 
-/// What came out, in one sentence.
+/// Result in one sentence.
 pub fn headline(report: &Report, board: &Board) -> String {
     let length = duration_ns(report.duration_ns);
     let spread = |name| find(board, name);

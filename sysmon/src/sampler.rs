@@ -10,14 +10,14 @@ use crate::source::gpu::watch::GpuWatch;
 use crate::source::process::{Detail, Fields, ProcessId};
 use crate::source::{Gaps, HostSource, Selection};
 
-/// What one look found.
+/// Findings of one look.
 #[derive(Debug)]
 pub struct Tick {
-    /// When it ended, on the monotonic clock.
+    /// End, on the monotonic clock.
     pub at_ns: u64,
     /// Figures of the machine, of control groups and of the trees that are followed.
     pub figures: Figures,
-    /// Whether processes were looked at and could be listed.
+    /// True if processes were looked at and could be listed.
     pub listed: bool,
 }
 
@@ -143,7 +143,7 @@ impl Sampler {
         self.follower.as_mut()
     }
 
-    /// What could not be read so far.
+    /// Readings that failed so far, with the reason.
     pub fn gaps(&self) -> &Gaps {
         &self.gaps
     }

@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 use bench_report::Report;
 use bench_report::clock::monotonic_ns;
 
-/// How often a report is saved at most.
+/// Least time between two saves of a report.
 pub const SAVE_EVERY_NS: u64 = 5_000_000_000;
-/// How many times as long as making and saving a report took must pass before the next.
+/// Multiple of the time that making and saving a report took which must pass before the next.
 const PAUSE_PER_SAVE: u64 = 1000;
 
 /// The thread that saves.
@@ -52,7 +52,7 @@ impl Saver {
         })
     }
 
-    /// Whether it is time to hand in another report. One that `is_lost` (its directory was removed)
+    /// True if it is time to hand in another report. One that `is_lost` (its directory was removed)
     /// waits for no pause.
     pub fn is_due(&self, is_lost: impl FnOnce() -> bool) -> bool {
         let since_ns = monotonic_ns() - self.last_ns;

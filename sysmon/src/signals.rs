@@ -5,18 +5,19 @@
 //! the terminal anyway, and a second one would make many a program give up its clean-up.
 
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
-use bench_cli::signals::is_ignored;
+use bench_cli::signals::{Answer, Wishes, is_ignored};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// Why the recording wakes before its next sample.
+/// Reason for which the recording wakes before its next sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// SIGINT, SIGTERM, SIGHUP, or another that was to be held.
     Signal {
-        /// Which of them.
+        /// The signal.
         signal: Signal,
-        /// Whether the terminal sent it, and so sent it to the command too.
+        /// True if the terminal sent it, and so sent it to the command too.
         from_terminal: bool,
     },
     /// A child ended, stopped or went on.
@@ -61,7 +62,7 @@ impl HeldSignals {
     }
 
     /// Hears the signals from a thread of its own and sends them on. With `give_up` the second
-    /// SIGINT or SIGTERM ends the process at once.
+    /// SIGINT or SIGTERM ends the process at once, unless it only repeats the first.
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
@@ -71,14 +72,15 @@ impl HeldSignals {
     {
         let mut ear = Ear::new(self.held)?;
         let listen = move || {
-            let mut signalled = false;
+            let mut wishes = Wishes::default();
             while let Ok(event) = ear.next() {
                 // A terminal that goes may say so more than once, and nobody is in a hurry.
-                if matches!(event, Event::Signal { signal, .. } if signal != Signal::SIGHUP) {
-                    if signalled && give_up {
-                        std::process::exit(130);
-                    }
-                    signalled = true;
+                if let Event::Signal { signal, .. } = event
+                    && signal != Signal::SIGHUP
+                    && wishes.answer(signal as i32, Instant::now()) == Answer::Leave
+                    && give_up
+                {
+                    std::process::exit(130);
                 }
                 if events.send(event.into()).is_err() && !give_up {
                     return;

@@ -1,4 +1,4 @@
-//! Whether the wall clock was set while a recording went on.
+//! True if the wall clock was set while a recording went on.
 //!
 //! Nothing that is recorded depends on it: all times are of the monotonic clock. But whoever looks
 //! for an incident by the time of day has to know that the machine's clock told another one.

@@ -3,22 +3,18 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-use std::path::Path;
-use std::time::Duration;
+mod common;
 
-use bench_report::{Report, Tool};
+use std::path::Path;
+
+use bench_report::Report;
+use common::tree::{put, report_of, sample_later};
 use sysmon::follow::Following;
 use sysmon::recording::{Recording, Settings};
 use sysmon::render;
 use sysmon::source::Roots;
 
 const MIB: u64 = 1 << 20;
-
-fn put(root: &Path, path: &str, text: &str) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-}
 
 fn record(root: &Path, named: &[&str], change: impl FnOnce(&Path)) -> (Recording, Report) {
     put(root, "proc/meminfo", "MemTotal: 1048576 kB\n");
@@ -29,15 +25,8 @@ fn record(root: &Path, named: &[&str], change: impl FnOnce(&Path)) -> (Recording
         ..Settings::host()
     });
     change(root);
-    std::thread::sleep(Duration::from_millis(120));
-    recording.sample();
-    let tool = Tool {
-        name: "sysmon".into(),
-        version: "0".into(),
-        commit: None,
-    };
-    let mut report = Report::begin(tool, "test".into(), "record");
-    recording.fill(&mut report);
+    sample_later(&mut recording);
+    let report = report_of(&recording);
     (recording, report)
 }
 
@@ -57,11 +46,11 @@ fn gaps(report: &Report) -> Vec<&str> {
 fn version_two(root: &Path, group: &str) {
     let own = |file: &str| format!("sys/fs/cgroup/{group}/{file}");
     put(root, "sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
-    put(root, "proc/self/cgroup", &format!("0::/{group}\n"));
+    put(root, "proc/self/cgroup", format!("0::/{group}\n"));
     let cpu = "usage_usec 1000000\nnr_periods 10\nnr_throttled 1\nthrottled_usec 500\n";
     put(root, &own("cpu.stat"), cpu);
     put(root, &own("cpu.max"), "max 100000\n");
-    put(root, &own("memory.current"), &format!("{}\n", 600 * MIB));
+    put(root, &own("memory.current"), format!("{}\n", 600 * MIB));
     let stat = format!("anon 1\ninactive_file {}\n", 88 * MIB);
     put(root, &own("memory.stat"), &stat);
     put(root, &own("memory.max"), "max\n");
@@ -141,7 +130,7 @@ fn in_version_one_each_controller_has_its_own_directory() {
     put(
         root,
         &memory("memory.usage_in_bytes"),
-        &format!("{}\n", 256 * MIB),
+        format!("{}\n", 256 * MIB),
     );
     put(
         root,
@@ -254,17 +243,9 @@ fn following(
     });
     for change in changes {
         change(root);
-        std::thread::sleep(Duration::from_millis(110));
-        recording.sample();
+        sample_later(&mut recording);
     }
-    let tool = Tool {
-        name: "sysmon".into(),
-        version: "0".into(),
-        commit: None,
-    };
-    let mut report = Report::begin(tool, "test".into(), "record");
-    recording.fill(&mut report);
-    report
+    report_of(&recording)
 }
 
 /// All that was read of a group, in order.
@@ -519,5 +500,82 @@ fn cut_odd_and_missing_files_take_no_others_along() {
                 );
             }
         }
+    }
+}
+
+/// As systemd's `hybrid` mode mounts them: version 1 for the CPU, version 2 beside it.
+fn both_versions(root: &Path) {
+    let membership = "2:cpu,cpuacct:/job\n1:name=systemd:/job\n0::/job\n";
+    put(root, "proc/self/cgroup", membership);
+    put(root, "sys/fs/cgroup/cpuacct/job/cpuacct.usage", "1000\n");
+    let quota = "sys/fs/cgroup/cpu/job/cpu.cfs_quota_us";
+    put(root, quota, "150000\n");
+    put(root, &quota.replace("quota", "period"), "100000\n");
+    version_two(root, "job");
+    put(root, "proc/self/cgroup", membership);
+    let all_of_two = root.join("sys/fs/cgroup/job");
+    std::fs::create_dir(root.join("sys/fs/cgroup/unified")).unwrap();
+    for (from, to) in [
+        (all_of_two, "job"),
+        (
+            root.join("sys/fs/cgroup/cgroup.controllers"),
+            "cgroup.controllers",
+        ),
+    ] {
+        std::fs::rename(from, root.join("sys/fs/cgroup/unified").join(to)).unwrap();
+    }
+    let limit = format!("{}\n", 1000 * MIB);
+    put(root, "sys/fs/cgroup/unified/job/memory.max", &limit);
+}
+
+#[test]
+fn of_a_machine_with_both_versions_each_controller_is_read_where_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    both_versions(root.path());
+    let own_and_named = |changes: &[&dyn Fn(&Path)]| {
+        let report = after_each(root.path(), &["job"], changes);
+        for group in ["own", "job"] {
+            let of = |name| last(&report, name, group);
+            assert_eq!(of("cgroup.cpu.quota_cores"), Some(1.5), "{group}");
+            assert!(of("cgroup.cpu_cores").unwrap() > 0.0, "{group}");
+            assert_eq!(of("cgroup.memory.used_ratio"), Some(0.512), "{group}");
+            assert_eq!(of("cgroup.memory.limit_hits"), Some(0.0), "{group}");
+            assert!(of("cgroup.io.write_bytes_per_s").is_some(), "{group}");
+            assert!(of("cgroup.pressure.memory.some_ratio").is_some(), "{group}");
+        }
+        assert_eq!(gaps(&report), Vec::<&str>::new());
+    };
+    own_and_named(&[&|root| {
+        put(
+            root,
+            "sys/fs/cgroup/cpuacct/job/cpuacct.usage",
+            "60001000\n",
+        );
+    }]);
+}
+
+#[test]
+fn a_controller_whose_hierarchy_is_mounted_elsewhere_is_told_of() {
+    // Its version 2 is where it belongs; memory is kept in version 1, as some runtimes want it.
+    let root = tempfile::tempdir().unwrap();
+    version_two(root.path(), "job");
+    std::fs::remove_file(root.path().join("sys/fs/cgroup/job/memory.current")).unwrap();
+    put(root.path(), "sys/fs/cgroup/job/cgroup.type", "domain\n");
+    put(root.path(), "proc/self/cgroup", "3:memory:/job\n0::/job\n");
+    let (_, report) = record(root.path(), &[], |root| uses(root, "job", 1_030_000));
+    assert!(last(&report, "cgroup.cpu_cores", "own").is_some());
+    let told = "cgroup.memory is absent: the control groups of memory are not at /sys/fs/cgroup";
+    assert_eq!(gaps(&report), [told]);
+
+    // Version 1 is where it belongs, and version 2, which has the memory, is not.
+    let root = tempfile::tempdir().unwrap();
+    both_versions(root.path());
+    let unified = root.path().join("sys/fs/cgroup/unified");
+    std::fs::rename(unified, root.path().join("elsewhere")).unwrap();
+    let (_, report) = record(root.path(), &[], |_| {});
+    assert_eq!(last(&report, "cgroup.cpu.quota_cores", "own"), Some(1.5));
+    let gaps = gaps(&report);
+    for what in ["cgroup.memory is absent: ", "cgroup.io is absent: "] {
+        assert!(gaps.iter().any(|gap| gap.starts_with(what)), "{gaps:?}");
     }
 }

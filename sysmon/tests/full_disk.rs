@@ -52,7 +52,7 @@ fn report() -> Report {
 }
 
 #[test]
-fn a_full_disk_ends_the_raw_samples_and_neither_the_recording_nor_what_was_written() {
+fn a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written() {
     let _alone = Alone::new();
     limit_files(Some(MOST_BYTES));
     let home = tempfile::tempdir().unwrap();
@@ -65,7 +65,7 @@ fn a_full_disk_ends_the_raw_samples_and_neither_the_recording_nor_what_was_writt
     eventually("the disk is full", || {
         recording.sample();
         samples += 1;
-        recording.raw().unwrap().failure().is_some()
+        recording.raw().unwrap().outages().current.is_some()
     });
     for _ in 0..10 {
         recording.sample();
@@ -119,15 +119,24 @@ fn tick(second: u64, rows: u64) -> Sample {
 
 #[test]
 fn a_recording_that_rotates_goes_on_in_another_file_once_there_is_room() {
-    let _alone = Alone::new();
-    let home = tempfile::tempdir().unwrap();
-    let place_of_report = home.path().join("r.json");
-    let part = |number| place::part(&place_of_report, number);
     let rotation = Rotation {
         age_ns: Some(3600 * SECOND_NS),
         keep: Some(2),
         ..Rotation::default()
     };
+    goes_on_in_another_file(rotation, &["r.000001.arrows", "r.000002.arrows"]);
+}
+
+#[test]
+fn a_recording_that_does_not_rotate_goes_on_in_a_numbered_file_once_there_is_room() {
+    goes_on_in_another_file(Rotation::default(), &["r.arrows", "r.000001.arrows"]);
+}
+
+fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
+    let _alone = Alone::new();
+    let home = tempfile::tempdir().unwrap();
+    let place_of_report = home.path().join("r.json");
+    let part = |number: usize| home.path().join(names[number - 1]);
     let header = Header::new(&report(), SECOND_NS);
     let mut raw = RawWriter::start(&place_of_report, header, rotation).unwrap();
     raw.hand_in(tick(1, 1));

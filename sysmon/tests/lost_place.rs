@@ -6,7 +6,7 @@
 mod common;
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use bench_report::{Report, Status, store};
@@ -34,6 +34,11 @@ fn spare(home: &Home) -> Option<PathBuf> {
     found.find(|path| ours(path.file_name().unwrap().to_str().unwrap()))
 }
 
+/// Removes the directory, into which the recorder may put back a file meanwhile.
+fn remove(directory: &Path) {
+    eventually("it is removed", || fs::remove_dir_all(directory).is_ok());
+}
+
 fn samples(report: &Report) -> f64 {
     report.summary.figures["samples"]
 }
@@ -44,14 +49,17 @@ fn a_directory_that_is_removed_is_made_again_with_report_and_raw_samples() {
     let recorder = begin(&home, &["--duration", "10m"]);
     let run = home.path().join("run");
     let before = samples(&store::load(&run.join("r.json")).unwrap());
-    fs::remove_dir_all(&run).unwrap();
+    remove(&run);
     eventually("the raw samples are back", || run.join("r.arrows").exists());
     eventually("the report is back", || run.join("r.json").exists());
     eventually("marks reach it again", || run.join("r.json.marks").exists());
     recorder.signal(Signal::SIGINT);
     let ended = recorder.end();
     assert_eq!(ended.code, Some(130));
-    for told in ["the file of raw samples was removed", "Report: run/r.json"] {
+    for told in [
+        "the file of raw samples was removed or moved",
+        "Report: run/r.json",
+    ] {
         assert!(ended.said.contains(told), "{}", ended.said);
     }
     let report = store::load(&run.join("r.json")).unwrap();
@@ -68,11 +76,34 @@ fn a_directory_that_is_removed_is_made_again_with_report_and_raw_samples() {
 }
 
 #[test]
+fn a_directory_that_is_renamed_is_made_again_with_report_and_raw_samples() {
+    let home = Home::new();
+    let mut recorder = begin(&home, &[]);
+    let run = home.path().join("run");
+    let renamed = home.path().join("renamed");
+    fs::rename(&run, &renamed).unwrap();
+    recorder.wait_for("warning: the file of raw samples was removed or moved; it is put back");
+    recorder.signal(Signal::SIGINT);
+    assert_eq!(recorder.end().code, Some(0));
+    let ticks = |directory: &Path| {
+        let raw = read(&directory.join("r.arrows")).unwrap();
+        let ticks = raw.series.iter().map(|series| series.points.len()).max();
+        (raw.ending, ticks.unwrap())
+    };
+    let (ending, whole) = ticks(&run);
+    let report = store::load(&run.join("r.json")).unwrap();
+    assert_eq!((ending, report.status), (Ending::Closed, Status::Complete));
+    assert!(whole as f64 >= samples(&report) - 1.0, "from the first on");
+    // What was moved away is as it was then.
+    assert!(ticks(&renamed).1 < whole);
+}
+
+#[test]
 fn what_stands_in_the_directorys_place_is_not_touched_and_the_report_goes_elsewhere() {
     let home = Home::new();
     let mut recorder = begin(&home, &["--no-raw"]);
     let run = home.path().join("run");
-    fs::remove_dir_all(&run).unwrap();
+    remove(&run);
     fs::write(&run, "somebody's").unwrap();
     let warning = recorder.wait_for("warning: cannot save the report: cannot write run: ");
     recorder.signal(Signal::SIGINT);
@@ -94,7 +125,7 @@ fn the_report_returns_to_its_place_once_that_can_be_written() {
     let home = Home::new();
     let recorder = begin(&home, &["--no-raw"]);
     let run = home.path().join("run");
-    fs::remove_dir_all(&run).unwrap();
+    remove(&run);
     fs::write(&run, "").unwrap();
     eventually("it is elsewhere", || spare(&home).is_some());
     fs::remove_file(&run).unwrap();

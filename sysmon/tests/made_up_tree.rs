@@ -2,10 +2,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-use std::time::Duration;
+mod common;
 
-use bench_report::{Report, Tool, WarningCode};
+use std::path::Path;
+
+use bench_report::{Report, WarningCode};
+use common::tree::{put, report_of, sample_later};
 use sysmon::follow::Following;
 use sysmon::recording::{Recording, Settings};
 use sysmon::source::{Roots, Units};
@@ -14,12 +16,6 @@ const UNITS: Units = Units {
     tick_ns: 10_000_000,
     page_bytes: 4096,
 };
-
-fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-}
 
 /// A machine with nothing wrong.
 fn healthy(root: &Path) {
@@ -85,16 +81,8 @@ fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
         ..of_tree(root)
     });
     change(root);
-    std::thread::sleep(Duration::from_millis(120));
-    recording.sample();
-    let tool = Tool {
-        name: "sysmon".into(),
-        version: "0".into(),
-        commit: None,
-    };
-    let mut report = Report::begin(tool, "test".into(), "record");
-    recording.fill(&mut report);
-    report
+    sample_later(&mut recording);
+    report_of(&recording)
 }
 
 fn values(report: &Report, name: &str) -> Vec<Option<f64>> {
@@ -233,6 +221,33 @@ fn parts_that_a_kernel_lacks_are_named() {
             .iter()
             .any(|m| m.starts_with(&format!("{what} is absent")));
         assert!(named, "{what}: {:?}", missing(&report));
+    }
+}
+
+#[test]
+fn where_every_process_was_asked_for_those_left_out_are_told_of() {
+    let root = tempfile::tempdir().unwrap();
+    healthy(root.path());
+    for pid in 11..20 {
+        process(root.path(), pid, "one of many", 1);
+    }
+    for (all, told) in [(true, 1), (false, 0)] {
+        let mut recording = Recording::begin(&Settings {
+            follow: Some(Following {
+                most: 4,
+                all,
+                ..Following::default()
+            }),
+            ..of_tree(root.path())
+        });
+        sample_later(&mut recording);
+        let report = report_of(&recording);
+        // Ten processes, of which four are kept.
+        let absent = missing(&report);
+        let absent = absent
+            .iter()
+            .filter(|gap| gap.starts_with("process is absent for up to 6 processes at once"));
+        assert_eq!(absent.count(), told, "{:?}", missing(&report));
     }
 }
 

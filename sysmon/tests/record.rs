@@ -169,3 +169,21 @@ fn a_kill_leaves_a_readable_report_with_what_was_saved() {
     assert!(report.summary.figures["samples"] > 2.0);
     assert!(series(&report, "memory.used_ratio").next().is_some());
 }
+
+/// As `timeout` does (its child, then the child's group), and the kernel once for each thread of a
+/// parent that dies. Between the two the save of the report is under way.
+#[test]
+fn a_wish_to_end_that_arrives_twice_costs_no_save() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        for _ in 0..5 {
+            let home = Home::new();
+            let recorder = begin(&home, &["--interval", "1h", "--no-raw"]);
+            for _ in 0..2 {
+                recorder.signal(signal);
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            assert_eq!(recorder.end().code, Some(0), "{signal}");
+            assert_eq!(home.report().status, Status::Complete, "{signal}");
+        }
+    }
+}

@@ -115,7 +115,7 @@ pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
 fn room_for_more(cpu: &CpuUse) -> Option<f64> {
     let ours = cpu.server_ratio.map(|server| server + cpu.generator_ratio);
     let times = match (ours, cpu.others_ratio()) {
-        (Some(ours), Some(others)) if !cpu.quota_binds() => (1.0 - others) / ours,
+        (Some(ours), Some(others)) if !cpu.quota_binds() => (cpu.left_ratio() - others) / ours,
         _ => 1.0 / cpu.used_ratio()?,
     };
     times.is_finite().then_some(times)

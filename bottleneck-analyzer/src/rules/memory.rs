@@ -69,7 +69,7 @@ fn pressure(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         return;
     };
     let limit = facts.thresholds.memory.pressure_ratio;
-    let evidence = machine.peak("waiting for memory", reading);
+    let evidence = machine.typical("waiting for memory", reading);
     if reading.mean < limit {
         let statement = format!(
             "something waited for memory {} of the time",
@@ -86,6 +86,7 @@ fn pressure(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         .impact(reading.mean, ImpactOf::ResponseTime)
         .confidence(confidence_past(reading.mean, limit, 0.02))
         .evidence(evidence)
+        .evidence(machine.peak("waiting for memory", reading))
         .advice(
             &["give the machine or its control group more memory, or lower the servers' limits"],
             format!("up to {} of the time", share(reading.mean)),

@@ -39,6 +39,47 @@ fn a_stranger_on_the_machine_is_named_by_its_name() {
 }
 
 #[test]
+fn a_stranger_whose_name_begins_like_a_server_s_is_a_stranger() {
+    // The kernel cuts `postgres_exporter` at 15 bytes.
+    for name in ["postgres_export", "redis-server_ex", "sysmon-agent"] {
+        let assessment = assess(&Plant {
+            stranger: Some((name.into(), 2.0)),
+            cpu: (0.99, 0.3, 0.18),
+            ..Plant::default()
+        });
+        assert_eq!(named(&assessment)[0], "cpu_others", "{name}");
+        assert!(assessment.findings[0].title.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_cpu_of_which_the_hypervisor_took_the_rest_has_no_room() {
+    let stolen = |steal| {
+        assess(&Plant {
+            steal,
+            cpu: (0.58, 0.40, 0.16),
+            ..Plant::default()
+        })
+    };
+    let ruled_out = |assessment: &bottleneck_analyzer::assessment::Assessment| {
+        let mut all = assessment.ruled_out.iter();
+        all.any(|one| one.statement.starts_with("CPU at the operating point"))
+    };
+    assert!(ruled_out(&stolen(0.0)));
+    let assessment = stolen(0.4);
+    assert!(!ruled_out(&assessment), "58 % of the 60 % that were left");
+    assert!(named(&assessment).contains(&"steal"));
+    assert_eq!(
+        factor(&assessment, Component::Postgres),
+        "machine_cpu.server"
+    );
+    let told = assessment.findings.iter();
+    let told: Vec<&str> = told.map(|f| f.detail.as_str()).collect();
+    let words = "busy 58 % of 4 cores, 40 % taken by the hypervisor: ";
+    assert!(told.iter().any(|t| t.contains(words)), "{told:?}");
+}
+
+#[test]
 fn the_machine_s_own_troubles_are_named() {
     for (plant, rule) in [
         (

@@ -1,7 +1,6 @@
 //! SIGINT, SIGTERM and SIGHUP: the first asks to end in order, a second SIGINT or SIGTERM ends at
-//! once.
+//! once, unless it only repeats the first.
 
-use std::ffi::c_int;
 use std::io;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
@@ -16,8 +15,9 @@ use signal_hook::low_level;
 /// hand is quicker than this.
 const ONE_WISH: Duration = Duration::from_millis(50);
 
-/// Calls `callback` at the first signal, on a thread of its own; at the second SIGINT or SIGTERM the
-/// process leaves with code 130, whatever the callback is doing. Under `nohup` SIGHUP stays ignored.
+/// Calls `callback` at the first signal, on a thread of its own; at a second SIGINT or SIGTERM that is
+/// more than a repetition ([`Wishes`]) the process leaves with code 130, whatever the callback is
+/// doing. Under `nohup` SIGHUP stays ignored.
 ///
 /// # Errors
 /// When the system refuses the handlers or the threads.
@@ -50,52 +50,59 @@ pub fn is_ignored(signal: Signal) -> bool {
 }
 
 fn follow(mut signals: Signals, ask: &SyncSender<()>) {
-    let mut first: Option<Instant> = None;
+    let mut wishes = Wishes::default();
     loop {
         // What has arrived together is one wish as well.
-        let arrived: Vec<c_int> = signals.wait().collect();
-        if arrived.is_empty() {
-            continue;
-        }
         let now = Instant::now();
-        match answer(first, now, &arrived) {
-            Answer::Ask => {
-                first = Some(now);
-                request(ask);
-            }
-            Answer::AskWithoutHurry => request(ask),
-            Answer::Leave => {
+        for signal in signals.wait() {
+            match wishes.answer(signal, now) {
+                // Only the first request is heard.
+                Answer::Ask => drop(ask.try_send(())),
+                Answer::Nothing => {}
                 // Without the hooks of an orderly exit: one of them could wait for a lock.
-                low_level::exit(i32::from(crate::Exit::Interrupted.code()));
+                Answer::Leave => low_level::exit(i32::from(crate::Exit::Interrupted.code())),
             }
-            Answer::Nothing => {}
         }
     }
 }
 
-/// Only the first request is heard.
-fn request(ask: &SyncSender<()>) {
-    let _ = ask.try_send(());
+/// Requests to end that have arrived as signals so far.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    first: Option<(i32, Instant)>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
+/// Response to a signal that asks to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// End in order: begin, or go on with it.
     Ask,
-    AskWithoutHurry,
+    /// Go on ending: the signal repeats the first one.
     Nothing,
+    /// Leave at once.
     Leave,
 }
 
-/// A terminal that goes may say so more than once, and its session is then often sent SIGTERM too:
-/// nobody is in a hurry, and what was made must be removed.
-fn answer(first: Option<Instant>, now: Instant, arrived: &[c_int]) -> Answer {
-    if arrived.iter().all(|signal| *signal == SIGHUP) {
-        return Answer::AskWithoutHurry;
-    }
-    match first {
-        None => Answer::Ask,
-        Some(first) if now.duration_since(first) < ONE_WISH => Answer::Nothing,
-        Some(_) => Answer::Leave,
+impl Wishes {
+    /// Answers `signal`, which arrived at `now`. SIGTERM after SIGTERM is never more than a
+    /// repetition, because programs send it and not hands: the kernel once for each thread of a
+    /// parent that dies (`PR_SET_PDEATHSIG`), `timeout` to its child and to its child's group.
+    /// A program that insists sends SIGKILL. Nor does SIGHUP hurry: a terminal that is closed may
+    /// say so more than once, and its session is then often sent SIGTERM too.
+    pub fn answer(&mut self, signal: i32, now: Instant) -> Answer {
+        if signal == SIGHUP {
+            return Answer::Ask;
+        }
+        let Some((first, at)) = self.first else {
+            self.first = Some((signal, now));
+            return Answer::Ask;
+        };
+        let repeated = first == SIGTERM && signal == SIGTERM;
+        if repeated || now.duration_since(at) < ONE_WISH {
+            Answer::Nothing
+        } else {
+            Answer::Leave
+        }
     }
 }
 
@@ -103,22 +110,35 @@ fn answer(first: Option<Instant>, now: Instant, arrived: &[c_int]) -> Answer {
 mod tests {
     use super::*;
 
+    /// Answers to `second`, so many milliseconds after `first`.
+    fn answers(first: i32, second: i32) -> [Answer; 4] {
+        [0, 49, 50, 60_000].map(|later_ms| {
+            let now = Instant::now();
+            let mut wishes = Wishes::default();
+            assert_eq!(wishes.answer(first, now), Answer::Ask);
+            wishes.answer(second, now + Duration::from_millis(later_ms))
+        })
+    }
+
     #[test]
     fn an_echo_of_the_first_signal_is_not_a_second_one() {
-        let first = Instant::now();
-        assert_eq!(answer(None, first, &[SIGINT]), Answer::Ask);
-        for (later_ms, expected) in [
-            (0, Answer::Nothing),
-            (49, Answer::Nothing),
-            (50, Answer::Leave),
-            (60_000, Answer::Leave),
-        ] {
-            let now = first + Duration::from_millis(later_ms);
-            assert_eq!(
-                answer(Some(first), now, &[SIGTERM]),
-                expected,
-                "{later_ms} ms"
-            );
+        use Answer::{Leave, Nothing};
+        for (first, second) in [(SIGINT, SIGINT), (SIGINT, SIGTERM), (SIGTERM, SIGINT)] {
+            assert_eq!(answers(first, second), [Nothing, Nothing, Leave, Leave]);
         }
+    }
+
+    #[test]
+    fn a_closed_terminal_never_hurries() {
+        let (mut wishes, now) = (Wishes::default(), Instant::now());
+        let later = now + Duration::from_secs(1);
+        assert_eq!(wishes.answer(SIGHUP, now), Answer::Ask);
+        assert_eq!(wishes.answer(SIGHUP, later), Answer::Ask);
+        assert_eq!(wishes.answer(SIGTERM, later), Answer::Ask);
+    }
+
+    #[test]
+    fn sigterm_is_repeated_by_programs_and_never_insists() {
+        assert_eq!(answers(SIGTERM, SIGTERM), [Answer::Nothing; 4]);
     }
 }

@@ -1,4 +1,4 @@
-//! What control groups use of what they may use.
+//! Use of control groups, as shares of what they may use.
 
 use std::collections::BTreeMap;
 

@@ -28,7 +28,7 @@ pub fn tick_window_ns(interval_ns: u64) -> u64 {
 /// From the middle of one read to the middle of the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    /// Where it lies.
+    /// Its place in time.
     pub period: Period,
     /// How far off its length may be: the kernel took the counters at some instant within each
     /// read.

@@ -71,7 +71,7 @@ impl Exporter {
         Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
     }
 
-    /// What could not be read so far, and why.
+    /// Readings that failed so far, with the reason.
     pub fn gaps(&self) -> &Gaps {
         &self.gaps
     }

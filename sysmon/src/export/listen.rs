@@ -12,7 +12,7 @@ pub const DEFAULT: &str = "127.0.0.1:19178";
 pub struct Listen(pub SocketAddr);
 
 impl Listen {
-    /// Whether others than this machine can reach it.
+    /// True if others than this machine can reach it.
     pub fn is_exposed(self) -> bool {
         !self.0.ip().to_canonical().is_loopback()
     }

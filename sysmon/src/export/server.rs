@@ -89,7 +89,7 @@ impl Server {
         self.address
     }
 
-    /// Whether it still serves; only a fault of ours ends it.
+    /// True if it still serves; only a fault of ours ends it.
     pub fn serves(&self) -> bool {
         !self.thread.is_finished()
     }

@@ -38,6 +38,8 @@ pub(crate) const MOST_MEMBERS: usize = 128;
 pub struct Following {
     /// So many by CPU time and so many by memory.
     pub most: usize,
+    /// Every process was asked for, so that those left out are told of.
+    pub all: bool,
     /// Processes to follow whatever they use, with their descendants.
     pub targets: Vec<Target>,
     /// What to record beside CPU time and memory.
@@ -73,6 +75,7 @@ pub struct Follower {
     followed: BTreeMap<ProcessId, Followed>,
     latest_start: Option<u64>,
     last_look_ns: u64,
+    left_out: usize,
 }
 
 /// A process, the CPU time that it used, and its memory.
@@ -109,6 +112,7 @@ impl Follower {
             followed: BTreeMap::new(),
             latest_start: None,
             last_look_ns: 0,
+            left_out: 0,
         }
     }
 
@@ -147,13 +151,17 @@ impl Follower {
             self.first_of(self.following.most, &uses)
         };
         let watched = uses.iter().zip(cores).zip(chosen);
+        let mut left_out = 0;
         for (sample, (((_, used_ns, _), cores), chosen)) in samples.iter().zip(watched) {
             let member = members.get(&sample.id).copied();
             let matters = chosen || self.followed.contains_key(&sample.id);
             if matters || member.is_some() {
                 self.record(at_ns, sample, (*used_ns, cores), member, details);
+            } else {
+                left_out += 1;
             }
         }
+        self.left_out = self.left_out.max(left_out);
         self.close_trees(out);
         self.let_go();
         self.latest_start = samples
@@ -191,6 +199,13 @@ impl Follower {
         self.targets.unfound().map(|target| target.label.as_str())
     }
 
+    /// Processes at once that were asked for and are not told apart, as there were too many, with the
+    /// number that is kept by CPU time, and by memory.
+    pub fn left_out(&self) -> Option<(usize, usize)> {
+        let is_any = self.following.all && self.left_out > 0;
+        is_any.then_some((self.left_out, self.following.most))
+    }
+
     /// The command that is recorded, and the first process of each target: those whose control groups
     /// tell what the others may use.
     pub fn heads(&self) -> impl Iterator<Item = u32> {
@@ -202,7 +217,7 @@ impl Follower {
         self.followed.values().map(Followed::len).sum()
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

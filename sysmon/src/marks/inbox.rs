@@ -25,7 +25,7 @@ pub enum InboxError {
     Write {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// Something else has that name, and is not ours to write to.
@@ -154,7 +154,7 @@ impl Inbox {
         marks
     }
 
-    /// Whether there were as many as are kept, and more may have been turned away.
+    /// True if there were as many as are kept, and more may have been turned away.
     pub fn is_full(&self) -> bool {
         self.marks.len() >= MOST_MARKS
     }

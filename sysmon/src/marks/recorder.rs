@@ -17,7 +17,7 @@ pub enum PutError {
     Write {
         /// The report of the recording.
         report: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// There are as many as a recording takes.

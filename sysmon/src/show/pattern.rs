@@ -15,12 +15,12 @@ impl Pattern {
         Self(expressions.to_vec())
     }
 
-    /// Whether every series is shown.
+    /// True if every series is shown.
     pub fn is_all(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the series of this name and with these labels is shown. What is matched is one
+    /// True if the series of this name and with these labels is shown. What is matched is one
     /// text, as in `process.rss_bytes name=postgres pid=4711`.
     pub fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         self.is_all() || {

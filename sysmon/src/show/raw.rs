@@ -13,7 +13,7 @@ use super::{Pattern, Recorded};
 use crate::marks::Recorder;
 use crate::stream::{Ending, Header, RawReader, StreamError, place};
 
-/// Whether `path` is a file of raw samples: by its name, or by how every Arrow stream begins.
+/// True if `path` is a file of raw samples: by its name, or by how every Arrow stream begins.
 pub(super) fn is_raw(path: &Path) -> bool {
     let begins = || {
         let mut first = [0; 4];

@@ -25,7 +25,7 @@ pub struct Recorded {
     pub clock: ClockAnchor,
     /// From start to the last that was written.
     pub duration_ns: u64,
-    /// What came out, in one sentence.
+    /// Result in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headline: Option<String>,
     /// What to know before relying on it: where it ends before its time, and why.
@@ -48,7 +48,7 @@ pub struct Recorded {
 pub struct Row {
     /// Its name.
     pub name: String,
-    /// What tells it from its siblings.
+    /// Labels that tell it from its siblings.
     pub labels: BTreeMap<String, String>,
     /// What it is measured in.
     pub unit: &'static str,

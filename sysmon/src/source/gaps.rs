@@ -1,10 +1,10 @@
-//! What could not be read, and of how many processes.
+//! Readings that failed, with the number of processes concerned.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-/// What could not be read, each named once however often it fails.
+/// Readings that failed, each named once however often it fails.
 #[derive(Debug, Default)]
 pub struct Gaps {
     reasons: BTreeMap<Cow<'static, str>, String>,
@@ -37,7 +37,7 @@ impl Gaps {
             .or_insert_with(|| reason.to_string());
     }
 
-    /// Whether nothing is absent.
+    /// True if nothing is absent.
     pub(super) fn is_empty(&self) -> bool {
         self.reasons.is_empty()
     }
@@ -65,7 +65,7 @@ impl Gaps {
         self.note(what, reason);
     }
 
-    /// What is absent with the first reason seen, in order of name.
+    /// Absent readings with the first reason seen, in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.reasons.iter();
         all.map(|(what, why)| (what.as_ref(), why.as_str()))

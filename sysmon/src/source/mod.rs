@@ -138,9 +138,9 @@ impl Span {
 /// A value with the time of its read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timed<T> {
-    /// When it was read.
+    /// Time of the reading.
     pub span: Span,
-    /// What was read.
+    /// The reading.
     pub value: T,
 }
 
@@ -176,7 +176,7 @@ pub enum SourceError {
     Read {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The file does not say what it should.

@@ -14,7 +14,7 @@ pub struct Temperature {
     pub celsius: f64,
 }
 
-/// What the sensors say.
+/// Readings of the sensors.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SensorSample {
     /// Each sensor that could be read.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::words;
 
-/// What TCP sent again, since boot.
+/// Segments that TCP sent again, since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpSample {
     /// Segments sent again.

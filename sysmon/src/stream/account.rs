@@ -1,4 +1,4 @@
-//! What a report says about the raw samples beside it.
+//! Statements of a report about the raw samples beside it.
 
 use std::time::Duration;
 
@@ -7,19 +7,30 @@ use bench_report::{Report, Warning, WarningCode};
 use super::RawWriter;
 
 impl RawWriter {
-    /// Why nothing is written, for now or any more, and what to do about it.
+    /// Reason for which nothing is written, for now or any more, with a remedy.
     pub fn trouble(&self) -> Option<String> {
         if let Some(outage) = self.outages().current {
+            let (once, remedy) = if outage.is_full {
+                (
+                    "there is room",
+                    "make room, or keep less with --rotate-size SIZE --keep N",
+                )
+            } else {
+                (
+                    "that is possible",
+                    "see that its directory is there and can be written",
+                )
+            };
             return Some(format!(
                 "{}; what was written stays, the report goes on without, and another file is begun \
-                 once there is room. Try: make room, or keep less with --keep N",
+                 once {once}. Try: {remedy}",
                 outage.reason
             ));
         }
         let error = self.failure()?;
         Some(format!(
-            "{error}; what was written stays, and the report goes on without. Try: make room, \
-             keep less with --rotate-size SIZE --keep N, or do without with --no-raw"
+            "{error}; what was written stays, and the report goes on without. Try: do without raw \
+             samples with --no-raw"
         ))
     }
 
@@ -33,7 +44,7 @@ impl RawWriter {
             count => format!("{count} times"),
         };
         Some(format!(
-            "for {seconds:.1} s in all no raw samples were kept: {times} the disk had no room for \
+            "for {seconds:.1} s in all no raw samples were kept: {times} the disk did not take \
              them; {} samples are absent there, and the report has them",
             outages.lost_samples
         ))

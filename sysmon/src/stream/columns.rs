@@ -44,7 +44,7 @@ impl Columns {
         self.at_ns.len()
     }
 
-    /// Whether there is no row.
+    /// True if there is no row.
     pub(super) fn is_empty(&self) -> bool {
         self.at_ns.is_empty()
     }

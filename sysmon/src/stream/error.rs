@@ -1,11 +1,11 @@
-//! What can go wrong with raw samples.
+//! Errors of raw samples.
 
 use std::io;
 use std::path::PathBuf;
 
 use arrow_schema::ArrowError;
 
-/// Why raw samples could not be written or read.
+/// Reason for which raw samples could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// The file cannot be made or written.
@@ -13,7 +13,7 @@ pub enum StreamError {
     Write {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// The disk has too little room left.
@@ -27,7 +27,7 @@ pub enum StreamError {
     NearlyFull {
         /// The file at fault.
         path: PathBuf,
-        /// What is left to us.
+        /// Room that is left to us.
         left_bytes: u64,
     },
     /// The file cannot be opened or read.
@@ -35,7 +35,7 @@ pub enum StreamError {
     Read {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// The file is no Arrow stream, or one with other columns.
@@ -43,7 +43,7 @@ pub enum StreamError {
     NotSamples {
         /// The file at fault.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault of the file.
         reason: String,
     },
     /// The file is of a version that this program does not know.
@@ -51,7 +51,7 @@ pub enum StreamError {
     UnknownSchema {
         /// The file at fault.
         path: PathBuf,
-        /// What it says it is.
+        /// Schema that it names.
         found: String,
     },
     /// An old file that was to make room is still there.
@@ -59,7 +59,7 @@ pub enum StreamError {
     Remove {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// The system has no thread left.
@@ -68,4 +68,17 @@ pub enum StreamError {
     /// Rows could not be put into Arrow's form.
     #[error("cannot encode raw samples: {0}")]
     Encode(ArrowError),
+}
+
+impl StreamError {
+    /// True if the disk has no room, or too little.
+    pub(super) fn is_of_full_disk(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self {
+            Self::Write { source, .. } => {
+                matches!(source.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+            }
+            other => matches!(other, Self::NearlyFull { .. }),
+        }
+    }
 }

@@ -21,13 +21,13 @@ pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
 /// soon be full again.
 const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;
 
-/// What is on disk.
+/// Amount on disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) rows: u64,
     pub(super) samples: u64,
-    /// When the last of them was taken, on the monotonic clock; 0 where there is none.
+    /// Time of the last of them, on the monotonic clock; 0 where there is none.
     pub(super) until_ns: u64,
 }
 
@@ -86,17 +86,17 @@ impl SampleFile {
         Ok(made)
     }
 
-    /// How much was written.
+    /// Amount that was written.
     pub(super) fn written(&self) -> Written {
         self.written
     }
 
-    /// How often somebody removed it and it was put back.
+    /// Number of times that somebody removed it and it was put back.
     pub(super) fn restored(&self) -> u64 {
         self.restored
     }
 
-    /// How many rows were not written yet.
+    /// Number of rows that were not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.columns.len()
     }
@@ -156,11 +156,10 @@ impl SampleFile {
         })
     }
 
-    /// Puts the file back if somebody removed it, or its directory: it still holds all that was
-    /// written, for as long as it is open, and would be gone with the recording.
+    /// Puts the file back if somebody removed or moved it, or its directory: it still holds all that
+    /// was written, for as long as it is open, and would not be beside its report.
     fn restore(&mut self) -> Result<(), StreamError> {
-        let is_there = self.file.metadata().map(|file| file.nlink() > 0);
-        if is_there.unwrap_or(true) {
+        if !self.is_gone() {
             return Ok(());
         }
         let disk = fstatvfs(&self.file);
@@ -169,6 +168,13 @@ impl SampleFile {
             path: self.path.clone(),
             source,
         })
+    }
+
+    /// True if nothing has the file's name any more.
+    fn is_gone(&self) -> bool {
+        let found = std::fs::symlink_metadata(&self.path);
+        let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
+        removed || found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     fn copy_back(&mut self) -> io::Result<()> {
@@ -211,7 +217,7 @@ fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether there is room again where `path` is to be made.
+/// True if there is room again where `path` is to be made.
 pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
     let directory = path
         .parent()

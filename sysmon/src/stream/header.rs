@@ -1,4 +1,4 @@
-//! What a file of raw samples says about itself.
+//! Metadata of a file of raw samples.
 
 use arrow_schema::{DataType, Field, Metadata, Schema};
 use bench_report::{ClockAnchor, Report};
@@ -23,7 +23,7 @@ pub struct Header {
     pub clock: ClockAnchor,
     /// Time between samples, in nanoseconds.
     pub interval_ns: u64,
-    /// Which of the recording's files it is, the first being 1.
+    /// Number of the file in its recording, from 1.
     pub part: u64,
 }
 

@@ -16,7 +16,7 @@ const MOST_ROWS: i64 = 1 << 24;
 /// What stands before a compressed column: how long it was, or this where it is as it was.
 const NOT_COMPRESSED: i64 = -1;
 
-/// What comes next in a stream.
+/// Next part of a stream.
 pub(super) enum Next {
     /// A whole message: mark, length, header and body.
     Message(Vec<u8>),
@@ -103,7 +103,7 @@ fn is_sound(message: Message<'_>, body: &[u8]) -> bool {
     }
 }
 
-/// Whether every column lies in the body and has a length that can be.
+/// True if every column lies in the body and has a length that can be.
 fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
     let lengths = batch.nodes().into_iter().flatten();
     let mut lengths = lengths.map(|node| (node.length(), node.null_count()));
@@ -126,7 +126,7 @@ fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
         })
 }
 
-/// How long a column is once it is decompressed.
+/// Length of a column once it is decompressed.
 fn plain_length(bytes: &[u8], compressed: bool) -> Option<usize> {
     if !compressed || bytes.is_empty() {
         return Some(bytes.len());

@@ -5,8 +5,10 @@ use super::StreamError;
 /// One that goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// Why, in one sentence.
+    /// Reason, in one sentence.
     pub reason: String,
+    /// True if the disk had no room.
+    pub is_full: bool,
     from_ns: u64,
     until_ns: u64,
 }
@@ -16,15 +18,15 @@ pub struct Outage {
 pub struct Outages {
     /// The one that goes on.
     pub current: Option<Outage>,
-    /// How many there were, with the one that goes on.
+    /// Number of outages, with the one that goes on.
     pub count: u64,
-    /// How many ticks were lost in them.
+    /// Number of ticks lost in them.
     pub lost_samples: u64,
     ended_ns: u64,
 }
 
 impl Outages {
-    /// How long they were, from the last tick that was kept to the first that was again.
+    /// Length of all, from the last tick that was kept to the first that was again.
     pub fn total_ns(&self) -> u64 {
         let current = self.current.as_ref();
         self.ended_ns + current.map_or(0, |now| now.until_ns.saturating_sub(now.from_ns))
@@ -35,6 +37,7 @@ impl Outages {
         self.count += 1;
         self.current = Some(Outage {
             reason: error.to_string(),
+            is_full: error.is_of_full_disk(),
             from_ns,
             until_ns: from_ns,
         });

@@ -1,4 +1,4 @@
-//! Where raw samples are: beside the report, under its name.
+//! Places of raw samples: beside the report, under its name.
 //!
 //! A recording that is not rotated has one file, `sysmon.record.arrows`, which replaces one that
 //! was there as the report does. One that is has `sysmon.record.000001.arrows` and so on; the
@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the files end in.
+/// Ending of the files' names.
 pub const EXTENSION: &str = "arrows";
 /// Digits of a part's number: names sort like numbers for a hundred years of hours.
 const DIGITS: usize = 6;
@@ -23,7 +23,7 @@ pub fn part(report: &Path, number: u64) -> PathBuf {
     with_suffix(report, &format!("{number:0DIGITS$}.{EXTENSION}"))
 }
 
-/// What names them all, as a shell would have it.
+/// Pattern of all their names, as a shell would have it.
 pub fn pattern(report: &Path) -> PathBuf {
     with_suffix(report, &format!("*.{EXTENSION}"))
 }

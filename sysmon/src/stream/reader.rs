@@ -17,7 +17,7 @@ use super::StreamError;
 use super::header::{self, Header};
 use super::message::{self, Next};
 
-/// How a file of raw samples ends.
+/// Ending of a file of raw samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// It was closed: nothing is missing.
@@ -45,9 +45,9 @@ pub struct Point {
 /// All readings of one series, in order of time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RawSeries {
-    /// What was measured, as in `cpu.user_ratio`.
+    /// Name of the series, as in `cpu.user_ratio`.
     pub name: String,
-    /// What tells it from its siblings.
+    /// Labels that tell it from its siblings.
     pub labels: BTreeMap<String, String>,
     /// Its readings.
     pub points: Vec<Point>,
@@ -56,11 +56,11 @@ pub struct RawSeries {
 /// All that a file holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawRecording {
-    /// Which recording it is.
+    /// Recording that it belongs to.
     pub header: Header,
     /// Every series, in order of name and labels.
     pub series: Vec<RawSeries>,
-    /// How the file ends.
+    /// Ending of the file.
     pub ending: Ending,
 }
 
@@ -142,7 +142,7 @@ impl RawReader {
         })
     }
 
-    /// Which recording it is.
+    /// Recording that it belongs to.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -196,7 +196,7 @@ impl Iterator for RawReader {
     }
 }
 
-/// Whether these are the columns of this version.
+/// True if these are the columns of this version.
 fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
     let no_samples = |reason| StreamError::NotSamples {
         path: path.to_owned(),
@@ -292,7 +292,7 @@ impl Batch {
         self.at_ns.len()
     }
 
-    /// Whether there is no row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

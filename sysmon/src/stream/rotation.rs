@@ -8,21 +8,38 @@ use super::file::{SampleFile, Written, check_room_again};
 use super::sample::Sample;
 use super::{Header, StreamError, place};
 
-/// When a file is closed and the next begun. With neither size nor age there is one file.
+/// Size and age at which a file is closed and the next begun. With neither there is one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rotation {
     /// Once a file is as large as this.
     pub size_bytes: Option<u64>,
     /// Once its first sample is as old as this.
     pub age_ns: Option<u64>,
-    /// How many files are kept, the one being written included; all where absent.
+    /// Number of files that are kept, the one being written included; all where absent.
     pub keep: Option<usize>,
 }
 
 impl Rotation {
-    /// Whether there is more than one file.
+    /// True if there is more than one file.
     pub(super) fn is_any(self) -> bool {
         self.size_bytes.is_some() || self.age_ns.is_some()
+    }
+}
+
+/// From which part on the names of files have numbers, and the number of that part.
+#[derive(Clone, Copy)]
+struct Numbered {
+    part: u64,
+    number: u64,
+}
+
+impl Numbered {
+    fn from(report: &Path, part: u64) -> Result<Self, StreamError> {
+        let number = place::next_part(report).map_err(|source| StreamError::Write {
+            path: place::pattern(report),
+            source,
+        })?;
+        Ok(Self { part, number })
     }
 }
 
@@ -31,7 +48,7 @@ pub(super) struct Files {
     report: PathBuf,
     header: Header,
     rotation: Rotation,
-    first_number: u64,
+    numbered: Option<Numbered>,
     made: VecDeque<PathBuf>,
     current: SampleFile,
     began_ns: Option<u64>,
@@ -47,21 +64,16 @@ impl Files {
         header: Header,
         rotation: Rotation,
     ) -> Result<Self, StreamError> {
-        let (path, first_number) = if rotation.is_any() {
-            let number = place::next_part(report).map_err(|source| StreamError::Write {
-                path: place::pattern(report),
-                source,
-            })?;
-            (place::part(report, number), number)
-        } else {
-            (place::single(report), 1)
-        };
+        let first = header.part;
+        let numbered = rotation.is_any().then(|| Numbered::from(report, first));
+        let numbered = numbered.transpose()?;
+        let path = path_of(report, numbered, first);
         let current = SampleFile::create(&path, &header)?;
         Ok(Self {
             report: report.to_owned(),
             header,
             rotation,
-            first_number,
+            numbered,
             made: VecDeque::from([path]),
             current,
             began_ns: None,
@@ -86,36 +98,39 @@ impl Files {
         self.current.flush()
     }
 
-    /// How many rows were not written yet.
+    /// Number of rows that were not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.current.waiting_rows()
     }
 
-    /// How much was written, into all files.
+    /// Amount that was written, into all files.
     pub(super) fn written(&self) -> Written {
         self.closed.and(self.current.written())
     }
 
-    /// How often a file was removed while it was written, and put back.
+    /// Number of times that a file was removed while it was written, and put back.
     pub(super) fn restored(&self) -> u64 {
         self.restored_before + self.current.restored()
     }
 
-    /// Whether another file may be begun later, after this error.
-    pub(super) fn can_resume(&self, after: &StreamError) -> bool {
-        let of_disk = matches!(
+    /// True if another file may be begun later, after this error.
+    pub(super) fn can_resume(after: &StreamError) -> bool {
+        matches!(
             after,
             StreamError::Write { .. } | StreamError::NearlyFull { .. }
-        );
-        of_disk && self.rotation.is_any()
+        )
     }
 
     /// Begins the next file with this tick, once there is room again. As long as that fails it
-    /// costs no other file its place.
+    /// costs no other file its place. A recording that is not rotated goes on in numbered files,
+    /// behind those that are there.
     pub(super) fn resume(&mut self, sample: &Sample) -> Result<(), StreamError> {
         // One that got nothing is made anew.
         let unused = self.current.written().rows == 0;
         let part = self.header.part + u64::from(!unused);
+        if part > 1 && self.numbered.is_none() {
+            self.numbered = Some(Numbered::from(&self.report, part)?);
+        }
         check_room_again(&self.path(part))?;
         let (path, mut next) = self.make(part)?;
         next.add(sample);
@@ -162,7 +177,7 @@ impl Files {
     }
 
     fn path(&self, part: u64) -> PathBuf {
-        place::part(&self.report, self.first_number + part - 1)
+        path_of(&self.report, self.numbered, part)
     }
 
     fn make(&self, part: u64) -> Result<(PathBuf, SampleFile), StreamError> {
@@ -203,5 +218,12 @@ impl Files {
                 _ => {}
             }
         }
+    }
+}
+
+fn path_of(report: &Path, numbered: Option<Numbered>, part: u64) -> PathBuf {
+    match numbered {
+        Some(first) if part >= first.part => place::part(report, first.number + part - first.part),
+        _ => place::single(report),
     }
 }

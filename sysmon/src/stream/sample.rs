@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::figure::{Figures, Labels, Reading};
 use crate::follow::Follower;
 
-/// How many sets of labels are remembered; a machine has fewer.
+/// Number of sets of labels that are remembered; a machine has fewer.
 const MOST_REMEMBERED: usize = 4096;
 
 /// The readings of one tick.
@@ -25,7 +25,7 @@ pub struct SampleRow {
     pub series: &'static str,
     /// Labels of its series: a JSON object.
     pub labels: Arc<str>,
-    /// What was read.
+    /// The reading.
     pub reading: Reading,
 }
 

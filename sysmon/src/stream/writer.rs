@@ -19,14 +19,14 @@ use super::{Header, StreamError};
 const HOLD_NS: u64 = 500_000_000;
 /// A batch has no more rows than this and one tick's.
 const BATCH_ROWS: usize = 16_384;
-/// How many rows may wait for the disk: 3 MB.
+/// Number of rows that may wait for the disk: 3 MB.
 const MOST_WAITING_ROWS: usize = 65_536;
-/// How long the end of a recording waits for a disk that stands still.
+/// Time for which the end of a recording waits for a disk that stands still.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
-/// How often a disk that was full is tried again.
+/// Time between attempts on a disk that was full.
 const RETRY_NS: u64 = 2_000_000_000;
 
-/// Where the thread stands.
+/// State of the thread.
 #[derive(Debug, Default)]
 struct Shared {
     waiting_rows: AtomicUsize,
@@ -122,7 +122,7 @@ impl RawWriter {
         self.closed = self.ended.recv_timeout(CLOSE_WITHIN) != Err(RecvTimeoutError::Timeout);
     }
 
-    /// How many ticks could not be handed in.
+    /// Number of ticks that could not be handed in.
     pub fn dropped_samples(&self) -> u64 {
         self.dropped_samples
     }
@@ -142,12 +142,12 @@ impl RawWriter {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// How often a file was removed while it was written, and put back with all it held.
+    /// Number of times that a file was removed while it was written, and put back with all it held.
     pub fn restored(&self) -> u64 {
         self.shared.restored.load(Ordering::Relaxed)
     }
 
-    /// Why nothing is written any more, and never will be.
+    /// Error after which nothing is written any more.
     pub fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }
@@ -157,7 +157,7 @@ impl RawWriter {
         self.shared.unremoved.get()
     }
 
-    /// Whether the disk stood still when the file was to be closed.
+    /// True if the disk stood still when the file was to be closed.
     pub fn left_open(&self) -> bool {
         self.samples.is_none() && !self.closed
     }
@@ -172,14 +172,13 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    /// Writes until the recording ends; where another file may be begun, a disk that takes nothing
-    /// is waited for.
+    /// Writes until the recording ends; a disk that takes nothing is waited for.
     fn run(&mut self) -> Result<(), StreamError> {
         loop {
             let written = self.write();
             self.note();
             match written {
-                Err(error) if self.files.can_resume(&error) => {
+                Err(error) if Files::can_resume(&error) => {
                     let mut outages = self.shared.outages();
                     outages.begin(self.files.written().until_ns, &error);
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::machine::Machine;
 
-/// How many slots are kept.
+/// Number of slots that are kept.
 pub const SLOTS: usize = 600;
 const LEAST_SLOT_NS: u64 = 1_000_000_000;
 /// A host with thousands of interfaces keeps the first.
@@ -104,7 +104,7 @@ impl History {
         columns
     }
 
-    /// How long a slot is.
+    /// Length of a slot.
     pub fn slot_ns(&self) -> u64 {
         self.slot_ns
     }

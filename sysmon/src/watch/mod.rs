@@ -251,7 +251,7 @@ impl Session {
         self.model.take(news);
     }
 
-    /// What watching costs: sampling, deriving and drawing.
+    /// Cost of watching: sampling, deriving and drawing.
     fn own(&mut self, at_ns: u64) -> Own {
         let cpu_ns = self.cost.cpu_ns();
         let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {

@@ -19,13 +19,13 @@ pub struct About {
     pub cores: Option<u64>,
     /// Time between samples.
     pub interval_ns: u64,
-    /// Whether some processes were asked for.
+    /// True if some processes were asked for.
     pub follows: bool,
     /// What is read of processes beside CPU time and memory.
     pub fields: Fields,
 }
 
-/// What watching costs.
+/// Cost of watching.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Own {
     /// CPU time of this program since the sample before, in cores.
@@ -39,7 +39,7 @@ pub struct Own {
 /// Everything that one sample brings.
 #[derive(Debug, Default)]
 pub struct News {
-    /// When it ended, on the monotonic clock.
+    /// End, on the monotonic clock.
     pub at_ns: u64,
     /// The time of day, as it is shown.
     pub clock: String,
@@ -47,9 +47,9 @@ pub struct News {
     pub figures: Figures,
     /// Every process.
     pub processes: Vec<Process>,
-    /// What could not be read so far, and why.
+    /// Readings that failed so far, with the reason.
     pub absent: Vec<(String, String)>,
-    /// What watching costs.
+    /// Cost of watching.
     pub own: Own,
 }
 
@@ -62,9 +62,9 @@ pub struct State {
     pub history: History,
     /// Every process, in no order.
     pub processes: Vec<Process>,
-    /// What could not be read so far, and why.
+    /// Readings that failed so far, with the reason.
     pub absent: Vec<(String, String)>,
-    /// What watching costs.
+    /// Cost of watching.
     pub own: Own,
     /// The time of day.
     pub clock: String,
@@ -136,7 +136,7 @@ impl Model {
         self.frozen.as_deref().unwrap_or(&self.live)
     }
 
-    /// Whether the screen stands still.
+    /// True if the screen stands still.
     pub fn is_paused(&self) -> bool {
         self.frozen.is_some()
     }
@@ -182,7 +182,7 @@ impl Model {
         self.typing = Some(self.filter.clone());
     }
 
-    /// Whether a filter is being typed.
+    /// True if a filter is being typed.
     pub fn is_typing(&self) -> bool {
         self.typing.is_some()
     }
@@ -220,7 +220,7 @@ impl Model {
         self.first
     }
 
-    /// How many processes a page has.
+    /// Number of processes on a page.
     pub fn page(&self) -> usize {
         self.page
     }

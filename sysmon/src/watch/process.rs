@@ -52,7 +52,7 @@ impl Process {
             .map(|(_, value)| *value)
     }
 
-    /// Whether its name, number or command line has `words` in it, in whatever case.
+    /// True if its name, number or command line has `words` in it, in whatever case.
     pub fn matches(&self, words: &str) -> bool {
         let words = words.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&words);

@@ -20,7 +20,7 @@ use bench_report::clock::monotonic_ns;
 use super::pressure::{self, PressureSample};
 use super::{Gaps, KeptFile, Roots, Selection, SlowFile, SourceError, Timed};
 use parse::Limit;
-use place::{Place, Version};
+use place::{Directory, Place, Version};
 use slot::Slot;
 
 /// What one group has used so far, and may use. What its version or kernel lacks is absent.
@@ -32,19 +32,19 @@ pub struct CgroupSample {
     pub identity: [u64; 4],
     /// CPU time.
     pub cpu: Option<Timed<CpuUse>>,
-    /// How many cores it may use at once; absent without a quota.
+    /// Number of cores it may use at once; absent without a quota.
     pub quota_cores: Option<f64>,
-    /// Whether a quota on the way to the root could not be read, so that there may be a tighter one.
+    /// True if a quota on the way to the root could not be read, so that there may be a tighter one.
     pub quota_unread: bool,
-    /// How often the quota held it back.
+    /// Number of times that the quota held it back.
     pub throttling: Option<Timed<Throttling>>,
     /// Memory.
     pub memory: Option<Timed<MemoryUse>>,
-    /// How much memory it may hold; absent without a limit.
+    /// Amount of memory it may hold; absent without a limit.
     pub memory_limit_bytes: Option<u64>,
-    /// Whether a limit on the way to the root could not be read, so that there may be a tighter one.
+    /// True if a limit on the way to the root could not be read, so that there may be a tighter one.
     pub memory_limit_unread: bool,
-    /// What became of it at the limit.
+    /// Events at the limit.
     pub memory_events: Option<Timed<MemoryEvents>>,
     /// Transfers to and from disks.
     pub io: Option<Timed<IoUse>>,
@@ -59,7 +59,7 @@ pub struct CpuUse {
     pub used_ns: u64,
 }
 
-/// How often the quota held a group back.
+/// Number of times that the quota held a group back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Throttling {
     /// Periods in which it wanted to run.
@@ -79,7 +79,7 @@ pub struct MemoryUse {
     pub working_set_bytes: Option<u64>,
 }
 
-/// How often a group met its memory limit.
+/// Number of times that a group met its memory limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryEvents {
     /// It had to give something back, or failed to.
@@ -167,19 +167,22 @@ impl Cgroups {
 #[derive(Debug)]
 struct Group {
     name: String,
-    version: Version,
-    cpu: Option<KeptFile>,
-    throttling: Option<KeptFile>,
+    cpu: Versioned,
+    throttling: Versioned,
     quotas: Vec<Quota>,
-    memory: Option<KeptFile>,
-    memory_stat: Option<KeptFile>,
+    memory: Versioned,
+    memory_stat: Versioned,
     limits: Vec<SlowFile<Limit<u64>>>,
-    memory_events: Option<KeptFile>,
-    io: Option<KeptFile>,
+    memory_events: Versioned,
+    io: Versioned,
     pressure: Option<[KeptFile; 3]>,
+    unmounted: Vec<&'static str>,
 }
 
-/// Where a quota stands: in one file, or in two.
+/// A file, and the version that tells its form.
+type Versioned = Option<(KeptFile, Version)>;
+
+/// Files of a quota: one, or two.
 #[derive(Debug)]
 enum Quota {
     Max(SlowFile<Limit<f64>>),
@@ -202,16 +205,18 @@ impl Quota {
 
 impl Group {
     fn open(name: &str, place: &Place, slow_stands_ns: u64) -> Self {
-        let v2 = place.version == Version::Two;
-        let file = |directory: &Option<PathBuf>, v1: &str, in_v2: &str| {
-            let name = if v2 { in_v2 } else { v1 };
-            let path = directory.as_ref()?.join(name);
-            Some(KeptFile::new(path))
+        let file = |directory: &Option<Directory>, v1: &str, in_v2: &str| {
+            let Directory { path, version } = directory.as_ref()?;
+            let name = match version {
+                Version::One => v1,
+                Version::Two => in_v2,
+            };
+            Some((KeptFile::new(path.join(name)), *version))
         };
         // To look for what is not there would cost more than all that is: the root has no limits.
         let existing = |path: PathBuf| path.exists().then_some(path);
         let slow = |path| SlowFile::new(path, slow_stands_ns);
-        let quota = |directory: &Path| match place.version {
+        let quota = |version: Version, directory: &Path| match version {
             Version::Two => {
                 let file = existing(directory.join("cpu.max"))?;
                 Some(Quota::Max(SlowFile::new(file, slow_stands_ns)))
@@ -222,50 +227,52 @@ impl Group {
                 Some(Quota::QuotaAndPeriod(slow(quota), slow(period)))
             }
         };
-        let limit = if v2 {
-            "memory.max"
-        } else {
-            "memory.limit_in_bytes"
+        let limit = |version: Version, directory: &Path| {
+            let file = match version {
+                Version::One => "memory.limit_in_bytes",
+                Version::Two => "memory.max",
+            };
+            existing(directory.join(file)).map(slow)
         };
-        let limit = |directory: &Path| existing(directory.join(limit)).map(slow);
-        let stall = |resource: &str| {
-            let path = place.cpu.as_ref()?.join(format!("{resource}.pressure"));
-            (v2 && path.exists()).then(|| KeptFile::new(path))
-        };
-        let all_stalls = stall("cpu").zip(stall("memory")).zip(stall("io"));
+        let quotas = place.cpu.iter().flat_map(|cpu| {
+            let up = place.up(cpu);
+            up.filter_map(|directory| quota(cpu.version, directory))
+        });
+        let limits = place.memory.iter().flat_map(|memory| {
+            let up = place.up(memory);
+            up.filter_map(|directory| limit(memory.version, directory))
+        });
         Self {
             name: name.to_owned(),
-            version: place.version,
             cpu: file(&place.cpu_account, "cpuacct.usage", "cpu.stat"),
             throttling: file(&place.cpu, "cpu.stat", "cpu.stat"),
-            quotas: place.up(place.cpu.as_deref()).filter_map(quota).collect(),
+            quotas: quotas.collect(),
             memory: file(&place.memory, "memory.usage_in_bytes", "memory.current"),
             memory_stat: file(&place.memory, "memory.stat", "memory.stat"),
-            limits: place
-                .up(place.memory.as_deref())
-                .filter_map(limit)
-                .collect(),
+            limits: limits.collect(),
             memory_events: file(&place.memory, "memory.oom_control", "memory.events"),
             io: file(&place.io, "blkio.throttle.io_service_bytes", "io.stat"),
-            pressure: all_stalls.map(|((cpu, memory), io)| [cpu, memory, io]),
+            pressure: pressure(place),
+            unmounted: place.unmounted.clone(),
         }
     }
 
     fn sample(&mut self, gaps: &mut Gaps) -> CgroupSample {
-        let v2 = self.version == Version::Two;
-        let cpu = if v2 { parse::cpu_stat } else { parse::cpuacct };
-        let events = if v2 {
-            parse::memory_events
-        } else {
-            parse::oom_control
-        };
-        let io = if v2 { parse::io_stat } else { parse::blkio };
-        let cpu = read(&mut self.cpu, "CPU time", cpu);
-        let throttling = read(&mut self.throttling, "periods", parse::throttling);
-        let memory = read(&mut self.memory, "memory in use", parse::amount);
-        let inactive = read(&mut self.memory_stat, "inactive files", |text| {
-            parse::inactive_files(text, v2)
-        });
+        for controller in &self.unmounted {
+            let why = format!("the control groups of {controller} are not at /sys/fs/cgroup");
+            gaps.note(part_of(controller), &why);
+        }
+        let cpu = read(&mut self.cpu, "CPU time", parse::cpuacct, parse::cpu_stat);
+        let throttling = parse::throttling;
+        let throttling = read(&mut self.throttling, "periods", throttling, throttling);
+        let amount = parse::amount;
+        let memory = read(&mut self.memory, "memory in use", amount, amount);
+        let inactive = read(
+            &mut self.memory_stat,
+            "inactive files",
+            |text| parse::inactive_files(text, false),
+            |text| parse::inactive_files(text, true),
+        );
         let inactive = inactive.and_then(Result::ok);
         let memory = memory.map(|used| {
             used.map(|used| {
@@ -277,8 +284,9 @@ impl Group {
                 })
             })
         });
-        let memory_events = read(&mut self.memory_events, "events", events);
-        let io = read(&mut self.io, "transfers", io);
+        let (v1, v2) = (parse::oom_control, parse::memory_events);
+        let memory_events = read(&mut self.memory_events, "events", v1, v2);
+        let io = read(&mut self.io, "transfers", parse::blkio, parse::io_stat);
         let limits = self.limits.iter_mut().map(|file| {
             let limit = file.read("limit", parse::limit)?.value.at();
             Ok(limit.map(|bytes| bytes as f64))
@@ -334,11 +342,41 @@ fn tightest(
 type Read<T> = Option<Result<Timed<T>, SourceError>>;
 
 fn read<T>(
-    file: &mut Option<KeptFile>,
+    file: &mut Versioned,
     wanted: &'static str,
-    parse: impl FnOnce(&str) -> Option<T>,
+    v1: impl FnOnce(&str) -> Option<T>,
+    v2: impl FnOnce(&str) -> Option<T>,
 ) -> Read<T> {
-    Some(file.as_mut()?.read(wanted, parse))
+    let (file, version) = file.as_mut()?;
+    Some(match version {
+        Version::One => file.read(wanted, v1),
+        Version::Two => file.read(wanted, v2),
+    })
+}
+
+/// The files that tell of time stalled, which only version 2 has: those of the CPU's group, or
+/// where that is of version 1, of memory's.
+fn pressure(place: &Place) -> Option<[KeptFile; 3]> {
+    let all = [&place.cpu, &place.memory, &place.io];
+    let mut all = all.into_iter().flatten();
+    let directory = all.find(|directory| directory.version == Version::Two)?;
+    let paths = ["cpu", "memory", "io"].map(|resource| {
+        let file = format!("{resource}.pressure");
+        directory.path.join(file)
+    });
+    paths
+        .iter()
+        .all(|path| path.exists())
+        .then(|| paths.map(KeptFile::new))
+}
+
+/// Figures that a controller of version 1 gives.
+fn part_of(controller: &str) -> &'static str {
+    match controller {
+        "memory" => "cgroup.memory",
+        "blkio" => "cgroup.io",
+        _ => "cgroup.cpu",
+    }
 }
 
 /// Notes what failed; a controller that the group is not under has no file, which is no failure.

@@ -1,4 +1,4 @@
-//! What the files of a group say, in either version.
+//! Parsers of a group's files, in either version.
 
 use super::{CpuUse, IoUse, MemoryEvents, Throttling};
 use crate::source::text::number;
@@ -27,7 +27,7 @@ pub(super) fn throttling(text: &str) -> Option<Throttling> {
     })
 }
 
-/// What a file that sets a limit says.
+/// Content of a file that sets a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Limit<T> {
     /// There is none.

@@ -1,4 +1,4 @@
-//! Where a group's files are.
+//! Places of a group's files.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,27 @@ pub(super) enum Version {
 /// The inodes of a group's directories.
 pub(super) type Identity = [u64; 4];
 
-/// The directories of one group, all the same in version 2; absent where it is not under that
-/// controller.
+/// Directory of a group in one hierarchy.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+    pub(super) version: Version,
+}
+
+/// The hierarchy that a group is in is mounted nowhere that we look.
+#[derive(Clone, Copy)]
+struct NotMounted;
+
+/// The directories of one group; absent where it is not under that controller. They are all the same
+/// in version 2. A machine may have both versions: each controller is in one of them.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    pub(super) version: Version,
-    pub(super) cpu: Option<PathBuf>,
-    pub(super) cpu_account: Option<PathBuf>,
-    pub(super) memory: Option<PathBuf>,
-    pub(super) io: Option<PathBuf>,
+    pub(super) cpu: Option<Directory>,
+    pub(super) cpu_account: Option<Directory>,
+    pub(super) memory: Option<Directory>,
+    pub(super) io: Option<Directory>,
+    /// Controllers (by their names in version 1) whose hierarchy is mounted nowhere that we look.
+    pub(super) unmounted: Vec<&'static str>,
     mount: PathBuf,
 }
 
@@ -31,29 +43,31 @@ impl Place {
     /// The group of a process with this membership, which is what its file `cgroup` says; `None`
     /// where that is the machine itself.
     pub(super) fn of_member(roots: &Roots, membership: &str) -> Option<Self> {
-        let mount = mount(roots);
-        if version(&mount)? == Version::Two {
-            let group = membership
-                .lines()
-                .find_map(|line| line.strip_prefix("0::"))?;
-            let directory = inside(&mount, group)?;
-            // The root of the whole machine has no limits to set, and no file of its kind.
-            let is_group = |file| directory.join(file).exists();
-            let is_group = is_group("memory.current") || is_group("cgroup.type");
-            return is_group.then(|| Self::two(directory, mount));
+        if !Self::is_mounted(roots) {
+            return None;
         }
-        let under = |controller: &str| {
-            let group = group_under(membership, controller)?;
-            (group != "/").then(|| inside(&mount.join(controller), group))?
-        };
-        let place = Self::one(&mount, under);
-        let any = place.cpu.is_some() || place.memory.is_some() || place.io.is_some();
-        (any || place.cpu_account.is_some()).then_some(place)
+        let mount = mount(roots);
+        let two = member_of_two(&mount, membership);
+        let mut unmounted = Vec::new();
+        let place = Self::of(&mount, |controller| {
+            let found = match group_under(membership, controller) {
+                Some(group) => member_of_one(&mount.join(controller), group),
+                None => two.clone(),
+            };
+            found.unwrap_or_else(|NotMounted| {
+                unmounted.push(controller);
+                None
+            })
+        });
+        let place = Self { unmounted, ..place };
+        (place.is_any() || !place.unmounted.is_empty()).then_some(place)
     }
 
-    /// Whether groups can be read here at all.
+    /// True if groups can be read here at all.
     pub(super) fn is_mounted(roots: &Roots) -> bool {
-        version(&mount(roots)).is_some()
+        let mount = mount(roots);
+        let mut one = ["cpu", "cpuacct", "memory", "blkio"].into_iter();
+        unified(&mount).is_some() || one.any(|controller| mount.join(controller).is_dir())
     }
 
     /// The group of this name, as in `system.slice/postgresql.service`.
@@ -72,65 +86,58 @@ impl Place {
         if leads_out {
             return Err(missing());
         }
-        let existing = |base: &Path| {
-            let directory = base.join(name.trim_start_matches('/'));
-            directory.is_dir().then_some(directory)
-        };
-        match version(&mount) {
-            Some(Version::Two) => {
-                let directory = existing(&mount).ok_or_else(missing)?;
-                Ok(Self::two(directory, mount))
-            }
-            Some(Version::One) => {
-                let place = Self::one(&mount, |controller| existing(&mount.join(controller)));
-                let any = [&place.cpu, &place.cpu_account, &place.memory, &place.io];
-                let any = any.into_iter().any(Option::is_some);
-                any.then_some(place).ok_or_else(missing)
-            }
-            None => Err(missing()),
-        }
+        let two = unified(&mount);
+        let is_all_two = two.as_ref() == Some(&mount);
+        let place = Self::of(&mount, |controller| {
+            let one = mount.join(controller);
+            let (version, base) = if is_all_two || !one.is_dir() {
+                (Version::Two, two.as_ref()?)
+            } else {
+                (Version::One, &one)
+            };
+            let path = base.join(name.trim_start_matches('/'));
+            path.is_dir().then_some(Directory { path, version })
+        });
+        place.is_any().then_some(place).ok_or_else(missing)
     }
 
-    /// Whether it is under all controllers that are read.
+    /// True if it is under all controllers that are read.
     pub(super) fn is_whole(&self) -> bool {
-        let all = [&self.cpu, &self.cpu_account, &self.memory, &self.io];
-        all.into_iter().all(Option::is_some)
+        self.all().into_iter().all(Option::is_some)
+    }
+
+    fn is_any(&self) -> bool {
+        self.all().into_iter().any(Option::is_some)
+    }
+
+    fn all(&self) -> [&Option<Directory>; 4] {
+        [&self.cpu, &self.cpu_account, &self.memory, &self.io]
     }
 
     /// Numbers that no other group has, of the same name neither; `None` once it is gone.
     pub(super) fn identity(&self) -> Option<Identity> {
-        let all = [&self.cpu, &self.cpu_account, &self.memory, &self.io];
         let mut numbers = [0; 4];
         let mut last: Option<(&PathBuf, u64)> = None;
-        for (number, directory) in numbers.iter_mut().zip(all) {
-            let Some(directory) = directory else { continue };
-            *number = match last {
-                Some((known, number)) if known == directory => number,
-                _ => std::fs::metadata(directory).ok()?.ino(),
+        for (number, directory) in numbers.iter_mut().zip(self.all()) {
+            let Some(Directory { path, .. }) = directory else {
+                continue;
             };
-            last = Some((directory, *number));
+            *number = match last {
+                Some((known, number)) if known == path => number,
+                _ => std::fs::metadata(path).ok()?.ino(),
+            };
+            last = Some((path, *number));
         }
         Some(numbers)
     }
 
-    fn two(directory: PathBuf, mount: PathBuf) -> Self {
+    fn of(mount: &Path, mut under: impl FnMut(&'static str) -> Option<Directory>) -> Self {
         Self {
-            version: Version::Two,
-            cpu: Some(directory.clone()),
-            cpu_account: Some(directory.clone()),
-            memory: Some(directory.clone()),
-            io: Some(directory),
-            mount,
-        }
-    }
-
-    fn one(mount: &Path, under: impl Fn(&str) -> Option<PathBuf>) -> Self {
-        Self {
-            version: Version::One,
             cpu: under("cpu"),
             cpu_account: under("cpuacct"),
             memory: under("memory"),
             io: under("blkio"),
+            unmounted: Vec::new(),
             mount: mount.to_owned(),
         }
     }
@@ -138,10 +145,10 @@ impl Place {
     /// `directory` and its parents, up to the mount.
     pub(super) fn up<'a>(
         &'a self,
-        directory: Option<&'a Path>,
+        directory: &'a Directory,
     ) -> impl Iterator<Item = &'a Path> + use<'a> {
-        std::iter::successors(directory, |directory| directory.parent())
-            .take_while(|directory| directory.starts_with(&self.mount))
+        std::iter::successors(Some(&*directory.path), |path| path.parent())
+            .take_while(|path| path.starts_with(&self.mount))
     }
 }
 
@@ -149,13 +156,45 @@ fn mount(roots: &Roots) -> PathBuf {
     roots.sys.join("fs/cgroup")
 }
 
-fn version(mount: &Path) -> Option<Version> {
-    if mount.join("cgroup.controllers").exists() {
-        return Some(Version::Two);
+/// The root of version 2: the mount itself, or beside the controllers of version 1.
+fn unified(mount: &Path) -> Option<PathBuf> {
+    let places = [mount.to_owned(), mount.join("unified")];
+    places.into_iter().find(|place| is_of_two(place))
+}
+
+fn is_of_two(directory: &Path) -> bool {
+    directory.join("cgroup.controllers").exists()
+}
+
+/// The directory of a member of `group` below a controller of version 1; `None` for the root.
+fn member_of_one(controller: &Path, group: &str) -> Result<Option<Directory>, NotMounted> {
+    if group == "/" {
+        return Ok(None);
     }
-    let controllers = ["cpu", "cpuacct", "memory", "blkio"];
-    let any = controllers.iter().any(|name| mount.join(name).is_dir());
-    any.then_some(Version::One)
+    let found = inside(controller, group).filter(|found| !is_of_two(found));
+    let path = found.ok_or(NotMounted)?;
+    let version = Version::One;
+    Ok(Some(Directory { path, version }))
+}
+
+/// The directory in version 2 of a process with this membership; `None` for the root of the whole
+/// machine, which has no limits to set, and no file of their kind.
+fn member_of_two(mount: &Path, membership: &str) -> Result<Option<Directory>, NotMounted> {
+    let mut lines = membership.lines();
+    let Some(group) = lines.find_map(|line| line.strip_prefix("0::")) else {
+        return Ok(None);
+    };
+    let Some(path) = unified(mount).and_then(|root| inside(&root, group)) else {
+        return if group == "/" {
+            Ok(None)
+        } else {
+            Err(NotMounted)
+        };
+    };
+    let has = |file| path.join(file).exists();
+    let is_group = has("memory.current") || has("cgroup.type");
+    let version = Version::Two;
+    Ok(is_group.then_some(Directory { path, version }))
 }
 
 /// A container sees its own group at the mount, and often its path on the host in its

@@ -61,7 +61,7 @@ impl Slot {
         })
     }
 
-    /// Whether it is the same group as the other, whatever it is called.
+    /// True if it is the same group as the other, whatever it is called.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let identity = |slot: &Self| slot.group.as_ref().map(|(.., identity)| *identity);
         self.name == other.name || (self.group.is_some() && identity(self) == identity(other))
@@ -105,7 +105,7 @@ impl Slot {
         Some(sample)
     }
 
-    /// Whether this program is in another group than before.
+    /// True if this program is in another group than before.
     fn is_moved(&mut self) -> bool {
         let Whose::Own { membership, last } = &mut self.whose else {
             return false;

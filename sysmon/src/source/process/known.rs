@@ -26,7 +26,7 @@ pub(super) struct Known {
     file: Option<File>,
     name: Arc<str>,
     runs: RunWatch,
-    /// What was read last.
+    /// Last reading.
     pub(super) sample: Option<ProcessSample>,
     /// When it was seen to stand still since, if it was.
     pub(super) still: Option<Span>,
@@ -34,12 +34,12 @@ pub(super) struct Known {
     pub(super) detail_handles: usize,
     /// The last look through `/proc` that saw it.
     pub(super) listed: u64,
-    /// Whether it was counted among those that were asked, and among those that may not be read.
+    /// True if it was counted among those that were asked, and among those that may not be read.
     counted: bool,
     denied: bool,
 }
 
-/// Why a process was not read.
+/// Reason for which a process was not read.
 pub(super) enum Unread {
     /// There is no such process any more, or its line makes no sense.
     Gone,

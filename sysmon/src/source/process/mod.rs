@@ -36,14 +36,14 @@ use super::{Span, Timed};
 pub struct ProcessId {
     /// The number.
     pub pid: u32,
-    /// When it started, on a clock that grows (ticks since boot on Linux).
+    /// Start, on a clock that grows (ticks since boot on Linux).
     pub started: u64,
 }
 
 /// What one process has used so far, its threads included and its children not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSample {
-    /// Which process.
+    /// Its process.
     pub id: ProcessId,
     /// The number of its parent; 0 where there is none or it is not told.
     pub parent: u32,
@@ -61,7 +61,7 @@ pub struct ProcessSample {
     pub minor_faults: Option<u64>,
     /// Page faults that waited for one.
     pub major_faults: Option<u64>,
-    /// When it was read.
+    /// Time of the reading.
     pub span: Span,
 }
 
@@ -93,7 +93,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Whether more is to be read than the line that every process has.
+    /// True if more is to be read than the line that every process has.
     pub fn need_detail(self) -> bool {
         let descriptors = self.descriptors || self.descriptors_if_cheap;
         self.io || descriptors || self.scheduler || self.swap || self.pss

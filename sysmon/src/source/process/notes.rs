@@ -6,7 +6,7 @@ use super::Fields;
 use super::detail_files::DetailFiles;
 use crate::source::{Gaps, SourceError};
 
-/// What came of the reads of one process.
+/// Results of the reads of one process.
 pub(super) struct Notes<'a> {
     gaps: &'a mut Gaps,
     asked: Fields,
@@ -56,7 +56,7 @@ impl<'a> Notes<'a> {
     }
 }
 
-/// Whether a read failed because the process is no more.
+/// True if a read failed because the process is no more.
 pub(super) fn has_gone(error: &SourceError) -> bool {
     let SourceError::Read { source, .. } = error else {
         return false;

@@ -1,4 +1,4 @@
-//! Who listens on a TCP port.
+//! Processes that listen on a TCP port.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

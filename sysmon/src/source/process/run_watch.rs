@@ -1,4 +1,4 @@
-//! Whether a process can have run since the last look. One that did not has used nothing, so that
+//! True if a process can have run since the last look. One that did not has used nothing, so that
 //! what was read of it still stands; to see that takes a fifth of the time of reading it again.
 //!
 //! The kernel counts how often a thread was given a CPU and how long it ran. What others do to a
@@ -27,7 +27,7 @@ pub(super) struct RunWatch {
     last: Option<(Runs, u64)>,
 }
 
-/// Whether the kernel counts at all.
+/// True if the kernel counts at all.
 pub(super) fn is_counted(proc: &Path) -> bool {
     File::open(proc.join("self/schedstat"))
         .ok()
