@@ -56,8 +56,15 @@ fn ending(part: &Part) -> Option<String> {
     Some(format!("{} {how}", part.name()))
 }
 
-/// Says that the report of a part is not there, or is of another run.
+/// Says that the report of a part is not there, or is of another run; of a part that was never
+/// started there is none to expect.
 fn report_of(part: &Part, run: &Run) -> Option<String> {
+    if matches!(
+        part.status,
+        PartStatus::Planned | PartStatus::Skipped { .. }
+    ) {
+        return None;
+    }
     let name = part.name();
     let Some(source) = run.report_of(part) else {
         return Some(format!("{name} wrote no report ({})", part.report));

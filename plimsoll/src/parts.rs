@@ -61,16 +61,28 @@ impl Parts {
         part.map_or(Ok(()), |mut part| part.becomes(status))
     }
 
+    /// A part could not be started.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written.
+    pub fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
+        let part = self.0.remove(stem);
+        part.map_or(Ok(()), |mut part| part.becomes(skipped(reason)))
+    }
+
     /// An interrupt came before what is left.
     ///
     /// # Errors
     /// When the manifest cannot be written.
     pub fn skip_the_rest(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
-        self.0.values_mut().try_for_each(|part| {
-            part.becomes(PartStatus::Skipped {
-                reason: reason.to_owned(),
-            })
-        })
+        let mut rest = self.0.values_mut();
+        rest.try_for_each(|part| part.becomes(skipped(reason)))
+    }
+}
+
+fn skipped(reason: &str) -> PartStatus {
+    PartStatus::Skipped {
+        reason: reason.to_owned(),
     }
 }
