@@ -23,9 +23,9 @@ pub fn missing(facts: &Facts<'_>) -> Vec<String> {
     }
     missing.extend(run.machine().and_then(empty_recording));
     missing.extend(facts.benches.iter().filter_map(unmeasured));
-    let loaded = facts.benches.iter().any(Bench::made_load);
+    let watched = |bench: &Bench<'_>| !bench.source.report.steps.is_empty() && !bench.made_load();
     let meant = run.parts.iter().any(|part| part.tool != "sysmon");
-    if !loaded && !meant {
+    if facts.benches.iter().all(watched) && !meant {
         missing.push(
             "no load was made: what was only watched shows neither what it bears nor that it is \
              ready"

@@ -1,11 +1,11 @@
 //! Gates: the production-readiness objectives, judged at each operating point over all of its
-//! repeats. The worst repeat decides a percentile, and all of them together the errors: the
+//! repeats, those that a rule ended too: what it ended them for is what a gate looks for. The worst repeat decides a percentile, and all of them together the errors: the
 //! percentile of all requests together lies between those of the repeats, so that a bad repeat
 //! would hide behind good ones. A figure that a warning spoils neither passes nor fails, but for
 //! one that the generator's own lateness can only have made larger: if even that keeps the bound,
 //! so does the target.
 
-use bench_report::{Step, WarningCode};
+use bench_report::{Step, StepEnd, WarningCode};
 
 use crate::assessment::{Component, Evidence, Gate, GateOutcome};
 use crate::facts::{Bench, Facts};
@@ -216,6 +216,14 @@ fn connecting(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
     Some(gate(bench, names, Bound::AtMost(bound_ms * 1e6), readings))
 }
 
+/// The repeats of the operating point but for one that an interrupt cut short, which says nothing of
+/// the target.
+fn repeats<'s>(bench: &Bench<'s>) -> impl Iterator<Item = (usize, &'s Step)> {
+    let held = bench.choice.is_some();
+    let judged = bench.judged().filter(move |_| held);
+    judged.filter(|(_, step)| step.end != StepEnd::Interrupted)
+}
+
 /// One percentile of every repeat. One with too few samples may have been held up by what the
 /// gate looks for, so the others do not speak for it.
 fn percentiles<'s>(
@@ -225,9 +233,11 @@ fn percentiles<'s>(
     pick: impl Fn(&'s Step) -> Option<Latency<'s>>,
 ) -> Vec<Reading> {
     let least = facts.thresholds.measurement.least_samples;
-    let repeats = bench.operating_repeats().map(|(index, step)| {
-        let latency = pick(step).filter(|latency| latency.count >= least);
-        let latency = latency.ok_or("too few samples")?;
+    let readings = repeats(bench).map(|(index, step)| {
+        let latency = pick(step).ok_or("no request was timed")?;
+        if latency.count < least {
+            return Err("too few samples");
+        }
         let pointer = percentile_pointer(index, &latency, which);
         let evidence = bench.source.evidence(latency.label(which), &pointer);
         let evidence = evidence.into_iter().collect();
@@ -238,7 +248,7 @@ fn percentiles<'s>(
             figure
         })
     });
-    repeats.collect()
+    readings.collect()
 }
 
 /// Over all repeats together. Where there is no operating point, the steps in which requests were
@@ -246,12 +256,8 @@ fn percentiles<'s>(
 fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
     let bound = Bound::AtMost(facts.thresholds.objectives.error_ratio);
     let names = ("errors", "failed requests", "ratio");
-    let mut steps: Vec<(usize, &Step)> = bench.operating_repeats().collect();
-    let none_held = steps.is_empty();
-    if none_held {
-        let all = &bench.source.report.steps;
-        steps = bench.judged().into_iter().map(|i| (i, &all[i])).collect();
-    }
+    let steps: Vec<(usize, &Step)> = bench.judged().collect();
+    let none_held = bench.choice.is_none();
     let ratio = requests::error_ratio_of(steps.iter().map(|(_, step)| *step));
     let missing = if none_held {
         NO_STEP
@@ -277,7 +283,7 @@ fn of_repeats(
     fields: &[(&str, &str)],
     missing: &'static str,
 ) -> Vec<Reading> {
-    let repeats = bench.operating_repeats().map(|(index, step)| {
+    let readings = repeats(bench).map(|(index, step)| {
         let value = value(step).ok_or(missing)?;
         let evidence = fields.iter().filter_map(|(label, field)| {
             let pointer = format!("/steps/{index}/{field}");
@@ -285,7 +291,7 @@ fn of_repeats(
         });
         Ok(Figure::of(bench.source, value, evidence.collect()))
     });
-    repeats.collect()
+    readings.collect()
 }
 
 fn hit_ratio(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {

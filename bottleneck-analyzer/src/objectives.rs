@@ -4,7 +4,7 @@
 
 mod availability;
 
-use bench_report::{Step, Warning};
+use bench_report::{Step, StepEnd, Warning};
 
 use crate::assessment::{Component, Evidence, Objective};
 use crate::facts::{Bench, Facts};
@@ -78,7 +78,8 @@ impl Promise<'_> {
     fn of(self, bench: &Bench<'_>) -> Objective {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
-        let ((value, shown), basis) = match (spoiling, self.value) {
+        let value = ended_early(bench).map_or(self.value, Err);
+        let ((value, shown), basis) = match (spoiling, value) {
             (Some(warning), _) => {
                 let code = code_name(warning.code).replace('_', " ");
                 (not_told(&code), warning.message.clone())
@@ -99,6 +100,15 @@ impl Promise<'_> {
             evidence: self.evidence,
         }
     }
+}
+
+/// Why the operating point was not held: a rule, or a fault, ended one of its repeats.
+fn ended_early(bench: &Bench<'_>) -> Option<String> {
+    let all: Vec<&Step> = bench.judged().map(|(_, step)| step).collect();
+    let early =
+        |step: &&&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
+    let early = all.iter().filter(early).count();
+    (early > 0).then(|| format!("{early} of {} repeats ended before their time", all.len()))
 }
 
 fn spoiling<'s>(source: &'s Source, evidence: &Evidence) -> Option<&'s Warning> {

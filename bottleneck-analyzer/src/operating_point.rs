@@ -171,7 +171,7 @@ fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
         ];
         for (which, pick) in percentiles {
             evidence.extend(requests::slowest(step, pick).and_then(|s| {
-                let label = format!("{which} of {}, the slowest operation", s.operation);
+                let label = s.label(which);
                 source.evidence(label, &percentile_pointer(index, &s, which))
             }));
         }

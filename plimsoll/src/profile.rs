@@ -143,6 +143,23 @@ mod tests {
         );
     }
 
+    /// The analyzer promises nothing on less than 10 s of load at one setting.
+    #[test]
+    fn settings_are_held_long_enough_for_promises() {
+        for name in ["quick", "normal"] {
+            for component in find(name, &[]).unwrap().components {
+                let value = |flag: &str| {
+                    let place = component.args.iter().position(|arg| arg == flag)?;
+                    component.args.get(place + 1)
+                };
+                let repeats: u32 = value("--repeats").map_or(1, |n| n.parse().unwrap());
+                let duration = value("--duration").unwrap();
+                let held = bench_cli::flags::duration(duration).unwrap() * repeats;
+                assert!(held >= Duration::from_secs(10), "{name}: {component:?}");
+            }
+        }
+    }
+
     #[test]
     fn only_keeps_what_was_asked_for_and_names_what_there_is() {
         let only = ["redis-bench".to_owned()];

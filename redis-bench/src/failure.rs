@@ -57,6 +57,10 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
 
 /// A command's or a connection's failure. What the server answered is told in its own words.
 pub fn of_redis(error: &RedisError) -> Failure {
+    // A pipeline tells what became of each of its commands; the first speaks for all.
+    let first = error.clone().into_server_errors();
+    let first = first.and_then(|all| Some(RedisError::from(all.first()?.1.clone())));
+    let error = first.as_ref().unwrap_or(error);
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => {
             Failure::new(kind(error), &format!("{} {detail}", code.trim()))

@@ -12,6 +12,12 @@ use crate::render::wrap::line;
 /// What stands above the findings that are no more than doubts.
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
 
+/// In place of the gates where there are none.
+pub const NO_GATE: &str = "None: no load was measured.";
+
+/// In place of the promises where there are none.
+pub const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
+
 /// Most lines of what is fine and of what is in doubt; the page and the JSON have all of them.
 const MOST: usize = 6;
 
@@ -304,6 +310,9 @@ pub fn measured(gate: &Gate) -> String {
 
 fn gates(text: &mut String, assessment: &Assessment) {
     title(text, "Gates");
+    if assessment.gates.is_empty() {
+        line(text, "  ", NO_GATE);
+    }
     for gate in &assessment.gates {
         let sentence = format!(
             "{} {}: {}",
@@ -320,6 +329,9 @@ fn objectives(text: &mut String, assessment: &Assessment) {
         text,
         "SLA recommendations (provisional: what can be held, not what users need)",
     );
+    if assessment.objectives.is_empty() {
+        line(text, "  ", NO_PROMISE);
+    }
     for component in &assessment.components {
         let of = |o: &&Objective| {
             let same = (o.component, &o.scenario) == (component.component, &component.scenario);
