@@ -156,13 +156,8 @@ fn findings(text: &mut String, assessment: &Assessment) {
             );
         }
     }
-    if assessment
-        .findings
-        .iter()
-        .filter(|f| f.impact.is_some())
-        .count()
-        > 1
-    {
+    let impacts = assessment.findings.iter().filter(|f| f.impact.is_some());
+    if impacts.count() > 1 {
         line(
             text,
             "  ",
@@ -192,11 +187,8 @@ fn components(text: &mut String, assessment: &Assessment) {
         }
         let factor = &component.limiting_factor;
         let sure = factor.confidence.name();
-        line(
-            text,
-            "    limit: ",
-            &format!("{} (confidence {sure})", factor.title),
-        );
+        let limit = format!("{} (confidence {sure})", factor.title);
+        line(text, "    limit: ", &limit);
         if factor.confidence == Confidence::Low {
             line(text, "    why:   ", &factor.reason);
         }
