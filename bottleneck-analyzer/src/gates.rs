@@ -14,16 +14,16 @@ use crate::operating_point::percentile_pointer;
 use crate::requests::{self, Latency, slowest};
 use crate::source::Source;
 
-/// Why a gate of a bench without an operating point could not be judged.
+/// Reason for which a gate of a bench without an operating point could not be judged.
 const NO_STEP: &str = "no setting held to the end of its step with requests that succeeded";
 
-/// What is said of a figure that passes although the generator was late.
+/// Remark on a figure that passes although the generator was late.
 const LATE: &str = "with the generator's own delay in it";
 
-/// Why a figure that a warning spoils tells nothing.
+/// Reason for which a figure that a warning spoils tells nothing.
 const SPOILT: &str = "a warning spoils the figure";
 
-/// Why a lower bound within the gate's bound tells nothing.
+/// Reason for which a lower bound within the gate's bound tells nothing.
 const UNANSWERED: &str = "it falls among requests that were never answered, and may be higher";
 
 /// Doubts that can only have made a latency larger than the target's own: what waited in the
@@ -59,7 +59,7 @@ impl Bound {
         }
     }
 
-    /// How far past the bound: larger is worse.
+    /// Distance past the bound: larger is worse.
     fn badness(self, value: f64) -> f64 {
         match self {
             Self::AtMost(_) => value,
@@ -68,7 +68,7 @@ impl Bound {
     }
 }
 
-/// What makes a figure less than certain.
+/// Doubt that makes a figure less than certain.
 #[derive(Clone, Copy, PartialEq)]
 enum Doubt {
     None,
@@ -86,7 +86,7 @@ struct Figure {
     evidence: Vec<Evidence>,
 }
 
-/// What was read in one repeat, or why there is nothing.
+/// Figure of one repeat, or the reason for which there is none.
 type Reading = Result<Figure, &'static str>;
 
 impl Figure {
@@ -103,7 +103,7 @@ impl Figure {
         }
     }
 
-    /// The same, where it is no more than a lower bound.
+    /// Marks the figure as no more than a lower bound.
     fn at_least(mut self) -> Self {
         if self.doubt == Doubt::None {
             self.doubt = Doubt::TooSmall;
@@ -111,7 +111,7 @@ impl Figure {
         self
     }
 
-    /// Whether the true figure is past the bound, whatever the doubts.
+    /// Returns true if the true figure is past the bound, whatever the doubts.
     fn fails(&self, bound: Bound) -> bool {
         let is_sure = match bound {
             Bound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
@@ -120,7 +120,7 @@ impl Figure {
         is_sure && !bound.holds(self.value)
     }
 
-    /// Why the true figure may be past the bound.
+    /// Returns the reason for which the true figure may be past the bound.
     fn is_open(&self, bound: Bound) -> Option<&'static str> {
         match (self.doubt, bound) {
             (Doubt::None, _) => None,
@@ -131,7 +131,7 @@ impl Figure {
     }
 }
 
-/// What is judged: its name in ids, in words, and its unit.
+/// Subject of a gate: its name in ids, in words, and its unit.
 type Names<'a> = (&'a str, &'a str, &'a str);
 
 fn gate(bench: &Bench<'_>, names: Names<'_>, bound: Bound, readings: Vec<Reading>) -> Gate {

@@ -1,4 +1,4 @@
-//! What may be promised: provisional, because a load test shows what can be held and not what
+//! Promises: provisional, because a load test shows what can be held and not what
 //! users need. Nothing is promised without load of ours, on too little of it, or on a figure that a
 //! warning spoils; what is promised rests on the worst repeat.
 
@@ -49,7 +49,7 @@ pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
 /// A promise in the making.
 struct Promise<'a> {
     indicator: &'a str,
-    /// What people call it.
+    /// Name for people.
     title: &'a str,
     unit: &'a str,
     /// The value with its words; what keeps it from being told otherwise.
@@ -59,8 +59,8 @@ struct Promise<'a> {
 }
 
 impl Promise<'_> {
-    /// The same, where the load at the operating point lasted long enough to be a sample of what is
-    /// to come.
+    /// Keeps the promise where the load at the operating point lasted long enough to be a sample of
+    /// what is to come.
     fn on_load_of(self, least_s: f64, bench: &Bench<'_>) -> Self {
         let load_s = bench.load_s();
         if load_s >= least_s {
@@ -102,7 +102,7 @@ impl Promise<'_> {
     }
 }
 
-/// Why the operating point was not held: a rule, or a fault, ended one of its repeats.
+/// Reason for which the operating point was not held: a rule, or a fault, ended one of its repeats.
 fn ended_early(bench: &Bench<'_>) -> Option<String> {
     let all: Vec<&Step> = bench.judged().map(|(_, step)| step).collect();
     let early =
@@ -116,7 +116,7 @@ fn spoiling<'s>(source: &'s Source, evidence: &Evidence) -> Option<&'s Warning> 
     warnings.find(|warning| warning.spoils(&evidence.pointer))
 }
 
-/// What the slowest repeat carried, less the headroom.
+/// Throughput of the slowest repeat, less the headroom.
 fn throughput(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
     let rates = bench
         .operating_repeats()

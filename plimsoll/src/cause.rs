@@ -1,4 +1,4 @@
-//! What a tool that failed gave as the cause.
+//! The cause that a failed tool gave.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use bench_report::redaction;
 /// The most characters of a cause that are shown; all of it is in the log.
 const LONGEST: usize = 800;
 
-/// What a tool gave as the cause of its end: its error with what to do about it, or else the last
+/// Returns the cause that a tool gave of its end: its error with what to do about it, or else the last
 /// that it said. A log may hold what a server said, so that no secret of it is shown.
 pub fn of(log: &Path, tool: &str) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();

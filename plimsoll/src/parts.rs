@@ -1,4 +1,4 @@
-//! What a run is made of, as its manifest names it: written before anything is started, and again
+//! Parts of a run, as its manifest names them: written before anything is started, and again
 //! as soon as it is known what became of a part.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use crate::profile::Profile;
 
-/// Who starts what the manifest names.
+/// Name of this program as the starter in the manifest.
 pub const OURSELVES: &str = "plimsoll";
 
 /// The parts that are still to be started or run, by the stems of their reports.

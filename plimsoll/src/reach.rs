@@ -1,5 +1,5 @@
-//! Whether the user's own servers can be reached: each is asked for no more than a greeting, and
-//! gets about two seconds for it.
+//! Checks whether a run can be made on the user's own servers. Nothing is left there, and each gets
+//! a few seconds to answer.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -12,14 +12,14 @@ use url::Url;
 
 use crate::child::sibling;
 
-/// How long a server may take to be reached and to greet.
+/// Time that a server may take to be reached and to answer.
 const BOUND: Duration = Duration::from_secs(2);
-/// How long the bench that asks PostgreSQL may take, with its own start and end.
+/// Time that the bench which asks PostgreSQL may take, with its own start and end.
 const BENCH_BOUND: Duration = Duration::from_secs(6);
 /// Between looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What asking a server gave.
+/// Result of asking a server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reached {
     /// It answered as one of its kind does; what was seen.
@@ -30,7 +30,7 @@ pub enum Reached {
     No {
         /// The reason, without secrets.
         reason: String,
-        /// What to do about it.
+        /// Remedy.
         remedy: String,
     },
 }
@@ -74,7 +74,7 @@ pub fn postgres(url: &str) -> Reached {
     }
 }
 
-/// Whether it ended well, and what it said on stderr; `None` where it had to be killed.
+/// Returns true if it ended well, with its stderr; `None` where it had to be killed.
 fn said_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = command.spawn()?;
     let started = Instant::now();
@@ -122,7 +122,7 @@ pub fn redis(url: &str) -> Reached {
     }
 }
 
-/// What the server said, in its words, and what helps.
+/// Turns the server's own words into a reason with a remedy.
 fn refused_by_redis(error: &RedisError) -> Reached {
     let said = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{} {detail}", code.trim()),

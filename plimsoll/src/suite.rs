@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
-use bench_report::{StoreError, store};
 use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::report::{RUN_ID_ENV, new_run_id};
+use bench_report::{StoreError, store};
 
 use crate::cause;
 use crate::child::{Tool, sibling};
@@ -27,11 +27,11 @@ const LOOK: Duration = Duration::from_millis(20);
 const RECORDER: &str = "sysmon.record";
 /// A bench that was asked to end has this long; its own bound is two seconds for cleaning up.
 const END_BOUND: Duration = Duration::from_millis(2_600);
-/// What a tool hands on for [`Exit::GateFailed`].
+/// Exit code of a tool that stands for [`Exit::GateFailed`].
 const GATE_FAILED: i32 = 3;
-/// What starting servers takes, about.
+/// Approximate time that starting the servers takes.
 const SERVERS_ABOUT: Duration = Duration::from_secs(4);
-/// What the analysis takes, about.
+/// Approximate time that the analysis takes.
 const ANALYSIS_ABOUT: Duration = Duration::from_secs(1);
 
 /// Runs a profile from start to findings.
@@ -83,7 +83,7 @@ struct Suite<'a> {
     progress: Progress,
     /// Planned time of what is over.
     done: Duration,
-    /// What did not work, a line each.
+    /// Failures, a line each.
     failed: Vec<String>,
     /// A guard ended a bench.
     guarded: bool,
@@ -156,7 +156,7 @@ impl Suite<'_> {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// What makes a tool part of this run.
+    /// Environment that makes a tool part of this run.
     fn of_this_run(&self) -> [(&'static str, String); 2] {
         [
             (RUN_ID_ENV, self.run_id.clone()),

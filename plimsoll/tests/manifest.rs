@@ -19,7 +19,7 @@ fn part(directory: &Path, name: &str) -> Part {
     found.unwrap_or_else(|| panic!("no {name} in {parts:?}"))
 }
 
-/// What the analyzer makes of the run, and what its gate ends with.
+/// Returns the analyzer's text about the run, and the exit code of its gate.
 fn judged(place: &Place) -> (String, Option<i32>) {
     let args = ["analyze", "--gate", "run"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();

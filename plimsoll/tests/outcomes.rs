@@ -1,4 +1,4 @@
-//! What became of a run shows in its exit code: tools that fail, guards that end a bench, and
+//! The exit code tells the result of a run: tools that fail, guards that end a bench, and
 //! directories that hold another run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -9,7 +9,7 @@ use crate::assessment::{
 use crate::figures::{self, duration_ns, percent, rate, share};
 use crate::render::wrap::line;
 
-/// What stands above the findings that are no more than doubts.
+/// Heading above the findings that are no more than doubts.
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
 
 /// In place of the gates where there are none.
@@ -33,7 +33,7 @@ pub fn render(assessment: &Assessment) -> String {
     text
 }
 
-/// What an impact is a share of, in words.
+/// Names the whole that an impact is a share of.
 pub fn impact_of(of: ImpactOf) -> &'static str {
     match of {
         ImpactOf::ResponseTime => "of the response time",
@@ -54,7 +54,7 @@ pub fn weight(finding: &Finding) -> String {
     }
 }
 
-/// What an impact is, in words.
+/// Describes an impact in words.
 fn would_come_back(impact: Impact) -> String {
     let mut text = match impact.of {
         ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),
@@ -73,7 +73,7 @@ fn would_come_back(impact: Impact) -> String {
     text
 }
 
-/// What a finding is called: by its kind, unless it is no more than a doubt.
+/// Names a finding: by its kind, unless it is no more than a doubt.
 pub fn kind(finding: &Finding) -> &'static str {
     if finding.is_sure() {
         finding.kind.name()
@@ -290,7 +290,7 @@ fn stamp(outcome: GateOutcome) -> &'static str {
     }
 }
 
-/// What a gate saw, in words.
+/// Describes a gate's measurement in words.
 pub fn measured(gate: &Gate) -> String {
     let seen = gate.measured.map(|value| figures::show(&gate.unit, value));
     match (seen, &gate.reason) {

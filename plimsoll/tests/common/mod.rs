@@ -1,4 +1,4 @@
-//! What the suite's tests share: the binaries, a place where nothing else lives, and a look at
+//! Parts that the suite's tests share: the binaries, a place where nothing else lives, and a look at
 //! what was left behind.
 #![allow(
     dead_code,

@@ -203,7 +203,7 @@ fn names(chart: &Chart) -> String {
     names.join(", ")
 }
 
-/// What the lines across the charts of time stand for.
+/// Legend of the lines across the charts of time.
 pub(super) fn marks(marks: &[Instant]) -> Markup {
     html! {
         @if !marks.is_empty() {
@@ -215,7 +215,7 @@ pub(super) fn marks(marks: &[Instant]) -> Markup {
     }
 }
 
-/// What each setting of a cache bought: client beside client, with its hit ratio.
+/// Results of each setting of a cache: client beside client, with its hit ratio.
 pub(super) fn caches(run: &Run) -> Markup {
     let caches = run.benches().filter(|s| s.report.scenario == "cache");
     html! {
