@@ -352,7 +352,7 @@ fn the_doctor_tells_what_keeps_a_run_from_writing() {
     };
     for (settings, reason) in [
         (&[("replicaof", "127.0.0.1 1")][..], "READONLY"),
-        (&[("rename-command", "INFO \"\"")], "unknown command"),
+        (&[("rename-command", "UNLINK \"\"")], "unknown command"),
     ] {
         let redis = Redis::start(&options(settings)).unwrap();
         let (text, code) = ask("REDIS_URL", redis.url());
@@ -360,5 +360,13 @@ fn the_doctor_tells_what_keeps_a_run_from_writing() {
         assert!(text.contains(reason), "{text}");
         assert!(!text.contains("A run can be made"), "{text}");
     }
+    let redis = Redis::start(&RedisOptions {
+        password: Some("hunter2".to_owned()),
+        ..RedisOptions::default()
+    });
+    let redis = redis.unwrap();
+    let (text, code) = ask("REDIS_URL", &format!("redis://127.0.0.1:{}", redis.port()));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("it asks for a password"), "{text}");
     assert_eq!(place.left_behind(), Vec::<String>::new());
 }
