@@ -322,14 +322,14 @@ impl Suite<'_> {
         if self.is_interrupted() {
             return Ok(self.interrupted());
         }
-        let analyzed = status.code();
+        let code = status.code();
         // A page that an earlier analysis left would tell of something else.
-        if matches!(analyzed, Some(0 | GATE_FAILED)) {
+        if matches!(code, Some(0 | GATE_FAILED)) {
             let page = self.directory.join("report.html");
             let page = page.canonicalize().unwrap_or(page);
             bench_cli::output::print(&format!("Report: {}\n", page.display()))?;
         }
-        Ok(match analyzed {
+        Ok(match code {
             Some(0 | GATE_FAILED) if !self.failed.is_empty() => Exit::Code(1),
             Some(0) if !self.guarded => Exit::Done,
             Some(0 | GATE_FAILED) => Exit::GateFailed,
