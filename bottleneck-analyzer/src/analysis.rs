@@ -95,11 +95,15 @@ fn doubt(source: &Source, warning: &Warning, assessment: &Assessment) -> Spoiled
     let told = warning.step.filter(|step| steps.contains(step));
     let index = told.or(steps.first().copied()).or(warning.step);
     let step = index.and_then(|index| source.report.steps.get(index));
+    // The figure in the message is of the worst step, which may not be the one that is told.
+    let worst = warning.step.filter(|worst| Some(*worst) != index);
+    let worst = worst.and_then(|worst| source.report.steps.get(worst));
+    let worst = worst.map_or(String::new(), |worst| format!(": {}", worst.name));
     Spoiled {
         file: source.file.clone(),
         component: source.component().unwrap_or(Component::Machine),
         code: code_name(warning.code),
-        message: warning.message.clone(),
+        message: format!("{}{worst}", warning.message),
         step: step.map(|s| s.name.clone()),
         spoils: warning.spoils.clone(),
         touches_a_conclusion: !figures.is_empty(),

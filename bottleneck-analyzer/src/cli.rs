@@ -44,16 +44,16 @@ struct Analyze {
     /// A run's directory, or report files of one run
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Where the assessment goes [default: assessment.json beside the reports]
+    /// File of the assessment [default: assessment.json beside the reports]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where the page goes [default: report.html beside the reports]
+    /// File of the page [default: report.html beside the reports]
     #[arg(long, value_name = "FILE", conflicts_with = "no_html")]
     html: Option<PathBuf>,
     /// Write no page
     #[arg(long)]
     no_html: bool,
-    /// What is printed on stdout: findings to read, or the assessment
+    /// Output on stdout: findings to read, or the assessment
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Print nothing but errors
@@ -75,10 +75,10 @@ struct Analyze {
     thresholds: Option<PathBuf>,
 }
 
-/// What a gate that could not be judged counts for.
+/// Treatment of a gate that could not be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Strictness {
-    /// What is unknown or missing is not fine.
+    /// A gate that is unknown, and a missing part, count as failed.
     Strict,
     /// Only what failed counts.
     Lenient,

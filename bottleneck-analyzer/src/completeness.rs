@@ -1,4 +1,4 @@
-//! What was to be measured and was not. A run that lacks a part of what its manifest names, or in
+//! Parts that were to be measured and were not. A run that lacks a part of what its manifest names, or in
 //! which nothing was loaded, has no verdict: what is missing may be what would have failed.
 
 use bench_report::manifest::{Part, PartStatus};
@@ -8,12 +8,12 @@ use crate::facts::{Bench, Facts};
 use crate::run::Run;
 use crate::source::Source;
 
-/// What a bench ends with where a rule that protects its target stopped it.
+/// Exit code of a bench where a rule that protects its target stopped it.
 const GUARD: i32 = 3;
-/// What a tool ends with where a signal asked it to end.
+/// Exit code of a tool where a signal asked it to end.
 const INTERRUPTED: i32 = 130;
 
-/// What is missing in a run, a sentence each.
+/// Returns what is missing in a run, a sentence each.
 pub fn missing(facts: &Facts<'_>) -> Vec<String> {
     let run = facts.run;
     let mut missing = Vec::new();
@@ -23,9 +23,9 @@ pub fn missing(facts: &Facts<'_>) -> Vec<String> {
     }
     missing.extend(run.machine().and_then(empty_recording));
     missing.extend(facts.benches.iter().filter_map(unmeasured));
-    let loaded = facts.benches.iter().any(Bench::made_load);
+    let watched = |bench: &Bench<'_>| !bench.source.report.steps.is_empty() && !bench.made_load();
     let meant = run.parts.iter().any(|part| part.tool != "sysmon");
-    if !loaded && !meant {
+    if facts.benches.iter().all(watched) && !meant {
         missing.push(
             "no load was made: what was only watched shows neither what it bears nor that it is \
              ready"
@@ -35,7 +35,7 @@ pub fn missing(facts: &Facts<'_>) -> Vec<String> {
     missing
 }
 
-/// How a part ended, unless it did its work.
+/// Describes the end of a part, unless it did its work.
 fn ending(part: &Part) -> Option<String> {
     let how = match &part.status {
         PartStatus::Done { exit_code: 0 } => return None,
@@ -56,8 +56,15 @@ fn ending(part: &Part) -> Option<String> {
     Some(format!("{} {how}", part.name()))
 }
 
-/// Says that the report of a part is not there, or is of another run.
+/// Says that the report of a part is not there, or is of another run; of a part that was never
+/// started there is none to expect.
 fn report_of(part: &Part, run: &Run) -> Option<String> {
+    if matches!(
+        part.status,
+        PartStatus::Planned | PartStatus::Skipped { .. }
+    ) {
+        return None;
+    }
     let name = part.name();
     let Some(source) = run.report_of(part) else {
         return Some(format!("{name} wrote no report ({})", part.report));

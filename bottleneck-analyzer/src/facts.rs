@@ -35,6 +35,8 @@ pub struct Bench<'a> {
     pub component: Component,
     /// The report.
     pub source: &'a Source,
+    /// The run that it is of.
+    run: &'a Run,
     /// Its sweeps.
     pub sweeps: Vec<Sweep>,
     /// The operating point.
@@ -42,8 +44,6 @@ pub struct Bench<'a> {
     /// The steps that had the setting of the operating point and ran to their end, by index: each
     /// of them counts as much as the one that was chosen to be looked into.
     pub repeats: Vec<usize>,
-    /// Whether another report of the run is of this component and scenario.
-    has_namesake: bool,
     /// Where the time went there.
     pub time_model: Option<TimeModel>,
     /// Who used the CPU there.
@@ -66,19 +66,12 @@ impl<'a> Facts<'a> {
     /// Joins the reports of a run.
     pub fn gather(run: &'a Run, thresholds: &'a Thresholds) -> Self {
         let machine = run.machine().map(|source| Machine { source });
-        let mut benches: Vec<Bench<'a>> = run
-            .benches()
-            .filter_map(|source| Bench::of(source, machine, thresholds))
-            .collect();
-        let kinds: Vec<_> = benches.iter().map(Bench::kind).collect();
-        for bench in &mut benches {
-            let same = kinds.iter().filter(|kind| **kind == bench.kind());
-            bench.has_namesake = same.count() > 1;
-        }
+        let benches = run.benches();
+        let benches = benches.filter_map(|source| Bench::of(source, run, machine, thresholds));
         Self {
             run,
             thresholds,
-            benches,
+            benches: benches.collect(),
             machine,
         }
     }
@@ -112,28 +105,30 @@ fn aligned<'a>(source: &Source, machine: Option<Machine<'a>>) -> Option<Machine<
 }
 
 impl<'a> Bench<'a> {
-    fn of(source: &'a Source, machine: Option<Machine<'a>>, limits: &Thresholds) -> Option<Self> {
+    fn of(
+        source: &'a Source,
+        run: &'a Run,
+        machine: Option<Machine<'a>>,
+        limits: &Thresholds,
+    ) -> Option<Self> {
         let choice = operating_point::choose(source);
         let step = choice.as_ref().map(|c| c.step);
         let aligned = aligned(source, machine);
         Some(Self {
             component: source.component()?,
             source,
+            run,
             sweeps: Sweep::all(&source.report),
             time_model: step.and_then(|i| time_model::of_step(source, i)),
             cpu: step.and_then(|i| CpuUse::of_step(source, i, aligned)),
             noise_ratio: limits.measurement.noise_ratio,
             repeats: step.map_or(Vec::new(), |i| operating_point::repeats(source, i)),
-            has_namesake: false,
             choice,
         })
     }
 
-    fn kind(&self) -> (Component, &'a str) {
-        (self.component, &self.source.report.scenario)
-    }
-
-    /// The repeats of the operating point, with their indices.
+    /// The repeats of the operating point that ran to their end, with their indices: what its
+    /// figures are taken from. What it is judged by is [`Bench::judged`].
     pub fn operating_repeats(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let steps = &self.source.report.steps;
         let repeats = self.repeats.iter().copied();
@@ -166,16 +161,17 @@ impl<'a> Bench<'a> {
         Some((index, self.source.report.steps.get(index)?))
     }
 
-    /// Steps that say how requests fared: those at the operating point's settings, however they
-    /// ended; where there is none, all in which a request was made.
-    pub fn judged(&self) -> Vec<usize> {
-        let steps = &self.source.report.steps;
-        let asked = |i: &usize| steps[*i].operations.values().any(|o| o.attempted > 0);
-        let at_point = |i: &usize| {
-            let point = self.operating().map(|(_, step)| step);
-            point.is_none_or(|point| point.parameters == steps[*i].parameters)
-        };
-        (0..steps.len()).filter(asked).filter(at_point).collect()
+    /// The steps by which the bench is judged, with their indices: all with the settings of the
+    /// operating point, however they ended, because a fault may have ended one; where there is no
+    /// operating point, all in which a request was made.
+    pub fn judged(&self) -> impl Iterator<Item = (usize, &'a Step)> {
+        let point = self.operating().map(|(_, step)| &step.parameters);
+        let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);
+        let steps = self.source.report.steps.iter().enumerate();
+        steps.filter(move |(_, step)| match point {
+            Some(point) => *point == step.parameters,
+            None => asked(step),
+        })
     }
 
     /// The same bench, looked at in another repeat of the operating point.
@@ -188,12 +184,12 @@ impl<'a> Bench<'a> {
         Some(Self {
             component: self.component,
             source,
+            run: self.run,
             sweeps: self.sweeps.clone(),
             time_model: time_model::of_step(source, index),
             cpu: CpuUse::of_step(source, index, aligned(source, machine)),
             noise_ratio: self.noise_ratio,
             repeats: self.repeats.clone(),
-            has_namesake: self.has_namesake,
             choice: Some(choice),
         })
     }
@@ -215,7 +211,10 @@ impl<'a> Bench<'a> {
 
     /// The report's file, where another report is of the same component and scenario.
     pub fn namesake_file(&self) -> Option<&'a str> {
-        self.has_namesake.then_some(&*self.source.file)
+        let kind = |source: &'a Source| (source.component(), &source.report.scenario);
+        let same = self.run.benches();
+        let same = same.filter(|other| kind(other) == kind(self.source));
+        (same.count() > 1).then_some(&*self.source.file)
     }
 
     /// The smallest relative difference that is not noise: what the bench says it could have

@@ -1,11 +1,11 @@
 //! Gates: the production-readiness objectives, judged at each operating point over all of its
-//! repeats. The worst repeat decides a percentile, and all of them together the errors: the
+//! repeats, those that a rule ended too: what it ended them for is what a gate looks for. The worst repeat decides a percentile, and all of them together the errors: the
 //! percentile of all requests together lies between those of the repeats, so that a bad repeat
 //! would hide behind good ones. A figure that a warning spoils neither passes nor fails, but for
 //! one that the generator's own lateness can only have made larger: if even that keeps the bound,
 //! so does the target.
 
-use bench_report::{Step, WarningCode};
+use bench_report::{Step, StepEnd, WarningCode};
 
 use crate::assessment::{Component, Evidence, Gate, GateOutcome};
 use crate::facts::{Bench, Facts};
@@ -14,16 +14,16 @@ use crate::operating_point::percentile_pointer;
 use crate::requests::{self, Latency, slowest};
 use crate::source::Source;
 
-/// Why a gate of a bench without an operating point could not be judged.
+/// Reason for which a gate of a bench without an operating point could not be judged.
 const NO_STEP: &str = "no setting held to the end of its step with requests that succeeded";
 
-/// What is said of a figure that passes although the generator was late.
+/// Remark on a figure that passes although the generator was late.
 const LATE: &str = "with the generator's own delay in it";
 
-/// Why a figure that a warning spoils tells nothing.
+/// Reason for which a figure that a warning spoils tells nothing.
 const SPOILT: &str = "a warning spoils the figure";
 
-/// Why a lower bound within the gate's bound tells nothing.
+/// Reason for which a lower bound within the gate's bound tells nothing.
 const UNANSWERED: &str = "it falls among requests that were never answered, and may be higher";
 
 /// Doubts that can only have made a latency larger than the target's own: what waited in the
@@ -59,7 +59,7 @@ impl Bound {
         }
     }
 
-    /// How far past the bound: larger is worse.
+    /// Distance past the bound: larger is worse.
     fn badness(self, value: f64) -> f64 {
         match self {
             Self::AtMost(_) => value,
@@ -68,7 +68,7 @@ impl Bound {
     }
 }
 
-/// What makes a figure less than certain.
+/// Doubt that makes a figure less than certain.
 #[derive(Clone, Copy, PartialEq)]
 enum Doubt {
     None,
@@ -86,7 +86,7 @@ struct Figure {
     evidence: Vec<Evidence>,
 }
 
-/// What was read in one repeat, or why there is nothing.
+/// Figure of one repeat, or the reason for which there is none.
 type Reading = Result<Figure, &'static str>;
 
 impl Figure {
@@ -103,7 +103,7 @@ impl Figure {
         }
     }
 
-    /// The same, where it is no more than a lower bound.
+    /// Marks the figure as no more than a lower bound.
     fn at_least(mut self) -> Self {
         if self.doubt == Doubt::None {
             self.doubt = Doubt::TooSmall;
@@ -111,7 +111,7 @@ impl Figure {
         self
     }
 
-    /// Whether the true figure is past the bound, whatever the doubts.
+    /// Returns true if the true figure is past the bound, whatever the doubts.
     fn fails(&self, bound: Bound) -> bool {
         let is_sure = match bound {
             Bound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
@@ -120,7 +120,7 @@ impl Figure {
         is_sure && !bound.holds(self.value)
     }
 
-    /// Why the true figure may be past the bound.
+    /// Returns the reason for which the true figure may be past the bound.
     fn is_open(&self, bound: Bound) -> Option<&'static str> {
         match (self.doubt, bound) {
             (Doubt::None, _) => None,
@@ -131,7 +131,7 @@ impl Figure {
     }
 }
 
-/// What is judged: its name in ids, in words, and its unit.
+/// Subject of a gate: its name in ids, in words, and its unit.
 type Names<'a> = (&'a str, &'a str, &'a str);
 
 fn gate(bench: &Bench<'_>, names: Names<'_>, bound: Bound, readings: Vec<Reading>) -> Gate {
@@ -216,6 +216,14 @@ fn connecting(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
     Some(gate(bench, names, Bound::AtMost(bound_ms * 1e6), readings))
 }
 
+/// The repeats of the operating point but for one that an interrupt cut short, which says nothing of
+/// the target.
+fn repeats<'s>(bench: &Bench<'s>) -> impl Iterator<Item = (usize, &'s Step)> {
+    let held = bench.choice.is_some();
+    let judged = bench.judged().filter(move |_| held);
+    judged.filter(|(_, step)| step.end != StepEnd::Interrupted)
+}
+
 /// One percentile of every repeat. One with too few samples may have been held up by what the
 /// gate looks for, so the others do not speak for it.
 fn percentiles<'s>(
@@ -225,9 +233,11 @@ fn percentiles<'s>(
     pick: impl Fn(&'s Step) -> Option<Latency<'s>>,
 ) -> Vec<Reading> {
     let least = facts.thresholds.measurement.least_samples;
-    let repeats = bench.operating_repeats().map(|(index, step)| {
-        let latency = pick(step).filter(|latency| latency.count >= least);
-        let latency = latency.ok_or("too few samples")?;
+    let readings = repeats(bench).map(|(index, step)| {
+        let latency = pick(step).ok_or("no request was timed")?;
+        if latency.count < least {
+            return Err("too few samples");
+        }
         let pointer = percentile_pointer(index, &latency, which);
         let evidence = bench.source.evidence(latency.label(which), &pointer);
         let evidence = evidence.into_iter().collect();
@@ -238,7 +248,7 @@ fn percentiles<'s>(
             figure
         })
     });
-    repeats.collect()
+    readings.collect()
 }
 
 /// Over all repeats together. Where there is no operating point, the steps in which requests were
@@ -246,12 +256,8 @@ fn percentiles<'s>(
 fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
     let bound = Bound::AtMost(facts.thresholds.objectives.error_ratio);
     let names = ("errors", "failed requests", "ratio");
-    let mut steps: Vec<(usize, &Step)> = bench.operating_repeats().collect();
-    let none_held = steps.is_empty();
-    if none_held {
-        let all = &bench.source.report.steps;
-        steps = bench.judged().into_iter().map(|i| (i, &all[i])).collect();
-    }
+    let steps: Vec<(usize, &Step)> = bench.judged().collect();
+    let none_held = bench.choice.is_none();
     let ratio = requests::error_ratio_of(steps.iter().map(|(_, step)| *step));
     let missing = if none_held {
         NO_STEP
@@ -277,7 +283,7 @@ fn of_repeats(
     fields: &[(&str, &str)],
     missing: &'static str,
 ) -> Vec<Reading> {
-    let repeats = bench.operating_repeats().map(|(index, step)| {
+    let readings = repeats(bench).map(|(index, step)| {
         let value = value(step).ok_or(missing)?;
         let evidence = fields.iter().filter_map(|(label, field)| {
             let pointer = format!("/steps/{index}/{field}");
@@ -285,7 +291,7 @@ fn of_repeats(
         });
         Ok(Figure::of(bench.source, value, evidence.collect()))
     });
-    repeats.collect()
+    readings.collect()
 }
 
 fn hit_ratio(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {

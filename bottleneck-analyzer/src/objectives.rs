@@ -1,10 +1,10 @@
-//! What may be promised: provisional, because a load test shows what can be held and not what
+//! Promises: provisional, because a load test shows what can be held and not what
 //! users need. Nothing is promised without load of ours, on too little of it, or on a figure that a
 //! warning spoils; what is promised rests on the worst repeat.
 
 mod availability;
 
-use bench_report::{Step, Warning};
+use bench_report::{Step, StepEnd, Warning};
 
 use crate::assessment::{Component, Evidence, Objective};
 use crate::facts::{Bench, Facts};
@@ -49,7 +49,7 @@ pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
 /// A promise in the making.
 struct Promise<'a> {
     indicator: &'a str,
-    /// What people call it.
+    /// Name for people.
     title: &'a str,
     unit: &'a str,
     /// The value with its words; what keeps it from being told otherwise.
@@ -59,8 +59,8 @@ struct Promise<'a> {
 }
 
 impl Promise<'_> {
-    /// The same, where the load at the operating point lasted long enough to be a sample of what is
-    /// to come.
+    /// Keeps the promise where the load at the operating point lasted long enough to be a sample of
+    /// what is to come.
     fn on_load_of(self, least_s: f64, bench: &Bench<'_>) -> Self {
         let load_s = bench.load_s();
         if load_s >= least_s {
@@ -78,7 +78,8 @@ impl Promise<'_> {
     fn of(self, bench: &Bench<'_>) -> Objective {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
-        let ((value, shown), basis) = match (spoiling, self.value) {
+        let value = ended_early(bench).map_or(self.value, Err);
+        let ((value, shown), basis) = match (spoiling, value) {
             (Some(warning), _) => {
                 let code = code_name(warning.code).replace('_', " ");
                 (not_told(&code), warning.message.clone())
@@ -101,12 +102,21 @@ impl Promise<'_> {
     }
 }
 
+/// Reason for which the operating point was not held: a rule, or a fault, ended one of its repeats.
+fn ended_early(bench: &Bench<'_>) -> Option<String> {
+    let all: Vec<&Step> = bench.judged().map(|(_, step)| step).collect();
+    let early =
+        |step: &&&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
+    let early = all.iter().filter(early).count();
+    (early > 0).then(|| format!("{early} of {} repeats ended before their time", all.len()))
+}
+
 fn spoiling<'s>(source: &'s Source, evidence: &Evidence) -> Option<&'s Warning> {
     let mut warnings = source.report.warnings.iter();
     warnings.find(|warning| warning.spoils(&evidence.pointer))
 }
 
-/// What the slowest repeat carried, less the headroom.
+/// Throughput of the slowest repeat, less the headroom.
 fn throughput(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
     let rates = bench
         .operating_repeats()

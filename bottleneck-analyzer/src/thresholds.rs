@@ -95,6 +95,7 @@ impl Thresholds {
                 source,
             })?;
             overlay(&mut table, parse(path, &text)?);
+            in_range(path, &table)?;
         }
         table.try_into().map_err(|e| malformed(at, &e))
     }
@@ -102,6 +103,44 @@ impl Thresholds {
 
 fn parse(path: &Path, text: &str) -> Result<toml::Table, ThresholdsError> {
     text.parse().map_err(|e| malformed(path, &e))
+}
+
+/// Ratios that compare two measurements and may be above 1.
+const ABOVE_ONE: [&str; 3] = [
+    "too_large_p99_ratio",
+    "latency_margin_ratio",
+    "evicted_per_write_ratio",
+];
+
+/// Refuses a bound that no figure could ever meet, or miss.
+fn in_range(path: &Path, table: &toml::Table) -> Result<(), ThresholdsError> {
+    let sections = table
+        .iter()
+        .filter_map(|(section, values)| Some((section, values.as_table()?)));
+    let values = sections.flat_map(|(section, values)| {
+        let named = values.iter();
+        named.map(move |(name, value)| (section, name, value))
+    });
+    for (section, name, value) in values {
+        let number = value.as_float().or(value.as_integer().map(|n| n as f64));
+        let most = if name.ends_with("_ratio") && !ABOVE_ONE.contains(&name.as_str()) {
+            1.0
+        } else {
+            f64::MAX
+        };
+        if number.is_some_and(|number| !(0.0..=most).contains(&number)) {
+            let bound = if most > 1.0 {
+                "0 or more"
+            } else {
+                "from 0 to 1"
+            };
+            return Err(ThresholdsError::Malformed {
+                path: path.to_owned(),
+                reason: format!("{section}.{name} is {value}, and has to be {bound}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn malformed(path: &Path, error: &toml::de::Error) -> ThresholdsError {
@@ -159,6 +198,26 @@ mod tests {
         let error = with("[objectives]\npostgres_p9 = 20\n").unwrap_err();
         assert!(error.to_string().contains("postgres_p9"), "{error}");
         assert!(error.to_string().contains("mine.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_bound_that_nothing_could_meet_or_miss_is_refused_by_name() {
+        for (section, value, name) in [
+            ("objectives", "error_ratio = 1.5", "error_ratio"),
+            ("objectives", "error_ratio = nan", "error_ratio"),
+            ("objectives", "redis_p90_ms = -1", "redis_p90_ms"),
+            ("sla", "latency_margin_ratio = inf", "latency_margin_ratio"),
+            (
+                "sla",
+                "throughput_headroom_ratio = 30",
+                "throughput_headroom_ratio",
+            ),
+        ] {
+            let error = with(&format!("[{section}]\n{value}\n")).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(&format!("{section}.{name}")), "{error}");
+        }
+        assert!(with("[pool]\ntoo_large_p99_ratio = 3\n").is_ok());
     }
 
     #[test]

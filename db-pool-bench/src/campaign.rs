@@ -85,7 +85,7 @@ pub fn run(
         .report
         .config
         .insert("throwaway".to_owned(), throwaway);
-    let schema = Schema::of_run(bench.run_id());
+    let schema = Schema::of_run(&bench.own_name());
     let mut begun = false;
     let outcome = match prepare(bench, selection, &server, &schema, &mut begun) {
         Ok(Some(workload)) => Campaign::begin(bench, flags, &server, &schema, workload)

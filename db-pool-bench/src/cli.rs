@@ -50,6 +50,9 @@ pub enum Command {
     Observe(ObserveFlags),
     /// List and describe workloads, make their tables, check scripts, suggest a mix
     Workload(CatalogueFlags),
+    /// Tell whether a run can be made on a server; nothing stays there
+    #[command(hide = true)]
+    Check(CheckFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {
@@ -178,6 +181,15 @@ const OBSERVE_EXAMPLES: &str = "Examples:
 Only reads, makes no load, and creates nothing. A role in pg_monitor sees the
 sessions of all roles; any other sees its own, and is told what is hidden.
 Statements are shown without their values.";
+
+/// Flags of `db-pool-bench check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  db-pool-bench check --url postgres://app@db/shop")]
+pub struct CheckFlags {
+    /// The server
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: String,
+}
 
 /// Flags of `db-pool-bench observe`.
 #[derive(Debug, Clone, Args)]

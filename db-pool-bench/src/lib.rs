@@ -13,6 +13,7 @@
 pub mod address;
 pub mod campaign;
 pub mod catalogue;
+pub mod check;
 pub mod cli;
 pub mod conditions;
 pub mod connect;

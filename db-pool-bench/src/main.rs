@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use bench_cli::Exit;
 use clap::CommandFactory as _;
 use db_pool_bench::cli::{Cli, Command};
-use db_pool_bench::{catalogue, exhaust, lifecycle, observe, scale, sweep};
+use db_pool_bench::{catalogue, check, exhaust, lifecycle, observe, scale, sweep};
 
 fn main() -> ExitCode {
     let cli: Cli = bench_cli::parse();
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Lifecycle(flags) => lifecycle::run(&flags),
         Command::Observe(flags) => observe::run(&flags),
         Command::Workload(flags) => catalogue::run(&flags),
+        Command::Check(flags) => check::run(&flags),
         Command::Generate { what } => {
             bench_cli::generate::print(&mut Cli::command(), &what)?;
             Ok(Exit::Done)

@@ -1,10 +1,13 @@
-//! What a tool that failed gave as the cause.
+//! The cause that a failed tool gave.
 
 use std::path::Path;
 
 use bench_report::redaction;
 
-/// What a tool gave as the cause of its end: its error with what to do about it, or else the last
+/// The most characters of a cause that are shown; all of it is in the log.
+const LONGEST: usize = 800;
+
+/// Returns the cause that a tool gave of its end: its error with what to do about it, or else the last
 /// that it said. A log may hold what a server said, so that no secret of it is shown.
 pub fn of(log: &Path, tool: &str) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
@@ -16,11 +19,24 @@ pub fn of(log: &Path, tool: &str) -> String {
     let error = lines
         .iter()
         .rposition(|line| line.starts_with(&format!("{tool}: ")));
-    let said = match error {
-        Some(first) => lines[first..].join(" "),
-        None => lines.last().unwrap_or(&"it said nothing").to_string(),
+    let said = match (error, lines.last()) {
+        (Some(first), _) => lines[first..].join(" "),
+        (None, Some(last)) => format!("it gave no cause; the last it said was: {last}"),
+        (None, None) => "it said nothing".to_owned(),
     };
-    redaction::text(&said)
+    shortened(&redaction::text(&said))
+}
+
+/// A cause fits on a screen: its beginning, and its end with what to do.
+fn shortened(said: &str) -> String {
+    let letters: Vec<char> = said.chars().collect();
+    if letters.len() <= LONGEST {
+        return said.to_owned();
+    }
+    let text = |part: &[char]| part.iter().collect::<String>();
+    let half = LONGEST / 2;
+    let (head, tail) = (&letters[..half], &letters[letters.len() - half..]);
+    format!("{} … {}", text(head), text(tail))
 }
 
 #[cfg(test)]
@@ -46,7 +62,24 @@ mod tests {
 
     #[test]
     fn a_tool_without_an_error_is_told_by_the_last_that_it_said() {
-        assert_eq!(said("phase: start\nphase: measure\n\n"), "phase: measure");
+        assert_eq!(
+            said("phase: start\nphase: measure\n\n"),
+            "it gave no cause; the last it said was: phase: measure"
+        );
         assert_eq!(said(""), "it said nothing");
+    }
+
+    #[test]
+    fn an_endless_cause_keeps_its_beginning_and_what_to_do() {
+        let log = format!(
+            "redis-bench: refused: {}.\nTry: another server\n",
+            "no ".repeat(9_000)
+        );
+        let said = said(&log);
+        assert!(said.chars().count() < 1_000, "{said}");
+        assert!(
+            said.starts_with("redis-bench: refused") && said.ends_with("Try: another server"),
+            "{said}"
+        );
     }
 }

@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A tool speaks as soon as it follows signals; one that never does is not waited for.
 const FIRST_WORD_BOUND: Duration = Duration::from_millis(500);
 
-/// Why a tool could not be run.
+/// Reason for which a tool could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
     /// It is not where it should be.
@@ -30,7 +30,7 @@ pub enum ChildError {
     Missing {
         /// The binary.
         tool: String,
-        /// Where it was looked for.
+        /// Directory in which it was looked for.
         directory: PathBuf,
     },
     /// The system would not start it.
@@ -38,7 +38,7 @@ pub enum ChildError {
     Start {
         /// The binary.
         tool: String,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// Its log cannot be written.
@@ -46,12 +46,12 @@ pub enum ChildError {
     Log {
         /// The log.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
 }
 
-/// Where a sibling binary is.
+/// Path of a sibling binary.
 ///
 /// # Errors
 /// When it is not beside this program.
@@ -142,7 +142,7 @@ impl Tool {
         self.lines.try_iter()
     }
 
-    /// How it ended; `None` while it works.
+    /// Exit status; `None` while it runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What to do.
+    /// Command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -19,7 +19,7 @@ const EXAMPLES: &str = "Examples:
   DATABASE_URL=postgres://app@db/shop plimsoll run --only db-pool-bench
   plimsoll doctor";
 
-/// What to do.
+/// Commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a profile: servers, recorder, benches, analysis
@@ -49,7 +49,7 @@ Examples:
 /// Flags of `plimsoll run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunFlags {
-    /// Which profile; `plimsoll list` shows them
+    /// Profile to run; `plimsoll list` shows them
     #[arg(long, value_name = "NAME", default_value = "quick")]
     pub profile: String,
 
@@ -57,7 +57,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "COMPONENT")]
     pub only: Vec<String>,
 
-    /// Where the run's files go: a directory without reports of another run, which are neither
+    /// Directory of the run's files, without reports of another run, which are neither
     /// mixed nor overwritten [default: reports/RUN]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! What would spoil a run on this machine, each with the command that mends it.
+//! Checks for what would spoil a run on this machine, each with the command that mends it.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use bench_report::Environment;
 
 use crate::reach::{self, Reached};
 
-/// How bad it is.
+/// Severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing to do.
@@ -20,13 +20,13 @@ pub enum Severity {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What was looked at.
+    /// Subject of the check.
     pub what: &'static str,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// What was seen.
+    /// Observation.
     pub seen: String,
-    /// What mends it; empty when nothing is to be done.
+    /// Remedy; empty when nothing is to be done.
     pub remedy: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a run is made of, as its manifest names it: written before anything is started, and again
+//! Parts of a run, as its manifest names them: written before anything is started, and again
 //! as soon as it is known what became of a part.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use crate::profile::Profile;
 
-/// Who starts what the manifest names.
+/// Name of this program as the starter in the manifest.
 pub const OURSELVES: &str = "plimsoll";
 
 /// The parts that are still to be started or run, by the stems of their reports.
@@ -61,16 +61,28 @@ impl Parts {
         part.map_or(Ok(()), |mut part| part.becomes(status))
     }
 
+    /// A part could not be started.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written.
+    pub fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
+        let part = self.0.remove(stem);
+        part.map_or(Ok(()), |mut part| part.becomes(skipped(reason)))
+    }
+
     /// An interrupt came before what is left.
     ///
     /// # Errors
     /// When the manifest cannot be written.
     pub fn skip_the_rest(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
-        self.0.values_mut().try_for_each(|part| {
-            part.becomes(PartStatus::Skipped {
-                reason: reason.to_owned(),
-            })
-        })
+        let mut rest = self.0.values_mut();
+        rest.try_for_each(|part| part.becomes(skipped(reason)))
+    }
+}
+
+fn skipped(reason: &str) -> PartStatus {
+    PartStatus::Skipped {
+        reason: reason.to_owned(),
     }
 }

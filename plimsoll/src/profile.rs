@@ -1,4 +1,4 @@
-//! What a run consists of.
+//! Profiles: the benches that a run consists of.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ pub struct Component {
     pub tool: String,
     /// Its subcommand.
     pub scenario: String,
-    /// How long it takes, in seconds, for the time left.
+    /// Duration in seconds, for the time left.
     pub about_s: u64,
     /// Its flags.
     pub args: Vec<String>,
 }
 
 impl Component {
-    /// How long it takes, for the time left.
+    /// Duration, for the time left.
     pub fn about(&self) -> Duration {
         Duration::from_secs(self.about_s)
     }
@@ -37,14 +37,14 @@ impl Component {
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Purpose, for people.
     pub about: String,
-    /// What it runs, in order.
+    /// Benches, in the order in which they run.
     #[serde(rename = "component")]
     pub components: Vec<Component>,
 }
 
-/// Why there is no such profile.
+/// Reason for which there is no such profile.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// The built-in file is damaged.
@@ -53,9 +53,9 @@ pub enum ProfileError {
     /// Nobody knows it.
     #[error("there is no profile {asked:?}; there are: {known}")]
     Unknown {
-        /// What was asked for.
+        /// Name that was asked for.
         asked: String,
-        /// What there is.
+        /// Names that exist.
         known: String,
     },
     /// The profile has no such component.
@@ -63,9 +63,9 @@ pub enum ProfileError {
     NoComponent {
         /// The profile.
         profile: String,
-        /// What was asked for.
+        /// Name that was asked for.
         asked: String,
-        /// What there is.
+        /// Names that exist.
         known: String,
     },
 }
@@ -141,6 +141,23 @@ mod tests {
             total <= 150,
             "{total} s leave no room for servers and analysis"
         );
+    }
+
+    /// The analyzer promises nothing on less than 10 s of load at one setting.
+    #[test]
+    fn settings_are_held_long_enough_for_promises() {
+        for name in ["quick", "normal"] {
+            for component in find(name, &[]).unwrap().components {
+                let value = |flag: &str| {
+                    let place = component.args.iter().position(|arg| arg == flag)?;
+                    component.args.get(place + 1)
+                };
+                let repeats: u32 = value("--repeats").map_or(1, |n| n.parse().unwrap());
+                let duration = value("--duration").unwrap();
+                let held = bench_cli::flags::duration(duration).unwrap() * repeats;
+                assert!(held >= Duration::from_secs(10), "{name}: {component:?}");
+            }
+        }
     }
 
     #[test]

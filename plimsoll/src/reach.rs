@@ -1,5 +1,5 @@
-//! Whether the user's own servers can be reached: each is asked for no more than a greeting, and
-//! gets about two seconds for it.
+//! Checks whether a run can be made on the user's own servers. Nothing is left there, and each gets
+//! a few seconds to answer.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -7,18 +7,19 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bench_report::redaction;
+use redis::RedisError;
 use url::Url;
 
 use crate::child::sibling;
 
-/// How long a server may take to be reached and to greet.
+/// Time that a server may take to be reached and to answer.
 const BOUND: Duration = Duration::from_secs(2);
-/// How long the bench that asks PostgreSQL may take, with its own start and end.
+/// Time that the bench which asks PostgreSQL may take, with its own start and end.
 const BENCH_BOUND: Duration = Duration::from_secs(6);
 /// Between looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What asking a server gave.
+/// Result of asking a server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reached {
     /// It answered as one of its kind does; what was seen.
@@ -29,7 +30,7 @@ pub enum Reached {
     No {
         /// The reason, without secrets.
         reason: String,
-        /// What to do about it.
+        /// Remedy.
         remedy: String,
     },
 }
@@ -41,8 +42,8 @@ fn no(reason: impl Into<String>, remedy: impl Into<String>) -> Reached {
     }
 }
 
-/// Asks PostgreSQL the way a run would, by a bench that only reads: an address, a password file and
-/// TLS mean there what they mean in the run.
+/// Asks PostgreSQL the way a run would, by its bench: an address, a password file and TLS mean there
+/// what they mean in the run. A schema is made and removed in one transaction.
 pub fn postgres(url: &str) -> Reached {
     let bench = match sibling("db-pool-bench") {
         Ok(bench) => bench,
@@ -50,8 +51,7 @@ pub fn postgres(url: &str) -> Reached {
     };
     let mut command = Command::new(bench);
     command
-        .args(["observe", "--duration", "100ms", "--output", "/dev/null"])
-        .arg("--quiet")
+        .arg("check")
         .env("DATABASE_URL", url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -64,7 +64,7 @@ pub fn postgres(url: &str) -> Reached {
             format!("no answer within {} s", BENCH_BOUND.as_secs()),
             "see whether the server is up and lets this machine in",
         ),
-        Ok(Some((true, _))) => Reached::Answers("answers, and lets us in".to_owned()),
+        Ok(Some((true, _))) => Reached::Answers("answers, and lets us make a schema".to_owned()),
         Ok(Some((false, said))) => {
             let said = said.trim().trim_start_matches("db-pool-bench: ");
             let (reason, remedy) = said.split_once("\nTry: ").unwrap_or((said, ""));
@@ -74,7 +74,7 @@ pub fn postgres(url: &str) -> Reached {
     }
 }
 
-/// Whether it ended well, and what it said on stderr; `None` where it had to be killed.
+/// Returns true if it ended well, with its stderr; `None` where it had to be killed.
 fn said_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = command.spawn()?;
     let started = Instant::now();
@@ -91,7 +91,11 @@ fn said_within(mut command: Command, bound: Duration) -> std::io::Result<Option<
     Ok(Some((output.status.success(), said)))
 }
 
-/// Logs in to Redis and pings it.
+/// A key that is not there.
+const NO_KEY: &str = "plimsoll:doctor";
+
+/// Logs in to Redis and has it do what each run needs: tell about itself, and write. Removing a key
+/// that is not there changes nothing, and is refused where any write is.
 pub fn redis(url: &str) -> Reached {
     if url.starts_with("rediss://") || url.starts_with("valkeys://") {
         let remedy = "redis:// to a server that takes plain connections";
@@ -104,31 +108,61 @@ pub fn redis(url: &str) -> Reached {
             "redis://USER:PASSWORD@HOST:PORT/DATABASE",
         );
     };
-    let ping = || {
+    let ask = || {
         let mut connection = client.get_connection_with_timeout(BOUND)?;
         connection.set_read_timeout(Some(BOUND))?;
         connection.set_write_timeout(Some(BOUND))?;
-        redis::cmd("PING").query::<String>(&mut connection)
+        redis::cmd("PING").exec(&mut connection)?;
+        redis::cmd("INFO").exec(&mut connection)?;
+        redis::cmd("UNLINK").arg(NO_KEY).exec(&mut connection)
     };
-    match ping() {
-        Ok(_) => Reached::Answers("answers PING".to_owned()),
-        Err(error) => {
-            let remedy = match error.kind() {
-                redis::ErrorKind::AuthenticationFailed => "the right user and password in the URL",
-                redis::ErrorKind::Io => "redis-cli -u with the same URL: is the server up?",
-                _ => "what the server names; redis-cli -u with the same URL shows the same",
-            };
-            no(error.to_string(), remedy)
+    match ask() {
+        Ok(()) => Reached::Answers("answers, and lets us write".to_owned()),
+        Err(error) => refused_by_redis(&error),
+    }
+}
+
+/// Turns the server's own words into a reason with a remedy.
+fn refused_by_redis(error: &RedisError) -> Reached {
+    let said = match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{} {detail}", code.trim()),
+        _ => error.to_string(),
+    };
+    match error.code().map(str::trim) {
+        Some("NOAUTH") => no("it asks for a password", "redis://:PASSWORD@HOST:PORT"),
+        Some("NOPERM") => no(said, "a user who may run INFO, and read and write keys"),
+        Some("READONLY") => no(
+            said,
+            "the address of the primary: a replica takes no writes",
+        ),
+        Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") => {
+            no(said, "a server that is no part of a cluster")
         }
+        _ => match error.kind() {
+            redis::ErrorKind::AuthenticationFailed => {
+                no(said, "the right user and password in the URL")
+            }
+            redis::ErrorKind::Io => no(said, "redis-cli -u with the same URL: is the server up?"),
+            _ => no(
+                said,
+                "what the server names; redis-cli -u with the same URL shows the same",
+            ),
+        },
     }
 }
 
 /// Asks a WebSocket server for one connection and closes it at once.
 pub fn websocket(url: &str) -> Reached {
-    let parsed = Url::parse(url).ok();
-    let Some(parsed) = parsed.filter(|u| matches!(u.scheme(), "ws" | "wss")) else {
+    let Ok(parsed) = Url::parse(url) else {
         return no("the URL cannot be read", "ws://HOST:PORT/PATH");
     };
+    if !matches!(parsed.scheme(), "ws" | "wss") {
+        let reason = format!(
+            "the URL begins with {}:, not with ws: or wss:",
+            parsed.scheme()
+        );
+        return no(reason, "ws://HOST:PORT/PATH");
+    }
     let mut stream = match connect(&parsed) {
         Ok(stream) => stream,
         Err(error) => {
@@ -247,7 +281,8 @@ mod tests {
             refused.contains("refused") && !refused.contains("hunter2"),
             "{refused}"
         );
-        assert!(reason(websocket("http://h/")).contains("cannot be read"));
+        assert!(reason(websocket("http://h/")).contains("begins with http:"));
+        assert!(reason(websocket("h")).contains("cannot be read"));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a directory cannot be a run's.
+/// Reason for which a directory cannot be a run's.
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirectoryError {
-    /// What is there would be taken for the run's, or overwritten.
+    /// A file there would be taken for the run's, or overwritten.
     #[error("{directory} already holds {file}", directory = directory.display())]
     Used {
         /// The directory.
@@ -19,13 +19,13 @@ pub enum RunDirectoryError {
     Unusable {
         /// The directory.
         directory: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
 }
 
 impl RunDirectoryError {
-    /// What to do about it.
+    /// Remedy.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Used { .. } => "another --run-dir, or move those files away",

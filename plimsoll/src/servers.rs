@@ -7,7 +7,7 @@ use crate::child::{self, ChildError};
 use crate::cli::RunFlags;
 use crate::profile::Profile;
 
-/// Why a server is missing.
+/// Reason for which a server is missing.
 #[derive(Debug, thiserror::Error)]
 pub enum ServersError {
     /// A throwaway server would not start.
@@ -61,13 +61,13 @@ impl Servers {
         Ok(servers)
     }
 
-    /// What the benches must know: addresses, and which of them are ours. By environment, because
+    /// Environment of the benches: addresses, and which of them are ours. By environment, because
     /// anyone may read a process's arguments.
     pub fn environment(&self) -> &[(&'static str, String)] {
         &self.urls
     }
 
-    /// What was started, for people.
+    /// Names of the servers that were started, for people.
     pub fn started(&self) -> String {
         let names = [
             self.postgres.as_ref().map(|_| "PostgreSQL"),

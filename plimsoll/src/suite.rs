@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
-use bench_report::StoreError;
 use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::report::{RUN_ID_ENV, new_run_id};
+use bench_report::{StoreError, store};
 
 use crate::cause;
-use crate::child::Tool;
+use crate::child::{Tool, sibling};
 use crate::cli::RunFlags;
 use crate::parts::{OURSELVES, Parts};
 use crate::profile::{self, Component, Profile};
@@ -27,11 +27,11 @@ const LOOK: Duration = Duration::from_millis(20);
 const RECORDER: &str = "sysmon.record";
 /// A bench that was asked to end has this long; its own bound is two seconds for cleaning up.
 const END_BOUND: Duration = Duration::from_millis(2_600);
-/// What a tool hands on for [`Exit::GateFailed`].
+/// Exit code of a tool that stands for [`Exit::GateFailed`].
 const GATE_FAILED: i32 = 3;
-/// What starting servers takes, about.
+/// Approximate time that starting the servers takes.
 const SERVERS_ABOUT: Duration = Duration::from_secs(4);
-/// What the analysis takes, about.
+/// Approximate time that the analysis takes.
 const ANALYSIS_ABOUT: Duration = Duration::from_secs(1);
 
 /// Runs a profile from start to findings.
@@ -83,7 +83,7 @@ struct Suite<'a> {
     progress: Progress,
     /// Planned time of what is over.
     done: Duration,
-    /// What did not work, a line each.
+    /// Failures, a line each.
     failed: Vec<String>,
     /// A guard ended a bench.
     guarded: bool,
@@ -101,38 +101,48 @@ impl Suite<'_> {
             servers.started()
         ));
         if !self.is_interrupted() {
-            self.measure(&servers)?;
+            self.measure(&servers);
         }
         drop(servers);
         if self.is_interrupted() {
             let written = self.parts.skip_the_rest();
             self.noted(written);
             self.progress.finish();
-            let directory = self.directory.display();
-            eprintln_line(&format!(
-                "interrupted; what was measured is in {directory}. See it with: bottleneck-analyzer analyze {directory}"
-            ));
-            return Ok(Exit::Interrupted);
+            return Ok(self.interrupted());
         }
         self.analyze()
     }
 
+    fn interrupted(&self) -> Exit {
+        let directory = self.directory.display();
+        eprintln_line(&format!(
+            "interrupted; what was measured is in {directory}. See it with: bottleneck-analyzer analyze {directory}"
+        ));
+        Exit::Interrupted
+    }
+
     /// The benches one after another, with the machine recorded beside them.
-    fn measure(&mut self, servers: &Servers) -> anyhow::Result<()> {
-        let mut recorder = self.start_recorder()?;
+    fn measure(&mut self, servers: &Servers) {
+        let recorder = self.start_recorder();
         for component in self.profile.components.clone() {
             if self.is_interrupted() {
                 break;
             }
-            self.run_component(&component, servers)?;
+            self.run_component(&component, servers);
             self.done += component.about();
         }
+        if let Some(recorder) = recorder {
+            self.end_recorder(recorder);
+        }
+    }
+
+    fn end_recorder(&mut self, mut recorder: Tool) {
         recorder.interrupt();
         let ended = recorder.wait(END_BOUND);
         let written = self.parts.ended(RECORDER, ended);
         self.noted(written);
         match ended.map(|status| status.code()) {
-            Some(Some(0)) => {}
+            Some(Some(0)) => self.expect_report(RECORDER),
             // It may have been reached before it followed signals.
             Some(None) if self.is_interrupted() => {}
             Some(code) => self.fail(RECORDER, code),
@@ -140,14 +150,13 @@ impl Suite<'_> {
                 .failed
                 .push(format!("{RECORDER} did not end when asked to")),
         }
-        Ok(())
     }
 
     fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// What makes a tool part of this run.
+    /// Environment that makes a tool part of this run.
     fn of_this_run(&self) -> [(&'static str, String); 2] {
         [
             (RUN_ID_ENV, self.run_id.clone()),
@@ -172,22 +181,38 @@ impl Suite<'_> {
         ["--run-dir".to_owned(), self.directory.display().to_string()]
     }
 
-    fn start_recorder(&mut self) -> anyhow::Result<Tool> {
+    fn start_recorder(&mut self) -> Option<Tool> {
         let mut args: Vec<String> = ["record", "--interval", "500ms", "--processes", "top"]
             .map(str::to_owned)
             .into();
         args.extend(self.run_dir_flags());
-        let written = self.parts.begins(RECORDER);
-        self.noted(written);
-        Ok(Tool::start(
-            "sysmon",
-            &args,
-            &self.of_this_run(),
-            &self.log(RECORDER),
-        )?)
+        let environment = self.of_this_run();
+        self.start(RECORDER, "sysmon", &args, &environment)
     }
 
-    fn run_component(&mut self, component: &Component, servers: &Servers) -> anyhow::Result<()> {
+    /// Starts a part of the run. One that cannot be started stops no other: it is noted, and the
+    /// run fails for it in the end.
+    fn start(
+        &mut self,
+        stem: &str,
+        tool: &str,
+        args: &[String],
+        environment: &[(&str, String)],
+    ) -> Option<Tool> {
+        let written = self.parts.begins(stem);
+        self.noted(written);
+        match Tool::start(tool, args, environment, &self.log(stem)) {
+            Ok(tool) => Some(tool),
+            Err(error) => {
+                let written = self.parts.skip(stem, &error.to_string());
+                self.noted(written);
+                self.note_failure(format!("{stem} was not run: {error}"));
+                None
+            }
+        }
+    }
+
+    fn run_component(&mut self, component: &Component, servers: &Servers) {
         let stem = component.stem();
         self.progress.phase(&component.tool, &component.scenario);
         let mut args = vec![component.scenario.clone()];
@@ -196,12 +221,11 @@ impl Suite<'_> {
         if let Some(seed) = self.flags.seed {
             args.extend(["--seed".to_owned(), seed.to_string()]);
         }
-        let log = self.log(&stem);
         let mut environment = servers.environment().to_vec();
         environment.extend(self.of_this_run());
-        let written = self.parts.begins(&stem);
-        self.noted(written);
-        let mut bench = Tool::start(&component.tool, &args, &environment, &log)?;
+        let Some(mut bench) = self.start(&stem, &component.tool, &args, &environment) else {
+            return;
+        };
         let started = Instant::now();
         let mut message = String::new();
         let status = loop {
@@ -223,12 +247,21 @@ impl Suite<'_> {
         let written = self.parts.ended(&stem, status);
         self.noted(written);
         match status.and_then(|status| status.code()) {
-            Some(0) => {}
+            Some(0) => self.expect_report(&stem),
             Some(130) if self.is_interrupted() => {}
             Some(GATE_FAILED) => self.guard(&stem),
             code => self.fail(&stem, code),
         }
-        Ok(())
+    }
+
+    /// A part that ended well has written its report; one without it failed.
+    fn expect_report(&mut self, stem: &str) {
+        let path = self.directory.join(format!("{stem}.json"));
+        if let Err(error) = store::load(&path) {
+            self.note_failure(format!(
+                "{stem} ended with code 0 and wrote no report: {error}"
+            ));
+        }
     }
 
     fn tick(&mut self, stem: &str, component: &Component, elapsed: Duration, message: &str) {
@@ -256,29 +289,47 @@ impl Suite<'_> {
         });
         let cause = cause::of(log, stem.split('.').next().unwrap_or(stem));
         let note = format!("{stem} {how}: {cause} (all of it in {})", log.display());
+        self.note_failure(note);
+    }
+
+    fn note_failure(&mut self, note: String) {
         self.progress.line(&note);
         self.failed.push(note);
     }
 
+    /// Analyzes the run, in the time that an interrupt leaves.
     fn analyze(mut self) -> anyhow::Result<Exit> {
         self.progress.phase("analyze", "");
         self.progress.finish();
-        let status = std::process::Command::new(crate::child::sibling("bottleneck-analyzer")?)
+        let mut analyzer = std::process::Command::new(sibling("bottleneck-analyzer")?)
             .arg("analyze")
             .arg(&self.directory)
-            .status()
+            .spawn()
             .context("cannot run bottleneck-analyzer")?;
+        let status = loop {
+            if let Some(status) = analyzer.try_wait()? {
+                break status;
+            }
+            if self.is_interrupted() {
+                analyzer.kill()?;
+                break analyzer.wait()?;
+            }
+            std::thread::sleep(LOOK);
+        };
         for note in &self.failed {
             eprintln_line(note);
         }
-        let analyzed = status.code();
+        if self.is_interrupted() {
+            return Ok(self.interrupted());
+        }
+        let code = status.code();
         // A page that an earlier analysis left would tell of something else.
-        if matches!(analyzed, Some(0 | GATE_FAILED)) {
+        if matches!(code, Some(0 | GATE_FAILED)) {
             let page = self.directory.join("report.html");
             let page = page.canonicalize().unwrap_or(page);
             bench_cli::output::print(&format!("Report: {}\n", page.display()))?;
         }
-        Ok(match analyzed {
+        Ok(match code {
             Some(0 | GATE_FAILED) if !self.failed.is_empty() => Exit::Code(1),
             Some(0) if !self.guarded => Exit::Done,
             Some(0 | GATE_FAILED) => Exit::GateFailed,

@@ -5,30 +5,13 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bench_report::manifest::{self, Part, PartStatus};
-use common::{binary, report, tool};
-use test_support::{Place, copy_program};
+use common::{RUN, binary, report, said, suite_with, tool};
+use test_support::Place;
 use testbed::{Redis, RedisOptions};
-
-const RUN: [&str; 7] = [
-    "run",
-    "--profile",
-    "smoke",
-    "--only",
-    "redis-bench",
-    "--run-dir",
-    "run",
-];
-
-fn said(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    text(&output.stderr) + &text(&output.stdout)
-}
 
 fn part(directory: &Path, name: &str) -> Part {
     let parts = manifest::read(directory).unwrap();
@@ -36,22 +19,7 @@ fn part(directory: &Path, name: &str) -> Part {
     found.unwrap_or_else(|| panic!("no {name} in {parts:?}"))
 }
 
-/// The suite's binaries in `place`, with a program of ours in place of the Redis bench.
-fn with_bench(place: &Place, script: &str) -> PathBuf {
-    let bin = place.path().join("bin");
-    fs::create_dir(&bin).unwrap();
-    for name in ["sysmon", "bottleneck-analyzer"] {
-        std::os::unix::fs::symlink(binary(name), bin.join(name)).unwrap();
-    }
-    let bench = bin.join("redis-bench");
-    fs::write(&bench, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&bench, fs::Permissions::from_mode(0o755)).unwrap();
-    let plimsoll = bin.join("plimsoll");
-    copy_program(&binary("plimsoll"), &plimsoll);
-    plimsoll
-}
-
-/// What the analyzer makes of the run, and what its gate ends with.
+/// Returns the analyzer's text about the run, and the exit code of its gate.
 fn judged(place: &Place) -> (String, Option<i32>) {
     let args = ["analyze", "--gate", "run"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
@@ -78,9 +46,10 @@ fn a_bench_that_ends_without_a_report_leaves_a_run_of_which_nothing_can_be_told(
         ),
     ] {
         let place = Place::new();
-        let plimsoll = with_bench(&place, script);
+        let plimsoll = suite_with(&place, "redis-bench", Some(script));
         let output = place.command(plimsoll, &RUN).output().unwrap();
         let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{script}: {text}");
         let directory = place.path().join("run");
         let bench = part(&directory, "redis-bench.cache");
         assert_eq!(
@@ -223,6 +192,49 @@ fn a_bench_in_a_recording_is_part_of_its_run() {
     }
 }
 
+/// They share the run, and neither the schema nor the keys: each measures its own and removes it.
+#[test]
+fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
+    let redis = Redis::start(&RedisOptions::default()).unwrap();
+    let postgres = testbed::Postgres::start(&testbed::PostgresOptions::default()).unwrap();
+    let tail = "--repeats 1 --warmup 100ms --duration 1s -q";
+    let cache = format!(
+        "{} cache --client pooled {tail}",
+        binary("redis-bench").display()
+    );
+    let sweep = format!(
+        "{} sweep --driver deadpool --pool-sizes 2 --workload mixed {tail}",
+        binary("db-pool-bench").display()
+    );
+    let both = |command: &str| {
+        format!("{command} >/dev/null & a=$!; {command} >/dev/null || exit 1; wait $a")
+    };
+    for command in [cache, sweep] {
+        let place = Place::new();
+        let script = both(&command);
+        let args = [
+            "record",
+            "--run-dir",
+            "run",
+            "-q",
+            "--",
+            "sh",
+            "-c",
+            &script,
+        ];
+        let mut record = tool(&place, "sysmon", &args);
+        record.env("REDIS_URL", redis.url());
+        record.env("DATABASE_URL", postgres.url());
+        let output = record.output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let reports = common::reports(&place.path().join("run"));
+        assert_eq!(reports.len(), 3);
+        let steps = reports.iter().flat_map(|report| &report.steps);
+        let failed = steps.filter(|step| step.error_ratio() != Some(0.0));
+        assert_eq!(failed.count(), 0);
+    }
+}
+
 #[test]
 fn a_command_that_fails_in_a_recording_keeps_the_verdict_from_being_told() {
     let place = Place::new();
@@ -300,7 +312,7 @@ fn the_doctor_asks_the_servers_that_are_named() {
     let redis = Redis::start(&RedisOptions::default()).unwrap();
     let (text, code) = ask("REDIS_URL", redis.url());
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("REDIS_URL answers PING"), "{text}");
+    assert!(text.contains("REDIS_URL answers"), "{text}");
     let postgres = testbed::Postgres::start(&testbed::PostgresOptions::default()).unwrap();
     let (text, code) = ask("DATABASE_URL", postgres.url());
     assert_eq!(code, Some(0), "{text}");
@@ -309,4 +321,52 @@ fn the_doctor_asks_the_servers_that_are_named() {
     let (text, code) = ask("DATABASE_URL", &elsewhere);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("nobody"), "{text}");
+}
+
+/// A server that answers and takes no writes is no server for a run.
+#[test]
+fn the_doctor_tells_what_keeps_a_run_from_writing() {
+    let place = Place::new();
+    let ask = |name: &str, url: &str| {
+        let mut command = tool(&place, "plimsoll", &["doctor"]);
+        let output = command.env(name, url).output().unwrap();
+        (said(&output), output.status.code())
+    };
+    let postgres = testbed::Postgres::start(&testbed::PostgresOptions::default()).unwrap();
+    let read_only = "options=-c%20default_transaction_read_only%3Don";
+    let separator = if postgres.url().contains('?') {
+        '&'
+    } else {
+        '?'
+    };
+    let url = format!("{}{separator}{read_only}", postgres.url());
+    let (text, code) = ask("DATABASE_URL", &url);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("read-only transaction"), "{text}");
+    let options = |settings: &[(&str, &str)]| RedisOptions {
+        settings: settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..RedisOptions::default()
+    };
+    for (settings, reason) in [
+        (&[("replicaof", "127.0.0.1 1")][..], "READONLY"),
+        (&[("rename-command", "UNLINK \"\"")], "unknown command"),
+    ] {
+        let redis = Redis::start(&options(settings)).unwrap();
+        let (text, code) = ask("REDIS_URL", redis.url());
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains(reason), "{text}");
+        assert!(!text.contains("A run can be made"), "{text}");
+    }
+    let redis = Redis::start(&RedisOptions {
+        password: Some("hunter2".to_owned()),
+        ..RedisOptions::default()
+    });
+    let redis = redis.unwrap();
+    let (text, code) = ask("REDIS_URL", &format!("redis://127.0.0.1:{}", redis.port()));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("it asks for a password"), "{text}");
+    assert_eq!(place.left_behind(), Vec::<String>::new());
 }

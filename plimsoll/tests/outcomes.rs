@@ -1,54 +1,21 @@
-//! What became of a run shows in its exit code: tools that fail, guards that end a bench, and
+//! The exit code tells the result of a run: tools that fail, guards that end a bench, and
 //! directories that hold another run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::process::Output;
 
 use bench_report::Status;
-use common::{binary, report, tool};
-use test_support::{Place, copy_program};
+use bench_report::manifest::{self, PartStatus};
+use common::{RUN, report, said, suite_with, tool};
+use nix::sys::signal::Signal;
+use test_support::{Ended, Place, Running};
 use testbed::{Redis, RedisOptions};
 
-const RUN: [&str; 7] = [
-    "run",
-    "--profile",
-    "smoke",
-    "--only",
-    "redis-bench",
-    "--run-dir",
-    "run",
-];
-
-fn said(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    text(&output.stderr) + &text(&output.stdout)
-}
-
-/// The suite's binaries in `place`, of which `broken` fails at once without a word.
-fn with_broken(place: &Place, broken: &str) -> PathBuf {
-    let bin = place.path().join("bin");
-    fs::create_dir(&bin).unwrap();
-    for name in ["redis-bench", "sysmon", "bottleneck-analyzer"] {
-        let program = if name == broken {
-            PathBuf::from("/bin/false")
-        } else {
-            binary(name)
-        };
-        symlink(program, bin.join(name)).unwrap();
-    }
-    // A program finds its siblings by where it really is, so a link to it would not do.
-    let plimsoll = bin.join("plimsoll");
-    copy_program(&binary("plimsoll"), &plimsoll);
-    plimsoll
-}
-
 fn run_with_broken(place: &Place, broken: &str) -> Output {
-    let plimsoll = with_broken(place, broken);
+    let plimsoll = suite_with(place, broken, Some("exit 1"));
     place.command(plimsoll, &RUN).output().unwrap()
 }
 
@@ -114,4 +81,41 @@ fn a_directory_that_holds_another_run_is_refused_and_left_as_it_is() {
     assert_eq!(names.len(), 1, "{names:?}");
     let kept = fs::read_to_string(directory.join("ws-bench.limit.json")).unwrap();
     assert_eq!(kept, "of last week");
+}
+
+#[test]
+fn a_tool_that_is_not_there_fails_its_part_and_stops_no_other() {
+    for missing in ["redis-bench", "sysmon"] {
+        let place = Place::new();
+        let plimsoll = suite_with(&place, missing, None);
+        let args = [&RUN[..], &["--only", "ws-bench"]].concat();
+        let output = place.command(plimsoll, &args).output().unwrap();
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let note = format!("was not run: cannot find {missing}");
+        assert!(said.contains(&note), "{said}");
+        let directory = place.path().join("run");
+        let bench = report(&directory, "ws-bench.limit");
+        assert_eq!(bench.status, Status::Complete);
+        assert!(directory.join("assessment.json").exists(), "{said}");
+        let parts = manifest::read(&directory).unwrap();
+        let part = parts.iter().find(|part| part.tool == missing).unwrap();
+        assert!(
+            matches!(part.status, PartStatus::Skipped { .. }),
+            "{part:?}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_analysis_too() {
+    let place = Place::new();
+    let plimsoll = suite_with(&place, "bottleneck-analyzer", Some("exec sleep 60"));
+    let mut running = Running::start(&mut place.command(plimsoll, &RUN));
+    running.wait_for("phase: analyze");
+    running.signal(Signal::SIGINT);
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("interrupted; what was measured"), "{said}");
+    assert_eq!(place.left_behind(), Vec::<String>::new());
 }

@@ -34,7 +34,7 @@ fn commands() -> Vec<String> {
     lines
 }
 
-/// What makes a command short enough for a test, without changing what it does.
+/// Flags that make a command short enough for a test, without changing what it does.
 fn hurry(tool: &str) -> &'static [&'static str] {
     match tool {
         "db-pool-bench" | "redis-bench" => {

@@ -125,7 +125,7 @@ fn a_component_that_fails_stops_no_other_and_shows_no_secret() {
     assert_eq!(place.left_behind(), Vec::<String>::new());
 }
 
-/// Whether any process shows `secret` in its arguments.
+/// Returns true if any process shows `secret` in its arguments.
 fn shown_in_process_list(secret: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();

@@ -90,7 +90,7 @@ pub fn run<S: Scenario>(
         clients,
         seed,
         defaults,
-        prefix: keyspace::prefix(bench.run_id()),
+        prefix: keyspace::prefix(&bench.own_name()),
         writer: None,
     };
     let driven = run.drive(&mut bench);

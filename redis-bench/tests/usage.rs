@@ -144,6 +144,21 @@ fn a_wrong_or_missing_password_is_told_apart_from_a_missing_server() {
     assert!(!PASSWORD.is_empty());
 }
 
+/// All keys are written at once, and a replica refuses each of them.
+#[test]
+fn what_a_replica_refuses_is_said_once_in_its_own_words() {
+    let setting = ("replicaof".to_owned(), "127.0.0.1 1".to_owned());
+    let redis = Redis::start(&RedisOptions {
+        settings: vec![setting],
+        ..RedisOptions::default()
+    });
+    let redis = redis.unwrap();
+    let place = Place::new();
+    let stderr = told(&place, Some(redis.url()), &run_args(), 1);
+    assert_eq!(stderr.matches("read only replica").count(), 1, "{stderr}");
+    assert!(stderr.contains("READONLY"), "{stderr}");
+}
+
 #[test]
 fn what_the_server_cannot_bear_is_not_begun() {
     let settings = [("maxmemory", "20mb"), ("maxclients", "30")];

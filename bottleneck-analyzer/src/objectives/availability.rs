@@ -1,4 +1,4 @@
-//! Which share of the requests, and of the connections, may be promised.
+//! Shares of the requests, and of the connections, that may be promised.
 
 use super::Promise;
 use crate::assessment::{Evidence, Objective};
@@ -10,7 +10,7 @@ use crate::thresholds::Sla;
 /// Availabilities that people promise, the strictest first.
 const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 
-/// How sure the bound on failures is.
+/// Confidence of the bound on failures.
 const CONFIDENCE: f64 = 0.95;
 
 /// Requests that are answered. One that never came back failed.
@@ -115,12 +115,12 @@ struct Seen {
     what: &'static str,
 }
 
-/// What trials allow.
+/// Promise that the trials allow.
 struct Held {
     /// The strictest usual availability that they do not contradict.
     target: Option<f64>,
     basis: String,
-    /// Why there is none.
+    /// Reason for which there is none.
     reason: String,
 }
 

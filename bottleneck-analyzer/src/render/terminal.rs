@@ -9,8 +9,14 @@ use crate::assessment::{
 use crate::figures::{self, duration_ns, percent, rate, share};
 use crate::render::wrap::line;
 
-/// What stands above the findings that are no more than doubts.
+/// Heading above the findings that are no more than doubts.
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
+
+/// In place of the gates where there are none.
+pub const NO_GATE: &str = "None: no load was measured.";
+
+/// In place of the promises where there are none.
+pub const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
 
 /// Most lines of what is fine and of what is in doubt; the page and the JSON have all of them.
 const MOST: usize = 6;
@@ -27,7 +33,7 @@ pub fn render(assessment: &Assessment) -> String {
     text
 }
 
-/// What an impact is a share of, in words.
+/// Names the whole that an impact is a share of.
 pub fn impact_of(of: ImpactOf) -> &'static str {
     match of {
         ImpactOf::ResponseTime => "of the response time",
@@ -48,7 +54,7 @@ pub fn weight(finding: &Finding) -> String {
     }
 }
 
-/// What an impact is, in words.
+/// Describes an impact in words.
 fn would_come_back(impact: Impact) -> String {
     let mut text = match impact.of {
         ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),
@@ -67,7 +73,7 @@ fn would_come_back(impact: Impact) -> String {
     text
 }
 
-/// What a finding is called: by its kind, unless it is no more than a doubt.
+/// Names a finding: by its kind, unless it is no more than a doubt.
 pub fn kind(finding: &Finding) -> &'static str {
     if finding.is_sure() {
         finding.kind.name()
@@ -150,13 +156,8 @@ fn findings(text: &mut String, assessment: &Assessment) {
             );
         }
     }
-    if assessment
-        .findings
-        .iter()
-        .filter(|f| f.impact.is_some())
-        .count()
-        > 1
-    {
+    let impacts = assessment.findings.iter().filter(|f| f.impact.is_some());
+    if impacts.count() > 1 {
         line(
             text,
             "  ",
@@ -186,11 +187,8 @@ fn components(text: &mut String, assessment: &Assessment) {
         }
         let factor = &component.limiting_factor;
         let sure = factor.confidence.name();
-        line(
-            text,
-            "    limit: ",
-            &format!("{} (confidence {sure})", factor.title),
-        );
+        let limit = format!("{} (confidence {sure})", factor.title);
+        line(text, "    limit: ", &limit);
         if factor.confidence == Confidence::Low {
             line(text, "    why:   ", &factor.reason);
         }
@@ -292,7 +290,7 @@ fn stamp(outcome: GateOutcome) -> &'static str {
     }
 }
 
-/// What a gate saw, in words.
+/// Describes a gate's measurement in words.
 pub fn measured(gate: &Gate) -> String {
     let seen = gate.measured.map(|value| figures::show(&gate.unit, value));
     match (seen, &gate.reason) {
@@ -304,6 +302,9 @@ pub fn measured(gate: &Gate) -> String {
 
 fn gates(text: &mut String, assessment: &Assessment) {
     title(text, "Gates");
+    if assessment.gates.is_empty() {
+        line(text, "  ", NO_GATE);
+    }
     for gate in &assessment.gates {
         let sentence = format!(
             "{} {}: {}",
@@ -320,6 +321,9 @@ fn objectives(text: &mut String, assessment: &Assessment) {
         text,
         "SLA recommendations (provisional: what can be held, not what users need)",
     );
+    if assessment.objectives.is_empty() {
+        line(text, "  ", NO_PROMISE);
+    }
     for component in &assessment.components {
         let of = |o: &&Objective| {
             let same = (o.component, &o.scenario) == (component.component, &component.scenario);

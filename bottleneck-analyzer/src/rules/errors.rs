@@ -27,7 +27,7 @@ const MOST: usize = 4;
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
-        let judged = bench.judged();
+        let judged: Vec<usize> = bench.judged().map(|(index, _)| index).collect();
         if let Some(failures) = Failures::of(bench, &judged) {
             judge(bench, &failures, facts, out);
         }

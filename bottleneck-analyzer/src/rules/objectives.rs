@@ -1,6 +1,4 @@
-//! Latency past the objective at the operating point.
-
-use bench_report::Step;
+//! Latency past the objective at the operating point, in the worst of its repeats.
 
 use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
@@ -11,10 +9,9 @@ use crate::requests::{self, slowest};
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
-        let Some((index, step)) = bench.operating() else {
-            continue;
-        };
-        latency(bench, index, step, facts, out);
+        if bench.choice.is_some() {
+            latency(bench, facts, out);
+        }
     }
 }
 
@@ -31,13 +28,15 @@ fn kind_under(parent: Option<&String>) -> FindingKind {
     parent.map_or(FindingKind::Problem, |_| FindingKind::Symptom)
 }
 
-fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out: &mut Conclusions) {
+fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     let rule = "latency_past_objective";
     let bounds = &facts.thresholds.objectives;
     let Some((which, pick, bound_ms)) = requests::objective(bench.component, bounds) else {
         return;
     };
-    let Some(slow) = slowest(step, pick) else {
+    let repeats = bench.judged();
+    let repeats = repeats.filter_map(|(index, step)| Some((index, slowest(step, pick)?)));
+    let Some((index, slow)) = repeats.max_by_key(|(_, slow)| slow.ns) else {
         return;
     };
     let objective_ns = bound_ms * 1e6;
@@ -50,8 +49,9 @@ fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out:
         slow.shown(),
         duration_ns(objective_ns)
     );
-    if ns <= objective_ns && slow.at_least {
-        // It may be higher: neither ruled out nor found.
+    let is_open = slow.at_least || evidence.as_ref().is_some_and(|e| e.spoiled);
+    if ns <= objective_ns && is_open {
+        // It may be higher: neither ruled out nor found. The gate tells why.
         return;
     }
     if ns <= objective_ns {

@@ -1,7 +1,7 @@
 //! A fault in one of several repeats of a setting: it counts in gates, figures and promises,
 //! whichever of them it is in.
 
-use bench_report::{Report, Series};
+use bench_report::{Report, Series, StepEnd};
 use bottleneck_analyzer::assessment::{Component, GateOutcome, OperatingPoint};
 use bottleneck_analyzer::render::{html, terminal};
 use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
@@ -150,5 +150,64 @@ fn worst_interval_maximum_and_spread_are_shown() {
     ] {
         assert!(text.contains(shown), "{shown}: {text}");
         assert!(html::page(&run, &assessment).contains(shown), "{shown}");
+    }
+}
+
+#[test]
+fn a_repeat_that_a_rule_ended_is_judged_with_the_others_and_nothing_is_promised() {
+    let stopped = |index: usize, report: &mut Report| {
+        report.steps[index].end = StepEnd::Stopped {
+            rule: "errors>10%".into(),
+            reason: "half failed".into(),
+        };
+    };
+    for bad in 0..2 {
+        let (mut report, repeats) = sweep();
+        stopped(repeats[bad], &mut report);
+        for operation in report.steps[repeats[bad]].operations.values_mut() {
+            operation
+                .errors
+                .insert("refused".into(), operation.attempted);
+            operation.attempted *= 2;
+        }
+        let assessment = assess_reports(&[report]);
+        let errors = gate(&assessment, "postgres.sweep.errors");
+        assert_eq!(
+            errors.outcome,
+            GateOutcome::Fail,
+            "repeat {bad}: {errors:?}"
+        );
+        for promise in &assessment.objectives {
+            assert_eq!(promise.value, None, "{promise:?}");
+        }
+        let throughput = objective(&assessment, Component::Postgres, "throughput").unwrap();
+        assert!(
+            throughput.shown.contains("1 of 2 repeats ended"),
+            "{throughput:?}"
+        );
+
+        let (mut report, _) = sweep();
+        stopped(repeats[bad], &mut report);
+        slower(&mut report, repeats[bad], 1_000.0);
+        let assessment = assess_reports(&[report]);
+        let p90 = gate(&assessment, "postgres.sweep.p90");
+        assert_eq!(p90.outcome, GateOutcome::Fail, "repeat {bad}");
+    }
+}
+
+#[test]
+fn the_finding_about_latency_agrees_with_its_gate_whichever_repeat_is_slow() {
+    for bad in 0..2 {
+        let (mut report, repeats) = sweep();
+        slower(&mut report, repeats[bad], 1_000.0);
+        let assessment = assess_reports(&[report]);
+        let about = |id: &str| id.starts_with("latency_past_objective");
+        assert!(
+            assessment.findings.iter().any(|f| about(&f.id)),
+            "repeat {bad}"
+        );
+        let fine = assessment.ruled_out.iter();
+        let fine = fine.filter(|r| r.statement.starts_with("latency: p90"));
+        assert_eq!(fine.count(), 0, "repeat {bad}");
     }
 }

@@ -162,6 +162,8 @@ fn what_was_only_watched_gets_no_gate_and_no_promise() {
     assert_eq!(assessment.gates, []);
     assert_eq!(assessment.objectives, []);
     cannot_be_told(&assessment, "no load was made");
+    let text = terminal::render(&assessment);
+    assert!(text.contains("None: no load was measured."), "{text}");
 }
 
 #[test]
@@ -300,4 +302,59 @@ fn doubts_are_told_of_shown_figures_only_the_gravest_first_with_their_place() {
         !text.contains("far tail") && !text.contains("elsewhere"),
         "{text}"
     );
+}
+
+#[test]
+fn a_doubt_whose_figure_is_of_another_step_names_that_step() {
+    use bench_report::{Warning, WarningCode};
+    let mut report = held_for(Plant::default().postgres(), 30);
+    let point = report.summary.recommendations[0].steps[0];
+    let other = report.steps.len() - 1;
+    let worst = report.steps[other].name.clone();
+    let mut doubt = Warning::new(WarningCode::GeneratorStalled, "late (the worst of 2 steps)");
+    doubt.step = Some(other);
+    for index in [point, other] {
+        doubt.spoils.push(format!(
+            "/steps/{index}/operations/*/call/percentiles_ns/p99"
+        ));
+    }
+    report.warnings.push(doubt);
+    let assessment = assess_reports(&[report]);
+    let told = assessment.spoiled[0].sentence();
+    assert!(
+        told.ends_with(&format!("late (the worst of 2 steps): {worst}")),
+        "{told}"
+    );
+}
+
+#[test]
+fn no_report_is_expected_of_what_was_never_started() {
+    let home = whole();
+    std::fs::remove_file(home.path().join("redis-bench.cache.json")).unwrap();
+    plan(home.path(), PLANNED[1], RUN, PartStatus::Planned);
+    let assessment = assess_at(home.path());
+    assert_eq!(assessment.missing.len(), 1, "{:?}", assessment.missing);
+}
+
+#[test]
+fn a_latency_that_was_not_measured_is_no_matter_of_samples() {
+    let mut report = Plant::default().postgres();
+    for step in &mut report.steps {
+        for operation in step.operations.values_mut() {
+            (operation.call, operation.response) = (None, None);
+        }
+    }
+    let assessment = assess_reports(&[report]);
+    let p90 = gate(&assessment, "postgres.sweep.p90");
+    assert_eq!(p90.outcome, GateOutcome::Unknown);
+    assert_eq!(p90.reason.as_deref(), Some("no request was timed"));
+}
+
+#[test]
+fn a_report_without_a_step_is_not_called_one_that_only_watched() {
+    let mut empty = Plant::default().postgres();
+    empty.steps.clear();
+    empty.summary.recommendations.clear();
+    let assessment = assess_reports(&[empty, Plant::default().sysmon()]);
+    assert_eq!(assessment.missing.len(), 1, "{:?}", assessment.missing);
 }

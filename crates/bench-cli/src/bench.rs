@@ -76,9 +76,9 @@ impl Bench {
         Ok(bench)
     }
 
-    /// Names schema, keys and whatever else is made for this run.
-    pub fn run_id(&self) -> &str {
-        &self.report.run_id
+    /// Names schema, keys and whatever else this process makes for the run.
+    pub fn own_name(&self) -> String {
+        bench_report::report::own_name(&self.report.run_id)
     }
 
     /// Announces where the run is.

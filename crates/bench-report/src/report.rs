@@ -130,6 +130,15 @@ impl Report {
 /// The environment variable by which a suite names the run to the tools that it starts.
 pub const RUN_ID_ENV: &str = "PLIMSOLL_RUN_ID";
 
+/// The name of what this process makes on a server for the run `run_id`. A starter may have started
+/// several of its kind at once, which share the run and must not share a schema or keys.
+pub fn own_name(run_id: &str) -> String {
+    match std::env::var_os(RUN_ID_ENV) {
+        Some(_) => format!("{run_id}-{}", std::process::id()),
+        None => run_id.to_owned(),
+    }
+}
+
 /// The run that this process belongs to: the suite's that started it, else one of its own.
 pub fn run_id() -> String {
     let plain = |id: &String| {

@@ -51,7 +51,7 @@ pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
 fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &Server) -> anyhow::Result<()> {
     bench.phase(Phase::Connect);
     // Only its name is used: nothing is made.
-    let name = Schema::of_run(bench.run_id()).name().to_owned();
+    let name = Schema::of_run(&bench.own_name()).name().to_owned();
     if !describe(bench, server)? {
         return Ok(());
     }
@@ -87,7 +87,7 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &Server) -> anyhow::Re
 /// signal came.
 fn describe(bench: &mut Bench, server: &Server) -> anyhow::Result<bool> {
     let control = Control::new(bench.cancel.clone()).context("cannot start a runtime")?;
-    let schema = Schema::of_run(bench.run_id());
+    let schema = Schema::of_run(&bench.own_name());
     let Some(client) = control.connect(&server.address, &schema)? else {
         return Ok(false);
     };

@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
+use tokio_postgres::Error;
 
 use super::{Schema, Selection, State, Tables, TablesError, Workload, WorkloadError};
 use crate::address::Address;
@@ -83,14 +84,26 @@ impl Ground<'_> {
         let made = self.schema.create(self.client, selection.scale);
         let made = self.control.run(made).transpose();
         self.schema_begun = !made.as_ref().is_err_and(|error| error.undone);
-        made.or_else(|error| {
-            let mut failure = of_postgres(&error.source);
-            if failure.kind == READ_ONLY {
-                failure = failure.with_detail(self.why_read_only());
-            }
-            let what = format!("make the schema {}", self.schema.name());
-            remedy::cannot(&what, &failure, Doing::Making, self.address)
-        })
+        made.or_else(|error| self.not_made(&error.source))
+    }
+
+    /// Makes the run's schema and removes it at once.
+    ///
+    /// # Errors
+    /// What would keep a run from making it.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let tried = self.control.run(self.schema.try_out(self.client));
+        let tried = tried.unwrap_or(Ok(()));
+        tried.or_else(|error| self.not_made(&error))
+    }
+
+    fn not_made<T>(&self, error: &Error) -> anyhow::Result<T> {
+        let mut failure = of_postgres(error);
+        if failure.kind == READ_ONLY {
+            failure = failure.with_detail(self.why_read_only());
+        }
+        let what = format!("make the schema {}", self.schema.name());
+        remedy::cannot(&what, &failure, Doing::Making, self.address)
     }
 
     /// Why no transaction of ours writes.

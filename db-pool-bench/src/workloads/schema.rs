@@ -144,6 +144,16 @@ impl Schema {
         Ok(Tables::own(name, scale))
     }
 
+    /// Makes the schema and removes it again, in one transaction.
+    ///
+    /// # Errors
+    /// What the server said; nothing is there then either.
+    pub async fn try_out(&self, client: &Client) -> Result<(), Error> {
+        let name = &self.name;
+        let both = format!("CREATE SCHEMA {name}; DROP SCHEMA {name}");
+        client.in_transaction("", &both).await
+    }
+
     /// Ends the connections of this run that are still open, then drops the schema.
     ///
     /// # Errors

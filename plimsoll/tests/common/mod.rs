@@ -1,4 +1,4 @@
-//! What the suite's tests share: the binaries, a place where nothing else lives, and a look at
+//! Parts that the suite's tests share: the binaries, a place where nothing else lives, and a look at
 //! what was left behind.
 #![allow(
     dead_code,
@@ -8,10 +8,32 @@
     missing_docs
 )]
 
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
-use test_support::Place;
+use test_support::{Place, copy_program};
+
+/// The shortest run of the suite.
+pub(crate) const RUN: [&str; 7] = [
+    "run",
+    "--profile",
+    "smoke",
+    "--only",
+    "redis-bench",
+    "--run-dir",
+    "run",
+];
+
+/// The binaries that the suite starts.
+const TOOLS: [&str; 5] = [
+    "db-pool-bench",
+    "redis-bench",
+    "ws-bench",
+    "sysmon",
+    "bottleneck-analyzer",
+];
 
 /// One of the suite's binaries.
 pub(crate) fn binary(name: &str) -> PathBuf {
@@ -28,6 +50,31 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 /// One of the suite's tools in `place`.
 pub(crate) fn tool(place: &Place, name: &str, args: &[&str]) -> Command {
     place.command(binary(name), args)
+}
+
+/// All that a tool printed.
+pub(crate) fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    text(&output.stderr) + &text(&output.stdout)
+}
+
+/// The suite in `place`, with a shell script in place of one of its tools; without that tool where
+/// there is no script.
+pub(crate) fn suite_with(place: &Place, replaced: &str, script: Option<&str>) -> PathBuf {
+    let bin = place.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for name in TOOLS.into_iter().filter(|name| *name != replaced) {
+        symlink(binary(name), bin.join(name)).unwrap();
+    }
+    if let Some(script) = script {
+        let program = bin.join(replaced);
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // A program finds its siblings by where it really is, so a link to it would not do.
+    let plimsoll = bin.join("plimsoll");
+    copy_program(&binary("plimsoll"), &plimsoll);
+    plimsoll
 }
 
 /// The report in `directory` of that name.

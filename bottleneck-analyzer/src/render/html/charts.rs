@@ -1,4 +1,4 @@
-//! Which charts a run has, and what is in them.
+//! Charts of a run, and their lines.
 
 use bench_report::{Latency, Operation, Step};
 

@@ -1,4 +1,4 @@
-//! What the charts are drawn from, embedded in the page as JSON.
+//! Data of the charts, embedded in the page as JSON.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ pub(super) struct Chart {
     pub(super) id: String,
     /// For people.
     pub(super) title: String,
-    /// How it is read, in a sentence.
+    /// Explanation of how to read it, in a sentence.
     pub(super) caption: String,
     /// Name of the x axis.
     pub(super) x_label: String,
@@ -17,7 +17,7 @@ pub(super) struct Chart {
     pub(super) x_scale: &'static str,
     /// `ns`, `ratio`, `per_s`, `bytes_per_s`, `cores`, `count`: how y is written.
     pub(super) unit: &'static str,
-    /// Whether y is logarithmic.
+    /// True if y is logarithmic.
     pub(super) y_log: bool,
     /// Lines.
     pub(super) lines: Vec<Line>,
@@ -32,7 +32,7 @@ pub(super) struct Chart {
 pub(super) struct Line {
     pub(super) label: String,
     pub(super) x: Vec<f64>,
-    /// What was not read is null.
+    /// Values; null where nothing was read.
     pub(super) y: Vec<Option<f64>>,
     /// The highest reading in each point, where points stand for several.
     #[serde(skip_serializing_if = "Option::is_none")]

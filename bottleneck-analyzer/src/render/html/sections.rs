@@ -135,14 +135,15 @@ pub(super) fn objectives(assessment: &Assessment) -> Markup {
         section #objectives {
             h2 { "What to promise" }
             p.quiet { "Provisional: a load test shows what can be held, not what users need." }
-            div.scroll { table {
+            @if assessment.objectives.is_empty() { p { (terminal::NO_PROMISE) } }
+            @else { div.scroll { table {
                 thead { tr { th scope="col" { "Component" } th scope="col" { "Objective" } th scope="col" { "Basis" } } }
                 tbody { @for o in &assessment.objectives { tr {
                     td { (o.component.title()) " " span.quiet { (o.scenario) @if let Some(file) = &o.file { " (" (file) ")" } } }
                     td { @if o.value.is_some() { b { (o.shown) } } @else { span.doubt { (o.shown) } } }
                     td { (o.basis) }
                 } } }
-            } }
+            } } }
         }
     }
 }
@@ -151,7 +152,8 @@ pub(super) fn gates(assessment: &Assessment) -> Markup {
     html! {
         section #gates {
             h2 { "Gates" }
-            div.scroll { table {
+            @if assessment.gates.is_empty() { p { (terminal::NO_GATE) } }
+            @else { div.scroll { table {
                 thead { tr { th scope="col" { "Result" } th scope="col" { "Component" } th scope="col" { "Requirement" } th scope="col" { "Measured" } } }
                 tbody { @for gate in &assessment.gates { tr {
                     @match gate.outcome {
@@ -163,7 +165,7 @@ pub(super) fn gates(assessment: &Assessment) -> Markup {
                     td { (gate.requirement) }
                     td { (measured(gate)) }
                 } } }
-            } }
+            } } }
         }
     }
 }
@@ -201,7 +203,7 @@ fn names(chart: &Chart) -> String {
     names.join(", ")
 }
 
-/// What the lines across the charts of time stand for.
+/// Legend of the lines across the charts of time.
 pub(super) fn marks(marks: &[Instant]) -> Markup {
     html! {
         @if !marks.is_empty() {
@@ -213,7 +215,7 @@ pub(super) fn marks(marks: &[Instant]) -> Markup {
     }
 }
 
-/// What each setting of a cache bought: client beside client, with its hit ratio.
+/// Results of each setting of a cache: client beside client, with its hit ratio.
 pub(super) fn caches(run: &Run) -> Markup {
     let caches = run.benches().filter(|s| s.report.scenario == "cache");
     html! {

@@ -17,7 +17,7 @@ const PROCESSES: usize = 6;
 /// The time axis: seconds since the first instant of any report.
 pub(super) struct Axis {
     start_ns: u64,
-    /// Where it ends.
+    /// End.
     pub(super) end_s: f64,
 }
 
@@ -111,7 +111,7 @@ pub(super) fn over_time(run: &Run, axis: &Axis) -> Vec<Chart> {
         .collect()
 }
 
-/// What was marked in any report, in order of time.
+/// Marks of all reports, in order of time.
 pub(super) fn marks(run: &Run, axis: &Axis) -> Vec<Instant> {
     let marks = run.sources.iter().flat_map(|s| &s.report.marks);
     let mut marks: Vec<Instant> = marks

@@ -15,8 +15,7 @@ const LEAST_RATIO: f64 = 0.001;
 pub(super) fn look(bench: &Bench<'_>, out: &mut Conclusions) {
     let views = bench
         .judged()
-        .into_iter()
-        .filter_map(|i| View::of(bench.source, i));
+        .filter_map(|(index, _)| View::of(bench.source, index));
     let counted = views.filter_map(|v| Some((v.figure("database.deadlocks")?, v)));
     let Some((deadlocks, view)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return;
