@@ -4,7 +4,7 @@
 mod harness;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,19 @@ struct Waiting {
 
 impl Waiting {
     fn begin(words: &[&str]) -> Self {
-        let mut child = harness::a_bench()
-            .args(words)
+        Self::of(harness::a_bench().args(words))
+    }
+
+    /// As `nohup` starts it, which leaves standard error alone where it is no terminal.
+    fn begin_ignoring_hangups(words: &[&str]) -> Self {
+        let bench = harness::a_bench();
+        Self::of(Command::new("nohup").arg(bench.get_program()).args(words))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -54,8 +65,8 @@ impl Drop for Waiting {
 }
 
 #[test]
-fn the_first_signal_of_either_kind_asks_to_end_in_order() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+fn the_first_signal_of_each_kind_asks_to_end_in_order() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let mut waiting = Waiting::begin(&["wait"]);
         waiting.signal(signal);
         waiting.expect("asked");
@@ -78,6 +89,31 @@ fn the_second_signal_ends_at_once_even_while_the_first_is_being_answered() {
         assert!(signalled.elapsed() < Duration::from_secs(30));
         waiting.expect("");
     }
+}
+
+#[test]
+fn a_terminal_that_is_closed_hangs_up_twice_and_ends_nothing_at_once() {
+    let mut waiting = Waiting::begin(&["wait", "--stuck"]);
+    waiting.signal(Signal::SIGHUP);
+    waiting.expect("asked");
+    thread::sleep(Duration::from_millis(100));
+    waiting.signal(Signal::SIGHUP);
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(waiting.child.try_wait().unwrap(), None);
+    waiting.signal(Signal::SIGTERM);
+    assert_eq!(waiting.code(), Some(130));
+}
+
+#[test]
+fn a_hangup_that_nohup_has_ignored_asks_for_nothing() {
+    let mut waiting = Waiting::begin_ignoring_hangups(&["wait"]);
+    waiting.signal(Signal::SIGHUP);
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(waiting.child.try_wait().unwrap(), None);
+    waiting.signal(Signal::SIGTERM);
+    waiting.expect("asked");
+    waiting.expect("ended in order");
+    assert_eq!(waiting.code(), Some(130));
 }
 
 #[test]

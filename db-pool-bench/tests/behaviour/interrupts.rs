@@ -55,7 +55,7 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
         ),
     ] {
         std::thread::scope(|scope| {
-            for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
                 let url = server.url();
                 scope.spawn(move || {
                     let place = Place::new();
