@@ -69,7 +69,7 @@ fn of_server(words: Words<'_>) -> Failure {
         "26000" | "42P05" => POOLED,
         _ => "",
     };
-    words.complete(Failure::new(kind, &format!("{}{more}", words.message)))
+    words.complete(Failure::new(kind, &format!("{}{more}", words.message())))
 }
 
 /// The failure of `kind`, with what its cause means to who set up the connection.
