@@ -56,13 +56,33 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
 }
 
 /// A command's or a connection's failure. What the server answered is told in its own words.
+/// Of several commands that were sent together the first one that failed is told.
 pub fn of_redis(error: &RedisError) -> Failure {
+    let is_several = error.detail().is_none();
+    let several = is_several.then(|| error.clone().into_server_errors());
+    if let Some([(_, first), others @ ..]) = several.flatten().as_deref() {
+        let more = match others.len() {
+            0 => String::new(),
+            count => format!(" (and {count} more)"),
+        };
+        let detail = first.details().map(without_arguments).unwrap_or_default();
+        let code = first.code().trim();
+        let told = format!("{code} {detail}");
+        return Failure::new(kind(error), &format!("{}{more}", told.trim_end()));
+    }
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => {
+            let detail = without_arguments(detail);
             Failure::new(kind(error), &format!("{} {detail}", code.trim()))
         }
         _ => Failure::new(kind(error), &error.to_string()),
     }
+}
+
+/// An answer without the arguments that it quotes, which may be anybody's data.
+fn without_arguments(detail: &str) -> &str {
+    let quoted = detail.find(", with args beginning with:");
+    &detail[..quoted.unwrap_or(detail.len())]
 }
 
 /// A checkout's failure.

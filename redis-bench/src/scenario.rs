@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, Shown};
 use bench_cli::load::Defaults;
-use bench_cli::{Exit, UsageError};
+use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
 use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
 use serde_json::json;
@@ -21,6 +21,7 @@ use crate::failure;
 use crate::group;
 use crate::guard::{self, Demand};
 use crate::keyspace::{self, Keyspace};
+use crate::remedy;
 use crate::server::Server;
 use crate::summary;
 
@@ -295,9 +296,13 @@ impl<S: Scenario> Run<'_, S> {
         let remote = server.remote();
         let writer = Errand::start(move |stop| keys.fill(&mut remote.connect()?, stop))
             .context("cannot write the keys of a run")?;
+        let mut remedy = None;
         let why = match writer.attend(&bench.cancel, FILL_BOUND) {
             Attended::Done(Ok(filled)) => return Ok(filled),
-            Attended::Done(Err(error)) => failure::of_redis(&error).message,
+            Attended::Done(Err(error)) => {
+                remedy = remedy::of(&error, &server.remote());
+                failure::of_redis(&error).message
+            }
             Attended::Cancelled => {
                 self.writer = Some(writer);
                 return Ok(false);
@@ -308,9 +313,13 @@ impl<S: Scenario> Run<'_, S> {
             }
         };
         let (done, shown) = (bench.report.steps.len(), server.remote().shown().to_owned());
-        Err(anyhow::anyhow!(why)).with_context(|| {
+        let failed = Err(anyhow::anyhow!(why)).with_context(|| {
             format!("cannot write the keys of a run to {shown} (after {done} steps)")
-        })
+        });
+        match remedy {
+            Some(remedy) => failed.remedy(remedy),
+            None => failed,
+        }
     }
 }
 
