@@ -55,7 +55,11 @@ fn of_status(status: &str) -> &'static str {
              allow clients without one"
         }
         "429" => "wait, or raise the server's limit of new connections; --spawn-rate sets ours",
-        "400" | "406" | "415" | "426" => {
+        "400" => {
+            "what the server wants of an upgrade, which its log says; a port that wants TLS answers so, \
+             too (a subprotocol and further headers cannot be given here, parameters of the URL can)"
+        }
+        "406" | "415" | "426" => {
             "what the server wants of an upgrade: its log says it (a subprotocol and further headers \
              cannot be given here, parameters of the URL can)"
         }
@@ -148,7 +152,8 @@ mod tests {
             ("wrong_echo", "ws-bench serve"),
             ("http.200", "the path"),
             ("http.302", "redirects"),
-            ("http.400", "subprotocol"),
+            ("http.400", "TLS"),
+            ("http.426", "subprotocol"),
             ("http.401", "login"),
             ("http.403", "Origin"),
             ("http.404", "the path"),

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     /// Kind, message, what was done, and what the remedy says.
-    const KNOWN: [(&str, &str, Doing, &str); 14] = [
+    const KNOWN: [(&str, &str, Doing, &str); 19] = [
         (
             "auth",
             "pg_hba.conf rejects connection for host",
@@ -174,6 +174,36 @@ mod tests {
             "prepared statement \"s0\" already exists",
             Checking,
             "--protocol",
+        ),
+        (
+            "sqlstate.08P01",
+            "transaction blocks not allowed in statement pooling mode",
+            Checking,
+            "pool_mode = transaction",
+        ),
+        (
+            "sqlstate.0A000",
+            "transaction blocks not allowed in statement pooling mode",
+            Making,
+            "pool_mode = transaction",
+        ),
+        (
+            "sqlstate.53400",
+            "temporary file size exceeds temp_file_limit (64kB)",
+            Making,
+            "ALTER ROLE app SET temp_file_limit",
+        ),
+        (
+            "timeout.connect",
+            "timeout: the server did not let us in within 5 s (connect_timeout)",
+            Connecting,
+            "a pooler lets clients wait",
+        ),
+        (
+            "tls",
+            "server does not support TLS",
+            Connecting,
+            "client_tls_sslmode",
         ),
         (
             "refused",

@@ -368,8 +368,11 @@ fn refusal(name: &str) -> String {
             "\\{name} runs a program of this machine for each request, which would be what is measured; \\set the value, or --define it"
         ),
         "startpipeline" | "endpipeline" | "syncpipeline" => format!(
-            "\\{name} is not supported: neither pool sends a statement before it has the answer to the last one"
+            "\\{name} is not supported: neither pool sends a statement before it has the answer to the last one; leave it out"
         ),
+        "setrandom" => {
+            "\\setrandom is of pgbench before 9.6; write \\set name random(first, last)".to_owned()
+        }
         "" => "a backslash without a command".to_owned(),
         _ => format!(
             "there is no \\{name} in scripts; there are \\set, \\sleep, \\if, \\elif, \\else, \\endif, \\gset and \\aset"
