@@ -4,7 +4,7 @@ use load_engine::Failure;
 
 use crate::endpoint::Target;
 
-/// What is wrong with a server whose first connection ended in `failure`, in one sentence.
+/// Returns what is wrong with a server whose first connection ended in `failure`, in one sentence.
 pub(crate) fn sentence(target: &Target, failure: &Failure) -> String {
     let kind = failure.kind.as_ref();
     let what = match family(kind) {
@@ -24,7 +24,7 @@ pub(crate) fn sentence(target: &Target, failure: &Failure) -> String {
     )
 }
 
-/// What to do about a failure of `kind` at `target`.
+/// Returns what to do about a failure of `kind` at `target`.
 pub(crate) fn advice(target: &Target, kind: &str) -> String {
     let (host, port) = target.host_and_port();
     let reach = format!("nc -vz {host} {port}");

@@ -20,7 +20,7 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// What came of a request; one that did not say when it was over is over now.
+    /// Returns what came of a request; one that did not say when it was over is over now.
     pub(crate) fn new(mut marks: Marks, outcome: Outcome) -> Self {
         if marks.done_ns == 0 {
             marks.done_ns = bench_report::clock::monotonic_ns();
@@ -33,7 +33,7 @@ impl Visit {
         }
     }
 
-    /// How long it waited for a connection, whether it got one or gave up.
+    /// Time that it waited for a connection, whether it got one or gave up.
     pub(crate) fn waited_ns(&self) -> u64 {
         let Marks {
             started_ns,
@@ -49,12 +49,12 @@ impl Visit {
         until_ns.saturating_sub(started_ns)
     }
 
-    /// What its user felt.
+    /// Returns what its user felt.
     pub(crate) fn felt_ns(&self) -> u64 {
         self.marks.done_ns.saturating_sub(self.marks.begin_ns())
     }
 
-    /// Whether it gave up before it had a connection.
+    /// Returns true if it gave up before it had a connection.
     pub(crate) fn gave_up(&self) -> bool {
         self.marks.acquired_ns == 0
     }
@@ -90,7 +90,7 @@ pub(crate) fn note_generator(step: &mut Step, used: &CpuUse) {
 /// spoilt.
 ///
 /// # Errors
-/// When the report cannot be saved.
+/// Fails when the report cannot be saved.
 pub(crate) fn keep(bench: &mut Bench, step: Step) -> anyhow::Result<()> {
     let doubts = self_check::saturation(&step).into_iter();
     let doubts = doubts.chain(gap::doubt(&step)).collect();

@@ -25,7 +25,7 @@ pub(crate) enum Doing {
     Watching,
 }
 
-/// What helps where no cause is known.
+/// Returns what helps where no cause is known.
 fn otherwise(doing: Doing) -> &'static str {
     use Doing::{Checking, Connecting, Making, Removing, Watching};
     match doing {
@@ -51,7 +51,7 @@ pub(crate) fn cannot<T>(
         .remedy(against(failure, doing, address))
 }
 
-/// What helps against `failure` of `doing` something at `address`.
+/// Returns what helps against `failure` of `doing` something at `address`.
 pub(crate) fn against(failure: &Failure, doing: Doing, address: &Address) -> String {
     let remedy = found(failure, doing).unwrap_or_else(|| otherwise(doing));
     let remedy = match address.password_note() {
@@ -82,7 +82,7 @@ fn filled(remedy: &str, address: &Address) -> String {
         .replace("{list}", &address.list_command())
 }
 
-/// What the server said, with what it added.
+/// Returns what the server said, with what it added.
 pub(crate) fn told(failure: &Failure) -> String {
     match &failure.detail {
         Some(detail) => format!("{} ({detail})", failure.message),

@@ -23,7 +23,7 @@ fn compiled(text: &str) -> Result<(Program, Names), ScriptError> {
     Ok((programs.remove(0), names))
 }
 
-/// What `expression` comes to.
+/// Returns what `expression` comes to.
 fn value(expression: &str) -> Result<Value, String> {
     let script = format!("\\set x {expression}\nSELECT 1;");
     let (program, names) = compiled(&script).map_err(|error| error.to_string())?;
@@ -284,7 +284,7 @@ proptest! {
         let _ = compiled(&text);
     }
 
-    /// The same for text that is nearly a script.
+    /// Does the same for text that is nearly a script.
     #[test]
     fn no_script_brings_the_reader_down(words in prop::collection::vec(
         prop::sample::select(vec![
