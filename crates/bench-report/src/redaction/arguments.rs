@@ -43,9 +43,7 @@ pub(super) struct Reader {
     words: Vec<String>,
     /// Of each form of words, how far it has come.
     reached: Vec<usize>,
-    digest_next: bool,
-    /// The next word is a script for a shell.
-    script_next: bool,
+    next: Next,
     /// A password is set: it is among the words that follow.
     sets_password: bool,
 }
@@ -58,6 +56,16 @@ pub(super) enum Mode {
     Command,
     /// A command line in which one command reads a secret that another one prints.
     Piped,
+}
+
+/// Kind of the next word, as the option before it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Word,
+    /// A digest, or a number of something.
+    Digest,
+    /// A script for a shell.
+    Script,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +84,7 @@ impl Reader {
             pending: Vec::new(),
             words: Vec::new(),
             reached: Vec::new(),
-            digest_next: false,
-            script_next: false,
+            next: Next::Word,
             sets_password: false,
         }
     }
@@ -99,12 +106,12 @@ impl Reader {
 
     /// Whether the next word may be a digest.
     pub(super) fn digest_next(&self) -> bool {
-        self.digest_next || self.is(Kind::Plain)
+        self.next == Next::Digest || self.is(Kind::Plain)
     }
 
     /// Returns true if the next word is a script, in which an assignment ends at the next blank.
     pub(super) fn script_next(&self) -> bool {
-        self.script_next
+        self.next == Next::Script
     }
 
     /// Whether a word with blanks in it is a command line of its own.
@@ -117,8 +124,8 @@ impl Reader {
         if !self.pending.is_empty() && matches!(word, "=" | ":") {
             return;
         }
-        self.digest_next = false;
-        self.script_next = self.is(Kind::Runs) && is_script_option(word);
+        let is_script = self.is(Kind::Runs) && is_script_option(word);
+        self.next = if is_script { Next::Script } else { Next::Word };
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() && !is_option(word) {
             for secret in pending.iter().filter_map(|pending| pending.find(word)) {
@@ -222,7 +229,9 @@ impl Reader {
             return;
         }
         let last = last_part(name);
-        self.digest_next = has(DIGESTS, &last);
+        if has(DIGESTS, &last) {
+            self.next = Next::Digest;
+        }
         match names::naming(name) {
             Naming::Secret => self.pending.push(Pending::Secret(Style::Whole)),
             Naming::Reference => self.pending.push(Pending::Reference),
