@@ -210,10 +210,7 @@ fn an_error_names_file_line_and_column() {
             "s.sql:1:1: \\setshell runs a program",
         ),
         ("\\startpipeline\nSELECT 1;", "before it has the answer"),
-        (
-            "\\setrandom aid 1 10\nSELECT 1;",
-            "write \\set name random(first, last)",
-        ),
+        ("\\setrandom a 1 9\nSELECT 1;", "write \\set name random"),
         ("SELECT 1 \\gset\n", "s.sql:1:10: \\gset is there with"),
         ("\\foo\nSELECT 1;", "there is no \\foo"),
         ("\\sleep\nSELECT 1;", "s.sql:1:7: \\sleep takes"),
