@@ -43,7 +43,7 @@ pub struct Arm {
 /// A server that is ready for a scenario's steps.
 #[derive(Debug)]
 pub struct Campaign<'a> {
-    /// Where steps and conclusions go.
+    /// Place where steps and conclusions go.
     pub bench: &'a mut Bench,
     /// What the steps run on.
     pub server: &'a Server,
@@ -61,7 +61,7 @@ pub struct Campaign<'a> {
 /// without an error.
 ///
 /// # Errors
-/// What kept it from running.
+/// Fails with what kept it from running.
 pub fn run(
     bench: &mut Bench,
     flags: &TargetFlags,
@@ -172,7 +172,7 @@ impl<'a> Campaign<'a> {
         })
     }
 
-    /// Whether the server must be protected from us.
+    /// Returns true if the server must be protected from us.
     pub fn is_guarded(&self) -> bool {
         !self.server.throwaway
     }
@@ -186,7 +186,7 @@ impl<'a> Campaign<'a> {
     /// room is noted and left out. A step without rules gets ours where the server is not ours.
     ///
     /// # Errors
-    /// When no load can be made at all, or the report cannot be saved.
+    /// Fails when no load can be made at all, or the report cannot be saved.
     pub fn step(&mut self, step: &StepPlan, arm: Arm) -> anyhow::Result<Option<usize>> {
         if !self.has_room(step, arm.connections)? {
             return Ok(None);
@@ -212,7 +212,7 @@ impl<'a> Campaign<'a> {
     /// not to be run.
     ///
     /// # Errors
-    /// When the report cannot be saved.
+    /// Fails when the report cannot be saved.
     pub fn has_room(&mut self, step: &StepPlan, connections: u64) -> anyhow::Result<bool> {
         let bound = self.flags.most_connections(self.is_guarded());
         self.watch.guard(bound);
@@ -238,10 +238,10 @@ impl<'a> Campaign<'a> {
         Ok(false)
     }
 
-    /// What the drivers of `arm` are set up with.
+    /// Returns what the drivers of `arm` are set up with.
     ///
     /// # Errors
-    /// When there is no way to the server under the arm's conditions.
+    /// Fails when there is no way to the server under the arm's conditions.
     pub fn setup(&mut self, arm: Arm, seed: u64) -> anyhow::Result<Setup> {
         Ok(Setup {
             address: self.address(arm.conditions.network_delay)?,

@@ -30,7 +30,7 @@ impl Control {
     /// Conversations that end when `cancel` is cancelled.
     ///
     /// # Errors
-    /// When the system gives no runtime.
+    /// Fails when the system gives no runtime.
     pub fn new(cancel: Cancel) -> io::Result<Self> {
         Ok(Self {
             runtime: Builder::new_current_thread().enable_all().build()?,
@@ -66,7 +66,7 @@ fn name(schema: &Schema) -> String {
     format!("{}.control", schema.name())
 }
 
-/// Why no connection came about, and what to do about it.
+/// Returns why no connection came about, and what to do about it.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = of_connect(error);
     let what = format!("connect to {}", address.shown());
@@ -76,7 +76,8 @@ fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Cli
 /// Removes `schema`, on a thread and a connection of its own.
 ///
 /// # Errors
-/// Why it is still there: the server is gone, does not answer in time, or refuses.
+/// Fails with the reason why it is still there: the server is gone, does not answer in time, or
+/// refuses.
 pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result<(), String> {
     let bound = if interrupted {
         CLEAN_BOUND_WHEN_CANCELLED

@@ -99,7 +99,7 @@ fn at_a_rate(measured: &[&&Results], objectives: &[Objective], into: &mut Recomm
 struct Choice {
     chosen: usize,
     high: usize,
-    /// Whether scatter hides so much that the measured mean decided.
+    /// True if scatter hides so much that the measured mean decided.
     scattered: bool,
 }
 

@@ -57,8 +57,8 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Whether it can be recommended: it held, hardly anything failed, and each repeat kept up with
-    /// its rate and kept the objectives.
+    /// Returns true if it can be recommended: it held, hardly anything failed, and each repeat kept
+    /// up with its rate and kept the objectives.
     pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
@@ -76,7 +76,7 @@ impl<'a> Results<'a> {
                 .all(|(_, _, step)| fine(step) && keeps(step, objectives))
     }
 
-    /// Whether arrivals came at a rate, whatever became of them.
+    /// Returns true if arrivals came at a rate, whatever became of them.
     pub(crate) fn is_open_loop(&self) -> bool {
         let mut steps = self.all_steps();
         steps.any(|step| matches!(step.load, Load::Open { .. }))
@@ -111,8 +111,8 @@ impl<'a> Results<'a> {
             .chain(self.broken.iter().copied())
     }
 
-    /// What users felt over all operations and repeats held, those who were never answered among
-    /// them; `None` where a histogram is damaged.
+    /// Returns what users felt over all operations and repeats held, those who were never answered
+    /// among them; `None` where a histogram is damaged.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let held = self.held.iter();
         Latency::of(held.flat_map(|(_, _, step)| step.operations.values())).ok()
@@ -193,7 +193,8 @@ pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTree
     errors
 }
 
-/// Whether what was asked for of an open loop was done in its measured part; `None` of a closed one.
+/// Returns true if what was asked for of an open loop was done in its measured part; `None` of a
+/// closed one.
 pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
     match step.load {
         Load::Open { rate_per_s, .. } => Some(step.throughput_per_s() >= CARRIED * rate_per_s),
@@ -201,7 +202,7 @@ pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
     }
 }
 
-/// Whether `step` kept all of `objectives`.
+/// Returns true if `step` kept all of `objectives`.
 fn keeps(step: &Step, objectives: &[Objective]) -> bool {
     if objectives.is_empty() {
         return true;

@@ -13,16 +13,16 @@ use crate::address::Address;
 /// Connections that a throwaway server has beyond the largest setting.
 const SPARE_CONNECTIONS: u64 = 20;
 const LOOK: Duration = Duration::from_millis(10);
-/// How long a server that is just starting is waited for once a signal has come, so that it ends
+/// Time that a server that is just starting is waited for once a signal has come, so that it ends
 /// in order; after that the guardian that it started with ends it.
 const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// The server under test.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it is.
+    /// Place where it is.
     pub address: Address,
-    /// Whether it is a throwaway one, ours or our caller's: no guard protects it.
+    /// True if it is a throwaway one, ours or our caller's: no guard protects it.
     pub throwaway: bool,
     started: Option<Postgres>,
 }
@@ -45,7 +45,7 @@ impl Server {
     /// Starts a throwaway server that holds `connections`; `None` when a signal came meanwhile.
     ///
     /// # Errors
-    /// When none is installed, or it does not start.
+    /// Fails when none is installed, or it does not start.
     pub fn start(connections: u64, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
         let max_connections = u32::try_from(connections + SPARE_CONNECTIONS).unwrap_or(u32::MAX);
         let options = PostgresOptions {
@@ -73,7 +73,7 @@ impl Server {
         }))
     }
 
-    /// Whether it ends with this value, and all that we made there with it.
+    /// Returns true if it ends with this value, and all that we made there with it.
     pub fn ends_with_us(&self) -> bool {
         self.started.is_some()
     }

@@ -5,7 +5,7 @@
 /// statement, because version 18 of the server leaves out what comes before.
 const OURS: &str = "/* plimsoll";
 
-/// Whether `sql` is one of our own questions.
+/// Returns true if `sql` is one of our own questions.
 pub(crate) fn is_ours(sql: &str) -> bool {
     sql.contains(OURS)
 }
@@ -13,7 +13,7 @@ pub(crate) fn is_ours(sql: &str) -> bool {
 /// Longest shape that is kept, in characters.
 const LONGEST: usize = 240;
 
-/// The same as [`whole`], cut to a length that a table can show.
+/// Returns the same as [`whole`], cut to a length that a table can show.
 pub(crate) fn of(sql: &str) -> String {
     let shape = whole(sql);
     if shape.chars().count() > LONGEST {
@@ -111,13 +111,13 @@ impl Shape {
         after
     }
 
-    /// Whether a string that begins here knows backslashes.
+    /// Returns true if a string that begins here knows backslashes.
     fn escapes(&self) -> bool {
         let bare = self.text.strip_suffix(['E', 'e']);
         !self.gap && bare.is_some_and(|bare| !bare.ends_with(is_name))
     }
 
-    /// Whether no name goes on here, in which `$` may stand.
+    /// Returns true if no name goes on here, in which `$` may stand.
     fn begins_word(&self) -> bool {
         self.gap || !self.text.ends_with(|c: char| is_name(c) || c.is_numeric())
     }

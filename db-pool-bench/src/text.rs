@@ -23,7 +23,8 @@ pub(crate) fn latency_name(report: &Report) -> &'static str {
     }
 }
 
-/// What each setting gave: what users felt (`latency` names it), then where their time went.
+/// Returns what each setting gave: what users felt (`latency` names it), then where their time
+/// went.
 pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> String {
     let rows: Vec<_> = rows.iter().filter(|(_, r)| !r.held.is_empty()).collect();
     if rows.is_empty() {
@@ -53,7 +54,8 @@ pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> Stri
     felt + &table.to_string() + &table::paragraph(legend, 0)
 }
 
-/// What users felt in each of `rows`, all repeats taken together; `first` heads their names.
+/// Returns what users felt in each of `rows`, all repeats taken together; `first` heads their
+/// names.
 pub(crate) fn felt_table<'r>(
     first: &str,
     latency: &str,
@@ -112,7 +114,7 @@ pub(crate) fn errors_of(result: &Results) -> String {
     result.errors().values().sum::<u64>().to_string()
 }
 
-/// What a scenario found, in one line.
+/// Returns what a scenario found, in one line.
 pub(crate) fn headline(sentences: &[String]) -> String {
     if sentences.is_empty() {
         return "nothing was measured".to_owned();
@@ -177,7 +179,8 @@ const TIME: [(&str, &str); 12] = [
     ("first_statement", "their first statement"),
 ];
 
-/// Where the time of `whom` went in `steps`, the largest part first; `None` where that is not known.
+/// Returns where the time of `whom` went in `steps`, the largest part first; `None` where that is
+/// not known.
 pub(crate) fn time_sentence<'a>(
     whom: &str,
     steps: &(impl Iterator<Item = &'a Step> + Clone),
@@ -205,7 +208,7 @@ pub(crate) fn time_sentence<'a>(
     (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
 }
 
-/// What a checkout in `steps` consisted of; `None` where no pool told.
+/// Returns what a checkout in `steps` consisted of; `None` where no pool told.
 pub(crate) fn checkout_sentence<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<String> {
     let told = steps.filter_map(|step| step.pool.as_ref()?.checkout.as_ref());
     let parts = CheckoutParts::merged(told)?;

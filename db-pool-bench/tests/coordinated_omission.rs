@@ -76,7 +76,7 @@ fn run(plan: &StepPlan, factory: &Arc<Deadpool>, observer: &mut dyn Observer) ->
     step
 }
 
-/// What these connections can serve: how fast a queue is worked off.
+/// Returns what these connections can serve: how fast a queue is worked off.
 fn capacity_per_s(factory: &Arc<Deadpool>) -> f64 {
     let load = LoadPlan::Closed {
         users: 4 * CONNECTIONS,
@@ -135,9 +135,9 @@ fn assert_phases_add_up(select: &Operation) {
     );
 }
 
-/// What else than the stop made anybody wait: who came due a time x into it waits for its rest and
-/// for those who came before, stop − x·(1 − rate ÷ capacity); at least half the stop, then, up to
-/// x = ½·stop ÷ (1 − …).
+/// Returns what else than the stop made anybody wait: who came due a time x into it waits for its
+/// rest and for those who came before, stop − x·(1 − rate ÷ capacity); at least half the stop,
+/// then, up to x = ½·stop ÷ (1 − …).
 fn slow_beyond_the_stop(select: &Operation, stood_ns: f64, capacity: f64) -> Option<String> {
     let at_once = 0.5 * stood_ns / 1e9 / SECONDS as f64;
     let expected = at_once / (1.0 - RATE_PER_S as f64 / capacity);

@@ -19,8 +19,8 @@ const FAR_MORE: u32 = 25;
 /// Requests of each place in a step.
 const ROUNDS: u32 = 30;
 
-/// What the machine itself needs for a request, just now: it is all that a place without a service
-/// time takes.
+/// Returns what the machine itself needs for a request, just now: it is all that a place without a
+/// service time takes.
 fn turnaround(server: &Postgres) -> Duration {
     let places = Places::before(server, 1, Duration::ZERO);
     let args = "--driver deadpool --pool-sizes 1 --users 1 --workload point-select --repeats 1 \

@@ -25,7 +25,7 @@ SELECT pg_sleep(0.003);
 END;
 ";
 
-/// What a sweep recommends: from, to; open ends where it says so.
+/// Returns what a sweep recommends: from, to; open ends where it says so.
 fn interval(url: &str, args: &str) -> (f64, f64) {
     let ran = complete(url, "sweep", args);
     assert_eq!(ran.code, 0, "{}", ran.said);

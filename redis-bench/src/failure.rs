@@ -79,15 +79,22 @@ fn answer(error: &RedisError) -> Option<Answer> {
 }
 
 /// A command's or a connection's failure. What the server answered is told in its own words.
+/// Of several commands that were sent together the first one that failed is told.
 pub fn of_redis(error: &RedisError) -> Failure {
     match answer(error) {
         // The system calls it a resource that is temporarily unavailable.
         _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
         Some(Answer { code, detail }) if !detail.is_empty() => {
-            Failure::new(kind(error), &format!("{code} {detail}"))
+            Failure::new(kind(error), &format!("{code} {}", without_arguments(&detail)))
         }
         _ => Failure::new(kind(error), &error.to_string()),
     }
+}
+
+/// An answer without the arguments that it quotes, which may be anybody's data.
+fn without_arguments(detail: &str) -> &str {
+    let quoted = detail.find(", with args beginning with:");
+    &detail[..quoted.unwrap_or(detail.len())]
 }
 
 /// A checkout's failure.

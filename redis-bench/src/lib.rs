@@ -25,6 +25,7 @@ mod group;
 pub mod guard;
 pub mod info;
 pub mod keyspace;
+mod remedy;
 pub mod scenario;
 pub mod server;
 pub mod skew;

@@ -21,6 +21,7 @@ use crate::failure;
 use crate::group;
 use crate::guard::{self, Demand};
 use crate::keyspace::{self, Keyspace};
+use crate::remedy;
 use crate::server::Server;
 use crate::summary;
 
@@ -295,11 +296,11 @@ impl<S: Scenario> Run<'_, S> {
         let remote = server.remote();
         let writer = Errand::start(move |stop| keys.fill(&mut remote.connect()?, stop))
             .context("cannot write the keys of a run")?;
-        let mut remedy = "see what the server says of itself (its log, INFO)";
+        let mut remedy = None;
         let why = match writer.attend(&bench.cancel, FILL_BOUND) {
             Attended::Done(Ok(filled)) => return Ok(filled),
             Attended::Done(Err(error)) => {
-                remedy = remedy_of(&failure::kind(&error));
+                remedy = remedy::of(&error, &server.remote());
                 failure::of_redis(&error).to_string()
             }
             Attended::Cancelled => {
@@ -312,26 +313,13 @@ impl<S: Scenario> Run<'_, S> {
             }
         };
         let (done, shown) = (bench.report.steps.len(), server.remote().shown().to_owned());
-        Err(anyhow::anyhow!(why))
-            .with_context(|| {
-                format!("cannot write the keys of a run to {shown} (after {done} steps)")
-            })
-            .remedy(remedy)
-    }
-}
-
-/// Remedy where the keys of a run could not be written.
-fn remedy_of(kind: &str) -> &'static str {
-    match kind {
-        "response.NOPERM" => {
-            "a user who may SET, GET and DEL under plimsoll:* (ACL SETUSER NAME ~plimsoll:* +@all), \
-             or another one in --url"
+        let failed = Err(anyhow::anyhow!(why)).with_context(|| {
+            format!("cannot write the keys of a run to {shown} (after {done} steps)")
+        });
+        match remedy {
+            Some(remedy) => failed.remedy(remedy),
+            None => failed,
         }
-        "response.OOM" => "a larger maxmemory, or fewer keys and smaller values",
-        "response.READONLY" => "the address of the primary in --url",
-        "response.MISCONF" => "see in the server's log why it could not save, and mend that first",
-        "timeout" | "reset" | "closed" | "refused" => "see that the server runs and answers",
-        _ => "see what the server says of itself (its log, INFO)",
     }
 }
 

@@ -14,6 +14,7 @@ use crate::clients::CONNECT_PATIENCE;
 use crate::errand::{Attended, Errand};
 use crate::failure;
 use crate::info::Info;
+use crate::remedy;
 
 /// Time that a blocking command of ours (`INFO`, filling, clearing) may take.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
@@ -138,7 +139,11 @@ impl Remote {
                     self.cli()
                 ),
             ),
-            _ => (said, format!("{} ping", self.cli())),
+            _ => {
+                let remedy = remedy::of(error, self);
+                let remedy = remedy.unwrap_or_else(|| format!("{} ping", self.cli()));
+                (said, remedy)
+            }
         };
         Err(anyhow::anyhow!(why)).context(what).remedy(remedy)
     }

@@ -73,7 +73,7 @@ fn port_range(text: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-/// Where the server is, as far as it matters here.
+/// Place where the server is, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Whereabouts {
     /// On this machine: its memory is ours, too.
@@ -95,7 +95,7 @@ pub(crate) struct Shortage {
 }
 
 impl Shortage {
-    /// What the report says of it.
+    /// Returns what the report says of it.
     pub(crate) fn warning(&self, wanted: u64) -> Warning {
         let message = format!(
             "{wanted} connections were asked for, {} fit: {}; {}",

@@ -54,7 +54,7 @@ impl Climber<'_> {
     /// Goes up or down to `target` connections and holds them.
     ///
     /// # Errors
-    /// When a worker is gone, or the report cannot be saved.
+    /// Fails when a worker is gone, or the report cannot be saved.
     pub(crate) fn level(&mut self, target: u64, repeat: u64) -> anyhow::Result<Verdict> {
         let bounds = Bounds {
             error_ratio: self.settings.error_ratio(),
@@ -94,7 +94,7 @@ impl Climber<'_> {
     /// charged with its own losses only.
     ///
     /// # Errors
-    /// When a signal came first, or a worker is gone.
+    /// Fails when a signal came first, or a worker is gone.
     pub(crate) fn keep(&mut self, target: u64) -> Result<(), Unfinished> {
         let surplus = self.open().saturating_sub(target);
         let surplus = Arc::new(AtomicU64::new(surplus));

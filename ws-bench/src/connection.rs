@@ -16,11 +16,11 @@ use crate::level::{Level, Setup};
 use crate::seat::{Errand, Inbox, Seat, Token, Turn};
 use crate::socket::Socket;
 
-/// How long a server may take to answer our closing.
+/// Time that a server may take to answer our closing.
 const LEAVE_BOUND: Duration = Duration::from_secs(1);
 
-/// Why a connection's task ends. What it was doing then counts as done only once it is no longer
-/// among the open ones: whoever waits for it may count them.
+/// Reason why a connection's task ends. What it was doing then counts as done only once it is no
+/// longer among the open ones: whoever waits for it may count them.
 struct End {
     failure: Failure,
     token: Option<Token>,

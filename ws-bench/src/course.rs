@@ -58,7 +58,7 @@ impl Course {
         self.window.end_ns = now_ns;
     }
 
-    /// Whether it came to measuring.
+    /// Returns true if it came to measuring.
     pub(crate) fn was_measured(&self) -> bool {
         self.window.measured_s() > 0.0
     }

@@ -20,7 +20,7 @@ const HEARTBEAT: Duration = Duration::from_millis(10);
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 const DISMISS_BOUND: Duration = Duration::from_millis(800);
 
-/// Why an order was not carried out to its end.
+/// Reasons why an order was not carried out to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfinished {
     /// A signal asked to end.
@@ -51,7 +51,7 @@ impl Crew {
     /// Starts the workers: one per thread, or a single one whose runtime has them all.
     ///
     /// # Errors
-    /// When the system gives no thread, runtime or timer.
+    /// Fails when the system gives no thread, runtime or timer.
     pub(crate) fn muster(
         setup: &Arc<Setup>,
         kind: RuntimeKind,
@@ -98,7 +98,7 @@ impl Crew {
     /// about every 10 ms with how late that was.
     ///
     /// # Errors
-    /// When a signal came first, or a worker is gone.
+    /// Fails when a signal came first, or a worker is gone.
     pub(crate) fn command(
         &mut self,
         order: &Order,

@@ -10,7 +10,7 @@ use url::{Host, Url};
 /// system usually lends, so that a free one is found at once.
 const CONNECTIONS_PER_SOURCE: u64 = 5_000;
 
-/// Why a URL is none that can be loaded.
+/// Reasons why a URL is none that can be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// It is no URL.
@@ -43,7 +43,7 @@ impl Target {
     /// Reads a `ws://` URL.
     ///
     /// # Errors
-    /// When it is none.
+    /// Fails when it is none.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
             // A password given in the wrong place is no URL either.
@@ -94,7 +94,7 @@ impl Target {
         (host, self.url.port_or_known_default().unwrap_or(80))
     }
 
-    /// The same, resolved.
+    /// Returns the same, resolved.
     pub(crate) fn at(&self, address: SocketAddr) -> Endpoint {
         Endpoint {
             uri: self.uri.clone(),
@@ -111,12 +111,12 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Whether the server is on this machine.
+    /// Returns true if the server is on this machine.
     pub(crate) fn is_local(&self) -> bool {
         self.address.ip().is_loopback()
     }
 
-    /// Whether source addresses can be spread, so that ports do not limit connections.
+    /// Returns true if source addresses can be spread, so that ports do not limit connections.
     pub(crate) fn spreads_sources(&self) -> bool {
         cfg!(target_os = "linux") && matches!(self.address.ip(), IpAddr::V4(ip) if ip.is_loopback())
     }

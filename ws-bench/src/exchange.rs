@@ -44,7 +44,7 @@ impl Messages {
         self.scratch.split().freeze()
     }
 
-    /// Whether `answer` belongs to an earlier message, whose time had run out.
+    /// Returns true if `answer` belongs to an earlier message, whose time had run out.
     fn is_late(&self, answer: &[u8]) -> bool {
         let number = |at: usize| {
             let bytes = answer.get(at..at + 8)?;

@@ -90,8 +90,8 @@ pub(crate) fn owner(kind: &str) -> LimitOwner {
     }
 }
 
-/// Whether a failure of `kind` may come of a generator that has no CPU left as well as of a slow
-/// server.
+/// Returns true if a failure of `kind` may come of a generator that has no CPU left as well as of a
+/// slow server.
 pub(crate) fn is_lateness(kind: &str) -> bool {
     kind.starts_with("timeout.")
 }

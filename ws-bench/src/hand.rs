@@ -56,7 +56,7 @@ type Dialled = Result<Result<(u64, Socket), Failure>, JoinError>;
 
 impl Hand {
     /// # Errors
-    /// When the system has no timer for it.
+    /// Fails when the system has no timer for it.
     pub(crate) fn new(worker: Worker, setup: Arc<Setup>) -> std::io::Result<Self> {
         let pacer = Pacer::new(setup.waiting)?;
         Ok(Self {
@@ -68,7 +68,7 @@ impl Hand {
         })
     }
 
-    /// Which worker it is, and how many connections it has.
+    /// Returns which worker it is, and how many connections it has.
     pub(crate) fn seats(&self) -> (u64, u64) {
         (self.worker.index, self.seats.len() as u64)
     }

@@ -15,7 +15,7 @@ use crate::verdict::Bounds;
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) endpoint: Endpoint,
-    /// How long TCP, the upgrade and each echo may take.
+    /// Time that TCP, the upgrade and each echo may take.
     pub(crate) bound: Duration,
     /// New connections per second, all workers together.
     pub(crate) spawn_rate_per_s: f64,
@@ -69,7 +69,7 @@ impl Level {
         }
     }
 
-    /// The same, where of `missing` connections so many may fail as `bounds` allow.
+    /// Returns the same, where of `missing` connections so many may fail as `bounds` allow.
     pub(crate) fn with_allowance(mut self, missing: u64, bounds: Bounds) -> Self {
         self.allowed_failures = (missing as f64 * bounds.error_ratio) as u64;
         self
@@ -84,7 +84,7 @@ impl Level {
         self.failed_connects.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether so many attempts failed that no further ones are made.
+    /// Returns true if so many attempts failed that no further ones are made.
     pub(crate) fn has_broken(&self) -> bool {
         self.failed_connects.load(Ordering::Relaxed) > self.allowed_failures
     }
@@ -94,12 +94,12 @@ impl Level {
         let _ = self.window.set(window);
     }
 
-    /// When it is held; a window of no length until that is known.
+    /// Returns when it is held; a window of no length until that is known.
     pub(crate) fn window(&self) -> Window {
         self.window.get().copied().unwrap_or_default()
     }
 
-    /// Whether `instant_ns` lies in the measured part.
+    /// Returns true if `instant_ns` lies in the measured part.
     pub(crate) fn measures(&self, instant_ns: u64) -> bool {
         let window = self.window();
         (window.measure_start_ns..window.measure_end_ns).contains(&instant_ns)

@@ -52,7 +52,7 @@ use crate::settings::DEFAULTS;
 /// Does what the command line asks for.
 ///
 /// # Errors
-/// What is to be told on stderr, with what to do about it.
+/// Fails with what is to be told on stderr, with what to do about it.
 pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
     if let Some(what) = &cli.generate {
         bench_cli::generate::print(&mut Cli::command(), what)?;

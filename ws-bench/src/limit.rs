@@ -32,7 +32,7 @@ use crate::verdict::Break;
 /// Searches the limit of `target`, or of a throwaway server where there is none.
 ///
 /// # Errors
-/// When the report cannot be written, no server answers, or the machine gives no threads.
+/// Fails when the report cannot be written, no server answers, or the machine gives no threads.
 pub fn run(
     target: Option<Target>,
     settings: &LimitSettings,
@@ -143,7 +143,7 @@ fn setup(endpoint: Endpoint, settings: &LimitSettings) -> Setup {
     }
 }
 
-/// What this machine lacks for `max` connections; told before the first is opened.
+/// Returns what this machine lacks for `max` connections; told before the first is opened.
 fn plan(bench: &mut Bench, endpoint: &Endpoint, max: u64) -> Option<Shortage> {
     let server = Whereabouts {
         local: endpoint.is_local(),
@@ -217,7 +217,7 @@ fn hold_once(climber: &mut Climber<'_>, level: u64, repeat: u64) -> anyhow::Resu
     climber.level(level, repeat)
 }
 
-/// Whether the server answers nobody any more: then there is no limit left to look for.
+/// Returns true if the server answers nobody any more: then there is no limit left to look for.
 fn is_gone(climber: &Climber<'_>, target: &Target) -> anyhow::Result<bool> {
     let found = probe(target, climber.settings.bound, &climber.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;

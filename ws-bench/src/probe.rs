@@ -29,7 +29,7 @@ pub(crate) enum Found {
 /// Resolves `target`, connects, exchanges one echo and closes; each may take `bound`.
 ///
 /// # Errors
-/// When the system gives no runtime.
+/// Fails when the system gives no runtime.
 pub(crate) fn probe(target: &Target, bound: Duration, cancel: &Cancel) -> std::io::Result<Found> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {

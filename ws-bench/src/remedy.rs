@@ -4,7 +4,7 @@ use load_engine::Failure;
 
 use crate::endpoint::Target;
 
-/// What is wrong with a server whose first connection ended in `failure`, in one sentence.
+/// Returns what is wrong with a server whose first connection ended in `failure`, in one sentence.
 pub(crate) fn sentence(target: &Target, failure: &Failure) -> String {
     let kind = failure.kind.as_ref();
     let what = match family(kind) {
@@ -24,7 +24,7 @@ pub(crate) fn sentence(target: &Target, failure: &Failure) -> String {
     )
 }
 
-/// What to do about a failure of `kind` at `target`.
+/// Returns what to do about a failure of `kind` at `target`.
 pub(crate) fn advice(target: &Target, kind: &str) -> String {
     let (host, port) = target.host_and_port();
     let reach = format!("nc -vz {host} {port}");
@@ -55,7 +55,11 @@ fn of_status(status: &str) -> &'static str {
              allow clients without one"
         }
         "429" => "wait, or raise the server's limit of new connections; --spawn-rate sets ours",
-        "400" | "406" | "415" | "426" => {
+        "400" => {
+            "what the server wants of an upgrade, which its log says; a port that wants TLS answers so, \
+             too (a subprotocol and further headers cannot be given here, parameters of the URL can)"
+        }
+        "406" | "415" | "426" => {
             "what the server wants of an upgrade: its log says it (a subprotocol and further headers \
              cannot be given here, parameters of the URL can)"
         }
@@ -148,7 +152,8 @@ mod tests {
             ("wrong_echo", "ws-bench serve"),
             ("http.200", "the path"),
             ("http.302", "redirects"),
-            ("http.400", "subprotocol"),
+            ("http.400", "TLS"),
+            ("http.426", "subprotocol"),
             ("http.401", "login"),
             ("http.403", "Origin"),
             ("http.404", "the path"),

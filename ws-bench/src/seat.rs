@@ -99,7 +99,7 @@ impl Seat {
     /// Gives the connection something to do.
     ///
     /// # Errors
-    /// What it was lost by, if it is not there any more.
+    /// Fails with what it was lost by, if it is not there any more.
     pub(crate) fn give(&self, errand: Errand) -> Result<(), Arc<Failure>> {
         let mut slot = self.slot();
         if let Some(failure) = &slot.ended {
@@ -128,7 +128,7 @@ impl Seat {
         slot.errand.take()
     }
 
-    /// Whether the connection is open.
+    /// Returns true if the connection is open.
     pub(crate) fn is_open(&self) -> bool {
         self.slot().ended.is_none()
     }

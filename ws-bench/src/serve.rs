@@ -21,7 +21,7 @@ use crate::socket::{self, Socket};
 
 /// Connections that the kernel completes while we are busy; it cuts this to `somaxconn`.
 const LISTEN_BACKLOG: u32 = 4_096;
-/// How long a client may take for its request.
+/// Time that a client may take for its request.
 const HANDSHAKE_BOUND: Duration = Duration::from_secs(10);
 /// Pause after a failed accept: out of descriptors, and retrying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -29,13 +29,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// What the server is asked to do.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Where it listens; port 0 takes a free one.
+    /// Place where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Open connections from which on further ones get HTTP 503.
     pub refuse_after: Option<u64>,
 }
 
-/// Why the server could not run.
+/// Reasons why the server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The system gave no threads or no signal handler.
@@ -57,7 +57,7 @@ pub enum ServeError {
 /// Serves until SIGINT or SIGTERM, which is its normal end.
 ///
 /// # Errors
-/// When it cannot begin.
+/// Fails when it cannot begin.
 pub fn run(options: &ServeOptions) -> Result<(), ServeError> {
     nofile::raise();
     let runtime = Builder::new_multi_thread()

@@ -33,7 +33,7 @@ pub struct LimitSettings {
     pub factor: f64,
     /// New connections per second.
     pub spawn_rate_per_s: f64,
-    /// How long TCP, the upgrade and each echo may take.
+    /// Time that TCP, the upgrade and each echo may take.
     pub bound: Duration,
     /// Highest p99 of the echo at which a level still holds.
     pub latency_bound: Duration,
@@ -43,9 +43,9 @@ pub struct LimitSettings {
     pub load: LoadPlan,
     /// Talk that is not measured.
     pub warmup: Duration,
-    /// How long each level is held and measured.
+    /// Time that each level is held and measured.
     pub measure: Duration,
-    /// How often each level is held.
+    /// Number of times that each level is held.
     pub repeats: u64,
     /// Seed of everything random.
     pub seed: u64,

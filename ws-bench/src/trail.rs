@@ -26,7 +26,7 @@ pub(crate) struct Look {
 pub(crate) struct Trail {
     last_ns: u64,
     worst_stall_ns: u64,
-    /// Where the measured part began, and where it ended.
+    /// Place where the measured part began, and where it ended.
     began: Option<Look>,
     ended: Option<Look>,
     open: Series,

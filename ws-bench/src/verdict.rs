@@ -18,11 +18,11 @@ pub(crate) struct Bounds {
     pub(crate) error_ratio: f64,
     /// 99th percentile of the echo.
     pub(crate) p99: Duration,
-    /// How long connecting, the upgrade and each echo may take.
+    /// Time that connecting, the upgrade and each echo may take.
     pub(crate) timeout: Duration,
 }
 
-/// Why a level broke.
+/// Reason why a level broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Break {
     /// The rule as the user would write it.
@@ -41,7 +41,7 @@ pub(crate) struct Seen<'a> {
     /// One echo of every open connection.
     pub(crate) check: Option<&'a Operation>,
     pub(crate) failures: &'a [FailureSample],
-    /// Whether so many connects failed that no further ones were made.
+    /// True if so many connects failed that no further ones were made.
     pub(crate) connects_broke: bool,
     pub(crate) generator: &'a Generator,
 }

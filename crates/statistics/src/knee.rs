@@ -43,7 +43,7 @@ pub struct Setting<'a> {
     /// The throughput of each repeat, above zero where admissible. The n-th repeats of all settings
     /// are one round (a block). An interrupted sweep may have settings with one repeat fewer.
     pub repeats: &'a [f64],
-    /// True if it kept the latency objective and ran without errors.
+    /// True if it kept the objectives, that of errors included.
     pub admissible: bool,
 }
 
@@ -90,8 +90,8 @@ pub enum KneeError {
     /// No setting was given, or none has a repeat.
     #[error("no setting was measured")]
     NothingMeasured,
-    /// Settings were measured, and none kept the objective without errors.
-    #[error("none of the {measured} settings measured kept the objective without errors")]
+    /// Settings were measured, and none kept the objectives.
+    #[error("none of the {measured} settings measured kept the objectives")]
     NoneAdmissible {
         /// Number of settings that have repeats.
         measured: usize,

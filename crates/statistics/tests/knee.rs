@@ -52,7 +52,7 @@ fn a_setting_outside_the_objective_is_not_chosen_and_brackets() {
         (knee.best, knee.chosen, knee.edge),
         (0, 0, Some(Edge::Lowest))
     );
-    insta::assert_snapshot!(knee.reason, @"1 is the only setting that kept the objective without errors");
+    insta::assert_snapshot!(knee.reason, @"1 is the only setting that kept the objectives");
 
     let mut settings = swept();
     settings[2].admissible = false;

@@ -3,7 +3,7 @@
 /// How an address is written.
 const FORM: &str = "write postgres://user@host:5432/database, or host=… port=… user=… dbname=…";
 
-/// Why an address is none.
+/// Reasons why an address is none.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
     /// Another kind of server.

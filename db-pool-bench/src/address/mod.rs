@@ -19,7 +19,7 @@ use shown::{masked, shown};
 
 pub use error::AddressError;
 
-/// Where a PostgreSQL is and who logs in.
+/// Address of a PostgreSQL, and who logs in.
 ///
 /// Where it names several servers, or leaves open whether TLS is spoken, the first connection
 /// settles it, and all later ones follow: every driver of a run must meet the same server in the
@@ -46,7 +46,7 @@ impl Address {
     /// file and `~/.postgresql`, as libpq does.
     ///
     /// # Errors
-    /// When it is neither, names no host, or asks for what not every driver can do.
+    /// Fails when it is neither, names no host, or asks for what not every driver can do.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         Self::read(text, &Environment(&|name| std::env::var(name).ok()))
     }
@@ -116,13 +116,13 @@ impl Address {
         self.login.sqlx(self.route.way(), &self.tls, application)
     }
 
-    /// What each new session of sqlx is to be told first, if anything: it asks for a time zone and
-    /// a date style of its own, which beat the options.
+    /// Returns what each new session of sqlx is to be told first, if anything: it asks for a time
+    /// zone and a date style of its own, which beat the options.
     pub fn sqlx_statements(&self) -> Option<String> {
         self.login.settings().statements()
     }
 
-    /// Whether a login that cannot be bound to the TLS channel is to be refused.
+    /// Returns true if a login that cannot be bound to the TLS channel is to be refused.
     pub fn insists_on_channel_binding(&self) -> bool {
         self.login.insists_on_channel_binding()
     }
@@ -131,17 +131,17 @@ impl Address {
     /// current runtime. The first one tries the servers in turn and settles which it is.
     ///
     /// # Errors
-    /// What the driver said, of the last server that was tried.
+    /// Fails with what the driver said, of the last server that was tried.
     pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
         let opened = self.connect_with(application, |_| ()).await?;
         let way = (self.config(application), self.tls());
         Ok(Client::over(opened, way).await?)
     }
 
-    /// The same for load, with what `settle` changes in how a way is taken.
+    /// Returns the same for load, with what `settle` changes in how a way is taken.
     ///
     /// # Errors
-    /// What the driver said, of the last server that was tried.
+    /// Fails with what the driver said, of the last server that was tried.
     pub async fn connect_with(
         &self,
         application: &str,
@@ -158,7 +158,7 @@ impl Address {
     /// The first TCP address of its host.
     ///
     /// # Errors
-    /// When the name cannot be resolved, or the host is a socket of this machine.
+    /// Fails when the name cannot be resolved, or the host is a socket of this machine.
     pub fn socket_address(&self) -> io::Result<SocketAddr> {
         let Endpoint { host, port } = self.endpoint();
         if self.endpoint().is_socket() {
@@ -169,8 +169,8 @@ impl Address {
         found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// The same server and login by way of `proxy`. With TLS the certificate is no longer held
-    /// against the name, which is the proxy's now.
+    /// Returns the same server and login by way of `proxy`. With TLS the certificate is no longer
+    /// held against the name, which is the proxy's now.
     #[must_use]
     pub fn through(&self, proxy: SocketAddr) -> Self {
         let endpoint = Endpoint {
@@ -196,12 +196,12 @@ impl Address {
         &self.shown
     }
 
-    /// Why the password file was left unread, where that may be why a login fails.
+    /// Returns why the password file was left unread, where that may be why a login fails.
     pub fn password_note(&self) -> Option<&str> {
         self.password_note.as_deref()
     }
 
-    /// Who logs in.
+    /// Returns who logs in.
     pub fn user(&self) -> &str {
         self.login.user()
     }

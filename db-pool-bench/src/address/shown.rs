@@ -30,8 +30,8 @@ pub(super) fn shown(login: &Login, endpoints: &[Endpoint], parameters: &Paramete
     shown
 }
 
-/// What an address that cannot be read may show: what cannot be a part of a password, wherever that
-/// begins or ends.
+/// Returns what an address that cannot be read may show: what cannot be a part of a password,
+/// wherever that begins or ends.
 pub(super) fn masked(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://").filter(|_| conninfo::is_url(text)) else {
         return masked_keywords(text);
@@ -67,7 +67,7 @@ pub(super) fn masked(text: &str) -> String {
     format!("{scheme}://{rest}{mark}{}", shown.join("&"))
 }
 
-/// Whether `text` is nothing but ports, hosts of further servers, and a database.
+/// Returns true if `text` is nothing but ports, hosts of further servers, and a database.
 fn is_ports(text: &str) -> bool {
     let port = text.split([',', '/']).next().unwrap_or_default();
     port.is_empty() || port.parse::<u16>().is_ok() || text.contains(']')

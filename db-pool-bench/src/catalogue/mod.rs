@@ -23,7 +23,7 @@ use crate::workloads::Schema;
 /// Runs a `workload` command from flags to exit code.
 ///
 /// # Errors
-/// What kept it from running: wrong usage, no server, a script that is wrong.
+/// Fails with what kept it from running: wrong usage, no server, a script that is wrong.
 pub fn run(flags: &CatalogueFlags) -> anyhow::Result<Exit> {
     match &flags.command {
         CatalogueCommand::List => describe::list(),

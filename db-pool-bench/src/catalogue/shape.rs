@@ -17,7 +17,7 @@ const VALUE: char = '?';
 pub(super) struct Shape {
     /// On one line.
     pub(super) sql: String,
-    /// Whether it only reads, as far as its first word tells.
+    /// True if it only reads, as far as its first word tells.
     pub(super) reads: bool,
 }
 

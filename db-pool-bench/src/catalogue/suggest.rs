@@ -20,7 +20,7 @@ use crate::failure::of_postgres;
 use crate::shape;
 use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
 
-/// Where the extension is, if this database has it.
+/// Place where the extension is, if this database has it.
 const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e
     JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
 /// What the server shows in place of statements that the role may not see.

@@ -50,9 +50,9 @@ pub struct Client {
     inner: tokio_postgres::Client,
     /// By what way it came about, for another one.
     way: (Config, Connector),
-    /// Whether the role's statements are timed, so that ours have to be freed of that.
+    /// True if the role's statements are timed, so that ours have to be freed of that.
     timed: bool,
-    /// Whether a transaction was begun whose end was not seen.
+    /// True if a transaction was begun whose end was not seen.
     open: AtomicBool,
 }
 
@@ -60,7 +60,7 @@ impl Client {
     /// Takes over a connection that nothing was asked on yet.
     ///
     /// # Errors
-    /// What the server said, or a pooler that has no session to give.
+    /// Fails with what the server said, or a pooler that has no session to give.
     pub(crate) async fn over(
         inner: tokio_postgres::Client,
         way: (Config, Connector),
@@ -89,7 +89,7 @@ impl Client {
         Link::connect(config, tls).await
     }
 
-    /// Whether the connection has ended.
+    /// Returns true if the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
@@ -97,7 +97,7 @@ impl Client {
     /// Asks `sql` in one round trip; a time-out of the role's statements does not strike it.
     ///
     /// # Errors
-    /// What the server said.
+    /// Fails with what the server said.
     pub async fn query(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<Row>, Error> {
         let typed: Vec<(&(dyn ToSql + Sync), Type)> = values
             .iter()
@@ -114,7 +114,7 @@ impl Client {
     /// The first row that `sql` gives; it must give one.
     ///
     /// # Errors
-    /// What the server said.
+    /// Fails with what the server said.
     pub async fn query_one(&self, sql: &str, values: &[&dyn Value]) -> Result<Row, Error> {
         match self.query_opt(sql, values).await? {
             Some(row) => Ok(row),
@@ -126,7 +126,7 @@ impl Client {
     /// The first row that `sql` gives, if it gives one.
     ///
     /// # Errors
-    /// What the server said.
+    /// Fails with what the server said.
     pub async fn query_opt(&self, sql: &str, values: &[&dyn Value]) -> Result<Option<Row>, Error> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
@@ -134,7 +134,7 @@ impl Client {
     /// Runs `sql` as it is, in one message.
     ///
     /// # Errors
-    /// What the server said.
+    /// Fails with what the server said.
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
         self.inner.batch_execute(sql).await
     }
@@ -143,7 +143,7 @@ impl Client {
     /// that `settings` set again. They are all done, or none of them.
     ///
     /// # Errors
-    /// What the server said.
+    /// Fails with what the server said.
     pub async fn in_transaction(&self, settings: &str, sql: &str) -> Result<(), Error> {
         self.begin(settings).await?;
         let done = self.inner.batch_execute(sql).await;

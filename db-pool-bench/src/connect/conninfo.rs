@@ -15,7 +15,7 @@ const QUOTED: &str =
 /// Keywords with their values, in the order in which they stand.
 pub(crate) type Pairs = Vec<(String, String)>;
 
-/// Whether `text` is an address in the form of a URL.
+/// Returns true if `text` is an address in the form of a URL.
 pub(crate) fn is_url(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| text.starts_with(scheme))
 }
@@ -29,7 +29,7 @@ pub(crate) fn pairs(text: &str) -> Result<Pairs, String> {
     url.map_or_else(|| keywords(text), of_url)
 }
 
-/// What stands behind the scheme of a URL.
+/// Returns what stands behind the scheme of a URL.
 fn of_url(text: &str) -> Result<Pairs, String> {
     let mut pairs = Pairs::new();
     let mut add = |keyword: &str, value: &str| -> Result<(), String> {

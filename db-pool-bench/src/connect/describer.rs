@@ -33,7 +33,7 @@ impl<'a> Describer<'a> {
     /// Opens a connection beside `client` and begins a transaction with `settings` there.
     ///
     /// # Errors
-    /// What the server or the system said.
+    /// Fails with what the server or the system said.
     pub async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
         let link = client.bare().await?;
         let mut describer = Self { client, link };
@@ -59,7 +59,7 @@ impl<'a> Describer<'a> {
     /// The parameters of `sql`. After an error nothing more can be asked.
     ///
     /// # Errors
-    /// What the server says is wrong with it.
+    /// Fails with what the server says is wrong with it.
     pub async fn parameters(&mut self, sql: &str) -> Result<Vec<Inferred>, WireError> {
         let mut parameters = Vec::new();
         for oid in self.link.describe(sql).await? {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-/// Why no connection came about.
+/// Reasons why no connection came about.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// What the driver said.

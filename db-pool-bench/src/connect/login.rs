@@ -9,7 +9,7 @@ use tokio_postgres::config::ChannelBinding;
 
 use super::{Environment, Parameters, SessionSettings, Tls, Way};
 
-/// How long a connection may take, unless the address says otherwise.
+/// Time that a connection may take, unless the address says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything but the server.
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Login {
 }
 
 impl Login {
-    /// What the address says, else the environment, else what libpq takes.
+    /// Returns what the address says, else the environment, else what libpq takes.
     ///
     /// # Errors
     /// A sentence on the parameter at fault.
@@ -75,7 +75,7 @@ impl Login {
         self.config.get_password().is_some()
     }
 
-    /// Whether a login that cannot be bound to the TLS channel is to be refused.
+    /// Returns true if a login that cannot be bound to the TLS channel is to be refused.
     pub(crate) fn insists_on_channel_binding(&self) -> bool {
         self.config.get_channel_binding() == ChannelBinding::Require
     }
@@ -94,12 +94,12 @@ impl Login {
         config
     }
 
-    /// What sessions begin with.
+    /// Returns what sessions begin with.
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.settings
     }
 
-    /// The same for sqlx.
+    /// Returns the same for sqlx.
     pub(crate) fn sqlx(&self, way: &Way, tls: &Tls, application: &str) -> PgConnectOptions {
         // Its options can only be set as an address.
         let coded = |text: String| {
@@ -134,7 +134,7 @@ impl Login {
     }
 }
 
-/// How long connecting may take; `None` = as long as it takes, which is what 0 asks for.
+/// Time that connecting may take; `None` = as long as it takes, which is what 0 asks for.
 fn connect_timeout(seconds: Option<&str>) -> Result<Option<Duration>, String> {
     let Some(seconds) = seconds else {
         return Ok(Some(CONNECT_TIMEOUT));

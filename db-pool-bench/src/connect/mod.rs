@@ -41,7 +41,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Whether it is a Unix socket, over which no TLS is spoken.
+    /// Returns true if it is a Unix socket, over which no TLS is spoken.
     pub fn is_socket(&self) -> bool {
         self.host.starts_with('/')
     }
@@ -81,7 +81,7 @@ pub(crate) async fn open(
 /// connection of its own to the server, of which this then tells.
 ///
 /// # Errors
-/// What the server said.
+/// Fails with what the server said.
 pub async fn tls_in_use(client: &Client) -> Result<String, Error> {
     let query = "SELECT /* plimsoll */ version || ' ' || cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
     let row = client.query_opt(query, &[]).await?;

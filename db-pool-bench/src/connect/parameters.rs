@@ -31,7 +31,7 @@ const NOT_SHOWN: [&str; 7] = [
     "host", "hostaddr", "port", "user", "password", "dbname", "options",
 ];
 
-/// Where variables come from; the process's own, unless a test says otherwise.
+/// Place where variables come from; the process's own, unless a test says otherwise.
 pub struct Environment<'a>(pub &'a dyn Fn(&str) -> Option<String>);
 
 impl std::fmt::Debug for Environment<'_> {
@@ -112,8 +112,8 @@ impl Parameters {
     }
 }
 
-/// What is said of a parameter that there is none of. Its name is shown where it is a word; what is
-/// left of a password that was not encoded seldom is.
+/// Returns what is said of a parameter that there is none of. Its name is shown where it is a word;
+/// what is left of a password that was not encoded seldom is.
 fn unknown(name: &str) -> String {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
     if name == "pgbouncer" {

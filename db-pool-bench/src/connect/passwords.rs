@@ -13,7 +13,7 @@ const DEFAULT_SOCKETS: [&str; 2] = ["/tmp", "/var/run/postgresql"];
 #[derive(Default, Clone)]
 pub struct Passwords {
     lines: Vec<Line>,
-    /// Why the file was left unread, where there is one.
+    /// Reason why the file was left unread, where there is one.
     pub refused: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Passwords {
     }
 }
 
-/// Whether a file of ours is open to the group or to all.
+/// Returns true if a file of ours is open to the group or to all.
 #[cfg(unix)]
 fn others_may_enter(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;

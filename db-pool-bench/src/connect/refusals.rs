@@ -145,7 +145,7 @@ pub(super) fn check_parameter(name: &str, value: &str) -> Result<(), String> {
     refused.map_or(Ok(()), |refusal| refusal.of(name, value))
 }
 
-/// The same of the variables that are set.
+/// Returns the same of the variables that are set.
 ///
 /// # Errors
 /// A sentence with what to do instead.

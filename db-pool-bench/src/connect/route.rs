@@ -35,7 +35,7 @@ impl Route {
     /// the current runtime.
     ///
     /// # Errors
-    /// What the driver said, of the last server that was tried.
+    /// Fails with what the driver said, of the last server that was tried.
     pub(crate) async fn connect(
         &self,
         tls: &Tls,

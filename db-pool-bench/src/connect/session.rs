@@ -44,7 +44,7 @@ impl SessionSettings {
         (!all.is_empty()).then(|| all.join(" "))
     }
 
-    /// Whether something is asked for `setting`.
+    /// Returns true if something is asked for `setting`.
     pub(super) fn ask_for(&self, setting: &str) -> bool {
         let options = self.options();
         settings(options.as_deref().unwrap_or_default()).any(|(name, _)| name == setting)

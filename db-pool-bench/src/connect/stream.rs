@@ -45,8 +45,8 @@ impl Connector {
     /// Speaks TLS on `stream` with the server called `name`.
     ///
     /// # Errors
-    /// Why that did not come about; a [`rustls::Error`] inside says what is wrong with the other
-    /// end's certificate.
+    /// Fails with the reason why that did not come about; a [`rustls::Error`] inside says what is
+    /// wrong with the other end's certificate.
     pub(crate) async fn connect<S>(&self, name: &str, stream: S) -> io::Result<Stream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,

@@ -95,7 +95,7 @@ impl Tls {
         })
     }
 
-    /// The same where the certificate need not name the host.
+    /// Returns the same where the certificate need not name the host.
     #[must_use]
     pub fn without_names(&self) -> Self {
         let mode = self.mode.min(TlsMode::VerifyCa);
@@ -115,7 +115,7 @@ impl Tls {
         Connector(TlsConnector::from(Arc::clone(&self.config)))
     }
 
-    /// The same for sqlx, over a connection that has TLS or has not.
+    /// Returns the same for sqlx, over a connection that has TLS or has not.
     pub fn give(
         &self,
         options: PgConnectOptions,
@@ -196,8 +196,8 @@ fn config(
         .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))
 }
 
-/// Whether a key is open to others. One of root's may be open to a group, as where a system hands
-/// out certificates.
+/// Returns true if a key is open to others. One of root's may be open to a group, as where a system
+/// hands out certificates.
 #[cfg(unix)]
 fn others_may_read(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;

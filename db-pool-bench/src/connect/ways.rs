@@ -13,11 +13,11 @@ pub struct Way {
     pub endpoint: Endpoint,
     /// What the password file holds for it.
     pub password: Option<String>,
-    /// Whether TLS is spoken.
+    /// True if TLS is spoken.
     pub sslmode: SslMode,
     /// What the server must be.
     pub target: TargetSessionAttrs,
-    /// Whether it is tried only where the way before was refused for having, or not having, TLS.
+    /// True if it is tried only where the way before was refused for having, or not having, TLS.
     pub otherwise: bool,
 }
 
@@ -74,8 +74,8 @@ fn ports(text: &str) -> Result<Vec<u16>, String> {
     })
 }
 
-/// What is asked of the server, first choice first. Drivers tell a primary by whether it lets a
-/// transaction write.
+/// Returns what is asked of the server, first choice first. Drivers tell a primary by whether it
+/// lets a transaction write.
 pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs], String> {
     use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
     Ok(match name.unwrap_or("any") {

@@ -28,7 +28,7 @@ const QUERY: &str = "
 pub(crate) struct Leaked {
     /// The server's process.
     pub(crate) pid: i32,
-    /// How long it has been doing nothing.
+    /// Time that it has been doing nothing.
     pub(crate) idle_s: f64,
 }
 
@@ -59,7 +59,7 @@ impl Census {
     /// Says in `away` whether the server is gone for the time being.
     ///
     /// # Errors
-    /// When there is none to begin with.
+    /// Fails when there is none to begin with.
     pub(crate) async fn open(
         address: &Address,
         application: &str,
@@ -115,7 +115,7 @@ impl Census {
         }
     }
 
-    /// What came and went since the last call.
+    /// Returns what came and went since the last call.
     pub(crate) fn take(&mut self) -> Tally {
         self.roll.take(monotonic_ns())
     }

@@ -16,7 +16,7 @@ use super::visit::Visit;
 use crate::evidence::Watch;
 use crate::failure::is_of_checkout;
 
-/// How long answers are waited for at the end: a request that waits for longer is an error.
+/// Time that answers are waited for at the end: a request that waits for longer is an error.
 pub(crate) const DRAIN_BOUND: Duration = Duration::from_secs(5);
 /// Between looks at the rules.
 const LOOK: Duration = Duration::from_millis(50);
@@ -31,7 +31,7 @@ pub(crate) struct Follower<'a> {
     /// Broken, unless it turns out that the server had gone away.
     suspected: Option<Broken>,
     away: Arc<AtomicBool>,
-    /// Whether it was away at the last look.
+    /// True if it was away at the last look.
     was_away: bool,
     ledger: Ledger,
     threads: Arc<LoadThreads>,
@@ -79,7 +79,7 @@ impl<'a> Follower<'a> {
         Arc::clone(&self.threads)
     }
 
-    /// Where finished requests are told.
+    /// Returns where finished requests are told.
     pub(crate) fn ledger(&self) -> Ledger {
         self.ledger.clone()
     }
@@ -120,7 +120,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// What is broken of the rules and of the bound on connections, as of now.
+    /// Returns what is broken of the rules and of the bound on connections, as of now.
     pub(crate) fn look(&mut self) -> Option<Broken> {
         let interval = self.ledger.finished.take_interval();
         let away = self.away.load(Ordering::Relaxed);
@@ -138,7 +138,7 @@ impl<'a> Follower<'a> {
         self.suspected.clone()
     }
 
-    /// What the server said of each part.
+    /// Returns what the server said of each part.
     pub(crate) fn evidence(&self) -> Vec<ServerEvidence> {
         self.watch.course_ends()
     }
@@ -214,7 +214,8 @@ impl Drop for UnderWay {
 mod tests {
     use super::*;
 
-    /// What the rules are asked about after `kinds` of failures and as many successes of each.
+    /// Returns what the rules are asked about after `kinds` of failures and as many successes of
+    /// each.
     fn seen(planted: bool, kinds: &[&'static str]) -> (u64, u64) {
         let ledger = Ledger {
             finished: Arc::new(Recorder::new(&[], 1)),

@@ -41,7 +41,7 @@ pub(super) fn doubt(step: &Step) -> Option<Warning> {
     Some(warning.figures(uncounted_ns, 0.0).of_step(0, &spoilt))
 }
 
-/// How long the server could not be asked in each of `parts`, by their names, and what that took;
+/// Time that the server could not be asked in each of `parts`, by their names, and what that took;
 /// `None` where it could be asked all the time.
 pub(crate) fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
     let told: Vec<String> = parts

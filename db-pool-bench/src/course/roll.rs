@@ -13,7 +13,7 @@ pub(super) struct Roll {
     known: BTreeSet<Session>,
     /// The instant up to which sessions were counted.
     counted_ns: u64,
-    /// Whether the last look saw nothing.
+    /// True if the last look saw nothing.
     blind: bool,
     /// Closed as of the last look that saw something.
     just_closed: u64,
@@ -89,7 +89,7 @@ impl Roll {
         self.owed += sessions;
     }
 
-    /// What came and went since the last call, as of `now_ns`.
+    /// Returns what came and went since the last call, as of `now_ns`.
     pub(super) fn take(&mut self, now_ns: u64) -> Tally {
         if self.blind {
             self.tally.uncounted_ns += now_ns.saturating_sub(self.counted_ns);

@@ -14,7 +14,7 @@ const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 /// what tasks it leaves are ended.
 ///
 /// # Errors
-/// When the system gives no runtime.
+/// Fails when the system gives no runtime.
 pub(crate) fn on_threads<T>(
     threads: &Arc<LoadThreads>,
     work: impl Future<Output = T>,

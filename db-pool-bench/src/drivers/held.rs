@@ -20,7 +20,7 @@ pub(super) async fn execute(
     executed.map(drop).map_err(|error| of_postgres(&error))
 }
 
-/// The same with a statement that is parsed for this once, in the same round trip.
+/// Returns the same with a statement that is parsed for this once, in the same round trip.
 pub(super) async fn execute_once(
     client: &Client,
     sql: &str,

@@ -30,7 +30,7 @@ impl Lender {
     /// Takes a connection out; it goes back when it is dropped.
     ///
     /// # Errors
-    /// What the driver said, by kind.
+    /// Fails with what the driver said, by kind.
     pub async fn checkout(&self) -> Result<Lease, Failure> {
         match self {
             Self::Deadpool(pool) => {
@@ -78,7 +78,7 @@ impl Lease {
     /// Runs `sql`, whose rows nobody wants.
     ///
     /// # Errors
-    /// What the driver said, by kind.
+    /// Fails with what the driver said, by kind.
     pub async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let ran = self.execute(sql).await;
         ran.map_err(|failure| failure.with_statement(shape::of(sql)))

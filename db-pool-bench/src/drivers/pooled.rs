@@ -29,7 +29,7 @@ pub trait Pool: Clone + Debug + Send + Sync + 'static {
     /// Takes a connection out; its hooks tell [`load_engine::checkout`] of its parts.
     fn checkout(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
-    /// The same with the statements prepared, however short checkouts are to be.
+    /// Returns the same with the statements prepared, however short checkouts are to be.
     fn prepared(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
     /// Executes the statement of this number; rows that it gives are dropped as they come.
@@ -51,13 +51,13 @@ pub trait Pool: Clone + Debug + Send + Sync + 'static {
     /// Ends a connection instead of giving it back.
     fn end(object: Self::Object);
 
-    /// How it is used at this moment.
+    /// Returns how it is used at this moment.
     fn sample(&self) -> PoolSample;
 
     /// Closes it with its connections.
     fn close(&self) -> impl Future<Output = ()> + Send;
 
-    /// The same for use by hand.
+    /// Returns the same for use by hand.
     fn lender(&self) -> Lender;
 }
 

@@ -27,7 +27,7 @@ const SETTLE_LOOK: Duration = Duration::from_millis(1);
 /// one that the read takes. One user reads through a proxy in front of the server of `setup`.
 ///
 /// # Errors
-/// When the server cannot be reached that way, or a read fails.
+/// Fails when the server cannot be reached that way, or a read fails.
 pub async fn extra(driver: Driver, setup: &Setup) -> Result<f64, Failure> {
     let address = setup.address.clone();
     let target = tokio::task::spawn_blocking(move || address.socket_address()).await;

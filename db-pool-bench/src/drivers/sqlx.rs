@@ -254,7 +254,8 @@ impl Encode<'_, Postgres> for Bound {
         })
     }
 
-    /// What the server inferred; a connection that prepares the statement anew is told the same.
+    /// Returns what the server inferred; a connection that prepares the statement anew is told the
+    /// same.
     fn produces(&self) -> Option<PgTypeInfo> {
         Some(PgTypeInfo::with_oid(Oid(self.kind().oid())))
     }

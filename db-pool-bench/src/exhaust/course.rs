@@ -38,7 +38,7 @@ impl Course {
     /// in the log. A server that goes and comes again ends nothing.
     ///
     /// # Errors
-    /// When the pool cannot be opened.
+    /// Fails when the pool cannot be opened.
     pub(super) async fn run<F: Factory>(
         self,
         factory: &F,

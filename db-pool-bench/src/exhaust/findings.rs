@@ -65,9 +65,9 @@ impl Fairness {
     }
 }
 
-/// How long after the holders let go the waits were as before; `None` where they were not by the
-/// end. As before: of 20 requests in a row all but one wait no longer than 99 of 100 did while users
-/// were alone.
+/// Time that after the holders let go the waits were as before; `None` where they were not by the
+/// end. As before: of 20 requests in a row all but one wait no longer than 99 of 100 did while
+/// users were alone.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(Visit::waited_ns).collect();
@@ -86,11 +86,11 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
 /// Requests that blocked each other, over a whole course.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Deadlock {
-    /// How often it came to it.
+    /// Number of times that it came to it.
     pub(super) times: u64,
-    /// How long it lasted, all times together.
+    /// Time that it lasted, all times together.
     pub(super) total_ns: u64,
-    /// How long the longest lasted.
+    /// Time that the longest lasted.
     pub(super) longest_ns: u64,
     /// Second checkouts that were ended by their time-out.
     pub(super) timed_out: u64,

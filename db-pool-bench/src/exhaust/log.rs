@@ -31,7 +31,7 @@ pub(super) struct Hold {
     pub(super) second: Option<Second>,
     /// It let go, or gave up.
     pub(super) over_ns: u64,
-    /// Why it ended otherwise than planned.
+    /// Reason why it ended otherwise than planned.
     pub(super) failure: Option<Failure>,
 }
 

@@ -31,7 +31,7 @@ use crate::workloads::Selection;
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
-/// What kept it from running: wrong usage, no server, no place for the report.
+/// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
     flags.pool.run("exhaust", flags.pool.size, &plan)

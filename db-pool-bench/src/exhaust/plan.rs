@@ -80,13 +80,13 @@ impl<'a> Plan<'a> {
         order(self.settings.len(), self.flags.repeats, self.seed)
     }
 
-    /// How long all courses take, for the time left.
+    /// Time that all courses take, for the time left.
     pub(super) fn total(&self) -> Duration {
         self.course_length()
             * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
     }
 
-    /// How long one course takes.
+    /// Time that one course takes.
     pub(super) fn course_length(&self) -> Duration {
         2 * self.flags.duration + self.flags.keep
     }
@@ -121,7 +121,7 @@ impl<'a> Plan<'a> {
         step
     }
 
-    /// What the report says of these settings.
+    /// Returns what the report says of these settings.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);

@@ -18,7 +18,7 @@ use words::Words;
 /// Kinds of giving up a wait for a connection of the pool.
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
-/// Whether `kind` is that of a wait for a connection of the pool that was given up.
+/// Returns true if `kind` is that of a wait for a connection of the pool that was given up.
 pub fn is_of_checkout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
@@ -35,7 +35,7 @@ const AWAY: [&str; 7] = [
     "sqlstate.57P03",
 ];
 
-/// Whether `kind` is what a server leaves that restarts.
+/// Returns true if `kind` is what a server leaves that restarts.
 pub fn is_of_absence(kind: &str) -> bool {
     AWAY.contains(&kind)
 }
@@ -69,7 +69,7 @@ fn of_server(words: Words<'_>) -> Failure {
         "26000" | "42P05" => POOLED,
         _ => "",
     };
-    words.complete(Failure::new(kind, &format!("{}{more}", words.message)))
+    words.complete(Failure::new(kind, &format!("{}{more}", words.message())))
 }
 
 /// The failure of `kind`, with what its cause means to who set up the connection.
@@ -85,23 +85,23 @@ const POOLED: &str = "; a pooler in transaction mode hands each transaction anot
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
     before, use --protocol simple or extended, or pool_mode = session";
 
-/// Whether no connection came about because TLS did not.
+/// Returns true if no connection came about because TLS did not.
 pub fn is_tls(error: &tokio_postgres::Error) -> bool {
     has_tls_failed(error) || error.to_string().starts_with("error performing TLS")
 }
 
-/// Whether it is TLS that failed, whatever it failed in.
+/// Returns true if it is TLS that failed, whatever it failed in.
 fn has_tls_failed(error: &dyn StdError) -> bool {
     source::<rustls::Error>(error).is_some()
 }
 
-/// Whether the login failed on our side: the password is missing, or the channel not bound.
+/// Returns true if the login failed on our side: the password is missing, or the channel not bound.
 fn is_refused_login(error: &tokio_postgres::Error) -> bool {
     let told = chain(error);
     told.starts_with("authentication error") || told.ends_with("password missing")
 }
 
-/// Why a certificate was not taken, in the words of `sslmode`.
+/// Returns why a certificate was not taken, in the words of `sslmode`.
 fn distrust(error: &rustls::Error) -> Option<&'static str> {
     use rustls::CertificateError as Fault;
     let rustls::Error::InvalidCertificate(fault) = error else {

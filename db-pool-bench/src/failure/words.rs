@@ -1,5 +1,7 @@
 //! The server's own words about an error, taken from any driver, with the data of its rows masked.
 
+use std::borrow::Cow;
+
 use load_engine::Failure;
 use sqlx::postgres::PgDatabaseError;
 use tokio_postgres::error::DbError;
@@ -9,13 +11,18 @@ use crate::wire::ServerError;
 /// Stands for data out of a row.
 const MASK: &str = "…";
 
+/// Codes whose messages quote a value that may come from a row or a parameter: of a type's text,
+/// out of range, of a date.
+/// Source: PostgreSQL manual, appendix A, class 22, and the messages of `src/backend/utils/adt`.
+const QUOTING: [&str; 6] = ["22P02", "22003", "22007", "22008", "22018", "22P03"];
+
 /// The fields of an `ErrorResponse` that help people.
 /// Source: PostgreSQL manual, *Error and Notice Message Fields*.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Words<'a> {
     /// SQLSTATE.
     pub(super) code: &'a str,
-    pub(super) message: &'a str,
+    message: &'a str,
     detail: Option<&'a str>,
     hint: Option<&'a str>,
     context: Option<&'a str>,
@@ -49,6 +56,26 @@ impl<'a> Words<'a> {
             detail: error.detail.as_deref(),
             hint: error.hint.as_deref(),
             context: error.context.as_deref(),
+        }
+    }
+
+    /// The message without the value that it quotes: an integer that is none, a date out of range.
+    pub(super) fn message(&self) -> Cow<'a, str> {
+        if !QUOTING.contains(&self.code) {
+            return self.message.into();
+        }
+        let quoted = self.message.find('"').zip(self.message.rfind('"'));
+        // `for enum "mood": "x"`: what comes before the colon is a name.
+        let start = self
+            .message
+            .find(": \"")
+            .map_or(quoted, |at| quoted.map(|(_, last)| (at + 2, last)));
+        match start.filter(|(first, last)| first < last) {
+            Some((first, last)) => {
+                let (before, after) = (&self.message[..=first], &self.message[last..]);
+                format!("{before}{MASK}{after}").into()
+            }
+            None => self.message.into(),
         }
     }
 
@@ -148,6 +175,45 @@ mod tests {
             ("Token \"secret\" is invalid.", "Token \"…\" is invalid."),
         ] {
             assert_eq!(without_data(said), kept);
+        }
+    }
+
+    #[test]
+    fn a_message_keeps_the_type_and_loses_the_value_that_it_quotes() {
+        for (code, said, kept) in [
+            (
+                "22P02",
+                "invalid input syntax for type integer: \"a \"secret\" b\"",
+                "invalid input syntax for type integer: \"…\"",
+            ),
+            (
+                "22P02",
+                "invalid input value for enum \"mood\": \"secret\"",
+                "invalid input value for enum \"mood\": \"…\"",
+            ),
+            (
+                "22003",
+                "value \"99999999999\" is out of range for type integer",
+                "value \"…\" is out of range for type integer",
+            ),
+            ("22003", "integer out of range", "integer out of range"),
+            (
+                "22008",
+                "date/time field value out of range: \"31.02.1980\"",
+                "date/time field value out of range: \"…\"",
+            ),
+            (
+                "42703",
+                "column \"a: \"b\" does not exist",
+                "column \"a: \"b\" does not exist",
+            ),
+        ] {
+            let words = Words {
+                code,
+                message: said,
+                ..Words::default()
+            };
+            assert_eq!(words.message(), kept);
         }
     }
 

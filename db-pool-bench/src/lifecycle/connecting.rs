@@ -156,7 +156,7 @@ async fn statements(client: &Client) -> Result<(u64, u64), tokio_postgres::Error
 /// Connections one after the other.
 ///
 /// # Errors
-/// Why one of them failed.
+/// Fails with the reason why one of them failed.
 pub(super) async fn one_by_one(address: &Address, application: &str) -> Result<Vec<Cost>, Failure> {
     let mut costs = Vec::with_capacity(ONE_BY_ONE);
     for _ in 0..ONE_BY_ONE {

@@ -65,7 +65,7 @@ pub(super) struct Leaks {
 /// replaced that, is counted.
 ///
 /// # Errors
-/// When pool or census cannot be opened.
+/// Fails when pool or census cannot be opened.
 pub(super) async fn run<F: Factory>(
     factory: &F,
     setup: &Setup,
@@ -179,8 +179,8 @@ impl<T: Target + Lends> Running<'_, T> {
         })
     }
 
-    /// What is still taken out now that nobody is at work, and what is still open once all that
-    /// the pool has are ended; `None` where the server does not tell.
+    /// Returns what is still taken out now that nobody is at work, and what is still open once all
+    /// that the pool has are ended; `None` where the server does not tell.
     async fn leaks(&mut self) -> Option<Leaks> {
         self.sessions
             .lock()
@@ -291,7 +291,8 @@ async fn arrive<T: Target>(
     visit
 }
 
-/// What an application does that loses a connection: it takes one out, uses it, and forgets it.
+/// Returns what an application does that loses a connection: it takes one out, uses it, and forgets
+/// it.
 async fn never_give_back(lender: Lender, mut marks: Marks) -> Visit {
     marks.started_ns = monotonic_ns();
     let lease: Result<Lease, Failure> = lender.checkout().await;
@@ -310,7 +311,7 @@ async fn never_give_back(lender: Lender, mut marks: Marks) -> Visit {
     Visit::new(marks, outcome)
 }
 
-/// What came of all who came, and how many were cut off.
+/// Returns what came of all who came, and how many were cut off.
 async fn drain(mut tasks: JoinSet<Visit>, cancel: &Cancel) -> (Vec<Visit>, u64) {
     let mut visits = Vec::with_capacity(tasks.len());
     let all = async {

@@ -9,7 +9,7 @@ use super::steps::{COST, NO_POOL};
 use crate::course;
 use crate::text::headline;
 
-/// How many times what later ones felt, from which on the first after an idle time paid for it.
+/// Multiple of what later ones felt, from which on the first after an idle time paid for it.
 const WARM_UP: f64 = 2.0;
 
 /// The step of `part` in the course of `who`.
@@ -26,7 +26,7 @@ fn time(ns: f64) -> String {
     table::duration_ns(ns as u64)
 }
 
-/// What one connection costs, part by part.
+/// Returns what one connection costs, part by part.
 pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     let step = part(report, NO_POOL, COST);
     let (whole, again) = (
@@ -82,8 +82,8 @@ pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     })
 }
 
-/// What a server that went away on the course of `who` took, and what came back; `None` where it
-/// could be asked all the time.
+/// Returns what a server that went away on the course of `who` took, and what came back; `None`
+/// where it could be asked all the time.
 pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].into_iter();
     let parts: Vec<_> = parts
@@ -92,7 +92,7 @@ pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     course::gap_sentence(&parts)
 }
 
-/// What the idle time did to the pool of `who`, and what the first after it paid.
+/// Returns what the idle time did to the pool of `who`, and what the first after it paid.
 pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<String> {
     let idle = part(report, who, IDLE);
     let closed = figure(idle, "server.closed")?;

@@ -30,7 +30,7 @@ use crate::workloads::Selection;
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
-/// What kept it from running: wrong usage, no server, no place for the report.
+/// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
     let connections = flags.pool.size.max(plan.storm());
@@ -66,7 +66,7 @@ impl Scenario for Plan<'_> {
     }
 }
 
-/// What one connection costs, and many at once.
+/// Returns what one connection costs, and many at once.
 fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
     let refused = plan.step("no pool", steps::STORM);
     if !campaign.has_room(&refused, plan.storm())? {

@@ -58,7 +58,7 @@ impl<'a> Plan<'a> {
         self.flags.rate * self.flags.spike as f64
     }
 
-    /// How long the course takes.
+    /// Time that the course takes.
     pub(super) fn course_length(&self) -> Duration {
         self.parts.iter().map(|part| part.length).sum()
     }
@@ -90,7 +90,7 @@ impl<'a> Plan<'a> {
             .parameter("pool_size", self.flags.pool.size)
     }
 
-    /// What the report says of these settings.
+    /// Returns what the report says of these settings.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);

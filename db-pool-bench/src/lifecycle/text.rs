@@ -12,7 +12,7 @@ use crate::text::{at, ended, errors, time_sentence};
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";
 
-/// What connecting costs, then a table for each pool and what it means.
+/// Returns what connecting costs, then a table for each pool and what it means.
 pub(super) fn render(report: &Report, plan: &Plan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();

@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Watches from flags to exit code.
 ///
 /// # Errors
-/// What kept it from watching: wrong usage, no server, no place for the report.
+/// Fails with what kept it from watching: wrong usage, no server, no place for the report.
 pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let missing =
         || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());

@@ -22,7 +22,7 @@ const BESIDE_THREE: usize = 46;
 const BESIDE_TWO: usize = 54;
 const OF_TWO: usize = 32;
 
-/// What most sessions at work did, with how many; `None` where hardly any was at work.
+/// Returns what most sessions at work did, with how many; `None` where hardly any was at work.
 pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64)> {
     let seen = AT_WORK
         .iter()

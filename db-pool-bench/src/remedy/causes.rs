@@ -156,6 +156,12 @@ pub(super) const CAUSES: &[Cause] = &[
         "the parameter that it names in the pooler's ignore_startup_parameters, or no such setting in the URL, PGOPTIONS, PGTZ or PGDATESTYLE; a script with --schema asks for a search_path that way",
     ),
     cause(
+        &[],
+        "statement pooling mode",
+        &[],
+        "pool_mode = transaction or session for {database} at the pooler, or the server behind it: in statement mode it takes no transaction, and a look at a statement is one",
+    ),
+    cause(
         &["08P01"],
         "pgbouncer",
         &[],
@@ -233,7 +239,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &["tls"],
         "does not support TLS",
         &[],
-        "ssl = on at the server, or sslmode=prefer or disable here",
+        "ssl = on at the server (client_tls_sslmode at PgBouncer), or sslmode=prefer or disable here",
     ),
     cause(
         &["tls"],
@@ -282,6 +288,12 @@ pub(super) const CAUSES: &[Cause] = &[
         "",
         &[Connecting],
         "the directory that the server's unix_socket_directories names, and its port; is the server up? {ready}",
+    ),
+    cause(
+        &["timeout.connect"],
+        "did not let us in",
+        &[],
+        "what answers there: {ready}; a pooler lets clients wait so while the server behind it is away or full, which its log tells; a longer connect_timeout where the server is slow",
     ),
     cause(
         &["timeout.connect"],
@@ -338,6 +350,12 @@ pub(super) const CAUSES: &[Cause] = &[
         "",
         &[Making],
         "a smaller --scale, or more room on the server",
+    ),
+    cause(
+        &["53400"],
+        "temp_file_limit",
+        &[],
+        "a larger temp_file_limit (a superuser may: ALTER ROLE {user} SET temp_file_limit = -1), a larger work_mem or maintenance_work_mem, or a smaller --scale",
     ),
     cause(
         &["42P01", "3F000"],

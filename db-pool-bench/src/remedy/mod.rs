@@ -25,7 +25,7 @@ pub(crate) enum Doing {
     Watching,
 }
 
-/// What helps where no cause is known.
+/// Returns what helps where no cause is known.
 fn otherwise(doing: Doing) -> &'static str {
     use Doing::{Checking, Connecting, Making, Removing, Watching};
     match doing {
@@ -51,7 +51,7 @@ pub(crate) fn cannot<T>(
         .remedy(against(failure, doing, address))
 }
 
-/// What helps against `failure` of `doing` something at `address`.
+/// Returns what helps against `failure` of `doing` something at `address`.
 pub(crate) fn against(failure: &Failure, doing: Doing, address: &Address) -> String {
     let remedy = found(failure, doing).unwrap_or_else(|| otherwise(doing));
     let remedy = match address.password_note() {
@@ -83,7 +83,7 @@ fn filled(remedy: &str, address: &Address) -> String {
         .replace("{list}", &address.list_command())
 }
 
-/// What the server said, with what it added.
+/// Returns what the server said, with what it added.
 pub(crate) fn told(failure: &Failure) -> String {
     match &failure.detail {
         Some(detail) => format!("{failure} ({detail})"),
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     /// Kind, message, what was done, and what the remedy says.
-    const KNOWN: [(&str, &str, Doing, &str); 14] = [
+    const KNOWN: [(&str, &str, Doing, &str); 19] = [
         (
             "auth",
             "pg_hba.conf rejects connection for host",
@@ -175,6 +175,36 @@ mod tests {
             "prepared statement \"s0\" already exists",
             Checking,
             "--protocol",
+        ),
+        (
+            "sqlstate.08P01",
+            "transaction blocks not allowed in statement pooling mode",
+            Checking,
+            "pool_mode = transaction",
+        ),
+        (
+            "sqlstate.0A000",
+            "transaction blocks not allowed in statement pooling mode",
+            Making,
+            "pool_mode = transaction",
+        ),
+        (
+            "sqlstate.53400",
+            "temporary file size exceeds temp_file_limit (64kB)",
+            Making,
+            "ALTER ROLE app SET temp_file_limit",
+        ),
+        (
+            "timeout.connect",
+            "timeout: the server did not let us in within 5 s (connect_timeout)",
+            Connecting,
+            "a pooler lets clients wait",
+        ),
+        (
+            "tls",
+            "server does not support TLS",
+            Connecting,
+            "client_tls_sslmode",
         ),
         (
             "refused",

@@ -13,7 +13,7 @@ use crate::text::headline;
 /// Share of a request's service time above which a wait for a connection is one.
 const WAIT_BEGINS: f64 = 0.1;
 
-/// Where waiting for a connection begins.
+/// Place where waiting for a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitBegins {
     /// Already at the fewest users measured, which were more than the pool holds.
@@ -184,7 +184,7 @@ impl WaitBegins {
     }
 }
 
-/// How well the figures obey Little's law, in a sentence.
+/// Returns how well the figures obey Little's law, in a sentence.
 pub(super) fn little_sentence(results: &[Results]) -> Option<String> {
     let worst = worst_discrepancy(results)?;
     let (share, side) = (

@@ -23,7 +23,7 @@ use crate::workloads::Selection;
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
-/// What kept it from running: wrong usage, no server, no place for the report.
+/// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
     flags.pool.run("scale", flags.pool.size, &plan)

@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
         self.flags.step.repeats(DEFAULTS)
     }
 
-    /// How long all steps take, for the time left.
+    /// Time that all steps take, for the time left.
     pub(super) fn total(&self) -> Duration {
         let step = self.flags.step.warmup(DEFAULTS) + self.flags.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
@@ -100,7 +100,7 @@ impl<'a> Plan<'a> {
         step
     }
 
-    /// What came of each driver, users rising.
+    /// Returns what came of each driver, users rising.
     pub(super) fn results<'r>(&self, report: &'r Report) -> Vec<(Driver, Vec<Results<'r>>)> {
         let by_driver = self.settings.chunk_by(|a, b| a.driver == b.driver);
         let of = |setting: &Setting| {
@@ -114,7 +114,7 @@ impl<'a> Plan<'a> {
             .collect()
     }
 
-    /// What the report says of these settings.
+    /// Returns what the report says of these settings.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let objectives: Vec<String> = flags.objective.iter().map(ToString::to_string).collect();

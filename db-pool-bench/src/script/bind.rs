@@ -104,7 +104,7 @@ impl Bound {
     /// `value` as `kind`.
     ///
     /// # Errors
-    /// When the value does not fit the kind: nothing is cut off or rounded in secret.
+    /// Fails when the value does not fit the kind: nothing is cut off or rounded in secret.
     pub fn new(value: Value, kind: Kind) -> Result<Self, Unfit> {
         let fits = match (value, kind) {
             (Value::Integer(n), Kind::Int2) => i16::try_from(n).is_ok(),

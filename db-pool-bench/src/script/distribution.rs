@@ -106,7 +106,7 @@ mod tests {
 
     const DRAWS: usize = 200_000;
 
-    /// How often each of 1..=100 came.
+    /// Number of times that each of 1..=100 came.
     fn shares(draw: impl Fn(Bounds, &mut SmallRng) -> i64) -> Vec<f64> {
         let mut random = SmallRng::seed_from_u64(7);
         let bounds = Bounds::new(1, 100).unwrap();

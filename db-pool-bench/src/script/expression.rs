@@ -32,7 +32,7 @@ pub(crate) enum Expression {
 pub(crate) type Variables = [Option<Value>];
 
 impl Expression {
-    /// What it comes to.
+    /// Returns what it comes to.
     pub(crate) fn evaluate(
         &self,
         variables: &Variables,
@@ -72,7 +72,7 @@ impl Expression {
     }
 }
 
-/// Why an evaluation stops at a variable.
+/// Reason why an evaluation stops at a variable.
 pub(crate) const NOT_SET: &str = "this variable has not been set yet";
 
 /// AND and OR, of which a side that is `decisive` settles the whole. NULL on either side gives

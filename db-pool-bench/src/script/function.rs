@@ -78,7 +78,7 @@ pub(super) const NAMED: [Named; 19] = [
     ("sqrt", Function::SquareRoot, 1, Some(1)),
 ];
 
-/// Why a function that pgbench has is not here.
+/// Returns why a function that pgbench has is not here.
 pub(super) fn refusal(name: &str) -> Option<&'static str> {
     match name {
         "debug" => Some(
@@ -92,7 +92,7 @@ pub(super) fn refusal(name: &str) -> Option<&'static str> {
 }
 
 impl Function {
-    /// Whether it answers for a NULL argument too.
+    /// Returns true if it answers for a NULL argument too.
     fn takes_null(self) -> bool {
         self == Self::Is
     }

@@ -10,7 +10,7 @@ use super::place::{Fault, Place};
 pub struct Answer {
     /// Names of its columns; none where it gives no rows.
     pub columns: Vec<String>,
-    /// How many rows it gave.
+    /// Number of rows it gave.
     pub rows: u64,
     /// The last of them, as text; NULL is absent.
     pub last: Vec<Option<String>>,
@@ -44,7 +44,7 @@ impl Gather {
     /// Hands each variable that `answers` set to `set`, as text; NULL is an empty one.
     ///
     /// # Errors
-    /// Where exactly one row is wanted and another number came.
+    /// Fails where exactly one row is wanted and another number came.
     pub(crate) fn keep(
         &self,
         answers: &[Answer],

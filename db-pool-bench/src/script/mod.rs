@@ -47,7 +47,7 @@ pub struct Source {
 /// sets, the others see.
 ///
 /// # Errors
-/// What is wrong with one of them, and where.
+/// Fails with what is wrong with one of them, and where.
 pub(crate) fn compile(
     sources: &[Source],
     constants: &[(String, Value)],

@@ -58,12 +58,12 @@ impl Names {
         self.slots.iter().map(|(name, slot)| (name.as_str(), *slot))
     }
 
-    /// Where `name` is, if anything sets it.
+    /// Returns where `name` is, if anything sets it.
     pub(crate) fn get(&self, name: &str) -> Option<usize> {
         self.slots.get(name).copied()
     }
 
-    /// Where `name` is.
+    /// Returns where `name` is.
     pub(crate) fn find(&self, name: &str, place: Place) -> Result<usize, Fault> {
         self.get(name).ok_or_else(|| {
             let message =
@@ -79,7 +79,7 @@ impl Names {
             .flatten()
     }
 
-    /// What variables hold in the beginning.
+    /// Returns what variables hold in the beginning.
     pub(crate) fn initial(&self) -> Vec<Option<Value>> {
         self.initial.clone()
     }

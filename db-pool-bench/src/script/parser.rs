@@ -77,7 +77,7 @@ const LEVELS: [&[(&str, Operator)]; 6] = [
         ("%", Operator::Of(Function::Remainder)),
     ],
 ];
-/// Where `NOT`, and `IS` within it, bind.
+/// Place where `NOT`, and `IS` within it, bind.
 const COMPARISONS: usize = 2;
 
 #[derive(Debug, Clone, Copy)]

@@ -33,7 +33,7 @@ impl Fault {
         Self { place, message }
     }
 
-    /// The same fault with the file in which it stands.
+    /// Returns the same fault with the file in which it stands.
     pub fn of_file(self, file: &str) -> ScriptError {
         ScriptError {
             file: file.to_owned(),

@@ -76,7 +76,7 @@ pub(super) fn declare(pieces: &[Piece], names: &mut Names) {
     }
 }
 
-/// Whether a command of `pieces` sets variables to what a query gives.
+/// Returns true if a command of `pieces` sets variables to what a query gives.
 pub(super) fn gathers(pieces: &[Piece]) -> bool {
     let gathering = |piece: &Piece| match piece {
         Piece::Meta(letters) => GATHERING.contains(&Meta::read(letters).name.as_str()),
@@ -328,7 +328,7 @@ impl<'a> Meta<'a> {
         Expression::parse(self.rest, self.end, names)
     }
 
-    /// Where its argument begins.
+    /// Returns where its argument begins.
     fn argument(&self) -> Place {
         let first = self.rest.iter().find(|l| !l.c.is_whitespace());
         first.map_or(self.end, |l| l.place)
@@ -361,15 +361,18 @@ fn variable_name(rest: &[Letter]) -> (String, &[Letter]) {
     (if sound { name } else { String::new() }, rest)
 }
 
-/// Why a backslash command cannot run here.
+/// Returns why a backslash command cannot run here.
 fn refusal(name: &str) -> String {
     match name {
         "shell" | "setshell" => format!(
             "\\{name} runs a program of this machine for each request, which would be what is measured; \\set the value, or --define it"
         ),
         "startpipeline" | "endpipeline" | "syncpipeline" => format!(
-            "\\{name} is not supported: neither pool sends a statement before it has the answer to the last one"
+            "\\{name} is not supported: neither pool sends a statement before it has the answer to the last one; leave it out"
         ),
+        "setrandom" => {
+            "\\setrandom is of pgbench before 9.6; write \\set name random(first, last)".to_owned()
+        }
         "" => "a backslash without a command".to_owned(),
         _ => format!(
             "there is no \\{name} in scripts; there are \\set, \\sleep, \\if, \\elif, \\else, \\endif, \\gset and \\aset"

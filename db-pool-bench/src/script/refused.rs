@@ -15,7 +15,7 @@ const NUMBERED: &str =
 /// and several at once unless they are `textual`.
 ///
 /// # Errors
-/// Where it says so, with what to write instead.
+/// Fails where it says so, with what to write instead.
 pub(super) fn check(letters: &[Letter], textual: bool) -> Result<(), Fault> {
     let joint = letters
         .iter()

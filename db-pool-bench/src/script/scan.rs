@@ -195,7 +195,7 @@ impl Scanner {
         }
     }
 
-    /// Whether the quote ahead belongs to an `E'…'`, in which a backslash escapes.
+    /// Returns true if the quote ahead belongs to an `E'…'`, in which a backslash escapes.
     fn is_escape_string(&self) -> bool {
         let mut before = self.pending.iter().rev();
         before.next().is_some_and(|l| matches!(l.c, 'e' | 'E'))
@@ -262,12 +262,12 @@ impl Scanner {
     }
 }
 
-/// Whether `c` may stand in a name.
+/// Returns true if `c` may stand in a name.
 pub(crate) fn is_name_part(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
-/// Whether a name may begin with `c`.
+/// Returns true if a name may begin with `c`.
 pub(crate) fn begins_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }

@@ -26,7 +26,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// What both do, one after the other.
+    /// Returns what both do, one after the other.
     fn then(self, next: Self) -> Self {
         match (self, next) {
             (so_far, Self::None) => so_far,
@@ -39,9 +39,9 @@ impl Effect {
 /// A variable that stands for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter {
-    /// Where a user's value is.
+    /// Place where a user's value is.
     pub slot: usize,
-    /// Where it stands in the file.
+    /// Place where it stands in the file.
     pub place: Place,
 }
 
@@ -56,13 +56,13 @@ pub struct Statement {
     pub(crate) substitutions: Vec<(Range<usize>, usize)>,
     /// Variables that its rows set.
     pub(crate) gather: Option<Gather>,
-    /// Whether it is several that are sent together.
+    /// True if it is several that are sent together.
     pub joined: bool,
     /// What it does to the transaction around it.
     pub effect: Effect,
     /// Its first words, as in `UPDATE pgbench_accounts SET`; never a value.
     pub name: String,
-    /// Where it begins.
+    /// Place where it begins.
     pub place: Place,
     /// From which character of `sql` on places run on from this one.
     origins: Vec<(usize, Place)>,
@@ -138,7 +138,8 @@ impl Statement {
         })
     }
 
-    /// Where the `position`th character of [`Self::sql`] (from 1, as servers count) came from.
+    /// Returns where the `position`th character of [`Self::sql`] (from 1, as servers count) came
+    /// from.
     pub fn origin(&self, position: u32) -> Place {
         let index = (position as usize).saturating_sub(1);
         let before = self.origins.iter().rev().find(|(from, _)| *from <= index);
@@ -210,7 +211,7 @@ pub(super) fn variable(letters: &[Letter], at: usize) -> Option<String> {
     )
 }
 
-/// Whether the variable of `length` letters at `at` is a part of a longer name, or quoted.
+/// Returns true if the variable of `length` letters at `at` is a part of a longer name, or quoted.
 fn is_embedded(letters: &[Letter], at: usize, length: usize) -> bool {
     let joins = |l: &Letter| is_name_part(l.c) || matches!(l.c, '.' | '"');
     letters[at].standing == Standing::Quoted

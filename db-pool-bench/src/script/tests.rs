@@ -23,7 +23,7 @@ fn compiled(text: &str) -> Result<(Program, Names), ScriptError> {
     Ok((programs.remove(0), names))
 }
 
-/// What `expression` comes to.
+/// Returns what `expression` comes to.
 fn value(expression: &str) -> Result<Value, String> {
     let script = format!("\\set x {expression}\nSELECT 1;");
     let (program, names) = compiled(&script).map_err(|error| error.to_string())?;
@@ -210,6 +210,7 @@ fn an_error_names_file_line_and_column() {
             "s.sql:1:1: \\setshell runs a program",
         ),
         ("\\startpipeline\nSELECT 1;", "before it has the answer"),
+        ("\\setrandom a 1 9\nSELECT 1;", "write \\set name random"),
         ("SELECT 1 \\gset\n", "s.sql:1:10: \\gset is there with"),
         ("\\foo\nSELECT 1;", "there is no \\foo"),
         ("\\sleep\nSELECT 1;", "s.sql:1:7: \\sleep takes"),
@@ -280,7 +281,7 @@ proptest! {
         let _ = compiled(&text);
     }
 
-    /// The same for text that is nearly a script.
+    /// Does the same for text that is nearly a script.
     #[test]
     fn no_script_brings_the_reader_down(words in prop::collection::vec(
         prop::sample::select(vec![

@@ -74,7 +74,7 @@ impl Value {
         }
     }
 
-    /// Whether it counts as true in `\if` and `CASE`: true, and numbers other than zero.
+    /// Returns true if it counts as true in `\if` and `CASE`: true, and numbers other than zero.
     pub(crate) fn holds(self) -> bool {
         match self {
             Self::Null => false,

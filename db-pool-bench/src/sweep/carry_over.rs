@@ -41,7 +41,7 @@ pub(super) struct Base {
     held_ns: f64,
 }
 
-/// How long a request holds its connection where the fewest are at work: what the server takes
+/// Time that a request holds its connection where the fewest are at work: what the server takes
 /// when it does nothing else, with hold and network.
 fn held_ns(group: &Group) -> Option<f64> {
     let fewest = group.results.iter().find(|r| !r.held.is_empty())?;
@@ -61,7 +61,7 @@ impl Base {
         })
     }
 
-    /// What the law says of `group`.
+    /// Returns what the law says of `group`.
     fn predict(&self, group: &Group) -> Option<Prediction> {
         let held = held_ns(group)?;
         let longer_ns = held - self.held_ns;

@@ -100,9 +100,9 @@ fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Co
     })
 }
 
-/// What callers wait, over all operations; `None` where it falls among calls that were never
-/// answered, and where users outnumber connections, for how long
-/// they queue says how many they are, and nothing of the driver.
+/// Returns what callers wait, over all operations; `None` where it falls among calls that were
+/// never answered, and where users outnumber connections, for how long they queue says how many
+/// they are, and nothing of the driver.
 fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
         && *users as f64 > size

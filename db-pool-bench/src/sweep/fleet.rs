@@ -31,7 +31,7 @@ pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Sum
     }
 }
 
-/// What `instances` with `size` connections each would take, against what there is.
+/// Returns what `instances` with `size` connections each would take, against what there is.
 pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     let wanted = size * instances as f64;
     let fleet = format!("{instances} instances × {size} = {wanted} connections");
@@ -51,8 +51,8 @@ pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     }
 }
 
-/// What `cores × 2 + spindles` says, where the server is on this machine. Source: the PostgreSQL
-/// wiki, *Number Of Database Connections*.
+/// Returns what `cores × 2 + spindles` says, where the server is on this machine. Source: the
+/// PostgreSQL wiki, *Number Of Database Connections*.
 pub(super) fn classic(report: &Report) -> String {
     let here = report.steps.iter().any(|step| {
         let server = step.server.as_ref();

@@ -95,9 +95,9 @@ fn owner(
     })
 }
 
-/// What most sessions wait for, by class and name, with its share of all requests in service, of
-/// which there are throughput × service time (Little's law): sessions that are idle between
-/// requests, or that wait for the network, count for nothing.
+/// Returns what most sessions wait for, by class and name, with its share of all requests in
+/// service, of which there are throughput × service time (Little's law): sessions that are idle
+/// between requests, or that wait for the network, count for nothing.
 fn dominant_wait(best: &Results) -> Option<(&'static str, &'static str, f64)> {
     let cpu = best.server("sessions.cpu_mean")?;
     let mean = |class: &str| best.server(&format!("sessions.{class}_mean"));

@@ -34,7 +34,7 @@ const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 /// Runs a sweep from flags to exit code.
 ///
 /// # Errors
-/// What kept it from running: wrong usage, no server, no place for the report.
+/// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = Plan::new(flags)?;
     let given = flags.target.server(&flags.driver)?;

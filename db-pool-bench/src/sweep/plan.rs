@@ -52,7 +52,7 @@ impl Setting {
         }
     }
 
-    /// What tells its conditions from others in a step's parameters.
+    /// Returns what tells its conditions from others in a step's parameters.
     pub(super) fn condition_parameters(self) -> [(&'static str, String); 2] {
         let delay = humantime::format_duration(self.conditions.network_delay);
         [
@@ -61,7 +61,7 @@ impl Setting {
         ]
     }
 
-    /// The same for a step.
+    /// Returns the same for a step.
     pub fn arm(self) -> Arm {
         Arm {
             driver: self.driver,
@@ -132,12 +132,12 @@ impl<'a> Plan<'a> {
         self.flags.pool_sizes.largest()
     }
 
-    /// How often each setting is measured.
+    /// Number of times that each setting is measured.
     pub fn repeats(&self) -> u64 {
         self.flags.load.step.repeats(DEFAULTS)
     }
 
-    /// How long all steps take, for the time left.
+    /// Time that all steps take, for the time left.
     pub fn total(&self) -> Duration {
         let step = self.flags.load.step.warmup(DEFAULTS) + self.flags.load.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
@@ -198,7 +198,7 @@ impl<'a> Plan<'a> {
         )
     }
 
-    /// What the report says of these settings.
+    /// Returns what the report says of these settings.
     pub fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let mut drivers = BTreeMap::new();

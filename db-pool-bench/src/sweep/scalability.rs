@@ -9,7 +9,7 @@ use super::Group;
 /// The law fitted to every repeat of every size.
 ///
 /// # Errors
-/// Why there is none to fit.
+/// Fails with the reason why there is none to fit.
 fn fit(group: &Group) -> Result<Usl, UslError> {
     let points: Vec<(f64, f64)> = group
         .results
@@ -36,7 +36,7 @@ pub(super) fn figures(group: &Group, summary: &mut Summary) {
     }
 }
 
-/// What the law says of this group, or why it says nothing.
+/// Returns what the law says of this group, or why it says nothing.
 pub(super) fn sentence(group: &Group) -> String {
     let law = match fit(group) {
         Ok(law) => law,

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
-/// Why a connection or a round trip failed.
+/// Reasons why a connection or a round trip failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// The server said no.
@@ -41,7 +41,7 @@ pub struct ServerError {
     pub hint: Option<String>,
     /// At which character of the statement, from 1.
     pub position: Option<u32>,
-    /// Where it happened, innermost first, a line each.
+    /// Place where it happened, innermost first, a line each.
     pub context: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl ServerError {
     /// Reads an `ErrorResponse`.
     ///
     /// # Errors
-    /// When `message` is none.
+    /// Fails when `message` is none.
     pub(super) fn read(message: &[u8]) -> io::Result<Self> {
         match Message::parse(&mut BytesMut::from(message))? {
             Some(Message::ErrorResponse(body)) => Self::of(&body),
@@ -60,7 +60,7 @@ impl ServerError {
     /// Reads the fields of `body`.
     ///
     /// # Errors
-    /// When they are no fields.
+    /// Fails when they are no fields.
     pub(super) fn of(body: &ErrorResponseBody) -> io::Result<Self> {
         let mut error = Self::default();
         let mut fields = body.fields();

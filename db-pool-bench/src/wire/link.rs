@@ -42,7 +42,7 @@ pub struct Link {
     socket: Socket,
     outgoing: BytesMut,
     incoming: BytesMut,
-    /// Whether the server waits for a request: not so halfway through an answer, nor ever again
+    /// True if the server waits for a request: not so halfway through an answer, nor ever again
     /// once the connection broke.
     settled: bool,
 }
@@ -51,7 +51,7 @@ impl Link {
     /// Connects and logs in, by `tls` where `config` asks for it.
     ///
     /// # Errors
-    /// What the system or the server said, or what the settings lack.
+    /// Fails with what the system or the server said, or what the settings lack.
     pub async fn connect(config: &Config, tls: &Connector) -> Result<Self, WireError> {
         let opening = Self::open(config, tls);
         let Some(patience) = config.get_connect_timeout() else {
@@ -73,7 +73,7 @@ impl Link {
         Ok(link)
     }
 
-    /// Whether it can still be used.
+    /// Returns true if it can still be used.
     pub fn is_usable(&self) -> bool {
         self.settled
     }
@@ -81,7 +81,7 @@ impl Link {
     /// Prepares `sql`, which takes parameters of `kinds`, as `name`.
     ///
     /// # Errors
-    /// What the server or the system said.
+    /// Fails with what the server or the system said.
     pub async fn prepare(
         &mut self,
         name: &str,
@@ -97,7 +97,7 @@ impl Link {
     /// The numbers of the types that the parameters of `sql` have, which is not executed.
     ///
     /// # Errors
-    /// What the server or the system said.
+    /// Fails with what the server or the system said.
     pub async fn describe(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
         frontend::parse("", sql, [], &mut self.outgoing)?;
         frontend::describe(b'S', "", &mut self.outgoing)?;
@@ -121,16 +121,16 @@ impl Link {
     /// Binds `values` to the statement prepared as `name` and executes it, in one write.
     ///
     /// # Errors
-    /// What the server or the system said.
+    /// Fails with what the server or the system said.
     pub async fn execute(&mut self, name: &str, values: &[Bound]) -> Result<Answer, WireError> {
         self.bind(name, values)?;
         self.round_trip(None).await
     }
 
-    /// The same with `sql`, which is parsed for this once, in the same write.
+    /// Returns the same with `sql`, which is parsed for this once, in the same write.
     ///
     /// # Errors
-    /// What the server or the system said.
+    /// Fails with what the server or the system said.
     pub async fn execute_once(&mut self, sql: &str, values: &[Bound]) -> Result<Answer, WireError> {
         let types = values.iter().map(|value| value.kind().oid());
         frontend::parse("", sql, types, &mut self.outgoing)?;
@@ -167,16 +167,16 @@ impl Link {
     /// Runs `sql` as it is.
     ///
     /// # Errors
-    /// What the server or the system said.
+    /// Fails with what the server or the system said.
     pub async fn command(&mut self, sql: &str) -> Result<Answer, WireError> {
         frontend::query(sql, &mut self.outgoing)?;
         self.round_trip(None).await
     }
 
-    /// The same, adding what each of its statements gives to `given`.
+    /// Returns the same, adding what each of its statements gives to `given`.
     ///
     /// # Errors
-    /// What the server or the system said.
+    /// Fails with what the server or the system said.
     pub async fn gather(
         &mut self,
         sql: &str,
@@ -236,7 +236,7 @@ impl Link {
         }
     }
 
-    /// Where a message is written before [`Link::send`].
+    /// Returns where a message is written before [`Link::send`].
     pub(super) fn outgoing(&mut self) -> &mut BytesMut {
         &mut self.outgoing
     }
@@ -247,7 +247,7 @@ impl Link {
         sent
     }
 
-    /// What a login can be bound to; `None` without TLS.
+    /// Returns what a login can be bound to; `None` without TLS.
     pub(super) fn end_point(&self) -> Option<Vec<u8>> {
         self.socket.end_point()
     }

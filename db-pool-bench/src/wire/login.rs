@@ -25,7 +25,7 @@ const UNKNOWN_METHOD: &str = "the server asks for a way to log in that the drive
 /// Logs in with what `config` says; the server then waits for a request.
 ///
 /// # Errors
-/// What the server or the system said, or what `config` lacks.
+/// Fails with what the server or the system said, or what `config` lacks.
 pub(super) async fn log_in(link: &mut Link, config: &Config) -> Result<(), WireError> {
     // Whoever runs us, as the other drivers take it.
     let user = match config.get_user() {

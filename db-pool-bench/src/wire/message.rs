@@ -27,7 +27,7 @@ impl<'a> Received<'a> {
     /// The message at the beginning of `bytes`; `None` where more of it has to come.
     ///
     /// # Errors
-    /// When they are no message.
+    /// Fails when they are no message.
     pub(super) fn first(bytes: &'a [u8]) -> io::Result<Option<Self>> {
         let Some(header) = Header::parse(bytes)? else {
             return Ok(None);
@@ -44,7 +44,7 @@ impl<'a> Received<'a> {
     /// statement is done.
     ///
     /// # Errors
-    /// When it is not what its tag says.
+    /// Fails when it is not what its tag says.
     pub(super) fn add_to(self, giving: &mut Answer, given: &mut Vec<Answer>) -> io::Result<()> {
         let rows = [ROW_DESCRIPTION_TAG, DATA_ROW_TAG, COMMAND_COMPLETE_TAG];
         if !rows.contains(&self.tag) {

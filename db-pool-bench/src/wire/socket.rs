@@ -29,7 +29,7 @@ impl Socket {
     /// Connects to the first host of `config` that answers, by `tls` where `config` asks for it.
     ///
     /// # Errors
-    /// What the last host said.
+    /// Fails with what the last host said.
     pub(super) async fn open(config: &Config, tls: &Connector) -> Result<Self, WireError> {
         let nobody = io::Error::new(io::ErrorKind::InvalidInput, "no host is named");
         let mut last = WireError::Connect(nobody);
@@ -78,7 +78,7 @@ impl Socket {
         }
     }
 
-    /// What a login can be bound to; `None` without TLS.
+    /// Returns what a login can be bound to; `None` without TLS.
     pub(super) fn end_point(&self) -> Option<Vec<u8>> {
         match self {
             Self::Tls(stream) => Some(stream.end_point()?.as_ref().to_vec()),

@@ -22,13 +22,13 @@ const NO_TABLE: &str = "sqlstate.42P01";
 pub struct Ground<'a> {
     /// How to talk to it.
     pub control: &'a Control,
-    /// Where it is.
+    /// Place where it is.
     pub address: &'a Address,
     /// A connection there.
     pub client: &'a Client,
     /// The run's own schema.
     pub schema: &'a Schema,
-    /// Whether all that is there may be written to.
+    /// True if all that is there may be written to.
     pub throwaway: bool,
     /// Set once the run's schema may be there, and is to be removed.
     pub schema_begun: bool,
@@ -38,7 +38,7 @@ impl Ground<'_> {
     /// The workload that `selection` says, ready for any driver; `None` when a signal came.
     ///
     /// # Errors
-    /// When its tables are not there or cannot be made, or the server refuses a statement.
+    /// Fails when its tables are not there or cannot be made, or the server refuses a statement.
     pub fn prepare(&mut self, selection: &Selection) -> anyhow::Result<Option<Workload>> {
         let Some(tables) = self.tables(selection)? else {
             return Ok(None);
@@ -106,7 +106,7 @@ impl Ground<'_> {
         remedy::cannot(&what, &failure, Doing::Making, self.address)
     }
 
-    /// Why no transaction of ours writes.
+    /// Returns why no transaction of ours writes.
     fn why_read_only(&self) -> &'static str {
         let asked = "SELECT /* plimsoll */ pg_is_in_recovery()";
         let answer = self.control.run(self.client.query_one(asked, &[]));
@@ -118,7 +118,8 @@ impl Ground<'_> {
         }
     }
 
-    /// What helps where a table that should be there was not found, or could not be asked for.
+    /// Returns what helps where a table that should be there was not found, or could not be asked
+    /// for.
     fn unread<T>(&self, error: TablesError, where_absent: &str) -> anyhow::Result<T> {
         let remedy = match &error {
             TablesError::Server { source, .. } => {

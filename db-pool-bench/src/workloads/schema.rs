@@ -33,13 +33,13 @@ pub enum State {
     Foreign,
 }
 
-/// Why a schema was not made as it should be.
+/// Reason why a schema was not made as it should be.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub struct NotMade {
     /// What the server said.
     pub source: Error,
-    /// Whether nothing of it is there, so that there is nothing to remove.
+    /// True if nothing of it is there, so that there is nothing to remove.
     pub undone: bool,
 }
 
@@ -95,10 +95,10 @@ impl Schema {
         ))
     }
 
-    /// Whether it is there and was made by us.
+    /// Returns true if it is there and was made by us.
     ///
     /// # Errors
-    /// What the server said.
+    /// Fails with what the server said.
     pub async fn state(&self, client: &Client) -> Result<State, Error> {
         let question = "SELECT /* plimsoll */ coalesce(obj_description(oid, 'pg_namespace'), '')
                         FROM pg_namespace WHERE nspname::text = $1";
@@ -113,7 +113,7 @@ impl Schema {
     /// Makes the schema with tables as `pgbench -i` makes them, with `scale` × 100,000 accounts.
     ///
     /// # Errors
-    /// What the server said, and whether anything is there for [`Schema::remove`].
+    /// Fails with what the server said, and whether anything is there for [`Schema::remove`].
     pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
         let name = &self.name;
         let rows = scale.saturating_mul(ROWS_PER_SCALE);
@@ -157,7 +157,7 @@ impl Schema {
     /// Ends the connections of this run that are still open, then drops the schema.
     ///
     /// # Errors
-    /// What the server said, as when another session holds a lock on our tables.
+    /// Fails with what the server said, as when another session holds a lock on our tables.
     pub async fn remove(&self, client: &Client) -> Result<(), Error> {
         self.end_connections(client).await?;
         self.drop(client).await
@@ -166,7 +166,7 @@ impl Schema {
     /// Drops the schema and leaves all connections as they are.
     ///
     /// # Errors
-    /// What the server said, as when another session holds a lock on our tables.
+    /// Fails with what the server said, as when another session holds a lock on our tables.
     pub async fn drop(&self, client: &Client) -> Result<(), Error> {
         let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
         client

@@ -44,7 +44,8 @@ impl Selection {
     /// Settles what `flags` ask for, and reads scripts; `seed` is what their hashes begin with.
     ///
     /// # Errors
-    /// When flags contradict each other, a script cannot be read, or something is wrong in one.
+    /// Fails when flags contradict each other, a script cannot be read, or something is wrong in
+    /// one.
     pub fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
         let read_only = flags.workload == Builtin::PointSelect;
         if let Some(table) = flags.table.as_ref().filter(|_| !read_only) {
@@ -94,8 +95,8 @@ impl Selection {
         }
     }
 
-    /// Whether tables have to be made for it; scripts find their own on a server that is the
-    /// user's.
+    /// Returns true if tables have to be made for it; scripts find their own on a server that is
+    /// the user's.
     pub fn makes_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
@@ -127,7 +128,7 @@ impl Selection {
     /// `own_schema` is where scripts find tables of ours.
     ///
     /// # Errors
-    /// What the server refuses, and where it stands.
+    /// Fails with what the server refuses, and where it stands.
     pub async fn on(
         &self,
         client: &Client,
@@ -148,7 +149,7 @@ impl Selection {
         Ok(workload)
     }
 
-    /// What the report says of it.
+    /// Returns what the report says of it.
     pub fn config(&self) -> BTreeMap<String, Json> {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),

@@ -15,7 +15,7 @@ pub struct Tables {
     place: Named,
     /// Keys of accounts run from 1 to this.
     pub rows: i64,
-    /// How many branches there are.
+    /// Number of branches.
     pub scale: i64,
 }
 
@@ -29,7 +29,7 @@ enum Named {
     Unqualified,
 }
 
-/// Why a table cannot be read.
+/// Reasons why a table cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TablesError {
     /// There is no such table, or it has no `aid` and `abalance`.
@@ -74,7 +74,7 @@ impl Tables {
     /// Tables of our own in `schema`, made by an earlier run.
     ///
     /// # Errors
-    /// When they are not there, or the server does not answer.
+    /// Fails when they are not there, or the server does not answer.
     pub async fn in_schema(client: &Client, schema: &str) -> Result<Self, TablesError> {
         let branches = quoted(&format!("{schema}.pgbench_branches"));
         let scale = ask(
@@ -89,7 +89,7 @@ impl Tables {
     /// A table that `pgbench -i` has made, for reading only.
     ///
     /// # Errors
-    /// When there is none of that name, it is empty, or the server does not answer.
+    /// Fails when there is none of that name, it is empty, or the server does not answer.
     pub async fn of_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
         let name = quoted(table);
         let question =

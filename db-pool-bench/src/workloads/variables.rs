@@ -58,7 +58,7 @@ impl Variables {
         out.push_str(&sql[behind..]);
     }
 
-    /// The same as `other`, in the room that it has.
+    /// Does the same as `other`, in the room that it has.
     pub(super) fn copy_from(&mut self, other: &Self) {
         self.values.clone_from(&other.values);
         self.texts.clone_from(&other.texts);

@@ -29,7 +29,7 @@ pub struct Entry {
     pub label: String,
     /// What its executions count as; several scripts may share one.
     pub operation: String,
-    /// How often it is chosen, beside the weights of the others.
+    /// Number of times that it is chosen, beside the weights of the others.
     pub weight: u32,
 }
 
@@ -38,7 +38,7 @@ pub struct Entry {
 pub struct Workload {
     /// Its name, for people.
     pub name: String,
-    /// How often a script is tried that ends in a serialization failure or a deadlock.
+    /// Number of times that a script is tried that ends in a serialization failure or a deadlock.
     pub max_tries: u64,
     /// The way in which statements are sent.
     pub protocol: Protocol,
@@ -47,7 +47,7 @@ pub struct Workload {
     pub(super) scripts: Vec<Script>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
-    /// Where the statement is that rolls back.
+    /// Place where the statement is that rolls back.
     pub(super) rollback: usize,
     pub(super) initial: Vec<Option<Value>>,
     pub(super) client_id: Option<usize>,
@@ -75,12 +75,12 @@ pub struct Prepared {
     pub shape: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
     pub(super) parameters: Vec<(usize, Kind, Place)>,
-    /// Where values are put into the text, with the slot of each.
+    /// Place where values are put into the text, with the slot of each.
     pub(super) substitutions: Vec<(Range<usize>, usize)>,
     /// Variables that its rows set.
     pub(super) gather: Option<Gather>,
     pub(super) effect: Effect,
-    /// Whether it is several that are sent together.
+    /// True if it is several that are sent together.
     pub(super) joined: bool,
     /// Index into [`Workload::parts`].
     pub(super) part: Option<usize>,
@@ -93,7 +93,7 @@ impl Prepared {
     }
 }
 
-/// Why a workload cannot run on a server.
+/// Reasons why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
     /// A script is wrong.
@@ -128,7 +128,7 @@ impl Draft {
     /// set before.
     ///
     /// # Errors
-    /// What is wrong with a script, and where.
+    /// Fails with what is wrong with a script, and where.
     pub fn new(
         name: &str,
         entries: Vec<Entry>,
@@ -161,15 +161,15 @@ impl Draft {
     /// values are put is complete only when it is sent: nobody looks at it before.
     ///
     /// # Errors
-    /// What the server refuses, and where it stands.
+    /// Fails with what the server refuses, and where it stands.
     pub async fn verify(self, client: &Client) -> Result<Workload, WorkloadError> {
         self.verify_with(client, "").await
     }
 
-    /// The same with `settings` made before, as statements.
+    /// Returns the same with `settings` made before, as statements.
     ///
     /// # Errors
-    /// What the server refuses, and where it stands.
+    /// Fails with what the server refuses, and where it stands.
     pub(super) async fn verify_with(
         self,
         client: &Client,
@@ -195,7 +195,7 @@ impl Draft {
         Ok(kinds)
     }
 
-    /// The same where no statement has a parameter, so that no server has to be asked.
+    /// Returns the same where no statement has a parameter, so that no server has to be asked.
     pub fn without_parameters(self) -> Workload {
         self.finish(Vec::new())
     }

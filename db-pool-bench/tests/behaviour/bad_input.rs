@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::common::{PASSWORD, REPORT, Talk, postgres, sweep};
 use test_support::Place;
 
-/// What was said on stderr, with the exit code.
+/// Returns what was said on stderr, with the exit code.
 fn refused(place: &Place, command: &mut Command) -> (i32, String) {
     let output = command.arg("--quiet").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -28,7 +28,7 @@ fn refused(place: &Place, command: &mut Command) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-/// The same of a short sweep at `url`.
+/// Returns the same of a short sweep at `url`.
 fn refused_at(url: &str) -> (i32, String) {
     refused_with(url, "")
 }

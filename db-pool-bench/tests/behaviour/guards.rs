@@ -9,7 +9,7 @@ use testbed::Postgres;
 
 const SHORT: &str = "--driver deadpool --repeats 1 --warmup 0 --duration 200ms";
 
-/// Why the step with this pool was left out.
+/// Returns why the step with this pool was left out.
 fn refusal(report: &Report, size: f64) -> &str {
     let step = report
         .steps

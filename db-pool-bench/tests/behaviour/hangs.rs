@@ -16,8 +16,8 @@ const FROZEN: Faults = Faults {
     cut_after_bytes: None,
 };
 
-/// What came of `scenario` on a server that answers for a second of its load and then no more,
-/// until the run has waited for it long enough.
+/// Returns what came of `scenario` on a server that answers for a second of its load and then no
+/// more, until the run has waited for it long enough.
 fn frozen(scenario: &str, args: &str, begins: &str) -> (Ended, Report) {
     let server = postgres(&[]);
     let (proxy, url) = behind_a_proxy(&server);

@@ -14,7 +14,7 @@ use crate::common::{PASSWORD, Talk, bench, postgres, report, sweep};
 const SHORT: &str = "--driver direct --pool-sizes 1 --users 1 --repeats 1 --warmup 0 \
                      --duration 200ms --workload point-select";
 
-/// What a sweep of `url` that cannot run says, without the password.
+/// Returns what a sweep of `url` that cannot run says, without the password.
 fn said(url: &str) -> String {
     let output = sweep(&Place::new(), SHORT)
         .env("DATABASE_URL", url)

@@ -14,7 +14,7 @@ fn on(url: &str, place: &Place, args: &str) -> Command {
     command
 }
 
-/// Whether a run has read its tables.
+/// True if a run has read its tables.
 const AT_WORK: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_stat_user_tables
     WHERE relname = 'pgbench_accounts' AND idx_scan > 0) THEN 'yes' ELSE 'no' END";
 

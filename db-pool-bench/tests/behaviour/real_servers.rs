@@ -189,7 +189,7 @@ fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_es
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
-/// Whether the time without a server is a doubt about `what` of some step.
+/// Returns true if the time without a server is a doubt about `what` of some step.
 fn casts_doubt(report: &Report, what: &str) -> bool {
     let mut doubts = report.warnings.iter();
     let doubt = doubts.find(|warning| warning.code == WarningCode::TargetAway);

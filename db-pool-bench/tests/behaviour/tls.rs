@@ -13,7 +13,7 @@ use test_support::Place;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
 
-/// What each arm says that finds no way in at `url`.
+/// Returns what each arm says that finds no way in at `url`.
 fn failures_of_all_arms(url: &str) -> [Failure; 4] {
     let address = Address::parse(url).unwrap();
     let arms = Arms::of(setup(address, ask_nothing()));

@@ -3,7 +3,7 @@
 use crate::common::{PASSWORD, Talk, complete, postgres, report, sweep};
 use test_support::Place;
 
-/// What `db-pool-bench workload` printed on stdout and stderr, with its exit code.
+/// Returns what `db-pool-bench workload` printed on stdout and stderr, with its exit code.
 fn workload(place: &Place, url: Option<&str>, args: &[&str]) -> (i32, String) {
     let mut command = place.command(env!("CARGO_BIN_EXE_db-pool-bench"), &["workload"]);
     command.args(args);

@@ -54,13 +54,14 @@ impl Arms {
         }
     }
 
-    /// What failed of each request of one user of `wire`, `direct`, `deadpool` and `sqlx`, one arm
-    /// after the other; where no request came about, why.
+    /// Returns what failed of each request of one user of `wire`, `direct`, `deadpool` and `sqlx`,
+    /// one arm after the other; where no request came about, why.
     pub(crate) fn each(&self, requests: usize) -> [Vec<Option<Failure>>; 4] {
         self.each_between(requests, |_| ())
     }
 
-    /// The same with what is done on the server before a user's requests, told the arm's number.
+    /// Returns the same with what is done on the server before a user's requests, told the arm's
+    /// number.
     pub(crate) fn each_between(
         &self,
         requests: usize,

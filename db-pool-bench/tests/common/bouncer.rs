@@ -25,7 +25,7 @@ pub(crate) struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// What is installed; `None` where `make test` could not have it and said so.
+    /// Returns what is installed; `None` where `make test` could not have it and said so.
     pub(crate) fn installed() -> Option<Self> {
         let named = std::env::var(PROGRAM).ok();
         let usual = PROGRAMS.map(str::to_owned);
@@ -47,7 +47,7 @@ impl PgBouncer {
         None
     }
 
-    /// Whether it keeps prepared statements in transaction mode.
+    /// Returns true if it keeps prepared statements in transaction mode.
     pub(crate) fn keeps_statements(&self) -> bool {
         self.version >= FIRST_WITH_PREPARED
     }

@@ -7,7 +7,7 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What this thread has asked for so far.
+/// Returns what this thread has asked for so far.
 pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.get()
 }

@@ -10,7 +10,7 @@ use db_pool_bench::connect::Client;
 use test_support::{Place, eventually};
 use testbed::{Postgres, PostgresOptions};
 
-/// Where [`sweep`] leaves its report.
+/// Place where [`sweep`] leaves its report.
 pub(crate) const REPORT: &str = "run/db-pool-bench.sweep.json";
 /// Nobody would write this by chance.
 pub(crate) const PASSWORD: &str = "Zq7hunter2qZ";
@@ -120,7 +120,7 @@ pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
     }
 }
 
-/// Where the users' time went in `step`, by part; the parts add up, where there are any.
+/// Returns where the users' time went in `step`, by part; the parts add up, where there are any.
 pub(crate) fn time_parts(step: &Step) -> BTreeMap<&str, f64> {
     let figures = step.figures.iter();
     let parts: BTreeMap<&str, f64> = figures

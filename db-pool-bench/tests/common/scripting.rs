@@ -52,7 +52,7 @@ pub(crate) fn run_to(code: i32, place: &Place, server: &Postgres, args: &str) ->
     (report(place), said)
 }
 
-/// What is wrong with a script, as told on stderr, with the exit code.
+/// Returns what is wrong with a script, as told on stderr, with the exit code.
 pub(crate) fn refused(place: &Place, server: &Postgres, args: &str) -> (i32, String) {
     let output = sweep(place, args)
         .args(["--quiet"])

@@ -44,7 +44,7 @@ pub(crate) fn limit_of(place: &Place, args: &[&str]) -> Command {
     command
 }
 
-/// Where [`limit_of`] leaves its report.
+/// Place where [`limit_of`] leaves its report.
 pub(crate) const REPORT: &str = "run/ws-bench.limit.json";
 
 /// The report that [`limit_of`] left.
@@ -79,7 +79,7 @@ pub(crate) fn held(step: &Step) -> bool {
     step.end == StepEnd::Completed
 }
 
-/// What limited, as value, owner and reason.
+/// Returns what limited, as value, owner and reason.
 pub(crate) fn limit(report: &Report) -> (u64, LimitOwner, &str) {
     let limit = report.summary.limit.as_ref().unwrap();
     assert_eq!(limit.parameter, "connections");

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{self, Naming, has};
+use super::options;
 use super::pattern;
 use super::shell::blank_separated;
 use super::spans::Spans;
@@ -179,7 +180,11 @@ fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
         } else {
             colon + 1
         };
-        return (Some(start..end), rest.len().min(end + 1));
+        let placeholder = rest.get(colon + 1..end) == Some("PASSWORD");
+        return (
+            (!placeholder).then_some(start..end),
+            rest.len().min(end + 1),
+        );
     }
     match (user_end, last.filter(|at| !in_query(*at))) {
         (Some(end), _) => (hidden_user(&rest[..end]).then_some(0..end), host),
@@ -198,13 +203,23 @@ fn is_host_and_port(host: &str) -> bool {
         return true;
     };
     let port = port.trim_end_matches([')', ',', ';', '.', '"', '\'', '>', '}', ':']);
+    // As a text for people writes it: `ws://host:port/path`.
+    if port.eq_ignore_ascii_case("port") {
+        return true;
+    }
     (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Marks the values of parameters after `?`, `#` or `&`, unless they are known to hold no secret.
 fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     let shown = &text[range.clone()];
-    let Some(question) = shown.find(['?', '#']) else {
+    let query = shown.find(['?', '#']);
+    segments(
+        text,
+        range.start..query.map_or(range.end, |at| range.start + at),
+        out,
+    );
+    let Some(question) = query else {
         return;
     };
     let mut at = range.start + question + 1;
@@ -218,6 +233,23 @@ fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
             out.add(value);
         }
         at += pair.len() + 1;
+    }
+}
+
+/// Marks the segments of a path that a name before them announces as a secret, as in
+/// `/t/X/channel`, and random ones behind the version of an interface: `/v3/X`.
+fn segments(text: &str, range: Range<usize>, out: &mut Spans) {
+    let mut at = range.start;
+    let (mut announced, mut versioned) = (false, false);
+    for segment in text[range].split('/') {
+        let key = versioned && token::is_digest_like(segment);
+        if key || (announced && options::looks_like_password(segment)) {
+            out.add(at..at + segment.len());
+        }
+        versioned = segment.len() == 2 && segment.starts_with('v');
+        announced =
+            ["t", "key", "inputs"].contains(&segment) || names::naming(segment) == Naming::Secret;
+        at += segment.len() + 1;
     }
 }
 

@@ -15,6 +15,14 @@ const USER_OPTIONS: &str = "user username login basic authenticate account cert"
 const DIGESTS: &str = "id sha sha1 sha256 sha512 digest commit rev revision ref checksum hash uuid \
     guid fingerprint etag md5 image container metadata";
 
+/// Commands about secrets, and what they do where one is given to them.
+const SECRETS: &str = "secret secrets secrets:set secret:set config:secrets";
+const STORING: &str =
+    "set put create add new update write edit import versions secrets:set secret:set";
+
+/// Options that then have it; `-v` and `-b` alike.
+const STORED: &str = "value body data string string-value plaintext literal from-literal text v b";
+
 /// Ends of words whose value follows them in a command line.
 const SPELT_OUT: &str = "password passphrase passwd requirepass masterauth secretkey accesskey \
     authtoken sessiontoken apikey userpw ownerpw rootpw psk";
@@ -35,7 +43,7 @@ pub(super) struct Reader {
     words: Vec<String>,
     /// Of each form of words, how far it has come.
     reached: Vec<usize>,
-    digest_next: bool,
+    next: Next,
     /// A password is set: it is among the words that follow.
     sets_password: bool,
 }
@@ -48,6 +56,16 @@ pub(super) enum Mode {
     Command,
     /// A command line in which one command reads a secret that another one prints.
     Piped,
+}
+
+/// Kind of the next word, as the option before it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Word,
+    /// A digest, or a number of something.
+    Digest,
+    /// A script for a shell.
+    Script,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +84,7 @@ impl Reader {
             pending: Vec::new(),
             words: Vec::new(),
             reached: Vec::new(),
-            digest_next: false,
+            next: Next::Word,
             sets_password: false,
         }
     }
@@ -88,7 +106,12 @@ impl Reader {
 
     /// Returns true if the next word may be a digest.
     pub(super) fn digest_next(&self) -> bool {
-        self.digest_next || self.is(Kind::Plain)
+        self.next == Next::Digest || self.is(Kind::Plain)
+    }
+
+    /// Returns true if the next word is a script, in which an assignment ends at the next blank.
+    pub(super) fn script_next(&self) -> bool {
+        self.next == Next::Script
     }
 
     /// Returns true if a word with blanks in it is a command line of its own.
@@ -101,7 +124,8 @@ impl Reader {
         if !self.pending.is_empty() && matches!(word, "=" | ":") {
             return;
         }
-        self.digest_next = false;
+        let is_script = self.is(Kind::Runs) && is_script_option(word);
+        self.next = if is_script { Next::Script } else { Next::Word };
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() && !is_option(word) {
             for secret in pending.iter().filter_map(|pending| pending.find(word)) {
@@ -110,6 +134,10 @@ impl Reader {
             // `--secret dbPassword X`: that was a switch, and its word announces the next.
             if self.commands() && spells_out(word) {
                 self.pending.push(Pending::Secret(Style::Whole));
+            }
+            // `-uapp -pX`: what seemed to announce a value did not, and an option follows.
+            if word.starts_with('-') {
+                self.option(word, out);
             }
         } else if !self.option(word, out) {
             self.word(word, out);
@@ -140,8 +168,49 @@ impl Reader {
             return taken;
         };
         let name = name.trim_start_matches('-');
-        self.named(name, word.len() - name.len(), out);
+        if !self.leads(word) && !self.of_a_secret(name, word.len() - name.len(), out) {
+            self.named(name, word.len() - name.len(), out);
+        }
         true
+    }
+
+    /// Notes an option after which words come that are no values of it: `dscl . -passwd PATH X`.
+    fn leads(&mut self, word: &str) -> bool {
+        let Some(program) = self.program.clone() else {
+            return false;
+        };
+        self.reached
+            .resize(program.words.len().max(self.reached.len()), 0);
+        let mut leads = false;
+        for (form, reached) in program.words.iter().zip(&mut self.reached) {
+            if form.lead.get(*reached) == Some(&Some(word)) {
+                *reached += 1;
+                leads = true;
+            }
+        }
+        leads
+    }
+
+    /// Reads an option of a command that stores a secret, as `gh secret set NAME --body X`; returns
+    /// true if it has the secret.
+    fn of_a_secret(&mut self, name: &str, start: usize, out: &mut Spans) -> bool {
+        let (name, value) = name.split_once('=').unwrap_or((name, ""));
+        if !self.stores_a_secret() || !has(STORED, name) {
+            return false;
+        }
+        if value.is_empty() {
+            self.pending.push(Pending::Secret(Style::Stored));
+        } else if let Some(range) = Style::Stored.find(value) {
+            let start = start + name.len() + 1;
+            out.add(start + range.start..start + range.end);
+        }
+        true
+    }
+
+    /// Returns true if the words so far say that a secret is stored: `secrets set`, `secret create`.
+    fn stores_a_secret(&self) -> bool {
+        let any = |list| self.words.iter().any(|word| has(list, word));
+        any(SECRETS) && any(STORING)
     }
 
     /// Reads an option by its name, which begins at `start`.
@@ -155,11 +224,14 @@ impl Reader {
             }
             return;
         }
-        if name.len() < 2 || name.contains([':', ' ']) {
+        // A sentence names an option: `fewer --keys, or a smaller --value-size`.
+        if name.len() < 2 || name.contains([':', ' ']) || name.ends_with([',', ';', '.', ')']) {
             return;
         }
         let last = last_part(name);
-        self.digest_next = has(DIGESTS, &last);
+        if has(DIGESTS, &last) {
+            self.next = Next::Digest;
+        }
         match names::naming(name) {
             Naming::Secret => self.pending.push(Pending::Secret(Style::Whole)),
             Naming::Reference => self.pending.push(Pending::Reference),
@@ -183,6 +255,14 @@ impl Reader {
         if !calls {
             if self.sets_password || (self.mode == Mode::Piped && self.is(Kind::Prints)) {
                 out.add(0..word.len());
+            }
+            if self.stores_a_secret() {
+                let style = if word.contains('=') {
+                    Style::Stored
+                } else {
+                    Style::Likely
+                };
+                out.add(style.find(word).unwrap_or_default());
             }
             self.forms(word, out);
         }
@@ -245,7 +325,8 @@ impl Pending {
             .iter()
             .any(|kind| word.starts_with(kind));
         match self {
-            _ if is_digest => None,
+            _ if is_digest || names::names_a_secret(word) => None,
+            _ if names::says_nothing(word) => None,
             Self::Secret(style) => style.find(word),
             Self::Reference => (!names::is_reference(word)).then_some(0..word.len()),
         }
@@ -274,6 +355,15 @@ fn spells_out(word: &str) -> bool {
     let letters = word.chars().filter(char::is_ascii_alphanumeric);
     let letters = letters.collect::<String>().to_ascii_lowercase();
     words(SPELT_OUT).any(|end| letters.ends_with(end)) && names::naming(word) == Naming::Secret
+}
+
+/// Returns true for `-c` of a shell, and for the letters of several options that end so: `-lc`.
+fn is_script_option(word: &str) -> bool {
+    const LONGEST: usize = 4;
+    let letters = word.strip_prefix('-').unwrap_or_default();
+    letters.ends_with('c')
+        && letters.len() <= LONGEST
+        && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Returns true if a word is an option for certain, and no value that begins with `-`.

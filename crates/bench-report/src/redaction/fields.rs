@@ -17,6 +17,20 @@ static SQL: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// `CONNECT scott/tiger@db` of Oracle's tools, `.logon server/user,password` of Teradata's.
+static LOGON: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)(?:^|[\s;"'])(?:\.logon\s+[^\s,"']+,\s*([^\s;"']+)|conn(?:ect)?\s+\w+/([^\s@;"'/]+)(?:@|;|\s+as\s+sys))"#,
+    )
+});
+
+/// Calls whose second argument is a password, and `crypt('…', salt)`.
+static CALLS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)\b(?:(?:auth|login|authenticate|pgp_sym_(?:en|de)crypt(?:_bytea)?)\s*\([^(),]*,|crypt\s*\()\s*(?:'([^']+)|"([^"]+))"#,
+    )
+});
+
 /// `Bearer …`, wherever it stands.
 static BEARER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?i)\b(bearer|basic|token|negotiate)[ \t]+([^\s"',;]{6,})"#));
@@ -24,7 +38,7 @@ static BEARER: LazyLock<Regex> =
 /// Marks the values of fields that announce a secret. `argument`: the text is one argument of a
 /// command line, so that a value which begins with it ends with it.
 pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
-    let mut from = 0;
+    let mut from = if argument { file_option(text) } else { 0 };
     while let Some(found) = text[from..].find(['=', ':', '>']) {
         let separator = from + found;
         from = separator + 1;
@@ -34,8 +48,15 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
         }
     }
     if text.contains(['\'', '"']) {
-        for captures in SQL.captures_iter(text) {
+        for captures in SQL.captures_iter(text).chain(CALLS.captures_iter(text)) {
             // A statement may have been cut off before the closing quote.
+            if let Some(value) = captures.get(1).or(captures.get(2)) {
+                out.add(value.range());
+            }
+        }
+    }
+    if text.contains('/') {
+        for captures in LOGON.captures_iter(text) {
             if let Some(value) = captures.get(1).or(captures.get(2)) {
                 out.add(value.range());
             }
@@ -60,6 +81,17 @@ fn is_credential(scheme: &str, value: &str) -> bool {
     value.len() >= 8
         && value.bytes().any(|b| b.is_ascii_digit() || b == b'=')
         && !value.contains(['/', ':', '.'])
+}
+
+/// The length of an option whose value is a file under a name: `--from-file=password=/run/x`.
+fn file_option(text: &str) -> usize {
+    let name = text.split('=').next().unwrap_or_default();
+    let is_file = name.starts_with("--") && (name.ends_with("-file") || name.ends_with("-files"));
+    if is_file && !text.contains(',') {
+        text.len()
+    } else {
+        0
+    }
 }
 
 /// The secret value after `separator`, if what stands before it is the name of one.
@@ -87,6 +119,14 @@ fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
     if sign == b'>' {
         let element = before == Some('<') && rest.contains('<');
         return element.then(|| start..start + rest.find('<').unwrap_or(rest.len()));
+    }
+    // `tests/test_tokens.py::test_login` and `/srv/keys:/keys`: the name is part of a path.
+    let in_a_path =
+        before == Some('/') && (rest.starts_with('/') || ["ro", "rw", "z", "Z"].contains(&rest));
+    let word = text[..name.start].rsplit(char::is_whitespace).next();
+    let in_an_arn = word.is_some_and(|word| word.contains("arn:aws"));
+    if sign == b':' && quote.is_none() && (rest.starts_with(':') || in_a_path || in_an_arn) {
+        return None;
     }
     // A sentence goes on after a colon: "auth: no such user".
     let weak = naming == Naming::Reference || shown.len() <= 4;
@@ -120,6 +160,10 @@ fn name_before(text: &str, separator: usize) -> Option<Range<usize>> {
     let mut start = end;
     while start > 0 && end - start < names::LONGEST_NAME && is_name(bytes[start - 1]) {
         start -= 1;
+    }
+    // `user@host:`, as an address ends that a message quotes, is none; `@password` is.
+    if let Some(at) = text.get(start + 1..end).and_then(|name| name.rfind('@')) {
+        start += at + 2;
     }
     // At the edge of a character, whatever came before it.
     (start < end && text.is_char_boundary(start)).then_some(start..end)

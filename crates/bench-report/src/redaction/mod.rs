@@ -101,7 +101,7 @@ fn arguments_once(words: &[String]) -> Vec<String> {
     for word in words {
         let mut spans = Spans::default();
         let context = Context {
-            argument: true,
+            argument: !reader.script_next(),
             commands: reader.runs_commands(),
             digest: reader.digest_next(),
             depth: 0,
@@ -263,6 +263,10 @@ mod tests {
             "SELECT author FROM books WHERE passage = 3",
             "postgres://app@db:5432/shop",
             "auth: no such user",
+            "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is needed",
+            "fewer --keys, lower --max-token, or a throwaway server",
+            "Try: a login, as in ws://host/path?token=…, or the path, as in ws://host:port/path",
+            "cannot connect to postgres://backup_pw@127.0.0.1:7644/shop: password authentication failed",
             "Bearer token is missing",
             "psql 'postgres://app@db:5432/shop' -c 'DROP SCHEMA \"plimsoll_20260314_091500_7f3a\" CASCADE'",
             "redis-cli -h cache -p 7000 --user app -n 3 ping; is the server up?",

@@ -63,6 +63,11 @@ pub(super) fn has(list: &'static str, word: &str) -> bool {
     words(list).any(|known| known == word)
 }
 
+/// Returns true if the last part of a name says something about a secret: `username`.
+pub(super) fn is_about(name: &str) -> bool {
+    parts(name).last().is_some_and(|last| has(ABOUT, last))
+}
+
 /// Says what the value of something called `name` is.
 pub(super) fn naming(name: &str) -> Naming {
     let parts = parts(name);
@@ -71,7 +76,11 @@ pub(super) fn naming(name: &str) -> Naming {
     };
     let joined = parts.concat();
     let credentials = |part: &String| part == "cred" || part == "creds";
-    if ["pwd", "oldpwd"].contains(&&*joined)
+    // A property such as `sonar.login` has a token or a user.
+    if last == "login" && name.to_ascii_lowercase().ends_with(".login") {
+        return Naming::Secret;
+    }
+    if ["pwd", "oldpwd", "privatekey"].contains(&&*joined)
         || joined.contains("credential")
         || parts.iter().any(credentials)
     {
@@ -132,11 +141,55 @@ fn parts(name: &str) -> Vec<String> {
     parts
 }
 
-/// Values that are no secret whatever they are called: empty ones, switches, the mask.
+/// Values that are no secret whatever they are called: empty ones, a single character, switches,
+/// the mask and dots in place of a value, a variable in which the secret is, a file of the system.
 pub(super) fn says_nothing(value: &str) -> bool {
-    let switches = "true false yes no on off null nil none";
-    let value = value.to_ascii_lowercase();
-    value.is_empty() || value == super::MASK || has(switches, &value)
+    let switches = "true false yes no on off null nil none ro rw";
+    let small = value.to_ascii_lowercase();
+    small.len() <= 1
+        || small.chars().all(|c| matches!(c, '.' | '…' | '*'))
+        || has(switches, &small)
+        || is_variable(value)
+        || is_system_path(value)
+        || ["file://", "fileb://"]
+            .iter()
+            .any(|file| value.starts_with(file))
+}
+
+/// Returns true for `$DB_PASSWORD` and `${TOKEN}`, but not for `$ecret1`, which may be a password.
+fn is_variable(value: &str) -> bool {
+    let Some(name) = value.strip_prefix('$') else {
+        return false;
+    };
+    let braced = name
+        .strip_prefix('{')
+        .and_then(|name| name.strip_suffix('}'));
+    let name = braced.unwrap_or(name);
+    let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    name.bytes().all(is_name) && naming(name) == Naming::Secret
+}
+
+/// Returns true if a value is a path below one of the system's directories: a file that holds the
+/// secret, and hardly a secret itself.
+fn is_system_path(value: &str) -> bool {
+    const ROOTS: &[&str] = &[
+        "/etc/", "/run/", "/var/", "/home/", "/root/", "/usr/", "/opt/", "/srv/", "/tmp/", "/dev/",
+        "/proc/", "/mnt/", "~/",
+    ];
+    let is_path_byte =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b'~');
+    ROOTS.iter().any(|root| value.starts_with(root))
+        && value.bytes().all(is_path_byte)
+        && !value.split('/').any(super::token::is_opaque)
+}
+
+/// Returns true if a word says which secret is meant, and does not hold it: `id=npm,src=.npmrc`.
+pub(super) fn names_a_secret(word: &str) -> bool {
+    word.contains('=')
+        && word.split(',').all(|field| {
+            let key = field.split('=').next().unwrap_or_default();
+            has("id src source target type env uid gid mode required", key)
+        })
 }
 
 /// A path or a number, as a [`Naming::Reference`] may have: what it refers to holds the secret.
@@ -156,7 +209,7 @@ pub(super) fn is_reference(value: &str) -> bool {
         .unwrap_or(value)
         .bytes()
         .all(|b| b.is_ascii_digit() || b == b',' || b == b'.');
-    let path = ["/", "./", "../", "~"]
+    let path = ["/", "./", "../", "~", "alias/"]
         .iter()
         .any(|start| value.starts_with(start))
         || FILES.iter().any(|end| value.ends_with(end));

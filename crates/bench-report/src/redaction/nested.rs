@@ -60,7 +60,7 @@ fn as_a_shell(text: &str, pieces: &[Piece], mut reader: Reader, depth: usize, ou
         };
         let mut found = Spans::default();
         let inner = Context {
-            argument: true,
+            argument: !reader.script_next(),
             commands: reader.runs_commands(),
             digest: reader.digest_next(),
             depth: depth + 1,

@@ -69,6 +69,13 @@ impl Style {
             Self::Whole => Some(0..word.len()),
             Self::Likely => looks_like_password(word).then_some(0..word.len()),
             Self::After(separator) => after(separator, word),
+            Self::Stored => {
+                let is_key = |key: &&str| !key.is_empty() && key.bytes().all(is_key_byte);
+                let key = word.split_once('=').map(|(key, _)| key).filter(is_key);
+                let start = key.map_or(0, |key| key.len() + 1);
+                let open = key.is_some_and(names::is_about);
+                (start < word.len() && !open).then_some(start..word.len())
+            }
             Self::Source => {
                 let sources = ["env:", "file:", "fd:", "stdin", "prompt"];
                 let named = sources.iter().any(|source| word.starts_with(source));
@@ -77,6 +84,10 @@ impl Style {
             }
         }
     }
+}
+
+fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
 /// The password after `user:`; a user without one may be a token.
@@ -97,11 +108,13 @@ fn after(separator: char, word: &str) -> Option<Range<usize>> {
 }
 
 /// Returns true if a word looks like a password rather than a name, a number, a host or a path.
-fn looks_like_password(word: &str) -> bool {
+pub(super) fn looks_like_password(word: &str) -> bool {
     const SHORTEST: usize = 6;
     let any = |wanted: fn(&u8) -> bool| word.bytes().any(|byte| wanted(&byte));
     let odd = any(|byte| b"!@#$%^&*?~+{}[]|<>\"'\\ ".contains(byte)) || !word.is_ascii();
-    if word.len() < SHORTEST || word.contains('/') || is_name(word) {
+    // `@body.json` of curl, a share of Windows.
+    let is_file = word.strip_prefix('@').is_some_and(is_name) || word.starts_with(r"\\");
+    if word.len() < SHORTEST || word.contains('/') || is_file || is_name(word) {
         return false;
     }
     let is_list = word.contains(['=', ',']);

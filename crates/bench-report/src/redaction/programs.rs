@@ -62,6 +62,8 @@ pub(super) enum Style {
     After(char),
     /// All but the source of a secret, as openssl writes it.
     Source,
+    /// All but the name that it is stored by, as in `name=value`.
+    Stored,
 }
 
 /// See there for how it is written.
@@ -137,7 +139,9 @@ impl Program {
 
     fn add(&mut self, form: &[&'static str]) {
         let is_flag = |word: &&str| word.starts_with(['-', '/', '>', '<']);
-        let Some(at) = form.iter().position(is_flag) else {
+        let leads_to_words = form.get(1) == Some(&"_");
+        let flag_at = form.iter().position(is_flag).filter(|_| !leads_to_words);
+        let Some(at) = flag_at else {
             if let Some((secret, lead)) = form.split_last() {
                 let any = |word: &&'static str| Some(*word).filter(|word| *word != "_");
                 let lead = lead.iter().map(any).collect();

@@ -28,7 +28,7 @@ const BEGINNINGS: &[(usize, &str)] = &[
         16,
         "sk- pypi- rubygems_ dop_v1_ doo_v1_ dor_v1_ shpat_ shpca_ shppa_ shpss_ hf_ gsk_ r8_ glsa_ \
     glc_ figd_ sntrys_ sntryu_ phc_ phx_ pul- lin_api_ nvapi- xkeysib- PMAK- CFPAT- ATATT3x \
-    ATCTT3x sbp_ dp.pt. dp.st. fo1_ fm2_ AGE-SECRET-KEY-1",
+    ATCTT3x squ_ sqp_ sqa_ sbp_ dp.pt. dp.st. fo1_ fm2_ AGE-SECRET-KEY-1",
     ),
     (20, "AIza SG. npm_ atlasv1."),
     (24, "s."),
@@ -140,6 +140,11 @@ fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
 /// Returns true if `text` looks random, as a part of a path or a name would not.
 pub(super) fn is_opaque(text: &str) -> bool {
     looks(text) == Looks::Random
+}
+
+/// Returns true if `text` is long, and random digits and letters of one case.
+pub(super) fn is_digest_like(text: &str) -> bool {
+    looks(text) == Looks::Digest
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -127,10 +127,7 @@ impl Display for Reason {
                 write!(out, "could be it: repeat the sweep to know")
             }
             Self::OnlyAdmissible { value } => {
-                write!(
-                    out,
-                    "{value} is the only setting that kept the objective without errors"
-                )
+                write!(out, "{value} is the only setting that kept the objectives")
             }
         }
     }
