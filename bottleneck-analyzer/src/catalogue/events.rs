@@ -44,6 +44,10 @@ pub(crate) struct Event {
     pub(crate) title: String,
     /// The likely cause.
     pub(crate) cause: String,
+    /// The caches of transaction states that it is about, as `pg_stat_slru` names them up to version 16
+    /// and since.
+    #[serde(default)]
+    pub(crate) slru: Vec<String>,
     /// What confirms it.
     pub(crate) confirms: String,
     /// What to do, in order.

@@ -1,20 +1,15 @@
 //! Latency past the objective at the operating point.
 
-use bench_report::Step;
-
 use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
 use crate::figures::duration_ns;
 use crate::operating_point::percentile_pointer;
-use crate::requests::{self, slowest};
+use crate::requests;
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
-        let Some((index, step)) = bench.operating() else {
-            continue;
-        };
-        latency(bench, index, step, facts, out);
+        latency(bench, facts, out);
     }
 }
 
@@ -31,13 +26,14 @@ fn kind_under(parent: Option<&String>) -> FindingKind {
     parent.map_or(FindingKind::Problem, |_| FindingKind::Symptom)
 }
 
-fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out: &mut Conclusions) {
+/// Judges the slowest of the repeats: what users felt in one of them they felt.
+fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     let rule = "latency_past_objective";
     let bounds = &facts.thresholds.objectives;
     let Some((which, pick, bound_ms)) = requests::objective(bench.component, bounds) else {
         return;
     };
-    let Some(slow) = slowest(step, pick) else {
+    let Some((index, slow)) = bench.slowest(pick) else {
         return;
     };
     let objective_ns = bound_ms * 1e6;
@@ -76,7 +72,11 @@ fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out:
             "{} is slower than its objective: {figures}",
             bench.component.title()
         ),
-        format!("Measured at the operating point, {}.", slow.operation),
+        format!(
+            "Measured at the operating point, {}{}.",
+            slow.operation,
+            of_repeats(bench, index)
+        ),
     )
     .impact(1.0 - objective_ns / ns, ImpactOf::ResponseTime)
     .confidence(if slow.count < facts.thresholds.measurement.least_samples {
@@ -95,4 +95,14 @@ fn latency(bench: &Bench<'_>, index: usize, step: &Step, facts: &Facts<'_>, out:
         "past the knee latency rises with load and throughput does not",
     );
     out.find(draft);
+}
+
+/// The repeat that was the slowest, where there are several.
+fn of_repeats(bench: &Bench<'_>, index: usize) -> String {
+    let all = bench.repeats.len();
+    let place = bench.source.report.steps.get(index);
+    match place.filter(|_| all > 1) {
+        Some(step) => format!(", in repeat {} of {all}, the slowest", step.repeat + 1),
+        None => String::new(),
+    }
 }

@@ -12,6 +12,7 @@ mod beside;
 #[path = "../common/mod.rs"]
 mod common;
 mod draw;
+mod further;
 mod healthy;
 mod judge;
 mod machine;
@@ -23,7 +24,7 @@ mod wait_events;
 use std::collections::BTreeSet;
 
 /// Runs of each kind.
-const RUNS: usize = 3;
+const RUNS: usize = 1;
 /// Share of the runs that must name the cause first and rightly.
 const LEAST_RIGHT: f64 = 0.8;
 
@@ -55,7 +56,7 @@ fn what_is_planted_is_named_first_and_rightly() {
     let plantings = match std::env::var("PLIMSOLL_PLANTING") {
         Err(_) => draw::drawn(),
         Ok(words) => {
-            let lists = [wait_events::ALL, sqlstates::ALL, machine::ALL].concat();
+            let lists = [wait_events::ALL, sqlstates::ALL, machine::ALL, further::ALL].concat();
             lists
                 .into_iter()
                 .filter(|p| p.name.contains(&words))
