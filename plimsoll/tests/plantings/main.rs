@@ -24,7 +24,7 @@ mod wait_events;
 use std::collections::BTreeSet;
 
 /// Runs of each kind.
-const RUNS: usize = 1;
+const RUNS: usize = 3;
 /// Share of the runs that must name the cause first and rightly.
 const LEAST_RIGHT: f64 = 0.8;
 
