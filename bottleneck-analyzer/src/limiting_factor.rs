@@ -143,8 +143,12 @@ fn nothing_to_judge(bench: &Bench<'_>) -> LimitingFactor {
             "less load, or another rule (--stop-on)",
         );
     }
+    let failed = steps.iter().find_map(|step| match &step.end {
+        StepEnd::Failed { reason } => Some(format!(": {reason}")),
+        _ => None,
+    });
     inconclusive(
-        "no step ran to its end",
+        &format!("no step ran to its end{}", failed.unwrap_or_default()),
         "repeat the run with at least one whole step",
     )
 }

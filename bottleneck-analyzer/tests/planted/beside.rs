@@ -1,6 +1,6 @@
 //! Who is beside the load on the same server and on the generator's machine, and what comes of it.
 
-use bench_report::Step;
+use bench_report::{Step, StepEnd};
 use bottleneck_analyzer::assessment::{Component, FindingKind};
 
 use crate::common::SECOND;
@@ -229,4 +229,22 @@ fn a_wait_that_goes_on_for_want_of_a_cpu_is_counted_as_want_of_a_cpu() {
             .iter()
             .any(|r| r.rule == "commit_waits")
     );
+}
+
+/// The server has no place for the pool: nothing ran, and the report says why.
+#[test]
+fn a_step_that_could_not_run_is_told_with_its_reason() {
+    let reason = "8 connections do not fit: max_connections is 16";
+    let reports = Server::default().run_with(|_, step| {
+        step.end = StepEnd::Failed {
+            reason: reason.into(),
+        };
+        step.operations.clear();
+    });
+    let assessment = assess_reports(&reports);
+    assert_eq!(named(&assessment), ["step_failed"]);
+    let found = finding(&assessment, "step_failed").unwrap();
+    assert!(found.title.contains(reason), "{}", found.title);
+    let limit = &assessment.components[0].limiting_factor;
+    assert!(limit.reason.contains(reason), "{}", limit.reason);
 }

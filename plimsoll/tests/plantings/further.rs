@@ -1,5 +1,8 @@
 //! Causes that are in none of the three lists: the draw does not reach them, so that it stays what
 //! it was. They are planted by name.
+//!
+//! Left out: SQLSTATE 53300 (too many connections), because the bench counts the places that the server
+//! has left before it opens a pool, and tells of one that does not fit (`step_failed`).
 
 use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
 
@@ -65,21 +68,6 @@ pub(crate) const ALL: &[Planting] = &[
             "CREATE UNLOGGED TABLE events (note text) WITH (fillfactor = 10);
              ALTER TABLE events ALTER note SET STORAGE PLAIN;",
             "INSERT INTO events SELECT repeat('x', 2000) FROM generate_series(1, 200);\n",
-        )
-    },
-    Planting {
-        server: &[("max_connections", "16")],
-        beside: &[Beside::Sessions {
-            application: "forgotten",
-            clients: 9,
-            script: "SELECT 1;\n\\sleep 600 s\n",
-        }],
-        ..plain(
-            "further: SQLSTATE 53300 (too many connections)",
-            ("errors_past_objective", &["53300"]),
-            (0.2, 0.2),
-            STOCK,
-            BY_KEY,
         )
     },
     Planting {
@@ -199,7 +187,7 @@ pub(crate) const ALL: &[Planting] = &[
         beside: &[Beside::Sessions {
             application: "supplier",
             clients: 1,
-            script: "BEGIN;\nUPDATE products SET id = 1000 WHERE id = 1;\n\\sleep 200 ms\nROLLBACK;\n\\sleep 80 ms\n",
+            script: "BEGIN;\nSELECT id FROM products WHERE id = 1 FOR UPDATE;\n\\sleep 200 ms\nEND;\n\\sleep 80 ms\n",
         }],
         ..plain(
             "further: a foreign key's parent that is being changed",
@@ -237,21 +225,6 @@ pub(crate) const ALL: &[Planting] = &[
             (0.8, 0.2),
             STOCK,
             BY_KEY,
-        )
-    },
-    Planting {
-        server: &[("plan_cache_mode", "force_generic_plan"), ("max_parallel_workers_per_gather", "0")],
-        load: FOUR,
-        ..plain(
-            "further: a generic plan for skewed values",
-            ("sequential_scans", &["logs"]),
-            (0.85, 0.15),
-            "CREATE TABLE logs (id int, kind int, note text);
-             INSERT INTO logs SELECT i, (i % 2), repeat('x', 60) FROM generate_series(1, 100000) i;
-             INSERT INTO logs SELECT i, 7, 'y' FROM generate_series(1, 10) i;
-             CREATE INDEX by_kind ON logs (kind);
-             VACUUM ANALYZE logs;",
-            "\\set kind 7\nSELECT count(note) FROM logs WHERE kind = :kind;\n",
         )
     },
 ];
