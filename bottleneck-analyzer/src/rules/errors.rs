@@ -10,6 +10,7 @@ use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
 use crate::figures::{percent, plain};
 use crate::requests;
+use crate::rules::postgres;
 use crate::source::{NEVER_CAME_BACK, escape};
 
 /// At settings that nobody is advised to run.
@@ -247,9 +248,14 @@ fn describe(
         );
         (title, actions.iter().map(String::as_str).collect())
     };
+    let (ended, counted) = match kind {
+        "closed" => postgres::ended::sessions(bench),
+        _ => Default::default(),
+    };
     draft
         .thing(thing(kind))
-        .says(title, detail(failures, kind, found))
+        .says(title, detail(failures, kind, found) + &ended)
+        .evidence(counted)
         .impact(own, ImpactOf::Requests)
         .evidence(found.evidence.iter().cloned())
         .evidence(found.sample.iter().filter_map(|(_, place)| place.clone()))
