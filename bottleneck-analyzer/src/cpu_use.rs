@@ -1,4 +1,4 @@
-//! Who used the machine's CPU during a step: the server, the generator, or somebody else.
+//! Users of the machine's CPU during a step: the server, the generator, or somebody else.
 
 use bench_report::Step;
 
@@ -25,11 +25,11 @@ pub struct CpuUse {
     pub server_ratio: Option<f64>,
     /// The generator's share.
     pub generator_ratio: f64,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<Evidence>,
 }
 
-/// Whose share is largest.
+/// Owner of the largest share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// The server under test.
@@ -73,18 +73,18 @@ impl CpuUse {
         })
     }
 
-    /// How busy the machine was: as recorded, and at least as server and generator say for
+    /// Busy share of the machine: as recorded, and at least as server and generator say for
     /// themselves.
     pub fn busy_ratio(&self) -> f64 {
         self.busy.mean.max(self.known_ratio())
     }
 
-    /// What server and generator are known to have used.
+    /// Share that server and generator are known to have used.
     pub fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 
-    /// How much of the CPU that server and generator may use was used: of the machine's, or of a
+    /// Used share of the CPU that server and generator may use: of the machine's, or of a
     /// quota by the two of them. `None` where a quota holds and the server's use is not known, or
     /// is more than the quota allows: then it is not the server's.
     pub fn used_ratio(&self) -> Option<f64> {
@@ -99,14 +99,14 @@ impl CpuUse {
         (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
     }
 
-    /// Whether server and generator are nearer the end of their quota than the machine is near
-    /// its own.
+    /// Returns true if server and generator are nearer the end of their quota than the machine is
+    /// near its own.
     pub fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
         used.is_some_and(|used| used >= self.busy_ratio())
     }
 
-    /// What is used, in words: the machine's CPU, or a quota.
+    /// Resource that is used, in words: the machine's CPU, or a quota.
     pub fn resource(&self) -> &'static str {
         if self.quota_binds() {
             "CPU quota"
@@ -115,19 +115,20 @@ impl CpuUse {
         }
     }
 
-    /// What neither the server nor the generator used; `None` where the server's is not known.
+    /// Share that neither the server nor the generator used; `None` where the server's is not
+    /// known.
     pub fn others_ratio(&self) -> Option<f64> {
         self.server_ratio?;
         Some(self.unexplained_ratio())
     }
 
-    /// What was used beyond what server and generator are known to have used: the most that
+    /// Share used beyond what server and generator are known to have used: the most that
     /// anybody else can have.
     pub fn unexplained_ratio(&self) -> f64 {
         self.busy_ratio() - self.known_ratio()
     }
 
-    /// Whose share is largest; `None` where the server's is not known and the generator's does
+    /// Owner of the largest share; `None` where the server's is not known and the generator's does
     /// not explain most of it.
     pub fn owner(&self) -> Option<Owner> {
         let Some(server) = self.server_ratio else {

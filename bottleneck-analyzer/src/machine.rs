@@ -21,7 +21,7 @@ const TOOLS: [&str; 6] = [
     "bottleneck-anal",
 ];
 
-/// What stands between a client and a server in a container.
+/// Programs between a client and a server in a container.
 const CARRIERS: [&str; 1] = ["docker-proxy"];
 
 /// Programs that are, or stand before, a component's server. Any program may be a WebSocket
@@ -34,7 +34,7 @@ fn servers(component: Component) -> &'static [&'static str] {
     }
 }
 
-/// Whether a program takes part in a run; whatever else uses CPU is somebody else's.
+/// Returns true if a program takes part in a run; whatever else uses CPU is somebody else's.
 fn takes_part(name: &str) -> bool {
     let known = [Component::Postgres, Component::Redis].map(servers);
     let mut all = known.into_iter().flatten().chain(&TOOLS).chain(&CARRIERS);
@@ -49,7 +49,7 @@ pub struct Stranger {
     /// Cores it used on average over the window, all its processes together: a process that was
     /// there for a part of the window counts for that part.
     pub cores: f64,
-    /// Where its busiest process stands.
+    /// Place of its busiest process.
     pub reading: Reading,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Machine<'a> {
         (!used.is_empty()).then(|| used.iter().sum())
     }
 
-    /// How many processes called `name` were recorded over `window`.
+    /// Number of processes called `name` that were recorded over `window`.
     pub fn processes_called(&self, name: &str, window: Window) -> usize {
         let all = self.processes(window);
         let called = |s: &Series| s.labels.get("name").is_some_and(|n| n == name);
@@ -231,7 +231,7 @@ impl<'a> Machine<'a> {
         all.find(|s| s.name == name && s.labels.is_empty())
     }
 
-    /// How much of the measured part of `window` was recorded, in nanoseconds.
+    /// Recorded part of the measured part of `window`, in nanoseconds.
     fn recorded_ns(self, window: Window) -> u64 {
         let window = measured(window);
         let whole = window.end.saturating_sub(window.start);

@@ -1,4 +1,4 @@
-//! Where each component should run: the bench's own recommendation, else its best step.
+//! Operating point of each component: the bench's own recommendation, else its best step.
 
 use bench_report::{Recommendation, Step};
 
@@ -15,7 +15,7 @@ pub struct Choice {
     pub step: usize,
     /// The recommendation it follows, by its index.
     pub recommendation: Option<usize>,
-    /// Why this one.
+    /// Reason for this choice.
     pub reason: String,
 }
 
@@ -179,7 +179,7 @@ fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
     evidence
 }
 
-/// How far the repeats of the operating point lie apart; `None` for a single one.
+/// Spread of the repeats of the operating point; `None` for a single one.
 fn spread(bench: &Bench<'_>) -> Option<Spread> {
     let steps: Vec<&Step> = bench.operating_repeats().map(|(_, step)| step).collect();
     let percentiles = |pick: Pick| {

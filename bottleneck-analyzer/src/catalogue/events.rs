@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Background,
 }
 
-/// What is known of one or several events that are counted together.
+/// Knowledge of one or several events that are counted together.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Event {
@@ -48,11 +48,11 @@ pub(crate) struct Event {
     /// and since.
     #[serde(default)]
     pub(crate) slru: Vec<String>,
-    /// What confirms it.
+    /// Measurement that confirms it.
     pub(crate) confirms: String,
-    /// What to do, in order.
+    /// Actions, in order.
     pub(crate) actions: Vec<String>,
-    /// Whether an action needs a restart of the server.
+    /// True if an action needs a restart of the server.
     #[serde(default)]
     pub(crate) restart: bool,
 }

@@ -1,4 +1,4 @@
-//! What PostgreSQL said of a step: figures, tables, and waits by event.
+//! Evidence of PostgreSQL about a step: figures, tables, and waits by event.
 
 mod applications;
 mod holders;

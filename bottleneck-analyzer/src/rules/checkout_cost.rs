@@ -1,4 +1,4 @@
-//! What a pool of Redis connections costs beside one multiplexed connection.
+//! Cost of a pool of Redis connections beside one multiplexed connection.
 
 use crate::assessment::{Component, FindingKind, ImpactOf};
 use crate::conclusions::{Conclusions, Draft, confidence_past};

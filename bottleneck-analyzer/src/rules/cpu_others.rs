@@ -17,7 +17,7 @@ const NAMED: usize = 3;
 /// Share of the machine from which on one is.
 const TOLD: f64 = 0.01;
 
-/// What strangers did at one operating point.
+/// CPU of strangers at one operating point.
 struct Disturbance<'f> {
     bench: &'f Bench<'f>,
     cpu: &'f CpuUse,
@@ -26,7 +26,7 @@ struct Disturbance<'f> {
     ratio: f64,
     /// The part of it by programs that were recorded: those that live for moments are not.
     named: f64,
-    /// Whether the server under test may be one of them.
+    /// True if the server under test may be one of them.
     may_be_the_server: bool,
 }
 
@@ -186,7 +186,7 @@ impl Disturbance<'_> {
     }
 }
 
-/// Why the CPU was short at the operating point; `None` where it was not.
+/// Reason for which the CPU was short at the operating point; `None` where it was not.
 fn is_short(at: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>) -> Option<String> {
     let limits = &facts.thresholds.cpu;
     if at.bench.cpu_past(limits.critical_ratio) == Some(true) {

@@ -48,7 +48,7 @@ struct Kind {
     sample: Option<(FailureSample, Option<Evidence>)>,
 }
 
-/// What failed in the steps that are judged.
+/// Failures in the steps that are judged.
 struct Failures {
     steps: usize,
     attempted: u64,
@@ -214,7 +214,7 @@ fn elsewhere(bench: &Bench<'_>, judged: &[usize], facts: &Facts<'_>, out: &mut C
     out.find(describe(draft, bench, &failures, (kind, found)).prefixed(&at));
 }
 
-/// What failed, how often, what was said of it, and what to do.
+/// A kind of failure with its count, the server's words and the advice.
 fn describe(
     draft: Draft,
     bench: &Bench<'_>,

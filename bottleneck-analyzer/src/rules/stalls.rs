@@ -137,7 +137,7 @@ fn lost_ns(bench: &Bench<'_>, worst: &Stalls<'_>, part: f64) -> f64 {
     }
 }
 
-/// What such lengths are known for.
+/// Known reason for such lengths.
 fn hint(longest: u64) -> &'static str {
     match longest {
         0..=300_000_000 => "Some 200 ms are those of a lost packet that is sent again.",

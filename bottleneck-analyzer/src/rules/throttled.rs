@@ -10,7 +10,7 @@ const RULE: &str = "throttled";
 /// Share of the quota's periods in which the group was held back from which it is told.
 const LEAST_RATIO: f64 = 0.05;
 
-/// How often a group was held back during a step.
+/// Times that a group was held back during a step.
 struct Throttling {
     /// The group, as people name it.
     whose: String,

@@ -64,8 +64,8 @@ pub(super) fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
     Some(model)
 }
 
-/// What the run itself adds to the round trips of a call, those inside its transaction left out: there
-/// the session shows as idle in it.
+/// Delay that the run itself adds to the round trips of a call, those inside its transaction left
+/// out: there the session shows as idle in it.
 fn added_ns(view: &View<'_>, slices: &[Slice]) -> f64 {
     let Some(added) = added_round_trip_ns(view.step) else {
         return 0.0;
@@ -122,8 +122,8 @@ fn put(model: &mut TimeModel, mut slices: Vec<Slice>) {
     model.add("small_waits", "other waits, each below 1 %", ns, evidence);
 }
 
-/// What sessions did besides running: by Little's law, sessions ÷ calls per second is the time of
-/// each call; `None` where they were not sampled.
+/// Activities of sessions besides running: by Little's law, sessions ÷ calls per second is the time
+/// of each call; `None` where they were not sampled.
 fn slices(view: &View<'_>, on_cpu: f64) -> Option<Vec<Slice>> {
     let calls = Some(view.calls_per_s()).filter(|x| *x > 0.0).unwrap_or(1.0);
     let per_call = |sessions: f64| sessions / calls * 1e9;

@@ -90,7 +90,7 @@ fn means(probe: &Probe<'_, '_>) -> Vec<crate::assessment::Evidence> {
     view.step.operations.keys().filter_map(of).collect()
 }
 
-/// What a call takes outside the server and outside its transaction: one round trip and the driver.
+/// Time of a call outside the server and outside its transaction: one round trip and the driver.
 fn trip_ns(probe: &Probe<'_, '_>) -> f64 {
     probe.model.sum_of("rest") + probe.model.sum_of("network")
 }

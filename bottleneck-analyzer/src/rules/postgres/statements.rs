@@ -38,7 +38,7 @@ impl Statement<'_> {
         Some(self.row.figure(name)? / self.row.figure("calls").filter(|n| *n > 0.0)?)
     }
 
-    /// Whether it names a relation, with or without its schema.
+    /// Returns true if it names a relation, with or without its schema.
     pub(super) fn names(&self, relation: &str) -> bool {
         let bare = relation
             .rsplit('.')
@@ -160,7 +160,8 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     })]
 }
 
-/// Whether its mean is ten times that of the others together, of which there are as many calls.
+/// Returns true if its mean is ten times that of the others together, of which there are as many
+/// calls.
 fn stands_out(top: &Statement<'_>, all: &[Statement<'_>]) -> bool {
     let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
     let (calls, exec_ns) = (of("calls"), of("exec_ns"));

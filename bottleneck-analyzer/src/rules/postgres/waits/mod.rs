@@ -1,4 +1,4 @@
-//! What sessions wait for inside PostgreSQL, by event: what is waited for, who holds it, and
+//! Waits of sessions inside PostgreSQL, by event: the thing, its holder, and
 //! which statement waits.
 
 mod words;
@@ -369,9 +369,9 @@ fn least(probe: &Probe<'_, '_>, group: &Group) -> f64 {
     }
 }
 
-/// Whether the time could be avoided. Waiting for its own workers is what a session should do; a
-/// commit that waits for nobody else's is what durability costs; a client between two statements
-/// of a transaction is away only where it takes long.
+/// Returns true if the time could be avoided. Waiting for its own workers is what a session should
+/// do; a commit that waits for nobody else's is what durability costs; a client between two
+/// statements of a transaction is away only where it takes long.
 fn avoidable(probe: &Probe<'_, '_>, group: &Group, own_ns: f64) -> bool {
     match group.kind() {
         Kind::Queue | Kind::Wasted | Kind::Read => true,
@@ -393,7 +393,7 @@ fn avoidable(probe: &Probe<'_, '_>, group: &Group, own_ns: f64) -> bool {
     }
 }
 
-/// Whether commits queue behind the flushes of others, not only for their own.
+/// Returns true if commits queue behind the flushes of others, not only for their own.
 fn behind_others(group: &Group) -> bool {
     let queue = group
         .waits
