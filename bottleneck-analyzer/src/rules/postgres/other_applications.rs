@@ -80,12 +80,11 @@ fn waited_ns(probe: &Probe<'_, '_>, other: &Application) -> Option<f64> {
     );
     let waited = probe.model.sum_of("server_cpu") * ready / on_cpu;
     let waited = waited.min(probe.model.sum_of("server_runnable"));
-    let used_by_server = match &probe.bench.cpu {
-        Some(cpu) => cpu.server_ratio? / cpu.busy_ratio(),
-        None => {
-            let server = view.figure("server.cpu_ns")?;
-            server / (server + view.step.generator.cpu_ns as f64)
-        }
+    let used_by_server = if let Some(cpu) = &probe.bench.cpu {
+        cpu.server_ratio? / cpu.busy_ratio()
+    } else {
+        let server = view.figure("server.cpu_ns")?;
+        server / (server + view.step.generator.cpu_ns as f64)
     };
     Some(waited * other.share * used_by_server)
 }

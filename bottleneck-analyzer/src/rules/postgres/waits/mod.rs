@@ -227,7 +227,7 @@ fn counters(rule: &str) -> &'static [&'static str] {
 }
 
 /// Use of the caches of transaction states that these events are about.
-fn caches<'a>(view: &View<'a>, group: &Group) -> impl Iterator<Item = Evidence> {
+fn caches(view: &View<'_>, group: &Group) -> impl Iterator<Item = Evidence> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
     let rows = view.rows("slru").into_iter();
     let own = rows.filter(|row| names.iter().any(|name| name == row.label("name")));

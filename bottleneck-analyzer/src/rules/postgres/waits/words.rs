@@ -91,8 +91,8 @@ fn beside_the_load(view: &View<'_>, group: &Group) -> String {
 /// The application, or the kind of process where it has no name.
 pub(super) fn who(row: &Row<'_>) -> String {
     let names = [row.label("application"), row.label("backend_type")];
-    let named = names.into_iter().find(|name| !name.is_empty());
-    or_somebody(named.unwrap_or_default()).to_owned()
+    let first = names.into_iter().find(|name| !name.is_empty());
+    or_somebody(first.unwrap_or_default()).to_owned()
 }
 
 /// The event that the load's parallel workers wait for most.
