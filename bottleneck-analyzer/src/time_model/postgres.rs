@@ -158,19 +158,20 @@ fn slices(view: &View<'_>, on_cpu: f64) -> Option<Vec<Slice>> {
 /// Moves the time for which sessions were ready to run and no sample showed it to where it belongs. A
 /// session that was woken shows the event it waited for until it has a CPU, one that has not read its
 /// message yet shows as idle, and whoever takes samples inside a server that stands still takes none.
-/// The kernel counts that time; it is taken out of the waits and of `rest`, what no sample explains, in
-/// proportion.
+/// The kernel counts that time; it is taken out of `rest`, what no sample explains, and only what is more
+/// than that out of the waits: a long wait ends with one waking.
 fn move_unseen(view: &View<'_>, slices: &mut Vec<Slice>, rest: f64) {
     let is_runnable = |slice: &Slice| slice.name == RUNNABLE;
     let seen: f64 = slices.iter().filter(|s| is_runnable(s)).map(|s| s.ns).sum();
     let all: f64 = slices.iter().map(|slice| slice.ns).sum();
-    let hidden_in = all - seen + rest.max(0.0);
-    let Some(ready) = ready_ns(view).filter(|ready| *ready > seen && hidden_in > 0.0) else {
+    let (waits, rest) = (all - seen, rest.max(0.0));
+    let Some(ready) = ready_ns(view).filter(|ready| *ready > seen) else {
         return;
     };
-    let unseen = (ready - seen).min(hidden_in);
+    let unseen = (ready - seen).min(waits + rest);
+    let of_waits = (unseen - rest).max(0.0);
     for slice in slices.iter_mut().filter(|s| !is_runnable(s)) {
-        slice.ns *= 1.0 - unseen / hidden_in;
+        slice.ns *= 1.0 - of_waits / waits.max(f64::MIN_POSITIVE);
     }
     let evidence = view.evidence("server.load_ready_ns");
     if !slices.iter().any(is_runnable) {
