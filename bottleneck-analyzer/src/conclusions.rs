@@ -1,4 +1,4 @@
-//! Where rules put what they conclude. What holds for every finding is enforced here, once:
+//! Place for the conclusions of rules. Requirements on every finding are enforced here, once:
 //! no confidence on spoilt figures, nothing ruled out by them, no impact beyond the whole.
 
 use crate::assessment::{
@@ -6,14 +6,14 @@ use crate::assessment::{
     Unknown,
 };
 
-/// What the rules concluded so far.
+/// Conclusions of the rules so far.
 #[derive(Debug, Default)]
 pub struct Conclusions {
     /// Findings, unranked.
     pub findings: Vec<Finding>,
-    /// What is fine.
+    /// Checks that found nothing wrong.
     pub ruled_out: Vec<RuledOut>,
-    /// What could not be judged.
+    /// Questions that could not be judged.
     pub unknown: Vec<Unknown>,
 }
 
@@ -53,14 +53,14 @@ impl Draft {
         self
     }
 
-    /// The same with `words` before its line.
+    /// Puts `words` before its line.
     #[must_use]
     pub fn prefixed(mut self, words: &str) -> Self {
         self.finding.title.insert_str(0, words);
         self
     }
 
-    /// What would come back.
+    /// Impact: time or capacity that would come back.
     #[must_use]
     pub fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {
         self.finding.impact = ratio.is_finite().then(|| Impact {
@@ -72,7 +72,7 @@ impl Draft {
         self
     }
 
-    /// What would come back of a mean response time of `whole_ns`, at the same load.
+    /// Time that would come back of a mean response time of `whole_ns`, at the same load.
     #[must_use]
     pub fn saves(mut self, ns: f64, whole_ns: f64) -> Self {
         self = self.impact(ns / whole_ns, ImpactOf::ResponseTime);
@@ -82,7 +82,7 @@ impl Draft {
         self
     }
 
-    /// What throughput would rise by, until the next limit.
+    /// Rise of throughput, until the next limit.
     #[must_use]
     pub fn raises_capacity(mut self, gain: Option<f64>) -> Self {
         if let Some(impact) = &mut self.finding.impact {
@@ -113,28 +113,28 @@ impl Draft {
         self
     }
 
-    /// How sure it is, on sound figures.
+    /// Confidence on sound figures.
     #[must_use]
     pub fn confidence(mut self, confidence: Confidence) -> Self {
         self.finding.confidence = confidence;
         self
     }
 
-    /// What it rests on.
+    /// Evidence that it rests on.
     #[must_use]
     pub fn evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
         self.finding.evidence.extend(evidence);
         self
     }
 
-    /// What causes it.
+    /// Cause of it.
     #[must_use]
     pub fn parent(mut self, parent: Option<String>) -> Self {
         self.finding.parent = parent;
         self
     }
 
-    /// What to do.
+    /// Advice.
     #[must_use]
     pub fn advice(
         mut self,
@@ -213,7 +213,7 @@ impl Conclusions {
     }
 }
 
-/// How far `value` lies past `threshold`, as a confidence: past twice the noise high, past the
+/// Confidence by the distance of `value` past `threshold`: past twice the noise high, past the
 /// noise medium, else low. A share's distance is what is left between the two.
 pub fn confidence_past(value: f64, threshold: f64, noise: f64) -> Confidence {
     let distance = (value - threshold).abs();

@@ -34,7 +34,7 @@ pub struct CpuUse {
     pub evidence: Vec<Evidence>,
 }
 
-/// Whose share is largest.
+/// Owner of the largest share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// The server under test.
@@ -86,7 +86,7 @@ impl CpuUse {
         })
     }
 
-    /// How busy the machine was: as recorded, and at least as server and generator say for
+    /// Busy share of the machine: as recorded, and at least as server and generator say for
     /// themselves.
     pub fn busy_ratio(&self) -> f64 {
         self.busy.mean.max(self.known_ratio())
@@ -145,13 +145,13 @@ impl CpuUse {
         Some(self.unexplained_ratio())
     }
 
-    /// What was used beyond what server and generator are known to have used: the most that
+    /// Share used beyond what server and generator are known to have used: the most that
     /// anybody else can have.
     pub fn unexplained_ratio(&self) -> f64 {
         self.busy_ratio() - self.known_ratio()
     }
 
-    /// Whose share is largest; `None` where the server's is not known and the generator's does
+    /// Owner of the largest share; `None` where the server's is not known and the generator's does
     /// not explain most of it.
     pub fn owner(&self) -> Option<Owner> {
         let Some(server) = self.server_ratio else {

@@ -1,4 +1,4 @@
-//! What the reports say, joined: what every rule reads and no rule changes.
+//! Facts of the reports, joined: every rule reads them and no rule changes them.
 
 use bench_report::{LimitOwner, Load, Recommendation, Step, Warning};
 
@@ -18,9 +18,9 @@ use crate::time_model::{self, TimeModel};
 /// One run, joined.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// What was read.
+    /// Reports that were read.
     pub run: &'a Run,
-    /// Where the lines are drawn.
+    /// Thresholds.
     pub thresholds: &'a Thresholds,
     /// Each bench's report.
     pub benches: Vec<Bench<'a>>,
@@ -31,7 +31,7 @@ pub struct Facts<'a> {
 /// One bench's report with what follows from it.
 #[derive(Debug)]
 pub struct Bench<'a> {
-    /// What was loaded.
+    /// Component that was loaded.
     pub component: Component,
     /// The report.
     pub source: &'a Source,
@@ -46,7 +46,7 @@ pub struct Bench<'a> {
     pub repeats: Vec<usize>,
     /// Where the time went there.
     pub time_model: Option<TimeModel>,
-    /// Who used the CPU there.
+    /// Users of the CPU there.
     pub cpu: Option<CpuUse>,
     noise_ratio: f64,
 }
@@ -58,7 +58,8 @@ pub struct Rise {
     pub from: f64,
     /// The larger one.
     pub to: f64,
-    /// What the larger one carried more, ÷ what the smaller one did; negative where it was less.
+    /// Additional throughput of the larger one ÷ that of the smaller one; negative where it was
+    /// less.
     pub gain_ratio: f64,
 }
 
@@ -142,14 +143,14 @@ impl<'a> Bench<'a> {
             .max_by_key(|(_, latency)| latency.ns)
     }
 
-    /// How long the load at the operating point was measured, over all repeats.
+    /// Measured time of the load at the operating point, in seconds, over all repeats.
     pub fn load_s(&self) -> f64 {
         let repeats = self.operating_repeats();
         repeats.map(|(_, step)| step.window.measured_s()).sum()
     }
 
-    /// Whether the steps are load of ours: an observer makes none, and what it saw is no answer to
-    /// the question of what the target bears.
+    /// Returns true if the steps are load of ours: an observer makes none, and what it saw is no
+    /// answer to the question of what the target bears.
     pub fn made_load(&self) -> bool {
         let is_ours = |step: &Step| !matches!(step.load, Load::Closed { users: 0, .. });
         self.source.report.steps.iter().any(is_ours)
@@ -174,7 +175,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// The same bench, looked at in another repeat of the operating point.
+    /// Returns the bench as seen in another repeat of the operating point.
     pub fn at(&self, index: usize, machine: Option<Machine<'a>>) -> Option<Self> {
         let source = self.source;
         let choice = Choice {
@@ -258,8 +259,8 @@ impl<'a> Bench<'a> {
             .find_map(|s| s.holding(index).map(|(place, _)| (s, place)))
     }
 
-    /// What more brought: from the operating point to the best setting past it, or, where it is
-    /// the last that was measured, from the one before; `None` where there is nothing to compare
+    /// Gain of a larger setting: from the operating point to the best setting past it, or, where it
+    /// is the last that was measured, from the one before; `None` where there is nothing to compare
     /// with.
     pub fn rise(&self) -> Option<Rise> {
         let (sweep, place) = self.operating_sweep()?;
@@ -277,13 +278,13 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Whether more carried more, past the noise; `None` as for [`Bench::rise`].
+    /// Returns true if more carried more, past the noise; `None` as for [`Bench::rise`].
     pub fn still_rising(&self) -> Option<bool> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
     }
 
-    /// What the best larger setting carried more than the operating point, as a share; `None` where
-    /// none was measured.
+    /// Additional throughput of the best larger setting over the operating point, as a share;
+    /// `None` where none was measured.
     pub fn gain_past_operating(&self) -> Option<f64> {
         let (sweep, place) = self.operating_sweep()?;
         let here = sweep.settings[place].throughput_per_s;
@@ -292,14 +293,14 @@ impl<'a> Bench<'a> {
         (here > 0.0).then(|| best / here - 1.0)
     }
 
-    /// Whether the CPU that server and generator may use was used to `bound` or more at the
+    /// Returns true if the CPU that server and generator may use was used to `bound` or more at the
     /// operating point; `None` where that is not known.
     pub fn cpu_past(&self, bound: f64) -> Option<bool> {
         Some(self.cpu.as_ref()?.used_ratio()? >= bound)
     }
 
-    /// Whether the CPU is known to have been used to less than `bound`; `None` where it was not
-    /// recorded at all, or is not the server's: what a machine far away does is not known.
+    /// Returns true if the CPU is known to have been used to less than `bound`; `None` where it was
+    /// not recorded at all, or is not the server's: what a machine far away does is not known.
     pub fn cpu_has_room(&self, bound: f64) -> Option<bool> {
         self.cpu.as_ref()?;
         let past = self.cpu_past(bound);
@@ -315,7 +316,7 @@ impl<'a> Bench<'a> {
             .map_or(&[], |(sweep, place)| &sweep.settings[place + 1..])
     }
 
-    /// Whether the search for a limit ended at the generator.
+    /// Returns true if the search for a limit ended at the generator.
     pub fn limited_by_generator(&self) -> bool {
         let limit = self.source.report.summary.limit.as_ref();
         limit.is_some_and(|l| l.owner == LimitOwner::Generator)

@@ -1,6 +1,6 @@
-//! What holds a component at its knee: the demand whose bound explains the throughput that was
-//! measured. Where none does, the answer is 'not known' with the nearest ones and the measurement
-//! that would tell.
+//! Limit that holds a component at its knee: the demand whose bound explains the throughput that
+//! was measured. Where none does, the answer is 'not known' with the nearest ones and the
+//! measurement that would tell.
 
 use bench_report::{LimitOwner, Load, Step, StepEnd};
 
@@ -22,7 +22,7 @@ const MAIN_PART: f64 = 0.25;
 /// Queues ÷ the response time above which the number of users is not what sets the pace.
 const MOST_QUEUED: f64 = 0.10;
 
-/// How far users may be from throughput × time of a call.
+/// Largest distance of users from throughput × time of a call.
 const MOST_IMBALANCE: f64 = 0.05;
 
 /// The limiting factor of a bench at its operating point.
@@ -56,7 +56,7 @@ fn of_repeat(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
     found.unwrap_or_else(|| not_known(bench, facts, &bounds))
 }
 
-/// What another repeat says, where it is something else. Whose CPU it is may change.
+/// Answer of another repeat, where it differs. The owner of the CPU may change.
 fn disagreement(bench: &Bench<'_>, facts: &Facts<'_>, answer: &LimitingFactor) -> Option<String> {
     let kind = |factor: &str| match factor.split_once('.') {
         Some(("machine_cpu" | "cpu_quota", _)) | None => {
@@ -143,8 +143,12 @@ fn nothing_to_judge(bench: &Bench<'_>) -> LimitingFactor {
             "less load, or another rule (--stop-on)",
         );
     }
+    let failed = steps.iter().find_map(|step| match &step.end {
+        StepEnd::Failed { reason } => Some(format!(": {reason}")),
+        _ => None,
+    });
     inconclusive(
-        "no step ran to its end",
+        &format!("no step ran to its end{}", failed.unwrap_or_default()),
         "repeat the run with at least one whole step",
     )
 }

@@ -22,7 +22,7 @@ pub struct Reading {
     pub max: f64,
     /// Points behind it.
     pub samples: usize,
-    /// How much of the window they cover.
+    /// Part of the window that they cover.
     pub covered_ns: u64,
     /// The point nearest the mean: a typical sample to point at.
     pub typical: usize,
@@ -37,7 +37,7 @@ impl Reading {
         Self::of(index, series, &spans, window)
     }
 
-    /// The same with the points' times given.
+    /// Reads a series whose points' times are given.
     pub fn of(index: usize, series: &Series, spans: &[Span], window: &Range<u64>) -> Option<Self> {
         let shared = |span: &Range<u64>| overlap(span, window);
         let inside: Vec<&Span> = spans.iter().filter(|(_, s, _)| shared(s) > 0).collect();
@@ -66,7 +66,7 @@ impl Reading {
         })
     }
 
-    /// Whether enough of `window` was read to judge it by.
+    /// Returns true if enough of `window` was read to judge it by.
     pub fn speaks_for(&self, window: &Range<u64>) -> bool {
         self.covered_ns as f64 >= COVERED * (window.end - window.start) as f64
     }

@@ -1,4 +1,4 @@
-//! What users asked for in a step, and what they got. Opening a WebSocket is no request where
+//! Requests of users in a step, and their outcome. Opening a WebSocket is no request where
 //! echoes go over it: connections are counted and timed under their own name.
 
 use bench_report::histogram::Percentiles;
@@ -31,7 +31,7 @@ pub fn error_ratio(step: &Step) -> Option<f64> {
     }
 }
 
-/// The same over several steps: all failures ÷ all requests.
+/// Share of failures over several steps: all failures ÷ all requests.
 pub fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> {
     let (mut unsuccessful, mut attempted) = (0, 0);
     for (_, operation) in steps.flat_map(of) {
@@ -51,7 +51,7 @@ pub struct Latency<'a> {
     pub field: &'static str,
     /// The percentile, in nanoseconds.
     pub ns: u64,
-    /// Whether it falls among requests that were never answered: the true one is `ns` or more.
+    /// True if it falls among requests that were never answered: the true one is `ns` or more.
     pub at_least: bool,
     /// Samples behind it.
     pub count: u64,
@@ -113,7 +113,7 @@ fn name_of(percentile: Pick) -> &'static str {
     Percentiles::LEVELS.get(place).map_or("", |(name, _)| name)
 }
 
-/// What a user felt of an operation, with the name of the field it stands in.
+/// Response time of an operation as a user felt it, with the name of the field it stands in.
 pub fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
     let response = operation.response.as_ref().map(|h| ("response", h));
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))

@@ -9,7 +9,7 @@ use bench_report::{Status, StoreError};
 use crate::assessment::Component;
 use crate::source::Source;
 
-/// Why a run could not be read.
+/// Reason for which a run could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// There is no such file or directory.
@@ -20,7 +20,7 @@ pub enum RunError {
     List {
         /// The directory at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Message of the system.
         source: std::io::Error,
     },
     /// The directory has no report in it.
@@ -34,7 +34,7 @@ pub enum RunError {
     UnknownTool {
         /// The file at fault.
         path: PathBuf,
-        /// What wrote it.
+        /// Program that wrote it.
         tool: String,
     },
     /// Two reports come from different hosts, or from before and after a reboot.
@@ -67,7 +67,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// What the user can do about it.
+    /// Remedy for the user.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",
@@ -90,11 +90,11 @@ impl RunError {
 pub struct Run {
     /// The reports, benches first, in a fixed order.
     pub sources: Vec<Source>,
-    /// What was meant to run, by the manifests of their directories.
+    /// Parts that were meant to run, by the manifests of their directories.
     pub parts: Vec<Part>,
-    /// Where the assessment goes by default.
+    /// Default path of the assessment.
     pub directory: PathBuf,
-    /// What to know before relying on it.
+    /// Notes to read before relying on it.
     pub notes: Vec<String>,
 }
 
@@ -233,7 +233,7 @@ impl Run {
     }
 }
 
-/// Whether the report is the one that the part names.
+/// Returns true if the report is the one that the part names.
 fn wrote(part: &Part, source: &Source) -> bool {
     if Path::new(&part.report).is_absolute() {
         let real = |path: &Path| path.canonicalize().ok();

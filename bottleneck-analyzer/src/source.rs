@@ -17,11 +17,11 @@ pub const NEVER_CAME_BACK: &str = "never came back";
 pub struct Source {
     /// Its file name: what evidence is filed under.
     pub file: String,
-    /// Where it was read.
+    /// Path that it was read from.
     pub path: PathBuf,
     /// Its content.
     pub report: Report,
-    /// The same, as it stands in the file.
+    /// JSON as it stands in the file.
     pub raw: Value,
 }
 
@@ -42,7 +42,7 @@ impl Source {
         })
     }
 
-    /// What the report is about; `None` for a tool that this version does not know.
+    /// Component that the report is about; `None` for a tool that this version does not know.
     pub fn component(&self) -> Option<Component> {
         match self.report.tool.name.as_str() {
             "db-pool-bench" => Some(Component::Postgres),
@@ -70,7 +70,7 @@ impl Source {
         })
     }
 
-    /// What became of the requests of step `index`: how many succeeded, how many failed in which
+    /// Outcome of the requests of step `index`: how many succeeded, how many failed in which
     /// way, and how many never came back.
     pub fn outcomes(&self, index: usize) -> Vec<Evidence> {
         let Some(step) = self.report.steps.get(index) else {
@@ -101,7 +101,7 @@ impl Source {
             .filter(move |warning| warning.spoils(pointer))
     }
 
-    /// Whether a warning makes the figure at `pointer` doubtful.
+    /// Returns true if a warning makes the figure at `pointer` doubtful.
     pub fn spoiled(&self, pointer: &str) -> bool {
         self.spoiling(pointer).next().is_some()
     }

@@ -22,7 +22,7 @@ pub struct Setting {
 /// One subject over the settings of its parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
-    /// What tells it from other sweeps, as in `deadpool` or `pooled, read-heavy`.
+    /// Name that tells it from other sweeps, as in `deadpool` or `pooled, read-heavy`.
     pub subject: String,
     /// The swept parameter.
     pub parameter: String,
@@ -111,7 +111,7 @@ fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<Setting> {
     found
 }
 
-/// Whether a step ran as long as planned.
+/// Returns true if a step ran as long as planned.
 pub fn completed(step: &Step) -> bool {
     matches!(step.end, StepEnd::Completed)
 }

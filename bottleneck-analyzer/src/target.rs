@@ -1,4 +1,4 @@
-//! Where the target of a bench stands, as far as its report tells.
+//! Place of the target of a bench, as far as its report tells.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use crate::assessment::Component;
 use crate::machine::Machine;
 use crate::source::Source;
 
-/// Whether the target was on the machine of the bench: its address is one of the machine itself,
-/// or a socket in its file system.
+/// Returns true if the target was on the machine of the bench: its address is one of the machine
+/// itself, or a socket in its file system.
 pub fn is_local(source: &Source) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     let Some(address) = url else {
@@ -29,7 +29,7 @@ pub fn is_local(source: &Source) -> bool {
     })
 }
 
-/// Whether the target is known to be on another machine, of which no recording tells.
+/// Returns true if the target is known to be on another machine, of which no recording tells.
 pub fn is_elsewhere(source: &Source) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     url.is_some() && !is_local(source)
@@ -41,8 +41,8 @@ pub fn process_name(source: &Source) -> Option<&str> {
     process.get("name")?.as_str()
 }
 
-/// Whether the server is on the machine and bears no name by which it can be told from programs
-/// that take no part.
+/// Returns true if the server is on the machine and bears no name by which it can be told from
+/// programs that take no part.
 pub fn may_be_a_stranger(source: &Source, machine: Machine<'_>, window: Window) -> bool {
     let known = match source.component() {
         // Our own server has the name of the bench, which is running as well.
@@ -53,7 +53,7 @@ pub fn may_be_a_stranger(source: &Source, machine: Machine<'_>, window: Window) 
     is_local(source) && !known && !is_counted(source) && process_name(source).is_none()
 }
 
-/// Whether the bench knows from the kernel what CPU time the server's processes took.
+/// Returns true if the bench knows from the kernel what CPU time the server's processes took.
 fn is_counted(source: &Source) -> bool {
     let mut evidence = source.report.steps.iter().filter_map(|s| s.server.as_ref());
     evidence.any(|server| server.figures.contains_key("server.cpu_ns"))

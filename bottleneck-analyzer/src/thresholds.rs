@@ -1,4 +1,4 @@
-//! Where the lines are drawn: one documented file, embedded, which a user's file may override.
+//! Thresholds: one documented file, embedded, which a user's file may override.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The file as shipped.
 pub const DEFAULTS: &str = include_str!("../thresholds.toml");
 
-/// Why thresholds could not be had.
+/// Reason for which thresholds could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ThresholdsError {
     /// The file cannot be read.
@@ -16,7 +16,7 @@ pub enum ThresholdsError {
     Read {
         /// The file at fault.
         path: PathBuf,
-        /// What the system said.
+        /// Message of the system.
         source: std::io::Error,
     },
     /// It is not TOML, or has a name or a type that is not known.
@@ -24,7 +24,7 @@ pub enum ThresholdsError {
     Malformed {
         /// The file at fault.
         path: PathBuf,
-        /// What is wrong, with its place.
+        /// Fault with its place.
         reason: String,
     },
 }
@@ -51,7 +51,7 @@ sections! {
         websocket_connect_p95_ms: f64, error_ratio: f64, cache_hit_ratio: f64,
         websocket_success_ratio: f64, memory_used_ratio: f64,
     }
-    /// What is kept back from a promise.
+    /// Reserve that is kept back from a promise.
     Sla {
         throughput_headroom_ratio: f64, latency_margin_ratio: f64, budget_days: u64,
         #[serde(default)]
@@ -77,7 +77,7 @@ sections! {
     }
     /// Redis as a cache.
     Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
-    /// What counts as measured.
+    /// Least measurement that counts.
     Measurement { noise_ratio: f64, least_samples: u64 }
 }
 

@@ -1,4 +1,4 @@
-//! Where the time of one call went, in one currency: nanoseconds of the mean call.
+//! Division of the time of one call, in one currency: nanoseconds of the mean call.
 //!
 //! Means add up where percentiles do not, so the parts of a model sum to the whole. What the
 //! server does inside a call is sampled as sessions by state; by Little's law sessions ÷
@@ -31,7 +31,7 @@ pub struct Part {
     pub ns: f64,
     /// `ns` ÷ the whole.
     pub share_ratio: f64,
-    /// What it rests on; empty for what is left by subtraction.
+    /// Evidence that it rests on; empty for what is left by subtraction.
     pub evidence: Vec<Evidence>,
 }
 
@@ -44,13 +44,13 @@ const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
 /// The whole and its parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeModel {
-    /// What is divided up, as in `mean response time`.
+    /// Time that is divided up, as in `mean response time`.
     pub of: String,
     /// Its length, in nanoseconds.
     pub whole_ns: f64,
     /// The parts, in the order in which they happen.
     pub parts: Vec<Part>,
-    /// What to know about it.
+    /// Notes about it.
     pub notes: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl TimeModel {
         parts.max_by(|a, b| a.ns.total_cmp(&b.ns))
     }
 
-    /// Whether a warning spoils a figure that it rests on.
+    /// Returns true if a warning spoils a figure that it rests on.
     pub fn is_doubtful(&self) -> bool {
         let mut evidence = self.parts.iter().flat_map(|part| &part.evidence);
         evidence.any(|e| e.spoiled)

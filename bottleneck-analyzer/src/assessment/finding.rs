@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was loaded, or what it all ran on.
+/// A component that was loaded, or the machine under all of them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -44,21 +44,21 @@ impl Component {
 /// One scalar of one report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
-    /// What it is, for people.
+    /// Its name, for people.
     pub label: String,
     /// The report, by its file name.
     pub file: String,
     /// JSON pointer (RFC 6901) into that report.
     pub pointer: String,
-    /// What stands there.
+    /// Value that stands there.
     pub value: serde_json::Value,
-    /// The same as people read it.
+    /// Value as people read it.
     pub shown: String,
-    /// Whether a warning of that report makes the figure doubtful.
+    /// True if a warning of that report makes the figure doubtful.
     pub spoiled: bool,
 }
 
-/// How sure a conclusion is.
+/// Confidence in a conclusion.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -82,7 +82,7 @@ impl Confidence {
         }
     }
 
-    /// How much of an impact counts in the ranking.
+    /// Part of an impact that counts in the ranking.
     pub fn weight(self) -> f64 {
         match self {
             Self::Low => 0.3,
@@ -100,7 +100,7 @@ impl Confidence {
 pub enum FindingKind {
     /// A cause that keeps a component from its objective.
     Problem,
-    /// What a cause leads to.
+    /// Consequence of a cause.
     Symptom,
     /// Worth knowing; nothing is wrong.
     Information,
@@ -117,7 +117,7 @@ impl FindingKind {
     }
 }
 
-/// What an impact is a share of.
+/// Quantity of which an impact is a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImpactOf {
@@ -147,16 +147,16 @@ pub struct Impact {
     pub capacity_gain_ratio: Option<f64>,
 }
 
-/// What to do about a finding.
+/// Advice about a finding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Advice {
-    /// What to do, all of it, in order.
+    /// Actions, all of them, in order.
     pub actions: Vec<String>,
-    /// What to expect from it.
+    /// Gain to expect from it.
     pub expected_gain: String,
-    /// Why that helps.
+    /// Reason for which that helps.
     pub rationale: String,
-    /// Whether a server or the application must be restarted for it.
+    /// True if a server or the application must be restarted for it.
     pub needs_restart: bool,
 }
 
@@ -166,7 +166,7 @@ pub struct Finding {
     /// Rule and component, as in `pool_too_small:postgres.sweep`, and the thing where a rule finds
     /// several; what `parent` refers to.
     pub id: String,
-    /// What it concerns.
+    /// Component that it concerns.
     pub component: Component,
     /// Cause, consequence or information.
     pub kind: FindingKind,
@@ -177,60 +177,62 @@ pub struct Finding {
     pub title: String,
     /// A few sentences with the figures in them.
     pub detail: String,
-    /// What would come back; absent where nothing is wrong, and where it was not measured.
+    /// Impact: time, capacity or requests that would come back; absent where nothing is wrong, and
+    /// where it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
-    /// Whether calls took longer than the objective allows because of it, though it is too rare to
+    /// True if calls took longer than the objective allows because of it, though it is too rare to
     /// move a mean: an episode, or a stall.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub breaks_objective: bool,
-    /// How sure it is.
+    /// Confidence in it.
     pub confidence: Confidence,
     /// Impact × weight of the confidence; 0 without a measured impact.
     pub score: f64,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<Evidence>,
     /// The finding that causes this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// What to do; absent where there is nothing to do.
+    /// Advice; absent where there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Advice>,
 }
 
 impl Finding {
-    /// Whether it is about `subject`: a bench by its id, or a component.
+    /// Returns true if it is about `subject`: a bench by its id, or a component.
     pub fn is_about(&self, subject: &str) -> bool {
         self.id.split(':').nth(1) == Some(subject)
     }
 
-    /// Whether it is more than a doubt: outside the noise, on figures that no warning spoils.
+    /// Returns true if it is more than a doubt: outside the noise, on figures that no warning
+    /// spoils.
     pub fn is_sure(&self) -> bool {
         self.confidence > Confidence::Low
     }
 }
 
-/// What was checked and is fine.
+/// A check that found nothing wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOut {
     /// The rule that looked.
     pub rule: String,
-    /// What it concerns.
+    /// Component that it concerns.
     pub component: Component,
-    /// What is fine, with its figure.
+    /// Statement of what is fine, with its figure.
     pub statement: String,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<Evidence>,
 }
 
-/// What could not be judged.
+/// Questions that could not be judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unknown {
     /// The rule that looked.
     pub rule: String,
-    /// What it concerns.
+    /// Component that it concerns.
     pub component: Component,
-    /// What could not be judged.
+    /// Questions that could not be judged.
     pub question: String,
     /// The measurement that would tell.
     pub would_tell: String,
@@ -241,7 +243,7 @@ pub struct Unknown {
 pub struct Spoiled {
     /// The report.
     pub file: String,
-    /// What it concerns.
+    /// Component that it concerns.
     pub component: Component,
     /// The warning's code.
     pub code: String,
@@ -252,7 +254,7 @@ pub struct Spoiled {
     pub step: Option<String>,
     /// Pointers to the figures that are not to be relied on.
     pub spoils: Vec<String>,
-    /// Whether a figure that the assessment shows is among them.
+    /// True if a figure that the assessment shows is among them.
     pub touches_a_conclusion: bool,
     /// The shown figures among them, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -260,8 +262,8 @@ pub struct Spoiled {
 }
 
 impl Spoiled {
-    /// Whether people must be told: a shown figure is in doubt, or it is no doubt about a figure,
-    /// such as something that was left behind.
+    /// Returns true if people must be told: a shown figure is in doubt, or it is no doubt about a
+    /// figure, such as something that was left behind.
     pub fn is_shown(&self) -> bool {
         self.touches_a_conclusion || self.spoils.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What the analyzer concludes: the document that people, gates and later tools read.
+//! Conclusions of the analyzer: the document that people, gates and later tools read.
 //!
 //! These types *are* schema `plimsoll.assessment/1`. Every [`Evidence`] points at one scalar of
 //! one report, so that whoever doubts a conclusion can look.
@@ -22,18 +22,18 @@ use crate::time_model::TimeModel;
 /// The schema that this version writes.
 pub const SCHEMA: &str = "plimsoll.assessment/1";
 
-/// What holds a component at its knee.
+/// Limit that holds a component at its knee.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitingFactor {
     /// A name for scripts, as in `machine_cpu.server`; `inconclusive` where it cannot be told.
     pub factor: String,
     /// One line with the figures.
     pub title: String,
-    /// How it was told from the others.
+    /// Way in which it was told from the others.
     pub reason: String,
-    /// How sure it is.
+    /// Confidence in it.
     pub confidence: Confidence,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<Evidence>,
     /// The measurement that would tell, where it is not sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ pub struct LimitingFactor {
 /// The lowest and the highest of several repeats of one setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
-    /// How many repeats.
+    /// Number of repeats.
     pub repeats: u64,
     /// Of the throughput.
     pub throughput_per_s: [f64; 2],
@@ -64,21 +64,21 @@ pub struct WorstInterval {
     pub at_ns: u64,
     /// Its length.
     pub length_ns: u64,
-    /// What was answered in it.
+    /// Answers in it.
     pub throughput_per_s: f64,
     /// 99th percentile of what was answered in it; absent where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<f64>,
 }
 
-/// Where a component should run.
+/// Setting at which a component should run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperatingPoint {
     /// Index into the report's `steps`.
     pub step: usize,
     /// The setting in words, as in `deadpool, pool_size 8`.
     pub setting: String,
-    /// Why this one.
+    /// Reason for this choice.
     pub reason: String,
     /// Lowest setting that the measurements do not rule out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,31 +103,31 @@ pub struct OperatingPoint {
     /// Requests that failed or never came back ÷ requests, over all repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<f64>,
-    /// How far the repeats lie apart; absent for a single one.
+    /// Spread of the repeats; absent for a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Spread>,
     /// The interval of all repeats in which the least was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_interval: Option<WorstInterval>,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<Evidence>,
 }
 
 /// One component under one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentAssessment {
-    /// What was loaded.
+    /// Component that was loaded.
     pub component: Component,
-    /// How.
+    /// Scenario of the load.
     pub scenario: String,
     /// The report it comes from.
     pub file: String,
-    /// Where to run it; absent for the machine, and where no step was measured.
+    /// Operating point; absent for the machine, and where no step was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<OperatingPoint>,
-    /// What holds it there.
+    /// Limit that holds it there.
     pub limiting_factor: LimitingFactor,
-    /// Where the time of a call went at the operating point.
+    /// Division of the time of a call at the operating point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_model: Option<TimeModel>,
 }
@@ -137,21 +137,21 @@ pub struct ComponentAssessment {
 pub struct SourceSummary {
     /// File name.
     pub file: String,
-    /// Which program wrote it.
+    /// Program that wrote it.
     pub tool: Tool,
     /// The scenario.
     pub scenario: String,
-    /// How it ended.
+    /// Its end.
     pub status: Status,
-    /// When it started.
+    /// Its start.
     pub started_at: String,
-    /// How long it took.
+    /// Its duration.
     pub duration_ns: u64,
     /// Steps in it.
     pub steps: u64,
     /// Series in it.
     pub series: u64,
-    /// What it said of itself.
+    /// Warnings about itself.
     pub headline: String,
 }
 
@@ -160,15 +160,15 @@ pub struct SourceSummary {
 pub struct Assessment {
     /// Always [`SCHEMA`].
     pub schema: String,
-    /// Which program wrote it.
+    /// Program that wrote it.
     pub tool: Tool,
     /// The run that it is about.
     pub run_id: String,
-    /// What was read.
+    /// Reports that were read.
     pub reports: Vec<SourceSummary>,
-    /// What to know before relying on it: partial reports, reports that cannot be aligned.
+    /// Notes to read before relying on it: partial reports, reports that cannot be aligned.
     pub notes: Vec<String>,
-    /// What was to be measured and was not: what keeps a verdict from being told.
+    /// Measurements that were meant and are missing: they keep a verdict from being told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// The readiness verdict.
@@ -178,15 +178,15 @@ pub struct Assessment {
     /// Problems by impact × confidence, those without a measured impact after them, then
     /// information, then what is in doubt; symptoms under their cause.
     pub findings: Vec<Finding>,
-    /// What was checked and is fine.
+    /// A check that found nothing wrong.
     pub ruled_out: Vec<RuledOut>,
-    /// What could not be judged.
+    /// Questions that could not be judged.
     pub unknown: Vec<Unknown>,
-    /// What warnings made unusable.
+    /// Figures that warnings made unusable.
     pub spoiled: Vec<Spoiled>,
-    /// What passed and what failed.
+    /// Gates that passed and gates that failed.
     pub gates: Vec<Gate>,
-    /// What may be promised, for now.
+    /// Objectives that may be promised, for now.
     pub objectives: Vec<Objective>,
     /// The thresholds in force.
     pub thresholds: Thresholds,
@@ -195,25 +195,25 @@ pub struct Assessment {
 }
 
 impl OperatingPoint {
-    /// Whether a warning spoils evidence whose pointer ends in `figure`, as in `p99`.
+    /// Returns true if a warning spoils evidence whose pointer ends in `figure`, as in `p99`.
     pub fn is_doubtful(&self, figure: &str) -> bool {
         let ends = |e: &&Evidence| e.pointer.rsplit('/').next() == Some(figure);
         self.evidence.iter().filter(ends).any(|e| e.spoiled)
     }
 
-    /// Whether `p95` or `p99` is a lower bound.
+    /// Returns true if `p95` or `p99` is a lower bound.
     pub fn is_at_least(&self, which: &str) -> bool {
         self.at_least.iter().any(|name| name == which)
     }
 }
 
 impl Assessment {
-    /// Whether a gate failed.
+    /// Returns true if a gate failed.
     pub fn a_gate_failed(&self) -> bool {
         self.gates.iter().any(|g| g.outcome == GateOutcome::Fail)
     }
 
-    /// Whether a component was judged, every gate passed, and nothing is missing.
+    /// Returns true if a component was judged, every gate passed, and nothing is missing.
     pub fn every_gate_passed(&self) -> bool {
         let passed = |gate: &Gate| gate.outcome == GateOutcome::Pass;
         self.missing.is_empty() && !self.gates.is_empty() && self.gates.iter().all(passed)

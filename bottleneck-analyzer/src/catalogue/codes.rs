@@ -8,7 +8,7 @@ use super::matches;
 
 const TABLE: &str = include_str!("../../error-codes.toml");
 
-/// What is known of a kind of failure.
+/// Knowledge of a kind of failure.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Code {
@@ -18,7 +18,7 @@ pub(crate) struct Code {
     contains: Vec<String>,
     /// In a load test it means this.
     pub(crate) means: String,
-    /// What to do, in order.
+    /// Actions, in order.
     pub(crate) actions: Vec<String>,
 }
 

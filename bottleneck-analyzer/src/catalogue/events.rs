@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Background,
 }
 
-/// What is known of one or several events that are counted together.
+/// Knowledge of one or several events that are counted together.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Event {
@@ -44,11 +44,15 @@ pub(crate) struct Event {
     pub(crate) title: String,
     /// The likely cause.
     pub(crate) cause: String,
-    /// What confirms it.
+    /// The caches of transaction states that it is about, as `pg_stat_slru` names them up to version 16
+    /// and since.
+    #[serde(default)]
+    pub(crate) slru: Vec<String>,
+    /// Measurement that confirms it.
     pub(crate) confirms: String,
-    /// What to do, in order.
+    /// Actions, in order.
     pub(crate) actions: Vec<String>,
-    /// Whether an action needs a restart of the server.
+    /// True if an action needs a restart of the server.
     #[serde(default)]
     pub(crate) restart: bool,
 }

@@ -39,7 +39,7 @@ fn file(probes: &[Probe<'_, '_>], looks: &[Vec<Look>], out: &mut Conclusions) {
     rest(looks, told, bench.component, out);
 }
 
-/// What is worth knowing, once for each thing.
+/// Files notes, once for each thing.
 fn notes<'l>(
     bench: &Bench<'_>,
     looks: &'l [Vec<Look>],
@@ -79,7 +79,7 @@ fn draft(bench: &Bench<'_>, note: &Note) -> Draft {
     .advice(&actions, note.gain.clone(), &note.rationale)
 }
 
-/// What the looks say where there is no cost to tell of: each rule once.
+/// Files the other answers of the looks, where there is no cost to tell of: each rule once.
 fn rest<'l>(
     looks: &'l [Vec<Look>],
     mut told: Vec<&'l str>,

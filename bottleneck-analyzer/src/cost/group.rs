@@ -69,7 +69,7 @@ impl Group<'_, '_, '_> {
         shares.fold(0.0, f64::max)
     }
 
-    /// What would come back in one repeat, as a share of its response time.
+    /// Time that would come back in one repeat, as a share of its response time.
     fn saved_ratio(&self, i: usize) -> f64 {
         let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
         self.probes[i].saved_ns(own) / self.probes[i].model.whole_ns

@@ -27,9 +27,9 @@ pub(crate) struct Cost {
     pub(crate) own_ns: f64,
     /// Share of the time in service from which it is told at all.
     pub(crate) least: f64,
-    /// Whether the time could be avoided.
+    /// True if the time could be avoided.
     pub(crate) avoidable: bool,
-    /// Whether more time than `own_ns` goes into it for sure.
+    /// True if more time than `own_ns` goes into it for sure.
     pub(crate) lower_bound: bool,
     /// One line, without its figure.
     pub(crate) title: String,
@@ -37,11 +37,11 @@ pub(crate) struct Cost {
     pub(crate) detail: String,
     /// Places in the report.
     pub(crate) evidence: Vec<Evidence>,
-    /// What to do, in order; none where there is nothing to do.
+    /// Actions, in order; none where there is nothing to do.
     pub(crate) actions: Vec<String>,
-    /// Why that helps.
+    /// Reason for which that helps.
     pub(crate) rationale: String,
-    /// Whether an action needs a restart.
+    /// True if an action needs a restart.
     pub(crate) restart: bool,
 }
 
@@ -58,15 +58,15 @@ pub(crate) struct Note {
     pub(crate) detail: String,
     /// Places in the report.
     pub(crate) evidence: Vec<Evidence>,
-    /// What to do, in order.
+    /// Actions, in order.
     pub(crate) actions: Vec<String>,
-    /// What to expect of it.
+    /// Gain to expect of it.
     pub(crate) gain: String,
-    /// Why that helps.
+    /// Reason for which that helps.
     pub(crate) rationale: String,
 }
 
-/// What one look at one step gave.
+/// Result of one look at one step.
 #[derive(Debug, Clone)]
 pub(crate) enum Look {
     /// A cause, large or small.

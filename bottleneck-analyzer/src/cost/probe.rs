@@ -16,7 +16,7 @@ pub(crate) struct Probe<'a, 'f> {
     pub(crate) facts: &'f Facts<'a>,
     /// The server's side.
     pub(crate) view: View<'a>,
-    /// Where the time of a call went.
+    /// Division of the time of a call.
     pub(crate) model: TimeModel,
 }
 
@@ -34,7 +34,8 @@ impl<'a, 'f> Probe<'a, 'f> {
         bench.repeats.iter().filter_map(at).collect()
     }
 
-    /// Whether calls were timed; a server that was only watched tells the time of its sessions.
+    /// Returns true if calls were timed; a server that was only watched tells the time of its
+    /// sessions.
     pub(crate) fn is_timed(&self) -> bool {
         self.model.of != OF_SESSIONS
     }

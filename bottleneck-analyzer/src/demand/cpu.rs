@@ -5,6 +5,7 @@ use crate::assessment::Confidence;
 use crate::cpu_use::{CpuUse, Owner};
 use crate::facts::{Bench, Facts};
 use crate::figures::{plain, share};
+use crate::postgres::{Application, View};
 use crate::target;
 
 pub(super) fn processors(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
@@ -15,21 +16,23 @@ pub(super) fn processors(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
         return as_reported(bench);
     };
     let used_ratio = cpu.used_ratio()?;
-    let (whose, reason) = match cpu.owner() {
-        Some(Owner::Server) => (
+    let stranger = stranger_on_the_server(bench);
+    let (whose, reason) = match (cpu.owner(), &stranger) {
+        (Some(Owner::Server), Some(stranger)) => (".others", stranger.as_str()),
+        (Some(Owner::Server), None) => (
             ".server",
             "the server uses most of a CPU that is used up: more connections only queue for it",
         ),
-        Some(Owner::Generator) => (
+        (Some(Owner::Generator), _) => (
             ".generator",
             "the generator uses most of a CPU that is used up: the server may do more than was \
              measured",
         ),
-        Some(Owner::Others) => (
+        (Some(Owner::Others), _) => (
             ".others",
             "programs that take no part use most of a CPU that is used up",
         ),
-        None => ("", "the CPU is used up; whose it is was not recorded"),
+        (None, _) => ("", "the CPU is used up; whose it is was not recorded"),
     };
     let (name, title) = if cpu.quota_binds() {
         ("cpu_quota", "CPU quota")
@@ -46,6 +49,20 @@ pub(super) fn processors(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
         evidence: cpu.evidence.clone(),
         would_tell: other
             .then(|| "the same run with the generator on a machine of its own".to_owned()),
+    })
+}
+
+/// The reason for which the server's use is not the load's, where another application has most of it.
+fn stranger_on_the_server(bench: &Bench<'_>) -> Option<String> {
+    let (index, _) = bench.operating()?;
+    let busiest = Application::busiest(&View::of(bench.source, index)?)?;
+    (busiest.share > 0.5).then(|| {
+        format!(
+            "another application on the same server, {}, has {} of the server's use of a CPU that is \
+             used up",
+            busiest.name,
+            share(busiest.share)
+        )
     })
 }
 

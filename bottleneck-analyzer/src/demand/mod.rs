@@ -1,4 +1,4 @@
-//! What each call demands of every resource, and so the most calls that each lets through.
+//! Demand of each call on every resource, and so the most calls that each lets through.
 //!
 //! A resource limits a run only where its bound explains the throughput that was measured; a queue
 //! is no demand: it is taken out (the operational laws: Denning and Buzen, *The Operational
@@ -30,13 +30,13 @@ pub(crate) struct Bound {
     pub(crate) factor: String,
     /// One line with the figures.
     pub(crate) title: String,
-    /// How it was told from the others.
+    /// Way in which it was told from the others.
     pub(crate) reason: String,
     /// Measured throughput ÷ the most that it lets through; 1 is full.
     pub(crate) used_ratio: f64,
-    /// How sure it is, on sound figures.
+    /// Confidence on sound figures.
     pub(crate) confidence: Confidence,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub(crate) evidence: Vec<Evidence>,
     /// The measurement that would tell more.
     pub(crate) would_tell: Option<String>,
@@ -66,7 +66,8 @@ fn cpu_ns(model: &TimeModel) -> f64 {
     model.sum_of("server_cpu") + model.sum_of("server_runnable") + model.sum_of("rest")
 }
 
-/// Whether a CPU could hold up calls at all: they spend a part of their time on one or before one.
+/// Returns true if a CPU could hold up calls at all: they spend a part of their time on one or
+/// before one.
 pub(crate) fn cpu_matters(bench: &Bench<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
@@ -121,7 +122,7 @@ fn room_for_more(cpu: &CpuUse) -> Option<f64> {
     times.is_finite().then_some(times)
 }
 
-/// What throughput would rise by without `own_ns` of each call, until the next limit; `None` where
+/// Rise of throughput without `own_ns` of each call, until the next limit; `None` where
 /// the CPU, which may be that limit, was not recorded.
 pub(crate) fn gain_without(probe: &Probe<'_, '_>, own_ns: f64) -> Option<f64> {
     let step = probe.view.step;

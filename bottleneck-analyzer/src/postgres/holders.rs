@@ -1,4 +1,4 @@
-//! Who holds what others wait for, and what the holders do meanwhile.
+//! Holders of what others wait for, and their activities meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(crate) struct Holders {
     pub(crate) thing: String,
     /// The statement that waits most.
     pub(crate) waiting: String,
-    /// What holders do, with the share of the sightings, largest first.
+    /// Activities of holders, with the share of the sightings, largest first.
     pub(crate) doing: Vec<(String, f64)>,
     /// The statement that most holders ran last.
     pub(crate) statement: String,
@@ -121,7 +121,7 @@ impl Holders {
         )
     }
 
-    /// What most holders do: `idle in transaction`, `committing …`; empty where not known.
+    /// Activity of most holders: `idle in transaction`, `committing …`; empty where not known.
     pub(crate) fn mostly(&self) -> &str {
         self.doing.first().map_or("", |(what, _)| what)
     }

@@ -1,8 +1,10 @@
-//! What PostgreSQL said of a step: figures, tables, and waits by event.
+//! Evidence of PostgreSQL about a step: figures, tables, and waits by event.
 
+mod applications;
 mod holders;
 mod view;
 pub(crate) mod waits;
 
+pub(crate) use applications::Application;
 pub(crate) use holders::Holders;
 pub(crate) use view::{Row, View};

@@ -40,7 +40,7 @@ impl<'a> View<'a> {
         self.step.server.as_ref()?.figures.get(name).copied()
     }
 
-    /// The same as evidence.
+    /// A figure of the server as evidence.
     pub(crate) fn evidence(&self, name: &str) -> Option<Evidence> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name, &pointer)

@@ -1,4 +1,4 @@
-//! What sessions of the load waited for, by event: sessions on average over the step.
+//! Waits of the load's sessions, by event: sessions on average over the step.
 
 use super::View;
 use crate::assessment::Evidence;
@@ -21,7 +21,7 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// What the catalogue knows of it.
+    /// Entry of the catalogue.
     pub(crate) fn event(&self) -> Option<&'static Event> {
         events::find(&self.key)
     }

@@ -25,14 +25,21 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         );
         return;
     };
-    let free = limit - bench.server("connections.reserved").unwrap_or(0.0);
+    let reserved = bench.server("connections.reserved").unwrap_or(0.0);
+    let free = limit - reserved;
     let ratio = used / free.max(1.0);
     let evidence: Vec<_> = ["connections.used_max", "connections.limit"]
         .into_iter()
         .filter_map(|name| bench.server_evidence(name))
         .collect();
     let limits = &facts.thresholds.pool;
-    let figures = format!("{} of {} connections", plain(used), plain(free));
+    // Superusers use reserved ones, too: what is in use may be more than others may have.
+    let kept = if reserved > 0.0 {
+        format!(" ({} reserved for superusers)", plain(reserved))
+    } else {
+        String::new()
+    };
+    let figures = format!("{} of {} connections{kept}", plain(used), plain(limit));
     if ratio < limits.connections_warning_ratio {
         let statement = format!("{figures} in use ({})", share(ratio));
         out.rule_out(RULE, bench.component, statement, evidence);

@@ -10,6 +10,7 @@ use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
 use crate::figures::{percent, plain};
 use crate::requests;
+use crate::rules::postgres;
 use crate::source::{NEVER_CAME_BACK, escape};
 
 /// At settings that nobody is advised to run.
@@ -47,7 +48,7 @@ struct Kind {
     sample: Option<(FailureSample, Option<Evidence>)>,
 }
 
-/// What failed in the steps that are judged.
+/// Failures in the steps that are judged.
 struct Failures {
     steps: usize,
     attempted: u64,
@@ -213,7 +214,7 @@ fn elsewhere(bench: &Bench<'_>, judged: &[usize], facts: &Facts<'_>, out: &mut C
     out.find(describe(draft, bench, &failures, (kind, found)).prefixed(&at));
 }
 
-/// What failed, how often, what was said of it, and what to do.
+/// A kind of failure with its count, the server's words and the advice.
 fn describe(
     draft: Draft,
     bench: &Bench<'_>,
@@ -247,9 +248,14 @@ fn describe(
         );
         (title, actions.iter().map(String::as_str).collect())
     };
+    let (ended, counted) = match kind {
+        "closed" => postgres::ended::sessions(bench),
+        _ => Default::default(),
+    };
     draft
         .thing(thing(kind))
-        .says(title, detail(failures, kind, found))
+        .says(title, detail(failures, kind, found) + &ended)
+        .evidence(counted)
         .impact(own, ImpactOf::Requests)
         .evidence(found.evidence.iter().cloned())
         .evidence(found.sample.iter().filter_map(|(_, place)| place.clone()))

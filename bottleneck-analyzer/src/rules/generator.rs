@@ -9,7 +9,7 @@ use crate::figures::share;
 
 const RULE: &str = "generator_spoilt_results";
 
-/// What the generator accuses itself of.
+/// Faults that the generator reports of itself.
 const OWN_FAULT: [WarningCode; 4] = [
     WarningCode::GeneratorSaturated,
     WarningCode::PacingLag,
@@ -89,7 +89,7 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
     out.find(draft);
 }
 
-/// What the fault may have cost the figures of `step`.
+/// Effect that the fault may have had on the figures of `step`.
 fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
     let measured_ns = step.window.measured_s() * 1e9;
     match fault {

@@ -5,7 +5,7 @@ use crate::conclusions::{Conclusions, Draft, confidence_past};
 use crate::facts::{Bench, Facts};
 use crate::figures::duration_ns;
 use crate::operating_point::percentile_pointer;
-use crate::requests::{self, slowest};
+use crate::requests;
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
@@ -35,7 +35,7 @@ fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         return;
     };
     let repeats = bench.judged();
-    let repeats = repeats.filter_map(|(index, step)| Some((index, slowest(step, pick)?)));
+    let repeats = repeats.filter_map(|(index, step)| Some((index, requests::slowest(step, pick)?)));
     let Some((index, slow)) = repeats.max_by_key(|(_, slow)| slow.ns) else {
         return;
     };
@@ -76,7 +76,11 @@ fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             "{} is slower than its objective: {figures}",
             bench.component.title()
         ),
-        format!("Measured at the operating point, {}.", slow.operation),
+        format!(
+            "Measured at the operating point, {}{}.",
+            slow.operation,
+            of_repeats(bench, index)
+        ),
     )
     .impact(1.0 - objective_ns / ns, ImpactOf::ResponseTime)
     .confidence(if slow.count < facts.thresholds.measurement.least_samples {
@@ -95,4 +99,14 @@ fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         "past the knee latency rises with load and throughput does not",
     );
     out.find(draft);
+}
+
+/// The repeat that was the slowest, where there are several.
+fn of_repeats(bench: &Bench<'_>, index: usize) -> String {
+    let all = bench.judged().count();
+    let place = bench.source.report.steps.get(index);
+    match place.filter(|_| all > 1) {
+        Some(step) => format!(", in repeat {} of {all}, the slowest", step.repeat + 1),
+        None => String::new(),
+    }
 }

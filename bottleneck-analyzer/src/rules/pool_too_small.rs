@@ -169,12 +169,14 @@ fn behind_the_pool(
     );
 }
 
-/// A problem that makes each call hold its connection for longer.
+/// A problem that makes each call hold its connection for longer, and that more connections would share.
+/// Ways to the server are no such thing: calls that are on their way do not keep each other waiting.
 fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let slows = |f: &&Finding| {
         let of_response = f.impact.is_some_and(|i| i.of == ImpactOf::ResponseTime);
-        f.kind == FindingKind::Problem && f.is_sure() && f.is_about(&id) && of_response
+        let is_way = f.id.starts_with("round_trips:");
+        f.kind == FindingKind::Problem && f.is_sure() && f.is_about(&id) && of_response && !is_way
     };
     let found = out.findings.iter().find(slows);
     found.map(|f| f.thing.clone().unwrap_or_else(|| f.title.clone()))

@@ -1,4 +1,4 @@
-//! Steps that a guard or a stop rule ended before their time.
+//! Steps that a guard or a stop rule ended before their time, and steps that could not run.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,46 @@ use crate::conclusions::{Conclusions, Draft};
 use crate::facts::{Bench, Facts};
 
 const RULE: &str = "stopped_by_rule";
+const FAILED: &str = "step_failed";
 
 pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     // A search for a limit ends by a rule: that is its result.
     let benches = facts.benches.iter();
     for bench in benches.filter(|b| b.component != Component::Websocket) {
+        failed(bench, out);
         judge(bench, out);
     }
+}
+
+/// Tells the reason of the first step that could not begin or go on.
+fn failed(bench: &Bench<'_>, out: &mut Conclusions) {
+    let steps = &bench.source.report.steps;
+    let all = steps.iter().enumerate();
+    let failed: Vec<(usize, &str)> = all
+        .filter_map(|(index, step)| match &step.end {
+            StepEnd::Failed { reason } => Some((index, reason.as_str())),
+            _ => None,
+        })
+        .collect();
+    let Some((first, reason)) = failed.first() else {
+        return;
+    };
+    let pointer = format!("/steps/{first}/end/reason");
+    let title = format!("{} of {} step(s) could not run", failed.len(), steps.len());
+    let draft = Draft::new(FAILED, &bench.id(), bench.component, FindingKind::Problem)
+        .thing(steps[*first].name.clone())
+        .says(
+            format!("{title}: {reason}"),
+            format!("The first was {}.", steps[*first].name),
+        )
+        .confidence(Confidence::High)
+        .evidence(bench.source.evidence("reason", &pointer))
+        .advice(
+            &["mend what the reason names, and repeat the run"],
+            "a measurement of this setting",
+            "a setting that did not run is not known",
+        );
+    out.find(draft);
 }
 
 fn judge(bench: &Bench<'_>, out: &mut Conclusions) {

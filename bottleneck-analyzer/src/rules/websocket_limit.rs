@@ -1,4 +1,4 @@
-//! Whose limit ended the search for the most WebSocket connections.
+//! Owner of the limit that ended the search for the most WebSocket connections.
 
 use bench_report::{Limit, LimitOwner};
 

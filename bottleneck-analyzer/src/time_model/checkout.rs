@@ -1,4 +1,4 @@
-//! What a checkout consists of: waiting for a place in the pool, the driver's check of a kept
+//! Parts of a checkout: waiting for a place in the pool, the driver's check of a kept
 //! connection, and opening one.
 
 use bench_report::{Load, Step};

@@ -11,6 +11,9 @@ use crate::source::Source;
 /// Parts below this share of the whole are shown together, as their class.
 const LEAST_SHOWN: f64 = 0.005;
 
+/// The part of a call in which its session could run and did not.
+const RUNNABLE: &str = "server_runnable";
+
 /// One part in the making.
 struct Slice {
     name: String,
@@ -28,7 +31,7 @@ pub(super) fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
     let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
     let (on_cpu, cpu_evidence) = on_cpu(&view).unwrap_or_default();
     let on_cpu = on_cpu.min(service);
-    let Some(slices) = slices(&view, on_cpu) else {
+    let Some(mut slices) = slices(&view, on_cpu) else {
         model.add("server_cpu", "server on a CPU", on_cpu, cpu_evidence);
         model
             .notes
@@ -48,13 +51,32 @@ pub(super) fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
             share((on_cpu + sampled) / service)
         ));
     }
-    put(&mut model, slices, scale);
-    let added = added_round_trip_ns(view.step).unwrap_or(0.0);
+    for slice in &mut slices {
+        slice.ns *= scale;
+    }
+    let added = added_ns(&view, &slices);
+    move_unseen(&view, &mut slices, room - sampled - added);
+    put(&mut model, slices);
     let left = model.whole_ns - model.parts.iter().map(|part| part.ns).sum::<f64>();
     let title = "on the way to the server and back (the delay that the run adds)";
     model.add("network", title, added.min(left), Vec::new());
     model.rest("driver, network and scheduling (by subtraction)");
     Some(model)
+}
+
+/// Delay that the run itself adds to the round trips of a call, those inside its transaction left
+/// out: there the session shows as idle in it.
+fn added_ns(view: &View<'_>, slices: &[Slice]) -> f64 {
+    let Some(added) = added_round_trip_ns(view.step) else {
+        return 0.0;
+    };
+    let parts: u64 = view.step.parts.values().map(|o| o.attempted).sum();
+    let calls: u64 = view.step.operations.values().map(|o| o.attempted).sum();
+    let trips = (parts as f64 / calls.max(1) as f64).max(1.0);
+    let between = slices
+        .iter()
+        .filter(|s| s.name == "client.idle_in_transaction");
+    (added * trips - between.map(|s| s.ns).sum::<f64>()).max(added)
 }
 
 /// The round trip that the run itself made longer, as in `--network-delay 2ms`: each way takes that.
@@ -84,25 +106,24 @@ fn of_sessions(view: &View<'_>) -> Option<TimeModel> {
         parts: Vec::new(),
         notes: vec!["No call was timed: this is the time of the server's sessions.".into()],
     };
-    put(&mut model, slices, 1.0);
+    put(&mut model, slices);
     Some(model)
 }
 
-fn put(model: &mut TimeModel, mut slices: Vec<Slice>, scale: f64) {
+fn put(model: &mut TimeModel, mut slices: Vec<Slice>) {
     slices.sort_by(|a, b| b.ns.total_cmp(&a.ns));
     let least = LEAST_SHOWN * model.whole_ns;
-    let (shown, small): (Vec<Slice>, Vec<Slice>) =
-        slices.into_iter().partition(|s| s.ns * scale >= least);
+    let (shown, small): (Vec<Slice>, Vec<Slice>) = slices.into_iter().partition(|s| s.ns >= least);
     for slice in shown {
-        model.add(&slice.name, &slice.title, slice.ns * scale, slice.evidence);
+        model.add(&slice.name, &slice.title, slice.ns, slice.evidence);
     }
-    let ns: f64 = small.iter().map(|s| s.ns * scale).sum();
+    let ns: f64 = small.iter().map(|s| s.ns).sum();
     let evidence = small.into_iter().flat_map(|s| s.evidence).collect();
     model.add("small_waits", "other waits, each below 1 %", ns, evidence);
 }
 
-/// What sessions did besides running: by Little's law, sessions ÷ calls per second is the time of
-/// each call; `None` where they were not sampled.
+/// Activities of sessions besides running: by Little's law, sessions ÷ calls per second is the time
+/// of each call; `None` where they were not sampled.
 fn slices(view: &View<'_>, on_cpu: f64) -> Option<Vec<Slice>> {
     let calls = Some(view.calls_per_s()).filter(|x| *x > 0.0).unwrap_or(1.0);
     let per_call = |sessions: f64| sessions / calls * 1e9;
@@ -134,17 +155,58 @@ fn slices(view: &View<'_>, on_cpu: f64) -> Option<Vec<Slice>> {
     Some(found)
 }
 
+/// Moves the time for which sessions were ready to run and no sample showed it to where it belongs. A
+/// session that was woken shows the event it waited for until it has a CPU, one that has not read its
+/// message yet shows as idle, and whoever takes samples inside a server that stands still takes none.
+/// The kernel counts that time; it is taken out of `rest`, what no sample explains, and only what is more
+/// than that out of the waits: a long wait ends with one waking.
+fn move_unseen(view: &View<'_>, slices: &mut Vec<Slice>, rest: f64) {
+    let is_runnable = |slice: &Slice| slice.name == RUNNABLE;
+    let seen: f64 = slices.iter().filter(|s| is_runnable(s)).map(|s| s.ns).sum();
+    let all: f64 = slices.iter().map(|slice| slice.ns).sum();
+    let (waits, rest) = (all - seen, rest.max(0.0));
+    let Some(ready) = ready_ns(view).filter(|ready| *ready > seen) else {
+        return;
+    };
+    let unseen = (ready - seen).min(waits + rest);
+    let of_waits = (unseen - rest).max(0.0);
+    for slice in slices.iter_mut().filter(|s| !is_runnable(s)) {
+        slice.ns *= 1.0 - of_waits / waits.max(f64::MIN_POSITIVE);
+    }
+    let evidence = view.evidence("server.load_ready_ns");
+    if !slices.iter().any(is_runnable) {
+        slices.push(without_event(view, 0.0, 1.0, Vec::new()));
+    }
+    for slice in slices.iter_mut().filter(|s| is_runnable(s)) {
+        slice.ns += unseen;
+        slice.evidence.extend(evidence.clone());
+    }
+}
+
+/// Time of a call for which its session was ready to run and had no CPU, as the kernel counted it;
+/// parallel workers stand aside, whose time passes beside their leader's.
+fn ready_ns(view: &View<'_>) -> Option<f64> {
+    let ready = per_attempt(view, "server.load_ready_ns")?;
+    let of_all: f64 = view.figure("server.load_ready_ns")?;
+    let rows = view.rows("processes").into_iter();
+    let workers = rows.filter(|row| {
+        row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
+    });
+    let theirs: f64 = workers.map(|row| row.count("ready_ns")).sum();
+    (of_all > 0.0).then(|| ready * (1.0 - theirs / of_all).max(0.0))
+}
+
 /// Sessions that wait for nothing either run or wait for a CPU.
 fn without_event(view: &View<'_>, ns: f64, on_cpu: f64, evidence: Vec<Evidence>) -> Slice {
     let (name, title) = if on_cpu <= 0.0 {
         ("server_cpu", "server on, or waiting for, a CPU")
     } else if view.figure("server.load_ready_ns").is_some() {
         (
-            "server_runnable",
+            RUNNABLE,
             "server waiting for a CPU, or held up without an event",
         )
     } else {
-        ("server_runnable", "server waiting for a CPU")
+        (RUNNABLE, "server waiting for a CPU")
     };
     Slice {
         name: name.to_owned(),
@@ -157,11 +219,16 @@ fn without_event(view: &View<'_>, ns: f64, on_cpu: f64, evidence: Vec<Evidence>)
 /// CPU time of the server for each call, as the kernel counted it: it holds the parts of a
 /// request, like reading and parsing it, during which a session does not show as active.
 fn on_cpu(view: &View<'_>) -> Option<(f64, Vec<Evidence>)> {
-    let calls: u64 = view.step.operations.values().map(|o| o.attempted).sum();
     let names = ["server.load_cpu_ns", "server.cpu_ns"];
-    let (name, cpu_ns) = names
+    let (name, ns) = names
         .into_iter()
-        .find_map(|name| Some((name, view.figure(name)?)))?;
-    let evidence = view.evidence(name).into_iter().collect();
-    (calls > 0).then(|| (cpu_ns / calls as f64, evidence))
+        .find_map(|name| Some((name, per_attempt(view, name)?)))?;
+    Some((ns, view.evidence(name).into_iter().collect()))
+}
+
+/// A time of the server's processes over the measured part, for each call.
+fn per_attempt(view: &View<'_>, name: &str) -> Option<f64> {
+    let calls: u64 = view.step.operations.values().map(|o| o.attempted).sum();
+    let ns = view.figure(name)?;
+    (calls > 0).then(|| ns / calls as f64)
 }

@@ -74,6 +74,7 @@ pub(crate) fn generator(machine_ratio: f64) -> Generator {
         cpu_ns: (machine_ratio * CORES * SECOND as f64) as u64,
         cpu_ratio: machine_ratio,
         busiest_thread_ratio: None,
+        ready_ns: None,
         cpu_per_operation_ns: Some(40_000.0),
         worst_stall_ns: 2_000_000,
     }

@@ -418,6 +418,33 @@ fn a_table_read_whole_is_named_with_its_statement() {
     assert!(is_unknown(&unknown, "sequential_scans"));
 }
 
+/// A cast on the column: an index is read from end to end, and no scan of the table is counted.
+#[test]
+fn an_index_that_is_read_whole_is_named_and_a_range_of_it_is_not() {
+    let text = "SELECT count(*) FROM logs WHERE who::int = $1";
+    let scanned = |entries: f64| Server {
+        tables: vec![
+            statements(text, 1.0, &[]),
+            tables(
+                "logs",
+                &[
+                    ("idx_scan", 3_000.0),
+                    ("idx_entries_read", 3_000.0 * entries),
+                    ("rows_estimated", 100_000.0),
+                ],
+            ),
+        ],
+        ..Server::default()
+    };
+    let assessment = assess(&scanned(100_000.0));
+    let found = first(&assessment, "sequential_scans");
+    for word in ["An index of logs is read whole", text] {
+        assert!(found.title.contains(word), "{word}: {}", found.title);
+    }
+    let range = assess(&scanned(20_000.0));
+    assert_eq!(named(&range), Vec::<&str>::new());
+}
+
 /// Reports of the release before count no scans by table: rows read beside rows given tell.
 #[test]
 fn rows_read_in_older_reports_tell_of_a_scan() {

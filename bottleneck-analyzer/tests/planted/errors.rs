@@ -312,3 +312,23 @@ fn failures_at_other_settings_are_told_as_such() {
         assert!(told.contains(word), "{word}: {told}");
     }
 }
+
+/// A session that its time-out ended: the client learns that the connection is closed, and no more.
+#[test]
+fn a_connection_that_the_server_closed_is_told_with_the_server_s_time_out() {
+    let ended = |sessions: f64| {
+        let server = Server {
+            figures: vec![("database.sessions_fatal", sessions)],
+            ..Server::default()
+        };
+        let mut reports = server.run_with(|_, step| fail(step, "closed", 0.2, "connection closed"));
+        let settings = serde_json::json!({"idle_in_transaction_session_timeout": "100ms"});
+        reports[0].config.insert("server_settings".into(), settings);
+        first(&reports).0
+    };
+    let found = ended(11.0);
+    for word in ["33 by a fatal error", "timeout = 100ms", "25P03"] {
+        assert!(found.detail.contains(word), "{word}: {}", found.detail);
+    }
+    assert!(!ended(0.0).detail.contains("25P03"));
+}

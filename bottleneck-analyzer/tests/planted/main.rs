@@ -1,6 +1,7 @@
 //! What is planted in a run is what the analyzer names, and a healthy run has no problem.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod beside;
 mod causes;
 #[path = "../common/mod.rs"]
 mod common;

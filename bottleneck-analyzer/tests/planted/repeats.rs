@@ -7,7 +7,7 @@ use bottleneck_analyzer::render::{html, terminal};
 use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
 
 use crate::common::{Plant, SECOND, held_for, hist, save};
-use crate::{assess_reports, gate, objective};
+use crate::{assess_reports, finding, gate, objective};
 
 /// A sweep whose operating point has two repeats of 30 s each; their indices.
 fn sweep() -> (Report, Vec<usize>) {
@@ -41,6 +41,8 @@ fn a_repeat_that_breaks_a_gate_breaks_it_whichever_it_is() {
         assert_eq!(p90.outcome, GateOutcome::Fail, "repeat {bad}");
         let step = format!("/steps/{}/", repeats[bad]);
         assert!(p90.evidence[0].pointer.starts_with(&step), "{p90:?}");
+        let slow = finding(&assessment, "latency_past_objective").unwrap();
+        assert!(slow.evidence[0].pointer.starts_with(&step), "{slow:?}");
         let promised = |assessment: &_| {
             let promise = objective(assessment, Component::Postgres, "latency_p99").unwrap();
             promise.value.unwrap()

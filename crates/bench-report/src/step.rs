@@ -130,6 +130,10 @@ pub struct Generator {
     /// limit among idle ones. Absent where the system does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_thread_ratio: Option<f64>,
+    /// Time for which load threads were ready to run and had no CPU, all of them together, in
+    /// nanoseconds. Absent where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_ns: Option<u64>,
     /// CPU time per attempted arrival, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_per_operation_ns: Option<f64>,

@@ -1,4 +1,5 @@
-//! CPU time of the generator: of the whole process, and of each load thread apart.
+//! CPU time of the generator: of the whole process, and of each load thread apart, with the time for
+//! which a load thread was ready to run and had no CPU.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,12 +19,10 @@ impl LoadThreads {
         }
     }
 
-    /// CPU time of each that can be read, in nanoseconds, by its id.
-    fn cpu_ns(&self) -> Vec<(u64, u64)> {
+    /// The times of each that can be read.
+    fn read(&self) -> Vec<ThreadTimes> {
         let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.iter()
-            .filter_map(|&id| Some((id, cpu_ns_of(id)?)))
-            .collect()
+        ids.iter().filter_map(|&id| ThreadTimes::of(id)).collect()
     }
 }
 
@@ -37,10 +36,35 @@ fn own_id() -> Option<u64> {
     None
 }
 
-/// The first field of `schedstat` is the time spent on a processor.
-fn cpu_ns_of(thread: u64) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    text.split_whitespace().next()?.parse().ok()
+/// Times of one thread since it began, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct ThreadTimes {
+    id: u64,
+    cpu_ns: u64,
+    ready_ns: u64,
+}
+
+impl ThreadTimes {
+    /// The first field of `schedstat` is the time on a processor, the second the time ready for one.
+    fn of(id: u64) -> Option<Self> {
+        let text = std::fs::read_to_string(format!("/proc/self/task/{id}/schedstat")).ok()?;
+        let mut fields = text.split_whitespace().map(str::parse);
+        Some(Self {
+            id,
+            cpu_ns: fields.next()?.ok()?,
+            ready_ns: fields.next()?.ok()?,
+        })
+    }
+
+    /// Growth since the earlier reading of this thread.
+    fn since(&self, earlier: &[Self]) -> Option<Self> {
+        let before = earlier.iter().find(|thread| thread.id == self.id)?;
+        Some(Self {
+            id: self.id,
+            cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
+            ready_ns: self.ready_ns.saturating_sub(before.ready_ns),
+        })
+    }
 }
 
 /// CPU time used and the instant at which it was read.
@@ -48,7 +72,7 @@ fn cpu_ns_of(thread: u64) -> Option<u64> {
 pub struct Reading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
-    threads: Vec<(u64, u64)>,
+    threads: Vec<ThreadTimes>,
 }
 
 /// CPU time used between two readings.
@@ -56,6 +80,7 @@ pub struct Reading {
 pub struct CpuUse {
     cpu_ns: u64,
     busiest_thread_ratio: Option<f64>,
+    ready_ns: Option<u64>,
     wall_ns: u64,
 }
 
@@ -65,20 +90,23 @@ impl Reading {
         Self {
             at_ns: monotonic_ns(),
             cpu_ns: process_cpu_ns(),
-            threads: threads.cpu_ns(),
+            threads: threads.read(),
         }
     }
 
     /// Use since `earlier`; of single threads those count that were read both times.
     pub fn since(&self, earlier: &Self) -> CpuUse {
         let wall_ns = self.at_ns.saturating_sub(earlier.at_ns).max(1);
-        let used = self.threads.iter().filter_map(|(id, after)| {
-            let (_, before) = earlier.threads.iter().find(|(same, _)| same == id)?;
-            Some(after.saturating_sub(*before))
-        });
+        let read_twice = self.threads.iter();
+        let read_twice: Vec<ThreadTimes> = read_twice
+            .filter_map(|thread| thread.since(&earlier.threads))
+            .collect();
+        let busiest = read_twice.iter().map(|thread| thread.cpu_ns).max();
+        let ready = read_twice.iter().map(|thread| thread.ready_ns);
         CpuUse {
             cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
-            busiest_thread_ratio: used.max().map(|ns| ns as f64 / wall_ns as f64),
+            busiest_thread_ratio: busiest.map(|ns| ns as f64 / wall_ns as f64),
+            ready_ns: busiest.map(|_| ready.sum()),
             wall_ns,
         }
     }
@@ -94,6 +122,7 @@ impl CpuUse {
             cpu_ns: self.cpu_ns,
             cpu_ratio: cpu_ns / self.wall_ns as f64 / threads as f64,
             busiest_thread_ratio: self.busiest_thread_ratio,
+            ready_ns: self.ready_ns,
             cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns / attempted as f64),
             ..Generator::default()
         }

@@ -5,7 +5,7 @@ use crate::{machine, sqlstates, wait_events};
 
 /// The year of the act that Samuel Plimsoll got.
 pub(crate) const SEED: u64 = 1876;
-/// How many of each list.
+/// Number of kinds drawn of each list.
 const WAIT_EVENTS: usize = 4;
 const SQLSTATES: usize = 3;
 const MACHINE: usize = 3;

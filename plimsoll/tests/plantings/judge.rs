@@ -1,4 +1,4 @@
-//! Whether the first finding is the one that was declared.
+//! Judges whether the first finding is the one that was declared.
 
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ impl Outcome {
         }
     }
 
-    /// The same with all that was said, for whoever looks why.
+    /// Adds all that was said, for whoever looks for the reason.
     pub(crate) fn told(&self) -> String {
         let text = self.found.as_ref().ok().and_then(Option::as_ref);
         format!("{} {}", self.cell(), text.map_or("", |found| &found.text))

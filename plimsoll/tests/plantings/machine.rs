@@ -89,7 +89,7 @@ pub(crate) const ALL: &[Planting] = &[
         ],
         setup: "CREATE TABLE orders (id int);
                 CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
-                  $$BEGIN FOR i IN 1..20000 LOOP NULL; END LOOP; RETURN new; END$$;
+                  $$BEGIN FOR i IN 1..400000 LOOP NULL; END LOOP; RETURN new; END$$;
                 CREATE TRIGGER audit BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION audit();",
         script: "INSERT INTO orders VALUES (1);\n",
         load: Load {

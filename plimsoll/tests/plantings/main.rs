@@ -12,6 +12,7 @@ mod beside;
 #[path = "../common/mod.rs"]
 mod common;
 mod draw;
+mod further;
 mod healthy;
 mod judge;
 mod machine;
@@ -55,7 +56,7 @@ fn what_is_planted_is_named_first_and_rightly() {
     let plantings = match std::env::var("PLIMSOLL_PLANTING") {
         Err(_) => draw::drawn(),
         Ok(words) => {
-            let lists = [wait_events::ALL, sqlstates::ALL, machine::ALL].concat();
+            let lists = [wait_events::ALL, sqlstates::ALL, machine::ALL, further::ALL].concat();
             lists
                 .into_iter()
                 .filter(|p| p.name.contains(&words))

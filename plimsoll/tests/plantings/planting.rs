@@ -25,7 +25,7 @@ pub(crate) struct Declared {
     pub(crate) things: &'static [&'static str],
     /// Its impact, as a share of the response time, the capacity or the requests.
     pub(crate) impact: f64,
-    /// How far its impact may be from that.
+    /// Largest distance of its impact from that.
     pub(crate) tolerance: f64,
 }
 

@@ -4,6 +4,7 @@ mod checkpoints;
 mod connecting;
 mod dead_rows;
 mod deadlocks;
+pub(super) mod ended;
 mod foreign_keys;
 mod functions;
 mod other_applications;

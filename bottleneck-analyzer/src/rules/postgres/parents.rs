@@ -30,7 +30,7 @@ fn under_a_statement(bench: &Bench<'_>, out: &mut Conclusions) {
     }
 }
 
-/// What the holders of a lock mostly do is part of the lock's cost, not one of its own.
+/// Files the main activity of a lock's holders as part of the lock's cost, not as one of its own.
 fn under_a_lock(bench: &Bench<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
@@ -77,7 +77,7 @@ fn under_a_lock(bench: &Bench<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Whether what holders mostly do is what `rule` tells of.
+/// Returns true if what holders mostly do is what `rule` tells of.
 fn holds(rule: &str, mostly: &str) -> bool {
     if mostly.starts_with("idle in transaction") {
         return rule == "kept_transactions";

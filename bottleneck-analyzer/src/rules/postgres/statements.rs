@@ -2,7 +2,7 @@
 
 use crate::cost::{Cost, Look, Probe};
 use crate::figures::{duration_ns, plain, share};
-use crate::postgres::{Row, View};
+use crate::postgres::{Application, Row, View};
 
 const RULE: &str = "statement_cpu";
 
@@ -12,6 +12,9 @@ const LEAST_CALLS: f64 = 50.0;
 const OUTLIER: f64 = 10.0;
 /// Mean time of a statement below which it is what the load asks for, however little the others take.
 const SLOW_NS: f64 = 5e6;
+
+/// Share of the server's CPU that another application has from which its statements are told apart.
+const STRANGE_SHARE: f64 = 0.05;
 
 /// Time of a call without an event: on a CPU of the server, or ready for one.
 pub(super) fn running_ns(probe: &Probe<'_, '_>) -> f64 {
@@ -35,7 +38,7 @@ impl Statement<'_> {
         Some(self.row.figure(name)? / self.row.figure("calls").filter(|n| *n > 0.0)?)
     }
 
-    /// Whether it names a relation, with or without its schema.
+    /// Returns true if it names a relation, with or without its schema.
     pub(super) fn names(&self, relation: &str) -> bool {
         let bare = relation
             .rsplit('.')
@@ -48,10 +51,21 @@ impl Statement<'_> {
     }
 }
 
-/// The statements that clients sent, the longest first; `None` where they were not counted.
+/// The statements that clients of the load sent, the longest first; `None` where they were not counted.
+/// The server counts those of everybody: where others were at work, the load's are those that its
+/// sessions were seen in.
 pub(super) fn of_load<'a>(view: &View<'a>) -> Option<Vec<Statement<'a>>> {
     let rows = view.table("statements")?;
-    let sent = |row: &Row<'_>| row.label("toplevel") != "false";
+    let seen: Vec<String> = if Application::busiest(view).is_some_and(|a| a.share >= STRANGE_SHARE)
+    {
+        let rows = view.rows("waiting_statements").into_iter();
+        rows.map(|row| shape(row.label("statement"))).collect()
+    } else {
+        Vec::new()
+    };
+    let own = |row: &Row<'_>| seen.contains(&shape(row.label("statement")));
+    let all = !rows.iter().any(own);
+    let sent = |row: &Row<'_>| row.label("toplevel") != "false" && (all || own(row));
     let total: f64 = rows
         .iter()
         .filter(|r| sent(r))
@@ -67,6 +81,18 @@ pub(super) fn of_load<'a>(view: &View<'a>) -> Option<Vec<Statement<'a>>> {
         .collect();
     found.sort_by(|a, b| b.share.total_cmp(&a.share));
     Some(found)
+}
+
+/// A statement with every parameter and every literal as `?`.
+fn shape(statement: &str) -> String {
+    let mut shape = String::new();
+    let mut letters = statement.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let is_parameter = letter == '$' && letters.peek().is_some_and(char::is_ascii_digit);
+        shape.push(if is_parameter { '?' } else { letter });
+        while is_parameter && letters.next_if(char::is_ascii_digit).is_some() {}
+    }
+    shape
 }
 
 /// A statement that fits into a title.
@@ -134,7 +160,8 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     })]
 }
 
-/// Whether its mean is ten times that of the others together, of which there are as many calls.
+/// Returns true if its mean is ten times that of the others together, of which there are as many
+/// calls.
 fn stands_out(top: &Statement<'_>, all: &[Statement<'_>]) -> bool {
     let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
     let (calls, exec_ns) = (of("calls"), of("exec_ns"));

@@ -8,7 +8,7 @@ const RULE: &str = "temp_files";
 const BLOCK: f64 = 8192.0;
 /// A call that spills less does so in the system's cache, at no cost to speak of.
 const LEAST_BYTES: f64 = 1_048_576.0;
-/// What was measured is a lower bound of what a spill costs, most of which is CPU.
+/// A measured spill is a lower bound of its cost, most of which is CPU.
 const LEAST_SHARE: f64 = 0.02;
 /// No machine copies to its cache of files and back faster than this, in bytes per second.
 const FASTEST_COPY: f64 = 2_147_483_648.0;

@@ -103,6 +103,11 @@ pub(super) const KINDS: [Kind; 3] = [
             Column::count("seq_scan", "t.seq_scan"),
             Column::work("seq_tup_read", "t.seq_tup_read"),
             Column::work("idx_scan", "t.idx_scan"),
+            // Of all indexes of the table, also where no row of it had to be looked at.
+            Column::count(
+                "idx_entries_read",
+                "(SELECT sum(x.idx_tup_read) FROM pg_stat_user_indexes x WHERE x.relid = t.relid)",
+            ),
             Column::work("inserted", "t.n_tup_ins"),
             Column::work("updated", "t.n_tup_upd"),
             Column::count("hot_updated", "t.n_tup_hot_upd"),
@@ -123,6 +128,7 @@ pub(super) const KINDS: [Kind; 3] = [
             ),
             // As estimated by the last VACUUM or ANALYZE; 0 where there was none.
             Column::state("pages", "nullif(c.relpages, 0)"),
+            Column::state("rows_estimated", "nullif(c.reltuples, -1)"),
             Column::state(
                 "seconds_since_analyze",
                 "extract(epoch FROM clock_timestamp() - greatest(t.last_analyze, t.last_autoanalyze))",

@@ -1,9 +1,11 @@
-//! What sessions wait for inside PostgreSQL, by event: what is waited for, who holds it, and
+//! Waits of sessions inside PostgreSQL, by event: the thing, its holder, and
 //! which statement waits.
 
 mod words;
 
 use std::collections::BTreeMap;
+
+use bench_report::Step;
 
 use self::words::or_somebody;
 use super::{round_trips, statements};
@@ -12,7 +14,7 @@ use crate::catalogue::events::{Event, Kind};
 use crate::cost::{Cost, Look, Probe};
 use crate::figures::duration_ns;
 use crate::postgres::waits::{self, Wait};
-use crate::postgres::{Holders, View};
+use crate::postgres::{Holders, Row, View};
 
 /// Rules that say that they have looked, though no session waited.
 const MAIN: [(&str, &str); 3] = [
@@ -24,14 +26,21 @@ const MAIN: [(&str, &str); 3] = [
 /// Sessions at once below which a wait is told only of time that is wasted for sure.
 const LEAST_SESSIONS: f64 = 0.2;
 
+/// Sessions beside the load in the same wait from which they are named.
+const LEAST_BESIDE: f64 = 0.1;
+
 /// Told by rules of their own, which know more than the waits.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
 
 /// Pauses between two statements below which a client is at work, not away.
 const SHORT_PAUSE_NS: f64 = 1e6;
-/// Pauses that a client makes on a machine that was not recorded, and that may have no CPU for it.
+/// Share of the open transactions that the client's own work and want of a CPU must explain for it
+/// to be their reason.
+const EXPLAINED: f64 = 0.5;
+/// Bounds for reports that do not tell for how long the client waited for a CPU: pauses that a client
+/// makes on a machine that was not recorded, and that may have no CPU for it …
 const UNCLEAR_PAUSE_NS: f64 = 5e6;
-/// Pauses that a client makes because it waits for a CPU among many: some slices of the scheduler.
+/// … and pauses that it makes because it waits for a CPU among many: some slices of the scheduler.
 const CROWDED_PAUSE_NS: f64 = 5e7;
 
 pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
@@ -129,6 +138,11 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
             .iter()
             .filter_map(|name| probe.view.evidence(name)),
     );
+    evidence.extend(caches(&probe.view, group));
+    evidence.extend(beside(&probe.view, group).filter_map(|row| {
+        let label = format!("sessions of {} in it", words::who(&row));
+        row.evidence(label, "sessions_mean")
+    }));
     let (actions, rationale, restart) = words::advice(group, holders.as_ref());
     Some(Cost {
         rule: rule(group),
@@ -163,12 +177,7 @@ fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
         let evidence = group.waits.iter().filter_map(|wait| wait.evidence.clone());
         return Some(Look::Fine(RULE, statement, evidence.collect()));
     }
-    let limits = &probe.facts.thresholds.cpu;
-    let (unclear, reason) = match probe.bench.cpu_has_room(limits.warning_ratio) {
-        Some(true) => return None,
-        Some(false) => (CROWDED_PAUSE_NS, "the CPU has no room for it"),
-        None => (UNCLEAR_PAUSE_NS, "the machine's CPU was not recorded"),
-    };
+    let (unclear, reason) = want_of_cpu(probe, group)?;
     (pause < unclear).then(|| {
         Look::Unknown(
             RULE,
@@ -176,6 +185,31 @@ fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
             "the same load with a generator and a machine that have room".to_owned(),
         )
     })
+}
+
+/// The pauses that may come of a client that has no CPU, with the reason; `None` where it had one.
+fn want_of_cpu(probe: &Probe<'_, '_>, group: &Group) -> Option<(f64, &'static str)> {
+    if let Some(sessions) = sessions_before_the_client(probe.view.step) {
+        let reason = "its threads work or wait for a CPU for as long";
+        return (sessions >= EXPLAINED * group.sessions()).then_some((f64::INFINITY, reason));
+    }
+    let bound = probe.facts.thresholds.cpu.warning_ratio;
+    match probe.bench.cpu_has_room(bound) {
+        Some(true) => None,
+        Some(false) => Some((CROWDED_PAUSE_NS, "the CPU has no room for it")),
+        None => Some((UNCLEAR_PAUSE_NS, "the machine's CPU was not recorded")),
+    }
+}
+
+/// Answers that the client's threads have not taken up yet, on average: a thread that is at work or
+/// waits for a CPU for the share ρ of the time has ρ ÷ (1 − ρ) of them before it (M/M/1). `None` where
+/// the report does not tell for how long threads waited.
+fn sessions_before_the_client(step: &Step) -> Option<f64> {
+    let generator = &step.generator;
+    let taken_ns = (generator.cpu_ns + generator.ready_ns?) as f64;
+    let threads = generator.threads.max(1) as f64;
+    let busy = taken_ns / (step.window.measured_s() * 1e9 * threads);
+    Some(threads * busy / (1.0 - busy.min(0.999)))
 }
 
 /// Counters that stand beside what a rule tells.
@@ -190,6 +224,31 @@ fn counters(rule: &str) -> &'static [&'static str] {
         "kept_transactions" => &["transactions.oldest_age_s", "transactions.oldest_s"],
         _ => &[],
     }
+}
+
+/// Use of the caches of transaction states that these events are about.
+fn caches(view: &View<'_>, group: &Group) -> impl Iterator<Item = Evidence> {
+    let names = group.event.map_or(&[][..], |event| &event.slru);
+    let rows = view.rows("slru").into_iter();
+    let own = rows.filter(|row| names.iter().any(|name| name == row.label("name")));
+    own.flat_map(|row| {
+        let figures = ["blocks_read", "blocks_hit", "blocks_zeroed"].into_iter();
+        let name = row.label("name").to_owned();
+        let told = figures.filter(|figure| row.count(figure) > 0.0);
+        let told = told.filter_map(|figure| row.evidence(format!("{name}: {figure}"), figure));
+        told.collect::<Vec<Evidence>>()
+    })
+}
+
+/// Everybody but the load who waits for one of these events, too: background processes and other
+/// applications.
+fn beside<'a>(view: &View<'a>, group: &Group) -> impl Iterator<Item = Row<'a>> {
+    let rows = view.rows("backends").into_iter();
+    rows.filter(move |row| {
+        let event = row.label("event").to_lowercase();
+        let is_load = matches!(row.label("application"), "ours" | "watch");
+        !is_load && row.count("sessions_mean") >= LEAST_BESIDE && group.has(&event)
+    })
 }
 
 /// A class that was not divided into events shares its name with them and not their key.
@@ -310,9 +369,9 @@ fn least(probe: &Probe<'_, '_>, group: &Group) -> f64 {
     }
 }
 
-/// Whether the time could be avoided. Waiting for its own workers is what a session should do; a
-/// commit that waits for nobody else's is what durability costs; a client between two statements
-/// of a transaction is away only where it takes long.
+/// Returns true if the time could be avoided. Waiting for its own workers is what a session should
+/// do; a commit that waits for nobody else's is what durability costs; a client between two
+/// statements of a transaction is away only where it takes long.
 fn avoidable(probe: &Probe<'_, '_>, group: &Group, own_ns: f64) -> bool {
     match group.kind() {
         Kind::Queue | Kind::Wasted | Kind::Read => true,
@@ -334,7 +393,7 @@ fn avoidable(probe: &Probe<'_, '_>, group: &Group, own_ns: f64) -> bool {
     }
 }
 
-/// Whether commits queue behind the flushes of others, not only for their own.
+/// Returns true if commits queue behind the flushes of others, not only for their own.
 fn behind_others(group: &Group) -> bool {
     let queue = group
         .waits

@@ -1,10 +1,10 @@
 //! A wait in words: title, what is behind it, and what to do.
 
-use super::{Group, pause_ns};
+use super::{Group, beside, pause_ns};
 use crate::catalogue::events::Kind;
 use crate::cost::Probe;
 use crate::figures::{duration_ns, plain};
-use crate::postgres::{Holders, View};
+use crate::postgres::{Holders, Row, View};
 use crate::rules::postgres::statements::short;
 
 pub(super) fn or_somebody(application: &str) -> &str {
@@ -58,6 +58,7 @@ pub(super) fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Hold
     } else if let Some(event) = group.event {
         text += &format!(" Confirmed by: {}.", event.confirms);
     }
+    text += &beside_the_load(&probe.view, group);
     if group.has("timeout.pgsleep") {
         text += &who_sleeps(&probe.view);
     }
@@ -71,6 +72,27 @@ pub(super) fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Hold
         );
     }
     text
+}
+
+/// Background processes and other applications in the same wait.
+fn beside_the_load(view: &View<'_>, group: &Group) -> String {
+    let told: Vec<String> = beside(view, group)
+        .map(|row| format!("{} {}", who(&row), plain(row.count("sessions_mean"))))
+        .collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    format!(
+        " Beside the load wait for it, on average: {}.",
+        told.join(", ")
+    )
+}
+
+/// The application, or the kind of process where it has no name.
+pub(super) fn who(row: &Row<'_>) -> String {
+    let names = [row.label("application"), row.label("backend_type")];
+    let first = names.into_iter().find(|name| !name.is_empty());
+    or_somebody(first.unwrap_or_default()).to_owned()
 }
 
 /// The event that the load's parallel workers wait for most.
