@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bench_report::manifest::{self, Part, PartStatus};
 use common::{RUN, binary, report, said, suite_with, tool};
-use test_support::Place;
+use test_support::{Place, eventually};
 use testbed::{Redis, RedisOptions};
 
 fn part(directory: &Path, name: &str) -> Part {
@@ -132,9 +132,9 @@ fn a_bench_that_is_killed_is_seen_to_be_unfinished() {
     let mut command = tool(&place, "redis-bench", &args);
     let mut bench = command.env("REDIS_URL", redis.url()).spawn().unwrap();
     let directory = place.path().join("run");
-    while manifest::read(&directory).unwrap_or_default().is_empty() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually("its manifest is written", || {
+        !manifest::read(&directory).unwrap_or_default().is_empty()
+    });
     bench.kill().unwrap();
     bench.wait().unwrap();
     let left = part(&directory, "redis-bench.cache");

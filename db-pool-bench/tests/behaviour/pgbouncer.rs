@@ -146,24 +146,42 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     pooled.talk.assert_nothing_is_left();
 }
 
+/// Names that others of each driver left on a pooler's sessions, as they do.
+const NAMES: [&str; 5] = ["s0", "s1", "s2", "sqlx_s_1", "w0"];
+
+/// Leaves `NAMES` on both sessions of a pooler, each bound to another statement.
+fn plant_names(url: &str) {
+    let both = [Talk::to(url), Talk::to(url)];
+    for session in &both {
+        session.execute("BEGIN");
+    }
+    for session in &both {
+        for name in NAMES {
+            session.execute(&format!("PREPARE {name} AS SELECT 7"));
+        }
+        session.execute("COMMIT");
+    }
+}
+
+/// With prepared statements, a driver may meet what others left, and the load may fail: what was
+/// made for it is removed all the same.
+#[test]
+fn a_sweep_that_meets_the_names_of_others_leaves_no_schema() {
+    let Some(pooled) = Pooled::new() else { return };
+    let bouncer = pooled.start("pool_mode = transaction\ndefault_pool_size = 2\n");
+    plant_names(&bouncer.url);
+    for driver in ["wire", "direct", "deadpool", "sqlx"] {
+        let (code, told) = swept(&bouncer.url, driver, "--workload mixed --quiet");
+        assert_eq!(pooled.talk.schemas(), [""; 0], "{driver}: {code}: {told}");
+    }
+}
+
 /// Whatever the version: what needs no statement to stay on a session needs no session to stay.
 #[test]
 fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing() {
     let Some(pooled) = Pooled::new() else { return };
     let bouncer = pooled.start("pool_mode = transaction\ndefault_pool_size = 2\n");
-    // Names that others of each driver left there, as they do.
-    let planted = ["s0", "s1", "s2", "sqlx_s_1", "w0"];
-    let both = [Talk::to(&bouncer.url), Talk::to(&bouncer.url)];
-    for session in &both {
-        session.execute("BEGIN");
-    }
-    for session in &both {
-        for name in planted {
-            session.execute(&format!("PREPARE {name} AS SELECT 7"));
-        }
-        session.execute("COMMIT");
-    }
-    drop(both);
+    plant_names(&bouncer.url);
     for (drivers, protocol) in [(ALL, "simple"), ("wire,direct,deadpool", "extended")] {
         for workload in ["--workload mixed", "--script pay.sql"] {
             let workload = format!("{workload} --protocol {protocol} --quiet");
@@ -181,7 +199,7 @@ fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing(
     }
     for session in &both {
         let named = "SELECT name FROM pg_prepared_statements ORDER BY name";
-        assert_eq!(session.names(named), planted, "statements with a name");
+        assert_eq!(session.names(named), NAMES, "statements with a name");
         let changed = "SELECT name || ' = ' || setting FROM pg_settings
              WHERE source = 'session' AND name NOT IN ('application_name', 'client_encoding',
                    'DateStyle', 'TimeZone', 'standard_conforming_strings', 'extra_float_digits')";
