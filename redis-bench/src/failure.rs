@@ -84,9 +84,10 @@ pub fn of_redis(error: &RedisError) -> Failure {
     match answer(error) {
         // The system calls it a resource that is temporarily unavailable.
         _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
-        Some(Answer { code, detail }) if !detail.is_empty() => {
-            Failure::new(kind(error), &format!("{code} {}", without_arguments(&detail)))
-        }
+        Some(Answer { code, detail }) if !detail.is_empty() => Failure::new(
+            kind(error),
+            &format!("{code} {}", without_arguments(&detail)),
+        ),
         _ => Failure::new(kind(error), &error.to_string()),
     }
 }
