@@ -53,9 +53,8 @@ fn follow(mut signals: Signals, ask: &SyncSender<()>) {
     let mut wishes = Wishes::default();
     loop {
         // What has arrived together is one wish as well.
-        let now = Instant::now();
         for signal in signals.wait() {
-            match wishes.answer(signal, now) {
+            match wishes.answer(signal, Instant::now()) {
                 // Only the first request is heard.
                 Answer::Ask => drop(ask.try_send(())),
                 Answer::Nothing => {}

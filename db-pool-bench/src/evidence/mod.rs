@@ -29,9 +29,9 @@ mod tally;
 mod views;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bench_cli::bench::Evidence;
@@ -40,6 +40,7 @@ use load_engine::{Broken, Cancel, Failure};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 pub use capacity::Capacity;
+use processes::{Census, Family};
 use sampler::Sampler;
 
 use crate::address::Address;
@@ -55,7 +56,8 @@ const LOOK: Duration = Duration::from_millis(10);
 enum Command {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
-    MeasureEnds,
+    /// With the server's processes as they were at that instant, where they are in sight.
+    MeasureEnds(Option<Result<Census, String>>),
     Glance(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
@@ -103,6 +105,20 @@ impl Scope {
     }
 }
 
+/// The server's processes, for the thread that looks and for whoever ends a measurement.
+#[derive(Debug, Clone, Default)]
+struct SharedFamily(Arc<Mutex<Option<Family>>>);
+
+impl SharedFamily {
+    fn set(&self, family: Option<Family>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = family;
+    }
+
+    fn get(&self) -> Option<Family> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A watch over the server, for one run.
 #[derive(Debug)]
 pub struct Watch {
@@ -110,6 +126,8 @@ pub struct Watch {
     cancel: Cancel,
     /// Connections of the server when last sampled; 0 = not sampled.
     used: Arc<AtomicU64>,
+    /// The server that is looked at, while its processes are in sight.
+    family: SharedFamily,
     /// `max_connections`; 0 = not known.
     limit: AtomicU64,
     /// Share of `limit` that may be in use.
@@ -133,8 +151,9 @@ impl Watch {
     /// When the system gives no thread.
     pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
-        let used = Arc::default();
-        let mut sampler = Sampler::new(address, name, scope, Arc::clone(&used));
+        let (used, family) = (Arc::default(), SharedFamily::default());
+        let shared = (Arc::clone(&used), family.clone());
+        let mut sampler = Sampler::new(address, name, scope, shared);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -145,6 +164,7 @@ impl Watch {
             commands,
             cancel,
             used,
+            family,
             limit: AtomicU64::new(0),
             bound: None,
         })
@@ -233,7 +253,9 @@ impl Evidence for Watch {
     }
 
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
-        let _ = self.commands.send(Command::MeasureEnds);
+        // Read here: the load's sessions may be gone before the thread comes to it.
+        let census = self.family.get().map(Family::census);
+        let _ = self.commands.send(Command::MeasureEnds(census));
         None
     }
 

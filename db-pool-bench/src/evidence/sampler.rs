@@ -17,7 +17,7 @@ use super::locks::Locks;
 use super::processes::{Census, Names};
 use super::running::Running;
 use super::session::Group;
-use super::{Capacity, Command, Scope, standby};
+use super::{Capacity, Command, Scope, SharedFamily, standby};
 use crate::address::Address;
 use crate::connect::ConnectError;
 use crate::failure::{of_connect, of_postgres};
@@ -49,6 +49,8 @@ pub(super) struct Sampler {
     parts: Vec<ServerEvidence>,
     /// Connections of the server, for those who guard it.
     used: Arc<AtomicU64>,
+    /// The server, for whoever ends a measurement.
+    family: SharedFamily,
 }
 
 /// What is seen of a measured part.
@@ -83,7 +85,12 @@ impl Measured {
 }
 
 impl Sampler {
-    pub(super) fn new(address: Address, name: &str, scope: Scope, used: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(
+        address: Address,
+        name: &str,
+        scope: Scope,
+        (used, family): (Arc<AtomicU64>, SharedFamily),
+    ) -> Self {
         Self {
             address,
             name: name.to_owned(),
@@ -95,6 +102,7 @@ impl Sampler {
             evidence: ServerEvidence::default(),
             parts: Vec::new(),
             used,
+            family,
         }
     }
 
@@ -114,7 +122,7 @@ impl Sampler {
                 // Who asked may have given up waiting.
                 Some(Command::StepBegins(reply)) => drop(reply.send(self.step_begins().await)),
                 Some(Command::MeasureBegins) => self.measure_begins().await,
-                Some(Command::MeasureEnds) => self.measure_ends().await,
+                Some(Command::MeasureEnds(census)) => self.measure_ends(census).await,
                 Some(Command::Glance(reply)) => drop(reply.send(self.glance())),
                 Some(Command::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
             }
@@ -154,7 +162,7 @@ impl Sampler {
 
     /// A part that is still being measured ends.
     async fn measure_begins(&mut self) {
-        self.measure_ends().await;
+        self.measure_ends(None).await;
         self.reopen().await;
         self.measuring = true;
         let names = self.names().await.unwrap_or_default();
@@ -169,6 +177,9 @@ impl Sampler {
             census: self.census(),
             names,
         });
+        let link = self.link.as_ref();
+        self.family
+            .set(link.and_then(|link| link.family.clone().ok()));
     }
 
     /// A course may go on although its server went away for a while: what its next part shows is
@@ -198,13 +209,15 @@ impl Sampler {
         evidence
     }
 
-    async fn measure_ends(&mut self) {
+    /// Ends a part; `census` are the server's processes when it ended, where they were read then.
+    async fn measure_ends(&mut self, census: Option<Result<Census, String>>) {
         self.measuring = false;
         let Some(measured) = self.measured.take() else {
             return;
         };
-        // First of all: what follows takes time of the server's, and connections close.
-        let (census, names) = (self.census(), self.names().await);
+        // First of all: what follows takes time of the server's.
+        let census = census.unwrap_or_else(|| self.census());
+        let names = self.names().await;
         let mut evidence = measured.evidence;
         measured.activity.report(&mut evidence);
         measured.locks.report(&mut evidence);
@@ -303,7 +316,7 @@ impl Sampler {
 
     /// What was seen of each part; counters are with the last.
     async fn step_ends(&mut self) -> Vec<ServerEvidence> {
-        self.measure_ends().await;
+        self.measure_ends(None).await;
         let mut parts = std::mem::take(&mut self.parts);
         let known = std::mem::take(&mut self.evidence);
         let mut last = parts.pop().unwrap_or(known);
