@@ -78,6 +78,11 @@ impl Activity {
         }
     }
 
+    /// Number of looks that were added.
+    pub(super) fn samples(&self) -> u64 {
+        self.samples
+    }
+
     /// Adds one look, which stands for `seconds`.
     pub(super) fn add(&mut self, look: &[Group], seconds: f64) -> Sight {
         // The one that asks is a connection too.

@@ -24,13 +24,17 @@ impl Budget {
         }
     }
 
-    /// How long from `now` on until what was taken, `spent_ns` in all, is earned; zero while
-    /// there is anything left.
-    pub(super) fn pause(&self, now: Instant, spent_ns: u64) -> Duration {
+    /// Time from `now` to the next look, when `looks` have taken `spent_ns` in all: until that is
+    /// earned (zero while there is anything left), but no longer than a look of mean cost takes to
+    /// earn. A dear look is paid for by all that follow: if the next one alone were put off, looks
+    /// would keep step with what makes them dear, as a lock that comes and goes.
+    pub(super) fn pause(&self, now: Instant, spent_ns: u64, looks: u64) -> Duration {
+        let earned_after = |ns: f64| Duration::from_nanos((ns / SHARE) as u64);
         let spent = spent_ns.saturating_sub(self.spent_ns);
         let beyond = spent.saturating_sub(AHEAD_NS);
-        let earned_after = Duration::from_nanos((beyond as f64 / SHARE) as u64);
-        earned_after.saturating_sub(now.saturating_duration_since(self.began))
+        let elapsed = now.saturating_duration_since(self.began);
+        let debt = earned_after(beyond as f64).saturating_sub(elapsed);
+        debt.min(earned_after(spent as f64 / looks.max(1) as f64))
     }
 }
 
@@ -46,7 +50,7 @@ mod tests {
         let budget = Budget::begin(began, 5);
         let (mut now, mut spent, mut count) = (began, 5, 0);
         loop {
-            now += Duration::from_millis(75).max(budget.pause(now, spent));
+            now += Duration::from_millis(75).max(budget.pause(now, spent, u64::from(count)));
             if now > end {
                 break;
             }
@@ -71,6 +75,51 @@ mod tests {
                     share >= 0.0065,
                     "{cost:?} for {seconds} s: {share}, {count}"
                 );
+            }
+        }
+    }
+
+    /// Looks at a lock that is held for 300 ms of every 535, where a look that sees it costs
+    /// `dear` more, at most every 250 ms: the share of the time that they say it is held, and what
+    /// they took of a core. `first` is the instant of the cycle at which measuring begins.
+    fn looks_at_a_lock(first: Duration, dear: Duration) -> (f64, f64) {
+        const CYCLE: Duration = Duration::from_millis(535);
+        const HELD: Duration = Duration::from_millis(300);
+        let (cost, end) = (Duration::from_micros(700), Duration::from_secs(12));
+        let began = Instant::now();
+        let budget = Budget::begin(began, 0);
+        let (mut now, mut last, mut next) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let (mut spent, mut count, mut held) = (Duration::ZERO, 0, Duration::ZERO);
+        loop {
+            let pause = budget.pause(began + now, spent.as_nanos() as u64, count);
+            now += Duration::from_millis(75).max(pause);
+            if now > end {
+                break;
+            }
+            (spent, count) = (spent + cost, count + 1);
+            let place = (first + now).as_nanos() % CYCLE.as_nanos();
+            if place < HELD.as_nanos() {
+                held += now.saturating_sub(last);
+                if now >= next {
+                    spent += dear;
+                    next = now + Duration::from_millis(250).max(dear.div_f64(0.0035));
+                }
+            }
+            last = now;
+        }
+        (held.div_duration_f64(last), spent.div_duration_f64(end))
+    }
+
+    #[test]
+    fn looks_do_not_keep_step_with_what_makes_them_dear() {
+        for dear in [1_000, 1_500, 2_000, 3_000].map(Duration::from_micros) {
+            let starts = (0..20).map(|twentieth| Duration::from_micros(26_750) * twentieth);
+            let all: Vec<(f64, f64)> = starts.map(|first| looks_at_a_lock(first, dear)).collect();
+            let held = all.iter().map(|(held, _)| held).sum::<f64>() / all.len() as f64;
+            assert!((held - 300.0 / 535.0).abs() < 0.03, "{dear:?}: {held}");
+            for (held, share) in all {
+                assert!((held - 300.0 / 535.0).abs() < 0.15, "{dear:?}: {held}");
+                assert!(share <= 0.01, "{dear:?}: {share}");
             }
         }
     }

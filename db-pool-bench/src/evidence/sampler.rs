@@ -278,9 +278,11 @@ impl Sampler {
     fn pause(&self) -> Duration {
         let spent = || {
             let family = *self.link.as_ref()?.family.as_ref().ok()?;
-            let begin = self.measured.as_ref()?.census.as_ref().ok()?;
+            let measured = self.measured.as_ref()?;
+            let begin = measured.census.as_ref().ok()?;
             let budget = Budget::begin(begin.at, begin.own_ns);
-            Some(budget.pause(Instant::now(), family.own_cpu().ok()?))
+            let looks = measured.activity.samples();
+            Some(budget.pause(Instant::now(), family.own_cpu().ok()?, looks))
         };
         spent().unwrap_or_default()
     }
