@@ -107,9 +107,9 @@ impl CpuUse {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 
-    /// How much of the CPU that server and generator may use was used: of the machine's (as far as
-    /// the hypervisor left it), or of a quota by the two of them. `None` where a quota holds and the server's use is not known, or
-    /// is more than the quota allows: then it is not the server's.
+    /// Used share of the CPU that server and generator may use: of the machine's (as far as the
+    /// hypervisor left it), or of a quota by the two of them. `None` where a quota holds and the
+    /// server's use is not known, or is more than the quota allows: then it is not the server's.
     pub fn used_ratio(&self) -> Option<f64> {
         match self.allowed_cores {
             Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),

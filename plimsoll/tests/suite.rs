@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Output;
 
 use bench_report::Status;
-use common::{report, tool};
+use common::{RUN, report, tool};
 use test_support::{Ended, Place, Running};
 use testbed::{Redis, RedisOptions};
 
@@ -142,16 +142,7 @@ fn a_password_that_works_is_nowhere_to_be_seen() {
         ..RedisOptions::default()
     };
     let redis = Redis::start(&options).unwrap();
-    let args = [
-        "run",
-        "--profile",
-        "smoke",
-        "--only",
-        "redis-bench",
-        "--run-dir",
-        "run",
-    ];
-    let mut command = tool(&place, "plimsoll", &args);
+    let mut command = tool(&place, "plimsoll", &RUN);
     let mut running = Running::start(command.env("REDIS_URL", redis.url()));
     let mut looks = 0;
     while running.runs() {

@@ -38,7 +38,7 @@ pub struct Gate {
     pub unit: String,
     /// Pass, fail or unknown.
     pub outcome: GateOutcome,
-    /// Why it is unknown, or what to know of a figure that passed.
+    /// Reason why it is unknown, or a reservation about a figure that passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What it rests on.
@@ -46,7 +46,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// What it judges, for people: the component, with the report's file where two are of one kind.
+    /// Subject that it judges, for people: the component, with the report's file where two are of one kind.
     pub fn subject(&self) -> String {
         let component = self.component.title();
         match &self.file {

@@ -1,4 +1,4 @@
-//! Who is beside the load on the same server and on the generator's machine, and what comes of it.
+//! Other users of the same server and of the generator's machine, and the findings about them.
 
 use bench_report::{Step, StepEnd};
 use bottleneck_analyzer::assessment::{Component, FindingKind};

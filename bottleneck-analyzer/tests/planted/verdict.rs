@@ -1,4 +1,4 @@
-//! What is missing keeps a verdict from being told.
+//! Missing reports and figures keep a verdict from being told.
 
 use std::path::Path;
 
