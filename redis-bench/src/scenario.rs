@@ -313,13 +313,12 @@ impl<S: Scenario> Run<'_, S> {
             }
         };
         let (done, shown) = (bench.report.steps.len(), server.remote().shown().to_owned());
-        let failed = Err(anyhow::anyhow!(why)).with_context(|| {
-            format!("cannot write the keys of a run to {shown} (after {done} steps)")
-        });
-        match remedy {
-            Some(remedy) => failed.remedy(remedy),
-            None => failed,
-        }
+        let told = "see what the server says of itself (its log, INFO)";
+        Err(anyhow::anyhow!(why))
+            .with_context(|| {
+                format!("cannot write the keys of a run to {shown} (after {done} steps)")
+            })
+            .remedy(remedy.unwrap_or_else(|| told.to_owned()))
     }
 }
 
