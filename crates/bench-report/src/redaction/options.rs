@@ -114,11 +114,21 @@ pub(super) fn looks_like_password(word: &str) -> bool {
     let odd = any(|byte| b"!@#$%^&*?~+{}[]|<>\"'\\ ".contains(byte)) || !word.is_ascii();
     // `@body.json` of curl, a share of Windows.
     let is_file = word.strip_prefix('@').is_some_and(is_name) || word.starts_with(r"\\");
-    if word.len() < SHORTEST || word.contains('/') || is_file || is_name(word) {
+    if word.len() < SHORTEST || is_file || is_name(word) {
         return false;
+    }
+    if word.contains('/') {
+        return !is_path(word);
     }
     let is_list = word.contains(['=', ',']);
     odd || (!is_list && any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic))
+}
+
+/// Returns true if a word with `/` may be a path, a pattern of paths, an image or an address: what
+/// a shell or a password only would need is not in it.
+fn is_path(word: &str) -> bool {
+    let word = word.trim_start_matches(['~', '$']);
+    !word.contains(['!', '#', '$', '^', '~', '|', '<', '>', '"', '\'', '\\']) && word.is_ascii()
 }
 
 /// A number with its unit, a version, a host, or words and numbers with `-`, `_`, `.` or `:` between.
