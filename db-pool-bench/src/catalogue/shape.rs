@@ -3,8 +3,8 @@
 //! `pg_stat_statements` puts `$1` for constants itself, except where an entry was evicted while its
 //! statement ran; whatever is left of values is taken out here.
 
-use crate::script::scan::{Piece, pieces};
 use crate::shape;
+use pgbench_script::is_single_statement;
 
 /// Statements of which a workload can consist; others are not normalised by the server, and may
 /// hold passwords.
@@ -24,10 +24,9 @@ pub(super) struct Shape {
 impl Shape {
     /// The shape of `query`; `None` where it is none that a workload can have.
     pub(super) fn of(query: &str) -> Option<Self> {
-        let found = pieces(query).ok()?;
-        let [Piece::Sql(_)] = found.as_slice() else {
+        if !is_single_statement(query) {
             return None;
-        };
+        }
         let sql = shape::whole(query);
         let mut words = sql.split_whitespace();
         let first = words.next()?.to_uppercase();

@@ -16,8 +16,8 @@ use super::pooled::{Pool, PoolTarget};
 use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup, held};
 use crate::failure::{of_pool, of_postgres};
 use crate::protocol::Protocol;
-use crate::script::{Answer, Bound};
 use crate::workloads::Workload;
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Pool for Connections {
         &self,
         object: &mut Object,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> Result<(), Failure> {
         let sql = &self.workload.statements()[statement].sql;
         if self.workload.protocol != Protocol::Prepared {
@@ -133,7 +133,7 @@ impl Pool for Connections {
         &self,
         object: &mut Object,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         held::send(object, sql, answers).await
     }

@@ -9,8 +9,8 @@ use tokio_postgres::{Client, Statement};
 use super::{Setup, held};
 use crate::conditions::Holding;
 use crate::failure::{of_connect, of_postgres};
-use crate::script::{Answer, Bound};
 use crate::workloads::{Connection, User, Workload};
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes targets without a pool.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Link {
 }
 
 impl Connection for Link {
-    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+    async fn execute(&mut self, statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         if let Some(prepared) = self.statements.get(statement) {
             held::execute(&self.client, prepared, values).await
         } else {
@@ -117,7 +117,11 @@ impl Connection for Link {
         }
     }
 
-    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+    async fn send(
+        &mut self,
+        sql: &str,
+        answers: Option<&mut Vec<StatementResult>>,
+    ) -> Result<(), Failure> {
         held::send(&self.client, sql, answers).await
     }
 

@@ -7,7 +7,6 @@ mod schema;
 mod selection;
 mod tables;
 mod user;
-mod variables;
 mod workload;
 
 pub use builtin::Builtin;
