@@ -13,7 +13,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use bench_report::clock::monotonic_ns;
+use crate::clock::monotonic_ns;
 
 use super::detail::Reader;
 use super::detail_files::DetailFiles;
@@ -23,6 +23,7 @@ use super::listing::Listing;
 use super::run_watch;
 use super::{Detail, Fields, ProcessId, ProcessSample};
 use crate::source::{Gaps, Units};
+use crate::{CommandLine, Masking};
 
 /// Longer than what is worth showing of a command line.
 const COMMAND_LINE_BYTES: usize = 4096;
@@ -32,6 +33,7 @@ const COMMAND_LINE_BYTES: usize = 4096;
 pub struct ProcessTable {
     proc: PathBuf,
     units: Units,
+    masking: Masking,
     listing: Listing,
     known: BTreeMap<u32, Known>,
     most_handles: usize,
@@ -47,11 +49,12 @@ pub struct ProcessTable {
 }
 
 impl ProcessTable {
-    /// A table of the processes at `proc` that keeps at most `most_handles` files open.
-    pub fn new(proc: &Path, units: Units, most_handles: usize) -> Self {
+    /// Creates a table of the processes at `proc` that keeps at most `most_handles` files open.
+    pub fn new(proc: &Path, units: Units, masking: Masking, most_handles: usize) -> Self {
         Self {
             proc: proc.to_owned(),
             units,
+            masking,
             listing: Listing::of(proc),
             known: BTreeMap::new(),
             most_handles,
@@ -81,7 +84,8 @@ impl ProcessTable {
             self.looks = look;
         }
         let looks = self.looks;
-        let (proc, units, line) = (&self.proc, self.units, &mut self.line);
+        let (proc, line) = (&self.proc, &mut self.line);
+        let reading = (self.units, self.masking);
         let (handles, most_handles) = (&mut self.handles, self.most_handles);
         let gone = std::mem::take(&mut self.gone);
         let now_ns = monotonic_ns();
@@ -93,7 +97,7 @@ impl ProcessTable {
             let keep = *handles < most_handles;
             known.stand_still(proc, now_ns, keep && self.runs_are_counted, &gone);
             let read = if known.listed == looks {
-                known.read(proc, units, line, keep)
+                known.read(proc, reading, line, keep)
             } else {
                 Err(Unread::Gone)
             };
@@ -140,15 +144,16 @@ impl ProcessTable {
         detail
     }
 
-    /// The words with which a process was called; `None` for a thread of the kernel.
-    pub fn command_line(&self, pid: u32) -> Option<Vec<String>> {
+    /// Reads the command line of a process; `None` for a thread of the kernel.
+    pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
         let file = File::open(self.proc.join(format!("{pid}/cmdline"))).ok()?;
         let mut bytes = vec![0; COMMAND_LINE_BYTES];
         let length = file.read_at(&mut bytes, 0).ok()?;
         let line = String::from_utf8_lossy(&bytes[..length]);
         let words = line.trim_end_matches('\0').split('\0');
         let words: Vec<String> = words.map(str::to_owned).collect();
-        words.iter().any(|word| !word.is_empty()).then_some(words)
+        let has_any = words.iter().any(|word| !word.is_empty());
+        has_any.then(|| CommandLine::new(words, self.masking))
     }
 }
 
@@ -171,7 +176,7 @@ mod tests {
         put(root.path(), 2, &line(2, "a) R 1 (b", 5, 5, 20, 1));
         std::fs::create_dir_all(root.path().join("3")).unwrap();
         for most_handles in [100, 1, 0] {
-            let mut table = ProcessTable::new(root.path(), UNITS, most_handles);
+            let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, most_handles);
             let mut gaps = Gaps::default();
             let mut first = table.sample(None, &mut gaps).unwrap();
             first.sort_by_key(|p| p.id);
@@ -216,7 +221,7 @@ mod tests {
         put(root.path(), 2, &line(2, "parent", 5, 5, 19, 1));
         put(root.path(), 7, &of_one_thread(2, 10));
         ran("7", 1);
-        let mut table = ProcessTable::new(root.path(), UNITS, 100);
+        let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, 100);
         assert_eq!(look(&mut table, 7), Some((10, 2)));
         // It did not run, and so the file is not looked into.
         put(root.path(), 7, &of_one_thread(2, 11));
@@ -239,7 +244,7 @@ mod tests {
             std::fs::create_dir_all(root.path().join(name)).unwrap();
             std::fs::write(root.path().join(name).join("schedstat"), "1 1 1\n").unwrap();
         }
-        let mut table = ProcessTable::new(root.path(), UNITS, 100);
+        let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, 100);
         for pages in 1..5 {
             put(root.path(), 7, &line(7, "server", 5, 5, 20, pages));
             assert_eq!(look(&mut table, 7), Some((pages as u64, 1)));
@@ -249,7 +254,7 @@ mod tests {
     #[test]
     fn a_tree_that_cannot_be_listed_is_named() {
         let mut gaps = Gaps::default();
-        let mut table = ProcessTable::new(Path::new("/nowhere/proc"), UNITS, 1);
+        let mut table = ProcessTable::new(Path::new("/nowhere/proc"), UNITS, Masking::NONE, 1);
         assert!(table.sample(None, &mut gaps).is_none());
         let (what, why) = gaps.iter().next().unwrap();
         assert_eq!(what, "processes");
@@ -258,9 +263,9 @@ mod tests {
 
     #[test]
     fn this_process_tells_what_it_was_called_with() {
-        let table = ProcessTable::new(Path::new("/proc"), UNITS, 1);
+        let table = ProcessTable::new(Path::new("/proc"), UNITS, Masking::NONE, 1);
         let words = table.command_line(std::process::id()).unwrap();
-        assert_eq!(words, std::env::args().collect::<Vec<_>>());
-        assert_eq!(table.command_line(0), None);
+        assert_eq!(words.masked(), std::env::args().collect::<Vec<_>>());
+        assert!(table.command_line(0).is_none());
     }
 }

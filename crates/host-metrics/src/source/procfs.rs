@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use bench_report::clock::monotonic_ns;
+use crate::CommandLine;
+use crate::clock::monotonic_ns;
 
 use super::cgroup::Cgroups;
 use super::disk::DiskFilter;
@@ -52,7 +53,7 @@ impl ProcSource {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
         let slow_stands_ns = selection.slow_stands_ns;
         let states = || [file("net/tcp"), file("net/tcp6")];
-        let table = || ProcessTable::new(&roots.proc, units, handles::most());
+        let table = |masking| ProcessTable::new(&roots.proc, units, masking, handles::most());
         Self {
             proc: roots.proc.clone(),
             units,
@@ -73,7 +74,7 @@ impl ProcSource {
             pressure: ["cpu", "memory", "io"].map(|name| file(&format!("pressure/{name}"))),
             sensors: Sensors::find(&roots.sys, slow_stands_ns),
             cgroups: Cgroups::of(roots, selection),
-            processes: selection.processes.then(table),
+            processes: selection.processes.map(table),
         }
     }
 
@@ -108,8 +109,8 @@ impl ProcSource {
         self.cgroups.follow(processes);
     }
 
-    /// The words with which a process was called, secrets and all.
-    pub fn command_line(&self, pid: u32) -> Option<Vec<String>> {
+    /// Reads the command line of a process.
+    pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
         self.processes.as_ref()?.command_line(pid)
     }
 

@@ -1,13 +1,12 @@
 //! Which processes were asked for, and which ones these are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::str::FromStr;
 use std::sync::Arc;
 
-use bench_report::redaction;
 use regex::Regex;
 
 use super::Details;
+use crate::Masking;
 use crate::source::process::{ProcessId, ProcessSample};
 
 /// Between two looks at who listens on a port, which takes a look at all descriptors.
@@ -35,11 +34,12 @@ pub struct Target {
     wanted: Wanted,
 }
 
-impl FromStr for Target {
-    type Err = String;
-
-    /// `postgres`, `pid:4711`, `port:5432` or `command:REGEX`.
-    fn from_str(text: &str) -> Result<Self, String> {
+impl Target {
+    /// Parses `postgres`, `pid:4711`, `port:5432` or `command:REGEX`.
+    ///
+    /// # Errors
+    /// A sentence that says which forms there are.
+    pub fn parse(text: &str, masking: Masking) -> Result<Self, String> {
         let form = "write a name, pid:NUMBER, port:NUMBER or command:REGEX";
         let wanted = match text.split_once(':') {
             _ if text.trim().is_empty() => return Err(format!("nothing to follow; {form}")),
@@ -59,8 +59,8 @@ impl FromStr for Target {
             _ => Wanted::Name(text.to_owned()),
         };
         let label = match text.strip_prefix("command:") {
-            Some(pattern) => format!("command:{}", redaction::text(pattern)),
-            None => redaction::text(text),
+            Some(pattern) => format!("command:{}", (masking.text)(pattern)),
+            None => (masking.text)(text),
         };
         Ok(Self { label, wanted })
     }
@@ -68,7 +68,7 @@ impl FromStr for Target {
 
 /// The targets of one recording, and which of the processes seen are theirs.
 #[derive(Debug)]
-pub(crate) struct Targets {
+pub struct Targets {
     wanted: Vec<Target>,
     /// What is known of a process under the name it has now.
     known: HashMap<ProcessId, (Arc<str>, Option<usize>)>,
@@ -83,7 +83,8 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    pub(crate) fn new(targets: &[Target]) -> Self {
+    /// Creates the targets of one recording, none of them found yet.
+    pub fn new(targets: &[Target]) -> Self {
         Self {
             wanted: targets.to_vec(),
             known: HashMap::new(),
@@ -97,22 +98,23 @@ impl Targets {
     }
 
     /// Those for which no process was seen yet.
-    pub(crate) fn unfound(&self) -> impl Iterator<Item = &Target> {
+    pub fn unfound(&self) -> impl Iterator<Item = &Target> {
         let all = self.wanted.iter().zip(&self.found);
         all.filter(|(_, found)| !**found).map(|(target, _)| target)
     }
 
     /// Of each target that is there the process that was asked for, the outermost of several.
-    pub(crate) fn heads(&self) -> impl Iterator<Item = u32> {
+    pub fn heads(&self) -> impl Iterator<Item = u32> {
         self.heads.iter().flatten().copied()
     }
 
-    pub(crate) fn all(&self) -> &[Target] {
+    /// Returns the targets in the order in which they were asked for.
+    pub fn all(&self) -> &[Target] {
         &self.wanted
     }
 
     /// The target of each process that was asked for or descends from one that was.
-    pub(crate) fn members(
+    pub fn members(
         &mut self,
         at_ns: u64,
         samples: &[ProcessSample],
@@ -195,11 +197,9 @@ impl Targets {
             // Our own command line has the pattern in it.
             Wanted::Command(_) if sample.id.pid == std::process::id() => false,
             Wanted::Command(pattern) => {
-                let line: &String = line.get_or_insert_with(|| {
-                    let words = details.command_line(sample.id.pid);
-                    words.unwrap_or_default().join(" ")
-                });
-                pattern.is_match(line)
+                let line = line.get_or_insert_with(|| details.command_line(sample.id.pid));
+                line.as_ref()
+                    .map_or_else(|| pattern.is_match(""), |line| line.is_match(pattern))
             }
         };
         let target = self.wanted.iter().position(&mut matches);
@@ -228,7 +228,7 @@ mod tests {
             "command:^java .*shop",
             "a:b",
         ] {
-            assert_eq!(good.parse::<Target>().unwrap().label, good);
+            assert_eq!(Target::parse(good, Masking::NONE).unwrap().label, good);
         }
         for odd in [
             "",
@@ -239,7 +239,7 @@ mod tests {
             "port:99999",
             "command:(",
         ] {
-            let error = odd.parse::<Target>().unwrap_err();
+            let error = Target::parse(odd, Masking::NONE).unwrap_err();
             assert!(error.contains("write a name, pid:NUMBER"), "{odd}: {error}");
         }
     }

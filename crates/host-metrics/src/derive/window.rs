@@ -76,13 +76,14 @@ impl Window {
 
 /// The reading that the next one is held against.
 #[derive(Debug)]
-pub(crate) struct Baseline<T> {
+pub struct Baseline<T> {
     previous: Option<Timed<T>>,
     least_window_ns: u64,
 }
 
 impl<T> Baseline<T> {
-    pub(crate) fn over(least_window_ns: u64) -> Self {
+    /// Creates a baseline without a reading, for windows of at least `least_window_ns`.
+    pub fn over(least_window_ns: u64) -> Self {
         Self {
             previous: None,
             least_window_ns,
@@ -91,11 +92,7 @@ impl<T> Baseline<T> {
 
     /// Calls `derive` with the previous reading, `current` and the window between, once that is
     /// long enough. After a reading that failed the window spans the gap.
-    pub(crate) fn advance(
-        &mut self,
-        current: Option<Timed<T>>,
-        derive: impl FnOnce(&T, &T, Window),
-    ) {
+    pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, Window)) {
         let Some(current) = current else { return };
         if let Some(previous) = &self.previous {
             let window = Window {

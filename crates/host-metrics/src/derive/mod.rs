@@ -26,8 +26,7 @@ use crate::source::{Sample, Units};
 
 use cgroup::CgroupDerivation;
 pub use gpu::gpu_figures;
-pub(crate) use window::Baseline;
-pub use window::{Window, tick_window_ns};
+pub use window::{Baseline, Window, tick_window_ns};
 
 /// Stalled time is counted in microseconds.
 const STALL_QUANTUM_NS: u64 = 1000;

@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
 
-use bench_report::clock::monotonic_ns;
+use crate::clock::monotonic_ns;
 
 use super::{GpuDriver, GpuError, GpuSample};
 use crate::cadence::Cadence;
-use crate::rolling::Spread;
 use crate::source::{Gaps, Timed};
+use crate::spread::Spread;
 
 /// The driver's own figures are hardly newer than this.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(500);

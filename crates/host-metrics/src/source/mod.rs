@@ -31,7 +31,8 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use bench_report::clock::monotonic_ns;
+use crate::Masking;
+use crate::clock::monotonic_ns;
 
 pub use file::{KeptFile, SlowFile};
 pub use gaps::Gaps;
@@ -54,8 +55,8 @@ use tcp::{ListenSample, SocketSample, StateSample, TcpSample};
 /// What is read beyond what every sample has.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Look at every process.
-    pub processes: bool,
+    /// Reads every process, and masks secrets in what it says of itself by this.
+    pub processes: Option<Masking>,
     /// Control groups besides our own, as paths below the root of their hierarchy.
     pub cgroups: Vec<String>,
     /// Count TCP sockets by state, which takes the longer the more of them there are.

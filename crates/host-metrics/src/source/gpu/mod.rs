@@ -11,10 +11,11 @@
 //! little of that. A read takes some milliseconds and may take seconds while a GPU wakes, so it
 //! has a thread of its own and each carries its begin and end.
 //!
-//! What asks NVIDIA's driver is [`nvml`]; tests put a made-up [`GpuDriver`] in its place. None of
+//! What asks NVIDIA's driver is `nvml` (feature `gpu`); tests put a made-up [`GpuDriver`] in its place. None of
 //! this has met a real GPU yet, so how long its reads take there is not known: a report has it as
 //! `own.gpu_read_ns_mean` and `own.gpu_read_ns_max`.
 
+#[cfg(feature = "gpu")]
 pub mod nvml;
 pub mod watch;
 

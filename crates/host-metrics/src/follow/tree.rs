@@ -17,7 +17,7 @@ use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 /// What a tree used when it was last looked at.
 #[derive(Debug, Default)]
-pub(crate) struct Tree {
+pub struct Tree {
     used_ns: u64,
     cores: Option<f64>,
     least_window_ns: u64,
@@ -52,7 +52,7 @@ struct Sum {
 impl Tree {
     /// One that cannot use more than all `cores`; a figure that says so is absent. Its CPU time is
     /// told over `least_window_ns` at least.
-    pub(crate) fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
+    pub fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
         Self {
             cores,
             least_window_ns,
@@ -61,7 +61,7 @@ impl Tree {
     }
 
     /// Takes in one member of this tick.
-    pub(crate) fn add(&mut self, sample: &ProcessSample, detail: &Detail) {
+    pub fn add(&mut self, sample: &ProcessSample, detail: &Detail) {
         let sum = &mut self.sum;
         let used = Used {
             own_ns: sample.cpu_ns,
@@ -86,13 +86,13 @@ impl Tree {
     }
 
     /// CPU time that the tree used since it was first looked at, in nanoseconds; never falls.
-    pub(crate) fn used_ns(&self) -> u64 {
+    pub fn used_ns(&self) -> u64 {
         self.used_ns
     }
 
     /// Says what the members of this tick are and did together. A process for which `born` holds
     /// came up since the last look, so all that it shows was used since.
-    pub(crate) fn close(
+    pub fn close(
         &mut self,
         label: &str,
         tick_ns: u64,

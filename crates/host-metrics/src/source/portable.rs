@@ -9,7 +9,8 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use bench_report::clock::monotonic_ns;
+use crate::clock::monotonic_ns;
+use crate::{CommandLine, Masking};
 use sysinfo::{
     DiskRefreshKind, Disks, MINIMUM_CPU_UPDATE_INTERVAL, Networks, ProcessRefreshKind,
     ProcessesToUpdate, System,
@@ -28,7 +29,7 @@ pub struct PortableSource {
     system: Result<System, sysinfo::Error>,
     disks: Result<Disks, sysinfo::Error>,
     networks: Result<Networks, sysinfo::Error>,
-    processes: bool,
+    processes: Option<Masking>,
     cpu: Option<Timed<CpuSample>>,
 }
 
@@ -71,7 +72,7 @@ impl PortableSource {
             Some(system) => (
                 Some(cpu(system, self.cpu.take())),
                 Some(memory(system)),
-                self.processes.then(|| processes(system)),
+                self.processes.map(|masking| processes(system, masking)),
             ),
             None => (None, None, None),
         };
@@ -107,7 +108,7 @@ impl PortableSource {
     pub fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
 
     /// Not told here.
-    pub fn command_line(&self, _pid: u32) -> Option<Vec<String>> {
+    pub fn command_line(&self, _pid: u32) -> Option<CommandLine> {
         None
     }
 
@@ -170,7 +171,7 @@ fn memory(system: &mut System) -> Timed<MemorySample> {
     })
 }
 
-fn processes(system: &mut System) -> Vec<ProcessSample> {
+fn processes(system: &mut System, masking: Masking) -> Vec<ProcessSample> {
     let wanted = ProcessRefreshKind::nothing()
         .with_cpu()
         .with_memory()
@@ -181,7 +182,7 @@ fn processes(system: &mut System) -> Vec<ProcessSample> {
             pid: pid.as_u32(),
             started: process.start_time(),
         },
-        name: Arc::from(process.name().to_string_lossy()),
+        name: Arc::from((masking.text)(&process.name().to_string_lossy())),
         parent: process.parent().map_or(0, sysinfo::Pid::as_u32),
         cpu_ns: process.accumulated_cpu_time() * 1_000_000,
         children_cpu_ns: None,
@@ -237,7 +238,7 @@ mod tests {
     fn this_machine_is_read_without_proc_files_of_our_own() {
         let mut gaps = Gaps::default();
         let everything = Selection {
-            processes: true,
+            processes: Some(Masking::NONE),
             ..Selection::default()
         };
         let mut source = PortableSource::new(&Roots::host(), Units::host(), &everything, &mut gaps);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::Masking;
 use crate::source::Span;
 
 fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> ProcessSample {
@@ -24,7 +25,32 @@ fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> P
     }
 }
 
-fn take(follower: &mut Follower, at_ms: u64, samples: &[ProcessSample]) {
+/// Keeps every figure.
+#[derive(Debug, Default)]
+struct Kept {
+    labels: BTreeMap<&'static str, String>,
+    figures: BTreeMap<&'static str, Vec<Option<f64>>>,
+}
+
+impl History for Kept {
+    fn label(&mut self, key: &'static str, value: &str) {
+        self.labels.insert(key, value.to_owned());
+    }
+
+    fn put(&mut self, _: u64, name: &'static str, reading: Option<Reading>) {
+        let figures = self.figures.entry(name).or_default();
+        if figures.is_empty() {
+            // A rate is absent where its first window begins.
+            let is_rate = reading.is_some_and(|reading| reading.over.is_some());
+            figures.extend(is_rate.then_some(None));
+        }
+        if reading.is_some() || !figures.is_empty() {
+            figures.push(reading.map(|reading| reading.value));
+        }
+    }
+}
+
+fn take(follower: &mut Follower<Kept>, at_ms: u64, samples: &[ProcessSample]) {
     let mut out = Figures::default();
     follower.take(at_ms * 1_000_000, samples, &mut Silent, &mut out);
 }
@@ -37,7 +63,7 @@ impl Details for Silent {
         Detail::default()
     }
 
-    fn command_line(&mut self, _: u32) -> Option<Vec<String>> {
+    fn command_line(&mut self, _: u32) -> Option<CommandLine> {
         None
     }
 
@@ -46,11 +72,11 @@ impl Details for Silent {
     }
 }
 
-fn follower(most: usize, cores: Option<u64>) -> Follower {
+fn follower(most: usize, cores: Option<u64>) -> Follower<Kept> {
     follower_every(1000, most, cores)
 }
 
-fn follower_every(interval_ms: u64, most: usize, cores: Option<u64>) -> Follower {
+fn follower_every(interval_ms: u64, most: usize, cores: Option<u64>) -> Follower<Kept> {
     let following = Following {
         most,
         fields: Fields {
@@ -62,11 +88,13 @@ fn follower_every(interval_ms: u64, most: usize, cores: Option<u64>) -> Follower
     Follower::new(&following, cores, 10_000_000, interval_ms * 1_000_000)
 }
 
-fn means(follower: &Follower, name: &str, pid: u32) -> Vec<Option<f64>> {
+fn means(follower: &Follower<Kept>, name: &str, pid: u32) -> Vec<Option<f64>> {
     let wanted = pid.to_string();
-    let mut all = follower.series();
-    let found = all.find(|s| s.name == name && s.labels["pid"] == wanted);
-    found.map(|s| s.mean).unwrap_or_default()
+    let mut all = follower.ranked_histories();
+    let found = all.find(|kept| kept.labels["pid"] == wanted);
+    found
+        .and_then(|kept| kept.figures.get(name).cloned())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -200,8 +228,9 @@ impl Details for Line {
         Detail::default()
     }
 
-    fn command_line(&mut self, _: u32) -> Option<Vec<String>> {
-        Some(self.0.split(' ').map(str::to_owned).collect())
+    fn command_line(&mut self, _: u32) -> Option<CommandLine> {
+        let words = self.0.split(' ').map(str::to_owned);
+        Some(CommandLine::new(words.collect(), Masking::NONE))
     }
 
     fn listeners(&mut self, _: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
@@ -211,7 +240,7 @@ impl Details for Line {
 
 #[test]
 fn a_program_that_starts_another_of_its_name_in_its_place_is_found_by_the_new_command_line() {
-    let mut targets = Targets::new(&["command:shop$".parse().unwrap()]);
+    let mut targets = Targets::new(&[Target::parse("command:shop$", Masking::NONE).unwrap()]);
     let python = [process(7, 1, 0, 1, 0)];
     let mut is_found = |at_ms: u64, line| {
         let found = targets.members(at_ms * 1_000_000, &python, &mut Line(line));

@@ -8,6 +8,7 @@
 //! rate yet.
 
 mod followed;
+mod history;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -17,21 +18,20 @@ use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bench_report::Series;
-
+use crate::CommandLine;
 use crate::derive::{Window, tick_window_ns};
 use crate::figure::{Figures, Period, Reading};
 use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 pub use followed::Followed;
-pub use target::Target;
-pub(crate) use target::Targets;
-pub(crate) use tree::Tree;
+pub use history::History;
+pub use target::{Target, Targets};
+pub use tree::Tree;
 
 /// How far behind the first a followed process may fall before it is let go.
 const SLACK: usize = 4;
 /// How many of those that were asked for are kept by CPU time, and how many by memory.
-pub(crate) const MOST_MEMBERS: usize = 128;
+pub const MOST_MEMBERS: usize = 128;
 
 /// Whom to follow, and what to record of each.
 #[derive(Debug, Clone, Default)]
@@ -54,15 +54,15 @@ pub struct Following {
 pub trait Details {
     /// The rest of what is told of a process.
     fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail;
-    /// The words with which it was called, secrets and all.
-    fn command_line(&mut self, pid: u32) -> Option<Vec<String>>;
+    /// Its command line.
+    fn command_line(&mut self, pid: u32) -> Option<CommandLine>;
     /// Who listens on each of these TCP ports.
     fn listeners(&mut self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>>;
 }
 
-/// Follows the processes of one recording.
+/// Follows the processes of one recording, and keeps a history `H` of each.
 #[derive(Debug)]
-pub struct Follower {
+pub struct Follower<H = ()> {
     following: Following,
     cores: Option<f64>,
     tick_ns: u64,
@@ -72,7 +72,7 @@ pub struct Follower {
     trees: Vec<Tree>,
     /// In the order in which samples come, so that neighbours are met one after the other.
     watched: BTreeMap<ProcessId, Watched>,
-    followed: BTreeMap<ProcessId, Followed>,
+    followed: BTreeMap<ProcessId, Followed<H>>,
     latest_start: Option<u64>,
     last_look_ns: u64,
     left_out: usize,
@@ -91,7 +91,7 @@ struct Watched {
     seen_ns: u64,
 }
 
-impl Follower {
+impl<H: History> Follower<H> {
     /// Follows as told. No process can use more than all `cores`; a figure that says so is
     /// absent. CPU time is counted in ticks of `tick_ns`, and read every `interval_ns`.
     pub fn new(following: &Following, cores: Option<u64>, tick_ns: u64, interval_ns: u64) -> Self {
@@ -173,25 +173,36 @@ impl Follower {
     }
 
     /// The followed processes, most CPU time first.
-    pub fn ranked(&self) -> Vec<(ProcessId, &Followed)> {
+    pub fn ranked(&self) -> Vec<(ProcessId, &Followed<H>)> {
         let mut all: Vec<_> = self.followed.iter().map(|(id, f)| (*id, f)).collect();
         all.sort_by_key(|(_, f)| Reverse((f.used_ns, f.rss_max_bytes)));
         all
     }
 
     /// The followed processes that there still are, in order of their numbers.
-    pub fn live(&self) -> impl Iterator<Item = (ProcessId, &Followed)> {
+    pub fn live(&self) -> impl Iterator<Item = (ProcessId, &Followed<H>)> {
         let all = self.followed.iter().map(|(id, f)| (*id, f));
         all.filter(|(id, _)| self.watched.contains_key(id))
     }
 
-    /// The series of the processes that mattered over the whole recording, most CPU time first.
-    pub fn series(&self) -> impl Iterator<Item = Series> {
+    /// Returns the histories of the processes that mattered over the whole recording, most CPU
+    /// time first; none in a live view.
+    pub fn ranked_histories(&self) -> impl Iterator<Item = &H> {
         let kept = self.first_followed(self.most_kept());
         self.ranked()
             .into_iter()
             .filter(move |(id, _)| kept.contains(id))
-            .flat_map(|(_, f)| f.series())
+            .filter_map(|(_, followed)| followed.history())
+    }
+
+    /// Returns the histories of all followed processes.
+    pub fn histories(&self) -> impl Iterator<Item = &H> {
+        self.followed.values().filter_map(Followed::history)
+    }
+
+    /// Returns the same, to change them.
+    pub fn histories_mut(&mut self) -> impl Iterator<Item = &mut H> {
+        self.followed.values_mut().filter_map(Followed::history_mut)
     }
 
     /// What was asked for and never seen, as it was written.
@@ -210,23 +221,6 @@ impl Follower {
     /// tell what the others may use.
     pub fn heads(&self) -> impl Iterator<Item = u32> {
         self.pinned.into_iter().chain(self.targets.heads())
-    }
-
-    /// How many series there are, of the processes that mattered so far.
-    pub fn len(&self) -> usize {
-        self.followed.values().map(Followed::len).sum()
-    }
-
-    /// True if there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Keeps at least so many points of each in a long recording.
-    pub fn keep_points(&mut self, points: usize) {
-        for followed in self.followed.values_mut() {
-            followed.keep_points(points);
-        }
     }
 
     fn is_born(&self, id: ProcessId) -> bool {
@@ -287,29 +281,26 @@ impl Follower {
         if let Some(tree) = member.and_then(|member| self.trees.get_mut(member)) {
             tree.add(sample, &detail);
         }
-        let keeps_series = !self.following.live;
+        let keeps_history = !self.following.live;
         let (followed, new) = match self.followed.entry(sample.id) {
             Entry::Occupied(known) => (known.into_mut(), false),
             Entry::Vacant(place) => {
-                let followed = Followed::new(sample, keeps_series, self.least_window_ns);
+                let followed = Followed::new(sample, keeps_history, self.least_window_ns);
                 (place.insert(followed), true)
             }
         };
         if new || !followed.is_named(&sample.name) {
             followed.rename(&sample.name);
-            let words = self
-                .following
-                .command_lines
-                .then(|| details.command_line(sample.id.pid));
-            if let Some(words) = words.flatten() {
-                followed.label_command(&words);
+            let asked = self.following.command_lines;
+            if let Some(line) = asked.then(|| details.command_line(sample.id.pid)).flatten() {
+                followed.set_command(&line);
             }
         }
         if let Some(target) = member
             .filter(|_| new)
             .and_then(|i| self.targets.all().get(i))
         {
-            followed.label("follow", &target.label);
+            followed.set_target(&target.label);
         }
         followed.used_ns = used_ns;
         followed.rss_max_bytes = followed.rss_max_bytes.max(sample.rss_bytes);

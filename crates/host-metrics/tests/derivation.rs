@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use sysmon::derive::Derivation;
-use sysmon::source::cgroup::{CgroupSample, CpuUse};
-use sysmon::source::pressure::PressureSample;
-use sysmon::source::{Sample, Span, Timed, Units, cpu, disk, memory, network, pressure, tcp};
+use host_metrics::derive::Derivation;
+use host_metrics::source::cgroup::{CgroupSample, CpuUse};
+use host_metrics::source::pressure::PressureSample;
+use host_metrics::source::{Sample, Span, Timed, Units, cpu, disk, memory, network, pressure, tcp};
 
 const TICK_NS: u64 = 10_000_000;
 const UNITS: Units = Units {

@@ -7,12 +7,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use bench_report::redaction;
-
 use super::detail_files::DetailFiles;
 use super::run_watch::RunWatch;
 use super::stat::{self, Stat};
 use super::{ProcessId, ProcessSample};
+use crate::Masking;
 use crate::source::{Gaps, SourceError, Span, Timed, Units};
 
 /// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
@@ -105,7 +104,7 @@ impl Known {
     pub(super) fn read(
         &mut self,
         proc: &Path,
-        units: Units,
+        (units, masking): (Units, Masking),
         line: &mut [u8],
         keep: bool,
     ) -> Result<ProcessSample, Unread> {
@@ -118,7 +117,7 @@ impl Known {
             && let Some(stat) = stat::parse(&line[..read.value], units)
             && stat.started == self.id.started
         {
-            return Ok(self.take(&stat, &read));
+            return Ok(self.take(&stat, &read, masking));
         }
         let path = proc.join(format!("{}/stat", self.id.pid));
         let unread = |source: io::Error| match source.kind() {
@@ -141,14 +140,14 @@ impl Known {
             self.id.started = stat.started;
         }
         self.file = keep.then_some(file);
-        Ok(self.take(&stat, &read))
+        Ok(self.take(&stat, &read, masking))
     }
 
-    fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>) -> ProcessSample {
+    fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>, masking: Masking) -> ProcessSample {
         // A process changes its name when it becomes another program.
         if self.name.as_bytes() != stat.name {
             // Some programs write their command line there.
-            self.name = Arc::from(redaction::text(&String::from_utf8_lossy(stat.name)));
+            self.name = Arc::from((masking.text)(&String::from_utf8_lossy(stat.name)));
         }
         let sample = ProcessSample {
             id: self.id,

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bench_report::clock::monotonic_ns;
+use crate::clock::monotonic_ns;
 
 use super::pressure::{self, PressureSample};
 use super::{Gaps, KeptFile, Roots, Selection, SlowFile, SourceError, Timed};

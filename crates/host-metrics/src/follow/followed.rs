@@ -1,58 +1,53 @@
-//! One process with series of its own.
+//! One process that is followed.
 
 use std::sync::Arc;
 
-use bench_report::{Series, redaction};
-
+use super::History;
+use crate::CommandLine;
 use crate::derive::{Baseline, Window};
 use crate::figure::Reading;
-use crate::rolling::{Rolling, Spread};
 use crate::source::process::{Detail, Fields, ProcessIo, ProcessSample, Waiting};
 use crate::source::{Span, Timed};
-use crate::stream::sample::label_text;
 
 /// What is kept of a command line.
 const COMMAND_CHARS: usize = 200;
 /// Waiting is counted in nanoseconds.
 const WAIT_QUANTUM_NS: u64 = 1;
 
-/// A process with series of its own.
+/// A process that is followed, with its latest figures and its history `H`.
 #[derive(Debug)]
-pub struct Followed {
+pub struct Followed<H = ()> {
     /// Its name when last seen.
     pub name: Arc<str>,
     /// CPU time that it used during the recording, in nanoseconds.
     pub used_ns: u64,
     /// The most memory it held.
     pub rss_max_bytes: u64,
-    labels: Series,
-    keeps_series: bool,
-    label_text: Arc<str>,
+    command: Option<Arc<str>>,
+    target: Option<Arc<str>>,
     latest: Vec<(&'static str, Reading)>,
-    figures: Vec<(&'static str, Rolling)>,
-    /// Where the next figure is, if figures come in the order of the tick before.
-    next: usize,
+    history: Option<H>,
     faults: Baseline<[Option<u64>; 2]>,
     children: Baseline<Option<u64>>,
     io: Baseline<ProcessIo>,
     waiting: Baseline<Waiting>,
 }
 
-impl Followed {
-    pub(super) fn new(sample: &ProcessSample, keeps_series: bool, least_window_ns: u64) -> Self {
-        let labels = Series::default()
-            .label("pid", sample.id.pid.to_string())
-            .label("name", &*sample.name);
+impl<H: History> Followed<H> {
+    pub(super) fn new(sample: &ProcessSample, keeps_history: bool, least_window_ns: u64) -> Self {
+        let mut history = keeps_history.then(H::default);
+        if let Some(history) = &mut history {
+            history.label("pid", &sample.id.pid.to_string());
+            history.label("name", &sample.name);
+        }
         Self {
             name: Arc::clone(&sample.name),
             used_ns: 0,
             rss_max_bytes: 0,
-            label_text: text_of(&labels),
-            labels,
-            keeps_series,
+            command: None,
+            target: None,
             latest: Vec::new(),
-            figures: Vec::new(),
-            next: 0,
+            history,
             faults: Baseline::over(0),
             children: Baseline::over(least_window_ns),
             io: Baseline::over(0),
@@ -60,44 +55,28 @@ impl Followed {
         }
     }
 
-    /// `process.cpu_cores` of the whole recording: 1.0 is one core.
-    pub fn cores(&self) -> Option<&Spread> {
-        let mut figures = self.figures.iter();
-        let cores = figures.find(|(name, _)| *name == "process.cpu_cores");
-        cores.map(|(_, rolling)| rolling.whole())
-    }
-
     /// What was read at the last tick at which it was there, by the names of its series.
     pub fn latest(&self) -> impl Iterator<Item = (&'static str, Reading)> {
         self.latest.iter().copied()
     }
 
-    /// A label of its series: `command` (redacted) where command lines are recorded, `follow`
-    /// where it was asked for.
-    pub fn told(&self, label: &str) -> Option<&str> {
-        self.labels.labels.get(label).map(String::as_str)
+    /// Returns its command line with secrets masked, where command lines are recorded.
+    pub fn command(&self) -> Option<&str> {
+        self.command.as_deref()
     }
 
-    /// Its labels as they stand in raw samples.
-    pub fn label_text(&self) -> &Arc<str> {
-        &self.label_text
+    /// Returns the label of the target to whose tree it belongs.
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.figures.len()
+    /// Returns its history; absent in a live view.
+    pub fn history(&self) -> Option<&H> {
+        self.history.as_ref()
     }
 
-    /// Keeps at least so many points of each series in a long recording.
-    pub(super) fn keep_points(&mut self, points: usize) {
-        for (_, rolling) in &mut self.figures {
-            rolling.keep_points(points);
-        }
-    }
-
-    /// Its series, those without any reading left out.
-    pub(super) fn series(&self) -> impl Iterator<Item = Series> {
-        let all = self.figures.iter().map(|(_, rolling)| rolling.series());
-        all.filter(|series| series.mean.iter().any(Option::is_some))
+    pub(super) fn history_mut(&mut self) -> Option<&mut H> {
+        self.history.as_mut()
     }
 
     /// A process changes its name when it becomes another program.
@@ -110,20 +89,23 @@ impl Followed {
         self.label("name", name);
     }
 
-    /// Sets a label on all its series.
-    pub(super) fn label(&mut self, key: &str, value: &str) {
-        self.labels.labels.insert(key.to_owned(), value.to_owned());
-        self.label_text = text_of(&self.labels);
-        for (_, rolling) in &mut self.figures {
-            rolling.relabel(key, value);
-        }
+    /// Keeps the first `COMMAND_CHARS` characters of its masked command line.
+    pub(super) fn set_command(&mut self, line: &CommandLine) {
+        let shown: String = line.to_string().chars().take(COMMAND_CHARS).collect();
+        self.label("command", &shown);
+        self.command = Some(shown.into());
     }
 
-    /// Sets its command line, secrets masked.
-    pub(super) fn label_command(&mut self, words: &[String]) {
-        let shown = redaction::command_line(words).join(" ");
-        let shown: String = shown.chars().take(COMMAND_CHARS).collect();
-        self.label("command", &shown);
+    /// Notes to which target it belongs.
+    pub(super) fn set_target(&mut self, label: &str) {
+        self.label("follow", label);
+        self.target = Some(label.into());
+    }
+
+    fn label(&mut self, key: &'static str, value: &str) {
+        if let Some(history) = &mut self.history {
+            history.label(key, value);
+        }
     }
 
     /// Takes in one tick.
@@ -225,35 +207,10 @@ impl Followed {
 
     fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
         self.latest.extend(reading.map(|reading| (name, reading)));
-        if !self.keeps_series {
-            return;
-        }
-        let is_it = |(known, _): &(&'static str, Rolling)| *known == name;
-        let next = self.next % self.figures.len().max(1);
-        let found = match self.figures.get(next) {
-            Some(figure) if is_it(figure) => Some(next),
-            _ => self.figures.iter().position(is_it),
-        };
-        let place = found.unwrap_or_else(|| {
-            let series = Series {
-                name: name.to_owned(),
-                ..self.labels.clone()
-            };
-            self.figures.push((name, Rolling::new(series)));
-            self.figures.len() - 1
-        });
-        self.next = place + 1;
-        let rolling = &mut self.figures[place].1;
-        match reading {
-            Some(reading) => rolling.take(at_ns, reading),
-            None => rolling.push(at_ns, None),
+        if let Some(history) = &mut self.history {
+            history.put(at_ns, name, reading);
         }
     }
-}
-
-fn text_of(labels: &Series) -> Arc<str> {
-    let labels = labels.labels.iter();
-    label_text(labels.map(|(key, of)| (key.as_str(), of.as_str())))
 }
 
 fn timed<T>(span: Span, value: T) -> Timed<T> {

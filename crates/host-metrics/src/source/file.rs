@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bench_report::clock::monotonic_ns;
+use crate::clock::monotonic_ns;
 
 use super::{SourceError, Timed};
 
