@@ -16,7 +16,9 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let file = arguments.next().context("name a file with a script")?;
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-    let constants = arguments.map(constant).collect::<Result<Vec<_>>>()?;
+    let constants = arguments
+        .map(|text| constant(&text))
+        .collect::<Result<Vec<_>>>()?;
     let source = ScriptSource { file, text };
     let scripts = compile(&[source], &constants, SEED, ValueMode::Bind)?;
     let program = &scripts.programs[0];
@@ -52,7 +54,7 @@ fn main() -> Result<()> {
 }
 
 /// Parses `NAME=VALUE`.
-fn constant(text: String) -> Result<(String, ScriptValue)> {
+fn constant(text: &str) -> Result<(String, ScriptValue)> {
     let (name, value) = text.split_once('=').context("write NAME=VALUE")?;
     let value = ScriptValue::parse(value).context("a value is a number, true, false or null")?;
     Ok((name.to_owned(), value))
