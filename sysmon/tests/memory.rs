@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use bench_report::store::{ReportFile, load};
 use bench_report::{Report, Series, Tool, report::run_id};
-use sysmon::board::Board;
 use sysmon::figure::Figures;
 use sysmon::follow::{Details, Follower, Following};
 use sysmon::own_cost::OwnCost;
 use sysmon::recording::bound;
 use sysmon::rolling::ALL_POINTS;
+use sysmon::series_store::SeriesStore;
 use sysmon::source::Span;
 use sysmon::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
@@ -96,7 +96,7 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         ..Following::default()
     };
     let mut follower = Follower::new(&following, Some(CORES), 10_000_000, TICK_NS);
-    let mut board = Board::default();
+    let mut series_store = SeriesStore::default();
     let mut processes: Vec<ProcessSample> = (1..=PROCESSES).map(process).collect();
     for tick in 1..=TICKS {
         let at_ns = tick * TICK_NS;
@@ -107,8 +107,8 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         }
         let mut figures = figures(tick);
         follower.take(at_ns, &processes, &mut Silent, &mut figures);
-        board.take(at_ns, figures);
-        bound(&mut board, Some(&mut follower));
+        series_store.take(at_ns, figures);
+        bound(&mut series_store, Some(&mut follower));
     }
     let tool = Tool {
         name: "sysmon".to_owned(),
@@ -116,7 +116,7 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         commit: None,
     };
     let mut report = Report::begin(tool, run_id(), "record");
-    report.series = board.series().chain(follower.series()).collect();
+    report.series = series_store.series().chain(follower.series()).collect();
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("r.json");
     ReportFile::create(&path, &report).unwrap();
