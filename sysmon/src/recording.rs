@@ -2,18 +2,19 @@
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
+use host_metrics::cadence::Cadence;
+use host_metrics::derive::tick_window_ns;
+use host_metrics::follow::{Follower, Following};
+use host_metrics::source::gpu::watch::GpuWatch;
+use host_metrics::source::{Roots, SLOW_STANDS_NS, Units};
 
-use crate::cadence::Cadence;
-use crate::derive::tick_window_ns;
-use crate::follow::{Follower, Following};
 use crate::growth::{GrowthThreshold, growing};
 use crate::marks::{MOST_MARKS, MarksFile, MarksFileError};
 use crate::own_cost::OwnCost;
+use crate::process_history::{ProcessFollower, ProcessHistory, has_series, process_series};
 use crate::rolling::{POINTS, points_of_each};
 use crate::sampler::MachineSampler;
 use crate::series_store::SeriesStore;
-use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Roots, SLOW_STANDS_NS, Units};
 use crate::stream::RawWriter;
 use crate::stream::sample::RowBuilder;
 use crate::wall_clock::WallClock;
@@ -38,7 +39,7 @@ pub struct SamplingSettings {
     pub cgroups: Vec<String>,
     /// True to count TCP sockets by state.
     pub socket_states: bool,
-    /// Time for which readings that change slowly stand, as [`Selection`](crate::source::Selection)
+    /// Time for which readings that change slowly stand, as [`Selection`](host_metrics::source::Selection)
     /// has it.
     pub slow_stands_ns: u64,
     /// Least growth that is reported.
@@ -154,7 +155,7 @@ impl LiveRecording {
 
     /// Reason for which the recording has no reading at all; `None` where there is any.
     pub fn empty_because(&self) -> Option<String> {
-        let any_process = self.follower().is_some_and(|follower| !follower.is_empty());
+        let any_process = self.follower().is_some_and(has_series);
         let any = any_process
             || self
                 .series_store
@@ -192,7 +193,7 @@ impl LiveRecording {
     }
 
     /// The followed processes; absent when processes are not sampled.
-    pub fn follower(&self) -> Option<&Follower> {
+    pub fn follower(&self) -> Option<&ProcessFollower> {
         self.sampler.follower()
     }
 
@@ -227,7 +228,7 @@ impl LiveRecording {
     pub fn fill(&self, report: &mut Report) {
         report.duration_ns = monotonic_ns().saturating_sub(report.clock.monotonic_ns);
         report.series = self.series_store.series().collect();
-        let processes = self.follower().into_iter().flat_map(Follower::series);
+        let processes = self.follower().into_iter().flat_map(process_series);
         report.series.extend(processes);
         report.marks = self
             .marks
@@ -324,13 +325,16 @@ impl LiveRecording {
 }
 
 /// Bounds the points of each series so that all together fit.
-pub fn bound(series_store: &mut SeriesStore, mut follower: Option<&mut Follower>) {
-    let of_processes = follower.as_ref().map_or(0, |follower| follower.len());
+pub fn bound(series_store: &mut SeriesStore, mut follower: Option<&mut ProcessFollower>) {
+    let histories = follower.iter().flat_map(|follower| follower.histories());
+    let of_processes: usize = histories.map(ProcessHistory::len).sum();
     let points = points_of_each(series_store.len() + of_processes);
     if points < POINTS {
         series_store.keep_points(points);
         if let Some(follower) = &mut follower {
-            follower.keep_points(points);
+            for history in follower.histories_mut() {
+                history.keep_points(points);
+            }
         }
     }
 }

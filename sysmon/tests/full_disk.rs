@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bench_report::{Report, Tool};
+use host_metrics::figure::Reading;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
-use sysmon::figure::Reading;
 use sysmon::recording::{LiveRecording, SamplingSettings};
 use sysmon::stream::sample::{RawSample, SampleRow, label_text};
 use sysmon::stream::{Ending, RawHeader, RawWriter, Rotation, paths, read};

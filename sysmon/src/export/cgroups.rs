@@ -1,6 +1,6 @@
 //! Metrics of control groups: use and limits.
 
-use crate::source::cgroup::CgroupSample;
+use host_metrics::source::cgroup::CgroupSample;
 
 use super::exposition::Families;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::figure::{Figures, Labels};
+use host_metrics::figure::{Figures, Labels};
 
 /// Time for which the newest figures of a GPU stand: its driver's thread reads twice a second or
 /// less.

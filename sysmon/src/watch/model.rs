@@ -4,8 +4,8 @@
 use super::history::History;
 use super::latest::LatestFigures;
 use super::process::{ProcessView, Sort};
-use crate::figure::Figures;
-use crate::source::process::Fields;
+use host_metrics::figure::Figures;
+use host_metrics::source::process::Fields;
 
 /// Most characters of a filter.
 const FILTER_CHARS: usize = 64;
