@@ -5,11 +5,11 @@ use std::path::Path;
 use bench_report::redaction;
 
 /// The most characters of a cause that are shown; all of it is in the log.
-const LONGEST: usize = 800;
+const MAX_CHARS: usize = 800;
 
 /// Returns the cause that a tool gave of its end: its error with what to do about it, or else the last
 /// that it said. A log may hold what a server said, so that no secret of it is shown.
-pub fn of(log: &Path, tool: &str) -> String {
+pub(crate) fn from_log(log: &Path, tool: &str) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text
         .lines()
@@ -30,11 +30,11 @@ pub fn of(log: &Path, tool: &str) -> String {
 /// A cause fits on a screen: its beginning, and its end with what to do.
 fn shortened(said: &str) -> String {
     let letters: Vec<char> = said.chars().collect();
-    if letters.len() <= LONGEST {
+    if letters.len() <= MAX_CHARS {
         return said.to_owned();
     }
     let text = |part: &[char]| part.iter().collect::<String>();
-    let half = LONGEST / 2;
+    let half = MAX_CHARS / 2;
     let (head, tail) = (&letters[..half], &letters[letters.len() - half..]);
     format!("{} … {}", text(head), text(tail))
 }
@@ -47,7 +47,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("redis-bench.cache.log");
         std::fs::write(&path, log).unwrap();
-        of(&path, "redis-bench")
+        from_log(&path, "redis-bench")
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Parts of a run, as its manifest names them: written before anything is started, and again
+//! RunParts of a run, as its manifest names them: written before anything is started, and again
 //! as soon as it is known what became of a part.
 
 use std::collections::BTreeMap;
@@ -12,18 +12,22 @@ use nix::sys::signal::Signal;
 use crate::profile::Profile;
 
 /// Name of this program as the starter in the manifest.
-pub const OURSELVES: &str = "plimsoll";
+pub(crate) const STARTER: &str = "plimsoll";
 
 /// The parts that are still to be started or run, by the stems of their reports.
 #[derive(Debug)]
-pub struct Parts(BTreeMap<String, PartFile>);
+pub(crate) struct RunParts(BTreeMap<String, PartFile>);
 
-impl Parts {
+impl RunParts {
     /// Writes down what is to run: the recorder and the components of the profile.
     ///
     /// # Errors
     /// When the manifest cannot be written.
-    pub fn plan(profile: &Profile, run_id: &str, directory: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn plan(
+        profile: &Profile,
+        run_id: &str,
+        directory: &Path,
+    ) -> Result<Self, StoreError> {
         let recorder = ("sysmon", "record", Vec::new());
         let benches = profile.components.iter();
         let benches = benches.map(|c| (c.tool.as_str(), c.scenario.as_str(), c.args.clone()));
@@ -33,7 +37,7 @@ impl Parts {
             let mut words = vec![tool.to_owned(), scenario.to_owned()];
             words.extend(args);
             let report = format!("{stem}.json");
-            let part = Part::plan((tool, scenario), run_id, &report, OURSELVES, &words);
+            let part = Part::plan((tool, scenario), run_id, &report, STARTER, &words);
             parts.insert(stem, PartFile::create(directory, part)?);
         }
         Ok(Self(parts))
@@ -43,7 +47,7 @@ impl Parts {
     ///
     /// # Errors
     /// When the manifest cannot be written.
-    pub fn begins(&mut self, stem: &str) -> Result<(), StoreError> {
+    pub(crate) fn mark_started(&mut self, stem: &str) -> Result<(), StoreError> {
         let part = self.0.get_mut(stem);
         part.map_or(Ok(()), |part| part.becomes(PartStatus::Running))
     }
@@ -52,7 +56,11 @@ impl Parts {
     ///
     /// # Errors
     /// When the manifest cannot be written.
-    pub fn ended(&mut self, stem: &str, status: Option<ExitStatus>) -> Result<(), StoreError> {
+    pub(crate) fn mark_ended(
+        &mut self,
+        stem: &str,
+        status: Option<ExitStatus>,
+    ) -> Result<(), StoreError> {
         let killed = PartStatus::Killed {
             signal: Signal::SIGKILL as i32,
         };
@@ -65,7 +73,7 @@ impl Parts {
     ///
     /// # Errors
     /// When the manifest cannot be written.
-    pub fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
+    pub(crate) fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
         let part = self.0.remove(stem);
         part.map_or(Ok(()), |mut part| part.becomes(skipped(reason)))
     }
@@ -74,7 +82,7 @@ impl Parts {
     ///
     /// # Errors
     /// When the manifest cannot be written.
-    pub fn skip_the_rest(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn skip_remaining(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
         let mut rest = self.0.values_mut();
         rest.try_for_each(|part| part.becomes(skipped(reason)))

@@ -10,24 +10,24 @@ use bench_report::redaction;
 use redis::RedisError;
 use url::Url;
 
-use crate::child::sibling;
+use crate::tool_process::sibling;
 
 /// Time that a server may take to be reached and to answer.
-const BOUND: Duration = Duration::from_secs(2);
+const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time that the bench which asks PostgreSQL may take, with its own start and end.
-const BENCH_BOUND: Duration = Duration::from_secs(6);
+const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
 /// Between looks whether it has ended.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Result of asking a server.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Reached {
+pub(crate) enum ServerCheck {
     /// It answered as one of its kind does; what was seen.
-    Answers(String),
+    Usable(String),
     /// It can be reached; what could not be tried.
-    Partly(String),
+    PartlyChecked(String),
     /// A run cannot be made on it.
-    No {
+    Unusable {
         /// The reason, without secrets.
         reason: String,
         /// Remedy.
@@ -35,8 +35,8 @@ pub enum Reached {
     },
 }
 
-fn no(reason: impl Into<String>, remedy: impl Into<String>) -> Reached {
-    Reached::No {
+fn unusable(reason: impl Into<String>, remedy: impl Into<String>) -> ServerCheck {
+    ServerCheck::Unusable {
         reason: redaction::text(&reason.into()),
         remedy: remedy.into(),
     }
@@ -44,10 +44,10 @@ fn no(reason: impl Into<String>, remedy: impl Into<String>) -> Reached {
 
 /// Asks PostgreSQL the way a run would, by its bench: an address, a password file and TLS mean there
 /// what they mean in the run. A schema is made and removed in one transaction.
-pub fn postgres(url: &str) -> Reached {
+pub(crate) fn postgres(url: &str) -> ServerCheck {
     let bench = match sibling("db-pool-bench") {
         Ok(bench) => bench,
-        Err(error) => return no(error.to_string(), "cargo build --release"),
+        Err(error) => return unusable(error.to_string(), "cargo build --release"),
     };
     let mut command = Command::new(bench);
     command
@@ -57,25 +57,25 @@ pub fn postgres(url: &str) -> Reached {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     if std::env::var_os("PGCONNECT_TIMEOUT").is_none() {
-        command.env("PGCONNECT_TIMEOUT", BOUND.as_secs().to_string());
+        command.env("PGCONNECT_TIMEOUT", SERVER_TIMEOUT.as_secs().to_string());
     }
-    match said_within(command, BENCH_BOUND) {
-        Ok(None) => no(
-            format!("no answer within {} s", BENCH_BOUND.as_secs()),
+    match stderr_within(command, BENCH_TIMEOUT) {
+        Ok(None) => unusable(
+            format!("no answer within {} s", BENCH_TIMEOUT.as_secs()),
             "see whether the server is up and lets this machine in",
         ),
-        Ok(Some((true, _))) => Reached::Answers("answers, and lets us make a schema".to_owned()),
+        Ok(Some((true, _))) => ServerCheck::Usable("answers, and lets us make a schema".to_owned()),
         Ok(Some((false, said))) => {
             let said = said.trim().trim_start_matches("db-pool-bench: ");
             let (reason, remedy) = said.split_once("\nTry: ").unwrap_or((said, ""));
-            no(reason.replace('\n', " "), remedy.replace('\n', " "))
+            unusable(reason.replace('\n', " "), remedy.replace('\n', " "))
         }
-        Err(error) => no(format!("cannot run db-pool-bench: {error}"), ""),
+        Err(error) => unusable(format!("cannot run db-pool-bench: {error}"), ""),
     }
 }
 
 /// Returns true if it ended well, with its stderr; `None` where it had to be killed.
-fn said_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
+fn stderr_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = command.spawn()?;
     let started = Instant::now();
     while child.try_wait()?.is_none() {
@@ -84,7 +84,7 @@ fn said_within(mut command: Command, bound: Duration) -> std::io::Result<Option<
             child.wait()?;
             return Ok(None);
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
     let output = child.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -92,58 +92,60 @@ fn said_within(mut command: Command, bound: Duration) -> std::io::Result<Option<
 }
 
 /// A key that is not there.
-const NO_KEY: &str = "plimsoll:doctor";
+const ABSENT_KEY: &str = "plimsoll:doctor";
 
 /// Logs in to Redis and has it do what each run needs: tell about itself, and write. Removing a key
 /// that is not there changes nothing, and is refused where any write is.
-pub fn redis(url: &str) -> Reached {
+pub(crate) fn redis(url: &str) -> ServerCheck {
     if url.starts_with("rediss://") || url.starts_with("valkeys://") {
         let remedy = "redis:// to a server that takes plain connections";
-        return no("redis-bench has no TLS (rediss://)", remedy);
+        return unusable("redis-bench has no TLS (rediss://)", remedy);
     }
     let Ok(client) = redis::Client::open(url) else {
         // Not shown: what cannot be read cannot be redacted with certainty either.
-        return no(
+        return unusable(
             "the URL cannot be read",
             "redis://USER:PASSWORD@HOST:PORT/DATABASE",
         );
     };
     let ask = || {
-        let mut connection = client.get_connection_with_timeout(BOUND)?;
-        connection.set_read_timeout(Some(BOUND))?;
-        connection.set_write_timeout(Some(BOUND))?;
+        let mut connection = client.get_connection_with_timeout(SERVER_TIMEOUT)?;
+        connection.set_read_timeout(Some(SERVER_TIMEOUT))?;
+        connection.set_write_timeout(Some(SERVER_TIMEOUT))?;
         redis::cmd("PING").exec(&mut connection)?;
         redis::cmd("INFO").exec(&mut connection)?;
-        redis::cmd("UNLINK").arg(NO_KEY).exec(&mut connection)
+        redis::cmd("UNLINK").arg(ABSENT_KEY).exec(&mut connection)
     };
     match ask() {
-        Ok(()) => Reached::Answers("answers, and lets us write".to_owned()),
-        Err(error) => refused_by_redis(&error),
+        Ok(()) => ServerCheck::Usable("answers, and lets us write".to_owned()),
+        Err(error) => redis_refusal(&error),
     }
 }
 
 /// Turns the server's own words into a reason with a remedy.
-fn refused_by_redis(error: &RedisError) -> Reached {
+fn redis_refusal(error: &RedisError) -> ServerCheck {
     let said = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{} {detail}", code.trim()),
         _ => error.to_string(),
     };
     match error.code().map(str::trim) {
-        Some("NOAUTH") => no("it asks for a password", "redis://:PASSWORD@HOST:PORT"),
-        Some("NOPERM") => no(said, "a user who may run INFO, and read and write keys"),
-        Some("READONLY") => no(
+        Some("NOAUTH") => unusable("it asks for a password", "redis://:PASSWORD@HOST:PORT"),
+        Some("NOPERM") => unusable(said, "a user who may run INFO, and read and write keys"),
+        Some("READONLY") => unusable(
             said,
             "the address of the primary: a replica takes no writes",
         ),
         Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") => {
-            no(said, "a server that is no part of a cluster")
+            unusable(said, "a server that is no part of a cluster")
         }
         _ => match error.kind() {
             redis::ErrorKind::AuthenticationFailed => {
-                no(said, "the right user and password in the URL")
+                unusable(said, "the right user and password in the URL")
             }
-            redis::ErrorKind::Io => no(said, "redis-cli -u with the same URL: is the server up?"),
-            _ => no(
+            redis::ErrorKind::Io => {
+                unusable(said, "redis-cli -u with the same URL: is the server up?")
+            }
+            _ => unusable(
                 said,
                 "what the server names; redis-cli -u with the same URL shows the same",
             ),
@@ -152,16 +154,16 @@ fn refused_by_redis(error: &RedisError) -> Reached {
 }
 
 /// Asks a WebSocket server for one connection and closes it at once.
-pub fn websocket(url: &str) -> Reached {
+pub(crate) fn websocket(url: &str) -> ServerCheck {
     let Ok(parsed) = Url::parse(url) else {
-        return no("the URL cannot be read", "ws://HOST:PORT/PATH");
+        return unusable("the URL cannot be read", "ws://HOST:PORT/PATH");
     };
     if !matches!(parsed.scheme(), "ws" | "wss") {
         let reason = format!(
             "the URL begins with {}:, not with ws: or wss:",
             parsed.scheme()
         );
-        return no(reason, "ws://HOST:PORT/PATH");
+        return unusable(reason, "ws://HOST:PORT/PATH");
     }
     let mut stream = match connect(&parsed) {
         Ok(stream) => stream,
@@ -169,25 +171,27 @@ pub fn websocket(url: &str) -> Reached {
             let host = parsed.host_str().unwrap_or_default();
             let port = parsed.port_or_known_default().unwrap_or_default();
             let remedy = format!("nc -vz {host} {port}: is the server up?");
-            return no(format!("cannot connect: {error}"), remedy);
+            return unusable(format!("cannot connect: {error}"), remedy);
         }
     };
     if parsed.scheme() == "wss" {
-        return Reached::Partly("reached; TLS and the upgrade were not tried".to_owned());
+        return ServerCheck::PartlyChecked(
+            "reached; TLS and the upgrade were not tried".to_owned(),
+        );
     }
     match upgrade(&mut stream, &parsed) {
         Ok(status) if status.starts_with("HTTP/1.1 101") => {
-            Reached::Answers("answers, and upgrades to WebSocket".to_owned())
+            ServerCheck::Usable("answers, and upgrades to WebSocket".to_owned())
         }
-        Ok(status) if status.is_empty() => no(
+        Ok(status) if status.is_empty() => unusable(
             "it closed the connection without an answer",
             "a URL whose server speaks WebSocket",
         ),
-        Ok(status) => no(
+        Ok(status) => unusable(
             format!("it answers {status:?} and no upgrade to WebSocket"),
             "the path of the WebSocket in the URL, and what its server asks for to let one in",
         ),
-        Err(error) => no(
+        Err(error) => unusable(
             format!("no answer to the request for an upgrade: {error}"),
             "a URL whose server speaks WebSocket",
         ),
@@ -201,7 +205,7 @@ fn connect(url: &Url) -> std::io::Result<TcpStream> {
     let started = Instant::now();
     let mut last = std::io::ErrorKind::NotFound.into();
     for address in (host, port).to_socket_addrs()? {
-        let left = BOUND.saturating_sub(started.elapsed());
+        let left = SERVER_TIMEOUT.saturating_sub(started.elapsed());
         if left.is_zero() {
             break;
         }
@@ -215,8 +219,8 @@ fn connect(url: &Url) -> std::io::Result<TcpStream> {
 
 /// The status line of the answer to a request for an upgrade.
 fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
-    stream.set_read_timeout(Some(BOUND))?;
-    stream.set_write_timeout(Some(BOUND))?;
+    stream.set_read_timeout(Some(SERVER_TIMEOUT))?;
+    stream.set_write_timeout(Some(SERVER_TIMEOUT))?;
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     let query = url
@@ -259,9 +263,9 @@ mod tests {
         listener.local_addr().unwrap().port()
     }
 
-    fn reason(reached: Reached) -> String {
+    fn reason(reached: ServerCheck) -> String {
         match reached {
-            Reached::No { reason, remedy } => {
+            ServerCheck::Unusable { reason, remedy } => {
                 assert!(!remedy.is_empty(), "{reason}");
                 reason
             }
@@ -273,7 +277,7 @@ mod tests {
     fn a_websocket_server_is_told_from_one_that_is_none_and_from_nothing() {
         let at = |port: u16| websocket(&format!("ws://127.0.0.1:{port}/chat?token=hunter2"));
         let yes = at(saying("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
-        assert!(matches!(yes, Reached::Answers(_)), "{yes:?}");
+        assert!(matches!(yes, ServerCheck::Usable(_)), "{yes:?}");
         assert!(reason(at(saying("HTTP/1.1 404 Not Found\r\n\r\n"))).contains("404"));
         assert!(reason(at(saying(""))).contains("without an answer"));
         let refused = reason(at(closed()));

@@ -15,13 +15,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// Between looks at a child.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// A tool speaks as soon as it follows signals; one that never does is not waited for.
-const FIRST_WORD_BOUND: Duration = Duration::from_millis(500);
+const FIRST_LINE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Reason for which a tool could not be run.
 #[derive(Debug, thiserror::Error)]
-pub enum ChildError {
+pub(crate) enum ToolError {
     /// It is not where it should be.
     #[error(
         "cannot find {tool} beside plimsoll in {directory}; build it with: cargo build --release",
@@ -55,14 +55,14 @@ pub enum ChildError {
 ///
 /// # Errors
 /// When it is not beside this program.
-pub fn sibling(tool: &str) -> Result<PathBuf, ChildError> {
+pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new(".")).to_owned();
     let path = directory.join(tool);
     if path.is_file() {
         Ok(path)
     } else {
-        Err(ChildError::Missing {
+        Err(ToolError::Missing {
             tool: tool.to_owned(),
             directory,
         })
@@ -71,26 +71,26 @@ pub fn sibling(tool: &str) -> Result<PathBuf, ChildError> {
 
 /// A tool at work. Dropped before it ended, it is killed.
 #[derive(Debug)]
-pub struct Tool {
+pub(crate) struct ToolProcess {
     child: Child,
     lines: Receiver<String>,
     spoke: Arc<AtomicBool>,
 }
 
-impl Tool {
+impl ToolProcess {
     /// Starts `tool`. What it prints goes to `log`; its progress lines are also kept to be shown.
     /// It gets a process group of its own, so that a terminal's Ctrl-C reaches it through us,
     /// once: a second signal would make it leave without cleaning up.
     ///
     /// # Errors
     /// When it cannot be found or started, or its log cannot be written.
-    pub fn start(
+    pub(crate) fn start(
         tool: &str,
         args: &[String],
         environment: &[(&str, String)],
         log: &Path,
-    ) -> Result<Self, ChildError> {
-        let failed = |source| ChildError::Log {
+    ) -> Result<Self, ToolError> {
+        let failed = |source| ToolError::Log {
             path: log.to_owned(),
             source,
         };
@@ -110,7 +110,7 @@ impl Tool {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
-            .map_err(|source| ChildError::Start {
+            .map_err(|source| ToolError::Start {
                 tool: tool.to_owned(),
                 source,
             })?;
@@ -138,37 +138,37 @@ impl Tool {
     }
 
     /// The lines it has shown since the last call.
-    pub fn lines(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.lines.try_iter()
     }
 
     /// Exit status; `None` while it runs.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// Asks it to end, once it has said its first word: before that it may not follow signals
     /// yet, and would go without a report.
-    pub fn interrupt(&mut self) {
+    pub(crate) fn interrupt(&mut self) {
         let started = Instant::now();
         while !self.spoke.load(Ordering::Relaxed)
-            && self.ended().is_none()
-            && started.elapsed() < FIRST_WORD_BOUND
+            && self.exit_status().is_none()
+            && started.elapsed() < FIRST_LINE_TIMEOUT
         {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         // It may be gone already.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
     }
 
     /// Waits for it for at most `bound`, then kills it; `None` when it had to be killed.
-    pub fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
+    pub(crate) fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         while started.elapsed() < bound {
-            if let Some(status) = self.ended() {
+            if let Some(status) = self.exit_status() {
                 return Some(status);
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -199,7 +199,7 @@ fn end_with_us(command: &mut Command) {
 #[cfg(not(target_os = "linux"))]
 fn end_with_us(_command: &mut Command) {}
 
-impl Drop for Tool {
+impl Drop for ToolProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
