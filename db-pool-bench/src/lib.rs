@@ -10,7 +10,6 @@
     )
 )]
 
-pub mod address;
 pub mod check;
 pub mod cli;
 pub mod conditions;

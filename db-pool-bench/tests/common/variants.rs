@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, SqlWorkload, Tables};
 use load_engine::{Factory, Failure, Marks, Session as _, Target as _, UserId, Worker};
+use pg_connect::Address;
 use tokio::runtime::Runtime;
 
 /// Requests that ask for nothing but an answer.
