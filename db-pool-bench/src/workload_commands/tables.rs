@@ -3,24 +3,24 @@
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError, output};
 
-use super::Conversation;
+use super::ServerConnection;
 use super::flags::{DropFlags, InitFlags};
 use crate::control::clean_up;
-use crate::failure::of_postgres;
-use crate::remedy::{self, Doing};
-use crate::workloads::{Schema, State};
+use crate::failure::from_postgres;
+use crate::remedy::{self, Purpose};
+use crate::workloads::{Schema, SchemaState};
 
 pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
     let schema = named(&flags.schema)?;
     let name = schema.name();
-    let server = Conversation::begin(&flags.url, &schema)?;
+    let server = ServerConnection::begin(&flags.url, &schema)?;
     match state(&server, &schema)? {
-        State::Absent => {}
-        State::Ours => {
+        SchemaState::Absent => {}
+        SchemaState::Ours => {
             return Err(UsageError(format!("the schema {name} is there already")))
                 .remedy(format!("db-pool-bench workload drop --schema {name}"));
         }
-        State::Foreign => return Err(foreign(name).into()),
+        SchemaState::Foreign => return Err(foreign(name).into()),
     }
     let made = server.run(schema.create(&server.client, flags.scale));
     let broke_off = match &made {
@@ -35,9 +35,9 @@ pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
     }
     let at = server.address.shown();
     let tables = made?.or_else(|error| {
-        let failure = of_postgres(&error.source);
+        let failure = from_postgres(&error.source);
         let what = format!("make the schema {name}");
-        remedy::cannot(&what, &failure, Doing::Making, &server.address)
+        remedy::cannot(&what, &failure, Purpose::Making, &server.address)
     })?;
     output::print(&format!(
         "Made the schema {name} with {} accounts (scale {}).\nUse it:\n  db-pool-bench sweep --schema {name} --workload tpcb-like \\\n    --url '{at}'\nRemove it:\n  db-pool-bench workload drop --schema {name} \\\n    --url '{at}'\n",
@@ -48,20 +48,20 @@ pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
 pub(super) fn drop(flags: &DropFlags) -> anyhow::Result<()> {
     let schema = named(&flags.schema)?;
     let name = schema.name();
-    let server = Conversation::begin(&flags.url, &schema)?;
+    let server = ServerConnection::begin(&flags.url, &schema)?;
     match state(&server, &schema)? {
-        State::Absent => {
+        SchemaState::Absent => {
             return output::print(&format!("There is no schema {name}; nothing to remove.\n"));
         }
-        State::Ours => {}
-        State::Foreign => return Err(foreign(name).into()),
+        SchemaState::Ours => {}
+        SchemaState::Foreign => return Err(foreign(name).into()),
     }
     server.run(schema.drop(&server.client))?.or_else(|error| {
         let what = format!("drop the schema {name}");
         remedy::cannot(
             &what,
-            &of_postgres(&error),
-            Doing::Removing,
+            &from_postgres(&error),
+            Purpose::Removing,
             &server.address,
         )
     })?;
@@ -72,7 +72,7 @@ fn named(name: &str) -> Result<Schema, UsageError> {
     Schema::lasting(name).map_err(|sentence| UsageError(format!("--schema: {sentence}")))
 }
 
-fn state(server: &Conversation, schema: &Schema) -> anyhow::Result<State> {
+fn state(server: &ServerConnection, schema: &Schema) -> anyhow::Result<SchemaState> {
     let asked = server.run(schema.state(&server.client))?;
     asked.with_context(|| format!("cannot look for the schema {}", schema.name()))
 }

@@ -5,12 +5,14 @@ use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
 use tokio_postgres::Error;
 
-use super::{Schema, Selection, State, Tables, TablesError, Workload, WorkloadError};
+use super::{
+    Schema, SchemaState, SqlWorkload, Tables, TablesError, WorkloadError, WorkloadSelection,
+};
 use crate::address::Address;
 use crate::connect::Client;
-use crate::control::Control;
-use crate::failure::of_postgres;
-use crate::remedy::{self, Doing};
+use crate::control::ControlRuntime;
+use crate::failure::from_postgres;
+use crate::remedy::{self, Purpose};
 
 /// What a session that may only read says.
 const READ_ONLY: &str = "sqlstate.25006";
@@ -19,9 +21,9 @@ const NO_TABLE: &str = "sqlstate.42P01";
 
 /// A server on which a workload is about to run.
 #[derive(Debug)]
-pub struct Ground<'a> {
+pub struct WorkloadSetup<'a> {
     /// How to talk to it.
-    pub control: &'a Control,
+    pub control: &'a ControlRuntime,
     /// Place where it is.
     pub address: &'a Address,
     /// A connection there.
@@ -34,12 +36,15 @@ pub struct Ground<'a> {
     pub schema_begun: bool,
 }
 
-impl Ground<'_> {
+impl WorkloadSetup<'_> {
     /// The workload that `selection` says, ready for any driver; `None` when a signal came.
     ///
     /// # Errors
     /// Fails when its tables are not there or cannot be made, or the server refuses a statement.
-    pub fn prepare(&mut self, selection: &Selection) -> anyhow::Result<Option<Workload>> {
+    pub fn prepare(
+        &mut self,
+        selection: &WorkloadSelection,
+    ) -> anyhow::Result<Option<SqlWorkload>> {
         let Some(tables) = self.tables(selection)? else {
             return Ok(None);
         };
@@ -55,20 +60,20 @@ impl Ground<'_> {
                 Err(error).remedy(if lacks_tables {
                     "a server that has the tables of the script, named with --url; here are those of pgbench".to_owned()
                 } else {
-                    remedy::against(&failure, Doing::Checking, self.address)
+                    remedy::remedy_for(&failure, Purpose::Checking, self.address)
                 })
             }
             Some(Err(WorkloadError::Server(failure))) => {
                 let what = "have the server look at the statements of the workload";
-                remedy::cannot(what, &failure, Doing::Checking, self.address)
+                remedy::cannot(what, &failure, Purpose::Checking, self.address)
             }
             Some(Err(error)) => Err(error.into()),
         }
     }
 
-    fn tables(&mut self, selection: &Selection) -> anyhow::Result<Option<Tables>> {
+    fn tables(&mut self, selection: &WorkloadSelection) -> anyhow::Result<Option<Tables>> {
         if let Some(table) = &selection.table {
-            let found = self.control.run(Tables::of_pgbench(self.client, table));
+            let found = self.control.run(Tables::from_pgbench(self.client, table));
             let absent = "a table that pgbench -i has made, as in --table pgbench_accounts";
             return found
                 .transpose()
@@ -98,12 +103,12 @@ impl Ground<'_> {
     }
 
     fn not_made<T>(&self, error: &Error) -> anyhow::Result<T> {
-        let mut failure = of_postgres(error);
+        let mut failure = from_postgres(error);
         if failure.kind == READ_ONLY {
             failure = failure.with_detail(self.why_read_only());
         }
         let what = format!("make the schema {}", self.schema.name());
-        remedy::cannot(&what, &failure, Doing::Making, self.address)
+        remedy::cannot(&what, &failure, Purpose::Making, self.address)
     }
 
     /// Returns why no transaction of ours writes.
@@ -123,7 +128,7 @@ impl Ground<'_> {
     fn unread<T>(&self, error: TablesError, where_absent: &str) -> anyhow::Result<T> {
         let remedy = match &error {
             TablesError::Server { source, .. } => {
-                remedy::against(&of_postgres(source), Doing::Checking, self.address)
+                remedy::remedy_for(&from_postgres(source), Purpose::Checking, self.address)
             }
             TablesError::NoTable { .. } | TablesError::Empty(_) => where_absent.to_owned(),
         };
@@ -136,15 +141,15 @@ impl Ground<'_> {
         let state = self.control.run(schema.state(self.client)).transpose();
         match state.with_context(|| format!("cannot look for the schema {name}"))? {
             None => Ok(None),
-            Some(State::Ours) => {
+            Some(SchemaState::Ours) => {
                 let found = Tables::in_schema(self.client, name);
                 let absent = format!("db-pool-bench workload init --schema {name}, after a drop");
                 let found = self.control.run(found).transpose();
                 found.or_else(|error| self.unread(error, &absent))
             }
-            Some(State::Absent) => Err(UsageError(format!("there is no schema {name}")))
+            Some(SchemaState::Absent) => Err(UsageError(format!("there is no schema {name}")))
                 .remedy(format!("db-pool-bench workload init --schema {name}")),
-            Some(State::Foreign) => Err(UsageError(format!(
+            Some(SchemaState::Foreign) => Err(UsageError(format!(
                 "the schema {name} was not made by this tool"
             )))
             .remedy("another name, and db-pool-bench workload init with it"),

@@ -6,41 +6,41 @@
 const OURS: &str = "/* plimsoll";
 
 /// Returns true if `sql` is one of our own questions.
-pub(crate) fn is_ours(sql: &str) -> bool {
+pub(crate) fn is_own_statement(sql: &str) -> bool {
     sql.contains(OURS)
 }
 
 /// Longest shape that is kept, in characters.
 const LONGEST: usize = 240;
 
-/// Returns the same as [`whole`], cut to a length that a table can show.
-pub(crate) fn of(sql: &str) -> String {
-    let shape = whole(sql);
-    if shape.chars().count() > LONGEST {
-        return shape.chars().take(LONGEST - 1).collect::<String>() + "…";
+/// Returns the same as [`full_fingerprint`], cut to a length that a table can show.
+pub(crate) fn fingerprint(sql: &str) -> String {
+    let fingerprint = full_fingerprint(sql);
+    if fingerprint.chars().count() > LONGEST {
+        return fingerprint.chars().take(LONGEST - 1).collect::<String>() + "…";
     }
-    shape
+    fingerprint
 }
 
 /// `sql` with every literal replaced by `?`, comments left out, white space and lists of values
 /// made one. What cannot be told from a value is taken for one.
-pub(crate) fn whole(sql: &str) -> String {
-    let mut shape = Shape::default();
+pub(crate) fn full_fingerprint(sql: &str) -> String {
+    let mut fingerprint = FingerprintWriter::default();
     let mut rest = sql;
     while let Some(c) = rest.chars().next() {
-        rest = shape.take(c, rest);
+        rest = fingerprint.take(c, rest);
     }
-    shape.finish()
+    fingerprint.finish()
 }
 
 #[derive(Default)]
-struct Shape {
+struct FingerprintWriter {
     text: String,
     /// White space is due before the next word.
     gap: bool,
 }
 
-impl Shape {
+impl FingerprintWriter {
     /// Takes one token off `rest`, which begins with `c`; returns what follows it.
     fn take<'a>(&mut self, c: char, rest: &'a str) -> &'a str {
         let after = &rest[c.len_utf8()..];
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn shapes_keep_the_statement_and_no_value() {
-        for (sql, shape) in [
+        for (sql, expected) in [
             (
                 "SELECT balance\n  FROM accounts WHERE id = 4711 AND name='O''Neil'",
                 "SELECT balance FROM accounts WHERE id = ? AND name=?",
@@ -249,15 +249,15 @@ mod tests {
             ("SELECT /* hunter2 that was cut", "SELECT"),
             ("", ""),
         ] {
-            let found = of(sql);
+            let found = fingerprint(sql);
             assert!(!found.contains("hunter2"), "{found}");
-            assert_eq!(found, shape, "{sql}");
+            assert_eq!(found, expected, "{sql}");
         }
     }
 
     #[test]
     fn a_long_one_is_cut() {
         let long = format!("SELECT {}", vec!["column"; 100].join(", "));
-        assert_eq!(of(&long).chars().count(), LONGEST);
+        assert_eq!(fingerprint(&long).chars().count(), LONGEST);
     }
 }

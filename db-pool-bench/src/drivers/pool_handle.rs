@@ -8,25 +8,25 @@ use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Postgres};
 
 use super::PoolOptions;
-use crate::failure::{of_pool, of_postgres, of_sqlx};
-use crate::shape;
+use crate::failure::{from_pool, from_postgres, from_sqlx};
+use crate::fingerprint;
 
 /// A target whose pool others may take connections from.
-pub trait Lends {
+pub trait HasPool {
     /// The pool.
-    fn lender(&self) -> Lender;
+    fn pool_handle(&self) -> PoolHandle;
 }
 
 /// A pool of either driver.
 #[derive(Debug, Clone)]
-pub enum Lender {
+pub enum PoolHandle {
     /// deadpool-postgres
     Deadpool(deadpool_postgres::Pool),
     /// sqlx
     Sqlx(PgPool),
 }
 
-impl Lender {
+impl PoolHandle {
     /// Takes a connection out; it goes back when it is dropped.
     ///
     /// # Errors
@@ -34,11 +34,11 @@ impl Lender {
     pub async fn checkout(&self) -> Result<Lease, Failure> {
         match self {
             Self::Deadpool(pool) => {
-                let client = pool.get().await.map_err(|error| of_pool(&error))?;
+                let client = pool.get().await.map_err(|error| from_pool(&error))?;
                 Ok(Lease::Deadpool(client))
             }
             Self::Sqlx(pool) => {
-                let connection = pool.acquire().await.map_err(|error| of_sqlx(&error))?;
+                let connection = pool.acquire().await.map_err(|error| from_sqlx(&error))?;
                 Ok(Lease::Sqlx(connection))
             }
         }
@@ -81,19 +81,19 @@ impl Lease {
     /// Fails with what the driver said, by kind.
     pub async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let ran = self.execute(sql).await;
-        ran.map_err(|failure| failure.with_statement(shape::of(sql)))
+        ran.map_err(|failure| failure.with_statement(fingerprint::fingerprint(sql)))
     }
 
     async fn execute(&mut self, sql: &str) -> Result<(), Failure> {
         match self {
             Self::Deadpool(client) => {
                 let done = client.batch_execute(sql).await;
-                done.map_err(|error| of_postgres(&error))
+                done.map_err(|error| from_postgres(&error))
             }
             Self::Sqlx(connection) => {
                 let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
                 let done = query.execute(&mut **connection).await;
-                done.map(drop).map_err(|error| of_sqlx(&error))
+                done.map(drop).map_err(|error| from_sqlx(&error))
             }
         }
     }

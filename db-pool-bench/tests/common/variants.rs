@@ -1,4 +1,4 @@
-//! The four arms without the rest of the bench: one user of each, and what came of its requests.
+//! The four variants without the rest of the bench: one user of each, and what came of its requests.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
+use db_pool_bench::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
 use db_pool_bench::protocol::Protocol;
-use db_pool_bench::workloads::{Builtin, Tables, Workload};
+use db_pool_bench::workloads::{Builtin, SqlWorkload, Tables};
 use load_engine::{Factory, Failure, Marks, Session as _, Target as _, UserId, Worker};
 use tokio::runtime::Runtime;
 
 /// Requests that ask for nothing but an answer.
-pub(crate) fn ask_nothing() -> Arc<Workload> {
+pub(crate) fn ask_nothing() -> Arc<SqlWorkload> {
     let draft = Builtin::CheckoutOnly.draft(&Tables::at_scale(1), 0, Protocol::Prepared);
     Arc::new(draft.unwrap().without_parameters())
 }
 
-pub(crate) fn setup(address: Address, workload: Arc<Workload>) -> Setup {
-    Setup {
+pub(crate) fn setup(address: Address, workload: Arc<SqlWorkload>) -> DriverSetup {
+    DriverSetup {
         address,
         application: "a_test_of_drivers".to_owned(),
         pool_size: 1,
@@ -40,14 +40,14 @@ pub(crate) fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// All arms, set up alike.
-pub(crate) struct Arms {
-    setup: Setup,
+/// All variants, set up alike.
+pub(crate) struct Variants {
+    setup: DriverSetup,
     runtime: Runtime,
 }
 
-impl Arms {
-    pub(crate) fn of(setup: Setup) -> Self {
+impl Variants {
+    pub(crate) fn of(setup: DriverSetup) -> Self {
         Self {
             setup,
             runtime: runtime(),
@@ -55,12 +55,12 @@ impl Arms {
     }
 
     /// Returns what failed of each request of one user of `wire`, `direct`, `deadpool` and `sqlx`,
-    /// one arm after the other; where no request came about, why.
+    /// one variant after the other; where no request came about, why.
     pub(crate) fn each(&self, requests: usize) -> [Vec<Option<Failure>>; 4] {
         self.each_between(requests, |_| ())
     }
 
-    /// Returns the same with what is done on the server before a user's requests, told the arm's
+    /// Returns the same with what is done on the server before a user's requests, told the variant's
     /// number.
     pub(crate) fn each_between(
         &self,

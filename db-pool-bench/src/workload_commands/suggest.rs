@@ -12,12 +12,12 @@ use bench_cli::{Remedy as _, UsageError, output};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use super::Conversation;
+use super::ServerConnection;
 use super::flags::SuggestFlags;
-use super::shape::Shape;
+use super::query_template::QueryTemplate;
 use crate::connect::{Client, Describer};
-use crate::failure::of_postgres;
-use crate::shape;
+use crate::failure::from_postgres;
+use crate::fingerprint;
 use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
 
 /// Place where the extension is, if this database has it.
@@ -35,14 +35,14 @@ const MOST_READ: usize = 10_000;
 const WIDEST: usize = 100;
 
 /// What was counted, or why nothing could be.
-enum Counted {
-    Statements(Vec<Statement>, Hidden),
+enum StatementCounts {
+    Statements(Vec<CountedStatement>, SkippedCalls),
     Unavailable { reason: String, to_do: &'static str },
 }
 
 /// Calls of statements that are not taken.
 #[derive(Debug, Clone, Copy, Default)]
-struct Hidden {
+struct SkippedCalls {
     /// The role may not see them.
     by_rights: i64,
     /// No workload can consist of them: transactions, settings, definitions.
@@ -53,21 +53,21 @@ struct Hidden {
 
 /// All calls of one shape.
 #[derive(Debug, Clone, PartialEq)]
-struct Statement {
-    shape: Shape,
+struct CountedStatement {
+    template: QueryTemplate,
     calls: i64,
     total_ms: f64,
 }
 
 pub(super) fn run(flags: &SuggestFlags) -> anyhow::Result<()> {
     let schema = Schema::lasting(LASTING).map_err(UsageError)?;
-    let server = Conversation::begin(&flags.url, &schema)?;
+    let server = ServerConnection::begin(&flags.url, &schema)?;
     let counted = server.run(count(&server.client))?;
     let (statements, hidden) = match counted.context("cannot read pg_stat_statements")? {
-        Counted::Unavailable { reason, to_do } => {
+        StatementCounts::Unavailable { reason, to_do } => {
             return Err(anyhow::anyhow!("there is no mix to suggest: {reason}")).remedy(to_do);
         }
-        Counted::Statements(statements, hidden) => (statements, hidden),
+        StatementCounts::Statements(statements, hidden) => (statements, hidden),
     };
     let taken = &statements[..statements.len().min(flags.top as usize)];
     let mut text = shown(&statements, taken, hidden);
@@ -80,9 +80,9 @@ pub(super) fn run(flags: &SuggestFlags) -> anyhow::Result<()> {
     output::print(&text)
 }
 
-async fn count(client: &Client) -> Result<Counted, Error> {
+async fn count(client: &Client) -> Result<StatementCounts, Error> {
     let Some(row) = client.query_opt(PLACE, &[]).await? else {
-        return Ok(Counted::Unavailable {
+        return Ok(StatementCounts::Unavailable {
             reason: "this database has no pg_stat_statements".to_owned(),
             to_do: LOADED,
         });
@@ -115,8 +115,8 @@ async fn count(client: &Client) -> Result<Counted, Error> {
                     | &SqlState::INSUFFICIENT_PRIVILEGE
                     | &SqlState::UNDEFINED_COLUMN
                     | &SqlState::UNDEFINED_TABLE,
-                ) => Ok(Counted::Unavailable {
-                    reason: of_postgres(&error).to_string(),
+                ) => Ok(StatementCounts::Unavailable {
+                    reason: from_postgres(&error).to_string(),
                     to_do: LOADED,
                 }),
                 _ => Err(error),
@@ -131,31 +131,35 @@ async fn count(client: &Client) -> Result<Counted, Error> {
 }
 
 /// Gathers rows of query, calls and milliseconds by shape, the most frequent first.
-fn gather(rows: Vec<(String, i64, f64)>) -> Counted {
-    let mut hidden = Hidden::default();
-    let mut shapes: BTreeMap<String, Statement> = BTreeMap::new();
+fn gather(rows: Vec<(String, i64, f64)>) -> StatementCounts {
+    let mut hidden = SkippedCalls::default();
+    let mut by_sql: BTreeMap<String, CountedStatement> = BTreeMap::new();
     for (query, calls, total_ms) in rows {
         if query == HIDDEN {
             hidden.by_rights += calls;
             continue;
         }
-        if shape::is_ours(&query) || query.contains(PREFIX) {
+        if fingerprint::is_own_statement(&query) || query.contains(PREFIX) {
             hidden.ours += calls;
             continue;
         }
-        let Some(shape) = Shape::of(&query).filter(|shape| !shape.sql.contains(EXTENSION)) else {
+        let Some(template) =
+            QueryTemplate::parse(&query).filter(|template| !template.sql.contains(EXTENSION))
+        else {
             hidden.by_kind += calls;
             continue;
         };
-        let statement = shapes.entry(shape.sql.clone()).or_insert(Statement {
-            shape,
-            calls: 0,
-            total_ms: 0.0,
-        });
+        let statement = by_sql
+            .entry(template.sql.clone())
+            .or_insert(CountedStatement {
+                template,
+                calls: 0,
+                total_ms: 0.0,
+            });
         statement.calls += calls;
         statement.total_ms += total_ms;
     }
-    let mut statements: Vec<Statement> = shapes.into_values().collect();
+    let mut statements: Vec<CountedStatement> = by_sql.into_values().collect();
     statements.sort_by_key(|statement| std::cmp::Reverse(statement.calls));
     if statements.is_empty() {
         let (reason, to_do) = if hidden.by_rights > 0 {
@@ -170,18 +174,18 @@ fn gather(rows: Vec<(String, i64, f64)>) -> Counted {
             )
         };
         let reason = reason.to_owned();
-        return Counted::Unavailable { reason, to_do };
+        return StatementCounts::Unavailable { reason, to_do };
     }
-    Counted::Statements(statements, hidden)
+    StatementCounts::Statements(statements, hidden)
 }
 
-fn shown(all: &[Statement], taken: &[Statement], hidden: Hidden) -> String {
+fn shown(all: &[CountedStatement], taken: &[CountedStatement], hidden: SkippedCalls) -> String {
     let calls: i64 = all.iter().map(|s| s.calls).sum();
     let total_ms: f64 = all.iter().map(|s| s.total_ms).sum();
     let mut rows = Table::new(&["statement", "weight", "calls", "time", "mean"]);
     for statement in taken {
         let mean_ns = statement.total_ms / statement.calls.max(1) as f64 * 1e6;
-        let sql: String = statement.shape.sql.chars().take(WIDEST).collect();
+        let sql: String = statement.template.sql.chars().take(WIDEST).collect();
         rows.row(&[
             sql,
             weight(statement.calls, calls).to_string(),
@@ -220,7 +224,11 @@ fn shown(all: &[Statement], taken: &[Statement], hidden: Hidden) -> String {
             hidden.ours
         );
     }
-    let reads: i64 = all.iter().filter(|s| s.shape.reads).map(|s| s.calls).sum();
+    let reads: i64 = all
+        .iter()
+        .filter(|s| s.template.reads)
+        .map(|s| s.calls)
+        .sum();
     let read_ratio = reads as f64 / calls.max(1) as f64;
     let _ = writeln!(
         text,
@@ -252,13 +260,13 @@ fn weight(calls: i64, all: i64) -> i64 {
 }
 
 /// The types of each statement's parameters, where the server can tell.
-async fn types(client: &Client, statements: &[Statement]) -> Vec<Vec<String>> {
+async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<String>> {
     let mut all = Vec::with_capacity(statements.len());
     for statement in statements {
         // One that the server does not take spoils its transaction; the next has another.
         let types = match Describer::beside(client, "").await {
             Ok(mut describer) => {
-                let types = describer.parameters(&statement.shape.sql).await;
+                let types = describer.parameters(&statement.template.sql).await;
                 describer.close().await;
                 types
             }
@@ -273,7 +281,7 @@ async fn types(client: &Client, statements: &[Statement]) -> Vec<Vec<String>> {
 /// Writes a script for each statement; what to do with them.
 fn write(
     directory: &Path,
-    statements: &[Statement],
+    statements: &[CountedStatement],
     types: &[Vec<String>],
 ) -> anyhow::Result<String> {
     fs::create_dir(directory)
@@ -282,7 +290,7 @@ fn write(
     let calls: i64 = statements.iter().map(|s| s.calls).sum();
     let mut scripts = String::new();
     for (number, (statement, types)) in (1..).zip(statements.iter().zip(types)) {
-        let Some(sql) = statement.shape.script() else {
+        let Some(sql) = statement.template.script() else {
             continue;
         };
         let file = directory.join(format!("{number:02}.sql"));
@@ -323,12 +331,12 @@ mod tests {
             ("SELECT /* plimsoll evidence */ 1", 9, 1.0),
         ];
         let rows = rows.map(|(query, calls, ms)| (query.to_owned(), calls, ms));
-        let Counted::Statements(statements, hidden) = gather(rows.to_vec()) else {
+        let StatementCounts::Statements(statements, hidden) = gather(rows.to_vec()) else {
             panic!("there are statements");
         };
         let seen: Vec<(&str, i64)> = statements
             .iter()
-            .map(|s| (s.shape.sql.as_str(), s.calls))
+            .map(|s| (s.template.sql.as_str(), s.calls))
             .collect();
         assert_eq!(
             seen,
@@ -345,7 +353,7 @@ mod tests {
     #[test]
     fn where_all_is_hidden_it_says_so() {
         let rows = vec![(HIDDEN.to_owned(), 2, 0.0)];
-        let Counted::Unavailable { to_do, .. } = gather(rows) else {
+        let StatementCounts::Unavailable { to_do, .. } = gather(rows) else {
             panic!("nothing can be seen");
         };
         assert!(to_do.contains("pg_read_all_stats"), "{to_do}");

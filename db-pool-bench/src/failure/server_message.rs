@@ -19,7 +19,7 @@ const QUOTING: [&str; 6] = ["22P02", "22003", "22007", "22008", "22018", "22P03"
 /// The fields of an `ErrorResponse` that help people.
 /// Source: PostgreSQL manual, *Error and Notice Message Fields*.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Words<'a> {
+pub(super) struct ServerMessage<'a> {
     /// SQLSTATE.
     pub(super) code: &'a str,
     message: &'a str,
@@ -28,8 +28,8 @@ pub(super) struct Words<'a> {
     context: Option<&'a str>,
 }
 
-impl<'a> Words<'a> {
-    pub(super) fn of_postgres(error: &'a DbError) -> Self {
+impl<'a> ServerMessage<'a> {
+    pub(super) fn from_postgres(error: &'a DbError) -> Self {
         Self {
             code: error.code().code(),
             message: error.message(),
@@ -39,7 +39,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    pub(super) fn of_sqlx(error: &'a PgDatabaseError) -> Self {
+    pub(super) fn from_sqlx(error: &'a PgDatabaseError) -> Self {
         Self {
             code: error.code(),
             message: error.message(),
@@ -49,7 +49,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    pub(super) fn of_wire(error: &'a ServerError) -> Self {
+    pub(super) fn from_wire(error: &'a ServerError) -> Self {
         Self {
             code: &error.code,
             message: &error.message,
@@ -132,8 +132,8 @@ fn without_data(detail: &str) -> String {
 /// without literals of the statement that it quotes.
 fn place(context: &str) -> String {
     if let Some((before, statement)) = context.split_once("SQL statement \"") {
-        let shape = crate::shape::of(statement.trim_end_matches('"'));
-        return format!("{before}SQL statement \"{shape}\"");
+        let fingerprint = crate::fingerprint::fingerprint(statement.trim_end_matches('"'));
+        return format!("{before}SQL statement \"{fingerprint}\"");
     }
     let quotes = context.starts_with("COPY ")
         || context.starts_with("JSON data")
@@ -208,12 +208,12 @@ mod tests {
                 "column \"a: \"b\" does not exist",
             ),
         ] {
-            let words = Words {
+            let server_message = ServerMessage {
                 code,
                 message: said,
-                ..Words::default()
+                ..ServerMessage::default()
             };
-            assert_eq!(words.message(), kept);
+            assert_eq!(server_message.message(), kept);
         }
     }
 
@@ -244,21 +244,23 @@ mod tests {
 
     #[test]
     fn detail_hint_and_the_first_line_of_the_context_are_one_line() {
-        let words = Words {
+        let server_message = ServerMessage {
             code: "40P01",
             message: "deadlock detected",
             detail: Some("Process 7 waits; blocked by process 8.\nProcess 8 waits."),
             hint: Some("See server log for query details."),
             context: Some("while updating tuple (0,5) in relation \"pair\"\nand more"),
         };
-        let failure = words.complete(Failure::new("sqlstate.40P01", words.message));
+        let failure =
+            server_message.complete(Failure::new("sqlstate.40P01", server_message.message));
         assert_eq!(
             failure.detail.unwrap().to_string(),
             "Process 7 waits; blocked by process 8. Process 8 waits.; \
              hint: See server log for query details.; \
              context: while updating tuple (0,5) in relation \"pair\""
         );
-        let bare = Words::default().complete(Failure::new("sqlstate.22012", "division by zero"));
+        let bare =
+            ServerMessage::default().complete(Failure::new("sqlstate.22012", "division by zero"));
         assert_eq!(bare.detail, None);
     }
 }

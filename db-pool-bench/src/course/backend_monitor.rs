@@ -9,10 +9,10 @@ use bench_report::clock::monotonic_ns;
 use load_engine::Failure;
 use tokio::time::{sleep, timeout};
 
-use super::roll::{Roll, Session, Tally};
+use super::session_tracker::{SessionChanges, SessionKey, SessionTracker};
 use crate::address::Address;
 use crate::connect::{Client, ConnectError};
-use crate::failure::{is_of_absence, of_connect};
+use crate::failure::{from_connect, is_server_gone};
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
 /// For one look, connecting included.
@@ -35,27 +35,27 @@ pub(crate) struct Leaked {
 /// Counts the sessions of one application, on a connection of its own. A server that restarts ends
 /// that one too: the census goes on with another as soon as there is one.
 #[derive(Debug)]
-pub(crate) struct Census {
+pub(crate) struct BackendMonitor {
     address: Address,
     application: String,
-    link: Option<Link>,
-    roll: Roll,
+    link: Option<MonitorConnection>,
+    session_tracker: SessionTracker,
     away: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
-struct Link {
+struct MonitorConnection {
     client: Client,
 }
 
-impl Link {
+impl MonitorConnection {
     async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
         let client = address.connect(&format!("{application}.census")).await?;
         Ok(Self { client })
     }
 }
 
-impl Census {
+impl BackendMonitor {
     /// Says in `away` whether the server is gone for the time being.
     ///
     /// # Errors
@@ -65,28 +65,30 @@ impl Census {
         application: &str,
         away: Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
-        let link = Link::open(address, application).await;
+        let link = MonitorConnection::open(address, application).await;
         Ok(Self {
             address: address.clone(),
             application: application.to_owned(),
-            link: Some(link.map_err(|error| of_connect(&error))?),
-            roll: Roll::new(monotonic_ns()),
+            link: Some(link.map_err(|error| from_connect(&error))?),
+            session_tracker: SessionTracker::new(monotonic_ns()),
             away,
         })
     }
 
     /// The sessions that are there, with how long each has been idle, or why the server does not
     /// tell.
-    async fn look(&mut self) -> Result<BTreeMap<Session, f64>, Failure> {
+    async fn look(&mut self) -> Result<BTreeMap<SessionKey, f64>, Failure> {
         let looking = async {
             let link = match &mut self.link {
                 Some(link) => link,
-                none => none.insert(Link::open(&self.address, &self.application).await?),
+                none => {
+                    none.insert(MonitorConnection::open(&self.address, &self.application).await?)
+                }
             };
             Ok::<_, ConnectError>(ask(link, &self.application).await?)
         };
         let seen = match timeout(LOOK_BOUND, looking).await {
-            Ok(seen) => seen.map_err(|error| of_connect(&error)),
+            Ok(seen) => seen.map_err(|error| from_connect(&error)),
             Err(_) => Err(Failure::new("timeout", "the server did not answer in time")),
         };
         if seen.is_err() {
@@ -98,12 +100,14 @@ impl Census {
     /// Counts once.
     pub(crate) async fn count(&mut self) {
         let seen = self.look().await;
-        let absence = |failure: &Failure| is_of_absence(&failure.kind);
+        let absence = |failure: &Failure| is_server_gone(&failure.kind);
         let away = seen.as_ref().err().is_some_and(absence);
         self.away.store(away, Ordering::Relaxed);
         match seen {
-            Ok(now) => self.roll.seen(monotonic_ns(), now.into_keys().collect()),
-            Err(_) => self.roll.unseen(),
+            Ok(now) => self
+                .session_tracker
+                .seen(monotonic_ns(), now.into_keys().collect()),
+            Err(_) => self.session_tracker.unseen(),
         }
     }
 
@@ -116,8 +120,8 @@ impl Census {
     }
 
     /// Returns what came and went since the last call.
-    pub(crate) fn take(&mut self) -> Tally {
-        self.roll.take(monotonic_ns())
+    pub(crate) fn take(&mut self) -> SessionChanges {
+        self.session_tracker.take(monotonic_ns())
     }
 
     /// The sessions that are there now; `None` where the server does not tell.
@@ -131,9 +135,9 @@ impl Census {
 }
 
 async fn ask(
-    link: &Link,
+    link: &MonitorConnection,
     application: &str,
-) -> Result<BTreeMap<Session, f64>, tokio_postgres::Error> {
+) -> Result<BTreeMap<SessionKey, f64>, tokio_postgres::Error> {
     let rows = link.client.query(QUERY, &[&application]).await?;
     let read = rows.iter().map(|row| {
         let started_s: f64 = row.try_get(1)?;

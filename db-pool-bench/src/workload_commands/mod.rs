@@ -4,7 +4,7 @@
 mod check;
 mod describe;
 mod flags;
-mod shape;
+mod query_template;
 mod suggest;
 mod tables;
 
@@ -12,45 +12,45 @@ use anyhow::Context as _;
 use bench_cli::{Exit, Interrupted, signals};
 use load_engine::Cancel;
 
-pub use flags::{CatalogueCommand, CatalogueFlags};
+pub use flags::{WorkloadCommand, WorkloadCommandFlags};
 
 use crate::address::Address;
 use crate::connect::Client;
-use crate::control::Control;
-use crate::server::Server;
+use crate::control::ControlRuntime;
+use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
 
 /// Runs a `workload` command from flags to exit code.
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, a script that is wrong.
-pub fn run(flags: &CatalogueFlags) -> anyhow::Result<Exit> {
+pub fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
     match &flags.command {
-        CatalogueCommand::List => describe::list(),
-        CatalogueCommand::Describe { name } => describe::one(*name),
-        CatalogueCommand::Init(flags) => tables::init(flags),
-        CatalogueCommand::Drop(flags) => tables::drop(flags),
-        CatalogueCommand::Check(flags) => check::run(flags),
-        CatalogueCommand::Suggest(flags) => suggest::run(flags),
+        WorkloadCommand::List => describe::list(),
+        WorkloadCommand::Describe { name } => describe::one(*name),
+        WorkloadCommand::Init(flags) => tables::init(flags),
+        WorkloadCommand::Drop(flags) => tables::drop(flags),
+        WorkloadCommand::Check(flags) => check::run(flags),
+        WorkloadCommand::Suggest(flags) => suggest::run(flags),
     }?;
     Ok(Exit::Done)
 }
 
 /// A server to talk to, until a signal comes.
-struct Conversation {
+struct ServerConnection {
     address: Address,
-    control: Control,
+    control: ControlRuntime,
     client: Client,
 }
 
-impl Conversation {
+impl ServerConnection {
     /// Connects to `url`, under a name that says which of our schemas it is about.
     fn begin(url: &str, schema: &Schema) -> anyhow::Result<Self> {
-        let address = Server::at(url)?.address;
+        let address = ServerUnderTest::at(url)?.address;
         let cancel = Cancel::new();
         let signalled = cancel.clone();
         signals::on_interrupt(move || signalled.cancel()).context("cannot follow signals")?;
-        let control = Control::new(cancel).context("cannot start a runtime")?;
+        let control = ControlRuntime::new(cancel).context("cannot start a runtime")?;
         let client = control.connect(&address, schema)?.ok_or(Interrupted)?;
         Ok(Self {
             address,

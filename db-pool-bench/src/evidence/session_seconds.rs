@@ -9,9 +9,9 @@ const MOST_ROWS: usize = 20;
 
 /// Session-seconds by the labels `K`.
 #[derive(Debug, Default)]
-pub(super) struct Tally<K>(BTreeMap<K, f64>);
+pub(super) struct SessionSeconds<K>(BTreeMap<K, f64>);
 
-impl<K: Ord> Tally<K> {
+impl<K: Ord> SessionSeconds<K> {
     pub(super) fn add(&mut self, key: K, session_seconds: f64) {
         *self.0.entry(key).or_default() += session_seconds;
     }
@@ -22,7 +22,7 @@ impl<K: Ord> Tally<K> {
     }
 }
 
-impl<const N: usize> Tally<[String; N]> {
+impl<const N: usize> SessionSeconds<[String; N]> {
     /// The largest means over `seconds`, as a table with these labels.
     pub(super) fn rows(&self, labels: [&str; N], seconds: f64) -> Vec<EvidenceRow> {
         let mut means: Vec<_> = self.means(seconds).collect();

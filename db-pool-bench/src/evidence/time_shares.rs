@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bench_report::{Histogram, Operation, ServerEvidence, Step};
 
-use crate::failure::is_of_checkout;
+use crate::failure::is_checkout_timeout;
 
 /// Where a session is sampled, and the part that it belongs to.
 const SESSIONS: [(&str, &str); 7] = [
@@ -26,7 +26,7 @@ const SESSIONS: [(&str, &str); 7] = [
 /// Others who want connections beside the users of a step: a holder that keeps one, say. Their
 /// sessions are sampled with the users', and so their time belongs to the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Beside {
+pub struct ExtraUsers {
     /// Waiting for a connection at once, on average.
     pub waiting: f64,
     /// Holding one at once, on average.
@@ -38,7 +38,11 @@ pub struct Beside {
 /// client while a transaction is open or a statement runs), `other_wait`, and `rest` (driver,
 /// network, scheduling: connections in use whose session is idle). They add up to 1. Empty where
 /// sessions were not sampled or nothing finished.
-pub fn of(step: &Step, server: &ServerEvidence, beside: Beside) -> BTreeMap<&'static str, f64> {
+pub fn of_step(
+    step: &Step,
+    server: &ServerEvidence,
+    beside: ExtraUsers,
+) -> BTreeMap<&'static str, f64> {
     let mut users: BTreeMap<&'static str, f64> = BTreeMap::new();
     if !server.figures.contains_key("sessions.cpu_mean") {
         return users;
@@ -68,8 +72,8 @@ pub fn of(step: &Step, server: &ServerEvidence, beside: Beside) -> BTreeMap<&'st
 }
 
 /// Notes the evidence, and the parts with the step's figures, as in `time.checkout_ratio`.
-pub fn note(step: &mut Step, server: ServerEvidence, beside: Beside) {
-    for (part, share) in of(step, &server, beside) {
+pub fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
+    for (part, share) in of_step(step, &server, beside) {
         step.figures.insert(format!("time.{part}_ratio"), share);
     }
     step.server = Some(server);
@@ -87,7 +91,7 @@ fn mean_users(step: &Step, phase: impl Fn(&Operation) -> Option<&Histogram>) -> 
 fn checkout_failures(step: &Step) -> f64 {
     let of = |operation: &Operation| {
         let errors = operation.errors.iter();
-        let given_up = errors.filter(|(kind, _)| is_of_checkout(kind));
+        let given_up = errors.filter(|(kind, _)| is_checkout_timeout(kind));
         let count: u64 = given_up.map(|(_, count)| count).sum();
         let mean_ns = operation
             .failed
@@ -104,7 +108,7 @@ mod tests {
     use crate::sweep::tests::step;
 
     /// A second of 100 calls that waited 30 ms for a connection and held it for 40 ms.
-    fn measured(sessions: &[(&str, f64)], beside: Beside) -> BTreeMap<&'static str, f64> {
+    fn measured(sessions: &[(&str, f64)], beside: ExtraUsers) -> BTreeMap<&'static str, f64> {
         let mut step = step(4, 0, 100.0);
         let histogram = |ms: u64| {
             let mut values = bench_report::histogram::recording();
@@ -117,7 +121,7 @@ mod tests {
         for (name, mean) in sessions {
             server.figure(*name, *mean);
         }
-        of(&step, &server, beside)
+        of_step(&step, &server, beside)
     }
 
     const SESSIONS_SEEN: [(&str, f64); 4] = [
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn parts_add_up_and_the_planted_one_is_the_largest() {
-        let parts = measured(&SESSIONS_SEEN, Beside::default());
+        let parts = measured(&SESSIONS_SEEN, ExtraUsers::default());
         assert!(
             (parts.values().sum::<f64>() - 1.0).abs() < 1e-9,
             "{parts:?}"
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn those_beside_the_users_count_for_the_whole() {
         // Two more wait for a connection; one more holds one whose session waits for its client.
-        let beside = Beside {
+        let beside = ExtraUsers {
             waiting: 2.0,
             on_connection: 1.0,
         };
@@ -160,6 +164,6 @@ mod tests {
 
     #[test]
     fn without_samples_there_are_no_parts() {
-        assert!(measured(&[], Beside::default()).is_empty());
+        assert!(measured(&[], ExtraUsers::default()).is_empty());
     }
 }

@@ -18,20 +18,20 @@ use testbed::{Faults, Proxy};
 use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::connect;
-use crate::control::{Control, clean_up};
-use crate::drivers::{Deadpool, Direct, Driver, Setup, Sqlx, Wire};
-use crate::evidence::parts::{self, Beside};
-use crate::evidence::{Watch, settings};
-use crate::server::Server;
+use crate::control::{ControlRuntime, clean_up};
+use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
+use crate::evidence::time_shares::{self, ExtraUsers};
+use crate::evidence::{EvidenceCollector, settings};
+use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
-use crate::workloads::{Ground, Schema, Selection, Workload};
+use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
 
 /// Protects a server that is not a throwaway one, unless the user sets rules of their own.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 
 /// What one step puts to the test.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Arm {
+pub struct Variant {
     /// Which driver.
     pub driver: Driver,
     /// Connections: of its pool, or one for each user.
@@ -42,17 +42,17 @@ pub struct Arm {
 
 /// A server that is ready for a scenario's steps.
 #[derive(Debug)]
-pub struct Campaign<'a> {
+pub struct ScenarioContext<'a> {
     /// Place where steps and conclusions go.
     pub bench: &'a mut Bench,
     /// What the steps run on.
-    pub server: &'a Server,
+    pub server: &'a ServerUnderTest,
     /// Names our tables and connections.
     pub schema: &'a Schema,
     /// The watch over the server.
-    pub watch: Watch,
+    pub watch: EvidenceCollector,
     flags: &'a TargetFlags,
-    workload: Arc<Workload>,
+    workload: Arc<SqlWorkload>,
     proxies: BTreeMap<Duration, Proxy>,
 }
 
@@ -65,14 +65,14 @@ pub struct Campaign<'a> {
 pub fn run(
     bench: &mut Bench,
     flags: &TargetFlags,
-    selection: &Selection,
-    given: Option<Server>,
+    selection: &WorkloadSelection,
+    given: Option<ServerUnderTest>,
     connections: u64,
-    work: impl FnOnce(&mut Campaign) -> anyhow::Result<()>,
+    work: impl FnOnce(&mut ScenarioContext) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let started = match given {
         Some(server) => Some(server),
-        None => Server::start(connections, &bench.cancel)?,
+        None => ServerUnderTest::start(connections, &bench.cancel)?,
     };
     let Some(server) = started else { return Ok(()) };
     if let Some(note) = server.address.password_note() {
@@ -85,11 +85,11 @@ pub fn run(
         .report
         .config
         .insert("throwaway".to_owned(), throwaway);
-    let schema = Schema::of_run(&bench.own_name());
+    let schema = Schema::for_run(&bench.own_name());
     let mut begun = false;
     let outcome = match prepare(bench, selection, &server, &schema, &mut begun) {
-        Ok(Some(workload)) => Campaign::begin(bench, flags, &server, &schema, workload)
-            .and_then(|mut campaign| work(&mut campaign)),
+        Ok(Some(workload)) => ScenarioContext::begin(bench, flags, &server, &schema, workload)
+            .and_then(|mut context| work(&mut context)),
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
@@ -106,13 +106,13 @@ pub fn run(
 /// `begun` is set once our schema may be there.
 fn prepare(
     bench: &mut Bench,
-    selection: &Selection,
-    server: &Server,
+    selection: &WorkloadSelection,
+    server: &ServerUnderTest,
     schema: &Schema,
     begun: &mut bool,
-) -> anyhow::Result<Option<Arc<Workload>>> {
+) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
     bench.phase(Phase::Connect);
-    let control = Control::new(bench.cancel.clone()).context("cannot start a runtime")?;
+    let control = ControlRuntime::new(bench.cancel.clone()).context("cannot start a runtime")?;
     let Some(client) = control.connect(&server.address, schema)? else {
         return Ok(None);
     };
@@ -129,7 +129,7 @@ fn prepare(
     if let Some(Ok(settings)) = control.run(settings::read(&client)) {
         config.insert("server_settings".to_owned(), json!(settings));
     }
-    let mut ground = Ground {
+    let mut workload_setup = WorkloadSetup {
         control: &control,
         address: &server.address,
         client: &client,
@@ -137,8 +137,8 @@ fn prepare(
         throwaway: server.throwaway,
         schema_begun: false,
     };
-    let prepared = ground.prepare(selection);
-    *begun = ground.schema_begun;
+    let prepared = workload_setup.prepare(selection);
+    *begun = workload_setup.schema_begun;
     Ok(prepared?.map(Arc::new))
 }
 
@@ -150,16 +150,16 @@ fn remove(bench: &mut Bench, address: &Address, schema: &Schema) {
     }
 }
 
-impl<'a> Campaign<'a> {
+impl<'a> ScenarioContext<'a> {
     fn begin(
         bench: &'a mut Bench,
         flags: &'a TargetFlags,
-        server: &'a Server,
+        server: &'a ServerUnderTest,
         schema: &'a Schema,
-        workload: Arc<Workload>,
+        workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<Self> {
         let (address, cancel) = (server.address.clone(), bench.cancel.clone());
-        let watch = Watch::start(address, schema.name(), cancel)
+        let watch = EvidenceCollector::start(address, schema.name(), cancel)
             .context("cannot start the thread that watches the server")?;
         Ok(Self {
             bench,
@@ -182,28 +182,28 @@ impl<'a> Campaign<'a> {
         stop_rules(given, self.is_guarded())
     }
 
-    /// Runs one step on `arm` and returns its index in the report; a step for which the server has no
+    /// Runs one step on `variant` and returns its index in the report; a step for which the server has no
     /// room is noted and left out. A step without rules gets ours where the server is not ours.
     ///
     /// # Errors
     /// Fails when no load can be made at all, or the report cannot be saved.
-    pub fn step(&mut self, step: &StepPlan, arm: Arm) -> anyhow::Result<Option<usize>> {
-        if !self.has_room(step, arm.connections)? {
+    pub fn step(&mut self, step: &StepPlan, variant: Variant) -> anyhow::Result<Option<usize>> {
+        if !self.has_room(step, variant.connections)? {
             return Ok(None);
         }
-        let setup = self.setup(arm, step.seed)?;
+        let setup = self.setup(variant, step.seed)?;
         let mut step = step.clone();
         step.stop_rules = self.stop_rules(&step.stop_rules);
         let step = &step;
         let (bench, watch) = (&mut *self.bench, &mut self.watch);
-        let index = match arm.driver {
+        let index = match variant.driver {
             Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), watch),
             Driver::Direct => bench.step(step, &Arc::new(Direct(setup)), watch),
             Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), watch),
             Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), watch),
         }?;
         let seen = watch.step_ends();
-        parts::note(&mut bench.report.steps[index], seen, Beside::default());
+        time_shares::record(&mut bench.report.steps[index], seen, ExtraUsers::default());
         bench.save();
         Ok(Some(index))
     }
@@ -238,20 +238,20 @@ impl<'a> Campaign<'a> {
         Ok(false)
     }
 
-    /// Returns what the drivers of `arm` are set up with.
+    /// Returns what the drivers of `variant` are set up with.
     ///
     /// # Errors
     /// Fails when there is no way to the server under the arm's conditions.
-    pub fn setup(&mut self, arm: Arm, seed: u64) -> anyhow::Result<Setup> {
-        Ok(Setup {
-            address: self.address(arm.conditions.network_delay)?,
+    pub fn setup(&mut self, variant: Variant, seed: u64) -> anyhow::Result<DriverSetup> {
+        Ok(DriverSetup {
+            address: self.address(variant.conditions.network_delay)?,
             application: self.schema.name().to_owned(),
-            pool_size: arm.connections,
+            pool_size: variant.connections,
             pool: self.flags.pool.clone(),
             checkout_timeout: self.flags.checkout_timeout,
             workload: Arc::clone(&self.workload),
             seed,
-            hold: arm.conditions.hold,
+            hold: variant.conditions.hold,
             opened: Arc::default(),
         })
     }

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 /// A session, by its process and the microsecond in which it began.
-pub(super) type Session = (i32, u64);
+pub(super) type SessionKey = (i32, u64);
 
 /// Which sessions there are, as of the last look.
 #[derive(Debug)]
-pub(super) struct Roll {
-    present: BTreeSet<Session>,
-    known: BTreeSet<Session>,
+pub(super) struct SessionTracker {
+    present: BTreeSet<SessionKey>,
+    known: BTreeSet<SessionKey>,
     /// The instant up to which sessions were counted.
     counted_ns: u64,
     /// True if the last look saw nothing.
@@ -19,12 +19,12 @@ pub(super) struct Roll {
     just_closed: u64,
     /// Sessions that ended while nobody could look, and that none has replaced yet.
     owed: u64,
-    tally: Tally,
+    tally: SessionChanges,
 }
 
 /// Sessions that came and went since the last look at the tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Tally {
+pub(crate) struct SessionChanges {
     pub(crate) opened: u64,
     pub(crate) closed: u64,
     /// There now; `None` where the server cannot be asked.
@@ -39,7 +39,7 @@ pub(crate) struct Tally {
     pub(crate) uncounted_ns: u64,
 }
 
-impl Roll {
+impl SessionTracker {
     /// Of no session yet, at `now_ns`.
     pub(super) fn new(now_ns: u64) -> Self {
         Self {
@@ -49,12 +49,12 @@ impl Roll {
             blind: false,
             just_closed: 0,
             owed: 0,
-            tally: Tally::default(),
+            tally: SessionChanges::default(),
         }
     }
 
     /// At `now_ns` there were these.
-    pub(super) fn seen(&mut self, now_ns: u64, now: BTreeSet<Session>) {
+    pub(super) fn seen(&mut self, now_ns: u64, now: BTreeSet<SessionKey>) {
         let closed = self.present.difference(&now).count() as u64;
         let opened = now.difference(&self.known).count() as u64;
         self.tally.closed += closed;
@@ -90,15 +90,15 @@ impl Roll {
     }
 
     /// Returns what came and went since the last call, as of `now_ns`.
-    pub(super) fn take(&mut self, now_ns: u64) -> Tally {
+    pub(super) fn take(&mut self, now_ns: u64) -> SessionChanges {
         if self.blind {
             self.tally.uncounted_ns += now_ns.saturating_sub(self.counted_ns);
             self.counted_ns = now_ns;
         }
-        let next = Tally {
+        let next = SessionChanges {
             present: self.tally.present,
             most: self.tally.present.unwrap_or(0),
-            ..Tally::default()
+            ..SessionChanges::default()
         };
         std::mem::replace(&mut self.tally, next)
     }
@@ -108,55 +108,55 @@ impl Roll {
 mod tests {
     use super::*;
 
-    fn roll(looks: &[(u64, &[i32])]) -> Roll {
-        let mut roll = Roll::new(0);
+    fn session_tracker(looks: &[(u64, &[i32])]) -> SessionTracker {
+        let mut session_tracker = SessionTracker::new(0);
         for (now_ns, there) in looks {
-            roll.seen(*now_ns, sessions(there));
+            session_tracker.seen(*now_ns, sessions(there));
         }
-        roll
+        session_tracker
     }
 
-    fn sessions(pids: &[i32]) -> BTreeSet<Session> {
+    fn sessions(pids: &[i32]) -> BTreeSet<SessionKey> {
         pids.iter().map(|pid| (*pid, 1)).collect()
     }
 
     #[test]
     fn sessions_come_and_go() {
-        let mut roll = roll(&[(1, &[1, 2]), (2, &[2, 3]), (3, &[3])]);
-        let tally = roll.take(4);
+        let mut session_tracker = session_tracker(&[(1, &[1, 2]), (2, &[2, 3]), (3, &[3])]);
+        let tally = session_tracker.take(4);
         assert_eq!((tally.opened, tally.closed), (3, 2));
         assert_eq!((tally.present, tally.most), (Some(1), 2));
         assert_eq!(
             (tally.lost, tally.reestablished, tally.uncounted_ns),
             (0, 0, 0)
         );
-        assert_eq!(roll.take(5).most, 1);
+        assert_eq!(session_tracker.take(5).most, 1);
     }
 
     #[test]
     fn those_that_a_restart_took_are_counted_apart_with_those_that_replace_them() {
-        let mut roll = roll(&[(10, &[1, 2, 3])]);
-        roll.unseen();
-        roll.unseen();
+        let mut session_tracker = session_tracker(&[(10, &[1, 2, 3])]);
+        session_tracker.unseen();
+        session_tracker.unseen();
         // One of three is back, the others follow, and a fourth that nobody lost.
-        roll.seen(50, sessions(&[4]));
-        roll.seen(60, sessions(&[4, 5, 6, 7]));
-        let tally = roll.take(60);
+        session_tracker.seen(50, sessions(&[4]));
+        session_tracker.seen(60, sessions(&[4, 5, 6, 7]));
+        let tally = session_tracker.take(60);
         assert_eq!((tally.closed, tally.lost, tally.reestablished), (3, 3, 3));
         assert_eq!((tally.opened, tally.uncounted_ns), (7, 40));
     }
 
     #[test]
     fn a_gap_over_the_end_of_a_part_belongs_to_both_sides_of_it() {
-        let mut roll = roll(&[(10, &[1])]);
-        roll.unseen();
-        let before = roll.take(30);
+        let mut session_tracker = session_tracker(&[(10, &[1])]);
+        session_tracker.unseen();
+        let before = session_tracker.take(30);
         assert_eq!(
             (before.present, before.uncounted_ns, before.lost),
             (None, 20, 0)
         );
-        roll.seen(35, sessions(&[2]));
-        let after = roll.take(40);
+        session_tracker.seen(35, sessions(&[2]));
+        let after = session_tracker.take(40);
         assert_eq!(
             (after.uncounted_ns, after.lost, after.reestablished),
             (5, 1, 1)
@@ -165,19 +165,19 @@ mod tests {
 
     #[test]
     fn sessions_whose_end_a_server_could_still_tell_of_were_lost_too() {
-        let mut roll = roll(&[(10, &[1, 2, 3]), (20, &[3])]);
-        roll.unseen();
-        roll.seen(30, sessions(&[4]));
-        let tally = roll.take(30);
+        let mut session_tracker = session_tracker(&[(10, &[1, 2, 3]), (20, &[3])]);
+        session_tracker.unseen();
+        session_tracker.seen(30, sessions(&[4]));
+        let tally = session_tracker.take(30);
         assert_eq!((tally.closed, tally.lost, tally.reestablished), (3, 3, 1));
     }
 
     #[test]
     fn whoever_lives_through_a_gap_was_not_lost() {
-        let mut roll = roll(&[(10, &[1, 2])]);
-        roll.unseen();
-        roll.seen(20, sessions(&[1, 2]));
-        let tally = roll.take(20);
+        let mut session_tracker = session_tracker(&[(10, &[1, 2])]);
+        session_tracker.unseen();
+        session_tracker.seen(20, sessions(&[1, 2]));
+        let tally = session_tracker.take(20);
         assert_eq!((tally.closed, tally.lost, tally.uncounted_ns), (0, 0, 10));
     }
 }

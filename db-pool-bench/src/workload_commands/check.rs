@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 
 use bench_cli::{Remedy as _, UsageError, output};
 
-use super::Conversation;
-use super::flags::CheckFlags;
-use crate::remedy::{self, Doing};
+use super::ServerConnection;
+use super::flags::ScriptCheckFlags;
+use crate::remedy::{self, Purpose};
 use crate::script::Value;
-use crate::workloads::{Draft, LASTING, Schema, WorkloadError, entries};
+use crate::workloads::{LASTING, Schema, WorkloadDraft, WorkloadError, entries};
 
-pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
+pub(super) fn run(flags: &ScriptCheckFlags) -> anyhow::Result<()> {
     let scale = ("scale".to_owned(), Value::Integer(1));
     let constants = [&[scale], flags.define.as_slice()].concat();
-    let draft = Draft::new(
+    let draft = WorkloadDraft::new(
         "check",
         entries(&flags.script)?,
         &constants,
@@ -37,14 +37,15 @@ pub(super) fn run(flags: &CheckFlags) -> anyhow::Result<()> {
             "sound; as text, statements are complete only when a run sends them: no server looks before"
         }
         Some(url) => {
-            let server = Conversation::begin(url, &Schema::lasting(LASTING).map_err(UsageError)?)?;
+            let server =
+                ServerConnection::begin(url, &Schema::lasting(LASTING).map_err(UsageError)?)?;
             match server.run(draft.verify(&server.client))? {
                 Ok(_) => "sound, and the server takes every statement",
                 Err(WorkloadError::Script(error)) => {
                     return Err(UsageError(error.to_string()).into());
                 }
                 Err(WorkloadError::Refused { error, failure }) => {
-                    let remedy = remedy::against(&failure, Doing::Checking, &server.address);
+                    let remedy = remedy::remedy_for(&failure, Purpose::Checking, &server.address);
                     return Err(UsageError(error.to_string())).remedy(remedy);
                 }
                 Err(error) => return Err(error.into()),

@@ -30,15 +30,15 @@ const DESCRIBE_EXAMPLES: &str = "Examples:
 /// Flags of `db-pool-bench workload`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct CatalogueFlags {
+pub struct WorkloadCommandFlags {
     /// What to do.
     #[command(subcommand)]
-    pub command: CatalogueCommand,
+    pub command: WorkloadCommand,
 }
 
 /// What to do with workloads.
 #[derive(Debug, Clone, Subcommand)]
-pub enum CatalogueCommand {
+pub enum WorkloadCommand {
     /// Name the built-in workloads and what each asks
     #[command(after_help = LIST_EXAMPLES)]
     List,
@@ -53,7 +53,7 @@ pub enum CatalogueCommand {
     /// Remove a schema that init has made
     Drop(DropFlags),
     /// Read scripts as a run would, and say what is wrong and where
-    Check(CheckFlags),
+    Check(ScriptCheckFlags),
     /// Propose a weighted mix from the statements that a server has counted
     Suggest(SuggestFlags),
 }
@@ -107,7 +107,7 @@ const CHECK_EXAMPLES: &str = "Examples:
 /// Flags of `db-pool-bench workload check`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
-pub struct CheckFlags {
+pub struct ScriptCheckFlags {
     /// Scripts of one mix
     #[arg(required = true, value_parser = script, value_name = "FILE[@WEIGHT]")]
     pub script: Vec<ScriptFlag>,

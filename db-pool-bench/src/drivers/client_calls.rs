@@ -7,7 +7,7 @@ use load_engine::Failure;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 
-use crate::failure::of_postgres;
+use crate::failure::from_postgres;
 use crate::script::{Answer, Bound};
 
 /// Executes `statement`; rows that it gives are dropped as they come.
@@ -17,7 +17,7 @@ pub(super) async fn execute(
     values: &[Bound],
 ) -> Result<(), Failure> {
     let executed = client.execute_raw(statement, values.iter().copied()).await;
-    executed.map(drop).map_err(|error| of_postgres(&error))
+    executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
 /// Returns the same with a statement that is parsed for this once, in the same round trip.
@@ -32,7 +32,7 @@ pub(super) async fn execute_once(
     });
     let typed: Vec<_> = typed.collect();
     let executed = client.execute_typed(sql, &typed).await;
-    executed.map(drop).map_err(|error| of_postgres(&error))
+    executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
 /// Sends `sql` as it is, and adds what it gives to `answers` where they are wanted.
@@ -45,7 +45,7 @@ pub(super) async fn send(
         None => client.batch_execute(sql).await,
         Some(answers) => gather(client, sql, answers).await,
     };
-    sent.map_err(|error| of_postgres(&error))
+    sent.map_err(|error| from_postgres(&error))
 }
 
 async fn gather(client: &Client, sql: &str, answers: &mut Vec<Answer>) -> Result<(), Error> {

@@ -3,8 +3,8 @@
 //! `pg_stat_statements` puts `$1` for constants itself, except where an entry was evicted while its
 //! statement ran; whatever is left of values is taken out here.
 
+use crate::fingerprint;
 use crate::script::scan::{Piece, pieces};
-use crate::shape;
 
 /// Statements of which a workload can consist; others are not normalised by the server, and may
 /// hold passwords.
@@ -14,21 +14,21 @@ const VALUE: char = '?';
 
 /// A statement without values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(super) struct QueryTemplate {
     /// On one line.
     pub(super) sql: String,
     /// True if it only reads, as far as its first word tells.
     pub(super) reads: bool,
 }
 
-impl Shape {
+impl QueryTemplate {
     /// The shape of `query`; `None` where it is none that a workload can have.
-    pub(super) fn of(query: &str) -> Option<Self> {
+    pub(super) fn parse(query: &str) -> Option<Self> {
         let found = pieces(query).ok()?;
         let [Piece::Sql(_)] = found.as_slice() else {
             return None;
         };
-        let sql = shape::whole(query);
+        let sql = fingerprint::full_fingerprint(query);
         let mut words = sql.split_whitespace();
         let first = words.next()?.to_uppercase();
         let reads = first == "SELECT" && !words.any(|word| word.eq_ignore_ascii_case("update"));
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn no_value_is_left_in_a_shape() {
-        for (query, shape) in [
+        for (query, fingerprint) in [
             (
                 "SELECT * FROM t WHERE id = $1",
                 "SELECT * FROM t WHERE id = $1",
@@ -77,7 +77,7 @@ mod tests {
             ),
             ("UPDATE t\n SET a = $1", "UPDATE t SET a = $1"),
         ] {
-            assert_eq!(Shape::of(query).unwrap().sql, shape);
+            assert_eq!(QueryTemplate::parse(query).unwrap().sql, fingerprint);
         }
     }
 
@@ -91,18 +91,21 @@ mod tests {
             "SELECT 1; SELECT 2",
             "SELECT 'open",
         ] {
-            assert_eq!(Shape::of(query), None, "{query}");
+            assert_eq!(QueryTemplate::parse(query), None, "{query}");
         }
     }
 
     #[test]
     fn a_script_has_variables_for_parameters() {
-        let script = |query| Shape::of(query).unwrap().script();
+        let script = |query| QueryTemplate::parse(query).unwrap().script();
         assert_eq!(
             script("SELECT $1, $12").as_deref(),
             Some("SELECT :p1, :p12")
         );
         assert_eq!(script("SELECT 5"), None);
-        assert!(Shape::of("SELECT a FROM t FOR UPDATE").is_some_and(|shape| !shape.reads));
+        assert!(
+            QueryTemplate::parse("SELECT a FROM t FOR UPDATE")
+                .is_some_and(|fingerprint| !fingerprint.reads)
+        );
     }
 }
