@@ -50,6 +50,15 @@ impl ScheduleFile {
         Self::open(Path::new(&format!("/proc/self/task/{thread}/schedstat")))
     }
 
+    /// Fails: only Linux counts.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of_this_thread() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Opens the file at `path`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         File::open(path).map(Self)
