@@ -16,7 +16,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Simple => "simple",
             Self::Extended => "extended",
@@ -25,7 +25,7 @@ impl Protocol {
     }
 
     /// Whether values are put into the text of a statement.
-    pub fn is_textual(self) -> bool {
+    pub(crate) fn is_textual(self) -> bool {
         self == Self::Simple
     }
 }

@@ -36,14 +36,12 @@ pub struct ScriptEntry {
 /// What all users of a step ask for.
 #[derive(Debug)]
 pub struct SqlWorkload {
-    /// Its name, for people.
-    pub name: String,
     /// Number of times that a script is tried that ends in a serialization failure or a deadlock.
-    pub max_tries: u64,
+    pub(crate) max_tries: u64,
     /// The way in which statements are sent.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// Put before the server's search path, where scripts meet tables of our own.
-    pub search_path: Option<String>,
+    pub(crate) search_path: Option<String>,
     pub(super) scripts: Vec<CompiledScript>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
@@ -68,11 +66,11 @@ pub(super) struct CompiledScript {
 
 /// A statement as it is sent.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// With `$1`, `$2` … for its parameters, or `:name` where values are put into the text.
-    pub sql: Arc<str>,
+    pub(crate) sql: Arc<str>,
     /// Its text without literals, which names it in failures.
-    pub fingerprint: Arc<str>,
+    pub(crate) fingerprint: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
     pub(super) parameters: Vec<(usize, Kind, Place)>,
     /// Place where values are put into the text, with the slot of each.
@@ -88,7 +86,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// As what its parameters are sent, in order.
-    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.parameters.iter().map(|(_, kind, _)| *kind)
     }
 }
@@ -115,7 +113,6 @@ pub enum WorkloadError {
 /// A mix whose scripts are sound; which types its statements take, a server has yet to say.
 #[derive(Debug)]
 pub struct WorkloadDraft {
-    name: String,
     protocol: Protocol,
     entries: Vec<ScriptEntry>,
     programs: Vec<Program>,
@@ -130,7 +127,6 @@ impl WorkloadDraft {
     /// # Errors
     /// Fails with what is wrong with a script, and where.
     pub fn new(
-        name: &str,
         entries: Vec<ScriptEntry>,
         constants: &[(String, Value)],
         seed: u64,
@@ -139,7 +135,6 @@ impl WorkloadDraft {
         let sources: Vec<Source> = entries.iter().map(|entry| entry.source.clone()).collect();
         let (programs, names) = script::compile(&sources, constants, seed, protocol)?;
         Ok(Self {
-            name: name.to_owned(),
             protocol,
             entries,
             programs,
@@ -149,7 +144,7 @@ impl WorkloadDraft {
     }
 
     /// All statements, with the file of each.
-    pub fn statements(&self) -> impl Iterator<Item = (&str, &Statement)> {
+    pub(crate) fn statements(&self) -> impl Iterator<Item = (&str, &Statement)> {
         let scripts = self.entries.iter().zip(&self.programs);
         scripts.flat_map(|(entry, program)| {
             let file = entry.source.file.as_str();
@@ -241,7 +236,6 @@ impl WorkloadDraft {
             part: None,
         });
         SqlWorkload {
-            name: self.name,
             max_tries: 1,
             protocol: self.protocol,
             search_path: None,
@@ -337,22 +331,22 @@ fn for_ever(names: Vec<String>) -> &'static [&'static str] {
 
 impl SqlWorkload {
     /// The names that [`Outcome::operation`](load_engine::Outcome::operation) indexes.
-    pub fn operations(&self) -> &'static [&'static str] {
+    pub(crate) fn operations(&self) -> &'static [&'static str] {
         self.operations
     }
 
     /// The statements that are recorded apart within an operation.
-    pub fn parts(&self) -> &'static [&'static str] {
+    pub(crate) fn parts(&self) -> &'static [&'static str] {
         self.parts
     }
 
     /// All statements; connections are asked for them by their place here.
-    pub fn statements(&self) -> &[Prepared] {
+    pub(crate) fn statements(&self) -> &[Prepared] {
         &self.statements
     }
 
     /// Those that each connection prepares before it is used.
-    pub fn prepared(&self) -> &[Prepared] {
+    pub(crate) fn prepared(&self) -> &[Prepared] {
         match self.protocol {
             Protocol::Prepared => &self.statements,
             Protocol::Simple | Protocol::Extended => &[],
