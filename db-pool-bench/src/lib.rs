@@ -34,7 +34,6 @@ mod recommendation;
 mod remedy;
 mod results;
 mod scale;
-pub mod script;
 mod server;
 mod sweep;
 mod target;
