@@ -22,8 +22,8 @@ use db_pool_bench::failure::{of_pool, of_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
 use load_engine::attack::{self, Observer};
 use load_engine::{
-    Cancel, Factory, Failure, LoadPlan, Marks, Outcome, Phase, Session, StepPlan, Target, UserId,
-    Worker,
+    Cancel, Factory, Failure, LoadPlan, Outcome, Phase, Session, StepPlan, Target, Timestamps,
+    UserId, Worker,
 };
 use tokio_postgres::NoTls;
 
@@ -79,13 +79,13 @@ impl Target for PlantedTarget {
 struct PlantedSession(Pool, &'static [Act]);
 
 impl Session for PlantedSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let failed = |error: PoolError| Outcome::failed(0, of_pool(&error));
         let client = match self.0.get().await {
             Ok(client) => client,
             Err(error) => return failed(error),
         };
-        marks.acquired();
+        timestamps.acquired();
         for act in self.1 {
             match act {
                 Act::Sql(sql) => {
@@ -96,7 +96,7 @@ impl Session for PlantedSession {
                 Act::Pause(time) => tokio::time::sleep(*time).await,
             }
         }
-        marks.done();
+        timestamps.done();
         Outcome::success(0)
     }
 }

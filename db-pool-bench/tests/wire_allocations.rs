@@ -16,7 +16,7 @@ use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{PoolOptions, Setup, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker};
+use load_engine::{Factory as _, Session as _, Target as _, Timestamps, UserId, Worker};
 
 #[test]
 fn a_request_allocates_nothing() {
@@ -53,7 +53,7 @@ fn a_request_allocates_nothing() {
             if request == 100 {
                 before = allocations();
             }
-            let outcome = session.hit(&mut Marks::default()).await;
+            let outcome = session.hit(&mut Timestamps::default()).await;
             assert_eq!(outcome.failure, None);
         }
         let counted = allocations() - before;

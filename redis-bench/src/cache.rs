@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bench_report::{Operation, Step};
-use load_engine::{Marks, UserId};
+use load_engine::{Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::aio::MultiplexedConnection;
@@ -202,7 +202,11 @@ impl Task for CacheTask {
         self.operation
     }
 
-    async fn perform(&mut self, connection: &mut MultiplexedConnection, marks: &mut Marks) -> Done {
+    async fn perform(
+        &mut self,
+        connection: &mut MultiplexedConnection,
+        timestamps: &mut Timestamps,
+    ) -> Done {
         if self.operation == SET {
             let result = self.write(connection).await;
             return Done {
@@ -218,7 +222,7 @@ impl Task for CacheTask {
                 result: Ok(()),
             },
             Ok(false) => {
-                marks.operation(MISS);
+                timestamps.operation(MISS);
                 Done {
                     operation: MISS,
                     command: "SET",

@@ -254,7 +254,7 @@ fn talk(level: &Arc<Level>, turn: Turn, token: &mpsc::Sender<()>) -> Errand {
 async fn attempt(id: u64, setup: Arc<Setup>, level: Arc<Level>) -> Result<(u64, Socket), Failure> {
     let source = setup.endpoint.source(id);
     let mut flight = Flight::now(&level.connects);
-    let dialled = dial(&setup.endpoint, source, setup.bound, &mut flight.marks).await;
+    let dialled = dial(&setup.endpoint, source, setup.bound, &mut flight.timestamps).await;
     match dialled {
         Ok(socket) => {
             flight.land(Ok(()));

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use load_engine::{Cancel, Failure, Marks};
+use load_engine::{Cancel, Failure, Timestamps};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -49,8 +49,8 @@ pub(crate) fn probe(target: &Target, bound: Duration, cancel: &Cancel) -> std::i
 
 async fn echo_once(target: &Target, bound: Duration) -> Result<Endpoint, Failure> {
     let endpoint = target.at(resolve(target, bound).await?);
-    let mut marks = Marks::default();
-    let mut socket = dial(&endpoint, endpoint.source(0), bound, &mut marks).await?;
+    let mut timestamps = Timestamps::default();
+    let mut socket = dial(&endpoint, endpoint.source(0), bound, &mut timestamps).await?;
     let mut messages = Messages::new(u64::MAX, 0);
     match exchange(&mut socket, &mut messages, bound).await {
         Exchange::Answered => {}

@@ -233,21 +233,21 @@ impl FromStr for StopRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Failure, Marks, Outcome, Recorder, Within};
+    use crate::{Failure, Outcome, Recorder, Timestamps, Within};
 
     fn interval(succeeded: u64, failed: u64, took_ns: u64) -> Interval {
         let recorder = Recorder::new(&["get"], 1);
-        let marks = Marks {
+        let timestamps = Timestamps {
             started_ns: 1,
             done_ns: 1 + took_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
         for _ in 0..succeeded {
-            recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
+            recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
         }
         for _ in 0..failed {
             let failure = Failure::new("refused", "refused");
-            recorder.record(&marks, &Outcome::failed(0, failure), Within::WHOLLY);
+            recorder.record(&timestamps, &Outcome::failed(0, failure), Within::WHOLLY);
         }
         recorder.take_interval()
     }

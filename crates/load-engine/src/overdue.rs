@@ -53,7 +53,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::guard::Watch;
-    use crate::{Broken, Marks, Outcome, Recorder, StopRule, Within};
+    use crate::{Broken, Outcome, Recorder, StopRule, Timestamps, Within};
 
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
@@ -81,13 +81,13 @@ mod tests {
         fn hit(&self, begin_ns: u64, took_ns: Option<u64>) {
             self.recorder.begin(begin_ns);
             if let Some(took_ns) = took_ns {
-                let marks = Marks {
+                let timestamps = Timestamps {
                     started_ns: begin_ns,
                     done_ns: begin_ns + took_ns,
-                    ..Marks::default()
+                    ..Timestamps::default()
                 };
                 self.recorder
-                    .record(&marks, &Outcome::success(0), Within::WHOLLY);
+                    .record(&timestamps, &Outcome::success(0), Within::WHOLLY);
             }
         }
 
@@ -185,14 +185,14 @@ mod tests {
                 step.now_ns += SECOND;
                 assert_eq!(step.look(), None, "in round {round}");
             }
-            let marks = Marks {
+            let timestamps = Timestamps {
                 started_ns: begin_ns,
                 done_ns: step.now_ns,
-                ..Marks::default()
+                ..Timestamps::default()
             };
             for _ in 0..50 {
                 step.recorder
-                    .record(&marks, &Outcome::success(0), Within::WHOLLY);
+                    .record(&timestamps, &Outcome::success(0), Within::WHOLLY);
             }
         }
     }

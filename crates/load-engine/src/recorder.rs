@@ -18,7 +18,7 @@ use crate::interval::Interval;
 use crate::part_tally::PartTally;
 use crate::shard::Shard;
 use crate::tally::Tally;
-use crate::{Marks, Outcome, Part};
+use crate::{Outcome, Part, Timestamps};
 
 thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(0) };
@@ -102,9 +102,9 @@ impl Recorder {
 
     /// Records one finished hit. `within` says what it counts for beside the time chart, which
     /// shows warm-up and drain too.
-    pub fn record(&self, marks: &Marks, outcome: &Outcome, within: Within) {
+    pub fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
-        shard.record(self.operations, marks, outcome, within);
+        shard.record(self.operations, timestamps, outcome, within);
     }
 
     /// Records the parts of one finished hit; `within` says what they count for.
@@ -113,9 +113,9 @@ impl Recorder {
     }
 
     /// Records an arrival that was not over when the drain ended, or was never taken up (its start
-    /// is 0). It counts for the operation that its marks name.
-    pub fn record_censored(&self, marks: &Marks, now_ns: u64) {
-        self.shard().record_censored(marks, now_ns);
+    /// is 0). It counts for the operation that its timestamps name.
+    pub fn record_censored(&self, timestamps: &Timestamps, now_ns: u64) {
+        self.shard().record_censored(timestamps, now_ns);
     }
 
     /// Counts a hit that began at `begin_ns` as under way no longer, without recording it.
@@ -200,13 +200,13 @@ mod tests {
     use bench_report::Histogram;
 
     use super::*;
-    use crate::{CheckoutMarks, Failure, failure_sample};
+    use crate::{CheckoutTimestamps, Failure, failure_sample};
 
-    const MARKS: Marks = Marks {
+    const TIMESTAMPS: Timestamps = Timestamps {
         due_ns: 1_000,
         released_ns: 1_100,
         started_ns: 1_300,
-        checkout: CheckoutMarks::UNTOLD,
+        checkout: CheckoutTimestamps::UNTOLD,
         acquired_ns: 1_700,
         done_ns: 2_500,
         operation: 0,
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn phases_add_up() {
         let recorder = Recorder::new(&["get"], 2);
-        recorder.record(&MARKS, &Outcome::success(0), Within::WHOLLY);
+        recorder.record(&TIMESTAMPS, &Outcome::success(0), Within::WHOLLY);
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         let at = |h: &Option<Histogram>| h.as_ref().unwrap().max_ns;
@@ -230,13 +230,13 @@ mod tests {
     #[test]
     fn a_closed_loop_has_call_time_and_no_response_time() {
         let recorder = Recorder::new(&["get"], 1);
-        let marks = Marks {
+        let timestamps = Timestamps {
             due_ns: 0,
             released_ns: 0,
             acquired_ns: 0,
-            ..MARKS
+            ..TIMESTAMPS
         };
-        recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
+        recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         assert!(get.response.is_none() && get.backlog.is_none() && get.pacing_lag.is_none());
@@ -249,7 +249,7 @@ mod tests {
         let recorder = Recorder::new(&["get", "set"], 1);
         for _ in 0..100 {
             let failure = Failure::new("refused", "postgres://a:hunter2@h refused");
-            recorder.record(&MARKS, &Outcome::failed(1, failure), Within::WHOLLY);
+            recorder.record(&TIMESTAMPS, &Outcome::failed(1, failure), Within::WHOLLY);
         }
         let (operations, failures) = recorder.collect(1.0);
         assert!(!operations.contains_key("get"));
@@ -266,7 +266,7 @@ mod tests {
             due: false,
             done: false,
         };
-        recorder.record(&MARKS, &Outcome::success(0), before);
+        recorder.record(&TIMESTAMPS, &Outcome::success(0), before);
         assert_eq!(recorder.take_interval().succeeded(), 1);
         assert_eq!(recorder.take_interval().succeeded(), 0);
         assert!(recorder.collect(1.0).0.is_empty());
@@ -286,7 +286,7 @@ mod tests {
             },
         );
         for within in [early, Within::WHOLLY, late, late] {
-            recorder.record(&MARKS, &Outcome::success(0), within);
+            recorder.record(&TIMESTAMPS, &Outcome::success(0), within);
         }
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
@@ -345,7 +345,7 @@ mod tests {
                 scope.spawn(move || {
                     claim_shard(index);
                     for _ in 0..1_000 {
-                        recorder.record(&MARKS, &Outcome::success(0), Within::WHOLLY);
+                        recorder.record(&TIMESTAMPS, &Outcome::success(0), Within::WHOLLY);
                     }
                 });
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bench_report::clock::monotonic_ns;
 
-use crate::{CheckoutMarks, Failure, Worker};
+use crate::{CheckoutTimestamps, Failure, Worker};
 
 /// One user (closed loop) or one place in flight (open loop), from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct UserId(pub u64);
 ///
 /// The engine owns them, so that a cancelled hit still leaves its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Marks {
+pub struct Timestamps {
     /// Instant at which it should have begun; 0 in a closed loop, which has no such instant.
     pub due_ns: u64,
     /// Instant at which the pacer let it go.
@@ -22,7 +22,7 @@ pub struct Marks {
     /// Instant at which a session took it up.
     pub started_ns: u64,
     /// Instants of its checkout, where the pool tells of them.
-    pub checkout: CheckoutMarks,
+    pub checkout: CheckoutTimestamps,
     /// Instant at which it had its connection; 0 where there is no pool.
     pub acquired_ns: u64,
     /// Instant at which it was over.
@@ -32,7 +32,7 @@ pub struct Marks {
     pub operation: usize,
 }
 
-impl Marks {
+impl Timestamps {
     /// To be called by a session with several operations as soon as it knows which one this is:
     /// before its first await, and again if it turns into another one.
     pub fn operation(&mut self, operation: usize) {
@@ -141,7 +141,7 @@ pub trait Target: Send + Sync + 'static {
 /// One user's state on a target.
 pub trait Session: Send + 'static {
     /// One arrival, from taking it up to having its answer.
-    fn hit(&mut self, marks: &mut Marks) -> impl Future<Output = Outcome> + Send;
+    fn hit(&mut self, timestamps: &mut Timestamps) -> impl Future<Output = Outcome> + Send;
 
     /// The parts of the last hit, where they are told apart.
     fn parts(&self) -> &[Part] {

@@ -11,7 +11,7 @@ use bench_report::{QuantileKind, StepEnd, WarningCode};
 use known::{Known, closed, hit, open, run};
 use load_engine::attack::{self, CARRIED_RATIO, WORST_INTERVAL_P99_NS};
 use load_engine::{
-    Cancel, Factory, Failure, Marks, Outcome, RuntimeKind, Session, StepPlan, Target, UserId,
+    Cancel, Factory, Failure, Outcome, RuntimeKind, Session, StepPlan, Target, Timestamps, UserId,
     Worker,
 };
 
@@ -114,8 +114,8 @@ impl Target for TwoKinds {
 }
 
 impl Session for Kind {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
-        marks.operation(self.0);
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+        timestamps.operation(self.0);
         if self.0 == 1 {
             std::future::pending::<()>().await;
         }

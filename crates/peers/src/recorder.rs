@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use load_engine::recorder::claim_shard;
-use load_engine::{Marks, Outcome, Recorder, Within};
+use load_engine::{Outcome, Recorder, Timestamps, Within};
 use serde::{Deserialize, Serialize};
 use statistics::median;
 
@@ -74,20 +74,20 @@ fn ns_per_record() -> Option<f64> {
 
 /// Hits whose phases last from some microseconds to some milliseconds, so that they fall into as
 /// many buckets as those of a real step.
-fn hits() -> Vec<Marks> {
+fn hits() -> Vec<Timestamps> {
     let length = |seed: u64| 2_000 << (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 & 7);
     (0..KINDS as u64)
         .map(|n| {
             let (due_ns, released_ns) = (1_000_000, 1_000_000 + length(n));
             let started_ns = released_ns + length(n + 1) + n;
             let acquired_ns = started_ns + length(n + 2) + n;
-            Marks {
+            Timestamps {
                 due_ns,
                 released_ns,
                 started_ns,
                 acquired_ns,
                 done_ns: acquired_ns + length(n + 3) + n,
-                ..Marks::default()
+                ..Timestamps::default()
             }
         })
         .collect()

@@ -10,7 +10,7 @@ use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use load_engine::cpu_use::{CpuUse, LoadThreads, Reading};
 use load_engine::guard;
-use load_engine::{Broken, Failure, Marks, Outcome, Recorder, StopRule, Within};
+use load_engine::{Broken, Failure, Outcome, Recorder, StopRule, Timestamps, Within};
 
 use super::visit::Visit;
 use crate::evidence::Watch;
@@ -165,15 +165,15 @@ impl Ledger {
 
     /// A request is over.
     pub(crate) fn note(&self, visit: &Visit) {
-        self.enter(&visit.marks, visit.failure.as_ref());
+        self.enter(&visit.timestamps, visit.failure.as_ref());
     }
 
     /// Something beside the load failed.
     pub(crate) fn note_failure(&self, failure: &Failure) {
-        self.enter(&Marks::default(), Some(failure));
+        self.enter(&Timestamps::default(), Some(failure));
     }
 
-    fn enter(&self, marks: &Marks, failure: Option<&Failure>) {
+    fn enter(&self, timestamps: &Timestamps, failure: Option<&Failure>) {
         if self.planted && failure.is_some_and(|failure| is_of_checkout(&failure.kind)) {
             return;
         }
@@ -181,7 +181,7 @@ impl Ledger {
             failure: failure.cloned().map(Box::new),
             ..Outcome::success(0)
         };
-        self.finished.record(marks, &outcome, Within::WHOLLY);
+        self.finished.record(timestamps, &outcome, Within::WHOLLY);
     }
 }
 
@@ -224,7 +224,7 @@ mod tests {
         for kind in kinds {
             let failed = Outcome::failed(0, Failure::new(*kind, "why"));
             for outcome in [failed, Outcome::success(0)] {
-                ledger.note(&Visit::new(Marks::default(), outcome));
+                ledger.note(&Visit::new(Timestamps::default(), outcome));
             }
         }
         let interval = ledger.finished.take_interval();

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
+use load_engine::{Factory, Failure, Outcome, Part, Session, Target, Timestamps, UserId, Worker};
 use tokio_postgres::{Client, Statement};
 
 use super::{Setup, held};
@@ -61,9 +61,9 @@ pub struct DirectSession {
 }
 
 impl Session for DirectSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if self.link.client.is_closed() {
             match Link::open(&self.setup).await {
                 Ok(link) => self.link = link,

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use load_engine::{
-    Failure, Marks, Outcome, Part, PoolSample, Session, Target, Turn, UserId, Worker, checkout,
+    Failure, Outcome, Part, PoolSample, Session, Target, Timestamps, Turn, UserId, Worker, checkout,
 };
 use tokio::task::JoinSet;
 
@@ -133,14 +133,14 @@ pub struct PoolSession<P> {
 }
 
 impl<P: Pool> Session for PoolSession<P> {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
-        let object = match checkout::observe(marks, self.pool.checkout()).await {
+        timestamps.operation(operation);
+        let object = match checkout::observe(timestamps, self.pool.checkout()).await {
             Ok(object) => object,
             Err(failure) => return Outcome::failed(operation, failure),
         };
-        marks.acquired();
+        timestamps.acquired();
         let mut held = Held {
             pool: &self.pool,
             object: Some(object),
@@ -148,7 +148,7 @@ impl<P: Pool> Session for PoolSession<P> {
         };
         let outcome = self.user.perform(&mut held).await;
         self.holding.work().await;
-        marks.done();
+        timestamps.done();
         outcome
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use load_engine::{Factory, Failure, Marks, Session as _, Target, UserId, Worker};
+use load_engine::{Factory, Failure, Session as _, Target, Timestamps, UserId, Worker};
 use testbed::{Faults, Proxy};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -81,7 +81,7 @@ async fn count<F: Factory>(factory: F, proxy: &Proxy) -> Result<u64, Failure> {
             settle(&*target).await;
             before = proxy.round_trips();
         }
-        let outcome = session.hit(&mut Marks::default()).await;
+        let outcome = session.hit(&mut Timestamps::default()).await;
         if let Some(failure) = outcome.failure {
             return Err(*failure);
         }

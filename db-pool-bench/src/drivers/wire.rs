@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
+use load_engine::{Factory, Failure, Outcome, Part, Session, Target, Timestamps, UserId, Worker};
 
 use super::Setup;
 use crate::conditions::Holding;
@@ -66,9 +66,9 @@ pub struct WireSession {
 }
 
 impl Session for WireSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if !self.link.is_usable() {
             match open(&self.setup, &self.names).await {
                 Ok(link) => self.link = link,

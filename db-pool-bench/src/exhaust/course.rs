@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Broken, Cancel, Factory, Failure, Marks, Session, Target, UserId, Worker};
+use load_engine::{Broken, Cancel, Factory, Failure, Session, Target, Timestamps, UserId, Worker};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -125,7 +125,7 @@ fn log(
     while let Ok(hold) = held.try_recv() {
         log.holds.push(hold);
     }
-    log.visits.sort_by_key(|visit| visit.marks.started_ns);
+    log.visits.sort_by_key(|visit| visit.timestamps.started_ns);
     log
 }
 
@@ -182,13 +182,13 @@ async fn be_user<S: Session>(
         if started_ns >= parts.ended_ns || told.over.is_cancelled() {
             break;
         }
-        let mut marks = Marks {
+        let mut timestamps = Timestamps {
             started_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
-        let outcome = session.hit(&mut marks).await;
+        let outcome = session.hit(&mut timestamps).await;
         let failed = outcome.failure.is_some();
-        let visit = Visit::new(marks, outcome);
+        let visit = Visit::new(timestamps, outcome);
         told.ledger.note(&visit);
         // Nobody reads any more once a signal has come.
         let _ = visits.send(visit);

@@ -68,7 +68,10 @@ pub(super) struct Log {
 impl Log {
     /// Visits that started from `from_ns` to before `to_ns`.
     pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[Visit] {
-        let at = |bound: u64| self.visits.partition_point(|v| v.marks.started_ns < bound);
+        let at = |bound: u64| {
+            self.visits
+                .partition_point(|v| v.timestamps.started_ns < bound)
+        };
         &self.visits[at(from_ns)..at(to_ns)]
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
 use load_engine::cpu_use::CpuUse;
-use load_engine::{Broken, Cancel, Failure, Marks, Outcome};
+use load_engine::{Broken, Cancel, Failure, Outcome, Timestamps};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -175,16 +175,16 @@ pub(super) struct Login {
 impl Login {
     /// The login as a request.
     pub(super) fn visit(&self) -> Visit {
-        let mut marks = Marks {
+        let mut timestamps = Timestamps {
             started_ns: self.begun_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
         match &self.came {
             Ok(cost) => {
-                marks.done_ns = self.begun_ns + cost.whole_ns();
-                Visit::new(marks, Outcome::success(0))
+                timestamps.done_ns = self.begun_ns + cost.whole_ns();
+                Visit::new(timestamps, Outcome::success(0))
             }
-            Err(failure) => Visit::new(marks, Outcome::failed(0, failure.clone())),
+            Err(failure) => Visit::new(timestamps, Outcome::failed(0, failure.clone())),
         }
     }
 }

@@ -8,8 +8,8 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Pacing, PoolUsage, StepEnd};
 use load_engine::cpu_use::CpuUse;
 use load_engine::{
-    Arrivals, Broken, Cancel, Factory, Failure, Marks, Outcome, Pacer, RateCurve, Session, Target,
-    UserId, Waiting, Worker,
+    Arrivals, Broken, Cancel, Factory, Failure, Outcome, Pacer, RateCurve, Session, Target,
+    Timestamps, UserId, Waiting, Worker,
 };
 use tokio::task::JoinSet;
 
@@ -159,7 +159,7 @@ impl<T: Target + Lends> Running<'_, T> {
         let ended_ns = monotonic_ns();
         let cpu = follower.part_ends();
         let (mut visits, unfinished) = drain(tasks, cancel).await;
-        visits.sort_by_key(|visit| visit.marks.due_ns);
+        visits.sort_by_key(|visit| visit.timestamps.due_ns);
         tokio::select! {
             biased;
             () = cancel.cancelled() => {}
@@ -239,21 +239,21 @@ impl<T: Target + Lends> Come<'_, T> {
                 pacer.wait_until(due_ns).await.map_err(no_timer)?;
                 let released_ns = monotonic_ns();
                 *self.begun += 1;
-                let marks = Marks {
+                let timestamps = Timestamps {
                     due_ns,
                     released_ns,
-                    ..Marks::default()
+                    ..Timestamps::default()
                 };
                 let leaks = self
                     .leak_every
                     .is_some_and(|nth| self.begun.is_multiple_of(nth));
                 let under_way = self.ledger.begin(due_ns);
                 if leaks {
-                    let arrival = never_give_back(self.target.lender(), marks);
+                    let arrival = never_give_back(self.target.lender(), timestamps);
                     tasks.spawn(async move { under_way.note(arrival.await) });
                 } else {
                     let (target, sessions) = (Arc::clone(&self.target), Arc::clone(&self.sessions));
-                    let arrival = arrive(target, sessions, UserId(*self.begun), marks);
+                    let arrival = arrive(target, sessions, UserId(*self.begun), timestamps);
                     tasks.spawn(async move { under_way.note(arrival.await) });
                 }
             }
@@ -267,9 +267,9 @@ async fn arrive<T: Target>(
     target: Arc<T>,
     sessions: Arc<Mutex<Vec<T::Session>>>,
     user: UserId,
-    mut marks: Marks,
+    mut timestamps: Timestamps,
 ) -> Visit {
-    marks.started_ns = monotonic_ns();
+    timestamps.started_ns = monotonic_ns();
     let idle = sessions
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -280,10 +280,10 @@ async fn arrive<T: Target>(
     };
     let mut session = match session {
         Ok(session) => session,
-        Err(failure) => return Visit::new(marks, Outcome::failed(0, failure)),
+        Err(failure) => return Visit::new(timestamps, Outcome::failed(0, failure)),
     };
-    let outcome = session.hit(&mut marks).await;
-    let visit = Visit::new(marks, outcome);
+    let outcome = session.hit(&mut timestamps).await;
+    let visit = Visit::new(timestamps, outcome);
     sessions
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -293,13 +293,13 @@ async fn arrive<T: Target>(
 
 /// Returns what an application does that loses a connection: it takes one out, uses it, and forgets
 /// it.
-async fn never_give_back(lender: Lender, mut marks: Marks) -> Visit {
-    marks.started_ns = monotonic_ns();
+async fn never_give_back(lender: Lender, mut timestamps: Timestamps) -> Visit {
+    timestamps.started_ns = monotonic_ns();
     let lease: Result<Lease, Failure> = lender.checkout().await;
     let outcome = match lease {
         Err(failure) => Outcome::failed(0, failure),
         Ok(mut lease) => {
-            marks.acquired();
+            timestamps.acquired();
             let done = lease.run("SELECT 1").await;
             std::mem::forget(lease);
             done.map_or_else(
@@ -308,7 +308,7 @@ async fn never_give_back(lender: Lender, mut marks: Marks) -> Visit {
             )
         }
     };
-    Visit::new(marks, outcome)
+    Visit::new(timestamps, outcome)
 }
 
 /// Returns what came of all who came, and how many were cut off.

@@ -9,7 +9,7 @@ use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, PoolOptions, Setup, Sqlx, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Tables, Workload};
-use load_engine::{Factory, Failure, Marks, Session as _, Target as _, UserId, Worker};
+use load_engine::{Factory, Failure, Session as _, Target as _, Timestamps, UserId, Worker};
 use tokio::runtime::Runtime;
 
 /// Requests that ask for nothing but an answer.
@@ -95,7 +95,7 @@ impl Arms {
         self.runtime.block_on(async {
             let mut failures = Vec::new();
             for _ in 0..requests {
-                let outcome = session.hit(&mut Marks::default()).await;
+                let outcome = session.hit(&mut Timestamps::default()).await;
                 failures.push(outcome.failure.map(|failure| *failure));
             }
             session.close().await;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use load_engine::{Factory, Failure, Marks, Outcome, Session, Target, UserId, Worker};
+use load_engine::{Factory, Failure, Outcome, Session, Target, Timestamps, UserId, Worker};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -196,18 +196,18 @@ impl<T: Task> MultiplexedSession<T> {
 }
 
 impl<T: Task> Session for MultiplexedSession<T> {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if self.broken
             && let Err(error) = self.mend().await
         {
-            return failed(operation, failure::of_redis(&error), true, marks).await;
+            return failed(operation, failure::of_redis(&error), true, timestamps).await;
         }
-        let done = self.task.perform(&mut self.connection, marks).await;
+        let done = self.task.perform(&mut self.connection, timestamps).await;
         if let Err(error) = &done.result {
             self.broken = failure::breaks_connection(error);
         }
-        outcome(done, marks).await
+        outcome(done, timestamps).await
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
 use load_engine::{
-    Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker, checkout,
+    Factory, Failure, Outcome, PoolSample, Session, Target, Timestamps, UserId, Worker, checkout,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, RedisError};
@@ -139,18 +139,20 @@ pub struct PooledSession<T> {
 }
 
 impl<T: Task> Session for PooledSession<T> {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
-        marks.operation(operation);
-        let mut connection = match checkout::observe(marks, self.pool.get()).await {
+        timestamps.operation(operation);
+        let mut connection = match checkout::observe(timestamps, self.pool.get()).await {
             Ok(connection) => connection,
-            Err(error) => return failed(operation, failure::of_pool(&error), true, marks).await,
+            Err(error) => {
+                return failed(operation, failure::of_pool(&error), true, timestamps).await;
+            }
         };
-        marks.acquired();
-        let done = self.task.perform(&mut connection, marks).await;
-        marks.done();
+        timestamps.acquired();
+        let done = self.task.perform(&mut connection, timestamps).await;
+        timestamps.done();
         // Before anything else, as a request handler would: others wait for it.
         drop(connection);
-        outcome(done, marks).await
+        outcome(done, timestamps).await
     }
 }

@@ -9,7 +9,7 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation};
 use load_engine::attack::{self, StepResult};
 use load_engine::{
-    Cancel, Factory, Failure, LoadPlan, Marks, Outcome, PoolSample, Session, StepPlan, Target,
+    Cancel, Factory, Failure, LoadPlan, Outcome, PoolSample, Session, StepPlan, Target, Timestamps,
     UserId, Worker,
 };
 use tokio::sync::Semaphore;
@@ -99,9 +99,9 @@ impl Target for KnownTarget {
 }
 
 impl Session for KnownSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let place = self.places.acquire().await.unwrap();
-        marks.acquired();
+        timestamps.acquired();
         if let Some((from_ns, to_ns)) = self.known.stall {
             let now_ns = monotonic_ns();
             if (from_ns..to_ns).contains(&now_ns) {
