@@ -79,7 +79,7 @@ impl Target for PlantedTarget {
 struct PlantedSession(Pool, &'static [Act]);
 
 impl Session for PlantedSession {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let failed = |error: PoolError| Outcome::failed(0, of_pool(&error));
         let client = match self.0.get().await {
             Ok(client) => client,

@@ -53,7 +53,7 @@ fn a_request_allocates_nothing() {
             if request == 100 {
                 before = allocations();
             }
-            let outcome = session.hit(&mut Timestamps::default()).await;
+            let outcome = session.request(&mut Timestamps::default()).await;
             assert_eq!(outcome.failure, None);
         }
         let counted = allocations() - before;

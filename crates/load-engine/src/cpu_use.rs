@@ -113,7 +113,7 @@ impl Reading {
 }
 
 impl CpuUse {
-    /// Converts it for the report, of `threads` threads that made `attempted` hits.
+    /// Converts it for the report, of `threads` threads that made `attempted` requests.
     pub fn generator(&self, threads: usize, attempted: u64) -> Generator {
         let threads = threads.max(1) as u64;
         let cpu_ns = self.cpu_ns as f64;

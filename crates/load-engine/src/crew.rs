@@ -83,7 +83,7 @@ impl Crew {
         self.workers.iter().any(JoinHandle::is_finished)
     }
 
-    /// Waits until the workers have recorded what was cut off, however the step ended: a hit that
+    /// Waits until the workers have recorded what was cut off, however the step ended: a request that
     /// was due counts, and the next step must not share the machine with this one's remains.
     pub(crate) fn await_accounts(&self, shared: &Shared) {
         let started = Instant::now();

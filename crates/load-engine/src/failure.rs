@@ -6,7 +6,7 @@ use std::fmt;
 
 use bench_report::redaction;
 
-/// Reason why a hit, or the opening of a session, failed.
+/// Reason why a request, or the opening of a session, failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {

@@ -7,21 +7,21 @@ use std::time::Duration;
 use crate::interval::Interval;
 use crate::overdue::Overdue;
 
-/// Hits, finished or overdue, below which an interval says too little to stop for.
+/// Requests, finished or overdue, below which an interval says too little to stop for.
 const FEWEST: u64 = 20;
 /// Interval at which the rules are asked; four times at least in a short step.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// A bound that a step must keep, looked at each second, and once enough hits have finished or are
+/// A bound that a step must keep, looked at each second, and once enough requests have finished or are
 /// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
-    /// Failures, and hits that the drain would cut off, ÷ those that finished or are so overdue.
+    /// Failures, and requests that the drain would cut off, ÷ those that finished or are so overdue.
     ErrorRatio {
         /// Highest that is allowed, 0..1.
         above: f64,
     },
-    /// 99th percentile of response time (call time in a closed loop); a hit that waits for longer
+    /// 99th percentile of response time (call time in a closed loop); a request that waits for longer
     /// counts without being answered.
     LatencyP99 {
         /// Highest that is allowed.
@@ -60,8 +60,8 @@ impl Watch {
         }
     }
 
-    /// Tells it that the step cuts off what is still unanswered `drain` after its end: a hit that
-    /// waits for longer counts as an error. Without it only hits that failed do.
+    /// Tells it that the step cuts off what is still unanswered `drain` after its end: a request that
+    /// waits for longer counts as an error. Without it only requests that failed do.
     #[must_use]
     pub fn with_drain(mut self, drain: Duration) -> Self {
         self.drain_ns = Some(drain.as_nanos() as u64);
@@ -107,9 +107,9 @@ impl Watch {
         broken
     }
 
-    /// The age from which a hit is overdue for `rule`. For errors that is the drain's bound, as
-    /// long as hits take far less: where the target takes its time, or has answered nothing yet, a
-    /// hit that waits for longer may still succeed.
+    /// The age from which a request is overdue for `rule`. For errors that is the drain's bound, as
+    /// long as requests take far less: where the target takes its time, or has answered nothing yet, a
+    /// request that waits for longer may still succeed.
     fn patience_ns(&self, rule: StopRule) -> Option<u64> {
         match rule {
             StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
@@ -177,7 +177,7 @@ fn errors_above(
     })
 }
 
-/// Each hit counts once: while it waits for longer than the bound, or when it has.
+/// Each request counts once: while it waits for longer than the bound, or when it has.
 fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<String> {
     let on_time = interval.latency.count_between(0, above.as_nanos() as u64);
     let answered_late = interval.succeeded() - on_time;

@@ -10,13 +10,13 @@ pub struct Interval {
     /// Response times (call times in a closed loop) of successes; one significant digit less
     /// than a step's, so that taking it is cheap.
     pub latency: Recording,
-    /// Hits that failed.
+    /// Requests that failed.
     pub failed: u64,
-    /// Hits under way at its end.
+    /// Requests under way at its end.
     pub in_flight: InFlight,
 }
 
-/// One quantile of latency from interval to interval, for charts. Hits under way count with the age
+/// One quantile of latency from interval to interval, for charts. Requests under way count with the age
 /// that they have reached, where that raises it: a few that were answered say nothing of those that
 /// hang. Where nothing was answered, ages below what the last answers took say nothing either.
 #[derive(Debug, Clone, Copy)]
@@ -56,17 +56,17 @@ impl Interval {
         }
     }
 
-    /// Hits that succeeded.
+    /// Requests that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.latency.len()
     }
 
-    /// Hits that are over.
+    /// Requests that are over.
     pub fn finished(&self) -> u64 {
         self.succeeded() + self.failed
     }
 
-    /// A quantile of the successes and of the hits under way together, each of these at the age
+    /// A quantile of the successes and of the requests under way together, each of these at the age
     /// that it has reached: a lower bound of what they feel. `None` where there is neither.
     fn felt_at_least(&self, q: f64) -> Option<u64> {
         let mut all = self.latency.clone();

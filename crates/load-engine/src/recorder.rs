@@ -1,7 +1,7 @@
 //! Recording without waiting: a shard for each thread, merged off the hot path.
 //!
 //! Tasks migrate between threads, so a task records into the shard of the thread it is on when
-//! its hit is over. The shard's mutex is then uncontended and never held across an await.
+//! its request is over. The shard's mutex is then uncontended and never held across an await.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
-/// Position of a hit in its step's measured part.
+/// Position of a request in its step's measured part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Within {
     /// It was due (begun, in a closed loop) in it: its outcome and its phases count.
@@ -60,7 +60,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for hits on `operations` by `threads` threads that claim shards 1..=threads;
+    /// A recorder for requests on `operations` by `threads` threads that claim shards 1..=threads;
     /// shard 0 is everybody else's.
     pub fn new(operations: &'static [&'static str], threads: usize) -> Self {
         let shards = (0..=threads)
@@ -75,7 +75,7 @@ impl Recorder {
         }
     }
 
-    /// Sets the names of the parts that hits consist of.
+    /// Sets the names of the parts that requests consist of.
     #[must_use]
     pub fn with_parts(mut self, parts: &'static [&'static str]) -> Self {
         self.parts = parts;
@@ -94,20 +94,20 @@ impl Recorder {
         lock(&self.shards[self.index()])
     }
 
-    /// Counts a hit as under way from `begin_ns` (when it was due, or else started) until it is
+    /// Counts a request as under way from `begin_ns` (when it was due, or else started) until it is
     /// recorded.
     pub fn begin(&self, begin_ns: u64) {
         self.begun[self.index()].count(begin_ns);
     }
 
-    /// Records one finished hit. `within` says what it counts for beside the time chart, which
+    /// Records one finished request. `within` says what it counts for beside the time chart, which
     /// shows warm-up and drain too.
     pub fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
         shard.record(self.operations, timestamps, outcome, within);
     }
 
-    /// Records the parts of one finished hit; `within` says what they count for.
+    /// Records the parts of one finished request; `within` says what they count for.
     pub fn record_parts(&self, parts: &[Part], within: Within) {
         self.shard().record_parts(parts, within);
     }
@@ -118,7 +118,7 @@ impl Recorder {
         self.shard().record_censored(timestamps, now_ns);
     }
 
-    /// Counts a hit that began at `begin_ns` as under way no longer, without recording it.
+    /// Counts a request that began at `begin_ns` as under way no longer, without recording it.
     pub fn forget(&self, begin_ns: u64) {
         let age_ns = monotonic_ns().saturating_sub(begin_ns);
         self.shard().finished.count(begin_ns, age_ns);

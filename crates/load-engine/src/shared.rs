@@ -74,7 +74,7 @@ impl Shared {
             .is_some_and(|w| (w.measure_start_ns..w.measure_end_ns).contains(&instant_ns))
     }
 
-    /// Position in the measured part of a hit that is over, which a halt may have cut short.
+    /// Position in the measured part of a request that is over, which a halt may have cut short.
     pub(crate) fn within(&self, timestamps: &Timestamps) -> Within {
         let measured = self
             .window

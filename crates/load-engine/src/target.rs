@@ -1,4 +1,4 @@
-//! The target of a load, the sessions that users have on it, and the outcome of each hit.
+//! The target of a load, the sessions that users have on it, and the outcome of each request.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ pub struct UserId(pub u64);
 
 /// The instants of one arrival on `CLOCK_MONOTONIC`, in nanoseconds; 0 = not reached.
 ///
-/// The engine owns them, so that a cancelled hit still leaves its times.
+/// The engine owns them, so that a cancelled request still leaves its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timestamps {
     /// Instant at which it should have begun; 0 in a closed loop, which has no such instant.
@@ -45,7 +45,7 @@ impl Timestamps {
     }
 
     /// To be called by a session that still has to clean up (release, read ahead) after the
-    /// answer came; otherwise the engine takes the instant at which the hit returns.
+    /// answer came; otherwise the engine takes the instant at which the request returns.
     pub fn done(&mut self) {
         self.done_ns = monotonic_ns();
     }
@@ -141,9 +141,9 @@ pub trait Target: Send + Sync + 'static {
 /// One user's state on a target.
 pub trait Session: Send + 'static {
     /// One arrival, from taking it up to having its answer.
-    fn hit(&mut self, timestamps: &mut Timestamps) -> impl Future<Output = Outcome> + Send;
+    fn request(&mut self, timestamps: &mut Timestamps) -> impl Future<Output = Outcome> + Send;
 
-    /// The parts of the last hit, where they are told apart.
+    /// The parts of the last request, where they are told apart.
     fn parts(&self) -> &[Part] {
         &[]
     }

@@ -153,7 +153,7 @@ async fn serve_arrivals<T: Target>(
             shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
         }
         let mut flight = Flight::of_arrival(&shared, arrival);
-        let outcome = session.hit(&mut flight.timestamps).await;
+        let outcome = session.request(&mut flight.timestamps).await;
         flight.land(&outcome, session.parts());
     }
     session.close().await;
@@ -172,7 +172,7 @@ async fn be_user<T: Target>(
     let mut now_ns = monotonic_ns();
     while now_ns < window.measure_end_ns && !shared.is_halted() {
         let mut flight = Flight::of_user(&shared, now_ns);
-        let outcome = session.hit(&mut flight.timestamps).await;
+        let outcome = session.request(&mut flight.timestamps).await;
         now_ns = flight.land(&outcome, session.parts());
         if !think_time.is_zero() {
             tokio::select! {

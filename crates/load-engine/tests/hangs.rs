@@ -114,7 +114,7 @@ impl Target for TwoKinds {
 }
 
 impl Session for Kind {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         timestamps.operation(self.0);
         if self.0 == 1 {
             std::future::pending::<()>().await;

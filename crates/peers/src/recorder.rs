@@ -59,11 +59,11 @@ impl RecorderCost {
 fn ns_per_record() -> Option<f64> {
     let recorder = Recorder::new(OPERATIONS, 1);
     claim_shard(1);
-    let (hits, outcome) = (hits(), Outcome::success(0));
+    let (requests, outcome) = (requests(), Outcome::success(0));
     let batch = || {
         let begun = Instant::now();
         for n in 0..RECORDS_PER_BATCH {
-            recorder.record(&hits[n % KINDS], &outcome, Within::WHOLLY);
+            recorder.record(&requests[n % KINDS], &outcome, Within::WHOLLY);
         }
         begun.elapsed().as_nanos() as f64 / RECORDS_PER_BATCH as f64
     };
@@ -72,9 +72,9 @@ fn ns_per_record() -> Option<f64> {
     median(&batches)
 }
 
-/// Hits whose phases last from some microseconds to some milliseconds, so that they fall into as
+/// Requests whose phases last from some microseconds to some milliseconds, so that they fall into as
 /// many buckets as those of a real step.
-fn hits() -> Vec<Timestamps> {
+fn requests() -> Vec<Timestamps> {
     let length = |seed: u64| 2_000 << (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 & 7);
     (0..KINDS as u64)
         .map(|n| {

@@ -61,7 +61,7 @@ pub struct DirectSession {
 }
 
 impl Session for DirectSession {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
         timestamps.operation(operation);
         if self.link.client.is_closed() {

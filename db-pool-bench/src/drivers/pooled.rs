@@ -133,7 +133,7 @@ pub struct PoolSession<P> {
 }
 
 impl<P: Pool> Session for PoolSession<P> {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
         timestamps.operation(operation);
         let object = match checkout::observe(timestamps, self.pool.checkout()).await {

@@ -81,7 +81,7 @@ async fn count<F: Factory>(factory: F, proxy: &Proxy) -> Result<u64, Failure> {
             settle(&*target).await;
             before = proxy.round_trips();
         }
-        let outcome = session.hit(&mut Timestamps::default()).await;
+        let outcome = session.request(&mut Timestamps::default()).await;
         if let Some(failure) = outcome.failure {
             return Err(*failure);
         }

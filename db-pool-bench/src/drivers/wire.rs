@@ -66,7 +66,7 @@ pub struct WireSession {
 }
 
 impl Session for WireSession {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
         timestamps.operation(operation);
         if !self.link.is_usable() {

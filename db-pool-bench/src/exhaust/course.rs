@@ -186,7 +186,7 @@ async fn be_user<S: Session>(
             started_ns,
             ..Timestamps::default()
         };
-        let outcome = session.hit(&mut timestamps).await;
+        let outcome = session.request(&mut timestamps).await;
         let failed = outcome.failure.is_some();
         let visit = Visit::new(timestamps, outcome);
         told.ledger.note(&visit);

@@ -282,7 +282,7 @@ async fn arrive<T: Target>(
         Ok(session) => session,
         Err(failure) => return Visit::new(timestamps, Outcome::failed(0, failure)),
     };
-    let outcome = session.hit(&mut timestamps).await;
+    let outcome = session.request(&mut timestamps).await;
     let visit = Visit::new(timestamps, outcome);
     sessions
         .lock()

@@ -54,7 +54,7 @@ async fn counts<F: Factory>(factory: F, requests: usize) -> BTreeMap<String, usi
     let mut session = target.open(UserId(3)).await.unwrap();
     let mut counts = BTreeMap::new();
     for _ in 0..requests {
-        let outcome = session.hit(&mut Timestamps::default()).await;
+        let outcome = session.request(&mut Timestamps::default()).await;
         let kind = outcome
             .failure
             .map_or("success".to_owned(), |f| f.kind.to_string());
@@ -136,7 +136,10 @@ fn a_connection_that_was_ended_is_opened_anew() {
         let setup = setup(address, workload);
         let target = Wire(setup).build(Worker::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();
-        assert_eq!(session.hit(&mut Timestamps::default()).await.failure, None);
+        assert_eq!(
+            session.request(&mut Timestamps::default()).await.failure,
+            None
+        );
         let ended = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
                      WHERE application_name = 'a_test_of_drivers'";
         tokio::task::block_in_place(|| assert_eq!(talk.names(ended), ["true"]));
@@ -146,7 +149,10 @@ fn a_connection_that_was_ended_is_opened_anew() {
             .failure
             .unwrap();
         assert_eq!(failure.kind, "sqlstate.57P01", "{failure}");
-        assert_eq!(session.hit(&mut Timestamps::default()).await.failure, None);
+        assert_eq!(
+            session.request(&mut Timestamps::default()).await.failure,
+            None
+        );
         session.close().await;
     });
     let left = "SELECT application_name FROM pg_stat_activity

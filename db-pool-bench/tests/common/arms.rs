@@ -95,7 +95,7 @@ impl Arms {
         self.runtime.block_on(async {
             let mut failures = Vec::new();
             for _ in 0..requests {
-                let outcome = session.hit(&mut Timestamps::default()).await;
+                let outcome = session.request(&mut Timestamps::default()).await;
                 failures.push(outcome.failure.map(|failure| *failure));
             }
             session.close().await;

@@ -196,7 +196,7 @@ impl<T: Task> MultiplexedSession<T> {
 }
 
 impl<T: Task> Session for MultiplexedSession<T> {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
         timestamps.operation(operation);
         if self.broken

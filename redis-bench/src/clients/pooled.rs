@@ -139,7 +139,7 @@ pub struct PooledSession<T> {
 }
 
 impl<T: Task> Session for PooledSession<T> {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
         timestamps.operation(operation);
         let mut connection = match checkout::observe(timestamps, self.pool.get()).await {

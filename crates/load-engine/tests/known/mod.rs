@@ -99,7 +99,7 @@ impl Target for KnownTarget {
 }
 
 impl Session for KnownSession {
-    async fn hit(&mut self, timestamps: &mut Timestamps) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let place = self.places.acquire().await.unwrap();
         timestamps.acquired();
         if let Some((from_ns, to_ns)) = self.known.stall {
