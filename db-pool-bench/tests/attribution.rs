@@ -22,8 +22,8 @@ use db_pool_bench::failure::{of_pool, of_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
 use load_engine::attack::{self, Observer};
 use load_engine::{
-    Cancel, Factory, Failure, LoadPlan, Outcome, Phase, Session, StepPlan, Target, Timestamps,
-    UserId, Worker,
+    Cancel, Failure, LoadPlan, Outcome, Phase, Session, StepPlan, Target, TargetFactory,
+    Timestamps, UserId, WorkerShare,
 };
 use tokio_postgres::NoTls;
 
@@ -45,14 +45,14 @@ struct Planted {
     acts: &'static [Act],
 }
 
-impl Factory for Planted {
+impl TargetFactory for Planted {
     type Target = PlantedTarget;
 
     fn operations(&self) -> &'static [&'static str] {
         &["act"]
     }
 
-    async fn build(&self, _: Worker) -> Result<PlantedTarget, Failure> {
+    async fn build(&self, _: WorkerShare) -> Result<PlantedTarget, Failure> {
         let manager = Manager::new(self.address.config(APPLICATION), NoTls);
         let pool = Pool::builder(manager)
             .max_size(self.pool_size)

@@ -16,7 +16,7 @@ use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{PoolOptions, Setup, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Factory as _, Session as _, Target as _, Timestamps, UserId, Worker};
+use load_engine::{Session as _, Target as _, TargetFactory as _, Timestamps, UserId, WorkerShare};
 
 #[test]
 fn a_request_allocates_nothing() {
@@ -46,7 +46,7 @@ fn a_request_allocates_nothing() {
             hold: Hold::None,
             opened: Arc::default(),
         };
-        let target = Wire(setup).build(Worker::ALONE).await.unwrap();
+        let target = Wire(setup).build(WorkerShare::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();
         let mut before = 0;
         for request in 0..1_000 {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bench_report::{Histogram, Operation, Pacing, StepEnd};
-use load_engine::{Cancel, Factory, LoadPlan, RuntimeKind, StepPlan, attack};
+use load_engine::{Cancel, LoadPlan, RuntimeKind, StepPlan, TargetFactory, attack};
 use redis_bench::cli::Workload;
 use redis_bench::clients::{Multiplexed, Pooled};
 use redis_bench::keyspace::Keyspace;
@@ -68,7 +68,7 @@ struct Stopped {
     capacity_per_s: f64,
 }
 
-fn with_a_stop<F: Factory>(redis: &Redis, factory: F) -> Stopped {
+fn with_a_stop<F: TargetFactory>(redis: &Redis, factory: F) -> Stopped {
     let factory = Arc::new(factory);
     let capacity_per_s = capacity_per_s(&factory);
     let (loaded, stop) = std::thread::scope(|scope| {
@@ -95,7 +95,7 @@ fn with_a_stop<F: Factory>(redis: &Redis, factory: F) -> Stopped {
 }
 
 /// Most that the target can serve: the rate at which a queue is worked off.
-fn capacity_per_s<F: Factory>(factory: &Arc<F>) -> f64 {
+fn capacity_per_s<F: TargetFactory>(factory: &Arc<F>) -> f64 {
     let load = LoadPlan::Closed {
         users: 32,
         think_time: Duration::ZERO,
@@ -166,7 +166,7 @@ impl Stopped {
 
 /// Others on this machine can make requests wait as well, but not fewer of them: of three rounds
 /// the first without a `fault` counts.
-fn undisturbed<F: Factory>(
+fn undisturbed<F: TargetFactory>(
     redis: &Redis,
     factory: impl Fn() -> F,
     fault: impl Fn(&Stopped) -> Option<String>,

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use load_engine::recorder::claim_shard;
-use load_engine::{Cancel, RuntimeKind, Worker};
+use load_engine::{Cancel, RuntimeKind, WorkerShare};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
@@ -64,7 +64,7 @@ impl Crew {
         };
         let (finished, done) = channel();
         let hands = (0..count).map(|index| {
-            let worker = Worker { index, count };
+            let worker = WorkerShare { index, count };
             let runtime = build_runtime(kind, threads, setup)?;
             let hand = runtime.block_on(async { Hand::new(worker, Arc::clone(setup)) })?;
             let (sender, orders) = mpsc::unbounded_channel();

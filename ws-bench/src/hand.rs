@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Arrivals, Failure, LoadPlan, Pacer, RateCurve, Worker};
+use load_engine::{Arrivals, Failure, LoadPlan, Pacer, RateCurve, WorkerShare};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
@@ -45,7 +45,7 @@ pub(crate) enum Order {
 
 /// A worker inside its runtime.
 pub(crate) struct Hand {
-    worker: Worker,
+    worker: WorkerShare,
     setup: Arc<Setup>,
     pacer: Pacer,
     seats: Vec<Arc<Seat>>,
@@ -57,7 +57,7 @@ type Dialled = Result<Result<(u64, Socket), Failure>, JoinError>;
 impl Hand {
     /// # Errors
     /// Fails when the system has no timer for it.
-    pub(crate) fn new(worker: Worker, setup: Arc<Setup>) -> std::io::Result<Self> {
+    pub(crate) fn new(worker: WorkerShare, setup: Arc<Setup>) -> std::io::Result<Self> {
         let pacer = Pacer::new(setup.waiting)?;
         Ok(Self {
             worker,
@@ -182,7 +182,7 @@ impl Hand {
         let (Ok(curve), false) = (curve, own.is_empty()) else {
             return;
         };
-        let arrivals = Arrivals::new(curve, pacing, Worker::ALONE, self.setup.seed);
+        let arrivals = Arrivals::new(curve, pacing, WorkerShare::ALONE, self.setup.seed);
         let mine = (0..)
             .zip(arrivals)
             .filter(|(n, _)| own.contains(&(n % all)));

@@ -13,7 +13,7 @@ use crate::crew::{self, Crew};
 use crate::guard::{Broken, Watch};
 use crate::shared::{PacerTrouble, Shared};
 use crate::timeline::Timeline;
-use crate::{Cancel, Factory, Phase, Recorder, StepPlan, self_check};
+use crate::{Cancel, Phase, Recorder, StepPlan, TargetFactory, self_check};
 
 const HEARTBEAT: Duration = Duration::from_millis(10);
 /// Between the opening of the last session and the first arrival.
@@ -86,7 +86,7 @@ pub enum AttackError {
 ///
 /// # Errors
 /// Only when no load could be made at all; a target that fails is a result.
-pub fn run<F: Factory>(
+pub fn run<F: TargetFactory>(
     plan: &StepPlan,
     factory: &Arc<F>,
     cancel: &Cancel,

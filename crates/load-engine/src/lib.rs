@@ -38,7 +38,7 @@ mod timeline;
 pub mod turn;
 mod worker;
 
-pub use arrivals::{Arrivals, Worker};
+pub use arrivals::{Arrivals, WorkerShare};
 pub use attack::{Observer, StepResult};
 pub use cancel::Cancel;
 pub use checkout::CheckoutTimestamps;
@@ -49,5 +49,5 @@ pub use guard::{Broken, StopRule};
 pub use pacer::{Pacer, Waiting};
 pub use recorder::{Recorder, Within};
 pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan};
-pub use target::{Factory, Outcome, Part, PoolSample, Session, Target, Timestamps, UserId};
+pub use target::{Outcome, Part, PoolSample, Session, Target, TargetFactory, Timestamps, UserId};
 pub use turn::Turn;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bench_report::clock::monotonic_ns;
 
-use crate::{CheckoutTimestamps, Failure, Worker};
+use crate::{CheckoutTimestamps, Failure, WorkerShare};
 
 /// One user (closed loop) or one place in flight (open loop), from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Timestamps {
     pub acquired_ns: u64,
     /// Instant at which it was over.
     pub done_ns: u64,
-    /// Index into [`Factory::operations`] of what it is, as far as that is known: the first, until
+    /// Index into [`TargetFactory::operations`] of what it is, as far as that is known: the first, until
     /// its session says otherwise. One that is cut off counts for it.
     pub operation: usize,
 }
@@ -64,7 +64,7 @@ impl Timestamps {
 /// Outcome of one arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Index into [`Factory::operations`].
+    /// Index into [`TargetFactory::operations`].
     pub operation: usize,
     /// Attempts beyond the first.
     pub retries: u64,
@@ -96,7 +96,7 @@ impl Outcome {
 /// which it is a share: parts add nothing to throughput.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Index into [`Factory::parts`].
+    /// Index into [`TargetFactory::parts`].
     pub part: usize,
     /// Instant at which it began, on `CLOCK_MONOTONIC`, in nanoseconds.
     pub began_ns: u64,
@@ -159,7 +159,7 @@ pub trait Session: Send + 'static {
 
 /// Makes the target of each worker inside that worker's runtime, because pools and sockets
 /// belong to the runtime that made them.
-pub trait Factory: Send + Sync + 'static {
+pub trait TargetFactory: Send + Sync + 'static {
     /// Type of the targets that it makes.
     type Target: Target;
 
@@ -172,5 +172,8 @@ pub trait Factory: Send + Sync + 'static {
     }
 
     /// Makes the target of `worker`: on a shared runtime there is one, per core there are several.
-    fn build(&self, worker: Worker) -> impl Future<Output = Result<Self::Target, Failure>> + Send;
+    fn build(
+        &self,
+        worker: WorkerShare,
+    ) -> impl Future<Output = Result<Self::Target, Failure>> + Send;
 }

@@ -13,7 +13,8 @@ use crate::backlog::{Arrival, Backlog};
 use crate::flight::Flight;
 use crate::shared::{PacerTrouble, Shared};
 use crate::{
-    Arrivals, Factory, Failure, LoadPlan, Pacer, Session, StepPlan, Target, Turn, UserId, Worker,
+    Arrivals, Failure, LoadPlan, Pacer, Session, StepPlan, Target, TargetFactory, Turn, UserId,
+    WorkerShare,
 };
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
@@ -24,8 +25,8 @@ const CLOSE_BOUND: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When its target or a session cannot be opened.
-pub(crate) async fn work<F: Factory>(
-    worker: Worker,
+pub(crate) async fn work<F: TargetFactory>(
+    worker: WorkerShare,
     plan: Arc<StepPlan>,
     factory: Arc<F>,
     shared: Arc<Shared>,
@@ -51,7 +52,7 @@ pub(crate) async fn work<F: Factory>(
 }
 
 async fn attack<T: Target>(
-    worker: Worker,
+    worker: WorkerShare,
     plan: &StepPlan,
     target: &Arc<T>,
     shared: &Arc<Shared>,
@@ -192,7 +193,7 @@ async fn sleep_until(instant_ns: u64) {
 }
 
 /// Releases each arrival when it is due, until the curve or the step ends.
-async fn pace(worker: Worker, plan: StepPlan, backlog: Arc<Backlog>, shared: Arc<Shared>) {
+async fn pace(worker: WorkerShare, plan: StepPlan, backlog: Arc<Backlog>, shared: Arc<Shared>) {
     let window = *shared.window.wait().await;
     let (Some(curve), LoadPlan::Open { pacing, .. }) = (plan.curve(), &plan.load) else {
         return;
@@ -251,7 +252,7 @@ async fn release_all(
 }
 
 async fn watch_pool<T: Target>(
-    worker: Worker,
+    worker: WorkerShare,
     target: Arc<T>,
     shared: Arc<Shared>,
     done: CancellationToken,

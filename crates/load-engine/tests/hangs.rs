@@ -11,8 +11,8 @@ use bench_report::{QuantileKind, StepEnd, WarningCode};
 use known::{Known, closed, hit, open, run};
 use load_engine::attack::{self, CARRIED_RATIO, WORST_INTERVAL_P99_NS};
 use load_engine::{
-    Cancel, Factory, Failure, Outcome, RuntimeKind, Session, StepPlan, Target, Timestamps, UserId,
-    Worker,
+    Cancel, Failure, Outcome, RuntimeKind, Session, StepPlan, Target, TargetFactory, Timestamps,
+    UserId, WorkerShare,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -93,14 +93,14 @@ struct TwoKinds;
 
 struct Kind(usize);
 
-impl Factory for TwoKinds {
+impl TargetFactory for TwoKinds {
     type Target = Self;
 
     fn operations(&self) -> &'static [&'static str] {
         &["get", "set"]
     }
 
-    async fn build(&self, _worker: Worker) -> Result<Self, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<Self, Failure> {
         Ok(Self)
     }
 }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Outcome, Part, Session, Target, Timestamps, UserId, Worker};
+use load_engine::{
+    Failure, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+};
 use tokio_postgres::{Client, Statement};
 
 use super::{Setup, held};
@@ -16,7 +18,7 @@ use crate::workloads::{Connection, User, Workload};
 #[derive(Debug)]
 pub struct Direct(pub Setup);
 
-impl Factory for Direct {
+impl TargetFactory for Direct {
     type Target = DirectTarget;
 
     fn operations(&self) -> &'static [&'static str] {
@@ -27,7 +29,7 @@ impl Factory for Direct {
         self.0.workload.parts()
     }
 
-    async fn build(&self, _worker: Worker) -> Result<DirectTarget, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<DirectTarget, Failure> {
         Ok(DirectTarget(self.0.clone()))
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use load_engine::{
-    Failure, Outcome, Part, PoolSample, Session, Target, Timestamps, Turn, UserId, Worker, checkout,
+    Failure, Outcome, Part, PoolSample, Session, Target, Timestamps, Turn, UserId, WorkerShare,
+    checkout,
 };
 use tokio::task::JoinSet;
 
@@ -70,7 +71,7 @@ pub struct PoolTarget<P> {
 
 impl<P: Pool> PoolTarget<P> {
     /// The pool of `worker`, with its connections open.
-    pub(super) async fn open(setup: &Setup, worker: Worker) -> Result<Self, Failure> {
+    pub(super) async fn open(setup: &Setup, worker: WorkerShare) -> Result<Self, Failure> {
         let least = setup.pool.pool_min;
         let least = least.map_or(0, |least| worker.share_of(least));
         let pool = P::build(setup, worker.share_of(setup.pool_size), least).await?;

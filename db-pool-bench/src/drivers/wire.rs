@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Outcome, Part, Session, Target, Timestamps, UserId, Worker};
+use load_engine::{
+    Failure, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+};
 
 use super::Setup;
 use crate::conditions::Holding;
@@ -16,7 +18,7 @@ use crate::workloads::{Connection, User, Workload};
 #[derive(Debug)]
 pub struct Wire(pub Setup);
 
-impl Factory for Wire {
+impl TargetFactory for Wire {
     type Target = WireTarget;
 
     fn operations(&self) -> &'static [&'static str] {
@@ -27,7 +29,7 @@ impl Factory for Wire {
         self.0.workload.parts()
     }
 
-    async fn build(&self, _worker: Worker) -> Result<WireTarget, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<WireTarget, Failure> {
         Ok(WireTarget(Arc::new(self.0.clone())))
     }
 }

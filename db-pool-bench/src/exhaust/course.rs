@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Broken, Cancel, Factory, Failure, Session, Target, Timestamps, UserId, Worker};
+use load_engine::{
+    Broken, Cancel, Failure, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -39,7 +41,7 @@ impl Course {
     ///
     /// # Errors
     /// Fails when the pool cannot be opened.
-    pub(super) async fn run<F: Factory>(
+    pub(super) async fn run<F: TargetFactory>(
         self,
         factory: &F,
         census: &mut Census,
@@ -51,7 +53,7 @@ impl Course {
     {
         let target = tokio::select! {
             () = cancel.cancelled() => return Ok(Log::default()),
-            built = factory.build(Worker::ALONE) => Arc::new(built?),
+            built = factory.build(WorkerShare::ALONE) => Arc::new(built?),
         };
         let (visits, logged) = unbounded_channel();
         let (holds, held) = unbounded_channel();

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use bench_cli::Exit;
 use bench_cli::bench::Shown;
 use bench_report::{Report, ServerEvidence, Summary};
-use load_engine::{Cancel, Factory, Failure, Phase};
+use load_engine::{Cancel, Failure, Phase, TargetFactory};
 use serde_json::Value;
 
 use course::Course;
@@ -116,7 +116,7 @@ fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> a
 type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
 
 /// Runs `course` on the pool that `factory` makes, as `setup` says.
-fn follow<F: Factory>(
+fn follow<F: TargetFactory>(
     course: Course,
     factory: &F,
     setup: &Setup,

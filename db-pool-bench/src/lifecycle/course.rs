@@ -8,8 +8,8 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Pacing, PoolUsage, StepEnd};
 use load_engine::cpu_use::CpuUse;
 use load_engine::{
-    Arrivals, Broken, Cancel, Factory, Failure, Outcome, Pacer, RateCurve, Session, Target,
-    Timestamps, UserId, Waiting, Worker,
+    Arrivals, Broken, Cancel, Failure, Outcome, Pacer, RateCurve, Session, Target, TargetFactory,
+    Timestamps, UserId, Waiting, WorkerShare,
 };
 use tokio::task::JoinSet;
 
@@ -66,7 +66,7 @@ pub(super) struct Leaks {
 ///
 /// # Errors
 /// Fails when pool or census cannot be opened.
-pub(super) async fn run<F: Factory>(
+pub(super) async fn run<F: TargetFactory>(
     factory: &F,
     setup: &Setup,
     parts: &[Part],
@@ -80,7 +80,7 @@ where
     let opening = async {
         let away = follower.absence();
         let census = Census::open(&setup.address, &setup.application, away).await?;
-        Ok::<_, Failure>((census, Arc::new(factory.build(Worker::ALONE).await?)))
+        Ok::<_, Failure>((census, Arc::new(factory.build(WorkerShare::ALONE).await?)))
     };
     let (census, target) = tokio::select! {
         () = cancel.cancelled() => return Ok((Vec::new(), None)),
@@ -233,7 +233,12 @@ impl<T: Target + Lends> Come<'_, T> {
             |error: std::io::Error| Failure::new("io", &format!("the timer failed: {error}"));
         let mut pacer = Pacer::new(Waiting::Sleep).map_err(no_timer)?;
         if let Some(curve) = &part.curve {
-            let due = Arrivals::new(curve.clone(), Pacing::Poisson, Worker::ALONE, self.seed);
+            let due = Arrivals::new(
+                curve.clone(),
+                Pacing::Poisson,
+                WorkerShare::ALONE,
+                self.seed,
+            );
             for offset_ns in due {
                 let due_ns = began_ns + offset_ns;
                 pacer.wait_until(due_ns).await.map_err(no_timer)?;

@@ -13,7 +13,7 @@ use db_pool_bench::protocol::Protocol;
 use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{Draft, Entry, Workload};
-use load_engine::{Factory, Session as _, Target as _, Timestamps, UserId, Worker};
+use load_engine::{Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare};
 use test_support::{Place, eventually};
 use testbed::Postgres;
 
@@ -49,8 +49,8 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> 
 }
 
 /// Errors by kind, and successes, of one user's first requests.
-async fn counts<F: Factory>(factory: F, requests: usize) -> BTreeMap<String, usize> {
-    let target = factory.build(Worker::ALONE).await.unwrap();
+async fn counts<F: TargetFactory>(factory: F, requests: usize) -> BTreeMap<String, usize> {
+    let target = factory.build(WorkerShare::ALONE).await.unwrap();
     let mut session = target.open(UserId(3)).await.unwrap();
     let mut counts = BTreeMap::new();
     for _ in 0..requests {
@@ -134,7 +134,7 @@ fn a_connection_that_was_ended_is_opened_anew() {
         let address = address(&server);
         let workload = workload(&address, &[("read", read)]).await;
         let setup = setup(address, workload);
-        let target = Wire(setup).build(Worker::ALONE).await.unwrap();
+        let target = Wire(setup).build(WorkerShare::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();
         assert_eq!(
             session.request(&mut Timestamps::default()).await.failure,

@@ -1,4 +1,4 @@
-//! Ways to connect. Each is a [`Factory`](load_engine::Factory) over the same [`Work`], so that
+//! Ways to connect. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same [`Work`], so that
 //! scenarios differ in what they ask and clients only in how it travels.
 
 mod multiplexed;

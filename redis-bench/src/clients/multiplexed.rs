@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use load_engine::{Factory, Failure, Outcome, Session, Target, Timestamps, UserId, Worker};
+use load_engine::{
+    Failure, Outcome, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,14 +39,14 @@ impl<W: Work> Multiplexed<W> {
     }
 }
 
-impl<W: Work> Factory for Multiplexed<W> {
+impl<W: Work> TargetFactory for Multiplexed<W> {
     type Target = MultiplexedTarget<W>;
 
     fn operations(&self) -> &'static [&'static str] {
         self.work.operations()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         let mut lines = Vec::new();
         for _ in 0..worker.share_of(self.connections).max(1) {
             let line = Line::connect(self.server.clone()).await;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
 use load_engine::{
-    Factory, Failure, Outcome, PoolSample, Session, Target, Timestamps, UserId, Worker, checkout,
+    Failure, Outcome, PoolSample, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+    checkout,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, RedisError};
@@ -60,7 +61,7 @@ impl<W: Work> Pooled<W> {
         }
     }
 
-    fn pool(&self, worker: Worker) -> Result<Pool, Failure> {
+    fn pool(&self, worker: WorkerShare) -> Result<Pool, Failure> {
         // Given as redis's own type: deadpool's would reset the TCP settings.
         let manager = Manager::new_with_config(self.server.clone(), connection_config())
             .map_err(|error| failure::of_redis(&error))?;
@@ -73,14 +74,14 @@ impl<W: Work> Pooled<W> {
     }
 }
 
-impl<W: Work> Factory for Pooled<W> {
+impl<W: Work> TargetFactory for Pooled<W> {
     type Target = PooledTarget<W>;
 
     fn operations(&self) -> &'static [&'static str] {
         self.work.operations()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         let pool = self.pool(worker)?;
         fill(&pool).await?;
         Ok(PooledTarget {

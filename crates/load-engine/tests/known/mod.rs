@@ -9,8 +9,8 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation};
 use load_engine::attack::{self, StepResult};
 use load_engine::{
-    Cancel, Factory, Failure, LoadPlan, Outcome, PoolSample, Session, StepPlan, Target, Timestamps,
-    UserId, Worker,
+    Cancel, Failure, LoadPlan, Outcome, PoolSample, Session, StepPlan, Target, TargetFactory,
+    Timestamps, UserId, WorkerShare,
 };
 use tokio::sync::Semaphore;
 
@@ -51,14 +51,14 @@ pub(crate) struct KnownSession {
     hits: Arc<AtomicU64>,
 }
 
-impl Factory for KnownFactory {
+impl TargetFactory for KnownFactory {
     type Target = KnownTarget;
 
     fn operations(&self) -> &'static [&'static str] {
         &["hit"]
     }
 
-    async fn build(&self, worker: Worker) -> Result<KnownTarget, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<KnownTarget, Failure> {
         let size = worker.share_of(self.0.at_once as u64);
         Ok(KnownTarget {
             known: Arc::clone(&self.0),
