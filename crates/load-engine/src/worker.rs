@@ -13,8 +13,8 @@ use crate::backlog::{Arrival, Backlog};
 use crate::flight::Flight;
 use crate::shared::{PacerTrouble, Shared};
 use crate::{
-    Arrivals, Failure, LoadPlan, Pacer, Session, StepPlan, Target, TargetFactory, Turn, UserId,
-    WorkerShare,
+    Arrivals, Failure, LoadPlan, OpeningOrder, Pacer, Session, StepPlan, Target, TargetFactory,
+    UserId, WorkerShare,
 };
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
@@ -60,7 +60,7 @@ async fn attack<T: Target>(
     let sessions = worker.share_of(plan.load.sessions());
     let backlog = Arc::new(Backlog::new());
     let mut tasks = JoinSet::new();
-    for (index, turn) in (0..).zip(Turn::each(sessions)) {
+    for (index, place) in (0..).zip(OpeningOrder::places(sessions)) {
         let user = UserId(index * worker.count + worker.index);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
         match plan.load {
@@ -68,13 +68,13 @@ async fn attack<T: Target>(
                 tasks.spawn(serve_arrivals(
                     target,
                     user,
-                    turn,
+                    place,
                     Arc::clone(&backlog),
                     shared,
                 ));
             }
             LoadPlan::Closed { think_time, .. } => {
-                tasks.spawn(be_user(target, user, turn, think_time, shared));
+                tasks.spawn(be_user(target, user, place, think_time, shared));
             }
         }
     }
@@ -129,14 +129,14 @@ async fn finish(tasks: &mut JoinSet<Result<(), Failure>>, shared: &Shared) -> Re
     }
 }
 
-/// Opens a session when it is its turn, says so, and waits for the step to begin.
+/// Opens a session at its place in the order, counts it, and waits for the step to begin.
 async fn open<T: Target>(
     target: &T,
     user: UserId,
-    turn: Turn,
+    place: OpeningOrder,
     shared: &Shared,
 ) -> Result<(T::Session, Window), Failure> {
-    let session = turn.take(target.open(user)).await?;
+    let session = place.open(target.open(user)).await?;
     shared.opened.fetch_add(1, Ordering::Relaxed);
     Ok((session, *shared.window.wait().await))
 }
@@ -144,11 +144,11 @@ async fn open<T: Target>(
 async fn serve_arrivals<T: Target>(
     target: Arc<T>,
     user: UserId,
-    turn: Turn,
+    place: OpeningOrder,
     backlog: Arc<Backlog>,
     shared: Arc<Shared>,
 ) -> Result<(), Failure> {
-    let (mut session, _) = open(&*target, user, turn, &shared).await?;
+    let (mut session, _) = open(&*target, user, place, &shared).await?;
     while let Some((arrival, waited)) = backlog.take().await {
         if waited {
             shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
@@ -164,11 +164,11 @@ async fn serve_arrivals<T: Target>(
 async fn be_user<T: Target>(
     target: Arc<T>,
     user: UserId,
-    turn: Turn,
+    place: OpeningOrder,
     think_time: Duration,
     shared: Arc<Shared>,
 ) -> Result<(), Failure> {
-    let (mut session, window) = open(&*target, user, turn, &shared).await?;
+    let (mut session, window) = open(&*target, user, place, &shared).await?;
     sleep_until(window.start_ns).await;
     let mut now_ns = monotonic_ns();
     while now_ns < window.measure_end_ns && !shared.is_halted() {

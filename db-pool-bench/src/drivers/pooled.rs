@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use load_engine::{
-    Failure, Outcome, Part, PoolSample, Session, Target, Timestamps, Turn, UserId, WorkerShare,
-    checkout,
+    Failure, OpeningOrder, Outcome, Part, PoolSample, Session, Target, Timestamps, UserId,
+    WorkerShare, checkout,
 };
 use tokio::task::JoinSet;
 
@@ -87,9 +87,9 @@ impl<P: Pool> PoolTarget<P> {
 /// Opens `count` connections in turn and prepares the statements on each.
 async fn warm<P: Pool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
-    for turn in Turn::each(count) {
+    for place in OpeningOrder::places(count) {
         let pool = pool.clone();
-        opening.spawn(async move { turn.take(pool.prepared()).await });
+        opening.spawn(async move { place.open(pool.prepared()).await });
     }
     // Held until all are open: one given back early would be handed out twice.
     let mut held = Vec::with_capacity(count as usize);

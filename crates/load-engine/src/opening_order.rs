@@ -16,21 +16,21 @@ use tokio::time::{Instant, timeout_at};
 /// second for each is still asked for all of them at once.
 const SPREAD: Duration = Duration::from_millis(500);
 
-/// Order in which several openings begin: as soon as those before have ended, or else when its
-/// share of half a second has passed.
+/// One connection's place in the order in which several are opened: it begins as soon as those
+/// before have ended, or else when its share of half a second has passed.
 #[derive(Debug)]
-pub struct Turn {
+pub struct OpeningOrder {
     gate: Arc<Semaphore>,
     latest: Instant,
 }
 
-impl Turn {
-    /// A turn for each of `count` openings, in their order.
-    pub fn each(count: u64) -> impl Iterator<Item = Self> {
-        Self::each_within(SPREAD, count)
+impl OpeningOrder {
+    /// Returns a place for each of `count` openings, first to last.
+    pub fn places(count: u64) -> impl Iterator<Item = Self> {
+        Self::places_within(SPREAD, count)
     }
 
-    fn each_within(spread: Duration, count: u64) -> impl Iterator<Item = Self> {
+    fn places_within(spread: Duration, count: u64) -> impl Iterator<Item = Self> {
         let (gate, begin) = (Arc::new(Semaphore::new(1)), Instant::now());
         (0..count).map(move |place| Self {
             gate: Arc::clone(&gate),
@@ -38,8 +38,8 @@ impl Turn {
         })
     }
 
-    /// Does `opening` when it is its turn.
-    pub async fn take<T>(self, opening: impl Future<Output = T>) -> T {
+    /// Runs `opening` when those before it have ended, or its share of the time has passed.
+    pub async fn open<T>(self, opening: impl Future<Output = T>) -> T {
         let first = timeout_at(self.latest, self.gate.acquire()).await;
         let opened = opening.await;
         drop(first);
@@ -63,9 +63,9 @@ mod tests {
         let under_way = Arc::new(AtomicUsize::new(0));
         let order = Arc::new(std::sync::Mutex::new(Vec::new()));
         let mut openings = JoinSet::new();
-        for (n, turn) in Turn::each_within(HOUR, 8).enumerate() {
+        for (n, place) in OpeningOrder::places_within(HOUR, 8).enumerate() {
             let (under_way, order) = (Arc::clone(&under_way), Arc::clone(&order));
-            openings.spawn(turn.take(async move {
+            openings.spawn(place.open(async move {
                 assert_eq!(under_way.fetch_add(1, Ordering::Relaxed), 0);
                 tokio::task::yield_now().await;
                 order.lock().unwrap().push(n);
@@ -82,10 +82,10 @@ mod tests {
     async fn a_slow_one_holds_nobody_up_once_their_share_has_passed() {
         let all = Arc::new(Barrier::new(3));
         let mut openings = JoinSet::new();
-        for turn in Turn::each_within(Duration::from_millis(3), 3) {
+        for place in OpeningOrder::places_within(Duration::from_millis(3), 3) {
             let all = Arc::clone(&all);
             // None ends before all have begun.
-            openings.spawn(turn.take(async move { all.wait().await.is_leader() }));
+            openings.spawn(place.open(async move { all.wait().await.is_leader() }));
         }
         let mut leaders = 0;
         while let Some(ended) = openings.join_next().await {
@@ -95,12 +95,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_given_up_gives_its_turn_on() {
-        let mut turns = Turn::each_within(HOUR, 2);
-        let (first, second) = (turns.next().unwrap(), turns.next().unwrap());
-        let never = tokio::spawn(first.take(std::future::pending::<()>()));
+    async fn one_that_is_given_up_lets_the_next_begin() {
+        let mut places = OpeningOrder::places_within(HOUR, 2);
+        let (first, second) = (places.next().unwrap(), places.next().unwrap());
+        let never = tokio::spawn(first.open(std::future::pending::<()>()));
         tokio::task::yield_now().await;
         never.abort();
-        assert_eq!(second.take(async { "opened" }).await, "opened");
+        assert_eq!(second.open(async { "opened" }).await, "opened");
     }
 }
