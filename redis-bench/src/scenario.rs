@@ -9,7 +9,7 @@ use bench_cli::bench::{Bench, Shown};
 use bench_cli::load::Defaults;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
-use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
+use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
 use serde_json::json;
 
 use crate::cleanup::{self, Writer};
@@ -197,22 +197,22 @@ impl<S: Scenario> Run<'_, S> {
 
     fn measure(&mut self, bench: &mut Bench, server: &Server) -> anyhow::Result<()> {
         let repeats = self.flags.load.step.repeats(self.defaults);
-        let turns = sweep::order(self.clients.len(), repeats, self.seed);
+        let order = shuffled_steps(self.clients.len(), repeats, self.seed);
         let one = self.flags.load.step.measure(self.defaults)
             + self.flags.load.step.warmup(self.defaults);
-        bench.announce(one * turns.len() as u32, turns.len());
+        bench.announce(one * order.len() as u32, order.len());
         let mut evidence = Sampler::start(server.remote(), self.scenario.commands())
             .context("cannot watch the server")?;
-        for turn in turns {
-            let client = self.clients[turn.setting];
+        for planned in order {
+            let client = self.clients[planned.setting];
             bench.phase(Phase::Prepare);
             let keys = self
                 .scenario
-                .keyspace(&self.prefix, self.seed.wrapping_add(turn.repeat));
+                .keyspace(&self.prefix, self.seed.wrapping_add(planned.repeat));
             if !self.fill(bench, server, keys.clone())? {
                 return Ok(());
             }
-            let index = self.step(bench, server, (client, turn.repeat), keys, &mut evidence)?;
+            let index = self.step(bench, server, (client, planned.repeat), keys, &mut evidence)?;
             let step = &bench.report.steps[index];
             if bench.interrupted() || (!server.is_ours() && stopped(step)) {
                 return Ok(());

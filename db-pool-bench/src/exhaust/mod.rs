@@ -47,17 +47,22 @@ impl Scenario for Plan<'_> {
     }
 
     fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
-        let turns = self.turns();
-        campaign.bench.announce(self.total(), turns.len());
+        let order = self.planned_steps();
+        campaign.bench.announce(self.total(), order.len());
         campaign.bench.shows(Shown {
             percentiles: &["p50", "p99", "max_ns"],
             merged: true,
         });
-        for turn in turns {
+        for planned in order {
             if campaign.bench.interrupted() {
                 break;
             }
-            one(campaign, self, self.settings[turn.setting], turn.repeat)?;
+            one(
+                campaign,
+                self,
+                self.settings[planned.setting],
+                planned.repeat,
+            )?;
         }
         Ok(())
     }

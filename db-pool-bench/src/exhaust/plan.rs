@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use load_engine::sweep::{Turn, order};
 use load_engine::{LoadPlan, StepPlan};
+use load_engine::{PlannedStep, shuffled_steps};
 use serde_json::{Value, json};
 
 use super::course::Course;
@@ -76,8 +76,8 @@ impl<'a> Plan<'a> {
         self.flags.holders.unwrap_or(self.flags.pool.size)
     }
 
-    pub(super) fn turns(&self) -> Vec<Turn> {
-        order(self.settings.len(), self.flags.repeats, self.seed)
+    pub(super) fn planned_steps(&self) -> Vec<PlannedStep> {
+        shuffled_steps(self.settings.len(), self.flags.repeats, self.seed)
     }
 
     /// Time that all courses take, for the time left.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bench_cli::Exit;
 use bench_report::{Report, Summary};
-use load_engine::sweep::order;
+use load_engine::shuffled_steps;
 use serde_json::Value;
 
 pub use flags::ScaleFlags;
@@ -39,14 +39,14 @@ impl Scenario for Plan<'_> {
     }
 
     fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
-        let turns = order(self.settings.len(), self.repeats(), self.seed);
-        campaign.bench.announce(self.total(), turns.len());
-        for turn in turns {
+        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
+        campaign.bench.announce(self.total(), order.len());
+        for planned in order {
             if campaign.bench.interrupted() {
                 break;
             }
-            let arm = self.flags.pool.arm(self.settings[turn.setting].driver);
-            campaign.step(&self.step(turn), arm)?;
+            let arm = self.flags.pool.arm(self.settings[planned.setting].driver);
+            campaign.step(&self.step(planned), arm)?;
         }
         Ok(())
     }

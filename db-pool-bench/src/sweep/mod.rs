@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_cli::bench::Bench;
 use bench_report::{Warning, WarningCode};
-use load_engine::sweep::order;
+use load_engine::shuffled_steps;
 
 use group::Group;
 pub use plan::{Plan, Setting};
@@ -62,14 +62,14 @@ pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
 
 fn steps(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
     let round_trips = round_trips(campaign, plan)?;
-    let turns = order(plan.settings.len(), plan.repeats(), plan.seed);
-    campaign.bench.announce(plan.total(), turns.len());
-    for turn in turns {
+    let order = shuffled_steps(plan.settings.len(), plan.repeats(), plan.seed);
+    campaign.bench.announce(plan.total(), order.len());
+    for planned in order {
         if campaign.bench.interrupted() {
             break;
         }
-        let step = plan.step(turn);
-        let arm = plan.settings[turn.setting].arm();
+        let step = plan.step(planned);
+        let arm = plan.settings[planned.setting].arm();
         let Some(index) = campaign.step(&step, arm)? else {
             continue;
         };

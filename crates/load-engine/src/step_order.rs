@@ -7,7 +7,7 @@ use rand::seq::SliceRandom as _;
 
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turn {
+pub struct PlannedStep {
     /// Index of the setting.
     pub setting: usize,
     /// Number of its repeat, from 0.
@@ -15,15 +15,19 @@ pub struct Turn {
 }
 
 /// All steps of `settings` settings, each `repeats` times, shuffled within rounds by `seed`.
-pub fn order(settings: usize, repeats: u64, seed: u64) -> Vec<Turn> {
+pub fn shuffled_steps(settings: usize, repeats: u64, seed: u64) -> Vec<PlannedStep> {
     let mut random = SmallRng::seed_from_u64(seed);
-    let mut turns = Vec::with_capacity(settings * repeats as usize);
+    let mut steps = Vec::with_capacity(settings * repeats as usize);
     for repeat in 0..repeats {
         let mut round: Vec<usize> = (0..settings).collect();
         round.shuffle(&mut random);
-        turns.extend(round.into_iter().map(|setting| Turn { setting, repeat }));
+        steps.extend(
+            round
+                .into_iter()
+                .map(|setting| PlannedStep { setting, repeat }),
+        );
     }
-    turns
+    steps
 }
 
 #[cfg(test)]
@@ -32,17 +36,17 @@ mod tests {
 
     #[test]
     fn each_round_holds_every_setting_once_and_the_seed_repeats_the_order() {
-        let turns = order(8, 3, 42);
-        for round in turns.chunks(8) {
+        let order = shuffled_steps(8, 3, 42);
+        for round in order.chunks(8) {
             let mut settings: Vec<usize> = round.iter().map(|t| t.setting).collect();
             settings.sort_unstable();
             assert_eq!(settings, (0..8).collect::<Vec<_>>());
             assert!(round.iter().all(|t| t.repeat == round[0].repeat));
         }
-        assert_eq!(turns, order(8, 3, 42));
-        assert_ne!(turns, order(8, 3, 43));
+        assert_eq!(order, shuffled_steps(8, 3, 42));
+        assert_ne!(order, shuffled_steps(8, 3, 43));
         assert_ne!(
-            turns[..8].iter().map(|t| t.setting).collect::<Vec<_>>(),
+            order[..8].iter().map(|t| t.setting).collect::<Vec<_>>(),
             (0..8).collect::<Vec<_>>()
         );
     }
