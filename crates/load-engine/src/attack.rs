@@ -10,7 +10,7 @@ use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
 use crate::cpu_use::Reading;
 use crate::crew::{self, Crew};
-use crate::guard::{Broken, Watch};
+use crate::guard::{BrokenRule, RuleWindow};
 use crate::shared::{PacerTrouble, Shared};
 use crate::timeline::Timeline;
 use crate::{Cancel, Phase, Recorder, StepPlan, TargetFactory, self_check};
@@ -39,7 +39,7 @@ pub trait Observer {
     }
 
     /// Asked after each interval of the measured part: what was seen that must end the step.
-    fn broken(&mut self) -> Option<Broken> {
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
 }
@@ -210,8 +210,8 @@ impl Controller<'_> {
     fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, Reading) {
         let interval_ns = interval_ns(self.plan.measure);
         let mut begun = None;
-        let mut watch =
-            Watch::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
+        let mut rules =
+            RuleWindow::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
         let mut tick_ns = window.start_ns + interval_ns;
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
@@ -228,7 +228,7 @@ impl Controller<'_> {
             }
             let mut end = None;
             if now_ns >= tick_ns {
-                end = self.tick(window, now_ns, timeline, &mut watch);
+                end = self.tick(window, now_ns, timeline, &mut rules);
                 tick_ns = now_ns + interval_ns;
             }
             let end = end.or_else(|| self.ended_early());
@@ -275,7 +275,7 @@ impl Controller<'_> {
         window: Window,
         now_ns: u64,
         timeline: &mut Timeline,
-        watch: &mut Watch,
+        rules: &mut RuleWindow,
     ) -> Option<StepEnd> {
         let interval = self.shared.recorder.take_interval();
         timeline.push(now_ns, &interval);
@@ -290,12 +290,12 @@ impl Controller<'_> {
                 .map(|ns| Duration::from_nanos(ns as u64)),
         });
         if now_ns < window.measure_start_ns {
-            watch.learn(&interval);
+            rules.note_latencies(&interval);
             return None;
         }
-        let broken = watch
-            .look(now_ns, &interval, &self.plan.stop_rules)
-            .or_else(|| self.observer.broken())?;
+        let broken = rules
+            .check(now_ns, &interval, &self.plan.stop_rules)
+            .or_else(|| self.observer.broken_rule())?;
         Some(StepEnd::Stopped {
             rule: broken.rule,
             reason: broken.reason,

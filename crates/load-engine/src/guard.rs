@@ -32,7 +32,7 @@ pub enum StopRule {
 /// Watches a step for broken rules: by what finished since they were last asked, and by what is
 /// overdue meanwhile.
 #[derive(Debug)]
-pub struct Watch {
+pub struct RuleWindow {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
@@ -46,7 +46,7 @@ pub struct Watch {
     overdue: Vec<Overdue>,
 }
 
-impl Watch {
+impl RuleWindow {
     /// From `now_ns` on, over a measured part of this length.
     pub fn new(now_ns: u64, measured: Duration) -> Self {
         Self {
@@ -70,15 +70,20 @@ impl Watch {
 
     /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
     /// target that is known to answer at once is waited for less long when it hangs.
-    pub fn learn(&mut self, interval: &Interval) {
+    pub fn note_latencies(&mut self, interval: &Interval) {
         self.longest_ns = self.longest_ns.max(interval.latency.max());
     }
 
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
     /// finished or is overdue to tell.
-    pub fn look(&mut self, now_ns: u64, interval: &Interval, rules: &[StopRule]) -> Option<Broken> {
+    pub fn check(
+        &mut self,
+        now_ns: u64,
+        interval: &Interval,
+        rules: &[StopRule],
+    ) -> Option<BrokenRule> {
         self.pending.add(interval);
-        self.learn(interval);
+        self.note_latencies(interval);
         if interval.finished() > 0 {
             self.finished_ns = now_ns;
         }
@@ -123,7 +128,7 @@ impl Watch {
 
 /// A rule was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenRule {
     /// The rule as the user would write it.
     pub rule: String,
     /// Observation that breaks it.
@@ -132,11 +137,11 @@ pub struct Broken {
 
 impl StopRule {
     /// Returns how `interval` breaks this rule, if it holds enough to tell.
-    pub fn broken_by(&self, interval: &Interval) -> Option<Broken> {
+    pub fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
         self.judge(interval, &Overdue::default())
     }
 
-    fn judge(&self, interval: &Interval, overdue: &Overdue) -> Option<Broken> {
+    fn judge(&self, interval: &Interval, overdue: &Overdue) -> Option<BrokenRule> {
         let unanswered = overdue.count.max(overdue.stalled);
         let enough = interval.finished() + unanswered >= FEWEST || overdue.stalled > 0;
         let reason = match *self {
@@ -144,7 +149,7 @@ impl StopRule {
             Self::ErrorRatio { above } => errors_above(above, interval, unanswered, overdue),
             Self::LatencyP99 { above } => p99_above(above, interval, unanswered),
         };
-        reason.map(|reason| Broken {
+        reason.map(|reason| BrokenRule {
             rule: self.to_string(),
             reason,
         })
@@ -274,16 +279,16 @@ mod tests {
     fn few_hits_a_second_are_gathered_until_they_tell() {
         let rules = ["errors>10%".parse().unwrap()];
         let second = 1_000_000_000;
-        let mut watch = Watch::new(0, Duration::from_mins(1));
+        let mut window = RuleWindow::new(0, Duration::from_mins(1));
         let mut look = |at: u64, succeeded, failed| {
             let interval = interval(succeeded, failed, 5);
-            watch.look(at * second, &interval, &rules).is_some()
+            window.check(at * second, &interval, &rules).is_some()
         };
         assert!(!look(1, 0, 8) && !look(2, 0, 8), "too few to tell");
         assert!(look(3, 0, 8));
         assert!(!look(4, 100, 5), "what was told is not told again");
-        let mut watch = Watch::new(0, Duration::from_mins(1));
-        let soon = watch.look(second / 10, &interval(0, 100, 5), &rules);
+        let mut window = RuleWindow::new(0, Duration::from_mins(1));
+        let soon = window.check(second / 10, &interval(0, 100, 5), &rules);
         assert!(soon.is_none(), "a tenth of a second is no verdict");
     }
 

@@ -45,7 +45,7 @@ pub use checkout::CheckoutTimestamps;
 pub use cohort::InFlight;
 pub use curve::{CurveError, RateCurve};
 pub use failure::{Failure, Said};
-pub use guard::{Broken, StopRule};
+pub use guard::{BrokenRule, StopRule};
 pub use opening_order::OpeningOrder;
 pub use pacer::{Pacer, Waiting};
 pub use recorder::{Recorder, Within};

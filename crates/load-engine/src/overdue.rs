@@ -52,8 +52,8 @@ impl Overdue {
 mod tests {
     use std::time::Duration;
 
-    use crate::guard::Watch;
-    use crate::{Broken, Outcome, Recorder, StopRule, Timestamps, Within};
+    use crate::guard::RuleWindow;
+    use crate::{BrokenRule, Outcome, Recorder, StopRule, Timestamps, Within};
 
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
@@ -61,7 +61,7 @@ mod tests {
     /// A step whose clock is turned by hand; it is looked at each second.
     struct Step {
         recorder: Recorder,
-        watch: Watch,
+        window: RuleWindow,
         rules: Vec<StopRule>,
         now_ns: u64,
     }
@@ -70,7 +70,7 @@ mod tests {
         fn new(rule: &str) -> Self {
             Self {
                 recorder: Recorder::new(&["get"], 1),
-                watch: Watch::new(100 * SECOND, Duration::from_mins(1))
+                window: RuleWindow::new(100 * SECOND, Duration::from_mins(1))
                     .with_drain(Duration::from_secs(5)),
                 rules: vec![rule.parse().unwrap()],
                 now_ns: 100 * SECOND,
@@ -92,7 +92,7 @@ mod tests {
         }
 
         /// The next second, in which requests come each `gap_ns`.
-        fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<Broken> {
+        fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<BrokenRule> {
             let end_ns = self.now_ns + SECOND;
             while self.now_ns < end_ns {
                 self.request(self.now_ns, took_ns);
@@ -101,9 +101,9 @@ mod tests {
             self.look()
         }
 
-        fn look(&mut self) -> Option<Broken> {
+        fn look(&mut self) -> Option<BrokenRule> {
             let interval = self.recorder.take_interval_at(self.now_ns);
-            self.watch.look(self.now_ns, &interval, &self.rules)
+            self.window.check(self.now_ns, &interval, &self.rules)
         }
 
         /// Seconds from now on until the rule breaks, while requests hang; 30 at most.
@@ -155,7 +155,7 @@ mod tests {
             if warmed_up {
                 (0..50).for_each(|_| step.request(step.now_ns, Some(MS)));
                 let warm_up = step.recorder.take_interval_at(step.now_ns);
-                step.watch.learn(&warm_up);
+                step.window.note_latencies(&warm_up);
             }
             (0..4).for_each(|_| step.request(step.now_ns, None));
             let seconds = step.seconds_until_broken(|step| step.now_ns += SECOND);

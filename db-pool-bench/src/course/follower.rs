@@ -8,9 +8,9 @@ use std::time::Duration;
 use bench_cli::bench::Evidence as _;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
+use load_engine::RuleWindow;
 use load_engine::cpu_use::{CpuUse, LoadThreads, Reading};
-use load_engine::guard;
-use load_engine::{Broken, Failure, Outcome, Recorder, StopRule, Timestamps, Within};
+use load_engine::{BrokenRule, Failure, Outcome, Recorder, StopRule, Timestamps, Within};
 
 use super::visit::Visit;
 use crate::evidence::Watch;
@@ -26,10 +26,10 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct Follower<'a> {
     watch: &'a mut Watch,
     rules: Vec<StopRule>,
-    asked: guard::Watch,
+    rules_window: RuleWindow,
     length: Duration,
     /// Broken, unless it turns out that the server had gone away.
-    suspected: Option<Broken>,
+    suspected: Option<BrokenRule>,
     away: Arc<AtomicBool>,
     /// True if it was away at the last look.
     was_away: bool,
@@ -60,7 +60,7 @@ impl<'a> Follower<'a> {
         Self {
             watch,
             rules,
-            asked: rules_from_now(length),
+            rules_window: rules_from_now(length),
             length,
             suspected: None,
             away: Arc::default(),
@@ -103,7 +103,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Returns at `instant_ns`, or with what must end the course before.
-    pub(crate) async fn until(&mut self, instant_ns: u64) -> Option<Broken> {
+    pub(crate) async fn until(&mut self, instant_ns: u64) -> Option<BrokenRule> {
         loop {
             let now_ns = monotonic_ns();
             if now_ns >= instant_ns {
@@ -121,19 +121,21 @@ impl<'a> Follower<'a> {
     }
 
     /// Returns what is broken of the rules and of the bound on connections, as of now.
-    pub(crate) fn look(&mut self) -> Option<Broken> {
+    pub(crate) fn look(&mut self) -> Option<BrokenRule> {
         let interval = self.ledger.finished.take_interval();
         let away = self.away.load(Ordering::Relaxed);
         if std::mem::replace(&mut self.was_away, away) || away {
             // What failed before that was noticed is forgotten too, and what failed since the last
             // look at a server that is back.
-            self.asked = rules_from_now(self.length);
+            self.rules_window = rules_from_now(self.length);
             self.suspected = None;
             return None;
         }
         if self.suspected.is_none() {
-            let broken = self.asked.look(monotonic_ns(), &interval, &self.rules);
-            self.suspected = broken.or_else(|| self.watch.broken());
+            let broken = self
+                .rules_window
+                .check(monotonic_ns(), &interval, &self.rules);
+            self.suspected = broken.or_else(|| self.watch.broken_rule());
         }
         self.suspected.clone()
     }
@@ -144,8 +146,8 @@ impl<'a> Follower<'a> {
     }
 }
 
-fn rules_from_now(length: Duration) -> guard::Watch {
-    guard::Watch::new(monotonic_ns(), length).with_drain(DRAIN_BOUND)
+fn rules_from_now(length: Duration) -> RuleWindow {
+    RuleWindow::new(monotonic_ns(), length).with_drain(DRAIN_BOUND)
 }
 
 impl Ledger {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use load_engine::{
-    Broken, Cancel, Failure, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+    BrokenRule, Cancel, Failure, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -146,7 +146,7 @@ async fn follow(
     census: &mut Census,
     cancel: &Cancel,
     seen: &mut Vec<Seen>,
-) -> Option<Broken> {
+) -> Option<BrokenRule> {
     for end_ns in [parts.held_ns, parts.released_ns, parts.ended_ns] {
         follower.part_begins();
         let broken = tokio::select! {

@@ -1,7 +1,7 @@
 //! What happened in one course, request by request.
 
 use load_engine::cpu_use::CpuUse;
-use load_engine::{Broken, Failure};
+use load_engine::{BrokenRule, Failure};
 
 use crate::course::{Tally, Visit};
 use crate::evidence::parts::Beside;
@@ -62,7 +62,7 @@ pub(super) struct Log {
     /// What was seen of each part, as far as the course came.
     pub(super) seen: Vec<Seen>,
     /// When a rule ended it, and which.
-    pub(super) stopped: Option<(u64, Broken)>,
+    pub(super) stopped: Option<(u64, BrokenRule)>,
 }
 
 impl Log {

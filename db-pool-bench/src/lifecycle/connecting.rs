@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
 use load_engine::cpu_use::CpuUse;
-use load_engine::{Broken, Cancel, Failure, Outcome, Timestamps};
+use load_engine::{BrokenRule, Cancel, Failure, Outcome, Timestamps};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -245,7 +245,7 @@ pub(super) async fn storm(
     };
     // Logins that are turned away at once are all over before anybody looks.
     let end = match broken.or_else(|| follower.look()) {
-        Some(Broken { rule, reason }) => StepEnd::Stopped { rule, reason },
+        Some(BrokenRule { rule, reason }) => StepEnd::Stopped { rule, reason },
         None if cancel.is_cancelled() => StepEnd::Interrupted,
         None => StepEnd::Completed,
     };

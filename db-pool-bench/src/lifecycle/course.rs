@@ -8,8 +8,8 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Pacing, PoolUsage, StepEnd};
 use load_engine::cpu_use::CpuUse;
 use load_engine::{
-    Arrivals, Broken, Cancel, Failure, Outcome, Pacer, RateCurve, Session, Target, TargetFactory,
-    Timestamps, UserId, Waiting, WorkerShare,
+    Arrivals, BrokenRule, Cancel, Failure, Outcome, Pacer, RateCurve, Session, Target,
+    TargetFactory, Timestamps, UserId, Waiting, WorkerShare,
 };
 use tokio::task::JoinSet;
 
@@ -149,7 +149,7 @@ impl<T: Target + Lends> Running<'_, T> {
                 biased;
                 () = cancel.cancelled() => end = StepEnd::Interrupted,
                 broken = follower.until(u64::MAX) => {
-                    end = broken.map_or(end, |Broken { rule, reason }| StepEnd::Stopped { rule, reason });
+                    end = broken.map_or(end, |BrokenRule { rule, reason }| StepEnd::Stopped { rule, reason });
                 }
                 come = arrivals.come(part, began_ns, &mut tasks) => come?,
                 () = self.census.keep_counting() => {}
