@@ -20,10 +20,9 @@ use db_pool_bench::evidence::Watch;
 use db_pool_bench::evidence::parts::{self, Beside};
 use db_pool_bench::failure::{of_pool, of_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
-use load_engine::attack::{self, Observer};
 use load_engine::{
-    Cancel, Failure, LoadPlan, Outcome, Phase, Session, StepPlan, Target, TargetFactory,
-    Timestamps, UserId, WorkerShare,
+    Cancel, Failure, LoadPlan, Observer, Outcome, Phase, Session, StepPlan, Target, TargetFactory,
+    Timestamps, UserId, WorkerShare, run_requests,
 };
 use tokio_postgres::NoTls;
 
@@ -184,7 +183,7 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
             acts: case.acts,
         });
         watch.step_begins().unwrap().unwrap();
-        let mut step = attack::run(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
+        let mut step = run_requests(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
             .unwrap()
             .step;
         parts::note(&mut step, watch.step_ends(), Beside::default());

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bench_report::{Histogram, Operation, Pacing, StepEnd};
-use load_engine::{Cancel, LoadPlan, RuntimeKind, StepPlan, TargetFactory, attack};
+use load_engine::{Cancel, LoadPlan, RuntimeKind, StepPlan, TargetFactory, run_requests};
 use redis_bench::cli::Workload;
 use redis_bench::clients::{Multiplexed, Pooled};
 use redis_bench::keyspace::Keyspace;
@@ -81,7 +81,7 @@ fn with_a_stop<F: TargetFactory>(redis: &Redis, factory: F) -> Stopped {
             redis.resume();
             began.elapsed()
         });
-        let result = attack::run(&open_loop(MEASURED), &factory, &Cancel::new(), &mut ());
+        let result = run_requests(&open_loop(MEASURED), &factory, &Cancel::new(), &mut ());
         (result.unwrap().step, stop.join().unwrap())
     });
     assert_eq!(loaded.end, StepEnd::Completed);
@@ -101,7 +101,7 @@ fn capacity_per_s<F: TargetFactory>(factory: &Arc<F>) -> f64 {
         think_time: Duration::ZERO,
     };
     let plan = StepPlan::new("capacity", load, Duration::from_millis(500));
-    let result = attack::run(&plan, factory, &Cancel::new(), &mut ());
+    let result = run_requests(&plan, factory, &Cancel::new(), &mut ());
     result.unwrap().step.throughput_per_s()
 }
 
@@ -248,7 +248,7 @@ fn pacing_lag_ns(remote: &Remote) -> u64 {
     plan.runtime = RuntimeKind::PerCore;
     plan.threads = 1;
     let factory = Arc::new(Multiplexed::new(remote.info().clone(), 1, gets()));
-    let step = attack::run(&plan, &factory, &Cancel::new(), &mut ())
+    let step = run_requests(&plan, &factory, &Cancel::new(), &mut ())
         .unwrap()
         .step;
     part(step.operations["get"].pacing_lag.as_ref(), "pacing lag")

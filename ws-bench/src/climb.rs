@@ -8,8 +8,7 @@ use std::time::Instant;
 use bench_cli::bench::Bench;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Step, StepEnd, Window};
-use load_engine::cpu_use::{LoadThreads, Reading};
-use load_engine::{Phase, self_check};
+use load_engine::{CpuReading, LoadThreads, Phase, self_check};
 
 use crate::course::Course;
 use crate::crew::{Crew, Unfinished};
@@ -101,8 +100,8 @@ impl Climber<'_> {
         self.crew.command(&Order::Close(surplus), |_| {})
     }
 
-    fn reading(&self) -> Reading {
-        Reading::now(&self.setup.threads)
+    fn reading(&self) -> CpuReading {
+        CpuReading::read(&self.setup.threads)
     }
 
     fn open(&self) -> u64 {
@@ -228,7 +227,7 @@ fn look(watch: &mut ServerWatch, threads: &LoadThreads) -> Look {
     // The server first: its CPU time takes longer to read than ours.
     let server = watch.look();
     Look {
-        own: Reading::now(threads),
+        own: CpuReading::read(threads),
         server,
     }
 }

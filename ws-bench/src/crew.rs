@@ -8,8 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use load_engine::recorder::claim_shard;
-use load_engine::{Cancel, RuntimeKind, WorkerShare};
+use load_engine::{Cancel, RuntimeKind, WorkerShare, claim_shard};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::load::Defaults;
-use load_engine::{LoadPlan, RuntimeKind, StopRule, Waiting};
+use load_engine::{LoadPlan, RuntimeKind, StopRule, WaitStrategy};
 use serde_json::{Value, json};
 
 /// Defaults where a shared flag is not given. A connection lives on from level to level, so one
@@ -52,7 +52,7 @@ pub struct LimitSettings {
     /// Which runtime.
     pub runtime: RuntimeKind,
     /// How the pacer waits.
-    pub waiting: Waiting,
+    pub waiting: WaitStrategy,
     /// Rules that the user set.
     pub stop_on: Vec<StopRule>,
 }

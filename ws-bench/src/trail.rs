@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Series, Window};
-use load_engine::Recorder;
-use load_engine::cpu_use::Reading;
-use load_engine::interval::Felt;
+use load_engine::{CpuReading, IntervalQuantile, Recorder};
 
 use crate::evidence::Usage;
 
@@ -16,7 +14,7 @@ const INTERVAL_NS: u64 = 200_000_000;
 /// What we and the server had used at one instant.
 #[derive(Debug, Clone)]
 pub(crate) struct Look {
-    pub(crate) own: Reading,
+    pub(crate) own: CpuReading,
     /// `None` where the server cannot be seen.
     pub(crate) server: Option<Usage>,
 }
@@ -33,7 +31,7 @@ pub(crate) struct Trail {
     throughput: Series,
     errors: Series,
     p99: Series,
-    felt: Felt,
+    felt: IntervalQuantile,
 }
 
 impl Trail {
@@ -47,7 +45,7 @@ impl Trail {
             throughput: Series::new("throughput_per_s"),
             errors: Series::new("errors_per_s"),
             p99: Series::new("latency.p99_ns"),
-            felt: Felt::new(0.99),
+            felt: IntervalQuantile::new(0.99),
         }
     }
 

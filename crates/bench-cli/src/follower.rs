@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bench_report::ServerEvidence;
-use load_engine::attack::Tick;
-use load_engine::{BrokenRule, Observer, Phase};
+use load_engine::{BrokenRule, Observer, Phase, Tick};
 
 use crate::progress::Progress;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
-use crate::cpu_use::Reading;
+use crate::cpu_use::CpuReading;
 use crate::crew::{self, Crew};
 use crate::guard::{BrokenRule, RuleWindow};
 use crate::shared::{PacerTrouble, Shared};
@@ -76,7 +76,7 @@ pub struct StepResult {
 
 /// Reason why a step could not even begin.
 #[derive(Debug, thiserror::Error)]
-pub enum AttackError {
+pub enum StartError {
     /// The system gave no thread or no runtime.
     #[error("cannot start the load generator's threads: {0}")]
     Runtime(#[from] io::Error),
@@ -86,12 +86,12 @@ pub enum AttackError {
 ///
 /// # Errors
 /// Only when no load could be made at all; a target that fails is a result.
-pub fn run<F: TargetFactory>(
+pub fn run_requests<F: TargetFactory>(
     plan: &StepPlan,
     factory: &Arc<F>,
     cancel: &Cancel,
     observer: &mut dyn Observer,
-) -> Result<StepResult, AttackError> {
+) -> Result<StepResult, StartError> {
     let threads = plan.threads.max(1);
     let recorder = Recorder::new(factory.operations(), threads).with_parts(factory.parts());
     let shared = Arc::new(Shared::new(recorder, crew::size(plan)));
@@ -207,7 +207,7 @@ impl Controller<'_> {
 
     /// Watches warm-up and measured part; returns how they ended early, if they did, and the
     /// reading at which measuring began.
-    fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, Reading) {
+    fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, CpuReading) {
         let interval_ns = interval_ns(self.plan.measure);
         let mut begun = None;
         let mut rules =
@@ -343,14 +343,14 @@ impl Controller<'_> {
         Some(StepEnd::Failed { reason })
     }
 
-    fn read_cpu(&self) -> Reading {
-        Reading::now(&self.shared.threads)
+    fn read_cpu(&self) -> CpuReading {
+        CpuReading::read(&self.shared.threads)
     }
 
     fn result(
         &mut self,
         window: Window,
-        (begun, ended): (Reading, Reading),
+        (begun, ended): (CpuReading, CpuReading),
         timeline: Timeline,
         end: StepEnd,
     ) -> StepResult {

@@ -20,13 +20,13 @@ pub struct Interval {
 /// that they have reached, where that raises it: a few that were answered say nothing of those that
 /// hang. Where nothing was answered, ages below what the last answers took say nothing either.
 #[derive(Debug, Clone, Copy)]
-pub struct Felt {
+pub struct IntervalQuantile {
     quantile: f64,
     /// Time that the last answers took.
     answered_ns: Option<u64>,
 }
 
-impl Felt {
+impl IntervalQuantile {
     /// The quantile of this share, 0..=1.
     pub fn new(quantile: f64) -> Self {
         Self {
@@ -97,7 +97,7 @@ mod tests {
             let begin_ns = 100_000_000_000;
             recorder.begin(begin_ns);
             let interval = recorder.take_interval_at(begin_ns + age_ns);
-            let felt_ns = Felt::new(0.99).next(&interval).unwrap();
+            let felt_ns = IntervalQuantile::new(0.99).next(&interval).unwrap();
             assert!(
                 felt_ns <= age_ns && felt_ns as f64 > 0.98 * age_ns as f64,
                 "{felt_ns}"

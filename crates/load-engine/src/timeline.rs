@@ -2,7 +2,7 @@
 
 use bench_report::Series;
 
-use crate::interval::{Felt, Interval};
+use crate::interval::{Interval, IntervalQuantile};
 
 /// Series of what finished in each interval of a step.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Timeline {
     p99: Series,
     longest: Series,
     /// Median, 99th percentile and longest.
-    felt: [Felt; 3],
+    felt: [IntervalQuantile; 3],
 }
 
 impl Timeline {
@@ -26,7 +26,7 @@ impl Timeline {
             p50: Series::new("latency.p50_ns"),
             p99: Series::new("latency.p99_ns"),
             longest: Series::new("latency.max_ns"),
-            felt: [0.5, 0.99, 1.0].map(Felt::new),
+            felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
         }
     }
 

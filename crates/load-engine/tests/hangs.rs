@@ -9,10 +9,9 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{QuantileKind, StepEnd, WarningCode};
 use known::{Known, closed, hit, open, run};
-use load_engine::attack::{self, CARRIED_RATIO, WORST_INTERVAL_P99_NS};
 use load_engine::{
-    Cancel, Failure, Outcome, RuntimeKind, Session, StepPlan, Target, TargetFactory, Timestamps,
-    UserId, WorkerShare,
+    CARRIED_RATIO, Cancel, Failure, Outcome, RuntimeKind, Session, StepPlan, Target, TargetFactory,
+    Timestamps, UserId, WORST_INTERVAL_P99_NS, WorkerShare, run_requests,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -124,8 +123,8 @@ impl Session for Kind {
     }
 }
 
-fn two_kinds(plan: &StepPlan) -> attack::StepResult {
-    attack::run(plan, &Arc::new(TwoKinds), &Cancel::new(), &mut ()).unwrap()
+fn two_kinds(plan: &StepPlan) -> StepResult {
+    run_requests(plan, &Arc::new(TwoKinds), &Cancel::new(), &mut ()).unwrap()
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use load_engine::recorder::claim_shard;
-use load_engine::{Outcome, Recorder, Timestamps, Within};
+use load_engine::{Outcome, Recorder, Timestamps, Within, claim_shard};
 use serde::{Deserialize, Serialize};
 use statistics::median;
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 use bench_cli::bench::Evidence as _;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
-use load_engine::RuleWindow;
-use load_engine::cpu_use::{CpuUse, LoadThreads, Reading};
-use load_engine::{BrokenRule, Failure, Outcome, Recorder, StopRule, Timestamps, Within};
+use load_engine::{
+    BrokenRule, CpuReading, CpuUse, Failure, LoadThreads, Outcome, Recorder, RuleWindow, StopRule,
+    Timestamps, Within,
+};
 
 use super::visit::Visit;
 use crate::evidence::Watch;
@@ -36,7 +37,7 @@ pub(crate) struct Follower<'a> {
     ledger: Ledger,
     threads: Arc<LoadThreads>,
     /// At the beginning of the part under way.
-    began: Reading,
+    began: CpuReading,
 }
 
 /// What finished since the rules were last asked, and what is under way; told by the tasks that
@@ -69,7 +70,7 @@ impl<'a> Follower<'a> {
                 finished: Arc::new(Recorder::new(&[], 1)),
                 planted,
             },
-            began: Reading::now(&threads),
+            began: CpuReading::read(&threads),
             threads,
         }
     }
@@ -92,14 +93,14 @@ impl<'a> Follower<'a> {
 
     /// A part begins.
     pub(crate) fn part_begins(&mut self) {
-        self.began = Reading::now(&self.threads);
+        self.began = CpuReading::read(&self.threads);
         self.watch.measure_begins();
     }
 
     /// A part is over; what it took of our CPU.
     pub(crate) fn part_ends(&mut self) -> CpuUse {
         self.watch.measure_ends();
-        Reading::now(&self.threads).since(&self.began)
+        CpuReading::read(&self.threads).since(&self.began)
     }
 
     /// Returns at `instant_ns`, or with what must end the course before.

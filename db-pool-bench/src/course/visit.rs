@@ -3,9 +3,9 @@
 use bench_cli::bench::Bench;
 use bench_report::histogram::Recording;
 use bench_report::{Histogram, Operation, Step};
-use load_engine::cpu_use::CpuUse;
-use load_engine::step::available_threads;
-use load_engine::{Failure, Outcome, Recorder, Timestamps, Within, self_check};
+use load_engine::{
+    CpuUse, Failure, Outcome, Recorder, Timestamps, Within, available_threads, self_check,
+};
 
 use super::gap;
 

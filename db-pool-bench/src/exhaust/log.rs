@@ -1,7 +1,6 @@
 //! What happened in one course, request by request.
 
-use load_engine::cpu_use::CpuUse;
-use load_engine::{BrokenRule, Failure};
+use load_engine::{BrokenRule, CpuUse, Failure};
 
 use crate::course::{Tally, Visit};
 use crate::evidence::parts::Beside;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use load_engine::{LoadPlan, StepPlan};
-use load_engine::{PlannedStep, shuffled_steps};
+use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
 use serde_json::{Value, json};
 
 use super::course::Course;

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
-use load_engine::cpu_use::CpuUse;
-use load_engine::{BrokenRule, Cancel, Failure, Outcome, Timestamps};
+use load_engine::{BrokenRule, Cancel, CpuUse, Failure, Outcome, Timestamps};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;

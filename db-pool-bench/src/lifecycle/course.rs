@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Pacing, PoolUsage, StepEnd};
-use load_engine::cpu_use::CpuUse;
 use load_engine::{
-    Arrivals, BrokenRule, Cancel, Failure, Outcome, Pacer, RateCurve, Session, Target,
-    TargetFactory, Timestamps, UserId, Waiting, WorkerShare,
+    Arrivals, BrokenRule, Cancel, CpuUse, Failure, Outcome, Pacer, RateCurve, Session, Target,
+    TargetFactory, Timestamps, UserId, WaitStrategy, WorkerShare,
 };
 use tokio::task::JoinSet;
 
@@ -231,7 +230,7 @@ impl<T: Target + Lends> Come<'_, T> {
     ) -> Result<(), Failure> {
         let no_timer =
             |error: std::io::Error| Failure::new("io", &format!("the timer failed: {error}"));
-        let mut pacer = Pacer::new(Waiting::Sleep).map_err(no_timer)?;
+        let mut pacer = Pacer::new(WaitStrategy::Sleep).map_err(no_timer)?;
         if let Some(curve) = &part.curve {
             let due = Arrivals::new(
                 curve.clone(),

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::UsageError;
-use load_engine::PlannedStep;
-use load_engine::step::available_threads;
-use load_engine::{LoadPlan, RuntimeKind, StepPlan};
+use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
 use crate::campaign::Arm;

@@ -144,7 +144,7 @@ fn a_connection_that_was_ended_is_opened_anew() {
                      WHERE application_name = 'a_test_of_drivers'";
         tokio::task::block_in_place(|| assert_eq!(talk.names(ended), ["true"]));
         let failure = session
-            .hit(&mut Timestamps::default())
+            .request(&mut Timestamps::default())
             .await
             .failure
             .unwrap();

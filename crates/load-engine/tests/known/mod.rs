@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation};
-use load_engine::attack::{self, StepResult};
 use load_engine::{
-    Cancel, Failure, LoadPlan, Outcome, PoolSample, Session, StepPlan, Target, TargetFactory,
-    Timestamps, UserId, WorkerShare,
+    Cancel, Failure, LoadPlan, Outcome, PoolSample, Session, StepPlan, StepResult, Target,
+    TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
 use tokio::sync::Semaphore;
 
@@ -128,7 +127,7 @@ impl Session for KnownSession {
 
 pub(crate) fn run(plan: &StepPlan, known: Known) -> StepResult {
     let factory = Arc::new(KnownFactory(Arc::new(known)));
-    attack::run(plan, &factory, &Cancel::new(), &mut ()).unwrap()
+    run_requests(plan, &factory, &Cancel::new(), &mut ()).unwrap()
 }
 
 pub(crate) fn open(rate_per_s: f64, cap: u64, measure: Duration) -> StepPlan {
