@@ -10,8 +10,8 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{QuantileKind, StepEnd, WarningCode};
 use known::{Known, closed, hit, open, run};
 use load_engine::{
-    CARRIED_RATIO, Cancel, Failure, Outcome, RuntimeKind, Session, StepPlan, Target, TargetFactory,
-    Timestamps, UserId, WORST_INTERVAL_P99_NS, WorkerShare, run_requests,
+    CARRIED_RATIO, Cancel, Failure, Outcome, RuntimeKind, Session, StepPlan, StepResult, Target,
+    TargetFactory, Timestamps, UserId, WORST_INTERVAL_P99_NS, WorkerShare, run_requests,
 };
 
 const LONG: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! One level of the search: so many connections open at once, some of them talking.
+//! One step of the search: so many connections open at once, some of them talking.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,15 +7,15 @@ use std::time::Duration;
 use bench_report::Window;
 use load_engine::{LoadPlan, LoadThreads, Recorder, WaitStrategy};
 
-use crate::endpoint::Endpoint;
-use crate::verdict::Bounds;
+use crate::endpoint::WsEndpoint;
+use crate::verdict::StepBounds;
 
-/// What holds for all levels of a run.
+/// What holds for all steps of a run.
 #[derive(Debug)]
-pub(crate) struct Setup {
-    pub(crate) endpoint: Endpoint,
+pub(crate) struct RunSetup {
+    pub(crate) endpoint: WsEndpoint,
     /// Time that TCP, the upgrade and each echo may take.
-    pub(crate) bound: Duration,
+    pub(crate) timeout: Duration,
     /// New connections per second, all workers together.
     pub(crate) spawn_rate_per_s: f64,
     /// Size of a message.
@@ -30,33 +30,33 @@ pub(crate) struct Setup {
     pub(crate) threads: LoadThreads,
 }
 
-/// What all workers and the controller share of one level.
+/// What all workers and the controller share of one step.
 #[derive(Debug)]
-pub(crate) struct Level {
+pub(crate) struct ConnectionStep {
     /// Connections to have open.
-    pub(crate) target: u64,
+    pub(crate) connections: u64,
     /// Which time it is held, from 0.
     pub(crate) repeat: u64,
     /// Establishment; `acquired` is the instant between TCP and upgrade.
     pub(crate) connects: Recorder,
-    /// Round trips while the level is held.
+    /// Round trips while the step is held.
     pub(crate) echoes: Recorder,
     /// One round trip of every connection after that.
     pub(crate) checks: Recorder,
     /// Set once all connections are open.
     window: OnceLock<Window>,
-    /// Failed attempts beyond which the level has broken, whatever the rest would do.
+    /// Failed attempts beyond which the step has broken, whatever the rest would do.
     allowed_failures: u64,
     failed_connects: AtomicU64,
     /// Arrivals that found their connection still waiting for an earlier echo.
     pub(crate) delayed: AtomicU64,
 }
 
-impl Level {
-    /// A level of `target` connections, recorded by `threads` threads.
-    pub(crate) fn new(target: u64, repeat: u64, threads: usize) -> Self {
+impl ConnectionStep {
+    /// A step of `target` connections, recorded by `threads` threads.
+    pub(crate) fn new(connections: u64, repeat: u64, threads: usize) -> Self {
         Self {
-            target,
+            connections,
             repeat,
             connects: Recorder::new(&["connect"], threads),
             echoes: Recorder::new(&["echo"], threads),
@@ -69,14 +69,14 @@ impl Level {
     }
 
     /// Returns the same, where of `missing` connections so many may fail as `bounds` allow.
-    pub(crate) fn with_allowance(mut self, missing: u64, bounds: Bounds) -> Self {
+    pub(crate) fn with_allowance(mut self, missing: u64, bounds: StepBounds) -> Self {
         self.allowed_failures = (missing as f64 * bounds.error_ratio) as u64;
         self
     }
 
-    /// Connections that talk while the level is held.
+    /// Connections that talk while the step is held.
     pub(crate) fn talkers(&self, load: &LoadPlan) -> u64 {
-        load.sessions().min(self.target)
+        load.sessions().min(self.connections)
     }
 
     pub(crate) fn connect_failed(&self) {
@@ -88,7 +88,7 @@ impl Level {
         self.failed_connects.load(Ordering::Relaxed) > self.allowed_failures
     }
 
-    /// Fixes when the level is held; later calls change nothing.
+    /// Fixes when the step is held; later calls change nothing.
     pub(crate) fn set_window(&self, window: Window) {
         let _ = self.window.set(window);
     }

@@ -8,37 +8,37 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::WsEndpoint;
 use crate::failure;
-use crate::socket::{self, Socket};
+use crate::socket::{self, WsSocket};
 
 /// Opens a connection to `endpoint` from `source`. Each of the two phases may take `bound`;
 /// `timestamps.acquired` is the instant between them.
-pub(crate) async fn dial(
-    endpoint: &Endpoint,
+pub(crate) async fn open_connection(
+    endpoint: &WsEndpoint,
     source: Option<IpAddr>,
     bound: Duration,
     timestamps: &mut Timestamps,
-) -> Result<Socket, Failure> {
+) -> Result<WsSocket, Failure> {
     let late = |kind: &'static str, what: &str| {
         let bound = humantime::format_duration(bound);
         Failure::new(kind, &format!("{what} within {bound}"))
     };
-    let stream = timeout(bound, connect(endpoint.address, source))
+    let stream = timeout(bound, connect_tcp(endpoint.address, source))
         .await
         .map_err(|_| late(failure::TCP_TIMEOUT, "no TCP connection"))?
-        .map_err(|error| failure::of_io(&error))?;
+        .map_err(|error| failure::from_io(&error))?;
     timestamps.acquired();
     let upgrade = client_async_with_config(endpoint.uri.clone(), stream, Some(socket::config()));
     let (socket, _) = timeout(bound, upgrade)
         .await
         .map_err(|_| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
-        .map_err(|error| failure::of_upgrade(&error))?;
+        .map_err(|error| failure::from_upgrade(&error))?;
     timestamps.done();
     Ok(socket)
 }
 
-async fn connect(address: SocketAddr, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
+async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

@@ -1,4 +1,4 @@
-//! What happened in one level, and the step of the report that it becomes.
+//! What happened in one step, and the step of the report that it becomes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -9,29 +9,29 @@ use bench_report::{
 };
 use load_engine::{CARRIED_RATIO, CpuReading, LoadPlan};
 
-use crate::crew::Unfinished;
-use crate::level::Level;
-use crate::trail::Trail;
-use crate::verdict::{Bounds, Break, Seen, judge};
+use crate::connection_step::ConnectionStep;
+use crate::step_timeline::StepTimeline;
+use crate::thread_pool::ThreadPoolError;
+use crate::verdict::{BreakReason, StepBounds, StepEvidence, judge};
 
-/// What happened in a level.
+/// What happened in a step.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct StepRecord {
     pub(crate) window: Window,
     pub(crate) connect_s: f64,
-    /// Over the measured part; over connecting where the level broke before.
+    /// Over the measured part; over connecting where the step broke before.
     pub(crate) readings: (CpuReading, CpuReading),
     pub(crate) server: Option<ServerEvidence>,
     /// Connections open at its end.
     pub(crate) open: u64,
     pub(crate) rss_bytes: Option<u64>,
     /// How it ended, as far as the workers know.
-    pub(crate) ended: Result<(), Unfinished>,
+    pub(crate) ended: Result<(), ThreadPoolError>,
 }
 
-impl Course {
+impl StepRecord {
     /// Begins now.
-    pub(crate) fn begin(now: CpuReading) -> Self {
+    pub(crate) fn start(now: CpuReading) -> Self {
         Self {
             window: Window {
                 start_ns: monotonic_ns(),
@@ -46,8 +46,8 @@ impl Course {
         }
     }
 
-    /// All that could be opened is; until a level is held its measured part has no length.
-    pub(crate) fn connected(&mut self, now: CpuReading) {
+    /// All that could be opened is; until a step is held its measured part has no length.
+    pub(crate) fn mark_connected(&mut self, now: CpuReading) {
         let now_ns = monotonic_ns();
         self.readings.1 = now;
         self.connect_s = now_ns.saturating_sub(self.window.start_ns) as f64 / 1e9;
@@ -62,22 +62,22 @@ impl Course {
     }
 
     /// The step, and why it broke if it did.
-    pub(crate) fn step(
+    pub(crate) fn into_step(
         self,
-        level: &Level,
+        step: &ConnectionStep,
         load: &LoadPlan,
-        trail: &Trail,
+        timeline: &StepTimeline,
         threads: usize,
-        bounds: Bounds,
-    ) -> (Step, Option<Break>) {
-        let (mut operations, failures) = self.collect(level);
-        let check = level.checks.collect(1.0).0.remove("check");
-        let generator = self.generator(&operations, trail, threads);
-        let seen = Seen {
+        bounds: StepBounds,
+    ) -> (Step, Option<BreakReason>) {
+        let (mut operations, failures) = self.collect(step);
+        let check = step.checks.collect(1.0).0.remove("check");
+        let generator = self.generator(&operations, timeline, threads);
+        let seen = StepEvidence {
             operations: &operations,
             check: check.as_ref(),
             failures: &failures,
-            connects_broke: level.has_broken(),
+            connects_broke: step.has_broken(),
             generator: &generator,
         };
         let why = self.ended.ok().and_then(|()| judge(&seen, bounds));
@@ -85,12 +85,12 @@ impl Course {
         if let Some(connect) = operations.get_mut("connect") {
             name_phases(connect, &mut figures);
         }
-        let mut step = Step {
-            name: format!("{} connections", level.target),
-            parameters: BTreeMap::from([("connections".to_owned(), level.target.into())]),
-            repeat: level.repeat,
+        let mut reported = Step {
+            name: format!("{} connections", step.connections),
+            parameters: BTreeMap::from([("connections".to_owned(), step.connections.into())]),
+            repeat: step.repeat,
             window: self.window,
-            load: reported(load, level),
+            load: reported(load, step),
             operations,
             parts: BTreeMap::new(),
             failures,
@@ -100,17 +100,17 @@ impl Course {
             generator,
             figures,
         };
-        let carried = step.carried_ratio();
+        let carried = reported.carried_ratio();
         let carried = carried.map(|ratio| (CARRIED_RATIO.to_owned(), ratio));
-        step.figures.extend(carried);
-        (step, why)
+        reported.figures.extend(carried);
+        (reported, why)
     }
 
     /// Merges the recorders of connecting and talking, each with the time that its rate is over.
     /// The check of every connection is no operation of the step: it comes in one burst that no
     /// rate is asked of.
-    fn collect(&self, level: &Level) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
-        let (mut operations, mut failures) = level.connects.collect(self.connect_s);
+    fn collect(&self, step: &ConnectionStep) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
+        let (mut operations, mut failures) = step.connects.collect(self.connect_s);
         for failure in &mut failures {
             let phase = match failure.phase.as_str() {
                 "service" => "upgrade",
@@ -118,17 +118,17 @@ impl Course {
             };
             phase.clone_into(&mut failure.phase);
         }
-        let (echo, more) = level.echoes.collect(self.window.measured_s());
+        let (echo, more) = step.echoes.collect(self.window.measured_s());
         operations.extend(echo);
         failures.extend(more);
-        failures.extend(level.checks.collect(1.0).1);
+        failures.extend(step.checks.collect(1.0).1);
         (operations, failures)
     }
 
     fn generator(
         &self,
         operations: &BTreeMap<String, Operation>,
-        trail: &Trail,
+        timeline: &StepTimeline,
         threads: usize,
     ) -> Generator {
         // What the CPU was used for: echoes, or connecting where it did not come to that.
@@ -140,7 +140,7 @@ impl Course {
         let attempted = operations.get(used_for).map_or(0, |o| o.attempted);
         let (began, over) = &self.readings;
         Generator {
-            worst_stall_ns: trail.worst_stall_ns(),
+            worst_stall_ns: timeline.worst_stall_ns(),
             ..over.since(began).generator(threads, attempted)
         }
     }
@@ -161,9 +161,9 @@ impl Course {
         figures
     }
 
-    fn end(&self, why: Option<&Break>) -> StepEnd {
+    fn end(&self, why: Option<&BreakReason>) -> StepEnd {
         match (self.ended, why) {
-            (Err(Unfinished::Cancelled), _) => StepEnd::Interrupted,
+            (Err(ThreadPoolError::Cancelled), _) => StepEnd::Interrupted,
             (Err(gone), _) => StepEnd::Failed {
                 reason: gone.to_string(),
             },
@@ -198,8 +198,8 @@ fn name_phases(connect: &mut Operation, figures: &mut BTreeMap<String, f64>) {
     connect.service.clone_from(&connect.call);
 }
 
-fn reported(load: &LoadPlan, level: &Level) -> Load {
-    let talkers = level.talkers(load);
+fn reported(load: &LoadPlan, step: &ConnectionStep) -> Load {
+    let talkers = step.talkers(load);
     match *load {
         LoadPlan::Open {
             rate_per_s, pacing, ..
@@ -207,7 +207,7 @@ fn reported(load: &LoadPlan, level: &Level) -> Load {
             rate_per_s,
             pacing,
             in_flight_cap: talkers,
-            delayed_at_cap: level.delayed.load(Ordering::Relaxed),
+            delayed_at_cap: step.delayed.load(Ordering::Relaxed),
         },
         LoadPlan::Closed { think_time, .. } => Load::Closed {
             users: talkers,

@@ -6,35 +6,35 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Series, Window};
 use load_engine::{CpuReading, IntervalQuantile, Recorder};
 
-use crate::evidence::Usage;
+use crate::evidence::ProcessUsage;
 
 /// Between two points of a series.
 const INTERVAL_NS: u64 = 200_000_000;
 
 /// What we and the server had used at one instant.
 #[derive(Debug, Clone)]
-pub(crate) struct Look {
+pub(crate) struct UsageSnapshot {
     pub(crate) own: CpuReading,
     /// `None` where the server cannot be seen.
-    pub(crate) server: Option<Usage>,
+    pub(crate) server: Option<ProcessUsage>,
 }
 
 /// Figures over the time of one level.
 #[derive(Debug)]
-pub(crate) struct Trail {
+pub(crate) struct StepTimeline {
     last_ns: u64,
     worst_stall_ns: u64,
     /// Place where the measured part began, and where it ended.
-    began: Option<Look>,
-    ended: Option<Look>,
+    began: Option<UsageSnapshot>,
+    ended: Option<UsageSnapshot>,
     open: Series,
     throughput: Series,
     errors: Series,
     p99: Series,
-    felt: IntervalQuantile,
+    latency: IntervalQuantile,
 }
 
-impl Trail {
+impl StepTimeline {
     pub(crate) fn new() -> Self {
         Self {
             last_ns: monotonic_ns(),
@@ -45,50 +45,54 @@ impl Trail {
             throughput: Series::new("throughput_per_s"),
             errors: Series::new("errors_per_s"),
             p99: Series::new("latency.p99_ns"),
-            felt: IntervalQuantile::new(0.99),
+            latency: IntervalQuantile::new(0.99),
         }
     }
 
     /// Notes how late a beat came, and adds a point when one is due; whether one was.
-    pub(crate) fn beat(&mut self, late: Duration, open: u64, echoes: &Recorder) -> bool {
+    pub(crate) fn heartbeat(&mut self, late: Duration, open: u64, echoes: &Recorder) -> bool {
         self.worst_stall_ns = self.worst_stall_ns.max(late.as_nanos() as u64);
         let due = monotonic_ns() >= self.last_ns + INTERVAL_NS;
         if due {
-            self.point(open, echoes);
+            self.push_point(open, echoes);
         }
         due
     }
 
     /// Measuring begins with this look.
-    pub(crate) fn measuring_begins(&mut self, look: Look) {
-        self.began = Some(look);
+    pub(crate) fn set_measuring_start(&mut self, usage: UsageSnapshot) {
+        self.began = Some(usage);
     }
 
     /// Looks at the first beat after each end of the measured part; whether that began now.
-    pub(crate) fn watch(&mut self, window: Window, look: impl FnOnce() -> Look) -> bool {
+    pub(crate) fn read_at_window_ends(
+        &mut self,
+        window: Window,
+        read: impl FnOnce() -> UsageSnapshot,
+    ) -> bool {
         let now_ns = monotonic_ns();
         if self.began.is_none() && now_ns >= window.measure_start_ns {
-            self.began = Some(look());
+            self.began = Some(read());
             return true;
         }
         if self.ended.is_none() && now_ns >= window.measure_end_ns {
-            self.ended = Some(look());
+            self.ended = Some(read());
         }
         false
     }
 
     /// The looks at both ends of the measured part; `None` where it was not reached.
-    pub(crate) fn measured(&self) -> (Option<Look>, Option<Look>) {
+    pub(crate) fn window_usage(&self) -> (Option<UsageSnapshot>, Option<UsageSnapshot>) {
         (self.began.clone(), self.ended.clone())
     }
 
     /// Adds a point now.
-    pub(crate) fn point(&mut self, open: u64, echoes: &Recorder) {
+    pub(crate) fn push_point(&mut self, open: u64, echoes: &Recorder) {
         let now_ns = monotonic_ns();
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
         self.last_ns = now_ns;
         let interval = echoes.take_interval();
-        let p99 = self.felt.next(&interval).map(|ns| ns as f64);
+        let p99 = self.latency.next(&interval).map(|ns| ns as f64);
         self.open.push(now_ns, Some(open as f64));
         self.throughput
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));

@@ -9,22 +9,22 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::failure;
-use crate::socket::Socket;
+use crate::socket::WsSocket;
 
-/// Connection number and sequence number: what tells one message from all others.
+/// ConnectionTask number and sequence number: what tells one message from all others.
 pub(crate) const SMALLEST_BYTES: usize = 16;
 
-/// Messages of one connection, no two of them equal.
+/// MessageSource of one connection, no two of them equal.
 #[derive(Debug)]
-pub(crate) struct Messages {
+pub(crate) struct MessageSource {
     connection: u64,
     sequence: u64,
     size: usize,
     scratch: BytesMut,
 }
 
-impl Messages {
-    /// Messages of `size` bytes, at least [`SMALLEST_BYTES`].
+impl MessageSource {
+    /// MessageSource of `size` bytes, at least [`SMALLEST_BYTES`].
     pub(crate) fn new(connection: u64, size: usize) -> Self {
         Self {
             connection,
@@ -58,7 +58,7 @@ impl Messages {
 
 /// What became of one message.
 #[derive(Debug)]
-pub(crate) enum Exchange {
+pub(crate) enum EchoResult {
     /// Its echo came.
     Answered,
     /// It did not, or not as it was sent; the connection is still there.
@@ -68,31 +68,35 @@ pub(crate) enum Exchange {
 }
 
 /// Sends one message and waits for its echo for at most `bound`.
-pub(crate) async fn exchange(
-    socket: &mut Socket,
-    messages: &mut Messages,
+pub(crate) async fn exchange_echo(
+    socket: &mut WsSocket,
+    messages: &mut MessageSource,
     bound: Duration,
-) -> Exchange {
+) -> EchoResult {
     let message = messages.next();
-    match timeout(bound, ask(socket, messages, message)).await {
-        Ok(Ok(true)) => Exchange::Answered,
+    match timeout(bound, send_and_receive(socket, messages, message)).await {
+        Ok(Ok(true)) => EchoResult::Answered,
         Ok(Ok(false)) => {
             let text = "the answer was not what had been sent";
-            Exchange::Unanswered(Failure::new(failure::WRONG_ECHO, text))
+            EchoResult::Unanswered(Failure::new(failure::WRONG_ECHO, text))
         }
-        Ok(Err(failure)) => Exchange::Lost(failure),
+        Ok(Err(failure)) => EchoResult::Lost(failure),
         Err(_) => {
             let text = format!("no echo within {}", humantime::format_duration(bound));
-            Exchange::Unanswered(Failure::new(failure::ECHO_TIMEOUT, &text))
+            EchoResult::Unanswered(Failure::new(failure::ECHO_TIMEOUT, &text))
         }
     }
 }
 
-async fn ask(socket: &mut Socket, messages: &Messages, message: Bytes) -> Result<bool, Failure> {
+async fn send_and_receive(
+    socket: &mut WsSocket,
+    messages: &MessageSource,
+    message: Bytes,
+) -> Result<bool, Failure> {
     let sent = socket.send(Message::Binary(message.clone())).await;
-    sent.map_err(|error| failure::of_session(&error))?;
+    sent.map_err(|error| failure::from_session(&error))?;
     loop {
-        let Some(answer) = heard(socket.next().await)? else {
+        let Some(answer) = read_data(socket.next().await)? else {
             continue;
         };
         if !messages.is_late(&answer) {
@@ -102,11 +106,11 @@ async fn ask(socket: &mut Socket, messages: &Messages, message: Bytes) -> Result
 }
 
 /// The data that came, if it was data; pings are answered by the library.
-pub(crate) fn heard(item: Option<Result<Message, Error>>) -> Result<Option<Bytes>, Failure> {
+pub(crate) fn read_data(item: Option<Result<Message, Error>>) -> Result<Option<Bytes>, Failure> {
     match item {
-        None => Err(failure::of_end()),
-        Some(Err(error)) => Err(failure::of_session(&error)),
-        Some(Ok(Message::Close(frame))) => Err(failure::of_close(frame.as_ref())),
+        None => Err(failure::from_end()),
+        Some(Err(error)) => Err(failure::from_session(&error)),
+        Some(Ok(Message::Close(frame))) => Err(failure::from_close(frame.as_ref())),
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
         Some(Ok(message)) => Ok(Some(message.into_data())),
     }
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn no_two_messages_are_equal_and_memory_is_taken_up_again() {
-        let mut messages = Messages::new(7, 20);
+        let mut messages = MessageSource::new(7, 20);
         let first = messages.next();
         assert_eq!(first.len(), 20);
         let place = first.as_ptr();
@@ -126,7 +130,7 @@ mod tests {
         drop(first);
         let second = messages.next();
         assert_ne!(copy, second);
-        assert_ne!(Messages::new(8, 20).next(), copy);
+        assert_ne!(MessageSource::new(8, 20).next(), copy);
         drop(second);
         let places: Vec<_> = (0..8).map(|_| messages.next().as_ptr()).collect();
         assert!(places.contains(&place) || places[1..].contains(&places[0]));
@@ -134,12 +138,12 @@ mod tests {
 
     #[test]
     fn a_late_answer_is_told_from_a_wrong_one() {
-        let mut messages = Messages::new(7, 20);
+        let mut messages = MessageSource::new(7, 20);
         let first = messages.next();
         let second = messages.next();
         assert!(messages.is_late(&first));
         assert!(!messages.is_late(&second));
         assert!(!messages.is_late(b"something else"));
-        assert!(!messages.is_late(&Messages::new(8, 20).next()));
+        assert!(!messages.is_late(&MessageSource::new(8, 20).next()));
     }
 }

@@ -12,16 +12,16 @@ use load_engine::{Cancel, RuntimeKind, WorkerShare, claim_shard};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
-use crate::hand::{Hand, Order};
-use crate::level::Setup;
+use crate::connection_step::RunSetup;
+use crate::worker_thread::{ThreadCommand, WorkerThread};
 
 const HEARTBEAT: Duration = Duration::from_millis(10);
-const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
-const DISMISS_BOUND: Duration = Duration::from_millis(800);
+const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(300);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// Reasons why an order was not carried out to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unfinished {
+pub(crate) enum ThreadPoolError {
     /// A signal asked to end.
     #[error("interrupted")]
     Cancelled,
@@ -31,28 +31,28 @@ pub(crate) enum Unfinished {
 }
 
 /// The workers.
-pub(crate) struct Crew {
+pub(crate) struct ThreadPool {
     threads: usize,
     cancel: Cancel,
-    hands: Vec<(mpsc::UnboundedSender<Order>, JoinHandle<()>)>,
-    done: Receiver<Done>,
+    workers: Vec<(mpsc::UnboundedSender<ThreadCommand>, JoinHandle<()>)>,
+    done: Receiver<CommandDone>,
     /// Connections of each worker after its last order.
-    seats: Vec<u64>,
+    connections: Vec<u64>,
 }
 
 /// A worker has carried out its order.
-struct Done {
+struct CommandDone {
     worker: u64,
-    seats: u64,
+    connections: u64,
 }
 
-impl Crew {
+impl ThreadPool {
     /// Starts the workers: one per thread, or a single one whose runtime has them all.
     ///
     /// # Errors
     /// Fails when the system gives no thread, runtime or timer.
-    pub(crate) fn muster(
-        setup: &Arc<Setup>,
+    pub(crate) fn start(
+        setup: &Arc<RunSetup>,
         kind: RuntimeKind,
         threads: usize,
         cancel: &Cancel,
@@ -62,11 +62,12 @@ impl Crew {
             RuntimeKind::PerCore => threads as u64,
         };
         let (finished, done) = channel();
-        let hands = (0..count).map(|index| {
+        let workers = (0..count).map(|index| {
             let worker = WorkerShare { index, count };
             let runtime = build_runtime(kind, threads, setup)?;
-            let hand = runtime.block_on(async { Hand::new(worker, Arc::clone(setup)) })?;
-            let (sender, orders) = mpsc::unbounded_channel();
+            let worker =
+                runtime.block_on(async { WorkerThread::new(worker, Arc::clone(setup)) })?;
+            let (sender, commands) = mpsc::unbounded_channel();
             let (cancel, finished) = (cancel.clone(), finished.clone());
             let setup = Arc::clone(setup);
             let thread = std::thread::Builder::new()
@@ -74,17 +75,17 @@ impl Crew {
                 .spawn(move || {
                     claim_shard(index as usize + 1);
                     setup.threads.enlist();
-                    runtime.block_on(serve(hand, orders, cancel, finished));
-                    runtime.shutdown_timeout(SHUTDOWN_BOUND);
+                    runtime.block_on(run_worker(worker, commands, cancel, finished));
+                    runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
                 })?;
             Ok((sender, thread))
         });
         Ok(Self {
             threads,
             cancel: cancel.clone(),
-            hands: hands.collect::<io::Result<_>>()?,
+            workers: workers.collect::<io::Result<_>>()?,
             done,
-            seats: vec![0; count as usize],
+            connections: vec![0; count as usize],
         })
     }
 
@@ -98,34 +99,36 @@ impl Crew {
     ///
     /// # Errors
     /// Fails when a signal came first, or a worker is gone.
-    pub(crate) fn command(
+    pub(crate) fn run_command(
         &mut self,
-        order: &Order,
+        command: &ThreadCommand,
         mut beat: impl FnMut(Duration),
-    ) -> Result<(), Unfinished> {
-        for (sender, _) in &self.hands {
-            sender.send(order.clone()).map_err(|_| self.unfinished())?;
+    ) -> Result<(), ThreadPoolError> {
+        for (sender, _) in &self.workers {
+            sender
+                .send(command.clone())
+                .map_err(|_| self.pool_error())?;
         }
-        let mut waiting = self.hands.len();
+        let mut waiting = self.workers.len();
         while waiting > 0 {
             let started = Instant::now();
             match self.done.recv_timeout(HEARTBEAT) {
                 Ok(done) => {
-                    self.seats[done.worker as usize] = done.seats;
+                    self.connections[done.worker as usize] = done.connections;
                     waiting -= 1;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(self.unfinished()),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.pool_error()),
             }
             // A worker may be done while all of us stood still.
             if let Some(late) = started.elapsed().checked_sub(HEARTBEAT) {
                 beat(late);
             }
             if self.cancel.is_cancelled() {
-                return Err(Unfinished::Cancelled);
+                return Err(ThreadPoolError::Cancelled);
             }
-            if self.hands.iter().any(|(_, thread)| thread.is_finished()) {
-                return Err(self.unfinished());
+            if self.workers.iter().any(|(_, thread)| thread.is_finished()) {
+                return Err(self.pool_error());
             }
         }
         Ok(())
@@ -133,39 +136,39 @@ impl Crew {
 
     /// Numbers `talkers` through and gives each worker as many of them as befits its connections.
     pub(crate) fn shares(&self, talkers: u64) -> Arc<[Range<u64>]> {
-        shares(&self.seats, talkers)
+        shares(&self.connections, talkers)
     }
 
-    fn unfinished(&self) -> Unfinished {
+    fn pool_error(&self) -> ThreadPoolError {
         if self.cancel.is_cancelled() {
-            Unfinished::Cancelled
+            ThreadPoolError::Cancelled
         } else {
-            Unfinished::WorkerGone
+            ThreadPoolError::WorkerGone
         }
     }
 
     /// Sends the workers home and drops every connection that is still open. What was under way
     /// is recorded as censored by then. A worker that does not come back in time is left to the
     /// process's end.
-    pub(crate) fn dismiss(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         let started = Instant::now();
         let mut threads = Vec::new();
-        for (sender, thread) in self.hands.drain(..) {
+        for (sender, thread) in self.workers.drain(..) {
             drop(sender);
             threads.push(thread);
         }
-        while started.elapsed() < DISMISS_BOUND && !threads.iter().all(JoinHandle::is_finished) {
+        while started.elapsed() < SHUTDOWN_TIMEOUT && !threads.iter().all(JoinHandle::is_finished) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-fn shares(seats: &[u64], talkers: u64) -> Arc<[Range<u64>]> {
-    let all: u64 = seats.iter().sum();
+fn shares(connections: &[u64], talkers: u64) -> Arc<[Range<u64>]> {
+    let all: u64 = connections.iter().sum();
     let talkers = talkers.min(all);
     let mut before = 0;
-    let up_to = |seats: u64| talkers * seats / all.max(1);
-    seats
+    let up_to = |connections: u64| talkers * connections / all.max(1);
+    connections
         .iter()
         .map(|own| {
             let start = up_to(before);
@@ -175,7 +178,7 @@ fn shares(seats: &[u64], talkers: u64) -> Arc<[Range<u64>]> {
         .collect()
 }
 
-fn build_runtime(kind: RuntimeKind, threads: usize, setup: &Arc<Setup>) -> io::Result<Runtime> {
+fn build_runtime(kind: RuntimeKind, threads: usize, setup: &Arc<RunSetup>) -> io::Result<Runtime> {
     match kind {
         RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),
         RuntimeKind::Shared => {
@@ -193,17 +196,23 @@ fn build_runtime(kind: RuntimeKind, threads: usize, setup: &Arc<Setup>) -> io::R
     }
 }
 
-async fn serve(
-    mut hand: Hand,
-    mut orders: mpsc::UnboundedReceiver<Order>,
+async fn run_worker(
+    mut worker: WorkerThread,
+    mut commands: mpsc::UnboundedReceiver<ThreadCommand>,
     cancel: Cancel,
-    finished: Sender<Done>,
+    finished: Sender<CommandDone>,
 ) {
     let work = async {
-        while let Some(order) = orders.recv().await {
-            hand.obey(order).await;
-            let (worker, seats) = hand.seats();
-            if finished.send(Done { worker, seats }).is_err() {
+        while let Some(command) = commands.recv().await {
+            worker.execute(command).await;
+            let (worker, connections) = worker.connection_count();
+            if finished
+                .send(CommandDone {
+                    worker,
+                    connections,
+                })
+                .is_err()
+            {
                 return;
             }
         }
@@ -221,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_talker_is_dealt_once_and_only_to_workers_that_have_connections() {
-        for (seats, talkers) in [
+        for (connections, talkers) in [
             (vec![50, 50], 7),
             (vec![0, 1], 1),
             (vec![1, 0], 1),
@@ -230,12 +239,15 @@ mod tests {
             (vec![0, 0], 5),
             (vec![2, 1], 9),
         ] {
-            let dealt = shares(&seats, talkers);
-            let wanted = talkers.min(seats.iter().sum());
+            let dealt = shares(&connections, talkers);
+            let wanted = talkers.min(connections.iter().sum());
             let numbers: Vec<u64> = dealt.iter().cloned().flatten().collect();
-            assert_eq!(numbers, (0..wanted).collect::<Vec<_>>(), "{seats:?}");
+            assert_eq!(numbers, (0..wanted).collect::<Vec<_>>(), "{connections:?}");
             let fits = |(range, own): (&Range<u64>, &u64)| range.end - range.start <= *own;
-            assert!(dealt.iter().zip(&seats).all(fits), "{seats:?}: {dealt:?}");
+            assert!(
+                dealt.iter().zip(&connections).all(fits),
+                "{connections:?}: {dealt:?}"
+            );
         }
     }
 }

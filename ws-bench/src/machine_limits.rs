@@ -6,7 +6,7 @@ use std::fs;
 use bench_report::environment::Cgroup;
 use bench_report::{LimitOwner, Warning, WarningCode};
 
-use crate::nofile;
+use crate::open_files;
 
 /// Descriptors kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;
@@ -20,7 +20,7 @@ const MEMORY_SHARE: f64 = 0.8;
 
 /// What limits connections on this machine; what could not be read limits nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Machine {
+pub(crate) struct MachineLimits {
     /// Files that this process may open, and has open.
     pub(crate) nofile: Option<u64>,
     pub(crate) open_files: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Machine {
     pub(crate) available_bytes: Option<u64>,
 }
 
-impl Machine {
+impl MachineLimits {
     /// Raises the own limit of open files as far as it goes, then reads what holds.
     pub(crate) fn prepare(cgroup: Option<&Cgroup>) -> Self {
         let available = fs::read_to_string("/proc/meminfo")
@@ -39,8 +39,8 @@ impl Machine {
             .and_then(|text| available_bytes(&text));
         let allowed = cgroup.and_then(|group| group.memory_limit_bytes);
         Self {
-            nofile: nofile::raise(),
-            open_files: nofile::open_now().unwrap_or(0),
+            nofile: open_files::raise(),
+            open_files: open_files::open_now().unwrap_or(0),
             nr_open: number("/proc/sys/fs/nr_open"),
             ports: fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
                 .ok()
@@ -75,7 +75,7 @@ fn port_range(text: &str) -> Option<(u64, u64)> {
 
 /// Place where the server is, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Whereabouts {
+pub(crate) struct ServerPlacement {
     /// On this machine: its memory is ours, too.
     pub(crate) local: bool,
     /// Source addresses can be spread: ports do not limit.
@@ -106,7 +106,11 @@ impl Shortage {
 }
 
 /// The tightest limit below `wanted` connections; `None` when they fit.
-pub(crate) fn shortage(wanted: u64, machine: &Machine, server: Whereabouts) -> Option<Shortage> {
+pub(crate) fn shortage(
+    wanted: u64,
+    machine: &MachineLimits,
+    server: ServerPlacement,
+) -> Option<Shortage> {
     let limits = [
         files(wanted, machine),
         ports(machine, server),
@@ -119,7 +123,7 @@ pub(crate) fn shortage(wanted: u64, machine: &Machine, server: Whereabouts) -> O
     (tightest.fits < wanted).then_some(tightest)
 }
 
-fn files(wanted: u64, machine: &Machine) -> Option<Shortage> {
+fn files(wanted: u64, machine: &MachineLimits) -> Option<Shortage> {
     let nofile = machine.nofile?;
     let needed = wanted + machine.open_files + SPARE_FILES;
     let raise =
@@ -138,7 +142,7 @@ fn files(wanted: u64, machine: &Machine) -> Option<Shortage> {
     })
 }
 
-fn ports(machine: &Machine, server: Whereabouts) -> Option<Shortage> {
+fn ports(machine: &MachineLimits, server: ServerPlacement) -> Option<Shortage> {
     let (first, last) = machine.ports.filter(|_| !server.many_sources)?;
     let remedy = if first > 1_024 || last < 65_535 {
         "widen it with: sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\""
@@ -153,7 +157,7 @@ fn ports(machine: &Machine, server: Whereabouts) -> Option<Shortage> {
     })
 }
 
-fn memory(wanted: u64, machine: &Machine, server: Whereabouts) -> Option<Shortage> {
+fn memory(wanted: u64, machine: &MachineLimits, server: ServerPlacement) -> Option<Shortage> {
     let available = machine.available_bytes?;
     let each = BYTES_PER_CONNECTION * if server.local { 2 } else { 1 };
     let needed_mib = (wanted * each) as f64 / MEMORY_SHARE / f64::from(1 << 20);
@@ -169,17 +173,17 @@ fn memory(wanted: u64, machine: &Machine, server: Whereabouts) -> Option<Shortag
 mod tests {
     use super::*;
 
-    const HERE: Whereabouts = Whereabouts {
+    const HERE: ServerPlacement = ServerPlacement {
         local: true,
         many_sources: true,
     };
-    const ELSEWHERE: Whereabouts = Whereabouts {
+    const ELSEWHERE: ServerPlacement = ServerPlacement {
         local: false,
         many_sources: false,
     };
 
-    fn machine() -> Machine {
-        Machine {
+    fn machine() -> MachineLimits {
+        MachineLimits {
             nofile: Some(20_000),
             open_files: 20,
             nr_open: Some(1 << 20),
@@ -192,7 +196,7 @@ mod tests {
     fn what_fits_is_no_shortage() {
         assert_eq!(shortage(10_000, &machine(), HERE), None);
         assert_eq!(shortage(10_000, &machine(), ELSEWHERE), None);
-        assert_eq!(shortage(1 << 40, &Machine::default(), HERE), None);
+        assert_eq!(shortage(1 << 40, &MachineLimits::default(), HERE), None);
     }
 
     #[test]
@@ -220,7 +224,7 @@ mod tests {
 
     #[test]
     fn ports_limit_only_where_there_is_one_source_address() {
-        let machine = Machine {
+        let machine = MachineLimits {
             nofile: Some(1 << 20),
             ..machine()
         };
@@ -232,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_server_on_this_machine_shares_its_memory() {
-        let machine = Machine {
+        let machine = MachineLimits {
             available_bytes: Some(64 << 20),
             ..machine()
         };
