@@ -27,6 +27,7 @@ mod opening_order;
 mod overdue;
 mod pacer;
 mod part_tally;
+pub mod plan;
 mod recorder;
 pub mod self_check;
 mod shard;

@@ -8,38 +8,38 @@ use std::time::{Duration, Instant};
 use load_engine::Cancel;
 
 /// Between looks at the work.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Work under way. Dropped, it is asked to stop, and left to end by itself.
 #[derive(Debug)]
-pub struct Errand<T> {
+pub struct BlockingTask<T> {
     result: Receiver<T>,
     stop: Cancel,
 }
 
 /// State of the work at one look.
 #[derive(Debug)]
-pub enum Look<T> {
+pub enum TaskState<T> {
     /// It is done.
     Done(T),
     /// It goes on.
-    UnderWay,
+    Running,
     /// Its thread ended without a result.
-    Gone,
+    Lost,
 }
 
 /// Result of work that was attended.
 #[derive(Debug)]
-pub enum Attended<T> {
+pub enum TaskResult<T> {
     /// It is done.
     Done(T),
     /// The run was cancelled first.
     Cancelled,
     /// Its time was over first.
-    TooLate,
+    TimedOut,
 }
 
-impl<T: Send + 'static> Errand<T> {
+impl<T: Send + 'static> BlockingTask<T> {
     /// Starts `work`, which is to end soon after the token that it gets is cancelled.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl<T: Send + 'static> Errand<T> {
         let stop = Cancel::new();
         let asked = stop.clone();
         std::thread::Builder::new()
-            .name("errand".to_owned())
+            .name("blocking-task".to_owned())
             .spawn(move || {
                 // Nobody may be waiting any more.
                 let _ = done.send(work(&asked));
@@ -58,25 +58,25 @@ impl<T: Send + 'static> Errand<T> {
     }
 
     /// Waits a moment for its end.
-    pub fn look(&self) -> Look<T> {
-        match self.result.recv_timeout(LOOK) {
-            Ok(value) => Look::Done(value),
-            Err(RecvTimeoutError::Timeout) => Look::UnderWay,
-            Err(RecvTimeoutError::Disconnected) => Look::Gone,
+    pub fn poll(&self) -> TaskState<T> {
+        match self.result.recv_timeout(POLL_INTERVAL) {
+            Ok(value) => TaskState::Done(value),
+            Err(RecvTimeoutError::Timeout) => TaskState::Running,
+            Err(RecvTimeoutError::Disconnected) => TaskState::Lost,
         }
     }
 
     /// Waits for its end, the run's or that of `bound`, whichever comes first; work that is not
     /// done by then is asked to stop.
-    pub fn attend(&self, cancel: &Cancel, bound: Duration) -> Attended<T> {
+    pub fn wait(&self, cancel: &Cancel, bound: Duration) -> TaskResult<T> {
         let started = Instant::now();
         let ended = loop {
-            match self.look() {
-                Look::Done(value) => return Attended::Done(value),
-                Look::Gone => break Attended::TooLate,
-                Look::UnderWay if cancel.is_cancelled() => break Attended::Cancelled,
-                Look::UnderWay if started.elapsed() > bound => break Attended::TooLate,
-                Look::UnderWay => {}
+            match self.poll() {
+                TaskState::Done(value) => return TaskResult::Done(value),
+                TaskState::Lost => break TaskResult::TimedOut,
+                TaskState::Running if cancel.is_cancelled() => break TaskResult::Cancelled,
+                TaskState::Running if started.elapsed() > bound => break TaskResult::TimedOut,
+                TaskState::Running => {}
             }
         };
         self.stop.cancel();
@@ -84,7 +84,7 @@ impl<T: Send + 'static> Errand<T> {
     }
 }
 
-impl<T> Drop for Errand<T> {
+impl<T> Drop for BlockingTask<T> {
     fn drop(&mut self) {
         self.stop.cancel();
     }
@@ -96,20 +96,20 @@ mod tests {
 
     const LONG: Duration = Duration::from_mins(1);
 
-    fn stuck() -> Errand<()> {
-        Errand::start(|_| std::thread::sleep(LONG)).unwrap()
+    fn stuck() -> BlockingTask<()> {
+        BlockingTask::start(|_| std::thread::sleep(LONG)).unwrap()
     }
 
     #[test]
     fn attended_work_keeps_nobody_from_leaving() {
         let cancel = Cancel::new();
-        let quick = Errand::start(|_| 7).unwrap();
-        assert!(matches!(quick.attend(&cancel, LONG), Attended::Done(7)));
-        let late = stuck().attend(&cancel, Duration::ZERO);
-        assert!(matches!(late, Attended::TooLate));
+        let quick = BlockingTask::start(|_| 7).unwrap();
+        assert!(matches!(quick.wait(&cancel, LONG), TaskResult::Done(7)));
+        let late = stuck().wait(&cancel, Duration::ZERO);
+        assert!(matches!(late, TaskResult::TimedOut));
         cancel.cancel();
-        let left = stuck().attend(&cancel, LONG);
-        assert!(matches!(left, Attended::Cancelled));
+        let left = stuck().wait(&cancel, LONG);
+        assert!(matches!(left, TaskResult::Cancelled));
     }
 
     #[test]
@@ -120,17 +120,17 @@ mod tests {
             }
             7
         };
-        let work = Errand::start(until_stopped).unwrap();
+        let work = BlockingTask::start(until_stopped).unwrap();
         let cancel = Cancel::new();
         assert!(matches!(
-            work.attend(&cancel, Duration::ZERO),
-            Attended::TooLate
+            work.wait(&cancel, Duration::ZERO),
+            TaskResult::TimedOut
         ));
         loop {
-            match work.look() {
-                Look::Done(value) => return assert_eq!(value, 7),
-                Look::UnderWay => {}
-                Look::Gone => panic!("it ended without a result"),
+            match work.poll() {
+                TaskState::Done(value) => return assert_eq!(value, 7),
+                TaskState::Running => {}
+                TaskState::Lost => panic!("it ended without a result"),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A stream whose answers are waited for, but not for ever.
 //!
-//! The driver would arm a timer for each request. Answers come in the order of the requests, so
+//! The driver would arm a timer for each request. ResponseTimes come in the order of the requests, so
 //! that one alarm for the connection says the same, and costs a request nothing.
 
 use std::io::{self, IoSlice};
@@ -13,31 +13,31 @@ use tokio::time::{Instant, Sleep};
 
 /// A stream that fails as timed out when nothing comes back for so long after something was sent.
 #[derive(Debug)]
-pub(super) struct Patient<S> {
+pub(super) struct TimeoutStream<S> {
     stream: S,
-    patience: Duration,
+    timeout: Duration,
     /// Since when there is something to wait for.
     waiting_since: Option<Instant>,
-    /// Goes off at the earliest instant at which patience could be at its end.
+    /// Goes off at the earliest instant at which timeout could be at its end.
     alarm: Pin<Box<Sleep>>,
 }
 
-impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+impl<S> TimeoutStream<S> {
+    pub(super) fn new(stream: S, timeout: Duration) -> Self {
         Self {
             stream,
-            patience,
+            timeout,
             waiting_since: None,
-            alarm: Box::pin(tokio::time::sleep(patience)),
+            alarm: Box::pin(tokio::time::sleep(timeout)),
         }
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.alarm.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            let end = self.waiting_since.unwrap_or(now) + self.patience;
+            let end = self.waiting_since.unwrap_or(now) + self.timeout;
             if now >= end {
-                let why = format!("no answer for {:?}", self.patience);
+                let why = format!("no answer for {:?}", self.timeout);
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             }
             self.alarm.as_mut().reset(end);
@@ -53,7 +53,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -72,7 +72,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(50);
+    const TIMEOUT: Duration = Duration::from_millis(50);
 
     #[test]
     fn a_request_without_an_answer_times_out_and_an_idle_stream_does_not() {
@@ -120,10 +120,10 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (ours, mut theirs) = tokio::io::duplex(64);
-            let mut ours = Patient::new(ours, PATIENCE);
+            let mut ours = TimeoutStream::new(ours, TIMEOUT);
             let mut answer = [0; 4];
             for _ in 0..3 {
-                let idle = tokio::time::timeout(PATIENCE * 2, ours.read(&mut answer)).await;
+                let idle = tokio::time::timeout(TIMEOUT * 2, ours.read(&mut answer)).await;
                 assert!(idle.is_err(), "nothing was asked: {idle:?}");
                 ours.write_all(b"ping").await.unwrap();
                 theirs.write_all(b"pong").await.unwrap();
@@ -133,7 +133,7 @@ mod tests {
             let asked = Instant::now();
             let error = ours.read(&mut answer).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            assert!(asked.elapsed() >= PATIENCE);
+            assert!(asked.elapsed() >= TIMEOUT);
         });
     }
 }

@@ -38,7 +38,7 @@ impl Skew {
     }
 
     /// A sampler over `keys` keys (1 or more).
-    pub fn over(self, keys: u64) -> Sampler {
+    pub fn sampler(self, keys: u64) -> KeySampler {
         let zipf = match self {
             Self::Uniform => None,
             Self::Zipf { exponent } if (exponent - 1.0).abs() < NEAR_ONE => {
@@ -46,7 +46,7 @@ impl Skew {
             }
             Self::Zipf { exponent } => Zipf::new(keys as f64, exponent).ok(),
         };
-        Sampler { keys, zipf }
+        KeySampler { keys, zipf }
     }
 }
 
@@ -62,13 +62,13 @@ impl std::fmt::Display for Skew {
 /// Draws keys: constant memory, no allocation, some tens of nanoseconds a draw (rejection
 /// sampling, which needs no table however many keys there are).
 #[derive(Debug, Clone, Copy)]
-pub struct Sampler {
+pub struct KeySampler {
     keys: u64,
     /// Absent for uniform draws.
     zipf: Option<Zipf<f64>>,
 }
 
-impl Sampler {
+impl KeySampler {
     /// The index of a key, 0 the most wanted.
     pub fn draw(&self, random: &mut SmallRng) -> u64 {
         match &self.zipf {
@@ -87,7 +87,7 @@ mod tests {
     const DRAWS: u64 = 400_000;
 
     fn frequencies(skew: Skew, keys: u64) -> Vec<f64> {
-        let sampler = skew.over(keys);
+        let sampler = skew.sampler(keys);
         let mut random = SmallRng::seed_from_u64(11);
         let mut counts = vec![0_u64; keys as usize];
         for _ in 0..DRAWS {

@@ -20,7 +20,7 @@ const OVERHEAD_BYTES: u64 = 160;
 
 /// The keys that a scenario asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Keyspace {
+pub struct RunKeys {
     /// `plimsoll:<run>:`.
     pub prefix: String,
     /// Number of keys.
@@ -58,7 +58,7 @@ pub fn prefix(run_id: &str) -> String {
     format!("plimsoll:{run_id}:")
 }
 
-impl Keyspace {
+impl RunKeys {
     /// Writes the name of key `index` over what is in `buffer`.
     pub fn name_into(&self, index: u64, buffer: &mut Vec<u8>) {
         buffer.clear();
@@ -176,8 +176,8 @@ fn unlink(connection: &mut Connection, names: &[Vec<u8>]) -> RedisResult<()> {
 mod tests {
     use super::*;
 
-    fn keyspace() -> Keyspace {
-        Keyspace {
+    fn keyspace() -> RunKeys {
+        RunKeys {
             prefix: prefix("20260314-091500-7f3a"),
             keys: 1_000,
             value_bytes: 3,

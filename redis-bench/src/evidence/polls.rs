@@ -1,4 +1,4 @@
-//! Looks at the server in the course of a step: what comes and goes within it, and how long the
+//! StepPolls at the server in the course of a step: what comes and goes within it, and how long the
 //! server took to answer. A look asks for next to nothing, so that what it waits for is the server's
 //! one thread, busy with others, or stopped.
 
@@ -23,42 +23,42 @@ const SAVING: [(&str, &str); 3] = [
     ("module_fork_in_progress", "a module's child"),
 ];
 /// Times of saving are told apart up to so many.
-const SAVINGS: usize = 100;
+const MAX_SAVE_PERIODS: usize = 100;
 
 /// A child process at work, from the first look at it to the last.
 #[derive(Debug)]
-struct Saving {
+struct SavePeriod {
     what: &'static str,
     from_ns: u64,
     to_ns: u64,
 }
 
-/// Results of all looks.
+/// Results of all polls.
 #[derive(Debug, Default)]
-pub(super) struct Looks {
+pub(super) struct StepPolls {
     /// Number of times that `INFO` was asked.
     asked: u64,
     count: u64,
     /// Of those, how often a child process was saving data; absent where the server does not say.
     saving: Option<u64>,
-    savings: Vec<Saving>,
+    savings: Vec<SavePeriod>,
     /// True if the last look saw a child process.
     saved_just_now: bool,
     /// The most that was seen, by figure.
     most: [Option<f64>; MOST.len()],
     /// Time that the server took to answer, in nanoseconds.
-    answers: Answers,
+    answers: ResponseTimes,
 }
 
 #[derive(Debug, Default)]
-struct Answers {
+struct ResponseTimes {
     count: u64,
     sum_ns: u64,
     least_ns: Option<u64>,
     most_ns: u64,
 }
 
-impl Answers {
+impl ResponseTimes {
     fn add(&mut self, ns: u64) {
         self.count += 1;
         self.sum_ns += ns;
@@ -67,17 +67,17 @@ impl Answers {
     }
 }
 
-impl Looks {
+impl StepPolls {
     /// Number of times that `INFO` was asked.
     pub(super) fn asked(&self) -> u64 {
         self.asked
     }
 
-    /// Looks now.
+    /// StepPolls now.
     ///
     /// # Errors
     /// Fails if the server does not answer.
-    pub(super) fn take(&mut self, connection: &mut Connection) -> RedisResult<()> {
+    pub(super) fn poll(&mut self, connection: &mut Connection) -> RedisResult<()> {
         self.asked += 2;
         let began = Instant::now();
         let clients = Info::section(connection, "clients")?;
@@ -116,8 +116,8 @@ impl Looks {
             && last.what == what
         {
             last.to_ns = at_ns;
-        } else if self.savings.len() < SAVINGS {
-            self.savings.push(Saving {
+        } else if self.savings.len() < MAX_SAVE_PERIODS {
+            self.savings.push(SavePeriod {
                 what,
                 from_ns: at_ns,
                 to_ns: at_ns,
@@ -126,7 +126,7 @@ impl Looks {
     }
 
     /// Tells of it in `evidence`.
-    pub(super) fn tell(&self, evidence: &mut ServerEvidence) {
+    pub(super) fn add_to(&self, evidence: &mut ServerEvidence) {
         for (most, (_, figure)) in self.most.iter().zip(MOST) {
             if let Some(most) = most {
                 evidence.figure(figure, *most);
@@ -135,7 +135,7 @@ impl Looks {
         if let Some(saving) = self.saving {
             evidence.figure("saving_ratio", saving as f64 / self.count as f64);
         }
-        let row = |saving: &Saving| {
+        let row = |saving: &SavePeriod| {
             EvidenceRow::new(
                 [("what", saving.what.to_owned())],
                 [
@@ -162,8 +162,8 @@ impl Looks {
 mod tests {
     use super::*;
 
-    fn look(looks: &mut Looks, at_ns: u64, clients: u64, saving: u64) {
-        looks.add(
+    fn look(polls: &mut StepPolls, at_ns: u64, clients: u64, saving: u64) {
+        polls.add(
             &Info::parse(&format!("connected_clients:{clients}\n")),
             &Info::parse(&format!("rdb_bgsave_in_progress:{saving}\n")),
             at_ns,
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_comes_and_goes_within_a_step_is_told_by_its_most_and_its_times() {
-        let mut looks = Looks::default();
+        let mut polls = StepPolls::default();
         let seen = [
             (3, 0),
             (9, 1),
@@ -184,10 +184,10 @@ mod tests {
             (2, 0),
         ];
         for (at_ns, (clients, saving)) in (100..).zip(seen) {
-            look(&mut looks, at_ns, clients, saving);
+            look(&mut polls, at_ns, clients, saving);
         }
         let mut evidence = ServerEvidence::default();
-        looks.tell(&mut evidence);
+        polls.add_to(&mut evidence);
         assert!((evidence.figures["connected_clients_max"] - 9.0).abs() < 1e-9);
         assert!((evidence.figures["saving_ratio"] - 3.0 / 8.0).abs() < 1e-9);
         assert!(
@@ -203,12 +203,12 @@ mod tests {
 
     #[test]
     fn a_stall_shows_in_the_longest_answer_and_hardly_in_the_mean() {
-        let mut looks = Looks::default();
+        let mut polls = StepPolls::default();
         for ns in [100_000, 120_000, 1_000_000_000, 110_000] {
-            looks.answers.add(ns);
+            polls.answers.add(ns);
         }
         let mut evidence = ServerEvidence::default();
-        looks.tell(&mut evidence);
+        polls.add_to(&mut evidence);
         assert_eq!(evidence.figures["answer_most_ns"], 1e9);
         assert_eq!(evidence.figures["answer_least_ns"], 1e5);
     }
