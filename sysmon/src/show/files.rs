@@ -1,24 +1,24 @@
-//! The files of one raw recording: a single one, or the parts of one that is rotated.
+//! Files of one raw recording: a single one, or the parts of a rotated one.
 
 use std::path::{Path, PathBuf};
 
-use crate::stream::{RawReader, StreamError, place};
+use crate::stream::{RawReader, StreamError, paths};
 
 /// Files of one recording, in order of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parts {
-    /// What names them all.
+pub(super) struct RecordingFiles {
+    /// Path or pattern that names all of them.
     pub(super) path: PathBuf,
-    /// Names the run that they are of.
+    /// Id of the run that they belong to.
     pub(super) run_id: String,
-    /// The report that they belong to.
+    /// Path of the report that they belong to.
     pub(super) report: PathBuf,
-    /// The number that each has in its recording, and where it is; at least one.
+    /// Part number and path of each; at least one.
     pub(super) files: Vec<(u64, PathBuf)>,
 }
 
-impl Parts {
-    /// The file at `path` by itself.
+impl RecordingFiles {
+    /// Opens only the file at `path`.
     ///
     /// # Errors
     /// When it cannot be read or holds no raw samples.
@@ -32,16 +32,16 @@ impl Parts {
         })
     }
 
-    /// The recording that the file at `path` is of: it, and what stands beside it under the same
-    /// name and is of the same run.
+    /// Finds the recording that the file at `path` belongs to: this file, and those beside it of
+    /// the same name and run.
     ///
     /// # Errors
-    /// As [`Parts::alone`].
+    /// As [`RecordingFiles::alone`].
     pub(super) fn around(path: &Path) -> Result<Self, StreamError> {
         let named = Self::alone(path)?;
         let of_name = Self::of_report(&named.report).into_iter();
         let mut same_run = of_name.filter(|parts| parts.run_id == named.run_id);
-        // Under another name it may be one that is not among them.
+        // A renamed file may be missing among them.
         let number = named.files.first().map(|(number, _)| *number);
         let whole = same_run.find(|parts| {
             let mut numbers = parts.files.iter().map(|(number, _)| Some(*number));
@@ -50,33 +50,34 @@ impl Parts {
         Ok(whole.unwrap_or(named))
     }
 
-    /// The recordings whose raw samples stand under the name of `report`. What cannot be read is
-    /// none.
+    /// Finds the recordings whose raw samples are stored under the name of `report`. Files that
+    /// cannot be read are left out.
     pub(super) fn of_report(report: &Path) -> Vec<Self> {
-        let files = place::files(report).unwrap_or_default();
+        let files = paths::files(report).unwrap_or_default();
         let found = files.iter().filter_map(|file| Self::alone(file).ok());
         let mut all: Vec<Self> = Vec::new();
         for part in found {
             match all.iter_mut().find(|parts| parts.run_id == part.run_id) {
                 Some(parts) => {
-                    parts.path = place::pattern(report);
+                    parts.path = paths::pattern(report);
                     parts.files.extend(part.files);
                 }
                 None => all.push(part),
             }
         }
         for parts in &mut all {
-            // Names may have been changed, or be longer by a digit; a copy is the same part.
+            // Files may have been renamed, or have a number with one more digit; a copy is the same
+            // part.
             parts.files.sort();
             parts.files.dedup_by_key(|(number, _)| *number);
         }
         all
     }
 
-    /// The recordings that `path` names, as it would be called without parts (`x.arrows`) or as a
+    /// Finds the recordings that `path` names as a file without part number (`x.arrows`) or as a
     /// pattern (`x.*.arrows`).
     pub(super) fn named_like(path: &Path) -> Vec<Self> {
-        if path.extension().is_none_or(|end| end != place::EXTENSION) {
+        if path.extension().is_none_or(|end| end != paths::EXTENSION) {
             return Vec::new();
         }
         let stem = path.with_extension("");
@@ -90,11 +91,11 @@ impl Parts {
         Self::of_report(Path::new(&name))
     }
 
-    /// The recordings in a directory that have raw samples there.
+    /// Finds the recordings with raw samples in a directory.
     pub(super) fn in_directory(directory: &Path) -> Vec<Self> {
         let entries = std::fs::read_dir(directory).into_iter().flatten();
         let paths = entries.flatten().map(|entry| entry.path());
-        let samples = paths.filter(|path| path.extension().is_some_and(|e| e == place::EXTENSION));
+        let samples = paths.filter(|path| path.extension().is_some_and(|e| e == paths::EXTENSION));
         let mut reports: Vec<PathBuf> = samples.map(|path| report_of(&path)).collect();
         reports.sort();
         reports.dedup();
@@ -102,7 +103,7 @@ impl Parts {
     }
 }
 
-/// The report to which raw samples belong: `x.json` for `x.arrows` and `x.000002.arrows`.
+/// Path of the report to which raw samples belong: `x.json` for `x.arrows` and `x.000002.arrows`.
 fn report_of(path: &Path) -> PathBuf {
     let whole = path.with_extension("json");
     if whole.exists() {

@@ -1,48 +1,48 @@
-//! What every part of the overview is drawn with: the model, the room there is, and the common
-//! shape of its lines (a label, a share, a bar, and the last minutes on the right).
+//! Context that every part of the overview is drawn with: state, size, and the common shape of its
+//! lines (a label, a share, a bar, and the last minutes on the right).
 
 use bench_cli::table::ratio;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::glyph::{self, Part};
+use super::glyph::{self, BarPart};
 use super::palette::Palette;
-use crate::watch::history::Trace;
-use crate::watch::machine::Machine;
+use crate::watch::history::Trend;
+use crate::watch::latest::LatestFigures;
 use crate::watch::model::Model;
 use crate::watch::text::{columns, figure, fitted, right};
 
-/// Columns of what a line is about.
+/// Columns of a line's label.
 pub(super) const LABEL: usize = 9;
 /// Columns of a share, as in `100.0 %`.
 const SHARE: usize = 7;
 /// Columns of the words behind a bar.
 const WORDS: usize = 21;
-/// A narrower sparkline says nothing.
+/// Least columns of a sparkline.
 pub(super) const LEAST_SPARK: usize = 4;
-/// Sparklines show at least so much.
+/// Least time that a sparkline shows, in nanoseconds.
 const SPARK_NS: u64 = 120_000_000_000;
 
-/// A line of the overview, and how soon it makes room where there is too little: the highest
-/// rank goes first, with all of its block that has the same rank or a higher one.
+/// Line of the overview with its rank: where there is too little room the line with the highest
+/// rank is left out first, with all of its block that has the same rank or a higher one.
 #[derive(Debug)]
-pub(super) struct Row {
-    /// What it shows.
+pub(super) struct OverviewLine {
+    /// Content.
     pub(super) line: Line<'static>,
-    /// 0 stays whatever happens.
+    /// Rank; a line of rank 0 is never left out.
     pub(super) rank: u8,
-    /// What it belongs together with.
+    /// Name of the block of lines that it belongs to.
     pub(super) block: &'static str,
 }
 
-/// Where the overview is drawn.
+/// State and size that the overview is drawn with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sheet<'a> {
-    /// What is shown.
+pub(super) struct DrawContext<'a> {
+    /// State of the view.
     pub(super) model: &'a Model,
-    /// Its figures.
-    pub(super) machine: &'a Machine,
-    /// Its colours.
+    /// Newest figures of that state.
+    pub(super) machine: &'a LatestFigures,
+    /// Styles.
     pub(super) palette: Palette,
     /// Columns of the terminal.
     pub(super) width: usize,
@@ -50,8 +50,8 @@ pub(super) struct Sheet<'a> {
     pub(super) height: usize,
 }
 
-impl<'a> Sheet<'a> {
-    /// A sheet as large as the terminal.
+impl<'a> DrawContext<'a> {
+    /// Creates the context for a terminal of this size.
     pub(super) fn new(model: &'a Model, palette: Palette, (width, height): (usize, usize)) -> Self {
         Self {
             model,
@@ -62,14 +62,14 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// `label share bar words spark`; without `words` the bar has their room too.
+    /// Draws `label share bar words spark`; without `words` the bar has their room too.
     pub(super) fn gauge(
         &self,
         label: &str,
         share: Option<f64>,
-        parts: &[Part],
+        parts: &[BarPart],
         words: &str,
-        trace: &Trace,
+        trace: &Trend,
     ) -> Line<'static> {
         let spark = self.width.saturating_sub(56).clamp(12, 120);
         let middle = self.width.saturating_sub(LABEL + SHARE + spark + 2);
@@ -96,13 +96,13 @@ impl<'a> Sheet<'a> {
         Line::from(spans)
     }
 
-    /// What the line is about.
+    /// Draws the label of a line.
     pub(super) fn label(&self, text: &str) -> Span<'static> {
         Span::styled(fitted(text, LABEL), self.palette.label())
     }
 
-    /// The last two minutes or more, under `top` or under their own peak.
-    pub(super) fn spark(&self, trace: &Trace, width: usize, top: Option<f64>) -> Span<'static> {
+    /// Draws a sparkline of the last two minutes or more, scaled to `top` or to its own peak.
+    pub(super) fn spark(&self, trace: &Trend, width: usize, top: Option<f64>) -> Span<'static> {
         let history = &self.model.shown().history;
         let slots = SPARK_NS.div_ceil(history.slot_ns()) as usize;
         let seen = history.columns(trace, width, slots.div_ceil(width.max(1)));
@@ -111,12 +111,12 @@ impl<'a> Sheet<'a> {
         Span::styled(shape, self.palette.spark())
     }
 
-    /// `first` and as many items behind it as fit, which are the first ones.
+    /// Draws `first` and as many of the items after it as fit.
     pub(super) fn items(&self, first: Span<'static>, items: Vec<Item>) -> Line<'static> {
         self.spaced(first, items, "  ")
     }
 
-    /// The same with this between them.
+    /// Draws items as [`items`](Self::items) does, with `space` between them.
     pub(super) fn spaced(
         &self,
         first: Span<'static>,
@@ -139,30 +139,30 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// What is left out of a line as a whole.
+/// Part of a line that is shown or left out as a whole.
 pub(super) type Item = Vec<Span<'static>>;
 
-/// `title figure`.
+/// Draws `title figure`.
 pub(super) fn item(title: &str, value: Option<f64>, unit: fn(f64) -> String) -> Item {
     vec![Span::raw(format!("{title} {}", figure(value, unit)))]
 }
 
-/// A line of the overview.
-pub(super) fn row(block: &'static str, rank: u8, line: Line<'static>) -> Row {
-    Row { line, rank, block }
+/// Creates a line of the overview.
+pub(super) fn row(block: &'static str, rank: u8, line: Line<'static>) -> OverviewLine {
+    OverviewLine { line, rank, block }
 }
 
-/// One part, solid.
-pub(super) fn solid(ratio: Option<f64>, style: Style) -> [Part; 1] {
-    [Part {
+/// One solid part of a bar.
+pub(super) fn solid(ratio: Option<f64>, style: Style) -> [BarPart; 1] {
+    [BarPart {
         ratio: ratio.unwrap_or(0.0),
         glyph: '█',
         style,
     }]
 }
 
-/// Lets go of rows until there are at most `most`, as their ranks say.
-pub(super) fn fit(mut rows: Vec<Row>, most: usize) -> Vec<Row> {
+/// Removes lines in order of their ranks until at most `most` are left.
+pub(super) fn fit(mut rows: Vec<OverviewLine>, most: usize) -> Vec<OverviewLine> {
     while rows.len() > most {
         let last = rows
             .iter()
@@ -174,7 +174,7 @@ pub(super) fn fit(mut rows: Vec<Row>, most: usize) -> Vec<Row> {
         if rank == 0 {
             break;
         }
-        // A row that may go alone goes alone: only what stands or falls together is dropped.
+        // A row that may be removed alone is: only those of its rank or a higher one go with it.
         rows.retain(|row| row.block != block || row.rank < rank);
     }
     rows

@@ -1,15 +1,16 @@
-//! Recordings as programs read them: figures in the units that they are recorded in, all digits.
+//! Recordings for programs, as CSV and JSON: figures in the units in which they are recorded, with
+//! all digits.
 
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::{Pair, Recorded, Summary};
+use super::{LoadedRecording, SeriesPair, SeriesSummary};
 
-/// One recording in lines of a series each.
+/// Writes one recording as CSV, a line for each series.
 ///
 /// # Errors
-/// When a field cannot be written; none is known.
-pub(super) fn csv_of_one(recorded: &Recorded) -> anyhow::Result<String> {
+/// When a field cannot be written; no case is known.
+pub(super) fn csv_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     let mut csv = Csv::new(&["series", "labels", "unit"], &[&summary_columns("")])?;
     for row in &recorded.series {
         let labels = labels(&row.labels);
@@ -21,11 +22,11 @@ pub(super) fn csv_of_one(recorded: &Recorded) -> anyhow::Result<String> {
     csv.text()
 }
 
-/// Two recordings in lines of a series each; what is absent is an empty field.
+/// Writes two recordings as CSV, a line for each series; absent figures are empty fields.
 ///
 /// # Errors
 /// As [`csv_of_one`].
-pub(super) fn csv_of_two(pairs: &[Pair]) -> anyhow::Result<String> {
+pub(super) fn csv_of_two(pairs: &[SeriesPair]) -> anyhow::Result<String> {
     let compared = [
         "difference_mean",
         "ratio_mean",
@@ -57,11 +58,11 @@ pub(super) fn csv_of_two(pairs: &[Pair]) -> anyhow::Result<String> {
     csv.text()
 }
 
-/// Series over time, in lines of a point each.
+/// Writes series over time as CSV, a line for each point.
 ///
 /// # Errors
 /// As [`csv_of_one`].
-pub(super) fn csv_of_points(recorded: &Recorded) -> anyhow::Result<String> {
+pub(super) fn csv_of_points(recorded: &LoadedRecording) -> anyhow::Result<String> {
     let figures = ["mean", "min", "max"].map(str::to_owned);
     let names = ["time", "elapsed_s", "at_ns", "series", "labels", "unit"];
     let mut csv = Csv::new(&names, &[&figures])?;
@@ -88,31 +89,31 @@ pub(super) fn csv_of_points(recorded: &Recorded) -> anyhow::Result<String> {
     csv.text()
 }
 
-/// One recording as JSON.
+/// Writes one recording as JSON.
 ///
 /// # Errors
-/// When it cannot be written as JSON; nothing that was read is so.
-pub(super) fn json_of_one(recorded: &Recorded) -> anyhow::Result<String> {
+/// When it cannot be written as JSON; no case is known.
+pub(super) fn json_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     json(recorded)
 }
 
-/// Two recordings and what lies between them as JSON.
+/// Writes two recordings and their comparison as JSON.
 ///
 /// # Errors
 /// As [`json_of_one`].
 pub(super) fn json_of_two(
-    first: &Recorded,
-    second: &Recorded,
-    pairs: &[Pair],
+    first: &LoadedRecording,
+    second: &LoadedRecording,
+    pairs: &[SeriesPair],
 ) -> anyhow::Result<String> {
-    /// Both recordings, without the series, which stand in pairs.
+    /// Both recordings without their series, which stand in pairs.
     #[derive(Serialize)]
     struct Two<'a> {
-        first: &'a Recorded,
-        second: &'a Recorded,
-        series: &'a [Pair],
+        first: &'a LoadedRecording,
+        second: &'a LoadedRecording,
+        series: &'a [SeriesPair],
     }
-    let bare = |recorded: &Recorded| Recorded {
+    let bare = |recorded: &LoadedRecording| LoadedRecording {
         series: Vec::new(),
         ..recorded.clone()
     };
@@ -145,7 +146,7 @@ fn summary_columns(prefix: &str) -> Vec<String> {
     .to_vec()
 }
 
-fn summary_cells(summary: Option<&Summary>) -> Vec<String> {
+fn summary_cells(summary: Option<&SeriesSummary>) -> Vec<String> {
     let Some(s) = summary else {
         return vec![String::new(); summary_columns("").len()];
     };
@@ -167,7 +168,7 @@ fn labels(labels: &std::collections::BTreeMap<String, String>) -> String {
         .to_owned()
 }
 
-/// Lines of comma-separated values (RFC 4180).
+/// Writer of comma-separated values (RFC 4180).
 struct Csv(csv::Writer<Vec<u8>>);
 
 impl Csv {

@@ -1,4 +1,4 @@
-//! Every series of the machine, one for each name and set of labels.
+//! Series of the machine in memory, one for each name and set of labels.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use host_metrics::spread::Spread;
 
 use crate::rolling::Rolling;
 
-/// A host with more labelled series than this (thousands of virtual interfaces) keeps the first.
+/// Most series that are kept: a host with thousands of virtual interfaces keeps the first.
 const MOST_SERIES: usize = 1024;
 
-type Key = (&'static str, Labels);
+type SeriesKey = (&'static str, Labels);
 
-/// The series of one recording.
+/// Series of one recording.
 #[derive(Debug, Default)]
-pub struct Board {
-    /// In the order in which they came.
-    series: Vec<(Key, Rolling)>,
-    places: BTreeMap<Key, usize>,
+pub struct SeriesStore {
+    /// In the order in which they first appeared.
+    series: Vec<(SeriesKey, Rolling)>,
+    places: BTreeMap<SeriesKey, usize>,
     turned_away: bool,
 }
 
-impl Board {
-    /// Takes in the figures of the tick that ended at `at_ns`. A series without one gets an
-    /// absent reading, so that all its points stand for equal times.
+impl SeriesStore {
+    /// Adds the figures of the tick that ended at `at_ns`. A series without one gets an absent
+    /// reading, so that all its points stand for equal times.
     pub fn take(&mut self, at_ns: u64, figures: Figures) {
         let mut next = 0;
         for figure in figures {
@@ -41,45 +41,45 @@ impl Board {
         }
     }
 
-    /// How many series there are.
+    /// Number of series.
     pub fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// True if there is none.
+    /// Returns true if there is no series.
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
     }
 
-    /// Keeps at least so many points of each in a long recording.
+    /// Sets the least number of points that each series keeps in a long recording.
     pub fn keep_points(&mut self, points: usize) {
         for (_, rolling) in &mut self.series {
             rolling.keep_points(points);
         }
     }
 
-    /// Every series, in order of name and labels.
+    /// Series in order of name and labels.
     pub fn series(&self) -> impl Iterator<Item = Series> {
         self.in_order().map(|(_, rolling)| rolling.series())
     }
 
-    /// Mean and extremes of each series with its labels, in order of name and labels.
-    pub fn spreads(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
+    /// Mean and extremes of each series with its name and labels, in order of both.
+    pub fn stats(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
         let all = self.in_order();
         all.map(|((name, labels), rolling)| (*name, &**labels, rolling.whole()))
     }
 
-    /// True if there were more series than are kept.
+    /// Returns true if some series were left out because there were too many.
     pub fn turned_away(&self) -> bool {
         self.turned_away
     }
 
-    fn in_order(&self) -> impl Iterator<Item = &(Key, Rolling)> {
+    fn in_order(&self) -> impl Iterator<Item = &(SeriesKey, Rolling)> {
         self.places.values().map(|place| &self.series[*place])
     }
 
-    /// Where a figure's series is, which is made where there is none yet and there is room. Most
-    /// figures come in the order of the tick before, so it is first looked for at `next`.
+    /// Index of a figure's series, which is created where there is none yet and there is room. Most
+    /// figures come in the order of the tick before, so `next` is looked at first.
     fn place(&mut self, figure: Figure, next: usize) -> Option<usize> {
         let key = (figure.name, figure.labels);
         if self
@@ -103,7 +103,7 @@ impl Board {
     }
 }
 
-fn named((name, labels): &Key) -> Series {
+fn named((name, labels): &SeriesKey) -> Series {
     let labelled = |series: Series, (key, of): &Label| series.label(key, of.clone());
     labels.iter().fold(Series::new(name), labelled)
 }

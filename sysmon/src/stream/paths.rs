@@ -1,4 +1,4 @@
-//! Places of raw samples: beside the report, under its name.
+//! Paths of raw samples: beside the report, under its name.
 //!
 //! A recording that is not rotated has one file, `sysmon.record.arrows`, which replaces one that
 //! was there as the report does. One that is has `sysmon.record.000001.arrows` and so on; the
@@ -8,28 +8,28 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Ending of the files' names.
+/// Extension of the files.
 pub const EXTENSION: &str = "arrows";
-/// Digits of a part's number: names sort like numbers for a hundred years of hours.
+/// Digits of a part's number: names sort like numbers for a hundred years of hourly files.
 const DIGITS: usize = 6;
 
-/// The only file of a recording that is not rotated, by the place of its report.
+/// Path of the only file of a recording that is not rotated, by the path of its report.
 pub fn single(report: &Path) -> PathBuf {
     with_suffix(report, EXTENSION)
 }
 
-/// The file with this number of a recording that is rotated.
+/// Path of the file with this number of a rotated recording.
 pub fn part(report: &Path, number: u64) -> PathBuf {
     with_suffix(report, &format!("{number:0DIGITS$}.{EXTENSION}"))
 }
 
-/// Pattern of all their names, as a shell would have it.
+/// Shell pattern of the paths of all files of a rotated recording.
 pub fn pattern(report: &Path) -> PathBuf {
     with_suffix(report, &format!("*.{EXTENSION}"))
 }
 
-/// The files of raw samples under the name of `report`, the oldest first. They may be of several
-/// recordings: those of one share the run in their headers.
+/// Files of raw samples under the name of `report`, the oldest first. They may be of several
+/// recordings: those of one share the run id in their headers.
 ///
 /// # Errors
 /// When the directory cannot be listed.
@@ -42,7 +42,7 @@ pub fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The number of the next part.
+/// Number of the next part.
 ///
 /// # Errors
 /// When the directory cannot be listed.
@@ -74,7 +74,8 @@ fn parts(report: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// `run.json` becomes `run.SUFFIX`; any other name keeps all of itself, so that no two are one.
+/// Replaces `.json` of the report's name by the suffix; appends the suffix to any other name, so
+/// that no two reports have the same.
 fn with_suffix(report: &Path, suffix: &str) -> PathBuf {
     let stem = if report.extension().is_some_and(|end| end == "json") {
         report.file_stem()

@@ -1,49 +1,50 @@
-//! The samples of a raw recording by series, and the time of which there is none.
+//! Collects the samples of a raw recording by series, and its gaps.
 
 use std::collections::HashMap;
 
 use bench_report::Series;
 
-use super::{Pattern, Row, Summary};
-use crate::stream::{self, Header, Point};
+use super::{Pattern, SeriesSummary, SummaryRow};
+use crate::stream::{self, RawHeader, RawPoint};
 
-/// Samples may come late; what is later than two intervals and this leaves a gap.
+/// Least time beyond two intervals without a sample that counts as a gap; samples may come late.
 const LATE_NS: u64 = 1_000_000_000;
 
-/// Samples by series, and how often any was taken.
-pub(super) struct Gathered {
+/// Samples by series, and the number of ticks.
+pub(super) struct SampleCollector {
     ticks: u64,
     began_ns: u64,
     last_ns: u64,
     interval_ns: u64,
     gaps: Vec<Gap>,
     keep_points: bool,
-    /// By name, then by labels as they stand in the file; `None` for what is not wanted.
+    /// Index of a series by name, then by labels as they stand in the file; `None` for those that
+    /// are not wanted.
     places: HashMap<String, HashMap<String, Option<usize>>>,
-    all: Vec<Samples>,
+    all: Vec<SeriesSamples>,
 }
 
-/// A time of which nothing was kept.
+/// Time without samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// The last sample before it, or the start.
+    /// Time of the last sample before it, or of the start.
     pub(super) from_ns: u64,
-    /// The first sample after it.
+    /// Time of the first sample after it.
     pub(super) to_ns: u64,
-    /// How many were there before it.
+    /// Number of ticks before it.
     ticks: u64,
 }
 
-struct Samples {
+struct SeriesSamples {
     series: Series,
     first_tick: u64,
     last_tick: u64,
     values: Vec<f64>,
 }
 
-impl Gathered {
-    /// None yet of the recording with this header.
-    pub(super) fn new(header: &Header, keep_points: bool) -> Self {
+impl SampleCollector {
+    /// Creates a collector for the recording with this header.
+    pub(super) fn new(header: &RawHeader, keep_points: bool) -> Self {
         Self {
             ticks: 0,
             began_ns: header.clock.monotonic_ns,
@@ -56,8 +57,8 @@ impl Gathered {
         }
     }
 
-    /// Takes in a row that is not of an earlier time than the one before.
-    pub(super) fn add(&mut self, row: &stream::Row<'_>, wanted: &Pattern) {
+    /// Adds a row, which is not earlier than the one before.
+    pub(super) fn add(&mut self, row: &stream::RawRow<'_>, wanted: &Pattern) {
         self.tick(row.point.at_ns);
         if let Some(place) = self.place(row, wanted) {
             let Self {
@@ -72,17 +73,17 @@ impl Gathered {
         }
     }
 
-    /// From the start to the last sample.
+    /// Time from the start to the last sample.
     pub(super) fn duration_ns(&self) -> u64 {
         self.last_ns.saturating_sub(self.began_ns)
     }
 
-    /// Times of which there is none.
+    /// Times without samples.
     pub(super) fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 
-    /// Rows of one tick follow each other.
+    /// Counts a tick when the time changes: rows of one tick follow each other.
     fn tick(&mut self, at_ns: u64) {
         if self.ticks > 0 && at_ns == self.last_ns {
             return;
@@ -99,8 +100,8 @@ impl Gathered {
         self.last_ns = at_ns;
     }
 
-    /// Where the row's series is among all.
-    fn place(&mut self, row: &stream::Row<'_>, wanted: &Pattern) -> Option<usize> {
+    /// Index of the row's series; `None` where it is not wanted.
+    fn place(&mut self, row: &stream::RawRow<'_>, wanted: &Pattern) -> Option<usize> {
         let (name, labels) = (row.series, row.labels);
         if let Some(known) = self.places.get(name).and_then(|of| of.get(labels)) {
             return *known;
@@ -110,7 +111,7 @@ impl Gathered {
             ..Series::new(name)
         };
         let place = wanted.matches(name, &series.labels).then(|| {
-            self.all.push(Samples {
+            self.all.push(SeriesSamples {
                 series,
                 first_tick: self.ticks,
                 last_tick: self.ticks,
@@ -123,25 +124,27 @@ impl Gathered {
         place
     }
 
-    /// Rows in order of name and labels, and points if they were kept.
-    pub(super) fn finish(mut self) -> (Vec<Row>, Vec<Series>) {
+    /// Returns a row for each series, in order of name and labels, and points if they were kept.
+    pub(super) fn finish(mut self) -> (Vec<SummaryRow>, Vec<Series>) {
         self.all.sort_by(|a, b| {
             (&a.series.name, &a.series.labels).cmp(&(&b.series.name, &b.series.labels))
         });
         let mut rows = Vec::new();
         let mut points = Vec::new();
         for samples in self.all {
-            let Samples {
+            let SeriesSamples {
                 series,
                 first_tick,
                 last_tick,
                 values,
             } = samples;
-            // A process that has ended is not missing.
+            // A process that has exited is not missing.
             let mortal = series.labels.contains_key("pid");
             let until = if mortal { last_tick } else { self.ticks };
-            let summary = Summary::of_samples(values, until - first_tick + 1);
-            rows.extend(summary.map(|summary| Row::new(&series.name, &series.labels, summary)));
+            let summary = SeriesSummary::of_samples(values, until - first_tick + 1);
+            rows.extend(
+                summary.map(|summary| SummaryRow::new(&series.name, &series.labels, summary)),
+            );
             if self.keep_points {
                 points.push(series);
             }
@@ -150,9 +153,9 @@ impl Gathered {
     }
 }
 
-impl Samples {
-    /// A gap since the sample before becomes a point without a reading.
-    fn keep(&mut self, point: Point, last_gap: Option<&Gap>, interval_ns: u64) {
+impl SeriesSamples {
+    /// Keeps a point; a gap since the sample before becomes a point without a reading.
+    fn keep(&mut self, point: RawPoint, last_gap: Option<&Gap>, interval_ns: u64) {
         let since = last_gap.filter(|gap| gap.ticks >= self.last_tick && !self.values.is_empty());
         if let Some(gap) = since {
             let absent_ns = gap.from_ns.saturating_add(interval_ns);

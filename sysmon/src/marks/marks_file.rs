@@ -1,4 +1,4 @@
-//! The recorder's end of the file.
+//! File of marks as the recorder keeps and reads it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
@@ -11,16 +11,17 @@ use bench_report::clock::monotonic_ns;
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 
-use super::{Header, LARGEST_FILE, LONGEST_LINE, MOST_MARKS, SCHEMA, beside, parse, read};
+use super::{LARGEST_FILE, LONGEST_LINE, MOST_MARKS, MarksHeader, SCHEMA, parse, path_for, read};
 
-/// A `sysmon mark` that looks whether we record holds the lock for an instant.
+/// `sysmon mark` holds the lock for an instant while it checks for a recorder, so a failed attempt
+/// is repeated.
 const LOCK_TRIES: u32 = 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
-/// Why a recording takes no marks.
+/// Reason for which a recording takes no marks.
 #[derive(Debug, thiserror::Error)]
-pub enum InboxError {
-    /// The file cannot be made.
+pub enum MarksFileError {
+    /// The file cannot be created or written.
     #[error("cannot keep {path}: {source}", path = path.display())]
     Write {
         /// The file at fault.
@@ -28,17 +29,17 @@ pub enum InboxError {
         /// Error of the system.
         source: std::io::Error,
     },
-    /// Something else has that name, and is not ours to write to.
+    /// A file of that name exists that is not ours or not a file of marks.
     #[error("{path} is somebody else's, or no file of marks", path = .0.display())]
     Foreign(PathBuf),
-    /// Another recorder writes the same report.
+    /// Another recorder writes the same report and holds the lock.
     #[error("another recording into the same report is under way ({path} is locked)", path = .0.display())]
     Taken(PathBuf),
 }
 
-/// The marks that came so far, and where more may come.
+/// Marks read so far, and the locked file that more are read from.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct MarksFile {
     file: File,
     report: PathBuf,
     path: PathBuf,
@@ -48,18 +49,18 @@ pub struct Inbox {
     marks: Vec<Mark>,
 }
 
-impl Inbox {
-    /// Opens the file beside `report` and locks it; `None` where the report is no file, such as
-    /// `/dev/null`. What a killed recording left there goes.
+impl MarksFile {
+    /// Opens the file beside `report` and locks it; `None` where the report is not a regular file,
+    /// such as `/dev/null`. The content that a killed recording left there is removed.
     ///
     /// # Errors
-    /// When the file cannot be made, is not ours, or is another recorder's.
-    pub fn open(report: &Path) -> Result<Option<Self>, InboxError> {
+    /// When the file cannot be created, is not ours, or is locked by another recorder.
+    pub fn open(report: &Path) -> Result<Option<Self>, MarksFileError> {
         if !report.is_file() {
             return Ok(None);
         }
-        let path = beside(report);
-        let write = |source| InboxError::Write {
+        let path = path_for(report);
+        let write = |source| MarksFileError::Write {
             path: path.clone(),
             source,
         };
@@ -75,11 +76,11 @@ impl Inbox {
         let found = file.metadata().map_err(write)?;
         let own = found.is_file() && found.nlink() == 1 && found.uid() == geteuid().as_raw();
         if !own || (found.len() > 0 && read(&file).is_none()) {
-            return Err(InboxError::Foreign(path));
+            return Err(MarksFileError::Foreign(path));
         }
         lock(&file, &path)?;
         file.set_len(0).map_err(write)?;
-        let header = Header {
+        let header = MarksHeader {
             schema: SCHEMA.to_owned(),
             pid: std::process::id(),
         };
@@ -96,8 +97,9 @@ impl Inbox {
         }))
     }
 
-    /// Takes in what has come since; costs one system call where nothing has.
-    pub fn take_in(&mut self) {
+    /// Reads the lines that were appended since the last call; costs one system call where there
+    /// are none.
+    pub fn read_new(&mut self) {
         let mut chunk = [0; LONGEST_LINE];
         while self.marks.len() < MOST_MARKS && self.offset < LARGEST_FILE {
             let Ok(length @ 1..) = self.file.read_at(&mut chunk, self.offset) else {
@@ -109,27 +111,27 @@ impl Inbox {
                     self.keep(&read[..end]);
                     self.offset += end as u64 + 1;
                 }
-                // No line of ours is as long.
+                // `sysmon mark` writes no line as long.
                 None if length == LONGEST_LINE => self.offset += length as u64,
-                // Its end is still to come.
+                // The rest of the line is not written yet.
                 None => return,
             }
         }
     }
 
-    /// Makes the file anew if somebody removed it and the report is there (again), so that marks
-    /// still find the recording; costs one system call where nobody did.
+    /// Creates the file again if somebody removed it while the report exists, so that marks still
+    /// find the recording; costs one system call where nobody did.
     pub fn restore(&mut self) {
         let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
         if !self.open || !removed {
             return;
         }
-        self.take_in();
+        self.read_new();
         if let Ok(Some(again)) = Self::open(&self.report) {
             let removed = std::mem::replace(self, again);
             self.began_ns = removed.began_ns;
             self.marks.clone_from(&removed.marks);
-            // Its name is the new file's.
+            // The path belongs to the new file, so dropping the old one must not remove it.
             removed.forget();
         }
     }
@@ -138,23 +140,24 @@ impl Inbox {
         self.open = false;
     }
 
-    /// Takes the file away, then takes in what came until then: whoever writes after that sees
+    /// Removes the file, then reads the lines that were written until then: a later writer sees
     /// that it is gone.
     pub fn close(&mut self) {
         if std::mem::take(&mut self.open) {
             let _ = std::fs::remove_file(&self.path);
-            self.take_in();
+            self.read_new();
         }
     }
 
-    /// The marks in order of time.
+    /// Marks in order of time.
     pub fn marks(&self) -> Vec<Mark> {
         let mut marks = self.marks.clone();
         marks.sort_by_key(|mark| mark.at_ns);
         marks
     }
 
-    /// True if there were as many as are kept, and more may have been turned away.
+    /// Returns true if the most marks that a recording keeps were reached, so that later ones may
+    /// be missing.
     pub fn is_full(&self) -> bool {
         self.marks.len() >= MOST_MARKS
     }
@@ -171,22 +174,22 @@ impl Inbox {
     }
 }
 
-impl Drop for Inbox {
+impl Drop for MarksFile {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-fn lock(file: &File, path: &Path) -> Result<(), InboxError> {
+fn lock(file: &File, path: &Path) -> Result<(), MarksFileError> {
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
             Err(TryLockError::Error(source)) => {
                 let path = path.to_owned();
-                return Err(InboxError::Write { path, source });
+                return Err(MarksFileError::Write { path, source });
             }
         }
     }
-    Err(InboxError::Taken(path.to_owned()))
+    Err(MarksFileError::Taken(path.to_owned()))
 }

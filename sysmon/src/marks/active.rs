@@ -1,4 +1,4 @@
-//! Recordings under way, as whoever wants to mark one finds them.
+//! Recordings under way, found and marked from another process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use bench_report::Mark;
 
-use super::{ENDING, MOST_MARKS, beside, read};
+use super::{ENDING, MOST_MARKS, path_for, read};
 
-/// Why a mark is not in the recording.
+/// Reason for which a mark was not added to a recording.
 #[derive(Debug, thiserror::Error)]
-pub enum PutError {
-    /// It cannot be written.
+pub enum AddMarkError {
+    /// The mark cannot be written.
     #[error("cannot mark the recording into {report}: {source}", report = report.display())]
     Write {
         /// The report of the recording.
@@ -20,46 +20,46 @@ pub enum PutError {
         /// Error of the system.
         source: std::io::Error,
     },
-    /// There are as many as a recording takes.
+    /// The recording has the most marks that it takes.
     #[error("the recording into {report} has {MOST_MARKS} marks, and takes no more", report = .0.display())]
     Full(PathBuf),
-    /// It ended in that instant.
+    /// The recording ended while the mark was written.
     #[error("the recording into {report} has just ended; the mark may be missing from it", report = .0.display())]
     Ended(PathBuf),
 }
 
 /// A recording under way.
 #[derive(Debug)]
-pub struct Recorder {
-    /// The process that records, as it is known here.
+pub struct ActiveRecording {
+    /// Process id of the recorder, as seen from this process.
     pub pid: u32,
-    /// Where its report goes, as the recorder knows it.
+    /// Path of its report, as the recorder knows it.
     pub report: PathBuf,
     own_pid: u32,
     file: File,
     marks: usize,
 }
 
-impl Recorder {
-    /// The recorder whose report goes to `report`; `None` when none does.
+impl ActiveRecording {
+    /// Opens the recording whose report is `report`; `None` when none is under way.
     ///
     /// # Errors
     /// When there is a file of marks that this user may not write to.
-    pub fn of_report(report: &Path) -> std::io::Result<Option<Self>> {
-        match Self::open(&beside(report), report) {
+    pub fn find(report: &Path) -> std::io::Result<Option<Self>> {
+        match Self::open(&path_for(report), report) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             found => found,
         }
     }
 
-    /// `None` when `place` is no file of marks, or nobody has locked it.
+    /// Opens the file of marks at `path`; `None` when it is none, or nobody has locked it.
     fn open(place: &Path, report: &Path) -> std::io::Result<Option<Self>> {
         if !place.metadata()?.is_file() {
             return Ok(None);
         }
         let file = OpenOptions::new().read(true).append(true).open(place)?;
         match file.try_lock_shared() {
-            // The recorder is gone; the lock goes with the file.
+            // The recorder has exited: our lock is released with the file.
             Ok(()) => return Ok(None),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
@@ -73,24 +73,24 @@ impl Recorder {
         }))
     }
 
-    /// Puts a mark into the recording.
+    /// Adds a mark to the recording.
     ///
     /// # Errors
     /// When it cannot be written, the recording takes no more, or it has just ended.
-    pub fn put(&mut self, mark: &Mark) -> Result<(), PutError> {
+    pub fn add(&mut self, mark: &Mark) -> Result<(), AddMarkError> {
         let report = || self.report.clone();
         if self.marks >= MOST_MARKS {
-            return Err(PutError::Full(report()));
+            return Err(AddMarkError::Full(report()));
         }
-        let write = |source| PutError::Write {
+        let write = |source| AddMarkError::Write {
             report: report(),
             source,
         };
         let line = serde_json::to_string(mark).map_err(|e| write(e.into()))? + "\n";
-        // In one piece: lines of several who mark at once do not mix.
+        // Written in one call, so that lines of concurrent writers do not mix.
         (&self.file).write_all(line.as_bytes()).map_err(write)?;
         if self.file.metadata().map_err(write)?.nlink() == 0 {
-            return Err(PutError::Ended(report()));
+            return Err(AddMarkError::Ended(report()));
         }
         self.marks += 1;
         Ok(())
@@ -102,19 +102,20 @@ impl Recorder {
     }
 }
 
-/// The recordings under way that this user may mark, by process. They are found by the file that
-/// each keeps open, which is reached through the process: it may live in another file system.
+/// Finds the recordings under way that this user may mark, by process id. They are found by the
+/// file that each keeps open, which is reached through the process: it may live in another file
+/// system.
 ///
 /// # Errors
 /// Where the system has no `/proc`.
-pub fn recorders() -> std::io::Result<Vec<Recorder>> {
-    let mut found: Vec<Recorder> = Vec::new();
+pub fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
+    let mut found: Vec<ActiveRecording> = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
         let Some(pid) = number(&entry.path()) else {
             continue;
         };
         for recorder in of_process(pid, &entry.path().join("fd")) {
-            // Somebody may read along, or have been forked a moment ago.
+            // Another process may have the file open too, or have been forked a moment ago.
             let same = found.iter().position(|r| r.inode() == recorder.inode());
             match same {
                 None => found.push(recorder),
@@ -131,13 +132,14 @@ fn number(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.parse().ok()
 }
 
-/// Processes of others, and those that end meanwhile, show nothing.
-fn of_process(pid: u32, descriptors: &Path) -> impl Iterator<Item = Recorder> {
+/// Recordings whose file of marks the process has open. Processes of other users, and those that
+/// exit meanwhile, show nothing.
+fn of_process(pid: u32, descriptors: &Path) -> impl Iterator<Item = ActiveRecording> {
     let entries = std::fs::read_dir(descriptors).into_iter().flatten();
     entries.flatten().filter_map(move |entry| {
         let target = std::fs::read_link(entry.path()).ok()?;
         let report = target.to_str()?.strip_suffix(ENDING)?;
-        let recorder = Recorder::open(&entry.path(), Path::new(report)).ok()??;
-        Some(Recorder { pid, ..recorder })
+        let recorder = ActiveRecording::open(&entry.path(), Path::new(report)).ok()??;
+        Some(ActiveRecording { pid, ..recorder })
     })
 }

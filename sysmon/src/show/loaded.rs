@@ -1,4 +1,4 @@
-//! A recording read back.
+//! A recording that was read from its report or its raw samples.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,58 +7,58 @@ use std::time::{Duration, SystemTime};
 use bench_report::{ClockAnchor, Growing, Mark, Report, Series, Status};
 use serde::Serialize;
 
-use super::{Pattern, Summary};
-use crate::marks::{self, Recorder};
+use super::{Pattern, SeriesSummary};
+use crate::marks::{self, ActiveRecording};
 use crate::record;
-use crate::stream::place;
+use crate::stream::paths;
 
-/// What is shown of a recording, whichever of its files it was read from.
+/// Content of a recording, whichever of its files it was read from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Recorded {
-    /// The file.
+pub struct LoadedRecording {
+    /// Path of the file.
     pub path: PathBuf,
-    /// Names the run.
+    /// Id of the run.
     pub run_id: String,
     /// Wall clock at its start, RFC 3339 in UTC.
     pub started_at: String,
     /// The same instant on the monotonic clock.
     pub clock: ClockAnchor,
-    /// From start to the last that was written.
+    /// Time from the start to the last sample, in nanoseconds.
     pub duration_ns: u64,
     /// Result in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headline: Option<String>,
-    /// What to know before relying on it: where it ends before its time, and why.
+    /// Notes on completeness, for example on an early end and its reason.
     pub notes: Vec<String>,
-    /// The series asked for, in a few figures each.
-    pub series: Vec<Row>,
-    /// The same over time, where that was asked for.
+    /// Selected series, in a few figures each.
+    pub series: Vec<SummaryRow>,
+    /// Selected series over time, where points were requested.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<Series>,
-    /// What grew that should level off, as the recorder judged it.
+    /// Series that grew although they should level off, as the recorder judged.
     pub growth: Vec<Growing>,
-    /// What happened meanwhile.
+    /// Marks.
     pub marks: Vec<Mark>,
-    /// What makes some of the figures doubtful.
+    /// Warnings about the figures.
     pub warnings: Vec<String>,
 }
 
 /// One series in a few figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
-    /// Its name.
+pub struct SummaryRow {
+    /// Name of the series.
     pub name: String,
     /// Labels that tell it from its siblings.
     pub labels: BTreeMap<String, String>,
-    /// What it is measured in.
+    /// Unit of its figures.
     pub unit: &'static str,
-    /// Its figures.
+    /// Figures.
     #[serde(flatten)]
-    pub summary: Summary,
+    pub summary: SeriesSummary,
 }
 
-impl Recorded {
-    /// What is shown of the report that was read from `path`.
+impl LoadedRecording {
+    /// Converts the report that was read from `path`.
     pub fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
         let interval_ns = interval_ns(&report);
         let note = note(path, &report);
@@ -67,7 +67,7 @@ impl Recorded {
         let growth = growth.cloned().collect();
         let mut marks = report.marks;
         if report.status == Status::Interrupted {
-            let left = marks::left_behind(path);
+            let left = marks::unsaved(path);
             let new: Vec<Mark> = left.into_iter().filter(|m| !marks.contains(m)).collect();
             marks.extend(new);
             marks.sort_by_key(|mark| mark.at_ns);
@@ -75,10 +75,10 @@ impl Recorded {
         let all = report.series.into_iter();
         let chosen: Vec<Series> = all.filter(|s| wanted.matches(&s.name, &s.labels)).collect();
         let rows = chosen.iter().filter_map(|series| {
-            let summary = Summary::of_points(series, interval_ns)?;
-            Some(Row::new(&series.name, &series.labels, summary))
+            let summary = SeriesSummary::of_points(series, interval_ns)?;
+            Some(SummaryRow::new(&series.name, &series.labels, summary))
         });
-        let rows: Vec<Row> = rows.collect();
+        let rows: Vec<SummaryRow> = rows.collect();
         let rolled_up = rows.iter().any(|row| row.summary.samples_per_point > 1);
         let raw = rolled_up.then(|| raw_beside(path)).flatten();
         Self {
@@ -103,7 +103,7 @@ impl Recorded {
         at_ns.saturating_sub(self.clock.monotonic_ns) as f64 / 1e9
     }
 
-    /// The wall clock at an instant of the monotonic clock, had nobody set it since the start.
+    /// Wall clock at an instant of the monotonic clock, as if it had not been set since the start.
     pub fn wall_clock(&self, at_ns: u64) -> Option<String> {
         let start: SystemTime = humantime::parse_rfc3339(&self.started_at).ok()?;
         let since = Duration::from_nanos(at_ns.saturating_sub(self.clock.monotonic_ns));
@@ -113,9 +113,10 @@ impl Recorded {
         (at < end).then(|| humantime::format_rfc3339_millis(at).to_string())
     }
 
-    /// What the percentiles are percentiles of, which depends on how long the recording is.
+    /// Sentence on the points that percentiles are computed from, which depends on the length of
+    /// the recording.
     pub fn basis(&self) -> String {
-        let of = |row: &Row| row.summary.samples_per_point;
+        let of = |row: &SummaryRow| row.summary.samples_per_point;
         let least = self.series.iter().map(of).min().unwrap_or(1);
         let most = self.series.iter().map(of).max().unwrap_or(1);
         match (least, most) {
@@ -135,9 +136,9 @@ impl Recorded {
     }
 }
 
-impl Row {
-    /// Of a series of this name and with these labels.
-    pub fn new(name: &str, labels: &BTreeMap<String, String>, summary: Summary) -> Self {
+impl SummaryRow {
+    /// Creates the summary of a series of this name and with these labels.
+    pub fn new(name: &str, labels: &BTreeMap<String, String>, summary: SeriesSummary) -> Self {
         Self {
             name: name.to_owned(),
             labels: labels.clone(),
@@ -147,7 +148,7 @@ impl Row {
     }
 }
 
-/// How far apart samples were in truth; what was asked for where that is not told.
+/// Mean interval between samples; the configured one where the report has no number of samples.
 fn interval_ns(report: &Report) -> Option<u64> {
     let samples = report.summary.figures.get("samples");
     let intervals = samples.map(|samples| samples - 1.0).filter(|n| *n >= 1.0);
@@ -157,7 +158,7 @@ fn interval_ns(report: &Report) -> Option<u64> {
 }
 
 fn note(path: &Path, report: &Report) -> Option<String> {
-    let recorder = Recorder::of_report(path).ok().flatten();
+    let recorder = ActiveRecording::find(path).ok().flatten();
     match (report.status, recorder) {
         (Status::Interrupted, Some(recorder)) => Some(format!(
             "Still being recorded by process {}: this is what was saved last.",
@@ -172,9 +173,9 @@ fn note(path: &Path, report: &Report) -> Option<String> {
     }
 }
 
-/// Where to find more than the report has.
+/// Note on the raw samples beside the report.
 fn raw_beside(report: &Path) -> Option<String> {
-    let files = place::files(report).ok()?;
+    let files = paths::files(report).ok()?;
     let (first, more) = files.split_first()?;
     let more = match more.len() {
         0 => String::new(),

@@ -1,32 +1,32 @@
-//! Rows of figures under long names, as they fit a terminal.
+//! Table of figures with long names, fitted to a terminal.
 //!
-//! The shared table would break names of series in two; here a name that does not fit beside its
-//! figures stands on a line of its own above them. In a pipe a row keeps to one line.
+//! The shared table would wrap names of series; here a name that does not fit beside its figures
+//! stands on a line of its own above them. In a pipe a row keeps to one line.
 
-/// Between columns.
+/// Space between columns.
 const GAP: usize = 2;
 
-/// A table whose first column is names, the second units and the others figures.
+/// Table whose first column is names, the second units and the others figures.
 #[derive(Debug, Default)]
-pub(super) struct Sheet {
+pub(super) struct FigureTable {
     rows: Vec<(String, Vec<String>)>,
 }
 
-impl Sheet {
-    /// An empty one under these headings.
+impl FigureTable {
+    /// Creates a table with these headings.
     pub(super) fn new(heading: &str, columns: &[&str]) -> Self {
         let mut sheet = Self::default();
         sheet.row(heading, columns);
         sheet
     }
 
-    /// Adds a row; what is missing at its end is left blank.
+    /// Adds a row; missing cells at its end are blank.
     pub(super) fn row(&mut self, name: &str, cells: &[impl AsRef<str>]) {
         let cells = cells.iter().map(|cell| cell.as_ref().to_owned());
         self.rows.push((plain(name), cells.collect()));
     }
 
-    /// As lines that are no wider than `columns`, if names allow it.
+    /// Renders lines that are no wider than `columns`, if names allow it.
     pub(super) fn render(&self, columns: Option<usize>) -> String {
         let count = self.rows.iter().map(|(_, cells)| cells.len()).max();
         let wide = |i: usize| {
@@ -55,7 +55,7 @@ impl Sheet {
     }
 }
 
-/// A name that cannot break the table or the terminal.
+/// Replaces control characters in a name.
 fn plain(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_control() { '?' } else { c })
@@ -66,8 +66,8 @@ fn plain(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn sheet() -> Sheet {
-        let mut sheet = Sheet::new("series", &["unit", "mean"]);
+    fn sheet() -> FigureTable {
+        let mut sheet = FigureTable::new("series", &["unit", "mean"]);
         sheet.row("cpu.busy", &["%", "12.5"]);
         sheet.row("process.rss a\u{1b}[2J\nlong name (4711)", &["MiB", "97.5"]);
         sheet

@@ -1,4 +1,4 @@
-//! Statements of a report about the raw samples beside it.
+//! Figures and warnings of a report about its raw samples.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use bench_report::{Report, Warning, WarningCode};
 use super::RawWriter;
 
 impl RawWriter {
-    /// Reason for which nothing is written, for now or any more, with a remedy.
+    /// Reason for which no raw samples are written, for now or for the rest of the recording, with
+    /// a remedy.
     pub fn trouble(&self) -> Option<String> {
         if let Some(outage) = self.outages().current {
             let (once, remedy) = if outage.is_full {
@@ -34,7 +35,8 @@ impl RawWriter {
         ))
     }
 
-    /// For how long nothing was written, in one sentence; `None` where the disk took everything.
+    /// Sentence with the time in which no raw samples were written; `None` where the disk took all
+    /// of them.
     pub fn lost(&self) -> Option<String> {
         let outages = self.outages();
         let seconds = Duration::from_nanos(outages.total_ns()).as_secs_f64();
@@ -50,7 +52,7 @@ impl RawWriter {
         ))
     }
 
-    /// Puts how much was written, and what was not, into `report`.
+    /// Adds figures and warnings about the raw samples to `report`.
     pub fn fill(&self, report: &mut Report) {
         let summary = &mut report.summary;
         summary.figure("raw.rows", self.written_rows() as f64);

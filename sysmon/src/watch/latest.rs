@@ -1,39 +1,40 @@
-//! The figures of the machine as they stand, by name and label.
+//! Newest figures of the machine, by name and label.
 
 use std::collections::BTreeMap;
 
 use host_metrics::figure::{Figures, Labels};
 
-/// The driver's thread reads GPUs twice a second or less, so their figures outlast a tick.
+/// Time for which the newest figures of a GPU stand: its driver's thread reads twice a second or
+/// less.
 const GPU_LASTS_NS: u64 = 3_000_000_000;
 
-/// What our own control group is called.
+/// Label of our own control group.
 const OWN: &str = "own";
 
-/// The newest figures.
+/// Newest figures of the machine.
 #[derive(Debug, Clone, Default)]
-pub struct Machine {
-    figures: BTreeMap<(&'static str, Labels), At>,
+pub struct LatestFigures {
+    figures: BTreeMap<(&'static str, Labels), TimedValue>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct At {
+struct TimedValue {
     at_ns: u64,
     value: f64,
 }
 
-/// What there is to use of a resource, and how much of it is used.
+/// Use of a resource, as a share of the limit or of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Used {
-    /// Share of what there is.
+pub struct ResourceUse {
+    /// Share in use, 0 to 1.
     pub ratio: Option<f64>,
-    /// The limit of our own control group, in cores or bytes, where that is less than the machine
-    /// has.
+    /// Limit of our own control group, in cores or bytes, where that is less than the machine has.
     pub limit: Option<f64>,
 }
 
-impl Machine {
-    /// Takes in the figures of the tick that ended at `at_ns`: what is not among them is absent.
+impl LatestFigures {
+    /// Replaces the figures by those of the tick that ended at `at_ns`; one that is not among them
+    /// is absent.
     pub fn take(&mut self, at_ns: u64, figures: Figures) {
         self.figures.retain(|(name, _), known| {
             name.starts_with("gpu.") && at_ns.saturating_sub(known.at_ns) < GPU_LASTS_NS
@@ -41,32 +42,32 @@ impl Machine {
         for figure in figures {
             let value = figure.reading.value;
             self.figures
-                .insert((figure.name, figure.labels), At { at_ns, value });
+                .insert((figure.name, figure.labels), TimedValue { at_ns, value });
         }
     }
 
-    /// A figure of which there is but one.
+    /// Value of a figure without labels.
     pub fn value(&self, name: &'static str) -> Option<f64> {
         self.figures
             .get(&(name, Labels::default()))
             .map(|at| at.value)
     }
 
-    /// The figure of one device, core or target, told by its first label.
+    /// Value of a figure of one device, core or target, chosen by its first label.
     pub fn of(&self, name: &'static str, which: &str) -> Option<f64> {
         let mut all = self.all(name);
         all.find(|(first, _)| *first == which)
             .map(|(_, value)| value)
     }
 
-    /// What each of them shows, in order of their labels.
+    /// First labels and values of all figures of a name, in order of their labels.
     pub fn all(&self, name: &'static str) -> impl Iterator<Item = (&str, f64)> {
         let from = self.figures.range((name, Labels::default())..);
         from.take_while(move |((known, _), _)| *known == name)
             .filter_map(|((_, labels), at)| Some((labels.first()?.1.as_str(), at.value)))
     }
 
-    /// The second label of the first one that has this figure and first label.
+    /// Second label of the first figure of a name with this first label.
     pub fn second_label(&self, name: &'static str, which: &str) -> Option<&str> {
         let from = self.figures.range((name, Labels::default())..);
         let mut all = from.take_while(|((known, _), _)| *known == name);
@@ -74,39 +75,44 @@ impl Machine {
             .and_then(|((_, labels), _)| Some(labels.get(1)?.1.as_str()))
     }
 
-    /// The numbers of the cores, in order.
+    /// Numbers of the cores, in order.
     pub fn cores(&self) -> Vec<&str> {
         let mut cores: Vec<&str> = self.all("cpu.busy_ratio").map(|(core, _)| core).collect();
         cores.sort_by_key(|core| core.parse::<u32>().unwrap_or(u32::MAX));
         cores
     }
 
-    /// CPU time, of the limit in a container and of the machine elsewhere.
-    pub fn cpu(&self, cores: Option<u64>) -> Used {
+    /// Use of CPU time, of the limit in a container and of the machine elsewhere.
+    pub fn cpu(&self, cores: Option<u64>) -> ResourceUse {
         let quota = self.of("cgroup.cpu.quota_cores", OWN);
         let limit = quota.filter(|quota| cores.is_none_or(|cores| *quota < cores as f64));
         self.used(limit, "cgroup.cpu.used_ratio", "cpu.busy_ratio")
     }
 
-    /// Memory, likewise.
-    pub fn memory(&self) -> Used {
+    /// Use of memory, of the limit in a container and of the machine elsewhere.
+    pub fn memory(&self) -> ResourceUse {
         let total = self.value("memory.total_bytes");
         let limit = self.of("cgroup.memory.limit_bytes", OWN);
         let limit = limit.filter(|limit| total.is_none_or(|total| *limit < total));
         self.used(limit, "cgroup.memory.used_ratio", "memory.used_ratio")
     }
 
-    /// A figure of our own control group.
+    /// Value of a figure of our own control group.
     pub fn own_group(&self, name: &'static str) -> Option<f64> {
         self.of(name, OWN)
     }
 
-    fn used(&self, limit: Option<f64>, of_limit: &'static str, of_all: &'static str) -> Used {
+    fn used(
+        &self,
+        limit: Option<f64>,
+        of_limit: &'static str,
+        of_all: &'static str,
+    ) -> ResourceUse {
         let ratio = match limit {
             Some(_) => self.of(of_limit, OWN),
             None => self.value(of_all),
         };
-        Used { ratio, limit }
+        ResourceUse { ratio, limit }
     }
 }
 
@@ -114,10 +120,10 @@ impl Machine {
 mod tests {
     use super::*;
 
-    fn machine(put: impl FnOnce(&mut Figures)) -> Machine {
+    fn machine(put: impl FnOnce(&mut Figures)) -> LatestFigures {
         let mut figures = Figures::default();
         put(&mut figures);
-        let mut machine = Machine::default();
+        let mut machine = LatestFigures::default();
         machine.take(1, figures);
         machine
     }
@@ -138,7 +144,7 @@ mod tests {
                 f.put_labelled(name, &[("cgroup", "other")], Some(value / 3.0));
             }
         });
-        let used = |ratio, limit| Used {
+        let used = |ratio, limit| ResourceUse {
             ratio: Some(ratio),
             limit,
         };
