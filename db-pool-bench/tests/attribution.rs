@@ -21,8 +21,8 @@ use db_pool_bench::evidence::time_shares::{self, ExtraUsers};
 use db_pool_bench::failure::{from_pool, from_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
 use load_engine::{
-    self, Cancel, Failure, LoadPlan, Observer, Outcome, Phase, Session, StepPlan, Target,
-    TargetFactory, Timestamps, UserId, WorkerShare,
+    Cancel, Failure, LoadPlan, Observer, Outcome, Phase, Session, StepPlan, Target, TargetFactory,
+    Timestamps, UserId, WorkerShare, run_requests,
 };
 use tokio_postgres::NoTls;
 
