@@ -3,90 +3,98 @@
 //! A statement ends at a `;` outside of quotes, comments and parentheses, at a backslash command,
 //! or with the file; a backslash command ends with its line, unless a backslash stands last there.
 
-use super::place::{Fault, Place};
+use crate::diagnostic::{Diagnostic, Position};
 
-/// How a character stands in its statement.
+/// Part of a statement that a character belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// In the language itself.
+pub(crate) enum CharContext {
+    /// Code of the language itself.
     Code,
-    /// Inside quotes of any kind.
+    /// Quoted text, quotes included.
     Quoted,
-    /// In a comment.
+    /// A comment.
     Comment,
     /// The semicolon of a `\;`, between statements that are sent together.
-    Joint,
+    Separator,
 }
 
-/// A character that knows where it came from.
+/// A character with its position in the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Letter {
+pub(crate) struct SourceChar {
     pub(crate) c: char,
-    pub(crate) place: Place,
-    pub(crate) standing: Standing,
+    pub(crate) position: Position,
+    pub(crate) context: CharContext,
 }
 
-/// One command as it stands in the file.
+/// A command as it stands in the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(crate) enum RawCommand {
     /// A statement without its `;` and its `--` comments.
-    Sql(Vec<Letter>),
+    Sql(Vec<SourceChar>),
     /// A backslash command without its backslash.
-    Meta(Vec<Letter>),
+    Meta(Vec<SourceChar>),
 }
 
-/// All commands of `source`, in order.
+/// Splits `source` into its commands.
 ///
 /// # Errors
-/// At a quote, comment or parenthesis that is not closed.
-pub(crate) fn pieces(source: &str) -> Result<Vec<Piece>, Fault> {
+/// Fails at a quote, comment or parenthesis that is not closed.
+pub(crate) fn split_commands(source: &str) -> Result<Vec<RawCommand>, Diagnostic> {
     let mut scanner = Scanner::new(source);
     scanner.scan()?;
-    Ok(scanner.pieces)
+    Ok(scanner.commands)
+}
+
+/// Returns true if `text` is one SQL statement and nothing else, besides white space, comments and
+/// a final semicolon.
+pub fn is_single_statement(text: &str) -> bool {
+    split_commands(text).is_ok_and(|found| matches!(found.as_slice(), [RawCommand::Sql(_)]))
 }
 
 struct Scanner {
-    letters: Vec<Letter>,
+    chars: Vec<SourceChar>,
     at: usize,
-    pieces: Vec<Piece>,
-    pending: Vec<Letter>,
-    open: Vec<Place>,
+    commands: Vec<RawCommand>,
+    /// Characters of the statement being read.
+    statement: Vec<SourceChar>,
+    /// Positions of its parentheses that are not closed yet.
+    open: Vec<Position>,
 }
 
 impl Scanner {
     fn new(source: &str) -> Self {
-        let mut place = Place { line: 1, column: 1 };
-        let letters = source.chars().map(|c| {
-            let here = place;
+        let mut position = Position { line: 1, column: 1 };
+        let chars = source.chars().map(|c| {
+            let here = position;
             if c == '\n' {
-                place = Place {
-                    line: place.line.saturating_add(1),
+                position = Position {
+                    line: position.line.saturating_add(1),
                     column: 1,
                 };
             } else {
-                place.column = place.column.saturating_add(1);
+                position.column = position.column.saturating_add(1);
             }
-            Letter {
+            SourceChar {
                 c,
-                place: here,
-                standing: Standing::Code,
+                position: here,
+                context: CharContext::Code,
             }
         });
         Self {
-            letters: letters.collect(),
+            chars: chars.collect(),
             at: 0,
-            pieces: Vec::new(),
-            pending: Vec::new(),
+            commands: Vec::new(),
+            statement: Vec::new(),
             open: Vec::new(),
         }
     }
 
-    fn scan(&mut self) -> Result<(), Fault> {
-        while let Some(letter) = self.letters.get(self.at).copied() {
-            match letter.c {
+    fn scan(&mut self) -> Result<(), Diagnostic> {
+        while let Some(character) = self.chars.get(self.at).copied() {
+            match character.c {
                 '\\' if self.peek(1) == Some(';') => {
                     self.at += 1;
-                    self.take(Standing::Joint);
+                    self.push(CharContext::Separator);
                 }
                 '\\' => self.meta(),
                 ';' if self.open.is_empty() => {
@@ -94,39 +102,39 @@ impl Scanner {
                     self.end_statement();
                 }
                 '-' if self.peek(1) == Some('-') => self.skip_line(),
-                '/' if self.peek(1) == Some('*') => self.comment(letter.place)?,
+                '/' if self.peek(1) == Some('*') => self.comment(character.position)?,
                 '\'' => {
                     let escapes = self.is_escape_string();
-                    self.quoted(letter.place, '\'', escapes)?;
+                    self.quoted(character.position, '\'', escapes)?;
                 }
-                '"' => self.quoted(letter.place, '"', false)?,
-                '$' => self.dollar(letter.place)?,
+                '"' => self.quoted(character.position, '"', false)?,
+                '$' => self.dollar(character.position)?,
                 c => {
                     match c {
-                        '(' => self.open.push(letter.place),
+                        '(' => self.open.push(character.position),
                         ')' => drop(self.open.pop()),
                         _ => {}
                     }
-                    self.take(Standing::Code);
+                    self.push(CharContext::Code);
                 }
             }
         }
-        if let Some(place) = self.open.pop() {
-            return Err(Fault::new(place, "this parenthesis is not closed"));
+        if let Some(position) = self.open.pop() {
+            return Err(Diagnostic::new(position, "this parenthesis is not closed"));
         }
         self.end_statement();
         Ok(())
     }
 
     fn peek(&self, ahead: usize) -> Option<char> {
-        self.letters.get(self.at + ahead).map(|letter| letter.c)
+        self.chars.get(self.at + ahead).map(|character| character.c)
     }
 
-    fn take(&mut self, standing: Standing) {
-        if let Some(letter) = self.letters.get(self.at) {
-            self.pending.push(Letter {
-                standing,
-                ..*letter
+    fn push(&mut self, context: CharContext) {
+        if let Some(character) = self.chars.get(self.at) {
+            self.statement.push(SourceChar {
+                context,
+                ..*character
             });
             self.at += 1;
         }
@@ -134,16 +142,16 @@ impl Scanner {
 
     fn end_statement(&mut self) {
         self.open.clear();
-        let mut statement = std::mem::take(&mut self.pending);
-        let is_space = |letter: &Letter| letter.c.is_whitespace();
+        let mut statement = std::mem::take(&mut self.statement);
+        let is_space = |character: &SourceChar| character.c.is_whitespace();
         while statement.last().is_some_and(is_space) {
             statement.pop();
         }
         let begin = statement.iter().take_while(|l| is_space(l)).count();
         statement.drain(..begin);
-        let says_something = |l: &Letter| l.standing != Standing::Comment && !is_space(l);
-        if statement.iter().any(says_something) {
-            self.pieces.push(Piece::Sql(statement));
+        let is_content = |l: &SourceChar| l.context != CharContext::Comment && !is_space(l);
+        if statement.iter().any(is_content) {
+            self.commands.push(RawCommand::Sql(statement));
         }
     }
 
@@ -151,21 +159,24 @@ impl Scanner {
         self.end_statement();
         self.at += 1;
         let mut line = Vec::new();
-        while let Some(letter) = self.letters.get(self.at).copied() {
+        while let Some(character) = self.chars.get(self.at).copied() {
             self.at += 1;
-            let continues = letter.c == '\\'
+            let continues = character.c == '\\'
                 && (self.peek(0) == Some('\n')
                     || (self.peek(0) == Some('\r') && self.peek(1) == Some('\n')));
             if continues {
                 self.at += if self.peek(0) == Some('\r') { 2 } else { 1 };
-                line.push(Letter { c: ' ', ..letter });
-            } else if letter.c == '\n' {
+                line.push(SourceChar {
+                    c: ' ',
+                    ..character
+                });
+            } else if character.c == '\n' {
                 break;
             } else {
-                line.push(letter);
+                line.push(character);
             }
         }
-        self.pieces.push(Piece::Meta(line));
+        self.commands.push(RawCommand::Meta(line));
     }
 
     fn skip_line(&mut self) {
@@ -174,21 +185,21 @@ impl Scanner {
         }
     }
 
-    /// Comments nest, as the SQL standard has it.
-    fn comment(&mut self, begin: Place) -> Result<(), Fault> {
+    /// Reads a comment, which may hold others, as in the SQL standard.
+    fn comment(&mut self, begin: Position) -> Result<(), Diagnostic> {
         let mut depth = 0_usize;
         loop {
             match (self.peek(0), self.peek(1)) {
                 (Some('/'), Some('*')) => depth += 1,
                 (Some('*'), Some('/')) => depth -= 1,
                 (Some(_), _) => {
-                    self.take(Standing::Comment);
+                    self.push(CharContext::Comment);
                     continue;
                 }
-                (None, _) => return Err(Fault::new(begin, "this comment is not closed")),
+                (None, _) => return Err(Diagnostic::new(begin, "this comment is not closed")),
             }
-            self.take(Standing::Comment);
-            self.take(Standing::Comment);
+            self.push(CharContext::Comment);
+            self.push(CharContext::Comment);
             if depth == 0 {
                 return Ok(());
             }
@@ -197,66 +208,71 @@ impl Scanner {
 
     /// Returns true if the quote ahead belongs to an `E'…'`, in which a backslash escapes.
     fn is_escape_string(&self) -> bool {
-        let mut before = self.pending.iter().rev();
+        let mut before = self.statement.iter().rev();
         before.next().is_some_and(|l| matches!(l.c, 'e' | 'E'))
             && !before.next().is_some_and(|l| is_name_part(l.c))
     }
 
-    /// A doubled quote inside does not end it.
-    fn quoted(&mut self, begin: Place, quote: char, escapes: bool) -> Result<(), Fault> {
-        self.take(Standing::Quoted);
+    /// Reads quoted text, in which a doubled quote stands for one.
+    fn quoted(&mut self, begin: Position, quote: char, escapes: bool) -> Result<(), Diagnostic> {
+        self.push(CharContext::Quoted);
         loop {
             match self.peek(0) {
-                None => return Err(Fault::new(begin, format!("this {quote} is not closed"))),
+                None => {
+                    return Err(Diagnostic::new(
+                        begin,
+                        format!("this {quote} is not closed"),
+                    ));
+                }
                 Some('\\') if escapes => {
-                    self.take(Standing::Quoted);
-                    self.take(Standing::Quoted);
+                    self.push(CharContext::Quoted);
+                    self.push(CharContext::Quoted);
                 }
                 Some(c) => {
-                    self.take(Standing::Quoted);
+                    self.push(CharContext::Quoted);
                     if c == quote {
                         if self.peek(0) != Some(quote) {
                             return Ok(());
                         }
-                        self.take(Standing::Quoted);
+                        self.push(CharContext::Quoted);
                     }
                 }
             }
         }
     }
 
-    /// `$$…$$` or `$tag$…$tag$`; any other dollar is a character like others.
-    fn dollar(&mut self, begin: Place) -> Result<(), Fault> {
-        let in_name = self.pending.last().is_some_and(|l| is_name_part(l.c));
-        let tag = self.letters[self.at + 1..]
+    /// Reads `$$…$$` or `$tag$…$tag$`; any other dollar is a plain character.
+    fn dollar(&mut self, begin: Position) -> Result<(), Diagnostic> {
+        let in_name = self.statement.last().is_some_and(|l| is_name_part(l.c));
+        let tag = self.chars[self.at + 1..]
             .iter()
             .take_while(|l| is_name_part(l.c) && l.c != '$')
             .count();
         let numbered = self.peek(1).is_some_and(|c| c.is_ascii_digit());
         if in_name || numbered || self.peek(tag + 1) != Some('$') {
-            self.take(Standing::Code);
+            self.push(CharContext::Code);
             return Ok(());
         }
-        let fence: Vec<char> = self.letters[self.at..self.at + tag + 2]
+        let fence: Vec<char> = self.chars[self.at..self.at + tag + 2]
             .iter()
             .map(|l| l.c)
             .collect();
         let mut passed = 0;
         loop {
-            let rest = &self.letters[self.at..];
+            let rest = &self.chars[self.at..];
             if rest.len() < fence.len() {
-                return Err(Fault::new(begin, "this dollar quote is not closed"));
+                return Err(Diagnostic::new(begin, "this dollar quote is not closed"));
             }
             if rest.iter().zip(&fence).all(|(l, c)| l.c == *c) {
                 for _ in 0..fence.len() {
-                    self.take(Standing::Quoted);
+                    self.push(CharContext::Quoted);
                 }
                 passed += 1;
                 if passed == 2 {
                     return Ok(());
                 }
             } else {
-                self.take(Standing::Quoted);
+                self.push(CharContext::Quoted);
             }
         }
     }
@@ -277,13 +293,13 @@ mod tests {
     use super::*;
 
     fn shown(source: &str) -> Vec<String> {
-        let text = |letters: &[Letter]| letters.iter().map(|l| l.c).collect::<String>();
-        pieces(source)
+        let text = |chars: &[SourceChar]| chars.iter().map(|l| l.c).collect::<String>();
+        split_commands(source)
             .unwrap()
             .iter()
             .map(|piece| match piece {
-                Piece::Sql(letters) => text(letters),
-                Piece::Meta(letters) => format!("\\{}", text(letters)),
+                RawCommand::Sql(chars) => text(chars),
+                RawCommand::Meta(chars) => format!("\\{}", text(chars)),
             })
             .collect()
     }
@@ -329,8 +345,12 @@ mod tests {
             ("SELECT $a$ $b$", 1, 8),
             ("SELECT (1", 1, 8),
         ] {
-            let fault = pieces(source).unwrap_err();
-            assert_eq!(fault.place, Place { line, column }, "{source}: {fault}");
+            let fault = split_commands(source).unwrap_err();
+            assert_eq!(
+                fault.position,
+                Position { line, column },
+                "{source}: {fault}"
+            );
         }
     }
 }

@@ -5,55 +5,48 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
 use super::*;
+use crate::program::Instruction;
 
-fn source(text: &str) -> Source {
-    Source {
+fn source(text: &str) -> ScriptSource {
+    ScriptSource {
         file: "s.sql".to_owned(),
         text: text.to_owned(),
     }
 }
 
-fn compiled(text: &str) -> Result<(Program, Names), ScriptError> {
+fn compiled(text: &str) -> Result<(Program, Variables), ScriptError> {
     let constants = [
-        ("four".to_owned(), Value::Integer(4)),
-        ("half".to_owned(), Value::Double(0.5)),
-        ("nothing".to_owned(), Value::Null),
+        ("four".to_owned(), ScriptValue::Integer(4)),
+        ("half".to_owned(), ScriptValue::Double(0.5)),
+        ("nothing".to_owned(), ScriptValue::Null),
     ];
-    let (mut programs, names) = compile(&[source(text)], &constants, 7, Protocol::Prepared)?;
-    Ok((programs.remove(0), names))
+    let mut scripts = compile(&[source(text)], &constants, 7, ValueMode::Bind)?;
+    Ok((scripts.programs.remove(0), scripts.variables.client(0)))
 }
 
 /// Returns what `expression` comes to.
-fn value(expression: &str) -> Result<Value, String> {
+fn value(expression: &str) -> Result<ScriptValue, String> {
     let script = format!("\\set x {expression}\nSELECT 1;");
-    let (program, names) = compiled(&script).map_err(|error| error.to_string())?;
-    let Command::Set { expression, .. } = &program.commands[0] else {
-        panic!("{:?}", program.commands);
+    let (program, variables) = compiled(&script).map_err(|error| error.to_string())?;
+    let Instruction::Set { expression, .. } = &program.instructions[0] else {
+        panic!("{:?}", program.instructions);
     };
     let mut random = SmallRng::seed_from_u64(1);
-    let evaluated = expression.evaluate(&names.initial(), &mut random);
+    let evaluated = expression.evaluate(&variables, &mut random);
     evaluated.map_err(|fault| fault.to_string())
 }
 
 /// The statements that are executed, in order.
 fn path(text: &str) -> Vec<usize> {
-    let (program, names) = compiled(text).unwrap();
-    let (mut variables, mut random) = (names.initial(), SmallRng::seed_from_u64(1));
-    let (mut executed, mut next) = (Vec::new(), 0);
-    while let Some(command) = program.commands.get(next) {
-        next += 1;
-        match command {
-            Command::Statement(index) => executed.push(*index),
-            Command::Set { slot, expression } => {
-                variables[*slot] = Some(expression.evaluate(&variables, &mut random).unwrap());
-            }
-            Command::JumpUnless { condition, target } => {
-                if !condition.evaluate(&variables, &mut random).unwrap().holds() {
-                    next = *target;
-                }
-            }
-            Command::Jump { target } => next = *target,
-            Command::Sleep { .. } => {}
+    let (program, mut variables) = compiled(text).unwrap();
+    let (mut random, mut next) = (SmallRng::seed_from_u64(1), 0);
+    let mut executed = Vec::new();
+    while let Some(action) = program
+        .advance(&mut next, &mut variables, &mut random)
+        .unwrap()
+    {
+        if let Action::Statement(index) = action {
+            executed.push(index);
         }
     }
     executed
@@ -61,7 +54,11 @@ fn path(text: &str) -> Vec<usize> {
 
 #[test]
 fn expressions_come_to_what_pgbench_makes_of_them() {
-    let (int, double, truth) = (Value::Integer, Value::Double, Value::Boolean);
+    let (int, double, truth) = (
+        ScriptValue::Integer,
+        ScriptValue::Double,
+        ScriptValue::Boolean,
+    );
     for (text, expected) in [
         ("1 + 2 * 3", int(7)),
         ("(1 + 2) * 3", int(9)),
@@ -85,17 +82,20 @@ fn expressions_come_to_what_pgbench_makes_of_them() {
         (":nothing isnull", truth(true)),
         ("1 notnull", truth(true)),
         ("(1 = 1) is true", truth(true)),
-        ("null + 1", Value::Null),
-        ("null and false", Value::Null),
+        ("null + 1", ScriptValue::Null),
+        ("null and false", ScriptValue::Null),
         ("false and null", truth(false)),
-        ("true and null", Value::Null),
-        ("null or true", Value::Null),
+        ("true and null", ScriptValue::Null),
+        ("null or true", ScriptValue::Null),
         ("true or null", truth(true)),
-        ("null or false", Value::Null),
+        ("null or false", ScriptValue::Null),
         ("true or 1 / 0 = 1", truth(true)),
-        ("CASE WHEN :four > 3 THEN 'x' END", Value::Null),
+        ("CASE WHEN :four > 3 THEN 'x' END", ScriptValue::Null),
         ("case when :four > 3 then 1 else 2 end", int(1)),
-        ("case when false then 1 when null then 2 end", Value::Null),
+        (
+            "case when false then 1 when null then 2 end",
+            ScriptValue::Null,
+        ),
         ("abs(-3)", int(3)),
         ("abs(-3.5)", double(3.5)),
         ("int(5.4 + 3.8)", int(9)),
@@ -259,8 +259,8 @@ fn a_sleep_is_read_in_every_unit() {
         (":four ms", 1_000),
     ] {
         let (program, _) = compiled(&format!("\\sleep {text}\nSELECT 1;")).unwrap();
-        let Command::Sleep { unit_us, .. } = program.commands[0] else {
-            panic!("{:?}", program.commands);
+        let Instruction::Sleep { unit_us, .. } = program.instructions[0] else {
+            panic!("{:?}", program.instructions);
         };
         assert_eq!(unit_us, unit, "{text}");
     }
@@ -269,9 +269,9 @@ fn a_sleep_is_read_in_every_unit() {
 #[test]
 fn scripts_of_a_mix_share_their_variables() {
     let sources = [source("\\set a 1\nSELECT :a;"), source("SELECT :a;")];
-    let (programs, names) = compile(&sources, &[], 1, Protocol::Prepared).unwrap();
-    let slot = names.get("a").unwrap();
-    assert_eq!(programs[1].statements[0].parameters[0].slot, slot);
+    let scripts = compile(&sources, &[], 1, ValueMode::Bind).unwrap();
+    let slot = scripts.variables.get("a").unwrap();
+    assert_eq!(scripts.programs[1].statements[0].parameters[0].slot, slot);
 }
 
 proptest! {
@@ -290,11 +290,11 @@ proptest! {
             "random(", ",", "SELECT ", ";", "'", "\"", "$$", "$a$", "/*", "*/", "--", "E'", "BEGIN", "é", "9223372036854775808",
         ]), 0..60)) {
         let text = words.concat();
-        if let Ok((program, names)) = compiled(&text) {
+        if let Ok((program, variables)) = compiled(&text) {
             let mut random = SmallRng::seed_from_u64(1);
-            for command in &program.commands {
-                if let Command::Set { expression, .. } = command {
-                    let _ = expression.evaluate(&names.initial(), &mut random);
+            for command in &program.instructions {
+                if let Instruction::Set { expression, .. } = command {
+                    let _ = expression.evaluate(&variables, &mut random);
                 }
             }
         }
@@ -304,6 +304,6 @@ proptest! {
     #[test]
     fn arithmetic_agrees_with_the_machine(a in -1000_i64..1000, b in -1000_i64..1000, c in 1_i64..1000) {
         let text = format!("{a} + {b} * {c} - {a} / {c} % {c}");
-        prop_assert_eq!(value(&text), Ok(Value::Integer(a + b * c - a / c % c)));
+        prop_assert_eq!(value(&text), Ok(ScriptValue::Integer(a + b * c - a / c % c)));
     }
 }

@@ -1,17 +1,17 @@
 //! Words of an expression.
 
-use super::place::{Fault, Place};
-use super::scan::{Letter, begins_name, is_name_part};
+use crate::diagnostic::{Diagnostic, Position};
+use crate::scanner::{SourceChar, begins_name, is_name_part};
 
 /// A word with its place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Token {
-    pub(super) word: Word,
-    pub(super) place: Place,
+pub(crate) struct Token {
+    pub(crate) word: TokenKind,
+    pub(crate) position: Position,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Word {
+pub(crate) enum TokenKind {
     /// Without its sign, so that the lowest integer can be written.
     Integer(u64),
     Double(f64),
@@ -23,8 +23,8 @@ pub(super) enum Word {
     Symbol(&'static str),
 }
 
-impl Word {
-    pub(super) fn shown(&self) -> String {
+impl TokenKind {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Self::Integer(n) => n.to_string(),
             Self::Double(x) => x.to_string(),
@@ -41,13 +41,13 @@ const SYMBOLS: [&str; 21] = [
     "(", ")", ",",
 ];
 
-/// All words of `letters`.
+/// All words of `chars`.
 ///
 /// # Errors
 /// At a character that begins no word, and at a number that is none.
-pub(super) fn tokens(letters: &[Letter]) -> Result<Vec<Token>, Fault> {
+pub(crate) fn tokens(chars: &[SourceChar]) -> Result<Vec<Token>, Diagnostic> {
     let mut tokens = Vec::new();
-    let mut rest = letters;
+    let mut rest = chars;
     while let Some(first) = rest.first() {
         if first.c.is_whitespace() {
             rest = &rest[1..];
@@ -56,14 +56,14 @@ pub(super) fn tokens(letters: &[Letter]) -> Result<Vec<Token>, Fault> {
         let (word, length) = word(rest)?;
         tokens.push(Token {
             word,
-            place: first.place,
+            position: first.position,
         });
         rest = &rest[length..];
     }
     Ok(tokens)
 }
 
-fn word(rest: &[Letter]) -> Result<(Word, usize), Fault> {
+fn word(rest: &[SourceChar]) -> Result<(TokenKind, usize), Diagnostic> {
     let first = rest[0];
     let second = rest.get(1).map(|l| l.c);
     let begins_number =
@@ -74,34 +74,34 @@ fn word(rest: &[Letter]) -> Result<(Word, usize), Fault> {
     if first.c == ':' && second.is_some_and(begins_name) {
         let name = name(&rest[1..]);
         let length = name.chars().count() + 1;
-        return Ok((Word::Variable(name), length));
+        return Ok((TokenKind::Variable(name), length));
     }
     if begins_name(first.c) {
         let name = name(rest);
         let length = name.chars().count();
-        return Ok((Word::Name(name.to_lowercase()), length));
+        return Ok((TokenKind::Name(name.to_lowercase()), length));
     }
     let begins = |symbol: &&&str| {
-        let mut letters = rest.iter();
+        let mut chars = rest.iter();
         symbol
             .chars()
-            .all(|c| letters.next().is_some_and(|l| l.c == c))
+            .all(|c| chars.next().is_some_and(|l| l.c == c))
     };
     match SYMBOLS.iter().find(begins) {
-        Some(symbol) => Ok((Word::Symbol(symbol), symbol.len())),
-        None => Err(Fault::new(
-            first.place,
+        Some(symbol) => Ok((TokenKind::Symbol(symbol), symbol.len())),
+        None => Err(Diagnostic::new(
+            first.position,
             format!("{:?} begins nothing that an expression may hold", first.c),
         )),
     }
 }
 
-fn name(rest: &[Letter]) -> String {
-    let part = |l: &&Letter| is_name_part(l.c) && l.c != '$';
+fn name(rest: &[SourceChar]) -> String {
+    let part = |l: &&SourceChar| is_name_part(l.c) && l.c != '$';
     rest.iter().take_while(part).map(|l| l.c).collect()
 }
 
-fn number(rest: &[Letter]) -> Result<(Word, usize), Fault> {
+fn number(rest: &[SourceChar]) -> Result<(TokenKind, usize), Diagnostic> {
     let digits = |from: usize| {
         rest.get(from..)
             .unwrap_or_default()
@@ -109,7 +109,7 @@ fn number(rest: &[Letter]) -> Result<(Word, usize), Fault> {
             .take_while(|l| l.c.is_ascii_digit())
             .count()
     };
-    let at = |place: usize| rest.get(place).map(|l| l.c);
+    let at = |position: usize| rest.get(position).map(|l| l.c);
     let mut length = digits(0);
     let mut whole = true;
     if at(length) == Some('.') {
@@ -126,19 +126,19 @@ fn number(rest: &[Letter]) -> Result<(Word, usize), Fault> {
         }
     }
     let text: String = rest[..length].iter().map(|l| l.c).collect();
-    let wrong = |why: &str| Fault::new(rest[0].place, format!("{text} {why}"));
+    let wrong = |why: &str| Diagnostic::new(rest[0].position, format!("{text} {why}"));
     if at(length).is_some_and(is_name_part) {
         return Err(wrong("runs into a name"));
     }
     let word = if whole {
         let n: u64 = text.parse().map_err(|_| wrong("does not fit an integer"))?;
-        Word::Integer(n)
+        TokenKind::Integer(n)
     } else {
         let x: f64 = text.parse().map_err(|_| wrong("is no number"))?;
         if x.is_infinite() {
             return Err(wrong("does not fit a double"));
         }
-        Word::Double(x)
+        TokenKind::Double(x)
     };
     Ok((word, length))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A value of a variable or an expression.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value {
+pub enum ScriptValue {
     /// Nothing, as SQL has it.
     Null,
     /// True or false.
@@ -15,7 +15,7 @@ pub enum Value {
     Double(f64),
 }
 
-impl Value {
+impl ScriptValue {
     /// Reads a constant as it is defined on a command line: `null`, `true`, `false`, a number.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -75,7 +75,7 @@ impl Value {
     }
 
     /// Returns true if it counts as true in `\if` and `CASE`: true, and numbers other than zero.
-    pub(crate) fn holds(self) -> bool {
+    pub(crate) fn is_true(self) -> bool {
         match self {
             Self::Null => false,
             Self::Boolean(b) => b,
@@ -86,7 +86,7 @@ impl Value {
 }
 
 /// As SQL writes it.
-impl fmt::Display for Value {
+impl fmt::Display for ScriptValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("NULL"),
@@ -104,28 +104,28 @@ mod tests {
     #[test]
     fn a_double_rounds_half_to_even_and_must_fit() {
         for (x, n) in [(9.2, 9), (2.5, 2), (3.5, 4), (-2.5, -2), (-0.4, 0)] {
-            assert_eq!(Value::Double(x).integer(), Ok(n));
+            assert_eq!(ScriptValue::Double(x).integer(), Ok(n));
         }
         assert_eq!(
-            Value::Double(-9_223_372_036_854_775_808.0).integer(),
+            ScriptValue::Double(-9_223_372_036_854_775_808.0).integer(),
             Ok(i64::MIN)
         );
         for x in [9_223_372_036_854_775_808.0, f64::NAN, f64::INFINITY] {
-            assert!(Value::Double(x).integer().is_err(), "{x}");
+            assert!(ScriptValue::Double(x).integer().is_err(), "{x}");
         }
     }
 
     #[test]
     fn constants_read_as_people_write_them() {
         for (text, value) in [
-            ("12", Value::Integer(12)),
-            ("-1.5", Value::Double(-1.5)),
-            ("TRUE", Value::Boolean(true)),
-            ("null", Value::Null),
+            ("12", ScriptValue::Integer(12)),
+            ("-1.5", ScriptValue::Double(-1.5)),
+            ("TRUE", ScriptValue::Boolean(true)),
+            ("null", ScriptValue::Null),
         ] {
-            assert_eq!(Value::parse(text), Some(value));
+            assert_eq!(ScriptValue::parse(text), Some(value));
         }
-        assert_eq!(Value::parse("accounts"), None);
-        assert_eq!(Value::parse("NaN"), None);
+        assert_eq!(ScriptValue::parse("accounts"), None);
+        assert_eq!(ScriptValue::parse("NaN"), None);
     }
 }

@@ -7,7 +7,7 @@ const MURMUR_R: u32 = 47;
 
 /// FNV-1a of 64 bits over the bytes of `value`, the lowest first; `seed` is mixed into the offset
 /// basis. Source: Fowler, Noll, Vo, *The FNV Non-Cryptographic Hash Algorithm*, section 2.
-pub(super) fn fnv1a(value: i64, seed: i64) -> i64 {
+pub(crate) fn fnv1a(value: i64, seed: i64) -> i64 {
     let begin = FNV_OFFSET_BASIS ^ seed.cast_unsigned();
     let hash = value.to_le_bytes().iter().fold(begin, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
@@ -17,7 +17,7 @@ pub(super) fn fnv1a(value: i64, seed: i64) -> i64 {
 
 /// `MurmurHash64A` of one block of eight bytes. Source: A. Appleby, *`MurmurHash2`*, 64-bit
 /// version.
-pub(super) fn murmur2(value: i64, seed: i64) -> i64 {
+pub(crate) fn murmur2(value: i64, seed: i64) -> i64 {
     let mut block = value.cast_unsigned().wrapping_mul(MURMUR_M);
     block ^= block >> MURMUR_R;
     block = block.wrapping_mul(MURMUR_M);

@@ -3,13 +3,13 @@
 //! Operators bind as in the PostgreSQL documentation, *pgbench*, section *Built-in Operators*:
 //! OR, AND, NOT, IS and ISNULL, comparisons, bits, + and -, * and / and %, signs.
 
-use super::expression::Expression;
-use super::function::{Function, NAMED, refusal};
-use super::names::{DEFAULT_SEED, Names};
-use super::place::{Fault, Place};
-use super::scan::Letter;
-use super::token::{Token, Word, tokens};
-use super::value::Value;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::expression::Expression;
+use crate::function::{Function, NAMED, refusal};
+use crate::scanner::SourceChar;
+use crate::token::{Token, TokenKind, tokens};
+use crate::value::ScriptValue;
+use crate::variable_table::{DEFAULT_SEED, VariableTable};
 
 /// Parts of one expression; far more than people write, far less than a stack holds.
 const MOST_PARTS: usize = 500;
@@ -17,16 +17,20 @@ const MOST_PARTS: usize = 500;
 const DEEPEST: usize = 50;
 
 impl Expression {
-    /// Reads the expression that `letters` are; `end` is where something is missing.
+    /// Reads the expression that `chars` are; `end` is where something is missing.
     ///
     /// # Errors
     /// At the word that does not fit.
-    pub(super) fn parse(letters: &[Letter], end: Place, names: &Names) -> Result<Self, Fault> {
+    pub(crate) fn parse(
+        chars: &[SourceChar],
+        end: Position,
+        variables: &VariableTable,
+    ) -> Result<Self, Diagnostic> {
         let mut parser = Parser {
-            tokens: tokens(letters)?,
+            tokens: tokens(chars)?,
             at: 0,
             end,
-            names,
+            variables,
             parts: 0,
             depth: 0,
         };
@@ -41,47 +45,47 @@ impl Expression {
 struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
-    end: Place,
-    names: &'a Names,
+    end: Position,
+    variables: &'a VariableTable,
     parts: usize,
     depth: usize,
 }
 
 /// Binary operators, loosest first. `NOT` stands between AND and IS, and is read there.
-const LEVELS: [&[(&str, Operator)]; 6] = [
-    &[("or", Operator::Or)],
-    &[("and", Operator::And)],
+const LEVELS: [&[(&str, BinaryOperator)]; 6] = [
+    &[("or", BinaryOperator::Or)],
+    &[("and", BinaryOperator::And)],
     &[
-        ("=", Operator::Of(Function::Equal)),
-        ("<>", Operator::Of(Function::NotEqual)),
-        ("!=", Operator::Of(Function::NotEqual)),
-        ("<=", Operator::Of(Function::LessOrEqual)),
-        (">=", Operator::Swapped(Function::LessOrEqual)),
-        ("<", Operator::Of(Function::Less)),
-        (">", Operator::Swapped(Function::Less)),
+        ("=", BinaryOperator::Of(Function::Equal)),
+        ("<>", BinaryOperator::Of(Function::NotEqual)),
+        ("!=", BinaryOperator::Of(Function::NotEqual)),
+        ("<=", BinaryOperator::Of(Function::LessOrEqual)),
+        (">=", BinaryOperator::Swapped(Function::LessOrEqual)),
+        ("<", BinaryOperator::Of(Function::Less)),
+        (">", BinaryOperator::Swapped(Function::Less)),
     ],
     &[
-        ("|", Operator::Of(Function::BitOr)),
-        ("#", Operator::Of(Function::BitXor)),
-        ("&", Operator::Of(Function::BitAnd)),
-        ("<<", Operator::Of(Function::ShiftLeft)),
-        (">>", Operator::Of(Function::ShiftRight)),
+        ("|", BinaryOperator::Of(Function::BitOr)),
+        ("#", BinaryOperator::Of(Function::BitXor)),
+        ("&", BinaryOperator::Of(Function::BitAnd)),
+        ("<<", BinaryOperator::Of(Function::ShiftLeft)),
+        (">>", BinaryOperator::Of(Function::ShiftRight)),
     ],
     &[
-        ("+", Operator::Of(Function::Add)),
-        ("-", Operator::Of(Function::Subtract)),
+        ("+", BinaryOperator::Of(Function::Add)),
+        ("-", BinaryOperator::Of(Function::Subtract)),
     ],
     &[
-        ("*", Operator::Of(Function::Multiply)),
-        ("/", Operator::Of(Function::Divide)),
-        ("%", Operator::Of(Function::Remainder)),
+        ("*", BinaryOperator::Of(Function::Multiply)),
+        ("/", BinaryOperator::Of(Function::Divide)),
+        ("%", BinaryOperator::Of(Function::Remainder)),
     ],
 ];
-/// Place where `NOT`, and `IS` within it, bind.
+/// Position where `NOT`, and `IS` within it, bind.
 const COMPARISONS: usize = 2;
 
 #[derive(Debug, Clone, Copy)]
-enum Operator {
+enum BinaryOperator {
     Or,
     And,
     Of(Function),
@@ -97,11 +101,11 @@ impl Parser<'_> {
     }
 
     /// The word ahead, where it is a symbol or a name.
-    fn ahead(&self) -> Option<(&str, Place)> {
+    fn ahead(&self) -> Option<(&str, Position)> {
         let token = self.tokens.get(self.at)?;
         match &token.word {
-            Word::Symbol(symbol) => Some((symbol, token.place)),
-            Word::Name(name) => Some((name, token.place)),
+            TokenKind::Symbol(symbol) => Some((symbol, token.position)),
+            TokenKind::Name(name) => Some((name, token.position)),
             _ => None,
         }
     }
@@ -112,28 +116,28 @@ impl Parser<'_> {
         found
     }
 
-    fn expect(&mut self, word: &str) -> Result<(), Fault> {
+    fn expect(&mut self, word: &str) -> Result<(), Diagnostic> {
         if self.accept(word) {
             return Ok(());
         }
         Err(match self.tokens.get(self.at) {
-            Some(token) => Fault::new(
-                token.place,
+            Some(token) => Diagnostic::new(
+                token.position,
                 format!("{word} is expected here, not {}", token.word.shown()),
             ),
-            None => Fault::new(self.end, format!("{word} is missing")),
+            None => Diagnostic::new(self.end, format!("{word} is missing")),
         })
     }
 
-    fn here(&self) -> Place {
-        self.tokens.get(self.at).map_or(self.end, |t| t.place)
+    fn here(&self) -> Position {
+        self.tokens.get(self.at).map_or(self.end, |t| t.position)
     }
 
     /// Counts one more part.
-    fn made(&mut self, expression: Expression) -> Result<Expression, Fault> {
+    fn made(&mut self, expression: Expression) -> Result<Expression, Diagnostic> {
         self.parts += 1;
         if self.parts > MOST_PARTS {
-            return Err(Fault::new(
+            return Err(Diagnostic::new(
                 self.here(),
                 format!(
                     "an expression may have at most {MOST_PARTS} parts; \\set a part of it before"
@@ -146,11 +150,11 @@ impl Parser<'_> {
     /// Reads something inside of something.
     fn deeper(
         &mut self,
-        read: impl FnOnce(&mut Self) -> Result<Expression, Fault>,
-    ) -> Result<Expression, Fault> {
+        read: impl FnOnce(&mut Self) -> Result<Expression, Diagnostic>,
+    ) -> Result<Expression, Diagnostic> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Fault::new(
+            return Err(Diagnostic::new(
                 self.here(),
                 format!("an expression may nest at most {DEEPEST} deep; \\set a part of it before"),
             ));
@@ -160,16 +164,16 @@ impl Parser<'_> {
         read
     }
 
-    fn binary(&mut self, level: usize) -> Result<Expression, Fault> {
+    fn binary(&mut self, level: usize) -> Result<Expression, Diagnostic> {
         let Some(operators) = LEVELS.get(level) else {
             return self.signed();
         };
         if level == COMPARISONS
-            && let Some(("not", place)) = self.ahead()
+            && let Some(("not", position)) = self.ahead()
         {
             self.at += 1;
             let negated = self.deeper(|parser| parser.binary(COMPARISONS))?;
-            return self.call(Function::Not, vec![negated], place);
+            return self.call(Function::Not, vec![negated], position);
         }
         let mut left = self.binary(level + 1)?;
         loop {
@@ -179,7 +183,7 @@ impl Parser<'_> {
                 left = is;
                 continue;
             }
-            let Some((ahead, place)) = self.ahead() else {
+            let Some((ahead, position)) = self.ahead() else {
                 return Ok(left);
             };
             let Some((_, operator)) = operators.iter().find(|(word, _)| *word == ahead) else {
@@ -188,10 +192,16 @@ impl Parser<'_> {
             self.at += 1;
             let right = self.binary(level + 1)?;
             left = match *operator {
-                Operator::Or => self.made(Expression::Or(left.into(), right.into(), place))?,
-                Operator::And => self.made(Expression::And(left.into(), right.into(), place))?,
-                Operator::Of(function) => self.call(function, vec![left, right], place)?,
-                Operator::Swapped(function) => self.call(function, vec![right, left], place)?,
+                BinaryOperator::Or => {
+                    self.made(Expression::Or(left.into(), right.into(), position))?
+                }
+                BinaryOperator::And => {
+                    self.made(Expression::And(left.into(), right.into(), position))?
+                }
+                BinaryOperator::Of(function) => self.call(function, vec![left, right], position)?,
+                BinaryOperator::Swapped(function) => {
+                    self.call(function, vec![right, left], position)?
+                }
             };
         }
     }
@@ -200,112 +210,112 @@ impl Parser<'_> {
         &mut self,
         function: Function,
         arguments: Vec<Expression>,
-        place: Place,
-    ) -> Result<Expression, Fault> {
+        position: Position,
+    ) -> Result<Expression, Diagnostic> {
         self.made(Expression::Call {
             function,
             arguments,
-            place,
+            position,
         })
     }
 
     /// `IS [NOT] NULL|TRUE|FALSE`, `ISNULL`, `NOTNULL`, where one of them follows `left`.
-    fn is(&mut self, left: &Expression) -> Result<Option<Expression>, Fault> {
-        let Some((word @ ("is" | "isnull" | "notnull"), place)) = self.ahead() else {
+    fn is(&mut self, left: &Expression) -> Result<Option<Expression>, Diagnostic> {
+        let Some((word @ ("is" | "isnull" | "notnull"), position)) = self.ahead() else {
             return Ok(None);
         };
         let (mut negated, spelt) = (word == "notnull", word == "is");
         self.at += 1;
-        let mut value = Value::Null;
+        let mut value = ScriptValue::Null;
         if spelt {
             negated = self.accept("not");
             value = match self.next() {
                 Some(Token {
-                    word: Word::Name(name),
+                    word: TokenKind::Name(name),
                     ..
-                }) if name == "null" => Value::Null,
+                }) if name == "null" => ScriptValue::Null,
                 Some(Token {
-                    word: Word::Name(name),
+                    word: TokenKind::Name(name),
                     ..
-                }) if name == "true" || name == "false" => Value::Boolean(name == "true"),
+                }) if name == "true" || name == "false" => ScriptValue::Boolean(name == "true"),
                 Some(token) => {
-                    return Err(Fault::new(
-                        token.place,
+                    return Err(Diagnostic::new(
+                        token.position,
                         "IS is followed by NULL, TRUE or FALSE, or by NOT and one of these",
                     ));
                 }
-                None => return Err(Fault::new(self.end, "NULL, TRUE or FALSE is missing")),
+                None => return Err(Diagnostic::new(self.end, "NULL, TRUE or FALSE is missing")),
             };
         }
         let arguments = vec![left.clone(), Expression::Constant(value)];
-        let is = self.call(Function::Is, arguments, place)?;
+        let is = self.call(Function::Is, arguments, position)?;
         if negated {
-            return self.call(Function::Not, vec![is], place).map(Some);
+            return self.call(Function::Not, vec![is], position).map(Some);
         }
         Ok(Some(is))
     }
 
-    fn signed(&mut self) -> Result<Expression, Fault> {
-        let Some((sign @ ("-" | "+" | "~"), place)) = self.ahead() else {
+    fn signed(&mut self) -> Result<Expression, Diagnostic> {
+        let Some((sign @ ("-" | "+" | "~"), position)) = self.ahead() else {
             return self.primary();
         };
         let sign = sign.to_owned();
         self.at += 1;
         if sign == "-"
             && let Some(&Token {
-                word: Word::Integer(n),
-                place,
+                word: TokenKind::Integer(n),
+                position,
             }) = self.tokens.get(self.at)
         {
             // The lowest integer has no positive counterpart.
             let negative = 0_i64.checked_sub_unsigned(n);
-            let value = negative.ok_or_else(|| too_large(n, place))?;
+            let value = negative.ok_or_else(|| too_large(n, position))?;
             self.at += 1;
-            return self.made(Expression::Constant(Value::Integer(value)));
+            return self.made(Expression::Constant(ScriptValue::Integer(value)));
         }
         let operand = self.deeper(Self::signed)?;
         match sign.as_str() {
             "-" => {
-                let zero = Expression::Constant(Value::Integer(0));
-                self.call(Function::Subtract, vec![zero, operand], place)
+                let zero = Expression::Constant(ScriptValue::Integer(0));
+                self.call(Function::Subtract, vec![zero, operand], position)
             }
-            "~" => self.call(Function::BitNot, vec![operand], place),
+            "~" => self.call(Function::BitNot, vec![operand], position),
             _ => Ok(operand),
         }
     }
 
-    fn primary(&mut self) -> Result<Expression, Fault> {
+    fn primary(&mut self) -> Result<Expression, Diagnostic> {
         let Some(token) = self.next() else {
-            return Err(Fault::new(self.end, "an expression is missing"));
+            return Err(Diagnostic::new(self.end, "an expression is missing"));
         };
         let expression = match token.word {
-            Word::Integer(n) => {
-                let n = i64::try_from(n).map_err(|_| too_large(n, token.place))?;
-                Expression::Constant(Value::Integer(n))
+            TokenKind::Integer(n) => {
+                let n = i64::try_from(n).map_err(|_| too_large(n, token.position))?;
+                Expression::Constant(ScriptValue::Integer(n))
             }
-            Word::Double(x) => Expression::Constant(Value::Double(x)),
-            Word::Variable(name) => Expression::Variable {
-                slot: self.names.find(&name, token.place)?,
-                place: token.place,
+            TokenKind::Double(x) => Expression::Constant(ScriptValue::Double(x)),
+            TokenKind::Variable(name) => Expression::Variable {
+                slot: self.variables.require(&name, token.position)?,
+                position: token.position,
             },
-            Word::Symbol("(") => {
+            TokenKind::Symbol("(") => {
                 let inner = self.deeper(|parser| parser.binary(0))?;
                 self.expect(")")?;
                 return Ok(inner);
             }
-            Word::Name(ref name) => match name.as_str() {
-                "null" => Expression::Constant(Value::Null),
-                "true" => Expression::Constant(Value::Boolean(true)),
-                "false" => Expression::Constant(Value::Boolean(false)),
+            TokenKind::Name(ref name) => match name.as_str() {
+                "null" => Expression::Constant(ScriptValue::Null),
+                "true" => Expression::Constant(ScriptValue::Boolean(true)),
+                "false" => Expression::Constant(ScriptValue::Boolean(false)),
                 "case" => self.deeper(Self::case)?,
-                _ => self.named(name, token.place)?,
+                _ => self.named(name, token.position)?,
             },
-            Word::Symbol(_) => return Err(unexpected(&token)),
+            TokenKind::Symbol(_) => return Err(unexpected(&token)),
         };
         self.made(expression)
     }
 
-    fn case(&mut self) -> Result<Expression, Fault> {
+    fn case(&mut self) -> Result<Expression, Diagnostic> {
         let mut whens = Vec::new();
         self.expect("when")?;
         loop {
@@ -319,20 +329,20 @@ impl Parser<'_> {
         let otherwise = if self.accept("else") {
             self.binary(0)?
         } else {
-            Expression::Constant(Value::Null)
+            Expression::Constant(ScriptValue::Null)
         };
         self.expect("end")?;
         let otherwise = Box::new(otherwise);
         Ok(Expression::Case { whens, otherwise })
     }
 
-    fn named(&mut self, name: &str, place: Place) -> Result<Expression, Fault> {
+    fn named(&mut self, name: &str, position: Position) -> Result<Expression, Diagnostic> {
         if let Some(reason) = refusal(name) {
-            return Err(Fault::new(place, reason));
+            return Err(Diagnostic::new(position, reason));
         }
         let Some((_, function, fewest, most)) = NAMED.iter().find(|(known, ..)| *known == name)
         else {
-            return Err(Fault::new(place, unknown(name)));
+            return Err(Diagnostic::new(position, unknown(name)));
         };
         let (function, fewest, most) = (*function, *fewest, *most);
         let mut arguments = self.arguments()?;
@@ -343,26 +353,26 @@ impl Parser<'_> {
                 None => format!("{fewest} or more"),
             };
             let message = format!("{name} takes {wanted} arguments, not {}", arguments.len());
-            return Err(Fault::new(place, message));
+            return Err(Diagnostic::new(position, message));
         }
         if matches!(function, Function::Fnv1a | Function::Murmur2) && arguments.len() == 1 {
-            let slot = self.names.find(DEFAULT_SEED, place)?;
-            arguments.push(Expression::Variable { slot, place });
+            let slot = self.variables.require(DEFAULT_SEED, position)?;
+            arguments.push(Expression::Variable { slot, position });
         }
         if most.is_some() {
-            return self.call(function, arguments, place);
+            return self.call(function, arguments, position);
         }
         // Any number of arguments: two at a time.
         let mut rest = arguments.into_iter();
         let first = rest.next().into_iter().collect();
-        let mut whole = self.call(function, first, place)?;
+        let mut whole = self.call(function, first, position)?;
         for argument in rest {
-            whole = self.call(function, vec![whole, argument], place)?;
+            whole = self.call(function, vec![whole, argument], position)?;
         }
         Ok(whole)
     }
 
-    fn arguments(&mut self) -> Result<Vec<Expression>, Fault> {
+    fn arguments(&mut self) -> Result<Vec<Expression>, Diagnostic> {
         self.expect("(")?;
         let mut arguments = Vec::new();
         if self.accept(")") {
@@ -387,13 +397,13 @@ fn unknown(name: &str) -> String {
     )
 }
 
-fn unexpected(token: &Token) -> Fault {
-    Fault::new(
-        token.place,
+fn unexpected(token: &Token) -> Diagnostic {
+    Diagnostic::new(
+        token.position,
         format!("{} does not fit here", token.word.shown()),
     )
 }
 
-fn too_large(n: u64, place: Place) -> Fault {
-    Fault::new(place, format!("{n} does not fit an integer"))
+fn too_large(n: u64, position: Position) -> Diagnostic {
+    Diagnostic::new(position, format!("{n} does not fit an integer"))
 }

@@ -3,8 +3,8 @@
 //! Definitions: PostgreSQL documentation, *pgbench*, section *Random Functions*. Each parameter's
 //! bounds are those given there.
 
+use rand::Rng;
 use rand::RngExt as _;
-use rand::rngs::SmallRng;
 use rand_distr::{Distribution as _, Open01, StandardNormal, Zipf};
 
 /// The smallest parameter of `random_gaussian`: below it most draws would have to be thrown away.
@@ -13,13 +13,13 @@ const ZIPFIAN: std::ops::RangeInclusive<f64> = 1.001..=1000.0;
 
 /// Whole numbers from `low` to `high`, both included.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
+pub(crate) struct IntegerRange {
     low: i64,
     high: i64,
 }
 
-impl Bounds {
-    pub(super) fn new(low: i64, high: i64) -> Result<Self, String> {
+impl IntegerRange {
+    pub(crate) fn new(low: i64, high: i64) -> Result<Self, String> {
         if low > high {
             return Err(format!("there is no number from {low} to {high}"));
         }
@@ -46,14 +46,14 @@ impl Bounds {
     }
 
     /// Each number alike.
-    pub(super) fn uniform(self, random: &mut SmallRng) -> i64 {
+    pub(crate) fn uniform(self, random: &mut impl Rng) -> i64 {
         random.random_range(self.low..=self.high)
     }
 
     /// `i` with probability `f(i) − f(i+1)`, where
     /// `f(x) = exp(−parameter (x − low) / (high − low + 1)) / (1 − exp(−parameter))`: drawn by
     /// inverting that distribution.
-    pub(super) fn exponential(self, parameter: f64, random: &mut SmallRng) -> Result<i64, String> {
+    pub(crate) fn exponential(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         if parameter.is_nan() || parameter <= 0.0 {
             return Err(format!(
                 "the parameter of random_exponential must be above zero, not {parameter}"
@@ -67,7 +67,7 @@ impl Bounds {
     /// `i` with probability `F(i + 0.5) − F(i − 0.5)`, where `µ = (low + high) / 2` and
     /// `F(x) = Φ(2 parameter (x − µ) / (high − low + 1)) / (2 Φ(parameter) − 1)`: a normal draw,
     /// thrown away where it falls outside of ± `parameter`.
-    pub(super) fn gaussian(self, parameter: f64, random: &mut SmallRng) -> Result<i64, String> {
+    pub(crate) fn gaussian(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         if parameter.is_nan() || parameter < GAUSSIAN_LEAST {
             return Err(format!(
                 "the parameter of random_gaussian must be {GAUSSIAN_LEAST:.1} or more, not {parameter}"
@@ -83,7 +83,7 @@ impl Bounds {
 
     /// The `k`th number with a probability of `1 / k^parameter`, up to a constant: rejection
     /// inversion (Hörmann and Derflinger 1996), as `rand_distr` has it.
-    pub(super) fn zipfian(self, parameter: f64, random: &mut SmallRng) -> Result<i64, String> {
+    pub(crate) fn zipfian(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         let wrong = || {
             format!("the parameter of random_zipfian must be from 1.001 to 1000, not {parameter}")
         };
@@ -101,15 +101,16 @@ impl Bounds {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng as _;
+    use rand::rngs::SmallRng;
 
     use super::*;
 
     const DRAWS: usize = 200_000;
 
     /// Number of times that each of 1..=100 came.
-    fn shares(draw: impl Fn(Bounds, &mut SmallRng) -> i64) -> Vec<f64> {
+    fn shares(draw: impl Fn(IntegerRange, &mut SmallRng) -> i64) -> Vec<f64> {
         let mut random = SmallRng::seed_from_u64(7);
-        let bounds = Bounds::new(1, 100).unwrap();
+        let bounds = IntegerRange::new(1, 100).unwrap();
         let mut counts = [0_u32; 100];
         for _ in 0..DRAWS {
             counts[draw(bounds, &mut random) as usize - 1] += 1;
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn uniform_hits_all_alike_and_both_ends() {
-        assert_drawn(&shares(Bounds::uniform), |_| 0.01);
+        assert_drawn(&shares(IntegerRange::uniform), |_| 0.01);
     }
 
     #[test]
@@ -174,9 +175,9 @@ mod tests {
     #[test]
     fn what_cannot_be_drawn_from_is_refused() {
         let mut random = SmallRng::seed_from_u64(1);
-        assert!(Bounds::new(2, 1).is_err());
-        assert!(Bounds::new(i64::MIN, i64::MAX).is_err());
-        let bounds = Bounds::new(-3, 3).unwrap();
+        assert!(IntegerRange::new(2, 1).is_err());
+        assert!(IntegerRange::new(i64::MIN, i64::MAX).is_err());
+        let bounds = IntegerRange::new(-3, 3).unwrap();
         for parameter in [0.0, -1.0, f64::NAN] {
             assert!(bounds.exponential(parameter, &mut random).is_err());
             assert!(bounds.gaussian(parameter, &mut random).is_err());
@@ -184,7 +185,7 @@ mod tests {
         }
         assert!(bounds.gaussian(1.9, &mut random).is_err());
         assert!(bounds.zipfian(1.0, &mut random).is_err());
-        let one = Bounds::new(5, 5).unwrap();
+        let one = IntegerRange::new(5, 5).unwrap();
         assert_eq!(one.zipfian(1.5, &mut random), Ok(5));
         assert_eq!(one.gaussian(2.0, &mut random), Ok(5));
     }

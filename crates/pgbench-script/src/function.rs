@@ -1,13 +1,13 @@
 //! Operators and functions: their names, how many arguments they take, and what they give.
 
-use rand::rngs::SmallRng;
+use rand::Rng;
 
-use super::distribution::Bounds;
-use super::hash;
-use super::value::Value;
+use crate::distribution::IntegerRange;
+use crate::hash;
+use crate::value::ScriptValue;
 
 /// The most arguments that a function takes.
-pub(super) const MOST_ARGUMENTS: usize = 4;
+pub(crate) const MOST_ARGUMENTS: usize = 4;
 
 /// An operator or a function all of whose arguments are evaluated before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) enum Function {
 type Named = (&'static str, Function, usize, Option<usize>);
 
 /// The functions that scripts call by name.
-pub(super) const NAMED: [Named; 19] = [
+pub(crate) const NAMED: [Named; 19] = [
     ("abs", Function::Absolute, 1, Some(1)),
     ("double", Function::ToDouble, 1, Some(1)),
     ("exp", Function::Exponential, 1, Some(1)),
@@ -79,7 +79,7 @@ pub(super) const NAMED: [Named; 19] = [
 ];
 
 /// Returns why a function that pgbench has is not here.
-pub(super) fn refusal(name: &str) -> Option<&'static str> {
+pub(crate) fn refusal(name: &str) -> Option<&'static str> {
     match name {
         "debug" => Some(
             "debug() prints at every call, which would be part of what is measured; leave it out",
@@ -98,60 +98,77 @@ impl Function {
     }
 
     /// Its value for `arguments`, as many as it takes.
-    pub(super) fn apply(self, arguments: &[Value], random: &mut SmallRng) -> Result<Value, String> {
-        let null = |value: &Value| *value == Value::Null;
+    pub(crate) fn apply(
+        self,
+        arguments: &[ScriptValue],
+        random: &mut impl Rng,
+    ) -> Result<ScriptValue, String> {
+        let null = |value: &ScriptValue| *value == ScriptValue::Null;
         if !self.takes_null() && arguments.iter().any(null) {
-            return Ok(Value::Null);
+            return Ok(ScriptValue::Null);
         }
         match *arguments {
-            [] => Ok(Value::Double(std::f64::consts::PI)),
+            [] => Ok(ScriptValue::Double(std::f64::consts::PI)),
             [a] => self.of_one(a),
             [a, b] => self.of_two(a, b, random),
             [low, high, parameter, ..] => {
-                let bounds = Bounds::new(low.integer()?, high.integer()?)?;
+                let bounds = IntegerRange::new(low.integer()?, high.integer()?)?;
                 let parameter = parameter.double()?;
                 let drawn = match self {
                     Self::RandomExponential => bounds.exponential(parameter, random),
                     Self::RandomGaussian => bounds.gaussian(parameter, random),
                     _ => bounds.zipfian(parameter, random),
                 };
-                drawn.map(Value::Integer)
+                drawn.map(ScriptValue::Integer)
             }
         }
     }
 
-    fn of_one(self, a: Value) -> Result<Value, String> {
+    fn of_one(self, a: ScriptValue) -> Result<ScriptValue, String> {
         Ok(match self {
-            Self::Not => Value::Boolean(!a.boolean()?),
-            Self::BitNot => Value::Integer(!a.integer()?),
-            Self::ToInteger => Value::Integer(a.integer()?),
-            Self::ToDouble => Value::Double(a.double()?),
-            Self::Exponential => Value::Double(a.double()?.exp()),
-            Self::Logarithm => Value::Double(a.double()?.ln()),
-            Self::SquareRoot => Value::Double(a.double()?.sqrt()),
+            Self::Not => ScriptValue::Boolean(!a.boolean()?),
+            Self::BitNot => ScriptValue::Integer(!a.integer()?),
+            Self::ToInteger => ScriptValue::Integer(a.integer()?),
+            Self::ToDouble => ScriptValue::Double(a.double()?),
+            Self::Exponential => ScriptValue::Double(a.double()?.exp()),
+            Self::Logarithm => ScriptValue::Double(a.double()?.ln()),
+            Self::SquareRoot => ScriptValue::Double(a.double()?.sqrt()),
             Self::Absolute => match a {
-                Value::Double(x) => Value::Double(x.abs()),
-                other => Value::Integer(other.integer()?.checked_abs().ok_or(OVERFLOW)?),
+                ScriptValue::Double(x) => ScriptValue::Double(x.abs()),
+                other => ScriptValue::Integer(other.integer()?.checked_abs().ok_or(OVERFLOW)?),
             },
             // A number is its own greatest and least.
             _ => match a {
-                Value::Double(_) => a,
-                other => Value::Integer(other.integer()?),
+                ScriptValue::Double(_) => a,
+                other => ScriptValue::Integer(other.integer()?),
             },
         })
     }
 
-    fn of_two(self, a: Value, b: Value, random: &mut SmallRng) -> Result<Value, String> {
+    fn of_two(
+        self,
+        a: ScriptValue,
+        b: ScriptValue,
+        random: &mut impl Rng,
+    ) -> Result<ScriptValue, String> {
         match self {
-            Self::Is => return Ok(Value::Boolean(a == b)),
+            Self::Is => return Ok(ScriptValue::Boolean(a == b)),
             Self::Random => {
-                let bounds = Bounds::new(a.integer()?, b.integer()?)?;
-                return Ok(Value::Integer(bounds.uniform(random)));
+                let bounds = IntegerRange::new(a.integer()?, b.integer()?)?;
+                return Ok(ScriptValue::Integer(bounds.uniform(random)));
             }
-            Self::Power => return Ok(Value::Double(a.double()?.powf(b.double()?))),
-            Self::Fnv1a => return Ok(Value::Integer(hash::fnv1a(a.integer()?, b.integer()?))),
+            Self::Power => return Ok(ScriptValue::Double(a.double()?.powf(b.double()?))),
+            Self::Fnv1a => {
+                return Ok(ScriptValue::Integer(hash::fnv1a(
+                    a.integer()?,
+                    b.integer()?,
+                )));
+            }
             Self::Murmur2 => {
-                return Ok(Value::Integer(hash::murmur2(a.integer()?, b.integer()?)));
+                return Ok(ScriptValue::Integer(hash::murmur2(
+                    a.integer()?,
+                    b.integer()?,
+                )));
             }
             _ => {}
         }
@@ -164,7 +181,8 @@ impl Function {
                 | Self::ShiftLeft
                 | Self::ShiftRight
         );
-        let some_double = matches!(a, Value::Double(_)) || matches!(b, Value::Double(_));
+        let some_double =
+            matches!(a, ScriptValue::Double(_)) || matches!(b, ScriptValue::Double(_));
         if some_double && !whole_only {
             Ok(self.of_doubles(a.double()?, b.double()?))
         } else {
@@ -176,23 +194,26 @@ impl Function {
         clippy::float_cmp,
         reason = "a script that compares doubles asks for just that"
     )]
-    fn of_doubles(self, a: f64, b: f64) -> Value {
+    fn of_doubles(self, a: f64, b: f64) -> ScriptValue {
         match self {
-            Self::Add => Value::Double(a + b),
-            Self::Subtract => Value::Double(a - b),
-            Self::Multiply => Value::Double(a * b),
-            Self::Divide => Value::Double(a / b),
-            Self::Equal => Value::Boolean(a == b),
-            Self::NotEqual => Value::Boolean(a != b),
-            Self::Less => Value::Boolean(a < b),
-            Self::LessOrEqual => Value::Boolean(a <= b),
-            Self::Greatest => Value::Double(a.max(b)),
-            _ => Value::Double(a.min(b)),
+            Self::Add => ScriptValue::Double(a + b),
+            Self::Subtract => ScriptValue::Double(a - b),
+            Self::Multiply => ScriptValue::Double(a * b),
+            Self::Divide => ScriptValue::Double(a / b),
+            Self::Equal => ScriptValue::Boolean(a == b),
+            Self::NotEqual => ScriptValue::Boolean(a != b),
+            Self::Less => ScriptValue::Boolean(a < b),
+            Self::LessOrEqual => ScriptValue::Boolean(a <= b),
+            Self::Greatest => ScriptValue::Double(a.max(b)),
+            _ => ScriptValue::Double(a.min(b)),
         }
     }
 
-    fn of_integers(self, a: i64, b: i64) -> Result<Value, String> {
-        let whole = |n: Option<i64>| n.map(Value::Integer).ok_or_else(|| OVERFLOW.to_owned());
+    fn of_integers(self, a: i64, b: i64) -> Result<ScriptValue, String> {
+        let whole = |n: Option<i64>| {
+            n.map(ScriptValue::Integer)
+                .ok_or_else(|| OVERFLOW.to_owned())
+        };
         match self {
             Self::Add => whole(a.checked_add(b)),
             Self::Subtract => whole(a.checked_sub(b)),
@@ -200,19 +221,19 @@ impl Function {
             Self::Divide | Self::Remainder if b == 0 => Err("division by zero".to_owned()),
             Self::Divide => whole(a.checked_div(b)),
             // What is left of the lowest integer ÷ −1 is 0, though the quotient does not fit.
-            Self::Remainder => Ok(Value::Integer(a.wrapping_rem(b))),
-            Self::BitAnd => Ok(Value::Integer(a & b)),
-            Self::BitOr => Ok(Value::Integer(a | b)),
-            Self::BitXor => Ok(Value::Integer(a ^ b)),
+            Self::Remainder => Ok(ScriptValue::Integer(a.wrapping_rem(b))),
+            Self::BitAnd => Ok(ScriptValue::Integer(a & b)),
+            Self::BitOr => Ok(ScriptValue::Integer(a | b)),
+            Self::BitXor => Ok(ScriptValue::Integer(a ^ b)),
             // As machines have it: bits beyond the width of an integer do not count.
-            Self::ShiftLeft => Ok(Value::Integer(a.wrapping_shl(b as u32))),
-            Self::ShiftRight => Ok(Value::Integer(a.wrapping_shr(b as u32))),
-            Self::Equal => Ok(Value::Boolean(a == b)),
-            Self::NotEqual => Ok(Value::Boolean(a != b)),
-            Self::Less => Ok(Value::Boolean(a < b)),
-            Self::LessOrEqual => Ok(Value::Boolean(a <= b)),
-            Self::Greatest => Ok(Value::Integer(a.max(b))),
-            _ => Ok(Value::Integer(a.min(b))),
+            Self::ShiftLeft => Ok(ScriptValue::Integer(a.wrapping_shl(b as u32))),
+            Self::ShiftRight => Ok(ScriptValue::Integer(a.wrapping_shr(b as u32))),
+            Self::Equal => Ok(ScriptValue::Boolean(a == b)),
+            Self::NotEqual => Ok(ScriptValue::Boolean(a != b)),
+            Self::Less => Ok(ScriptValue::Boolean(a < b)),
+            Self::LessOrEqual => Ok(ScriptValue::Boolean(a <= b)),
+            Self::Greatest => Ok(ScriptValue::Integer(a.max(b))),
+            _ => Ok(ScriptValue::Integer(a.min(b))),
         }
     }
 }
