@@ -12,9 +12,9 @@ use common::postgres;
 use counting::allocations;
 use db_pool_bench::address::Address;
 use db_pool_bench::protocol::Protocol;
-use db_pool_bench::script::{Answer, Bound, Source, Value};
-use db_pool_bench::workloads::{Connection, Draft, Entry, User, Workload};
+use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, User, WorkloadConnection, WorkloadDraft};
 use load_engine::{Failure, UserId};
+use pgbench_script::{BoundValue, ScriptSource, ScriptValue, StatementResult};
 
 /// Takes every statement and asks nobody.
 #[derive(Default)]
@@ -23,8 +23,8 @@ struct Nobody {
     values: u64,
 }
 
-impl Connection for Nobody {
-    async fn execute(&mut self, _statement: usize, values: &[Bound]) -> Result<(), Failure> {
+impl WorkloadConnection for Nobody {
+    async fn execute(&mut self, _statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         self.statements += 1;
         self.values += values.len() as u64;
         Ok(())
@@ -33,7 +33,7 @@ impl Connection for Nobody {
     async fn send(
         &mut self,
         _sql: &str,
-        _answers: Option<&mut Vec<Answer>>,
+        _answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         self.statements += 1;
         Ok(())
@@ -54,14 +54,14 @@ const SCRIPT: &str = "
     \\endif
     END;";
 
-async fn workload(server: &testbed::Postgres) -> Arc<Workload> {
+async fn workload(server: &testbed::Postgres) -> Arc<SqlWorkload> {
     let client = Address::parse(server.url())
         .unwrap()
         .connect("a_test")
         .await
         .unwrap();
-    let entry = |label: &str| Entry {
-        source: Source {
+    let entry = |label: &str| ScriptEntry {
+        source: ScriptSource {
             file: label.to_owned(),
             text: SCRIPT.to_owned(),
         },
@@ -69,8 +69,8 @@ async fn workload(server: &testbed::Postgres) -> Arc<Workload> {
         operation: label.to_owned(),
         weight: 3,
     };
-    let scale = ("scale".to_owned(), Value::Integer(1));
-    let draft = Draft::new(
+    let scale = ("scale".to_owned(), ScriptValue::Integer(1));
+    let draft = WorkloadDraft::new(
         "two",
         vec![entry("one"), entry("two")],
         &[scale],

@@ -22,18 +22,18 @@ use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Connection as _, Either, 
 use sqlx::{Executor as _, Postgres, Row as _, ValueRef as _};
 use sqlx::{SqlSafeStr as _, SqlStr, Type, raw_sql};
 
-use super::pooled::{Pool, PoolTarget};
-use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup};
-use crate::failure::of_sqlx;
-use crate::script::{Answer, Bound};
-use crate::workloads::Workload;
+use super::pooled::{DriverPool, PoolTarget};
+use super::{Driver, DriverSetup, OPENING_BOUND, PoolHandle, Recycle};
+use crate::failure::from_sqlx;
+use crate::workloads::SqlWorkload;
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
-pub struct Sqlx(pub Setup);
+pub struct Sqlx(pub DriverSetup);
 
 impl Factory for Sqlx {
-    type Target = PoolTarget<Connections>;
+    type Target = PoolTarget<SqlxConnections>;
 
     fn operations(&self) -> &'static [&'static str] {
         self.0.workload.operations()
@@ -50,19 +50,19 @@ impl Factory for Sqlx {
 
 /// The pool with what is asked on its connections.
 #[derive(Debug, Clone)]
-pub struct Connections {
+pub struct SqlxConnections {
     pool: PgPool,
     size: u64,
     /// In the form in which sqlx takes them without copying. They come from this program, and from
     /// scripts that the user has it run.
     statements: Arc<[SqlStr]>,
-    workload: Arc<Workload>,
+    workload: Arc<SqlWorkload>,
 }
 
-impl Pool for Connections {
+impl DriverPool for SqlxConnections {
     type Object = PoolConnection<Postgres>;
 
-    async fn build(setup: &Setup, size: u64, least: u64) -> Result<Self, Failure> {
+    async fn build(setup: &DriverSetup, size: u64, least: u64) -> Result<Self, Failure> {
         let statements = setup.workload.statements().iter();
         let statements =
             statements.map(|statement| AssertSqlSafe(Arc::clone(&statement.sql)).into_sql_str());
@@ -73,7 +73,7 @@ impl Pool for Connections {
         } else {
             // Its own task opens them too: whoever does not wait for that opens more.
             let connected = options.connect_with(address).await;
-            connected.map_err(|error| of_sqlx(&error))?
+            connected.map_err(|error| from_sqlx(&error))?
         };
         Ok(Self {
             pool,
@@ -87,7 +87,7 @@ impl Pool for Connections {
         if self.pool.num_idle() == 0 && u64::from(self.pool.size()) < self.size {
             checkout::connecting();
         }
-        self.pool.acquire().await.map_err(|error| of_sqlx(&error))
+        self.pool.acquire().await.map_err(|error| from_sqlx(&error))
     }
 
     async fn prepared(&self) -> Result<Self::Object, Failure> {
@@ -95,12 +95,12 @@ impl Pool for Connections {
         let mut connection = loop {
             match self.pool.acquire().await {
                 Err(Error::PoolTimedOut) if begun.elapsed() < OPENING_BOUND => {}
-                opened => break opened.map_err(|error| of_sqlx(&error))?,
+                opened => break opened.map_err(|error| from_sqlx(&error))?,
             }
         };
         for (statement, asked) in self.statements.iter().zip(self.workload.prepared()) {
             let prepared = connection.prepare(statement.clone()).await;
-            prepared.map_err(|error| of_sqlx(&error).with_statement(&*asked.shape))?;
+            prepared.map_err(|error| from_sqlx(&error).with_statement(&*asked.fingerprint))?;
         }
         Ok(connection)
     }
@@ -109,23 +109,23 @@ impl Pool for Connections {
         &self,
         connection: &mut Self::Object,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> Result<(), Failure> {
         let mut arguments = PgArguments::default();
         for value in values {
-            let added = arguments.add(*value);
+            let added = arguments.add(BinaryValue(*value));
             added.map_err(|error| Failure::new("driver", &error.to_string()))?;
         }
         let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments);
         let executed = query.execute(&mut **connection).await;
-        executed.map(drop).map_err(|error| of_sqlx(&error))
+        executed.map(drop).map_err(|error| from_sqlx(&error))
     }
 
     async fn send(
         &self,
         connection: &mut Self::Object,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         // It takes no text but one of its own; the user's script is what the user wants sent.
         let query = raw_sql(AssertSqlSafe(sql.to_owned()));
@@ -133,7 +133,7 @@ impl Pool for Connections {
             None => query.execute(&mut **connection).await.map(drop),
             Some(answers) => gather(query.fetch_many(&mut **connection), answers).await,
         };
-        sent.map_err(|error| of_sqlx(&error))
+        sent.map_err(|error| from_sqlx(&error))
     }
 
     fn end(mut connection: Self::Object) {
@@ -156,16 +156,16 @@ impl Pool for Connections {
         self.pool.close().await;
     }
 
-    fn lender(&self) -> Lender {
-        Lender::Sqlx(self.pool.clone())
+    fn pool_handle(&self) -> PoolHandle {
+        PoolHandle::Sqlx(self.pool.clone())
     }
 }
 
 async fn gather(
     mut messages: BoxStream<'_, Result<Either<PgQueryResult, PgRow>, Error>>,
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<StatementResult>,
 ) -> Result<(), Error> {
-    let mut answer = Answer::default();
+    let mut answer = StatementResult::default();
     while let Some(message) = messages.try_next().await? {
         match message {
             Either::Left(_) => answers.push(std::mem::take(&mut answer)),
@@ -178,14 +178,14 @@ async fn gather(
                     let text = (!value.is_null()).then(|| value.as_str().map(str::to_owned));
                     text.transpose().map_err(Error::Decode)
                 };
-                answer.last = (0..row.len()).map(text).collect::<Result<_, _>>()?;
+                answer.last_row = (0..row.len()).map(text).collect::<Result<_, _>>()?;
             }
         }
     }
     Ok(())
 }
 
-fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {
+fn options(setup: &DriverSetup, size: u64, least: u64) -> PgPoolOptions {
     let verified = setup.pool.recycling(Driver::Sqlx) == Some(Recycle::Verified);
     let opened = Arc::clone(&setup.opened);
     let first = setup.address.sqlx_statements();
@@ -239,15 +239,18 @@ impl Future for Unchecked {
     }
 }
 
-impl Type<Postgres> for Bound {
+/// A value of a script as sqlx takes it.
+struct BinaryValue(BoundValue);
+
+impl Type<Postgres> for BinaryValue {
     fn type_info() -> PgTypeInfo {
         <i64 as Type<Postgres>>::type_info()
     }
 }
 
-impl Encode<'_, Postgres> for Bound {
+impl Encode<'_, Postgres> for BinaryValue {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        Ok(if self.write(&mut **buffer) {
+        Ok(if self.0.write(&mut **buffer) {
             IsNull::No
         } else {
             IsNull::Yes
@@ -257,6 +260,6 @@ impl Encode<'_, Postgres> for Bound {
     /// Returns what the server inferred; a connection that prepares the statement anew is told the
     /// same.
     fn produces(&self) -> Option<PgTypeInfo> {
-        Some(PgTypeInfo::with_oid(Oid(self.kind().oid())))
+        Some(PgTypeInfo::with_oid(Oid(self.0.parameter_type().oid())))
     }
 }

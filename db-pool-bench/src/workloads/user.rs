@@ -1,17 +1,17 @@
 //! One user: chooses scripts and executes them on the connection that it holds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use load_engine::{Failure, Outcome, Part, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::variables::Variables;
-use super::workload::{Prepared, Script, Workload};
+use super::workload::{CompiledScript, Prepared, SqlWorkload};
 use crate::protocol::Protocol;
-use crate::script::{Answer, Bound, Command, Effect, Fault, Place, Value};
+use pgbench_script::{
+    Action, BoundValue, Diagnostic, StatementResult, TransactionEffect, Variables,
+};
 
 /// What is retried: serialization failures and deadlocks.
 /// Source: PostgreSQL manual, *Serialization Failure Handling*.
@@ -19,14 +19,14 @@ const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
 /// What a script's own fault counts as.
 const SCRIPT: &str = "script";
 
-/// A connection that is held, on which what [`Workload::prepared`] names is prepared.
-pub trait Connection: Send {
-    /// Executes the statement at `statement` among [`Workload::statements`] to its end, with
+/// A connection that is held, on which what [`SqlWorkload::prepared`] names is prepared.
+pub trait WorkloadConnection: Send {
+    /// Executes the statement at `statement` among [`SqlWorkload::statements`] to its end, with
     /// `values` bound; rows that it gives are dropped.
     fn execute(
         &mut self,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Sends `sql` as it is, one statement or several. What each gave is added to `answers` where
@@ -34,7 +34,7 @@ pub trait Connection: Send {
     fn send(
         &mut self,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Told when a transaction begins and ends: a connection that is dropped within one is not
@@ -45,38 +45,35 @@ pub trait Connection: Send {
 /// One user's state: what it drew, what its variables hold.
 #[derive(Debug)]
 pub struct User {
-    workload: Arc<Workload>,
+    workload: Arc<SqlWorkload>,
     script: usize,
     random: SmallRng,
     variables: Variables,
     /// Of the last statement; kept for its room.
-    values: Vec<Bound>,
+    values: Vec<BoundValue>,
     /// The same as text.
     sql: String,
     parts: Vec<Part>,
-    before: Before,
+    before: RetryState,
 }
 
 /// What a script began with, for trying it again.
 #[derive(Debug)]
-struct Before {
+struct RetryState {
     random: SmallRng,
     variables: Variables,
 }
 
 impl User {
     /// The user `user`; the same `seed` gives the same requests again.
-    pub fn new(workload: &Arc<Workload>, seed: u64, user: UserId) -> Self {
+    pub fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
-        let mut variables = Variables::new(workload.initial.clone());
-        if let Some(slot) = workload.client_id {
-            variables.set(slot, Value::Integer(user.0.cast_signed()));
-        }
+        let variables = workload.variables.client(user.0.cast_signed());
         Self {
             workload: Arc::clone(workload),
             script: 0,
-            before: Before {
+            before: RetryState {
                 random: random.clone(),
                 variables: variables.clone(),
             },
@@ -91,7 +88,7 @@ impl User {
     /// Chooses the next script; gives its operation.
     pub fn choose(&mut self) -> usize {
         self.parts.clear();
-        let Workload {
+        let SqlWorkload {
             scripts,
             total_weight,
             ..
@@ -114,7 +111,7 @@ impl User {
 
     /// Executes the chosen script, again where others were in its way. A further try draws and
     /// sets what the first one did, as far as nothing else has changed.
-    pub async fn perform(&mut self, connection: &mut impl Connection) -> Outcome {
+    pub async fn perform(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
         if self.workload.max_tries > 1 {
             self.before.random.clone_from(&self.random);
             self.before.variables.copy_from(&self.variables);
@@ -145,7 +142,7 @@ impl User {
     }
 
     /// Once through the script; whatever comes of it, no transaction is left open.
-    async fn attempt(&mut self, connection: &mut impl Connection) -> Result<(), Failure> {
+    async fn attempt(&mut self, connection: &mut impl WorkloadConnection) -> Result<(), Failure> {
         let mut open = false;
         let mut result = self.follow(connection, &mut open).await;
         if open {
@@ -169,7 +166,7 @@ impl User {
 
     async fn follow(
         &mut self,
-        connection: &mut impl Connection,
+        connection: &mut impl WorkloadConnection,
         open: &mut bool,
     ) -> Result<(), Failure> {
         let mut next = 0;
@@ -182,35 +179,14 @@ impl User {
                 ..
             } = &mut *self;
             let script = &workload.scripts[*script];
-            let Some(command) = script.commands.get(next) else {
-                return Ok(());
-            };
-            next += 1;
-            match command {
-                Command::Statement(index) => {
+            let action = script.program.advance(&mut next, variables, random);
+            match action.map_err(|error| script_failure(script, error))? {
+                Some(Action::Statement(index)) => {
                     let index = script.first_statement + index;
                     self.ask(connection, index, open).await?;
                 }
-                Command::Set { slot, expression } => {
-                    let value = expression.evaluate(&variables.values, random);
-                    variables.set(*slot, value.map_err(|fault| faulty(script, fault))?);
-                }
-                Command::Sleep {
-                    length,
-                    unit_us,
-                    place,
-                } => {
-                    let length = length.evaluate(&variables.values, random);
-                    let length = length.and_then(|value| sleep(value, *unit_us, *place));
-                    tokio::time::sleep(length.map_err(|fault| faulty(script, fault))?).await;
-                }
-                Command::JumpUnless { condition, target } => {
-                    let value = condition.evaluate(&variables.values, random);
-                    if !value.map_err(|fault| faulty(script, fault))?.holds() {
-                        next = *target;
-                    }
-                }
-                Command::Jump { target } => next = *target,
+                Some(Action::Sleep(length)) => tokio::time::sleep(length).await,
+                None => return Ok(()),
             }
         }
     }
@@ -218,38 +194,37 @@ impl User {
     /// Executes the statement at `index`; `open` tells whether a transaction is.
     async fn ask(
         &mut self,
-        connection: &mut impl Connection,
+        connection: &mut impl WorkloadConnection,
         index: usize,
         open: &mut bool,
     ) -> Result<(), Failure> {
         let statement = &self.workload.statements[index];
         let script = &self.workload.scripts[self.script];
-        let of_it = |failure: Failure| failure.with_statement(&*statement.shape);
+        let of_it = |failure: Failure| failure.with_statement(&*statement.fingerprint);
         let textual = self.workload.protocol.is_textual();
         if textual {
             let Prepared {
                 sql, substitutions, ..
             } = statement;
-            self.variables.put_into(sql, substitutions, &mut self.sql);
+            self.variables.substitute(sql, substitutions, &mut self.sql);
         } else {
-            let bound = bind(script, statement, &self.variables.values, &mut self.values);
+            let bound = bind(script, statement, &self.variables, &mut self.values);
             bound.map_err(of_it)?;
         }
-        if [Effect::Begins, Effect::Holds].contains(&statement.effect) {
+        if [TransactionEffect::Begins, TransactionEffect::BeginsAndEnds].contains(&statement.effect)
+        {
             // Before the answer: it may come after we have stopped waiting.
             *open = true;
             connection.in_transaction(true);
         }
         let began_ns = statement.part.map(|_| monotonic_ns());
-        let result = match &statement.gather {
-            Some(gather) => {
+        let result = match &statement.capture {
+            Some(capture) => {
                 let mut answers = Vec::new();
                 let asked = connection.send(&self.sql, Some(&mut answers)).await;
                 asked.and_then(|()| {
-                    let kept = gather.keep(&answers, |slot, text| {
-                        self.variables.set_text(slot, text);
-                    });
-                    kept.map_err(|fault| faulty(script, fault))
+                    let stored = capture.store(&answers, &mut self.variables);
+                    stored.map_err(|error| script_failure(script, error))
                 })
             }
             None if textual => connection.send(&self.sql, None).await,
@@ -265,7 +240,10 @@ impl User {
         }
         // A COMMIT that fails has ended it too, unless what was sent with it failed.
         let reached = result.is_ok() || !statement.joined;
-        if reached && [Effect::Ends, Effect::Holds].contains(&statement.effect) {
+        if reached
+            && [TransactionEffect::Ends, TransactionEffect::BeginsAndEnds]
+                .contains(&statement.effect)
+        {
             *open = false;
             connection.in_transaction(false);
         }
@@ -275,32 +253,24 @@ impl User {
 
 /// Gathers the values of `statement`.
 fn bind(
-    script: &Script,
+    script: &CompiledScript,
     statement: &Prepared,
-    variables: &[Option<Value>],
-    values: &mut Vec<Bound>,
+    variables: &Variables,
+    values: &mut Vec<BoundValue>,
 ) -> Result<(), Failure> {
     values.clear();
-    for (slot, kind, place) in &statement.parameters {
-        let Some(value) = variables[*slot] else {
-            let fault = Fault::new(*place, "this variable has not been set yet");
-            return Err(faulty(script, fault));
-        };
-        let bound = Bound::new(value, *kind);
-        let fits = bound.map_err(|unfit| faulty(script, Fault::new(*place, unfit.to_string())));
-        values.push(fits?);
+    for (slot, kind, position) in &statement.parameters {
+        let value = variables
+            .require(*slot, *position)
+            .map_err(|error| script_failure(script, error))?;
+        let bound = BoundValue::new(value, *kind).map_err(|error| {
+            script_failure(script, Diagnostic::new(*position, error.to_string()))
+        })?;
+        values.push(bound);
     }
     Ok(())
 }
 
-fn sleep(length: Value, unit_us: i64, place: Place) -> Result<Duration, Fault> {
-    let length = length
-        .integer()
-        .map_err(|message| Fault::new(place, message))?;
-    let us = length.saturating_mul(unit_us).max(0);
-    Ok(Duration::from_micros(us.cast_unsigned()))
-}
-
-fn faulty(script: &Script, fault: Fault) -> Failure {
-    Failure::new(SCRIPT, &fault.of_file(&script.file).to_string())
+fn script_failure(script: &CompiledScript, error: Diagnostic) -> Failure {
+    Failure::new(SCRIPT, &error.in_file(&script.file).to_string())
 }

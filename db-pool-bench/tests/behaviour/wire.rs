@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::arms::{runtime, setup};
 use crate::common::{PASSWORD, Talk, postgres, report, sweep};
+use crate::variants::{runtime, setup};
 use bench_report::{Histogram, Status};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
-use db_pool_bench::failure::{of_connect, of_wire};
+use db_pool_bench::failure::{from_connect, from_wire};
 use db_pool_bench::protocol::Protocol;
-use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link, WireError};
-use db_pool_bench::workloads::{Draft, Entry, Workload};
+use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, WorkloadDraft};
 use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
+use pgbench_script::{BoundValue, ParameterType, ScriptSource, ScriptValue};
 use test_support::{Place, eventually};
 use testbed::Postgres;
 
@@ -32,9 +32,9 @@ async fn bare(address: &Address) -> Result<Link, WireError> {
 }
 
 /// Scripts, each under its own name and chosen equally often.
-async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> {
-    let entry = |(name, text): &(&str, &str)| Entry {
-        source: Source {
+async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkload> {
+    let entry = |(name, text): &(&str, &str)| ScriptEntry {
+        source: ScriptSource {
             file: (*name).to_owned(),
             text: (*text).to_owned(),
         },
@@ -43,7 +43,7 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> 
         weight: 1,
     };
     let entries = scripts.iter().map(entry).collect();
-    let draft = Draft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
+    let draft = WorkloadDraft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
     let client = address.connect("a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }
@@ -75,14 +75,16 @@ fn a_bare_connection_reads_the_rows_that_a_driver_reads() {
         client.batch_execute(rows).await.unwrap();
         let sql = "SELECT v FROM t WHERE id = $1 ORDER BY v DESC NULLS FIRST";
         let mut link = bare(&address(&server)).await.unwrap();
-        link.prepare("read", sql, [Kind::Int4]).await.unwrap();
+        link.prepare("read", sql, [ParameterType::Int4])
+            .await
+            .unwrap();
         for id in -1..22 {
             let told = client.query(sql, &[&id]).await.unwrap();
             let expected = Answer {
                 rows: told.len() as u64,
                 value: told.last().and_then(|row| row.get(0)),
             };
-            let id = Bound::new(Value::Integer(id.into()), Kind::Int4).unwrap();
+            let id = BoundValue::new(ScriptValue::Integer(id.into()), ParameterType::Int4).unwrap();
             let answer = link.execute("read", &[id]).await.unwrap();
             assert_eq!(answer, expected, "{id:?}");
         }
@@ -177,8 +179,11 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
                 assert_eq!(user, "by_trust");
                 continue;
             };
-            let (wire, direct) = (of_wire(&error), wrong.connect("a_test").await.unwrap_err());
-            assert_eq!(wire, of_connect(&direct));
+            let (wire, direct) = (
+                from_wire(&error),
+                wrong.connect("a_test").await.unwrap_err(),
+            );
+            assert_eq!(wire, from_connect(&direct));
             assert_eq!(wire.kind, "auth");
         }
     });
