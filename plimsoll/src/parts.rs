@@ -45,7 +45,7 @@ impl Parts {
     /// When the manifest cannot be written.
     pub fn begins(&mut self, stem: &str) -> Result<(), StoreError> {
         let part = self.0.get_mut(stem);
-        part.map_or(Ok(()), |part| part.becomes(PartStatus::Running))
+        part.map_or(Ok(()), |part| part.set_status(PartStatus::Running))
     }
 
     /// A part ended; one that had to be killed has no status.
@@ -58,7 +58,7 @@ impl Parts {
         };
         let status = status.map_or(killed, PartStatus::from);
         let part = self.0.remove(stem);
-        part.map_or(Ok(()), |mut part| part.becomes(status))
+        part.map_or(Ok(()), |mut part| part.set_status(status))
     }
 
     /// A part could not be started.
@@ -67,7 +67,7 @@ impl Parts {
     /// When the manifest cannot be written.
     pub fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
         let part = self.0.remove(stem);
-        part.map_or(Ok(()), |mut part| part.becomes(skipped(reason)))
+        part.map_or(Ok(()), |mut part| part.set_status(skipped(reason)))
     }
 
     /// An interrupt came before what is left.
@@ -77,7 +77,7 @@ impl Parts {
     pub fn skip_the_rest(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
         let mut rest = self.0.values_mut();
-        rest.try_for_each(|part| part.becomes(skipped(reason)))
+        rest.try_for_each(|part| part.set_status(skipped(reason)))
     }
 }
 

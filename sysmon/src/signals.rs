@@ -7,7 +7,7 @@
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use bench_cli::signals::{Answer, Wishes, is_ignored};
+use bench_cli::signals::{EndRequests, SignalResponse, is_ignored};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 /// Reason for which the recording wakes before its next sample.
@@ -72,12 +72,12 @@ impl HeldSignals {
     {
         let mut ear = Ear::new(self.held)?;
         let listen = move || {
-            let mut wishes = Wishes::default();
+            let mut requests = EndRequests::default();
             while let Ok(event) = ear.next() {
                 // A terminal that goes may say so more than once, and nobody is in a hurry.
                 if let Event::Signal { signal, .. } = event
                     && signal != Signal::SIGHUP
-                    && wishes.answer(signal as i32, Instant::now()) == Answer::Leave
+                    && requests.respond(signal as i32, Instant::now()) == SignalResponse::Leave
                     && give_up
                 {
                     std::process::exit(130);

@@ -34,7 +34,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bench_cli::bench::Evidence;
+use bench_cli::bench::EvidenceSource;
 use bench_report::ServerEvidence;
 use load_engine::{Broken, Cancel, Failure};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -247,7 +247,7 @@ fn silent() -> ServerEvidence {
 
 /// Its figures come after the step, by [`Watch::step_ends`]: backends hand in their counts only
 /// when they have time, and at the latest when they end.
-impl Evidence for Watch {
+impl EvidenceSource for Watch {
     fn measure_begins(&mut self) {
         let _ = self.commands.send(Command::MeasureBegins);
     }

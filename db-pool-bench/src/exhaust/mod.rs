@@ -12,7 +12,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use bench_cli::Exit;
-use bench_cli::bench::Shown;
+use bench_cli::bench::ShownFigures;
 use bench_report::{Report, ServerEvidence, Summary};
 use load_engine::{Cancel, Factory, Failure, Phase};
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl Scenario for Plan<'_> {
     fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
         let turns = self.turns();
         campaign.bench.announce(self.total(), turns.len());
-        campaign.bench.shows(Shown {
+        campaign.bench.show_figures(ShownFigures {
             percentiles: &["p50", "p99", "max_ns"],
             merged: true,
         });

@@ -180,7 +180,7 @@ fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
 }
 
 fn curve(label: String, operation: &Operation) -> Option<Line> {
-    let felt = Latency::of([operation]).ok()?;
+    let felt = Latency::from_operations([operation]).ok()?;
     let count = felt.finished().len() + felt.unfinished();
     let mut line = Line {
         label,
