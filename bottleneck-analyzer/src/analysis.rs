@@ -3,19 +3,20 @@
 use bench_report::{Environment, Tool, Warning};
 
 use crate::assessment::{
-    Assessment, Component, ComponentAssessment, SCHEMA, SourceSummary, Spoiled, Verdict,
+    Assessment, ComponentAssessment, ComponentKind, ReadinessVerdict, SCHEMA, SourceSummary,
+    Spoiled,
 };
-use crate::facts::{Bench, Facts};
-use crate::run::Run;
-use crate::source::{Source, code_name};
+use crate::facts::{BenchFacts, RunFacts};
+use crate::run::RunReports;
+use crate::source::{SourceReport, code_name};
 use crate::thresholds::Thresholds;
 use crate::{
     completeness, gates, limiting_factor, objectives, operating_point, ranking, rules, verdict,
 };
 
 /// Analyzes a run.
-pub fn assess(run: &Run, thresholds: &Thresholds, tool: Tool) -> Assessment {
-    let facts = Facts::gather(run, thresholds);
+pub fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessment {
+    let facts = RunFacts::gather(run, thresholds);
     let conclusions = rules::ask_all(&facts);
     let findings = ranking::rank(conclusions.findings);
     let mut assessment = Assessment {
@@ -25,7 +26,7 @@ pub fn assess(run: &Run, thresholds: &Thresholds, tool: Tool) -> Assessment {
         reports: run.sources.iter().map(summary).collect(),
         notes: run.notes.clone(),
         missing: completeness::missing(&facts),
-        verdict: Verdict::default(),
+        verdict: ReadinessVerdict::default(),
         components: components(&facts),
         findings,
         ruled_out: conclusions.ruled_out,
@@ -41,8 +42,8 @@ pub fn assess(run: &Run, thresholds: &Thresholds, tool: Tool) -> Assessment {
     assessment
 }
 
-fn components(facts: &Facts<'_>) -> Vec<ComponentAssessment> {
-    let bench = |bench: &Bench<'_>| ComponentAssessment {
+fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
+    let bench = |bench: &BenchFacts<'_>| ComponentAssessment {
         component: bench.component,
         scenario: bench.source.report.scenario.clone(),
         file: bench.source.file.clone(),
@@ -51,7 +52,7 @@ fn components(facts: &Facts<'_>) -> Vec<ComponentAssessment> {
         time_model: bench.time_model.clone(),
     };
     let machine = facts.machine.map(|machine| ComponentAssessment {
-        component: Component::Machine,
+        component: ComponentKind::Machine,
         scenario: machine.source.report.scenario.clone(),
         file: machine.source.file.clone(),
         operating_point: None,
@@ -63,7 +64,7 @@ fn components(facts: &Facts<'_>) -> Vec<ComponentAssessment> {
 
 /// Every warning: those first that make a figure doubtful which the assessment shows, the gravest
 /// of them before the others.
-fn spoiled(run: &Run, assessment: &Assessment) -> Vec<Spoiled> {
+fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     let mut found: Vec<(&Warning, Spoiled)> = Vec::new();
     for source in &run.sources {
         for warning in &source.report.warnings {
@@ -81,7 +82,7 @@ fn spoiled(run: &Run, assessment: &Assessment) -> Vec<Spoiled> {
 }
 
 /// A warning with the shown figures that it spoils.
-fn doubt(source: &Source, warning: &Warning, assessment: &Assessment) -> Spoiled {
+fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> Spoiled {
     let shown = assessment.all_evidence();
     let shown = shown.filter(|e| e.file == source.file && warning.spoils(&e.pointer));
     let (mut figures, mut steps) = (Vec::new(), Vec::new());
@@ -101,7 +102,7 @@ fn doubt(source: &Source, warning: &Warning, assessment: &Assessment) -> Spoiled
     let worst = worst.map_or(String::new(), |worst| format!(": {}", worst.name));
     Spoiled {
         file: source.file.clone(),
-        component: source.component().unwrap_or(Component::Machine),
+        component: source.component().unwrap_or(ComponentKind::Machine),
         code: code_name(warning.code),
         message: format!("{}{worst}", warning.message),
         step: step.map(|s| s.name.clone()),
@@ -121,7 +122,7 @@ fn step_of(pointer: &str) -> Option<usize> {
         .ok()
 }
 
-fn summary(source: &Source) -> SourceSummary {
+fn summary(source: &SourceReport) -> SourceSummary {
     let report = &source.report;
     SourceSummary {
         file: source.file.clone(),
@@ -137,7 +138,7 @@ fn summary(source: &Source) -> SourceSummary {
 }
 
 /// The first report's machine with the versions that all of them know.
-fn environment(run: &Run) -> Environment {
+fn environment(run: &RunReports) -> Environment {
     let mut sources = run.sources.iter().map(|s| &s.report.environment);
     let mut environment = sources.next().cloned().unwrap_or_default();
     for other in sources {

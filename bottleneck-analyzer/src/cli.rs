@@ -8,20 +8,20 @@ use bench_report::{Tool, store};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::render::{html, terminal};
-use crate::source::Source;
+use crate::source::SourceReport;
 use crate::thresholds::Thresholds;
-use crate::{Assessment, Run, analysis};
+use crate::{Assessment, RunReports, analysis};
 
 /// Reads the reports of a run and says what limits it, how it knows, and what to promise.
 #[derive(Debug, Parser)]
 #[command(name = "bottleneck-analyzer", version)]
-pub struct Cli {
+pub struct AnalyzerCli {
     #[command(subcommand)]
-    command: Command,
+    command: AnalyzerCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum AnalyzerCommand {
     /// Rank what limits a run, and recommend what to promise
     #[command(after_help = EXAMPLES)]
     Analyze(Analyze),
@@ -93,15 +93,15 @@ impl Strictness {
     }
 }
 
-impl Cli {
+impl AnalyzerCli {
     /// Does what the command line asks for.
     ///
     /// # Errors
     /// When a report cannot be read, or a result cannot be written.
     pub fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
-            Command::Analyze(analyze) => analyze.run(),
-            Command::Generate { what } => {
+            AnalyzerCommand::Analyze(analyze) => analyze.run(),
+            AnalyzerCommand::Generate { what } => {
                 bench_cli::generate::print(&mut Self::command(), what)?;
                 Ok(Exit::Done)
             }
@@ -114,7 +114,7 @@ impl Analyze {
         let thresholds = Thresholds::load(self.thresholds.as_deref()).remedy(
             "compare the file with the shipped thresholds.toml, which documents each value",
         )?;
-        let run = Run::load(&self.paths).or_else(|error| {
+        let run = RunReports::load(&self.paths).or_else(|error| {
             let what_to_do = error.remedy();
             Err(error).remedy(what_to_do)
         })?;
@@ -149,13 +149,13 @@ impl Analyze {
     }
 }
 
-fn beside(run: &Run, given: Option<&PathBuf>, name: &str) -> PathBuf {
+fn beside(run: &RunReports, given: Option<&PathBuf>, name: &str) -> PathBuf {
     given.cloned().unwrap_or_else(|| run.directory.join(name))
 }
 
 /// A slip of the hand must not cost a measurement.
-fn refuse_to_overwrite(run: &Run, path: &Path) -> anyhow::Result<()> {
-    let same = |source: &Source| {
+fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
+    let same = |source: &SourceReport| {
         let real = (path.canonicalize(), source.path.canonicalize());
         matches!(real, (Ok(a), Ok(b)) if a == b)
     };

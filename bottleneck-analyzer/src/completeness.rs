@@ -3,10 +3,10 @@
 
 use bench_report::manifest::{Part, PartStatus};
 
-use crate::assessment::Component;
-use crate::facts::{Bench, Facts};
-use crate::run::Run;
-use crate::source::Source;
+use crate::assessment::ComponentKind;
+use crate::facts::{BenchFacts, RunFacts};
+use crate::run::RunReports;
+use crate::source::SourceReport;
 
 /// Exit code of a bench where a rule that protects its target stopped it.
 const GUARD: i32 = 3;
@@ -14,7 +14,7 @@ const GUARD: i32 = 3;
 const INTERRUPTED: i32 = 130;
 
 /// Returns what is missing in a run, a sentence each.
-pub fn missing(facts: &Facts<'_>) -> Vec<String> {
+pub fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     let run = facts.run;
     let mut missing = Vec::new();
     for part in &run.parts {
@@ -23,7 +23,8 @@ pub fn missing(facts: &Facts<'_>) -> Vec<String> {
     }
     missing.extend(run.machine().and_then(empty_recording));
     missing.extend(facts.benches.iter().filter_map(unmeasured));
-    let watched = |bench: &Bench<'_>| !bench.source.report.steps.is_empty() && !bench.made_load();
+    let watched =
+        |bench: &BenchFacts<'_>| !bench.source.report.steps.is_empty() && !bench.made_load();
     let meant = run.parts.iter().any(|part| part.tool != "sysmon");
     if facts.benches.iter().all(watched) && !meant {
         missing.push(
@@ -58,7 +59,7 @@ fn ending(part: &Part) -> Option<String> {
 
 /// Says that the report of a part is not there, or is of another run; of a part that was never
 /// started there is none to expect.
-fn report_of(part: &Part, run: &Run) -> Option<String> {
+fn report_of(part: &Part, run: &RunReports) -> Option<String> {
     if matches!(
         part.status,
         PartStatus::Planned | PartStatus::Skipped { .. }
@@ -78,7 +79,7 @@ fn report_of(part: &Part, run: &Run) -> Option<String> {
     })
 }
 
-fn unmeasured(bench: &Bench<'_>) -> Option<String> {
+fn unmeasured(bench: &BenchFacts<'_>) -> Option<String> {
     let file = &bench.source.file;
     if bench.source.report.steps.is_empty() {
         return Some(format!("{file} holds no step"));
@@ -89,7 +90,8 @@ fn unmeasured(bench: &Bench<'_>) -> Option<String> {
     })
 }
 
-fn empty_recording(machine: &Source) -> Option<String> {
-    let empty = machine.component() == Some(Component::Machine) && machine.report.series.is_empty();
+fn empty_recording(machine: &SourceReport) -> Option<String> {
+    let empty =
+        machine.component() == Some(ComponentKind::Machine) && machine.report.series.is_empty();
     empty.then(|| format!("{} holds no reading", machine.file))
 }

@@ -2,8 +2,8 @@
 //! no confidence on spoilt figures, nothing ruled out by them, no impact beyond the whole.
 
 use crate::assessment::{
-    Advice, Component, Confidence, Evidence, Finding, FindingKind, Impact, ImpactOf, RuledOut,
-    Unknown,
+    ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingKind, Impact, ImpactOf,
+    RuledOut, Unknown,
 };
 
 /// Conclusions of the rules so far.
@@ -19,13 +19,13 @@ pub struct Conclusions {
 
 /// A finding in the making.
 #[derive(Debug)]
-pub struct Draft {
+pub struct FindingDraft {
     finding: Finding,
 }
 
-impl Draft {
+impl FindingDraft {
     /// A finding of `rule` about `subject` (a component or a bench), one of its kind per subject.
-    pub fn new(rule: &str, subject: &str, component: Component, kind: FindingKind) -> Self {
+    pub fn new(rule: &str, subject: &str, component: ComponentKind, kind: FindingKind) -> Self {
         Self {
             finding: Finding {
                 id: format!("{rule}:{subject}"),
@@ -122,7 +122,7 @@ impl Draft {
 
     /// Evidence that it rests on.
     #[must_use]
-    pub fn evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
+    pub fn evidence(mut self, evidence: impl IntoIterator<Item = EvidenceItem>) -> Self {
         self.finding.evidence.extend(evidence);
         self
     }
@@ -142,7 +142,7 @@ impl Draft {
         expected_gain: impl Into<String>,
         rationale: &str,
     ) -> Self {
-        self.finding.advice = Some(Advice {
+        self.finding.advice = Some(FindingAdvice {
             actions: actions.iter().map(ToString::to_string).collect(),
             expected_gain: expected_gain.into(),
             rationale: rationale.to_owned(),
@@ -163,7 +163,7 @@ impl Draft {
 
 impl Conclusions {
     /// Files a finding.
-    pub fn find(&mut self, draft: Draft) {
+    pub fn find(&mut self, draft: FindingDraft) {
         let mut finding = draft.finding;
         if finding.evidence.iter().any(|e| e.spoiled) || finding.evidence.is_empty() {
             finding.confidence = Confidence::Low;
@@ -177,9 +177,9 @@ impl Conclusions {
     pub fn rule_out(
         &mut self,
         rule: &str,
-        component: Component,
+        component: ComponentKind,
         statement: impl Into<String>,
-        evidence: impl IntoIterator<Item = Evidence>,
+        evidence: impl IntoIterator<Item = EvidenceItem>,
     ) {
         let (statement, evidence): (String, Vec<_>) =
             (statement.into(), evidence.into_iter().collect());
@@ -200,7 +200,7 @@ impl Conclusions {
     pub fn cannot_judge(
         &mut self,
         rule: &str,
-        component: Component,
+        component: ComponentKind,
         question: impl Into<String>,
         would_tell: impl Into<String>,
     ) {

@@ -2,10 +2,10 @@
 
 use bench_report::Step;
 
-use crate::assessment::Evidence;
-use crate::machine::Machine;
-use crate::reading::Reading;
-use crate::source::Source;
+use crate::assessment::EvidenceItem;
+use crate::machine::MachineRecording;
+use crate::reading::SeriesReading;
+use crate::source::SourceReport;
 use crate::target;
 
 /// Use above a quota that sampling and rounding explain; past it the server has another quota.
@@ -16,27 +16,27 @@ const TOLD: f64 = 0.01;
 
 /// CPU of one step; shares are of the whole machine, 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CpuUse {
+pub struct StepCpuUse {
     /// Processors of the machine.
     pub cores: f64,
     /// Processors that server and generator may use, where a quota or an affinity allows them
     /// fewer than the machine has.
     pub allowed_cores: Option<f64>,
     /// All of it.
-    pub busy: Reading,
+    pub busy: SeriesReading,
     /// Time in which the hypervisor ran other guests; absent where that was not recorded.
-    pub stolen: Option<Reading>,
+    pub stolen: Option<SeriesReading>,
     /// The server's share; absent where neither it nor the recording tells.
     pub server_ratio: Option<f64>,
     /// The generator's share.
     pub generator_ratio: f64,
     /// Evidence that it rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
 }
 
 /// Owner of the largest share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub enum CpuOwner {
     /// The server under test.
     Server,
     /// The bench itself.
@@ -45,9 +45,13 @@ pub enum Owner {
     Others,
 }
 
-impl CpuUse {
+impl StepCpuUse {
     /// Reads the CPU of step `index`; `None` without a recording of the machine at that time.
-    pub fn of_step(source: &Source, index: usize, machine: Option<Machine<'_>>) -> Option<Self> {
+    pub fn of_step(
+        source: &SourceReport,
+        index: usize,
+        machine: Option<MachineRecording<'_>>,
+    ) -> Option<Self> {
         let machine = machine?;
         let step = source.report.steps.get(index)?;
         let cores = machine.cores().filter(|n| *n > 0.0)?;
@@ -66,7 +70,8 @@ impl CpuUse {
         let fewest = fewest.min_by(|a, b| a.0.total_cmp(&b.0));
         let (allowed_cores, quota_evidence) = fewest.unzip();
         let stolen = machine.read("cpu.steal_ratio", step.window);
-        let mut evidence: Vec<Evidence> = machine.typical("CPU busy", busy).into_iter().collect();
+        let mut evidence: Vec<EvidenceItem> =
+            machine.typical("CPU busy", busy).into_iter().collect();
         let told = stolen.filter(|stolen| stolen.mean >= TOLD);
         evidence.extend(told.and_then(|stolen| machine.typical("CPU stolen", stolen)));
         evidence.extend(quota_evidence.flatten());
@@ -153,20 +158,20 @@ impl CpuUse {
 
     /// Owner of the largest share; `None` where the server's is not known and the generator's does
     /// not explain most of it.
-    pub fn owner(&self) -> Option<Owner> {
+    pub fn owner(&self) -> Option<CpuOwner> {
         let Some(server) = self.server_ratio else {
             let most = self.generator_ratio > 0.5 * self.busy_ratio();
-            return most.then_some(Owner::Generator);
+            return most.then_some(CpuOwner::Generator);
         };
         // Whoever else is on the machine takes nothing from a quota.
         let others = self.others_ratio().filter(|_| !self.quota_binds());
         let others = others.unwrap_or(0.0);
         Some(if others > server && others > self.generator_ratio {
-            Owner::Others
+            CpuOwner::Others
         } else if self.generator_ratio > server {
-            Owner::Generator
+            CpuOwner::Generator
         } else {
-            Owner::Server
+            CpuOwner::Server
         })
     }
 
@@ -202,7 +207,11 @@ fn capacity_ns(step: &Step, cores: f64) -> Option<f64> {
 
 /// Cores that server and generator may use together, where their affinities leave them fewer than
 /// there are.
-fn confined(source: &Source, index: usize, cores: f64) -> Option<(f64, Option<Evidence>)> {
+fn confined(
+    source: &SourceReport,
+    index: usize,
+    cores: f64,
+) -> Option<(f64, Option<EvidenceItem>)> {
     let name = "cores_allowed_either";
     let server = source.report.steps[index].server.as_ref()?;
     let allowed = *server.figures.get(name)?;
@@ -212,11 +221,11 @@ fn confined(source: &Source, index: usize, cores: f64) -> Option<(f64, Option<Ev
 }
 
 fn server(
-    source: &Source,
+    source: &SourceReport,
     index: usize,
     cores: f64,
-    machine: Machine<'_>,
-) -> (Option<f64>, Option<Evidence>) {
+    machine: MachineRecording<'_>,
+) -> (Option<f64>, Option<EvidenceItem>) {
     let step = &source.report.steps[index];
     let figure = |name: &str| step.server.as_ref()?.figures.get(name).copied();
     let capacity = capacity_ns(step, cores);

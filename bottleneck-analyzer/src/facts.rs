@@ -2,58 +2,58 @@
 
 use bench_report::{LimitOwner, Load, Recommendation, Step, Warning};
 
-use crate::assessment::{Component, Evidence};
-use crate::cpu_use::CpuUse;
-use crate::machine::Machine;
-use crate::operating_point::{self, Choice};
-use crate::reading::Reading;
-use crate::requests::{self, Latency, Pick};
-use crate::run::Run;
-use crate::source::{Source, escape};
-use crate::sweep::{Setting, Sweep};
+use crate::assessment::{ComponentKind, EvidenceItem};
+use crate::cpu_use::StepCpuUse;
+use crate::machine::MachineRecording;
+use crate::operating_point::{self, ChosenStep};
+use crate::reading::SeriesReading;
+use crate::requests::{self, OperationPercentile, PercentileFn};
+use crate::run::RunReports;
+use crate::source::{SourceReport, escape};
+use crate::sweep::{Sweep, SweepSetting};
 use crate::target;
 use crate::thresholds::Thresholds;
 use crate::time_model::{self, TimeModel};
 
 /// One run, joined.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct RunFacts<'a> {
     /// Reports that were read.
-    pub run: &'a Run,
+    pub run: &'a RunReports,
     /// Thresholds.
     pub thresholds: &'a Thresholds,
     /// Each bench's report.
-    pub benches: Vec<Bench<'a>>,
+    pub benches: Vec<BenchFacts<'a>>,
     /// The recording of the machine.
-    pub machine: Option<Machine<'a>>,
+    pub machine: Option<MachineRecording<'a>>,
 }
 
 /// One bench's report with what follows from it.
 #[derive(Debug)]
-pub struct Bench<'a> {
+pub struct BenchFacts<'a> {
     /// Component that was loaded.
-    pub component: Component,
+    pub component: ComponentKind,
     /// The report.
-    pub source: &'a Source,
+    pub source: &'a SourceReport,
     /// The run that it is of.
-    run: &'a Run,
+    run: &'a RunReports,
     /// Its sweeps.
     pub sweeps: Vec<Sweep>,
     /// The operating point.
-    pub choice: Option<Choice>,
+    pub choice: Option<ChosenStep>,
     /// The steps that had the setting of the operating point and ran to their end, by index: each
     /// of them counts as much as the one that was chosen to be looked into.
     pub repeats: Vec<usize>,
     /// Where the time went there.
     pub time_model: Option<TimeModel>,
     /// Users of the CPU there.
-    pub cpu: Option<CpuUse>,
+    pub cpu: Option<StepCpuUse>,
     noise_ratio: f64,
 }
 
 /// Throughput from one setting of a sweep to a larger one.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rise {
+pub struct ThroughputRise {
     /// The smaller setting.
     pub from: f64,
     /// The larger one.
@@ -63,12 +63,12 @@ pub struct Rise {
     pub gain_ratio: f64,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> RunFacts<'a> {
     /// Joins the reports of a run.
-    pub fn gather(run: &'a Run, thresholds: &'a Thresholds) -> Self {
-        let machine = run.machine().map(|source| Machine { source });
+    pub fn gather(run: &'a RunReports, thresholds: &'a Thresholds) -> Self {
+        let machine = run.machine().map(|source| MachineRecording { source });
         let benches = run.benches();
-        let benches = benches.filter_map(|source| Bench::of(source, run, machine, thresholds));
+        let benches = benches.filter_map(|source| BenchFacts::of(source, run, machine, thresholds));
         Self {
             run,
             thresholds,
@@ -79,9 +79,9 @@ impl<'a> Facts<'a> {
 
     /// A series of the machine where its mean was highest: over one of the operating points, or
     /// over the whole recording. What went on for a step only is not lost in a long recording.
-    pub fn machine_at_worst(&self, name: &str) -> Option<Reading> {
+    pub fn machine_at_worst(&self, name: &str) -> Option<SeriesReading> {
         let machine = self.machine?;
-        let steps = self.benches.iter().filter_map(Bench::operating);
+        let steps = self.benches.iter().filter_map(BenchFacts::operating);
         let windows = steps.map(|(_, step)| step.window);
         let windows = windows.chain([machine.whole()]);
         windows
@@ -90,7 +90,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The benches of one component.
-    pub fn of(&self, component: Component) -> impl Iterator<Item = &Bench<'a>> {
+    pub fn of(&self, component: ComponentKind) -> impl Iterator<Item = &BenchFacts<'a>> {
         let benches = self.benches.iter();
         benches.filter(move |b| b.component == component)
     }
@@ -98,18 +98,21 @@ impl<'a> Facts<'a> {
 
 /// Only clocks of one boot may be joined; a run with two is refused, one without a boot id is judged
 /// without the machine.
-fn aligned<'a>(source: &Source, machine: Option<Machine<'a>>) -> Option<Machine<'a>> {
+fn aligned<'a>(
+    source: &SourceReport,
+    machine: Option<MachineRecording<'a>>,
+) -> Option<MachineRecording<'a>> {
     machine.filter(|m| {
         let clocks = (&m.source.report.clock, &source.report.clock);
         clocks.0.comparable_with(clocks.1)
     })
 }
 
-impl<'a> Bench<'a> {
+impl<'a> BenchFacts<'a> {
     fn of(
-        source: &'a Source,
-        run: &'a Run,
-        machine: Option<Machine<'a>>,
+        source: &'a SourceReport,
+        run: &'a RunReports,
+        machine: Option<MachineRecording<'a>>,
         limits: &Thresholds,
     ) -> Option<Self> {
         let choice = operating_point::choose(source);
@@ -121,7 +124,7 @@ impl<'a> Bench<'a> {
             run,
             sweeps: Sweep::all(&source.report),
             time_model: step.and_then(|i| time_model::of_step(source, i)),
-            cpu: step.and_then(|i| CpuUse::of_step(source, i, aligned)),
+            cpu: step.and_then(|i| StepCpuUse::of_step(source, i, aligned)),
             noise_ratio: limits.measurement.noise_ratio,
             repeats: step.map_or(Vec::new(), |i| operating_point::repeats(source, i)),
             choice,
@@ -129,7 +132,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The repeats of the operating point that ran to their end, with their indices: what its
-    /// figures are taken from. What it is judged by is [`Bench::judged`].
+    /// figures are taken from. What it is judged by is [`BenchFacts::judged`].
     pub fn operating_repeats(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let steps = &self.source.report.steps;
         let repeats = self.repeats.iter().copied();
@@ -137,7 +140,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The repeat whose slowest operation is slowest at this percentile, with its index.
-    pub fn slowest(&self, percentile: Pick) -> Option<(usize, Latency<'a>)> {
+    pub fn slowest(&self, percentile: PercentileFn) -> Option<(usize, OperationPercentile<'a>)> {
         let all = self.operating_repeats();
         all.filter_map(|(index, step)| Some((index, requests::slowest(step, percentile)?)))
             .max_by_key(|(_, latency)| latency.ns)
@@ -176,9 +179,9 @@ impl<'a> Bench<'a> {
     }
 
     /// Returns the bench as seen in another repeat of the operating point.
-    pub fn at(&self, index: usize, machine: Option<Machine<'a>>) -> Option<Self> {
+    pub fn at(&self, index: usize, machine: Option<MachineRecording<'a>>) -> Option<Self> {
         let source = self.source;
-        let choice = Choice {
+        let choice = ChosenStep {
             step: index,
             ..self.choice.clone()?
         };
@@ -188,7 +191,7 @@ impl<'a> Bench<'a> {
             run: self.run,
             sweeps: self.sweeps.clone(),
             time_model: time_model::of_step(source, index),
-            cpu: CpuUse::of_step(source, index, aligned(source, machine)),
+            cpu: StepCpuUse::of_step(source, index, aligned(source, machine)),
             noise_ratio: self.noise_ratio,
             repeats: self.repeats.clone(),
             choice: Some(choice),
@@ -212,7 +215,7 @@ impl<'a> Bench<'a> {
 
     /// The report's file, where another report is of the same component and scenario.
     pub fn namesake_file(&self) -> Option<&'a str> {
-        let kind = |source: &'a Source| (source.component(), &source.report.scenario);
+        let kind = |source: &'a SourceReport| (source.component(), &source.report.scenario);
         let same = self.run.benches();
         let same = same.filter(|other| kind(other) == kind(self.source));
         (same.count() > 1).then_some(&*self.source.file)
@@ -238,14 +241,14 @@ impl<'a> Bench<'a> {
     }
 
     /// Evidence for a figure of the server at the operating point.
-    pub fn server_evidence(&self, name: &str) -> Option<Evidence> {
+    pub fn server_evidence(&self, name: &str) -> Option<EvidenceItem> {
         let (index, _) = self.operating()?;
         let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
         self.source.evidence(name, &pointer)
     }
 
     /// Evidence for a field of the step at the operating point, by its pointer in the step.
-    pub fn step_evidence(&self, label: &str, field: &str) -> Option<Evidence> {
+    pub fn step_evidence(&self, label: &str, field: &str) -> Option<EvidenceItem> {
         let (index, _) = self.operating()?;
         self.source
             .evidence(label, &format!("/steps/{index}/{field}"))
@@ -262,7 +265,7 @@ impl<'a> Bench<'a> {
     /// Gain of a larger setting: from the operating point to the best setting past it, or, where it
     /// is the last that was measured, from the one before; `None` where there is nothing to compare
     /// with.
-    pub fn rise(&self) -> Option<Rise> {
+    pub fn rise(&self) -> Option<ThroughputRise> {
         let (sweep, place) = self.operating_sweep()?;
         let here = &sweep.settings[place];
         let past = self.past_operating().iter();
@@ -271,14 +274,14 @@ impl<'a> Bench<'a> {
             Some(best) => (here, best),
             None => (sweep.settings.get(place.checked_sub(1)?)?, here),
         };
-        (from.throughput_per_s > 0.0).then(|| Rise {
+        (from.throughput_per_s > 0.0).then(|| ThroughputRise {
             from: from.value,
             to: to.value,
             gain_ratio: to.throughput_per_s / from.throughput_per_s - 1.0,
         })
     }
 
-    /// Returns true if more carried more, past the noise; `None` as for [`Bench::rise`].
+    /// Returns true if more carried more, past the noise; `None` as for [`BenchFacts::rise`].
     pub fn still_rising(&self) -> Option<bool> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
     }
@@ -311,7 +314,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The settings of the operating point's sweep past it.
-    pub fn past_operating(&self) -> &[Setting] {
+    pub fn past_operating(&self) -> &[SweepSetting] {
         self.operating_sweep()
             .map_or(&[], |(sweep, place)| &sweep.settings[place + 1..])
     }

@@ -7,12 +7,12 @@
 
 use bench_report::{Step, StepEnd, WarningCode};
 
-use crate::assessment::{Component, Evidence, Gate, GateOutcome};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, EvidenceItem, Gate, GateOutcome};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures;
 use crate::operating_point::percentile_pointer;
-use crate::requests::{self, Latency, slowest};
-use crate::source::Source;
+use crate::requests::{self, OperationPercentile, slowest};
+use crate::source::SourceReport;
 
 /// Reason for which a gate of a bench without an operating point could not be judged.
 const NO_STEP: &str = "no setting held to the end of its step with requests that succeeded";
@@ -31,7 +31,7 @@ const UNANSWERED: &str = "it falls among requests that were never answered, and 
 const LATENESS: [WarningCode; 2] = [WarningCode::PacingLag, WarningCode::GeneratorStalled];
 
 /// All gates of a run.
-pub fn judge(facts: &Facts<'_>) -> Vec<Gate> {
+pub fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
     let mut gates = Vec::new();
     for bench in facts.benches.iter().filter(|b| b.made_load()) {
         gates.extend(latency(bench, facts));
@@ -46,12 +46,12 @@ pub fn judge(facts: &Facts<'_>) -> Vec<Gate> {
 
 /// A bound with its side.
 #[derive(Clone, Copy)]
-enum Bound {
+enum GateBound {
     AtMost(f64),
     AtLeast(f64),
 }
 
-impl Bound {
+impl GateBound {
     fn holds(self, value: f64) -> bool {
         match self {
             Self::AtMost(most) => value <= most,
@@ -80,17 +80,17 @@ enum Doubt {
 }
 
 /// One figure with what it rests on.
-struct Figure {
+struct GateFigure {
     value: f64,
     doubt: Doubt,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
 }
 
 /// Figure of one repeat, or the reason for which there is none.
-type Reading = Result<Figure, &'static str>;
+type GateReading = Result<GateFigure, &'static str>;
 
-impl Figure {
-    fn of(source: &Source, value: f64, evidence: Vec<Evidence>) -> Self {
+impl GateFigure {
+    fn of(source: &SourceReport, value: f64, evidence: Vec<EvidenceItem>) -> Self {
         let doubts = evidence.iter().flat_map(|e| source.spoiling(&e.pointer));
         let doubt = doubts.fold(Doubt::None, |so_far, warning| match so_far {
             Doubt::None | Doubt::TooLarge if LATENESS.contains(&warning.code) => Doubt::TooLarge,
@@ -112,19 +112,19 @@ impl Figure {
     }
 
     /// Returns true if the true figure is past the bound, whatever the doubts.
-    fn fails(&self, bound: Bound) -> bool {
+    fn fails(&self, bound: GateBound) -> bool {
         let is_sure = match bound {
-            Bound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
-            Bound::AtLeast(_) => self.doubt == Doubt::None,
+            GateBound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
+            GateBound::AtLeast(_) => self.doubt == Doubt::None,
         };
         is_sure && !bound.holds(self.value)
     }
 
     /// Returns the reason for which the true figure may be past the bound.
-    fn is_open(&self, bound: Bound) -> Option<&'static str> {
+    fn is_open(&self, bound: GateBound) -> Option<&'static str> {
         match (self.doubt, bound) {
             (Doubt::None, _) => None,
-            (Doubt::TooLarge, Bound::AtMost(_)) if bound.holds(self.value) => None,
+            (Doubt::TooLarge, GateBound::AtMost(_)) if bound.holds(self.value) => None,
             (Doubt::TooSmall, _) => Some(UNANSWERED),
             _ => Some(SPOILT),
         }
@@ -132,9 +132,14 @@ impl Figure {
 }
 
 /// Subject of a gate: its name in ids, in words, and its unit.
-type Names<'a> = (&'a str, &'a str, &'a str);
+type GateNames<'a> = (&'a str, &'a str, &'a str);
 
-fn gate(bench: &Bench<'_>, names: Names<'_>, bound: Bound, readings: Vec<Reading>) -> Gate {
+fn gate(
+    bench: &BenchFacts<'_>,
+    names: GateNames<'_>,
+    bound: GateBound,
+    readings: Vec<GateReading>,
+) -> Gate {
     Gate {
         file: bench.namesake_file().map(str::to_owned),
         ..build(&bench.id(), bench.component, names, bound, readings)
@@ -143,14 +148,14 @@ fn gate(bench: &Bench<'_>, names: Names<'_>, bound: Bound, readings: Vec<Reading
 
 fn build(
     subject: &str,
-    component: Component,
-    (name, what, unit): Names<'_>,
-    bound: Bound,
-    readings: Vec<Reading>,
+    component: ComponentKind,
+    (name, what, unit): GateNames<'_>,
+    bound: GateBound,
+    readings: Vec<GateReading>,
 ) -> Gate {
     let (threshold, side) = match bound {
-        Bound::AtMost(value) => (value, "at most"),
-        Bound::AtLeast(value) => (value, "at least"),
+        GateBound::AtMost(value) => (value, "at most"),
+        GateBound::AtLeast(value) => (value, "at least"),
     };
     let (outcome, reason, measured, evidence) = decide(bound, readings);
     Gate {
@@ -171,17 +176,17 @@ type Decision = (
     GateOutcome,
     Option<&'static str>,
     Option<f64>,
-    Vec<Evidence>,
+    Vec<EvidenceItem>,
 );
 
 /// A certain figure past the bound fails the gate, whatever the other repeats say; else each of them
 /// has to be good enough to pass.
-fn decide(bound: Bound, readings: Vec<Reading>) -> Decision {
+fn decide(bound: GateBound, readings: Vec<GateReading>) -> Decision {
     let mut open = readings.iter().find_map(|r| r.as_ref().err().copied());
     if readings.is_empty() {
         open = Some(NO_STEP);
     }
-    let mut figures: Vec<Figure> = readings.into_iter().flatten().collect();
+    let mut figures: Vec<GateFigure> = readings.into_iter().flatten().collect();
     figures.sort_by(|a, b| bound.badness(b.value).total_cmp(&bound.badness(a.value)));
     if let Some(worst) = figures.iter().position(|f| f.fails(bound)) {
         let worst = figures.swap_remove(worst);
@@ -198,27 +203,37 @@ fn decide(bound: Bound, readings: Vec<Reading>) -> Decision {
     (outcome, reason, measured, evidence)
 }
 
-fn latency(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
+fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     let (which, pick, bound_ms) =
         requests::objective(bench.component, &facts.thresholds.objectives)?;
     let names = (which, which, "ns");
     let readings = percentiles(bench, facts, which, |step| slowest(step, pick));
-    Some(gate(bench, names, Bound::AtMost(bound_ms * 1e6), readings))
+    Some(gate(
+        bench,
+        names,
+        GateBound::AtMost(bound_ms * 1e6),
+        readings,
+    ))
 }
 
 /// Opening a connection, under its own name: no echo waits for it.
-fn connecting(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
+fn connecting(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     let took = |step| requests::connecting(step, |h| h.percentiles_ns.p95);
     took(bench.operating()?.1)?;
     let names = ("connect_p95", "p95 of connecting", "ns");
     let bound_ms = facts.thresholds.objectives.websocket_connect_p95_ms;
     let readings = percentiles(bench, facts, "p95", took);
-    Some(gate(bench, names, Bound::AtMost(bound_ms * 1e6), readings))
+    Some(gate(
+        bench,
+        names,
+        GateBound::AtMost(bound_ms * 1e6),
+        readings,
+    ))
 }
 
 /// The repeats of the operating point but for one that an interrupt cut short, which says nothing of
 /// the target.
-fn repeats<'s>(bench: &Bench<'s>) -> impl Iterator<Item = (usize, &'s Step)> {
+fn repeats<'s>(bench: &BenchFacts<'s>) -> impl Iterator<Item = (usize, &'s Step)> {
     let held = bench.choice.is_some();
     let judged = bench.judged().filter(move |_| held);
     judged.filter(|(_, step)| step.end != StepEnd::Interrupted)
@@ -227,11 +242,11 @@ fn repeats<'s>(bench: &Bench<'s>) -> impl Iterator<Item = (usize, &'s Step)> {
 /// One percentile of every repeat. One with too few samples may have been held up by what the
 /// gate looks for, so the others do not speak for it.
 fn percentiles<'s>(
-    bench: &Bench<'s>,
-    facts: &Facts<'_>,
+    bench: &BenchFacts<'s>,
+    facts: &RunFacts<'_>,
     which: &str,
-    pick: impl Fn(&'s Step) -> Option<Latency<'s>>,
-) -> Vec<Reading> {
+    pick: impl Fn(&'s Step) -> Option<OperationPercentile<'s>>,
+) -> Vec<GateReading> {
     let least = facts.thresholds.measurement.least_samples;
     let readings = repeats(bench).map(|(index, step)| {
         let latency = pick(step).ok_or("no request was timed")?;
@@ -241,7 +256,7 @@ fn percentiles<'s>(
         let pointer = percentile_pointer(index, &latency, which);
         let evidence = bench.source.evidence(latency.label(which), &pointer);
         let evidence = evidence.into_iter().collect();
-        let figure = Figure::of(bench.source, latency.ns as f64, evidence);
+        let figure = GateFigure::of(bench.source, latency.ns as f64, evidence);
         Ok(if latency.at_least {
             figure.at_least()
         } else {
@@ -253,8 +268,8 @@ fn percentiles<'s>(
 
 /// Over all repeats together. Where there is no operating point, the steps in which requests were
 /// made can still fail.
-fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
-    let bound = Bound::AtMost(facts.thresholds.objectives.error_ratio);
+fn errors(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Gate {
+    let bound = GateBound::AtMost(facts.thresholds.objectives.error_ratio);
     let names = ("errors", "failed requests", "ratio");
     let steps: Vec<(usize, &Step)> = bench.judged().collect();
     let none_held = bench.choice.is_none();
@@ -269,7 +284,7 @@ fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
             let evidence = steps
                 .iter()
                 .flat_map(|(index, _)| bench.source.outcomes(*index));
-            Ok(Figure::of(bench.source, ratio, evidence.collect()))
+            Ok(GateFigure::of(bench.source, ratio, evidence.collect()))
         }
         _ => Err(missing),
     };
@@ -278,23 +293,23 @@ fn errors(bench: &Bench<'_>, facts: &Facts<'_>) -> Gate {
 
 /// A figure of every repeat.
 fn of_repeats(
-    bench: &Bench<'_>,
+    bench: &BenchFacts<'_>,
     value: impl Fn(&Step) -> Option<f64>,
     fields: &[(&str, &str)],
     missing: &'static str,
-) -> Vec<Reading> {
+) -> Vec<GateReading> {
     let readings = repeats(bench).map(|(index, step)| {
         let value = value(step).ok_or(missing)?;
         let evidence = fields.iter().filter_map(|(label, field)| {
             let pointer = format!("/steps/{index}/{field}");
             bench.source.evidence(*label, &pointer)
         });
-        Ok(Figure::of(bench.source, value, evidence.collect()))
+        Ok(GateFigure::of(bench.source, value, evidence.collect()))
     });
     readings.collect()
 }
 
-fn hit_ratio(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
+fn hit_ratio(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     if bench.source.report.scenario != "cache" {
         return None;
     }
@@ -304,13 +319,13 @@ fn hit_ratio(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
         &[("hit ratio", "figures/hit_ratio")],
         "the hit ratio was not measured",
     );
-    let bound = Bound::AtLeast(facts.thresholds.objectives.cache_hit_ratio);
+    let bound = GateBound::AtLeast(facts.thresholds.objectives.cache_hit_ratio);
     let names = ("hit_ratio", "cache hits", "ratio");
     Some(gate(bench, names, bound, readings))
 }
 
-fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
-    if bench.component != Component::Websocket {
+fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
+    if bench.component != ComponentKind::Websocket {
         return None;
     }
     let established = |step: &Step| {
@@ -322,23 +337,23 @@ fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Gate> {
         ("connections succeeded", "operations/connect/succeeded"),
     ];
     let readings = of_repeats(bench, established, &fields, "no connection was attempted");
-    let bound = Bound::AtLeast(facts.thresholds.objectives.websocket_success_ratio);
+    let bound = GateBound::AtLeast(facts.thresholds.objectives.websocket_success_ratio);
     let names = ("success", "connections established", "ratio");
     Some(gate(bench, names, bound, readings))
 }
 
-fn memory(facts: &Facts<'_>) -> Option<Gate> {
+fn memory(facts: &RunFacts<'_>) -> Option<Gate> {
     let machine = facts.machine?;
     let reading = machine.read("memory.used_ratio", machine.whole());
     let reading = reading.ok_or("memory was not recorded").map(|r| {
         let evidence = machine.peak("memory used", r).into_iter().collect();
-        Figure::of(machine.source, r.max, evidence)
+        GateFigure::of(machine.source, r.max, evidence)
     });
-    let bound = Bound::AtMost(facts.thresholds.objectives.memory_used_ratio);
+    let bound = GateBound::AtMost(facts.thresholds.objectives.memory_used_ratio);
     let names = ("memory", "memory used", "ratio");
     Some(build(
         "machine",
-        Component::Machine,
+        ComponentKind::Machine,
         names,
         bound,
         vec![reading],

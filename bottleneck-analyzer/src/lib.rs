@@ -40,5 +40,5 @@ pub mod time_model;
 pub mod verdict;
 
 pub use assessment::Assessment;
-pub use run::Run;
+pub use run::RunReports;
 pub use thresholds::Thresholds;

@@ -4,12 +4,12 @@
 
 use bench_report::{LimitOwner, Load, Step, StepEnd};
 
-use crate::assessment::{Component, Confidence, Evidence, LimitingFactor};
-use crate::demand::{self, Bound, EXPLAINS};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, LimitingFactor};
+use crate::demand::{self, EXPLAINS, ResourceBound};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain, rate, share};
-use crate::postgres::View;
-use crate::time_model::{OF_SESSIONS, Part, TimeModel};
+use crate::postgres::PostgresEvidence;
+use crate::time_model::{OF_SESSIONS, TimeModel, TimePart};
 
 mod machine;
 
@@ -26,8 +26,8 @@ const MOST_QUEUED: f64 = 0.10;
 const MOST_IMBALANCE: f64 = 0.05;
 
 /// The limiting factor of a bench at its operating point.
-pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
-    if bench.component == Component::Websocket {
+pub fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
+    if bench.component == ComponentKind::Websocket {
         return capped(searched_limit(bench));
     }
     let succeeded = |step: &Step| step.operations.values().any(|o| o.succeeded > 0);
@@ -44,7 +44,7 @@ pub fn of_bench(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
 }
 
 /// The limiting factor as one repeat tells it.
-fn of_repeat(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
+fn of_repeat(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     if let Some(answer) = offered_rate(bench) {
         return answer;
     }
@@ -57,7 +57,11 @@ fn of_repeat(bench: &Bench<'_>, facts: &Facts<'_>) -> LimitingFactor {
 }
 
 /// Answer of another repeat, where it differs. The owner of the CPU may change.
-fn disagreement(bench: &Bench<'_>, facts: &Facts<'_>, answer: &LimitingFactor) -> Option<String> {
+fn disagreement(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    answer: &LimitingFactor,
+) -> Option<String> {
     let kind = |factor: &str| match factor.split_once('.') {
         Some(("machine_cpu" | "cpu_quota", _)) | None => {
             factor.split('.').next().unwrap_or_default().to_owned()
@@ -76,7 +80,7 @@ fn disagreement(bench: &Bench<'_>, facts: &Facts<'_>, answer: &LimitingFactor) -
 
 /// Users ÷ (throughput × time of a call) that is not 1 by Little's law: the figures do not belong
 /// together.
-fn imbalance(bench: &Bench<'_>) -> Option<String> {
+fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
     let (index, step) = bench.operating()?;
     let Load::Closed {
         users,
@@ -86,7 +90,7 @@ fn imbalance(bench: &Bench<'_>) -> Option<String> {
         return None;
     };
     let model = bench.time_model.as_ref().filter(|m| m.of != OF_SESSIONS)?;
-    let view = View::of(bench.source, index)?;
+    let view = PostgresEvidence::of(bench.source, index)?;
     let cycle_ns = model.whole_ns + think_time_ns as f64;
     let inside = view.calls_per_s() * cycle_ns / 1e9;
     let off = inside / users as f64 - 1.0;
@@ -98,7 +102,7 @@ fn imbalance(bench: &Bench<'_>) -> Option<String> {
     })
 }
 
-fn of_bound(bound: &Bound) -> LimitingFactor {
+fn of_bound(bound: &ResourceBound) -> LimitingFactor {
     let mut answer = factor(
         &bound.factor,
         bound.title.clone(),
@@ -111,7 +115,7 @@ fn of_bound(bound: &Bound) -> LimitingFactor {
 }
 
 /// No step can be an operating point: what became of those that ran.
-fn nothing_to_judge(bench: &Bench<'_>) -> LimitingFactor {
+fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
     let steps = &bench.source.report.steps;
     let stopped = steps.iter().filter_map(|step| match &step.end {
         StepEnd::Stopped { rule, reason } => Some((rule, reason)),
@@ -158,7 +162,7 @@ fn factor(
     title: String,
     reason: impl Into<String>,
     confidence: Confidence,
-    evidence: impl IntoIterator<Item = Evidence>,
+    evidence: impl IntoIterator<Item = EvidenceItem>,
 ) -> LimitingFactor {
     LimitingFactor {
         factor: name.to_owned(),
@@ -194,7 +198,7 @@ fn capped(mut answer: LimitingFactor) -> LimitingFactor {
 }
 
 /// An open load that was carried whole: it set the pace, and nothing else did.
-fn offered_rate(bench: &Bench<'_>) -> Option<LimitingFactor> {
+fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     let (index, step) = bench.operating()?;
     let Load::Open { rate_per_s, .. } = step.load else {
         return None;
@@ -221,7 +225,7 @@ fn offered_rate(bench: &Bench<'_>) -> Option<LimitingFactor> {
 
 /// A closed load without queues: each user waits for one call at a time, and their number sets the
 /// pace. Where the CPU was not recorded, a queue for it may be hidden in the calls.
-fn users(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
+fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor> {
     let (index, step) = bench.operating()?;
     let model = bench.time_model.as_ref()?;
     let Load::Closed {
@@ -286,7 +290,7 @@ fn users(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<LimitingFactor> {
 }
 
 /// The largest wait inside the server, where it is a large part of the time in service.
-fn main_wait(model: &TimeModel) -> Option<&Part> {
+fn main_wait(model: &TimeModel) -> Option<&TimePart> {
     let parts = model
         .parts
         .iter()
@@ -312,7 +316,11 @@ fn class(name: &str) -> &str {
 }
 
 /// None explains the run: those that come nearest, and what is missing to tell.
-fn not_known(bench: &Bench<'_>, facts: &Facts<'_>, bounds: &[Bound]) -> LimitingFactor {
+fn not_known(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    bounds: &[ResourceBound],
+) -> LimitingFactor {
     if let Some(cpu) = bench.cpu.as_ref().filter(|c| c.used_ratio().is_none()) {
         return inconclusive(
             &format!(
@@ -323,7 +331,7 @@ fn not_known(bench: &Bench<'_>, facts: &Facts<'_>, bounds: &[Bound]) -> Limiting
             "the same run without a CPU quota, or sysmon record beside the server",
         );
     }
-    let mut nearest: Vec<&Bound> = bounds.iter().collect();
+    let mut nearest: Vec<&ResourceBound> = bounds.iter().collect();
     nearest.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
     let told: Vec<String> = nearest
         .iter()
@@ -356,7 +364,7 @@ fn not_known(bench: &Bench<'_>, facts: &Facts<'_>, bounds: &[Bound]) -> Limiting
     answer
 }
 
-fn searched_limit(bench: &Bench<'_>) -> LimitingFactor {
+fn searched_limit(bench: &BenchFacts<'_>) -> LimitingFactor {
     let Some(limit) = &bench.source.report.summary.limit else {
         return inconclusive(
             "the search for a limit did not come to an end",

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use bench_report::{Series, Window};
 
-use crate::assessment::{Component, Evidence};
-use crate::reading::{Reading, overlap};
-use crate::source::Source;
+use crate::assessment::{ComponentKind, EvidenceItem};
+use crate::reading::{SeriesReading, overlap};
+use crate::source::SourceReport;
 
 /// CPU that was not idle, of the whole machine.
 const BUSY: &str = "cpu.busy_ratio";
@@ -28,17 +28,17 @@ const CARRIERS: [&str; 1] = ["docker-proxy"];
 
 /// Programs that are, or stand before, a component's server. Any program may be a WebSocket
 /// server.
-fn servers(component: Component) -> &'static [&'static str] {
+fn servers(component: ComponentKind) -> &'static [&'static str] {
     match component {
-        Component::Postgres => &["postgres", "postmaster", "pgbouncer", "pgcat", "odyssey"],
-        Component::Redis => &["redis-server", "valkey-server", "keydb-server", "dragonfly"],
-        Component::Websocket | Component::Machine => &[],
+        ComponentKind::Postgres => &["postgres", "postmaster", "pgbouncer", "pgcat", "odyssey"],
+        ComponentKind::Redis => &["redis-server", "valkey-server", "keydb-server", "dragonfly"],
+        ComponentKind::Websocket | ComponentKind::Machine => &[],
     }
 }
 
 /// True if a program takes part in a run; whatever else uses CPU is somebody else's.
 fn takes_part(name: &str) -> bool {
-    let known = [Component::Postgres, Component::Redis].map(servers);
+    let known = [ComponentKind::Postgres, ComponentKind::Redis].map(servers);
     let mut all = known.into_iter().flatten().chain(&TOOLS).chain(&CARRIERS);
     let cut = |name: &str| name.bytes().take(NAME_BYTES).collect::<Vec<_>>();
     all.any(|known| cut(name) == cut(known))
@@ -46,49 +46,49 @@ fn takes_part(name: &str) -> bool {
 
 /// A program that takes no part in the run, with its share.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stranger {
+pub struct OutsideProgram {
     /// Its name.
     pub name: String,
     /// Cores it used on average over the window, all its processes together: a process that was
     /// there for a part of the window counts for that part.
     pub cores: f64,
     /// Reading of its busiest process.
-    pub reading: Reading,
+    pub reading: SeriesReading,
 }
 
 /// The recording of the machine.
 #[derive(Debug, Clone, Copy)]
-pub struct Machine<'a> {
+pub struct MachineRecording<'a> {
     /// The recording.
-    pub source: &'a Source,
+    pub source: &'a SourceReport,
 }
 
-impl<'a> Machine<'a> {
+impl<'a> MachineRecording<'a> {
     /// Processors of the machine; `None` where the recording does not say.
     pub fn cores(&self) -> Option<f64> {
         self.source.report.environment.cores.map(|n| n as f64)
     }
 
     /// The machine-wide series `name` over `window`; `None` where it was not read then.
-    pub fn read(&self, name: &str, window: Window) -> Option<Reading> {
+    pub fn read(&self, name: &str, window: Window) -> Option<SeriesReading> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name && s.labels.is_empty())
-            .find_map(|(i, s)| Reading::over(i, s, &measured(window)))
+            .find_map(|(i, s)| SeriesReading::over(i, s, &measured(window)))
             .filter(|reading| reading.speaks_for(&measured(window)))
     }
 
     /// The sibling of series `name` with the highest mean over `window`: the busiest disk, or the
     /// machine-wide series where there is one.
-    pub fn busiest_of(&self, name: &str, window: Window) -> Option<(&'a Series, Reading)> {
+    pub fn busiest_of(&self, name: &str, window: Window) -> Option<(&'a Series, SeriesReading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name && !s.labels.contains_key("core"))
-            .filter_map(|(i, s)| Reading::over(i, s, &measured(window)).map(|r| (s, r)))
+            .filter_map(|(i, s)| SeriesReading::over(i, s, &measured(window)).map(|r| (s, r)))
             .filter(|(_, reading)| reading.speaks_for(&measured(window)))
             .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
     }
 
     /// Every series called `name`, over `window`.
-    pub fn all(&self, name: &str, window: Window) -> Vec<(&'a Series, Reading)> {
+    pub fn all(&self, name: &str, window: Window) -> Vec<(&'a Series, SeriesReading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name)
             .filter_map(|(i, s)| {
@@ -97,14 +97,14 @@ impl<'a> Machine<'a> {
                     // Of a point alone only the recording knows how long a time it covers.
                     span.start = span.end.saturating_sub(self.tick_ns(span.end)?);
                 }
-                Reading::of(i, s, &spans, &measured(window)).map(|r| (s, r))
+                SeriesReading::of(i, s, &spans, &measured(window)).map(|r| (s, r))
             })
             .collect()
     }
 
     /// Cores that the run may use, where a quota or an affinity allows it fewer than the machine
     /// has, with what says so.
-    pub fn allowed_cores(&self) -> Option<(f64, Option<Evidence>)> {
+    pub fn allowed_cores(&self) -> Option<(f64, Option<EvidenceItem>)> {
         let environment = &self.source.report.environment;
         let quota = environment.cgroup.as_ref().and_then(|g| g.cpu_quota_cores);
         let available = environment.cores_available.map(|n| n as f64);
@@ -121,7 +121,7 @@ impl<'a> Machine<'a> {
 
     /// Cores that the known servers of `component` used over `window`; `None` where none of them
     /// was recorded.
-    pub fn cores_of_server(&self, component: Component, window: Window) -> Option<f64> {
+    pub fn cores_of_server(&self, component: ComponentKind, window: Window) -> Option<f64> {
         let processes = self.processes(window);
         let serving = processes.iter().filter(|(s, _)| {
             let name = s.labels.get("name").map_or("", String::as_str);
@@ -153,15 +153,15 @@ impl<'a> Machine<'a> {
 
     /// Programs that take no part in the run, busiest first; `server` is the name of the server's
     /// process, where it is known.
-    pub fn strangers(&self, window: Window, server: Option<&str>) -> Vec<Stranger> {
+    pub fn strangers(&self, window: Window, server: Option<&str>) -> Vec<OutsideProgram> {
         let recorded_ns = self.recorded_ns(window);
-        let mut found: Vec<Stranger> = self
+        let mut found: Vec<OutsideProgram> = self
             .processes(window)
             .into_iter()
             .filter_map(|(series, reading)| {
                 let name = series.labels.get("name")?;
                 let part = takes_part(name) || server == Some(name);
-                (!part).then(|| Stranger {
+                (!part).then(|| OutsideProgram {
                     name: name.clone(),
                     cores: reading.cores_over(recorded_ns),
                     reading,
@@ -170,7 +170,7 @@ impl<'a> Machine<'a> {
             .collect();
         // A program may run as many processes; the busiest of them stands for it.
         found.sort_by(|a, b| b.cores.total_cmp(&a.cores));
-        let mut by_name: Vec<Stranger> = Vec::new();
+        let mut by_name: Vec<OutsideProgram> = Vec::new();
         for one in found {
             match by_name.iter_mut().find(|s| s.name == one.name) {
                 Some(program) => program.cores += one.cores,
@@ -182,7 +182,7 @@ impl<'a> Machine<'a> {
     }
 
     /// A typical sample of a reading, labelled with the mean it stands for.
-    pub fn typical(&self, what: &str, reading: Reading) -> Option<Evidence> {
+    pub fn typical(&self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let name = &self.source.report.series.get(reading.series)?.name;
         let label = format!(
             "{what}: sample nearest the mean of {} over {} samples",
@@ -194,7 +194,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The highest reading.
-    pub fn peak(&self, what: &str, reading: Reading) -> Option<Evidence> {
+    pub fn peak(&self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let pointer = format!("/series/{}/max/{}", reading.series, reading.peak);
         self.source
             .evidence(format!("{what}: highest sample"), &pointer)
@@ -218,7 +218,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn processes(self, window: Window) -> Vec<(&'a Series, Reading)> {
+    fn processes(self, window: Window) -> Vec<(&'a Series, SeriesReading)> {
         self.all("process.cpu_cores", window)
     }
 

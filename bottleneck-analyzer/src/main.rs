@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use bottleneck_analyzer::cli::Cli;
+use bottleneck_analyzer::cli::AnalyzerCli;
 
 fn main() -> ExitCode {
-    let cli = bench_cli::parse::<Cli>();
+    let cli = bench_cli::parse::<AnalyzerCli>();
     bench_cli::run("bottleneck-analyzer", || cli.run())
 }

@@ -6,25 +6,25 @@ mod availability;
 
 use bench_report::{Step, StepEnd, Warning};
 
-use crate::assessment::{Component, Evidence, Objective};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, EvidenceItem, Promise};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain, rate, share};
 use crate::operating_point::percentile_pointer;
-use crate::requests::{self, Latency, Pick, slowest};
-use crate::source::{Source, code_name, escape};
+use crate::requests::{self, OperationPercentile, PercentileFn, slowest};
+use crate::source::{SourceReport, code_name, escape};
 use crate::thresholds::Sla;
 
 /// SLA recommendations for every component that was loaded and has an operating point.
-pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
+pub fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     let sla = &facts.thresholds.sla;
     let mut all = Vec::new();
     for bench in facts.benches.iter().filter(|b| b.made_load()) {
-        if bench.component == Component::Websocket {
+        if bench.component == ComponentKind::Websocket {
             all.extend(connections(bench, sla));
         } else {
             all.extend(throughput(bench, sla));
         }
-        let percentiles: [(&str, Pick); 2] = [
+        let percentiles: [(&str, PercentileFn); 2] = [
             ("p95", |h| h.percentiles_ns.p95),
             ("p99", |h| h.percentiles_ns.p99),
         ];
@@ -47,7 +47,7 @@ pub fn recommend(facts: &Facts<'_>) -> Vec<Objective> {
 }
 
 /// A promise in the making.
-struct Promise<'a> {
+struct PromiseDraft<'a> {
     indicator: &'a str,
     /// Name for people.
     title: &'a str,
@@ -55,13 +55,13 @@ struct Promise<'a> {
     /// The value with its words; what keeps it from being told otherwise.
     value: Result<(f64, String), String>,
     basis: String,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
 }
 
-impl Promise<'_> {
+impl PromiseDraft<'_> {
     /// Keeps the promise where the load at the operating point lasted long enough to be a sample of
     /// what is to come.
-    fn on_load_of(self, least_s: f64, bench: &Bench<'_>) -> Self {
+    fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
         let load_s = bench.load_s();
         if load_s >= least_s {
             return self;
@@ -75,7 +75,7 @@ impl Promise<'_> {
         }
     }
 
-    fn of(self, bench: &Bench<'_>) -> Objective {
+    fn of(self, bench: &BenchFacts<'_>) -> Promise {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
         let value = ended_early(bench).map_or(self.value, Err);
@@ -87,7 +87,7 @@ impl Promise<'_> {
             (None, Err(why)) => (not_told(&why), self.basis),
             (None, Ok((value, shown))) => ((Some(value), shown), self.basis),
         };
-        Objective {
+        Promise {
             component: bench.component,
             scenario: bench.source.report.scenario.clone(),
             file: bench.namesake_file().map(str::to_owned),
@@ -103,7 +103,7 @@ impl Promise<'_> {
 }
 
 /// Reason for which the operating point was not held: a rule, or a fault, ended one of its repeats.
-fn ended_early(bench: &Bench<'_>) -> Option<String> {
+fn ended_early(bench: &BenchFacts<'_>) -> Option<String> {
     let all: Vec<&Step> = bench.judged().map(|(_, step)| step).collect();
     let early =
         |step: &&&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
@@ -111,13 +111,13 @@ fn ended_early(bench: &Bench<'_>) -> Option<String> {
     (early > 0).then(|| format!("{early} of {} repeats ended before their time", all.len()))
 }
 
-fn spoiling<'s>(source: &'s Source, evidence: &Evidence) -> Option<&'s Warning> {
+fn spoiling<'s>(source: &'s SourceReport, evidence: &EvidenceItem) -> Option<&'s Warning> {
     let mut warnings = source.report.warnings.iter();
     warnings.find(|warning| warning.spoils(&evidence.pointer))
 }
 
 /// Throughput of the slowest repeat, less the headroom.
-fn throughput(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
+fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let rates = bench
         .operating_repeats()
         .map(|(_, step)| requests::throughput_per_s(step));
@@ -134,7 +134,7 @@ fn throughput(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
             bench.source.evidence(label, &pointer)
         })
     });
-    let promise = Promise {
+    let promise = PromiseDraft {
         indicator: "throughput",
         title: "throughput",
         unit: "per_s",
@@ -150,19 +150,19 @@ fn throughput(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
     Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
 }
 
-fn where_measured(bench: &Bench<'_>) -> &'static str {
+fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
     match bench.repeats.len() {
         0 | 1 => "at the operating point",
         _ => "in the worst repeat at the operating point",
     }
 }
 
-fn connections(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
+fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (_, step) = bench.operating()?;
     let held = step.parameter("connections")?;
     let value = round_down(held * (1.0 - sla.throughput_headroom_ratio));
     let evidence = bench.step_evidence("connections", "parameters/connections");
-    let promise = Promise {
+    let promise = PromiseDraft {
         indicator: "connections",
         title: "connections",
         unit: "count",
@@ -179,13 +179,13 @@ fn connections(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
 
 /// The percentile of the worst repeat, plus the margin; a doubt about any of them forbids it.
 fn latency<'s>(
-    bench: &Bench<'s>,
+    bench: &BenchFacts<'s>,
     indicator: &str,
     which: &str,
     sla: &Sla,
-    pick: impl Fn(&'s Step) -> Option<Latency<'s>>,
-) -> Option<Objective> {
-    let measured: Vec<(usize, Latency<'_>)> = bench
+    pick: impl Fn(&'s Step) -> Option<OperationPercentile<'s>>,
+) -> Option<Promise> {
+    let measured: Vec<(usize, OperationPercentile<'_>)> = bench
         .operating_repeats()
         .filter_map(|(index, step)| Some((index, pick(step)?)))
         .collect();
@@ -201,7 +201,7 @@ fn latency<'s>(
         let pointer = percentile_pointer(*index, latency, which);
         bench.source.evidence(label, &pointer)
     });
-    let promise = Promise {
+    let promise = PromiseDraft {
         indicator,
         title: &title,
         unit: "ns",

@@ -2,15 +2,15 @@
 
 use bench_report::{Recommendation, Step};
 
-use crate::assessment::{Component, Evidence, OperatingPoint, Spread, WorstInterval};
-use crate::facts::Bench;
-use crate::requests::{self, Latency, Pick};
-use crate::source::{Source, escape};
+use crate::assessment::{ComponentKind, EvidenceItem, OperatingPoint, RepeatSpread, WorstInterval};
+use crate::facts::BenchFacts;
+use crate::requests::{self, OperationPercentile, PercentileFn};
+use crate::source::{SourceReport, escape};
 use crate::sweep::completed;
 
 /// A chosen step with the reason for the choice.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Choice {
+pub struct ChosenStep {
     /// Index into the report's `steps`.
     pub step: usize,
     /// The recommendation it follows, by its index.
@@ -21,8 +21,8 @@ pub struct Choice {
 
 /// Chooses the operating point of a bench's report; `None` where no step ran to its end, or a
 /// search held no level.
-pub fn choose(source: &Source) -> Option<Choice> {
-    if source.component() == Some(Component::Websocket) {
+pub fn choose(source: &SourceReport) -> Option<ChosenStep> {
+    if source.component() == Some(ComponentKind::Websocket) {
         return highest_level_held(source);
     }
     recommended(source).or_else(|| best_step(source))
@@ -31,7 +31,7 @@ pub fn choose(source: &Source) -> Option<Choice> {
 /// The best of the recommended settings: a pool's before one without a pool, because whoever
 /// asks for an operating point asks for a pool size. The fastest repeat speaks for each, so that a
 /// fault in another repeat is judged and does not make another setting the one that is.
-fn recommended(source: &Source) -> Option<Choice> {
+fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     let all = source.report.summary.recommendations.iter().enumerate();
     let (index, recommendation, step) = all
         .filter(|(_, r)| r.value.is_some())
@@ -45,7 +45,7 @@ fn recommended(source: &Source) -> Option<Choice> {
             let order = pooled(a).cmp(&pooled(b));
             order.then(speed(i.1).total_cmp(&speed(j.1)))
         })?;
-    Some(Choice {
+    Some(ChosenStep {
         step: step.0,
         recommendation: Some(index),
         reason: recommendation.reason.clone(),
@@ -58,7 +58,7 @@ fn middle(repeats: &[usize]) -> Option<usize> {
 }
 
 /// The repeats of a recommended setting that ran to their end, the slowest first.
-fn repeats_of(source: &Source, recommendation: &Recommendation) -> Vec<usize> {
+fn repeats_of(source: &SourceReport, recommendation: &Recommendation) -> Vec<usize> {
     let steps = &source.report.steps;
     let named = recommendation.steps.iter().copied();
     let mut repeats: Vec<usize> = named.filter(|i| *i < steps.len()).collect();
@@ -81,12 +81,12 @@ fn repeats_of(source: &Source, recommendation: &Recommendation) -> Vec<usize> {
     repeats
 }
 
-fn best_step(source: &Source) -> Option<Choice> {
+fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
         .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
         .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
-    Some(Choice {
+    Some(ChosenStep {
         step,
         recommendation: None,
         reason: "the step with the highest throughput; the bench recommends no setting".to_owned(),
@@ -94,7 +94,7 @@ fn best_step(source: &Source) -> Option<Choice> {
 }
 
 /// The steps with the settings of step `index` that ran to their end; `index` is one of them.
-pub fn repeats(source: &Source, index: usize) -> Vec<usize> {
+pub fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     let steps = &source.report.steps;
     let Some(chosen) = steps.get(index) else {
         return Vec::new();
@@ -105,7 +105,7 @@ pub fn repeats(source: &Source, index: usize) -> Vec<usize> {
         .collect()
 }
 
-fn highest_level_held(source: &Source) -> Option<Choice> {
+fn highest_level_held(source: &SourceReport) -> Option<ChosenStep> {
     let report = &source.report;
     let bound = report.summary.limit.as_ref().map_or(f64::MAX, |l| l.value);
     let level = |s: &Step| s.parameter("connections").unwrap_or(0.0);
@@ -114,7 +114,7 @@ fn highest_level_held(source: &Source) -> Option<Choice> {
         .filter(|(_, s)| completed(s) && !s.operations.is_empty())
         .filter(|(_, s)| level(s) <= bound);
     let (step, _) = held.max_by(|(_, a), (_, b)| level(a).total_cmp(&level(b)))?;
-    Some(Choice {
+    Some(ChosenStep {
         step,
         recommendation: None,
         reason: "the highest level that was held".to_owned(),
@@ -123,7 +123,7 @@ fn highest_level_held(source: &Source) -> Option<Choice> {
 
 /// Spells the operating point of a bench out with its figures: all repeats count, and the worst of
 /// them speaks for latency.
-pub fn describe(bench: &Bench<'_>) -> Option<OperatingPoint> {
+pub fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
     let (choice, source) = (bench.choice.as_ref()?, bench.source);
     let (index, step) = bench.operating()?;
     let p95 = bench.slowest(|h| h.percentiles_ns.p95);
@@ -154,7 +154,7 @@ pub fn describe(bench: &Bench<'_>) -> Option<OperatingPoint> {
     })
 }
 
-fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
+fn evidence(source: &SourceReport, bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
     let mut evidence = Vec::new();
     for (index, step) in bench.operating_repeats() {
         for (name, _) in requests::of(step) {
@@ -165,7 +165,7 @@ fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
             evidence.extend(source.evidence(format!("throughput of {name}"), &pointer));
         }
         evidence.extend(source.outcomes(index));
-        let percentiles: [(&str, Pick); 2] = [
+        let percentiles: [(&str, PercentileFn); 2] = [
             ("p95", |h| h.percentiles_ns.p95),
             ("p99", |h| h.percentiles_ns.p99),
         ];
@@ -180,9 +180,9 @@ fn evidence(source: &Source, bench: &Bench<'_>) -> Vec<Evidence> {
 }
 
 /// Spread of the repeats of the operating point; `None` for a single one.
-fn spread(bench: &Bench<'_>) -> Option<Spread> {
+fn spread(bench: &BenchFacts<'_>) -> Option<RepeatSpread> {
     let steps: Vec<&Step> = bench.operating_repeats().map(|(_, step)| step).collect();
-    let percentiles = |pick: Pick| {
+    let percentiles = |pick: PercentileFn| {
         let times = steps.iter().filter_map(|s| requests::slowest(s, pick));
         let times: Vec<u64> = times.map(|l| l.ns).collect();
         Some([*times.iter().min()?, *times.iter().max()?])
@@ -191,7 +191,7 @@ fn spread(bench: &Bench<'_>) -> Option<Spread> {
         .iter()
         .map(|s| requests::throughput_per_s(s))
         .collect();
-    (steps.len() > 1).then(|| Spread {
+    (steps.len() > 1).then(|| RepeatSpread {
         repeats: steps.len() as u64,
         throughput_per_s: [
             rates.iter().copied().fold(f64::INFINITY, f64::min),
@@ -203,7 +203,7 @@ fn spread(bench: &Bench<'_>) -> Option<Spread> {
 }
 
 /// The interval of the repeats' measured parts in which the least was answered.
-fn worst_interval(bench: &Bench<'_>) -> Option<WorstInterval> {
+fn worst_interval(bench: &BenchFacts<'_>) -> Option<WorstInterval> {
     let of_run = |name: &str| {
         let mut all = bench.source.report.series.iter();
         all.find(move |s| s.name == name && s.labels.is_empty())
@@ -234,7 +234,7 @@ fn worst_interval(bench: &Bench<'_>) -> Option<WorstInterval> {
 }
 
 /// Pointer to a percentile of a step's operation.
-pub fn percentile_pointer(step: usize, slowest: &Latency<'_>, which: &str) -> String {
+pub fn percentile_pointer(step: usize, slowest: &OperationPercentile<'_>, which: &str) -> String {
     format!(
         "/steps/{step}/operations/{}/{}/percentiles_ns/{which}",
         escape(slowest.operation),

@@ -62,12 +62,12 @@ fn order(a: &Finding, b: &Finding) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assessment::{Component, Confidence};
+    use crate::assessment::{ComponentKind, Confidence};
 
     fn finding(id: &str, kind: FindingKind, score: f64, parent: Option<&str>) -> Finding {
         Finding {
             id: id.into(),
-            component: Component::Redis,
+            component: ComponentKind::Redis,
             kind,
             thing: None,
             title: String::new(),

@@ -8,11 +8,11 @@ use bench_report::Series;
 const COVERED: f64 = 0.5;
 
 /// One point of a series: its index, the time that it covers, and its mean.
-pub type Span = (usize, Range<u64>, f64);
+pub type PointSpan = (usize, Range<u64>, f64);
 
 /// One series over one window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reading {
+pub struct SeriesReading {
     /// Index into the recording's `series`.
     pub series: usize,
     /// Mean over that part of the window in which it was read, each point weighted by the time
@@ -30,17 +30,22 @@ pub struct Reading {
     pub peak: usize,
 }
 
-impl Reading {
+impl SeriesReading {
     /// Reads `series`, the one at `index`; `None` where it was not read in the window.
     pub fn over(index: usize, series: &Series, window: &Range<u64>) -> Option<Self> {
-        let spans: Vec<Span> = series.spans().collect();
+        let spans: Vec<PointSpan> = series.spans().collect();
         Self::of(index, series, &spans, window)
     }
 
     /// Reads a series whose points' times are given.
-    pub fn of(index: usize, series: &Series, spans: &[Span], window: &Range<u64>) -> Option<Self> {
+    pub fn of(
+        index: usize,
+        series: &Series,
+        spans: &[PointSpan],
+        window: &Range<u64>,
+    ) -> Option<Self> {
         let shared = |span: &Range<u64>| overlap(span, window);
-        let inside: Vec<&Span> = spans.iter().filter(|(_, s, _)| shared(s) > 0).collect();
+        let inside: Vec<&PointSpan> = spans.iter().filter(|(_, s, _)| shared(s) > 0).collect();
         let covered_ns: u64 = inside.iter().map(|(_, span, _)| shared(span)).sum();
         let weighted = inside.iter().map(|(_, span, v)| shared(span) as f64 * v);
         let mean = weighted.sum::<f64>() / covered_ns as f64;
@@ -50,10 +55,10 @@ impl Reading {
             .min_by(|a, b| distance(a.2).total_cmp(&distance(b.2)))?;
         let highest = |i: usize| series.max.get(i).copied().flatten().unwrap_or(f64::MIN);
         // What a point that lies mostly outside saw may have been before the window or after it.
-        let mostly = |(_, span, _): &&Span| 2 * shared(span) >= span.end - span.start;
+        let mostly = |(_, span, _): &&PointSpan| 2 * shared(span) >= span.end - span.start;
         let within = inside.iter().copied().filter(mostly);
         let all = inside.iter().copied();
-        let by_height = |a: &&Span, b: &&Span| highest(a.0).total_cmp(&highest(b.0));
+        let by_height = |a: &&PointSpan, b: &&PointSpan| highest(a.0).total_cmp(&highest(b.0));
         let peak = within.max_by(by_height).or_else(|| all.max_by(by_height))?;
         Some(Self {
             series: index,
@@ -98,21 +103,21 @@ mod tests {
     fn points_count_for_the_time_they_share_with_the_window() {
         // 0 to 100: 0.2; 100 to 200: 0.8; 200 to 400: 0.4.
         let busy = series(&[(100, Some(0.2)), (200, Some(0.8)), (400, Some(0.4))]);
-        let read = |window| Reading::over(0, &busy, &window).unwrap();
+        let read = |window| SeriesReading::over(0, &busy, &window).unwrap();
         assert!((read(150..300).mean - (50.0 * 0.8 + 100.0 * 0.4) / 150.0).abs() < 1e-12);
         // Inside of a single point: what it says is all that is known.
         assert!((read(250..260).mean - 0.4).abs() < 1e-12);
         assert_eq!(read(90..400).peak, 1);
         // The high point lies mostly before the window.
         assert_eq!(read(180..400).peak, 2);
-        assert!(Reading::over(0, &busy, &(500..600)).is_none());
+        assert!(SeriesReading::over(0, &busy, &(500..600)).is_none());
     }
 
     #[test]
     fn a_window_that_was_hardly_recorded_is_not_judged() {
         let busy = series(&[(100, None), (200, Some(0.8))]);
         let read = |window: Range<u64>| {
-            Reading::over(0, &busy, &window)
+            SeriesReading::over(0, &busy, &window)
                 .unwrap()
                 .speaks_for(&window)
         };
@@ -122,7 +127,7 @@ mod tests {
     #[test]
     fn a_process_that_lived_for_a_tenth_of_a_window_used_a_tenth_of_its_cores() {
         let burner = series(&[(900, None), (1_000, Some(2.0))]);
-        let reading = Reading::over(0, &burner, &(0..1_000)).unwrap();
+        let reading = SeriesReading::over(0, &burner, &(0..1_000)).unwrap();
         assert!((reading.cores_over(1_000) - 0.2).abs() < 1e-12);
     }
 }

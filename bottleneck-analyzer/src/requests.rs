@@ -4,7 +4,7 @@
 use bench_report::histogram::Percentiles;
 use bench_report::{CensoredPercentiles, Histogram, Operation, Step};
 
-use crate::assessment::Component;
+use crate::assessment::ComponentKind;
 use crate::figures::duration_ns;
 use crate::thresholds::Objectives;
 
@@ -43,7 +43,7 @@ pub fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> 
 
 /// One percentile of one operation of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Latency<'a> {
+pub struct OperationPercentile<'a> {
     /// The operation.
     pub operation: &'a str,
     /// The field that holds it: `response` where there is one, `call` otherwise, `with_censored`
@@ -57,8 +57,8 @@ pub struct Latency<'a> {
     pub count: u64,
 }
 
-impl<'a> Latency<'a> {
-    fn of(name: &'a str, operation: &'a Operation, percentile: Pick) -> Option<Self> {
+impl<'a> OperationPercentile<'a> {
+    fn of(name: &'a str, operation: &'a Operation, percentile: PercentileFn) -> Option<Self> {
         let felt = operation.percentiles()?;
         let finished = latency(operation);
         let field = match (&operation.with_censored, finished) {
@@ -96,7 +96,7 @@ impl<'a> Latency<'a> {
 }
 
 /// The name of the percentile that is picked.
-fn name_of(percentile: Pick) -> &'static str {
+fn name_of(percentile: PercentileFn) -> &'static str {
     let places = CensoredPercentiles {
         percentiles_ns: Percentiles {
             p50: 0,
@@ -127,33 +127,36 @@ pub fn longest_ns(step: &Step) -> Option<u64> {
 }
 
 /// Opening a connection, where a step did so for requests to go over.
-pub fn connecting(step: &Step, percentile: Pick) -> Option<Latency<'_>> {
+pub fn connecting(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let (name, connect) = step.operations.get_key_value("connect")?;
     step.operations.get(ECHO)?;
-    Latency::of(name, connect, percentile)
+    OperationPercentile::of(name, connect, percentile)
 }
 
 /// A percentile of a distribution.
-pub type Pick = fn(&CensoredPercentiles) -> u64;
+pub type PercentileFn = fn(&CensoredPercentiles) -> u64;
 
 /// The percentile that the requests to a component are held to: its name, the percentile, and
 /// the bound in milliseconds.
-pub fn objective(component: Component, bounds: &Objectives) -> Option<(&'static str, Pick, f64)> {
-    let p90: Pick = |h| h.percentiles_ns.p90;
-    let p95: Pick = |h| h.percentiles_ns.p95;
+pub fn objective(
+    component: ComponentKind,
+    bounds: &Objectives,
+) -> Option<(&'static str, PercentileFn, f64)> {
+    let p90: PercentileFn = |h| h.percentiles_ns.p90;
+    let p95: PercentileFn = |h| h.percentiles_ns.p95;
     match component {
-        Component::Postgres => Some(("p90", p90, bounds.postgres_p90_ms)),
-        Component::Redis => Some(("p90", p90, bounds.redis_p90_ms)),
-        Component::Websocket => Some(("p95", p95, bounds.websocket_p95_ms)),
-        Component::Machine => None,
+        ComponentKind::Postgres => Some(("p90", p90, bounds.postgres_p90_ms)),
+        ComponentKind::Redis => Some(("p90", p90, bounds.redis_p90_ms)),
+        ComponentKind::Websocket => Some(("p95", p95, bounds.websocket_p95_ms)),
+        ComponentKind::Machine => None,
     }
 }
 
 /// The request of `step` whose percentile is highest. One that makes up less than a hundredth
 /// of the samples cannot speak for the step and is left out.
-pub fn slowest(step: &Step, percentile: Pick) -> Option<Latency<'_>> {
-    let all: Vec<Latency> = of(step)
-        .filter_map(|(name, operation)| Latency::of(name, operation, percentile))
+pub fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
+    let all: Vec<OperationPercentile> = of(step)
+        .filter_map(|(name, operation)| OperationPercentile::of(name, operation, percentile))
         .collect();
     let total: u64 = all.iter().map(|latency| latency.count).sum();
     all.into_iter()
@@ -167,7 +170,7 @@ mod tests {
 
     #[test]
     fn each_percentile_is_known_by_its_name() {
-        let picks: [(Pick, &str); 3] = [
+        let picks: [(PercentileFn, &str); 3] = [
             (|h| h.percentiles_ns.p50, "p50"),
             (|h| h.percentiles_ns.p95, "p95"),
             (|h| h.percentiles_ns.p9999, "p9999"),

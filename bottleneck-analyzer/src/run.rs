@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use bench_report::manifest::{self, Part};
 use bench_report::{Status, StoreError};
 
-use crate::assessment::Component;
-use crate::source::Source;
+use crate::assessment::ComponentKind;
+use crate::source::SourceReport;
 
 /// Reason for which a run could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -87,9 +87,9 @@ impl RunError {
 
 /// All reports of one run.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RunReports {
     /// The reports, benches first, in a fixed order.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceReport>,
     /// Parts that were meant to run, by the manifests of their directories.
     pub parts: Vec<Part>,
     /// Default path of the assessment.
@@ -98,7 +98,7 @@ pub struct Run {
     pub notes: Vec<String>,
 }
 
-impl Run {
+impl RunReports {
     /// Reads the reports under `paths`: directories whole, files as they are.
     ///
     /// # Errors
@@ -148,21 +148,21 @@ impl Run {
     }
 
     /// The recording of the machine.
-    pub fn machine(&self) -> Option<&Source> {
+    pub fn machine(&self) -> Option<&SourceReport> {
         self.sources
             .iter()
-            .find(|s| s.component() == Some(Component::Machine))
+            .find(|s| s.component() == Some(ComponentKind::Machine))
     }
 
     /// The benches' reports.
-    pub fn benches(&self) -> impl Iterator<Item = &Source> {
+    pub fn benches(&self) -> impl Iterator<Item = &SourceReport> {
         self.sources
             .iter()
-            .filter(|s| s.component() != Some(Component::Machine))
+            .filter(|s| s.component() != Some(ComponentKind::Machine))
     }
 
     /// The report that a part was to write, whatever run it is of.
-    pub fn report_of(&self, part: &Part) -> Option<&Source> {
+    pub fn report_of(&self, part: &Part) -> Option<&SourceReport> {
         self.sources.iter().find(|source| wrote(part, source))
     }
 
@@ -172,7 +172,7 @@ impl Run {
         if self.parts.is_empty() {
             return;
         }
-        let named = |source: &&Source| !self.parts.iter().any(|part| wrote(part, source));
+        let named = |source: &&SourceReport| !self.parts.iter().any(|part| wrote(part, source));
         let unnamed = self.sources.iter().filter(named);
         let notes: Vec<String> = unnamed
             .map(|source| {
@@ -189,7 +189,7 @@ impl Run {
     /// Benches that were started one by one into one directory are of several runs, and so are
     /// reports that an earlier run left there: only the user knows which.
     fn note_several_runs(&mut self) {
-        let mut runs: BTreeMap<&str, Vec<&Source>> = BTreeMap::new();
+        let mut runs: BTreeMap<&str, Vec<&SourceReport>> = BTreeMap::new();
         for source in &self.sources {
             let of_run = runs.entry(&source.report.run_id).or_default();
             of_run.push(source);
@@ -224,7 +224,7 @@ impl Run {
                 Status::Failed => "failed on the way",
             };
             let measured = match source.component() {
-                Some(Component::Machine) => "what it recorded until then".to_owned(),
+                Some(ComponentKind::Machine) => "what it recorded until then".to_owned(),
                 _ => format!("the {} step(s) it finished", source.report.steps.len()),
             };
             self.notes
@@ -234,7 +234,7 @@ impl Run {
 }
 
 /// Returns true if the report is the one that the part names.
-fn wrote(part: &Part, source: &Source) -> bool {
+fn wrote(part: &Part, source: &SourceReport) -> bool {
     if Path::new(&part.report).is_absolute() {
         let real = |path: &Path| path.canonicalize().ok();
         return real(Path::new(&part.report)).is_some_and(|p| Some(p) == real(&source.path));
@@ -253,18 +253,18 @@ fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
     Ok(parts)
 }
 
-fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<Source>, RunError> {
+fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError> {
     if !path.exists() {
         return Err(RunError::Missing(path.to_owned()));
     }
     if path.is_file() {
-        return Ok(vec![Source::load(path)?]);
+        return Ok(vec![SourceReport::load(path)?]);
     }
     let elsewhere = parts.iter().map(|part| PathBuf::from(&part.report));
     let elsewhere = elsewhere.filter(|report| report.is_absolute() && report.exists());
     let mut found = Vec::new();
     for file in candidates(path)?.into_iter().chain(elsewhere) {
-        match Source::load(&file) {
+        match SourceReport::load(&file) {
             Ok(source) => found.push(source),
             // An earlier result of ours lies beside the reports that it was made from.
             Err(StoreError::UnknownSchema { found, .. })
@@ -304,7 +304,7 @@ fn directory_of(paths: &[PathBuf]) -> PathBuf {
 
 /// Reports belong together when they share a boot, and either a run or a directory: who writes
 /// two benches into one directory means one run.
-fn belong_together(sources: &[Source]) -> Result<Vec<String>, RunError> {
+fn belong_together(sources: &[SourceReport]) -> Result<Vec<String>, RunError> {
     let mut notes = Vec::new();
     if let Some(stranger) = sources.iter().find(|s| s.component().is_none()) {
         return Err(RunError::UnknownTool {

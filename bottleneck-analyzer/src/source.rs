@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bench_report::{Report, StoreError, Warning, WarningCode, store};
 use serde_json::Value;
 
-use crate::assessment::{Component, Evidence};
+use crate::assessment::{ComponentKind, EvidenceItem};
 use crate::figures;
 use crate::requests;
 
@@ -14,7 +14,7 @@ pub const NEVER_CAME_BACK: &str = "never came back";
 
 /// A report as types and as the JSON it came from.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct SourceReport {
     /// Its file name: what evidence is filed under.
     pub file: String,
     /// Path that it was read from.
@@ -25,7 +25,7 @@ pub struct Source {
     pub raw: Value,
 }
 
-impl Source {
+impl SourceReport {
     /// Reads one report.
     ///
     /// # Errors
@@ -43,24 +43,24 @@ impl Source {
     }
 
     /// Component that the report is about; `None` for a tool that this version does not know.
-    pub fn component(&self) -> Option<Component> {
+    pub fn component(&self) -> Option<ComponentKind> {
         match self.report.tool.name.as_str() {
-            "db-pool-bench" => Some(Component::Postgres),
-            "redis-bench" => Some(Component::Redis),
-            "ws-bench" => Some(Component::Websocket),
-            "sysmon" => Some(Component::Machine),
+            "db-pool-bench" => Some(ComponentKind::Postgres),
+            "redis-bench" => Some(ComponentKind::Redis),
+            "ws-bench" => Some(ComponentKind::Websocket),
+            "sysmon" => Some(ComponentKind::Machine),
             _ => None,
         }
     }
 
     /// The scalar at `pointer`; `None` where the report has none, so that evidence which does
     /// not resolve cannot be made.
-    pub fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<Evidence> {
+    pub fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
         let value = self.raw.pointer(pointer)?;
         if value.is_object() || value.is_array() || value.is_null() {
             return None;
         }
-        Some(Evidence {
+        Some(EvidenceItem {
             label: label.into(),
             file: self.file.clone(),
             pointer: pointer.to_owned(),
@@ -72,7 +72,7 @@ impl Source {
 
     /// Outcome of the requests of step `index`: how many succeeded, how many failed in which
     /// way, and how many never came back.
-    pub fn outcomes(&self, index: usize) -> Vec<Evidence> {
+    pub fn outcomes(&self, index: usize) -> Vec<EvidenceItem> {
         let Some(step) = self.report.steps.get(index) else {
             return Vec::new();
         };
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use bench_report::{Series, Tool};
 
-    fn source() -> Source {
+    fn source() -> SourceReport {
         let tool = Tool {
             name: "sysmon".into(),
             version: "0".into(),
@@ -165,7 +165,7 @@ mod tests {
         doubt.spoils.push("/summary/figures/own.cpu_ns".into());
         report.warnings.push(doubt);
         let raw = serde_json::to_value(&report).unwrap();
-        Source {
+        SourceReport {
             file: "sysmon.record.json".into(),
             path: "sysmon.record.json".into(),
             report,

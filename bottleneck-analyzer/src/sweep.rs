@@ -8,7 +8,7 @@ use crate::requests;
 
 /// One setting of a sweep with all its repeats that ran to their end.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
+pub struct SweepSetting {
     /// Value of the swept parameter; 0 where nothing was swept.
     pub value: f64,
     /// Indices into the report's `steps`.
@@ -27,7 +27,7 @@ pub struct Sweep {
     /// The swept parameter.
     pub parameter: String,
     /// Settings in ascending order.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<SweepSetting>,
 }
 
 /// The parameters that are swept, the most telling first.
@@ -57,7 +57,7 @@ impl Sweep {
     }
 
     /// The setting that holds step `index`, with its place.
-    pub fn holding(&self, index: usize) -> Option<(usize, &Setting)> {
+    pub fn holding(&self, index: usize) -> Option<(usize, &SweepSetting)> {
         let mut settings = self.settings.iter().enumerate();
         settings.find(|(_, s)| s.steps.contains(&index))
     }
@@ -82,13 +82,13 @@ fn key(report: &Report, step: &Step) -> (String, String) {
     (subject.join(", "), parameter.to_owned())
 }
 
-fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<Setting> {
-    let mut found: Vec<Setting> = Vec::new();
+fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<SweepSetting> {
+    let mut found: Vec<SweepSetting> = Vec::new();
     for &index in steps {
         let value = report.steps[index].parameter(parameter).unwrap_or(0.0);
         match found.iter_mut().find(|s| s.value.total_cmp(&value).is_eq()) {
             Some(setting) => setting.steps.push(index),
-            None => found.push(Setting {
+            None => found.push(SweepSetting {
                 value,
                 steps: vec![index],
                 throughput_per_s: 0.0,

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use bench_report::Window;
 use url::Url;
 
-use crate::assessment::Component;
-use crate::machine::Machine;
-use crate::source::Source;
+use crate::assessment::ComponentKind;
+use crate::machine::MachineRecording;
+use crate::source::SourceReport;
 
 /// Returns true if the target was on the machine of the bench: its address is one of the machine
 /// itself, or a socket in its file system.
-pub fn is_local(source: &Source) -> bool {
+pub fn is_local(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     let Some(address) = url else {
         return false;
@@ -30,23 +30,27 @@ pub fn is_local(source: &Source) -> bool {
 }
 
 /// Returns true if the target is known to be on another machine, of which no recording tells.
-pub fn is_elsewhere(source: &Source) -> bool {
+pub fn is_elsewhere(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     url.is_some() && !is_local(source)
 }
 
 /// The name of the server's process, where the bench found it.
-pub fn process_name(source: &Source) -> Option<&str> {
+pub fn process_name(source: &SourceReport) -> Option<&str> {
     let process = source.report.config.get("server_process")?;
     process.get("name")?.as_str()
 }
 
 /// Returns true if the server is on the machine and bears no name by which it can be told from
 /// programs that take no part.
-pub fn may_be_a_stranger(source: &Source, machine: Machine<'_>, window: Window) -> bool {
+pub fn may_be_a_stranger(
+    source: &SourceReport,
+    machine: MachineRecording<'_>,
+    window: Window,
+) -> bool {
     let known = match source.component() {
         // Our own server has the name of the bench, which is running as well.
-        Some(Component::Websocket) => machine.processes_called("ws-bench", window) > 1,
+        Some(ComponentKind::Websocket) => machine.processes_called("ws-bench", window) > 1,
         Some(component) => machine.cores_of_server(component, window).is_some(),
         None => false,
     };
@@ -54,7 +58,7 @@ pub fn may_be_a_stranger(source: &Source, machine: Machine<'_>, window: Window) 
 }
 
 /// Returns true if the bench knows from the kernel what CPU time the server's processes took.
-fn is_counted(source: &Source) -> bool {
+fn is_counted(source: &SourceReport) -> bool {
     let mut evidence = source.report.steps.iter().filter_map(|s| s.server.as_ref());
     evidence.any(|server| server.figures.contains_key("server.cpu_ns"))
 }
@@ -74,7 +78,7 @@ mod tests {
         if let Some(url) = url {
             report.config.insert("url".into(), url.into());
         }
-        is_local(&Source {
+        is_local(&SourceReport {
             file: String::new(),
             path: "x".into(),
             raw: serde_json::Value::Null,

@@ -9,8 +9,8 @@ use bench_report::{Histogram, Operation, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::assessment::{Component, Evidence};
-use crate::source::{Source, escape};
+use crate::assessment::{ComponentKind, EvidenceItem};
+use crate::source::{SourceReport, escape};
 
 pub(crate) mod checkout;
 pub(crate) mod postgres;
@@ -18,7 +18,8 @@ mod redis;
 
 /// One part of the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Part {
+#[schemars(rename = "Part")]
+pub struct TimePart {
     /// A name for scripts: `pacing_lag`, `backlog`, `checkout` (waiting for a place in the pool),
     /// `checkout_check`, `checkout_connect`, `checkout_other`, `server_cpu`, `server_runnable`, an
     /// event that PostgreSQL waited for (`lock.transactionid`, `io.walsync`) or its class where
@@ -32,7 +33,7 @@ pub struct Part {
     /// `ns` ÷ the whole.
     pub share_ratio: f64,
     /// Evidence that it rests on; empty for what is left by subtraction.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
 }
 
 /// The whole of a server that was only watched.
@@ -49,14 +50,14 @@ pub struct TimeModel {
     /// Its length, in nanoseconds.
     pub whole_ns: f64,
     /// The parts, in the order in which they happen.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TimePart>,
     /// Notes about it.
     pub notes: Vec<String>,
 }
 
 impl TimeModel {
     /// A part by its name.
-    pub fn part(&self, name: &str) -> Option<&Part> {
+    pub fn part(&self, name: &str) -> Option<&TimePart> {
         self.parts.iter().find(|p| p.name == name)
     }
 
@@ -90,7 +91,7 @@ impl TimeModel {
     }
 
     /// The largest part of what is left without queues.
-    pub fn largest_of_service(&self) -> Option<&Part> {
+    pub fn largest_of_service(&self) -> Option<&TimePart> {
         let parts = self.parts.iter();
         let parts = parts.filter(|p| !QUEUES.contains(&&*p.name));
         parts.max_by(|a, b| a.ns.total_cmp(&b.ns))
@@ -102,11 +103,11 @@ impl TimeModel {
         evidence.any(|e| e.spoiled)
     }
 
-    fn add(&mut self, name: &str, title: &str, ns: f64, evidence: Vec<Evidence>) {
+    fn add(&mut self, name: &str, title: &str, ns: f64, evidence: Vec<EvidenceItem>) {
         if ns <= 0.0 || self.whole_ns <= 0.0 {
             return;
         }
-        self.parts.push(Part {
+        self.parts.push(TimePart {
             name: name.to_owned(),
             title: title.to_owned(),
             ns,
@@ -125,20 +126,25 @@ impl TimeModel {
 }
 
 /// The model of step `index`; `None` where nothing finished.
-pub fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
+pub fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let step = source.report.steps.get(index)?;
     match source.component()? {
-        Component::Postgres => postgres::of_step(source, index),
-        Component::Redis => redis::model(source, index, step),
-        Component::Websocket => websocket(source, index, step),
-        Component::Machine => None,
+        ComponentKind::Postgres => postgres::of_step(source, index),
+        ComponentKind::Redis => redis::model(source, index, step),
+        ComponentKind::Websocket => websocket(source, index, step),
+        ComponentKind::Machine => None,
     }
 }
 
-type Phase = fn(&Operation) -> Option<&Histogram>;
+type PhaseFn = fn(&Operation) -> Option<&Histogram>;
 
 /// The mean of a phase over all successes of a step, and where it stands.
-fn mean_of(source: &Source, index: usize, name: &str, phase: Phase) -> (f64, Vec<Evidence>) {
+fn mean_of(
+    source: &SourceReport,
+    index: usize,
+    name: &str,
+    phase: PhaseFn,
+) -> (f64, Vec<EvidenceItem>) {
     let operations = &source.report.steps[index].operations;
     let calls: u64 = operations.values().map(|o| o.succeeded).sum();
     let mut sum_ns = 0.0;
@@ -163,7 +169,7 @@ fn mean_of(source: &Source, index: usize, name: &str, phase: Phase) -> (f64, Vec
 }
 
 /// The whole with the phases before service in it; service itself is left to the component.
-fn phases(source: &Source, index: usize) -> Option<TimeModel> {
+fn phases(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let response = mean_of(source, index, "response", |o| o.response.as_ref()).0;
     let call = mean_of(source, index, "call", |o| o.call.as_ref()).0;
     let (of, whole_ns) = if response > 0.0 {
@@ -194,7 +200,7 @@ fn phases(source: &Source, index: usize) -> Option<TimeModel> {
 }
 
 /// A figure of the server's evidence, with its place.
-fn server_figure(source: &Source, index: usize, name: &str) -> Option<(f64, Evidence)> {
+fn server_figure(source: &SourceReport, index: usize, name: &str) -> Option<(f64, EvidenceItem)> {
     let step = source.report.steps.get(index)?;
     let value = *step.server.as_ref()?.figures.get(name)?;
     let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
@@ -202,7 +208,7 @@ fn server_figure(source: &Source, index: usize, name: &str) -> Option<(f64, Evid
 }
 
 /// Establishing a connection; its phases are medians, which add up only nearly.
-fn websocket(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
+fn websocket(source: &SourceReport, index: usize, step: &Step) -> Option<TimeModel> {
     let connect = step.operations.get("connect")?;
     let (field, histogram) = crate::requests::latency(connect)?;
     let mut model = TimeModel {

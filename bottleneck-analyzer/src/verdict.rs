@@ -1,11 +1,11 @@
 //! The readiness verdict: what the gates say, less what is missing or in doubt.
 
 use crate::assessment::{
-    Assessment, Confidence, FindingKind, Gate, GateOutcome, Readiness, Verdict,
+    Assessment, Confidence, FindingKind, Gate, GateOutcome, Readiness, ReadinessVerdict,
 };
 
 /// Weighs gates, findings and doubts.
-pub fn pronounce(assessment: &Assessment) -> Verdict {
+pub fn pronounce(assessment: &Assessment) -> ReadinessVerdict {
     let Assessment {
         gates,
         findings,
@@ -56,7 +56,7 @@ pub fn pronounce(assessment: &Assessment) -> Verdict {
             headline += &format!(", and {} more", rest.len());
         }
     }
-    Verdict {
+    ReadinessVerdict {
         readiness,
         headline,
         reasons,

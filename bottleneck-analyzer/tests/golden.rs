@@ -7,7 +7,7 @@ mod faults;
 use std::path::{Path, PathBuf};
 
 use bottleneck_analyzer::assessment::{Assessment, FindingKind};
-use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
 use serde_json::{Value, json};
 
 fn kept() -> PathBuf {
@@ -15,7 +15,7 @@ fn kept() -> PathBuf {
 }
 
 fn assess(file: &Path) -> Assessment {
-    let run = Run::load(&[file.to_owned()]).unwrap();
+    let run = RunReports::load(&[file.to_owned()]).unwrap();
     analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool())
 }
 

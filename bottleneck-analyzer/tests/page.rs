@@ -5,11 +5,11 @@ mod common;
 
 use bench_report::Mark;
 use bottleneck_analyzer::render::html;
-use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
 use common::{Plant, save};
 
 fn page_of(directory: &std::path::Path) -> String {
-    let run = Run::load(&[directory.to_owned()]).unwrap();
+    let run = RunReports::load(&[directory.to_owned()]).unwrap();
     let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
     html::page(&run, &assessment)
 }

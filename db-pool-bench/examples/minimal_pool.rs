@@ -57,7 +57,7 @@ fn main() -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let client = address.connect(APPLICATION).await?;
-        let tables = Tables::of_pgbench(&client, TABLE).await?;
+        let tables = Tables::from_pgbench(&client, TABLE).await?;
         drop(client);
         match flags.pool {
             Kind::Deadpool => with_deadpool(&flags, &address, &tables).await,

@@ -5,21 +5,21 @@ use bench_cli::Exit;
 use bench_report::report::new_run_id;
 use load_engine::Cancel;
 
-use crate::cli::CheckFlags;
-use crate::control::Control;
-use crate::server::Server;
-use crate::workloads::{Ground, Schema};
+use crate::cli::ServerCheckFlags;
+use crate::control::ControlRuntime;
+use crate::server::ServerUnderTest;
+use crate::workloads::{Schema, WorkloadSetup};
 
 /// Connects as a run would, and makes and removes a schema in one transaction.
 ///
 /// # Errors
 /// What would keep a run from beginning, with what to do about it.
-pub fn run(flags: &CheckFlags) -> anyhow::Result<Exit> {
-    let server = Server::at(&flags.url)?;
-    let control = Control::new(Cancel::new()).context("cannot start a runtime")?;
-    let schema = Schema::of_run(&new_run_id());
+pub fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
+    let server = ServerUnderTest::at(&flags.url)?;
+    let control = ControlRuntime::new(Cancel::new()).context("cannot start a runtime")?;
+    let schema = Schema::for_run(&new_run_id());
     if let Some(client) = control.connect(&server.address, &schema)? {
-        let ground = Ground {
+        let workload_setup = WorkloadSetup {
             control: &control,
             address: &server.address,
             client: &client,
@@ -27,7 +27,7 @@ pub fn run(flags: &CheckFlags) -> anyhow::Result<Exit> {
             throwaway: server.throwaway,
             schema_begun: false,
         };
-        ground.check()?;
+        workload_setup.check()?;
     }
     Ok(Exit::Done)
 }

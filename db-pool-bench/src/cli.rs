@@ -7,7 +7,6 @@ use bench_cli::load::LoadFlags;
 use bench_cli::objective::Objective;
 use clap::{Args, Parser, Subcommand};
 
-use crate::catalogue::CatalogueFlags;
 use crate::conditions::{Conditions, Hold, network_delay};
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
@@ -15,14 +14,15 @@ use crate::exhaust::ExhaustFlags;
 use crate::lifecycle::LifecycleFlags;
 use crate::scale::ScaleFlags;
 use crate::target::TargetFlags;
+use crate::workload_commands::WorkloadCommandFlags;
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
 #[derive(Debug, Parser)]
 #[command(name = "db-pool-bench", version, after_help = EXAMPLES)]
-pub struct Cli {
+pub struct PoolBenchCli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: PoolBenchCommand,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -37,7 +37,7 @@ const EXAMPLES: &str = "Examples:
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum PoolBenchCommand {
     /// Measure pool sizes with several drivers and recommend one for each
     Sweep(Box<SweepFlags>),
     /// Hold one pool and add users: where waiting begins, and how many are served in time
@@ -49,10 +49,10 @@ pub enum Command {
     /// Watch a server under its own load: waits, locks, statements, connections
     Observe(ObserveFlags),
     /// List and describe workloads, make their tables, check scripts, suggest a mix
-    Workload(CatalogueFlags),
+    Workload(WorkloadCommandFlags),
     /// Tell whether a run can be made on a server; nothing stays there
     #[command(hide = true)]
-    Check(CheckFlags),
+    Check(ServerCheckFlags),
     /// Print shell completions or the manual page
     #[command(hide = true)]
     Generate {
@@ -185,7 +185,7 @@ Statements are shown without their values.";
 /// Flags of `db-pool-bench check`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  db-pool-bench check --url postgres://app@db/shop")]
-pub struct CheckFlags {
+pub struct ServerCheckFlags {
     /// The server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub url: String,
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_help_has_examples_and_fits_a_terminal_as_it_was_written() {
-        let mut cli = Cli::command();
+        let mut cli = PoolBenchCli::command();
         cli.build();
         let mut all = Vec::new();
         helps(&cli, "", &mut all);
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_where_a_flag_is_not_given_stands_in_the_help() {
-        let mut cli = Cli::command();
+        let mut cli = PoolBenchCli::command();
         cli.build();
         for scenario in ["sweep", "scale"] {
             let help = cli.find_subcommand_mut(scenario).unwrap();

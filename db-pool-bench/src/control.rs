@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::address::Address;
 use crate::connect::{Client, ConnectError};
-use crate::failure::of_connect;
-use crate::remedy::{self, Doing, told};
+use crate::failure::from_connect;
+use crate::remedy::{self, Purpose, full_message};
 use crate::workloads::Schema;
 
 /// Cleaning up may take this long.
@@ -21,12 +21,12 @@ const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// A runtime of its own for conversations on the calling thread.
 #[derive(Debug)]
-pub struct Control {
+pub struct ControlRuntime {
     runtime: Runtime,
     cancel: Cancel,
 }
 
-impl Control {
+impl ControlRuntime {
     /// Conversations that end when `cancel` is cancelled.
     ///
     /// # Errors
@@ -68,9 +68,9 @@ fn name(schema: &Schema) -> String {
 
 /// Returns why no connection came about, and what to do about it.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
-    let failure = of_connect(error);
+    let failure = from_connect(error);
     let what = format!("connect to {}", address.shown());
-    remedy::cannot(&what, &failure, Doing::Connecting, address)
+    remedy::cannot(&what, &failure, Purpose::Connecting, address)
 }
 
 /// Removes `schema`, on a thread and a connection of its own.
@@ -93,7 +93,7 @@ pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result
                 let client = address.connect(&name(&schema)).await?;
                 Ok(schema.remove(&client).await?)
             })
-            .map_err(|error: ConnectError| told(&of_connect(&error)))
+            .map_err(|error: ConnectError| full_message(&from_connect(&error)))
     };
     let silent = || {
         Err(format!(

@@ -8,7 +8,7 @@ use bench_report::{Report, store};
 use clap::Parser as _;
 use serde_json::Value;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{PoolBenchCli, PoolBenchCommand};
 
 /// The report of `scenario`.
 pub(crate) fn report(scenario: &str) -> Report {
@@ -17,7 +17,7 @@ pub(crate) fn report(scenario: &str) -> Report {
 }
 
 /// The command that made the report of `scenario`: with `--run-dir` it makes another.
-pub(crate) fn command(scenario: &str) -> Command {
+pub(crate) fn command(scenario: &str) -> PoolBenchCommand {
     let args = match scenario {
         "sweep" => {
             "--driver deadpool --pool-sizes 1,2,4 --hold 2ms --app-instances 12 --repeats 2 \
@@ -41,7 +41,7 @@ pub(crate) fn command(scenario: &str) -> Command {
     };
     let words = ["db-pool-bench", scenario];
     let words = words.into_iter().chain(args.split_whitespace());
-    Cli::try_parse_from(words).unwrap().command
+    PoolBenchCli::try_parse_from(words).unwrap().command
 }
 
 /// Asserts that `report` is of a run with `config`: the command and the report belong together.

@@ -11,12 +11,11 @@
 )]
 
 pub mod address;
-pub mod campaign;
-pub mod catalogue;
 pub mod check;
 pub mod cli;
 pub mod conditions;
 pub mod connect;
+pub mod context;
 pub mod control;
 mod course;
 mod defaults;
@@ -24,6 +23,7 @@ pub mod drivers;
 pub mod evidence;
 pub mod exhaust;
 pub mod failure;
+mod fingerprint;
 #[cfg(test)]
 mod golden;
 pub mod lifecycle;
@@ -36,9 +36,9 @@ mod results;
 pub mod scale;
 pub mod script;
 pub mod server;
-mod shape;
 pub mod sweep;
 pub mod target;
 mod text;
 pub mod wire;
+pub mod workload_commands;
 pub mod workloads;

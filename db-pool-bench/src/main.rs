@@ -4,21 +4,21 @@ use std::process::ExitCode;
 
 use bench_cli::Exit;
 use clap::CommandFactory as _;
-use db_pool_bench::cli::{Cli, Command};
-use db_pool_bench::{catalogue, check, exhaust, lifecycle, observe, scale, sweep};
+use db_pool_bench::cli::{PoolBenchCli, PoolBenchCommand};
+use db_pool_bench::{check, exhaust, lifecycle, observe, scale, sweep, workload_commands};
 
 fn main() -> ExitCode {
-    let cli: Cli = bench_cli::parse();
+    let cli: PoolBenchCli = bench_cli::parse();
     bench_cli::run("db-pool-bench", || match cli.command {
-        Command::Sweep(flags) => sweep::run(&flags),
-        Command::Scale(flags) => scale::run(&flags),
-        Command::Exhaust(flags) => exhaust::run(&flags),
-        Command::Lifecycle(flags) => lifecycle::run(&flags),
-        Command::Observe(flags) => observe::run(&flags),
-        Command::Workload(flags) => catalogue::run(&flags),
-        Command::Check(flags) => check::run(&flags),
-        Command::Generate { what } => {
-            bench_cli::generate::print(&mut Cli::command(), &what)?;
+        PoolBenchCommand::Sweep(flags) => sweep::run(&flags),
+        PoolBenchCommand::Scale(flags) => scale::run(&flags),
+        PoolBenchCommand::Exhaust(flags) => exhaust::run(&flags),
+        PoolBenchCommand::Lifecycle(flags) => lifecycle::run(&flags),
+        PoolBenchCommand::Observe(flags) => observe::run(&flags),
+        PoolBenchCommand::Workload(flags) => workload_commands::run(&flags),
+        PoolBenchCommand::Check(flags) => check::run(&flags),
+        PoolBenchCommand::Generate { what } => {
+            bench_cli::generate::print(&mut PoolBenchCli::command(), &what)?;
             Ok(Exit::Done)
         }
     })

@@ -11,11 +11,11 @@ use clap::Args;
 use load_engine::StopRule;
 use serde_json::{Value, json};
 
-use crate::campaign::{self, Arm, Campaign};
 use crate::conditions::ConditionFlags;
+use crate::context::{self, ScenarioContext, Variant};
 use crate::drivers::Driver;
 use crate::target::TargetFlags;
-use crate::workloads::Selection;
+use crate::workloads::WorkloadSelection;
 
 /// The pool, and where it is.
 #[derive(Debug, Clone, Args)]
@@ -69,8 +69,8 @@ impl OnePoolFlags {
     }
 
     /// The pool of `driver` as what a step puts to the test.
-    pub(crate) fn arm(&self, driver: Driver) -> Arm {
-        Arm {
+    pub(crate) fn variant(&self, driver: Driver) -> Variant {
+        Variant {
             driver,
             connections: self.size,
             conditions: self.conditions.conditions(),
@@ -81,7 +81,7 @@ impl OnePoolFlags {
     pub(crate) fn config(
         &self,
         drivers: &[Driver],
-        selection: &Selection,
+        selection: &WorkloadSelection,
     ) -> BTreeMap<String, Value> {
         let kept = drivers.iter();
         let kept: BTreeMap<_, _> = kept
@@ -105,16 +105,16 @@ impl OnePoolFlags {
         &self,
         scenario: &str,
         connections: u64,
-        plan: &impl Scenario,
+        plan: &impl PoolScenario,
     ) -> anyhow::Result<Exit> {
         let given = self.target.server(&self.drivers)?;
         let version = env!("CARGO_PKG_VERSION");
         let config = plan.config();
         let mut bench = Bench::begin("db-pool-bench", version, scenario, &self.output, config)?;
         // On an error the bench saves what there is, as failed.
-        let work = |campaign: &mut Campaign| plan.steps(campaign);
+        let work = |context: &mut ScenarioContext| plan.steps(context);
         let (target, selection) = (&self.target, plan.selection());
-        campaign::run(&mut bench, target, selection, given, connections, work)?;
+        context::run(&mut bench, target, selection, given, connections, work)?;
         bench.report.summary = plan.summary(&bench.report);
         let text = plan.text(&bench.report);
         bench.finish(&text)
@@ -122,13 +122,13 @@ impl OnePoolFlags {
 }
 
 /// What a scenario does with its pool, and concludes.
-pub(crate) trait Scenario {
+pub(crate) trait PoolScenario {
     /// What the report says of the settings.
     fn config(&self) -> BTreeMap<String, Value>;
     /// What is asked of the server.
-    fn selection(&self) -> &Selection;
+    fn selection(&self) -> &WorkloadSelection;
     /// Does the steps.
-    fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()>;
+    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()>;
     /// The scenario's own conclusions.
     fn summary(&self, report: &Report) -> Summary;
     /// The result as people read it.
@@ -137,7 +137,7 @@ pub(crate) trait Scenario {
 
 /// How a course is run: a load that changes on its way, whose requests are followed one by one.
 #[derive(Debug, Clone, Args)]
-pub struct CourseFlags {
+pub struct TracedRunFlags {
     /// Seed of everything random [default: drawn, and recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -147,7 +147,7 @@ pub struct CourseFlags {
     pub stop_on: Vec<StopRule>,
 }
 
-impl CourseFlags {
+impl TracedRunFlags {
     /// The seed given, or one drawn now; draw once and keep it.
     pub(crate) fn draw_seed(&self) -> u64 {
         load::seed_or_drawn(self.seed)

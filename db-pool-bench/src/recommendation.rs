@@ -9,7 +9,7 @@ use bench_report::{Recommendation, Summary};
 use statistics::knee::{self, Edge, Knee, KneeOptions, KneeSetting};
 use statistics::minimum_detectable_difference;
 
-use crate::results::Results;
+use crate::results::SettingResults;
 
 /// How sure a difference must be, and how often it must be found where it exists.
 const ALPHA: f64 = 0.05;
@@ -22,10 +22,10 @@ const LOSS_ACCEPTED: f64 = 0.1;
 pub(crate) fn recommend(
     subject: &str,
     parameter: &str,
-    results: &[&Results],
+    results: &[&SettingResults],
     objectives: &[Objective],
 ) -> Option<Recommendation> {
-    let measured: Vec<&&Results> = results.iter().filter(|r| !r.held.is_empty()).collect();
+    let measured: Vec<&&SettingResults> = results.iter().filter(|r| !r.held.is_empty()).collect();
     if measured.is_empty() {
         return None;
     }
@@ -58,7 +58,7 @@ pub(crate) fn recommend(
     match knee::find(&settings, KneeOptions::default()) {
         Err(error) => recommendation.reason = error.to_string(),
         Ok(found) => {
-            let choice = Choice::of(&found, &throughputs, &settings);
+            let choice = KneeChoice::from_knee(&found, &throughputs, &settings);
             let largest = settings[choice.chosen].value;
             // Larger ones of which no step held bound it as well as any that were measured.
             let broke_above = results
@@ -77,7 +77,7 @@ pub(crate) fn recommend(
 
 /// At a fixed rate every setting that keeps up carries the same, so that throughput tells nothing:
 /// the smallest that carries the rate and keeps the objectives, where there are any to keep.
-fn at_a_rate(measured: &[&&Results], objectives: &[Objective], into: &mut Recommendation) {
+fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut Recommendation) {
     if objectives.is_empty() {
         "at a fixed rate throughput tells no setting from another: give an --objective, or sweep without --rate"
             .clone_into(&mut into.reason);
@@ -96,17 +96,17 @@ fn at_a_rate(measured: &[&&Results], objectives: &[Objective], into: &mut Recomm
 
 /// The setting to run with, within the knee's interval.
 #[derive(Debug, Clone, Copy)]
-struct Choice {
+struct KneeChoice {
     chosen: usize,
     high: usize,
     /// True if scatter hides so much that the measured mean decided.
     scattered: bool,
 }
 
-impl Choice {
+impl KneeChoice {
     /// The knee's own choice, unless that one was measured to lose more than anybody would accept
     /// and only scatter keeps the loss from being sure: then the smallest measured to lose little.
-    fn of(found: &Knee, throughputs: &[Vec<f64>], settings: &[KneeSetting]) -> Self {
+    fn from_knee(found: &Knee, throughputs: &[Vec<f64>], settings: &[KneeSetting]) -> Self {
         let mean = |place: usize| statistics::mean(&throughputs[place]).unwrap_or(0.0);
         let loss = |place: usize| 1.0 - mean(place) / mean(found.best);
         if loss(found.chosen) <= LOSS_ACCEPTED {
@@ -170,8 +170,8 @@ fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
 
 /// Rounds in which every admissible setting was held: only those can be compared in pairs. All
 /// rounds where no setting is admissible.
-fn complete_rounds(measured: &[&&Results], objectives: &[Objective]) -> BTreeSet<u64> {
-    let rounds = |r: &&&Results| {
+fn complete_rounds(measured: &[&&SettingResults], objectives: &[Objective]) -> BTreeSet<u64> {
+    let rounds = |r: &&&SettingResults| {
         r.held
             .iter()
             .map(|(repeat, ..)| *repeat)
@@ -184,7 +184,7 @@ fn complete_rounds(measured: &[&&Results], objectives: &[Objective]) -> BTreeSet
         .unwrap_or_else(|| measured.iter().flat_map(rounds).collect())
 }
 
-fn throughputs(results: &Results, rounds: &BTreeSet<u64>) -> Vec<f64> {
+fn throughputs(results: &SettingResults, rounds: &BTreeSet<u64>) -> Vec<f64> {
     let complete = results
         .held
         .iter()

@@ -17,7 +17,7 @@ const CARRIED: f64 = 0.99;
 
 /// What came of one setting.
 #[derive(Debug)]
-pub(crate) struct Results<'a> {
+pub(crate) struct SettingResults<'a> {
     /// Which driver.
     pub(crate) driver: Driver,
     /// The setting, for people.
@@ -31,9 +31,9 @@ pub(crate) struct Results<'a> {
     pub(crate) broken: Vec<&'a Step>,
 }
 
-impl<'a> Results<'a> {
+impl<'a> SettingResults<'a> {
     /// The results of the setting `name` of `driver`, whose steps are those that `is_of` it.
-    pub(crate) fn of(
+    pub(crate) fn new(
         driver: Driver,
         name: String,
         value: u64,

@@ -19,7 +19,7 @@ const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// The server under test.
 #[derive(Debug)]
-pub struct Server {
+pub struct ServerUnderTest {
     /// Place where it is.
     pub address: Address,
     /// True if it is a throwaway one, ours or our caller's: no guard protects it.
@@ -27,7 +27,7 @@ pub struct Server {
     started: Option<Postgres>,
 }
 
-impl Server {
+impl ServerUnderTest {
     /// The server at `url`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::address::Address;
 use crate::drivers::{Driver, PoolOptions};
 use crate::protocol::Protocol;
-use crate::server::Server;
+use crate::server::ServerUnderTest;
 use crate::workloads::WorkloadFlags;
 
 /// Share of a server's connections that may be in use beside its other users.
@@ -46,11 +46,11 @@ impl TargetFlags {
     /// # Errors
     /// [`UsageError`] when that is no address, or when one of `drivers` cannot follow it, or the
     /// protocol.
-    pub fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<Server>> {
+    pub fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<ServerUnderTest>> {
         if drivers.contains(&Driver::Sqlx) && self.workload.protocol == Protocol::Extended {
             return Err(UsageError(PARTED.to_owned()).into());
         }
-        let given = self.url.as_deref().map(Server::at).transpose()?;
+        let given = self.url.as_deref().map(ServerUnderTest::at).transpose()?;
         if let Some(server) = &given {
             suits(&server.address, drivers)?;
         }

@@ -8,7 +8,7 @@ use bench_report::{CheckoutParts, Latency, Recommendation, Report, Step, StepEnd
 
 use crate::evidence::events;
 use crate::recommendation::interval;
-use crate::results::{Results, errors_by_kind};
+use crate::results::{SettingResults, errors_by_kind};
 
 /// `response` where arrivals had a due instant, else `call`.
 pub(crate) fn latency_name(report: &Report) -> &'static str {
@@ -25,7 +25,7 @@ pub(crate) fn latency_name(report: &Report) -> &'static str {
 
 /// Returns what each setting gave: what users felt (`latency` names it), then where their time
 /// went.
-pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> String {
+pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) -> String {
     let rows: Vec<_> = rows.iter().filter(|(_, r)| !r.held.is_empty()).collect();
     if rows.is_empty() {
         return String::new();
@@ -59,7 +59,7 @@ pub(crate) fn settings_table(rows: &[(String, &Results)], latency: &str) -> Stri
 pub(crate) fn felt_table<'r>(
     first: &str,
     latency: &str,
-    rows: impl Iterator<Item = (String, &'r Results<'r>)> + Clone,
+    rows: impl Iterator<Item = (String, &'r SettingResults<'r>)> + Clone,
 ) -> String {
     let is_open = rows.clone().any(|(_, result)| result.is_open_loop());
     let carried: &[&str] = if is_open { &["carried"] } else { &[] };
@@ -110,7 +110,7 @@ fn dash() -> String {
 }
 
 /// Failures of every kind.
-pub(crate) fn errors_of(result: &Results) -> String {
+pub(crate) fn errors_of(result: &SettingResults) -> String {
     result.errors().values().sum::<u64>().to_string()
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn errors(text: &mut String, whose: &str, steps: &[&Step]) {
 }
 
 /// Errors by kind, and how steps ended that did not last.
-pub(crate) fn broken(text: &mut String, result: &Results) {
+pub(crate) fn broken(text: &mut String, result: &SettingResults) {
     let steps: Vec<&Step> = result.all_steps().collect();
     errors(text, &result.name, &steps);
     let retries = result.retries();
@@ -199,7 +199,7 @@ pub(crate) fn time_sentence<'a>(
     let told: Vec<String> = parts
         .iter()
         .map(|(part, said, share)| {
-            let event = events::mostly(part, steps.clone());
+            let event = events::dominant_event(part, steps.clone());
             let event = event.map_or_else(String::new, |event| format!(" ({event})"));
             // The space that does not break keeps figure and unit on one line.
             format!("{said}{event} {:.0}\u{a0}%", share * 100.0)

@@ -16,9 +16,9 @@ use std::time::Duration;
 use bench_cli::bench::EvidenceSource as _;
 use common::{Talk, postgres};
 use db_pool_bench::address::Address;
-use db_pool_bench::evidence::Watch;
-use db_pool_bench::evidence::parts::{self, Beside};
-use db_pool_bench::failure::{of_pool, of_postgres};
+use db_pool_bench::evidence::EvidenceCollector;
+use db_pool_bench::evidence::time_shares::{self, ExtraUsers};
+use db_pool_bench::failure::{from_pool, from_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
 use load_engine::attack::{self, Observer};
 use load_engine::{
@@ -80,7 +80,7 @@ struct PlantedSession(Pool, &'static [Act]);
 
 impl Session for PlantedSession {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
-        let failed = |error: PoolError| Outcome::failed(0, of_pool(&error));
+        let failed = |error: PoolError| Outcome::failed(0, from_pool(&error));
         let client = match self.0.get().await {
             Ok(client) => client,
             Err(error) => return failed(error),
@@ -90,7 +90,7 @@ impl Session for PlantedSession {
             match act {
                 Act::Sql(sql) => {
                     if let Err(error) = client.batch_execute(sql).await {
-                        return Outcome::failed(0, of_postgres(&error));
+                        return Outcome::failed(0, from_postgres(&error));
                     }
                 }
                 Act::Pause(time) => tokio::time::sleep(*time).await,
@@ -102,7 +102,7 @@ impl Session for PlantedSession {
 }
 
 /// Tells the watch when to look, as a bench does.
-struct Watching<'a>(&'a mut Watch);
+struct Watching<'a>(&'a mut EvidenceCollector);
 
 impl Observer for Watching<'_> {
     fn phase(&mut self, phase: Phase) {
@@ -171,7 +171,7 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
 ",
     );
     let address = Address::parse(server.url()).unwrap();
-    let mut watch = Watch::start(address.clone(), APPLICATION, Cancel::new()).unwrap();
+    let mut watch = EvidenceCollector::start(address.clone(), APPLICATION, Cancel::new()).unwrap();
     for case in CASES {
         let load = LoadPlan::Closed {
             users: case.users,
@@ -187,7 +187,7 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
         let mut step = attack::run(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
             .unwrap()
             .step;
-        parts::note(&mut step, watch.step_ends(), Beside::default());
+        time_shares::record(&mut step, watch.step_ends(), ExtraUsers::default());
         let times = step
             .figures
             .iter()

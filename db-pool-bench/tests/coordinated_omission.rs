@@ -18,7 +18,7 @@ use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{Deadpool, PoolOptions, Setup};
+use db_pool_bench::drivers::{Deadpool, DriverSetup, PoolOptions};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
@@ -29,9 +29,9 @@ const SECONDS: u64 = 10;
 const STOP: Duration = Duration::from_secs(1);
 const CONNECTIONS: u64 = 8;
 
-fn setup(server: &Postgres) -> Setup {
+fn setup(server: &Postgres) -> DriverSetup {
     let address = Address::parse(server.url()).unwrap();
-    let schema = Schema::of_run("coordinated-omission");
+    let schema = Schema::for_run("coordinated-omission");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -44,7 +44,7 @@ fn setup(server: &Postgres) -> Setup {
             .unwrap();
         draft.verify(&client).await.unwrap()
     });
-    Setup {
+    DriverSetup {
         address,
         application: "a_test".to_owned(),
         pool_size: CONNECTIONS,

@@ -13,7 +13,7 @@ use counting::allocations;
 use db_pool_bench::address::Address;
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::script::{Answer, Bound, Source, Value};
-use db_pool_bench::workloads::{Connection, Draft, Entry, User, Workload};
+use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, User, WorkloadConnection, WorkloadDraft};
 use load_engine::{Failure, UserId};
 
 /// Takes every statement and asks nobody.
@@ -23,7 +23,7 @@ struct Nobody {
     values: u64,
 }
 
-impl Connection for Nobody {
+impl WorkloadConnection for Nobody {
     async fn execute(&mut self, _statement: usize, values: &[Bound]) -> Result<(), Failure> {
         self.statements += 1;
         self.values += values.len() as u64;
@@ -54,13 +54,13 @@ const SCRIPT: &str = "
     \\endif
     END;";
 
-async fn workload(server: &testbed::Postgres) -> Arc<Workload> {
+async fn workload(server: &testbed::Postgres) -> Arc<SqlWorkload> {
     let client = Address::parse(server.url())
         .unwrap()
         .connect("a_test")
         .await
         .unwrap();
-    let entry = |label: &str| Entry {
+    let entry = |label: &str| ScriptEntry {
         source: Source {
             file: label.to_owned(),
             text: SCRIPT.to_owned(),
@@ -70,7 +70,7 @@ async fn workload(server: &testbed::Postgres) -> Arc<Workload> {
         weight: 3,
     };
     let scale = ("scale".to_owned(), Value::Integer(1));
-    let draft = Draft::new(
+    let draft = WorkloadDraft::new(
         "two",
         vec![entry("one"), entry("two")],
         &[scale],

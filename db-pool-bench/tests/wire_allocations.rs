@@ -13,7 +13,7 @@ use common::postgres;
 use counting::allocations;
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{PoolOptions, Setup, Wire};
+use db_pool_bench::drivers::{DriverSetup, PoolOptions, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker};
@@ -22,7 +22,7 @@ use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker
 fn a_request_allocates_nothing() {
     let server = postgres(&[]);
     let address = Address::parse(server.url()).unwrap();
-    let schema = Schema::of_run("allocations");
+    let schema = Schema::for_run("allocations");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -35,7 +35,7 @@ fn a_request_allocates_nothing() {
             .unwrap();
         let workload = draft.verify(&client).await.unwrap();
         drop(client);
-        let setup = Setup {
+        let setup = DriverSetup {
             address,
             application: "a_test".to_owned(),
             pool_size: 1,

@@ -14,8 +14,8 @@ use bench_report::clock::process_cpu_ns;
 use clap::Parser;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd};
-use redis_bench::clients::RESPONSE_PATIENCE;
-use redis_bench::server::Remote;
+use redis_bench::clients::RESPONSE_TIMEOUT;
+use redis_bench::server::RedisAddress;
 
 #[derive(Parser)]
 struct Flags {
@@ -32,7 +32,7 @@ struct Flags {
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
-    let remote = Remote::parse(&flags.url)?;
+    let remote = RedisAddress::parse(&flags.url)?;
     // One thread, as redis-bench has for one connection on a runtime per core.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -48,14 +48,14 @@ fn main() -> anyhow::Result<()> {
     ))
 }
 
-async fn load(flags: &Flags, remote: &Remote) -> anyhow::Result<(u64, Duration)> {
+async fn load(flags: &Flags, remote: &RedisAddress) -> anyhow::Result<(u64, Duration)> {
     let key = format!("plimsoll:minimal-{}", std::process::id());
     // As any application has it: a time-out for each request.
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_PATIENCE));
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_TIMEOUT));
     let mut connection = Client::open(remote.info().clone())?
         .get_multiplexed_async_connection_with_config(&config)
         .await
-        .with_context(|| format!("cannot connect to {}", remote.shown()))?;
+        .with_context(|| format!("cannot connect to {}", remote.masked_url()))?;
     let keys: Vec<String> = (0..flags.users).map(|n| format!("{key}:{n}")).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let started = Instant::now();

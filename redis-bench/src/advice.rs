@@ -4,7 +4,7 @@ use bench_cli::table;
 use bench_report::{Histogram, Load, Recommendation, Step};
 use statistics::{mean, minimum_detectable_difference, ratio_interval};
 
-use crate::group::Group;
+use crate::group::ClientGroup;
 
 /// Share of its processors above which the generator itself may have been the limit.
 const GENERATOR_BOUND: f64 = 0.9;
@@ -50,13 +50,13 @@ fn mean_response_ns(step: &Step) -> Option<f64> {
 /// Recommends one of two ways to connect: the better one when the ratio of their repeats
 /// differs from 1 by more than chance, else none. Repeats of one round are a pair: they ran one
 /// after the other, so that a machine that drifts favours neither.
-pub(crate) fn recommend(groups: &[Group<'_>]) -> Option<Recommendation> {
+pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     let [pooled, shared] = groups else {
         return None;
     };
     let first = pooled.completed().next()?;
     let measure = measure(first);
-    let sample = |group: &Group<'_>| -> Vec<f64> {
+    let sample = |group: &ClientGroup<'_>| -> Vec<f64> {
         let steps = group.completed();
         steps.filter_map(|step| (measure.of)(step)).collect()
     };
@@ -116,14 +116,23 @@ pub(crate) fn recommend(groups: &[Group<'_>]) -> Option<Recommendation> {
 }
 
 /// The repeats that both have.
-fn pairs(a: &Group<'_>, b: &Group<'_>, of: fn(&Step) -> Option<f64>) -> Vec<(f64, f64)> {
+fn pairs(
+    a: &ClientGroup<'_>,
+    b: &ClientGroup<'_>,
+    of: fn(&Step) -> Option<f64>,
+) -> Vec<(f64, f64)> {
     let partner = |step: &Step| b.completed().find(|other| other.repeat == step.repeat);
     a.completed()
         .filter_map(|step| Some((of(step)?, of(partner(step)?)?)))
         .collect()
 }
 
-fn undecided(shared: &Group<'_>, both: &str, why: &str, detectable: Option<f64>) -> Recommendation {
+fn undecided(
+    shared: &ClientGroup<'_>,
+    both: &str,
+    why: &str,
+    detectable: Option<f64>,
+) -> Recommendation {
     Recommendation {
         subject: shared.client.name().to_owned(),
         parameter: shared.client.parameter().to_owned(),
@@ -138,7 +147,7 @@ fn undecided(shared: &Group<'_>, both: &str, why: &str, detectable: Option<f64>)
 }
 
 /// Says so where the generator may have held the faster way back.
-fn saturated(groups: &[Group<'_>]) -> &'static str {
+fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
     let busy = |step: &Step| step.generator.cpu_ratio > GENERATOR_BOUND;
     if groups.iter().any(|group| group.completed().any(busy)) {
         ". The generator had no processor to spare: the faster way may be faster still"
@@ -148,7 +157,7 @@ fn saturated(groups: &[Group<'_>]) -> &'static str {
 }
 
 /// Tells the cost of the pool itself.
-fn checkout(pooled: &Group<'_>) -> String {
+fn checkout(pooled: &ClientGroup<'_>) -> String {
     let checkout = pooled.merged(|operation| operation.checkout.as_ref());
     let call = pooled.merged(|operation| operation.call.as_ref());
     if checkout.is_empty() || call.is_empty() {

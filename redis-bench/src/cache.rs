@@ -12,10 +12,10 @@ use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
 use crate::cli::CacheFlags;
-use crate::clients::{Done, Task, Work};
-use crate::keyspace::{Expiry, Keyspace};
-use crate::scenario::Scenario;
-use crate::skew::Sampler;
+use crate::clients::{RequestResult, Task, Work};
+use crate::key_skew::KeySampler;
+use crate::run_keys::{Expiry, RunKeys};
+use crate::scenario::RedisScenario;
 
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// A read that found its key.
@@ -42,11 +42,11 @@ impl Cache<'_> {
     }
 }
 
-impl Scenario for Cache<'_> {
+impl RedisScenario for Cache<'_> {
     type Work = CacheWork;
 
-    fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace {
-        Keyspace {
+    fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
+        RunKeys {
             prefix: prefix.to_owned(),
             keys: self.0.keys,
             value_bytes: self.0.value_size,
@@ -56,9 +56,9 @@ impl Scenario for Cache<'_> {
         }
     }
 
-    fn work(&self, keyspace: Keyspace) -> CacheWork {
+    fn work(&self, keyspace: RunKeys) -> CacheWork {
         CacheWork {
-            sampler: self.0.zipf.over(keyspace.keys),
+            sampler: self.0.zipf.sampler(keyspace.keys),
             expiry: self.expiry(),
             writes_ratio: self.0.writes,
             value: keyspace.value().into(),
@@ -116,8 +116,8 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
 /// State that the users of the cache share.
 #[derive(Debug, Clone)]
 pub struct CacheWork {
-    keyspace: Arc<Keyspace>,
-    sampler: Sampler,
+    keyspace: Arc<RunKeys>,
+    sampler: KeySampler,
     expiry: Expiry,
     writes_ratio: f64,
     value: Arc<[u8]>,
@@ -202,30 +202,34 @@ impl Task for CacheTask {
         self.operation
     }
 
-    async fn perform(&mut self, connection: &mut MultiplexedConnection, marks: &mut Marks) -> Done {
+    async fn perform(
+        &mut self,
+        connection: &mut MultiplexedConnection,
+        marks: &mut Marks,
+    ) -> RequestResult {
         if self.operation == SET {
             let result = self.write(connection).await;
-            return Done {
+            return RequestResult {
                 operation: SET,
                 command: "SET",
                 result,
             };
         }
         match self.read(connection).await {
-            Ok(true) => Done {
+            Ok(true) => RequestResult {
                 operation: GET,
                 command: "GET",
                 result: Ok(()),
             },
             Ok(false) => {
                 marks.operation(MISS);
-                Done {
+                RequestResult {
                     operation: MISS,
                     command: "SET",
                     result: self.write(connection).await,
                 }
             }
-            Err(error) => Done {
+            Err(error) => RequestResult {
                 operation: GET,
                 command: "GET",
                 result: Err(error),

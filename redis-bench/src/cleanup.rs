@@ -8,25 +8,30 @@ use std::time::{Duration, Instant};
 use bench_cli::bench::Bench;
 use redis::RedisResult;
 
-use crate::errand::{Errand, Look};
+use crate::blocking_task::{BlockingTask, TaskState};
 use crate::failure;
-use crate::keyspace;
-use crate::server::Remote;
+use crate::run_keys;
+use crate::server::RedisAddress;
 
 /// A server that has answered nothing for so long is not waited for.
-const STILL: Duration = Duration::from_secs(2);
+const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// After a signal this is left of the 3 s in which the whole run ends.
-const AFTER_SIGNAL: Duration = Duration::from_millis(1_500);
+const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Whoever still writes keys of the run.
-pub(crate) type Writer = Errand<RedisResult<bool>>;
+pub(crate) type KeyWriter = BlockingTask<RedisResult<bool>>;
 
 /// Removes every key under `prefix`, once `writer` has ended: what it writes later would stay.
-pub(crate) fn clear(bench: &mut Bench, remote: &Remote, prefix: &str, writer: Option<&Writer>) {
-    let mut patience = Patience::new(Instant::now());
+pub(crate) fn clear(
+    bench: &mut Bench,
+    remote: &RedisAddress,
+    prefix: &str,
+    writer: Option<&KeyWriter>,
+) {
+    let mut deadline = CleanupDeadline::new(Instant::now());
     let removed = writer
-        .map_or(Ok(()), |writer| await_writer(bench, writer, &mut patience))
-        .and_then(|()| remove(bench, remote, prefix, &mut patience));
+        .map_or(Ok(()), |writer| await_writer(bench, writer, &mut deadline))
+        .and_then(|()| remove(bench, remote, prefix, &mut deadline));
     let Err(why) = removed else {
         return;
     };
@@ -37,49 +42,53 @@ pub(crate) fn clear(bench: &mut Bench, remote: &Remote, prefix: &str, writer: Op
         ""
     };
     bench.left_behind(
-        &format!("keys {prefix}* on {} ({why})", remote.shown()),
+        &format!("keys {prefix}* on {} ({why})", remote.masked_url()),
         &format!("{login}{cli} --scan --pattern '{prefix}*' | xargs -r -n 500 {cli} unlink"),
     );
 }
 
 /// Nothing is written after it, even if its writing came to no end.
-fn await_writer(bench: &Bench, writer: &Writer, patience: &mut Patience) -> Result<(), String> {
+fn await_writer(
+    bench: &Bench,
+    writer: &KeyWriter,
+    deadline: &mut CleanupDeadline,
+) -> Result<(), String> {
     loop {
-        match writer.look() {
-            Look::Done(_) | Look::Gone => {
-                patience.since = Instant::now();
+        match writer.poll() {
+            TaskState::Done(_) | TaskState::Lost => {
+                deadline.since = Instant::now();
                 return Ok(());
             }
-            Look::UnderWay => patience.look(Instant::now(), 0, bench.interrupted())?,
+            TaskState::Running => deadline.check(Instant::now(), 0, bench.interrupted())?,
         }
     }
 }
 
 fn remove(
     bench: &Bench,
-    remote: &Remote,
+    remote: &RedisAddress,
     prefix: &str,
-    patience: &mut Patience,
+    deadline: &mut CleanupDeadline,
 ) -> Result<(), String> {
     let (remote, prefix) = (remote.clone(), prefix.to_owned());
     let answers = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&answers);
-    let removing = Errand::start(move |stop| {
+    let removing = BlockingTask::start(move |stop| {
         let mut connection = remote.connect()?;
-        keyspace::clear(&mut connection, &prefix, || {
+        run_keys::clear(&mut connection, &prefix, || {
             counter.fetch_add(1, Ordering::Relaxed);
             !stop.is_cancelled()
         })
     });
     let removing = removing.map_err(|error| error.to_string())?;
     loop {
-        match removing.look() {
-            Look::Done(Ok(_)) => return Ok(()),
-            Look::Done(Err(error)) => return Err(failure::of_redis(&error).to_string()),
-            Look::Gone => return Err("it broke off".to_owned()),
-            Look::UnderWay => {
+        match removing.poll() {
+            TaskState::Done(Ok(_)) => return Ok(()),
+            TaskState::Done(Err(error)) => return Err(failure::from_redis(&error).to_string()),
+            TaskState::Lost => return Err("it broke off".to_owned()),
+            TaskState::Running => {
                 let answers = answers.load(Ordering::Relaxed);
-                patience.look(Instant::now(), answers, bench.interrupted())?;
+                deadline.check(Instant::now(), answers, bench.interrupted())?;
             }
         }
     }
@@ -87,14 +96,14 @@ fn remove(
 
 /// Time that removing is waited for.
 #[derive(Debug)]
-struct Patience {
-    /// Answers so far, and since when there was no further one.
+struct CleanupDeadline {
+    /// ResponseTimes so far, and since when there was no further one.
     answers: u64,
     since: Instant,
     signalled: Option<Instant>,
 }
 
-impl Patience {
+impl CleanupDeadline {
     fn new(now: Instant) -> Self {
         Self {
             answers: 0,
@@ -104,18 +113,18 @@ impl Patience {
     }
 
     /// Takes in what is seen at `now`; why to give up, if it is time to.
-    fn look(&mut self, now: Instant, answers: u64, interrupted: bool) -> Result<(), String> {
+    fn check(&mut self, now: Instant, answers: u64, interrupted: bool) -> Result<(), String> {
         if answers != self.answers {
             (self.answers, self.since) = (answers, now);
         }
         if interrupted {
             let signalled = *self.signalled.get_or_insert(now);
-            if now.duration_since(signalled) >= AFTER_SIGNAL {
-                return Err(format!("not done {AFTER_SIGNAL:?} after the signal"));
+            if now.duration_since(signalled) >= SIGNAL_TIMEOUT {
+                return Err(format!("not done {SIGNAL_TIMEOUT:?} after the signal"));
             }
         }
-        if now.duration_since(self.since) >= STILL {
-            return Err(format!("no answer for {STILL:?}"));
+        if now.duration_since(self.since) >= NO_ANSWER_TIMEOUT {
+            return Err(format!("no answer for {NO_ANSWER_TIMEOUT:?}"));
         }
         Ok(())
     }
@@ -128,10 +137,10 @@ mod tests {
     /// At so many milliseconds, with so many answers, after a signal or not: goes on or not.
     fn told(looks: &[(u64, u64, bool, bool)]) {
         let start = Instant::now();
-        let mut patience = Patience::new(start);
+        let mut deadline = CleanupDeadline::new(start);
         for &(at_ms, answers, interrupted, goes_on) in looks {
             let now = start + Duration::from_millis(at_ms);
-            let seen = patience.look(now, answers, interrupted);
+            let seen = deadline.check(now, answers, interrupted);
             assert_eq!(seen.is_ok(), goes_on, "at {at_ms} ms: {seen:?}");
         }
     }

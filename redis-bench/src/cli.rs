@@ -7,15 +7,15 @@ use bench_cli::load::LoadFlags;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clients::ClientKind;
-use crate::skew::Skew;
+use crate::key_skew::Skew;
 
 /// Loads Redis the way applications use it.
 #[derive(Debug, Parser)]
 #[command(name = "redis-bench", version, after_help = EXAMPLES)]
-pub struct Cli {
+pub struct RedisBenchCli {
     /// Scenario to run.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: RedisBenchCommand,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -26,7 +26,7 @@ const EXAMPLES: &str = "Examples:
 
 /// Scenarios of this program.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum RedisBenchCommand {
     /// Use Redis as a cache: skewed reads, misses written back, expiry
     #[command(after_help = CACHE_HELP)]
     Cache(Box<CacheFlags>),
@@ -140,9 +140,9 @@ pub struct CacheFlags {
 /// Flags of `redis-bench pool`.
 #[derive(Debug, Args)]
 pub struct PoolFlags {
-    /// Command that is sent to the server
+    /// RedisBenchCommand that is sent to the server
     #[arg(long, value_enum, default_value = "set")]
-    pub workload: Workload,
+    pub workload: PoolWorkload,
 
     /// Length of each value
     #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "3")]
@@ -155,14 +155,14 @@ pub struct PoolFlags {
 
 /// One command, over and over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Workload {
+pub enum PoolWorkload {
     /// `SET key value`.
     Set,
     /// `GET key` of a key that is there.
     Get,
 }
 
-impl Workload {
+impl PoolWorkload {
     /// Its command, by which operations are named and which the server counts.
     pub fn operations(self) -> &'static [&'static str] {
         match self {
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_flags_make_sense_to_clap() {
-        Cli::command().debug_assert();
+        RedisBenchCli::command().debug_assert();
     }
 
     #[test]

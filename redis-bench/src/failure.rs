@@ -20,7 +20,7 @@ pub fn kind(error: &RedisError) -> String {
     if is_turned_away(error) {
         return "response.maxclients".to_owned();
     }
-    if let Some(answer) = answer(error) {
+    if let Some(answer) = error_reply(error) {
         return format!("response.{}", answer.code);
     }
     match error.kind() {
@@ -58,14 +58,14 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
 }
 
 /// An error that the server answered.
-struct Answer {
+struct ErrorReply {
     code: String,
     detail: String,
 }
 
 /// The server's own words: of commands that were sent together, those of the first that failed.
-fn answer(error: &RedisError) -> Option<Answer> {
-    let told = |code: &str, detail: Option<&str>| Answer {
+fn error_reply(error: &RedisError) -> Option<ErrorReply> {
+    let told = |code: &str, detail: Option<&str>| ErrorReply {
         code: code.trim().to_owned(),
         detail: detail.unwrap_or_default().to_owned(),
     };
@@ -80,11 +80,11 @@ fn answer(error: &RedisError) -> Option<Answer> {
 
 /// A command's or a connection's failure. What the server answered is told in its own words.
 /// Of several commands that were sent together the first one that failed is told.
-pub fn of_redis(error: &RedisError) -> Failure {
-    match answer(error) {
+pub fn from_redis(error: &RedisError) -> Failure {
+    match error_reply(error) {
         // The system calls it a resource that is temporarily unavailable.
         _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
-        Some(Answer { code, detail }) if !detail.is_empty() => Failure::new(
+        Some(ErrorReply { code, detail }) if !detail.is_empty() => Failure::new(
             kind(error),
             &format!("{code} {}", without_arguments(&detail)),
         ),
@@ -99,9 +99,9 @@ fn without_arguments(detail: &str) -> &str {
 }
 
 /// A checkout's failure.
-pub fn of_pool(error: &PoolError) -> Failure {
+pub fn from_pool(error: &PoolError) -> Failure {
     match error {
-        PoolError::Backend(error) => of_redis(error),
+        PoolError::Backend(error) => from_redis(error),
         PoolError::Timeout(TimeoutType::Wait) => {
             Failure::new("timeout.checkout", "no connection of the pool came free")
         }
@@ -130,7 +130,7 @@ mod tests {
             assert_eq!(kind(&RedisError::from(io::Error::from(cause))), wanted);
         }
         let late = RedisError::from(io::Error::from(io::ErrorKind::WouldBlock));
-        assert_eq!(of_redis(&late).to_string(), "no answer in time");
+        assert_eq!(from_redis(&late).to_string(), "no answer in time");
         let auth = RedisError::from((redis::ErrorKind::AuthenticationFailed, "no"));
         assert_eq!(kind(&auth), "auth");
     }

@@ -6,7 +6,7 @@ use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, S
 use crate::clients::ClientKind;
 
 /// Repeats of one setting, with their places in the report.
-pub(crate) struct Group<'a> {
+pub(crate) struct ClientGroup<'a> {
     /// The way to connect.
     pub(crate) client: ClientKind,
     /// Connections.
@@ -25,7 +25,7 @@ pub(crate) fn setting(client: ClientKind, count: u64) -> String {
 }
 
 /// The steps of `report` by client; a client that was not measured has none.
-pub(crate) fn groups(report: &Report) -> Vec<Group<'_>> {
+pub(crate) fn groups(report: &Report) -> Vec<ClientGroup<'_>> {
     let of = |client: ClientKind| {
         let named = |step: &&Step| {
             step.parameters
@@ -38,7 +38,7 @@ pub(crate) fn groups(report: &Report) -> Vec<Group<'_>> {
         let steps: Vec<(usize, &Step)> = steps.filter(|(_, step)| named(step)).collect();
         let (_, first) = steps.first()?;
         let count = first.parameter(client.parameter())? as u64;
-        Some(Group {
+        Some(ClientGroup {
             client,
             count,
             steps,
@@ -50,7 +50,7 @@ pub(crate) fn groups(report: &Report) -> Vec<Group<'_>> {
         .collect()
 }
 
-impl Group<'_> {
+impl ClientGroup<'_> {
     /// As it is shown.
     pub(crate) fn name(&self) -> String {
         setting(self.client, self.count)

@@ -14,21 +14,21 @@
 )]
 
 mod advice;
+pub mod blocking_task;
 pub mod cache;
 mod cleanup;
 pub mod cli;
 pub mod clients;
-pub mod errand;
 pub mod evidence;
 pub mod failure;
 mod group;
 pub mod guard;
 pub mod info;
-pub mod keyspace;
+pub mod key_skew;
 mod remedy;
+pub mod run_keys;
 pub mod scenario;
 pub mod server;
-pub mod skew;
 pub mod summary;
 pub mod throughput;
 
@@ -40,28 +40,28 @@ use clap::CommandFactory as _;
 use load_engine::RuntimeKind;
 
 use crate::cache::Cache;
-use crate::cli::{Cli, Command};
+use crate::cli::{RedisBenchCli, RedisBenchCommand};
 use crate::throughput::Throughput;
 
 /// Does what the command line says.
 ///
 /// # Errors
 /// A sentence with a remedy.
-pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
+pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
     match &cli.command {
-        Command::Cache(flags) => {
+        RedisBenchCommand::Cache(flags) => {
             scenario::check_value_size(flags.value_size)?;
             let defaults = defaults(RuntimeKind::Shared);
             scenario::run("cache", &Cache(flags), &flags.common, defaults)
         }
-        Command::Pool(flags) => {
+        RedisBenchCommand::Pool(flags) => {
             scenario::check_value_size(flags.value_size)?;
             // The cheapest generator: here it is the client that is measured.
             let defaults = defaults(RuntimeKind::PerCore);
             scenario::run("pool", &Throughput(flags), &flags.common, defaults)
         }
-        Command::Generate { what } => {
-            bench_cli::generate::print(&mut Cli::command(), what)?;
+        RedisBenchCommand::Generate { what } => {
+            bench_cli::generate::print(&mut RedisBenchCli::command(), what)?;
             Ok(Exit::Done)
         }
     }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use redis_bench::cli::Cli;
+use redis_bench::cli::RedisBenchCli;
 
 fn main() -> ExitCode {
-    let cli = bench_cli::parse::<Cli>();
+    let cli = bench_cli::parse::<RedisBenchCli>();
     bench_cli::run("redis-bench", || redis_bench::run(&cli))
 }

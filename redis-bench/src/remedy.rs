@@ -2,17 +2,21 @@
 //! says where it has no code of its own.
 
 use crate::failure;
-use crate::server::Remote;
+use crate::server::RedisAddress;
 use redis::RedisError;
 
-const LOGIN: &str = "put user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT/ (@, /, ? and # encoded)";
+/// Remedy for a login that the server misses or refuses.
+pub(crate) const LOGIN: &str = "put user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT/ (@, /, ? and # encoded)";
 
 /// Error codes and words of Redis 6 to 8 and Valkey, each with its remedy; the first that fits
 /// counts.
 /// Source: `createSharedObjects` in src/server.c.
-const CAUSES: [(&str, &str, &str); 13] = [
+const CAUSES: [(&str, &str, &str); 15] = [
     ("NOAUTH", "", LOGIN),
     ("WRONGPASS", "", LOGIN),
+    // Servers before 6 answer a login that they do not expect with the general code.
+    ("ERR", "AUTH", LOGIN),
+    ("ERR", "password", LOGIN),
     (
         "NOPERM",
         "",
@@ -67,8 +71,11 @@ const CAUSES: [(&str, &str, &str); 13] = [
 ];
 
 /// The remedy for `error` of the server at `remote`, if its cause is known.
-pub(crate) fn of(error: &RedisError, remote: &Remote) -> Option<String> {
-    let failure = failure::of_redis(error);
+pub(crate) fn for_error(error: &RedisError, remote: &RedisAddress) -> Option<String> {
+    let failure = failure::from_redis(error);
+    if failure.kind == "auth" {
+        return Some(LOGIN.to_owned());
+    }
     let code = failure.kind.strip_prefix("response.").unwrap_or_default();
     let remedy = find(code, &failure.to_string())?;
     Some(remedy.replace("{cli}", &remote.cli()))

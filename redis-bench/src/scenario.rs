@@ -12,40 +12,40 @@ use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
 use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
 use serde_json::json;
 
-use crate::cleanup::{self, Writer};
+use crate::blocking_task::{BlockingTask, TaskResult};
+use crate::cleanup::{self, KeyWriter};
 use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind, Multiplexed, Pooled, Work};
-use crate::errand::{Attended, Errand};
-use crate::evidence::Sampler;
+use crate::evidence::ServerSampler;
 use crate::failure;
 use crate::group;
 use crate::guard::{self, Demand};
-use crate::keyspace::{self, Keyspace};
 use crate::remedy;
-use crate::server::Server;
+use crate::run_keys::{self, RunKeys};
+use crate::server::RedisServer;
 use crate::summary;
 
 const TOOL: &str = "redis-bench";
 /// Users where neither `--users` nor `--rate` is given.
-const USERS: u64 = 50;
+const DEFAULT_USERS: u64 = 50;
 /// Arrivals that may be in flight, at least: far above any pool, or the pool's wait would hide.
-const IN_FLIGHT: u64 = 1_024;
+const MIN_IN_FLIGHT_CAP: u64 = 1_024;
 /// Filling the keyspace may take this long.
-const FILL_BOUND: Duration = Duration::from_mins(10);
+const FILL_TIMEOUT: Duration = Duration::from_mins(10);
 /// Evidence may come this late when somebody waits for the end, and otherwise.
-const EVIDENCE_BOUND_INTERRUPTED: Duration = Duration::from_millis(150);
-const EVIDENCE_BOUND: Duration = Duration::from_secs(2);
+const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
+const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One way to load a Redis.
-pub trait Scenario {
+pub trait RedisScenario {
     /// Requests that users make.
     type Work: Work;
 
     /// The keys it asks for.
-    fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace;
+    fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys;
 
     /// Requests that users make with these keys.
-    fn work(&self, keyspace: Keyspace) -> Self::Work;
+    fn work(&self, keyspace: RunKeys) -> Self::Work;
 
     /// The server's commands that requests consist of, in lower case, as its statistics name them.
     fn commands(&self) -> &'static [&'static str];
@@ -68,14 +68,14 @@ pub trait Scenario {
 ///
 /// # Errors
 /// A sentence with a remedy; a report that was begun is saved as failed.
-pub fn run<S: Scenario>(
+pub fn run<S: RedisScenario>(
     name: &'static str,
     scenario: &S,
     flags: &CommonFlags,
     defaults: Defaults,
 ) -> anyhow::Result<Exit> {
     if let Some(url) = &flags.url {
-        crate::server::Remote::parse(url)?;
+        crate::server::RedisAddress::parse(url)?;
     }
     let clients = clients::selected(&flags.client)?;
     let seed = flags.load.step.draw_seed();
@@ -85,18 +85,18 @@ pub fn run<S: Scenario>(
         percentiles: &["p50", "p99", "p999"],
         merged: true,
     });
-    let mut run = Run {
+    let mut run = ScenarioRun {
         scenario,
         flags,
         clients,
         seed,
         defaults,
-        prefix: keyspace::prefix(&bench.own_name()),
+        prefix: run_keys::prefix(&bench.own_name()),
         writer: None,
     };
-    let driven = run.drive(&mut bench);
+    let ran = run.run(&mut bench);
     bench.report.summary = summary::conclude(&bench.report);
-    if let Err(error) = driven
+    if let Err(error) = ran
         && !bench.interrupted()
     {
         bench.report.status = Status::Failed;
@@ -107,7 +107,7 @@ pub fn run<S: Scenario>(
     bench.finish(&text)
 }
 
-fn config<S: Scenario>(
+fn config<S: RedisScenario>(
     scenario: &S,
     flags: &CommonFlags,
     clients: &[ClientKind],
@@ -126,13 +126,13 @@ fn config<S: Scenario>(
         json!(url.as_deref().unwrap_or("throwaway")),
     );
     if flags.load.rate.is_none() {
-        let users = flags.load.users.unwrap_or(USERS);
+        let users = flags.load.users.unwrap_or(DEFAULT_USERS);
         config.insert("users".to_owned(), json!(users));
     }
     config
 }
 
-struct Run<'a, S> {
+struct ScenarioRun<'a, S> {
     scenario: &'a S,
     flags: &'a CommonFlags,
     clients: Vec<ClientKind>,
@@ -140,12 +140,12 @@ struct Run<'a, S> {
     defaults: Defaults,
     prefix: String,
     /// A fill that was not awaited to its end.
-    writer: Option<Writer>,
+    writer: Option<KeyWriter>,
 }
 
-impl<S: Scenario> Run<'_, S> {
-    fn drive(&mut self, bench: &mut Bench) -> anyhow::Result<()> {
-        let server = Server::open(self.flags.url.as_deref())?;
+impl<S: RedisScenario> ScenarioRun<'_, S> {
+    fn run(&mut self, bench: &mut Bench) -> anyhow::Result<()> {
+        let server = RedisServer::open(self.flags.url.as_deref())?;
         bench.phase(Phase::Connect);
         let Some(info) = server.probe(&bench.cancel)? else {
             return Ok(());
@@ -162,7 +162,7 @@ impl<S: Scenario> Run<'_, S> {
             .config
             .insert("stop_on".to_owned(), json!(told));
         let measured = self.measure(bench, &server);
-        if !server.ends_with_us() {
+        if !server.is_throwaway() {
             bench.phase(Phase::Save);
             let writer = self.writer.as_ref();
             cleanup::clear(bench, &server.remote(), &self.prefix, writer);
@@ -180,7 +180,7 @@ impl<S: Scenario> Run<'_, S> {
     }
 
     /// The user's rules; without any a server that is not ours is protected by one.
-    fn stop_rules(&self, server: &Server) -> Vec<StopRule> {
+    fn stop_rules(&self, server: &RedisServer) -> Vec<StopRule> {
         let given = &self.flags.load.step.stop_on;
         if given.is_empty() && !server.is_ours() {
             return vec![StopRule::ErrorRatio { above: 0.1 }];
@@ -195,24 +195,24 @@ impl<S: Scenario> Run<'_, S> {
         }
     }
 
-    fn measure(&mut self, bench: &mut Bench, server: &Server) -> anyhow::Result<()> {
+    fn measure(&mut self, bench: &mut Bench, server: &RedisServer) -> anyhow::Result<()> {
         let repeats = self.flags.load.step.repeats(self.defaults);
-        let turns = sweep::order(self.clients.len(), repeats, self.seed);
+        let planned = sweep::order(self.clients.len(), repeats, self.seed);
         let one = self.flags.load.step.measure(self.defaults)
             + self.flags.load.step.warmup(self.defaults);
-        bench.announce(one * turns.len() as u32, turns.len());
-        let mut evidence = Sampler::start(server.remote(), self.scenario.commands())
+        bench.announce(one * planned.len() as u32, planned.len());
+        let mut evidence = ServerSampler::start(server.remote(), self.scenario.commands())
             .context("cannot watch the server")?;
-        for turn in turns {
-            let client = self.clients[turn.setting];
+        for next in planned {
+            let client = self.clients[next.setting];
             bench.phase(Phase::Prepare);
             let keys = self
                 .scenario
-                .keyspace(&self.prefix, self.seed.wrapping_add(turn.repeat));
+                .keyspace(&self.prefix, self.seed.wrapping_add(next.repeat));
             if !self.fill(bench, server, keys.clone())? {
                 return Ok(());
             }
-            let index = self.step(bench, server, (client, turn.repeat), keys, &mut evidence)?;
+            let index = self.run_step(bench, server, (client, next.repeat), keys, &mut evidence)?;
             let step = &bench.report.steps[index];
             if bench.interrupted() || (!server.is_ours() && stopped(step)) {
                 return Ok(());
@@ -221,13 +221,13 @@ impl<S: Scenario> Run<'_, S> {
         Ok(())
     }
 
-    fn step(
+    fn run_step(
         &self,
         bench: &mut Bench,
-        server: &Server,
+        server: &RedisServer,
         (client, repeat): (ClientKind, u64),
-        keys: Keyspace,
-        evidence: &mut Sampler,
+        keys: RunKeys,
+        evidence: &mut ServerSampler,
     ) -> anyhow::Result<usize> {
         let mut plan = self.plan(client, repeat);
         plan.stop_rules = self.stop_rules(server);
@@ -245,9 +245,9 @@ impl<S: Scenario> Run<'_, S> {
             }
         };
         let bound = if bench.interrupted() {
-            EVIDENCE_BOUND_INTERRUPTED
+            EVIDENCE_TIMEOUT_INTERRUPTED
         } else {
-            EVIDENCE_BOUND
+            EVIDENCE_TIMEOUT
         };
         let step = &mut bench.report.steps[index];
         step.server = evidence.collect(bound);
@@ -271,8 +271,8 @@ impl<S: Scenario> Run<'_, S> {
 
     fn plan(&self, client: ClientKind, repeat: u64) -> StepPlan {
         let count = self.connections(client);
-        let cap = IN_FLIGHT.max(count.saturating_mul(8));
-        let load = self.flags.load.load(USERS, cap);
+        let cap = MIN_IN_FLIGHT_CAP.max(count.saturating_mul(8));
+        let load = self.flags.load.load(DEFAULT_USERS, cap);
         let name = group::setting(client, count);
         let seed = self.seed.wrapping_add(repeat);
         let mut plan = self.flags.load.step.plan(&name, load, seed, self.defaults);
@@ -292,27 +292,30 @@ impl<S: Scenario> Run<'_, S> {
     }
 
     /// Brings the keys into their first state; `false` when cancelled meanwhile.
-    fn fill(&mut self, bench: &Bench, server: &Server, keys: Keyspace) -> anyhow::Result<bool> {
+    fn fill(&mut self, bench: &Bench, server: &RedisServer, keys: RunKeys) -> anyhow::Result<bool> {
         let remote = server.remote();
-        let writer = Errand::start(move |stop| keys.fill(&mut remote.connect()?, stop))
+        let writer = BlockingTask::start(move |stop| keys.fill(&mut remote.connect()?, stop))
             .context("cannot write the keys of a run")?;
         let mut remedy = None;
-        let why = match writer.attend(&bench.cancel, FILL_BOUND) {
-            Attended::Done(Ok(filled)) => return Ok(filled),
-            Attended::Done(Err(error)) => {
-                remedy = remedy::of(&error, &server.remote());
-                failure::of_redis(&error).to_string()
+        let why = match writer.wait(&bench.cancel, FILL_TIMEOUT) {
+            TaskResult::Done(Ok(filled)) => return Ok(filled),
+            TaskResult::Done(Err(error)) => {
+                remedy = remedy::for_error(&error, &server.remote());
+                failure::from_redis(&error).to_string()
             }
-            Attended::Cancelled => {
+            TaskResult::Cancelled => {
                 self.writer = Some(writer);
                 return Ok(false);
             }
-            Attended::TooLate => {
+            TaskResult::TimedOut => {
                 self.writer = Some(writer);
-                format!("no end after {FILL_BOUND:?}")
+                format!("no end after {FILL_TIMEOUT:?}")
             }
         };
-        let (done, shown) = (bench.report.steps.len(), server.remote().shown().to_owned());
+        let (done, shown) = (
+            bench.report.steps.len(),
+            server.remote().masked_url().to_owned(),
+        );
         let told = "see what the server says of itself (its log, INFO)";
         Err(anyhow::anyhow!(why))
             .with_context(|| {

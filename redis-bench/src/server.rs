@@ -10,25 +10,25 @@ use redis::io::tcp::TcpSettings;
 use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
 use testbed::{Redis, RedisOptions, token};
 
-use crate::clients::CONNECT_PATIENCE;
-use crate::errand::{Attended, Errand};
+use crate::blocking_task::{BlockingTask, TaskResult};
+use crate::clients::CONNECT_TIMEOUT;
 use crate::failure;
 use crate::info::Info;
 use crate::remedy;
 
 /// Time that a blocking command of ours (`INFO`, filling, clearing) may take.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time within which the first connection must be made.
-const PROBE_PATIENCE: Duration = Duration::from_secs(12);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Address of a server, and the credentials for it.
 #[derive(Debug, Clone)]
-pub struct Remote {
+pub struct RedisAddress {
     info: ConnectionInfo,
-    shown: String,
+    masked_url: String,
 }
 
-impl Remote {
+impl RedisAddress {
     /// Reads a URL.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Remote {
         let settings = TcpSettings::default().set_nodelay(true);
         Ok(Self {
             info: info.set_tcp_settings(settings),
-            shown: redaction::url(url),
+            masked_url: redaction::url(url),
         })
     }
 
@@ -66,8 +66,8 @@ impl Remote {
     }
 
     /// The URL without its secret.
-    pub fn shown(&self) -> &str {
-        &self.shown
+    pub fn masked_url(&self) -> &str {
+        &self.masked_url
     }
 
     /// A blocking connection, for what is not measured.
@@ -76,9 +76,9 @@ impl Remote {
     /// Returns the error of the driver or the server.
     pub fn connect(&self) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
-        let connection = client.get_connection_with_timeout(CONNECT_PATIENCE)?;
-        connection.set_read_timeout(Some(COMMAND_PATIENCE))?;
-        connection.set_write_timeout(Some(COMMAND_PATIENCE))?;
+        let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+        connection.set_read_timeout(Some(COMMAND_TIMEOUT))?;
+        connection.set_write_timeout(Some(COMMAND_TIMEOUT))?;
         Ok(connection)
     }
 
@@ -108,30 +108,15 @@ impl Remote {
         self.info.redis_settings().password().is_some()
     }
 
-    fn refuse<T>(&self, error: &RedisError) -> anyhow::Result<T> {
-        let failure = failure::of_redis(error);
-        let said = failure.to_string();
-        let what = format!("cannot connect to {}", self.shown);
+    /// Fails with a sentence about `error` and its remedy.
+    fn connect_error<T>(&self, error: &RedisError) -> anyhow::Result<T> {
+        let failure = failure::from_redis(error);
+        let known = remedy::for_error(error, self);
         let (why, remedy) = match failure.kind.as_ref() {
             "refused" => (
                 "connection refused".to_owned(),
                 format!("{} ping; is the server up?", self.cli()),
             ),
-            "auth" | "response.WRONGPASS" | "response.NOAUTH" | "response.ERR"
-                if said.to_lowercase().contains("auth")
-                    || said.to_lowercase().contains("password") =>
-            {
-                let why = if self.has_password() {
-                    "the server did not take user and password"
-                } else {
-                    "the server wants a password"
-                };
-                (
-                    why.to_owned(),
-                    "put user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT/"
-                        .to_owned(),
-                )
-            }
             "timeout" => (
                 "no answer in time".to_owned(),
                 format!(
@@ -139,25 +124,33 @@ impl Remote {
                     self.cli()
                 ),
             ),
-            _ => {
-                let remedy = remedy::of(error, self);
-                let remedy = remedy.unwrap_or_else(|| format!("{} ping", self.cli()));
-                (said, remedy)
+            _ if known.as_deref() == Some(remedy::LOGIN) => {
+                let why = if self.has_password() {
+                    "the server did not take user and password"
+                } else {
+                    "the server wants a password"
+                };
+                (why.to_owned(), remedy::LOGIN.to_owned())
             }
+            _ => (
+                failure.to_string(),
+                known.unwrap_or_else(|| format!("{} ping", self.cli())),
+            ),
         };
+        let what = format!("cannot connect to {}", self.masked_url);
         Err(anyhow::anyhow!(why)).context(what).remedy(remedy)
     }
 }
 
 /// The server of a run, which ends with this value where it is a throwaway one of this run.
 #[derive(Debug)]
-pub struct Server {
-    remote: Remote,
+pub struct RedisServer {
+    remote: RedisAddress,
     ours: bool,
     throwaway: Option<Redis>,
 }
 
-impl Server {
+impl RedisServer {
     /// The server at `url`, or a new throwaway one.
     ///
     /// # Errors
@@ -166,7 +159,7 @@ impl Server {
         if let Some(url) = url {
             let mark = std::env::var(token::ENV).unwrap_or_default();
             return Ok(Self {
-                remote: Remote::parse(url)?,
+                remote: RedisAddress::parse(url)?,
                 ours: token::is_ours(&mark, url),
                 throwaway: None,
             });
@@ -175,14 +168,14 @@ impl Server {
             .context("cannot start a throwaway Redis")
             .remedy("give the URL of a server of yours with --url or REDIS_URL")?;
         Ok(Self {
-            remote: Remote::parse(redis.url())?,
+            remote: RedisAddress::parse(redis.url())?,
             ours: true,
             throwaway: Some(redis),
         })
     }
 
     /// Address of the server.
-    pub fn remote(&self) -> Remote {
+    pub fn remote(&self) -> RedisAddress {
         self.remote.clone()
     }
 
@@ -192,7 +185,7 @@ impl Server {
     }
 
     /// Returns true if it ends with this run, and all its keys with it.
-    pub fn ends_with_us(&self) -> bool {
+    pub fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()
     }
 
@@ -202,15 +195,15 @@ impl Server {
     /// A sentence that says what to do.
     pub fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
         let remote = self.remote();
-        let asked = Errand::start(move |_| Info::read(&mut remote.connect()?))
+        let asked = BlockingTask::start(move |_| Info::read(&mut remote.connect()?))
             .context("cannot ask the server who it is")?;
-        match asked.attend(cancel, PROBE_PATIENCE) {
-            Attended::Done(Ok(info)) => Ok(Some(info)),
-            Attended::Done(Err(error)) => self.remote.refuse(&error),
-            Attended::Cancelled => Ok(None),
-            Attended::TooLate => {
+        match asked.wait(cancel, PROBE_TIMEOUT) {
+            TaskResult::Done(Ok(info)) => Ok(Some(info)),
+            TaskResult::Done(Err(error)) => self.remote.connect_error(&error),
+            TaskResult::Cancelled => Ok(None),
+            TaskResult::TimedOut => {
                 let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                self.remote.refuse(&RedisError::from(timeout))
+                self.remote.connect_error(&RedisError::from(timeout))
             }
         }
     }
@@ -231,7 +224,7 @@ mod tests {
             "redis://:hun@ter2?hunter2@h/0",
             "rediss://:hunter2@h",
         ] {
-            let sentence = Remote::parse(url).unwrap_err().to_string();
+            let sentence = RedisAddress::parse(url).unwrap_err().to_string();
             assert!(!sentence.contains("ter2"), "{sentence}");
             assert!(
                 sentence.contains("redis://") || sentence.contains("%40"),
@@ -242,9 +235,9 @@ mod tests {
 
     #[test]
     fn nodelay_is_on_and_the_cli_command_holds_no_password() {
-        let remote = Remote::parse("redis://app:hunter2@cache:7000/3").unwrap();
+        let remote = RedisAddress::parse("redis://app:hunter2@cache:7000/3").unwrap();
         assert!(remote.info().tcp_settings().nodelay());
         assert_eq!(remote.cli(), "redis-cli -h cache -p 7000 --user app -n 3");
-        assert_eq!(remote.shown(), "redis://app:***@cache:7000/3");
+        assert_eq!(remote.masked_url(), "redis://app:***@cache:7000/3");
     }
 }

@@ -8,7 +8,7 @@ use load_engine::attack::WORST_INTERVAL_P99_NS;
 use statistics::{mean, mean_interval};
 
 use crate::advice::recommend;
-use crate::group::{Group, groups};
+use crate::group::{ClientGroup, groups};
 
 /// The conclusions of a run from its steps.
 pub fn conclude(report: &Report) -> Summary {
@@ -38,7 +38,7 @@ pub fn conclude(report: &Report) -> Summary {
     summary
 }
 
-fn headline(groups: &[Group<'_>]) -> String {
+fn headline(groups: &[ClientGroup<'_>]) -> String {
     let told: Vec<String> = groups
         .iter()
         .filter_map(|group| {
@@ -61,10 +61,14 @@ fn headline(groups: &[Group<'_>]) -> String {
 /// The result as it is printed, fit for 80 columns.
 pub fn text(report: &Report) -> String {
     let groups = groups(report);
-    let mut text = format!("redis-bench {}: {}\n\n", report.scenario, load(report));
-    text.push_str(&carried(&groups).to_string());
+    let mut text = format!(
+        "redis-bench {}: {}\n\n",
+        report.scenario,
+        load_sentence(report)
+    );
+    text.push_str(&throughput_table(&groups).to_string());
     text.push('\n');
-    text.push_str(&felt(&groups));
+    text.push_str(&latency_table(&groups));
     for group in &groups {
         if let Some(parts) = group.checkout() {
             let told = table::checkout(&parts);
@@ -76,7 +80,7 @@ pub fn text(report: &Report) -> String {
             let client = groups
                 .iter()
                 .find(|g| g.client.name() == recommendation.subject);
-            client.map_or_else(|| n.to_string(), Group::name)
+            client.map_or_else(|| n.to_string(), ClientGroup::name)
         });
         let advice = value.map_or("No recommendation".to_owned(), |value| {
             format!("Recommended: {value}")
@@ -101,7 +105,7 @@ fn sentence(text: &str) -> String {
     })
 }
 
-fn load(report: &Report) -> String {
+fn load_sentence(report: &Report) -> String {
     match report.steps.first().map(|step| &step.load) {
         Some(Load::Open { rate_per_s, .. }) => format!(
             "{} arrivals, latency from the instant each was due",
@@ -115,7 +119,7 @@ fn load(report: &Report) -> String {
 }
 
 /// Throughput of each way to connect.
-fn carried(groups: &[Group<'_>]) -> Table {
+fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
         .iter()
@@ -156,12 +160,12 @@ fn carried(groups: &[Group<'_>]) -> Table {
 }
 
 /// Shares of the arrivals that were carried; empty of a closed loop.
-fn carried_ratios(group: &Group<'_>) -> Vec<f64> {
+fn carried_ratios(group: &ClientGroup<'_>) -> Vec<f64> {
     group.completed().filter_map(Step::carried_ratio).collect()
 }
 
-/// Latency that users felt on each way to connect, all repeats taken together.
-fn felt(groups: &[Group<'_>]) -> String {
+/// Latency that users latency_table on each way to connect, all repeats taken together.
+fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     let mut table = Table::new(&["", "p50", "p99", "p99.9", "worst", "max"]);
     let mut any_unanswered = false;
     for group in groups {

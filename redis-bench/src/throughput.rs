@@ -8,15 +8,15 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
-use crate::cli::{PoolFlags, Workload};
-use crate::clients::{Done, Task, Work};
-use crate::keyspace::Keyspace;
-use crate::scenario::Scenario;
+use crate::cli::{PoolFlags, PoolWorkload};
+use crate::clients::{RequestResult, Task, Work};
+use crate::run_keys::RunKeys;
+use crate::scenario::RedisScenario;
 
 /// Keys in use; users beyond share them. Bounds the commands that are kept ready.
 const KEYS: u64 = 64;
 
-impl Workload {
+impl PoolWorkload {
     /// As it is written on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -30,11 +30,11 @@ impl Workload {
 #[derive(Debug)]
 pub struct Throughput<'a>(pub &'a PoolFlags);
 
-impl Scenario for Throughput<'_> {
+impl RedisScenario for Throughput<'_> {
     type Work = ThroughputWork;
 
-    fn keyspace(&self, prefix: &str, seed: u64) -> Keyspace {
-        Keyspace {
+    fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
+        RunKeys {
             prefix: prefix.to_owned(),
             keys: KEYS,
             value_bytes: self.0.value_size,
@@ -44,7 +44,7 @@ impl Scenario for Throughput<'_> {
         }
     }
 
-    fn work(&self, keyspace: Keyspace) -> ThroughputWork {
+    fn work(&self, keyspace: RunKeys) -> ThroughputWork {
         ThroughputWork::new(&keyspace, self.0.workload)
     }
 
@@ -68,24 +68,24 @@ impl Scenario for Throughput<'_> {
 /// Commands made ready once, for all users.
 #[derive(Debug)]
 pub struct ThroughputWork {
-    workload: Workload,
+    workload: PoolWorkload,
     commands: Arc<[Cmd]>,
     value_bytes: usize,
 }
 
 impl ThroughputWork {
     /// The commands for `keyspace`.
-    pub fn new(keyspace: &Keyspace, workload: Workload) -> Self {
+    pub fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
         let value = keyspace.value();
         let command = |index| {
             let mut name = Vec::new();
             keyspace.name_into(index, &mut name);
             let mut command = match workload {
-                Workload::Set => redis::cmd("SET"),
-                Workload::Get => redis::cmd("GET"),
+                PoolWorkload::Set => redis::cmd("SET"),
+                PoolWorkload::Get => redis::cmd("GET"),
             };
             command.arg(name);
-            if workload == Workload::Set {
+            if workload == PoolWorkload::Set {
                 command.arg(&value);
             }
             command
@@ -120,15 +120,15 @@ impl Work for ThroughputWork {
 pub struct ThroughputTask {
     commands: Arc<[Cmd]>,
     mine: usize,
-    workload: Workload,
+    workload: PoolWorkload,
     value_bytes: usize,
 }
 
 impl ThroughputTask {
     fn expects(&self, answer: &Value) -> bool {
         match (self.workload, answer) {
-            (Workload::Set, Value::Okay) => true,
-            (Workload::Get, Value::BulkString(value)) => value.len() == self.value_bytes,
+            (PoolWorkload::Set, Value::Okay) => true,
+            (PoolWorkload::Get, Value::BulkString(value)) => value.len() == self.value_bytes,
             _ => false,
         }
     }
@@ -143,7 +143,7 @@ impl Task for ThroughputTask {
         &mut self,
         connection: &mut MultiplexedConnection,
         _marks: &mut Marks,
-    ) -> Done {
+    ) -> RequestResult {
         let answer = connection
             .send_packed_command(&self.commands[self.mine])
             .await
@@ -158,11 +158,11 @@ impl Task for ThroughputTask {
                 )))
             }
         });
-        Done {
+        RequestResult {
             operation: 0,
             command: match self.workload {
-                Workload::Set => "SET",
-                Workload::Get => "GET",
+                PoolWorkload::Set => "SET",
+                PoolWorkload::Get => "GET",
             },
             result,
         }

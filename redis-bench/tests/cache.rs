@@ -10,8 +10,8 @@ use bench_report::{Step, StepEnd};
 use load_engine::{Cancel, LoadPlan, StepPlan, attack};
 use redis_bench::cache::Cache;
 use redis_bench::clients::{ClientKind, Multiplexed, Pooled};
-use redis_bench::scenario::Scenario as _;
-use redis_bench::server::Remote;
+use redis_bench::scenario::RedisScenario as _;
+use redis_bench::server::RedisAddress;
 use testbed::Redis;
 
 const CLIENTS: [ClientKind; 2] = [ClientKind::Pooled, ClientKind::Multiplexed];
@@ -22,7 +22,7 @@ fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> 
     let cache = Cache(&flags);
     let keyspace = cache.keyspace("plimsoll:test:", 7);
     common::fill(redis, &keyspace);
-    let info = Remote::parse(redis.url()).unwrap().info().clone();
+    let info = RedisAddress::parse(redis.url()).unwrap().info().clone();
     let load = LoadPlan::Closed {
         users: 8,
         think_time: Duration::ZERO,
@@ -187,13 +187,13 @@ fn what_lies_under_another_name_is_never_removed() {
             .unwrap();
     }
     let mut answers = 0;
-    let broken_off = redis_bench::keyspace::clear(&mut connection, "plimsoll:run:", || {
+    let broken_off = redis_bench::run_keys::clear(&mut connection, "plimsoll:run:", || {
         answers += 1;
         answers < 2
     });
     assert!(!broken_off.unwrap(), "told to stop, nothing claimed");
     assert!(common::keys(&redis).len() > 3, "some are left");
-    let cleared = redis_bench::keyspace::clear(&mut connection, "plimsoll:run:", || true);
+    let cleared = redis_bench::run_keys::clear(&mut connection, "plimsoll:run:", || true);
     assert!(cleared.unwrap());
     assert_eq!(
         common::keys(&redis),

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use bench_report::{Histogram, Operation, Pacing, StepEnd};
 use load_engine::{Cancel, Factory, LoadPlan, RuntimeKind, StepPlan, attack};
-use redis_bench::cli::Workload;
+use redis_bench::cli::PoolWorkload;
 use redis_bench::clients::{Multiplexed, Pooled};
-use redis_bench::keyspace::Keyspace;
-use redis_bench::server::Remote;
+use redis_bench::run_keys::RunKeys;
+use redis_bench::server::RedisAddress;
 use redis_bench::throughput::ThroughputWork;
 use testbed::Redis;
 
@@ -28,8 +28,8 @@ const RATE_PER_S: f64 = 1_000.0;
 const MEASURED: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(1);
 
-fn keyspace() -> Keyspace {
-    Keyspace {
+fn keyspace() -> RunKeys {
+    RunKeys {
         prefix: "plimsoll:test:".to_owned(),
         keys: 64,
         value_bytes: 16,
@@ -40,7 +40,7 @@ fn keyspace() -> Keyspace {
 }
 
 fn gets() -> ThroughputWork {
-    ThroughputWork::new(&keyspace(), Workload::Get)
+    ThroughputWork::new(&keyspace(), PoolWorkload::Get)
 }
 
 fn open_loop(measure: Duration) -> StepPlan {
@@ -52,10 +52,10 @@ fn open_loop(measure: Duration) -> StepPlan {
     StepPlan::new("open loop", load, measure)
 }
 
-fn filled() -> (Redis, Remote) {
+fn filled() -> (Redis, RedisAddress) {
     let redis = common::redis();
     common::fill(&redis, &keyspace());
-    let remote = Remote::parse(redis.url()).unwrap();
+    let remote = RedisAddress::parse(redis.url()).unwrap();
     (redis, remote)
 }
 
@@ -243,7 +243,7 @@ fn median(mut values: Vec<u64>) -> u64 {
 }
 
 /// The median lag as the report has it.
-fn pacing_lag_ns(remote: &Remote) -> u64 {
+fn pacing_lag_ns(remote: &RedisAddress) -> u64 {
     let mut plan = open_loop(Duration::from_millis(600));
     plan.runtime = RuntimeKind::PerCore;
     plan.threads = 1;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bench_cli::flags::{self, OutputFlags};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use host_metrics::follow::{Following, Target};
+use host_metrics::source::process::Fields;
 
 use crate::export::flags::{self as export, ExportFlags};
-use crate::follow::{Following, Target};
 use crate::growth::Least;
 use crate::mark::{self, MarkFlags};
+use crate::masking;
 use crate::show::{self, ShowFlags};
-use crate::source::process::Fields;
 use crate::stream::flags::RawFlags;
 use crate::watch::{self, cli::WatchFlags};
 
@@ -88,7 +89,7 @@ pub struct LookFlags {
 
     /// Processes to tell whatever they use, with their descendants and their sum: a name,
     /// pid:N, port:N (who listens there) or command:REGEX
-    #[arg(long, value_name = "WHO,...", value_delimiter = ',')]
+    #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = masking::target)]
     pub follow: Vec<Target>,
 
     /// What to read of processes beside CPU time and memory; each costs time at every sample

@@ -12,7 +12,7 @@ use bench_report::report::RUN_ID_ENV;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{AccessFlags, Pid, access};
 
-use crate::source::handles;
+use host_metrics::source::handles;
 
 /// Exit code for a failure of the recorder itself, as `timeout` and `env` have it.
 pub const OWN_FAILURE: u8 = 125;

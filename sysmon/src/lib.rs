@@ -1,9 +1,9 @@
 //! `sysmon` records the machine while something else is measured: what it reads, how it turns
 //! that into figures over time, and the commands around it.
 //!
-//! Raw samples ([`source`]) are apart from what is derived from them ([`mod@derive`], [`follow`]);
-//! a [`recording`] holds both together in bounded memory, and says it in a report, which
-//! [`mod@show`] reads back. [`marks`] reach it from outside.
+//! The crate `host-metrics` reads and derives; a [`recording`] holds what comes of it in bounded
+//! memory, and writes it into a report, which [`mod@show`] reads back. [`marks`] reach it from
+//! outside.
 #![cfg_attr(
     test,
     allow(
@@ -15,18 +15,16 @@
 )]
 
 pub mod board;
-pub mod cadence;
 pub mod cli;
 pub mod command;
-pub mod derive;
 pub mod export;
-pub mod figure;
-pub mod follow;
 pub mod growth;
 pub mod mark;
 pub mod marks;
+pub mod masking;
 pub mod own_cost;
 pub mod points;
+pub mod process_history;
 pub mod record;
 pub mod recording;
 pub mod render;
@@ -35,7 +33,6 @@ pub mod sampler;
 pub mod saver;
 pub mod show;
 pub mod signals;
-pub mod source;
 pub mod stream;
 pub mod wall_clock;
 pub mod watch;

@@ -14,6 +14,9 @@ use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _, exit};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Status, Warning, WarningCode, redaction, report::run_id};
+use host_metrics::source::Units;
+use host_metrics::source::gpu::nvml::NvmlDriver;
+use host_metrics::source::gpu::watch::GpuWatch;
 use nix::sys::signal::SigSet;
 use serde_json::json;
 
@@ -26,9 +29,6 @@ use crate::recording::{Recording, Settings};
 use crate::render;
 use crate::saver::Saver;
 use crate::signals::{Event, HeldSignals};
-use crate::source::Units;
-use crate::source::gpu::nvml::NvmlDriver;
-use crate::source::gpu::watch::GpuWatch;
 use crate::stream::RawWriter;
 
 /// The headline of a report that is saved before the recording ends.

@@ -2,18 +2,19 @@
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
+use host_metrics::cadence::Cadence;
+use host_metrics::derive::tick_window_ns;
+use host_metrics::follow::{Follower, Following};
+use host_metrics::source::gpu::watch::GpuWatch;
+use host_metrics::source::{Roots, SLOW_STANDS_NS, Units};
 
 use crate::board::Board;
-use crate::cadence::Cadence;
-use crate::derive::tick_window_ns;
-use crate::follow::{Follower, Following};
 use crate::growth::{Least, growing};
 use crate::marks::{Inbox, InboxError, MOST_MARKS};
 use crate::own_cost::OwnCost;
+use crate::process_history::{ProcessFollower, ProcessHistory, has_series, process_series};
 use crate::rolling::{POINTS, points_of_each};
 use crate::sampler::Sampler;
-use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Roots, SLOW_STANDS_NS, Units};
 use crate::stream::RawWriter;
 use crate::stream::sample::Sampler as RawSampler;
 use crate::wall_clock::WallClock;
@@ -38,7 +39,7 @@ pub struct Settings {
     pub cgroups: Vec<String>,
     /// Count TCP sockets by state.
     pub socket_states: bool,
-    /// How long what changes slowly stands, as [`Selection`](crate::source::Selection) has it.
+    /// How long what changes slowly stands, as [`Selection`](host_metrics::source::Selection) has it.
     pub slow_stands_ns: u64,
     /// Amount of growth that matters.
     pub growth: Least,
@@ -154,7 +155,7 @@ impl Recording {
 
     /// Why this recording says nothing; absent where anything at all was read.
     pub fn empty_because(&self) -> Option<String> {
-        let any_process = self.follower().is_some_and(|follower| !follower.is_empty());
+        let any_process = self.follower().is_some_and(has_series);
         let any = any_process || self.board.spreads().any(|(.., all)| all.max().is_some());
         let first = || {
             let gap = self.sampler.gaps().iter().next();
@@ -188,7 +189,7 @@ impl Recording {
     }
 
     /// The processes; absent when none was asked for.
-    pub fn follower(&self) -> Option<&Follower> {
+    pub fn follower(&self) -> Option<&ProcessFollower> {
         self.sampler.follower()
     }
 
@@ -223,7 +224,7 @@ impl Recording {
     pub fn fill(&self, report: &mut Report) {
         report.duration_ns = monotonic_ns().saturating_sub(report.clock.monotonic_ns);
         report.series = self.board.series().collect();
-        let processes = self.follower().into_iter().flat_map(Follower::series);
+        let processes = self.follower().into_iter().flat_map(process_series);
         report.series.extend(processes);
         report.marks = self.marks.as_ref().map(Inbox::marks).unwrap_or_default();
         report.summary.growth = growing(&report.series, self.growth);
@@ -316,13 +317,16 @@ impl Recording {
 }
 
 /// Lets each series keep so many points that all together fit.
-pub fn bound(board: &mut Board, mut follower: Option<&mut Follower>) {
-    let of_processes = follower.as_ref().map_or(0, |follower| follower.len());
+pub fn bound(board: &mut Board, mut follower: Option<&mut ProcessFollower>) {
+    let histories = follower.iter().flat_map(|follower| follower.histories());
+    let of_processes: usize = histories.map(ProcessHistory::len).sum();
     let points = points_of_each(board.len() + of_processes);
     if points < POINTS {
         board.keep_points(points);
         if let Some(follower) = &mut follower {
-            follower.keep_points(points);
+            for history in follower.histories_mut() {
+                history.keep_points(points);
+            }
         }
     }
 }

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use bench_cli::table::{Table, bytes, duration_ns, paragraph, ratio};
 use bench_report::{Growing, GrowthVerdict, Report};
+use host_metrics::figure::Label;
+use host_metrics::spread::Spread;
 
 use crate::board::Board;
-use crate::figure::Label;
-use crate::follow::Follower;
+use crate::process_history::{ProcessFollower, ProcessHistory, has_series};
 use crate::recording::Recording;
-use crate::rolling::Spread;
 
 /// What a process table shows at most.
 const PROCESSES_SHOWN: usize = 8;
@@ -173,7 +173,7 @@ pub fn text(report: &Report, recording: &Recording) -> String {
     for gpu in gpus.unwrap_or_default() {
         let _ = writeln!(text, "GPU {}", shortened(gpu, GPU_COLUMNS));
     }
-    if let Some(follower) = recording.follower().filter(|all| !all.is_empty()) {
+    if let Some(follower) = recording.follower().filter(|all| has_series(all)) {
         let _ = write!(text, "\n{}", processes(follower));
     }
     if !report.summary.growth.is_empty() {
@@ -216,7 +216,7 @@ fn titled(labels: &[Label], title: &str) -> String {
     }
 }
 
-fn processes(follower: &Follower) -> Table {
+fn processes(follower: &ProcessFollower) -> Table {
     let mut table = Table::new(&[
         "process",
         "pid",
@@ -227,7 +227,7 @@ fn processes(follower: &Follower) -> Table {
     ]);
     let used = |used: Option<f64>| used.map_or_else(|| "-".to_owned(), cores);
     for (id, process) in follower.ranked().into_iter().take(PROCESSES_SHOWN) {
-        let spread = process.cores();
+        let spread = process.history().and_then(ProcessHistory::cores);
         table.row(&[
             shortened(&process.name, NAME_COLUMNS),
             id.pid.to_string(),

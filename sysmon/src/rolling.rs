@@ -13,7 +13,9 @@
 
 use bench_report::Series;
 
-use crate::figure::Reading;
+use host_metrics::figure::Reading;
+use host_metrics::spread::Spread;
+
 use crate::points::Points;
 
 /// The least number of points that a long recording of few series keeps of each.
@@ -44,54 +46,6 @@ pub struct Rolling {
     pending: Pending,
     whole: Spread,
     last_ns: Option<u64>,
-}
-
-/// Mean and extremes of what was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Spread {
-    weight: f64,
-    sum: f64,
-    lowest: f64,
-    highest: f64,
-}
-
-impl Spread {
-    /// Takes in one reading.
-    pub fn add(&mut self, value: f64) {
-        self.add_weighted(value, 1.0);
-    }
-
-    /// Takes in a reading that counts for so much of the mean.
-    fn add_weighted(&mut self, value: f64, weight: f64) {
-        (self.lowest, self.highest) = if self.weight > 0.0 {
-            (self.lowest.min(value), self.highest.max(value))
-        } else {
-            (value, value)
-        };
-        self.weight += weight;
-        self.sum += value * weight;
-    }
-
-    /// Arithmetic mean, of rates over the time that they cover; `None` when nothing was read.
-    pub fn mean(&self) -> Option<f64> {
-        // Weighing rounds: without this the mean of one reading could lie beside it.
-        let mean = self.sum / self.weight;
-        self.read(mean.max(self.lowest).min(self.highest))
-    }
-
-    /// Lowest reading.
-    pub fn min(&self) -> Option<f64> {
-        self.read(self.lowest)
-    }
-
-    /// Highest reading.
-    pub fn max(&self) -> Option<f64> {
-        self.read(self.highest)
-    }
-
-    fn read(&self, value: f64) -> Option<f64> {
-        (self.weight > 0.0).then_some(value)
-    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -206,10 +160,10 @@ impl Rolling {
 
 impl Pending {
     fn close(self, points: &mut Points) {
-        let Spread {
-            lowest, highest, ..
-        } = self.spread;
-        let read = self.spread.mean().map(|mean| (mean, lowest, highest));
+        let Self { spread, .. } = self;
+        let extremes = spread.min().zip(spread.max());
+        let read = spread.mean().zip(extremes);
+        let read = read.map(|(mean, (lowest, highest))| (mean, lowest, highest));
         points.push(self.at_ns, read);
     }
 }
@@ -217,7 +171,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::Period;
+    use host_metrics::figure::Period;
 
     #[test]
     fn an_hour_at_ten_a_second_stays_bounded_and_keeps_its_peak() {

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::derive::{self, Derivation};
-use crate::figure::Figures;
-use crate::follow::{Details, Follower};
+use host_metrics::CommandLine;
+use host_metrics::derive::{self, Derivation};
+use host_metrics::figure::Figures;
+use host_metrics::follow::{Details, Follower};
+use host_metrics::source::gpu::watch::GpuWatch;
+use host_metrics::source::process::{Detail, Fields, ProcessId};
+use host_metrics::source::{Gaps, HostSource, Selection};
+
+use crate::masking::MASKING;
+use crate::process_history::ProcessFollower;
 use crate::recording::Settings;
-use crate::source::gpu::watch::GpuWatch;
-use crate::source::process::{Detail, Fields, ProcessId};
-use crate::source::{Gaps, HostSource, Selection};
 
 /// Findings of one look.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub struct Tick {
 pub struct Sampler {
     source: HostSource,
     derivation: Derivation,
-    follower: Option<Follower>,
+    follower: Option<ProcessFollower>,
     gpus: Option<GpuWatch>,
     gaps: Gaps,
 }
@@ -44,7 +48,7 @@ impl Details for Asked<'_> {
         self.source.detail(id, fields, self.gaps)
     }
 
-    fn command_line(&mut self, pid: u32) -> Option<Vec<String>> {
+    fn command_line(&mut self, pid: u32) -> Option<CommandLine> {
         self.source.command_line(pid)
     }
 
@@ -65,7 +69,7 @@ impl Sampler {
         } = *settings;
         let follow = settings.follow.as_ref();
         let selection = Selection {
-            processes: follow.is_some(),
+            processes: follow.map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
             slow_stands_ns: settings.slow_stands_ns,
@@ -134,12 +138,12 @@ impl Sampler {
     }
 
     /// The processes; absent when none was asked for.
-    pub fn follower(&self) -> Option<&Follower> {
+    pub fn follower(&self) -> Option<&ProcessFollower> {
         self.follower.as_ref()
     }
 
     /// The same, to tell it how much to keep.
-    pub fn follower_mut(&mut self) -> Option<&mut Follower> {
+    pub fn follower_mut(&mut self) -> Option<&mut ProcessFollower> {
         self.follower.as_mut()
     }
 

@@ -9,10 +9,11 @@ use std::path::Path;
 
 use bench_report::Report;
 use common::tree::{put, report_of, sample_later};
-use sysmon::follow::Following;
+use host_metrics::follow::Following;
+use host_metrics::source::Roots;
+use sysmon::masking::target;
 use sysmon::recording::{Recording, Settings};
 use sysmon::render;
-use sysmon::source::Roots;
 
 const MIB: u64 = 1 << 20;
 
@@ -413,7 +414,9 @@ fn the_group_of_a_process_that_is_followed_is_recorded_wherever_it_is_moved() {
         is_in(pid, group);
     }
     let follow = Following {
-        targets: vec!["postgres".parse().unwrap(), "web".parse().unwrap()],
+        targets: ["postgres", "web"]
+            .map(|name| target(name).unwrap())
+            .to_vec(),
         ..Following::default()
     };
     let stays = |_: &Path| {};

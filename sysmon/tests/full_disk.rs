@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bench_report::{Report, Tool};
+use host_metrics::figure::Reading;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
-use sysmon::figure::Reading;
 use sysmon::recording::{Recording, Settings};
 use sysmon::stream::sample::{Sample, SampleRow, label_text};
 use sysmon::stream::{Ending, Header, RawWriter, Rotation, place, read};

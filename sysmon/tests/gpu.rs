@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Series, Tool, WarningCode};
+use host_metrics::source::gpu::watch::GpuWatch;
+use host_metrics::source::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
+use host_metrics::source::{Gaps, Roots};
 use sysmon::recording::{Recording, Settings};
 use sysmon::render;
-use sysmon::source::gpu::watch::GpuWatch;
-use sysmon::source::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
-use sysmon::source::{Gaps, Roots};
 
 /// Far beyond what any machine needs; a test that waits longer has found a hang.
 const HANG: Duration = Duration::from_mins(1);

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use bench_report::{GrowthVerdict, Series};
-use sysmon::figure::Reading;
+use host_metrics::figure::Reading;
 use sysmon::growth::{Least, growing};
 use sysmon::rolling::{POINTS, Rolling};
 

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use bench_report::{Report, Status, store};
 use common::{Home, alone, series};
-use sysmon::follow::Following;
+use host_metrics::follow::Following;
+use host_metrics::source::Roots;
+use host_metrics::source::process::Fields;
 use sysmon::recording::{Recording, Settings};
-use sysmon::source::Roots;
-use sysmon::source::process::Fields;
 
 fn messages(report: &Report) -> Vec<&str> {
     report.warnings.iter().map(|w| w.message.as_str()).collect()

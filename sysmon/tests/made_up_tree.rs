@@ -8,9 +8,9 @@ use std::path::Path;
 
 use bench_report::{Report, WarningCode};
 use common::tree::{put, report_of, sample_later};
-use sysmon::follow::Following;
+use host_metrics::follow::Following;
+use host_metrics::source::{Roots, Units};
 use sysmon::recording::{Recording, Settings};
-use sysmon::source::{Roots, Units};
 
 const UNITS: Units = Units {
     tick_ns: 10_000_000,

@@ -9,14 +9,17 @@ use std::sync::Arc;
 
 use bench_report::store::{ReportFile, load};
 use bench_report::{Report, Series, Tool, report::run_id};
+use host_metrics::CommandLine;
+use host_metrics::figure::Figures;
+use host_metrics::follow::{Details, Follower, Following};
+use host_metrics::source::Span;
+use host_metrics::source::process::{Detail, Fields, ProcessId, ProcessSample};
 use sysmon::board::Board;
-use sysmon::figure::Figures;
-use sysmon::follow::{Details, Follower, Following};
+use sysmon::masking::MASKING;
 use sysmon::own_cost::OwnCost;
+use sysmon::process_history::{ProcessFollower, process_series};
 use sysmon::recording::bound;
 use sysmon::rolling::ALL_POINTS;
-use sysmon::source::Span;
-use sysmon::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 const TICK_NS: u64 = 100_000_000;
 const TICKS: u64 = 36_000;
@@ -33,8 +36,9 @@ impl Details for Silent {
         Detail::default()
     }
 
-    fn command_line(&mut self, pid: u32) -> Option<Vec<String>> {
-        Some(vec![format!("/usr/lib/server/{pid}"), "--serve".to_owned()])
+    fn command_line(&mut self, pid: u32) -> Option<CommandLine> {
+        let words = vec![format!("/usr/lib/server/{pid}"), "--serve".to_owned()];
+        Some(CommandLine::new(words, MASKING))
     }
 
     fn listeners(&mut self, _: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
@@ -95,7 +99,7 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         command_lines: true,
         ..Following::default()
     };
-    let mut follower = Follower::new(&following, Some(CORES), 10_000_000, TICK_NS);
+    let mut follower: ProcessFollower = Follower::new(&following, Some(CORES), 10_000_000, TICK_NS);
     let mut board = Board::default();
     let mut processes: Vec<ProcessSample> = (1..=PROCESSES).map(process).collect();
     for tick in 1..=TICKS {
@@ -116,7 +120,7 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         commit: None,
     };
     let mut report = Report::begin(tool, run_id(), "record");
-    report.series = board.series().chain(follower.series()).collect();
+    report.series = board.series().chain(process_series(&follower)).collect();
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("r.json");
     ReportFile::create(&path, &report).unwrap();

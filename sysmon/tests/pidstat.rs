@@ -12,7 +12,7 @@ use common::beside::{Beside, agrees, following, total};
 use common::counters::wall_s;
 use common::load::Load;
 use common::series;
-use sysmon::source::process::Fields;
+use host_metrics::source::process::Fields;
 
 /// Whether there is one; `make test` says so where it could not have it.
 fn is_installed() -> bool {

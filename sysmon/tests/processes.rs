@@ -224,14 +224,14 @@ fn chain(root: &Path, length: u32) {
 
 #[test]
 fn a_ring_of_parents_is_a_tree_all_the_same() {
-    use sysmon::follow::Following;
+    use host_metrics::follow::Following;
     use sysmon::recording::{Recording, Settings};
     let root = tempfile::tempdir().unwrap();
     chain(root.path(), 3);
     let mut recording = Recording::begin(&Settings {
-        roots: sysmon::source::Roots::under(root.path()),
+        roots: host_metrics::source::Roots::under(root.path()),
         follow: Some(Following {
-            targets: vec!["ring".parse().unwrap()],
+            targets: vec![sysmon::masking::target("ring").unwrap()],
             ..Following::default()
         }),
         ..Settings::host()

@@ -8,8 +8,8 @@ use std::fs;
 
 use bench_report::{Report, Tool};
 use common::Home;
+use host_metrics::figure::Reading;
 use serde_json::Value;
-use sysmon::figure::Reading;
 use sysmon::stream::sample::{Sample, SampleRow, label_text};
 use sysmon::stream::{Header, RawWriter, Rotation, place};
 

@@ -19,8 +19,8 @@ use common::counters::{
 };
 use common::load::{self, Load};
 use common::{Home, series};
+use host_metrics::source::process::Fields;
 use sysmon::recording::Settings;
-use sysmon::source::process::Fields;
 
 /// CPU time is counted in ticks of 10 ms, user and system each by itself.
 const TICKS_S: f64 = 0.02;
@@ -206,7 +206,7 @@ fn allocated_memory_is_seen_by_the_process_and_by_the_machine() {
     let (all, available) = (meminfo("MemTotal:"), meminfo("MemAvailable:"));
     let used: Counter = Box::new(move || (all() - available()) * 1024.0);
     let statm = format!("/proc/{}/statm", load.pid());
-    let page_bytes = sysmon::source::Units::host().page_bytes as f64;
+    let page_bytes = host_metrics::source::Units::host().page_bytes as f64;
     let resident = file(statm, move |text| {
         let pages: f64 = text.split_whitespace().nth(1).unwrap().parse().unwrap();
         pages * page_bytes

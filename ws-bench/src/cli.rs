@@ -10,17 +10,17 @@ use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, Waiting};
 
-use crate::endpoint::Target;
-use crate::exchange::SMALLEST_BYTES;
+use crate::echo::SMALLEST_BYTES;
+use crate::endpoint::TargetUrl;
 use crate::serve::ServeOptions;
 use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]
 #[command(name = "ws-bench", version, arg_required_else_help = true, after_help = EXAMPLES)]
-pub struct Cli {
+pub struct WsCli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<WsCommand>,
 
     /// Print shell completions (bash, zsh, fish …) or the manual page (man)
     #[arg(long, value_name = "WHAT", hide = true)]
@@ -34,7 +34,7 @@ Examples:
   ws-bench serve --listen 127.0.0.1:0";
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum WsCommand {
     /// Raise the number of open connections until a limit is met
     Limit(Box<LimitArgs>),
     /// Run an echo server until Ctrl-C
@@ -52,11 +52,11 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10k")]
     pub(crate) max: u64,
 
-    /// Connections of the first level
+    /// Connections of the first step
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100")]
     pub(crate) start: u64,
 
-    /// Each level's connections divided by the last one's
+    /// Each step's connections divided by the last one's
     #[arg(long, value_parser = factor, value_name = "FACTOR", default_value = "2")]
     pub(crate) factor: f64,
 
@@ -68,7 +68,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "5s")]
     pub(crate) timeout: Duration,
 
-    /// Highest 99th percentile of the echo at which a level still holds
+    /// Highest 99th percentile of the echo at which a step still holds
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1s")]
     pub(crate) latency_bound: Duration,
 
@@ -85,7 +85,7 @@ pub(crate) struct LimitArgs {
 
 const LIMIT_EXAMPLES: &str = "\
 By default up to 200 of the connections share 2,000 echoes per second; the others are idle. With \
---users so many talk, each waiting for its echo; with --rate echoes are sent when due. Each level \
+--users so many talk, each waiting for its echo; with --rate echoes are sent when due. Each step \
 is held for 2 s, once, without a warm-up, unless --duration, --repeats and --warmup say otherwise.
 
 Examples:
@@ -114,8 +114,8 @@ Examples:
   ws-bench serve --listen 127.0.0.1:0 --refuse-after 500";
 
 impl LimitArgs {
-    pub(crate) fn target(&self) -> Result<Option<Target>, UsageError> {
-        let target = self.url.as_deref().map(Target::parse);
+    pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
+        let target = self.url.as_deref().map(TargetUrl::parse);
         target
             .transpose()
             .map_err(|error| UsageError(error.to_string()))
@@ -127,7 +127,7 @@ impl LimitArgs {
             start: self.start,
             factor: self.factor,
             spawn_rate_per_s: self.spawn_rate,
-            bound: self.timeout,
+            timeout: self.timeout,
             latency_bound: self.latency_bound,
             message_bytes: self.message_size as usize,
             load: self.load_plan(),

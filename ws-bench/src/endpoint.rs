@@ -12,7 +12,7 @@ const CONNECTIONS_PER_SOURCE: u64 = 5_000;
 
 /// Reasons why a URL is none that can be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
+pub(crate) enum UrlError {
     /// It is no URL.
     #[error("{text:?} is no URL ({reason}); write it as in ws://127.0.0.1:9001/")]
     Malformed {
@@ -34,17 +34,17 @@ pub enum UrlError {
 
 /// A server's address as the user wrote it, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct TargetUrl {
     url: Url,
     uri: Uri,
 }
 
-impl Target {
+impl TargetUrl {
     /// Reads a `ws://` URL.
     ///
     /// # Errors
     /// Fails when it is none.
-    pub fn parse(text: &str) -> Result<Self, UrlError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
             // A password given in the wrong place is no URL either.
             text: if text.contains("://") {
@@ -80,7 +80,7 @@ impl Target {
     }
 
     /// The URL; its password and the parameters that may be secret are masked.
-    pub fn shown(&self) -> String {
+    pub(crate) fn masked(&self) -> String {
         redaction::url(self.url.as_str())
     }
 
@@ -95,8 +95,8 @@ impl Target {
     }
 
     /// Returns the same, resolved.
-    pub(crate) fn at(&self, address: SocketAddr) -> Endpoint {
-        Endpoint {
+    pub(crate) fn resolved_to(&self, address: SocketAddr) -> WsEndpoint {
+        WsEndpoint {
             uri: self.uri.clone(),
             address,
         }
@@ -105,12 +105,12 @@ impl Target {
 
 /// A server that connections can be opened to.
 #[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
+pub(crate) struct WsEndpoint {
     pub(crate) uri: Uri,
     pub(crate) address: SocketAddr,
 }
 
-impl Endpoint {
+impl WsEndpoint {
     /// Returns true if the server is on this machine.
     pub(crate) fn is_local(&self) -> bool {
         self.address.ip().is_loopback()
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn only_plain_websocket_urls_are_taken() {
-        assert!(Target::parse("ws://127.0.0.1:9001/").is_ok());
-        assert!(Target::parse("ws://[::1]:9001/path?room=1").is_ok());
-        assert_eq!(Target::parse("wss://example/"), Err(UrlError::Tls));
+        assert!(TargetUrl::parse("ws://127.0.0.1:9001/").is_ok());
+        assert!(TargetUrl::parse("ws://[::1]:9001/path?room=1").is_ok());
+        assert_eq!(TargetUrl::parse("wss://example/"), Err(UrlError::Tls));
         for text in [
             "http://x/",
             "redis://x/",
@@ -158,14 +158,14 @@ mod tests {
             "127.0.0.1:9001",
             "",
         ] {
-            assert!(Target::parse(text).is_err(), "{text}");
+            assert!(TargetUrl::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let target = Target::parse("ws://app:hunter2@127.0.0.1:9001/").unwrap();
-        assert!(!target.shown().contains("hunter2"), "{}", target.shown());
+        let target = TargetUrl::parse("ws://app:hunter2@127.0.0.1:9001/").unwrap();
+        assert!(!target.masked().contains("hunter2"), "{}", target.masked());
         for (url, shown) in [
             (
                 "ws://h:9001/s?jwt=hunter2&room=1",
@@ -173,7 +173,7 @@ mod tests {
             ),
             ("ws://h:9001/s?ticket=hunter2", "ws://h:9001/s?ticket=***"),
         ] {
-            assert_eq!(Target::parse(url).unwrap().shown(), shown);
+            assert_eq!(TargetUrl::parse(url).unwrap().masked(), shown);
         }
         for url in [
             "ws://app:hunt@er2?x@h:port/",
@@ -181,26 +181,32 @@ mod tests {
             "http://h/?key=hunter2",
             "hunter2@h:99999",
         ] {
-            let error = Target::parse(url).unwrap_err().to_string();
+            let error = TargetUrl::parse(url).unwrap_err().to_string();
             assert!(!error.contains("hunt") && !error.contains("er2"), "{error}");
         }
     }
 
     #[test]
     fn the_port_and_the_bare_ipv6_address_go_to_the_resolver() {
-        let of = |text| Target::parse(text).unwrap().host_and_port();
+        let of = |text| TargetUrl::parse(text).unwrap().host_and_port();
         assert_eq!(of("ws://[::1]/"), ("::1".to_owned(), 80));
         assert_eq!(of("ws://localhost:81/"), ("localhost".to_owned(), 81));
     }
 
     #[test]
     fn only_the_loopback_is_reached_from_many_addresses() {
-        let target = Target::parse("ws://127.0.0.1:9001/").unwrap();
-        let local = target.at("127.0.0.1:9001".parse().unwrap());
+        let target = TargetUrl::parse("ws://127.0.0.1:9001/").unwrap();
+        let local = target.resolved_to("127.0.0.1:9001".parse().unwrap());
         assert_eq!(local.source(0), local.source(CONNECTIONS_PER_SOURCE - 1));
         assert_ne!(local.source(0), local.source(CONNECTIONS_PER_SOURCE));
         assert!(local.source(u64::MAX).is_some_and(|ip| ip.is_loopback()));
-        assert_eq!(target.at("10.0.0.1:80".parse().unwrap()).source(0), None);
-        assert_eq!(target.at("[::1]:80".parse().unwrap()).source(0), None);
+        assert_eq!(
+            target.resolved_to("10.0.0.1:80".parse().unwrap()).source(0),
+            None
+        );
+        assert_eq!(
+            target.resolved_to("[::1]:80".parse().unwrap()).source(0),
+            None
+        );
     }
 }

@@ -1,10 +1,10 @@
-//! The server's side of a level, where the server is a process of this machine.
+//! The server's side of a step, where the server is a process of this machine.
 
 use bench_report::ServerEvidence;
 use serde_json::{Value, json};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::WsEndpoint;
 
 const WHAT: &str = "server.process";
 
@@ -17,7 +17,7 @@ pub(crate) struct ServerWatch {
 
 /// A process at one instant.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Usage {
+pub(crate) struct ProcessUsage {
     cpu_ns: u64,
     rss_bytes: u64,
     open_files: Option<u64>,
@@ -33,7 +33,7 @@ impl ServerWatch {
     }
 
     /// Looks for the process that listens at `endpoint`.
-    pub(crate) fn of_endpoint(endpoint: &Endpoint) -> Self {
+    pub(crate) fn of_endpoint(endpoint: &WsEndpoint) -> Self {
         let process = if endpoint.is_local() {
             listener(endpoint.address.port())
                 .map(Pid::from_u32)
@@ -59,13 +59,17 @@ impl ServerWatch {
     }
 
     /// The server as it is now; `None` when it cannot be seen.
-    pub(crate) fn look(&mut self) -> Option<Usage> {
+    pub(crate) fn read(&mut self) -> Option<ProcessUsage> {
         let pid = *self.process.as_ref().ok()?;
         usage(self.system.as_mut()?, pid)
     }
 
     /// What the server used between two looks.
-    pub(crate) fn evidence(&self, before: Option<Usage>, after: Option<Usage>) -> ServerEvidence {
+    pub(crate) fn evidence(
+        &self,
+        before: Option<ProcessUsage>,
+        after: Option<ProcessUsage>,
+    ) -> ServerEvidence {
         let (before, after) = match (&self.process, before, after) {
             (Err(reason), ..) => return ServerEvidence::unavailable(WHAT, *reason),
             (Ok(_), Some(before), Some(after)) => (before, after),
@@ -88,11 +92,11 @@ pub(crate) fn own_rss_bytes() -> Option<u64> {
     usage(&mut system, Pid::from_u32(std::process::id())).map(|usage| usage.rss_bytes)
 }
 
-fn usage(system: &mut System, pid: Pid) -> Option<Usage> {
+fn usage(system: &mut System, pid: Pid) -> Option<ProcessUsage> {
     let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
     let process = system.process(pid)?;
-    Some(Usage {
+    Some(ProcessUsage {
         // sysinfo counts CPU time in milliseconds.
         cpu_ns: process.accumulated_cpu_time() * 1_000_000,
         rss_bytes: process.memory(),
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_absent_with_its_reason() {
         let mut watch = ServerWatch::of_process(std::process::id());
-        let seen = watch.look();
+        let seen = watch.read();
         assert!(seen.unwrap().rss_bytes > 0);
         let gone = watch.evidence(seen, None);
         assert!(gone.figures.is_empty() && gone.unavailable.contains_key(WHAT));

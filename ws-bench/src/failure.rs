@@ -19,7 +19,7 @@ pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
 pub(crate) const WRONG_ECHO: &str = "wrong_echo";
 
 /// The TCP connection could not be made, or broke.
-pub(crate) fn of_io(error: &io::Error) -> Failure {
+pub(crate) fn from_io(error: &io::Error) -> Failure {
     let kind = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EMFILE) => "emfile",
         Some(Errno::ENFILE) => "enfile",
@@ -36,9 +36,9 @@ pub(crate) fn of_io(error: &io::Error) -> Failure {
 }
 
 /// The upgrade to a WebSocket failed.
-pub(crate) fn of_upgrade(error: &Error) -> Failure {
+pub(crate) fn from_upgrade(error: &Error) -> Failure {
     let kind = match error {
-        Error::Io(error) => return of_io(error),
+        Error::Io(error) => return from_io(error),
         Error::Http(response) => Cow::Owned(format!("http.{}", response.status().as_u16())),
         Error::Protocol(ProtocolError::SecWebSocketAcceptKeyMismatch) => {
             "handshake.accept_key".into()
@@ -52,9 +52,9 @@ pub(crate) fn of_upgrade(error: &Error) -> Failure {
 }
 
 /// An open connection failed.
-pub(crate) fn of_session(error: &Error) -> Failure {
+pub(crate) fn from_session(error: &Error) -> Failure {
     let kind = match error {
-        Error::Io(error) => return of_io(error),
+        Error::Io(error) => return from_io(error),
         Error::ConnectionClosed | Error::AlreadyClosed => "closed.1000",
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "closed.1006",
         Error::Capacity(_) => "protocol.size",
@@ -66,7 +66,7 @@ pub(crate) fn of_session(error: &Error) -> Failure {
 
 /// The server closed the connection; without a close frame at all when it just went (RFC 6455,
 /// 7.1.5: 1006), without a code where the frame has none (1005).
-pub(crate) fn of_close(frame: Option<&CloseFrame>) -> Failure {
+pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     let code = frame.map_or(1005, |frame| u16::from(frame.code));
     let reason = frame.map_or("", |frame| frame.reason.as_str());
     let message = format!("the server closed the connection with code {code} {reason:?}");
@@ -74,7 +74,7 @@ pub(crate) fn of_close(frame: Option<&CloseFrame>) -> Failure {
 }
 
 /// The connection ended without a close frame.
-pub(crate) fn of_end() -> Failure {
+pub(crate) fn from_end() -> Failure {
     Failure::new(
         "closed.1006",
         "the server ended the connection without a close frame",
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn own_limits_and_the_networks_are_never_the_servers() {
-        let owner_of = |errno: Errno| owner(&of_io(&io::Error::from(errno)).kind);
+        let owner_of = |errno: Errno| owner(&from_io(&io::Error::from(errno)).kind);
         for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS] {
             assert_eq!(owner_of(errno), LimitOwner::Generator, "{errno}");
         }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_close_without_a_code_is_told_from_no_close_at_all() {
-        assert_eq!(of_close(None).kind, "closed.1005");
-        assert_eq!(of_end().kind, "closed.1006");
+        assert_eq!(from_close(None).kind, "closed.1005");
+        assert_eq!(from_end().kind, "closed.1006");
     }
 }

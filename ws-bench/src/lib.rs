@@ -15,37 +15,37 @@
     )
 )]
 
-mod capacity;
 pub mod cli;
-mod climb;
-mod connection;
-mod course;
-mod crew;
-mod dial;
-pub mod endpoint;
+mod connect;
+mod connection_handle;
+mod connection_step;
+mod connection_task;
+mod echo;
+pub(crate) mod endpoint;
 mod evidence;
-mod exchange;
 mod failure;
-mod flight;
-mod hand;
-mod level;
-pub mod limit;
-mod nofile;
+mod in_flight;
+pub(crate) mod limit;
+mod machine_limits;
+mod open_files;
 mod probe;
 mod remedy;
 mod render;
 mod search;
-mod seat;
-pub mod serve;
-pub mod settings;
+pub(crate) mod serve;
+pub(crate) mod settings;
 mod socket;
-mod trail;
+mod step_record;
+mod step_runner;
+mod step_timeline;
+mod thread_pool;
 mod verdict;
+mod worker_thread;
 
 use bench_cli::{Exit, Remedy as _};
 use clap::CommandFactory as _;
 
-use crate::cli::{Cli, Command, LimitArgs};
+use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
 
@@ -53,14 +53,14 @@ use crate::settings::DEFAULTS;
 ///
 /// # Errors
 /// Fails with what is to be told on stderr, with what to do about it.
-pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
+pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
     if let Some(what) = &cli.generate {
-        bench_cli::generate::print(&mut Cli::command(), what)?;
+        bench_cli::generate::print(&mut WsCli::command(), what)?;
         return Ok(Exit::Done);
     }
     match &cli.command {
-        Some(Command::Limit(args)) => limit(args),
-        Some(Command::Serve(args)) => {
+        Some(WsCommand::Limit(args)) => limit(args),
+        Some(WsCommand::Serve(args)) => {
             serve::run(&ServeOptions::from(args)).or_else(|error| match error {
                 ServeError::Listen { .. } => {
                     Err(error).remedy("another port, or port 0 for a free one")

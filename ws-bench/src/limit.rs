@@ -15,26 +15,26 @@ use load_engine::step::available_threads;
 use serde_json::Value;
 use testbed::WebSocketServer;
 
-use crate::capacity::{Machine, Shortage, Whereabouts, shortage};
-use crate::climb::{Climber, Verdict};
-use crate::crew::{Crew, Unfinished};
-use crate::endpoint::{Endpoint, Target};
+use crate::connection_step::RunSetup;
+use crate::endpoint::{TargetUrl, WsEndpoint};
 use crate::evidence::ServerWatch;
 use crate::failure;
-use crate::level::Setup;
-use crate::probe::{Found, probe};
+use crate::machine_limits::{MachineLimits, ServerPlacement, Shortage, shortage};
+use crate::probe::{ProbeResult, probe};
 use crate::remedy;
 use crate::render;
-use crate::search::Search;
+use crate::search::LimitSearch;
 use crate::settings::LimitSettings;
-use crate::verdict::Break;
+use crate::step_runner::{StepRunner, StepVerdict};
+use crate::thread_pool::{ThreadPool, ThreadPoolError};
+use crate::verdict::BreakReason;
 
 /// Searches the limit of `target`, or of a throwaway server where there is none.
 ///
 /// # Errors
 /// Fails when the report cannot be written, no server answers, or the machine gives no threads.
-pub fn run(
-    target: Option<Target>,
+pub(crate) fn run(
+    target: Option<TargetUrl>,
     settings: &LimitSettings,
     output: &OutputFlags,
     mut config: BTreeMap<String, Value>,
@@ -65,7 +65,7 @@ pub fn run(
 /// Starts a server where none is given, and ends it before the report is finished.
 fn with_server(
     bench: &mut Bench,
-    target: Option<Target>,
+    target: Option<TargetUrl>,
     settings: &LimitSettings,
 ) -> anyhow::Result<()> {
     if let Some(target) = target {
@@ -76,7 +76,7 @@ fn with_server(
         .context("cannot start a throwaway server")
         .remedy("ws-bench serve in another terminal, and its address as --url here")?;
     let directory = server.directory().display().to_string();
-    let target = Target::parse(server.url())?;
+    let target = TargetUrl::parse(server.url())?;
     let searched = search(bench, &target, Some(server.pid()), settings);
     if let Err(error) = server.stop() {
         bench.left_behind(&error.to_string(), &format!("rm -r {directory}"));
@@ -86,16 +86,16 @@ fn with_server(
 
 fn search(
     bench: &mut Bench,
-    target: &Target,
+    target: &TargetUrl,
     server_pid: Option<u32>,
     settings: &LimitSettings,
 ) -> anyhow::Result<()> {
-    let url = Value::from(target.shown());
+    let url = Value::from(target.masked());
     bench.report.config.insert("url".to_owned(), url);
-    let endpoint = match probe(target, settings.bound, &bench.cancel)? {
-        Found::Echo(endpoint) => endpoint,
-        Found::Interrupted => return Ok(()),
-        Found::Nothing(failure) => return Err(unreachable(target, &failure)),
+    let endpoint = match probe(target, settings.timeout, &bench.cancel)? {
+        ProbeResult::Echo(endpoint) => endpoint,
+        ProbeResult::Interrupted => return Ok(()),
+        ProbeResult::Nothing(failure) => return Err(unreachable(target, &failure)),
     };
     let shortage = plan(bench, &endpoint, settings.max);
     let setup = Arc::new(setup(endpoint, settings));
@@ -107,32 +107,32 @@ fn search(
         let config = &mut bench.report.config;
         config.insert("server_process".to_owned(), process);
     }
-    let crew = Crew::muster(&setup, settings.runtime, available_threads(), &bench.cancel)
+    let pool = ThreadPool::start(&setup, settings.runtime, available_threads(), &bench.cancel)
         .context("cannot start the load generator's threads")?;
-    let mut climber = Climber {
+    let mut runner = StepRunner {
         bench,
-        crew,
+        pool,
         setup,
         settings,
         watch,
-        levels_left: 0,
+        steps_left: 0,
     };
     let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
-    let mut search = Search::new(settings.start, settings.factor, highest);
-    let found = climb(&mut climber, &mut search, target)?;
-    if !climber.bench.interrupted() {
+    let mut search = LimitSearch::new(settings.start, settings.factor, highest);
+    let found = run_steps(&mut runner, &mut search, target)?;
+    if !runner.bench.interrupted() {
         // A signal that comes now has nothing more to stop.
-        let _ = climber.keep(0);
+        let _ = runner.close_surplus(0);
     }
-    climber.crew.dismiss();
+    runner.pool.shut_down();
     conclude(bench, &search, found, shortage.as_ref());
     Ok(())
 }
 
-fn setup(endpoint: Endpoint, settings: &LimitSettings) -> Setup {
-    Setup {
+fn setup(endpoint: WsEndpoint, settings: &LimitSettings) -> RunSetup {
+    RunSetup {
         endpoint,
-        bound: settings.bound,
+        timeout: settings.timeout,
         spawn_rate_per_s: settings.spawn_rate_per_s,
         message_bytes: settings.message_bytes,
         load: settings.load.clone(),
@@ -144,12 +144,12 @@ fn setup(endpoint: Endpoint, settings: &LimitSettings) -> Setup {
 }
 
 /// Returns what this machine lacks for `max` connections; told before the first is opened.
-fn plan(bench: &mut Bench, endpoint: &Endpoint, max: u64) -> Option<Shortage> {
-    let server = Whereabouts {
+fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> {
+    let server = ServerPlacement {
         local: endpoint.is_local(),
         many_sources: endpoint.spreads_sources(),
     };
-    let machine = Machine::prepare(bench.report.environment.cgroup.as_ref());
+    let machine = MachineLimits::prepare(bench.report.environment.cgroup.as_ref());
     let shortage = shortage(max, &machine, server)?;
     let warning = shortage.warning(max);
     bench.line(&format!("warning: {}", warning.message));
@@ -157,27 +157,27 @@ fn plan(bench: &mut Bench, endpoint: &Endpoint, max: u64) -> Option<Shortage> {
     Some(shortage)
 }
 
-/// Goes from level to level until the limit is known; what broke the lowest level that broke.
-fn climb(
-    climber: &mut Climber<'_>,
-    search: &mut Search,
-    target: &Target,
-) -> anyhow::Result<Option<Break>> {
+/// Goes from step to step until the limit is known; what broke the lowest step that broke.
+fn run_steps(
+    runner: &mut StepRunner<'_>,
+    search: &mut LimitSearch,
+    target: &TargetUrl,
+) -> anyhow::Result<Option<BreakReason>> {
     let mut found = None;
-    while let Some(level) = search.next() {
-        climber.levels_left = search.levels_after();
-        match climber.keep(level) {
+    while let Some(step) = search.next() {
+        runner.steps_left = search.steps_after();
+        match runner.close_surplus(step) {
             Ok(()) => {}
-            Err(Unfinished::Cancelled) => return Ok(found),
+            Err(ThreadPoolError::Cancelled) => return Ok(found),
             Err(gone) => return Err(gone.into()),
         }
-        match hold(climber, level)? {
-            Verdict::Held => search.held(level),
-            Verdict::Interrupted => return Ok(found),
-            Verdict::Broken { why, open } => {
-                search.broke(level, open);
+        match hold(runner, step)? {
+            StepVerdict::Held => search.held(step),
+            StepVerdict::Interrupted => return Ok(found),
+            StepVerdict::Broken { why, open } => {
+                search.broke(step, open);
                 found = Some(why);
-                if open == 0 && is_gone(climber, target)? {
+                if open == 0 && is_gone(runner, target)? {
                     return Ok(found.map(gone));
                 }
             }
@@ -186,46 +186,46 @@ fn climb(
     Ok(found)
 }
 
-/// Holds a level as often as was asked for.
-fn hold(climber: &mut Climber<'_>, level: u64) -> anyhow::Result<Verdict> {
-    for repeat in 0..climber.settings.repeats {
-        match hold_once(climber, level, repeat)? {
-            Verdict::Held => {}
+/// Holds a step as often as was asked for.
+fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
+    for repeat in 0..runner.settings.repeats {
+        match hold_once(runner, step, repeat)? {
+            StepVerdict::Held => {}
             other => return Ok(other),
         }
     }
-    Ok(Verdict::Held)
+    Ok(StepVerdict::Held)
 }
 
-/// Holds a level; again, where it broke while the generator itself was late.
-fn hold_once(climber: &mut Climber<'_>, level: u64, repeat: u64) -> anyhow::Result<Verdict> {
+/// Holds a step; again, where it broke while the generator itself was late.
+fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Result<StepVerdict> {
     const TRIES: usize = 3;
     for _ in 1..TRIES {
-        match climber.level(level, repeat)? {
-            Verdict::Broken { why, .. } if why.may_pass => {}
+        match runner.run_step(step, repeat)? {
+            StepVerdict::Broken { why, .. } if why.may_pass => {}
             other => return Ok(other),
         }
-        climber
+        runner
             .bench
-            .line("the generator itself was late: this level is tried again");
-        match climber.keep(level) {
+            .line("the generator itself was late: this step is tried again");
+        match runner.close_surplus(step) {
             Ok(()) => {}
-            Err(Unfinished::Cancelled) => return Ok(Verdict::Interrupted),
+            Err(ThreadPoolError::Cancelled) => return Ok(StepVerdict::Interrupted),
             Err(gone) => return Err(gone.into()),
         }
     }
-    climber.level(level, repeat)
+    runner.run_step(step, repeat)
 }
 
 /// Returns true if the server answers nobody any more: then there is no limit left to look for.
-fn is_gone(climber: &Climber<'_>, target: &Target) -> anyhow::Result<bool> {
-    let found = probe(target, climber.settings.bound, &climber.bench.cancel)?;
+fn is_gone(runner: &StepRunner<'_>, target: &TargetUrl) -> anyhow::Result<bool> {
+    let found = probe(target, runner.settings.timeout, &runner.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;
-    Ok(matches!(found, Found::Nothing(failure) if of_target(&failure)))
+    Ok(matches!(found, ProbeResult::Nothing(failure) if of_target(&failure)))
 }
 
-fn gone(why: Break) -> Break {
-    Break {
+fn gone(why: BreakReason) -> BreakReason {
+    BreakReason {
         reason: format!(
             "{}; after that the server answered nobody any more",
             why.reason
@@ -234,7 +234,12 @@ fn gone(why: Break) -> Break {
     }
 }
 
-fn conclude(bench: &mut Bench, search: &Search, found: Option<Break>, shortage: Option<&Shortage>) {
+fn conclude(
+    bench: &mut Bench,
+    search: &LimitSearch,
+    found: Option<BreakReason>,
+    shortage: Option<&Shortage>,
+) {
     let held = search.highest_held();
     let (owner, reason) = match (found, shortage) {
         _ if bench.interrupted() => (
@@ -266,7 +271,7 @@ fn conclude(bench: &mut Bench, search: &Search, found: Option<Break>, shortage: 
     summary.limit = Some(limit);
 }
 
-fn unreachable(target: &Target, failure: &Failure) -> anyhow::Error {
+fn unreachable(target: &TargetUrl, failure: &Failure) -> anyhow::Error {
     let error = anyhow::Error::msg(remedy::sentence(target, failure));
     let advised: anyhow::Result<()> = Err(error).remedy(remedy::advice(target, &failure.kind));
     advised

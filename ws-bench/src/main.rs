@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = bench_cli::parse::<ws_bench::cli::Cli>();
+    let cli = bench_cli::parse::<ws_bench::cli::WsCli>();
     bench_cli::run("ws-bench", || ws_bench::run(&cli))
 }

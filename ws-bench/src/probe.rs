@@ -8,18 +8,18 @@ use load_engine::{Cancel, Failure, Marks};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::dial::dial;
-use crate::endpoint::{Endpoint, Target};
-use crate::exchange::{Exchange, Messages, exchange};
+use crate::connect::open_connection;
+use crate::echo::{EchoResult, MessageSource, exchange_echo};
+use crate::endpoint::{TargetUrl, WsEndpoint};
 
-const SHUTDOWN_BOUND: Duration = Duration::from_millis(100);
-const LEAVE_BOUND: Duration = Duration::from_millis(500);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a probe found.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum ProbeResult {
     /// A server that echoes.
-    Echo(Endpoint),
+    Echo(WsEndpoint),
     /// None, or none that echoes.
     Nothing(Failure),
     /// A signal came first.
@@ -30,34 +30,38 @@ pub(crate) enum Found {
 ///
 /// # Errors
 /// Fails when the system gives no runtime.
-pub(crate) fn probe(target: &Target, bound: Duration, cancel: &Cancel) -> std::io::Result<Found> {
+pub(crate) fn probe(
+    target: &TargetUrl,
+    bound: Duration,
+    cancel: &Cancel,
+) -> std::io::Result<ProbeResult> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {
         tokio::select! {
             biased;
-            () = cancel.cancelled() => Found::Interrupted,
+            () = cancel.cancelled() => ProbeResult::Interrupted,
             echoed = echo_once(target, bound) => match echoed {
-                Ok(endpoint) => Found::Echo(endpoint),
-                Err(failure) => Found::Nothing(failure),
+                Ok(endpoint) => ProbeResult::Echo(endpoint),
+                Err(failure) => ProbeResult::Nothing(failure),
             }
         }
     });
     // A resolver that hangs has a thread of its own, which nobody waits for.
-    runtime.shutdown_timeout(SHUTDOWN_BOUND);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     Ok(found)
 }
 
-async fn echo_once(target: &Target, bound: Duration) -> Result<Endpoint, Failure> {
-    let endpoint = target.at(resolve(target, bound).await?);
+async fn echo_once(target: &TargetUrl, bound: Duration) -> Result<WsEndpoint, Failure> {
+    let endpoint = target.resolved_to(resolve(target, bound).await?);
     let mut marks = Marks::default();
-    let mut socket = dial(&endpoint, endpoint.source(0), bound, &mut marks).await?;
-    let mut messages = Messages::new(u64::MAX, 0);
-    match exchange(&mut socket, &mut messages, bound).await {
-        Exchange::Answered => {}
-        Exchange::Unanswered(failure) | Exchange::Lost(failure) => return Err(failure),
+    let mut socket = open_connection(&endpoint, endpoint.source(0), bound, &mut marks).await?;
+    let mut messages = MessageSource::new(u64::MAX, 0);
+    match exchange_echo(&mut socket, &mut messages, bound).await {
+        EchoResult::Answered => {}
+        EchoResult::Unanswered(failure) | EchoResult::Lost(failure) => return Err(failure),
     }
     // Whether it answers our closing is not the question here.
-    let _ = timeout(LEAVE_BOUND, async {
+    let _ = timeout(CLOSE_TIMEOUT, async {
         use futures_util::StreamExt as _;
         if socket.close(None).await.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}
@@ -67,7 +71,7 @@ async fn echo_once(target: &Target, bound: Duration) -> Result<Endpoint, Failure
     Ok(endpoint)
 }
 
-async fn resolve(target: &Target, bound: Duration) -> Result<SocketAddr, Failure> {
+async fn resolve(target: &TargetUrl, bound: Duration) -> Result<SocketAddr, Failure> {
     let (host, port) = target.host_and_port();
     let unknown = |reason: &str| Failure::new("resolve", &format!("cannot find {host}: {reason}"));
     let mut addresses = timeout(bound, tokio::net::lookup_host((host.as_str(), port)))

@@ -2,10 +2,10 @@
 
 use load_engine::Failure;
 
-use crate::endpoint::Target;
+use crate::endpoint::TargetUrl;
 
 /// Returns what is wrong with a server whose first connection ended in `failure`, in one sentence.
-pub(crate) fn sentence(target: &Target, failure: &Failure) -> String {
+pub(crate) fn sentence(target: &TargetUrl, failure: &Failure) -> String {
     let kind = failure.kind.as_ref();
     let what = match family(kind) {
         ("timeout", "echo") | ("wrong_echo", _) => "the server does not echo",
@@ -17,7 +17,7 @@ pub(crate) fn sentence(target: &Target, failure: &Failure) -> String {
         ("emfile" | "enfile" | "memory" | "ports", _) => "this machine cannot connect",
         _ => "cannot connect",
     };
-    let shown = target.shown();
+    let shown = target.masked();
     format!(
         "{what} at {shown} ({kind}: {message})",
         message = failure.message
@@ -25,7 +25,7 @@ pub(crate) fn sentence(target: &Target, failure: &Failure) -> String {
 }
 
 /// Returns what to do about a failure of `kind` at `target`.
-pub(crate) fn advice(target: &Target, kind: &str) -> String {
+pub(crate) fn advice(target: &TargetUrl, kind: &str) -> String {
     let (host, port) = target.host_and_port();
     let reach = format!("nc -vz {host} {port}");
     match family(kind) {
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn told(kind: &str) -> String {
-        let target = Target::parse("ws://shop.example:9001/live").unwrap();
+        let target = TargetUrl::parse("ws://shop.example:9001/live").unwrap();
         advice(&target, kind)
     }
 

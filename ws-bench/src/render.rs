@@ -18,7 +18,7 @@ pub(crate) fn headline(limit: &Limit) -> String {
     )
 }
 
-/// The whole result: a row for each level, then the headline.
+/// The whole result: a row for each step, then the headline.
 pub(crate) fn text(report: &Report) -> String {
     let is_open = report.steps.iter().any(|s| s.carried_ratio().is_some());
     let mut header = vec![
@@ -44,7 +44,7 @@ pub(crate) fn text(report: &Report) -> String {
         table.row(&row);
     }
     let headline = match report.summary.headline.as_str() {
-        "" => "no level was measured",
+        "" => "no step was measured",
         headline => headline,
     };
     if report.steps.is_empty() {

@@ -1,27 +1,27 @@
-//! Which level to try next: up by a factor until one breaks, then in between until the limit is
+//! Which step to try next: up by a factor until one breaks, then in between until the limit is
 //! known to within 2 %.
 
-/// Levels closer than this share of the lower one are not told apart.
+/// Steps closer than this share of the lower one are not told apart.
 const RESOLUTION: f64 = 0.02;
 
-/// A search for the highest level that holds, among 1 to `highest`.
+/// A search for the highest step that holds, among 1 to `highest`.
 #[derive(Debug, Clone)]
-pub(crate) struct Search {
+pub(crate) struct LimitSearch {
     start: u64,
     factor: f64,
     highest: u64,
     held: u64,
-    broken: Option<Broken>,
+    broken: Option<BrokenStep>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Broken {
-    level: u64,
+struct BrokenStep {
+    step: u64,
     /// Connections that were open when it broke.
     open: u64,
 }
 
-impl Search {
+impl LimitSearch {
     pub(crate) fn new(start: u64, factor: f64, highest: u64) -> Self {
         Self {
             start,
@@ -32,36 +32,36 @@ impl Search {
         }
     }
 
-    /// The highest level that held; 0 when none did.
+    /// The highest step that held; 0 when none did.
     pub(crate) fn highest_held(&self) -> u64 {
         self.held
     }
 
-    /// `level` held.
-    pub(crate) fn held(&mut self, level: u64) {
-        self.held = self.held.max(level);
+    /// `step` held.
+    pub(crate) fn held(&mut self, step: u64) {
+        self.held = self.held.max(step);
     }
 
-    /// `level` broke with `open` connections open.
-    pub(crate) fn broke(&mut self, level: u64, open: u64) {
-        if self.broken.is_none_or(|broken| level < broken.level) {
-            self.broken = Some(Broken { level, open });
+    /// `step` broke with `open` connections open.
+    pub(crate) fn broke(&mut self, step: u64, open: u64) {
+        if self.broken.is_none_or(|broken| step < broken.step) {
+            self.broken = Some(BrokenStep { step, open });
         }
     }
 
-    /// The next level to try; `None` when the limit is known.
+    /// The next step to try; `None` when the limit is known.
     pub(crate) fn next(&self) -> Option<u64> {
         let Some(broken) = self.broken else {
             return self.next_up();
         };
         let resolution = ((self.held as f64 * RESOLUTION) as u64).max(1);
-        let gap = broken.level.saturating_sub(self.held);
+        let gap = broken.step.saturating_sub(self.held);
         if gap <= resolution {
             return None;
         }
         // A server that refuses at a fixed number has just named it: hold it, then look whether
         // the next one up really breaks. Anything else is found by halving.
-        if broken.open > self.held && broken.open < broken.level {
+        if broken.open > self.held && broken.open < broken.step {
             Some(broken.open)
         } else if broken.open == self.held && self.held > 0 {
             Some(self.held + resolution)
@@ -81,15 +81,15 @@ impl Search {
         Some(up.max(self.held + 1).min(self.highest))
     }
 
-    /// How many levels come after the next one, if none breaks.
-    pub(crate) fn levels_after(&self) -> usize {
+    /// How many steps come after the next one, if none breaks.
+    pub(crate) fn steps_after(&self) -> usize {
         let mut ahead = self.clone();
-        let mut levels: usize = 0;
-        while let (None, Some(level)) = (ahead.broken, ahead.next()) {
-            ahead.held(level);
-            levels += 1;
+        let mut steps: usize = 0;
+        while let (None, Some(step)) = (ahead.broken, ahead.next()) {
+            ahead.held(step);
+            steps += 1;
         }
-        levels.saturating_sub(1)
+        steps.saturating_sub(1)
     }
 }
 
@@ -97,15 +97,15 @@ impl Search {
 mod tests {
     use super::*;
 
-    /// Tries levels on a server of which `holds` tells how many stay open at a level.
-    fn levels(mut search: Search, open_at: impl Fn(u64) -> u64) -> (Vec<u64>, u64) {
+    /// Tries steps on a server of which `holds` tells how many stay open at a step.
+    fn steps(mut search: LimitSearch, open_at: impl Fn(u64) -> u64) -> (Vec<u64>, u64) {
         let mut tried = Vec::new();
-        while let Some(level) = search.next() {
+        while let Some(step) = search.next() {
             assert!(tried.len() < 64, "no end: {tried:?}");
-            tried.push(level);
-            match open_at(level) {
-                open if open == level => search.held(level),
-                open => search.broke(level, open),
+            tried.push(step);
+            match open_at(step) {
+                open if open == step => search.held(step),
+                open => search.broke(step, open),
             }
         }
         (tried, search.highest_held())
@@ -113,24 +113,24 @@ mod tests {
 
     #[test]
     fn levels_rise_by_the_factor_and_end_at_the_highest() {
-        let search = Search::new(100, 2.0, 1_000);
-        assert_eq!(search.levels_after(), 4);
-        let (tried, held) = levels(search, |level| level);
+        let search = LimitSearch::new(100, 2.0, 1_000);
+        assert_eq!(search.steps_after(), 4);
+        let (tried, held) = steps(search, |step| step);
         assert_eq!(tried, [100, 200, 400, 800, 1_000]);
         assert_eq!(held, 1_000);
     }
 
     #[test]
     fn a_start_above_the_highest_is_cut_to_it() {
-        assert_eq!(levels(Search::new(100, 2.0, 7), |level| level).0, [7]);
+        assert_eq!(steps(LimitSearch::new(100, 2.0, 7), |step| step).0, [7]);
     }
 
     #[test]
     fn a_server_that_refuses_at_a_number_is_found_in_two_more_levels() {
-        let (tried, held) = levels(Search::new(100, 2.0, 10_000), |level| level.min(50));
+        let (tried, held) = steps(LimitSearch::new(100, 2.0, 10_000), |step| step.min(50));
         assert_eq!(tried, [100, 50, 51]);
         assert_eq!(held, 50);
-        let (tried, held) = levels(Search::new(100, 2.0, 10_000), |level| level.min(500));
+        let (tried, held) = steps(LimitSearch::new(100, 2.0, 10_000), |step| step.min(500));
         assert_eq!(tried, [100, 200, 400, 800, 500, 510]);
         assert_eq!(held, 500);
     }
@@ -138,8 +138,8 @@ mod tests {
     #[test]
     fn a_server_that_loses_all_when_it_breaks_is_halved_down_to_two_percent() {
         for limit in [1, 3, 99, 333, 4_321] {
-            let at = |level| if level > limit { 0 } else { level };
-            let (_, held) = levels(Search::new(100, 2.0, 10_000), at);
+            let at = |step| if step > limit { 0 } else { step };
+            let (_, held) = steps(LimitSearch::new(100, 2.0, 10_000), at);
             assert!(held <= limit, "{held} of {limit}");
             assert!(held as f64 >= limit as f64 * 0.97, "{held} of {limit}");
         }
@@ -147,6 +147,6 @@ mod tests {
 
     #[test]
     fn a_server_that_holds_none_is_found_too() {
-        assert_eq!(levels(Search::new(100, 2.0, 1_000), |_| 0).1, 0);
+        assert_eq!(steps(LimitSearch::new(100, 2.0, 1_000), |_| 0).1, 0);
     }
 }

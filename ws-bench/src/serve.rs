@@ -16,8 +16,8 @@ use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
-use crate::nofile;
-use crate::socket::{self, Socket};
+use crate::open_files;
+use crate::socket::{self, WsSocket};
 
 /// Connections that the kernel completes while we are busy; it cuts this to `somaxconn`.
 const LISTEN_BACKLOG: u32 = 4_096;
@@ -28,16 +28,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What the server is asked to do.
 #[derive(Debug, Clone)]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     /// Place where it listens; port 0 takes a free one.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Open connections from which on further ones get HTTP 503.
-    pub refuse_after: Option<u64>,
+    pub(crate) refuse_after: Option<u64>,
 }
 
 /// Reasons why the server could not run.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
+pub(crate) enum ServeError {
     /// The system gave no threads or no signal handler.
     #[error("cannot start the server: {0}")]
     Start(#[source] io::Error),
@@ -58,8 +58,8 @@ pub enum ServeError {
 ///
 /// # Errors
 /// Fails when it cannot begin.
-pub fn run(options: &ServeOptions) -> Result<(), ServeError> {
-    nofile::raise();
+pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
+    open_files::raise();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -146,7 +146,7 @@ fn refusal() -> ErrorResponse {
     response
 }
 
-async fn echo(socket: &mut Socket) {
+async fn echo(socket: &mut WsSocket) {
     while let Some(Ok(message)) = socket.next().await {
         let is_data = message.is_text() || message.is_binary();
         if is_data && socket.send(message).await.is_err() {

@@ -7,58 +7,58 @@ use bench_cli::load::Defaults;
 use load_engine::{LoadPlan, RuntimeKind, StopRule, Waiting};
 use serde_json::{Value, json};
 
-/// Defaults where a shared flag is not given. A connection lives on from level to level, so one
+/// Defaults where a shared flag is not given. A connection lives on from step to step, so one
 /// runtime per core costs nothing and is the cheapest.
-pub const DEFAULTS: Defaults = Defaults {
+pub(crate) const DEFAULTS: Defaults = Defaults {
     warmup: Duration::ZERO,
     measure: Duration::from_secs(2),
     repeats: 1,
     runtime: RuntimeKind::PerCore,
 };
 /// Connections that talk where nothing else is said.
-pub const TALKERS: u64 = 200;
+pub(crate) const TALKERS: u64 = 200;
 /// Echoes per second over all talkers where nothing else is said.
-pub const RATE_PER_S: f64 = 2_000.0;
-/// Failures ÷ attempts at which a level breaks where no `--stop-on` says otherwise.
+pub(crate) const RATE_PER_S: f64 = 2_000.0;
+/// Failures ÷ attempts at which a step breaks where no `--stop-on` says otherwise.
 const ERROR_RATIO: f64 = 0.01;
 
 /// A search for the highest number of open connections.
 #[derive(Debug, Clone)]
-pub struct LimitSettings {
+pub(crate) struct LimitSettings {
     /// Most connections to try.
-    pub max: u64,
-    /// Connections of the first level.
-    pub start: u64,
-    /// Each level's connections ÷ the last one's.
-    pub factor: f64,
+    pub(crate) max: u64,
+    /// Connections of the first step.
+    pub(crate) start: u64,
+    /// Each step's connections ÷ the last one's.
+    pub(crate) factor: f64,
     /// New connections per second.
-    pub spawn_rate_per_s: f64,
+    pub(crate) spawn_rate_per_s: f64,
     /// Time that TCP, the upgrade and each echo may take.
-    pub bound: Duration,
-    /// Highest p99 of the echo at which a level still holds.
-    pub latency_bound: Duration,
+    pub(crate) timeout: Duration,
+    /// Highest p99 of the echo at which a step still holds.
+    pub(crate) latency_bound: Duration,
     /// Size of a message.
-    pub message_bytes: usize,
+    pub(crate) message_bytes: usize,
     /// Who talks, and how much.
-    pub load: LoadPlan,
+    pub(crate) load: LoadPlan,
     /// Talk that is not measured.
-    pub warmup: Duration,
-    /// Time that each level is held and measured.
-    pub measure: Duration,
-    /// Number of times that each level is held.
-    pub repeats: u64,
+    pub(crate) warmup: Duration,
+    /// Time that each step is held and measured.
+    pub(crate) measure: Duration,
+    /// Number of times that each step is held.
+    pub(crate) repeats: u64,
     /// Seed of everything random.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Which runtime.
-    pub runtime: RuntimeKind,
+    pub(crate) runtime: RuntimeKind,
     /// How the pacer waits.
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// Rules that the user set.
-    pub stop_on: Vec<StopRule>,
+    pub(crate) stop_on: Vec<StopRule>,
 }
 
 impl LimitSettings {
-    /// Failures ÷ attempts above which a level has broken.
+    /// Failures ÷ attempts above which a step has broken.
     pub(crate) fn error_ratio(&self) -> f64 {
         let set = self.stop_on.iter().filter_map(|rule| match rule {
             StopRule::ErrorRatio { above } => Some(*above),
@@ -67,7 +67,7 @@ impl LimitSettings {
         set.reduce(f64::min).unwrap_or(ERROR_RATIO)
     }
 
-    /// The p99 above which a level has broken: the tightest that was set.
+    /// The p99 above which a step has broken: the tightest that was set.
     pub(crate) fn p99_bound(&self) -> Duration {
         let set = self.stop_on.iter().filter_map(|rule| match rule {
             StopRule::LatencyP99 { above } => Some(*above),
@@ -84,7 +84,7 @@ impl LimitSettings {
             ("start", json!(self.start)),
             ("factor", json!(self.factor)),
             ("spawn_rate_per_s", json!(self.spawn_rate_per_s)),
-            ("timeout_ns", ns(self.bound)),
+            ("timeout_ns", ns(self.timeout)),
             ("latency_bound_ns", ns(self.p99_bound())),
             ("error_ratio_bound", json!(self.error_ratio())),
             ("message_bytes", json!(self.message_bytes)),

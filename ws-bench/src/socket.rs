@@ -5,7 +5,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// A WebSocket of ours, on either side.
-pub(crate) type Socket = WebSocketStream<TcpStream>;
+pub(crate) type WsSocket = WebSocketStream<TcpStream>;
 
 /// The library's own read buffer of 128 KiB for each connection would be most of the memory of a
 /// run; messages larger than this one simply take several reads.

@@ -1,4 +1,4 @@
-//! Whether a level held, and if not, whose limit that was.
+//! Whether a step held, and if not, whose limit that was.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::failure;
 /// A heartbeat that comes later than this means that the generator stood still.
 const STALL_BOUND_NS: u64 = 100_000_000;
 
-/// The bounds that a level must keep.
+/// The bounds that a step must keep.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(crate) struct StepBounds {
     /// Failures ÷ attempts.
     pub(crate) error_ratio: f64,
     /// 99th percentile of the echo.
@@ -22,21 +22,21 @@ pub(crate) struct Bounds {
     pub(crate) timeout: Duration,
 }
 
-/// Reason why a level broke.
+/// Reason why a step broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Break {
+pub(crate) struct BreakReason {
     /// The rule as the user would write it.
     pub(crate) rule: String,
     /// What was seen, with its figures.
     pub(crate) reason: String,
     pub(crate) owner: LimitOwner,
-    /// It may have come of a delay of our own that passes: the level deserves another try.
+    /// It may have come of a delay of our own that passes: the step deserves another try.
     pub(crate) may_pass: bool,
 }
 
-/// What is known of a level when it is over.
+/// What is known of a step when it is over.
 #[derive(Debug)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct StepEvidence<'a> {
     pub(crate) operations: &'a BTreeMap<String, Operation>,
     /// One echo of every open connection.
     pub(crate) check: Option<&'a Operation>,
@@ -52,9 +52,9 @@ struct Excuse {
     may_pass: bool,
 }
 
-/// The first bound that a level broke: connections that could not be opened, that were lost,
+/// The first bound that a step broke: connections that could not be opened, that were lost,
 /// echoes that failed, echoes that came late.
-pub(crate) fn judge(seen: &Seen<'_>, bounds: Bounds) -> Option<Break> {
+pub(crate) fn judge(seen: &StepEvidence<'_>, bounds: StepBounds) -> Option<BreakReason> {
     seen.connects(bounds)
         .or_else(|| seen.share("check", seen.check?, "open connections were lost", bounds))
         .or_else(|| {
@@ -64,8 +64,8 @@ pub(crate) fn judge(seen: &Seen<'_>, bounds: Bounds) -> Option<Break> {
         .or_else(|| seen.latency(bounds))
 }
 
-impl Seen<'_> {
-    fn connects(&self, bounds: Bounds) -> Option<Break> {
+impl StepEvidence<'_> {
+    fn connects(&self, bounds: StepBounds) -> Option<BreakReason> {
         let connect = self
             .operations
             .get("connect")
@@ -78,18 +78,18 @@ impl Seen<'_> {
         name: &str,
         operation: &Operation,
         what: &str,
-        bounds: Bounds,
-    ) -> Option<Break> {
+        bounds: StepBounds,
+    ) -> Option<BreakReason> {
         let bad = operation.attempted - operation.succeeded;
         let ratio = bad as f64 / operation.attempted.max(1) as f64;
         (ratio > bounds.error_ratio).then(|| self.failed(name, operation, what, bounds))
     }
 
-    fn latency(&self, bounds: Bounds) -> Option<Break> {
+    fn latency(&self, bounds: StepBounds) -> Option<BreakReason> {
         let p99 = self.operations.get("echo")?.latency_at(0.99)?;
         let bound_ns = bounds.p99.as_nanos() as u64;
         let over_ns = p99.ns.checked_sub(bound_ns).filter(|over| *over > 0)?;
-        let found = Break {
+        let found = BreakReason {
             rule: format!("p99>{}", humantime::format_duration(bounds.p99)),
             reason: format!(
                 "p99 of the echo was {}, above {}",
@@ -102,7 +102,13 @@ impl Seen<'_> {
         Some(self.unless_ours(found, over_ns))
     }
 
-    fn failed(&self, name: &str, operation: &Operation, what: &str, bounds: Bounds) -> Break {
+    fn failed(
+        &self,
+        name: &str,
+        operation: &Operation,
+        what: &str,
+        bounds: StepBounds,
+    ) -> BreakReason {
         let mut kinds: Vec<(&str, u64)> = operation
             .errors
             .iter()
@@ -124,7 +130,7 @@ impl Seen<'_> {
             operation.attempted,
             listed.join(", "),
         );
-        let found = Break {
+        let found = BreakReason {
             rule: format!("errors>{}%", bounds.error_ratio * 100.0),
             reason,
             owner: owner(&kinds),
@@ -141,7 +147,7 @@ impl Seen<'_> {
     }
 
     /// Slowness is the target's only where nothing of our own accounts for `late_ns` of it.
-    fn unless_ours(&self, mut found: Break, late_ns: u64) -> Break {
+    fn unless_ours(&self, mut found: BreakReason, late_ns: u64) -> BreakReason {
         if let Some(Excuse { what, may_pass }) = self.excuse(late_ns) {
             found.owner = LimitOwner::Generator;
             found.may_pass = may_pass;
@@ -208,7 +214,7 @@ mod tests {
     use bench_report::Histogram;
     use bench_report::histogram::recording;
 
-    const BOUNDS: Bounds = Bounds {
+    const BOUNDS: StepBounds = StepBounds {
         error_ratio: 0.01,
         p99: Duration::from_secs(1),
         timeout: Duration::from_secs(5),
@@ -235,13 +241,13 @@ mod tests {
         }
     }
 
-    fn found(name: &str, operation: Operation, cpu_ratio: f64) -> Option<Break> {
+    fn found(name: &str, operation: Operation, cpu_ratio: f64) -> Option<BreakReason> {
         found_by(name, operation, &busy(cpu_ratio))
     }
 
-    fn found_by(name: &str, operation: Operation, generator: &Generator) -> Option<Break> {
+    fn found_by(name: &str, operation: Operation, generator: &Generator) -> Option<BreakReason> {
         let operations = BTreeMap::from([(name.to_owned(), operation)]);
-        let seen = Seen {
+        let seen = StepEvidence {
             operations: &operations,
             check: operations.get("check"),
             failures: &[],

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Component {
+#[schemars(rename = "Component")]
+pub enum ComponentKind {
     /// PostgreSQL behind a connection pool, or without one.
     Postgres,
     /// Redis.
@@ -19,7 +20,7 @@ pub enum Component {
     Machine,
 }
 
-impl Component {
+impl ComponentKind {
     /// The name people know it by.
     pub fn title(self) -> &'static str {
         match self {
@@ -43,7 +44,8 @@ impl Component {
 
 /// One scalar of one report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Evidence {
+#[schemars(rename = "Evidence")]
+pub struct EvidenceItem {
     /// Its name, for people.
     pub label: String,
     /// The report, by its file name.
@@ -149,7 +151,8 @@ pub struct Impact {
 
 /// Advice about a finding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Advice {
+#[schemars(rename = "Advice")]
+pub struct FindingAdvice {
     /// Actions, all of them, in order.
     pub actions: Vec<String>,
     /// Gain to expect from it.
@@ -167,7 +170,7 @@ pub struct Finding {
     /// several; what `parent` refers to.
     pub id: String,
     /// Component that it concerns.
-    pub component: Component,
+    pub component: ComponentKind,
     /// Cause, consequence or information.
     pub kind: FindingKind,
     /// The thing it names, as in `Lock:advisory 42`, `SQLSTATE 40001` or `p.orders`.
@@ -190,13 +193,13 @@ pub struct Finding {
     /// Impact × weight of the confidence; 0 without a measured impact.
     pub score: f64,
     /// Evidence that it rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
     /// The finding that causes this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Advice; absent where there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advice: Option<Advice>,
+    pub advice: Option<FindingAdvice>,
 }
 
 impl Finding {
@@ -218,11 +221,11 @@ pub struct RuledOut {
     /// The rule that looked.
     pub rule: String,
     /// Component that it concerns.
-    pub component: Component,
+    pub component: ComponentKind,
     /// Statement of what is fine, with its figure.
     pub statement: String,
     /// Evidence that it rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
 }
 
 /// Questions that could not be judged.
@@ -231,7 +234,7 @@ pub struct Unknown {
     /// The rule that looked.
     pub rule: String,
     /// Component that it concerns.
-    pub component: Component,
+    pub component: ComponentKind,
     /// Questions that could not be judged.
     pub question: String,
     /// The measurement that would tell.
@@ -244,7 +247,7 @@ pub struct Spoiled {
     /// The report.
     pub file: String,
     /// Component that it concerns.
-    pub component: Component,
+    pub component: ComponentKind,
     /// The warning's code.
     pub code: String,
     /// The warning's sentence.

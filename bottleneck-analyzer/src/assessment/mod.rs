@@ -1,16 +1,16 @@
 //! Conclusions of the analyzer: the document that people, gates and later tools read.
 //!
-//! These types *are* schema `plimsoll.assessment/1`. Every [`Evidence`] points at one scalar of
+//! These types *are* schema `plimsoll.assessment/1`. Every [`EvidenceItem`] points at one scalar of
 //! one report, so that whoever doubts a conclusion can look.
 
 mod finding;
 mod verdict;
 
 pub use finding::{
-    Advice, Component, Confidence, Evidence, Finding, FindingKind, Impact, ImpactOf, RuledOut,
-    Spoiled, Unknown,
+    ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingKind, Impact, ImpactOf,
+    RuledOut, Spoiled, Unknown,
 };
-pub use verdict::{Gate, GateOutcome, Objective, Readiness, Verdict};
+pub use verdict::{Gate, GateOutcome, Promise, Readiness, ReadinessVerdict};
 
 use bench_report::{Environment, Status, Tool};
 use schemars::JsonSchema;
@@ -34,7 +34,7 @@ pub struct LimitingFactor {
     /// Confidence in it.
     pub confidence: Confidence,
     /// Evidence that it rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
     /// The measurement that would tell, where it is not sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_tell: Option<String>,
@@ -42,7 +42,8 @@ pub struct LimitingFactor {
 
 /// The lowest and the highest of several repeats of one setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Spread {
+#[schemars(rename = "Spread")]
+pub struct RepeatSpread {
     /// Number of repeats.
     pub repeats: u64,
     /// Of the throughput.
@@ -105,19 +106,19 @@ pub struct OperatingPoint {
     pub error_ratio: Option<f64>,
     /// Spread of the repeats; absent for a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spread: Option<Spread>,
+    pub spread: Option<RepeatSpread>,
     /// The interval of all repeats in which the least was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_interval: Option<WorstInterval>,
     /// Evidence that it rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
 }
 
 /// One component under one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentAssessment {
     /// Component that was loaded.
-    pub component: Component,
+    pub component: ComponentKind,
     /// Scenario of the load.
     pub scenario: String,
     /// The report it comes from.
@@ -172,7 +173,7 @@ pub struct Assessment {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// The readiness verdict.
-    pub verdict: Verdict,
+    pub verdict: ReadinessVerdict,
     /// Each component with its operating point and its limiting factor.
     pub components: Vec<ComponentAssessment>,
     /// Problems by impact × confidence, those without a measured impact after them, then
@@ -187,7 +188,7 @@ pub struct Assessment {
     /// Gates that passed and gates that failed.
     pub gates: Vec<Gate>,
     /// Objectives that may be promised, for now.
-    pub objectives: Vec<Objective>,
+    pub objectives: Vec<Promise>,
     /// The thresholds in force.
     pub thresholds: Thresholds,
     /// The machine it ran on.
@@ -197,7 +198,7 @@ pub struct Assessment {
 impl OperatingPoint {
     /// Returns true if a warning spoils evidence whose pointer ends in `figure`, as in `p99`.
     pub fn is_doubtful(&self, figure: &str) -> bool {
-        let ends = |e: &&Evidence| e.pointer.rsplit('/').next() == Some(figure);
+        let ends = |e: &&EvidenceItem| e.pointer.rsplit('/').next() == Some(figure);
         self.evidence.iter().filter(ends).any(|e| e.spoiled)
     }
 
@@ -220,7 +221,7 @@ impl Assessment {
     }
 
     /// Every piece of evidence in the document.
-    pub fn all_evidence(&self) -> impl Iterator<Item = &Evidence> {
+    pub fn all_evidence(&self) -> impl Iterator<Item = &EvidenceItem> {
         let components = self.components.iter().flat_map(|c| {
             let point = c.operating_point.iter().flat_map(|p| &p.evidence);
             let model = c.time_model.iter().flat_map(|m| &m.parts);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Component, Evidence};
+use super::{ComponentKind, EvidenceItem};
 
 /// What a gate found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub struct Gate {
     /// A name for scripts, as in `postgres.sweep.p90`.
     pub name: String,
     /// What it concerns.
-    pub component: Component,
+    pub component: ComponentKind,
     /// The report that it judges, where another one is of the same component and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -42,7 +42,7 @@ pub struct Gate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What it rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
 }
 
 impl Gate {
@@ -58,9 +58,10 @@ impl Gate {
 
 /// What may be promised, for now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Objective {
+#[schemars(rename = "Objective")]
+pub struct Promise {
     /// What it concerns.
-    pub component: Component,
+    pub component: ComponentKind,
     /// The scenario it was measured in.
     pub scenario: String,
     /// The report that it was measured in, where another one is of the same component and scenario.
@@ -81,7 +82,7 @@ pub struct Objective {
     /// How it was derived, or why it was not.
     pub basis: String,
     /// What it rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<EvidenceItem>,
 }
 
 /// Whether to go to production.
@@ -113,7 +114,8 @@ impl Readiness {
 
 /// The readiness verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Verdict {
+#[schemars(rename = "Verdict")]
+pub struct ReadinessVerdict {
     /// The verdict.
     pub readiness: Readiness,
     /// One sentence.

@@ -11,7 +11,7 @@ const TABLE: &str = include_str!("../../error-codes.toml");
 /// Knowledge of a kind of failure.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Code {
+pub(crate) struct FailureEntry {
     names: Vec<String>,
     /// Words of the message, one of which must be there.
     #[serde(default)]
@@ -24,18 +24,20 @@ pub(crate) struct Code {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
-    code: Vec<Code>,
+struct FailureFile {
+    code: Vec<FailureEntry>,
 }
 
-fn all() -> &'static [Code] {
-    static CODES: OnceLock<Vec<Code>> = OnceLock::new();
+fn all() -> &'static [FailureEntry] {
+    static CODES: OnceLock<Vec<FailureEntry>> = OnceLock::new();
     // A test holds that the embedded table can be read.
-    CODES.get_or_init(|| toml::from_str::<Table>(TABLE).map_or_else(|_| Vec::new(), |t| t.code))
+    CODES.get_or_init(|| {
+        toml::from_str::<FailureFile>(TABLE).map_or_else(|_| Vec::new(), |t| t.code)
+    })
 }
 
 /// The entry of a kind of failure whose message is `message`; the last entry means every kind.
-pub(crate) fn find(kind: &str, message: &str) -> Option<&'static Code> {
+pub(crate) fn find(kind: &str, message: &str) -> Option<&'static FailureEntry> {
     all().iter().find(|code| {
         let says = |word: &String| message.contains(word.as_str());
         let named = code.names.iter().any(|name| matches(name, kind));
@@ -49,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_table_can_be_read_and_means_every_kind() {
-        let table: Table = toml::from_str(TABLE).unwrap();
+        let table: FailureFile = toml::from_str(TABLE).unwrap();
         for code in &table.code {
             assert!(
                 !code.means.is_empty() && !code.actions.is_empty(),

@@ -11,7 +11,7 @@ const TABLE: &str = include_str!("../../wait-events.toml");
 /// The kinds of time that a wait is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(crate) enum WaitKind {
     /// Others are in the way.
     Queue,
     /// The answer does not need it.
@@ -31,13 +31,13 @@ pub(crate) enum Kind {
 /// Knowledge of one or several events that are counted together.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Event {
+pub(crate) struct WaitEvent {
     /// `type.event` in lower case; an ending `*` stands for any rest.
     names: Vec<String>,
     /// The rule that tells of it.
     pub(crate) rule: String,
     /// The kind of time it is.
-    pub(crate) kind: Kind,
+    pub(crate) kind: WaitKind,
     /// In a time model, as in `waiting for row locks`.
     pub(crate) part: String,
     /// As a sentence without its stop.
@@ -59,22 +59,23 @@ pub(crate) struct Event {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
-    event: Vec<Event>,
+struct EventFile {
+    event: Vec<WaitEvent>,
 }
 
-fn all() -> &'static [Event] {
-    static EVENTS: OnceLock<Vec<Event>> = OnceLock::new();
+fn all() -> &'static [WaitEvent] {
+    static EVENTS: OnceLock<Vec<WaitEvent>> = OnceLock::new();
     // A test holds that the embedded table can be read.
-    EVENTS.get_or_init(|| toml::from_str::<Table>(TABLE).map_or_else(|_| Vec::new(), |t| t.event))
+    EVENTS
+        .get_or_init(|| toml::from_str::<EventFile>(TABLE).map_or_else(|_| Vec::new(), |t| t.event))
 }
 
 /// The entry of an event by its key; `None` for one that is not in the catalogue. An exact name
 /// comes before a pattern.
-pub(crate) fn find(key: &str) -> Option<&'static Event> {
+pub(crate) fn find(key: &str) -> Option<&'static WaitEvent> {
     let exact = all().iter().find(|e| e.names.iter().any(|n| n == key));
     exact.or_else(|| {
-        let means = |e: &&Event| e.names.iter().any(|n| matches(n, key));
+        let means = |e: &&WaitEvent| e.names.iter().any(|n| matches(n, key));
         all().iter().find(means)
     })
 }
@@ -85,13 +86,13 @@ mod tests {
 
     #[test]
     fn the_table_can_be_read_and_says_something_of_each_entry() {
-        let table: Table = toml::from_str(TABLE).unwrap();
+        let table: EventFile = toml::from_str(TABLE).unwrap();
         assert!(table.event.len() > 40);
         for event in table.event {
             let told = [&event.part, &event.title, &event.cause, &event.confirms];
             assert!(told.iter().all(|text| !text.is_empty()), "{event:?}");
             assert!(
-                event.kind == Kind::Background || !event.actions.is_empty(),
+                event.kind == WaitKind::Background || !event.actions.is_empty(),
                 "{event:?}"
             );
             let lower = |name: &String| *name == name.to_lowercase();
@@ -128,14 +129,18 @@ mod tests {
     #[test]
     fn an_exact_name_comes_before_a_pattern_and_a_stranger_is_none() {
         for (key, rule, kind) in [
-            ("lock.advisory", "lock_waits", Kind::Queue),
-            ("lock.somethingnew", "lock_waits", Kind::Queue),
-            ("lwlock.walwrite", "commit_waits", Kind::Durable),
-            ("lwlock.lockmanager", "lwlock_waits", Kind::Queue),
-            ("timeout.pgsleep", "sleeps", Kind::Wasted),
-            ("extension.postgresfdwgetresult", "other_waits", Kind::Queue),
-            ("ipc.executegather", "parallel_queries", Kind::Parallel),
-            ("client.clientwrite", "client_waits", Kind::Client),
+            ("lock.advisory", "lock_waits", WaitKind::Queue),
+            ("lock.somethingnew", "lock_waits", WaitKind::Queue),
+            ("lwlock.walwrite", "commit_waits", WaitKind::Durable),
+            ("lwlock.lockmanager", "lwlock_waits", WaitKind::Queue),
+            ("timeout.pgsleep", "sleeps", WaitKind::Wasted),
+            (
+                "extension.postgresfdwgetresult",
+                "other_waits",
+                WaitKind::Queue,
+            ),
+            ("ipc.executegather", "parallel_queries", WaitKind::Parallel),
+            ("client.clientwrite", "client_waits", WaitKind::Client),
         ] {
             let event = find(key).unwrap();
             assert_eq!((event.rule.as_str(), event.kind), (rule, kind), "{key}");

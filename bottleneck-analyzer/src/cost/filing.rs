@@ -1,24 +1,29 @@
 //! From the looks at all repeats to findings, to what is fine and to what is not known.
 
 use super::group::groups;
-use super::{Look, Note, Probe, Rule};
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::{Bench, Facts};
+use super::{CheckResult, Note, RepeatFacts, RepeatRule};
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::{BenchFacts, RunFacts};
 
 /// Looks at every repeat of a bench's operating point and files what follows from all of them.
-pub(crate) fn judge(bench: &Bench<'_>, facts: &Facts<'_>, rules: &[Rule], out: &mut Conclusions) {
-    let probes = Probe::all(bench, facts);
+pub(crate) fn judge(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    rules: &[RepeatRule],
+    out: &mut Conclusions,
+) {
+    let probes = RepeatFacts::all(bench, facts);
     if probes.is_empty() {
         return;
     }
     for rule in rules {
-        let looks: Vec<Vec<Look>> = probes.iter().map(rule).collect();
+        let looks: Vec<Vec<CheckResult>> = probes.iter().map(rule).collect();
         file(&probes, &looks, out);
     }
 }
 
-fn file(probes: &[Probe<'_, '_>], looks: &[Vec<Look>], out: &mut Conclusions) {
+fn file(probes: &[RepeatFacts<'_, '_>], looks: &[Vec<CheckResult>], out: &mut Conclusions) {
     let bench = probes[0].bench;
     let groups = groups(probes, looks);
     let mut told: Vec<&str> = Vec::new();
@@ -41,14 +46,16 @@ fn file(probes: &[Probe<'_, '_>], looks: &[Vec<Look>], out: &mut Conclusions) {
 
 /// Files notes, once for each thing.
 fn notes<'l>(
-    bench: &Bench<'_>,
-    looks: &'l [Vec<Look>],
+    bench: &BenchFacts<'_>,
+    looks: &'l [Vec<CheckResult>],
     told: &mut Vec<&'l str>,
     out: &mut Conclusions,
 ) {
     let mut noted: Vec<(&str, &str)> = Vec::new();
     for look in looks.iter().flatten() {
-        let Look::Note(note) = look else { continue };
+        let CheckResult::Note(note) = look else {
+            continue;
+        };
         if noted.contains(&(note.rule, &note.thing)) {
             continue;
         }
@@ -64,9 +71,9 @@ fn notes<'l>(
     }
 }
 
-fn draft(bench: &Bench<'_>, note: &Note) -> Draft {
+fn draft(bench: &BenchFacts<'_>, note: &Note) -> FindingDraft {
     let actions: Vec<&str> = note.actions.iter().map(String::as_str).collect();
-    Draft::new(
+    FindingDraft::new(
         note.rule,
         &bench.id(),
         bench.component,
@@ -81,23 +88,23 @@ fn draft(bench: &Bench<'_>, note: &Note) -> Draft {
 
 /// Files the other answers of the looks, where there is no cost to tell of: each rule once.
 fn rest<'l>(
-    looks: &'l [Vec<Look>],
+    looks: &'l [Vec<CheckResult>],
     mut told: Vec<&'l str>,
-    component: Component,
+    component: ComponentKind,
     out: &mut Conclusions,
 ) {
     for look in looks.iter().flatten() {
-        let (Look::Unknown(rule, ..) | Look::Fine(rule, ..)) = look else {
+        let (CheckResult::Unknown(rule, ..) | CheckResult::Fine(rule, ..)) = look else {
             continue;
         };
         if told.contains(rule) {
             continue;
         }
         told.push(rule);
-        if let Look::Unknown(_, question, would_tell) = look {
+        if let CheckResult::Unknown(_, question, would_tell) = look {
             out.cannot_judge(rule, component, question.clone(), would_tell.clone());
         }
-        if let Look::Fine(_, statement, evidence) = look {
+        if let CheckResult::Fine(_, statement, evidence) = look {
             out.rule_out(rule, component, statement.clone(), evidence.clone());
         }
     }

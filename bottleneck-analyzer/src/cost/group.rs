@@ -1,8 +1,8 @@
 //! One cause over all repeats: persistent, an episode, or too small to tell.
 
-use super::{Cost, Look, Probe};
-use crate::assessment::{Confidence, Evidence, FindingKind, ImpactOf};
-use crate::conclusions::{Draft, confidence_past};
+use super::{CauseCost, CheckResult, RepeatFacts};
+use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::conclusions::{FindingDraft, confidence_past};
 use crate::figures::{duration_ns, share};
 use crate::requests;
 
@@ -13,42 +13,42 @@ const FEW_SAMPLES: f64 = 20.0;
 const PROBLEM_RATIO: f64 = 0.10;
 
 /// One cause over the repeats; a repeat in which it was not seen has none.
-pub(super) struct Group<'p, 'a, 'f> {
-    probes: &'p [Probe<'a, 'f>],
-    costs: Vec<Option<Cost>>,
+pub(super) struct CauseAcrossRepeats<'p, 'a, 'f> {
+    probes: &'p [RepeatFacts<'a, 'f>],
+    costs: Vec<Option<CauseCost>>,
 }
 
 /// The causes that the looks at each repeat saw, the largest first.
 pub(super) fn groups<'p, 'a, 'f>(
-    probes: &'p [Probe<'a, 'f>],
-    looks: &[Vec<Look>],
-) -> Vec<Group<'p, 'a, 'f>> {
+    probes: &'p [RepeatFacts<'a, 'f>],
+    looks: &[Vec<CheckResult>],
+) -> Vec<CauseAcrossRepeats<'p, 'a, 'f>> {
     let mut keys: Vec<(&str, &str)> = Vec::new();
     for look in looks.iter().flatten() {
-        if let Look::Cost(cost) = look
+        if let CheckResult::Cost(cost) = look
             && !keys.contains(&(cost.rule, &cost.key))
         {
             keys.push((cost.rule, &cost.key));
         }
     }
-    let of = |repeat: &Vec<Look>, key: (&str, &str)| {
+    let of = |repeat: &Vec<CheckResult>, key: (&str, &str)| {
         repeat.iter().find_map(|look| match look {
-            Look::Cost(cost) if (cost.rule, cost.key.as_str()) == key => Some(cost.clone()),
+            CheckResult::Cost(cost) if (cost.rule, cost.key.as_str()) == key => Some(cost.clone()),
             _ => None,
         })
     };
-    let group = |key| Group {
+    let group = |key| CauseAcrossRepeats {
         probes,
         costs: looks.iter().map(|repeat| of(repeat, key)).collect(),
     };
-    let mut groups: Vec<Group<'p, 'a, 'f>> = keys.into_iter().map(group).collect();
+    let mut groups: Vec<CauseAcrossRepeats<'p, 'a, 'f>> = keys.into_iter().map(group).collect();
     // The largest of a rule is the one that bears the rule's name alone.
     groups.sort_by(|a, b| b.most().total_cmp(&a.most()));
     groups
 }
 
-impl Group<'_, '_, '_> {
-    fn seen(&self) -> impl Iterator<Item = (usize, &Cost)> {
+impl CauseAcrossRepeats<'_, '_, '_> {
+    fn seen(&self) -> impl Iterator<Item = (usize, &CauseCost)> {
         let all = self.costs.iter().enumerate();
         all.filter_map(|(i, cost)| Some((i, cost.as_ref()?)))
     }
@@ -79,7 +79,7 @@ impl Group<'_, '_, '_> {
     /// of another is no exception to it.
     fn passing(&self) -> Vec<usize> {
         let past = |part: f64| {
-            let at_least = |&(i, cost): &(usize, &Cost)| self.share(i) >= part * cost.least;
+            let at_least = |&(i, cost): &(usize, &CauseCost)| self.share(i) >= part * cost.least;
             let seen = self.seen().filter(at_least);
             seen.map(|(i, _)| i).collect::<Vec<usize>>()
         };
@@ -106,7 +106,7 @@ impl Group<'_, '_, '_> {
 
     /// A finding, where it is large enough in some repeat; `not_the_first` of its rule has a name of
     /// its own.
-    pub(super) fn finding(&self, not_the_first: bool) -> Option<Draft> {
+    pub(super) fn finding(&self, not_the_first: bool) -> Option<FindingDraft> {
         let persistent = 2 * self.passing().len() > self.probes.len();
         let typical = self.typical(persistent)?;
         let cost = self.costs[typical].as_ref()?;
@@ -116,7 +116,7 @@ impl Group<'_, '_, '_> {
         }
         let probe = &self.probes[typical];
         let bench = probe.bench;
-        let mut draft = Draft::new(
+        let mut draft = FindingDraft::new(
             cost.rule,
             &bench.id(),
             bench.component,
@@ -141,7 +141,7 @@ impl Group<'_, '_, '_> {
         })
     }
 
-    fn kind(&self, cost: &Cost, typical: usize, persistent: bool) -> FindingKind {
+    fn kind(&self, cost: &CauseCost, typical: usize, persistent: bool) -> FindingKind {
         let large = if persistent {
             // What is known to be more than was measured need not be large as measured.
             cost.lower_bound || self.saved_ratio(typical) >= PROBLEM_RATIO
@@ -171,7 +171,7 @@ impl Group<'_, '_, '_> {
         worst.is_some_and(|ns| ns as f64 > bound_ms * 1e6)
     }
 
-    fn detail(&self, cost: &Cost, typical: usize, persistent: bool) -> String {
+    fn detail(&self, cost: &CauseCost, typical: usize, persistent: bool) -> String {
         let mut text = cost.detail.clone();
         let probe = &self.probes[typical];
         if probe.is_timed() {
@@ -217,7 +217,13 @@ impl Group<'_, '_, '_> {
         )
     }
 
-    fn weigh(&self, draft: Draft, cost: &Cost, typical: usize, persistent: bool) -> Draft {
+    fn weigh(
+        &self,
+        draft: FindingDraft,
+        cost: &CauseCost,
+        typical: usize,
+        persistent: bool,
+    ) -> FindingDraft {
         let probe = &self.probes[typical];
         let draft = if !probe.is_timed() {
             draft.impact(self.saved_ratio(typical), ImpactOf::SessionTime)
@@ -231,7 +237,7 @@ impl Group<'_, '_, '_> {
         draft.raises_capacity(crate::demand::gain_without(probe, cost.own_ns))
     }
 
-    fn confidence(&self, cost: &Cost, typical: usize, persistent: bool) -> Confidence {
+    fn confidence(&self, cost: &CauseCost, typical: usize, persistent: bool) -> Confidence {
         let samples = self
             .probes
             .iter()
@@ -254,7 +260,7 @@ impl Group<'_, '_, '_> {
     }
 
     /// The largest it ever was.
-    pub(super) fn ruled_out(&self) -> (String, Vec<Evidence>) {
+    pub(super) fn ruled_out(&self) -> (String, Vec<EvidenceItem>) {
         let Some((at, cost)) = self
             .seen()
             .max_by(|a, b| self.share(a.0).total_cmp(&self.share(b.0)))
@@ -277,7 +283,7 @@ impl Group<'_, '_, '_> {
     }
 }
 
-fn gain(probe: &Probe<'_, '_>, cost: &Cost) -> String {
+fn gain(probe: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
     let saved = probe.saved_ns(cost.own_ns);
     let ratio = share(saved / probe.model.whole_ns);
     if probe.is_timed() {
@@ -291,7 +297,7 @@ fn gain(probe: &Probe<'_, '_>, cost: &Cost) -> String {
 }
 
 /// The cause with its own time.
-fn title(cost: &Cost, probe: &Probe<'_, '_>) -> String {
+fn title(cost: &CauseCost, probe: &RepeatFacts<'_, '_>) -> String {
     if probe.is_timed() {
         return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
     }

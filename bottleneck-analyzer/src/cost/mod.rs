@@ -10,13 +10,13 @@ mod group;
 mod probe;
 
 pub(crate) use filing::judge;
-pub(crate) use probe::Probe;
+pub(crate) use probe::RepeatFacts;
 
-use crate::assessment::Evidence;
+use crate::assessment::EvidenceItem;
 
 /// A cause with the time that it takes of each call.
 #[derive(Debug, Clone)]
-pub(crate) struct Cost {
+pub(crate) struct CauseCost {
     /// The rule that tells of it.
     pub(crate) rule: &'static str,
     /// Tells it from the rule's other causes, the same in every repeat.
@@ -36,7 +36,7 @@ pub(crate) struct Cost {
     /// A few sentences.
     pub(crate) detail: String,
     /// Places in the report.
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<EvidenceItem>,
     /// Actions, in order; none where there is nothing to do.
     pub(crate) actions: Vec<String>,
     /// Reason for which that helps.
@@ -57,7 +57,7 @@ pub(crate) struct Note {
     /// A few sentences.
     pub(crate) detail: String,
     /// Places in the report.
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<EvidenceItem>,
     /// Actions, in order.
     pub(crate) actions: Vec<String>,
     /// Gain to expect of it.
@@ -68,16 +68,16 @@ pub(crate) struct Note {
 
 /// Result of one look at one step.
 #[derive(Debug, Clone)]
-pub(crate) enum Look {
+pub(crate) enum CheckResult {
     /// A cause, large or small.
-    Cost(Cost),
+    Cost(CauseCost),
     /// Worth knowing.
     Note(Note),
     /// Nothing to find, with its figure.
-    Fine(&'static str, String, Vec<Evidence>),
+    Fine(&'static str, String, Vec<EvidenceItem>),
     /// A figure is missing: the question, and the measurement that would tell.
     Unknown(&'static str, String, String),
 }
 
 /// A rule that looks at one step.
-pub(crate) type Rule = fn(&Probe<'_, '_>) -> Vec<Look>;
+pub(crate) type RepeatRule = fn(&RepeatFacts<'_, '_>) -> Vec<CheckResult>;

@@ -2,32 +2,32 @@
 
 use bench_report::Step;
 
-use crate::facts::{Bench, Facts};
-use crate::postgres::View;
+use crate::facts::{BenchFacts, RunFacts};
+use crate::postgres::PostgresEvidence;
 use crate::queueing::erlang_wait_ns;
 use crate::time_model::{self, OF_SESSIONS, TimeModel};
 
 /// One step at which a cause is looked for.
 #[derive(Debug)]
-pub(crate) struct Probe<'a, 'f> {
+pub(crate) struct RepeatFacts<'a, 'f> {
     /// Its bench.
-    pub(crate) bench: &'f Bench<'a>,
+    pub(crate) bench: &'f BenchFacts<'a>,
     /// All that is known of the run.
-    pub(crate) facts: &'f Facts<'a>,
+    pub(crate) facts: &'f RunFacts<'a>,
     /// The server's side.
-    pub(crate) view: View<'a>,
+    pub(crate) view: PostgresEvidence<'a>,
     /// Division of the time of a call.
     pub(crate) model: TimeModel,
 }
 
-impl<'a, 'f> Probe<'a, 'f> {
+impl<'a, 'f> RepeatFacts<'a, 'f> {
     /// The operating point's repeats whose time was measured.
-    pub(crate) fn all(bench: &'f Bench<'a>, facts: &'f Facts<'a>) -> Vec<Self> {
+    pub(crate) fn all(bench: &'f BenchFacts<'a>, facts: &'f RunFacts<'a>) -> Vec<Self> {
         let at = |index: &usize| {
             Some(Self {
                 bench,
                 facts,
-                view: View::of(bench.source, *index)?,
+                view: PostgresEvidence::of(bench.source, *index)?,
                 model: time_model::of_step(bench.source, *index)?,
             })
         };

@@ -1,14 +1,14 @@
 //! The processors that server and generator may use.
 
-use super::{Bound, EXPLAINS, cpu_matters};
+use super::{EXPLAINS, ResourceBound, cpu_matters};
 use crate::assessment::Confidence;
-use crate::cpu_use::{CpuUse, Owner};
-use crate::facts::{Bench, Facts};
+use crate::cpu_use::{CpuOwner, StepCpuUse};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{plain, share};
-use crate::postgres::{Application, View};
+use crate::postgres::{OtherApplication, PostgresEvidence};
 use crate::target;
 
-pub(super) fn processors(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
+pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     if !cpu_matters(bench) {
         return None;
     }
@@ -18,17 +18,17 @@ pub(super) fn processors(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
     let used_ratio = cpu.used_ratio()?;
     let stranger = stranger_on_the_server(bench);
     let (whose, reason) = match (cpu.owner(), &stranger) {
-        (Some(Owner::Server), Some(stranger)) => (".others", stranger.as_str()),
-        (Some(Owner::Server), None) => (
+        (Some(CpuOwner::Server), Some(stranger)) => (".others", stranger.as_str()),
+        (Some(CpuOwner::Server), None) => (
             ".server",
             "the server uses most of a CPU that is used up: more connections only queue for it",
         ),
-        (Some(Owner::Generator), _) => (
+        (Some(CpuOwner::Generator), _) => (
             ".generator",
             "the generator uses most of a CPU that is used up: the server may do more than was \
              measured",
         ),
-        (Some(Owner::Others), _) => (
+        (Some(CpuOwner::Others), _) => (
             ".others",
             "programs that take no part use most of a CPU that is used up",
         ),
@@ -39,8 +39,8 @@ pub(super) fn processors(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
     } else {
         ("machine_cpu", "machine CPU")
     };
-    let other = cpu.owner() != Some(Owner::Server);
-    Some(Bound {
+    let other = cpu.owner() != Some(CpuOwner::Server);
+    Some(ResourceBound {
         factor: format!("{name}{whose}"),
         title: format!("{title}: {}", cpu.sentence()),
         reason: reason.to_owned(),
@@ -53,9 +53,9 @@ pub(super) fn processors(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
 }
 
 /// The reason for which the server's use is not the load's, where another application has most of it.
-fn stranger_on_the_server(bench: &Bench<'_>) -> Option<String> {
+fn stranger_on_the_server(bench: &BenchFacts<'_>) -> Option<String> {
     let (index, _) = bench.operating()?;
-    let busiest = Application::busiest(&View::of(bench.source, index)?)?;
+    let busiest = OtherApplication::busiest(&PostgresEvidence::of(bench.source, index)?)?;
     (busiest.share > 0.5).then(|| {
         format!(
             "another application on the same server, {}, has {} of the server's use of a CPU that is \
@@ -66,7 +66,7 @@ fn stranger_on_the_server(bench: &Bench<'_>) -> Option<String> {
     })
 }
 
-fn confidence(cpu: &CpuUse) -> Confidence {
+fn confidence(cpu: &StepCpuUse) -> Confidence {
     if cpu.busy.samples < 3 || cpu.owner().is_none() {
         Confidence::Medium
     } else {
@@ -76,7 +76,7 @@ fn confidence(cpu: &CpuUse) -> Confidence {
 
 /// Without a recording of the machine: server and generator alone may be seen to use all of it.
 /// What they leave is not known to be free.
-fn as_reported(bench: &Bench<'_>) -> Option<Bound> {
+fn as_reported(bench: &BenchFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating()?;
     let cores = bench.source.report.environment.cores_available? as f64;
     let server_ns = bench
@@ -89,7 +89,7 @@ fn as_reported(bench: &Bench<'_>) -> Option<Bound> {
     }
     let mut evidence: Vec<_> = bench.server_evidence("server.cpu_ns").into_iter().collect();
     evidence.extend(bench.step_evidence("CPU time of the generator", "generator/cpu_ns"));
-    Some(Bound {
+    Some(ResourceBound {
         factor: "machine_cpu".to_owned(),
         title: format!(
             "machine CPU: server and generator used {} of {} cores",

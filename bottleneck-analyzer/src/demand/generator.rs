@@ -2,12 +2,12 @@
 
 use bench_report::WarningCode;
 
-use super::{Bound, EXPLAINS};
+use super::{EXPLAINS, ResourceBound};
 use crate::assessment::Confidence;
-use crate::facts::{Bench, Facts};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::share;
 
-pub(super) fn threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
+pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating()?;
     let ratio = step.generator.cpu_ratio;
     let warned = bench
@@ -19,7 +19,7 @@ pub(super) fn threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
         .generator
         .is_saturated(facts.thresholds.cpu.generator_ratio);
     let is_full = full || warned && !machine_full;
-    Some(Bound {
+    Some(ResourceBound {
         factor: "generator_cpu".to_owned(),
         title: format!(
             "the generator: its {} thread(s) were {} busy",
@@ -45,12 +45,15 @@ pub(super) fn threads(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
 }
 
 /// One full thread among idle ones, as where all users share a connection that one task drives.
-pub(super) fn busiest_thread(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
+pub(super) fn busiest_thread(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+) -> Option<ResourceBound> {
     let (_, step) = bench.operating()?;
     let ratio = step
         .generator
         .full_thread(facts.thresholds.cpu.generator_ratio)?;
-    Some(Bound {
+    Some(ResourceBound {
         factor: "generator_thread".to_owned(),
         title: format!(
             "the generator: the busiest of its {} threads was {} busy",

@@ -1,27 +1,27 @@
 //! One lock that all want: it lets one transaction through at a time.
 
-use super::{Bound, cpu_ns};
+use super::{ResourceBound, cpu_ns};
 use crate::assessment::Confidence;
-use crate::facts::{Bench, Facts};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain, share};
-use crate::postgres::{Holders, View};
+use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::utilisation_behind;
 
 /// Share of the time in service below which a lock is not what calls wait for.
 const LEAST_SHARE: f64 = 0.25;
 
-pub(super) fn hot_lock(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
+pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
     let (index, step) = bench.operating()?;
-    let view = View::of(bench.source, index)?;
+    let view = PostgresEvidence::of(bench.source, index)?;
     let locks = model
         .parts
         .iter()
         .filter(|p| p.name == "lock" || p.name.starts_with("lock."));
     let (part, total) = locks.fold(
         (None, 0.0),
-        |(most, total): (Option<&_>, f64), part: &crate::time_model::Part| {
-            let larger = most.is_none_or(|m: &crate::time_model::Part| part.ns > m.ns);
+        |(most, total): (Option<&_>, f64), part: &crate::time_model::TimePart| {
+            let larger = most.is_none_or(|m: &crate::time_model::TimePart| part.ns > m.ns);
             (if larger { Some(part) } else { most }, total + part.ns)
         },
     );
@@ -35,7 +35,7 @@ pub(super) fn hot_lock(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
     let served = model.served_ns() / 1e9 * view.calls_per_s();
     let inside = step.pool.as_ref().map_or(served, |pool| pool.in_use_mean);
     let kind = part.name.strip_prefix("lock.").unwrap_or_default();
-    let holders = Holders::of(&view, &[kind, "transactionid", "tuple"]);
+    let holders = LockHolders::of(&view, &[kind, "transactionid", "tuple"]);
     let thing = holders.map(|h| h.thing).filter(|t| !t.is_empty());
     let thing = thing.map_or_else(
         || part.title.clone(),
@@ -46,7 +46,7 @@ pub(super) fn hot_lock(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
     } else {
         "a call's time in service"
     };
-    Some(Bound {
+    Some(ResourceBound {
         factor: "wait.lock".to_owned(),
         title: format!(
             "{thing}: {} of {of} ({})",

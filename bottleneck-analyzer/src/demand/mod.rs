@@ -12,10 +12,10 @@ mod redis;
 
 use bench_report::Load;
 
-use crate::assessment::{Confidence, Evidence};
-use crate::cost::Probe;
-use crate::cpu_use::CpuUse;
-use crate::facts::{Bench, Facts};
+use crate::assessment::{Confidence, EvidenceItem};
+use crate::cost::RepeatFacts;
+use crate::cpu_use::StepCpuUse;
+use crate::facts::{BenchFacts, RunFacts};
 use crate::time_model::TimeModel;
 
 /// Measured throughput ÷ a bound from which the bound explains it.
@@ -25,7 +25,7 @@ const CPU_MATTERS: f64 = 0.25;
 
 /// The most that one resource lets through, beside what was measured.
 #[derive(Debug, Clone)]
-pub(crate) struct Bound {
+pub(crate) struct ResourceBound {
     /// A name for scripts, as in `redis_main_thread`.
     pub(crate) factor: String,
     /// One line with the figures.
@@ -37,16 +37,16 @@ pub(crate) struct Bound {
     /// Confidence on sound figures.
     pub(crate) confidence: Confidence,
     /// Evidence that it rests on.
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<EvidenceItem>,
     /// The measurement that would tell more.
     pub(crate) would_tell: Option<String>,
 }
 
 /// Measures one resource at the operating point; `None` where it was not measured.
-pub(crate) type Ask = fn(&Bench<'_>, &Facts<'_>) -> Option<Bound>;
+pub(crate) type ResourceMeasure = fn(&BenchFacts<'_>, &RunFacts<'_>) -> Option<ResourceBound>;
 
 /// From the outside in: of the bounds that explain the run the first here is the limit.
-const ALL: [Ask; 6] = [
+const ALL: [ResourceMeasure; 6] = [
     generator::threads,
     generator::busiest_thread,
     lock::hot_lock,
@@ -56,7 +56,7 @@ const ALL: [Ask; 6] = [
 ];
 
 /// The bounds of all resources that were measured.
-pub(crate) fn all(bench: &Bench<'_>, facts: &Facts<'_>) -> Vec<Bound> {
+pub(crate) fn all(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<ResourceBound> {
     ALL.iter().filter_map(|ask| ask(bench, facts)).collect()
 }
 
@@ -68,7 +68,7 @@ fn cpu_ns(model: &TimeModel) -> f64 {
 
 /// Returns true if a CPU could hold up calls at all: they spend a part of their time on one or
 /// before one.
-pub(crate) fn cpu_matters(bench: &Bench<'_>) -> bool {
+pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
         let on_one_or_before = cpu_ns(model) + ready_ns(bench).unwrap_or(0.0);
@@ -78,7 +78,7 @@ pub(crate) fn cpu_matters(bench: &Bench<'_>) -> bool {
 
 /// Time of a call for which its session was ready and had no CPU, as the kernel counted it: a
 /// session that is woken shows what it waited for until it runs.
-fn ready_ns(bench: &Bench<'_>) -> Option<f64> {
+fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     let (_, step) = bench.operating()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
     let ready = bench.server("server.load_ready_ns")?;
@@ -113,7 +113,7 @@ pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
 
 /// The most that the CPU lets through ÷ what was measured: what others leave ÷ what server and
 /// generator used.
-fn room_for_more(cpu: &CpuUse) -> Option<f64> {
+fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     let ours = cpu.server_ratio.map(|server| server + cpu.generator_ratio);
     let times = match (ours, cpu.others_ratio()) {
         (Some(ours), Some(others)) if !cpu.quota_binds() => (cpu.left_ratio() - others) / ours,
@@ -124,7 +124,7 @@ fn room_for_more(cpu: &CpuUse) -> Option<f64> {
 
 /// Rise of throughput without `own_ns` of each call, until the next limit; `None` where
 /// the CPU, which may be that limit, was not recorded.
-pub(crate) fn gain_without(probe: &Probe<'_, '_>, own_ns: f64) -> Option<f64> {
+pub(crate) fn gain_without(probe: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f64> {
     let step = probe.view.step;
     let rate = probe.view.calls_per_s();
     let mut bounds = vec![rate * room_for_more(probe.bench.cpu.as_ref()?)?];

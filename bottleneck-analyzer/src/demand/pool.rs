@@ -1,26 +1,26 @@
 //! The pool's connections, each of which serves one call at a time.
 
-use super::{Bound, EXPLAINS, cpu_matters, held_ns};
-use crate::assessment::{Component, Confidence};
-use crate::facts::{Bench, Facts};
+use super::{EXPLAINS, ResourceBound, cpu_matters, held_ns};
+use crate::assessment::{ComponentKind, Confidence};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain, share};
-use crate::postgres::View;
+use crate::postgres::PostgresEvidence;
 use crate::time_model::checkout;
 
 /// Share of a call below which nobody waits for a connection to speak of.
 const LEAST_WAIT: f64 = 0.10;
 
-pub(super) fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound> {
+pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
     let (index, step) = bench.operating()?;
     let pool = step.pool.as_ref()?;
-    if bench.component == Component::Websocket {
+    if bench.component == ComponentKind::Websocket {
         return None;
     }
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
     let size = pool.max_size as f64;
     let wait = checkout::wait_ns(step, model.part("checkout")?.ns)?;
-    let rate = View::of(bench.source, index)?.calls_per_s();
+    let rate = PostgresEvidence::of(bench.source, index)?.calls_per_s();
     let held = held_ns(model, room == Some(false));
     // Larger pools were tried and carried no more: what is behind the pool sets the pace.
     let larger = bench.gain_past_operating();
@@ -36,7 +36,7 @@ pub(super) fn connections(bench: &Bench<'_>, facts: &Facts<'_>) -> Option<Bound>
     } else {
         used.min(0.99 * EXPLAINS)
     };
-    Some(Bound {
+    Some(ResourceBound {
         factor: "pool_size".to_owned(),
         title: format!(
             "the pool: its {} connections are each held for {} of a call, and {} of a call is waiting for \

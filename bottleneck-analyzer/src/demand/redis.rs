@@ -1,10 +1,10 @@
 //! Redis executes commands on one thread: it can be full on a machine that is not.
 
-use super::Bound;
+use super::ResourceBound;
 use crate::assessment::Confidence;
-use crate::facts::{Bench, Facts};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::share;
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 /// Figures that its use can come from.
 const MEASURES: [&str; 4] = [
@@ -14,10 +14,10 @@ const MEASURES: [&str; 4] = [
     "cpu_main_thread_s",
 ];
 
-pub(super) fn main_thread(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
+pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating()?;
-    let view = View::of(bench);
-    let polls = view.as_ref().is_some_and(View::has_io_threads);
+    let view = RedisEvidence::of(bench);
+    let polls = view.as_ref().is_some_and(RedisEvidence::has_io_threads);
     let ratio = if let Some(view) = &view {
         view.busy_ratio()?
     } else {
@@ -30,7 +30,7 @@ pub(super) fn main_thread(bench: &Bench<'_>, _: &Facts<'_>) -> Option<Bound> {
     );
     let reason = "Redis executes commands one after another on this thread";
     let lower_bound = polls && bench.server("main_thread_active_s").is_none();
-    Some(Bound {
+    Some(ResourceBound {
         factor: "redis_main_thread".to_owned(),
         title,
         reason: if lower_bound {

@@ -2,11 +2,11 @@
 
 use super::{capped, factor, inconclusive};
 use crate::assessment::{Confidence, LimitingFactor};
-use crate::cpu_use::CpuUse;
-use crate::facts::Facts;
+use crate::cpu_use::StepCpuUse;
+use crate::facts::RunFacts;
 use crate::figures::share;
-use crate::machine::Machine;
-use crate::reading::Reading;
+use crate::machine::MachineRecording;
+use crate::reading::SeriesReading;
 
 /// Series of the machine that are shares of something that ends.
 const RESOURCES: [(&str, &str, &str); 5] = [
@@ -22,7 +22,7 @@ const RESOURCES: [(&str, &str, &str); 5] = [
 ];
 
 /// The limiting factor of the machine.
-pub fn of_machine(machine: Machine<'_>, facts: &Facts<'_>) -> LimitingFactor {
+pub fn of_machine(machine: MachineRecording<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     let Some((name, title, reading)) = fullest(machine, facts) else {
         return inconclusive(
             "the recording covers none of the operating points",
@@ -48,7 +48,7 @@ pub fn of_machine(machine: Machine<'_>, facts: &Facts<'_>) -> LimitingFactor {
     ))
 }
 
-fn near_its_end(used: f64, facts: &Facts<'_>) -> &'static str {
+fn near_its_end(used: f64, facts: &RunFacts<'_>) -> &'static str {
     if used >= facts.thresholds.cpu.warning_ratio {
         "it is the resource nearest its end while the benches ran at their operating points"
     } else {
@@ -57,9 +57,9 @@ fn near_its_end(used: f64, facts: &Facts<'_>) -> &'static str {
 }
 
 fn fullest(
-    machine: Machine<'_>,
-    facts: &Facts<'_>,
-) -> Option<(&'static str, &'static str, Reading)> {
+    machine: MachineRecording<'_>,
+    facts: &RunFacts<'_>,
+) -> Option<(&'static str, &'static str, SeriesReading)> {
     let mut windows: Vec<_> = facts
         .benches
         .iter()
@@ -80,14 +80,14 @@ fn fullest(
 }
 
 /// The operating point that used most of a CPU quota.
-fn quota<'f>(facts: &'f Facts<'_>) -> Option<(&'f CpuUse, f64)> {
+fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     let cpus = facts.benches.iter().filter_map(|b| b.cpu.as_ref());
     let under_quota = cpus.filter(|cpu| cpu.quota_binds());
     let used = under_quota.filter_map(|cpu| Some((cpu, cpu.used_ratio()?)));
     used.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-fn bench_at(facts: &Facts<'_>, reading: &Reading) -> String {
+fn bench_at(facts: &RunFacts<'_>, reading: &SeriesReading) -> String {
     let mut cpus = facts
         .benches
         .iter()

@@ -1,8 +1,8 @@
 //! Shares of the requests, and of the connections, that may be promised.
 
-use super::Promise;
-use crate::assessment::{Evidence, Objective};
-use crate::facts::Bench;
+use super::PromiseDraft;
+use crate::assessment::{EvidenceItem, Promise};
+use crate::facts::BenchFacts;
 use crate::figures::{percent, plain};
 use crate::requests;
 use crate::thresholds::Sla;
@@ -14,14 +14,14 @@ const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 const CONFIDENCE: f64 = 0.95;
 
 /// Requests that are answered. One that never came back failed.
-pub(super) fn of_requests(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
+pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (mut failed, mut asked) = (0, 0);
     let steps = bench.operating_repeats();
     for (_, operation) in steps.flat_map(|(_, step)| requests::of(step)) {
         failed += operation.attempted.saturating_sub(operation.succeeded);
         asked += operation.attempted;
     }
-    let seen = Seen {
+    let seen = FailureTrials {
         failed,
         of: asked,
         seconds: bench.load_s(),
@@ -53,13 +53,13 @@ pub(super) fn of_requests(bench: &Bench<'_>, sla: &Sla) -> Option<Objective> {
 }
 
 /// Connections that are opened and kept.
-pub(super) fn of_connections(bench: &Bench<'_>) -> Option<Objective> {
+pub(super) fn of_connections(bench: &BenchFacts<'_>) -> Option<Promise> {
     let (_, step) = bench.operating()?;
     let connect = step.operations.get("connect")?;
     let lost = step.figures.get("lost_connections").copied();
     let level = step.parameter("connections").unwrap_or(0.0) as u64;
     let refused = connect.attempted.saturating_sub(connect.succeeded);
-    let seen = Seen {
+    let seen = FailureTrials {
         failed: refused + lost.unwrap_or(0.0) as u64,
         of: level.max(connect.attempted),
         seconds: bench.load_s(),
@@ -89,9 +89,9 @@ fn promise<'a>(
     title: &'a str,
     value: Result<(f64, String), String>,
     basis: String,
-    evidence: Vec<Evidence>,
-) -> Promise<'a> {
-    Promise {
+    evidence: Vec<EvidenceItem>,
+) -> PromiseDraft<'a> {
+    PromiseDraft {
         indicator,
         title,
         unit: "ratio",
@@ -108,7 +108,7 @@ fn words(target: f64) -> String {
 /// Failures over a time of load. They come in bursts (a restart, a lock, a lost network), so that
 /// requests of one second share their fate: not each request is a trial of its own, but each second
 /// of load. A share of the requests that failed counts as that share of the seconds, rounded up.
-struct Seen {
+struct FailureTrials {
     failed: u64,
     of: u64,
     seconds: f64,
@@ -116,7 +116,7 @@ struct Seen {
 }
 
 /// Promise that the trials allow.
-struct Held {
+struct AllowedAvailability {
     /// The strictest usual availability that they do not contradict.
     target: Option<f64>,
     basis: String,
@@ -124,10 +124,10 @@ struct Held {
     reason: String,
 }
 
-impl Seen {
+impl FailureTrials {
     /// By the upper bound of Clopper and Pearson on the share that fails, which holds where none
     /// failed as well; `None` without a request.
-    fn held(&self) -> Option<Held> {
+    fn held(&self) -> Option<AllowedAvailability> {
         if self.of == 0 {
             return None;
         }
@@ -153,7 +153,7 @@ impl Seen {
         } else {
             format!("too many failed, or too little load ({seconds})")
         };
-        Some(Held {
+        Some(AllowedAvailability {
             target,
             basis,
             reason,
@@ -172,7 +172,7 @@ mod tests {
 
     fn target(failed: u64, of: u64, seconds: f64) -> Option<f64> {
         let what = "failed";
-        let seen = Seen {
+        let seen = FailureTrials {
             failed,
             of,
             seconds,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Row, View};
-use crate::assessment::Evidence;
+use super::{CitedRow, PostgresEvidence};
+use crate::assessment::EvidenceItem;
 
 /// Somebody else on the same server.
 #[derive(Debug)]
-pub(crate) struct Application {
+pub(crate) struct OtherApplication {
     /// Its name, or what it is where it has none.
     pub(crate) name: String,
     /// Share of the CPU that all of the server's processes used.
@@ -17,12 +17,12 @@ pub(crate) struct Application {
     /// Sessions.
     pub(crate) sessions: f64,
     /// Places in the report.
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<EvidenceItem>,
 }
 
-impl Application {
+impl OtherApplication {
     /// The one that used most CPU; `None` where nobody did, or processes were not read.
-    pub(crate) fn busiest(view: &View<'_>) -> Option<Self> {
+    pub(crate) fn busiest(view: &PostgresEvidence<'_>) -> Option<Self> {
         let processes = view.rows("processes");
         let total: f64 = processes.iter().map(|row| row.count("cpu_ns")).sum();
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
@@ -47,7 +47,7 @@ impl Application {
 }
 
 /// Sessions of somebody who is neither the load nor its observer.
-fn is_strange(row: &Row<'_>) -> bool {
+fn is_strange(row: &CitedRow<'_>) -> bool {
     let works = matches!(
         row.label("backend_type"),
         "client backend" | "parallel worker" | "autovacuum worker"
@@ -55,7 +55,7 @@ fn is_strange(row: &Row<'_>) -> bool {
     works && !matches!(row.label("application"), "ours" | "watch")
 }
 
-fn name_of(row: &Row<'_>) -> String {
+fn name_of(row: &CitedRow<'_>) -> String {
     match (row.label("application"), row.label("backend_type")) {
         ("", "autovacuum worker") => "autovacuum".to_owned(),
         ("", _) => "sessions without an application name".to_owned(),

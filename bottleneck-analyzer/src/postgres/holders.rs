@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Row, View};
-use crate::assessment::Evidence;
+use super::{CitedRow, PostgresEvidence};
+use crate::assessment::EvidenceItem;
 use crate::catalogue::events;
 use crate::figures::share;
 
 /// Holders of one kind of lock, from the looks that saw somebody wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct Holders {
+pub(crate) struct LockHolders {
     /// The thing that is locked, as in `advisory lock 42` or `table p.orders`; empty where the
     /// report does not tell.
     pub(crate) thing: String,
@@ -24,17 +24,17 @@ pub(crate) struct Holders {
     /// Longest transaction of a holder, in seconds.
     pub(crate) oldest_s: f64,
     /// Places in the report.
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<EvidenceItem>,
 }
 
-impl Holders {
+impl LockHolders {
     /// The holders of locks of one of `kinds` (`transactionid`); `None` where nobody was seen.
-    pub(crate) fn of(view: &View<'_>, kinds: &[&str]) -> Option<Self> {
+    pub(crate) fn of(view: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {
         let is_one = |lock: &str| {
             let kind = lock.split(' ').next().unwrap_or_default();
             kinds.contains(&kind)
         };
-        let among = |table: &str| -> Vec<Row<'_>> {
+        let among = |table: &str| -> Vec<CitedRow<'_>> {
             let rows = view.rows(table).into_iter();
             rows.filter(|row| is_one(row.label("lock"))).collect()
         };
@@ -46,9 +46,9 @@ impl Holders {
         (!pairs.is_empty()).then(|| Self::gather(view, &pairs, &PAIRS))
     }
 
-    fn gather(view: &View<'_>, rows: &[Row<'_>], table: &Table) -> Self {
-        let weight = |row: &Row<'_>| row.count(table.weight);
-        let most = |of: &dyn Fn(&Row<'_>) -> String| most_of(rows, of, weight);
+    fn gather(view: &PostgresEvidence<'_>, rows: &[CitedRow<'_>], table: &HolderColumns) -> Self {
+        let weight = |row: &CitedRow<'_>| row.count(table.weight);
+        let most = |of: &dyn Fn(&CitedRow<'_>) -> String| most_of(rows, of, weight);
         let total: f64 = rows.iter().map(weight).sum();
         let mut doing: BTreeMap<String, f64> = BTreeMap::new();
         for row in rows {
@@ -56,19 +56,19 @@ impl Holders {
         }
         let mut doing: Vec<(String, f64)> = doing.into_iter().collect();
         doing.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let ours = |row: &Row<'_>| match row.label("ours") {
+        let ours = |row: &CitedRow<'_>| match row.label("ours") {
             // Who waits is the load itself.
             "" => row.label(table.application) == row.label("waiting"),
             told => told == "true",
         };
-        let strangers: Vec<Row<'_>> = rows.iter().filter(|row| !ours(row)).cloned().collect();
+        let strangers: Vec<CitedRow<'_>> = rows.iter().filter(|row| !ours(row)).cloned().collect();
         let theirs: f64 = strangers.iter().map(weight).sum();
         let stranger = most_of(
             &strangers,
             &|row| row.label(table.application).to_owned(),
             weight,
         );
-        let mut evidence: Vec<Evidence> = rows
+        let mut evidence: Vec<EvidenceItem> = rows
             .iter()
             .take(3)
             .filter_map(|row| row.evidence(table.label, table.weight))
@@ -129,30 +129,30 @@ impl Holders {
 
 /// Pairs without those whose blocker runs what others wait in: it stands in the same queue. All of
 /// them where no other is left.
-fn without_queues(pairs: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    let queues = |row: &Row<'_>| {
+fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
+    let queues = |row: &CitedRow<'_>| {
         let statement = row.label("blocking_statement");
-        let waits = |other: &Row<'_>| other.label("waiting_statement") == statement;
+        let waits = |other: &CitedRow<'_>| other.label("waiting_statement") == statement;
         row.label("blocking_state") == "active" && pairs.iter().any(waits) && !is_commit(statement)
     };
-    let holders: Vec<Row<'_>> = pairs.iter().filter(|row| !queues(row)).cloned().collect();
+    let holders: Vec<CitedRow<'_>> = pairs.iter().filter(|row| !queues(row)).cloned().collect();
     if holders.is_empty() { pairs } else { holders }
 }
 
 /// The columns of a table of blocking sessions.
-struct Table {
+struct HolderColumns {
     weight: &'static str,
     application: &'static str,
     label: &'static str,
 }
 
-const ROOTS: Table = Table {
+const ROOTS: HolderColumns = HolderColumns {
     weight: "looks",
     application: "blocking_application",
     label: "looks that saw this holder",
 };
 
-const PAIRS: Table = Table {
+const PAIRS: HolderColumns = HolderColumns {
     weight: "waiting_mean",
     application: "blocking",
     label: "sessions waiting for this holder",
@@ -160,9 +160,9 @@ const PAIRS: Table = Table {
 
 /// The text that has most weight; empty where there is none.
 fn most_of<'r>(
-    rows: &[Row<'r>],
-    text: &dyn Fn(&Row<'r>) -> String,
-    weight: impl Fn(&Row<'r>) -> f64,
+    rows: &[CitedRow<'r>],
+    text: &dyn Fn(&CitedRow<'r>) -> String,
+    weight: impl Fn(&CitedRow<'r>) -> f64,
 ) -> String {
     let mut sums: BTreeMap<String, f64> = BTreeMap::new();
     for row in rows {
@@ -174,7 +174,7 @@ fn most_of<'r>(
 }
 
 /// `advisory lock 42`, `table p.orders`; empty where the row names nothing.
-fn thing_of(row: &Row<'_>) -> String {
+fn thing_of(row: &CitedRow<'_>) -> String {
     let kind = row.label("lock").split(' ').next().unwrap_or_default();
     let relation = row.label("relation");
     match (kind, row.label("key"), relation) {
@@ -199,7 +199,7 @@ fn advisory(key: &str) -> String {
 const SLEEPING: &str = "sleeping (pg_sleep)";
 
 /// A holder's state in words.
-fn what_it_does(row: &Row<'_>) -> String {
+fn what_it_does(row: &CitedRow<'_>) -> String {
     let state = row.label("blocking_state");
     let event = row.label("blocking_event");
     if state == "prepared transaction" {

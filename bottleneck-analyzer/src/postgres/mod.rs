@@ -5,6 +5,6 @@ mod holders;
 mod view;
 pub(crate) mod waits;
 
-pub(crate) use applications::Application;
-pub(crate) use holders::Holders;
-pub(crate) use view::{Row, View};
+pub(crate) use applications::OtherApplication;
+pub(crate) use holders::LockHolders;
+pub(crate) use view::{CitedRow, PostgresEvidence};

@@ -2,14 +2,14 @@
 
 use bench_report::{EvidenceRow, Step};
 
-use crate::assessment::Evidence;
-use crate::source::{Source, escape};
+use crate::assessment::EvidenceItem;
+use crate::source::{SourceReport, escape};
 
 /// The server's side of one step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct View<'a> {
+pub(crate) struct PostgresEvidence<'a> {
     /// The report.
-    pub(crate) source: &'a Source,
+    pub(crate) source: &'a SourceReport,
     /// Index into its `steps`.
     pub(crate) index: usize,
     /// The step.
@@ -18,15 +18,15 @@ pub(crate) struct View<'a> {
 
 /// One line of a table of the evidence.
 #[derive(Debug, Clone)]
-pub(crate) struct Row<'a> {
-    source: &'a Source,
+pub(crate) struct CitedRow<'a> {
+    source: &'a SourceReport,
     pointer: String,
     line: &'a EvidenceRow,
 }
 
-impl<'a> View<'a> {
+impl<'a> PostgresEvidence<'a> {
     /// The view of step `index`; `None` where there is no such step.
-    pub(crate) fn of(source: &'a Source, index: usize) -> Option<Self> {
+    pub(crate) fn of(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         Some(Self {
             source,
@@ -41,7 +41,7 @@ impl<'a> View<'a> {
     }
 
     /// A figure of the server as evidence.
-    pub(crate) fn evidence(&self, name: &str) -> Option<Evidence> {
+    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name, &pointer)
     }
@@ -55,10 +55,10 @@ impl<'a> View<'a> {
     }
 
     /// The lines of a table; `None` where the report has no such table.
-    pub(crate) fn table(&self, name: &str) -> Option<Vec<Row<'a>>> {
+    pub(crate) fn table(&self, name: &str) -> Option<Vec<CitedRow<'a>>> {
         let rows = self.step.server.as_ref()?.tables.get(name)?;
         let pointer = format!("/steps/{}/server/tables/{}", self.index, escape(name));
-        let line = |(place, row)| Row {
+        let line = |(place, row)| CitedRow {
             source: self.source,
             pointer: format!("{pointer}/{place}"),
             line: row,
@@ -67,7 +67,7 @@ impl<'a> View<'a> {
     }
 
     /// The lines of a table, none where the report has no such table.
-    pub(crate) fn rows(&self, name: &str) -> Vec<Row<'a>> {
+    pub(crate) fn rows(&self, name: &str) -> Vec<CitedRow<'a>> {
         self.table(name).unwrap_or_default()
     }
 
@@ -94,7 +94,7 @@ impl<'a> View<'a> {
     }
 }
 
-impl Row<'_> {
+impl CitedRow<'_> {
     /// A label; empty where the line has none of that name.
     pub(crate) fn label(&self, name: &str) -> &str {
         self.line.labels.get(name).map_or("", String::as_str)
@@ -111,7 +111,7 @@ impl Row<'_> {
     }
 
     /// A figure as evidence.
-    pub(crate) fn evidence(&self, label: impl Into<String>, name: &str) -> Option<Evidence> {
+    pub(crate) fn evidence(&self, label: impl Into<String>, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("{}/figures/{}", self.pointer, escape(name));
         self.source.evidence(label, &pointer)
     }

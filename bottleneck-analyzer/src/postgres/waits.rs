@@ -1,8 +1,8 @@
 //! Waits of the load's sessions, by event: sessions on average over the step.
 
-use super::View;
-use crate::assessment::Evidence;
-use crate::catalogue::events::{self, Event};
+use super::PostgresEvidence;
+use crate::assessment::EvidenceItem;
+use crate::catalogue::events::{self, WaitEvent};
 
 /// Sessions of a class that its events must leave unexplained before the class is shown itself.
 const LEAST_REST: f64 = 0.01;
@@ -17,12 +17,12 @@ pub(crate) struct Wait {
     /// Sessions in it, on average.
     pub(crate) sessions: f64,
     /// Its place in the report.
-    pub(crate) evidence: Option<Evidence>,
+    pub(crate) evidence: Option<EvidenceItem>,
 }
 
 impl Wait {
     /// Entry of the catalogue.
-    pub(crate) fn event(&self) -> Option<&'static Event> {
+    pub(crate) fn event(&self) -> Option<&'static WaitEvent> {
         events::find(&self.key)
     }
 
@@ -38,7 +38,7 @@ impl Wait {
 const CLASSES: [&str; 4] = ["lock", "lwlock", "io", "other_wait"];
 
 /// Every event with the sessions in it; `None` where sessions were not sampled.
-pub(crate) fn of(view: &View<'_>) -> Option<Vec<Wait>> {
+pub(crate) fn of(view: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
     view.figure("sessions.cpu_mean")?;
     let mut found = Vec::new();
     let mut explained = [0.0; CLASSES.len()];
@@ -71,7 +71,7 @@ pub(crate) fn of(view: &View<'_>) -> Option<Vec<Wait>> {
 }
 
 /// Sessions in the middle of a statement, and between two of one transaction.
-fn of_the_client(view: &View<'_>, found: &[Wait]) -> Vec<Wait> {
+fn of_the_client(view: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
     let writes: f64 = found
         .iter()
         .filter(|w| w.key.starts_with("client."))
@@ -90,7 +90,7 @@ fn of_the_client(view: &View<'_>, found: &[Wait]) -> Vec<Wait> {
     [reads, between].into_iter().filter(some).collect()
 }
 
-fn whole(view: &View<'_>, key: &str, class: &str, sessions: f64) -> Wait {
+fn whole(view: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -> Wait {
     Wait {
         key: key.to_owned(),
         shown: match key {
@@ -102,7 +102,7 @@ fn whole(view: &View<'_>, key: &str, class: &str, sessions: f64) -> Wait {
     }
 }
 
-fn mean(view: &View<'_>, class: &str) -> f64 {
+fn mean(view: &PostgresEvidence<'_>, class: &str) -> f64 {
     let figure = format!("sessions.{class}_mean");
     view.figure(&figure).unwrap_or(0.0)
 }

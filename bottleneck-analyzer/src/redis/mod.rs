@@ -4,15 +4,15 @@ mod thread;
 
 use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
-use crate::assessment::Evidence;
-use crate::facts::Bench;
+use crate::assessment::EvidenceItem;
+use crate::facts::BenchFacts;
 use crate::requests;
-use crate::source::{Source, escape};
+use crate::source::{SourceReport, escape};
 
 /// The evidence of the step at a bench's operating point.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct View<'a> {
-    source: &'a Source,
+pub(crate) struct RedisEvidence<'a> {
+    source: &'a SourceReport,
     pub(crate) index: usize,
     pub(crate) step: &'a Step,
     server: &'a ServerEvidence,
@@ -24,15 +24,15 @@ pub(crate) struct View<'a> {
     pub(crate) response_ns: f64,
 }
 
-impl<'a> View<'a> {
+impl<'a> RedisEvidence<'a> {
     /// Reads it; `None` where the server was not watched or nothing was asked.
-    pub(crate) fn of(bench: &Bench<'a>) -> Option<Self> {
+    pub(crate) fn of(bench: &BenchFacts<'a>) -> Option<Self> {
         let (index, _) = bench.operating()?;
         Self::of_step(bench.source, index)
     }
 
     /// Reads the evidence of step `index`.
-    pub(crate) fn of_step(source: &'a Source, index: usize) -> Option<Self> {
+    pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
         let seconds = *server.figures.get("interval_s")?;
@@ -58,7 +58,7 @@ impl<'a> View<'a> {
     }
 
     /// Place of a figure of the server.
-    pub(crate) fn evidence(&self, name: &str) -> Option<Evidence> {
+    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name.replace('_', " "), &pointer)
     }
@@ -81,7 +81,7 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         (table, row): (&str, usize),
         figure: &str,
-    ) -> Option<Evidence> {
+    ) -> Option<EvidenceItem> {
         let place = format!("/steps/{}/server/tables/{table}/{row}", self.index);
         self.source
             .evidence(label, &format!("{place}/figures/{}", escape(figure)))

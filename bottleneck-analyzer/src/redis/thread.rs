@@ -6,12 +6,12 @@
 
 use bench_report::EvidenceRow;
 
-use super::View;
+use super::RedisEvidence;
 
 /// Beyond this use the formula's wait grows without bound while a step ends.
 const RHO_MOST: f64 = 0.95;
 
-impl View<'_> {
+impl RedisEvidence<'_> {
     /// Share of its time for which the main thread worked. With I/O threads Valkey's main thread
     /// polls while it has nothing to do: CPU and loop time then say nothing, and the time in
     /// commands is a lower bound.

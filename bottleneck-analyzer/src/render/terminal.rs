@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::assessment::{
     Assessment, ComponentAssessment, Confidence, Finding, FindingKind, Gate, GateOutcome, Impact,
-    ImpactOf, Objective, OperatingPoint, Spoiled,
+    ImpactOf, OperatingPoint, Promise, Spoiled,
 };
 use crate::figures::{self, duration_ns, percent, rate, share};
 use crate::render::wrap::line;
@@ -325,7 +325,7 @@ fn objectives(text: &mut String, assessment: &Assessment) {
         line(text, "  ", NO_PROMISE);
     }
     for component in &assessment.components {
-        let of = |o: &&Objective| {
+        let of = |o: &&Promise| {
             let same = (o.component, &o.scenario) == (component.component, &component.scenario);
             same && o.file.as_ref().is_none_or(|file| *file == component.file)
         };

@@ -1,20 +1,20 @@
 //! Cost of a pool of Redis connections beside one multiplexed connection.
 
-use crate::assessment::{Component, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{rate, share};
 use crate::sweep::Sweep;
 
 const RULE: &str = "checkout_cost";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Redis) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Redis) {
         judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let (Some(pooled), Some(shared)) = (best(bench, "pooled"), best(bench, "multiplexed")) else {
         let clients = bench.sweeps.iter().any(|s| !s.subject.is_empty());
         if clients {
@@ -54,7 +54,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         );
         return;
     }
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
         .says(
             format!(
                 "One multiplexed connection carries {} more than the pool",
@@ -79,7 +79,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
 }
 
 /// The step with the highest throughput of a client, with it.
-fn best(bench: &Bench<'_>, client: &str) -> Option<(usize, f64)> {
+fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench
         .sweeps

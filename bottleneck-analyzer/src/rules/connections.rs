@@ -1,19 +1,19 @@
 //! The server's connections against its limit.
 
-use crate::assessment::{Component, FindingKind};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{plain, share};
 
 const RULE: &str = "connections_near_limit";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Postgres) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Postgres) {
         judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let used = bench.server("connections.used_max");
     let limit = bench.server("connections.limit").filter(|l| *l > 0.0);
     let (Some(used), Some(limit)) = (used, limit) else {
@@ -50,7 +50,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     } else {
         FindingKind::Information
     };
-    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .says(
             format!("{figures} are in use: near max_connections"),
             "At the limit the server refuses new connections, those of other applications and \

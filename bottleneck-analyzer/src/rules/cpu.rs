@@ -1,14 +1,14 @@
 //! The machine's CPU at each operating point: used up or not, and by whom.
 
 use crate::assessment::FindingKind;
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::cpu_use::{CpuUse, Owner};
-use crate::facts::{Bench, Facts};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::cpu_use::{CpuOwner, StepCpuUse};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::share;
 
 const RULE: &str = "cpu_saturated";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         let Some(cpu) = &bench.cpu else {
             continue;
@@ -33,12 +33,12 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
 
 /// A CPU that is used up at the knee is what a knee is made of: information, unless it is used
 /// up by the wrong one. What misses an objective because of it hangs under it as a symptom.
-fn saturated(bench: &Bench<'_>, cpu: &CpuUse, facts: &Facts<'_>) -> Draft {
+fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> FindingDraft {
     let owner = cpu.owner();
     let whose = match owner {
-        Some(Owner::Server) => ", most of it by the server",
-        Some(Owner::Generator) => ", most of it by the generator",
-        Some(Owner::Others) => ", most of it by somebody else",
+        Some(CpuOwner::Server) => ", most of it by the server",
+        Some(CpuOwner::Generator) => ", most of it by the generator",
+        Some(CpuOwner::Others) => ", most of it by somebody else",
         None => "; by whom was not recorded",
     };
     let title = format!("The {} is used up{whose}", cpu.resource());
@@ -47,7 +47,7 @@ fn saturated(bench: &Bench<'_>, cpu: &CpuUse, facts: &Facts<'_>) -> Draft {
          is a lower bound of what the server does alone.",
         cpu.sentence()
     );
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
         .says(title, detail)
         .confidence(confidence_past(
             cpu.used_ratio().unwrap_or(0.0),
@@ -55,10 +55,10 @@ fn saturated(bench: &Bench<'_>, cpu: &CpuUse, facts: &Facts<'_>) -> Draft {
             0.02,
         ))
         .evidence(cpu.evidence.clone());
-    if owner == Some(Owner::Others) {
+    if owner == Some(CpuOwner::Others) {
         return draft.parent(Some("cpu_others:machine".to_owned()));
     }
-    if owner == Some(Owner::Generator) {
+    if owner == Some(CpuOwner::Generator) {
         return draft.advice(
             &["run the generator on a machine of its own (--url points at the server)"],
             format!(

@@ -1,11 +1,11 @@
 //! Programs that take no part in the run and use its CPU.
 
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::cpu_use::CpuUse;
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::cpu_use::StepCpuUse;
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::share;
-use crate::machine::{Machine, Stranger};
+use crate::machine::{MachineRecording, OutsideProgram};
 use crate::target;
 
 const RULE: &str = "cpu_others";
@@ -19,9 +19,9 @@ const TOLD: f64 = 0.01;
 
 /// Use by strangers at one operating point.
 struct Disturbance<'f> {
-    bench: &'f Bench<'f>,
-    cpu: &'f CpuUse,
-    strangers: Vec<Stranger>,
+    bench: &'f BenchFacts<'f>,
+    cpu: &'f StepCpuUse,
+    strangers: Vec<OutsideProgram>,
     /// Their share of the machine.
     ratio: f64,
     /// The part of it by programs that were recorded: those that live for moments are not.
@@ -30,7 +30,7 @@ struct Disturbance<'f> {
     may_be_the_server: bool,
 }
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         return;
     };
@@ -46,7 +46,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     if !series.any(|s| s.name == "process.cpu_cores") {
         out.cannot_judge(
             RULE,
-            Component::Machine,
+            ComponentKind::Machine,
             "whether programs that take no part used the CPU: processes were not recorded",
             "sysmon record --processes top",
         );
@@ -83,7 +83,7 @@ fn cannot_tell(worst: &Disturbance<'_>, out: &mut Conclusions) {
     );
 }
 
-fn at<'f>(bench: &'f Bench<'f>, machine: Machine<'_>) -> Option<Disturbance<'f>> {
+fn at<'f>(bench: &'f BenchFacts<'f>, machine: MachineRecording<'_>) -> Option<Disturbance<'f>> {
     let cpu = bench.cpu.as_ref()?;
     let (_, step) = bench.operating()?;
     let server = target::process_name(bench.source);
@@ -109,7 +109,12 @@ fn at<'f>(bench: &'f Bench<'f>, machine: Machine<'_>) -> Option<Disturbance<'f>>
     })
 }
 
-fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(
+    worst: &Disturbance<'_>,
+    machine: MachineRecording<'_>,
+    facts: &RunFacts<'_>,
+    out: &mut Conclusions,
+) {
     let limit = facts.thresholds.cpu.others_ratio;
     let first = worst.strangers.first();
     let evidence = first.and_then(|s| {
@@ -121,7 +126,7 @@ fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>, out: 
             "programs that take no part used at most {used} of the CPU (bound {})",
             share(limit)
         );
-        out.rule_out(RULE, Component::Machine, statement, evidence);
+        out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
         return;
     }
     let short = is_short(worst, machine, facts);
@@ -130,7 +135,7 @@ fn judge(worst: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>, out: 
     } else {
         FindingKind::Information
     };
-    let draft = Draft::new(RULE, "machine", Component::Machine, kind)
+    let draft = FindingDraft::new(RULE, "machine", ComponentKind::Machine, kind)
         .says(
             format!(
                 "Programs that take no part use {used} of the CPU{}",
@@ -187,7 +192,11 @@ impl Disturbance<'_> {
 }
 
 /// Reason for which the CPU was short at the operating point; `None` where it was not.
-fn is_short(at: &Disturbance<'_>, machine: Machine<'_>, facts: &Facts<'_>) -> Option<String> {
+fn is_short(
+    at: &Disturbance<'_>,
+    machine: MachineRecording<'_>,
+    facts: &RunFacts<'_>,
+) -> Option<String> {
     let limits = &facts.thresholds.cpu;
     if at.bench.cpu_past(limits.critical_ratio) == Some(true) {
         return Some("It was used up".to_owned());

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use bench_report::{FailureSample, Operation};
 
-use crate::assessment::{Component, Confidence, Evidence, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
 use crate::catalogue::codes;
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{percent, plain};
 use crate::requests;
 use crate::rules::postgres;
@@ -26,14 +26,14 @@ const LEAST_RATIO: f64 = 0.01;
 /// Findings about one bench.
 const MOST: usize = 4;
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         let judged: Vec<usize> = bench.judged().map(|(index, _)| index).collect();
-        if let Some(failures) = Failures::of(bench, &judged) {
+        if let Some(failures) = FailureTotals::of(bench, &judged) {
             judge(bench, &failures, facts, out);
         }
         // A search for a limit fails past it: that is its result.
-        if bench.component != Component::Websocket {
+        if bench.component != ComponentKind::Websocket {
             elsewhere(bench, &judged, facts, out);
         }
     }
@@ -41,25 +41,25 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
 
 /// One kind over the steps that are judged.
 #[derive(Default)]
-struct Kind {
+struct KindTotal {
     count: u64,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
     /// The first of its samples, with its place.
-    sample: Option<(FailureSample, Option<Evidence>)>,
+    sample: Option<(FailureSample, Option<EvidenceItem>)>,
 }
 
 /// Failures in the steps that are judged.
-struct Failures {
+struct FailureTotals {
     steps: usize,
     attempted: u64,
     succeeded: u64,
-    kinds: Vec<(String, Kind)>,
-    succeeded_evidence: Vec<Evidence>,
+    kinds: Vec<(String, KindTotal)>,
+    succeeded_evidence: Vec<EvidenceItem>,
 }
 
-impl Failures {
-    fn of(bench: &Bench<'_>, steps: &[usize]) -> Option<Self> {
-        let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+impl FailureTotals {
+    fn of(bench: &BenchFacts<'_>, steps: &[usize]) -> Option<Self> {
+        let mut kinds: BTreeMap<String, KindTotal> = BTreeMap::new();
         let (mut attempted, mut succeeded, mut evidence) = (0, 0, Vec::new());
         for &index in steps {
             for (name, operation) in requests::of(&bench.source.report.steps[index]) {
@@ -87,11 +87,11 @@ impl Failures {
 
 /// A count of an operation as evidence.
 fn place(
-    bench: &Bench<'_>,
+    bench: &BenchFacts<'_>,
     index: usize,
     operation: &str,
     (what, field): (&str, &str),
-) -> Option<Evidence> {
+) -> Option<EvidenceItem> {
     let pointer = format!("/steps/{index}/operations/{}/{field}", escape(operation));
     bench
         .source
@@ -99,10 +99,10 @@ fn place(
 }
 
 fn count(
-    bench: &Bench<'_>,
+    bench: &BenchFacts<'_>,
     index: usize,
     (name, operation): (&str, &Operation),
-    kinds: &mut BTreeMap<String, Kind>,
+    kinds: &mut BTreeMap<String, KindTotal>,
 ) {
     for (kind, count) in &operation.errors {
         let found = kinds.entry(kind.clone()).or_default();
@@ -122,7 +122,7 @@ fn count(
 }
 
 /// Keeps the first sample of each kind.
-fn sample(bench: &Bench<'_>, index: usize, kinds: &mut BTreeMap<String, Kind>) {
+fn sample(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<String, KindTotal>) {
     let failures = &bench.source.report.steps[index].failures;
     for (place, sample) in failures.iter().enumerate() {
         if let Some(kind) = kinds
@@ -138,9 +138,9 @@ fn sample(bench: &Bench<'_>, index: usize, kinds: &mut BTreeMap<String, Kind>) {
 
 /// The kinds, most first; what only follows from an earlier error of the same transaction is
 /// counted with the most frequent other one.
-fn merged(mut kinds: BTreeMap<String, Kind>) -> Vec<(String, Kind)> {
+fn merged(mut kinds: BTreeMap<String, KindTotal>) -> Vec<(String, KindTotal)> {
     let follows = (kinds.len() > 1).then(|| kinds.remove(FOLLOWS)).flatten();
-    let mut kinds: Vec<(String, Kind)> = kinds.into_iter().collect();
+    let mut kinds: Vec<(String, KindTotal)> = kinds.into_iter().collect();
     kinds.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(&b.0)));
     if let (Some(follows), Some((_, first))) = (follows, kinds.first_mut()) {
         first.count += follows.count;
@@ -149,7 +149,12 @@ fn merged(mut kinds: BTreeMap<String, Kind>) -> Vec<(String, Kind)> {
     kinds
 }
 
-fn judge(bench: &Bench<'_>, failures: &Failures, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(
+    bench: &BenchFacts<'_>,
+    failures: &FailureTotals,
+    facts: &RunFacts<'_>,
+    out: &mut Conclusions,
+) {
     let limit = facts.thresholds.objectives.error_ratio;
     let ratio = failures.ratio();
     if ratio <= limit {
@@ -178,7 +183,8 @@ fn judge(bench: &Bench<'_>, failures: &Failures, facts: &Facts<'_>, out: &mut Co
         } else {
             (SOME, FindingKind::Information, Confidence::Medium)
         };
-        let draft = Draft::new(rule, &bench.id(), bench.component, problem).confidence(confidence);
+        let draft =
+            FindingDraft::new(rule, &bench.id(), bench.component, problem).confidence(confidence);
         let draft = describe(draft, bench, failures, (kind, found));
         out.find(if place > 0 {
             draft.one_of_several(kind)
@@ -189,19 +195,24 @@ fn judge(bench: &Bench<'_>, failures: &Failures, facts: &Facts<'_>, out: &mut Co
 }
 
 /// Settings other than the operating point's at which requests failed.
-fn elsewhere(bench: &Bench<'_>, judged: &[usize], facts: &Facts<'_>, out: &mut Conclusions) {
+fn elsewhere(
+    bench: &BenchFacts<'_>,
+    judged: &[usize],
+    facts: &RunFacts<'_>,
+    out: &mut Conclusions,
+) {
     let steps = &bench.source.report.steps;
     let limit = facts.thresholds.objectives.error_ratio;
     let fails = |i: &usize| requests::error_ratio(&steps[*i]).is_some_and(|ratio| ratio > limit);
     let others = (0..steps.len()).filter(|i| !judged.contains(i));
     let others: Vec<usize> = others.filter(fails).collect();
-    let Some(failures) = Failures::of(bench, &others) else {
+    let Some(failures) = FailureTotals::of(bench, &others) else {
         return;
     };
     let Some((kind, found)) = failures.kinds.first() else {
         return;
     };
-    let draft = Draft::new(
+    let draft = FindingDraft::new(
         ELSEWHERE,
         &bench.id(),
         bench.component,
@@ -216,11 +227,11 @@ fn elsewhere(bench: &Bench<'_>, judged: &[usize], facts: &Facts<'_>, out: &mut C
 
 /// A kind of failure with its count, the server's words and the advice.
 fn describe(
-    draft: Draft,
-    bench: &Bench<'_>,
-    failures: &Failures,
-    (kind, found): (&str, &Kind),
-) -> Draft {
+    draft: FindingDraft,
+    bench: &BenchFacts<'_>,
+    failures: &FailureTotals,
+    (kind, found): (&str, &KindTotal),
+) -> FindingDraft {
     let own = found.count as f64 / failures.attempted as f64;
     let message = found
         .sample
@@ -276,7 +287,7 @@ fn thing(kind: &str) -> String {
     }
 }
 
-fn detail(failures: &Failures, kind: &str, found: &Kind) -> String {
+fn detail(failures: &FailureTotals, kind: &str, found: &KindTotal) -> String {
     let mut text = format!(
         "{} of {} requests in {} step(s).",
         plain(found.count as f64),

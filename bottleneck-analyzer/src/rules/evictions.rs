@@ -1,19 +1,19 @@
 //! Redis throws keys away to stay below its memory limit.
 
-use crate::assessment::{Component, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{bytes, plain, share};
 
 const RULE: &str = "evictions";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Redis) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Redis) {
         judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(evicted) = bench.server("evicted_keys") else {
         out.cannot_judge(
             RULE,
@@ -41,7 +41,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     let limit = memory.map_or(String::new(), |m| format!(" at a limit of {}", bytes(m)));
     // An evicted key costs a read at most once; other misses have other causes.
     let saved = reads(bench).map(|(read, missed)| evicted.min(missed) / read.max(1.0));
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .says(
             format!("Redis evicts keys{limit}: the working set does not fit"),
             format!(
@@ -70,7 +70,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
 }
 
 /// Reads, and those that found nothing.
-fn reads(bench: &Bench<'_>) -> Option<(f64, f64)> {
+fn reads(bench: &BenchFacts<'_>) -> Option<(f64, f64)> {
     let (_, step) = bench.operating()?;
     let count = |name: &str| step.operations.get(name).map_or(0, |o| o.succeeded) as f64;
     let (hits, misses) = (count("get"), count("miss"));
@@ -78,7 +78,7 @@ fn reads(bench: &Bench<'_>) -> Option<(f64, f64)> {
 }
 
 /// Keys that the load is known to have written.
-fn own_writes(bench: &Bench<'_>) -> f64 {
+fn own_writes(bench: &BenchFacts<'_>) -> f64 {
     let Some((_, step)) = bench.operating() else {
         return 0.0;
     };

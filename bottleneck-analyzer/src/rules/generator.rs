@@ -2,9 +2,9 @@
 
 use bench_report::{Histogram, Operation, Step, Warning, WarningCode};
 
-use crate::assessment::{Evidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{EvidenceItem, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::share;
 
 const RULE: &str = "generator_spoilt_results";
@@ -17,13 +17,13 @@ const OWN_FAULT: [WarningCode; 4] = [
     WarningCode::InFlightCapReached,
 ];
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         judge(bench, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating() else {
         return;
     };
@@ -43,7 +43,7 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
         return;
     };
     let messages: Vec<&str> = faults.iter().map(|(_, w)| w.message.as_str()).collect();
-    let evidence: Vec<Evidence> = faults
+    let evidence: Vec<EvidenceItem> = faults
         .iter()
         .filter_map(|(i, w)| {
             let figure = bench
@@ -67,7 +67,7 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
             "Part of the response time at the operating point is the generator's own",
         ),
     };
-    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .says(
             title,
             format!(

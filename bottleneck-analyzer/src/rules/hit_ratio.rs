@@ -2,21 +2,21 @@
 
 use bench_report::Step;
 
-use crate::assessment::{Component, Evidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::percent;
 
 const RULE: &str = "low_hit_ratio";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    let caches = facts.of(Component::Redis);
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    let caches = facts.of(ComponentKind::Redis);
     for bench in caches.filter(|b| b.source.report.scenario == "cache") {
         judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating() else {
         return;
     };
@@ -29,7 +29,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         );
         return;
     };
-    let evidence: Vec<Evidence> = ["hit_ratio", "server_hit_ratio"]
+    let evidence: Vec<EvidenceItem> = ["hit_ratio", "server_hit_ratio"]
         .into_iter()
         .filter_map(|name| bench.step_evidence(name, &format!("figures/{name}")))
         .collect();
@@ -47,7 +47,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     } else {
         FindingKind::Problem
     };
-    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .says(
             format!("The cache hits only {} of its reads", percent(ratio)),
             format!(

@@ -3,9 +3,9 @@
 
 use bench_report::Step;
 
-use crate::assessment::{Component, Confidence, Evidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::plain;
 use crate::requests;
 use crate::source::escape;
@@ -13,21 +13,21 @@ use crate::source::escape;
 const NESTED: &str = "nested_checkout";
 const LEAKED: &str = "leaked_connections";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Postgres) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Postgres) {
         nested(bench, out);
         leaked(bench, out);
     }
 }
 
 /// The step with most of the figure `name`, among those that have it.
-fn most<'a>(bench: &Bench<'a>, name: &str) -> Option<(usize, &'a Step, f64)> {
+fn most<'a>(bench: &BenchFacts<'a>, name: &str) -> Option<(usize, &'a Step, f64)> {
     let steps = bench.source.report.steps.iter().enumerate();
     let having = steps.filter_map(|(at, step)| Some((at, step, *step.figures.get(name)?)));
     having.max_by(|a, b| a.2.total_cmp(&b.2))
 }
 
-fn figures(bench: &Bench<'_>, step: usize, names: &[(&str, &str)]) -> Vec<Evidence> {
+fn figures(bench: &BenchFacts<'_>, step: usize, names: &[(&str, &str)]) -> Vec<EvidenceItem> {
     let of = |(label, name): &(&str, &str)| {
         let pointer = format!("/steps/{step}/figures/{}", escape(name));
         bench.source.evidence(*label, &pointer)
@@ -35,7 +35,7 @@ fn figures(bench: &Bench<'_>, step: usize, names: &[(&str, &str)]) -> Vec<Eviden
     names.iter().filter_map(of).collect()
 }
 
-fn nested(bench: &Bench<'_>, out: &mut Conclusions) {
+fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((at, step, times)) = most(bench, "deadlock.times") else {
         let holds = |step: &&Step| {
             let holder = step.parameters.get("holder").map(ToString::to_string);
@@ -61,7 +61,7 @@ fn nested(bench: &Bench<'_>, out: &mut Conclusions) {
     let size = step.parameter("pool_size").unwrap_or(0.0);
     let holders = step.parameter("holders").unwrap_or(0.0);
     let lost = requests::error_ratio(step).unwrap_or(0.0);
-    let draft = Draft::new(NESTED, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = FindingDraft::new(NESTED, &bench.id(), bench.component, FindingKind::Problem)
         .says(
             "Requests that take a second connection block each other",
             format!(
@@ -90,7 +90,7 @@ fn nested(bench: &Bench<'_>, out: &mut Conclusions) {
     out.find(draft);
 }
 
-fn leaked(bench: &Bench<'_>, out: &mut Conclusions) {
+fn leaked(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((at, step, in_use)) = most(bench, "leaks.in_use") else {
         return;
     };
@@ -108,7 +108,7 @@ fn leaked(bench: &Bench<'_>, out: &mut Conclusions) {
         out.rule_out(LEAKED, bench.component, statement, evidence);
         return;
     }
-    let draft = Draft::new(LEAKED, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = FindingDraft::new(LEAKED, &bench.id(), bench.component, FindingKind::Problem)
         .says(
             format!(
                 "{} of {} connections never came back",

@@ -1,13 +1,13 @@
 //! Memory: used up, waited for, or swapped.
 
-use crate::assessment::{Component, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::Facts;
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::RunFacts;
 use crate::figures::{bytes, share};
-use crate::machine::Machine;
-use crate::reading::Reading;
+use crate::machine::MachineRecording;
+use crate::reading::SeriesReading;
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         return;
     };
@@ -16,16 +16,16 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     swapping(machine, facts, out);
 }
 
-fn read(machine: Machine<'_>, series: &str) -> Option<Reading> {
+fn read(machine: MachineRecording<'_>, series: &str) -> Option<SeriesReading> {
     machine.read(series, machine.whole())
 }
 
-fn used(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let rule = "memory_used";
     let Some(reading) = read(machine, "memory.used_ratio") else {
         out.cannot_judge(
             rule,
-            Component::Machine,
+            ComponentKind::Machine,
             "how much memory was used",
             "sysmon record on the server's machine",
         );
@@ -35,34 +35,42 @@ fn used(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     let evidence = machine.peak("memory used", reading);
     if reading.max < limit {
         let statement = format!("memory used: at most {}", share(reading.max));
-        out.rule_out(rule, Component::Machine, statement, evidence);
+        out.rule_out(rule, ComponentKind::Machine, statement, evidence);
         return;
     }
-    let draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
-        .says(
-            format!("Memory is nearly used up: {} at the peak", share(reading.max)),
-            "Past this the kernel drops file caches, swaps, or ends a process.",
-        )
-        .confidence(confidence_past(reading.max, limit, 0.02))
-        .evidence(evidence)
-        .advice(
-            &[
-                "see which process holds it (process.rss_bytes in the recording)",
-                "lower its limit (shared_buffers, work_mem × connections, maxmemory), or add memory",
-            ],
-            "no loss of a server to the kernel's out-of-memory killer",
-            "memory that is used up fails all at once, not little by little",
-        )
-        .needs_restart();
+    let draft = FindingDraft::new(
+        rule,
+        "machine",
+        ComponentKind::Machine,
+        FindingKind::Problem,
+    )
+    .says(
+        format!(
+            "Memory is nearly used up: {} at the peak",
+            share(reading.max)
+        ),
+        "Past this the kernel drops file caches, swaps, or ends a process.",
+    )
+    .confidence(confidence_past(reading.max, limit, 0.02))
+    .evidence(evidence)
+    .advice(
+        &[
+            "see which process holds it (process.rss_bytes in the recording)",
+            "lower its limit (shared_buffers, work_mem × connections, maxmemory), or add memory",
+        ],
+        "no loss of a server to the kernel's out-of-memory killer",
+        "memory that is used up fails all at once, not little by little",
+    )
+    .needs_restart();
     out.find(draft);
 }
 
-fn pressure(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let rule = "memory_pressure";
     let Some(reading) = facts.machine_at_worst("pressure.memory.some_ratio") else {
         out.cannot_judge(
             rule,
-            Component::Machine,
+            ComponentKind::Machine,
             "whether anything waited for memory: pressure was not recorded",
             "a kernel with PSI (psi=1) and sysmon record",
         );
@@ -75,27 +83,32 @@ fn pressure(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
             "something waited for memory {} of the time",
             share(reading.mean)
         );
-        out.rule_out(rule, Component::Machine, statement, evidence);
+        out.rule_out(rule, ComponentKind::Machine, statement, evidence);
         return;
     }
-    let draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
-        .says(
-            format!("Work waits for memory {} of the time", share(reading.mean)),
-            "The kernel reclaims pages while tasks wait (pressure stall information).",
-        )
-        .impact(reading.mean, ImpactOf::ResponseTime)
-        .confidence(confidence_past(reading.mean, limit, 0.02))
-        .evidence(evidence)
-        .evidence(machine.peak("waiting for memory", reading))
-        .advice(
-            &["give the machine or its control group more memory, or lower the servers' limits"],
-            format!("up to {} of the time", share(reading.mean)),
-            "time spent reclaiming memory is taken from requests",
-        );
+    let draft = FindingDraft::new(
+        rule,
+        "machine",
+        ComponentKind::Machine,
+        FindingKind::Problem,
+    )
+    .says(
+        format!("Work waits for memory {} of the time", share(reading.mean)),
+        "The kernel reclaims pages while tasks wait (pressure stall information).",
+    )
+    .impact(reading.mean, ImpactOf::ResponseTime)
+    .confidence(confidence_past(reading.mean, limit, 0.02))
+    .evidence(evidence)
+    .evidence(machine.peak("waiting for memory", reading))
+    .advice(
+        &["give the machine or its control group more memory, or lower the servers' limits"],
+        format!("up to {} of the time", share(reading.mean)),
+        "time spent reclaiming memory is taken from requests",
+    );
     out.find(draft);
 }
 
-fn swapping(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let rule = "swapping";
     let Some(reading) = read(machine, "swap.in_bytes_per_s") else {
         return;
@@ -104,28 +117,33 @@ fn swapping(machine: Machine<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     let evidence = machine.peak("read back from swap", reading);
     if reading.max < limit {
         let statement = format!("read back from swap: at most {}/s", bytes(reading.max));
-        out.rule_out(rule, Component::Machine, statement, evidence);
+        out.rule_out(rule, ComponentKind::Machine, statement, evidence);
         return;
     }
     let waited = facts
         .machine_at_worst("pressure.memory.some_ratio")
         .map(|r| r.mean);
-    let mut draft = Draft::new(rule, "machine", Component::Machine, FindingKind::Problem)
-        .says(
-            format!(
-                "The machine swaps: up to {}/s read back",
-                bytes(reading.max)
-            ),
-            "Pages that are in use were moved to disk; each access to one waits for the disk.",
-        )
-        .confidence(confidence_past(reading.max / limit, 1.0, 0.2))
-        .evidence(evidence)
-        .advice(
-            &["lower the servers' memory limits until they fit, or add memory"],
-            "tails without waits for the disk",
-            "a server's working set belongs in memory",
-        )
-        .needs_restart();
+    let mut draft = FindingDraft::new(
+        rule,
+        "machine",
+        ComponentKind::Machine,
+        FindingKind::Problem,
+    )
+    .says(
+        format!(
+            "The machine swaps: up to {}/s read back",
+            bytes(reading.max)
+        ),
+        "Pages that are in use were moved to disk; each access to one waits for the disk.",
+    )
+    .confidence(confidence_past(reading.max / limit, 1.0, 0.2))
+    .evidence(evidence)
+    .advice(
+        &["lower the servers' memory limits until they fit, or add memory"],
+        "tails without waits for the disk",
+        "a server's working set belongs in memory",
+    )
+    .needs_restart();
     if let Some(waited) = waited {
         draft = draft.impact(waited, ImpactOf::ResponseTime);
     }

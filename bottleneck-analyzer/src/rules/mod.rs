@@ -25,13 +25,13 @@ mod throttled;
 mod websocket_limit;
 
 use crate::conclusions::Conclusions;
-use crate::facts::Facts;
+use crate::facts::RunFacts;
 
 /// A rule.
-type Rule = fn(&Facts<'_>, &mut Conclusions);
+type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
 /// All rules; those that name causes come before those that hang symptoms under them.
-const ALL: [Rule; 22] = [
+const ALL: [RunRule; 22] = [
     errors::look,
     stopped::look,
     kept_connections::look,
@@ -57,7 +57,7 @@ const ALL: [Rule; 22] = [
 ];
 
 /// Asks every rule.
-pub(crate) fn ask_all(facts: &Facts<'_>) -> Conclusions {
+pub(crate) fn ask_all(facts: &RunFacts<'_>) -> Conclusions {
     let mut conclusions = Conclusions::default();
     for look in ALL {
         look(facts, &mut conclusions);

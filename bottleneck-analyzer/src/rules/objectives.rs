@@ -1,13 +1,13 @@
 //! Latency past the objective at the operating point, in the worst of its repeats.
 
 use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::duration_ns;
 use crate::operating_point::percentile_pointer;
 use crate::requests;
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         if bench.choice.is_some() {
             latency(bench, facts, out);
@@ -16,7 +16,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
 }
 
 /// The causes already found for this bench; a doubtful one explains nothing.
-fn causes<'o>(bench: &Bench<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
+fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
     let id = bench.id();
     out.findings.iter().filter(move |f: &&Finding| {
         let names_it = f.kind == FindingKind::Problem || f.id.starts_with("cpu_saturated");
@@ -28,7 +28,7 @@ fn kind_under(parent: Option<&String>) -> FindingKind {
     parent.map_or(FindingKind::Problem, |_| FindingKind::Symptom)
 }
 
-fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let rule = "latency_past_objective";
     let bounds = &facts.thresholds.objectives;
     let Some((which, pick, bound_ms)) = requests::objective(bench.component, bounds) else {
@@ -65,7 +65,7 @@ fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
     }
     let most = causes(bench, out).max_by(|a, b| a.score.total_cmp(&b.score));
     let parent = most.map(|f| f.id.clone());
-    let draft = Draft::new(
+    let draft = FindingDraft::new(
         rule,
         &bench.id(),
         bench.component,
@@ -102,7 +102,7 @@ fn latency(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
 }
 
 /// The repeat that was the slowest, where there are several.
-fn of_repeats(bench: &Bench<'_>, index: usize) -> String {
+fn of_repeats(bench: &BenchFacts<'_>, index: usize) -> String {
     let all = bench.judged().count();
     let place = bench.source.report.steps.get(index);
     match place.filter(|_| all > 1) {

@@ -1,22 +1,22 @@
 //! Connections past the knee: they cost latency and buy nothing.
 
-use crate::assessment::{Component, FindingKind};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain};
 use crate::operating_point::percentile_pointer;
 use crate::requests::slowest;
-use crate::sweep::Setting;
+use crate::sweep::SweepSetting;
 
 const RULE: &str = "pool_too_large";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Postgres) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Postgres) {
         judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some((sweep, place)) = bench.operating_sweep() else {
         return;
     };
@@ -66,7 +66,7 @@ fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
         duration_ns(now),
         duration_ns(then)
     );
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
         .says(
             format!(
                 "More than {} {what} cost latency and buy nothing",
@@ -95,7 +95,10 @@ fn spoken(parameter: &str) -> &'static str {
     }
 }
 
-fn p99_of(bench: &Bench<'_>, setting: &Setting) -> Option<crate::assessment::Evidence> {
+fn p99_of(
+    bench: &BenchFacts<'_>,
+    setting: &SweepSetting,
+) -> Option<crate::assessment::EvidenceItem> {
     let index = *setting.steps.first()?;
     let step = bench.source.report.steps.get(index)?;
     let slow = slowest(step, |h| h.percentiles_ns.p99)?;

@@ -4,13 +4,13 @@
 //! only where its connections are in use, calls wait for them, nothing behind them is a queue, and
 //! the CPU is known to have room or a larger pool was seen to carry more.
 
-use crate::assessment::{Component, Evidence, Finding, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::cpu_use::CpuUse;
+use crate::assessment::{ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::cpu_use::StepCpuUse;
 use crate::demand;
-use crate::facts::{Bench, Facts};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain, share};
-use crate::postgres::View;
+use crate::postgres::PostgresEvidence;
 use crate::queueing::erlang_wait_ns;
 use crate::target;
 use crate::time_model::TimeModel;
@@ -19,7 +19,7 @@ use crate::time_model::checkout::{FULL_RATIO, wait_ns};
 const RULE: &str = "pool_too_small";
 
 /// A pool at the operating point.
-struct Case<'f> {
+struct PoolCase<'f> {
     model: &'f TimeModel,
     size: u64,
     in_use: f64,
@@ -27,11 +27,11 @@ struct Case<'f> {
     checkout_ns: f64,
     /// Mean wait for a place; absent where it cannot be told from the rest of a checkout.
     wait_ns: Option<f64>,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
 }
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    let pooled = [Component::Postgres, Component::Redis];
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    let pooled = [ComponentKind::Postgres, ComponentKind::Redis];
     let benches = facts
         .benches
         .iter()
@@ -43,7 +43,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     }
 }
 
-fn case<'f>(bench: &'f Bench<'_>) -> Option<Case<'f>> {
+fn case<'f>(bench: &'f BenchFacts<'_>) -> Option<PoolCase<'f>> {
     let (_, step) = bench.operating()?;
     let pool = step.pool.as_ref()?;
     let model = bench.time_model.as_ref()?;
@@ -52,7 +52,7 @@ fn case<'f>(bench: &'f Bench<'_>) -> Option<Case<'f>> {
         .iter()
         .filter(|p| p.name.starts_with("checkout"));
     let checkout_ns: f64 = parts.clone().map(|part| part.ns).sum();
-    let mut evidence: Vec<Evidence> = parts.take(1).flat_map(|p| p.evidence.clone()).collect();
+    let mut evidence: Vec<EvidenceItem> = parts.take(1).flat_map(|p| p.evidence.clone()).collect();
     for (label, field) in [
         ("connections in use", "pool/in_use_mean"),
         ("connections in the pool", "pool/max_size"),
@@ -60,7 +60,7 @@ fn case<'f>(bench: &'f Bench<'_>) -> Option<Case<'f>> {
     ] {
         evidence.extend(bench.step_evidence(label, field));
     }
-    Some(Case {
+    Some(PoolCase {
         model,
         size: pool.max_size,
         in_use: pool.in_use_mean,
@@ -70,7 +70,7 @@ fn case<'f>(bench: &'f Bench<'_>) -> Option<Case<'f>> {
     })
 }
 
-impl Case<'_> {
+impl PoolCase<'_> {
     fn share(&self, ns: f64) -> f64 {
         ns / self.model.whole_ns
     }
@@ -80,7 +80,7 @@ impl Case<'_> {
     }
 }
 
-fn judge(bench: &Bench<'_>, case: &Case<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let least = facts.thresholds.pool.checkout_share_ratio;
     let fine = |out: &mut Conclusions, statement: String| {
         out.rule_out(RULE, bench.component, statement, case.evidence.clone());
@@ -122,10 +122,10 @@ fn judge(bench: &Bench<'_>, case: &Case<'_>, facts: &Facts<'_>, out: &mut Conclu
 
 /// Calls do wait for connections that are in use: for the connections, or for what is behind them.
 fn behind_the_pool(
-    bench: &Bench<'_>,
-    case: &Case<'_>,
+    bench: &BenchFacts<'_>,
+    case: &PoolCase<'_>,
     wait: f64,
-    facts: &Facts<'_>,
+    facts: &RunFacts<'_>,
     out: &mut Conclusions,
 ) {
     let waited = share(case.share(wait));
@@ -171,7 +171,7 @@ fn behind_the_pool(
 
 /// A problem that makes each call hold its connection for longer, and that more connections would share.
 /// Ways to the server are no such thing: calls that are on their way do not keep each other waiting.
-fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
+fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let slows = |f: &&Finding| {
         let of_response = f.impact.is_some_and(|i| i.of == ImpactOf::ResponseTime);
@@ -182,19 +182,24 @@ fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
     found.map(|f| f.thing.clone().unwrap_or_else(|| f.title.clone()))
 }
 
-fn no_room(bench: &Bench<'_>) -> &'static str {
+fn no_room(bench: &BenchFacts<'_>) -> &'static str {
     if bench.cpu.is_some() && target::is_elsewhere(bench.source) {
         return "the server is on another machine, whose CPU was not recorded";
     }
-    match bench.cpu.as_ref().map(CpuUse::used_ratio) {
+    match bench.cpu.as_ref().map(StepCpuUse::used_ratio) {
         Some(Some(_)) => "the CPU is nearly used up",
         Some(None) => "how much of the CPU quota was used is not known",
         None => "the machine's CPU was not recorded, so whether it has room is not known",
     }
 }
 
-fn too_small(bench: &Bench<'_>, case: &Case<'_>, wait: f64, facts: &Facts<'_>) -> Draft {
-    let Case { model, size, .. } = case;
+fn too_small(
+    bench: &BenchFacts<'_>,
+    case: &PoolCase<'_>,
+    wait: f64,
+    facts: &RunFacts<'_>,
+) -> FindingDraft {
+    let PoolCase { model, size, .. } = case;
     let title = format!(
         "The pool of {size} is too small: {} of each call is waiting for a connection",
         duration_ns(wait)
@@ -209,7 +214,10 @@ fn too_small(bench: &Bench<'_>, case: &Case<'_>, wait: f64, facts: &Facts<'_>) -
     });
     let room = match bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) {
         Some(true) => {
-            let cpu = bench.cpu.as_ref().map_or(String::new(), CpuUse::sentence);
+            let cpu = bench
+                .cpu
+                .as_ref()
+                .map_or(String::new(), StepCpuUse::sentence);
             format!("The CPU has room: {cpu}.")
         }
         _ => "A larger pool was measured, and carried more.".to_owned(),
@@ -222,7 +230,7 @@ fn too_small(bench: &Bench<'_>, case: &Case<'_>, wait: f64, facts: &Facts<'_>) -
         duration_ns(model.served_ns())
     );
     let least = facts.thresholds.pool.checkout_share_ratio;
-    let mut draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let mut draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .thing(format!("the pool of {size}"))
         .says(title, detail)
         .saves(saved_ns(bench, case, wait), model.whole_ns)
@@ -246,17 +254,17 @@ fn too_small(bench: &Bench<'_>, case: &Case<'_>, wait: f64, facts: &Facts<'_>) -
 }
 
 /// The wait less what is left of it with twice the connections, at the same load.
-fn saved_ns(bench: &Bench<'_>, case: &Case<'_>, wait: f64) -> f64 {
+fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
     let left = wait_with(bench, case, 2.0, 0.0).unwrap_or(0.0);
     wait - left.min(wait)
 }
 
 /// Mean wait with `times` as many connections and `less_ns` less of each call in service, at the
 /// same load; `None` where they could not keep up.
-fn wait_with(bench: &Bench<'_>, case: &Case<'_>, times: f64, less_ns: f64) -> Option<f64> {
+fn wait_with(bench: &BenchFacts<'_>, case: &PoolCase<'_>, times: f64, less_ns: f64) -> Option<f64> {
     let view = bench
         .operating()
-        .and_then(|(i, _)| View::of(bench.source, i))?;
+        .and_then(|(i, _)| PostgresEvidence::of(bench.source, i))?;
     let held = (case.model.served_ns() - less_ns).max(0.0);
     erlang_wait_ns(times * case.size as f64, view.calls_per_s(), held)
 }

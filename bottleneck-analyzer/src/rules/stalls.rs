@@ -2,9 +2,9 @@
 
 use bench_report::{Load, Series, Step};
 
-use crate::assessment::{Component, Confidence, Evidence, Finding, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain, share};
 use crate::requests;
 
@@ -22,15 +22,15 @@ const ASKED: &str = "redis_stall";
 const PROBLEM_RATIO: f64 = 0.10;
 
 /// The stalls of one step.
-struct Stalls<'a> {
+struct StepStalls<'a> {
     step: &'a Step,
     /// Their lengths, in nanoseconds.
     lengths: Vec<u64>,
     /// A point of the throughput inside the longest.
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
 }
 
-impl Stalls<'_> {
+impl StepStalls<'_> {
     /// Their share of the step.
     fn part(&self) -> f64 {
         let total: u64 = self.lengths.iter().sum();
@@ -38,18 +38,18 @@ impl Stalls<'_> {
     }
 }
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let benches = facts.benches.iter();
-    for bench in benches.filter(|b| b.component != Component::Websocket) {
+    for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
         judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, facts: &Facts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(series) = throughput(bench) else {
         return;
     };
-    let steps: Vec<Stalls<'_>> = bench
+    let steps: Vec<StepStalls<'_>> = bench
         .repeats
         .iter()
         .filter_map(|index| stalls_of(bench, series, *index))
@@ -89,25 +89,25 @@ fn take(id: &str, out: &mut Conclusions) -> Option<Finding> {
 }
 
 /// Mean time of a call that was lost to stalls in the step `index`; `None` where there was none.
-pub(super) fn lost_in(bench: &Bench<'_>, index: usize) -> Option<f64> {
+pub(super) fn lost_in(bench: &BenchFacts<'_>, index: usize) -> Option<f64> {
     let series = throughput(bench)?;
     let stalls = stalls_of(bench, series, index).filter(|s| !s.lengths.is_empty())?;
     Some(lost_ns(bench, &stalls))
 }
 
 /// The series of the throughput, with its place.
-fn throughput<'a>(bench: &Bench<'a>) -> Option<(usize, &'a Series)> {
+fn throughput<'a>(bench: &BenchFacts<'a>) -> Option<(usize, &'a Series)> {
     let mut series = bench.source.report.series.iter().enumerate();
     series.find(|(_, s)| s.name == "throughput_per_s" && s.labels.is_empty())
 }
 
 fn finding(
-    bench: &Bench<'_>,
-    facts: &Facts<'_>,
-    (worst, longest, repeats): (&Stalls<'_>, u64, usize),
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    (worst, longest, repeats): (&StepStalls<'_>, u64, usize),
     asked: Option<Finding>,
     out: &Conclusions,
-) -> Draft {
+) -> FindingDraft {
     let part = worst.part();
     let lost = lost_ns(bench, worst);
     let bound = requests::objective(bench.component, &facts.thresholds.objectives);
@@ -123,7 +123,7 @@ fn finding(
         (None, true) => FindingKind::Problem,
         (None, false) => FindingKind::Information,
     };
-    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .thing("stood still")
         .says(
             format!(
@@ -161,7 +161,7 @@ fn finding(
 
 /// Mean time of a call that the stalls took: all users of a closed load lose their length; of an
 /// open load those who came meanwhile lose half of it on average.
-fn lost_ns(bench: &Bench<'_>, worst: &Stalls<'_>) -> f64 {
+fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     let whole = bench.time_model.as_ref().map_or(0.0, |m| m.whole_ns);
     match worst.step.load {
         Load::Closed { .. } => worst.part() * whole,
@@ -185,7 +185,7 @@ fn hint(longest: u64) -> &'static str {
 }
 
 /// A problem of the bench that holds calls up.
-fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
+fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let rules = [
         "lock_waits",
@@ -208,10 +208,10 @@ fn cause(bench: &Bench<'_>, out: &Conclusions) -> Option<String> {
 
 /// `None` where windows hold too few calls to tell a stall from an accident.
 fn stalls_of<'a>(
-    bench: &Bench<'a>,
+    bench: &BenchFacts<'a>,
     (place, series): (usize, &Series),
     index: usize,
-) -> Option<Stalls<'a>> {
+) -> Option<StepStalls<'a>> {
     let step = bench.source.report.steps.get(index)?;
     let window = step.window;
     let inside = |at: &u64| (window.measure_start_ns..=window.measure_end_ns).contains(at);
@@ -251,14 +251,15 @@ fn stalls_of<'a>(
     } else {
         "throughput at the end of the longest stall"
     };
-    let mut evidence: Vec<Evidence> = bench.source.evidence(label, &pointer).into_iter().collect();
+    let mut evidence: Vec<EvidenceItem> =
+        bench.source.evidence(label, &pointer).into_iter().collect();
     let own = format!("/steps/{index}/generator/worst_stall_ns");
     evidence.extend(
         bench
             .source
             .evidence("longest stall of the generator", &own),
     );
-    Some(Stalls {
+    Some(StepStalls {
         step,
         lengths,
         evidence,

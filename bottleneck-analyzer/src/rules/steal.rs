@@ -1,20 +1,20 @@
 //! CPU time that the hypervisor gave to other guests.
 
-use crate::assessment::{Component, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::Facts;
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::RunFacts;
 use crate::figures::share;
 
 const RULE: &str = "steal";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         return;
     };
     let Some(reading) = facts.machine_at_worst("cpu.steal_ratio") else {
         out.cannot_judge(
             RULE,
-            Component::Machine,
+            ComponentKind::Machine,
             "whether the hypervisor took CPU time: steal was not recorded",
             "sysmon on a kernel that counts steal (Linux guests do)",
         );
@@ -24,23 +24,28 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     let evidence = machine.typical("CPU stolen", reading);
     if reading.mean < limit {
         let statement = format!("the hypervisor took {} of the CPU", share(reading.mean));
-        out.rule_out(RULE, Component::Machine, statement, evidence);
+        out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
         return;
     }
-    let draft = Draft::new(RULE, "machine", Component::Machine, FindingKind::Problem)
-        .says(
-            format!("The hypervisor takes {} of the CPU", share(reading.mean)),
-            "Other guests of the same host use CPU that this machine was waiting for; latency \
+    let draft = FindingDraft::new(
+        RULE,
+        "machine",
+        ComponentKind::Machine,
+        FindingKind::Problem,
+    )
+    .says(
+        format!("The hypervisor takes {} of the CPU", share(reading.mean)),
+        "Other guests of the same host use CPU that this machine was waiting for; latency \
              tails and capacity change with their load.",
-        )
-        .impact(reading.mean, ImpactOf::Capacity)
-        .confidence(confidence_past(reading.mean, limit, 0.01))
-        .evidence(evidence)
-        .evidence(machine.peak("CPU stolen", reading))
-        .advice(
-            &["use an instance with dedicated cores, or another host, and repeat the run"],
-            format!("about {} of the CPU", share(reading.mean)),
-            "stolen time is lost to the server and to the generator alike",
-        );
+    )
+    .impact(reading.mean, ImpactOf::Capacity)
+    .confidence(confidence_past(reading.mean, limit, 0.01))
+    .evidence(evidence)
+    .evidence(machine.peak("CPU stolen", reading))
+    .advice(
+        &["use an instance with dedicated cores, or another host, and repeat the run"],
+        format!("about {} of the CPU", share(reading.mean)),
+        "stolen time is lost to the server and to the generator alike",
+    );
     out.find(draft);
 }

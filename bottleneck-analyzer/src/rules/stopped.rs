@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 
 use bench_report::StepEnd;
 
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::{BenchFacts, RunFacts};
 
 const RULE: &str = "stopped_by_rule";
 const FAILED: &str = "step_failed";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     // A search for a limit ends by a rule: that is its result.
     let benches = facts.benches.iter();
-    for bench in benches.filter(|b| b.component != Component::Websocket) {
+    for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
         failed(bench, out);
         judge(bench, out);
     }
 }
 
 /// Tells the reason of the first step that could not begin or go on.
-fn failed(bench: &Bench<'_>, out: &mut Conclusions) {
+fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
     let all = steps.iter().enumerate();
     let failed: Vec<(usize, &str)> = all
@@ -35,7 +35,7 @@ fn failed(bench: &Bench<'_>, out: &mut Conclusions) {
     };
     let pointer = format!("/steps/{first}/end/reason");
     let title = format!("{} of {} step(s) could not run", failed.len(), steps.len());
-    let draft = Draft::new(FAILED, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = FindingDraft::new(FAILED, &bench.id(), bench.component, FindingKind::Problem)
         .thing(steps[*first].name.clone())
         .says(
             format!("{title}: {reason}"),
@@ -51,7 +51,7 @@ fn failed(bench: &Bench<'_>, out: &mut Conclusions) {
     out.find(draft);
 }
 
-fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
     let mut rules: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
@@ -91,7 +91,7 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
          setting.",
         steps[first].name
     );
-    let draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .thing(rule)
         .says(title, detail)
         .confidence(Confidence::High)

@@ -2,17 +2,17 @@
 
 use bench_report::{Status, WarningCode};
 
-use crate::assessment::Component;
+use crate::assessment::ComponentKind;
 use crate::conclusions::Conclusions;
-use crate::facts::Facts;
+use crate::facts::RunFacts;
 
 const RULE: &str = "sysmon_missing";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         out.cannot_judge(
             RULE,
-            Component::Machine,
+            ComponentKind::Machine,
             "what the machine did meanwhile: there is no recording of it",
             "sysmon record beside the benches (plimsoll run does)",
         );
@@ -34,7 +34,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     for warning in warnings.filter(|w| w.code == WarningCode::EvidenceMissing) {
         out.cannot_judge(
             RULE,
-            Component::Machine,
+            ComponentKind::Machine,
             warning.message.clone(),
             "a system that lets sysmon read it",
         );
@@ -44,6 +44,6 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
         .evidence("samples", "/summary/figures/samples");
     if machine.source.report.status == Status::Complete {
         let statement = "the machine was recorded for the whole run";
-        out.rule_out(RULE, Component::Machine, statement, evidence);
+        out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
     }
 }

@@ -1,20 +1,20 @@
 //! Tails that were cut off: requests that had not come back when the step ended.
 
 use crate::assessment::{FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::{Bench, Facts};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::percent;
 use crate::source::escape;
 
 const RULE: &str = "censored_tail";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         judge(bench, out);
     }
 }
 
-fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating() else {
         return;
     };
@@ -34,7 +34,7 @@ fn judge(bench: &Bench<'_>, out: &mut Conclusions) {
         return;
     }
     let ratio = censored as f64 / attempted.max(1) as f64;
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Symptom)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Symptom)
         .says(
             format!("{} of the requests never came back", percent(ratio)),
             format!(

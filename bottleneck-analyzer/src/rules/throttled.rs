@@ -1,17 +1,17 @@
 //! A control group whose CPU quota holds its processes back, however idle the machine is.
 
-use crate::assessment::{Component, Evidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft, confidence_past};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::{duration_ns, plain, share};
-use crate::postgres::View;
+use crate::postgres::PostgresEvidence;
 
 const RULE: &str = "throttled";
 /// Share of the quota's periods in which the group was held back from which it is told.
 const LEAST_RATIO: f64 = 0.05;
 
 /// Throttling of a group during a step.
-struct Throttling {
+struct GroupThrottling {
     /// The group, as people name it.
     whose: String,
     /// Periods held back ÷ periods.
@@ -20,10 +20,10 @@ struct Throttling {
     figures: String,
     /// Time that its processes stood still ÷ the step.
     lost_ratio: Option<f64>,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
 }
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         let found = bench.repeats.iter().flat_map(|i| {
             let server = of_server(bench, *i);
@@ -38,8 +38,8 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
 }
 
 /// As the bench read it of the server's own group.
-fn of_server(bench: &Bench<'_>, index: usize) -> Option<Throttling> {
-    let view = View::of(bench.source, index)?;
+fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
+    let view = PostgresEvidence::of(bench.source, index)?;
     let periods = view.figure("server.cgroup.periods")?;
     let throttled = view.figure("server.cgroup.throttled_periods")?;
     let stood = view.figure("server.cgroup.throttled_ns");
@@ -61,7 +61,7 @@ fn of_server(bench: &Bench<'_>, index: usize) -> Option<Throttling> {
             duration_ns(stood)
         );
     }
-    Some(Throttling {
+    Some(GroupThrottling {
         whose: "the server's control group".to_owned(),
         ratio: throttled / periods.max(1.0),
         figures,
@@ -74,7 +74,7 @@ fn of_server(bench: &Bench<'_>, index: usize) -> Option<Throttling> {
 }
 
 /// As `sysmon` recorded it of every group.
-fn of_machine(bench: &Bench<'_>, index: usize, facts: &Facts<'_>) -> Vec<Throttling> {
+fn of_machine(bench: &BenchFacts<'_>, index: usize, facts: &RunFacts<'_>) -> Vec<GroupThrottling> {
     let Some(machine) = facts.machine else {
         return Vec::new();
     };
@@ -86,7 +86,7 @@ fn of_machine(bench: &Bench<'_>, index: usize, facts: &Facts<'_>) -> Vec<Throttl
     let groups = machine.all("cgroup.cpu.throttled_periods_ratio", window);
     let told = groups.into_iter().map(|(series, reading)| {
         let name = series.labels.get("cgroup").map_or("", String::as_str);
-        Throttling {
+        GroupThrottling {
             whose: format!("the control group {name}"),
             ratio: reading.mean,
             figures: format!("{} of its periods", share(reading.mean)),
@@ -100,13 +100,13 @@ fn of_machine(bench: &Bench<'_>, index: usize, facts: &Facts<'_>) -> Vec<Throttl
     told.collect()
 }
 
-fn judge(bench: &Bench<'_>, worst: &Throttling, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions) {
     if worst.ratio < LEAST_RATIO {
         let statement = format!("{} was held back in {}", worst.whose, worst.figures);
         out.rule_out(RULE, bench.component, statement, worst.evidence.clone());
         return;
     }
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .thing(worst.whose.clone())
         .says(
             format!(
@@ -131,13 +131,13 @@ fn judge(bench: &Bench<'_>, worst: &Throttling, out: &mut Conclusions) {
 }
 
 /// The time in which sessions neither ran nor waited for anything is the time that was lost.
-fn weigh(bench: &Bench<'_>, worst: &Throttling, draft: Draft) -> Draft {
+fn weigh(bench: &BenchFacts<'_>, worst: &GroupThrottling, draft: FindingDraft) -> FindingDraft {
     let model = bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0);
     let held_up = model
         .map(|m| m.sum_of("server_runnable"))
         .filter(|ns| *ns > 0.0);
     match (model, held_up) {
-        (Some(model), Some(ns)) if bench.component == Component::Postgres => {
+        (Some(model), Some(ns)) if bench.component == ComponentKind::Postgres => {
             let queue = model.queued_ns() * ns / model.served_ns().max(1.0);
             draft.saves(ns + queue, model.whole_ns)
         }

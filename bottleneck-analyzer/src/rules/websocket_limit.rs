@@ -2,15 +2,15 @@
 
 use bench_report::{Limit, LimitOwner};
 
-use crate::assessment::{Component, Confidence, Evidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::{Bench, Facts};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::{BenchFacts, RunFacts};
 use crate::figures::plain;
 
 const RULE: &str = "websocket_limit";
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Websocket) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Websocket) {
         match &bench.source.report.summary.limit {
             Some(limit) => judge(bench, limit, out),
             None => out.cannot_judge(
@@ -23,9 +23,9 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
     }
 }
 
-fn judge(bench: &Bench<'_>, limit: &Limit, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
     let held = plain(limit.value);
-    let evidence: Vec<Evidence> = [
+    let evidence: Vec<EvidenceItem> = [
         ("level held", "/summary/limit/value"),
         ("whose limit", "/summary/limit/owner"),
     ]
@@ -70,7 +70,7 @@ fn judge(bench: &Bench<'_>, limit: &Limit, out: &mut Conclusions) {
         LimitOwner::Generator | LimitOwner::Bound => Confidence::Medium,
         LimitOwner::Unknown => Confidence::Low,
     };
-    let mut draft = Draft::new(RULE, &bench.id(), bench.component, kind)
+    let mut draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .says(title, limit.reason.clone())
         .confidence(confidence)
         .evidence(evidence)
@@ -88,7 +88,7 @@ fn judge(bench: &Bench<'_>, limit: &Limit, out: &mut Conclusions) {
 
 /// Share of the connections asked for at the lowest level past the limit that were not had;
 /// `None` where none was tried.
-fn refused(bench: &Bench<'_>, held: f64) -> Option<f64> {
+fn refused(bench: &BenchFacts<'_>, held: f64) -> Option<f64> {
     let levels = bench.source.report.steps.iter();
     let asked = levels.filter_map(|s| s.parameter("connections"));
     let next = asked.filter(|n| *n > held).min_by(f64::total_cmp)?;

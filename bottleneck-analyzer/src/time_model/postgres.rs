@@ -3,10 +3,10 @@
 use bench_report::Step;
 
 use super::{TimeModel, mean_of, phases};
-use crate::assessment::Evidence;
+use crate::assessment::EvidenceItem;
 use crate::figures::share;
-use crate::postgres::{View, waits};
-use crate::source::Source;
+use crate::postgres::{PostgresEvidence, waits};
+use crate::source::SourceReport;
 
 /// Parts below this share of the whole are shown together, as their class.
 const LEAST_SHOWN: f64 = 0.005;
@@ -15,16 +15,16 @@ const LEAST_SHOWN: f64 = 0.005;
 const RUNNABLE: &str = "server_runnable";
 
 /// One part in the making.
-struct Slice {
+struct PartDraft {
     name: String,
     title: String,
     ns: f64,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
 }
 
 /// The model of a step; `None` where nothing was done in it.
-pub(super) fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
-    let view = View::of(source, index)?;
+pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
+    let view = PostgresEvidence::of(source, index)?;
     let Some(mut model) = phases(source, index) else {
         return of_sessions(&view);
     };
@@ -66,7 +66,7 @@ pub(super) fn of_step(source: &Source, index: usize) -> Option<TimeModel> {
 
 /// Delay that the run itself adds to the round trips of a call, those inside its transaction left
 /// out: there the session shows as idle in it.
-fn added_ns(view: &View<'_>, slices: &[Slice]) -> f64 {
+fn added_ns(view: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
     let Some(added) = added_round_trip_ns(view.step) else {
         return 0.0;
     };
@@ -94,7 +94,7 @@ pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
 }
 
 /// A server that was only watched: nobody timed its calls, but its sessions were sampled.
-fn of_sessions(view: &View<'_>) -> Option<TimeModel> {
+fn of_sessions(view: &PostgresEvidence<'_>) -> Option<TimeModel> {
     let slices = slices(view, 0.0)?;
     let whole_ns: f64 = slices.iter().map(|slice| slice.ns).sum();
     if whole_ns <= 0.0 {
@@ -110,10 +110,11 @@ fn of_sessions(view: &View<'_>) -> Option<TimeModel> {
     Some(model)
 }
 
-fn put(model: &mut TimeModel, mut slices: Vec<Slice>) {
+fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     slices.sort_by(|a, b| b.ns.total_cmp(&a.ns));
     let least = LEAST_SHOWN * model.whole_ns;
-    let (shown, small): (Vec<Slice>, Vec<Slice>) = slices.into_iter().partition(|s| s.ns >= least);
+    let (shown, small): (Vec<PartDraft>, Vec<PartDraft>) =
+        slices.into_iter().partition(|s| s.ns >= least);
     for slice in shown {
         model.add(&slice.name, &slice.title, slice.ns, slice.evidence);
     }
@@ -124,7 +125,7 @@ fn put(model: &mut TimeModel, mut slices: Vec<Slice>) {
 
 /// Activities of sessions besides running: by Little's law, sessions ÷ calls per second is the time
 /// of each call; `None` where they were not sampled.
-fn slices(view: &View<'_>, on_cpu: f64) -> Option<Vec<Slice>> {
+fn slices(view: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
     let calls = Some(view.calls_per_s()).filter(|x| *x > 0.0).unwrap_or(1.0);
     let per_call = |sessions: f64| sessions / calls * 1e9;
     let mut found = Vec::new();
@@ -138,13 +139,13 @@ fn slices(view: &View<'_>, on_cpu: f64) -> Option<Vec<Slice>> {
         // Events of one kind are one part, under the name of the largest.
         if let Some(same) = found
             .iter_mut()
-            .find(|slice: &&mut Slice| slice.title == title)
+            .find(|slice: &&mut PartDraft| slice.title == title)
         {
             same.ns += ns;
             same.evidence.extend(wait.evidence);
             continue;
         }
-        found.push(Slice {
+        found.push(PartDraft {
             title,
             ns,
             evidence: wait.evidence.into_iter().collect(),
@@ -160,8 +161,8 @@ fn slices(view: &View<'_>, on_cpu: f64) -> Option<Vec<Slice>> {
 /// message yet shows as idle, and whoever takes samples inside a server that stands still takes none.
 /// The kernel counts that time; it is taken out of `rest`, what no sample explains, and only what is more
 /// than that out of the waits: a long wait ends with one waking.
-fn move_unseen(view: &View<'_>, slices: &mut Vec<Slice>, rest: f64) {
-    let is_runnable = |slice: &Slice| slice.name == RUNNABLE;
+fn move_unseen(view: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f64) {
+    let is_runnable = |slice: &PartDraft| slice.name == RUNNABLE;
     let seen: f64 = slices.iter().filter(|s| is_runnable(s)).map(|s| s.ns).sum();
     let all: f64 = slices.iter().map(|slice| slice.ns).sum();
     let (waits, rest) = (all - seen, rest.max(0.0));
@@ -185,7 +186,7 @@ fn move_unseen(view: &View<'_>, slices: &mut Vec<Slice>, rest: f64) {
 
 /// Time of a call for which its session was ready to run and had no CPU, as the kernel counted it;
 /// parallel workers stand aside, whose time passes beside their leader's.
-fn ready_ns(view: &View<'_>) -> Option<f64> {
+fn ready_ns(view: &PostgresEvidence<'_>) -> Option<f64> {
     let ready = per_attempt(view, "server.load_ready_ns")?;
     let of_all: f64 = view.figure("server.load_ready_ns")?;
     let rows = view.rows("processes").into_iter();
@@ -197,7 +198,12 @@ fn ready_ns(view: &View<'_>) -> Option<f64> {
 }
 
 /// Sessions that wait for nothing either run or wait for a CPU.
-fn without_event(view: &View<'_>, ns: f64, on_cpu: f64, evidence: Vec<Evidence>) -> Slice {
+fn without_event(
+    view: &PostgresEvidence<'_>,
+    ns: f64,
+    on_cpu: f64,
+    evidence: Vec<EvidenceItem>,
+) -> PartDraft {
     let (name, title) = if on_cpu <= 0.0 {
         ("server_cpu", "server on, or waiting for, a CPU")
     } else if view.figure("server.load_ready_ns").is_some() {
@@ -208,7 +214,7 @@ fn without_event(view: &View<'_>, ns: f64, on_cpu: f64, evidence: Vec<Evidence>)
     } else {
         (RUNNABLE, "server waiting for a CPU")
     };
-    Slice {
+    PartDraft {
         name: name.to_owned(),
         title: title.to_owned(),
         ns,
@@ -218,7 +224,7 @@ fn without_event(view: &View<'_>, ns: f64, on_cpu: f64, evidence: Vec<Evidence>)
 
 /// CPU time of the server for each call, as the kernel counted it: it holds the parts of a
 /// request, like reading and parsing it, during which a session does not show as active.
-fn on_cpu(view: &View<'_>) -> Option<(f64, Vec<Evidence>)> {
+fn on_cpu(view: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     let names = ["server.load_cpu_ns", "server.cpu_ns"];
     let (name, ns) = names
         .into_iter()
@@ -227,7 +233,7 @@ fn on_cpu(view: &View<'_>) -> Option<(f64, Vec<Evidence>)> {
 }
 
 /// A time of the server's processes over the measured part, for each call.
-fn per_attempt(view: &View<'_>, name: &str) -> Option<f64> {
+fn per_attempt(view: &PostgresEvidence<'_>, name: &str) -> Option<f64> {
     let calls: u64 = view.step.operations.values().map(|o| o.attempted).sum();
     let ns = view.figure(name)?;
     (calls > 0).then(|| ns / calls as f64)

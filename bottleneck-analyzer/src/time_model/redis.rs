@@ -3,14 +3,14 @@
 use bench_report::Step;
 
 use super::{TimeModel, mean_of, phases, server_figure};
-use crate::assessment::Evidence;
-use crate::redis::View;
-use crate::source::Source;
+use crate::assessment::EvidenceItem;
+use crate::redis::RedisEvidence;
+use crate::source::SourceReport;
 
 /// Commands that no load of ours consists of: the pool's check, and reading the server.
 const NOT_THE_LOADS: [&str; 3] = ["ping", "unwatch", "info"];
 
-pub(super) fn model(source: &Source, index: usize, step: &Step) -> Option<TimeModel> {
+pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<TimeModel> {
     let mut model = phases(source, index)?;
     let calls: u64 = step.operations.values().map(|o| o.succeeded).sum();
     let (usec, evidence) = executing(source, index, step);
@@ -44,8 +44,8 @@ pub(super) fn model(source: &Source, index: usize, step: &Step) -> Option<TimeMo
 
 /// Time that the server spent on the load's own commands, in microseconds. Reports without a table
 /// of whose they were name all commands.
-fn executing(source: &Source, index: usize, step: &Step) -> (f64, Vec<Evidence>) {
-    let view = View::of_step(source, index);
+fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<EvidenceItem>) {
+    let view = RedisEvidence::of_step(source, index);
     let own: Option<Vec<&str>> = view.as_ref().and_then(|view| {
         view.rows("commands").next()?;
         let own = view.commands_of("load");
@@ -75,8 +75,8 @@ fn executing(source: &Source, index: usize, step: &Step) -> (f64, Vec<Evidence>)
 }
 
 /// Mean wait of a call for the flush before its answer, where each write waits for one.
-fn flush(source: &Source, index: usize) -> Option<(f64, Vec<Evidence>)> {
-    let view = View::of_step(source, index)?;
+fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
+    let view = RedisEvidence::of_step(source, index)?;
     let always = view.setting("appendfsync") == Some("always");
     let writes = view.figure("aof_enabled").is_some_and(|on| on > 0.0);
     let wait = view.flush_wait_ns().filter(|_| always && writes)?;
@@ -84,8 +84,8 @@ fn flush(source: &Source, index: usize) -> Option<(f64, Vec<Evidence>)> {
 }
 
 /// Mean wait of a call behind commands of other clients.
-fn behind_others(source: &Source, index: usize) -> Option<(f64, Vec<Evidence>)> {
-    let view = View::of_step(source, index)?;
+fn behind_others(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
+    let view = RedisEvidence::of_step(source, index)?;
     let waits = view.commands_of("others").map(|(place, row)| {
         let label = row.labels.get("command").map_or("", String::as_str);
         let evidence = view.row_evidence(format!("time in {label}"), ("commands", place), "usec");

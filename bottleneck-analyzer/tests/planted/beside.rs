@@ -1,7 +1,7 @@
 //! Other users of the same server and of the generator's machine, and the findings about them.
 
 use bench_report::{Step, StepEnd};
-use bottleneck_analyzer::assessment::{Component, FindingKind};
+use bottleneck_analyzer::assessment::{ComponentKind, FindingKind};
 
 use crate::common::SECOND;
 use crate::common::server::{Server, row};
@@ -50,7 +50,7 @@ fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
     let saved = found.impact.unwrap().saved_ns.unwrap();
     assert!((saved / own - 1.0).abs() < 0.02, "{saved} of {own}");
     assert_eq!(
-        factor(&assessment, Component::Postgres),
+        factor(&assessment, ComponentKind::Postgres),
         "machine_cpu.others"
     );
     // Where the load's own sessions hardly wait, the report takes nothing from them.

@@ -1,7 +1,9 @@
 //! Causes inside PostgreSQL: each planted, the same below its guard, and without its figure.
 
 use bench_report::{EvidenceRow, Report};
-use bottleneck_analyzer::assessment::{Assessment, Component, Confidence, Finding, FindingKind};
+use bottleneck_analyzer::assessment::{
+    Assessment, ComponentKind, Confidence, Finding, FindingKind,
+};
 
 use crate::common::server::{Server, row};
 use crate::{assess_reports, factor, finding, is_unknown, named};
@@ -36,7 +38,7 @@ fn a_healthy_load_has_no_problem_and_its_number_of_users_is_the_limit() {
         "{:?}",
         assessment.findings
     );
-    assert_eq!(factor(&assessment, Component::Postgres), "users");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "users");
     let limit = &assessment.components[0].limiting_factor.title;
     assert!(
         limit.contains("each of 4 waits for one call of 2.0"),
@@ -214,7 +216,7 @@ fn an_advisory_lock_is_named_by_its_key_and_not_called_a_row_or_table_lock() {
         (asleep.kind, asleep.parent.as_ref()),
         (FindingKind::Symptom, Some(&found.id))
     );
-    assert_eq!(factor(&assessment, Component::Postgres), "wait.lock");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "wait.lock");
 }
 
 #[test]

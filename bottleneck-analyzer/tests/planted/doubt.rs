@@ -2,7 +2,7 @@
 
 use bench_report::{Report, Warning, WarningCode};
 use bottleneck_analyzer::assessment::{
-    Assessment, Component, Confidence, Finding, FindingKind, GateOutcome,
+    Assessment, ComponentKind, Confidence, Finding, FindingKind, GateOutcome,
 };
 use bottleneck_analyzer::render::{html, terminal};
 
@@ -25,7 +25,7 @@ fn what_a_warning_spoils_is_never_sure_and_passes_no_gate() {
     }
     save(home.path(), &report);
     let assessment = assess_at(home.path());
-    let postgres = |f: &&Finding| f.component == Component::Postgres;
+    let postgres = |f: &&Finding| f.component == ComponentKind::Postgres;
     let mut found = assessment.findings.iter().filter(postgres).peekable();
     assert!(found.peek().is_some());
     assert!(
@@ -63,7 +63,7 @@ fn nothing_is_promised_on_a_figure_that_a_warning_spoils() {
     let home = tempfile::tempdir().unwrap();
     save(home.path(), &report);
     let (run, assessment) = judge(home.path());
-    let promise = |name| objective(&assessment, Component::Postgres, name).unwrap();
+    let promise = |name| objective(&assessment, ComponentKind::Postgres, name).unwrap();
     assert_eq!(promise("latency_p99").value, None);
     assert!(promise("latency_p99").basis.contains("released late"));
     assert!(promise("latency_p95").value.is_some() && promise("throughput").value.is_some());

@@ -1,7 +1,7 @@
 //! Requests that fail: each kind with what was said of it, first where it breaks the objective.
 
 use bench_report::{FailureSample, Report, Step, StepEnd};
-use bottleneck_analyzer::assessment::{Component, Finding, FindingKind, ImpactOf};
+use bottleneck_analyzer::assessment::{ComponentKind, Finding, FindingKind, ImpactOf};
 
 use crate::common::server::Server;
 use crate::{assess_reports, factor, finding, named};
@@ -260,7 +260,7 @@ fn kinds_are_told_apart_and_a_few_failures_are_information() {
     let assessment = assess_reports(&few);
     assert_eq!(named(&assessment), Vec::<&str>::new());
     assert!(finding(&assessment, "errors").is_some());
-    assert_eq!(factor(&assessment, Component::Postgres), "users");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "users");
 }
 
 /// Failures of one repeat count, whichever repeat stands for the operating point.

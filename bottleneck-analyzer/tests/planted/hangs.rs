@@ -2,7 +2,7 @@
 
 use bench_report::histogram::recording;
 use bench_report::{CensoredPercentiles, Histogram, Report, Warning, WarningCode};
-use bottleneck_analyzer::assessment::{Component, GateOutcome};
+use bottleneck_analyzer::assessment::{ComponentKind, GateOutcome};
 use bottleneck_analyzer::render::{html, terminal};
 
 use crate::common::{Plant, save};
@@ -64,7 +64,7 @@ fn a_bound_is_shown_as_one_and_nothing_is_promised_on_it() {
     let (run, assessment) = judge(home.path());
     let mut components = assessment.components.iter();
     let postgres = components
-        .find(|c| c.component == Component::Postgres)
+        .find(|c| c.component == ComponentKind::Postgres)
         .unwrap();
     let point = postgres.operating_point.as_ref().unwrap();
     assert_eq!(point.at_least, ["p95", "p99"]);

@@ -1,7 +1,7 @@
 //! The limiting factor: the demand whose bound explains the throughput, and nothing that does not.
 
 use bench_report::{CheckoutParts, Load, Pacing, Report, Step};
-use bottleneck_analyzer::assessment::{Assessment, Component, Confidence, FindingKind};
+use bottleneck_analyzer::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
 
 use crate::common::server::{Server, row};
 use crate::common::{Plant, SECOND};
@@ -69,7 +69,7 @@ fn a_hot_row_is_the_limit_and_not_the_pool_and_not_the_cpu_that_others_use() {
     // The next limit is the CPU that report.py leaves: 583/s instead of 500/s.
     let gain = impact.capacity_gain_ratio.unwrap();
     assert!((0.14..0.20).contains(&gain), "{gain}");
-    assert_eq!(factor(&assessment, Component::Postgres), "wait.lock");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "wait.lock");
     assert!(
         limit(&assessment).contains("table branches"),
         "{}",
@@ -110,7 +110,7 @@ fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
     let reports = crowd((0.3, 0.2, 0.08)).run();
     let roomy = assess_reports(&reports);
     assert_eq!(named(&roomy), ["pool_too_small"]);
-    assert_eq!(factor(&roomy, Component::Postgres), "pool_size");
+    assert_eq!(factor(&roomy, ComponentKind::Postgres), "pool_size");
     let found = finding(&roomy, "pool_too_small").unwrap();
     assert!(
         found.detail.contains("The CPU has room: busy 30 %"),
@@ -120,7 +120,7 @@ fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
     let alone = assess_reports(&reports[..1]);
     assert!(finding(&alone, "pool_too_small").is_none());
     assert!(is_unknown(&alone, "pool_too_small"));
-    assert_eq!(factor(&alone, Component::Postgres), "inconclusive");
+    assert_eq!(factor(&alone, ComponentKind::Postgres), "inconclusive");
     let sure = alone
         .findings
         .iter()
@@ -128,7 +128,7 @@ fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
     assert_eq!(sure.count(), 0, "{:?}", alone.findings);
     let full = assess_reports(&crowd((0.93, 0.55, 0.36)).run());
     assert!(finding(&full, "pool_too_small").is_none());
-    assert_eq!(factor(&full, Component::Postgres), "machine_cpu.server");
+    assert_eq!(factor(&full, ComponentKind::Postgres), "machine_cpu.server");
 }
 
 /// A recording of the generator's machine says nothing of a server on another one.
@@ -145,7 +145,7 @@ fn a_server_on_another_machine_is_not_known_to_have_room() {
         .find(|u| u.rule == "pool_too_small");
     let question = &unknown.expect("not known").question;
     assert!(question.contains("on another machine"), "{question}");
-    assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
 }
 
 /// A checkout that is long without a queue: connections that are free, and nobody waiting.
@@ -270,13 +270,16 @@ fn an_open_load_that_was_carried_is_its_own_limit() {
         assess_reports(&reports)
     };
     let carried = open(2_000.0);
-    assert_eq!(factor(&carried, Component::Postgres), "offered_rate");
+    assert_eq!(factor(&carried, ComponentKind::Postgres), "offered_rate");
     assert!(
         limit(&carried).contains("the limit was not reached"),
         "{}",
         limit(&carried)
     );
-    assert_ne!(factor(&open(3_000.0), Component::Postgres), "offered_rate");
+    assert_ne!(
+        factor(&open(3_000.0), ComponentKind::Postgres),
+        "offered_rate"
+    );
 }
 
 #[test]
@@ -319,7 +322,7 @@ fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_tol
         }
         .run(),
     );
-    assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
     let told = limit(&assessment);
     assert!(
         told.contains("not known") && told.contains("busy 82 %"),
@@ -340,7 +343,7 @@ fn a_cpu_that_others_use_up_does_not_hide_what_the_calls_wait_for() {
         ..Server::default()
     };
     let assessment = assess_reports(&sleeping.run());
-    assert_eq!(factor(&assessment, Component::Postgres), "pool_size");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "pool_size");
     assert_eq!(named(&assessment)[0], "sleeps");
 }
 

@@ -2,7 +2,7 @@
 
 use bench_report::Report;
 use bench_report::environment::Cgroup;
-use bottleneck_analyzer::assessment::{Component, Confidence};
+use bottleneck_analyzer::assessment::{ComponentKind, Confidence};
 
 use crate::common::{Plant, START};
 use crate::{assess, assess_reports, factor, finding, is_unknown, named};
@@ -16,7 +16,7 @@ fn a_cpu_that_the_generator_uses_up_is_laid_to_the_generator() {
         ..Plant::default()
     });
     assert_eq!(
-        factor(&assessment, Component::Postgres),
+        factor(&assessment, ComponentKind::Postgres),
         "machine_cpu.generator"
     );
 }
@@ -33,7 +33,7 @@ fn a_stranger_on_the_machine_is_named_by_its_name() {
     let below = &assessment.findings[1];
     assert_eq!(below.parent.as_ref(), Some(&assessment.findings[0].id));
     assert_eq!(
-        factor(&assessment, Component::Postgres),
+        factor(&assessment, ComponentKind::Postgres),
         "machine_cpu.others"
     );
 }
@@ -70,7 +70,7 @@ fn a_cpu_of_which_the_hypervisor_took_the_rest_has_no_room() {
     assert!(!ruled_out(&assessment), "58 % of the 60 % that were left");
     assert!(named(&assessment).contains(&"steal"));
     assert_eq!(
-        factor(&assessment, Component::Postgres),
+        factor(&assessment, ComponentKind::Postgres),
         "machine_cpu.server"
     );
     let told = assessment.findings.iter();
@@ -135,8 +135,11 @@ fn a_quota_that_is_used_up_is_found_on_a_machine_that_is_idle() {
         ..Plant::default()
     };
     let assessment = assess_reports(&[plant.postgres(), under_a_quota(&plant)]);
-    assert_eq!(factor(&assessment, Component::Postgres), "cpu_quota.server");
-    assert_eq!(factor(&assessment, Component::Machine), "cpu_quota");
+    assert_eq!(
+        factor(&assessment, ComponentKind::Postgres),
+        "cpu_quota.server"
+    );
+    assert_eq!(factor(&assessment, ComponentKind::Machine), "cpu_quota");
     let limit = &assessment.components[0].limiting_factor.title;
     assert!(limit.contains("96 % of the 1 cores allowed"), "{limit}");
     let found = finding(&assessment, "cpu_saturated").expect("told");
@@ -166,7 +169,7 @@ fn a_quota_of_which_the_server_s_use_is_not_known_is_inconclusive() {
         .series
         .retain(|s| !named_postgres(s.labels.get("name")));
     let assessment = assess_reports(&[bench, recording]);
-    assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
     assert!(is_unknown(&assessment, "cpu_saturated"));
 }
 

@@ -27,14 +27,14 @@ use std::path::Path;
 
 use bench_report::{Report, store};
 use bottleneck_analyzer::assessment::{
-    Assessment, Component, Finding, FindingKind, Gate, Objective,
+    Assessment, ComponentKind, Finding, FindingKind, Gate, Promise,
 };
-use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
 use common::{Plant, save};
 
 /// A run with what is concluded from it.
-fn judge(directory: &Path) -> (Run, Assessment) {
-    let run = Run::load(&[directory.to_owned()]).unwrap();
+fn judge(directory: &Path) -> (RunReports, Assessment) {
+    let run = RunReports::load(&[directory.to_owned()]).unwrap();
     let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
     (run, assessment)
 }
@@ -90,7 +90,7 @@ fn named(assessment: &Assessment) -> Vec<&str> {
     wrong.map(|f| f.id.split(':').next().unwrap()).collect()
 }
 
-fn factor(assessment: &Assessment, component: Component) -> &str {
+fn factor(assessment: &Assessment, component: ComponentKind) -> &str {
     let mut all = assessment.components.iter();
     let found = all.find(|c| c.component == component).unwrap();
     &found.limiting_factor.factor
@@ -110,9 +110,9 @@ fn gate<'a>(assessment: &'a Assessment, name: &str) -> &'a Gate {
 /// What may be promised of a component.
 fn objective<'a>(
     assessment: &'a Assessment,
-    component: Component,
+    component: ComponentKind,
     indicator: &str,
-) -> Option<&'a Objective> {
+) -> Option<&'a Promise> {
     let mut all = assessment.objectives.iter();
     all.find(|o| o.component == component && o.indicator == indicator)
 }

@@ -1,7 +1,7 @@
 //! Pools, waits inside the server, and its connections.
 
 use bench_report::Report;
-use bottleneck_analyzer::assessment::{Component, Confidence, FindingKind};
+use bottleneck_analyzer::assessment::{ComponentKind, Confidence, FindingKind};
 
 use crate::common::{Plant, save};
 use crate::{assess, assess_at, assess_reports, factor, finding, named};
@@ -18,7 +18,7 @@ fn a_pool_that_is_too_small_is_named_with_its_share() {
     let first = &assessment.findings[0];
     assert_eq!(first.confidence, Confidence::High);
     assert!(first.impact.unwrap().ratio > 0.8, "{first:?}");
-    assert_eq!(factor(&assessment, Component::Postgres), "pool_size");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "pool_size");
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_queue_before_a_pool_that_would_not_profit_is_not_called_too_small() {
     });
     assert!(!named(&assessment).contains(&"pool_too_small"));
     assert_eq!(
-        factor(&assessment, Component::Postgres),
+        factor(&assessment, ComponentKind::Postgres),
         "machine_cpu.server"
     );
     let limit = &assessment.components[0].limiting_factor;
@@ -56,7 +56,7 @@ fn each_wait_inside_the_server_is_told_from_the_others() {
             ..Plant::default()
         });
         assert_eq!(named(&assessment), [rule]);
-        assert_eq!(factor(&assessment, Component::Postgres), name);
+        assert_eq!(factor(&assessment, ComponentKind::Postgres), name);
     }
 }
 
@@ -68,7 +68,7 @@ fn a_wait_inside_the_server_is_named_behind_a_queue_for_connections_too() {
         ..Plant::default()
     });
     assert_eq!(named(&assessment), ["lock_waits"]);
-    assert_eq!(factor(&assessment, Component::Postgres), "wait.lock");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "wait.lock");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn crowd(pool_sizes: &[u64]) -> Plant {
 fn a_knee_at_the_smallest_pool_is_not_too_small_where_larger_ones_carried_no_more() {
     let assessment = assess(&crowd(&[8, 16, 32]));
     assert!(finding(&assessment, "pool_too_small").is_none());
-    assert_ne!(factor(&assessment, Component::Postgres), "pool_size");
+    assert_ne!(factor(&assessment, ComponentKind::Postgres), "pool_size");
     let ruled_out = assessment.ruled_out.iter();
     let told = ruled_out.filter(|r| r.statement.contains("a larger pool carried no more"));
     assert_eq!(told.count(), 1);
@@ -138,7 +138,7 @@ fn a_pool_in_the_middle_of_the_sweep_is_too_small_where_a_larger_one_carried_mor
         "{}",
         found.detail
     );
-    assert_eq!(factor(&assessment, Component::Postgres), "pool_size");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "pool_size");
 }
 
 #[test]

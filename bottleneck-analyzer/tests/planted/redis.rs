@@ -1,6 +1,6 @@
 //! Redis: misses, evictions, its one thread, the price of a pool.
 
-use bottleneck_analyzer::assessment::{Component, FindingKind, Readiness};
+use bottleneck_analyzer::assessment::{ComponentKind, FindingKind, Readiness};
 
 use crate::common::{Plant, save};
 use crate::{assess, assess_at, factor, finding, named};
@@ -31,7 +31,10 @@ fn redis_s_main_thread_can_be_full_on_a_machine_that_is_not() {
         redis_main_thread: 0.98,
         ..Plant::default()
     });
-    assert_eq!(factor(&assessment, Component::Redis), "redis_main_thread");
+    assert_eq!(
+        factor(&assessment, ComponentKind::Redis),
+        "redis_main_thread"
+    );
 }
 
 /// Fifty users on one connection, which one task drives: other threads idle.
@@ -46,7 +49,10 @@ fn one_full_thread_of_the_generator_is_its_limit_though_others_idle() {
     }
     save(home.path(), &report);
     let assessment = assess_at(home.path());
-    assert_eq!(factor(&assessment, Component::Redis), "generator_thread");
+    assert_eq!(
+        factor(&assessment, ComponentKind::Redis),
+        "generator_thread"
+    );
 }
 
 #[test]

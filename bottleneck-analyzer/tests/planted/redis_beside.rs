@@ -3,7 +3,7 @@
 
 use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
 use bottleneck_analyzer::Assessment;
-use bottleneck_analyzer::assessment::{Component, Finding, FindingKind};
+use bottleneck_analyzer::assessment::{ComponentKind, Finding, FindingKind};
 
 use crate::common::{Plant, SECOND, command, hist};
 use crate::{assess_reports, factor, finding, is_unknown, named};
@@ -223,7 +223,7 @@ fn a_server_that_shares_its_one_core_with_the_load_is_told() {
     assert_eq!(all, ["redis_no_cpu"]);
     assert!(found.title.contains("34 %"), "{}", found.title);
     assert!(found.thing.as_deref().unwrap().starts_with("1 of 4 cores"));
-    assert_eq!(factor(&shared, Component::Redis), "cpu_quota.server");
+    assert_eq!(factor(&shared, ComponentKind::Redis), "cpu_quota.server");
     // Enough for it, or a machine that is full: no problem of its own.
     for fine in [pinned(1.0, 4.0, 0.02, 0.26), pinned(4.0, 4.0, 0.34, 0.97)] {
         assert!(!named(&fine).contains(&"redis_no_cpu"));

@@ -3,7 +3,7 @@
 
 use bench_report::{CheckoutParts, EvidenceRow, PoolUsage, Report, ServerEvidence, Step};
 use bottleneck_analyzer::Assessment;
-use bottleneck_analyzer::assessment::{Component, Confidence, FindingKind};
+use bottleneck_analyzer::assessment::{ComponentKind, Confidence, FindingKind};
 
 use crate::common::{Plant, SECOND, command, hist};
 use crate::{assess_reports, factor, finding, is_unknown, named};
@@ -357,14 +357,14 @@ fn a_main_thread_that_polls_is_not_full() {
         }
     };
     assert_ne!(
-        factor(&server(polling), Component::Redis),
+        factor(&server(polling), ComponentKind::Redis),
         "redis_main_thread"
     );
     let active = server(|s| {
         polling(s);
         s.figure("main_thread_active_s", 0.97);
     });
-    assert_eq!(factor(&active, Component::Redis), "redis_main_thread");
+    assert_eq!(factor(&active, ComponentKind::Redis), "redis_main_thread");
 }
 
 #[test]

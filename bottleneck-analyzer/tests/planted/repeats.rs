@@ -2,9 +2,9 @@
 //! whichever of them it is in.
 
 use bench_report::{Report, Series, StepEnd};
-use bottleneck_analyzer::assessment::{Component, GateOutcome, OperatingPoint};
+use bottleneck_analyzer::assessment::{ComponentKind, GateOutcome, OperatingPoint};
 use bottleneck_analyzer::render::{html, terminal};
-use bottleneck_analyzer::{Run, Thresholds, analysis, cli};
+use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
 
 use crate::common::{Plant, SECOND, held_for, hist, save};
 use crate::{assess_reports, finding, gate, objective};
@@ -44,7 +44,7 @@ fn a_repeat_that_breaks_a_gate_breaks_it_whichever_it_is() {
         let slow = finding(&assessment, "latency_past_objective").unwrap();
         assert!(slow.evidence[0].pointer.starts_with(&step), "{slow:?}");
         let promised = |assessment: &_| {
-            let promise = objective(assessment, Component::Postgres, "latency_p99").unwrap();
+            let promise = objective(assessment, ComponentKind::Postgres, "latency_p99").unwrap();
             promise.value.unwrap()
         };
         let usual = promised(&assess_reports(&[clean]));
@@ -62,7 +62,7 @@ fn throughput_is_promised_from_the_slowest_repeat_and_errors_count_over_all() {
             operation.attempted += 900;
         }
         let assessment = assess_reports(&[report]);
-        let throughput = objective(&assessment, Component::Postgres, "throughput").unwrap();
+        let throughput = objective(&assessment, ComponentKind::Postgres, "throughput").unwrap();
         // 8,000/s carried, 2,000/s in the bad repeat, 70 % of which may be promised.
         assert!(
             (throughput.value.unwrap() - 1_400.0).abs() < 1.0,
@@ -141,7 +141,7 @@ fn worst_interval_maximum_and_spread_are_shown() {
 
     let home = tempfile::tempdir().unwrap();
     save(home.path(), &with_a_lock());
-    let run = Run::load(&[home.path().to_owned()]).unwrap();
+    let run = RunReports::load(&[home.path().to_owned()]).unwrap();
     let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
     let text = terminal::render(&assessment);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -182,7 +182,7 @@ fn a_repeat_that_a_rule_ended_is_judged_with_the_others_and_nothing_is_promised(
         for promise in &assessment.objectives {
             assert_eq!(promise.value, None, "{promise:?}");
         }
-        let throughput = objective(&assessment, Component::Postgres, "throughput").unwrap();
+        let throughput = objective(&assessment, ComponentKind::Postgres, "throughput").unwrap();
         assert!(
             throughput.shown.contains("1 of 2 repeats ended"),
             "{throughput:?}"

@@ -1,7 +1,7 @@
 //! Runs that are partial, mixed, or short of a report.
 
 use bench_report::StepEnd;
-use bottleneck_analyzer::assessment::{Component, Readiness};
+use bottleneck_analyzer::assessment::{ComponentKind, Readiness};
 use bottleneck_analyzer::sweep::Sweep;
 
 use crate::common::{Plant, save};
@@ -13,7 +13,7 @@ fn without_a_recording_the_machine_is_unknown_and_not_fine() {
     let plant = Plant::default();
     save(home.path(), &plant.postgres());
     let assessment = assess_at(home.path());
-    assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
     assert!(
         assessment
             .unknown
@@ -24,7 +24,7 @@ fn without_a_recording_the_machine_is_unknown_and_not_fine() {
         !assessment
             .ruled_out
             .iter()
-            .any(|r| r.component == Component::Machine)
+            .any(|r| r.component == ComponentKind::Machine)
     );
 }
 
@@ -70,7 +70,7 @@ fn a_report_without_a_step_is_inconclusive_rather_than_an_error() {
     report.summary.figure("samples", 1.0);
     save(home.path(), &report);
     let (_, assessment) = judge(home.path());
-    assert_eq!(factor(&assessment, Component::Postgres), "inconclusive");
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
     assert_eq!(assessment.verdict.readiness, Readiness::CannotTell);
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bench_report::manifest::{Part, PartFile, PartStatus};
 use bench_report::{Load, Report};
-use bottleneck_analyzer::assessment::{Assessment, Component, GateOutcome, Readiness, Spoiled};
+use bottleneck_analyzer::assessment::{Assessment, ComponentKind, GateOutcome, Readiness, Spoiled};
 use bottleneck_analyzer::render::terminal;
 
 use crate::common::{Plant, RUN, held_for, hist, save};
@@ -178,7 +178,7 @@ fn a_second_and_a_half_of_load_promises_nothing() {
         }
     }
     let long = assess_reports(&[held_for(plant.postgres(), 300)]);
-    let availability = objective(&long, Component::Postgres, "availability").unwrap();
+    let availability = objective(&long, ComponentKind::Postgres, "availability").unwrap();
     // Two repeats of 300 s without a failure, each second being a trial.
     assert_eq!(availability.value, Some(0.995));
 }

@@ -1,7 +1,7 @@
 //! WebSocket: whose limit, echoes apart from connections.
 
 use bench_report::{LimitOwner, Report, StepEnd};
-use bottleneck_analyzer::assessment::{Component, GateOutcome, Readiness};
+use bottleneck_analyzer::assessment::{ComponentKind, GateOutcome, Readiness};
 
 use crate::common::{Plant, held_for, hist};
 use crate::{assess, assess_reports, factor, finding, gate, named, objective};
@@ -19,7 +19,7 @@ fn whose_limit_the_websocket_search_met_decides_what_it_means() {
             limit,
             ..Plant::default()
         });
-        assert_eq!(factor(&assessment, Component::Websocket), factor_name);
+        assert_eq!(factor(&assessment, ComponentKind::Websocket), factor_name);
         assert_eq!(named(&assessment).contains(&"websocket_limit"), problem);
     }
 }
@@ -64,7 +64,7 @@ fn echoes_are_judged_apart_from_connecting() {
     assert!(echo.evidence[0].pointer.contains("/operations/echo/"));
     let connect = gate(&assessment, "websocket.limit.connect_p95");
     assert_eq!(connect.outcome, GateOutcome::Fail);
-    let promise = |name| objective(&assessment, Component::Websocket, name).unwrap();
+    let promise = |name| objective(&assessment, ComponentKind::Websocket, name).unwrap();
     assert!(promise("latency_p95").value.unwrap() < 1e8);
     assert!(promise("connect_p95").value.unwrap() > 1e9);
     assert!(promise("connect_p95").shown.contains("of connecting"));
@@ -83,7 +83,7 @@ fn echoes_that_fail_are_not_hidden_among_connections() {
     })]);
     let errors = gate(&assessment, "websocket.limit.errors");
     assert_eq!(errors.outcome, GateOutcome::Fail);
-    let promise = objective(&assessment, Component::Websocket, "availability");
+    let promise = objective(&assessment, ComponentKind::Websocket, "availability");
     assert_eq!(promise.unwrap().value, None);
 }
 
@@ -94,7 +94,7 @@ fn lost_connections_count_against_the_connections_that_may_be_promised() {
             step.figures.insert("lost_connections".into(), lost);
         })]);
         let promise = |name| {
-            objective(&assessment, Component::Websocket, name)
+            objective(&assessment, ComponentKind::Websocket, name)
                 .unwrap()
                 .value
         };

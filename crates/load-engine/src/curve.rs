@@ -6,15 +6,34 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-/// A linear piece of a curve: from `from` to `to` arrivals per second over `seconds`.
+/// Straight lines that stand for one period of a wave where a curve is needed as lines.
+const LINES_IN_A_PERIOD: f64 = 64.0;
+
+/// A straight line of a curve: from `from` to `to` over `seconds`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Piece {
-    seconds: f64,
-    from: f64,
-    to: f64,
+pub(crate) struct StraightLine {
+    pub(crate) seconds: f64,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
 }
 
-impl Piece {
+impl StraightLine {
+    /// Value `t` seconds after the line's start.
+    pub(crate) fn value(self, t: f64) -> f64 {
+        self.from + (self.to - self.from) * t / self.seconds
+    }
+
+    /// Time within the line in which its value is `bound` or more, `start..end`.
+    pub(crate) fn time_above(self, bound: f64) -> Option<(f64, f64)> {
+        let crossing = || (bound - self.from) / (self.to - self.from) * self.seconds;
+        match (self.from >= bound, self.to >= bound) {
+            (true, true) => Some((0.0, self.seconds)),
+            (false, true) => Some((crossing(), self.seconds)),
+            (true, false) => Some((0.0, crossing())),
+            (false, false) => None,
+        }
+    }
+
     fn total(self) -> f64 {
         f64::midpoint(self.from, self.to) * self.seconds
     }
@@ -23,7 +42,7 @@ impl Piece {
         self.from * t + (self.to - self.from) * t * t / (2.0 * self.seconds)
     }
 
-    /// Solves `cumulative(t) = x` for t within the piece, in the form that does not cancel:
+    /// Solves `cumulative(t) = x` for t within the line, in the form that does not cancel:
     /// t = 2x ÷ (from + √(from² + 2·slope·x)).
     fn inverse(self, x: f64) -> f64 {
         let slope = (self.to - self.from) / self.seconds;
@@ -68,7 +87,7 @@ pub enum CurveError {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Shape {
-    Pieces(Vec<Piece>),
+    Lines(Vec<StraightLine>),
     Sine {
         mean: f64,
         amplitude: f64,
@@ -100,16 +119,16 @@ fn seconds(length: Duration) -> Result<f64, CurveError> {
 }
 
 impl RateCurve {
-    fn of_pieces(pieces: Vec<Piece>) -> Result<Self, CurveError> {
-        if pieces.is_empty() {
+    fn of_lines(lines: Vec<StraightLine>) -> Result<Self, CurveError> {
+        if lines.is_empty() {
             return Err(CurveError::Empty);
         }
-        for piece in &pieces {
-            rate(piece.from)?;
-            rate(piece.to)?;
+        for line in &lines {
+            rate(line.from)?;
+            rate(line.to)?;
         }
         Ok(Self {
-            shape: Shape::Pieces(pieces),
+            shape: Shape::Lines(lines),
         })
     }
 
@@ -126,7 +145,7 @@ impl RateCurve {
     /// # Errors
     /// As [`RateCurve::constant`].
     pub fn ramp(from_per_s: f64, to_per_s: f64, length: Duration) -> Result<Self, CurveError> {
-        Self::of_pieces(vec![Piece {
+        Self::of_lines(vec![StraightLine {
             seconds: seconds(length)?,
             from: from_per_s,
             to: to_per_s,
@@ -138,14 +157,14 @@ impl RateCurve {
     /// # Errors
     /// As [`RateCurve::constant`].
     pub fn steps(steps: &[(f64, Duration)]) -> Result<Self, CurveError> {
-        let piece = |&(per_s, length): &(f64, Duration)| {
-            Ok(Piece {
+        let line = |&(per_s, length): &(f64, Duration)| {
+            Ok(StraightLine {
                 seconds: seconds(length)?,
                 from: per_s,
                 to: per_s,
             })
         };
-        Self::of_pieces(steps.iter().map(piece).collect::<Result<_, CurveError>>()?)
+        Self::of_lines(steps.iter().map(line).collect::<Result<_, CurveError>>()?)
     }
 
     /// A base rate with a spike of `height_per_s` that begins after `before` and lasts `width`.
@@ -196,7 +215,7 @@ impl RateCurve {
     /// # Errors
     /// As [`RateCurve::constant`], and when times do not rise.
     pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
-        let mut pieces = Vec::new();
+        let mut lines = Vec::new();
         for pair in points.windows(2) {
             let [(earlier, from), (later, to)] = pair else {
                 continue;
@@ -207,34 +226,75 @@ impl RateCurve {
                     later: *later,
                 });
             }
-            pieces.push(Piece {
+            lines.push(StraightLine {
                 seconds: later.saturating_sub(*earlier).as_secs_f64(),
                 from: *from,
                 to: *to,
             });
         }
-        Self::of_pieces(pieces)
+        Self::of_lines(lines)
     }
 
     /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
         match &self.shape {
-            Shape::Pieces(pieces) => pieces.iter().map(|p| p.seconds).sum(),
+            Shape::Lines(lines) => lines.iter().map(|p| p.seconds).sum(),
             Shape::Sine { seconds, .. } => *seconds,
+        }
+    }
+
+    /// Value at `t` seconds; the first one before the start, the last one after the end.
+    pub fn value(&self, t: f64) -> f64 {
+        match &self.shape {
+            Shape::Lines(lines) => {
+                let mut left = t.max(0.0);
+                for line in lines {
+                    if left < line.seconds {
+                        return line.value(left);
+                    }
+                    left -= line.seconds;
+                }
+                lines.last().map_or(0.0, |line| line.to)
+            }
+            Shape::Sine {
+                mean,
+                amplitude,
+                period,
+                seconds,
+            } => mean + amplitude * (TAU * t.clamp(0.0, *seconds) / period).sin(),
+        }
+    }
+
+    /// The curve as straight lines; a wave in 64 for each period.
+    pub(crate) fn lines(&self) -> Vec<StraightLine> {
+        match &self.shape {
+            Shape::Lines(lines) => lines.clone(),
+            Shape::Sine {
+                period, seconds, ..
+            } => {
+                let count = (LINES_IN_A_PERIOD * seconds / period).ceil().max(1.0);
+                let length = seconds / count;
+                let line = |k: u64| StraightLine {
+                    seconds: length,
+                    from: self.value(k as f64 * length),
+                    to: self.value((k + 1) as f64 * length),
+                };
+                (0..count as u64).map(line).collect()
+            }
         }
     }
 
     /// Arrivals due in the first `t` seconds.
     pub fn cumulative(&self, t: f64) -> f64 {
         match &self.shape {
-            Shape::Pieces(pieces) => {
+            Shape::Lines(lines) => {
                 let (mut left, mut sum) = (t, 0.0);
-                for piece in pieces {
-                    if left < piece.seconds {
-                        return sum + piece.cumulative(left.max(0.0));
+                for line in lines {
+                    if left < line.seconds {
+                        return sum + line.cumulative(left.max(0.0));
                     }
-                    sum += piece.total();
-                    left -= piece.seconds;
+                    sum += line.total();
+                    left -= line.seconds;
                 }
                 sum
             }
@@ -262,15 +322,15 @@ impl RateCurve {
             return None;
         }
         match &self.shape {
-            Shape::Pieces(pieces) => {
+            Shape::Lines(lines) => {
                 let (mut left, mut begin) = (x, 0.0);
-                for piece in pieces {
-                    let total = piece.total();
+                for line in lines {
+                    let total = line.total();
                     if left < total {
-                        return Some(begin + piece.inverse(left));
+                        return Some(begin + line.inverse(left));
                     }
                     left -= total;
-                    begin += piece.seconds;
+                    begin += line.seconds;
                 }
                 None
             }

@@ -26,6 +26,7 @@ pub mod interval;
 mod overdue;
 pub mod pacer;
 mod part_tally;
+pub mod plan;
 pub mod recorder;
 pub mod self_check;
 mod shard;

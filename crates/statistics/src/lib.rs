@@ -20,6 +20,7 @@ pub mod knee;
 mod proportion;
 pub mod queue;
 mod rank;
+pub mod recovery;
 mod series;
 mod student;
 pub mod survival;

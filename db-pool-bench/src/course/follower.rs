@@ -12,9 +12,9 @@ use load_engine::cpu_use::{CpuUse, LoadThreads, Reading};
 use load_engine::guard;
 use load_engine::{Broken, Failure, Marks, Outcome, Recorder, StopRule, Within};
 
-use super::visit::Visit;
-use crate::evidence::Watch;
-use crate::failure::is_of_checkout;
+use super::visit::TracedRequest;
+use crate::evidence::EvidenceCollector;
+use crate::failure::is_checkout_timeout;
 
 /// Time that answers are waited for at the end: a request that waits for longer is an error.
 pub(crate) const DRAIN_BOUND: Duration = Duration::from_secs(5);
@@ -23,8 +23,8 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Follows one course from its first part to its last.
 #[derive(Debug)]
-pub(crate) struct Follower<'a> {
-    watch: &'a mut Watch,
+pub(crate) struct RunSupervisor<'a> {
+    watch: &'a mut EvidenceCollector,
     rules: Vec<StopRule>,
     asked: guard::Watch,
     length: Duration,
@@ -47,11 +47,11 @@ pub(crate) struct Ledger {
     planted: bool,
 }
 
-impl<'a> Follower<'a> {
+impl<'a> RunSupervisor<'a> {
     /// Follows a course of about `length`. Where checkouts are `planted` to time out, those that do
     /// are what the course is about, and count neither for the rules nor against them.
     pub(crate) fn new(
-        watch: &'a mut Watch,
+        watch: &'a mut EvidenceCollector,
         rules: Vec<StopRule>,
         length: Duration,
         planted: bool,
@@ -164,7 +164,7 @@ impl Ledger {
     }
 
     /// A request is over.
-    pub(crate) fn note(&self, visit: &Visit) {
+    pub(crate) fn note(&self, visit: &TracedRequest) {
         self.enter(&visit.marks, visit.failure.as_ref());
     }
 
@@ -174,7 +174,7 @@ impl Ledger {
     }
 
     fn enter(&self, marks: &Marks, failure: Option<&Failure>) {
-        if self.planted && failure.is_some_and(|failure| is_of_checkout(&failure.kind)) {
+        if self.planted && failure.is_some_and(|failure| is_checkout_timeout(&failure.kind)) {
             return;
         }
         let outcome = Outcome {
@@ -195,7 +195,7 @@ pub(crate) struct UnderWay {
 
 impl UnderWay {
     /// It is over, and stands in the ledger.
-    pub(crate) fn note(mut self, visit: Visit) -> Visit {
+    pub(crate) fn note(mut self, visit: TracedRequest) -> TracedRequest {
         self.is_over = true;
         self.ledger.note(&visit);
         visit
@@ -224,7 +224,7 @@ mod tests {
         for kind in kinds {
             let failed = Outcome::failed(0, Failure::new(*kind, "why"));
             for outcome in [failed, Outcome::success(0)] {
-                ledger.note(&Visit::new(Marks::default(), outcome));
+                ledger.note(&TracedRequest::new(Marks::default(), outcome));
             }
         }
         let interval = ledger.finished.take_interval();

@@ -3,7 +3,7 @@
 use bench_cli::table;
 use bench_report::{Step, Warning, WarningCode};
 
-use super::roll::Tally;
+use super::session_tracker::SessionChanges;
 
 const UNCOUNTED: &str = "server.uncounted_ns";
 const LOST: &str = "server.lost";
@@ -12,7 +12,7 @@ const REESTABLISHED: &str = "server.reestablished";
 const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
 
 /// Notes what such a time took, where there was one.
-pub(crate) fn figures(step: &mut Step, server: &Tally) {
+pub(crate) fn figures(step: &mut Step, server: &SessionChanges) {
     for (name, value) in [
         (UNCOUNTED, server.uncounted_ns),
         (LOST, server.lost),

@@ -2,16 +2,16 @@
 //! one by one while the server's sessions are counted, so that a server that goes away in between
 //! ends nothing.
 
-mod census;
+mod backend_monitor;
 mod follower;
 mod gap;
-mod roll;
+mod session_tracker;
 mod threads;
 mod visit;
 
-pub(crate) use census::{Census, Leaked};
-pub(crate) use follower::{DRAIN_BOUND, Follower, Ledger};
+pub(crate) use backend_monitor::{BackendMonitor, Leaked};
+pub(crate) use follower::{DRAIN_BOUND, Ledger, RunSupervisor};
 pub(crate) use gap::{figures as note_gap, sentence as gap_sentence};
-pub(crate) use roll::Tally;
+pub(crate) use session_tracker::SessionChanges;
 pub(crate) use threads::on_threads;
-pub(crate) use visit::{Visit, keep, note_generator, record, whole};
+pub(crate) use visit::{TracedRequest, keep, note_generator, record, whole};

@@ -11,7 +11,7 @@ use super::gap;
 
 /// One request of a user.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Visit {
+pub(crate) struct TracedRequest {
     pub(crate) marks: Marks,
     /// Index into the workload's operations.
     pub(crate) operation: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Visit {
     pub(crate) failure: Option<Failure>,
 }
 
-impl Visit {
+impl TracedRequest {
     /// What came of a request; one that did not say when it was over is over now.
     pub(crate) fn new(mut marks: Marks, outcome: Outcome) -> Self {
         if marks.done_ns == 0 {
@@ -62,7 +62,11 @@ impl Visit {
 
 /// Writes what came of `visits` into `step`: those that began in its window count for its figures,
 /// those that were done in it for its throughput.
-pub(crate) fn record(step: &mut Step, visits: &[Visit], operations: &'static [&'static str]) {
+pub(crate) fn record(
+    step: &mut Step,
+    visits: &[TracedRequest],
+    operations: &'static [&'static str],
+) {
     let recorder = Recorder::new(operations, 1);
     let (from_ns, to_ns) = (step.window.measure_start_ns, step.window.measure_end_ns);
     for visit in visits {

@@ -12,19 +12,19 @@ use load_engine::{Factory, Failure, PoolSample, Worker, checkout};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
-use super::pooled::{Pool, PoolTarget};
-use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup, held};
-use crate::failure::{of_pool, of_postgres};
+use super::pooled::{DriverPool, PoolTarget};
+use super::{Driver, DriverSetup, OPENING_BOUND, PoolHandle, Recycle, client_calls};
+use crate::failure::{from_pool, from_postgres};
 use crate::protocol::Protocol;
 use crate::script::{Answer, Bound};
-use crate::workloads::Workload;
+use crate::workloads::SqlWorkload;
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
-pub struct Deadpool(pub Setup);
+pub struct Deadpool(pub DriverSetup);
 
 impl Factory for Deadpool {
-    type Target = PoolTarget<Connections>;
+    type Target = PoolTarget<DeadpoolConnections>;
 
     fn operations(&self) -> &'static [&'static str] {
         self.0.workload.operations()
@@ -41,9 +41,9 @@ impl Factory for Deadpool {
 
 /// The pool with what is asked on its connections.
 #[derive(Debug, Clone)]
-pub struct Connections {
+pub struct DeadpoolConnections {
     pool: deadpool_postgres::Pool,
-    workload: Arc<Workload>,
+    workload: Arc<SqlWorkload>,
 }
 
 /// A connection as [`Connect`] promises it, with the task that drives it.
@@ -51,19 +51,19 @@ type Connecting<'a> =
     Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
 /// Connects as `C` does, and tells of its beginning.
-struct Told<C>(C);
+struct ReportingConnect<C>(C);
 
-impl<C: Connect> Connect for Told<C> {
+impl<C: Connect> Connect for ReportingConnect<C> {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         checkout::connecting();
         self.0.connect(config)
     }
 }
 
-impl Pool for Connections {
+impl DriverPool for DeadpoolConnections {
     type Object = Object;
 
-    async fn build(setup: &Setup, size: u64, _least: u64) -> Result<Self, Failure> {
+    async fn build(setup: &DriverSetup, size: u64, _least: u64) -> Result<Self, Failure> {
         let opened = Arc::clone(&setup.opened);
         let recycling = ManagerConfig {
             recycling_method: match setup.pool.recycling(Driver::Deadpool) {
@@ -71,7 +71,7 @@ impl Pool for Connections {
                 _ => RecyclingMethod::Fast,
             },
         };
-        let connect = Told(ConfigConnectImpl {
+        let connect = ReportingConnect(ConfigConnectImpl {
             tls: setup.address.tls(),
         });
         let manager = Manager::from_connect(setup.config(), connect, recycling);
@@ -96,7 +96,7 @@ impl Pool for Connections {
     }
 
     async fn checkout(&self) -> Result<Object, Failure> {
-        self.pool.get().await.map_err(|error| of_pool(&error))
+        self.pool.get().await.map_err(|error| from_pool(&error))
     }
 
     async fn prepared(&self) -> Result<Object, Failure> {
@@ -106,10 +106,11 @@ impl Pool for Connections {
             recycle: None,
         };
         let opened = self.pool.timeout_get(&opening).await;
-        let object = opened.map_err(|error| of_pool(&error))?;
+        let object = opened.map_err(|error| from_pool(&error))?;
         for statement in self.workload.prepared() {
             let prepared = object.prepare_cached(&statement.sql).await;
-            prepared.map_err(|error| of_postgres(&error).with_statement(&*statement.shape))?;
+            prepared
+                .map_err(|error| from_postgres(&error).with_statement(&*statement.fingerprint))?;
         }
         Ok(object)
     }
@@ -122,11 +123,11 @@ impl Pool for Connections {
     ) -> Result<(), Failure> {
         let sql = &self.workload.statements()[statement].sql;
         if self.workload.protocol != Protocol::Prepared {
-            return held::execute_once(object, sql, values).await;
+            return client_calls::execute_once(object, sql, values).await;
         }
         let prepared = object.prepare_cached(sql).await;
-        let prepared = prepared.map_err(|error| of_postgres(&error))?;
-        held::execute(object, &prepared, values).await
+        let prepared = prepared.map_err(|error| from_postgres(&error))?;
+        client_calls::execute(object, &prepared, values).await
     }
 
     async fn send(
@@ -135,7 +136,7 @@ impl Pool for Connections {
         sql: &str,
         answers: Option<&mut Vec<Answer>>,
     ) -> Result<(), Failure> {
-        held::send(object, sql, answers).await
+        client_calls::send(object, sql, answers).await
     }
 
     fn end(object: Object) {
@@ -156,7 +157,7 @@ impl Pool for Connections {
         self.pool.close();
     }
 
-    fn lender(&self) -> Lender {
-        Lender::Deadpool(self.pool.clone())
+    fn pool_handle(&self) -> PoolHandle {
+        PoolHandle::Deadpool(self.pool.clone())
     }
 }

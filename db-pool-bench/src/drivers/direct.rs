@@ -6,15 +6,15 @@ use std::sync::Arc;
 use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
 use tokio_postgres::{Client, Statement};
 
-use super::{Setup, held};
+use super::{DriverSetup, client_calls};
 use crate::conditions::Holding;
-use crate::failure::{of_connect, of_postgres};
+use crate::failure::{from_connect, from_postgres};
 use crate::script::{Answer, Bound};
-use crate::workloads::{Connection, User, Workload};
+use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 
 /// Makes targets without a pool.
 #[derive(Debug)]
-pub struct Direct(pub Setup);
+pub struct Direct(pub DriverSetup);
 
 impl Factory for Direct {
     type Target = DirectTarget;
@@ -34,14 +34,14 @@ impl Factory for Direct {
 
 /// A server to which each user connects.
 #[derive(Debug)]
-pub struct DirectTarget(Setup);
+pub struct DirectTarget(DriverSetup);
 
 impl Target for DirectTarget {
     type Session = DirectSession;
 
     async fn open(&self, user: UserId) -> Result<DirectSession, Failure> {
         let setup = self.0.clone();
-        let link = Link::open(&setup).await?;
+        let link = DirectConnection::open(&setup).await?;
         Ok(DirectSession {
             user: setup.user(user),
             holding: setup.holding(user)?,
@@ -54,8 +54,8 @@ impl Target for DirectTarget {
 /// A user with its connection.
 #[derive(Debug)]
 pub struct DirectSession {
-    setup: Setup,
-    link: Link,
+    setup: DriverSetup,
+    link: DirectConnection,
     user: User,
     holding: Holding,
 }
@@ -65,7 +65,7 @@ impl Session for DirectSession {
         let operation = self.user.choose();
         marks.operation(operation);
         if self.link.client.is_closed() {
-            match Link::open(&self.setup).await {
+            match DirectConnection::open(&self.setup).await {
                 Ok(link) => self.link = link,
                 Err(failure) => return Outcome::failed(operation, failure),
             }
@@ -82,20 +82,20 @@ impl Session for DirectSession {
 
 /// A connection with its statements.
 #[derive(Debug)]
-struct Link {
+struct DirectConnection {
     client: Client,
-    workload: Arc<Workload>,
+    workload: Arc<SqlWorkload>,
     statements: Vec<Statement>,
 }
 
-impl Link {
-    async fn open(setup: &Setup) -> Result<Self, Failure> {
+impl DirectConnection {
+    async fn open(setup: &DriverSetup) -> Result<Self, Failure> {
         let connected = setup.connect().await;
-        let client = connected.map_err(|error| of_connect(&error))?;
+        let client = connected.map_err(|error| from_connect(&error))?;
         let mut statements = Vec::new();
         for statement in setup.workload.prepared() {
             let prepared = client.prepare(&statement.sql).await;
-            let of_it = |error| of_postgres(&error).with_statement(&*statement.shape);
+            let of_it = |error| from_postgres(&error).with_statement(&*statement.fingerprint);
             statements.push(prepared.map_err(of_it)?);
         }
         let workload = Arc::clone(&setup.workload);
@@ -107,18 +107,18 @@ impl Link {
     }
 }
 
-impl Connection for Link {
+impl WorkloadConnection for DirectConnection {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
         if let Some(prepared) = self.statements.get(statement) {
-            held::execute(&self.client, prepared, values).await
+            client_calls::execute(&self.client, prepared, values).await
         } else {
             let sql = &self.workload.statements()[statement].sql;
-            held::execute_once(&self.client, sql, values).await
+            client_calls::execute_once(&self.client, sql, values).await
         }
     }
 
     async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
-        held::send(&self.client, sql, answers).await
+        client_calls::send(&self.client, sql, answers).await
     }
 
     /// It ends with its user: nobody else gets it.

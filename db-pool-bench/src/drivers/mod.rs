@@ -5,11 +5,11 @@
 //! default beyond that (a ping before each checkout, say) stays on unless told otherwise, and is
 //! recorded in the report.
 
+mod client_calls;
 mod deadpool;
 mod direct;
-mod held;
-mod lender;
 mod options;
+mod pool_handle;
 mod pooled;
 pub mod round_trips;
 mod sqlx;
@@ -26,16 +26,16 @@ use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
-pub use lender::{Lease, Lender, Lends};
 pub use options::{PoolOptions, Recycle};
-pub use pooled::{Pool, PoolSession, PoolTarget};
+pub use pool_handle::{HasPool, Lease, PoolHandle};
+pub use pooled::{DriverPool, PoolSession, PoolTarget};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
 use crate::address::Address;
 use crate::conditions::{Hold, Holding};
 use crate::connect::ConnectError;
-use crate::workloads::{User, Workload};
+use crate::workloads::{SqlWorkload, User};
 
 /// A way to reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -81,7 +81,7 @@ const OPENING_BOUND: Duration = Duration::from_secs(30);
 
 /// What all drivers are set up with.
 #[derive(Debug, Clone)]
-pub struct Setup {
+pub struct DriverSetup {
     /// Where the server is.
     pub address: Address,
     /// The name that connections give themselves.
@@ -93,7 +93,7 @@ pub struct Setup {
     /// How long a checkout may take.
     pub checkout_timeout: Duration,
     /// What is asked.
-    pub workload: Arc<Workload>,
+    pub workload: Arc<SqlWorkload>,
     /// Seed of the requests.
     pub seed: u64,
     /// The application's own work between answer and release.
@@ -102,7 +102,7 @@ pub struct Setup {
     pub opened: Arc<AtomicU64>,
 }
 
-impl Setup {
+impl DriverSetup {
     /// The names that outcomes index.
     pub fn operations(&self) -> &'static [&'static str] {
         self.workload.operations()

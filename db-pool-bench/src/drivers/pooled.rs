@@ -9,19 +9,19 @@ use load_engine::{
 };
 use tokio::task::JoinSet;
 
-use super::{Lender, Lends, Setup};
+use super::{DriverSetup, HasPool, PoolHandle};
 use crate::conditions::Holding;
 use crate::script::{Answer, Bound};
-use crate::workloads::{Connection, User};
+use crate::workloads::{User, WorkloadConnection};
 
 /// A library's pool. A clone is the same pool.
-pub trait Pool: Clone + Debug + Send + Sync + 'static {
+pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
     /// A connection that is taken out; it goes back when it is dropped.
     type Object: Send;
 
     /// A pool of up to `size` connections, of which it keeps `least` by itself where it can.
     fn build(
-        setup: &Setup,
+        setup: &DriverSetup,
         size: u64,
         least: u64,
     ) -> impl Future<Output = Result<Self, Failure>> + Send;
@@ -58,19 +58,19 @@ pub trait Pool: Clone + Debug + Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = ()> + Send;
 
     /// Returns the same for use by hand.
-    fn lender(&self) -> Lender;
+    fn pool_handle(&self) -> PoolHandle;
 }
 
 /// A server behind one worker's pool.
 #[derive(Debug)]
 pub struct PoolTarget<P> {
-    setup: Setup,
+    setup: DriverSetup,
     pool: P,
 }
 
-impl<P: Pool> PoolTarget<P> {
+impl<P: DriverPool> PoolTarget<P> {
     /// The pool of `worker`, with its connections open.
-    pub(super) async fn open(setup: &Setup, worker: Worker) -> Result<Self, Failure> {
+    pub(super) async fn open(setup: &DriverSetup, worker: Worker) -> Result<Self, Failure> {
         let least = setup.pool.pool_min;
         let least = least.map_or(0, |least| worker.share_of(least));
         let pool = P::build(setup, worker.share_of(setup.pool_size), least).await?;
@@ -84,7 +84,7 @@ impl<P: Pool> PoolTarget<P> {
 }
 
 /// Opens `count` connections in turn and prepares the statements on each.
-async fn warm<P: Pool>(pool: &P, count: u64) -> Result<(), Failure> {
+async fn warm<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
     for turn in Turn::each(count) {
         let pool = pool.clone();
@@ -98,7 +98,7 @@ async fn warm<P: Pool>(pool: &P, count: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-impl<P: Pool> Target for PoolTarget<P> {
+impl<P: DriverPool> Target for PoolTarget<P> {
     type Session = PoolSession<P>;
 
     async fn open(&self, user: UserId) -> Result<PoolSession<P>, Failure> {
@@ -118,9 +118,9 @@ impl<P: Pool> Target for PoolTarget<P> {
     }
 }
 
-impl<P: Pool> Lends for PoolTarget<P> {
-    fn lender(&self) -> Lender {
-        self.pool.lender()
+impl<P: DriverPool> HasPool for PoolTarget<P> {
+    fn pool_handle(&self) -> PoolHandle {
+        self.pool.pool_handle()
     }
 }
 
@@ -132,7 +132,7 @@ pub struct PoolSession<P> {
     holding: Holding,
 }
 
-impl<P: Pool> Session for PoolSession<P> {
+impl<P: DriverPool> Session for PoolSession<P> {
     async fn hit(&mut self, marks: &mut Marks) -> Outcome {
         let operation = self.user.choose();
         marks.operation(operation);
@@ -141,7 +141,7 @@ impl<P: Pool> Session for PoolSession<P> {
             Err(failure) => return Outcome::failed(operation, failure),
         };
         marks.acquired();
-        let mut held = Held {
+        let mut held = PooledConnection {
             pool: &self.pool,
             object: Some(object),
             in_transaction: false,
@@ -159,14 +159,14 @@ impl<P: Pool> Session for PoolSession<P> {
 
 /// A connection of the pool. Dropped inside a transaction (the drain's bound) it does not go back
 /// there: nobody else would be told of what it holds.
-struct Held<'a, P: Pool> {
+struct PooledConnection<'a, P: DriverPool> {
     pool: &'a P,
     /// There until it is dropped.
     object: Option<P::Object>,
     in_transaction: bool,
 }
 
-impl<P: Pool> Connection for Held<'_, P> {
+impl<P: DriverPool> WorkloadConnection for PooledConnection<'_, P> {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
         match &mut self.object {
             Some(object) => self.pool.execute(object, statement, values).await,
@@ -186,7 +186,7 @@ impl<P: Pool> Connection for Held<'_, P> {
     }
 }
 
-impl<P: Pool> Drop for Held<'_, P> {
+impl<P: DriverPool> Drop for PooledConnection<'_, P> {
     fn drop(&mut self) {
         if self.in_transaction
             && let Some(object) = self.object.take()

@@ -8,7 +8,7 @@ use load_engine::{Factory, Failure, Marks, Session as _, Target, UserId, Worker}
 use testbed::{Faults, Proxy};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Deadpool, Direct, Driver, PoolOptions, Setup, Sqlx, Wire};
+use super::{Deadpool, Direct, Driver, DriverSetup, PoolOptions, Sqlx, Wire};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
@@ -28,7 +28,7 @@ const SETTLE_LOOK: Duration = Duration::from_millis(1);
 ///
 /// # Errors
 /// Fails when the server cannot be reached that way, or a read fails.
-pub async fn extra(driver: Driver, setup: &Setup) -> Result<f64, Failure> {
+pub async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
     let address = setup.address.clone();
     let target = tokio::task::spawn_blocking(move || address.socket_address()).await;
     let target = target
@@ -47,7 +47,7 @@ pub async fn extra(driver: Driver, setup: &Setup) -> Result<f64, Failure> {
         .draft(&Tables::at_scale(1), 0, protocol)
         .map_err(|error| Failure::new("script", &error.to_string()))?
         .without_parameters();
-    let setup = Setup {
+    let setup = DriverSetup {
         address: setup.address.through(proxy.address()),
         application: format!("{}.round_trips", setup.application),
         pool_size: 1,

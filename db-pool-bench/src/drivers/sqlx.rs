@@ -22,18 +22,18 @@ use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Connection as _, Either, 
 use sqlx::{Executor as _, Postgres, Row as _, ValueRef as _};
 use sqlx::{SqlSafeStr as _, SqlStr, Type, raw_sql};
 
-use super::pooled::{Pool, PoolTarget};
-use super::{Driver, Lender, OPENING_BOUND, Recycle, Setup};
-use crate::failure::of_sqlx;
+use super::pooled::{DriverPool, PoolTarget};
+use super::{Driver, DriverSetup, OPENING_BOUND, PoolHandle, Recycle};
+use crate::failure::from_sqlx;
 use crate::script::{Answer, Bound};
-use crate::workloads::Workload;
+use crate::workloads::SqlWorkload;
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
-pub struct Sqlx(pub Setup);
+pub struct Sqlx(pub DriverSetup);
 
 impl Factory for Sqlx {
-    type Target = PoolTarget<Connections>;
+    type Target = PoolTarget<SqlxConnections>;
 
     fn operations(&self) -> &'static [&'static str] {
         self.0.workload.operations()
@@ -50,19 +50,19 @@ impl Factory for Sqlx {
 
 /// The pool with what is asked on its connections.
 #[derive(Debug, Clone)]
-pub struct Connections {
+pub struct SqlxConnections {
     pool: PgPool,
     size: u64,
     /// In the form in which sqlx takes them without copying. They come from this program, and from
     /// scripts that the user has it run.
     statements: Arc<[SqlStr]>,
-    workload: Arc<Workload>,
+    workload: Arc<SqlWorkload>,
 }
 
-impl Pool for Connections {
+impl DriverPool for SqlxConnections {
     type Object = PoolConnection<Postgres>;
 
-    async fn build(setup: &Setup, size: u64, least: u64) -> Result<Self, Failure> {
+    async fn build(setup: &DriverSetup, size: u64, least: u64) -> Result<Self, Failure> {
         let statements = setup.workload.statements().iter();
         let statements =
             statements.map(|statement| AssertSqlSafe(Arc::clone(&statement.sql)).into_sql_str());
@@ -73,7 +73,7 @@ impl Pool for Connections {
         } else {
             // Its own task opens them too: whoever does not wait for that opens more.
             let connected = options.connect_with(address).await;
-            connected.map_err(|error| of_sqlx(&error))?
+            connected.map_err(|error| from_sqlx(&error))?
         };
         Ok(Self {
             pool,
@@ -87,7 +87,7 @@ impl Pool for Connections {
         if self.pool.num_idle() == 0 && u64::from(self.pool.size()) < self.size {
             checkout::connecting();
         }
-        self.pool.acquire().await.map_err(|error| of_sqlx(&error))
+        self.pool.acquire().await.map_err(|error| from_sqlx(&error))
     }
 
     async fn prepared(&self) -> Result<Self::Object, Failure> {
@@ -95,12 +95,12 @@ impl Pool for Connections {
         let mut connection = loop {
             match self.pool.acquire().await {
                 Err(Error::PoolTimedOut) if begun.elapsed() < OPENING_BOUND => {}
-                opened => break opened.map_err(|error| of_sqlx(&error))?,
+                opened => break opened.map_err(|error| from_sqlx(&error))?,
             }
         };
         for (statement, asked) in self.statements.iter().zip(self.workload.prepared()) {
             let prepared = connection.prepare(statement.clone()).await;
-            prepared.map_err(|error| of_sqlx(&error).with_statement(&*asked.shape))?;
+            prepared.map_err(|error| from_sqlx(&error).with_statement(&*asked.fingerprint))?;
         }
         Ok(connection)
     }
@@ -118,7 +118,7 @@ impl Pool for Connections {
         }
         let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments);
         let executed = query.execute(&mut **connection).await;
-        executed.map(drop).map_err(|error| of_sqlx(&error))
+        executed.map(drop).map_err(|error| from_sqlx(&error))
     }
 
     async fn send(
@@ -133,7 +133,7 @@ impl Pool for Connections {
             None => query.execute(&mut **connection).await.map(drop),
             Some(answers) => gather(query.fetch_many(&mut **connection), answers).await,
         };
-        sent.map_err(|error| of_sqlx(&error))
+        sent.map_err(|error| from_sqlx(&error))
     }
 
     fn end(mut connection: Self::Object) {
@@ -156,8 +156,8 @@ impl Pool for Connections {
         self.pool.close().await;
     }
 
-    fn lender(&self) -> Lender {
-        Lender::Sqlx(self.pool.clone())
+    fn pool_handle(&self) -> PoolHandle {
+        PoolHandle::Sqlx(self.pool.clone())
     }
 }
 
@@ -185,7 +185,7 @@ async fn gather(
     Ok(())
 }
 
-fn options(setup: &Setup, size: u64, least: u64) -> PgPoolOptions {
+fn options(setup: &DriverSetup, size: u64, least: u64) -> PgPoolOptions {
     let verified = setup.pool.recycling(Driver::Sqlx) == Some(Recycle::Verified);
     let opened = Arc::clone(&setup.opened);
     let first = setup.address.sqlx_statements();

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
 
-use super::Setup;
+use super::DriverSetup;
 use crate::conditions::Holding;
-use crate::failure::of_wire;
+use crate::failure::from_wire;
 use crate::script::{Answer, Bound};
 use crate::wire::Link;
-use crate::workloads::{Connection, User, Workload};
+use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 
 /// Makes targets of bare connections.
 #[derive(Debug)]
-pub struct Wire(pub Setup);
+pub struct Wire(pub DriverSetup);
 
 impl Factory for Wire {
     type Target = WireTarget;
@@ -34,7 +34,7 @@ impl Factory for Wire {
 
 /// A server to which each user connects.
 #[derive(Debug)]
-pub struct WireTarget(Arc<Setup>);
+pub struct WireTarget(Arc<DriverSetup>);
 
 impl Target for WireTarget {
     type Session = WireSession;
@@ -57,7 +57,7 @@ impl Target for WireTarget {
 /// A user with its connection.
 #[derive(Debug)]
 pub struct WireSession {
-    setup: Arc<Setup>,
+    setup: Arc<DriverSetup>,
     link: Link,
     /// The name of each statement on the connection.
     names: Arc<[String]>,
@@ -75,7 +75,7 @@ impl Session for WireSession {
                 Err(failure) => return Outcome::failed(operation, failure),
             }
         }
-        let mut held = Held {
+        let mut held = WireConnection {
             link: &mut self.link,
             names: &self.names,
             workload: &self.setup.workload,
@@ -95,13 +95,13 @@ impl Session for WireSession {
 }
 
 /// A user's connection.
-struct Held<'a> {
+struct WireConnection<'a> {
     link: &'a mut Link,
     names: &'a [String],
-    workload: &'a Workload,
+    workload: &'a SqlWorkload,
 }
 
-impl Connection for Held<'_> {
+impl WorkloadConnection for WireConnection<'_> {
     async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
         let executed = if let Some(name) = self.names.get(statement) {
             self.link.execute(name, values).await
@@ -109,7 +109,7 @@ impl Connection for Held<'_> {
             let sql = &self.workload.statements()[statement].sql;
             self.link.execute_once(sql, values).await
         };
-        executed.map(drop).map_err(|error| of_wire(&error))
+        executed.map(drop).map_err(|error| from_wire(&error))
     }
 
     async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
@@ -117,7 +117,7 @@ impl Connection for Held<'_> {
             None => self.link.command(sql).await.map(drop),
             Some(answers) => self.link.gather(sql, answers).await,
         };
-        sent.map_err(|error| of_wire(&error))
+        sent.map_err(|error| from_wire(&error))
     }
 
     /// It ends with its user: nobody else gets it.
@@ -125,12 +125,12 @@ impl Connection for Held<'_> {
 }
 
 /// Connects and prepares the statements.
-async fn open(setup: &Setup, names: &[String]) -> Result<Link, Failure> {
+async fn open(setup: &DriverSetup, names: &[String]) -> Result<Link, Failure> {
     let connected = Link::connect(&setup.config(), &setup.address.tls()).await;
-    let mut link = connected.map_err(|error| of_wire(&error))?;
+    let mut link = connected.map_err(|error| from_wire(&error))?;
     for (name, statement) in names.iter().zip(setup.workload.prepared()) {
         let prepared = link.prepare(name, &statement.sql, statement.kinds()).await;
-        prepared.map_err(|error| of_wire(&error).with_statement(&*statement.shape))?;
+        prepared.map_err(|error| from_wire(&error).with_statement(&*statement.fingerprint))?;
     }
     Ok(link)
 }

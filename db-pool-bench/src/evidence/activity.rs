@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use super::Scope;
-use super::backends::Backends;
-use super::session::{CLASSES, Group};
-use super::tally::Tally;
-use crate::shape;
+use super::backends::OtherBackends;
+use super::session::{CLASSES, SessionGroup};
+use super::session_seconds::SessionSeconds;
+use crate::fingerprint;
 
 /// Rows that a table holds.
 const MOST_ROWS: usize = 20;
@@ -26,12 +26,12 @@ pub(super) struct Activity {
     /// Session-seconds by class.
     classes: [f64; CLASSES.len()],
     /// By event.
-    waits: Tally<String>,
+    waits: SessionSeconds<String>,
     /// By shape of statement and event.
-    statements: Tally<[String; 2]>,
-    others: Backends,
+    statements: SessionSeconds<[String; 2]>,
+    others: OtherBackends,
     /// Session-seconds, and the most at once, by application and state.
-    connections: BTreeMap<(String, String), Usage>,
+    connections: BTreeMap<(String, String), ConnectionUsage>,
     hidden: f64,
     /// Session-seconds in which the server did not track what its sessions do.
     untracked: f64,
@@ -39,18 +39,18 @@ pub(super) struct Activity {
     /// Oldest transaction in scope, and of any client.
     oldest_s: f64,
     oldest_of_all_s: f64,
-    shapes: HashMap<String, String>,
+    fingerprints: HashMap<String, String>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Usage {
+struct ConnectionUsage {
     seconds: f64,
     most: u64,
 }
 
 /// Facts of one look, for those who look on.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sight {
+pub(super) struct SampleFacts {
     /// Client connections of the server, ours included.
     pub(super) used: u64,
     /// Whether any session in scope waits for a lock.
@@ -59,22 +59,22 @@ pub(super) struct Sight {
 
 impl Activity {
     /// Nothing seen yet of the sessions in `scope`, in the run `name`.
-    pub(super) fn of(scope: Scope, name: &str) -> Self {
+    pub(super) fn new(scope: Scope, name: &str) -> Self {
         Self {
-            others: Backends::of(scope.clone(), name),
+            others: OtherBackends::new(scope.clone(), name),
             scope,
             samples: 0,
             seconds: 0.0,
             classes: [0.0; CLASSES.len()],
-            waits: Tally::default(),
-            statements: Tally::default(),
+            waits: SessionSeconds::default(),
+            statements: SessionSeconds::default(),
             connections: BTreeMap::new(),
             hidden: 0.0,
             untracked: 0.0,
             used_max: 0,
             oldest_s: 0.0,
             oldest_of_all_s: 0.0,
-            shapes: HashMap::new(),
+            fingerprints: HashMap::new(),
         }
     }
 
@@ -84,9 +84,9 @@ impl Activity {
     }
 
     /// Adds one look, which stands for `seconds`.
-    pub(super) fn add(&mut self, look: &[Group], seconds: f64) -> Sight {
+    pub(super) fn add(&mut self, look: &[SessionGroup], seconds: f64) -> SampleFacts {
         // The one that asks is a connection too.
-        let mut sight = Sight {
+        let mut facts = SampleFacts {
             used: 1,
             lock_wait: false,
         };
@@ -95,7 +95,7 @@ impl Activity {
             let weight = group.count as f64 * seconds;
             let in_scope = self.scope.holds(&group.application);
             if group.is_of_clients() {
-                sight.used += group.count;
+                facts.used += group.count;
                 self.oldest_of_all_s = self.oldest_of_all_s.max(group.oldest_s);
             }
             if !(group.is_of_clients() && in_scope) {
@@ -104,7 +104,7 @@ impl Activity {
             }
             let state = group.state.clone().unwrap_or_else(|| "hidden".to_owned());
             *now.entry((group.application.clone(), state)).or_default() += group.count;
-            sight.lock_wait |= group.waits_for_lock();
+            facts.lock_wait |= group.waits_for_lock();
             self.oldest_s = self.oldest_s.max(group.oldest_s);
             self.add_client(group, weight);
         }
@@ -113,13 +113,13 @@ impl Activity {
             usage.seconds += count as f64 * seconds;
             usage.most = usage.most.max(count);
         }
-        self.used_max = self.used_max.max(sight.used);
+        self.used_max = self.used_max.max(facts.used);
         self.samples += 1;
         self.seconds += seconds;
-        sight
+        facts
     }
 
-    fn add_client(&mut self, group: &Group, weight: f64) {
+    fn add_client(&mut self, group: &SessionGroup, weight: f64) {
         let Some(class) = group.class() else {
             self.hidden += weight;
             if group.state.is_some() {
@@ -136,22 +136,23 @@ impl Activity {
             self.waits.add(event, weight);
         }
         if let Some(statement) = &group.statement {
-            let key = [self.shape(statement), group.doing()];
+            let key = [self.fingerprint(statement), group.doing()];
             self.statements.add(key, weight);
         }
     }
 
     /// The shape of a statement; most of them are met in look after look.
-    fn shape(&mut self, statement: &str) -> String {
-        if let Some(known) = self.shapes.get(statement) {
+    fn fingerprint(&mut self, statement: &str) -> String {
+        if let Some(known) = self.fingerprints.get(statement) {
             return known.clone();
         }
-        if self.shapes.len() >= MOST_SHAPES {
-            self.shapes.clear();
+        if self.fingerprints.len() >= MOST_SHAPES {
+            self.fingerprints.clear();
         }
-        let shape = shape::of(statement);
-        self.shapes.insert(statement.to_owned(), shape.clone());
-        shape
+        let fingerprint = fingerprint::fingerprint(statement);
+        self.fingerprints
+            .insert(statement.to_owned(), fingerprint.clone());
+        fingerprint
     }
 
     /// Writes means and extremes into `evidence`.
@@ -205,7 +206,7 @@ impl Activity {
         }
         let mut usages: Vec<_> = self.connections.iter().collect();
         usages.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds));
-        let row = |((application, state), usage): (&(String, String), &Usage)| {
+        let row = |((application, state), usage): (&(String, String), &ConnectionUsage)| {
             EvidenceRow::new(
                 [
                     ("application", application.clone()),
@@ -234,14 +235,14 @@ mod tests {
     use super::*;
 
     fn load() -> Activity {
-        Activity::of(Scope::Application("load".to_owned()), "load")
+        Activity::new(Scope::Application("load".to_owned()), "load")
     }
 
     type Doing<'a> = (&'a str, Option<(&'a str, &'a str)>, u64, &'a str);
 
     /// One look at sessions of the load.
-    fn sessions(of: &[Doing<'_>]) -> Vec<Group> {
-        let group = |&(state, event, count, statement): &Doing<'_>| Group {
+    fn sessions(of: &[Doing<'_>]) -> Vec<SessionGroup> {
+        let group = |&(state, event, count, statement): &Doing<'_>| SessionGroup {
             application: "load".to_owned(),
             statement: (!statement.is_empty()).then(|| statement.to_owned()),
             count,
@@ -257,9 +258,9 @@ mod tests {
         activity.add(&sessions(&[("active", None, 4, "")]), 0.1);
         let idle = ("idle", Some(("Client", "ClientRead")), 10, "");
         let locked = ("active", Some(("Lock", "tuple")), 1, "");
-        let sight = activity.add(&sessions(&[("active", None, 2, ""), idle, locked]), 0.9);
-        assert!(sight.lock_wait);
-        assert_eq!(sight.used, 14);
+        let facts = activity.add(&sessions(&[("active", None, 2, ""), idle, locked]), 0.9);
+        assert!(facts.lock_wait);
+        assert_eq!(facts.used, 14);
         let mut evidence = ServerEvidence::default();
         activity.report(&mut evidence);
         let figures = &evidence.figures;
@@ -302,14 +303,18 @@ mod tests {
                 ("", 1.0)
             ]
         );
-        let shape = "UPDATE accounts SET n = ? WHERE id = ?";
-        assert!(table.iter().all(|row| row.labels["statement"] == shape));
+        let fingerprint = "UPDATE accounts SET n = ? WHERE id = ?";
+        assert!(
+            table
+                .iter()
+                .all(|row| row.labels["statement"] == fingerprint)
+        );
     }
 
     #[test]
     fn the_oldest_transaction_of_all_is_told_beside_that_of_the_load() {
         let mut activity = load();
-        let report = Group {
+        let report = SessionGroup {
             application: "report".to_owned(),
             oldest_s: 60.0,
             ..session(Some("active"), None)
@@ -329,7 +334,7 @@ mod tests {
             (Some("disabled"), "track_activities"),
         ] {
             let mut activity = load();
-            let group = Group {
+            let group = SessionGroup {
                 application: "load".to_owned(),
                 ..session(state, None)
             };

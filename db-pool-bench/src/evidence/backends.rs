@@ -4,35 +4,35 @@
 use bench_report::ServerEvidence;
 
 use super::Scope;
-use super::session::Group;
-use super::tally::Tally;
+use super::session::SessionGroup;
+use super::session_seconds::SessionSeconds;
 
 /// Sums over the samples of a step.
 #[derive(Debug)]
-pub(super) struct Backends {
+pub(super) struct OtherBackends {
     scope: Scope,
     name: String,
     /// By event, of the load's parallel workers.
-    parallel: Tally<String>,
+    parallel: SessionSeconds<String>,
     /// By type, application and event.
-    all: Tally<[String; 3]>,
+    all: SessionSeconds<[String; 3]>,
     has_hidden: bool,
 }
 
-impl Backends {
+impl OtherBackends {
     /// Nothing seen yet of all but the clients in `scope`, in the run `name`.
-    pub(super) fn of(scope: Scope, name: &str) -> Self {
+    pub(super) fn new(scope: Scope, name: &str) -> Self {
         Self {
             scope,
             name: name.to_owned(),
-            parallel: Tally::default(),
-            all: Tally::default(),
+            parallel: SessionSeconds::default(),
+            all: SessionSeconds::default(),
             has_hidden: false,
         }
     }
 
     /// Adds a group that stands for `session_seconds`.
-    pub(super) fn add(&mut self, group: &Group, session_seconds: f64) {
+    pub(super) fn add(&mut self, group: &SessionGroup, session_seconds: f64) {
         let is_hidden = group.is_of_clients() && group.state.is_none();
         let Some(backend_type) = group.backend_type.as_ref().filter(|_| !is_hidden) else {
             self.has_hidden = true;
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn others_are_told_by_type_and_application_and_workers_of_the_load_apart() {
-        let mut backends = Backends::of(Scope::Application("load".to_owned()), "load");
-        let of = |backend_type: &str, application: &str, event| Group {
+        let mut backends = OtherBackends::new(Scope::Application("load".to_owned()), "load");
+        let of = |backend_type: &str, application: &str, event| SessionGroup {
             backend_type: Some(backend_type.to_owned()),
             application: application.to_owned(),
             ..session(Some("active"), Some(event))
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_no_session_on_a_cpu() {
-        let mut backends = Backends::of(Scope::Application("load".to_owned()), "load");
+        let mut backends = OtherBackends::new(Scope::Application("load".to_owned()), "load");
         backends.add(&session(None, None), 1.0);
         let mut evidence = ServerEvidence::default();
         backends.report(1.0, &mut evidence);

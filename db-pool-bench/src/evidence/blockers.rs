@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bench_report::EvidenceRow;
 
 use super::Scope;
-use super::lock_table::{Blocking, LockTable, Waiter};
+use super::lock_table::{BlockingSession, LockTable, Waiter};
 
 /// Rows that a table holds.
 const MOST_ROWS: usize = 10;
@@ -14,12 +14,12 @@ const MOST_ROWS: usize = 10;
 /// Sums over the looks at locks.
 #[derive(Debug, Default)]
 pub(super) struct Blockers {
-    roots: BTreeMap<Root, Seen>,
+    roots: BTreeMap<RootBlocker, RootTotals>,
 }
 
 /// A root, with the lock by which it holds up those directly behind it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Root {
+struct RootBlocker {
     lock: String,
     key: String,
     relation: String,
@@ -32,7 +32,7 @@ struct Root {
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+struct RootTotals {
     looks: u64,
     /// Sessions behind it, summed over the looks.
     waiting: f64,
@@ -43,7 +43,7 @@ impl Blockers {
     /// Adds one look. Each session in scope that waits counts for the roots of its wait, in equal
     /// parts.
     pub(super) fn note(&mut self, table: &LockTable, scope: &Scope, name: &str) {
-        let mut now: BTreeMap<Root, Seen> = BTreeMap::new();
+        let mut now: BTreeMap<RootBlocker, RootTotals> = BTreeMap::new();
         for waiter in table.waiters().filter(|w| scope.holds(&w.application)) {
             let roots = roots_of(table, waiter);
             let part = 1.0 / roots.len() as f64;
@@ -99,9 +99,9 @@ fn roots_of<'a>(table: &'a LockTable, waiter: &'a Waiter) -> BTreeMap<i32, &'a W
     roots
 }
 
-fn root(direct: &Waiter, blocking: &Blocking, scope: &Scope, name: &str) -> Root {
+fn root(direct: &Waiter, blocking: &BlockingSession, scope: &Scope, name: &str) -> RootBlocker {
     let hidden = || "hidden".to_owned();
-    Root {
+    RootBlocker {
         lock: direct.lock_type.clone(),
         key: direct.key.clone(),
         relation: direct.relation.clone(),
@@ -114,8 +114,8 @@ fn root(direct: &Waiter, blocking: &Blocking, scope: &Scope, name: &str) -> Root
     }
 }
 
-impl Root {
-    fn row(&self, seen: &Seen, looks: u64) -> EvidenceRow {
+impl RootBlocker {
+    fn row(&self, seen: &RootTotals, looks: u64) -> EvidenceRow {
         let Self {
             lock,
             key,
@@ -174,21 +174,21 @@ mod tests {
                 ..Waiter::default()
             };
             table.waiting.insert(*pid, waiter);
-            let blocking = Blocking {
+            let blocking = BlockingSession {
                 application: "load".to_owned(),
                 state: Some("active".to_owned()),
                 waits_for_lock: true,
-                ..Blocking::default()
+                ..BlockingSession::default()
             };
             table.sessions.insert(*by, blocking);
         }
-        let blocking = Blocking {
+        let blocking = BlockingSession {
             application: "shop".to_owned(),
             state: Some("idle in transaction".to_owned()),
             event: "Client.ClientRead".to_owned(),
             transaction_s: Some(f64::from(root.0)),
             waits_for_lock: root.2,
-            ..Blocking::default()
+            ..BlockingSession::default()
         };
         table.sessions.insert(root.0, blocking);
         table

@@ -39,14 +39,14 @@ pub struct Capacity {
     /// Connections of others.
     pub used: i64,
     /// The role's limit and the connections of others by it.
-    pub role: Share,
+    pub role: ConnectionLimit,
     /// The database's limit and the connections of others to it.
-    pub database: Share,
+    pub database: ConnectionLimit,
 }
 
 /// A limit within the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
+pub struct ConnectionLimit {
     /// Negative = none.
     pub limit: i64,
     /// Connections of others that count.
@@ -56,8 +56,8 @@ pub struct Share {
 impl Capacity {
     pub(super) async fn read(client: &Client, application: &str) -> Result<Self, Error> {
         let row = client.query_one(QUERY, &[&application]).await?;
-        let share = |at: usize| -> Result<Share, Error> {
-            Ok(Share {
+        let share = |at: usize| -> Result<ConnectionLimit, Error> {
+            Ok(ConnectionLimit {
                 limit: row.try_get(at)?,
                 used: row.try_get(at + 1)?,
             })
@@ -85,7 +85,7 @@ impl Capacity {
         )];
         for (whose, share) in [("role", self.role), ("database", self.database)] {
             if share.limit >= 0 && !self.superuser {
-                let Share { limit, used } = share;
+                let ConnectionLimit { limit, used } = share;
                 rooms.push((
                     limit - used,
                     format!(
@@ -121,7 +121,7 @@ impl Capacity {
 mod tests {
     use super::*;
 
-    const NONE: Share = Share { limit: -1, used: 0 };
+    const NONE: ConnectionLimit = ConnectionLimit { limit: -1, used: 0 };
     const CAPACITY: Capacity = Capacity {
         limit: 20,
         reserved: 3,
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn the_narrowest_limit_is_the_one_that_is_named() {
         let role = Capacity {
-            role: Share { limit: 8, used: 1 },
+            role: ConnectionLimit { limit: 8, used: 1 },
             ..CAPACITY
         };
         let refusal = role.refusal(6, Some(0.9)).unwrap();

@@ -13,7 +13,7 @@ pub(super) struct ControlGroup {
 
 /// Counters of the group with a quota that is nearest; zero where there is none in sight.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Throttling {
+pub(super) struct ServerThrottling {
     periods: f64,
     throttled: f64,
     throttled_ns: f64,
@@ -56,15 +56,18 @@ impl ControlGroup {
     }
 
     /// Reads the counters.
-    pub(super) fn throttling(&self) -> Result<Throttling, String> {
+    pub(super) fn throttling(&self) -> Result<ServerThrottling, String> {
         let own = self.directories.first().filter(|own| own.is_dir());
         own.ok_or("its control group is not in sight")?;
-        let of = self.directories.iter().find_map(|d| Throttling::read(d));
+        let of = self
+            .directories
+            .iter()
+            .find_map(|d| ServerThrottling::read(d));
         Ok(of.unwrap_or_default())
     }
 }
 
-impl Throttling {
+impl ServerThrottling {
     /// `None` where the group has no quota.
     fn read(directory: &Path) -> Option<Self> {
         let read = |name: &str| fs::read_to_string(directory.join(name)).ok();
@@ -190,7 +193,7 @@ mod tests {
         let group = ControlGroup {
             directories: vec![own, above.clone()],
         };
-        assert_eq!(group.throttling().unwrap(), Throttling::default());
+        assert_eq!(group.throttling().unwrap(), ServerThrottling::default());
 
         write(&above, "cpu.max", "50000 100000\n");
         write(
@@ -200,7 +203,7 @@ mod tests {
         );
         let after = group.throttling().unwrap();
         let mut evidence = ServerEvidence::default();
-        after.report_since(&Throttling::default(), &mut evidence);
+        after.report_since(&ServerThrottling::default(), &mut evidence);
         assert_eq!(evidence.figures["server.cgroup.throttled_periods"], 148.0);
         assert_eq!(evidence.figures["server.cgroup.periods"], 150.0);
         assert_eq!(evidence.figures["server.cgroup.throttled_ns"], 7_000.0);

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 
-use super::views::{Counter, VIEWS, View};
+use super::views::{Counter, StatisticsView, VIEWS};
 use crate::connect::Client;
-use crate::failure::of_postgres;
+use crate::failure::from_postgres;
 
 /// Counters at one instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,12 @@ impl Counters {
         counters
     }
 
-    async fn add(&mut self, client: &Client, view: &View, version: i32) -> Result<(), String> {
+    async fn add(
+        &mut self,
+        client: &Client,
+        view: &StatisticsView,
+        version: i32,
+    ) -> Result<(), String> {
         let counters: Vec<&Counter> = view.counters.iter().filter(|c| c.is_in(version)).collect();
         let columns: Vec<String> = counters.iter().map(|c| column(c)).collect();
         let query = format!(
@@ -57,7 +62,7 @@ impl Counters {
         let row = client
             .query_one(&query, &[])
             .await
-            .map_err(|error| of_postgres(&error).to_string())?;
+            .map_err(|error| from_postgres(&error).to_string())?;
         for (i, counter) in counters.into_iter().enumerate() {
             let value: Option<f64> = row.try_get(i).map_err(|error| error.to_string())?;
             if let Some(value) = value {
@@ -118,9 +123,9 @@ fn column(counter: &Counter) -> String {
     }
 }
 
-impl View {
+impl StatisticsView {
     /// Whether a server of this version tells in this view what `missing` is about.
-    fn tells_of(&self, missing: &View, version: i32) -> bool {
+    fn tells_of(&self, missing: &StatisticsView, version: i32) -> bool {
         let about = |c: &Counter| c.is_in(version) && c.name.starts_with(missing.name);
         self.name != missing.name
             && self.versions.contains(&version)

@@ -19,7 +19,10 @@ const MOST: f64 = 0.5;
 
 /// The event that sessions were in for most of `part`, as in `WALSync`, over all of `steps`; `None`
 /// where it is many, or none that a server has names for.
-pub(crate) fn mostly<'a>(part: &str, steps: impl Iterator<Item = &'a Step>) -> Option<String> {
+pub(crate) fn dominant_event<'a>(
+    part: &str,
+    steps: impl Iterator<Item = &'a Step>,
+) -> Option<String> {
     let (_, types) = TYPES.iter().find(|(of, _)| *of == part)?;
     let seen = steps.filter_map(|step| step.server.as_ref());
     let mut means: BTreeMap<&str, f64> = BTreeMap::new();
@@ -62,7 +65,7 @@ mod tests {
             server.figure(name, mean);
         }
         seen.server = Some(server);
-        let named = |part| mostly(part, std::iter::once(&seen));
+        let named = |part| dominant_event(part, std::iter::once(&seen));
         assert_eq!(named("io").as_deref(), Some("WALSync"));
         assert_eq!(named("lock").as_deref(), Some("tuple"));
         assert_eq!(named("lwlock"), None, "no one of them is half");

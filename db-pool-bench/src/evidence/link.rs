@@ -10,9 +10,9 @@ use tokio_postgres::Error;
 use super::Scope;
 use super::counters::Counters;
 use super::objects::Objects;
-use super::processes::Family;
-use super::session::{self, Group};
-use super::statements::Statements;
+use super::processes::ServerProcesses;
+use super::session::{self, SessionGroup};
+use super::statements::StatementCounters;
 use crate::address::Address;
 use crate::connect::{Client, ConnectError};
 
@@ -28,21 +28,21 @@ const FIRST_WITHOUT_FILE: i32 = 150_000;
 
 /// A connection and what it takes to ask on it.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct EvidenceConnection {
     pub(super) client: Client,
     version: i32,
-    pub(super) family: Result<Family, String>,
+    pub(super) processes: Result<ServerProcesses, String>,
 }
 
 /// Counters before a step.
 #[derive(Debug)]
-pub(super) struct Before {
+pub(super) struct CountersBefore {
     counters: Counters,
-    statements: Result<Statements, String>,
+    statements: Result<StatementCounters, String>,
     objects: Objects,
 }
 
-impl Link {
+impl EvidenceConnection {
     /// Connects as a part of the run `name`.
     pub(super) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
         let client = address.connect(&format!("{name}.watch")).await?;
@@ -51,19 +51,19 @@ impl Link {
             &[],
         );
         let version = version.await?.try_get(0)?;
-        let family = Family::of(&client).await;
+        let processes = ServerProcesses::of(&client).await;
         Ok(Self {
             client,
             version,
-            family,
+            processes,
         })
     }
 
     /// Reads the counters before a step.
-    pub(super) async fn look_before(&self) -> Before {
-        Before {
+    pub(super) async fn look_before(&self) -> CountersBefore {
+        CountersBefore {
             counters: Counters::read(&self.client, self.version).await,
-            statements: Statements::read(&self.client).await,
+            statements: StatementCounters::read(&self.client).await,
             objects: Objects::read(&self.client).await,
         }
     }
@@ -72,7 +72,7 @@ impl Link {
     pub(super) async fn look_after(
         &self,
         scope: &Scope,
-        before: &Before,
+        before: &CountersBefore,
         evidence: &mut ServerEvidence,
     ) -> Result<(), Error> {
         if let Scope::Application(name) = scope {
@@ -87,7 +87,10 @@ impl Link {
             self.client.batch_execute("").await?;
         }
         counters.report_since(&before.counters, evidence);
-        let statements = match (&before.statements, Statements::read(&self.client).await) {
+        let statements = match (
+            &before.statements,
+            StatementCounters::read(&self.client).await,
+        ) {
             (Ok(before), Ok(after)) => after.report_since(before, &self.client, evidence).await,
             (Err(reason), _) => Err(reason.clone()),
             (_, Err(reason)) => Err(reason),
@@ -118,10 +121,10 @@ impl Link {
 /// Looks at the sessions in `scope`, a while after the last time and at least `pause`; never where
 /// there is no connection.
 pub(super) async fn sample(
-    link: Option<&Link>,
+    link: Option<&EvidenceConnection>,
     scope: &Scope,
     pause: Duration,
-) -> Result<Vec<Group>, Error> {
+) -> Result<Vec<SessionGroup>, Error> {
     let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
     sleep(drawn.max(pause)).await;
     match link {

@@ -7,7 +7,7 @@ use tokio_postgres::{Error, Row};
 
 use super::foreign_text::{optional, text};
 use crate::connect::Client;
-use crate::shape;
+use crate::fingerprint;
 
 /// A prepared transaction blocks as the process 0 (manual, `pg_blocking_pids`). A row lock is
 /// waited for as a lock on its transaction, which names no relation: the tuple lock that the first
@@ -42,7 +42,7 @@ const PREPARED: i32 = 0;
 pub(super) struct LockTable {
     pub(super) waiting: BTreeMap<i32, Waiter>,
     /// Those who block somebody; they may wait themselves.
-    pub(super) sessions: BTreeMap<i32, Blocking>,
+    pub(super) sessions: BTreeMap<i32, BlockingSession>,
 }
 
 /// A session that waits for a lock.
@@ -64,7 +64,7 @@ pub(super) struct Waiter {
 
 /// A session that blocks another.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Blocking {
+pub(super) struct BlockingSession {
     pub(super) application: String,
     /// `None` = hidden from this role.
     pub(super) state: Option<String>,
@@ -93,14 +93,14 @@ impl LockTable {
     fn add(&mut self, row: &Row) -> Result<(), Error> {
         let pid: i32 = row.try_get(0)?;
         let waiter = match self.waiting.entry(pid) {
-            Entry::Vacant(place) => place.insert(Waiter::of(row, pid)?),
+            Entry::Vacant(place) => place.insert(Waiter::from_row(row, pid)?),
             Entry::Occupied(known) => known.into_mut(),
         };
         let Some(by) = row.try_get::<_, Option<i32>>(7)? else {
             return Ok(());
         };
         // One that has just ended blocks nobody any more.
-        if let Some(blocking) = Blocking::of(row, by)? {
+        if let Some(blocking) = BlockingSession::from_row(row, by)? {
             self.sessions.insert(by, blocking);
             waiter.blocked_by.push(by);
         }
@@ -117,7 +117,7 @@ impl LockTable {
 }
 
 impl Waiter {
-    fn of(row: &Row, pid: i32) -> Result<Self, Error> {
+    fn from_row(row: &Row, pid: i32) -> Result<Self, Error> {
         Ok(Self {
             pid,
             lock_type: text(row, 1)?,
@@ -125,7 +125,7 @@ impl Waiter {
             key: text(row, 3)?,
             relation: text(row, 4)?,
             application: text(row, 5)?,
-            statement: shape::of(&text(row, 6)?),
+            statement: fingerprint::fingerprint(&text(row, 6)?),
             blocked_by: Vec::new(),
         })
     }
@@ -136,9 +136,9 @@ impl Waiter {
     }
 }
 
-impl Blocking {
+impl BlockingSession {
     /// `None` where the session is gone.
-    fn of(row: &Row, pid: i32) -> Result<Option<Self>, Error> {
+    fn from_row(row: &Row, pid: i32) -> Result<Option<Self>, Error> {
         if pid == PREPARED {
             return Ok(Some(Self {
                 application: "a prepared transaction".to_owned(),
@@ -156,7 +156,7 @@ impl Blocking {
             state: optional(row, 10)?,
             waits_for_lock: of.as_deref() == Some("Lock"),
             event: of.map_or_else(String::new, |of| format!("{of}.{event}")),
-            statement: shape::of(&text(row, 13)?),
+            statement: fingerprint::fingerprint(&text(row, 13)?),
             transaction_s: row.try_get(14)?,
         }))
     }

@@ -26,7 +26,7 @@ const LONGEST_CHAIN: usize = 100;
 
 /// Sums over the looks of a step.
 #[derive(Debug)]
-pub(super) struct Locks {
+pub(super) struct LockSamples {
     scope: Scope,
     name: String,
     looks: u64,
@@ -36,23 +36,23 @@ pub(super) struct Locks {
     waiting_max: usize,
     chain_max: usize,
     by_lock: BTreeMap<String, u64>,
-    pairs: BTreeMap<Pair, u64>,
+    pairs: BTreeMap<BlockingPair, u64>,
     blockers: Blockers,
     unavailable: Option<String>,
 }
 
 /// Who waits for whom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Pair {
+struct BlockingPair {
     lock: String,
     relation: String,
     waiting: (String, String),
     blocking: (String, String, String),
 }
 
-impl Locks {
+impl LockSamples {
     /// Nothing seen yet of the waits in `scope`, in the run `name`.
-    pub(super) fn of(scope: Scope, name: &str) -> Self {
+    pub(super) fn new(scope: Scope, name: &str) -> Self {
         Self {
             scope,
             name: name.to_owned(),
@@ -86,7 +86,7 @@ impl Locks {
         (now, cost): (Instant, Duration),
     ) {
         let earned = cost.div_f64(SHARE);
-        let told = |error: &Error| crate::failure::of_postgres(error).to_string();
+        let told = |error: &Error| crate::failure::from_postgres(error).to_string();
         let reason = match seen {
             Some(Ok(table)) => {
                 self.next = Some(now + earned.max(EVERY));
@@ -155,7 +155,7 @@ impl Locks {
 }
 
 /// A waiter with each of those whom it waits for.
-fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<Pair> {
+fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<BlockingPair> {
     let pair = |by: &i32| {
         let session = table.sessions.get(by);
         let blocking = session.map_or_else(Default::default, |session| {
@@ -166,7 +166,7 @@ fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<Pair> {
                 session.statement.clone(),
             )
         });
-        Pair {
+        BlockingPair {
             lock: waiter.lock(),
             relation: waiter.relation.clone(),
             waiting: (waiter.application.clone(), waiter.statement.clone()),
@@ -176,7 +176,7 @@ fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<Pair> {
     waiter.blocked_by.iter().map(pair).collect()
 }
 
-impl Pair {
+impl BlockingPair {
     fn row(&self, waiting_mean: f64) -> EvidenceRow {
         let Self {
             lock,
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_look_that_cost_much_is_followed_by_a_longer_pause_and_a_failed_one_by_another() {
-        let mut locks = Locks::of(Scope::Everyone, "run");
+        let mut locks = LockSamples::new(Scope::Everyone, "run");
         let now = Instant::now();
         assert!(locks.is_due(now));
         let after = |millis| now + Duration::from_millis(millis);

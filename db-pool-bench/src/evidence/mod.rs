@@ -17,15 +17,15 @@ mod link;
 mod lock_table;
 mod locks;
 mod objects;
-pub mod parts;
 mod processes;
 mod running;
 mod sampler;
 mod session;
+mod session_seconds;
 pub mod settings;
 mod standby;
 mod statements;
-mod tally;
+pub mod time_shares;
 mod views;
 
 use std::io;
@@ -40,8 +40,8 @@ use load_engine::{Broken, Cancel, Failure};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 pub use capacity::Capacity;
-use processes::{Census, Family};
-use sampler::Sampler;
+use processes::{ProcessSnapshot, ServerProcesses};
+use sampler::EvidenceSampler;
 
 use crate::address::Address;
 
@@ -53,11 +53,11 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// What the thread is asked for.
 #[derive(Debug)]
-enum Command {
+enum SamplerCommand {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
     /// With the server's processes as they were at that instant, where they are in sight.
-    MeasureEnds(Option<Result<Census, String>>),
+    MeasureEnds(Option<Result<ProcessSnapshot, String>>),
     Glance(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
@@ -107,34 +107,34 @@ impl Scope {
 
 /// The server's processes, for the thread that looks and for whoever ends a measurement.
 #[derive(Debug, Clone, Default)]
-struct SharedFamily(Arc<Mutex<Option<Family>>>);
+struct SharedProcesses(Arc<Mutex<Option<ServerProcesses>>>);
 
-impl SharedFamily {
-    fn set(&self, family: Option<Family>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = family;
+impl SharedProcesses {
+    fn set(&self, processes: Option<ServerProcesses>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = processes;
     }
 
-    fn get(&self) -> Option<Family> {
+    fn get(&self) -> Option<ServerProcesses> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A watch over the server, for one run.
 #[derive(Debug)]
-pub struct Watch {
-    commands: UnboundedSender<Command>,
+pub struct EvidenceCollector {
+    commands: UnboundedSender<SamplerCommand>,
     cancel: Cancel,
     /// Connections of the server when last sampled; 0 = not sampled.
     used: Arc<AtomicU64>,
     /// The server that is looked at, while its processes are in sight.
-    family: SharedFamily,
+    processes: SharedProcesses,
     /// `max_connections`; 0 = not known.
     limit: AtomicU64,
     /// Share of `limit` that may be in use.
     bound: Option<f64>,
 }
 
-impl Watch {
+impl EvidenceCollector {
     /// Starts the thread; it ends with this value. It connects when the first step begins.
     /// `application` is the name of the connections to look at; its own has `.watch` added.
     ///
@@ -151,9 +151,9 @@ impl Watch {
     /// When the system gives no thread.
     pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
-        let (used, family) = (Arc::default(), SharedFamily::default());
-        let shared = (Arc::clone(&used), family.clone());
-        let mut sampler = Sampler::new(address, name, scope, shared);
+        let (used, processes) = (Arc::default(), SharedProcesses::default());
+        let shared = (Arc::clone(&used), processes.clone());
+        let mut sampler = EvidenceSampler::new(address, name, scope, shared);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -164,7 +164,7 @@ impl Watch {
             commands,
             cancel,
             used,
-            family,
+            processes,
             limit: AtomicU64::new(0),
             bound: None,
         })
@@ -181,7 +181,7 @@ impl Watch {
         let (reply, answer) = sync_channel(1);
         self.used.store(0, Relaxed);
         // A thread that is gone never answers, which is seen below.
-        let _ = self.commands.send(Command::StepBegins(reply));
+        let _ = self.commands.send(SamplerCommand::StepBegins(reply));
         match self.wait(&answer) {
             Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => None,
             Err(_) => Some(Err(Failure::new(
@@ -200,7 +200,7 @@ impl Watch {
 
     /// What sessions did since the last glance, while a step is measured.
     pub fn glance(&self) -> ServerEvidence {
-        self.ask(Command::Glance).unwrap_or_else(silent)
+        self.ask(SamplerCommand::Glance).unwrap_or_else(silent)
     }
 
     /// After a step: what was seen of it.
@@ -211,12 +211,12 @@ impl Watch {
     /// After several parts that were measured one after the other: what was seen of each. What
     /// counters say of all of them together stands with the last. Never empty.
     pub fn course_ends(&self) -> Vec<ServerEvidence> {
-        let seen = self.ask(Command::StepEnds);
+        let seen = self.ask(SamplerCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
 
     /// `None` where the answer does not come in time.
-    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Option<T> {
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> SamplerCommand) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(command(reply));
         self.wait(&answer).ok()
@@ -245,17 +245,17 @@ fn silent() -> ServerEvidence {
     ServerEvidence::unavailable("server", "the server did not answer in time")
 }
 
-/// Its figures come after the step, by [`Watch::step_ends`]: backends hand in their counts only
+/// Its figures come after the step, by [`EvidenceCollector::step_ends`]: backends hand in their counts only
 /// when they have time, and at the latest when they end.
-impl EvidenceSource for Watch {
+impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
-        let _ = self.commands.send(Command::MeasureBegins);
+        let _ = self.commands.send(SamplerCommand::MeasureBegins);
     }
 
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         // Read here: the load's sessions may be gone before the thread comes to it.
-        let census = self.family.get().map(Family::census);
-        let _ = self.commands.send(Command::MeasureEnds(census));
+        let snapshot = self.processes.get().map(ServerProcesses::snapshot);
+        let _ = self.commands.send(SamplerCommand::MeasureEnds(snapshot));
         None
     }
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use super::Scope;
-use super::control_group::{ControlGroup, Throttling};
+use super::control_group::{ControlGroup, ServerThrottling};
 use super::foreign_text::text;
 use crate::connect::Client;
-use crate::failure::of_postgres;
+use crate::failure::from_postgres;
 
 /// Of the kernel's clock ticks in `/proc`, on every architecture.
 const TICK_NS: u64 = 10_000_000;
@@ -25,7 +25,7 @@ const UNLISTED: &str = "other";
 
 /// A PostgreSQL on this machine, known by its main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Family {
+pub(super) struct ServerProcesses {
     postmaster: u32,
     /// The one that answers us.
     backend: u32,
@@ -33,28 +33,28 @@ pub(super) struct Family {
 
 /// Time of one process, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Spent {
+pub(super) struct ProcessCpuTime {
     pub(super) cpu: u64,
     /// Ready, and without a CPU.
     pub(super) ready: u64,
 }
 
 /// Backend type and application by process.
-pub(super) type Names = BTreeMap<u32, (String, String)>;
+pub(super) type ProcessNames = BTreeMap<u32, (String, String)>;
 
 /// The server's processes at one instant.
 #[derive(Debug, Clone)]
-pub(super) struct Census {
+pub(super) struct ProcessSnapshot {
     pub(super) at: Instant,
-    alive: BTreeMap<u32, Spent>,
+    alive: BTreeMap<u32, ProcessCpuTime>,
     /// CPU time of all children of the main process that have ended.
     ended_ns: u64,
     /// CPU time that our own looking took.
     pub(super) own_ns: u64,
-    throttling: Result<Throttling, String>,
+    throttling: Result<ServerThrottling, String>,
 }
 
-impl Family {
+impl ServerProcesses {
     /// The server behind `client`, if its processes are ours to see. A backend's title names the
     /// client's port: the process of that number which bears our port is the one, and no
     /// stranger of the same number on another machine or in another container.
@@ -66,7 +66,7 @@ impl Family {
                 &[],
             )
             .await;
-        let row = asked.map_err(|error| of_postgres(&error).to_string())?;
+        let row = asked.map_err(|error| from_postgres(&error).to_string())?;
         let backend: i32 = row.try_get(0).map_err(|error| error.to_string())?;
         let port: Option<i32> = row.try_get(1).map_err(|error| error.to_string())?;
         let sign = port.map_or("[local]".to_owned(), |port| format!("({port})"));
@@ -77,11 +77,11 @@ impl Family {
         let stat =
             fs::read_to_string(format!("/proc/{backend}/stat")).map_err(|_| hidden.to_owned())?;
         let postmaster = field(&stat, PARENT).and_then(|pid| u32::try_from(pid).ok());
-        let family = Self {
+        let processes = Self {
             postmaster: postmaster.ok_or_else(|| hidden.to_owned())?,
             backend: backend.unsigned_abs(),
         };
-        family.census().map(|_| family)
+        processes.snapshot().map(|_| processes)
     }
 
     /// CPU time that our own looking took of the server so far, in nanoseconds.
@@ -91,7 +91,7 @@ impl Family {
     }
 
     /// All its processes now.
-    pub(super) fn census(self) -> Result<Census, String> {
+    pub(super) fn snapshot(self) -> Result<ProcessSnapshot, String> {
         let main = self.postmaster;
         let read = |path: String| {
             fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
@@ -103,7 +103,7 @@ impl Family {
             .split_ascii_whitespace()
             .filter_map(|pid| pid.parse().ok());
         let spent = |pid: u32| Some((pid, spent_by(pid)?));
-        let alive: BTreeMap<u32, Spent> = std::iter::once(main)
+        let alive: BTreeMap<u32, ProcessCpuTime> = std::iter::once(main)
             .chain(children)
             .filter_map(spent)
             .collect();
@@ -112,7 +112,7 @@ impl Family {
                 "the kernel does not tell the CPU time of process {main}"
             ));
         }
-        Ok(Census {
+        Ok(ProcessSnapshot {
             at: Instant::now(),
             alive,
             ended_ns: ticks.iter().sum::<u64>() * TICK_NS,
@@ -122,9 +122,10 @@ impl Family {
     }
 
     /// Names of the server's processes; the main one has none in the server's own list.
-    pub(super) async fn names(self, client: &Client) -> Result<Names, String> {
-        let told = |error: tokio_postgres::Error| of_postgres(&error).to_string();
-        let mut names = Names::from([(self.postmaster, ("postmaster".to_owned(), String::new()))]);
+    pub(super) async fn names(self, client: &Client) -> Result<ProcessNames, String> {
+        let told = |error: tokio_postgres::Error| from_postgres(&error).to_string();
+        let mut names =
+            ProcessNames::from([(self.postmaster, ("postmaster".to_owned(), String::new()))]);
         for row in client.query(QUERY, &[]).await.map_err(told)? {
             let pid: Option<i32> = row.try_get(0).map_err(told)?;
             let hidden = || "hidden".to_owned();
@@ -138,12 +139,12 @@ impl Family {
     }
 }
 
-impl Census {
+impl ProcessSnapshot {
     /// Writes what was spent since `before` into `evidence`, by the names of the processes.
     pub(super) fn report_since(
         &self,
         before: &Self,
-        names: &Names,
+        names: &ProcessNames,
         (scope, run): (&Scope, &str),
         evidence: &mut ServerEvidence,
     ) {
@@ -151,7 +152,7 @@ impl Census {
         let own = self.own_ns.saturating_sub(before.own_ns) as f64;
         evidence.figure("watch.cpu_ratio", own / elapsed.as_nanos() as f64);
         let ended = self.ended_since(before);
-        let mut kinds: BTreeMap<(String, String), (u64, Spent)> = BTreeMap::new();
+        let mut kinds: BTreeMap<(String, String), (u64, ProcessCpuTime)> = BTreeMap::new();
         let mut all_ns = ended;
         for (pid, now) in &self.alive {
             let spent = now.since(before.alive.get(pid).copied().unwrap_or_default());
@@ -209,7 +210,7 @@ impl Census {
 /// The load's own sessions and their parallel workers. A share `ended` of the server's CPU time
 /// belongs to processes that are gone, theirs or not.
 fn load(
-    kinds: &BTreeMap<(String, String), (u64, Spent)>,
+    kinds: &BTreeMap<(String, String), (u64, ProcessCpuTime)>,
     ended: f64,
     evidence: &mut ServerEvidence,
 ) {
@@ -226,7 +227,9 @@ fn load(
     let ours = kinds
         .iter()
         .filter(|((_, application), _)| application == "ours");
-    let spent = ours.fold(Spent::default(), |sum, (_, (_, spent))| sum.plus(*spent));
+    let spent = ours.fold(ProcessCpuTime::default(), |sum, (_, (_, spent))| {
+        sum.plus(*spent)
+    });
     evidence.figure("server.load_cpu_ns", spent.cpu as f64);
     evidence.figure("server.load_ready_ns", spent.ready as f64);
 }
@@ -245,7 +248,7 @@ fn row(of: &str, application: &str, count: f64, (cpu, ready): (u64, f64)) -> Evi
     )
 }
 
-impl Spent {
+impl ProcessCpuTime {
     fn since(self, before: Self) -> Self {
         Self {
             cpu: self.cpu.saturating_sub(before.cpu),
@@ -270,8 +273,8 @@ impl Spent {
     }
 }
 
-fn spent_by(pid: u32) -> Option<Spent> {
-    Spent::parse(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
+fn spent_by(pid: u32) -> Option<ProcessCpuTime> {
+    ProcessCpuTime::parse(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
 }
 
 /// Fields of `stat` (proc(5)), counted from 1.
@@ -289,17 +292,17 @@ fn field(stat: &str, number: usize) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn census(alive: &[(u32, u64)], ended_ns: u64) -> Census {
+    fn snapshot(alive: &[(u32, u64)], ended_ns: u64) -> ProcessSnapshot {
         let spent = |&(pid, cpu): &(u32, u64)| {
             (
                 pid,
-                Spent {
+                ProcessCpuTime {
                     cpu,
                     ready: 2 * cpu,
                 },
             )
         };
-        Census {
+        ProcessSnapshot {
             at: Instant::now(),
             alive: alive.iter().map(spent).collect(),
             ended_ns,
@@ -308,9 +311,9 @@ mod tests {
         }
     }
 
-    fn reported(before: &Census, after: &Census) -> ServerEvidence {
+    fn reported(before: &ProcessSnapshot, after: &ProcessSnapshot) -> ServerEvidence {
         let client = |application: &str| ("client backend".to_owned(), application.to_owned());
-        let names = Names::from([
+        let names = ProcessNames::from([
             (1, ("postmaster".to_owned(), String::new())),
             (2, client("load")),
             (4, client("report")),
@@ -330,18 +333,18 @@ mod tests {
             [Some(70), Some(80)]
         );
         assert_eq!(field("42 (sh", PARENT), None);
-        let spent = Spent {
+        let spent = ProcessCpuTime {
             cpu: 123_456_789,
             ready: 5,
         };
-        assert_eq!(Spent::parse("123456789 5 6\n"), Some(spent));
-        assert_eq!(Spent::parse(""), None);
+        assert_eq!(ProcessCpuTime::parse("123456789 5 6\n"), Some(spent));
+        assert_eq!(ProcessCpuTime::parse(""), None);
     }
 
     #[test]
     fn time_is_told_by_who_spent_it_and_a_new_process_counts_whole() {
-        let before = census(&[(1, 100), (2, 500)], 0);
-        let evidence = reported(&before, &census(&[(1, 150), (2, 800), (4, 7)], 0));
+        let before = snapshot(&[(1, 100), (2, 500)], 0);
+        let evidence = reported(&before, &snapshot(&[(1, 150), (2, 800), (4, 7)], 0));
         assert_eq!(evidence.figures["server.cpu_ns"], 357.0);
         assert_eq!(evidence.figures["server.load_cpu_ns"], 300.0);
         assert_eq!(evidence.figures["server.load_ready_ns"], 600.0);
@@ -359,8 +362,8 @@ mod tests {
     /// A connection for each call leaves no process to look at afterwards.
     #[test]
     fn processes_that_ended_count_for_the_server_and_leave_the_loads_share_unknown() {
-        let before = census(&[(1, 100), (2, 500), (3, 40)], 1_000);
-        let after = census(&[(1, 100), (2, 500)], 1_000 + 40 + 60);
+        let before = snapshot(&[(1, 100), (2, 500), (3, 40)], 1_000);
+        let after = snapshot(&[(1, 100), (2, 500)], 1_000 + 40 + 60);
         let evidence = reported(&before, &after);
         assert_eq!(evidence.figures["server.cpu_ns"], 60.0);
         assert!(!evidence.figures.contains_key("server.load_cpu_ns"));

@@ -9,7 +9,7 @@ use tokio_postgres::{Error, Row};
 
 use super::foreign_text::text;
 use crate::connect::Client;
-use crate::shape;
+use crate::fingerprint;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -25,20 +25,20 @@ const QUERY: &str = "SELECT /* plimsoll evidence */ application_name, state, que
 
 /// What the looks saw.
 #[derive(Debug, Default)]
-pub(super) struct Running {
+pub(super) struct LongRunning {
     looks: u64,
     last: Option<Instant>,
-    seen: BTreeMap<(String, String, String), Seen>,
+    seen: BTreeMap<(String, String, String), StatementSamples>,
     unavailable: Option<String>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+struct StatementSamples {
     times: u64,
     longest_s: f64,
 }
 
-impl Running {
+impl LongRunning {
     /// Whether the last look is long enough ago.
     pub(super) fn is_due(&self) -> bool {
         self.unavailable.is_none() && self.last.is_none_or(|last| last.elapsed() >= EVERY)
@@ -54,7 +54,7 @@ impl Running {
         self.last = Some(Instant::now());
         self.unavailable = match seen.map(|seen| seen.and_then(|rows| self.note(&rows))) {
             Some(Ok(())) => return,
-            Some(Err(error)) => Some(crate::failure::of_postgres(&error).to_string()),
+            Some(Err(error)) => Some(crate::failure::from_postgres(&error).to_string()),
             None => Some("the server did not answer in time".to_owned()),
         };
     }
@@ -62,7 +62,11 @@ impl Running {
     fn note(&mut self, rows: &[Row]) -> Result<(), Error> {
         self.looks += 1;
         for row in rows {
-            let key = (shape::of(&text(row, 2)?), text(row, 0)?, text(row, 1)?);
+            let key = (
+                fingerprint::fingerprint(&text(row, 2)?),
+                text(row, 0)?,
+                text(row, 1)?,
+            );
             let seen = self.seen.entry(key).or_default();
             seen.times += 1;
             let age_s = row.try_get::<_, Option<f64>>(3)?.unwrap_or(0.0);
@@ -81,7 +85,10 @@ impl Running {
         }
         let mut seen: Vec<_> = self.seen.iter().collect();
         seen.sort_by(|a, b| b.1.longest_s.total_cmp(&a.1.longest_s));
-        let row = |((statement, application, state), seen): (&(String, String, String), &Seen)| {
+        let row = |((statement, application, state), seen): (
+            &(String, String, String),
+            &StatementSamples,
+        )| {
             EvidenceRow::new(
                 [
                     ("statement", statement.clone()),

@@ -12,15 +12,15 @@ use tokio_postgres::Error;
 
 use super::activity::Activity;
 use super::budget::Budget;
-use super::link::{Before, Link, sample};
-use super::locks::Locks;
-use super::processes::{Census, Names};
-use super::running::Running;
-use super::session::Group;
-use super::{Capacity, Command, Scope, SharedFamily, standby};
+use super::link::{CountersBefore, EvidenceConnection, sample};
+use super::locks::LockSamples;
+use super::processes::{ProcessNames, ProcessSnapshot};
+use super::running::LongRunning;
+use super::session::SessionGroup;
+use super::{Capacity, SamplerCommand, Scope, SharedProcesses, standby};
 use crate::address::Address;
 use crate::connect::ConnectError;
-use crate::failure::{of_connect, of_postgres};
+use crate::failure::{from_connect, from_postgres};
 
 /// For connecting and the questions before a step.
 const OPENING_BOUND: Duration = Duration::from_secs(6);
@@ -33,14 +33,14 @@ const NOT_READ: &str = "the server was not asked before the step";
 
 /// Looks at the sessions in its scope.
 #[derive(Debug)]
-pub(super) struct Sampler {
+pub(super) struct EvidenceSampler {
     address: Address,
     /// The run; its own connection has `.watch` added.
     name: String,
     scope: Scope,
-    link: Option<Link>,
+    link: Option<EvidenceConnection>,
     /// Counters before the step, or why they are of no use.
-    before: Result<Before, String>,
+    before: Result<CountersBefore, String>,
     measured: Option<Measured>,
     measuring: bool,
     /// What is known of every part of the step.
@@ -50,7 +50,7 @@ pub(super) struct Sampler {
     /// Connections of the server, for those who guard it.
     used: Arc<AtomicU64>,
     /// The server, for whoever ends a measurement.
-    family: SharedFamily,
+    processes: SharedProcesses,
 }
 
 /// What is seen of a measured part.
@@ -60,22 +60,22 @@ struct Measured {
     activity: Activity,
     /// The same since the last glance.
     recent: Activity,
-    running: Running,
-    locks: Locks,
+    running: LongRunning,
+    locks: LockSamples,
     /// When the last sample was taken, or measuring began.
     last: Instant,
-    census: Result<Census, String>,
+    snapshot: Result<ProcessSnapshot, String>,
     /// Who is behind the processes that were there when measuring began.
-    names: Names,
+    names: ProcessNames,
 }
 
 impl Measured {
     /// Looks at locks, and notes what that cost the server: the time that it took, where its CPU
     /// time is out of sight.
-    async fn look_at_locks(&mut self, link: &Link) {
-        let spent = || link.family.as_ref().ok()?.own_cpu().ok();
+    async fn look_at_locks(&mut self, link: &EvidenceConnection) {
+        let spent = || link.processes.as_ref().ok()?.own_cpu().ok();
         let (before, asked) = (spent(), Instant::now());
-        let look = timeout(LOOK_BOUND, Locks::look(&link.client)).await;
+        let look = timeout(LOOK_BOUND, LockSamples::look(&link.client)).await;
         let cost = Option::zip(before, spent()).map_or_else(
             || asked.elapsed(),
             |(before, after)| Duration::from_nanos(after.saturating_sub(before)),
@@ -84,12 +84,12 @@ impl Measured {
     }
 }
 
-impl Sampler {
+impl EvidenceSampler {
     pub(super) fn new(
         address: Address,
         name: &str,
         scope: Scope,
-        (used, family): (Arc<AtomicU64>, SharedFamily),
+        (used, processes): (Arc<AtomicU64>, SharedProcesses),
     ) -> Self {
         Self {
             address,
@@ -102,12 +102,12 @@ impl Sampler {
             evidence: ServerEvidence::default(),
             parts: Vec::new(),
             used,
-            family,
+            processes,
         }
     }
 
     /// Serves until nobody commands any more.
-    pub(super) async fn serve(&mut self, mut inbox: UnboundedReceiver<Command>) {
+    pub(super) async fn serve(&mut self, mut inbox: UnboundedReceiver<SamplerCommand>) {
         loop {
             let command = tokio::select! {
                 biased;
@@ -120,11 +120,13 @@ impl Sampler {
             match command {
                 None => return,
                 // Who asked may have given up waiting.
-                Some(Command::StepBegins(reply)) => drop(reply.send(self.step_begins().await)),
-                Some(Command::MeasureBegins) => self.measure_begins().await,
-                Some(Command::MeasureEnds(census)) => self.measure_ends(census).await,
-                Some(Command::Glance(reply)) => drop(reply.send(self.glance())),
-                Some(Command::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
+                Some(SamplerCommand::StepBegins(reply)) => {
+                    drop(reply.send(self.step_begins().await))
+                }
+                Some(SamplerCommand::MeasureBegins) => self.measure_begins().await,
+                Some(SamplerCommand::MeasureEnds(snapshot)) => self.measure_ends(snapshot).await,
+                Some(SamplerCommand::Glance(reply)) => drop(reply.send(self.glance())),
+                Some(SamplerCommand::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
             }
         }
     }
@@ -135,7 +137,9 @@ impl Sampler {
         self.parts.clear();
         let bound = timeout(OPENING_BOUND, self.look_before()).await;
         let silent = |_| Failure::new("timeout.connect", "the server did not answer within 6 s");
-        let (capacity, before) = bound.map_err(silent)?.map_err(|error| of_connect(&error))?;
+        let (capacity, before) = bound
+            .map_err(silent)?
+            .map_err(|error| from_connect(&error))?;
         self.evidence
             .figure("connections.limit", capacity.limit as f64);
         self.evidence
@@ -144,7 +148,7 @@ impl Sampler {
         Ok(capacity)
     }
 
-    async fn look_before(&mut self) -> Result<(Capacity, Before), ConnectError> {
+    async fn look_before(&mut self) -> Result<(Capacity, CountersBefore), ConnectError> {
         if self
             .link
             .as_ref()
@@ -154,7 +158,7 @@ impl Sampler {
         }
         let link = match &mut self.link {
             Some(link) => link,
-            none => none.insert(Link::open(&self.address, &self.name).await?),
+            none => none.insert(EvidenceConnection::open(&self.address, &self.name).await?),
         };
         let capacity = Capacity::read(&link.client, &self.name).await?;
         Ok((capacity, link.look_before().await))
@@ -169,27 +173,27 @@ impl Sampler {
         let (scope, name) = (&self.scope, &self.name);
         self.measured = Some(Measured {
             evidence: self.evidence.clone(),
-            activity: Activity::of(scope.clone(), name),
-            recent: Activity::of(scope.clone(), name),
-            running: Running::default(),
-            locks: Locks::of(scope.clone(), name),
+            activity: Activity::new(scope.clone(), name),
+            recent: Activity::new(scope.clone(), name),
+            running: LongRunning::default(),
+            locks: LockSamples::new(scope.clone(), name),
             last: Instant::now(),
-            census: self.census(),
+            snapshot: self.snapshot(),
             names,
         });
         let link = self.link.as_ref();
-        self.family
-            .set(link.and_then(|link| link.family.clone().ok()));
+        self.processes
+            .set(link.and_then(|link| link.processes.clone().ok()));
     }
 
     /// A course may go on although its server went away for a while: what its next part shows is
     /// seen on another connection. Counters that were read before tell nothing any more.
     async fn reopen(&mut self) {
-        let is_lost = |link: &Link| link.client.is_closed();
+        let is_lost = |link: &EvidenceConnection| link.client.is_closed();
         if !self.link.as_ref().is_some_and(is_lost) {
             return;
         }
-        let opening = Link::open(&self.address, &self.name);
+        let opening = EvidenceConnection::open(&self.address, &self.name);
         if let Ok(Ok(link)) = timeout(OPENING_BOUND, opening).await {
             self.link = Some(link);
             self.before = Err("the connection to the server was lost on the way".to_owned());
@@ -200,7 +204,7 @@ impl Sampler {
     fn glance(&mut self) -> ServerEvidence {
         let mut evidence = ServerEvidence::default();
         if let Some(measured) = &mut self.measured {
-            let next = Activity::of(self.scope.clone(), &self.name);
+            let next = Activity::new(self.scope.clone(), &self.name);
             std::mem::replace(&mut measured.recent, next).report(&mut evidence);
             if let Some(reason) = measured.evidence.unavailable.get("sessions") {
                 missing(&mut evidence, "sessions", reason.clone());
@@ -209,14 +213,14 @@ impl Sampler {
         evidence
     }
 
-    /// Ends a part; `census` are the server's processes when it ended, where they were read then.
-    async fn measure_ends(&mut self, census: Option<Result<Census, String>>) {
+    /// Ends a part; `snapshot` are the server's processes when it ended, where they were read then.
+    async fn measure_ends(&mut self, snapshot: Option<Result<ProcessSnapshot, String>>) {
         self.measuring = false;
         let Some(measured) = self.measured.take() else {
             return;
         };
         // First of all: what follows takes time of the server's.
-        let census = census.unwrap_or_else(|| self.census());
+        let snapshot = snapshot.unwrap_or_else(|| self.snapshot());
         let names = self.names().await;
         let mut evidence = measured.evidence;
         measured.activity.report(&mut evidence);
@@ -224,7 +228,7 @@ impl Sampler {
         if self.scope == Scope::Everyone {
             measured.running.report(&mut evidence);
         }
-        match (measured.census, census) {
+        match (measured.snapshot, snapshot) {
             (Ok(before), Ok(after)) => {
                 let mut all = measured.names;
                 match names {
@@ -255,21 +259,21 @@ impl Sampler {
         self.parts.push(evidence);
     }
 
-    fn census(&self) -> Result<Census, String> {
+    fn snapshot(&self) -> Result<ProcessSnapshot, String> {
         let link = self
             .link
             .as_ref()
             .ok_or("there is no connection to the server")?;
-        link.family.clone()?.census()
+        link.processes.clone()?.snapshot()
     }
 
     /// Who is behind each process, where they are in sight.
-    async fn names(&self) -> Result<Names, String> {
+    async fn names(&self) -> Result<ProcessNames, String> {
         let link = self
             .link
             .as_ref()
             .ok_or("there is no connection to the server")?;
-        let asked = timeout(LOOK_BOUND, link.family.clone()?.names(&link.client)).await;
+        let asked = timeout(LOOK_BOUND, link.processes.clone()?.names(&link.client)).await;
         asked.map_err(|_| "the server did not answer in time".to_owned())?
     }
 
@@ -277,24 +281,24 @@ impl Sampler {
     /// cannot be seen, nothing holds back.
     fn pause(&self) -> Duration {
         let spent = || {
-            let family = *self.link.as_ref()?.family.as_ref().ok()?;
+            let processes = *self.link.as_ref()?.processes.as_ref().ok()?;
             let measured = self.measured.as_ref()?;
-            let begin = measured.census.as_ref().ok()?;
+            let begin = measured.snapshot.as_ref().ok()?;
             let budget = Budget::begin(begin.at, begin.own_ns);
             let looks = measured.activity.samples();
-            Some(budget.pause(Instant::now(), family.own_cpu().ok()?, looks))
+            Some(budget.pause(Instant::now(), processes.own_cpu().ok()?, looks))
         };
         spent().unwrap_or_default()
     }
 
-    async fn take(&mut self, sample: Result<Vec<Group>, Error>) {
+    async fn take(&mut self, sample: Result<Vec<SessionGroup>, Error>) {
         let (Some(measured), Some(link)) = (&mut self.measured, &self.link) else {
             return;
         };
         let since = std::mem::replace(&mut measured.last, Instant::now());
         let seconds = (measured.last - since).as_secs_f64();
         if self.scope == Scope::Everyone && measured.running.is_due() {
-            let look = timeout(LOOK_BOUND, Running::look(&link.client)).await;
+            let look = timeout(LOOK_BOUND, LongRunning::look(&link.client)).await;
             measured.running.add(look.ok());
         }
         let groups = match sample {
@@ -302,7 +306,7 @@ impl Sampler {
             Err(error) => {
                 // Nothing more will come of this connection.
                 self.measuring = false;
-                let reason = of_postgres(&error).to_string();
+                let reason = from_postgres(&error).to_string();
                 return missing(&mut measured.evidence, "sessions", reason);
             }
         };
@@ -335,7 +339,7 @@ impl Sampler {
                 let looking = link.look_after(&self.scope, before, evidence);
                 match timeout(CLOSING_BOUND, looking).await {
                     Ok(Ok(())) => return,
-                    Ok(Err(error)) => of_postgres(&error).to_string(),
+                    Ok(Err(error)) => from_postgres(&error).to_string(),
                     Err(_) => "the server did not answer in time after the step".to_owned(),
                 }
             }

@@ -40,7 +40,7 @@ const LOCK: usize = 1;
 
 /// Sessions that do the same in one look.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Group {
+pub(super) struct SessionGroup {
     /// `None` = a background process that this role may not see.
     pub(super) backend_type: Option<String>,
     pub(super) application: String,
@@ -56,13 +56,13 @@ pub(super) struct Group {
 }
 
 /// Looks once.
-pub(super) async fn look(client: &Client, scope: &Scope) -> Result<Vec<Group>, Error> {
+pub(super) async fn look(client: &Client, scope: &Scope) -> Result<Vec<SessionGroup>, Error> {
     let rows = client.query(QUERY, &[&scope.application()]).await?;
-    rows.iter().map(Group::of).collect()
+    rows.iter().map(SessionGroup::from_row).collect()
 }
 
-impl Group {
-    fn of(row: &Row) -> Result<Self, Error> {
+impl SessionGroup {
+    fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             backend_type: row.try_get(0)?,
             application: text(row, 1)?,
@@ -143,13 +143,16 @@ pub(super) mod tests {
     use super::*;
 
     /// One session of a client in this state and wait.
-    pub(in super::super) fn session(state: Option<&str>, event: Option<(&str, &str)>) -> Group {
-        Group {
+    pub(in super::super) fn session(
+        state: Option<&str>,
+        event: Option<(&str, &str)>,
+    ) -> SessionGroup {
+        SessionGroup {
             backend_type: Some("client backend".to_owned()),
             state: state.map(str::to_owned),
             event: event.map(|(of, name)| (of.to_owned(), name.to_owned())),
             count: 1,
-            ..Group::default()
+            ..SessionGroup::default()
         }
     }
 

@@ -4,7 +4,7 @@
 use bench_report::ServerEvidence;
 
 use crate::connect::Client;
-use crate::failure::of_postgres;
+use crate::failure::from_postgres;
 
 const REPLICATION: &str = "SELECT /* plimsoll evidence */
            count(*) FILTER (WHERE sync_state IN ('sync', 'quorum'))::float8,
@@ -62,5 +62,5 @@ async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), 
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 fn told(error: tokio_postgres::Error) -> String {
-    of_postgres(&error).to_string()
+    from_postgres(&error).to_string()
 }

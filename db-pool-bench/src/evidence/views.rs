@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// One view, of which one row is read.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct StatisticsView {
     /// What it is about, where it cannot be read.
     pub(super) name: &'static str,
     /// What is selected from, with the condition that leaves one row.
@@ -87,8 +87,8 @@ impl Counter {
 }
 
 /// All views, in the order in which they are read.
-pub(super) const VIEWS: [View; 5] = [
-    View {
+pub(super) const VIEWS: [StatisticsView; 5] = [
+    StatisticsView {
         name: "database",
         source: "pg_stat_database WHERE datname = current_database()",
         versions: ALL,
@@ -131,7 +131,7 @@ pub(super) const VIEWS: [View; 5] = [
             some("database.sessions_killed", "sessions_killed", FROM_14),
         ],
     },
-    View {
+    StatisticsView {
         name: "wal",
         source: "pg_stat_wal",
         versions: FROM_14,
@@ -156,7 +156,7 @@ pub(super) const VIEWS: [View; 5] = [
             ),
         ],
     },
-    View {
+    StatisticsView {
         name: "io",
         source: "pg_stat_io",
         versions: FROM_16,
@@ -208,7 +208,7 @@ pub(super) const VIEWS: [View; 5] = [
             ),
         ],
     },
-    View {
+    StatisticsView {
         name: "checkpointer",
         source: "pg_stat_checkpointer",
         versions: FROM_17,
@@ -221,7 +221,7 @@ pub(super) const VIEWS: [View; 5] = [
             all("checkpointer.buffers_written", "buffers_written"),
         ],
     },
-    View {
+    StatisticsView {
         name: "bgwriter",
         source: "pg_stat_bgwriter",
         versions: ALL,

@@ -9,9 +9,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::flags::Holder;
-use super::log::{Hold, Log, Parts, Second, Seen};
-use crate::course::{Census, Follower, Ledger, Visit};
-use crate::drivers::{Lender, Lends};
+use super::log::{HolderAttempt, Log, PartObservation, PartTimes, Second};
+use crate::course::{BackendMonitor, Ledger, RunSupervisor, TracedRequest};
+use crate::drivers::{HasPool, PoolHandle};
 
 /// The work of a nested holder between its two checkouts.
 const OWN_WORK_S: f64 = 0.02;
@@ -23,7 +23,7 @@ const DRAIN_BOUND: Duration = Duration::from_secs(1);
 
 /// Who does what, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Course {
+pub(super) struct ExhaustRun {
     pub(super) users: u64,
     pub(super) think_time: Duration,
     pub(super) holders: u64,
@@ -33,7 +33,7 @@ pub(super) struct Course {
     pub(super) keep: Duration,
 }
 
-impl Course {
+impl ExhaustRun {
     /// Runs it to its end, until a rule is broken, or until `cancel`: what happened until then is
     /// in the log. A server that goes and comes again ends nothing.
     ///
@@ -42,12 +42,12 @@ impl Course {
     pub(super) async fn run<F: Factory>(
         self,
         factory: &F,
-        census: &mut Census,
+        backend_monitor: &mut BackendMonitor,
         cancel: &Cancel,
-        follower: &mut Follower<'_>,
+        follower: &mut RunSupervisor<'_>,
     ) -> Result<Log, Failure>
     where
-        F::Target: Lends,
+        F::Target: HasPool,
     {
         let target = tokio::select! {
             () = cancel.cancelled() => return Ok(Log::default()),
@@ -56,7 +56,7 @@ impl Course {
         let (visits, logged) = unbounded_channel();
         let (holds, held) = unbounded_channel();
         let over = Cancel::new();
-        let told = |ledger: Ledger| Told {
+        let told = |ledger: Ledger| TaskSignals {
             ledger,
             over: over.clone(),
         };
@@ -64,7 +64,7 @@ impl Course {
         let after = |start_ns: u64, time: Duration| start_ns + time.as_nanos() as u64;
         let held_ns = after(began_ns, self.alone);
         let released_ns = after(held_ns, self.keep);
-        let parts = Parts {
+        let parts = PartTimes {
             began_ns,
             held_ns,
             released_ns,
@@ -79,12 +79,18 @@ impl Course {
         }
         for _ in 0..self.holders {
             let told = told(follower.ledger());
-            let holder = hold(target.lender(), self.holder, parts, holds.clone(), told);
+            let holder = hold(
+                target.pool_handle(),
+                self.holder,
+                parts,
+                holds.clone(),
+                told,
+            );
             tasks.spawn(holder);
         }
         drop((visits, holds));
         let mut seen = Vec::new();
-        let broken = follow(parts, follower, census, cancel, &mut seen).await;
+        let broken = follow(parts, follower, backend_monitor, cancel, &mut seen).await;
         let stopped = broken.map(|broken| (monotonic_ns(), broken));
         if cancel.is_cancelled() {
             tasks.abort_all();
@@ -111,9 +117,9 @@ impl Course {
 }
 
 fn log(
-    parts: Parts,
-    mut logged: UnboundedReceiver<Visit>,
-    mut held: UnboundedReceiver<Hold>,
+    parts: PartTimes,
+    mut logged: UnboundedReceiver<TracedRequest>,
+    mut held: UnboundedReceiver<HolderAttempt>,
 ) -> Log {
     let mut log = Log {
         parts,
@@ -130,7 +136,7 @@ fn log(
 }
 
 /// What a task tells while it is at work, and is told.
-struct Told {
+struct TaskSignals {
     ledger: Ledger,
     /// A rule has ended the course.
     over: Cancel,
@@ -139,11 +145,11 @@ struct Told {
 /// Follows each part to its end, and notes what was `seen` of it; returns with the rule that was
 /// broken on the way, if one was, or when a signal comes.
 async fn follow(
-    parts: Parts,
-    follower: &mut Follower<'_>,
-    census: &mut Census,
+    parts: PartTimes,
+    follower: &mut RunSupervisor<'_>,
+    backend_monitor: &mut BackendMonitor,
     cancel: &Cancel,
-    seen: &mut Vec<Seen>,
+    seen: &mut Vec<PartObservation>,
 ) -> Option<Broken> {
     for end_ns in [parts.held_ns, parts.released_ns, parts.ended_ns] {
         follower.part_begins();
@@ -151,11 +157,11 @@ async fn follow(
             biased;
             () = cancel.cancelled() => None,
             broken = follower.until(end_ns) => broken,
-            () = census.keep_counting() => None,
+            () = backend_monitor.keep_counting() => None,
         };
-        seen.push(Seen {
+        seen.push(PartObservation {
             cpu: follower.part_ends(),
-            server: census.take(),
+            server: backend_monitor.take(),
         });
         if broken.is_some() || cancel.is_cancelled() {
             return broken;
@@ -173,9 +179,9 @@ async fn sleep_until(instant_ns: u64) {
 async fn be_user<S: Session>(
     mut session: S,
     think_time: Duration,
-    parts: Parts,
-    visits: UnboundedSender<Visit>,
-    told: Told,
+    parts: PartTimes,
+    visits: UnboundedSender<TracedRequest>,
+    told: TaskSignals,
 ) {
     loop {
         let started_ns = monotonic_ns();
@@ -188,7 +194,7 @@ async fn be_user<S: Session>(
         };
         let outcome = session.hit(&mut marks).await;
         let failed = outcome.failure.is_some();
-        let visit = Visit::new(marks, outcome);
+        let visit = TracedRequest::new(marks, outcome);
         told.ledger.note(&visit);
         // Nobody reads any more once a signal has come.
         let _ = visits.send(visit);
@@ -203,18 +209,18 @@ async fn be_user<S: Session>(
 
 /// Keeps connections until the holders' part is over.
 async fn hold(
-    lender: Lender,
+    pool_handle: PoolHandle,
     holder: Holder,
-    parts: Parts,
-    holds: UnboundedSender<Hold>,
-    told: Told,
+    parts: PartTimes,
+    holds: UnboundedSender<HolderAttempt>,
+    told: TaskSignals,
 ) {
     tokio::select! {
         () = told.over.cancelled() => return,
         () = sleep_until(parts.held_ns) => {}
     }
     while monotonic_ns() < parts.released_ns && !told.over.is_cancelled() {
-        let hold = keep_one(&lender, holder, parts.released_ns, &told.over).await;
+        let hold = keep_one(&pool_handle, holder, parts.released_ns, &told.over).await;
         let failure = hold.failure.clone();
         let _ = holds.send(hold);
         if let Some(failure) = failure {
@@ -224,8 +230,13 @@ async fn hold(
     }
 }
 
-async fn keep_one(lender: &Lender, holder: Holder, until_ns: u64, over: &Cancel) -> Hold {
-    let mut hold = Hold {
+async fn keep_one(
+    pool_handle: &PoolHandle,
+    holder: Holder,
+    until_ns: u64,
+    over: &Cancel,
+) -> HolderAttempt {
+    let mut hold = HolderAttempt {
         asked_ns: monotonic_ns(),
         acquired_ns: 0,
         second: None,
@@ -234,7 +245,7 @@ async fn keep_one(lender: &Lender, holder: Holder, until_ns: u64, over: &Cancel)
     };
     let kept = tokio::select! {
         () = over.cancelled() => Ok(()),
-        kept = keep(lender, holder, until_ns, &mut hold) => kept,
+        kept = keep(pool_handle, holder, until_ns, &mut hold) => kept,
     };
     hold.over_ns = monotonic_ns();
     hold.failure = kept.err();
@@ -242,12 +253,12 @@ async fn keep_one(lender: &Lender, holder: Holder, until_ns: u64, over: &Cancel)
 }
 
 async fn keep(
-    lender: &Lender,
+    pool_handle: &PoolHandle,
     holder: Holder,
     until_ns: u64,
-    hold: &mut Hold,
+    hold: &mut HolderAttempt,
 ) -> Result<(), Failure> {
-    let mut lease = lender.checkout().await?;
+    let mut lease = pool_handle.checkout().await?;
     hold.acquired_ns = monotonic_ns();
     match holder {
         Holder::SlowQuery => {
@@ -262,7 +273,7 @@ async fn keep(
         Holder::Nested => {
             lease.run(&format!("SELECT pg_sleep({OWN_WORK_S})")).await?;
             let asked_ns = monotonic_ns();
-            let second = lender.checkout().await;
+            let second = pool_handle.checkout().await;
             hold.second = Some(Second {
                 asked_ns,
                 over_ns: monotonic_ns(),

@@ -2,7 +2,7 @@
 //! whether requests that hold a connection while they wait for another blocked each other.
 
 use super::log::Log;
-use crate::course::Visit;
+use crate::course::TracedRequest;
 
 /// Two instants closer than this may have come in either order: a task is woken on another thread.
 const SLACK_NS: u64 = 1_000_000;
@@ -29,7 +29,7 @@ impl Fairness {
     /// Of requests that started while connections were kept.
     pub(super) fn of(log: &Log) -> Self {
         let visits = log.started_in(log.parts.held_ns, log.parts.released_ns);
-        let mut waits: Vec<u64> = visits.iter().map(Visit::waited_ns).collect();
+        let mut waits: Vec<u64> = visits.iter().map(TracedRequest::waited_ns).collect();
         waits.sort_unstable();
         let mut fairness = Self {
             visits: visits.len(),
@@ -70,12 +70,12 @@ impl Fairness {
 /// users were alone.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
-    let mut waits: Vec<u64> = before.iter().map(Visit::waited_ns).collect();
+    let mut waits: Vec<u64> = before.iter().map(TracedRequest::waited_ns).collect();
     waits.sort_unstable();
     let bound = *waits.get(waits.len().saturating_mul(99) / 100)?;
     let bound = bound.max(SLACK_NS);
     let after = log.started_in(log.parts.released_ns, log.parts.ended_ns);
-    let as_before = |visit: &&Visit| visit.waited_ns() <= bound;
+    let as_before = |visit: &&TracedRequest| visit.waited_ns() <= bound;
     let recovered = after
         .windows(IN_A_ROW)
         .find(|row| row.iter().filter(as_before).count() + 1 >= IN_A_ROW)?;
@@ -145,14 +145,14 @@ pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
 mod tests {
     use load_engine::{Failure, Marks};
 
-    use super::super::log::{Hold, Parts, Second};
+    use super::super::log::{HolderAttempt, PartTimes, Second};
     use super::*;
 
     const MS: u64 = 1_000_000;
 
-    fn visit(started_ms: u64, acquired_ms: Option<u64>, done_ms: u64) -> Visit {
+    fn visit(started_ms: u64, acquired_ms: Option<u64>, done_ms: u64) -> TracedRequest {
         let gave_up = acquired_ms.is_none();
-        Visit {
+        TracedRequest {
             marks: Marks {
                 started_ns: started_ms * MS,
                 acquired_ns: acquired_ms.unwrap_or(0) * MS,
@@ -165,9 +165,9 @@ mod tests {
         }
     }
 
-    fn log(visits: Vec<Visit>) -> Log {
+    fn log(visits: Vec<TracedRequest>) -> Log {
         Log {
-            parts: Parts {
+            parts: PartTimes {
                 began_ns: 0,
                 held_ns: 100 * MS,
                 released_ns: 200 * MS,
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn recovery_is_when_waits_are_as_before_and_not_when_one_is_lucky() {
-        let mut visits: Vec<Visit> = (0..100).map(|n| visit(n, Some(n), n + 1)).collect();
+        let mut visits: Vec<TracedRequest> = (0..100).map(|n| visit(n, Some(n), n + 1)).collect();
         let slow = (0..30).map(|n| visit(200 + n, Some(300 + n), 301 + n));
         visits.extend(slow);
         visits.insert(115, visit(215, Some(215), 216));
@@ -218,7 +218,7 @@ mod tests {
     fn as_many_waiting_holders_as_connections_are_a_deadlock_and_one_fewer_is_none() {
         let mut log = log(Vec::new());
         log.holds = [(120, 180), (125, 175)]
-            .map(|(asked, over)| Hold {
+            .map(|(asked, over)| HolderAttempt {
                 asked_ns: 100 * MS,
                 acquired_ns: 110 * MS,
                 second: Some(Second {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bench_cli::flags;
 use clap::{Args, ValueEnum};
 
-use crate::one_pool::{CourseFlags, OnePoolFlags};
+use crate::one_pool::{OnePoolFlags, TracedRunFlags};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench exhaust
@@ -70,7 +70,7 @@ pub struct ExhaustFlags {
 
     /// How each course is run.
     #[command(flatten)]
-    pub course: CourseFlags,
+    pub course: TracedRunFlags,
 
     /// The pool, and where it is.
     #[command(flatten)]

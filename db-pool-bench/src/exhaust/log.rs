@@ -3,13 +3,13 @@
 use load_engine::cpu_use::CpuUse;
 use load_engine::{Broken, Failure};
 
-use crate::course::{Tally, Visit};
-use crate::evidence::parts::Beside;
+use crate::course::{SessionChanges, TracedRequest};
+use crate::evidence::time_shares::ExtraUsers;
 
 /// When a course's parts began, on the monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
-pub(super) struct Parts {
+pub(super) struct PartTimes {
     /// Users began.
     pub(super) began_ns: u64,
     /// Holders joined them.
@@ -22,7 +22,7 @@ pub(super) struct Parts {
 
 /// One attempt of a holder.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Hold {
+pub(super) struct HolderAttempt {
     /// It asked for its connection.
     pub(super) asked_ns: u64,
     /// It had its connection; 0 = it never did.
@@ -45,40 +45,40 @@ pub(super) struct Second {
 
 /// What was seen of one part beside its requests.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct PartObservation {
     /// What it took of our CPU.
     pub(super) cpu: CpuUse,
     /// Sessions that came and went.
-    pub(super) server: Tally,
+    pub(super) server: SessionChanges,
 }
 
 /// All that happened in one course.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Log {
-    pub(super) parts: Parts,
+    pub(super) parts: PartTimes,
     /// By start.
-    pub(super) visits: Vec<Visit>,
-    pub(super) holds: Vec<Hold>,
+    pub(super) visits: Vec<TracedRequest>,
+    pub(super) holds: Vec<HolderAttempt>,
     /// What was seen of each part, as far as the course came.
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<PartObservation>,
     /// When a rule ended it, and which.
     pub(super) stopped: Option<(u64, Broken)>,
 }
 
 impl Log {
     /// Visits that started from `from_ns` to before `to_ns`.
-    pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[Visit] {
+    pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[TracedRequest] {
         let at = |bound: u64| self.visits.partition_point(|v| v.marks.started_ns < bound);
         &self.visits[at(from_ns)..at(to_ns)]
     }
 
     /// Holders who waited for a connection, their second one too, and who had one, from `from_ns`
     /// to `to_ns`.
-    pub(super) fn holders(&self, from_ns: u64, to_ns: u64) -> Beside {
+    pub(super) fn holders(&self, from_ns: u64, to_ns: u64) -> ExtraUsers {
         let within = |begin_ns: u64, end_ns: u64| {
             end_ns.min(to_ns).saturating_sub(begin_ns.max(from_ns)) as f64
         };
-        let mut beside = Beside::default();
+        let mut beside = ExtraUsers::default();
         for hold in &self.holds {
             if hold.acquired_ns == 0 {
                 beside.waiting += within(hold.asked_ns, hold.over_ns);
@@ -89,7 +89,7 @@ impl Log {
             beside.on_connection += within(hold.acquired_ns, hold.over_ns) - nested;
         }
         let length_ns = to_ns.saturating_sub(from_ns).max(1) as f64;
-        Beside {
+        ExtraUsers {
             waiting: beside.waiting / length_ns,
             on_connection: beside.on_connection / length_ns,
         }

@@ -17,47 +17,47 @@ use bench_report::{Report, ServerEvidence, Summary};
 use load_engine::{Cancel, Factory, Failure, Phase};
 use serde_json::Value;
 
-use course::Course;
+use course::ExhaustRun;
 pub use flags::{ExhaustFlags, Holder};
 use log::Log;
-use plan::{Plan, Setting};
+use plan::{ExhaustPlan, ExhaustSetting};
 
-use crate::campaign::{self, Campaign};
-use crate::course::{Census, Follower, on_threads};
-use crate::drivers::{Deadpool, Driver, Lends, Setup, Sqlx};
-use crate::one_pool::Scenario;
-use crate::workloads::Selection;
+use crate::context::{self, ScenarioContext};
+use crate::course::{BackendMonitor, RunSupervisor, on_threads};
+use crate::drivers::{Deadpool, Driver, DriverSetup, HasPool, Sqlx};
+use crate::one_pool::PoolScenario;
+use crate::workloads::WorkloadSelection;
 
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
-    let plan = Plan::new(flags)?;
+    let plan = ExhaustPlan::new(flags)?;
     flags.pool.run("exhaust", flags.pool.size, &plan)
 }
 
-impl Scenario for Plan<'_> {
+impl PoolScenario for ExhaustPlan<'_> {
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &Selection {
+    fn selection(&self) -> &WorkloadSelection {
         &self.selection
     }
 
-    fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
+    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
         let turns = self.turns();
-        campaign.bench.announce(self.total(), turns.len());
-        campaign.bench.show_figures(ShownFigures {
+        context.bench.announce(self.total(), turns.len());
+        context.bench.show_figures(ShownFigures {
             percentiles: &["p50", "p99", "max_ns"],
             merged: true,
         });
         for turn in turns {
-            if campaign.bench.interrupted() {
+            if context.bench.interrupted() {
                 break;
             }
-            one(campaign, self, self.settings[turn.setting], turn.repeat)?;
+            one(context, self, self.settings[turn.setting], turn.repeat)?;
         }
         Ok(())
     }
@@ -72,22 +72,27 @@ impl Scenario for Plan<'_> {
 }
 
 /// Runs one course and keeps its parts as steps of the report.
-fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> anyhow::Result<()> {
+fn one(
+    context: &mut ScenarioContext,
+    plan: &ExhaustPlan,
+    setting: ExhaustSetting,
+    repeat: u64,
+) -> anyhow::Result<()> {
     let pool = &plan.flags.pool;
     let refused = plan.step(setting, repeat, steps::HELD);
-    if !campaign.has_room(&refused, pool.size)? {
+    if !context.has_room(&refused, pool.size)? {
         return Ok(());
     }
-    let setup = campaign.setup(pool.arm(setting.driver), plan.seed ^ (repeat << 32))?;
+    let setup = context.setup(pool.variant(setting.driver), plan.seed ^ (repeat << 32))?;
     let operations = setup.operations();
-    campaign.bench.phase(Phase::WarmUp);
+    context.bench.phase(Phase::WarmUp);
     let (driver, holder) = (setting.driver.name(), setting.holder.name());
-    campaign.bench.line(&format!("{driver}, {holder}"));
-    let cancel = campaign.bench.cancel.clone();
+    context.bench.line(&format!("{driver}, {holder}"));
+    let cancel = context.bench.cancel.clone();
     let course = plan.course(setting);
-    let rules = campaign.stop_rules(&plan.flags.course.stop_on);
+    let rules = context.stop_rules(&plan.flags.course.stop_on);
     // That checkouts time out is what this is about.
-    let follower = Follower::new(&mut campaign.watch, rules, plan.course_length(), true);
+    let follower = RunSupervisor::new(&mut context.watch, rules, plan.course_length(), true);
     let made = setup.clone();
     let ran = match setting.driver {
         Driver::Deadpool => follow(course, &Deadpool(made), &setup, &cancel, follower)?,
@@ -96,17 +101,17 @@ fn one(campaign: &mut Campaign, plan: &Plan, setting: Setting, repeat: u64) -> a
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
     };
     match ran {
-        Ok((log, seen)) => steps::Course {
+        Ok((log, seen)) => steps::RecordedRun {
             plan,
             setting,
             repeat,
             log: &log,
             operations,
         }
-        .keep(campaign.bench, seen),
+        .keep(context.bench, seen),
         Err(failure) => {
-            let step = campaign::not_begun(&refused, failure.to_string());
-            campaign.bench.push_step(step, Vec::new(), Vec::new());
+            let step = context::not_begun(&refused, failure.to_string());
+            context.bench.push_step(step, Vec::new(), Vec::new());
         }
     }
     Ok(())
@@ -117,24 +122,24 @@ type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
 
 /// Runs `course` on the pool that `factory` makes, as `setup` says.
 fn follow<F: Factory>(
-    course: Course,
+    course: ExhaustRun,
     factory: &F,
-    setup: &Setup,
+    setup: &DriverSetup,
     cancel: &Cancel,
-    mut follower: Follower,
+    mut follower: RunSupervisor,
 ) -> anyhow::Result<Ran>
 where
-    F::Target: Lends,
+    F::Target: HasPool,
 {
     let (address, application) = (&setup.address, &setup.application);
     let ran = on_threads(&follower.threads(), async {
         let away = follower.absence();
-        let mut census = tokio::select! {
+        let mut backend_monitor = tokio::select! {
             () = cancel.cancelled() => return Ok(Log::default()),
-            census = Census::open(address, application, away) => census?,
+            backend_monitor = BackendMonitor::open(address, application, away) => backend_monitor?,
         };
         course
-            .run(factory, &mut census, cancel, &mut follower)
+            .run(factory, &mut backend_monitor, cancel, &mut follower)
             .await
     })?;
     Ok(ran.map(|log| (log, follower.evidence())))

@@ -7,22 +7,22 @@ use load_engine::sweep::{Turn, order};
 use load_engine::{LoadPlan, StepPlan};
 use serde_json::{Value, json};
 
-use super::course::Course;
+use super::course::ExhaustRun;
 use super::flags::{ExhaustFlags, Holder};
 use crate::drivers::Driver;
-use crate::workloads::Selection;
+use crate::workloads::WorkloadSelection;
 
 /// Users for each connection, unless told otherwise: plainly more than there are.
 const USERS_PER_CONNECTION: u64 = 4;
 
 /// One driver's pool under one kind of holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(super) struct ExhaustSetting {
     pub(super) driver: Driver,
     pub(super) holder: Holder,
 }
 
-impl Setting {
+impl ExhaustSetting {
     /// Its name, for people.
     pub(super) fn name(self) -> String {
         format!("{}, {}", self.driver.name(), self.holder.name())
@@ -31,16 +31,16 @@ impl Setting {
 
 /// What is going to be done.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(super) struct ExhaustPlan<'a> {
     pub(super) flags: &'a ExhaustFlags,
     drivers: Vec<Driver>,
-    pub(super) settings: Vec<Setting>,
+    pub(super) settings: Vec<ExhaustSetting>,
     /// What is asked of the server.
-    pub(super) selection: Selection,
+    pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> ExhaustPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
@@ -55,14 +55,14 @@ impl<'a> Plan<'a> {
         flags.pool.target.pool.check(&drivers, &[flags.pool.size])?;
         let of = |&driver: &Driver| {
             let holders = holders.iter();
-            holders.map(move |&holder| Setting { driver, holder })
+            holders.map(move |&holder| ExhaustSetting { driver, holder })
         };
         let seed = flags.course.draw_seed();
         Ok(Self {
             flags,
             settings: drivers.iter().flat_map(of).collect(),
             drivers,
-            selection: Selection::new(&flags.pool.target.workload, seed)?,
+            selection: WorkloadSelection::new(&flags.pool.target.workload, seed)?,
             seed,
         })
     }
@@ -91,8 +91,8 @@ impl<'a> Plan<'a> {
         2 * self.flags.duration + self.flags.keep
     }
 
-    pub(super) fn course(&self, setting: Setting) -> Course {
-        Course {
+    pub(super) fn course(&self, setting: ExhaustSetting) -> ExhaustRun {
+        ExhaustRun {
             users: self.users(),
             think_time: self.flags.think_time,
             holders: self.holders(),
@@ -103,7 +103,7 @@ impl<'a> Plan<'a> {
     }
 
     /// A part of a course as a step.
-    pub(super) fn step(&self, setting: Setting, repeat: u64, part: &str) -> StepPlan {
+    pub(super) fn step(&self, setting: ExhaustSetting, repeat: u64, part: &str) -> StepPlan {
         let load = LoadPlan::Closed {
             users: self.users(),
             think_time: self.flags.think_time,

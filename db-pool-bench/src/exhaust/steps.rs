@@ -8,10 +8,10 @@ use bench_report::{Report, ServerEvidence, Step, StepEnd, Summary, Window};
 
 use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
-use super::plan::{Plan, Setting};
-use crate::campaign::not_begun;
+use super::plan::{ExhaustPlan, ExhaustSetting};
+use crate::context::not_begun;
 use crate::course::{keep, note_gap, note_generator, record};
-use crate::evidence::parts;
+use crate::evidence::time_shares;
 use crate::text::headline;
 
 /// Users alone, before the holders came.
@@ -22,15 +22,15 @@ pub(super) const HELD: &str = "held";
 pub(super) const AFTER: &str = "after";
 
 /// One course that was run.
-pub(super) struct Course<'a> {
-    pub(super) plan: &'a Plan<'a>,
-    pub(super) setting: Setting,
+pub(super) struct RecordedRun<'a> {
+    pub(super) plan: &'a ExhaustPlan<'a>,
+    pub(super) setting: ExhaustSetting,
     pub(super) repeat: u64,
     pub(super) log: &'a Log,
     pub(super) operations: &'static [&'static str],
 }
 
-impl Course<'_> {
+impl RecordedRun<'_> {
     /// Keeps its parts; `seen` is what the server said of each.
     pub(super) fn keep(self, bench: &mut Bench, seen: Vec<ServerEvidence>) {
         if self.log.visits.is_empty() {
@@ -55,7 +55,7 @@ impl Course<'_> {
             note_generator(&mut step, &beside.cpu);
             let window = (step.window.measure_start_ns, step.window.measure_end_ns);
             if let Some(seen) = seen.next() {
-                parts::note(&mut step, seen, self.log.holders(window.0, window.1));
+                time_shares::record(&mut step, seen, self.log.holders(window.0, window.1));
             }
             note_gap(&mut step, &beside.server);
             keep(bench, step);
@@ -132,7 +132,7 @@ pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
 }
 
 /// The deadlock's name, its evidence and what rules it out.
-pub(super) fn deadlock_sentence(found: Deadlock, plan: &Plan) -> String {
+pub(super) fn deadlock_sentence(found: Deadlock, plan: &ExhaustPlan) -> String {
     let (size, holders) = (plan.flags.pool.size, plan.holders());
     format!(
         "nested-checkout deadlock: {} times, up to {}, all {size} connections were held by \
@@ -149,7 +149,7 @@ pub(super) fn deadlock_sentence(found: Deadlock, plan: &Plan) -> String {
 /// Steps of `part`, with their setting.
 pub(super) fn of_part<'r>(
     report: &'r Report,
-    setting: Setting,
+    setting: ExhaustSetting,
     part: &'r str,
 ) -> impl Iterator<Item = &'r Step> + Clone {
     let (driver, holder) = (setting.driver.name(), setting.holder.name());
@@ -159,7 +159,7 @@ pub(super) fn of_part<'r>(
 }
 
 /// The scenario's own conclusions.
-pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
+pub(super) fn summary(report: &Report, plan: &ExhaustPlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
     for &setting in &plan.settings {

@@ -4,7 +4,7 @@ use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
 
 use super::findings::Fairness;
-use super::plan::{Plan, Setting};
+use super::plan::{ExhaustPlan, ExhaustSetting};
 use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
 use crate::course::{gap_sentence, whole};
 use crate::text::{at, ended, time_sentence};
@@ -13,7 +13,7 @@ const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those w
                       wait: medians; gave up after: median of those who got none";
 
 /// For each course a table of its parts, then what it means.
-pub(super) fn render(report: &Report, plan: &Plan) -> String {
+pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
     }
@@ -60,13 +60,13 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
 /// Steps of `part` in which something was asked.
 fn measured<'r>(
     report: &'r Report,
-    setting: Setting,
+    setting: ExhaustSetting,
     part: &'r str,
 ) -> impl Iterator<Item = &'r Step> + Clone {
     of_part(report, setting, part).filter(|step| !step.operations.is_empty())
 }
 
-fn parts_table(report: &Report, setting: Setting) -> String {
+fn parts_table(report: &Report, setting: ExhaustSetting) -> String {
     let header = [
         "",
         "throughput",
@@ -100,7 +100,7 @@ fn parts_table(report: &Report, setting: Setting) -> String {
 }
 
 /// For each repeat in which there was one, the time in which the server could not be asked.
-fn gap_sentences(report: &Report, setting: Setting, repeats: u64) -> Vec<String> {
+fn gap_sentences(report: &Report, setting: ExhaustSetting, repeats: u64) -> Vec<String> {
     let of = |repeat| {
         let parts = [BEFORE, HELD, AFTER].into_iter();
         let steps = parts.flat_map(|part| {
@@ -113,7 +113,7 @@ fn gap_sentences(report: &Report, setting: Setting, repeats: u64) -> Vec<String>
     (0..repeats).filter_map(of).collect()
 }
 
-fn held_sentences(step: &Step, plan: &Plan) -> Vec<String> {
+fn held_sentences(step: &Step, plan: &ExhaustPlan) -> Vec<String> {
     let figure = |name: &str| step.figures.get(name).copied().unwrap_or(0.0);
     let fairness = Fairness {
         median_ns: figure("wait.median_ns") as u64,
@@ -176,15 +176,15 @@ fn recovery_sentence(step: &Step) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Command;
+    use crate::cli::PoolBenchCommand;
     use crate::golden;
 
     #[test]
     fn a_real_run_is_told_as_it_was() {
-        let Command::Exhaust(flags) = golden::command("exhaust") else {
+        let PoolBenchCommand::Exhaust(flags) = golden::command("exhaust") else {
             panic!("it names the scenario");
         };
-        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("exhaust"));
+        let (plan, report) = (ExhaustPlan::new(&flags).unwrap(), golden::report("exhaust"));
         golden::assert_made_with(&report, &plan.config());
         let text = render(&report, &plan);
         golden::assert_fits(&text);

@@ -1,7 +1,7 @@
 //! What a driver's error is counted as. Kinds are short and the same for all drivers, so that
 //! their error rates can be compared; what differs between them shows in the message.
 
-mod words;
+mod server_message;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,13 +13,13 @@ use load_engine::Failure;
 
 use crate::connect::ConnectError;
 use crate::wire::WireError;
-use words::Words;
+use server_message::ServerMessage;
 
 /// Kinds of giving up a wait for a connection of the pool.
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
 /// Returns true if `kind` is that of a wait for a connection of the pool that was given up.
-pub fn is_of_checkout(kind: &str) -> bool {
+pub fn is_checkout_timeout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
 
@@ -36,40 +36,43 @@ const AWAY: [&str; 7] = [
 ];
 
 /// Returns true if `kind` is what a server leaves that restarts.
-pub fn is_of_absence(kind: &str) -> bool {
+pub fn is_server_gone(kind: &str) -> bool {
     AWAY.contains(&kind)
 }
 
 /// An error of connecting.
-pub fn of_connect(error: &ConnectError) -> Failure {
+pub fn from_connect(error: &ConnectError) -> Failure {
     match error {
-        ConnectError::Driver(error) => of_postgres(error),
+        ConnectError::Driver(error) => from_postgres(error),
         ConnectError::TimedOut(_) => Failure::new("timeout.connect", &error.to_string()),
     }
 }
 
 /// An error of tokio-postgres, from connecting or from a statement.
-pub fn of_postgres(error: &tokio_postgres::Error) -> Failure {
+pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     if let Some(told) = error.as_db_error() {
-        return of_server(Words::of_postgres(told));
+        return from_server(ServerMessage::from_postgres(told));
     }
     let kind = match error {
         error if error.is_closed() => "closed".into(),
         error if is_tls(error) => "tls".into(),
         error if is_refused_login(error) => "auth".into(),
-        error => source_io(error).map_or("driver".into(), of_io),
+        error => source_io(error).map_or("driver".into(), kind_of_io),
     };
     explained(kind, chain(error), error)
 }
 
 /// An error that the server itself told.
-fn of_server(words: Words<'_>) -> Failure {
-    let kind = of_sqlstate(words.code);
-    let more = match words.code {
+fn from_server(server_message: ServerMessage<'_>) -> Failure {
+    let kind = kind_of_sqlstate(server_message.code);
+    let more = match server_message.code {
         "26000" | "42P05" => POOLED,
         _ => "",
     };
-    words.complete(Failure::new(kind, &format!("{}{more}", words.message())))
+    server_message.complete(Failure::new(
+        kind,
+        &format!("{}{more}", server_message.message()),
+    ))
 }
 
 /// The failure of `kind`, with what its cause means to who set up the connection.
@@ -123,19 +126,19 @@ fn distrust(error: &rustls::Error) -> Option<&'static str> {
 }
 
 /// An error of a bare connection.
-pub fn of_wire(error: &WireError) -> Failure {
+pub fn from_wire(error: &WireError) -> Failure {
     let kind = match error {
-        WireError::Server(error) => return of_server(Words::of_wire(error)),
+        WireError::Server(error) => return from_server(ServerMessage::from_wire(error)),
         error if has_tls_failed(error) => "tls".into(),
         WireError::Tls(_) => "tls".into(),
-        WireError::Connect(error) | WireError::Io(error) => of_io(error),
+        WireError::Connect(error) | WireError::Io(error) => kind_of_io(error),
         WireError::Login(_) => "auth".into(),
     };
     explained(kind, error.to_string(), error)
 }
 
 /// An error of deadpool, whose time-outs name the phase that they struck.
-pub fn of_pool(error: &PoolError) -> Failure {
+pub fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Timeout(phase) => {
             let kind = match phase {
@@ -145,7 +148,7 @@ pub fn of_pool(error: &PoolError) -> Failure {
             };
             Failure::new(kind, &error.to_string())
         }
-        PoolError::Backend(error) => of_postgres(error),
+        PoolError::Backend(error) => from_postgres(error),
         PoolError::Closed => Failure::new("pool_closed", &error.to_string()),
         PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             Failure::new("driver", &error.to_string())
@@ -154,16 +157,16 @@ pub fn of_pool(error: &PoolError) -> Failure {
 }
 
 /// An error of sqlx, which does not tell why a checkout took too long.
-pub fn of_sqlx(error: &sqlx::Error) -> Failure {
+pub fn from_sqlx(error: &sqlx::Error) -> Failure {
     if let sqlx::Error::Database(told) = error
         && let Some(told) = told.try_downcast_ref()
     {
-        return of_server(Words::of_sqlx(told));
+        return from_server(ServerMessage::from_sqlx(told));
     }
     let kind = match error {
         error if has_tls_failed(error) => "tls".into(),
         sqlx::Error::Tls(_) => "tls".into(),
-        sqlx::Error::Io(error) => of_io(error),
+        sqlx::Error::Io(error) => kind_of_io(error),
         sqlx::Error::PoolTimedOut => "timeout.checkout".into(),
         sqlx::Error::PoolClosed => "pool_closed".into(),
         _ => "driver".into(),
@@ -173,7 +176,7 @@ pub fn of_sqlx(error: &sqlx::Error) -> Failure {
 
 /// Class 28 is `auth`, every other state is itself.
 /// Source: PostgreSQL manual, appendix A, *PostgreSQL Error Codes*.
-fn of_sqlstate(code: &str) -> Cow<'static, str> {
+fn kind_of_sqlstate(code: &str) -> Cow<'static, str> {
     if code.starts_with("28") {
         "auth".into()
     } else {
@@ -182,7 +185,7 @@ fn of_sqlstate(code: &str) -> Cow<'static, str> {
 }
 
 /// An error of the operating system, under the driver or without one.
-pub fn of_io(error: &io::Error) -> Cow<'static, str> {
+pub fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::ConnectionRefused => "refused",
@@ -239,18 +242,21 @@ mod tests {
 
     #[test]
     fn the_phase_that_timed_out_is_the_kind() {
-        let kind = |phase| of_pool(&PoolError::Timeout(phase)).kind;
+        let kind = |phase| from_pool(&PoolError::Timeout(phase)).kind;
         assert_eq!(kind(TimeoutType::Wait), "timeout.wait");
         assert_eq!(kind(TimeoutType::Create), "timeout.create");
-        assert_eq!(of_sqlx(&sqlx::Error::PoolTimedOut).kind, "timeout.checkout");
+        assert_eq!(
+            from_sqlx(&sqlx::Error::PoolTimedOut).kind,
+            "timeout.checkout"
+        );
     }
 
     #[test]
     fn a_lost_connection_is_a_reset_whatever_the_system_calls_it() {
         for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof] {
-            assert_eq!(of_sqlx(&sqlx::Error::Io(kind.into())).kind, "reset");
+            assert_eq!(from_sqlx(&sqlx::Error::Io(kind.into())).kind, "reset");
         }
-        assert_eq!(of_sqlstate("28P01"), "auth");
-        assert_eq!(of_sqlstate("53300"), "sqlstate.53300");
+        assert_eq!(kind_of_sqlstate("28P01"), "auth");
+        assert_eq!(kind_of_sqlstate("53300"), "sqlstate.53300");
     }
 }

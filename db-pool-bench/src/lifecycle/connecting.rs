@@ -19,8 +19,8 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
 use crate::address::Address;
 use crate::connect::ConnectError;
-use crate::course::{Follower, Ledger, Visit};
-use crate::failure::{of_connect, of_io, of_postgres};
+use crate::course::{Ledger, RunSupervisor, TracedRequest};
+use crate::failure::{from_connect, from_postgres, kind_of_io};
 
 /// Connections made one after the other.
 const ONE_BY_ONE: usize = 15;
@@ -30,7 +30,7 @@ const STATEMENT: &str = "SELECT 1";
 /// What one connection took, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
-pub(super) struct Cost {
+pub(super) struct ConnectCost {
     /// Until the server's host had accepted it.
     pub(super) network_ns: u64,
     /// From there until TLS was spoken; 0 where none is.
@@ -43,7 +43,7 @@ pub(super) struct Cost {
     pub(super) again_ns: u64,
 }
 
-impl Cost {
+impl ConnectCost {
     /// Until the first answer.
     pub(super) fn whole_ns(self) -> u64 {
         self.network_ns + self.tls_ns + self.login_ns + self.first_ns
@@ -51,17 +51,17 @@ impl Cost {
 }
 
 /// A connection and what it took; given up when it takes as long as the address bounds.
-async fn connect(address: &Address, application: &str) -> Result<Cost, Failure> {
+async fn connect(address: &Address, application: &str) -> Result<ConnectCost, Failure> {
     let connecting = connect_unbounded(address, application);
     let config = address.config(application);
     let Some(&bound) = config.get_connect_timeout() else {
         return connecting.await;
     };
-    let given_up = |_| Err(of_connect(&ConnectError::TimedOut(bound)));
+    let given_up = |_| Err(from_connect(&ConnectError::TimedOut(bound)));
     timeout(bound, connecting).await.unwrap_or_else(given_up)
 }
 
-async fn connect_unbounded(address: &Address, application: &str) -> Result<Cost, Failure> {
+async fn connect_unbounded(address: &Address, application: &str) -> Result<ConnectCost, Failure> {
     let (host, port) = address.host_and_port();
     let begun_ns = monotonic_ns();
     if host.starts_with('/') {
@@ -76,7 +76,7 @@ async fn connect_unbounded(address: &Address, application: &str) -> Result<Cost,
 
 #[allow(clippy::needless_pass_by_value)] // As `map_err` gives it.
 fn lost(error: io::Error) -> Failure {
-    Failure::new(of_io(&error), &error.to_string())
+    Failure::new(kind_of_io(&error), &error.to_string())
 }
 
 async fn cost<S>(
@@ -84,7 +84,7 @@ async fn cost<S>(
     application: &str,
     begun_ns: u64,
     stream: S,
-) -> Result<Cost, Failure>
+) -> Result<ConnectCost, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -94,22 +94,22 @@ where
     let host = if host.starts_with('/') { "" } else { host };
     let tls = MakeTlsConnect::<S>::make_tls_connect(&mut address.tls(), host).map_err(lost)?;
     let secured_ns = Arc::default();
-    let tls = Timed {
+    let tls = TimedHandshake {
         handshake: tls,
         over_ns: Arc::clone(&secured_ns),
     };
     let connected = config.connect_raw(stream, tls).await;
-    let (client, connection) = connected.map_err(|error| of_postgres(&error))?;
+    let (client, connection) = connected.map_err(|error| from_postgres(&error))?;
     let driver = tokio::spawn(async move { connection.await.ok() });
     let ready_ns = monotonic_ns();
     let (first_ns, again_ns) = statements(&client)
         .await
-        .map_err(|error| of_postgres(&error))?;
+        .map_err(|error| from_postgres(&error))?;
     drop(client);
     // Its farewell is sent before the next one comes.
     let _ = driver.await;
     let secured_ns = secured_ns.load(Ordering::Relaxed).max(there_ns);
-    Ok(Cost {
+    Ok(ConnectCost {
         network_ns: there_ns - begun_ns,
         tls_ns: secured_ns - there_ns,
         login_ns: ready_ns - secured_ns,
@@ -119,12 +119,12 @@ where
 }
 
 /// A TLS handshake that notes when it was over.
-struct Timed<T> {
+struct TimedHandshake<T> {
     handshake: T,
     over_ns: Arc<AtomicU64>,
 }
 
-impl<S, T> TlsConnect<S> for Timed<T>
+impl<S, T> TlsConnect<S> for TimedHandshake<T>
 where
     T: TlsConnect<S>,
     T::Future: Send + 'static,
@@ -157,7 +157,10 @@ async fn statements(client: &Client) -> Result<(u64, u64), tokio_postgres::Error
 ///
 /// # Errors
 /// Fails with the reason why one of them failed.
-pub(super) async fn one_by_one(address: &Address, application: &str) -> Result<Vec<Cost>, Failure> {
+pub(super) async fn one_by_one(
+    address: &Address,
+    application: &str,
+) -> Result<Vec<ConnectCost>, Failure> {
     let mut costs = Vec::with_capacity(ONE_BY_ONE);
     for _ in 0..ONE_BY_ONE {
         costs.push(connect(address, application).await?);
@@ -167,14 +170,14 @@ pub(super) async fn one_by_one(address: &Address, application: &str) -> Result<V
 
 /// One login of many.
 #[derive(Debug)]
-pub(super) struct Login {
+pub(super) struct StormLogin {
     pub(super) begun_ns: u64,
-    pub(super) came: Result<Cost, Failure>,
+    pub(super) came: Result<ConnectCost, Failure>,
 }
 
-impl Login {
+impl StormLogin {
     /// The login as a request.
-    pub(super) fn visit(&self) -> Visit {
+    pub(super) fn visit(&self) -> TracedRequest {
         let mut marks = Marks {
             started_ns: self.begun_ns,
             ..Marks::default()
@@ -182,9 +185,9 @@ impl Login {
         match &self.came {
             Ok(cost) => {
                 marks.done_ns = self.begun_ns + cost.whole_ns();
-                Visit::new(marks, Outcome::success(0))
+                TracedRequest::new(marks, Outcome::success(0))
             }
-            Err(failure) => Visit::new(marks, Outcome::failed(0, failure.clone())),
+            Err(failure) => TracedRequest::new(marks, Outcome::failed(0, failure.clone())),
         }
     }
 }
@@ -195,7 +198,7 @@ pub(super) struct Storm {
     pub(super) began_ns: u64,
     pub(super) ended_ns: u64,
     /// Each with its request, in the order in which they ended.
-    pub(super) logins: Vec<(Login, Visit)>,
+    pub(super) logins: Vec<(StormLogin, TracedRequest)>,
     /// Cut off by a rule or a signal.
     pub(super) unfinished: u64,
     /// What it took of our CPU.
@@ -203,11 +206,15 @@ pub(super) struct Storm {
     pub(super) end: StepEnd,
 }
 
-async fn log_in(address: Address, application: String, ledger: Ledger) -> (Login, Visit) {
+async fn log_in(
+    address: Address,
+    application: String,
+    ledger: Ledger,
+) -> (StormLogin, TracedRequest) {
     let begun_ns = monotonic_ns();
     let under_way = ledger.begin(begun_ns);
     let came = connect(&address, &application).await;
-    let login = Login { begun_ns, came };
+    let login = StormLogin { begun_ns, came };
     let visit = under_way.note(login.visit());
     (login, visit)
 }
@@ -218,7 +225,7 @@ pub(super) async fn storm(
     application: &str,
     count: u64,
     cancel: &Cancel,
-    follower: &mut Follower<'_>,
+    follower: &mut RunSupervisor<'_>,
 ) -> Storm {
     let began_ns = monotonic_ns();
     let ledger = follower.ledger();

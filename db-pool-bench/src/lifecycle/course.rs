@@ -13,9 +13,11 @@ use load_engine::{
 };
 use tokio::task::JoinSet;
 
-use super::usage::Usage;
-use crate::course::{Census, DRAIN_BOUND, Follower, Leaked, Ledger, Tally, Visit};
-use crate::drivers::{Lease, Lender, Lends, Setup};
+use super::usage::PoolUsageSampler;
+use crate::course::{
+    BackendMonitor, DRAIN_BOUND, Leaked, Ledger, RunSupervisor, SessionChanges, TracedRequest,
+};
+use crate::drivers::{DriverSetup, HasPool, Lease, PoolHandle};
 
 /// The same once a signal has come.
 const DRAIN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(200);
@@ -25,7 +27,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 /// A part of the course.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct LifecyclePart {
     pub(super) name: &'static str,
     /// Nobody comes where there is none.
     pub(super) curve: Option<RateCurve>,
@@ -34,17 +36,17 @@ pub(super) struct Part {
 
 /// What happened in a part.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) part: Part,
+pub(super) struct PartResult {
+    pub(super) part: LifecyclePart,
     pub(super) began_ns: u64,
     pub(super) ended_ns: u64,
     /// In the order in which they were due.
-    pub(super) visits: Vec<Visit>,
+    pub(super) visits: Vec<TracedRequest>,
     /// Still under way at the end of the drain.
     pub(super) unfinished: u64,
     /// Connections that the pool opened.
     pub(super) opened: u64,
-    pub(super) server: Tally,
+    pub(super) server: SessionChanges,
     pub(super) pool: Option<PoolUsage>,
     /// What it took of our CPU.
     pub(super) cpu: CpuUse,
@@ -68,29 +70,33 @@ pub(super) struct Leaks {
 /// Fails when pool or census cannot be opened.
 pub(super) async fn run<F: Factory>(
     factory: &F,
-    setup: &Setup,
-    parts: &[Part],
+    setup: &DriverSetup,
+    parts: &[LifecyclePart],
     leak_every: Option<u64>,
     cancel: &Cancel,
-    follower: &mut Follower<'_>,
-) -> Result<(Vec<Seen>, Option<Leaks>), Failure>
+    follower: &mut RunSupervisor<'_>,
+) -> Result<(Vec<PartResult>, Option<Leaks>), Failure>
 where
-    F::Target: Lends,
+    F::Target: HasPool,
 {
     let opening = async {
         let away = follower.absence();
-        let census = Census::open(&setup.address, &setup.application, away).await?;
-        Ok::<_, Failure>((census, Arc::new(factory.build(Worker::ALONE).await?)))
+        let backend_monitor =
+            BackendMonitor::open(&setup.address, &setup.application, away).await?;
+        Ok::<_, Failure>((
+            backend_monitor,
+            Arc::new(factory.build(Worker::ALONE).await?),
+        ))
     };
-    let (census, target) = tokio::select! {
+    let (backend_monitor, target) = tokio::select! {
         () = cancel.cancelled() => return Ok((Vec::new(), None)),
         opened = opening => opened?,
     };
-    let mut course = Running {
+    let mut course = LifecycleRun {
         target: Arc::clone(&target),
         sessions: Arc::default(),
         setup,
-        census,
+        backend_monitor,
         leak_every,
         arrivals: 0,
     };
@@ -110,33 +116,33 @@ where
     Ok((seen, leaks))
 }
 
-struct Running<'a, T: Target> {
+struct LifecycleRun<'a, T: Target> {
     target: Arc<T>,
     /// Sessions that wait for an arrival.
     sessions: Arc<Mutex<Vec<T::Session>>>,
-    setup: &'a Setup,
-    census: Census,
+    setup: &'a DriverSetup,
+    backend_monitor: BackendMonitor,
     leak_every: Option<u64>,
     arrivals: u64,
 }
 
-impl<T: Target + Lends> Running<'_, T> {
+impl<T: Target + HasPool> LifecycleRun<'_, T> {
     async fn part(
         &mut self,
-        part: &Part,
+        part: &LifecyclePart,
         cancel: &Cancel,
-        follower: &mut Follower<'_>,
-    ) -> Result<Seen, Failure> {
+        follower: &mut RunSupervisor<'_>,
+    ) -> Result<PartResult, Failure> {
         let began_ns = monotonic_ns();
         let opened = self.setup.opened.load(Ordering::Relaxed);
         let mut tasks = JoinSet::new();
-        let mut pool = Usage::default();
+        let mut pool = PoolUsageSampler::default();
         let target = Arc::clone(&self.target);
         let options = &self.setup.pool;
         let mut end = StepEnd::Completed;
         follower.part_begins();
         {
-            let (sessions, lender) = (Arc::clone(&self.sessions), self.target.lender());
+            let (sessions, pool_handle) = (Arc::clone(&self.sessions), self.target.pool_handle());
             let arrivals = Come {
                 target: Arc::clone(&self.target),
                 sessions,
@@ -152,8 +158,8 @@ impl<T: Target + Lends> Running<'_, T> {
                     end = broken.map_or(end, |Broken { rule, reason }| StepEnd::Stopped { rule, reason });
                 }
                 come = arrivals.come(part, began_ns, &mut tasks) => come?,
-                () = self.census.keep_counting() => {}
-                () = pool.watch(&*target, || lender.reap(options)) => {}
+                () = self.backend_monitor.keep_counting() => {}
+                () = pool.watch(&*target, || pool_handle.reap(options)) => {}
             }
         }
         let ended_ns = monotonic_ns();
@@ -163,16 +169,16 @@ impl<T: Target + Lends> Running<'_, T> {
         tokio::select! {
             biased;
             () = cancel.cancelled() => {}
-            () = self.census.count() => {}
+            () = self.backend_monitor.count() => {}
         }
-        Ok(Seen {
+        Ok(PartResult {
             part: part.clone(),
             began_ns,
             ended_ns,
             visits,
             unfinished,
             opened: self.setup.opened.load(Ordering::Relaxed) - opened,
-            server: self.census.take(),
+            server: self.backend_monitor.take(),
             pool: pool.usage(),
             cpu,
             end,
@@ -190,7 +196,7 @@ impl<T: Target + Lends> Running<'_, T> {
         let pool = self.target.pool().unwrap_or_default();
         self.end_idle(pool.size.saturating_sub(pool.in_use)).await;
         tokio::time::sleep(SETTLE).await;
-        let sessions = self.census.left().await;
+        let sessions = self.backend_monitor.left().await;
         let _ = tokio::time::timeout(CLOSE_BOUND, self.target.close()).await;
         Some(Leaks {
             in_use: pool.in_use,
@@ -200,10 +206,10 @@ impl<T: Target + Lends> Running<'_, T> {
 
     /// Ends the connections that the pool still has: closing it would wait for the lost ones first.
     async fn end_idle(&self, idle: u64) {
-        let lender = self.target.lender();
+        let pool_handle = self.target.pool_handle();
         let mut leases = Vec::new();
         for _ in 0..idle {
-            let taken = tokio::time::timeout(CLOSE_BOUND, lender.checkout()).await;
+            let taken = tokio::time::timeout(CLOSE_BOUND, pool_handle.checkout()).await;
             leases.extend(taken.ok().and_then(Result::ok));
         }
         for lease in leases {
@@ -222,12 +228,12 @@ struct Come<'a, T: Target> {
     ledger: Ledger,
 }
 
-impl<T: Target + Lends> Come<'_, T> {
+impl<T: Target + HasPool> Come<'_, T> {
     async fn come(
         self,
-        part: &Part,
+        part: &LifecyclePart,
         began_ns: u64,
-        tasks: &mut JoinSet<Visit>,
+        tasks: &mut JoinSet<TracedRequest>,
     ) -> Result<(), Failure> {
         let no_timer =
             |error: std::io::Error| Failure::new("io", &format!("the timer failed: {error}"));
@@ -249,7 +255,7 @@ impl<T: Target + Lends> Come<'_, T> {
                     .is_some_and(|nth| self.begun.is_multiple_of(nth));
                 let under_way = self.ledger.begin(due_ns);
                 if leaks {
-                    let arrival = never_give_back(self.target.lender(), marks);
+                    let arrival = never_give_back(self.target.pool_handle(), marks);
                     tasks.spawn(async move { under_way.note(arrival.await) });
                 } else {
                     let (target, sessions) = (Arc::clone(&self.target), Arc::clone(&self.sessions));
@@ -268,7 +274,7 @@ async fn arrive<T: Target>(
     sessions: Arc<Mutex<Vec<T::Session>>>,
     user: UserId,
     mut marks: Marks,
-) -> Visit {
+) -> TracedRequest {
     marks.started_ns = monotonic_ns();
     let idle = sessions
         .lock()
@@ -280,10 +286,10 @@ async fn arrive<T: Target>(
     };
     let mut session = match session {
         Ok(session) => session,
-        Err(failure) => return Visit::new(marks, Outcome::failed(0, failure)),
+        Err(failure) => return TracedRequest::new(marks, Outcome::failed(0, failure)),
     };
     let outcome = session.hit(&mut marks).await;
-    let visit = Visit::new(marks, outcome);
+    let visit = TracedRequest::new(marks, outcome);
     sessions
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -293,9 +299,9 @@ async fn arrive<T: Target>(
 
 /// Returns what an application does that loses a connection: it takes one out, uses it, and forgets
 /// it.
-async fn never_give_back(lender: Lender, mut marks: Marks) -> Visit {
+async fn never_give_back(pool_handle: PoolHandle, mut marks: Marks) -> TracedRequest {
     marks.started_ns = monotonic_ns();
-    let lease: Result<Lease, Failure> = lender.checkout().await;
+    let lease: Result<Lease, Failure> = pool_handle.checkout().await;
     let outcome = match lease {
         Err(failure) => Outcome::failed(0, failure),
         Ok(mut lease) => {
@@ -308,11 +314,11 @@ async fn never_give_back(lender: Lender, mut marks: Marks) -> Visit {
             )
         }
     };
-    Visit::new(marks, outcome)
+    TracedRequest::new(marks, outcome)
 }
 
 /// Returns what came of all who came, and how many were cut off.
-async fn drain(mut tasks: JoinSet<Visit>, cancel: &Cancel) -> (Vec<Visit>, u64) {
+async fn drain(mut tasks: JoinSet<TracedRequest>, cancel: &Cancel) -> (Vec<TracedRequest>, u64) {
     let mut visits = Vec::with_capacity(tasks.len());
     let all = async {
         while let Some(joined) = tasks.join_next().await {

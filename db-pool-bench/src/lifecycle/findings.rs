@@ -4,7 +4,7 @@ use bench_cli::table;
 use bench_report::{Report, Step, StepEnd, Summary};
 use humantime::format_duration;
 
-use super::plan::{IDLE, Plan, RAMP, SPIKE, SPIKE_AGAIN};
+use super::plan::{IDLE, LifecyclePlan, RAMP, SPIKE, SPIKE_AGAIN};
 use super::steps::{COST, NO_POOL};
 use crate::course;
 use crate::text::headline;
@@ -93,7 +93,7 @@ pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
 }
 
 /// Returns what the idle time did to the pool of `who`, and what the first after it paid.
-pub(super) fn idle_sentence(report: &Report, who: &str, plan: &Plan) -> Option<String> {
+pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) -> Option<String> {
     let idle = part(report, who, IDLE);
     let closed = figure(idle, "server.closed")?;
     let left = figure(idle, "server.open_at_end");
@@ -170,7 +170,7 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
 }
 
 /// The scenario's own conclusions.
-pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
+pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
     if let Some(step) = part(report, NO_POOL, COST) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bench_cli::flags;
 use clap::Args;
 
-use crate::one_pool::{CourseFlags, OnePoolFlags};
+use crate::one_pool::{OnePoolFlags, TracedRunFlags};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench lifecycle
@@ -61,7 +61,7 @@ pub struct LifecycleFlags {
 
     /// How the course is run.
     #[command(flatten)]
-    pub course: CourseFlags,
+    pub course: TracedRunFlags,
 
     /// The pool, and where it is.
     #[command(flatten)]

@@ -19,40 +19,40 @@ use load_engine::{Failure, Phase};
 use serde_json::Value;
 
 pub use flags::LifecycleFlags;
-use plan::Plan;
+use plan::LifecyclePlan;
 
-use crate::campaign::{self, Campaign};
-use crate::course::{Follower, on_threads};
-use crate::drivers::{Deadpool, Driver, Setup, Sqlx};
-use crate::one_pool::Scenario;
-use crate::workloads::Selection;
+use crate::context::{self, ScenarioContext};
+use crate::course::{RunSupervisor, on_threads};
+use crate::drivers::{Deadpool, Driver, DriverSetup, Sqlx};
+use crate::one_pool::PoolScenario;
+use crate::workloads::WorkloadSelection;
 
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
-    let plan = Plan::new(flags)?;
+    let plan = LifecyclePlan::new(flags)?;
     let connections = flags.pool.size.max(plan.storm());
     flags.pool.run("lifecycle", connections, &plan)
 }
 
-impl Scenario for Plan<'_> {
+impl PoolScenario for LifecyclePlan<'_> {
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &Selection {
+    fn selection(&self) -> &WorkloadSelection {
         &self.selection
     }
 
-    fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
-        connect(campaign, self)?;
+    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
+        connect(context, self)?;
         for &driver in &self.drivers {
-            if campaign.bench.interrupted() {
+            if context.bench.interrupted() {
                 break;
             }
-            live(campaign, self, driver)?;
+            live(context, self, driver)?;
         }
         Ok(())
     }
@@ -67,18 +67,18 @@ impl Scenario for Plan<'_> {
 }
 
 /// Returns what one connection costs, and many at once.
-fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
+fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Result<()> {
     let refused = plan.step("no pool", steps::STORM);
-    if !campaign.has_room(&refused, plan.storm())? {
+    if !context.has_room(&refused, plan.storm())? {
         return Ok(());
     }
-    let setup = setup(campaign, plan, Driver::Deadpool)?;
+    let setup = setup(context, plan, Driver::Deadpool)?;
     let (address, application) = (&setup.address, &setup.application);
-    campaign.bench.phase(Phase::Connect);
-    let cancel = campaign.bench.cancel.clone();
-    let rules = campaign.stop_rules(&plan.flags.course.stop_on);
+    context.bench.phase(Phase::Connect);
+    let cancel = context.bench.cancel.clone();
+    let rules = context.stop_rules(&plan.flags.course.stop_on);
     // A storm has no length of its own: the rules are asked as soon as there is enough to tell.
-    let mut follower = Follower::new(&mut campaign.watch, rules, Duration::ZERO, false);
+    let mut follower = RunSupervisor::new(&mut context.watch, rules, Duration::ZERO, false);
     let threads = follower.threads();
     let done = on_threads(&threads, async {
         let costs = tokio::select! {
@@ -93,28 +93,28 @@ fn connect(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
         return Ok(());
     };
     let seen = follower.evidence().pop();
-    steps::keep_costs(campaign.bench, plan, &costs);
-    steps::keep_storm(campaign.bench, plan, storm, seen);
+    steps::keep_costs(context.bench, plan, &costs);
+    steps::keep_storm(context.bench, plan, storm, seen);
     Ok(())
 }
 
 /// One driver's pool over the whole course.
-fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<()> {
+fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> anyhow::Result<()> {
     let refused = plan.step(driver.name(), plan::SPIKE);
-    if !campaign.has_room(&refused, plan.flags.pool.size)? {
+    if !context.has_room(&refused, plan.flags.pool.size)? {
         return Ok(());
     }
-    let setup = setup(campaign, plan, driver)?;
-    campaign.bench.phase(Phase::Measure);
-    campaign
+    let setup = setup(context, plan, driver)?;
+    context.bench.phase(Phase::Measure);
+    context
         .bench
         .line(&format!("{}: {}", driver.name(), plan.outline()));
-    let cancel = campaign.bench.cancel.clone();
+    let cancel = context.bench.cancel.clone();
     let (parts, leak) = (&plan.parts, plan.flags.leak_every);
-    let rules = campaign.stop_rules(&plan.flags.course.stop_on);
+    let rules = context.stop_rules(&plan.flags.course.stop_on);
     // Where connections are made to leak, checkouts that time out are what is looked for.
     let planted = leak.is_some();
-    let mut follower = Follower::new(&mut campaign.watch, rules, plan.course_length(), planted);
+    let mut follower = RunSupervisor::new(&mut context.watch, rules, plan.course_length(), planted);
     let made = setup.clone();
     let (threads, follow) = (follower.threads(), &mut follower);
     let lived: Result<_, Failure> = match driver {
@@ -138,18 +138,22 @@ fn live(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<
                 leaks,
                 evidence: follower.evidence(),
             };
-            steps::keep_course(campaign.bench, plan, driver, &setup, lived);
+            steps::keep_course(context.bench, plan, driver, &setup, lived);
         }
         Err(failure) => {
-            let step = campaign::not_begun(&refused, failure.to_string());
-            campaign.bench.push_step(step, Vec::new(), Vec::new());
+            let step = context::not_begun(&refused, failure.to_string());
+            context.bench.push_step(step, Vec::new(), Vec::new());
         }
     }
     Ok(())
 }
 
-fn setup(campaign: &mut Campaign, plan: &Plan, driver: Driver) -> anyhow::Result<Setup> {
-    let mut setup = campaign.setup(plan.flags.pool.arm(driver), plan.seed)?;
+fn setup(
+    context: &mut ScenarioContext,
+    plan: &LifecyclePlan,
+    driver: Driver,
+) -> anyhow::Result<DriverSetup> {
+    let mut setup = context.setup(plan.flags.pool.variant(driver), plan.seed)?;
     // All are opened as they are asked for.
     setup.pool.pool_min.get_or_insert(0);
     Ok(setup)

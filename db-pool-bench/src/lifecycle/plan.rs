@@ -8,10 +8,10 @@ use bench_report::Pacing;
 use load_engine::{CurveError, LoadPlan, RateCurve, StepPlan};
 use serde_json::{Value, json};
 
-use super::course::Part;
+use super::course::LifecyclePart;
 use super::flags::LifecycleFlags;
 use crate::drivers::Driver;
-use crate::workloads::Selection;
+use crate::workloads::WorkloadSelection;
 
 pub(super) const RAMP: &str = "ramp";
 pub(super) const SPIKE: &str = "spike";
@@ -20,16 +20,16 @@ pub(super) const SPIKE_AGAIN: &str = "spike after idle";
 
 /// What is going to be done.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(super) struct LifecyclePlan<'a> {
     pub(super) flags: &'a LifecycleFlags,
     pub(super) drivers: Vec<Driver>,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<LifecyclePart>,
     /// What is asked of the server.
-    pub(super) selection: Selection,
+    pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> LifecyclePlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl<'a> Plan<'a> {
             flags,
             drivers,
             parts,
-            selection: Selection::new(&flags.pool.target.workload, seed)?,
+            selection: WorkloadSelection::new(&flags.pool.target.workload, seed)?,
             seed,
         })
     }
@@ -108,9 +108,9 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn parts(flags: &LifecycleFlags) -> Result<Vec<Part>, CurveError> {
+fn parts(flags: &LifecycleFlags) -> Result<Vec<LifecyclePart>, CurveError> {
     let spike_per_s = flags.rate * flags.spike as f64;
-    let part = |name, curve, length| Part {
+    let part = |name, curve, length| LifecyclePart {
         name,
         curve,
         length,

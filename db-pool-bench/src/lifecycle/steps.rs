@@ -4,13 +4,13 @@ use bench_cli::bench::Bench;
 use bench_report::{ServerEvidence, Step, StepEnd, Window};
 use load_engine::Failure;
 
-use super::connecting::{Cost, Login, Storm};
-use super::course::{Leaks, Seen};
-use super::plan::{Plan, SPIKE_AGAIN};
-use crate::campaign::not_begun;
-use crate::course::{Visit, keep, note_gap, note_generator, record};
-use crate::drivers::{Driver, Setup};
-use crate::evidence::parts::{self, Beside};
+use super::connecting::{ConnectCost, Storm, StormLogin};
+use super::course::{Leaks, PartResult};
+use super::plan::{LifecyclePlan, SPIKE_AGAIN};
+use crate::context::not_begun;
+use crate::course::{TracedRequest, keep, note_gap, note_generator, record};
+use crate::drivers::{Driver, DriverSetup};
+use crate::evidence::time_shares::{self, ExtraUsers};
 
 /// Connections one after the other.
 pub(super) const COST: &str = "connecting";
@@ -21,7 +21,7 @@ pub(super) const NO_POOL: &str = "no pool";
 
 const CONNECT: &[&str] = &["connect"];
 
-fn step(plan: &Plan, who: &str, part: &str, (from_ns, to_ns): (u64, u64)) -> Step {
+fn step(plan: &LifecyclePlan, who: &str, part: &str, (from_ns, to_ns): (u64, u64)) -> Step {
     let mut step = not_begun(&plan.step(who, part), String::new());
     step.end = StepEnd::Completed;
     step.window = Window {
@@ -40,7 +40,11 @@ fn figure(step: &mut Step, name: &str, value: f64) {
 }
 
 /// Keeps what connections cost that were made one after the other.
-pub(super) fn keep_costs(bench: &mut Bench, plan: &Plan, costs: &Result<Vec<Cost>, Failure>) {
+pub(super) fn keep_costs(
+    bench: &mut Bench,
+    plan: &LifecyclePlan,
+    costs: &Result<Vec<ConnectCost>, Failure>,
+) {
     let now_ns = bench_report::clock::monotonic_ns();
     let mut step = step(plan, NO_POOL, COST, (now_ns, now_ns));
     match costs {
@@ -50,7 +54,7 @@ pub(super) fn keep_costs(bench: &mut Bench, plan: &Plan, costs: &Result<Vec<Cost
             };
         }
         Ok(costs) => {
-            let median = |part: fn(&Cost) -> u64| {
+            let median = |part: fn(&ConnectCost) -> u64| {
                 let each: Vec<f64> = costs.iter().map(|cost| part(cost) as f64).collect();
                 statistics::median(&each).unwrap_or(f64::NAN)
             };
@@ -74,13 +78,13 @@ pub(super) fn keep_costs(bench: &mut Bench, plan: &Plan, costs: &Result<Vec<Cost
 /// Keeps what came of logins at once, and what the server said of them.
 pub(super) fn keep_storm(
     bench: &mut Bench,
-    plan: &Plan,
+    plan: &LifecyclePlan,
     storm: Storm,
     seen: Option<ServerEvidence>,
 ) {
     let mut step = step(plan, NO_POOL, STORM, (storm.began_ns, storm.ended_ns));
     step.end = storm.end;
-    let (logins, visits): (Vec<Login>, Vec<Visit>) = storm.logins.into_iter().unzip();
+    let (logins, visits): (Vec<StormLogin>, Vec<TracedRequest>) = storm.logins.into_iter().unzip();
     record(&mut step, &visits, CONNECT);
     note_generator(&mut step, &storm.cpu);
     step.server = seen;
@@ -103,9 +107,9 @@ pub(super) fn keep_storm(
 
 /// Where the time of those went that came in. The server shows a session only once it is let in:
 /// what its sessions did, by which the parts of other steps are told, says nothing of a login.
-fn note_logins(step: &mut Step, logins: &[Login]) {
+fn note_logins(step: &mut Step, logins: &[StormLogin]) {
     let came = || logins.iter().filter_map(|login| login.came.as_ref().ok());
-    let sum = |part: fn(&Cost) -> u64| came().map(|cost| part(cost) as f64).sum::<f64>();
+    let sum = |part: fn(&ConnectCost) -> u64| came().map(|cost| part(cost) as f64).sum::<f64>();
     let whole_ns = sum(|cost| cost.whole_ns());
     let tls_ns = Some(sum(|cost| cost.tls_ns)).filter(|spent_ns| *spent_ns > 0.0);
     let tls = tls_ns.map(|spent_ns| ("time.tls_ratio", spent_ns));
@@ -121,7 +125,7 @@ fn note_logins(step: &mut Step, logins: &[Login]) {
 
 /// What a pool's course gave.
 pub(super) struct Lived {
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<PartResult>,
     /// What never came back; `None` where the course did not come to its end.
     pub(super) leaks: Option<Leaks>,
     /// What the server said of each part.
@@ -131,9 +135,9 @@ pub(super) struct Lived {
 /// Keeps the parts of a pool's course and, with the last, what never came back.
 pub(super) fn keep_course(
     bench: &mut Bench,
-    plan: &Plan,
+    plan: &LifecyclePlan,
     driver: Driver,
-    setup: &Setup,
+    setup: &DriverSetup,
     lived: Lived,
 ) {
     let last = lived.seen.len().saturating_sub(1);
@@ -145,7 +149,7 @@ pub(super) fn keep_course(
         record(&mut step, &part.visits, setup.operations());
         note_generator(&mut step, &part.cpu);
         if let Some(seen) = evidence.next() {
-            parts::note(&mut step, seen, Beside::default());
+            time_shares::record(&mut step, seen, ExtraUsers::default());
         }
         if part.unfinished > 0 {
             figure(&mut step, "unfinished", part.unfinished as f64);
@@ -176,8 +180,8 @@ pub(super) fn keep_course(
 
 /// What the first after the idle time felt, as many as the pool has connections, against the
 /// second half of those who came.
-fn warm_up(step: &mut Step, visits: &[Visit], first: usize) {
-    let median = |visits: &[Visit]| {
+fn warm_up(step: &mut Step, visits: &[TracedRequest], first: usize) {
+    let median = |visits: &[TracedRequest]| {
         let each: Vec<f64> = visits.iter().map(|visit| visit.felt_ns() as f64).collect();
         statistics::median(&each)
     };

@@ -4,7 +4,7 @@ use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
 
 use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence, part, turnover};
-use super::plan::{Plan, SPIKE, SPIKE_AGAIN};
+use super::plan::{LifecyclePlan, SPIKE, SPIKE_AGAIN};
 use super::steps::{NO_POOL, STORM};
 use crate::course::whole;
 use crate::text::{at, ended, errors, time_sentence};
@@ -13,7 +13,7 @@ const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a conn
                       open (at the end), opened, closed: sessions that the server saw";
 
 /// Returns what connecting costs, then a table for each pool and what it means.
-pub(super) fn render(report: &Report, plan: &Plan) -> String {
+pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
     }
@@ -80,7 +80,7 @@ fn storm_sentence(step: &Step) -> String {
     )
 }
 
-fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
+fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {
     let header = [
         "", "carried", "response", "p99", "wait", "open", "opened", "closed", "errors",
     ];
@@ -114,15 +114,18 @@ fn parts_table(report: &Report, who: &str, plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Command;
+    use crate::cli::PoolBenchCommand;
     use crate::golden;
 
     #[test]
     fn a_real_run_is_told_as_it_was() {
-        let Command::Lifecycle(flags) = golden::command("lifecycle") else {
+        let PoolBenchCommand::Lifecycle(flags) = golden::command("lifecycle") else {
             panic!("it names the scenario");
         };
-        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("lifecycle"));
+        let (plan, report) = (
+            LifecyclePlan::new(&flags).unwrap(),
+            golden::report("lifecycle"),
+        );
         golden::assert_made_with(&report, &plan.config());
         let text = render(&report, &plan);
         golden::assert_fits(&text);

@@ -9,7 +9,7 @@ const SAMPLED_EVERY: Duration = Duration::from_millis(20);
 
 /// Sums of a pool's samples.
 #[derive(Debug, Default)]
-pub(super) struct Usage {
+pub(super) struct PoolUsageSampler {
     samples: u64,
     max_size: u64,
     size: u64,
@@ -17,7 +17,7 @@ pub(super) struct Usage {
     in_use_max: u64,
 }
 
-impl Usage {
+impl PoolUsageSampler {
     /// Samples again and again, and lets the pool be tended each time.
     pub(super) async fn watch(&mut self, target: &impl Target, tend: impl Fn()) {
         loop {

@@ -27,12 +27,12 @@ const WAIT: usize = 19;
 
 /// The lines so far.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct LiveTable {
     lines: usize,
     series: Vec<Series>,
 }
 
-impl Default for Table {
+impl Default for LiveTable {
     fn default() -> Self {
         let series = COLUMNS.map(|(_, _, figure)| Series::new(&format!("server.{figure}")));
         Self {
@@ -42,7 +42,7 @@ impl Default for Table {
     }
 }
 
-impl Table {
+impl LiveTable {
     /// Adds what was seen in the interval that ends `since` the start; returns what to show.
     pub(super) fn add(&mut self, seen: &ServerEvidence, since: Duration) -> Vec<String> {
         let now_ns = monotonic_ns();
@@ -96,7 +96,7 @@ mod tests {
         seen.figure("sessions.cpu_mean", 1.25);
         seen.figure("waits.LWLock.SubtransSLRUBuffer_mean", 3.0);
         seen.figure("waits.Client.ClientRead_mean", 9.0);
-        let mut table = Table::default();
+        let mut table = LiveTable::default();
         let shown = table.add(&seen, Duration::from_secs(2));
         assert_eq!(shown.len(), 2, "a header first");
         assert!(shown[1].ends_with("–  LWLock.SubtransSLR…"), "{shown:?}");

@@ -16,10 +16,10 @@ use load_engine::Phase;
 use serde_json::json;
 
 use crate::cli::ObserveFlags;
-use crate::control::Control;
-use crate::evidence::{Scope, Watch, settings};
-use crate::remedy::{self, Doing};
-use crate::server::Server;
+use crate::control::ControlRuntime;
+use crate::evidence::{EvidenceCollector, Scope, settings};
+use crate::remedy::{self, Purpose};
+use crate::server::ServerUnderTest;
 use crate::{connect, workloads::Schema};
 
 /// Between looks whether a signal came.
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let missing =
         || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());
-    let server = Server::at(flags.url.as_deref().ok_or_else(missing)?)?;
+    let server = ServerUnderTest::at(flags.url.as_deref().ok_or_else(missing)?)?;
     let nanoseconds = |time: Duration| json!(time.as_nanos() as u64);
     let config = BTreeMap::from([
         ("url".to_owned(), json!(server.address.shown())),
@@ -48,22 +48,22 @@ pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     bench.finish(&text)
 }
 
-fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &Server) -> anyhow::Result<()> {
+fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> anyhow::Result<()> {
     bench.phase(Phase::Connect);
     // Only its name is used: nothing is made.
-    let name = Schema::of_run(&bench.own_name()).name().to_owned();
+    let name = Schema::for_run(&bench.own_name()).name().to_owned();
     if !describe(bench, server)? {
         return Ok(());
     }
     let (address, cancel) = (server.address.clone(), bench.cancel.clone());
-    let mut watch = Watch::over(Scope::Everyone, address, &name, cancel)
+    let mut watch = EvidenceCollector::over(Scope::Everyone, address, &name, cancel)
         .context("cannot start the thread that watches the server")?;
     match watch.step_begins() {
         None => return Ok(()),
         Some(Err(failure)) => {
             let shown = server.address.shown();
             let what = format!("watch {shown}");
-            return remedy::cannot(&what, &failure, Doing::Watching, &server.address);
+            return remedy::cannot(&what, &failure, Purpose::Watching, &server.address);
         }
         Some(Ok(_)) => {}
     }
@@ -85,9 +85,9 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &Server) -> anyhow::Re
 
 /// Version, settings and TLS of the server, on a connection that is closed again; whether no
 /// signal came.
-fn describe(bench: &mut Bench, server: &Server) -> anyhow::Result<bool> {
-    let control = Control::new(bench.cancel.clone()).context("cannot start a runtime")?;
-    let schema = Schema::of_run(&bench.own_name());
+fn describe(bench: &mut Bench, server: &ServerUnderTest) -> anyhow::Result<bool> {
+    let control = ControlRuntime::new(bench.cancel.clone()).context("cannot start a runtime")?;
+    let schema = Schema::for_run(&bench.own_name());
     let Some(client) = control.connect(&server.address, &schema)? else {
         return Ok(false);
     };
@@ -110,10 +110,10 @@ fn describe(bench: &mut Bench, server: &Server) -> anyhow::Result<bool> {
 fn follow(
     bench: &mut Bench,
     flags: &ObserveFlags,
-    watch: &Watch,
+    watch: &EvidenceCollector,
     begun: Instant,
 ) -> Vec<bench_report::Series> {
-    let mut table = live::Table::default();
+    let mut table = live::LiveTable::default();
     let mut next = begun + flags.interval.min(flags.duration);
     while !bench.interrupted() && begun.elapsed() < flags.duration {
         std::thread::sleep(LOOK.min(next.saturating_duration_since(Instant::now())));

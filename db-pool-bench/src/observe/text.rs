@@ -175,12 +175,12 @@ fn number(row: &EvidenceRow, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Command;
+    use crate::cli::PoolBenchCommand;
     use crate::golden;
 
     #[test]
     fn a_real_run_is_told_as_it_was() {
-        let Command::Observe(flags) = golden::command("observe") else {
+        let PoolBenchCommand::Observe(flags) = golden::command("observe") else {
             panic!("it names the scenario");
         };
         let report = golden::report("observe");

@@ -3,7 +3,7 @@
 //! Codes: PostgreSQL manual, appendix A. Messages: those of PostgreSQL in English, of PgBouncer and
 //! of the drivers; a server that speaks another language is helped by code alone.
 
-use super::Doing::{self, Checking, Connecting, Making, Removing, Watching};
+use super::Purpose::{self, Checking, Connecting, Making, Removing, Watching};
 
 /// One cause and what helps.
 pub(super) struct Cause {
@@ -12,7 +12,7 @@ pub(super) struct Cause {
     /// What the message says; empty = anything.
     pub(super) says: &'static str,
     /// What was being done; empty = anything.
-    pub(super) doing: &'static [Doing],
+    pub(super) purpose: &'static [Purpose],
     /// `{user}`, `{database}`, `{ready}` and `{list}` stand for those of the address.
     pub(super) remedy: &'static str,
 }
@@ -20,13 +20,13 @@ pub(super) struct Cause {
 const fn cause(
     kinds: &'static [&'static str],
     says: &'static str,
-    doing: &'static [Doing],
+    purpose: &'static [Purpose],
     remedy: &'static str,
 ) -> Cause {
     Cause {
         kinds,
         says,
-        doing,
+        purpose,
         remedy,
     }
 }

@@ -12,7 +12,7 @@ use causes::{CAUSES, Cause};
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Doing {
+pub(crate) enum Purpose {
     /// Connecting and logging in.
     Connecting,
     /// Making our tables.
@@ -26,9 +26,9 @@ pub(crate) enum Doing {
 }
 
 /// Returns what helps where no cause is known.
-fn otherwise(doing: Doing) -> &'static str {
-    use Doing::{Checking, Connecting, Making, Removing, Watching};
-    match doing {
+fn default_remedy(purpose: Purpose) -> &'static str {
+    use Purpose::{Checking, Connecting, Making, Removing, Watching};
+    match purpose {
         Connecting => "is the server up? {ready}",
         Making => "what the message says; the server's log may say more",
         Checking => "the script on its own: psql or pgbench -f, in the same database",
@@ -44,16 +44,16 @@ fn otherwise(doing: Doing) -> &'static str {
 pub(crate) fn cannot<T>(
     what: &str,
     failure: &Failure,
-    doing: Doing,
+    purpose: Purpose,
     address: &Address,
 ) -> anyhow::Result<T> {
-    Err(anyhow::anyhow!("cannot {what}: {}", told(failure)))
-        .remedy(against(failure, doing, address))
+    Err(anyhow::anyhow!("cannot {what}: {}", full_message(failure)))
+        .remedy(remedy_for(failure, purpose, address))
 }
 
-/// Returns what helps against `failure` of `doing` something at `address`.
-pub(crate) fn against(failure: &Failure, doing: Doing, address: &Address) -> String {
-    let remedy = found(failure, doing).unwrap_or_else(|| otherwise(doing));
+/// Returns what helps against `failure`, met on the way to `purpose`, at `address`.
+pub(crate) fn remedy_for(failure: &Failure, purpose: Purpose, address: &Address) -> String {
+    let remedy = known_remedy(failure, purpose).unwrap_or_else(|| default_remedy(purpose));
     let remedy = match address.password_note() {
         Some(note) if failure.kind == "auth" && remedy.contains("password") => {
             return format!("{}; {note}", filled(remedy, address));
@@ -63,14 +63,14 @@ pub(crate) fn against(failure: &Failure, doing: Doing, address: &Address) -> Str
     filled(remedy, address)
 }
 
-fn found(failure: &Failure, doing: Doing) -> Option<&'static str> {
+fn known_remedy(failure: &Failure, purpose: Purpose) -> Option<&'static str> {
     let said = failure.to_string();
     let kind = failure.kind.as_ref();
     let kind = kind.strip_prefix("sqlstate.").unwrap_or(kind);
     let fits = |cause: &&Cause| {
         (cause.kinds.is_empty() || cause.kinds.contains(&kind))
             && said.contains(cause.says)
-            && (cause.doing.is_empty() || cause.doing.contains(&doing))
+            && (cause.purpose.is_empty() || cause.purpose.contains(&purpose))
     };
     CAUSES.iter().find(fits).map(|cause| cause.remedy)
 }
@@ -84,7 +84,7 @@ fn filled(remedy: &str, address: &Address) -> String {
 }
 
 /// Returns what the server said, with what it added.
-pub(crate) fn told(failure: &Failure) -> String {
+pub(crate) fn full_message(failure: &Failure) -> String {
     match &failure.detail {
         Some(detail) => format!("{failure} ({detail})"),
         None => failure.to_string(),
@@ -93,11 +93,11 @@ pub(crate) fn told(failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Doing::{Checking, Connecting, Making};
+    use super::Purpose::{Checking, Connecting, Making};
     use super::*;
 
     /// Kind, message, what was done, and what the remedy says.
-    const KNOWN: [(&str, &str, Doing, &str); 19] = [
+    const KNOWN: [(&str, &str, Purpose, &str); 19] = [
         (
             "auth",
             "pg_hba.conf rejects connection for host",
@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn a_remedy_fits_the_cause_that_the_message_names() {
         let address = Address::parse("postgres://app@db:6543/shop").unwrap();
-        for (kind, message, doing, remedy) in KNOWN {
+        for (kind, message, purpose, remedy) in KNOWN {
             let failure = Failure::new(kind, message);
-            let given = against(&failure, doing, &address);
+            let given = remedy_for(&failure, purpose, &address);
             assert!(given.contains(remedy), "{message}: {given}");
             assert!(!given.contains('{'), "{given}");
         }
@@ -235,7 +235,7 @@ mod tests {
                 };
                 let hidden = covers(earlier.kinds, later.kinds)
                     && later.says.contains(earlier.says)
-                    && (earlier.doing.is_empty() || earlier.doing == later.doing);
+                    && (earlier.purpose.is_empty() || earlier.purpose == later.purpose);
                 assert!(!hidden, "{:?} {:?}", later.kinds, later.says);
             }
         }

@@ -6,8 +6,8 @@ use bench_cli::table;
 use bench_report::{Load, Operation, Recommendation, Report, Step, Summary};
 use statistics::queue::little_concurrency;
 
-use super::plan::Plan;
-use crate::results::Results;
+use super::plan::ScalePlan;
+use crate::results::SettingResults;
 use crate::text::headline;
 
 /// Share of a request's service time above which a wait for a connection is one.
@@ -27,9 +27,9 @@ pub(super) enum WaitBegins {
 /// The first number of users at which, in every repeat, the mean wait for a connection is longer
 /// than where nobody can wait, by a tenth of the mean service time or more. What a checkout takes
 /// without a wait (a ping, say) is thus no wait. `None` where nothing was measured.
-pub(super) fn wait_begins(results: &[Results], pool_size: u64) -> Option<WaitBegins> {
-    let measured: Vec<&Results> = results.iter().filter(|r| !r.held.is_empty()).collect();
-    let checkouts = |r: &Results| r.phase_means(|o| o.checkout.as_ref());
+pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<WaitBegins> {
+    let measured: Vec<&SettingResults> = results.iter().filter(|r| !r.held.is_empty()).collect();
+    let checkouts = |r: &SettingResults| r.phase_means(|o| o.checkout.as_ref());
     let fewest = measured.first()?;
     if fewest.value > pool_size {
         return Some(WaitBegins::AtOrBelow(fewest.value));
@@ -37,7 +37,7 @@ pub(super) fn wait_begins(results: &[Results], pool_size: u64) -> Option<WaitBeg
     let without = statistics::mean(&checkouts(fewest))?;
     let service = statistics::mean(&fewest.phase_means(|o| o.service.as_ref()))?;
     let bound = without + WAIT_BEGINS * service;
-    let waits = |r: &Results| {
+    let waits = |r: &SettingResults| {
         let each = checkouts(r);
         !each.is_empty() && each.iter().all(|&wait| wait > bound)
     };
@@ -84,15 +84,15 @@ pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
 /// number they do not.
 pub(super) fn most_users(
     subject: &str,
-    results: &[Results],
+    results: &[SettingResults],
     objectives: &[Objective],
 ) -> Option<Recommendation> {
-    let measured: Vec<&Results> = results
+    let measured: Vec<&SettingResults> = results
         .iter()
         .filter(|r| !r.held.is_empty() || !r.broken.is_empty())
         .collect();
     measured.first()?;
-    let kept = |r: &&&Results| !r.held.is_empty() && r.is_admissible(objectives);
+    let kept = |r: &&&SettingResults| !r.held.is_empty() && r.is_admissible(objectives);
     let within = measured.iter().take_while(kept).count();
     let names: Vec<String> = objectives.iter().map(ToString::to_string).collect();
     let names = names.join(" and ");
@@ -117,7 +117,7 @@ pub(super) fn most_users(
         value: most.map(|r| r.value as f64),
         low: most.map(|r| r.value as f64),
         high: broken.map(|next| next.saturating_sub(1) as f64),
-        throughput_per_s: most.and_then(Results::throughput_per_s),
+        throughput_per_s: most.and_then(SettingResults::throughput_per_s),
         detectable_difference_ratio: None,
         reason,
         steps: most
@@ -127,14 +127,14 @@ pub(super) fn most_users(
 }
 
 /// The discrepancy of Little's law that is furthest from none, over `results`.
-pub(super) fn worst_discrepancy(results: &[Results]) -> Option<f64> {
+pub(super) fn worst_discrepancy(results: &[SettingResults]) -> Option<f64> {
     let steps = results.iter().flat_map(|r| &r.held);
     let each = steps.filter_map(|(_, _, step)| little_discrepancy(step));
     each.max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
 /// The scenario's own conclusions.
-pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
+pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
     for (driver, results) in plan.results(report) {
@@ -149,7 +149,7 @@ pub(super) fn summary(report: &Report, plan: &Plan) -> Summary {
         if let Some(discrepancy) = worst_discrepancy(&results) {
             summary.figure(&format!("{name}.little_discrepancy_ratio"), discrepancy);
         }
-        let best = results.iter().filter_map(Results::throughput_per_s);
+        let best = results.iter().filter_map(SettingResults::throughput_per_s);
         if let Some(best) = best.max_by(f64::total_cmp) {
             summary.figure(&format!("{name}.best_throughput_per_s"), best);
         }
@@ -185,7 +185,7 @@ impl WaitBegins {
 }
 
 /// Returns how well the figures obey Little's law, in a sentence.
-pub(super) fn little_sentence(results: &[Results]) -> Option<String> {
+pub(super) fn little_sentence(results: &[SettingResults]) -> Option<String> {
     let worst = worst_discrepancy(results)?;
     let (share, side) = (
         table::ratio(worst.abs()),
@@ -206,7 +206,7 @@ mod tests {
     use load_engine::{LoadPlan, StepPlan};
 
     use super::*;
-    use crate::campaign::not_begun;
+    use crate::context::not_begun;
 
     fn histogram(ns: u64, count: u64) -> Option<Histogram> {
         let mut times = recording();
@@ -238,13 +238,13 @@ mod tests {
         step
     }
 
-    fn results(steps: &[Step]) -> Vec<Results<'_>> {
+    fn results(steps: &[Step]) -> Vec<SettingResults<'_>> {
         let users = steps.iter().map(|step| match step.load {
             Load::Closed { users, .. } => users,
             Load::Open { .. } => 0,
         });
         let of = |(at, users): (usize, u64)| {
-            Results::of(
+            SettingResults::new(
                 crate::drivers::Driver::Deadpool,
                 format!("{users} users"),
                 users,

@@ -14,39 +14,39 @@ use load_engine::sweep::order;
 use serde_json::Value;
 
 pub use flags::ScaleFlags;
-use plan::Plan;
+use plan::ScalePlan;
 
-use crate::campaign::Campaign;
-use crate::one_pool::Scenario;
-use crate::workloads::Selection;
+use crate::context::ScenarioContext;
+use crate::one_pool::PoolScenario;
+use crate::workloads::WorkloadSelection;
 
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
-    let plan = Plan::new(flags)?;
+    let plan = ScalePlan::new(flags)?;
     flags.pool.run("scale", flags.pool.size, &plan)
 }
 
-impl Scenario for Plan<'_> {
+impl PoolScenario for ScalePlan<'_> {
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &Selection {
+    fn selection(&self) -> &WorkloadSelection {
         &self.selection
     }
 
-    fn steps(&self, campaign: &mut Campaign) -> anyhow::Result<()> {
+    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
         let turns = order(self.settings.len(), self.repeats(), self.seed);
-        campaign.bench.announce(self.total(), turns.len());
+        context.bench.announce(self.total(), turns.len());
         for turn in turns {
-            if campaign.bench.interrupted() {
+            if context.bench.interrupted() {
                 break;
             }
-            let arm = self.flags.pool.arm(self.settings[turn.setting].driver);
-            campaign.step(&self.step(turn), arm)?;
+            let variant = self.flags.pool.variant(self.settings[turn.setting].driver);
+            context.step(&self.step(turn), variant)?;
         }
         Ok(())
     }

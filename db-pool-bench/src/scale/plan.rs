@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 use super::ScaleFlags;
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
-use crate::results::Results;
-use crate::workloads::Selection;
+use crate::results::SettingResults;
+use crate::workloads::WorkloadSelection;
 
 /// So many users of one driver's pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(super) struct ScaleSetting {
     pub(super) driver: Driver,
     pub(super) users: u64,
 }
 
-impl Setting {
+impl ScaleSetting {
     /// Its name, for people.
     fn name(self) -> String {
         let users = if self.users == 1 { "user" } else { "users" };
@@ -32,17 +32,17 @@ impl Setting {
 
 /// What is going to be done.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(super) struct ScalePlan<'a> {
     pub(super) flags: &'a ScaleFlags,
     drivers: Vec<Driver>,
     /// Driver by driver, users rising.
-    pub(super) settings: Vec<Setting>,
+    pub(super) settings: Vec<ScaleSetting>,
     /// What is asked of the server.
-    pub(super) selection: Selection,
+    pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> ScalePlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
@@ -54,14 +54,14 @@ impl<'a> Plan<'a> {
         flags.pool.target.pool.check(&drivers, &[flags.pool.size])?;
         let of = |&driver: &Driver| {
             let users = flags.users.0.iter();
-            users.map(move |&users| Setting { driver, users })
+            users.map(move |&users| ScaleSetting { driver, users })
         };
         let seed = flags.step.draw_seed();
         Ok(Self {
             flags,
             settings: drivers.iter().flat_map(of).collect(),
             drivers,
-            selection: Selection::new(&flags.pool.target.workload, seed)?,
+            selection: WorkloadSelection::new(&flags.pool.target.workload, seed)?,
             seed,
         })
     }
@@ -78,7 +78,7 @@ impl<'a> Plan<'a> {
 
     /// The step of one turn.
     pub(super) fn step(&self, turn: Turn) -> StepPlan {
-        let Setting { driver, users } = self.settings[turn.setting];
+        let ScaleSetting { driver, users } = self.settings[turn.setting];
         let load = LoadPlan::Closed {
             users,
             think_time: self.flags.step.think_time,
@@ -101,13 +101,13 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns what came of each driver, users rising.
-    pub(super) fn results<'r>(&self, report: &'r Report) -> Vec<(Driver, Vec<Results<'r>>)> {
+    pub(super) fn results<'r>(&self, report: &'r Report) -> Vec<(Driver, Vec<SettingResults<'r>>)> {
         let by_driver = self.settings.chunk_by(|a, b| a.driver == b.driver);
-        let of = |setting: &Setting| {
-            let Setting { driver, users } = *setting;
+        let of = |setting: &ScaleSetting| {
+            let ScaleSetting { driver, users } = *setting;
             let users = users.to_string();
             let is_of = |step: &Step| step.is_with(&[("driver", driver.name()), ("users", &users)]);
-            Results::of(driver, setting.name(), setting.users, &report.steps, is_of)
+            SettingResults::new(driver, setting.name(), setting.users, &report.steps, is_of)
         };
         by_driver
             .map(|mine| (mine[0].driver, mine.iter().map(of).collect()))

@@ -4,12 +4,12 @@ use bench_cli::table::{self, Table};
 use bench_report::Report;
 
 use super::findings::{little_discrepancy, little_sentence, wait_begins};
-use super::plan::Plan;
-use crate::results::Results;
+use super::plan::ScalePlan;
+use crate::results::SettingResults;
 use crate::text::{at, broken, errors_of, felt_table};
 
 /// A row for each number of users, then what it means.
-pub(super) fn render(report: &Report, plan: &Plan) -> String {
+pub(super) fn render(report: &Report, plan: &ScalePlan) -> String {
     let all = plan.results(report);
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -51,7 +51,7 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     text
 }
 
-fn users_table(results: &[Results]) -> String {
+fn users_table(results: &[SettingResults]) -> String {
     let held = results.iter().filter(|r| !r.held.is_empty());
     let rows = held.clone().map(|r| (r.value.to_string(), r));
     let header = [
@@ -96,15 +96,15 @@ fn tenths(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Command;
+    use crate::cli::PoolBenchCommand;
     use crate::golden;
 
     #[test]
     fn a_real_run_is_told_as_it_was() {
-        let Command::Scale(flags) = golden::command("scale") else {
+        let PoolBenchCommand::Scale(flags) = golden::command("scale") else {
             panic!("it names the scenario");
         };
-        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("scale"));
+        let (plan, report) = (ScalePlan::new(&flags).unwrap(), golden::report("scale"));
         golden::assert_made_with(&report, &plan.config());
         let text = render(&report, &plan);
         golden::assert_fits(&text);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bench_cli::table;
 use bench_report::{Recommendation, Summary};
 
-use super::Group;
+use super::SettingGroup;
 use crate::conditions::Conditions;
 use crate::drivers::Driver;
 use crate::recommendation::interval;
@@ -43,16 +43,16 @@ pub(super) struct Base {
 
 /// Time that a request holds its connection where the fewest are at work: what the server takes
 /// when it does nothing else, with hold and network.
-fn held_ns(group: &Group) -> Option<f64> {
+fn held_ns(group: &SettingGroup) -> Option<f64> {
     let fewest = group.results.iter().find(|r| !r.held.is_empty())?;
     statistics::mean(&fewest.phase_means(|o| o.service.as_ref()))
 }
 
 impl Base {
     /// The group of `driver` whose connections are held shortest by plan.
-    fn of(groups: &[Group], driver: Driver) -> Option<Self> {
+    fn for_driver(groups: &[SettingGroup], driver: Driver) -> Option<Self> {
         let mine = groups.iter().filter(|g| g.driver == driver);
-        let planned = |g: &&Group| g.conditions.hold.mean() + g.conditions.network_delay;
+        let planned = |g: &&SettingGroup| g.conditions.hold.mean() + g.conditions.network_delay;
         let group = mine.min_by_key(planned)?;
         Some(Self {
             conditions: group.conditions,
@@ -62,7 +62,7 @@ impl Base {
     }
 
     /// Returns what the law says of `group`.
-    fn predict(&self, group: &Group) -> Option<Prediction> {
+    fn predict(&self, group: &SettingGroup) -> Option<Prediction> {
         let held = held_ns(group)?;
         let longer_ns = held - self.held_ns;
         let hold_ns = |c: Conditions| c.hold.mean().as_nanos() as f64;
@@ -86,12 +86,12 @@ impl Base {
 }
 
 /// Predictions for every pooled driver that was swept under several conditions, with their base.
-fn predictions(groups: &[Group]) -> Vec<(Base, Vec<Prediction>)> {
+fn predictions(groups: &[SettingGroup]) -> Vec<(Base, Vec<Prediction>)> {
     let mut drivers: Vec<Driver> = groups.iter().map(|g| g.driver).collect();
     drivers.sort_unstable();
     drivers.dedup();
     let of = |driver: Driver| {
-        let base = Base::of(groups, driver)?;
+        let base = Base::for_driver(groups, driver)?;
         let mine = groups.iter().filter(|g| g.driver == driver);
         let found: Vec<Prediction> = mine.filter_map(|g| base.predict(g)).collect();
         (found.len() > 1).then_some((base, found))
@@ -102,7 +102,7 @@ fn predictions(groups: &[Group]) -> Vec<(Base, Vec<Prediction>)> {
 
 fn recommendation<'a>(
     summary: &'a Summary,
-    groups: &[Group],
+    groups: &[SettingGroup],
     driver: Driver,
     conditions: Conditions,
 ) -> Option<&'a Recommendation> {
@@ -114,7 +114,7 @@ fn recommendation<'a>(
 }
 
 /// Writes what the law says into `summary`.
-pub(super) fn figures(groups: &[Group], summary: &mut Summary) {
+pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     for (_, found) in predictions(groups) {
         for prediction in found {
             let subject = format!("{}, {}", prediction.driver.name(), prediction.conditions);
@@ -132,7 +132,7 @@ pub(super) fn figures(groups: &[Group], summary: &mut Summary) {
 
 /// For which range of hold and network each recommendation stands, and how well the law that says
 /// so describes what was measured; empty where only one set of conditions was swept.
-pub(super) fn text(groups: &[Group], summary: &Summary) -> String {
+pub(super) fn text(groups: &[SettingGroup], summary: &Summary) -> String {
     let mut text = String::new();
     for (base, found) in predictions(groups) {
         let driver = found[0].driver;

@@ -8,9 +8,9 @@ use bench_report::{Comparison, Latency, Load, QuantileKind, Step, Summary};
 use statistics::ratio_interval;
 
 use super::EXTRA_ROUND_TRIPS;
-use super::Group;
+use super::SettingGroup;
 use crate::drivers::Driver;
-use crate::results::{Results, whole};
+use crate::results::{SettingResults, whole};
 
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
@@ -22,27 +22,27 @@ CPU/query: of the first
 ";
 
 /// A figure of one step, and its name in comparisons.
-type Figure = (&'static str, fn(&Step) -> Option<f64>);
+type StepFigure = (&'static str, fn(&Step) -> Option<f64>);
 
-const THROUGHPUT: Figure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
-const CALL_P50: Figure = ("call_p50_ns", |step| call_ns(step, 0.5));
-const CALL_P99: Figure = ("call_p99_ns", |step| call_ns(step, 0.99));
-const CPU: Figure = ("cpu_per_operation_ns", |step| {
+const THROUGHPUT: StepFigure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
+const CALL_P50: StepFigure = ("call_p50_ns", |step| call_ns(step, 0.5));
+const CALL_P99: StepFigure = ("call_p99_ns", |step| call_ns(step, 0.99));
+const CPU: StepFigure = ("cpu_per_operation_ns", |step| {
     step.generator.cpu_per_operation_ns
 });
-const FIGURES: [Figure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
+const FIGURES: [StepFigure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
 
 /// The results that may be compared with each other: those under the first conditions.
-pub(super) fn comparable<'g, 'r>(groups: &'g [Group<'r>]) -> Vec<&'g Results<'r>> {
+pub(super) fn comparable<'g, 'r>(groups: &'g [SettingGroup<'r>]) -> Vec<&'g SettingResults<'r>> {
     let first = groups.first().map(|group| group.conditions);
     let alike = groups.iter().filter(|g| Some(g.conditions) == first);
     alike.flat_map(|group| &group.results).collect()
 }
 
 /// Writes what was measured of each driver beside its baselines into `summary`.
-pub(super) fn compare(results: &[&Results], summary: &mut Summary) {
+pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     for baseline in BASELINES {
-        let of = |driver| move |r: &&&Results| r.driver == driver && r.is_admissible(&[]);
+        let of = |driver| move |r: &&&SettingResults| r.driver == driver && r.is_admissible(&[]);
         for base in results.iter().filter(of(baseline)) {
             let beside = results.iter().filter(|r| {
                 let alike = at_work(r).is_some() && at_work(r) == at_work(base);
@@ -61,7 +61,7 @@ pub(super) fn compare(results: &[&Results], summary: &mut Summary) {
 }
 
 /// Connections between which the load is shared; `None` where users are too few for all of them.
-fn at_work(results: &Results) -> Option<u64> {
+fn at_work(results: &SettingResults) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
     let size = results.value;
     match step.load {
@@ -71,8 +71,12 @@ fn at_work(results: &Results) -> Option<u64> {
 }
 
 /// Over the rounds in which both were held: what disturbed a round disturbed both.
-fn ratio(subject: &Results, base: &Results, (name, figure): Figure) -> Option<Comparison> {
-    let of = |results: &Results| -> BTreeMap<u64, f64> {
+fn ratio(
+    subject: &SettingResults,
+    base: &SettingResults,
+    (name, figure): StepFigure,
+) -> Option<Comparison> {
+    let of = |results: &SettingResults| -> BTreeMap<u64, f64> {
         let repeats = results.held.iter();
         repeats
             .filter_map(|(repeat, _, step)| Some((*repeat, figure(step)?)))
@@ -124,14 +128,14 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     (found.kind != QuantileKind::AtLeast).then_some(found.ns as f64)
 }
 
-fn round_trips(results: &[&Results]) -> BTreeMap<Driver, f64> {
-    let read = |r: &&Results| Some((r.driver, r.mean_figure(EXTRA_ROUND_TRIPS)?));
+fn round_trips(results: &[&SettingResults]) -> BTreeMap<Driver, f64> {
+    let read = |r: &&SettingResults| Some((r.driver, r.mean_figure(EXTRA_ROUND_TRIPS)?));
     results.iter().filter_map(read).collect()
 }
 
 /// The table of driver and pool cost, and how often each driver asks; empty where there is
 /// nothing to tell.
-pub(super) fn text(results: &[&Results], summary: &Summary) -> String {
+pub(super) fn text(results: &[&SettingResults], summary: &Summary) -> String {
     let mut text = String::new();
     if !summary.comparisons.is_empty() {
         let table = table(results, summary);
@@ -156,11 +160,11 @@ pub(super) fn text(results: &[&Results], summary: &Summary) -> String {
     text
 }
 
-fn table(results: &[&Results], summary: &Summary) -> Table {
+fn table(results: &[&SettingResults], summary: &Summary) -> Table {
     let mut table = Table::new(&["", "throughput", "call p50", "call p99", "CPU", "CPU/query"]);
     let compared = summary.comparisons.iter();
     for first in compared.clone().filter(|c| c.figure == THROUGHPUT.0) {
-        let ratio = |(name, _): Figure| {
+        let ratio = |(name, _): StepFigure| {
             let same = |c: &&Comparison| {
                 c.figure == name
                     && c.value.to_bits() == first.value.to_bits()
@@ -236,10 +240,10 @@ mod tests {
         (0..3).map(repeat).collect()
     }
 
-    fn results<'a>(steps: &'a [Step], drivers: &[Driver]) -> Vec<Results<'a>> {
+    fn results<'a>(steps: &'a [Step], drivers: &[Driver]) -> Vec<SettingResults<'a>> {
         let of = |&driver: &Driver| {
             let name = driver.name();
-            Results::of(driver, format!("{name} 4"), 4, steps, |step| {
+            SettingResults::new(driver, format!("{name} 4"), 4, steps, |step| {
                 step.parameters["driver"].to_string() == name
             })
         };

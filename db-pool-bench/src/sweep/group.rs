@@ -3,38 +3,38 @@
 
 use bench_report::{Report, Step};
 
-use super::Setting;
+use super::PoolSweepSetting;
 use crate::conditions::Conditions;
 use crate::drivers::Driver;
-use crate::results::Results;
+use crate::results::SettingResults;
 
 /// One curve of a sweep.
 #[derive(Debug)]
-pub(super) struct Group<'a> {
+pub(super) struct SettingGroup<'a> {
     pub(super) driver: Driver,
     pub(super) conditions: Conditions,
     /// Its name: the driver's, with the conditions where a sweep crosses several.
     pub(super) subject: String,
     /// Sizes rising.
-    pub(super) results: Vec<Results<'a>>,
+    pub(super) results: Vec<SettingResults<'a>>,
 }
 
-impl<'a> Group<'a> {
+impl<'a> SettingGroup<'a> {
     /// All groups of `settings`, in their order.
-    pub(super) fn all(report: &'a Report, settings: &[Setting]) -> Vec<Self> {
+    pub(super) fn all(report: &'a Report, settings: &[PoolSweepSetting]) -> Vec<Self> {
         let crossed = settings
             .iter()
             .any(|s| s.conditions != settings[0].conditions);
         let mut groups: Vec<Self> = Vec::new();
         for &setting in settings {
-            let result = Results::of(
+            let result = SettingResults::new(
                 setting.driver,
                 setting.name(),
                 setting.size,
                 &report.steps,
                 |step| is_of(step, setting),
             );
-            let Setting {
+            let PoolSweepSetting {
                 driver, conditions, ..
             } = setting;
             let same = |g: &&mut Self| g.driver == driver && g.conditions == conditions;
@@ -59,12 +59,15 @@ impl<'a> Group<'a> {
 
     /// The highest mean throughput of a size.
     pub(super) fn best_throughput_per_s(&self) -> Option<f64> {
-        let each = self.results.iter().filter_map(Results::throughput_per_s);
+        let each = self
+            .results
+            .iter()
+            .filter_map(SettingResults::throughput_per_s);
         each.max_by(f64::total_cmp)
     }
 }
 
-fn is_of(step: &Step, setting: Setting) -> bool {
+fn is_of(step: &Step, setting: PoolSweepSetting) -> bool {
     let text = |name: &str| step.parameters.get(name).map(ToString::to_string);
     text("driver").as_deref() == Some(setting.driver.name())
         && text(setting.driver.swept()) == Some(setting.size.to_string())

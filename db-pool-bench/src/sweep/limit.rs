@@ -3,7 +3,7 @@
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 
 use crate::evidence::events;
-use crate::results::{Results, carries_its_rate};
+use crate::results::{SettingResults, carries_its_rate};
 
 /// Share of CPU above which there is none left to speak of.
 const CPU_BOUND: f64 = 0.9;
@@ -18,7 +18,11 @@ const WAITS: [(&str, &str); 4] = [
 
 /// Whose limit the throughput of `best` was; `None` where it held no step. `open_above`: throughput
 /// still rose when settings ended.
-pub(super) fn of(best: &Results, open_above: bool, environment: &Environment) -> Option<Limit> {
+pub(super) fn find(
+    best: &SettingResults,
+    open_above: bool,
+    environment: &Environment,
+) -> Option<Limit> {
     let value = best.throughput_per_s()?;
     let (owner, reason) = owner(best, open_above, environment)?;
     let reason = format!("{}: {reason}", best.name);
@@ -34,7 +38,7 @@ pub(super) fn of(best: &Results, open_above: bool, environment: &Environment) ->
 /// queues for them, then what sessions wait for, and where none of that is used up the settings
 /// themselves.
 fn owner(
-    best: &Results,
+    best: &SettingResults,
     open_above: bool,
     environment: &Environment,
 ) -> Option<(LimitOwner, String)> {
@@ -74,7 +78,7 @@ fn owner(
     }
     if let Some((class, wait, share)) = dominant_wait(best) {
         let percent = share * 100.0;
-        let event = events::mostly(class, best.held.iter().map(|(_, _, step)| *step));
+        let event = events::dominant_event(class, best.held.iter().map(|(_, _, step)| *step));
         let event = event.map_or_else(String::new, |event| format!(" ({event})"));
         return Some((
             LimitOwner::Target,
@@ -98,7 +102,7 @@ fn owner(
 /// Returns what most sessions wait for, by class and name, with its share of all requests in
 /// service, of which there are throughput × service time (Little's law): sessions that are idle
 /// between requests, or that wait for the network, count for nothing.
-fn dominant_wait(best: &Results) -> Option<(&'static str, &'static str, f64)> {
+fn dominant_wait(best: &SettingResults) -> Option<(&'static str, &'static str, f64)> {
     let cpu = best.server("sessions.cpu_mean")?;
     let mean = |class: &str| best.server(&format!("sessions.{class}_mean"));
     let waits: Vec<(&str, &str, f64)> = WAITS
@@ -147,14 +151,14 @@ mod tests {
         let mut environment = Environment::capture();
         environment.cores_available = Some(2);
         let steps = [step];
-        let results = Results::of(
+        let results = SettingResults::new(
             crate::drivers::Driver::Deadpool,
             "deadpool, pool of 4".to_owned(),
             4,
             &steps,
             |_| true,
         );
-        of(&results, open_above, &environment).unwrap()
+        find(&results, open_above, &environment).unwrap()
     }
 
     /// Sessions are seen waiting because nobody gives them a processor.
@@ -180,14 +184,14 @@ mod tests {
             delayed_at_cap: 0,
         };
         let steps = [offered];
-        let results = Results::of(
+        let results = SettingResults::new(
             crate::drivers::Driver::Deadpool,
             "deadpool, pool of 4".to_owned(),
             4,
             &steps,
             |_| true,
         );
-        let limit = of(&results, false, &Environment::capture()).unwrap();
+        let limit = find(&results, false, &Environment::capture()).unwrap();
         assert_eq!(limit.owner, LimitOwner::Bound);
         let found = crate::recommendation::recommend("deadpool", "pool_size", &[&results], &[]);
         assert_eq!(found.unwrap().value, None);
@@ -203,7 +207,7 @@ mod tests {
             }
         }
         let driver = crate::drivers::Driver::Deadpool;
-        let results = Results::of(
+        let results = SettingResults::new(
             driver,
             "deadpool, pool of 2".to_owned(),
             2,

@@ -19,13 +19,13 @@ use bench_cli::bench::Bench;
 use bench_report::{Warning, WarningCode};
 use load_engine::sweep::order;
 
-use group::Group;
-pub use plan::{Plan, Setting};
+use group::SettingGroup;
+pub use plan::{PoolSweepPlan, PoolSweepSetting};
 
-use crate::campaign::{self, Arm, Campaign};
 use crate::cli::SweepFlags;
 use crate::conditions::Conditions;
-use crate::control::Control;
+use crate::context::{self, ScenarioContext, Variant};
+use crate::control::ControlRuntime;
 use crate::drivers::{Driver, round_trips};
 
 /// The figure of a step that says how often its driver asks the server beyond what a read takes.
@@ -36,7 +36,7 @@ const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
 pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
-    let plan = Plan::new(flags)?;
+    let plan = PoolSweepPlan::new(flags)?;
     let given = flags.target.server(&flags.driver)?;
     let version = env!("CARGO_PKG_VERSION");
     let mut bench = Bench::begin(
@@ -47,61 +47,64 @@ pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
         plan.config(),
     )?;
     // On an error the bench saves what there is, as failed.
-    campaign::run(
+    context::run(
         &mut bench,
         &flags.target,
         &plan.selection,
         given,
         plan.largest(),
-        |campaign| steps(campaign, &plan),
+        |context| steps(context, &plan),
     )?;
-    bench.report.summary = summary::of(&bench.report, &plan);
+    bench.report.summary = summary::summarize(&bench.report, &plan);
     let text = text::render(&bench.report, &plan);
     bench.finish(&text)
 }
 
-fn steps(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<()> {
-    let round_trips = round_trips(campaign, plan)?;
+fn steps(context: &mut ScenarioContext, plan: &PoolSweepPlan) -> anyhow::Result<()> {
+    let round_trips = round_trips(context, plan)?;
     let turns = order(plan.settings.len(), plan.repeats(), plan.seed);
-    campaign.bench.announce(plan.total(), turns.len());
+    context.bench.announce(plan.total(), turns.len());
     for turn in turns {
-        if campaign.bench.interrupted() {
+        if context.bench.interrupted() {
             break;
         }
         let step = plan.step(turn);
-        let arm = plan.settings[turn.setting].arm();
-        let Some(index) = campaign.step(&step, arm)? else {
+        let variant = plan.settings[turn.setting].variant();
+        let Some(index) = context.step(&step, variant)? else {
             continue;
         };
-        if let Some(extra) = round_trips.get(&arm.driver) {
-            let figures = &mut campaign.bench.report.steps[index].figures;
+        if let Some(extra) = round_trips.get(&variant.driver) {
+            let figures = &mut context.bench.report.steps[index].figures;
             figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
-            campaign.bench.save();
+            context.bench.save();
         }
     }
     Ok(())
 }
 
 /// Extra round trips of each driver; what could not be counted is absent, and says why.
-fn round_trips(campaign: &mut Campaign, plan: &Plan) -> anyhow::Result<BTreeMap<Driver, f64>> {
-    let cancel = campaign.bench.cancel.clone();
-    let control = Control::new(cancel).context("cannot start a runtime")?;
+fn round_trips(
+    context: &mut ScenarioContext,
+    plan: &PoolSweepPlan,
+) -> anyhow::Result<BTreeMap<Driver, f64>> {
+    let cancel = context.bench.cancel.clone();
+    let control = ControlRuntime::new(cancel).context("cannot start a runtime")?;
     let mut counted = BTreeMap::new();
     for driver in plan.drivers() {
-        let arm = Arm {
+        let variant = Variant {
             driver,
             connections: 1,
             conditions: Conditions::default(),
         };
-        let setup = campaign.setup(arm, plan.seed)?;
-        match control.run(round_trips::extra(driver, &setup)) {
+        let setup = context.setup(variant, plan.seed)?;
+        match control.run(round_trips::count_extra(driver, &setup)) {
             None => break,
             Some(Ok(extra)) => drop(counted.insert(driver, extra)),
             Some(Err(failure)) => {
                 let name = driver.name();
                 let message = format!("{name}'s round trips could not be counted: {failure}");
                 let warning = Warning::new(WarningCode::EvidenceMissing, message);
-                campaign.bench.warn(warning);
+                context.bench.warn(warning);
             }
         }
     }
@@ -127,7 +130,7 @@ pub(crate) mod tests {
             .parameter("users", 16)
             .parameter("hold", "0")
             .parameter("network_delay", "0s");
-        let mut step = crate::campaign::not_begun(&plan, String::new());
+        let mut step = crate::context::not_begun(&plan, String::new());
         step.repeat = repeat;
         step.end = StepEnd::Completed;
         step.window.measure_end_ns = step.window.measure_start_ns + 1_000_000_000;
@@ -142,8 +145,8 @@ pub(crate) mod tests {
         step
     }
 
-    pub(super) fn deadpool(sizes: &[u64]) -> Vec<Setting> {
-        let of = |&size: &u64| Setting {
+    pub(super) fn deadpool(sizes: &[u64]) -> Vec<PoolSweepSetting> {
+        let of = |&size: &u64| PoolSweepSetting {
             driver: Driver::Deadpool,
             size,
             conditions: Conditions::default(),

@@ -9,12 +9,12 @@ use load_engine::sweep::Turn;
 use load_engine::{LoadPlan, RuntimeKind, StepPlan};
 use serde_json::{Value, json};
 
-use crate::campaign::Arm;
 use crate::cli::SweepFlags;
 use crate::conditions::Conditions;
+use crate::context::Variant;
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
-use crate::workloads::Selection;
+use crate::workloads::WorkloadSelection;
 
 /// Arrivals in flight, in an open loop, below which no pool's wait may show as our backlog.
 const FEWEST_IN_FLIGHT: u64 = 1_024;
@@ -23,7 +23,7 @@ const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Setting {
+pub struct PoolSweepSetting {
     /// Which driver.
     pub driver: Driver,
     /// Connections: of its pool, or one for each user.
@@ -32,7 +32,7 @@ pub struct Setting {
     pub conditions: Conditions,
 }
 
-impl Setting {
+impl PoolSweepSetting {
     /// Its name, for people.
     pub fn name(self) -> String {
         let Self {
@@ -62,8 +62,8 @@ impl Setting {
     }
 
     /// Returns the same for a step.
-    pub fn arm(self) -> Arm {
-        Arm {
+    pub fn variant(self) -> Variant {
+        Variant {
             driver: self.driver,
             connections: self.size,
             conditions: self.conditions,
@@ -73,18 +73,18 @@ impl Setting {
 
 /// What a sweep is going to do.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub struct PoolSweepPlan<'a> {
     /// What the user asked for.
     pub flags: &'a SweepFlags,
     /// All settings, each once: by conditions, then by driver, sizes rising.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<PoolSweepSetting>,
     /// What is asked of the server.
-    pub selection: Selection,
+    pub selection: WorkloadSelection,
     /// Seed of everything random.
     pub seed: u64,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> PoolSweepPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl<'a> Plan<'a> {
         let mut settings = Vec::new();
         for conditions in flags.conditions() {
             for &driver in &drivers {
-                settings.extend(flags.pool_sizes.0.iter().map(|&size| Setting {
+                settings.extend(flags.pool_sizes.0.iter().map(|&size| PoolSweepSetting {
                     driver,
                     size,
                     conditions,
@@ -114,12 +114,12 @@ impl<'a> Plan<'a> {
         Ok(Self {
             flags,
             settings,
-            selection: Selection::new(&flags.target.workload, seed)?,
+            selection: WorkloadSelection::new(&flags.target.workload, seed)?,
             seed,
         })
     }
 
-    /// All drivers, each once, in the order of [`Plan::settings`].
+    /// All drivers, each once, in the order of [`PoolSweepPlan::settings`].
     pub fn drivers(&self) -> Vec<Driver> {
         let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
         drivers.sort_unstable();
@@ -146,7 +146,7 @@ impl<'a> Plan<'a> {
     /// The step of one turn.
     pub fn step(&self, turn: Turn) -> StepPlan {
         let setting = self.settings[turn.setting];
-        let Setting { driver, size, .. } = setting;
+        let PoolSweepSetting { driver, size, .. } = setting;
         let turns = self.settings.len() as u64;
         let seed = self
             .seed
@@ -182,7 +182,7 @@ impl<'a> Plan<'a> {
         step
     }
 
-    fn load(&self, Setting { driver, size, .. }: Setting) -> LoadPlan {
+    fn load(&self, PoolSweepSetting { driver, size, .. }: PoolSweepSetting) -> LoadPlan {
         let load = &self.flags.load;
         if !driver.is_pooled() {
             let mut plan = load.load(size, size);
@@ -239,20 +239,21 @@ pub(super) mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::{PoolBenchCli, PoolBenchCommand};
 
     pub(in crate::sweep) fn flags(args: &str) -> SweepFlags {
         let words = ["db-pool-bench", "sweep"]
             .into_iter()
             .chain(args.split_whitespace());
-        let Command::Sweep(flags) = Cli::try_parse_from(words).unwrap().command else {
+        let PoolBenchCommand::Sweep(flags) = PoolBenchCli::try_parse_from(words).unwrap().command
+        else {
             panic!("a sweep was asked for");
         };
         *flags
     }
 
     fn step(args: &str, setting: usize) -> StepPlan {
-        Plan::new(&flags(args))
+        PoolSweepPlan::new(&flags(args))
             .unwrap()
             .step(Turn { setting, repeat: 1 })
     }
@@ -296,7 +297,7 @@ pub(super) mod tests {
     fn sizes_are_crossed_with_every_hold_and_delay() {
         let args = "--pool-sizes 2,4 --driver deadpool --hold 0,exp:5ms --network-delay 0,1ms";
         let flags = flags(args);
-        let plan = Plan::new(&flags).unwrap();
+        let plan = PoolSweepPlan::new(&flags).unwrap();
         let names: Vec<String> = plan.settings.iter().map(|s| s.name()).collect();
         assert_eq!(names.len(), 8);
         assert_eq!(names[0], "deadpool, pool of 2");
@@ -305,7 +306,7 @@ pub(super) mod tests {
 
     #[test]
     fn flags_that_contradict_each_other_get_a_sentence() {
-        assert!(Plan::new(&flags("--rate 5 --users 3")).is_err());
-        assert!(Plan::new(&flags("--table t --workload mixed")).is_err());
+        assert!(PoolSweepPlan::new(&flags("--rate 5 --users 3")).is_err());
+        assert!(PoolSweepPlan::new(&flags("--table t --workload mixed")).is_err());
     }
 }

@@ -4,13 +4,13 @@ use bench_cli::table;
 use bench_report::Summary;
 use statistics::usl::{self, Usl, UslError};
 
-use super::Group;
+use super::SettingGroup;
 
 /// The law fitted to every repeat of every size.
 ///
 /// # Errors
 /// Fails with the reason why there is none to fit.
-fn fit(group: &Group) -> Result<Usl, UslError> {
+fn fit(group: &SettingGroup) -> Result<Usl, UslError> {
     let points: Vec<(f64, f64)> = group
         .results
         .iter()
@@ -24,7 +24,7 @@ fn fit(group: &Group) -> Result<Usl, UslError> {
 }
 
 /// Writes the fitted figures into `summary`, under the group's name.
-pub(super) fn figures(group: &Group, summary: &mut Summary) {
+pub(super) fn figures(group: &SettingGroup, summary: &mut Summary) {
     let Ok(law) = fit(group) else { return };
     let subject = &group.subject;
     summary.figure(&format!("{subject}.usl.lambda_per_s"), law.lambda);
@@ -37,7 +37,7 @@ pub(super) fn figures(group: &Group, summary: &mut Summary) {
 }
 
 /// Returns what the law says of this group, or why it says nothing.
-pub(super) fn sentence(group: &Group) -> String {
+pub(super) fn sentence(group: &SettingGroup) -> String {
     let law = match fit(group) {
         Ok(law) => law,
         Err(UslError::DoesNotFit { r_squared }) => {
@@ -70,7 +70,7 @@ pub(super) fn sentence(group: &Group) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::Group;
+    use crate::sweep::SettingGroup;
     use crate::sweep::tests::{deadpool, report, step};
 
     fn planted(at: impl Fn(f64) -> f64) -> (Vec<u64>, Vec<bench_report::Step>) {
@@ -93,7 +93,7 @@ mod tests {
         };
         let (sizes, steps) = planted(|n| law.throughput_at(n));
         let report = report(steps);
-        let groups = Group::all(&report, &deadpool(&sizes));
+        let groups = SettingGroup::all(&report, &deadpool(&sizes));
         let said = sentence(&groups[0]);
         assert!(
             said.contains("1.00 k/s") && said.contains("contention 5.0 %"),
@@ -109,7 +109,7 @@ mod tests {
     fn what_follows_no_law_is_said_not_to_fit() {
         let (sizes, steps) = planted(|n| if n as u64 % 3 == 1 { 100.0 } else { 900.0 });
         let report = report(steps);
-        let said = sentence(&Group::all(&report, &deadpool(&sizes))[0]);
+        let said = sentence(&SettingGroup::all(&report, &deadpool(&sizes))[0]);
         assert!(said.contains("does not fit"), "{said}");
     }
 }

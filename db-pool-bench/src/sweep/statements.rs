@@ -8,7 +8,7 @@ use bench_report::histogram::{Recording, recording};
 use bench_report::{Recommendation, Report};
 
 /// What came of one statement over several steps.
-struct Statement {
+struct StatementTotals {
     call: Recording,
     failed: u64,
 }
@@ -34,7 +34,7 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
-fn table(statements: &BTreeMap<&str, Statement>) -> Table {
+fn table(statements: &BTreeMap<&str, StatementTotals>) -> Table {
     let mut rows = Table::new(&["", "median", "p99", "of all", "failed"]);
     let all: f64 = statements.values().map(total_ns).sum();
     let mut in_order: Vec<_> = statements.iter().collect();
@@ -59,18 +59,21 @@ fn place(name: &str) -> (&str, u32) {
     (script, line.parse().unwrap_or(u32::MAX))
 }
 
-fn total_ns(statement: &Statement) -> f64 {
+fn total_ns(statement: &StatementTotals) -> f64 {
     statement.call.mean() * statement.call.len() as f64
 }
 
-fn gather<'a>(report: &'a Report, recommendation: &Recommendation) -> BTreeMap<&'a str, Statement> {
+fn gather<'a>(
+    report: &'a Report,
+    recommendation: &Recommendation,
+) -> BTreeMap<&'a str, StatementTotals> {
     let mut statements = BTreeMap::new();
     let steps = recommendation.steps.iter();
     for step in steps.filter_map(|index| report.steps.get(*index)) {
         for (name, part) in &step.parts {
             let statement = statements
                 .entry(name.as_str())
-                .or_insert_with(|| Statement {
+                .or_insert_with(|| StatementTotals {
                     call: recording(),
                     failed: 0,
                 });

@@ -2,14 +2,14 @@
 
 use bench_report::{Report, Summary};
 
-use super::{Group, Plan, carry_over, cost, fleet, limit, scalability};
+use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, limit, scalability};
 use crate::recommendation::{headline, recommend};
 
 /// The sweep's own conclusions: a recommendation for each driver under each of the conditions,
 /// how throughput scales, and whose limit the best setting met.
-pub(super) fn of(report: &Report, plan: &Plan) -> Summary {
+pub(super) fn summarize(report: &Report, plan: &PoolSweepPlan) -> Summary {
     let mut summary = Summary::default();
-    let groups = Group::all(report, &plan.settings);
+    let groups = SettingGroup::all(report, &plan.settings);
     for group in &groups {
         let results: Vec<_> = group.results.iter().collect();
         let parameter = group.driver.swept();
@@ -32,7 +32,7 @@ pub(super) fn of(report: &Report, plan: &Plan) -> Summary {
             let is_best = r.subject == group.subject && r.value == Some(best.value as f64);
             is_best && r.high.is_none() && group.results.len() > 1
         });
-        summary.limit = limit::of(best, open_above, &report.environment);
+        summary.limit = limit::find(best, open_above, &report.environment);
     }
     summary.headline = headline(&summary);
     summary
@@ -46,7 +46,7 @@ mod tests {
 
     fn summary(steps: Vec<bench_report::Step>, sizes: &str) -> Summary {
         let flags = flags(&format!("--driver deadpool --pool-sizes {sizes}"));
-        of(&report(steps), &Plan::new(&flags).unwrap())
+        summarize(&report(steps), &PoolSweepPlan::new(&flags).unwrap())
     }
 
     /// Three rounds of throughputs that stop rising at 4.

@@ -5,24 +5,24 @@ use std::fmt::Write as _;
 use bench_cli::table;
 use bench_report::{LimitOwner, Report};
 
-use super::{Group, Plan, carry_over, cost, fleet, scalability, statements};
-use crate::results::Results;
+use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, scalability, statements};
+use crate::results::SettingResults;
 use crate::text::{
     broken, checkout_sentence, latency_name, recommended, settings_table, time_sentence,
 };
 
 /// Tables for 80 columns: what each setting gave, what to run with, and why.
-pub(super) fn render(report: &Report, plan: &Plan) -> String {
+pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
     }
-    let groups = Group::all(report, &plan.settings);
+    let groups = SettingGroup::all(report, &plan.settings);
     let mut text = String::new();
     for crossed in groups.chunk_by(|a, b| a.conditions == b.conditions) {
         if groups.iter().any(|g| g.conditions != groups[0].conditions) {
             let _ = writeln!(text, "{}", crossed[0].conditions);
         }
-        let rows: Vec<(String, &Results)> = crossed
+        let rows: Vec<(String, &SettingResults)> = crossed
             .iter()
             .flat_map(|g| g.results.iter().map(|r| (label(g, r), r)))
             .collect();
@@ -39,11 +39,11 @@ pub(super) fn render(report: &Report, plan: &Plan) -> String {
     text
 }
 
-fn label(group: &Group, result: &Results) -> String {
+fn label(group: &SettingGroup, result: &SettingResults) -> String {
     format!("{} {}", group.driver.name(), result.value)
 }
 
-fn conclusions(text: &mut String, report: &Report, plan: &Plan, groups: &[Group]) {
+fn conclusions(text: &mut String, report: &Report, plan: &PoolSweepPlan, groups: &[SettingGroup]) {
     for recommendation in &report.summary.recommendations {
         recommended(text, recommendation);
         let steps = recommendation.steps.iter();
@@ -85,7 +85,7 @@ mod tests {
     use bench_report::{Histogram, StepEnd};
 
     use super::*;
-    use crate::cli::Command;
+    use crate::cli::PoolBenchCommand;
     use crate::golden;
     use crate::sweep::plan::tests::flags;
     use crate::sweep::tests::{report, step};
@@ -107,7 +107,10 @@ mod tests {
             reason: "it broke".to_owned(),
         };
         let flags = flags("--driver deadpool --pool-sizes 1024 --app-instances 12");
-        let text = render(&report(vec![held, broken]), &Plan::new(&flags).unwrap());
+        let text = render(
+            &report(vec![held, broken]),
+            &PoolSweepPlan::new(&flags).unwrap(),
+        );
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
             "{text}"
@@ -124,10 +127,10 @@ mod tests {
 
     #[test]
     fn a_real_run_is_told_as_it_was() {
-        let Command::Sweep(flags) = golden::command("sweep") else {
+        let PoolBenchCommand::Sweep(flags) = golden::command("sweep") else {
             panic!("it names the scenario");
         };
-        let (plan, report) = (Plan::new(&flags).unwrap(), golden::report("sweep"));
+        let (plan, report) = (PoolSweepPlan::new(&flags).unwrap(), golden::report("sweep"));
         golden::assert_made_with(&report, &plan.config());
         let text = render(&report, &plan);
         golden::assert_fits(&text);

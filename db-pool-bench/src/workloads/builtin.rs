@@ -3,7 +3,7 @@
 
 use clap::ValueEnum;
 
-use super::{Draft, Entry, Tables};
+use super::{ScriptEntry, Tables, WorkloadDraft};
 use crate::protocol::Protocol;
 use crate::script::{ScriptError, Source, Value};
 
@@ -27,7 +27,7 @@ pub enum Builtin {
 }
 
 /// Label, operation, weight, text. `{accounts}` and the like stand for tables.
-type Script = (&'static str, &'static str, u32, &'static str);
+type BuiltinScript = (&'static str, &'static str, u32, &'static str);
 
 const READ: &str = "\\set aid random(1, :rows)
 SELECT abalance FROM {accounts} WHERE aid = :aid;
@@ -107,21 +107,21 @@ impl Builtin {
         tables: &Tables,
         seed: u64,
         protocol: Protocol,
-    ) -> Result<Draft, ScriptError> {
+    ) -> Result<WorkloadDraft, ScriptError> {
         let constants = [("rows", tables.rows), ("scale", tables.scale)];
         let constants = constants.map(|(name, value)| (name.to_owned(), Value::Integer(value)));
         let entries = self.entries(|table| tables.name(table));
-        Draft::new(self.name(), entries, &constants, seed, protocol)
+        WorkloadDraft::new(self.name(), entries, &constants, seed, protocol)
     }
 
     /// Its scripts on the tables that `table` names, from `accounts` and the like.
-    pub fn entries(self, table: impl Fn(&str) -> String) -> Vec<Entry> {
-        let entry = |(label, operation, weight, text): &Script| {
+    pub fn entries(self, table: impl Fn(&str) -> String) -> Vec<ScriptEntry> {
+        let entry = |(label, operation, weight, text): &BuiltinScript| {
             let mut text = (*text).to_owned();
             for name in TABLES {
                 text = text.replace(&format!("{{{name}}}"), &table(name));
             }
-            Entry {
+            ScriptEntry {
                 source: Source {
                     file: format!("{}/{label}", self.name()),
                     text,
@@ -134,7 +134,7 @@ impl Builtin {
         self.scripts().iter().map(entry).collect()
     }
 
-    fn scripts(self) -> &'static [Script] {
+    fn scripts(self) -> &'static [BuiltinScript] {
         match self {
             Self::PointSelect => &[("select", "select", 1, READ)],
             Self::ReadHeavy => &[("read", "read", 95, READ), ("update", "write", 5, UPDATE)],

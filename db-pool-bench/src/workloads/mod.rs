@@ -2,23 +2,23 @@
 
 mod builtin;
 mod flags;
-mod ground;
 mod schema;
 mod selection;
 mod tables;
 mod user;
 mod variables;
 mod workload;
+mod workload_setup;
 
 pub use builtin::Builtin;
 pub use flags::{ScriptFlag, WorkloadFlags};
 pub(crate) use flags::{definition, scale, script};
-pub use ground::Ground;
 pub(crate) use schema::PREFIX;
-pub use schema::{LASTING, NotMade, Schema, State};
-pub use selection::Selection;
+pub use schema::{LASTING, NotMade, Schema, SchemaState};
+pub use selection::WorkloadSelection;
 pub(crate) use selection::entries;
 pub(crate) use tables::quoted;
 pub use tables::{Tables, TablesError};
-pub use user::{Connection, User};
-pub use workload::{Draft, Entry, Prepared, Workload, WorkloadError};
+pub use user::{User, WorkloadConnection};
+pub use workload::{Prepared, ScriptEntry, SqlWorkload, WorkloadDraft, WorkloadError};
+pub use workload_setup::WorkloadSetup;

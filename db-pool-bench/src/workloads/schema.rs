@@ -24,7 +24,7 @@ const LOOKS: usize = 50;
 
 /// What became of a schema's name on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum SchemaState {
     /// There is no such schema.
     Absent,
     /// It is there, and we have made it.
@@ -46,7 +46,7 @@ pub struct NotMade {
 impl NotMade {
     /// All of it is made in one transaction: an error that the server tells undoes it, unless the
     /// whole session ended, perhaps while it was committed.
-    fn of_transaction(source: Error) -> Self {
+    fn from_transaction(source: Error) -> Self {
         let told = source.as_db_error();
         let undone = told.is_some_and(|told| told.parsed_severity() == Some(Severity::Error));
         Self { source, undone }
@@ -62,7 +62,7 @@ pub struct Schema {
 impl Schema {
     /// The schema of the run `run_id`: lower-case letters, digits and `_`, so that it needs no
     /// quoting anywhere.
-    pub fn of_run(run_id: &str) -> Self {
+    pub fn for_run(run_id: &str) -> Self {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
                 c.to_ascii_lowercase()
@@ -99,14 +99,14 @@ impl Schema {
     ///
     /// # Errors
     /// Fails with what the server said.
-    pub async fn state(&self, client: &Client) -> Result<State, Error> {
+    pub async fn state(&self, client: &Client) -> Result<SchemaState, Error> {
         let question = "SELECT /* plimsoll */ coalesce(obj_description(oid, 'pg_namespace'), '')
                         FROM pg_namespace WHERE nspname::text = $1";
         let found = client.query_opt(question, &[&self.name]).await?;
         Ok(match found {
-            None => State::Absent,
-            Some(row) if row.try_get::<_, String>(0)?.starts_with(MARK) => State::Ours,
-            Some(_) => State::Foreign,
+            None => SchemaState::Absent,
+            Some(row) if row.try_get::<_, String>(0)?.starts_with(MARK) => SchemaState::Ours,
+            Some(_) => SchemaState::Foreign,
         })
     }
 
@@ -133,7 +133,7 @@ impl Schema {
                  ALTER TABLE {name}.pgbench_accounts ADD PRIMARY KEY (aid)"
             ))
             .await;
-        made.map_err(NotMade::of_transaction)?;
+        made.map_err(NotMade::from_transaction)?;
         for table in ["branches", "tellers", "accounts", "history"] {
             let settled = settle(client, &format!("{name}.pgbench_{table}")).await;
             settled.map_err(|source| NotMade {
@@ -221,9 +221,9 @@ mod tests {
 
     #[test]
     fn the_name_needs_no_quoting_and_fits() {
-        let schema = Schema::of_run("20260314-091500-7F3a\"; DROP");
+        let schema = Schema::for_run("20260314-091500-7F3a\"; DROP");
         assert_eq!(schema.name(), "plimsoll_20260314_091500_7f3a___drop");
-        assert!(Schema::of_run("20260314-091500-7f3a").name().len() < LONGEST);
+        assert!(Schema::for_run("20260314-091500-7f3a").name().len() < LONGEST);
     }
 
     #[test]

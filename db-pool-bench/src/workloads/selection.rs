@@ -9,7 +9,7 @@ use bench_cli::UsageError;
 use serde_json::{Value as Json, json};
 
 use super::flags::{ScriptFlag, WorkloadFlags};
-use super::workload::{Draft, Entry, Workload, WorkloadError};
+use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft, WorkloadError};
 use super::{Builtin, Schema, Tables};
 use crate::connect::Client;
 use crate::protocol::Protocol;
@@ -20,8 +20,8 @@ const LARGEST_SCRIPT: u64 = 1 << 20;
 
 /// A chosen workload, found to be sound.
 #[derive(Debug)]
-pub struct Selection {
-    kind: Kind,
+pub struct WorkloadSelection {
+    kind: SelectedWorkload,
     constants: Vec<(String, Value)>,
     max_tries: u64,
     protocol: Protocol,
@@ -35,12 +35,12 @@ pub struct Selection {
 }
 
 #[derive(Debug)]
-enum Kind {
+enum SelectedWorkload {
     Builtin(Builtin),
-    Scripts(Vec<Entry>),
+    Scripts(Vec<ScriptEntry>),
 }
 
-impl Selection {
+impl WorkloadSelection {
     /// Settles what `flags` ask for, and reads scripts; `seed` is what their hashes begin with.
     ///
     /// # Errors
@@ -58,9 +58,9 @@ impl Selection {
         let schema = flags.schema.as_deref().map(Schema::lasting).transpose();
         let schema = schema.map_err(|sentence| UsageError(format!("--schema: {sentence}")))?;
         let kind = if flags.script.is_empty() {
-            Kind::Builtin(flags.workload)
+            SelectedWorkload::Builtin(flags.workload)
         } else {
-            Kind::Scripts(entries(&flags.script)?)
+            SelectedWorkload::Scripts(entries(&flags.script)?)
         };
         let selection = Self {
             kind,
@@ -81,8 +81,8 @@ impl Selection {
     /// Its name: a built-in one's, or what the scripts are called.
     pub fn name(&self) -> String {
         match &self.kind {
-            Kind::Builtin(builtin) => builtin.name().to_owned(),
-            Kind::Scripts(entries) => {
+            SelectedWorkload::Builtin(builtin) => builtin.name().to_owned(),
+            SelectedWorkload::Scripts(entries) => {
                 let labels: Vec<String> = entries
                     .iter()
                     .map(|entry| format!("{}@{}", entry.label, entry.weight))
@@ -100,20 +100,20 @@ impl Selection {
     pub fn makes_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
-            Kind::Builtin(builtin) => builtin.needs_tables() && !named,
-            Kind::Scripts(_) => throwaway && !named,
+            SelectedWorkload::Builtin(builtin) => builtin.needs_tables() && !named,
+            SelectedWorkload::Scripts(_) => throwaway && !named,
         }
     }
 
     /// Compiles it for `tables`.
-    fn draft(&self, tables: &Tables) -> Result<Draft, crate::script::ScriptError> {
+    fn draft(&self, tables: &Tables) -> Result<WorkloadDraft, crate::script::ScriptError> {
         match &self.kind {
-            Kind::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
-            Kind::Scripts(entries) => {
+            SelectedWorkload::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
+            SelectedWorkload::Scripts(entries) => {
                 let scale = ("scale".to_owned(), Value::Integer(tables.scale));
                 // What is defined last counts.
                 let constants = [&[scale], self.constants.as_slice()].concat();
-                Draft::new(
+                WorkloadDraft::new(
                     &self.name(),
                     entries.clone(),
                     &constants,
@@ -134,8 +134,8 @@ impl Selection {
         client: &Client,
         tables: &Tables,
         own_schema: Option<&Schema>,
-    ) -> Result<Workload, WorkloadError> {
-        let scripts = matches!(self.kind, Kind::Scripts(_));
+    ) -> Result<SqlWorkload, WorkloadError> {
+        let scripts = matches!(self.kind, SelectedWorkload::Scripts(_));
         let search_path = own_schema
             .filter(|_| scripts)
             .map(|schema| format!("{},public", schema.name()));
@@ -163,8 +163,9 @@ impl Selection {
             (_, Some(schema)) => config.insert("schema".to_owned(), json!(schema.name())),
             _ => config.insert("scale".to_owned(), json!(self.scale)),
         };
-        if let Kind::Scripts(entries) = &self.kind {
-            let told = |entry: &Entry| json!({"file": entry.source.file, "weight": entry.weight});
+        if let SelectedWorkload::Scripts(entries) = &self.kind {
+            let told =
+                |entry: &ScriptEntry| json!({"file": entry.source.file, "weight": entry.weight});
             let scripts: Vec<Json> = entries.iter().map(told).collect();
             config.insert("scripts".to_owned(), json!(scripts));
         }
@@ -173,7 +174,7 @@ impl Selection {
 }
 
 /// Reads scripts; what they are called is the file's name, and never twice the same.
-pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<Entry>> {
+pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<ScriptEntry>> {
     let mut labels = BTreeSet::new();
     let mut entries = Vec::with_capacity(flags.len());
     for flag in flags {
@@ -187,7 +188,7 @@ pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<Entry>> {
             label = format!("{stem}-{others}");
             others += 1;
         }
-        entries.push(Entry {
+        entries.push(ScriptEntry {
             source: Source {
                 file: flag.file.display().to_string(),
                 text,

@@ -12,7 +12,7 @@ pub(super) const ROWS_PER_SCALE: u64 = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
     /// What stands before `pgbench_accounts`, quoted, or one whole quoted name.
-    place: Named,
+    place: TableNames,
     /// Keys of accounts run from 1 to this.
     pub rows: i64,
     /// Number of branches.
@@ -20,7 +20,7 @@ pub struct Tables {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Named {
+enum TableNames {
     /// All four of them, in this schema.
     Schema(String),
     /// Accounts alone.
@@ -57,7 +57,7 @@ impl Tables {
     /// Tables of our own in `schema`, a name that needs no quoting.
     pub fn own(schema: &str, scale: u64) -> Self {
         Self {
-            place: Named::Schema(schema.to_owned()),
+            place: TableNames::Schema(schema.to_owned()),
             ..Self::at_scale(scale)
         }
     }
@@ -65,7 +65,7 @@ impl Tables {
     /// Tables that nothing is known of but their scale.
     pub fn at_scale(scale: u64) -> Self {
         Self {
-            place: Named::Unqualified,
+            place: TableNames::Unqualified,
             rows: scale.saturating_mul(ROWS_PER_SCALE).cast_signed(),
             scale: scale.cast_signed(),
         }
@@ -90,14 +90,14 @@ impl Tables {
     ///
     /// # Errors
     /// Fails when there is none of that name, it is empty, or the server does not answer.
-    pub async fn of_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
+    pub async fn from_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
         let name = quoted(table);
         let question =
             format!("SELECT /* plimsoll */ max(aid)::int8, max(abalance)::int8 FROM {name}");
         let rows = ask(client, table, &question).await?;
         let rows = rows.ok_or_else(|| TablesError::Empty(table.to_owned()))?;
         Ok(Self {
-            place: Named::Accounts(name),
+            place: TableNames::Accounts(name),
             rows,
             scale: (rows / ROWS_PER_SCALE.cast_signed()).max(1),
         })
@@ -106,9 +106,9 @@ impl Tables {
     /// The name of `accounts`, `history`, `tellers` or `branches`, as statements have it.
     pub fn name(&self, table: &str) -> String {
         match &self.place {
-            Named::Schema(schema) => format!("{schema}.pgbench_{table}"),
-            Named::Accounts(name) if table == "accounts" => name.clone(),
-            Named::Accounts(_) | Named::Unqualified => format!("pgbench_{table}"),
+            TableNames::Schema(schema) => format!("{schema}.pgbench_{table}"),
+            TableNames::Accounts(name) if table == "accounts" => name.clone(),
+            TableNames::Accounts(_) | TableNames::Unqualified => format!("pgbench_{table}"),
         }
     }
 }

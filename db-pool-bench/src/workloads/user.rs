@@ -8,8 +8,8 @@ use load_engine::{Failure, Outcome, Part, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::variables::Variables;
-use super::workload::{Prepared, Script, Workload};
+use super::variables::UserVariables;
+use super::workload::{CompiledScript, Prepared, SqlWorkload};
 use crate::protocol::Protocol;
 use crate::script::{Answer, Bound, Command, Effect, Fault, Place, Value};
 
@@ -19,9 +19,9 @@ const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
 /// What a script's own fault counts as.
 const SCRIPT: &str = "script";
 
-/// A connection that is held, on which what [`Workload::prepared`] names is prepared.
-pub trait Connection: Send {
-    /// Executes the statement at `statement` among [`Workload::statements`] to its end, with
+/// A connection that is held, on which what [`SqlWorkload::prepared`] names is prepared.
+pub trait WorkloadConnection: Send {
+    /// Executes the statement at `statement` among [`SqlWorkload::statements`] to its end, with
     /// `values` bound; rows that it gives are dropped.
     fn execute(
         &mut self,
@@ -45,38 +45,38 @@ pub trait Connection: Send {
 /// One user's state: what it drew, what its variables hold.
 #[derive(Debug)]
 pub struct User {
-    workload: Arc<Workload>,
+    workload: Arc<SqlWorkload>,
     script: usize,
     random: SmallRng,
-    variables: Variables,
+    variables: UserVariables,
     /// Of the last statement; kept for its room.
     values: Vec<Bound>,
     /// The same as text.
     sql: String,
     parts: Vec<Part>,
-    before: Before,
+    before: RetryState,
 }
 
 /// What a script began with, for trying it again.
 #[derive(Debug)]
-struct Before {
+struct RetryState {
     random: SmallRng,
-    variables: Variables,
+    variables: UserVariables,
 }
 
 impl User {
     /// The user `user`; the same `seed` gives the same requests again.
-    pub fn new(workload: &Arc<Workload>, seed: u64, user: UserId) -> Self {
+    pub fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
-        let mut variables = Variables::new(workload.initial.clone());
+        let mut variables = UserVariables::new(workload.initial.clone());
         if let Some(slot) = workload.client_id {
             variables.set(slot, Value::Integer(user.0.cast_signed()));
         }
         Self {
             workload: Arc::clone(workload),
             script: 0,
-            before: Before {
+            before: RetryState {
                 random: random.clone(),
                 variables: variables.clone(),
             },
@@ -91,7 +91,7 @@ impl User {
     /// Chooses the next script; gives its operation.
     pub fn choose(&mut self) -> usize {
         self.parts.clear();
-        let Workload {
+        let SqlWorkload {
             scripts,
             total_weight,
             ..
@@ -114,7 +114,7 @@ impl User {
 
     /// Executes the chosen script, again where others were in its way. A further try draws and
     /// sets what the first one did, as far as nothing else has changed.
-    pub async fn perform(&mut self, connection: &mut impl Connection) -> Outcome {
+    pub async fn perform(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
         if self.workload.max_tries > 1 {
             self.before.random.clone_from(&self.random);
             self.before.variables.copy_from(&self.variables);
@@ -145,7 +145,7 @@ impl User {
     }
 
     /// Once through the script; whatever comes of it, no transaction is left open.
-    async fn attempt(&mut self, connection: &mut impl Connection) -> Result<(), Failure> {
+    async fn attempt(&mut self, connection: &mut impl WorkloadConnection) -> Result<(), Failure> {
         let mut open = false;
         let mut result = self.follow(connection, &mut open).await;
         if open {
@@ -169,7 +169,7 @@ impl User {
 
     async fn follow(
         &mut self,
-        connection: &mut impl Connection,
+        connection: &mut impl WorkloadConnection,
         open: &mut bool,
     ) -> Result<(), Failure> {
         let mut next = 0;
@@ -218,13 +218,13 @@ impl User {
     /// Executes the statement at `index`; `open` tells whether a transaction is.
     async fn ask(
         &mut self,
-        connection: &mut impl Connection,
+        connection: &mut impl WorkloadConnection,
         index: usize,
         open: &mut bool,
     ) -> Result<(), Failure> {
         let statement = &self.workload.statements[index];
         let script = &self.workload.scripts[self.script];
-        let of_it = |failure: Failure| failure.with_statement(&*statement.shape);
+        let of_it = |failure: Failure| failure.with_statement(&*statement.fingerprint);
         let textual = self.workload.protocol.is_textual();
         if textual {
             let Prepared {
@@ -275,7 +275,7 @@ impl User {
 
 /// Gathers the values of `statement`.
 fn bind(
-    script: &Script,
+    script: &CompiledScript,
     statement: &Prepared,
     variables: &[Option<Value>],
     values: &mut Vec<Bound>,
@@ -301,6 +301,6 @@ fn sleep(length: Value, unit_us: i64, place: Place) -> Result<Duration, Fault> {
     Ok(Duration::from_micros(us.cast_unsigned()))
 }
 
-fn faulty(script: &Script, fault: Fault) -> Failure {
+fn faulty(script: &CompiledScript, fault: Fault) -> Failure {
     Failure::new(SCRIPT, &fault.of_file(&script.file).to_string())
 }

@@ -8,14 +8,14 @@ use crate::script::Value;
 
 /// The variables of one user, by slot.
 #[derive(Debug, Clone)]
-pub(super) struct Variables {
+pub(super) struct UserVariables {
     /// As expressions see them; absent where nothing is set, and where the text is no number.
     pub(super) values: Vec<Option<Value>>,
     /// What a query gave, to the letter.
     texts: Vec<Option<String>>,
 }
 
-impl Variables {
+impl UserVariables {
     pub(super) fn new(values: Vec<Option<Value>>) -> Self {
         let texts = vec![None; values.len()];
         Self { values, texts }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn values_are_put_where_their_names_stand_quoted_or_not() {
-        let mut variables = Variables::new(vec![Some(Value::Integer(-3)), None, None]);
+        let mut variables = UserVariables::new(vec![Some(Value::Integer(-3)), None, None]);
         variables.set_text(1, "007");
         let sql = "SELECT :a, ':b', t_:b, :c";
         let at = |name: &str| {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use load_engine::Failure;
 
 use crate::connect::{Client, Describer, Inferred};
-use crate::failure::of_wire;
+use crate::failure::from_wire;
+use crate::fingerprint;
 use crate::protocol::Protocol;
 use crate::remedy;
 use crate::script::{
     self, CLIENT_ID, Command, Effect, Fault, Gather, Kind, Place, Program, ScriptError, Source,
     Statement, Value,
 };
-use crate::shape;
 use crate::wire::WireError;
 
 /// Statements of transactions that a report has by name; further ones are taken together.
@@ -22,7 +22,7 @@ const OTHER_PARTS: &str = "other statements";
 
 /// One script of a mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ScriptEntry {
     /// Its text.
     pub source: Source,
     /// Names its statements.
@@ -35,7 +35,7 @@ pub struct Entry {
 
 /// What all users of a step ask for.
 #[derive(Debug)]
-pub struct Workload {
+pub struct SqlWorkload {
     /// Its name, for people.
     pub name: String,
     /// Number of times that a script is tried that ends in a serialization failure or a deadlock.
@@ -44,7 +44,7 @@ pub struct Workload {
     pub protocol: Protocol,
     /// Put before the server's search path, where scripts meet tables of our own.
     pub search_path: Option<String>,
-    pub(super) scripts: Vec<Script>,
+    pub(super) scripts: Vec<CompiledScript>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
     /// Place where the statement is that rolls back.
@@ -57,7 +57,7 @@ pub struct Workload {
 
 /// One script of a compiled mix.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(super) struct CompiledScript {
     pub(super) file: String,
     pub(super) operation: usize,
     pub(super) weight: u32,
@@ -72,7 +72,7 @@ pub struct Prepared {
     /// With `$1`, `$2` … for its parameters, or `:name` where values are put into the text.
     pub sql: Arc<str>,
     /// Its text without literals, which names it in failures.
-    pub shape: Arc<str>,
+    pub fingerprint: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
     pub(super) parameters: Vec<(usize, Kind, Place)>,
     /// Place where values are put into the text, with the slot of each.
@@ -82,7 +82,7 @@ pub struct Prepared {
     pub(super) effect: Effect,
     /// True if it is several that are sent together.
     pub(super) joined: bool,
-    /// Index into [`Workload::parts`].
+    /// Index into [`SqlWorkload::parts`].
     pub(super) part: Option<usize>,
 }
 
@@ -114,16 +114,16 @@ pub enum WorkloadError {
 
 /// A mix whose scripts are sound; which types its statements take, a server has yet to say.
 #[derive(Debug)]
-pub struct Draft {
+pub struct WorkloadDraft {
     name: String,
     protocol: Protocol,
-    entries: Vec<Entry>,
+    entries: Vec<ScriptEntry>,
     programs: Vec<Program>,
     initial: Vec<Option<Value>>,
     client_id: Option<usize>,
 }
 
-impl Draft {
+impl WorkloadDraft {
     /// Compiles `entries`, each of a weight above zero, for sending by `protocol`; `constants` are
     /// set before.
     ///
@@ -131,7 +131,7 @@ impl Draft {
     /// Fails with what is wrong with a script, and where.
     pub fn new(
         name: &str,
-        entries: Vec<Entry>,
+        entries: Vec<ScriptEntry>,
         constants: &[(String, Value)],
         seed: u64,
         protocol: Protocol,
@@ -162,7 +162,7 @@ impl Draft {
     ///
     /// # Errors
     /// Fails with what the server refuses, and where it stands.
-    pub async fn verify(self, client: &Client) -> Result<Workload, WorkloadError> {
+    pub async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
         self.verify_with(client, "").await
     }
 
@@ -174,11 +174,11 @@ impl Draft {
         self,
         client: &Client,
         settings: &str,
-    ) -> Result<Workload, WorkloadError> {
+    ) -> Result<SqlWorkload, WorkloadError> {
         if self.protocol.is_textual() {
             return Ok(self.without_parameters());
         }
-        let unreached = |error| WorkloadError::Server(Box::new(of_wire(&error)));
+        let unreached = |error| WorkloadError::Server(Box::new(from_wire(&error)));
         let beside = Describer::beside(client, settings).await;
         let mut describer = beside.map_err(unreached)?;
         let kinds = self.kinds(&mut describer).await;
@@ -196,11 +196,11 @@ impl Draft {
     }
 
     /// Returns the same where no statement has a parameter, so that no server has to be asked.
-    pub fn without_parameters(self) -> Workload {
+    pub fn without_parameters(self) -> SqlWorkload {
         self.finish(Vec::new())
     }
 
-    fn finish(self, kinds: Vec<Vec<Kind>>) -> Workload {
+    fn finish(self, kinds: Vec<Vec<Kind>>) -> SqlWorkload {
         let mut kinds = kinds.into_iter();
         let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());
         let (mut scripts, mut statements) = (Vec::new(), Vec::new());
@@ -210,7 +210,7 @@ impl Draft {
                 operations.push(entry.operation.clone());
                 operations.len() - 1
             });
-            scripts.push(Script {
+            scripts.push(CompiledScript {
                 file: entry.source.file,
                 operation,
                 weight: entry.weight,
@@ -232,7 +232,7 @@ impl Draft {
         let rollback = statements.len();
         statements.push(Prepared {
             sql: "ROLLBACK".into(),
-            shape: "ROLLBACK".into(),
+            fingerprint: "ROLLBACK".into(),
             parameters: Vec::new(),
             substitutions: Vec::new(),
             gather: None,
@@ -240,7 +240,7 @@ impl Draft {
             joined: false,
             part: None,
         });
-        Workload {
+        SqlWorkload {
             name: self.name,
             max_tries: 1,
             protocol: self.protocol,
@@ -277,7 +277,7 @@ fn prepared(statement: Statement, kinds: Vec<Kind>, part: Option<usize>) -> Prep
     let parameters = statement.parameters.iter().zip(kinds);
     Prepared {
         sql: statement.sql.as_str().into(),
-        shape: shape::of(&statement.sql).into(),
+        fingerprint: fingerprint::fingerprint(&statement.sql).into(),
         parameters: parameters
             .map(|(p, kind)| (p.slot, kind, p.place))
             .collect(),
@@ -311,7 +311,7 @@ async fn kinds_of(
 }
 
 fn refused(file: &str, statement: &Statement, error: &WireError) -> WorkloadError {
-    let failure = Box::new(of_wire(error));
+    let failure = Box::new(from_wire(error));
     let WireError::Server(told) = error else {
         return WorkloadError::Server(failure);
     };
@@ -321,7 +321,7 @@ fn refused(file: &str, statement: &Statement, error: &WireError) -> WorkloadErro
     };
     let message = format!(
         "the server refuses this statement: {}",
-        remedy::told(&failure)
+        remedy::full_message(&failure)
     );
     WorkloadError::Refused {
         error: Fault::new(place, message).of_file(file),
@@ -335,7 +335,7 @@ fn for_ever(names: Vec<String>) -> &'static [&'static str] {
     names.leak()
 }
 
-impl Workload {
+impl SqlWorkload {
     /// The names that [`Outcome::operation`](load_engine::Outcome::operation) indexes.
     pub fn operations(&self) -> &'static [&'static str] {
         self.operations
@@ -360,7 +360,7 @@ impl Workload {
     }
 }
 
-impl std::fmt::Display for Draft {
+impl std::fmt::Display for WorkloadDraft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for entry in &self.entries {
             writeln!(f, "-- {}, weight {}", entry.label, entry.weight)?;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::arms::runtime;
 use crate::common::{PASSWORD, Talk, postgres};
 use crate::reaching::{tls, tried};
+use crate::variants::runtime;
 use db_pool_bench::address::Address;
 use test_support::TestDirectory;
 

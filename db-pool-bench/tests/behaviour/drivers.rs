@@ -8,7 +8,7 @@ use crate::common::{Talk, postgres, report, sweep};
 use bench_report::{Report, StepEnd};
 use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::drivers::{Driver, PoolOptions, Recycle, Setup, round_trips};
+use db_pool_bench::drivers::{Driver, DriverSetup, PoolOptions, Recycle, round_trips};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Tables};
 use load_engine::Failure;
@@ -30,7 +30,7 @@ fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Fai
     let workload = Builtin::CheckoutOnly
         .draft(&Tables::at_scale(1), 7, Protocol::Prepared)
         .unwrap();
-    let setup = Setup {
+    let setup = DriverSetup {
         address: Address::parse(url).unwrap(),
         application: "a_test_of_drivers".to_owned(),
         pool_size: 8,
@@ -48,7 +48,7 @@ fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Fai
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(round_trips::extra(driver, &setup))
+    runtime.block_on(round_trips::count_extra(driver, &setup))
 }
 
 #[test]

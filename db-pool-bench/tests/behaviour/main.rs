@@ -10,8 +10,6 @@
     clippy::unwrap_used
 )]
 
-#[path = "../common/arms.rs"]
-mod arms;
 #[path = "../common/bouncer.rs"]
 mod bouncer;
 #[path = "../common/certificates.rs"]
@@ -22,6 +20,8 @@ mod common;
 mod reaching;
 #[path = "../common/scripting.rs"]
 mod scripting;
+#[path = "../common/variants.rs"]
+mod variants;
 
 mod bad_input;
 mod checkout;

@@ -4,10 +4,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
-use crate::arms::{Arms, ask_nothing, setup};
 use crate::bouncer::{Bouncer, PgBouncer};
 use crate::certificates::Certificates;
 use crate::common::{Talk, postgres, report, sweep};
+use crate::variants::{Variants, ask_nothing, setup};
 use db_pool_bench::address::Address;
 use test_support::TestDirectory;
 use testbed::Postgres;
@@ -207,7 +207,7 @@ fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing(
     }
 }
 
-/// Two sessions, one always taken by somebody else: each arm prepares on the one and asks on the
+/// Two sessions, one always taken by somebody else: each variant prepares on the one and asks on the
 /// other.
 #[test]
 fn an_arm_that_meets_a_session_without_its_statements_says_so() {
@@ -219,12 +219,12 @@ fn an_arm_that_meets_a_session_without_its_statements_says_so() {
     let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
     let bouncer = pgbouncer.start(place.path(), &server, transaction);
     let others = [Talk::to(&bouncer.url), Talk::to(&bouncer.url)];
-    let arms = Arms::of(setup(Address::parse(&bouncer.url).unwrap(), ask_nothing()));
+    let variants = Variants::of(setup(Address::parse(&bouncer.url).unwrap(), ask_nothing()));
     others[0].execute("BEGIN");
-    let all = arms.each_between(1, |arm| {
-        // Takes the session on which the arm prepared, and leaves it the other one.
-        others[(arm + 1) % 2].execute("BEGIN");
-        others[arm % 2].execute("COMMIT");
+    let all = variants.each_between(1, |variant| {
+        // Takes the session on which the variant prepared, and leaves it the other one.
+        others[(variant + 1) % 2].execute("BEGIN");
+        others[variant % 2].execute("COMMIT");
     });
     others[0].execute("COMMIT");
     for (driver, met) in ["wire", "direct", "deadpool", "sqlx"].iter().zip(all) {

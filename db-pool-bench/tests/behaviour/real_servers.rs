@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use crate::arms::{Arms, ask_nothing, setup};
 use crate::certificates::{Certificates, tls_server};
 use crate::common::{PASSWORD, Talk, bench, complete, postgres};
+use crate::variants::{Variants, ask_nothing, setup};
 use bench_report::{Report, Status, WarningCode};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::PoolOptions;
-use db_pool_bench::failure::is_of_absence;
+use db_pool_bench::failure::is_server_gone;
 use load_engine::Failure;
 use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 use testbed::Postgres;
@@ -110,7 +110,7 @@ fn a_server_without_a_free_connection_is_told_as_such_by_every_scenario_and_ever
         pool_min: Some(0),
         ..PoolOptions::default()
     };
-    let arms = Arms::of(setup);
+    let variants = Variants::of(setup);
     let kinds = |first: [Vec<Option<Failure>>; 4]| {
         first.map(|failures| Some(failures[0].as_ref()?.kind.to_string()))
     };
@@ -118,12 +118,12 @@ fn a_server_without_a_free_connection_is_told_as_such_by_every_scenario_and_ever
     let waited = Some("timeout.checkout".to_owned());
     // sqlx asks again and again until the checkout takes too long.
     assert_eq!(
-        kinds(arms.each(1)),
+        kinds(variants.each(1)),
         [full.clone(), full.clone(), full, waited]
     );
     drop(others);
     eventually("connections are free again", || {
-        kinds(arms.each(1)) == [None, None, None, None]
+        kinds(variants.each(1)) == [None, None, None, None]
     });
 }
 
@@ -224,7 +224,7 @@ fn a_restart_under_an_exhausted_pool_is_a_gap_and_no_reason_to_end() {
     assert!(figure("server.reestablished") >= 1.0, "{said}");
     assert!(figure("holders.kept") >= 2.0, "it asked again: {said}");
     let errors = held.operations.values().flat_map(|o| &o.errors);
-    let of_absence = errors.filter(|(kind, _)| is_of_absence(kind));
+    let of_absence = errors.filter(|(kind, _)| is_server_gone(kind));
     assert!(
         of_absence.map(|(_, count)| count).sum::<u64>() >= 20,
         "enough for a rule to judge by: {said}"

@@ -1,23 +1,24 @@
-//! TLS in every mode, on every arm: certificates made here, SCRAM with channel binding, scripts.
+//! TLS in every mode, on every variant: certificates made here, SCRAM with channel binding, scripts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::arms::{Arms, ask_nothing, setup};
 use crate::certificates::{Certificates, tls_server};
 use crate::common::{Talk, postgres, report, sweep};
 use crate::reaching::{tls, tried};
+use crate::variants::{Variants, ask_nothing, setup};
 use db_pool_bench::address::Address;
 use load_engine::Failure;
 use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
 
-/// Returns what each arm says that finds no way in at `url`.
+/// Returns what each variant says that finds no way in at `url`.
 fn failures_of_all_arms(url: &str) -> [Failure; 4] {
     let address = Address::parse(url).unwrap();
-    let arms = Arms::of(setup(address, ask_nothing()));
-    arms.each(1)
+    let variants = Variants::of(setup(address, ask_nothing()));
+    variants
+        .each(1)
         .map(|first| first[0].clone().expect("no way in"))
 }
 
@@ -105,13 +106,13 @@ fn a_client_certificate_logs_in_and_scram_binds_the_channel() {
     let url = format!("{}?channel_binding=require", unbound.url());
     let said = tried(&url, "direct", &[]).unwrap_err();
     assert!(said.contains("channel binding"), "{said}");
-    let arms = Arms::of(setup(Address::parse(&url).unwrap(), ask_nothing()));
-    let [wire, direct, deadpool, _] = arms.each(1);
+    let variants = Variants::of(setup(Address::parse(&url).unwrap(), ask_nothing()));
+    let [wire, direct, deadpool, _] = variants.each(1);
     assert_eq!(wire[0].as_ref().unwrap().kind, "auth", "{wire:?}");
     assert_eq!((&wire, &wire), (&direct, &deadpool));
 }
 
-/// The first connection of a run tells as much; here each arm opens its own, as after a server
+/// The first connection of a run tells as much; here each variant opens its own, as after a server
 /// was exchanged in the middle.
 #[test]
 fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
@@ -151,8 +152,8 @@ fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
         assert_eq!((&wire, &wire), (&direct, &deadpool));
     }
     let right = Address::parse(&at(server.url(), "localhost", authority)).unwrap();
-    let arms = Arms::of(setup(right, ask_nothing()));
-    for hits in arms.each(20) {
+    let variants = Variants::of(setup(right, ask_nothing()));
+    for hits in variants.each(20) {
         assert_eq!(hits, vec![None; 20], "and who is known is let in");
     }
 }

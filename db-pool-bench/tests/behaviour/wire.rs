@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::arms::{runtime, setup};
 use crate::common::{PASSWORD, Talk, postgres, report, sweep};
+use crate::variants::{runtime, setup};
 use bench_report::{Histogram, Status};
 use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
-use db_pool_bench::failure::{of_connect, of_wire};
+use db_pool_bench::failure::{from_connect, from_wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link, WireError};
-use db_pool_bench::workloads::{Draft, Entry, Workload};
+use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, WorkloadDraft};
 use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
 use test_support::{TestDirectory, eventually};
 use testbed::Postgres;
@@ -32,8 +32,8 @@ async fn bare(address: &Address) -> Result<Link, WireError> {
 }
 
 /// Scripts, each under its own name and chosen equally often.
-async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> {
-    let entry = |(name, text): &(&str, &str)| Entry {
+async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkload> {
+    let entry = |(name, text): &(&str, &str)| ScriptEntry {
         source: Source {
             file: (*name).to_owned(),
             text: (*text).to_owned(),
@@ -43,7 +43,7 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<Workload> 
         weight: 1,
     };
     let entries = scripts.iter().map(entry).collect();
-    let draft = Draft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
+    let draft = WorkloadDraft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
     let client = address.connect("a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }
@@ -177,8 +177,11 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
                 assert_eq!(user, "by_trust");
                 continue;
             };
-            let (wire, direct) = (of_wire(&error), wrong.connect("a_test").await.unwrap_err());
-            assert_eq!(wire, of_connect(&direct));
+            let (wire, direct) = (
+                from_wire(&error),
+                wrong.connect("a_test").await.unwrap_err(),
+            );
+            assert_eq!(wire, from_connect(&direct));
             assert_eq!(wire.kind, "auth");
         }
     });

@@ -2,8 +2,8 @@
 //! scenarios differ in what they ask and clients only in how it travels.
 
 mod multiplexed;
-mod patient;
 mod pooled;
+mod timeout_stream;
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ pub use pooled::Pooled;
 
 /// Time that an answer may take. The driver's own 500 ms would turn a stall into errors and cut
 /// the tail off the latencies.
-pub const RESPONSE_PATIENCE: Duration = Duration::from_secs(30);
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time that connecting may take.
-pub const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause of a user after a connection broke: a server that is gone must not be hammered, and
 /// the generator must not spin. Counts for no latency.
-const BREATH: Duration = Duration::from_millis(10);
+const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
 /// A way to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -59,7 +59,7 @@ pub trait Work: Send + Sync + 'static {
     /// One user's part of it.
     type Task: Task;
 
-    /// The names that [`Done::operation`] indexes.
+    /// The names that [`RequestResult::operation`] indexes.
     fn operations(&self) -> &'static [&'static str];
 
     /// The part of `user`.
@@ -77,12 +77,12 @@ pub trait Task: Send + 'static {
         &mut self,
         connection: &mut MultiplexedConnection,
         marks: &mut Marks,
-    ) -> impl Future<Output = Done> + Send;
+    ) -> impl Future<Output = RequestResult> + Send;
 }
 
 /// End of a request.
 #[derive(Debug)]
-pub struct Done {
+pub struct RequestResult {
     /// Index into [`Work::operations`].
     pub operation: usize,
     /// The last command that was sent, as in `GET`.
@@ -94,8 +94,8 @@ pub struct Done {
 /// Settings of every asynchronous connection: time-outs explicit, nothing retried.
 fn connection_config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_PATIENCE))
-        .set_response_timeout(Some(RESPONSE_PATIENCE))
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(RESPONSE_TIMEOUT))
 }
 
 /// A failed outcome; after a broken connection the user takes a breath, which is not timed.
@@ -107,18 +107,18 @@ async fn failed(
 ) -> Outcome {
     marks.done();
     if broken {
-        tokio::time::sleep(BREATH).await;
+        tokio::time::sleep(PAUSE_AFTER_BREAK).await;
     }
     Outcome::failed(operation, failure)
 }
 
 /// The outcome of a request on a connection.
-async fn outcome(done: Done, marks: &mut Marks) -> Outcome {
+async fn outcome(done: RequestResult, marks: &mut Marks) -> Outcome {
     match done.result {
         Ok(()) => Outcome::success(done.operation),
         Err(error) => {
             let broken = failure::breaks_connection(&error);
-            let failure = failure::of_redis(&error).with_statement(done.command);
+            let failure = failure::from_redis(&error).with_statement(done.command);
             failed(done.operation, failure, broken, marks).await
         }
     }

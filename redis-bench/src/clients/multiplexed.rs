@@ -11,12 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Mutex;
 
-use super::patient::Patient;
-use super::{CONNECT_PATIENCE, RESPONSE_PATIENCE, Task, Work, failed, outcome};
+use super::timeout_stream::TimeoutStream;
+use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, failed, outcome};
 use crate::failure;
 
 /// A failed attempt to connect stands for all that come within this time.
-const RETRIED_AFTER: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Makes the connections of each worker; their numbers add up to the one asked for.
 #[derive(Debug)]
@@ -45,13 +45,15 @@ impl<W: Work> Factory for Multiplexed<W> {
     }
 
     async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
-        let mut lines = Vec::new();
+        let mut connections = Vec::new();
         for _ in 0..worker.share_of(self.connections).max(1) {
-            let line = Line::connect(self.server.clone()).await;
-            lines.push(Arc::new(line.map_err(|error| failure::of_redis(&error))?));
+            let shared = SharedConnection::connect(self.server.clone()).await;
+            connections.push(Arc::new(
+                shared.map_err(|error| failure::from_redis(&error))?,
+            ));
         }
         Ok(MultiplexedTarget {
-            lines,
+            connections,
             workers: worker.count,
             work: Arc::clone(&self.work),
         })
@@ -60,48 +62,51 @@ impl<W: Work> Factory for Multiplexed<W> {
 
 /// A connection that is replaced when it breaks, once for all who share it.
 #[derive(Debug)]
-struct Line {
+struct SharedConnection {
     server: ConnectionInfo,
-    current: Mutex<Current>,
+    current: Mutex<CurrentConnection>,
 }
 
 #[derive(Debug)]
-struct Current {
+struct CurrentConnection {
     connection: MultiplexedConnection,
     /// Number of times that it was replaced.
     generation: u64,
     /// Time and reason of the last failure to replace it.
-    refused: Option<(Instant, RedisError)>,
+    last_error: Option<(Instant, RedisError)>,
 }
 
-impl Line {
+impl SharedConnection {
     async fn connect(server: ConnectionInfo) -> Result<Self, RedisError> {
-        let connection = dial(&server).await?;
-        let current = Mutex::new(Current {
+        let connection = open_connection(&server).await?;
+        let current = Mutex::new(CurrentConnection {
             connection,
             generation: 0,
-            refused: None,
+            last_error: None,
         });
         Ok(Self { server, current })
     }
 
     /// The connection after the one of `generation`, made now unless somebody else has.
-    async fn after(&self, generation: u64) -> Result<(MultiplexedConnection, u64), RedisError> {
+    async fn replacement(
+        &self,
+        generation: u64,
+    ) -> Result<(MultiplexedConnection, u64), RedisError> {
         let mut current = self.current.lock().await;
         if current.generation == generation {
-            if let Some((at, error)) = &current.refused
-                && at.elapsed() < RETRIED_AFTER
+            if let Some((at, error)) = &current.last_error
+                && at.elapsed() < RETRY_INTERVAL
             {
                 return Err(error.clone());
             }
-            match dial(&self.server).await {
+            match open_connection(&self.server).await {
                 Ok(connection) => {
                     current.connection = connection;
                     current.generation += 1;
-                    current.refused = None;
+                    current.last_error = None;
                 }
                 Err(error) => {
-                    current.refused = Some((Instant::now(), error.clone()));
+                    current.last_error = Some((Instant::now(), error.clone()));
                     return Err(error);
                 }
             }
@@ -110,34 +115,34 @@ impl Line {
     }
 }
 
-async fn dial(server: &ConnectionInfo) -> Result<MultiplexedConnection, RedisError> {
-    let dialled = async {
+async fn open_connection(server: &ConnectionInfo) -> Result<MultiplexedConnection, RedisError> {
+    let opened = async {
         match server.addr() {
             ConnectionAddr::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
-                greet(server, stream).await
+                log_in(server, stream).await
             }
-            ConnectionAddr::Unix(path) => greet(server, UnixStream::connect(path).await?).await,
+            ConnectionAddr::Unix(path) => log_in(server, UnixStream::connect(path).await?).await,
             _ => Err(RedisError::from((
                 ErrorKind::InvalidClientConfig,
                 "only plain connections can be shared",
             ))),
         }
     };
-    tokio::time::timeout(CONNECT_PATIENCE, dialled)
+    tokio::time::timeout(CONNECT_TIMEOUT, opened)
         .await
         .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
 }
 
-/// Logs in on a new stream and lets the driver work on it until the last user is gone. Patience
+/// Logs in on a new stream and lets the driver work on it until the last user is gone. CleanupDeadline
 /// belongs to the stream: when it ends, the request that waited longest is told of a time-out and
 /// those behind it of a closed connection.
-async fn greet<S>(server: &ConnectionInfo, stream: S) -> Result<MultiplexedConnection, RedisError>
+async fn log_in<S>(server: &ConnectionInfo, stream: S) -> Result<MultiplexedConnection, RedisError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let stream = Patient::new(stream, RESPONSE_PATIENCE);
+    let stream = TimeoutStream::new(stream, RESPONSE_TIMEOUT);
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let settings = server.redis_settings();
     let (connection, driver) =
@@ -149,7 +154,7 @@ where
 /// One worker's connections.
 #[derive(Debug)]
 pub struct MultiplexedTarget<W> {
-    lines: Vec<Arc<Line>>,
+    connections: Vec<Arc<SharedConnection>>,
     workers: u64,
     work: Arc<W>,
 }
@@ -159,14 +164,14 @@ impl<W: Work> Target for MultiplexedTarget<W> {
 
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
         // Users are dealt to workers in turn, so that those of one worker lie `workers` apart.
-        let index = (user.0 / self.workers) as usize % self.lines.len();
-        let line = Arc::clone(&self.lines[index]);
+        let index = (user.0 / self.workers) as usize % self.connections.len();
+        let shared = Arc::clone(&self.connections[index]);
         let (connection, generation) = {
-            let current = line.current.lock().await;
+            let current = shared.current.lock().await;
             (current.connection.clone(), current.generation)
         };
         Ok(MultiplexedSession {
-            line,
+            shared,
             connection,
             generation,
             broken: false,
@@ -178,7 +183,7 @@ impl<W: Work> Target for MultiplexedTarget<W> {
 /// One user of a shared connection.
 #[derive(Debug)]
 pub struct MultiplexedSession<T> {
-    line: Arc<Line>,
+    shared: Arc<SharedConnection>,
     connection: MultiplexedConnection,
     generation: u64,
     broken: bool,
@@ -186,8 +191,8 @@ pub struct MultiplexedSession<T> {
 }
 
 impl<T: Task> MultiplexedSession<T> {
-    async fn mend(&mut self) -> Result<(), RedisError> {
-        let (connection, generation) = self.line.after(self.generation).await?;
+    async fn reconnect(&mut self) -> Result<(), RedisError> {
+        let (connection, generation) = self.shared.replacement(self.generation).await?;
         self.connection = connection;
         self.generation = generation;
         self.broken = false;
@@ -200,9 +205,9 @@ impl<T: Task> Session for MultiplexedSession<T> {
         let operation = self.task.draw();
         marks.operation(operation);
         if self.broken
-            && let Err(error) = self.mend().await
+            && let Err(error) = self.reconnect().await
         {
-            return failed(operation, failure::of_redis(&error), true, marks).await;
+            return failed(operation, failure::from_redis(&error), true, marks).await;
         }
         let done = self.task.perform(&mut self.connection, marks).await;
         if let Err(error) = &done.result {

@@ -14,14 +14,14 @@ use load_engine::{
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, RedisError};
 
-use super::{RESPONSE_PATIENCE, Task, Work, connection_config, failed, outcome};
+use super::{RESPONSE_TIMEOUT, Task, Work, connection_config, failed, outcome};
 use crate::failure;
 
 /// deadpool-redis's own manager, which tells when it begins to check and to connect.
 #[derive(Debug)]
-struct Told(Manager);
+struct TimedManager(Manager);
 
-impl managed::Manager for Told {
+impl managed::Manager for TimedManager {
     type Type = MultiplexedConnection;
     type Error = RedisError;
 
@@ -40,7 +40,7 @@ impl managed::Manager for Told {
     }
 }
 
-type Pool = managed::Pool<Told>;
+type RedisPool = managed::Pool<TimedManager>;
 
 /// Makes one pool for each worker; their sizes add up to the one asked for.
 #[derive(Debug)]
@@ -60,13 +60,13 @@ impl<W: Work> Pooled<W> {
         }
     }
 
-    fn pool(&self, worker: Worker) -> Result<Pool, Failure> {
+    fn pool(&self, worker: Worker) -> Result<RedisPool, Failure> {
         // Given as redis's own type: deadpool's would reset the TCP settings.
         let manager = Manager::new_with_config(self.server.clone(), connection_config())
-            .map_err(|error| failure::of_redis(&error))?;
-        Pool::builder(Told(manager))
+            .map_err(|error| failure::from_redis(&error))?;
+        RedisPool::builder(TimedManager(manager))
             .max_size(worker.share_of(self.size).max(1) as usize)
-            .wait_timeout(Some(RESPONSE_PATIENCE))
+            .wait_timeout(Some(RESPONSE_TIMEOUT))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Failure::new("pool", &error.to_string()))
@@ -91,10 +91,14 @@ impl<W: Work> Factory for Pooled<W> {
 }
 
 /// Connects as often as the pool may, so that no request pays for it.
-async fn fill(pool: &Pool) -> Result<(), Failure> {
+async fn fill(pool: &RedisPool) -> Result<(), Failure> {
     let mut held = Vec::new();
     for _ in 0..pool.status().max_size {
-        held.push(pool.get().await.map_err(|error| failure::of_pool(&error))?);
+        held.push(
+            pool.get()
+                .await
+                .map_err(|error| failure::from_pool(&error))?,
+        );
     }
     Ok(())
 }
@@ -102,7 +106,7 @@ async fn fill(pool: &Pool) -> Result<(), Failure> {
 /// One worker's pool.
 #[derive(Debug)]
 pub struct PooledTarget<W> {
-    pool: Pool,
+    pool: RedisPool,
     work: Arc<W>,
 }
 
@@ -134,7 +138,7 @@ impl<W: Work> Target for PooledTarget<W> {
 /// One user of a pool.
 #[derive(Debug)]
 pub struct PooledSession<T> {
-    pool: Pool,
+    pool: RedisPool,
     task: T,
 }
 
@@ -144,7 +148,7 @@ impl<T: Task> Session for PooledSession<T> {
         marks.operation(operation);
         let mut connection = match checkout::observe(marks, self.pool.get()).await {
             Ok(connection) => connection,
-            Err(error) => return failed(operation, failure::of_pool(&error), true, marks).await,
+            Err(error) => return failed(operation, failure::from_pool(&error), true, marks).await,
         };
         marks.acquired();
         let done = self.task.perform(&mut connection, marks).await;

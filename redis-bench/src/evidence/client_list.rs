@@ -15,7 +15,7 @@ const NAMED: usize = 3;
 
 /// A client that is told of.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Client {
+pub(super) struct ClientEntry {
     kind: &'static str,
     name: String,
     address: String,
@@ -30,23 +30,23 @@ pub(super) struct Client {
 pub(super) fn read(
     connection: &mut Connection,
     connected: Option<f64>,
-) -> Result<Vec<Client>, String> {
+) -> Result<Vec<ClientEntry>, String> {
     if let Some(connected) = connected.filter(|n| *n > CLIENTS_MAX) {
         return Err(format!(
             "not asked for: with {connected} clients it would hold the server up"
         ));
     }
     let listed: RedisResult<String> = redis::cmd("CLIENT").arg("LIST").query(connection);
-    let listed = listed.map_err(|error| crate::failure::of_redis(&error).to_string())?;
+    let listed = listed.map_err(|error| crate::failure::from_redis(&error).to_string())?;
     Ok(parse(&listed))
 }
 
-fn parse(listed: &str) -> Vec<Client> {
-    listed.lines().filter_map(client).collect()
+fn parse(listed: &str) -> Vec<ClientEntry> {
+    listed.lines().filter_map(parse_line).collect()
 }
 
 /// `None` for those that only ask and wait.
-fn client(line: &str) -> Option<Client> {
+fn parse_line(line: &str) -> Option<ClientEntry> {
     let fields: BTreeMap<&str, &str> = line
         .split_ascii_whitespace()
         .filter_map(|field| field.split_once('='))
@@ -67,7 +67,7 @@ fn client(line: &str) -> Option<Client> {
         return None;
     };
     let host = field("addr").rsplit_once(':').map_or("", |(host, _)| host);
-    Some(Client {
+    Some(ClientEntry {
         kind,
         name: field("name").to_owned(),
         address: host.to_owned(),
@@ -78,8 +78,8 @@ fn client(line: &str) -> Option<Client> {
 
 /// A row for each of the clients seen at either end, the largest of each kind; a last one of a kind
 /// stands for all others of it.
-pub(super) fn rows(before: &[Client], after: &[Client]) -> Vec<EvidenceRow> {
-    let mut kinds: BTreeMap<&str, Vec<&Client>> = BTreeMap::new();
+pub(super) fn rows(before: &[ClientEntry], after: &[ClientEntry]) -> Vec<EvidenceRow> {
+    let mut kinds: BTreeMap<&str, Vec<&ClientEntry>> = BTreeMap::new();
     let most = if after.len() >= before.len() {
         after
     } else {
@@ -104,7 +104,7 @@ pub(super) fn rows(before: &[Client], after: &[Client]) -> Vec<EvidenceRow> {
     rows
 }
 
-fn row(kind: &str, [name, address, command]: [&str; 3], clients: &[&Client]) -> EvidenceRow {
+fn row(kind: &str, [name, address, command]: [&str; 3], clients: &[&ClientEntry]) -> EvidenceRow {
     let labels = [
         ("kind", kind),
         ("name", name),

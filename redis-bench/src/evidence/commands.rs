@@ -15,13 +15,13 @@ const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "cli
 const INFO: &str = "info";
 
 /// Adds figures and a table of the commands between `before` and `after`. `load` names the
-/// commands that the load consists of; `looks` of `INFO` were ours.
+/// commands that the load consists of; `polls` of `INFO` were ours.
 pub(super) fn add(
     evidence: &mut ServerEvidence,
     (before, after): (&Info, &Info),
     histograms: Option<(&Histograms, &Histograms)>,
     load: &[&str],
-    looks: u64,
+    polls: u64,
 ) {
     let earlier = before.commands();
     let mut rows = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn add(
             evidence.figure(format!("commands.{name}.usec"), grown.usec);
         }
         if grown.calls > 0.0 || grown.rejected.is_some_and(|n| n > 0.0) {
-            rows.extend(split(name, grown, looks).map(|(whose, used)| {
+            rows.extend(split(name, grown, polls).map(|(whose, used)| {
                 let whose = whose.unwrap_or_else(|| whose_is(name, load));
                 row(name, whose, used, histograms)
             }));
@@ -60,14 +60,14 @@ fn since(was: CommandUse, now: CommandUse) -> CommandUse {
     }
 }
 
-/// Our own looks apart from what others asked of `INFO`.
+/// Our own polls apart from what others asked of `INFO`.
 fn split(
     name: &str,
     used: CommandUse,
-    looks: u64,
+    polls: u64,
 ) -> impl Iterator<Item = (Option<&'static str>, CommandUse)> {
     let ours = if name == INFO {
-        (looks as f64).min(used.calls)
+        (polls as f64).min(used.calls)
     } else {
         0.0
     };
@@ -127,10 +127,10 @@ fn row(
 mod tests {
     use super::*;
 
-    fn rows(before: &str, after: &str, looks: u64) -> Vec<EvidenceRow> {
+    fn rows(before: &str, after: &str, polls: u64) -> Vec<EvidenceRow> {
         let mut evidence = ServerEvidence::default();
         let infos = (&Info::parse(before), &Info::parse(after));
-        add(&mut evidence, infos, None, &["get", "set"], looks);
+        add(&mut evidence, infos, None, &["get", "set"], polls);
         evidence.tables.remove("commands").unwrap_or_default()
     }
 

@@ -50,7 +50,7 @@ fn pairs(value: Value) -> Vec<(String, Value)> {
 
 /// Distribution of the calls of one command between two readings.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
+pub(super) struct CallSpread {
     /// No call took longer than this, in microseconds.
     pub(super) longest_us: f64,
     /// Sum of the squares of the calls' durations, in square microseconds.
@@ -60,7 +60,7 @@ pub(super) struct Spread {
 /// The spread of calls that came between `before` and `after` and took `usec` in all; `None` where
 /// there was none. Bounds double from one to the next, so that each call is known within a factor
 /// of two; the durations are scaled to add up to what the server counted exactly.
-pub(super) fn spread(before: &[(f64, f64)], after: &[(f64, f64)], usec: f64) -> Option<Spread> {
+pub(super) fn spread(before: &[(f64, f64)], after: &[(f64, f64)], usec: f64) -> Option<CallSpread> {
     let earlier = |bound: f64| {
         let below = before.iter().take_while(|(b, _)| *b <= bound);
         below.last().map_or(0.0, |(_, calls)| *calls)
@@ -81,7 +81,7 @@ pub(super) fn spread(before: &[(f64, f64)], after: &[(f64, f64)], usec: f64) -> 
     let squares = buckets
         .iter()
         .map(|(bound, n)| (scale * middle(*bound)).powi(2) * n);
-    Some(Spread {
+    Some(CallSpread {
         longest_us,
         squares_us2: squares.sum(),
     })

@@ -6,7 +6,7 @@ mod client_list;
 mod commands;
 mod counters;
 mod histogram;
-mod looks;
+mod polls;
 mod process;
 mod reading;
 mod settings;
@@ -20,36 +20,36 @@ use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
 
-use self::looks::Looks;
-use self::reading::{Reading, between};
+use self::polls::StepPolls;
+use self::reading::{ServerReading, between};
 use crate::failure;
-use crate::server::Remote;
+use crate::server::RedisAddress;
 
-/// Between looks at what comes and goes within a step.
-const LOOKED_EVERY: Duration = Duration::from_millis(100);
+/// Between polls at what comes and goes within a step.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-enum Order {
+enum SamplerCommand {
     Begin { serial: u64 },
     End,
 }
 
 /// Samples the server of a run, step by step.
 #[derive(Debug)]
-pub struct Sampler {
-    orders: Sender<Order>,
+pub struct ServerSampler {
+    orders: Sender<SamplerCommand>,
     results: Receiver<(u64, ServerEvidence)>,
     /// Of the step that measures, or measured last.
     serial: u64,
     pending: bool,
 }
 
-impl Sampler {
+impl ServerSampler {
     /// A sampler of the server at `remote`, of which the load asks `commands`; it ends with this
     /// value.
     ///
     /// # Errors
     /// Fails if the system gives no thread.
-    pub fn start(remote: Remote, commands: &'static [&'static str]) -> std::io::Result<Self> {
+    pub fn start(remote: RedisAddress, commands: &'static [&'static str]) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let (sent, results) = mpsc::channel();
         std::thread::Builder::new()
@@ -89,52 +89,52 @@ impl Sampler {
     }
 }
 
-impl EvidenceSource for Sampler {
+impl EvidenceSource for ServerSampler {
     fn measure_begins(&mut self) {
         self.serial += 1;
         self.pending = true;
         let serial = self.serial;
         // The thread only ends with us.
-        let _ = self.orders.send(Order::Begin { serial });
+        let _ = self.orders.send(SamplerCommand::Begin { serial });
     }
 
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
-        let _ = self.orders.send(Order::End);
+        let _ = self.orders.send(SamplerCommand::End);
         // Collected after the drain, when there is time to wait for it.
         None
     }
 }
 
 /// Evidence so far of the step that measures.
-struct Watch {
+struct StepSampling {
     serial: u64,
-    before: Result<Reading, RedisError>,
-    looks: Looks,
+    before: Result<ServerReading, RedisError>,
+    polls: StepPolls,
 }
 
 fn follow(
     connect: &dyn Fn() -> RedisResult<Connection>,
     commands: &[&str],
-    orders: &Receiver<Order>,
+    orders: &Receiver<SamplerCommand>,
     results: &Sender<(u64, ServerEvidence)>,
 ) {
     let mut connection: Option<Connection> = None;
-    let mut watch: Option<Watch> = None;
+    let mut watch: Option<StepSampling> = None;
     loop {
-        match orders.recv_timeout(LOOKED_EVERY) {
-            Ok(Order::Begin { serial }) => {
-                let before = with(&mut connection, connect, Reading::begin);
-                let mut looks = Looks::default();
+        match orders.recv_timeout(POLL_INTERVAL) {
+            Ok(SamplerCommand::Begin { serial }) => {
+                let before = with(&mut connection, connect, ServerReading::before_step);
+                let mut polls = StepPolls::default();
                 if let Ok(before) = &before {
-                    looks.add(&before.info, &before.info, monotonic_ns());
+                    polls.add(&before.info, &before.info, monotonic_ns());
                 }
-                watch = Some(Watch {
+                watch = Some(StepSampling {
                     serial,
                     before,
-                    looks,
+                    polls,
                 });
             }
-            Ok(Order::End) => {
+            Ok(SamplerCommand::End) => {
                 if let Some(watch) = watch.take() {
                     let serial = watch.serial;
                     let evidence = watch.end(&mut connection, connect, commands);
@@ -145,7 +145,7 @@ fn follow(
             Err(RecvTimeoutError::Timeout) => {
                 if let (Some(watch), Some(open)) = (&mut watch, &mut connection) {
                     // What cannot be seen now may be the next time.
-                    let _ = watch.looks.take(open);
+                    let _ = watch.polls.poll(open);
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return,
@@ -168,7 +168,7 @@ fn with<T>(
     Ok(read)
 }
 
-impl Watch {
+impl StepSampling {
     fn end(
         mut self,
         connection: &mut Option<Connection>,
@@ -176,13 +176,15 @@ impl Watch {
         commands: &[&str],
     ) -> ServerEvidence {
         let unavailable = |error: &RedisError| {
-            ServerEvidence::unavailable("info", failure::of_redis(error).to_string())
+            ServerEvidence::unavailable("info", failure::from_redis(error).to_string())
         };
         let before = match &self.before {
             Ok(before) => before,
             Err(error) => return unavailable(error),
         };
-        let after = match with(connection, connect, |open| Reading::end(open, before)) {
+        let after = match with(connection, connect, |open| {
+            ServerReading::after_step(open, before)
+        }) {
             Ok(after) => after,
             Err(error) => return unavailable(&error),
         };
@@ -190,10 +192,10 @@ impl Watch {
             return ServerEvidence::unavailable("info", "the server was restarted meanwhile");
         }
         // The one that began the step; the last one does not count itself.
-        let asked = self.looks.asked() + 1;
-        self.looks.add(&after.info, &after.info, monotonic_ns());
+        let asked = self.polls.asked() + 1;
+        self.polls.add(&after.info, &after.info, monotonic_ns());
         let mut evidence = between(before, &after, commands, asked);
-        self.looks.tell(&mut evidence);
+        self.polls.add_to(&mut evidence);
         evidence
     }
 }

@@ -7,7 +7,7 @@ use crate::info::Info;
 
 /// Figures of the kernel about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Process {
+pub(super) struct ServerProcess {
     /// Time that its main thread was ready to run and had no CPU, in nanoseconds.
     pub(super) ready_ns: Option<u64>,
     /// Its memory on disk.
@@ -30,7 +30,7 @@ pub(super) struct Cores {
 ///
 /// # Errors
 /// Fails if it cannot be seen from here.
-pub(super) fn read(info: &Info) -> Result<Process, String> {
+pub(super) fn read(info: &Info) -> Result<ServerProcess, String> {
     let hidden = || "the server's process cannot be seen from here".to_owned();
     let pid = info.number("process_id").ok_or_else(hidden)? as u32;
     let port = info.text("tcp_port").ok_or_else(hidden)?;
@@ -39,7 +39,7 @@ pub(super) fn read(info: &Info) -> Result<Process, String> {
         return Err(hidden());
     }
     let file = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
-    Ok(Process {
+    Ok(ServerProcess {
         ready_ns: file("schedstat").as_deref().and_then(ready_ns),
         swap_bytes: file("status").as_deref().and_then(swap_bytes),
         cores: file("status").as_deref().and_then(|server| {

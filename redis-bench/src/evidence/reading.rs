@@ -7,27 +7,27 @@ use std::time::Instant;
 use bench_report::ServerEvidence;
 use redis::{Connection, RedisResult};
 
-use super::client_list::{self, Client};
+use super::client_list::{self, ClientEntry};
 use super::histogram::{self, Histograms};
-use super::process::{self, Process};
+use super::process::{self, ServerProcess};
 use super::slow_log::{self, SlowCall};
 use super::{commands, counters, settings};
 use crate::failure;
 use crate::info::Info;
 
 /// Value that was read, or the reason why it was not.
-type Told<T> = Result<T, String>;
+type ReadResult<T> = Result<T, String>;
 
 /// One end of a step.
-pub(super) struct Reading {
+pub(super) struct ServerReading {
     at: Instant,
     pub(super) info: Info,
-    histograms: Told<Histograms>,
-    clients: Told<Vec<Client>>,
-    process: Told<Process>,
+    histograms: ReadResult<Histograms>,
+    clients: ReadResult<Vec<ClientEntry>>,
+    process: ReadResult<ServerProcess>,
     /// At the beginning the newest entry, at the end those that came since.
-    slow: Told<SlowLog>,
-    settings: Told<BTreeMap<String, String>>,
+    slow: ReadResult<SlowLog>,
+    settings: ReadResult<BTreeMap<String, String>>,
 }
 
 /// Entries of the slow log that are known.
@@ -36,21 +36,21 @@ enum SlowLog {
     Since(Option<u64>, Vec<SlowCall>),
 }
 
-fn told<T>(read: RedisResult<T>) -> Told<T> {
-    read.map_err(|error| failure::of_redis(&error).to_string())
+fn or_reason<T>(read: RedisResult<T>) -> ReadResult<T> {
+    read.map_err(|error| failure::from_redis(&error).to_string())
 }
 
-impl Reading {
+impl ServerReading {
     /// The beginning. `INFO` comes last: what else is asked is not to count for the step.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
-    pub(super) fn begin(connection: &mut Connection) -> RedisResult<Self> {
-        let settings = told(settings::read(connection));
-        let slow = told(slow_log::newest(connection)).map(SlowLog::Newest);
+    pub(super) fn before_step(connection: &mut Connection) -> RedisResult<Self> {
+        let settings = or_reason(settings::read(connection));
+        let slow = or_reason(slow_log::newest(connection)).map(SlowLog::Newest);
         let clients = Info::section(connection, "clients")?;
         let clients = client_list::read(connection, clients.number("connected_clients"));
-        let histograms = told(histogram::read(connection));
+        let histograms = or_reason(histogram::read(connection));
         let info = Info::read(connection)?;
         Ok(Self {
             at: Instant::now(),
@@ -67,14 +67,13 @@ impl Reading {
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
-    pub(super) fn end(connection: &mut Connection, began: &Self) -> RedisResult<Self> {
+    pub(super) fn after_step(connection: &mut Connection, began: &Self) -> RedisResult<Self> {
         let info = Info::read(connection)?;
         let at = Instant::now();
-        let histograms = told(histogram::read(connection));
+        let histograms = or_reason(histogram::read(connection));
         let slow = match &began.slow {
-            Ok(SlowLog::Newest(last)) => {
-                told(slow_log::since(connection, *last)).map(|calls| SlowLog::Since(*last, calls))
-            }
+            Ok(SlowLog::Newest(last)) => or_reason(slow_log::since(connection, *last))
+                .map(|calls| SlowLog::Since(*last, calls)),
             Ok(SlowLog::Since(..)) => Err("it was read before".to_owned()),
             Err(reason) => Err(reason.clone()),
         };
@@ -91,12 +90,12 @@ impl Reading {
 }
 
 /// Evidence of the time from `before` to `after`. `load` names the commands that the
-/// load consists of; `looks` of `INFO` were ours.
+/// load consists of; `polls` of `INFO` were ours.
 pub(super) fn between(
-    before: &Reading,
-    after: &Reading,
+    before: &ServerReading,
+    after: &ServerReading,
     load: &[&str],
-    looks: u64,
+    polls: u64,
 ) -> ServerEvidence {
     let mut evidence = counters::difference(&before.info, &after.info);
     let interval = after.at.saturating_duration_since(before.at);
@@ -111,7 +110,7 @@ pub(super) fn between(
         (&before.info, &after.info),
         histograms,
         load,
-        looks,
+        polls,
     );
     if let Some((before, after)) = both(&mut evidence, "clients", (&before.clients, &after.clients))
     {
@@ -152,7 +151,7 @@ fn table(evidence: &mut ServerEvidence, name: &str, rows: Vec<bench_report::Evid
 fn both<'a, T>(
     evidence: &mut ServerEvidence,
     what: &str,
-    ends: (&'a Told<T>, &'a Told<T>),
+    ends: (&'a ReadResult<T>, &'a ReadResult<T>),
 ) -> Option<(&'a T, &'a T)> {
     match ends {
         (Ok(before), Ok(after)) => Some((before, after)),
@@ -163,7 +162,7 @@ fn both<'a, T>(
     }
 }
 
-fn add_process(evidence: &mut ServerEvidence, before: Process, after: Process) {
+fn add_process(evidence: &mut ServerEvidence, before: ServerProcess, after: ServerProcess) {
     if let (Some(before), Some(after)) = (before.ready_ns, after.ready_ns) {
         let ready_s = after.saturating_sub(before) as f64 / 1e9;
         evidence.figure("main_thread_ready_s", ready_s);

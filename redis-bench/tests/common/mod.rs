@@ -12,10 +12,10 @@ use std::process::Command;
 use bench_report::Report;
 use clap::Parser as _;
 use load_engine::Cancel;
-use redis_bench::cli::{CacheFlags, Cli, Command as Scenario};
+use redis_bench::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand as Scenario};
 use redis_bench::info::Info;
-use redis_bench::keyspace::Keyspace;
-use redis_bench::server::Remote;
+use redis_bench::run_keys::RunKeys;
+use redis_bench::server::RedisAddress;
 use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 
@@ -34,7 +34,7 @@ pub(crate) fn redis_with_password() -> Redis {
 }
 
 pub(crate) fn connect(redis: &Redis) -> redis::Connection {
-    Remote::parse(redis.url()).unwrap().connect().unwrap()
+    RedisAddress::parse(redis.url()).unwrap().connect().unwrap()
 }
 
 pub(crate) fn info(redis: &Redis) -> Info {
@@ -50,14 +50,14 @@ pub(crate) fn keys(redis: &Redis) -> Vec<String> {
     keys
 }
 
-pub(crate) fn fill(redis: &Redis, keys: &Keyspace) {
+pub(crate) fn fill(redis: &Redis, keys: &RunKeys) {
     assert!(keys.fill(&mut connect(redis), &Cancel::new()).unwrap());
 }
 
 /// The flags of `redis-bench cache`, as on the command line.
 pub(crate) fn cache_flags(args: &[&str]) -> CacheFlags {
     let args = ["redis-bench", "cache"].iter().chain(args);
-    match Cli::parse_from(args).command {
+    match RedisBenchCli::parse_from(args).command {
         Scenario::Cache(flags) => *flags,
         other => panic!("{other:?}"),
     }

@@ -1,6 +1,6 @@
 //! What control groups use, and what they may use.
 
-use crate::source::cgroup::CgroupSample;
+use host_metrics::source::cgroup::CgroupSample;
 
 use super::exposition::Families;
 

@@ -4,14 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use bench_report::Tool;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use host_metrics::cadence::Cadence;
+use host_metrics::source::gpu::GpuSample;
+use host_metrics::source::gpu::watch::GpuWatch;
+use host_metrics::source::{Gaps, HostSource, Selection, Timed};
 
-use crate::cadence::Cadence;
+use crate::masking::MASKING;
 use crate::own_cost::OwnCost;
 use crate::recording::Settings;
 use crate::sampler::Asked;
-use crate::source::gpu::GpuSample;
-use crate::source::gpu::watch::GpuWatch;
-use crate::source::{Gaps, HostSource, Selection, Timed};
 
 use super::exposition::{Families, Page};
 use super::processes::Processes;
@@ -41,7 +42,7 @@ impl Exporter {
     pub fn new(settings: &Settings, tool: Tool) -> Self {
         let mut gaps = Gaps::default();
         let selection = Selection {
-            processes: settings.follow.is_some(),
+            processes: settings.follow.as_ref().map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
             slow_stands_ns: settings.slow_stands_ns,

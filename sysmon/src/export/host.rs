@@ -3,15 +3,15 @@
 
 use std::collections::HashMap;
 
-use crate::source::Sample;
-use crate::source::cpu::{CpuSample, CpuTimes};
-use crate::source::disk::DiskSample;
-use crate::source::gpu::GpuSample;
-use crate::source::load::{HandleSample, LoadSample};
-use crate::source::memory::{MemorySample, PagingSample};
-use crate::source::network::NetworkSample;
-use crate::source::pressure::PressureSample;
-use crate::source::sensor::SensorSample;
+use host_metrics::source::Sample;
+use host_metrics::source::cpu::{CpuSample, CpuTimes};
+use host_metrics::source::disk::DiskSample;
+use host_metrics::source::gpu::GpuSample;
+use host_metrics::source::load::{HandleSample, LoadSample};
+use host_metrics::source::memory::{MemorySample, PagingSample};
+use host_metrics::source::network::NetworkSample;
+use host_metrics::source::pressure::PressureSample;
+use host_metrics::source::sensor::SensorSample;
 
 use super::exposition::Families;
 use super::steady::Steady;

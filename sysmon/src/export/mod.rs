@@ -24,10 +24,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use anyhow::Context as _;
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _, UsageError, output};
+use host_metrics::source::gpu::nvml::NvmlDriver;
+use host_metrics::source::gpu::watch::GpuWatch;
 
 use crate::recording::Settings;
-use crate::source::gpu::nvml::NvmlDriver;
-use crate::source::gpu::watch::GpuWatch;
 
 use exporter::Exporter;
 use flags::ExportFlags;

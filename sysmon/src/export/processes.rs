@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::derive::tick_window_ns;
-use crate::figure::Figures;
-use crate::follow::{Details, Following, MOST_MEMBERS, Targets, Tree};
-use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
+use host_metrics::derive::tick_window_ns;
+use host_metrics::figure::Figures;
+use host_metrics::follow::{Details, Following, MOST_MEMBERS, Targets, Tree};
+use host_metrics::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 use super::exposition::Families;
 

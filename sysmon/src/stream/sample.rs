@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::figure::{Figures, Labels, Reading};
-use crate::follow::Follower;
+use host_metrics::figure::{Figures, Labels, Reading};
+use host_metrics::follow::Follower;
+
+use crate::process_history::ProcessFollower;
 
 /// Number of sets of labels that are remembered; a machine has fewer.
 const MOST_REMEMBERED: usize = 4096;
@@ -43,7 +45,7 @@ impl Sampler {
         &mut self,
         at_ns: u64,
         figures: &Figures,
-        processes: Option<&Follower>,
+        processes: Option<&ProcessFollower>,
     ) -> Sample {
         let mut rows = Vec::with_capacity(self.rows);
         for figure in figures.iter() {
@@ -54,9 +56,12 @@ impl Sampler {
             });
         }
         for (_, process) in processes.into_iter().flat_map(Follower::live) {
+            let Some(history) = process.history() else {
+                continue;
+            };
             rows.extend(process.latest().map(|(series, reading)| SampleRow {
                 series,
-                labels: Arc::clone(process.label_text()),
+                labels: Arc::clone(history.label_text()),
                 reading,
             }));
         }

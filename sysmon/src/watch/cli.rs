@@ -1,9 +1,9 @@
 //! The flags of `sysmon watch`.
 
 use clap::Args;
+use host_metrics::follow::Following;
 
 use crate::cli::LookFlags;
-use crate::follow::Following;
 
 /// What stands below the flags in `--help`.
 pub const EXAMPLES: &str = "\

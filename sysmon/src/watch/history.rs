@@ -150,7 +150,7 @@ fn traces(machine: &Machine, cores: Option<u64>) -> Vec<(Trace, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::Figures;
+    use host_metrics::figure::Figures;
 
     const S: u64 = 1_000_000_000;
 

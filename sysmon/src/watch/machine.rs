@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::figure::{Figures, Labels};
+use host_metrics::figure::{Figures, Labels};
 
 /// The driver's thread reads GPUs twice a second or less, so their figures outlast a tick.
 const GPU_LASTS_NS: u64 = 3_000_000_000;

@@ -4,8 +4,8 @@
 use super::history::History;
 use super::machine::Machine;
 use super::process::{Process, Sort};
-use crate::figure::Figures;
-use crate::source::process::Fields;
+use host_metrics::figure::Figures;
+use host_metrics::source::process::Fields;
 
 /// What may be typed as a filter.
 const FILTER_CHARS: usize = 64;

@@ -2,8 +2,9 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use crate::follow::Followed;
-use crate::source::process::ProcessId;
+use host_metrics::source::process::ProcessId;
+
+use crate::process_history::FollowedProcess;
 
 /// CPU time, in cores.
 pub const CORES: &str = "process.cpu_cores";
@@ -31,13 +32,13 @@ pub struct Process {
 
 impl Process {
     /// A process as it stood at the last tick.
-    pub fn of(id: ProcessId, followed: &Followed) -> Self {
+    pub fn of(id: ProcessId, followed: &FollowedProcess) -> Self {
         let latest = followed.latest();
         Self {
             pid: id.pid,
             name: followed.name.to_string(),
-            command: followed.told("command").map(str::to_owned),
-            follow: followed.told("follow").map(str::to_owned),
+            command: followed.command().map(str::to_owned),
+            follow: followed.target().map(str::to_owned),
             figures: latest
                 .map(|(name, reading)| (name, reading.value))
                 .collect(),

@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bench_report::{Report, Series, Tool};
-use sysmon::follow::{Following, Target};
+use host_metrics::follow::{Following, Target};
+use host_metrics::source::process::Fields;
 use sysmon::recording::{Recording, Settings};
-use sysmon::source::process::Fields;
 
 /// Longer than the least window of a counter of ticks, so that every sample has all its rates.
 const BETWEEN: Duration = Duration::from_millis(150);
@@ -88,7 +88,7 @@ fn read(counters: &[Counter]) -> Vec<f64> {
 
 /// This machine and these processes, with these fields.
 pub fn following(pids: &[u32], fields: Fields) -> Settings {
-    let target = |pid: &u32| -> Target { format!("pid:{pid}").parse().unwrap() };
+    let target = |pid: &u32| -> Target { sysmon::masking::target(&format!("pid:{pid}")).unwrap() };
     Settings {
         follow: Some(Following {
             targets: pids.iter().map(target).collect(),

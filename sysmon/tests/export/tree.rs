@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use bench_report::Tool;
+use host_metrics::follow::Following;
+use host_metrics::source::gpu::{GpuError, GpuSample};
+use host_metrics::source::{Roots, Units};
 use sysmon::export::exporter::Exporter;
 use sysmon::export::exposition::{Families, Format, Page as Tested};
 use sysmon::export::host;
 use sysmon::export::shelf::Shelf;
-use sysmon::follow::Following;
 use sysmon::recording::Settings;
-use sysmon::source::gpu::{GpuError, GpuSample};
-use sysmon::source::{Roots, Units};
 
 use crate::page::Page;
 

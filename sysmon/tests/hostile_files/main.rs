@@ -13,13 +13,16 @@ use std::path::Path;
 
 use files::{FILES, LATER_STAT, VERSION_ONE, VERSION_TWO};
 use harm::Harm;
+use host_metrics::CommandLine;
+use host_metrics::derive::Derivation;
+use host_metrics::figure::{Figure, Figures};
+use host_metrics::follow::{Details, Follower, Following};
+use host_metrics::source::process::{Detail, Fields, ProcessId};
+use host_metrics::source::{Gaps, HostSource, Roots, Sample, Selection, Span, Timed, Units};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sysmon::derive::Derivation;
-use sysmon::figure::{Figure, Figures};
-use sysmon::follow::{Details, Follower, Following};
-use sysmon::source::process::{Detail, Fields, ProcessId};
-use sysmon::source::{Gaps, HostSource, Roots, Sample, Selection, Span, Timed, Units};
+use sysmon::masking::{MASKING, target};
+use sysmon::process_history::{ProcessFollower, process_series};
 
 const UNITS: Units = Units {
     tick_ns: 10_000_000,
@@ -51,7 +54,7 @@ impl Details for Asked<'_> {
         self.0.detail(id, fields, self.1)
     }
 
-    fn command_line(&mut self, pid: u32) -> Option<Vec<String>> {
+    fn command_line(&mut self, pid: u32) -> Option<CommandLine> {
         self.0.command_line(pid)
     }
 
@@ -95,7 +98,7 @@ fn put_off(sample: &mut Sample, by_ns: u64) {
 /// Everything that is derived of a tree that is harmed in between.
 struct Derived {
     figures: Vec<Figure>,
-    follower: Follower,
+    follower: ProcessFollower,
 }
 
 /// A made-up tree, whole between two uses.
@@ -136,7 +139,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
     harm(true);
     let mut gaps = Gaps::default();
     let selection = Selection {
-        processes: true,
+        processes: Some(MASKING),
         cgroups: vec!["a".to_owned()],
         socket_states: true,
         slow_stands_ns: 0,
@@ -145,7 +148,9 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
     let mut derivation = Derivation::new(UNITS, Some(CORES), SECOND_NS);
     let mut following = Following {
         most: 3,
-        targets: vec!["port:5432".parse().unwrap(), "pid:7".parse().unwrap()],
+        targets: ["port:5432", "pid:7"]
+            .map(|it| target(it).unwrap())
+            .to_vec(),
         fields: Fields {
             children: true,
             faults: true,
@@ -225,7 +230,7 @@ fn whatever_a_file_says_no_figure_is_nonsense() {
             let why = nonsense(figure.name, value, error);
             prop_assert_eq!(why, None, "{:?}", figure);
         }
-        for series in derived.follower.series() {
+        for series in process_series(&derived.follower) {
             let error = series.error_max.unwrap_or(0.0);
             for value in series.mean.iter().flatten() {
                 let why = nonsense(&series.name, *value, error);
@@ -241,7 +246,7 @@ fn whatever_a_file_says_no_figure_is_nonsense() {
 fn a_tree_without_harm_has_every_kind_of_figure() {
     for version in [VERSION_ONE, VERSION_TWO] {
         let derived = derive(&Tree::with(version), &[]);
-        let of_processes = derived.follower.series().map(|series| series.name);
+        let of_processes = process_series(&derived.follower).map(|series| series.name);
         let names = derived.figures.iter().map(|figure| figure.name.to_owned());
         let names: BTreeSet<String> = names.chain(of_processes).collect();
         for wanted in [

@@ -1,7 +1,7 @@
 //! A made-up machine, busier in every second half minute.
 
-use sysmon::figure::Figures;
-use sysmon::source::process::Fields;
+use host_metrics::figure::Figures;
+use host_metrics::source::process::Fields;
 use sysmon::watch::model::{About, Model, News, Own};
 use sysmon::watch::process::{CORES, MEMORY, Process};
 

@@ -1,6 +1,6 @@
 //! The processes: who is shown, in which order, and what the keys did.
 
-use sysmon::source::process::Fields;
+use host_metrics::source::process::Fields;
 use sysmon::watch::model::{About, Model};
 use sysmon::watch::process::{DISK_READ, DISK_WRITTEN, Process, Sort};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use host_metrics::figure::Figures;
 use ratatui::buffer::Buffer;
 use ratatui::text::Span;
-use sysmon::figure::Figures;
 use sysmon::watch::model::{About, Model, News};
 use sysmon::watch::view::palette::Palette;
 

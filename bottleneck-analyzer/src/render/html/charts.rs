@@ -2,25 +2,25 @@
 
 use bench_report::{Latency, Operation, Step};
 
-use super::data::{Band, Chart, Data, Line};
-use super::time_charts::{Axis, marks, over_time};
-use crate::assessment::{Assessment, Component};
+use super::data::{Chart, ChartBand, ChartLine, PageCharts};
+use super::time_charts::{TimeAxis, marks, over_time};
+use crate::assessment::{Assessment, ComponentKind};
 use crate::operating_point;
-use crate::requests::{self, Pick};
-use crate::run::Run;
-use crate::source::Source;
+use crate::requests::{self, PercentileFn};
+use crate::run::RunReports;
+use crate::source::SourceReport;
 use crate::sweep::Sweep;
 
 /// All charts of a run.
-pub(super) fn of_run(run: &Run, assessment: &Assessment) -> Data {
-    let axis = Axis::of(run);
+pub(super) fn of_run(run: &RunReports, assessment: &Assessment) -> PageCharts {
+    let axis = TimeAxis::of(run);
     let mut charts = over_time(run, &axis);
     for source in run.benches() {
         charts.extend(of_sweeps(source));
         charts.extend(of_levels(source));
     }
     charts.extend(percentiles(run, assessment));
-    Data {
+    PageCharts {
         end_s: axis.end_s,
         marks: marks(run, &axis),
         charts,
@@ -28,7 +28,7 @@ pub(super) fn of_run(run: &Run, assessment: &Assessment) -> Data {
 }
 
 /// Throughput and p99 over the swept parameter, for sweeps of two settings and more.
-fn of_sweeps(source: &Source) -> Vec<Chart> {
+fn of_sweeps(source: &SourceReport) -> Vec<Chart> {
     let all = Sweep::all(&source.report);
     let mut charts = Vec::new();
     for parameter in ["pool_size", "users", "rate_per_s"] {
@@ -63,7 +63,7 @@ fn of_sweeps(source: &Source) -> Vec<Chart> {
         };
         for sweep in sweeps {
             let x: Vec<f64> = sweep.settings.iter().map(|s| s.value).collect();
-            let line = |y: Vec<Option<f64>>| Line {
+            let line = |y: Vec<Option<f64>>| ChartLine {
                 label: sweep.subject.clone(),
                 x: x.clone(),
                 y,
@@ -82,12 +82,12 @@ fn of_sweeps(source: &Source) -> Vec<Chart> {
     charts
 }
 
-fn recommended(source: &Source, parameter: &str) -> Vec<Band> {
+fn recommended(source: &SourceReport, parameter: &str) -> Vec<ChartBand> {
     let all = source.report.summary.recommendations.iter();
     all.filter(|r| r.parameter == parameter)
         .filter_map(|r| {
             let value = r.value?;
-            Some(Band {
+            Some(ChartBand {
                 from: r.low.unwrap_or(value),
                 to: r.high.unwrap_or(value),
                 label: format!("recommended for {}", r.subject),
@@ -97,11 +97,11 @@ fn recommended(source: &Source, parameter: &str) -> Vec<Band> {
 }
 
 /// Latency over the number of WebSocket connections.
-fn of_levels(source: &Source) -> Option<Chart> {
-    if source.component() != Some(Component::Websocket) {
+fn of_levels(source: &SourceReport) -> Option<Chart> {
+    if source.component() != Some(ComponentKind::Websocket) {
         return None;
     }
-    let lines: [(&str, &str, Pick); 4] = [
+    let lines: [(&str, &str, PercentileFn); 4] = [
         ("connect", "establishing, p50", |h| h.percentiles_ns.p50),
         ("connect", "establishing, p99", |h| h.percentiles_ns.p99),
         ("echo", "echo round trip, p50", |h| h.percentiles_ns.p50),
@@ -110,19 +110,19 @@ fn of_levels(source: &Source) -> Option<Chart> {
     let mut steps: Vec<_> = source.report.steps.iter().collect();
     let level = |s: &Step| s.parameter("connections").unwrap_or(0.0);
     steps.sort_by(|a, b| level(a).total_cmp(&level(b)));
-    let line = |(operation, label, pick): (&str, &str, Pick)| {
+    let line = |(operation, label, pick): (&str, &str, PercentileFn)| {
         let value = |s: &&Step| {
             let felt = s.operations.get(operation)?.percentiles()?;
             Some(four_digits(pick(&felt) as f64))
         };
-        Line {
+        ChartLine {
             label: label.to_owned(),
             x: steps.iter().map(|s| level(s)).collect(),
             y: steps.iter().map(value).collect(),
             peak: None,
         }
     };
-    let lines: Vec<Line> = lines.map(line).into_iter().collect();
+    let lines: Vec<ChartLine> = lines.map(line).into_iter().collect();
     let drawn = lines.iter().any(|l| l.y.iter().flatten().count() > 1);
     drawn.then(|| Chart {
         id: "levels".to_owned(),
@@ -139,7 +139,7 @@ fn of_levels(source: &Source) -> Option<Chart> {
 }
 
 /// One curve per operation at each operating point, over 1 ÷ (1 − q).
-fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
+fn percentiles(run: &RunReports, assessment: &Assessment) -> Vec<Chart> {
     let mut charts = Vec::new();
     for component in &assessment.components {
         let source = run.sources.iter().find(|s| s.file == component.file);
@@ -153,7 +153,7 @@ fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
             let (field, _) = requests::latency(operation)?;
             curve(format!("{name}, {field}"), operation)
         });
-        let lines: Vec<Line> = curves.collect();
+        let lines: Vec<ChartLine> = curves.collect();
         let unanswered = match step.censored() {
             0 => String::new(),
             count => format!(
@@ -179,10 +179,10 @@ fn percentiles(run: &Run, assessment: &Assessment) -> Vec<Chart> {
     charts
 }
 
-fn curve(label: String, operation: &Operation) -> Option<Line> {
+fn curve(label: String, operation: &Operation) -> Option<ChartLine> {
     let felt = Latency::from_operations([operation]).ok()?;
     let count = felt.finished().len() + felt.unfinished();
-    let mut line = Line {
+    let mut line = ChartLine {
         label,
         x: Vec::new(),
         y: Vec::new(),
@@ -202,8 +202,8 @@ fn curve(label: String, operation: &Operation) -> Option<Line> {
 }
 
 /// `PostgreSQL sweep`.
-pub(super) fn title(source: &Source) -> String {
-    let component = source.component().unwrap_or(Component::Machine);
+pub(super) fn title(source: &SourceReport) -> String {
+    let component = source.component().unwrap_or(ComponentKind::Machine);
     format!("{} {}", component.title(), source.report.scenario)
 }
 

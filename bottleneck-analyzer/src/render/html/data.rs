@@ -20,16 +20,16 @@ pub(super) struct Chart {
     /// True if y is logarithmic.
     pub(super) y_log: bool,
     /// Lines.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<ChartLine>,
     /// Shaded ranges of x.
-    pub(super) bands: Vec<Band>,
+    pub(super) bands: Vec<ChartBand>,
     /// Charts of one group zoom together.
     pub(super) group: Option<&'static str>,
 }
 
 /// One line of a chart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Line {
+pub(super) struct ChartLine {
     pub(super) label: String,
     pub(super) x: Vec<f64>,
     /// Values; null where nothing was read.
@@ -41,7 +41,7 @@ pub(super) struct Line {
 
 /// A shaded range of x.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Band {
+pub(super) struct ChartBand {
     pub(super) from: f64,
     pub(super) to: f64,
     pub(super) label: String,
@@ -49,24 +49,24 @@ pub(super) struct Band {
 
 /// An instant that somebody marked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Instant {
+pub(super) struct ChartMark {
     pub(super) at_s: f64,
     pub(super) name: String,
 }
 
 /// All charts of a page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Data {
+pub(super) struct PageCharts {
     /// Length of the run: every chart of time reaches that far.
     pub(super) end_s: f64,
     /// Drawn in every chart of time, and listed once.
-    pub(super) marks: Vec<Instant>,
+    pub(super) marks: Vec<ChartMark>,
     pub(super) charts: Vec<Chart>,
 }
 
 /// JSON that can stand inside a `<script>` element: without `<` nothing in it can end the
 /// element or open a comment, and without U+2028 and U+2029 it is a line of any script.
-pub(super) fn inert_json(data: &Data) -> String {
+pub(super) fn inert_json(data: &PageCharts) -> String {
     let json = serde_json::to_string(data).unwrap_or_else(|_| "{}".to_owned());
     json.replace('<', "\\u003c")
         .replace('>', "\\u003e")
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn no_label_can_end_the_script_element_and_none_is_changed() {
         let hostile = "</script><script>alert(1)</script><!-- \u{2028}";
-        let data = Data {
+        let data = PageCharts {
             end_s: 1.0,
             marks: vec![],
             charts: vec![Chart {

@@ -3,10 +3,10 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::data::{Data, inert_json};
+use super::data::{PageCharts, inert_json};
 use super::{charts, sections};
 use crate::assessment::Assessment;
-use crate::run::Run;
+use crate::run::RunReports;
 
 const CHART_SCRIPT: &str = include_str!("../../../assets/uPlot.iife.min.js");
 const CHART_STYLE: &str = include_str!("../../../assets/uPlot.min.css");
@@ -14,7 +14,7 @@ const SCRIPT: &str = include_str!("../../../assets/report.js");
 const STYLE: &str = include_str!("../../../assets/report.css");
 
 /// The whole page; nothing in it is loaded from anywhere.
-pub fn page(run: &Run, assessment: &Assessment) -> String {
+pub fn page(run: &RunReports, assessment: &Assessment) -> String {
     let data = charts::of_run(run, assessment);
     let markup: Markup = html! {
         (DOCTYPE)
@@ -36,7 +36,7 @@ pub fn page(run: &Run, assessment: &Assessment) -> String {
     markup.into_string()
 }
 
-fn body(run: &Run, assessment: &Assessment, data: &Data) -> Markup {
+fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup {
     let of = |prefix: &'static str| data.charts.iter().filter(move |c| c.id.starts_with(prefix));
     html! {
         (sections::head(assessment))

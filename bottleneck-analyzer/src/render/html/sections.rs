@@ -3,15 +3,15 @@
 use bench_report::Step;
 use maud::{Markup, html};
 
-use super::data::{Chart, Instant};
+use super::data::{Chart, ChartMark};
 use crate::assessment::{
-    Assessment, ComponentAssessment, Evidence, Finding, GateOutcome, LimitingFactor, Readiness,
+    Assessment, ComponentAssessment, EvidenceItem, Finding, GateOutcome, LimitingFactor, Readiness,
 };
 use crate::figures::{duration_ns, percent, plain, rate, share};
 use crate::operating_point;
 use crate::render::terminal::{self, measured, weight};
 use crate::requests::slowest;
-use crate::run::Run;
+use crate::run::RunReports;
 use crate::time_model::TimeModel;
 
 pub(super) fn head(assessment: &Assessment) -> Markup {
@@ -65,7 +65,7 @@ fn card(component: &ComponentAssessment, assessment: &Assessment) -> Markup {
 
 fn foundation(component: &ComponentAssessment, factor: &LimitingFactor) -> Markup {
     let point = component.operating_point.iter().flat_map(|p| &p.evidence);
-    let all: Vec<&Evidence> = factor.evidence.iter().chain(point).collect();
+    let all: Vec<&EvidenceItem> = factor.evidence.iter().chain(point).collect();
     html! {
         details {
             summary { "Evidence" }
@@ -91,7 +91,7 @@ pub(super) fn findings(assessment: &Assessment) -> Markup {
 
 fn finding(finding: &Finding) -> Markup {
     let kind = terminal::kind(finding);
-    let all: Vec<&Evidence> = finding.evidence.iter().collect();
+    let all: Vec<&EvidenceItem> = finding.evidence.iter().collect();
     html! {
         details class={ "finding " (kind) @if finding.parent.is_some() { " child" } } {
             summary {
@@ -114,7 +114,7 @@ fn finding(finding: &Finding) -> Markup {
     }
 }
 
-fn evidence(all: &[&Evidence]) -> Markup {
+fn evidence(all: &[&EvidenceItem]) -> Markup {
     html! {
         @if all.is_empty() { p.quiet { "No figure to point at." } }
         @else {
@@ -204,7 +204,7 @@ fn names(chart: &Chart) -> String {
 }
 
 /// Legend of the lines across the charts of time.
-pub(super) fn marks(marks: &[Instant]) -> Markup {
+pub(super) fn marks(marks: &[ChartMark]) -> Markup {
     html! {
         @if !marks.is_empty() {
             h3 { "Marks" }
@@ -216,7 +216,7 @@ pub(super) fn marks(marks: &[Instant]) -> Markup {
 }
 
 /// Results of each setting of a cache: client beside client, with its hit ratio.
-pub(super) fn caches(run: &Run) -> Markup {
+pub(super) fn caches(run: &RunReports) -> Markup {
     let caches = run.benches().filter(|s| s.report.scenario == "cache");
     html! {
         @for source in caches {
@@ -275,7 +275,7 @@ pub(super) fn ruled_out(assessment: &Assessment) -> Markup {
             h2 { "Ruled out" }
             p.quiet { "Checked and fine." }
             ul.plain { @for r in &assessment.ruled_out {
-                @let all: Vec<&Evidence> = r.evidence.iter().collect();
+                @let all: Vec<&EvidenceItem> = r.evidence.iter().collect();
                 li { details {
                     summary { span.quiet { (r.component.title()) } " " (r.statement) }
                     (evidence(&all))

@@ -3,10 +3,10 @@
 use bench_report::Series;
 
 use super::charts::{four_digits, title};
-use super::data::{Band, Chart, Instant, Line};
+use super::data::{Chart, ChartBand, ChartLine, ChartMark};
 use crate::requests;
-use crate::run::Run;
-use crate::source::Source;
+use crate::run::RunReports;
+use crate::source::SourceReport;
 
 /// Points of a line at most: more than a screen is wide says no more.
 const POINTS: usize = 600;
@@ -15,14 +15,14 @@ const POINTS: usize = 600;
 const PROCESSES: usize = 6;
 
 /// The time axis: seconds since the first instant of any report.
-pub(super) struct Axis {
+pub(super) struct TimeAxis {
     start_ns: u64,
     /// End.
     pub(super) end_s: f64,
 }
 
-impl Axis {
-    pub(super) fn of(run: &Run) -> Self {
+impl TimeAxis {
+    pub(super) fn of(run: &RunReports) -> Self {
         let steps = run.sources.iter().flat_map(|s| &s.report.steps);
         let steps = steps.flat_map(|s| [s.window.start_ns, s.window.end_ns]);
         let series = run.sources.iter().flat_map(|s| &s.report.series);
@@ -45,11 +45,11 @@ impl Axis {
 }
 
 /// The charts whose x axis is time.
-pub(super) fn over_time(run: &Run, axis: &Axis) -> Vec<Chart> {
+pub(super) fn over_time(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
     let bands = step_bands(run, axis);
     let steps = "Shaded: the steps of each bench.";
     let peaks = "The shade above a line reaches to the peak in each point.";
-    let all: [(&str, &str, &str, &'static str, Vec<Line>); 6] = [
+    let all: [(&str, &str, &str, &'static str, Vec<ChartLine>); 6] = [
         (
             "time-throughput",
             "Throughput",
@@ -93,7 +93,7 @@ pub(super) fn over_time(run: &Run, axis: &Axis) -> Vec<Chart> {
             traffic(run, axis),
         ),
     ];
-    let drawn = |line: &Line| line.y.iter().any(Option::is_some);
+    let drawn = |line: &ChartLine| line.y.iter().any(Option::is_some);
     all.into_iter()
         .filter(|(.., lines)| lines.iter().any(drawn))
         .map(|(id, title, caption, unit, lines)| Chart {
@@ -112,10 +112,10 @@ pub(super) fn over_time(run: &Run, axis: &Axis) -> Vec<Chart> {
 }
 
 /// Marks of all reports, in order of time.
-pub(super) fn marks(run: &Run, axis: &Axis) -> Vec<Instant> {
+pub(super) fn marks(run: &RunReports, axis: &TimeAxis) -> Vec<ChartMark> {
     let marks = run.sources.iter().flat_map(|s| &s.report.marks);
-    let mut marks: Vec<Instant> = marks
-        .map(|mark| Instant {
+    let mut marks: Vec<ChartMark> = marks
+        .map(|mark| ChartMark {
             at_s: axis.seconds(mark.at_ns),
             name: mark.name.clone(),
         })
@@ -125,7 +125,7 @@ pub(super) fn marks(run: &Run, axis: &Axis) -> Vec<Instant> {
 }
 
 /// The machine-wide series of the recording that are asked for, in the order asked.
-fn machine_lines(run: &Run, axis: &Axis, names: &[(&str, &str)]) -> Vec<Line> {
+fn machine_lines(run: &RunReports, axis: &TimeAxis, names: &[(&str, &str)]) -> Vec<ChartLine> {
     let recording = run.machine().map_or(&[][..], |m| &m.report.series);
     let whole = |name: &str| {
         let mut series = recording.iter();
@@ -153,14 +153,14 @@ const MEMORY: [(&str, &str); 5] = [
     ("disk.busy_ratio", "disk busy"),
 ];
 
-fn line(series: &Series, label: String, axis: &Axis) -> Line {
+fn line(series: &Series, label: String, axis: &TimeAxis) -> ChartLine {
     let mut short = series.clone();
     short.roll_up(POINTS);
     let rounded = |column: &[Option<f64>]| -> Vec<Option<f64>> {
         column.iter().map(|v| v.map(four_digits)).collect()
     };
     let (y, peak) = (rounded(&short.mean), rounded(&short.max));
-    let mut line = Line {
+    let mut line = ChartLine {
         label,
         x: short.at_ns.iter().map(|at| axis.seconds(*at)).collect(),
         peak: (peak != y).then_some(peak),
@@ -171,7 +171,7 @@ fn line(series: &Series, label: String, axis: &Axis) -> Line {
 }
 
 /// Between two steps nothing was measured: the line must not run on as if something was.
-fn break_at_pauses(line: &mut Line) {
+fn break_at_pauses(line: &mut ChartLine) {
     let gaps: Vec<f64> = line.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let Some(usual) = statistics::median(&gaps).filter(|g| *g > 0.0) else {
         return;
@@ -187,12 +187,12 @@ fn break_at_pauses(line: &mut Line) {
     }
 }
 
-fn step_bands(run: &Run, axis: &Axis) -> Vec<Band> {
+fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
     let sources = run.benches();
     let steps = sources.flat_map(|source| source.report.steps.iter().map(move |s| (source, s)));
     steps
         .filter(|(_, step)| step.window.end_ns > 0)
-        .map(|(source, step)| Band {
+        .map(|(source, step)| ChartBand {
             from: axis.seconds(step.window.measure_start_ns),
             to: axis.seconds(step.window.measure_end_ns),
             label: format!("{}: {}", title(source), step.name),
@@ -201,7 +201,7 @@ fn step_bands(run: &Run, axis: &Axis) -> Vec<Band> {
 }
 
 /// The bench's own series where it has some, else one level per step.
-fn bench_lines(run: &Run, axis: &Axis, what: &str) -> Vec<Line> {
+fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> {
     let mut lines = Vec::new();
     for source in run.benches() {
         let wanted = |s: &&Series| match what {
@@ -221,13 +221,13 @@ fn bench_lines(run: &Run, axis: &Axis, what: &str) -> Vec<Line> {
     lines
 }
 
-fn levels(source: &Source, axis: &Axis, what: &str) -> Line {
+fn levels(source: &SourceReport, axis: &TimeAxis, what: &str) -> ChartLine {
     let name = if what == "throughput" {
         "throughput"
     } else {
         "p99 of the slowest operation"
     };
-    let mut level = Line {
+    let mut level = ChartLine {
         label: format!("{}, {name}", title(source)),
         x: Vec::new(),
         y: Vec::new(),
@@ -251,7 +251,7 @@ fn levels(source: &Source, axis: &Axis, what: &str) -> Line {
     level
 }
 
-fn processes(run: &Run, axis: &Axis) -> Vec<Line> {
+fn processes(run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
     let series = run.machine().into_iter().flat_map(|m| &m.report.series);
     let total = |s: &Series| s.mean.iter().flatten().sum::<f64>();
     let mut found: Vec<&Series> = series.filter(|s| s.name == "process.cpu_cores").collect();
@@ -267,7 +267,7 @@ fn processes(run: &Run, axis: &Axis) -> Vec<Line> {
         .collect()
 }
 
-fn traffic(run: &Run, axis: &Axis) -> Vec<Line> {
+fn traffic(run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
     let kinds = [
         "disk.read_bytes_per_s",
         "disk.write_bytes_per_s",
@@ -300,7 +300,7 @@ mod tests {
         for i in 0..10_000u64 {
             series.push(i * 100_000_000, Some(if i == 7_777 { 0.99 } else { 0.1 }));
         }
-        let axis = Axis {
+        let axis = TimeAxis {
             start_ns: 0,
             end_s: 1000.0,
         };
@@ -317,7 +317,7 @@ mod tests {
         for second in [1u64, 2, 3, 4, 30, 31, 32] {
             series.push(second * 1_000_000_000, Some(5.0));
         }
-        let axis = Axis {
+        let axis = TimeAxis {
             start_ns: 0,
             end_s: 32.0,
         };

@@ -1,24 +1,24 @@
 //! Checkpoints that the load forced, and pages that the log holds whole after each.
 
-use crate::cost::{Look, Note, Probe};
+use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 
 const PAGE: f64 = 8192.0;
 /// Whole pages in the log above which checkpoints come too often.
 const MUCH_FPI: f64 = 0.40;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let mut looks = vec![requested(probe)];
     looks.extend(whole_pages(probe));
     looks
 }
 
-fn requested(probe: &Probe<'_, '_>) -> Look {
+fn requested(probe: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: &str = "requested_checkpoints";
     let view = &probe.view;
     let Some(requested) = view.figure("checkpointer.requested") else {
         // A counter that did not grow is absent where the others of its view are there.
-        return Look::Fine(
+        return CheckResult::Fine(
             RULE,
             "no checkpoint was forced by the load".to_owned(),
             Vec::new(),
@@ -36,9 +36,9 @@ fn requested(probe: &Probe<'_, '_>) -> Look {
             plain(requested),
             plain(timed)
         );
-        return Look::Fine(RULE, statement, evidence);
+        return CheckResult::Fine(RULE, statement, evidence);
     }
-    Look::Note(Note {
+    CheckResult::Note(Note {
         rule: RULE,
         thing: "checkpoints".to_owned(),
         title: format!("The load forced {} checkpoint(s) before they were due", plain(requested)),
@@ -52,7 +52,7 @@ fn requested(probe: &Probe<'_, '_>) -> Look {
     })
 }
 
-fn whole_pages(probe: &Probe<'_, '_>) -> Option<Look> {
+fn whole_pages(probe: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     const RULE: &str = "full_page_images";
     let view = &probe.view;
     let (pages, bytes) = (
@@ -66,9 +66,9 @@ fn whole_pages(probe: &Probe<'_, '_>) -> Option<Look> {
         .collect();
     if ratio < MUCH_FPI || bytes < 16.0 * 1_048_576.0 {
         let statement = format!("whole pages in the log: {} of it", share(ratio));
-        return Some(Look::Fine(RULE, statement, evidence));
+        return Some(CheckResult::Fine(RULE, statement, evidence));
     }
-    Some(Look::Note(Note {
+    Some(CheckResult::Note(Note {
         rule: RULE,
         thing: "full-page images".to_owned(),
         title: format!("{} of the log are whole pages", share(ratio)),

@@ -1,6 +1,6 @@
 //! Connections that are opened again and again, and what the driver does at each checkout.
 
-use crate::cost::{Cost, Look, Probe};
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 
 const STORM: &str = "connection_storm";
@@ -8,13 +8,13 @@ const CHECK: &str = "checkout_check";
 /// New sessions ÷ calls above which connections are opened all the time.
 const MOST_NEW: f64 = 0.01;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let mut looks = vec![storm(probe)];
     looks.extend(check(probe));
     looks
 }
 
-fn storm(probe: &Probe<'_, '_>) -> Look {
+fn storm(probe: &RepeatFacts<'_, '_>) -> CheckResult {
     let view = &probe.view;
     let pool = view.step.pool.as_ref();
     let opened = pool
@@ -31,11 +31,11 @@ fn storm(probe: &Probe<'_, '_>) -> Look {
     let Some(ratio) = opened.or(new) else {
         let question = "whether connections are opened all the time: new sessions were not counted";
         let would_tell = "PostgreSQL 14 or later (pg_stat_database.sessions)";
-        return Look::Unknown(STORM, question.to_owned(), would_tell.to_owned());
+        return CheckResult::Unknown(STORM, question.to_owned(), would_tell.to_owned());
     };
     if ratio < MOST_NEW {
         let statement = format!("connections opened: {} of the calls", share(ratio));
-        return Look::Fine(STORM, statement, evidence);
+        return CheckResult::Fine(STORM, statement, evidence);
     }
     if own_ns <= 0.0 {
         let question = format!(
@@ -43,13 +43,13 @@ fn storm(probe: &Probe<'_, '_>) -> Look {
              measured",
             share(ratio)
         );
-        return Look::Unknown(
+        return CheckResult::Unknown(
             STORM,
             question,
             "a driver that times its connecting".to_owned(),
         );
     }
-    Look::Cost(Cost {
+    CheckResult::Cost(CauseCost {
         rule: STORM,
         key: "storm".to_owned(),
         thing: "new connections".to_owned(),
@@ -77,9 +77,9 @@ fn storm(probe: &Probe<'_, '_>) -> Look {
 }
 
 /// The driver's round trip to a connection that it hands out: what it is told to do, no queue.
-fn check(probe: &Probe<'_, '_>) -> Option<Look> {
+fn check(probe: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     let part = probe.model.part("checkout_check")?;
-    Some(Look::Cost(Cost {
+    Some(CheckResult::Cost(CauseCost {
         rule: CHECK,
         key: "check".to_owned(),
         thing: "the driver's check at checkout".to_owned(),

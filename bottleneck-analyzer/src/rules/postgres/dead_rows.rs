@@ -1,28 +1,28 @@
 //! Rows that were changed and still lie in the way, and who keeps them from being removed.
 
-use crate::cost::{Look, Note, Probe};
+use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
-use crate::postgres::Row;
+use crate::postgres::CitedRow;
 
 const LEAST_DEAD: f64 = 1_000.0;
 const DEAD_RATIO: f64 = 0.20;
 const LEAST_UPDATES: f64 = 1_000.0;
 const HOT_RATIO: f64 = 0.50;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let Some(tables) = probe.view.table("tables") else {
         return Vec::new();
     };
-    let mut looks: Vec<Look> = tables.iter().filter_map(|t| dead(probe, t)).collect();
+    let mut looks: Vec<CheckResult> = tables.iter().filter_map(|t| dead(probe, t)).collect();
     looks.extend(tables.iter().filter_map(not_hot));
     if looks.is_empty() {
         let statement = "no table is full of dead rows".to_owned();
-        looks.push(Look::Fine("dead_rows", statement, Vec::new()));
+        looks.push(CheckResult::Fine("dead_rows", statement, Vec::new()));
     }
     looks
 }
 
-fn dead(probe: &Probe<'_, '_>, table: &Row<'_>) -> Option<Look> {
+fn dead(probe: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResult> {
     let (dead, live) = (table.count("dead"), table.count("live"));
     if dead < LEAST_DEAD || dead < DEAD_RATIO * live {
         return None;
@@ -44,7 +44,7 @@ fn dead(probe: &Probe<'_, '_>, table: &Row<'_>) -> Option<Look> {
     let mut evidence: Vec<_> = table.evidence("dead rows", "dead").into_iter().collect();
     evidence.extend(table.evidence("live rows", "live"));
     evidence.extend(probe.view.evidence("transactions.oldest_age_s"));
-    Some(Look::Note(Note {
+    Some(CheckResult::Note(Note {
         rule: "dead_rows",
         thing: relation.to_owned(),
         title: format!(
@@ -63,7 +63,7 @@ fn dead(probe: &Probe<'_, '_>, table: &Row<'_>) -> Option<Look> {
     }))
 }
 
-fn not_hot(table: &Row<'_>) -> Option<Look> {
+fn not_hot(table: &CitedRow<'_>) -> Option<CheckResult> {
     let (updated, hot) = (table.count("updated"), table.count("hot_updated"));
     if updated < LEAST_UPDATES || hot >= HOT_RATIO * updated {
         return None;
@@ -71,7 +71,7 @@ fn not_hot(table: &Row<'_>) -> Option<Look> {
     let relation = table.label("relation");
     let mut evidence: Vec<_> = table.evidence("updates", "updated").into_iter().collect();
     evidence.extend(table.evidence("of them within a page", "hot_updated"));
-    Some(Look::Note(Note {
+    Some(CheckResult::Note(Note {
         rule: "updates_touch_indexes",
         thing: relation.to_owned(),
         title: format!(

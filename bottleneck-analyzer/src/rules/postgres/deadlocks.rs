@@ -1,10 +1,10 @@
 //! Deadlocks, where the load retried what they ended, so that no request failed.
 
 use crate::assessment::{Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::plain;
-use crate::postgres::View;
+use crate::postgres::PostgresEvidence;
 
 const RULE: &str = "deadlocks";
 /// The server looks for a ring when a session has waited this long (`deadlock_timeout`, default).
@@ -12,10 +12,10 @@ const TIMEOUT_NS: f64 = 1e9;
 const LEAST: f64 = 3.0;
 const LEAST_RATIO: f64 = 0.001;
 
-pub(super) fn look(bench: &Bench<'_>, out: &mut Conclusions) {
+pub(super) fn look(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let views = bench
         .judged()
-        .filter_map(|(index, _)| View::of(bench.source, index));
+        .filter_map(|(index, _)| PostgresEvidence::of(bench.source, index));
     let counted = views.filter_map(|v| Some((v.figure("database.deadlocks")?, v)));
     let Some((deadlocks, view)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return;
@@ -37,7 +37,7 @@ pub(super) fn look(bench: &Bench<'_>, out: &mut Conclusions) {
         return;
     }
     let waited = deadlocks * TIMEOUT_NS / calls.max(1.0);
-    let draft = Draft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .thing("SQLSTATE 40P01")
         .says(
             format!("The server resolved {} deadlocks", plain(deadlocks)),

@@ -1,9 +1,9 @@
 //! Connections that broke because the server ended the session: its reason seldom reaches the client.
 
-use crate::assessment::{Component, Evidence};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, EvidenceItem};
+use crate::facts::BenchFacts;
 use crate::figures::plain;
-use crate::postgres::View;
+use crate::postgres::PostgresEvidence;
 
 /// Settings that make the server end a session, with the SQLSTATE that its log then bears.
 const TIMEOUTS: [(&str, &str); 3] = [
@@ -18,13 +18,13 @@ const COUNTERS: [(&str, &str); 2] = [
 
 /// Sessions that the server counts as ended by itself in the steps that are judged, and the time-outs
 /// that are set; empty where it ended none.
-pub(in crate::rules) fn sessions(bench: &Bench<'_>) -> (String, Vec<Evidence>) {
-    if bench.component != Component::Postgres {
+pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
+    if bench.component != ComponentKind::Postgres {
         return Default::default();
     }
     let judged = bench.judged();
-    let views = judged.filter_map(|(index, _)| View::of(bench.source, index));
-    let views: Vec<View<'_>> = views.collect();
+    let views = judged.filter_map(|(index, _)| PostgresEvidence::of(bench.source, index));
+    let views: Vec<PostgresEvidence<'_>> = views.collect();
     let mut told = Vec::new();
     let mut evidence = Vec::new();
     for (name, how) in COUNTERS {
@@ -48,7 +48,7 @@ pub(in crate::rules) fn sessions(bench: &Bench<'_>) -> (String, Vec<Evidence>) {
         let told = format!("{name} = {value} (SQLSTATE {code} in its log)");
         Some((told, found))
     });
-    let (set, places): (Vec<String>, Vec<Evidence>) = set.unzip();
+    let (set, places): (Vec<String>, Vec<EvidenceItem>) = set.unzip();
     if !set.is_empty() {
         text += &format!(" Its time-outs: {}.", set.join(", "));
     }

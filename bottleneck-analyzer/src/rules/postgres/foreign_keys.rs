@@ -2,37 +2,42 @@
 
 use super::scans::reading_ns;
 use super::statements::{self, short};
-use crate::cost::{Cost, Look, Probe};
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::plain;
-use crate::postgres::Row;
+use crate::postgres::CitedRow;
 
 const RULE: &str = "unindexed_foreign_key";
 const LEAST_DELETES: f64 = 20.0;
 const LEAST_ROWS: f64 = 1_000.0;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let view = &probe.view;
     let (Some(keys), Some(tables)) = (view.table("unindexed_foreign_keys"), view.table("tables"))
     else {
         return Vec::new();
     };
     let named = |name: &str| tables.iter().find(|t| t.label("relation") == name);
-    let mut looks: Vec<Look> = keys
+    let mut looks: Vec<CheckResult> = keys
         .iter()
         .filter_map(|key| {
             let (child, parent) = (named(key.label("child"))?, named(key.label("parent"))?);
             cost(probe, key, child, parent)
         })
-        .map(Look::Cost)
+        .map(CheckResult::Cost)
         .collect();
     if looks.is_empty() {
         let statement = "no delete of a parent reads a whole child table".to_owned();
-        looks.push(Look::Fine(RULE, statement, Vec::new()));
+        looks.push(CheckResult::Fine(RULE, statement, Vec::new()));
     }
     looks
 }
 
-fn cost(probe: &Probe<'_, '_>, key: &Row<'_>, child: &Row<'_>, parent: &Row<'_>) -> Option<Cost> {
+fn cost(
+    probe: &RepeatFacts<'_, '_>,
+    key: &CitedRow<'_>,
+    child: &CitedRow<'_>,
+    parent: &CitedRow<'_>,
+) -> Option<CauseCost> {
     let deleted = parent.count("deleted") + parent.count("updated");
     let scans = child.count("seq_scan");
     let rows = child.count("seq_tup_read") / scans.max(1.0);
@@ -57,7 +62,7 @@ fn cost(probe: &Probe<'_, '_>, key: &Row<'_>, child: &Row<'_>, parent: &Row<'_>)
         .collect();
     evidence.extend(child.evidence("rows read by them", "seq_tup_read"));
     evidence.extend(parent.evidence("parents deleted", "deleted"));
-    Some(Cost {
+    Some(CauseCost {
         rule: RULE,
         key: format!("{child_name}.{columns}"),
         thing: format!("{child_name} ({columns})"),

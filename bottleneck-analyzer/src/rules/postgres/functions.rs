@@ -1,20 +1,20 @@
 //! Time inside functions and triggers.
 
 use super::statements::short;
-use crate::cost::{Cost, Look, Probe};
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
-use crate::postgres::Row;
+use crate::postgres::CitedRow;
 
 const RULE: &str = "function_time";
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let view = &probe.view;
     let Some(functions) = view.table("functions") else {
         let triggers = view.rows("triggers");
         let Some(first) = triggers.first() else {
             return Vec::new();
         };
-        return vec![Look::Unknown(
+        return vec![CheckResult::Unknown(
             RULE,
             format!(
                 "what triggers cost: {} of them are there ({} on {}), and functions are not timed",
@@ -28,20 +28,25 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     let calls = view.calls_of_counters().unwrap_or(1.0);
     // What sleeps inside a function is told as sleeping.
     let asleep = probe.model.sum_of("timeout.pgsleep");
-    let of_load = |f: &&Row<'_>| !bare(f.label("function")).starts_with("pg_stat_statements");
+    let of_load = |f: &&CitedRow<'_>| !bare(f.label("function")).starts_with("pg_stat_statements");
     let costs = functions
         .iter()
         .filter(of_load)
         .filter(|f| f.count("calls") > 0.0);
     costs
-        .map(|function| Look::Cost(cost(probe, function, calls, asleep)))
+        .map(|function| CheckResult::Cost(cost(probe, function, calls, asleep)))
         .collect()
 }
 
-fn cost(probe: &Probe<'_, '_>, function: &Row<'_>, calls: f64, asleep: f64) -> Cost {
+fn cost(
+    probe: &RepeatFacts<'_, '_>,
+    function: &CitedRow<'_>,
+    calls: f64,
+    asleep: f64,
+) -> CauseCost {
     let name = function.label("function");
     let triggers = probe.view.rows("triggers");
-    let same = |t: &&Row<'_>| bare(t.label("function")) == bare(name);
+    let same = |t: &&CitedRow<'_>| bare(t.label("function")) == bare(name);
     let trigger = triggers.iter().find(same);
     let mean = function.count("self_ns") / function.count("calls");
     let through = trigger.map_or(String::new(), |t| {
@@ -56,7 +61,7 @@ fn cost(probe: &Probe<'_, '_>, function: &Row<'_>, calls: f64, asleep: f64) -> C
         .into_iter()
         .collect();
     evidence.extend(function.evidence("its calls", "calls"));
-    Cost {
+    CauseCost {
         rule: RULE,
         key: name.to_owned(),
         thing: format!("{}{through}", short(name)),

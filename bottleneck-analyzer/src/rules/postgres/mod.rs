@@ -16,12 +16,12 @@ mod statements;
 mod temp_files;
 mod waits;
 
-use crate::assessment::Component;
+use crate::assessment::ComponentKind;
 use crate::conclusions::Conclusions;
-use crate::cost::{self, Rule};
-use crate::facts::Facts;
+use crate::cost::{self, RepeatRule};
+use crate::facts::RunFacts;
 
-const ALL: [Rule; 12] = [
+const ALL: [RepeatRule; 12] = [
     waits::look,
     temp_files::look,
     scans::look,
@@ -36,8 +36,8 @@ const ALL: [Rule; 12] = [
     other_applications::look,
 ];
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Postgres) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Postgres) {
         cost::judge(bench, facts, &ALL, out);
         deadlocks::look(bench, out);
         parents::assign(bench, out);

@@ -1,8 +1,8 @@
 //! Other applications on the same server: what they use of its CPU, and what the load waits for it.
 
-use crate::cost::{Cost, Look, Note, Probe};
+use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
-use crate::postgres::Application;
+use crate::postgres::OtherApplication;
 
 const RULE: &str = "other_applications";
 /// Their share of the CPU that the server's processes used from which they are told.
@@ -10,18 +10,18 @@ const LEAST_SHARE: f64 = 0.05;
 /// Share of the time in service that the load must wait for a CPU because of them to be told a cost.
 const LEAST_WAIT: f64 = 0.10;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     if probe.view.table("processes").is_none() {
         return Vec::new();
     }
     let measured_ns = probe.view.step.window.measured_s() * 1e9;
-    let found = Application::busiest(&probe.view);
+    let found = OtherApplication::busiest(&probe.view);
     let Some(other) = found.filter(|a| a.share >= LEAST_SHARE && measured_ns > 0.0) else {
         let statement = format!(
             "no other application used {} of the server's CPU",
             share(LEAST_SHARE)
         );
-        return vec![Look::Fine(RULE, statement, Vec::new())];
+        return vec![CheckResult::Fine(RULE, statement, Vec::new())];
     };
     let waited = waited_ns(probe, &other);
     let title = format!(
@@ -37,7 +37,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     let actions = vec!["stop it, or measure on a server of its own".to_owned()];
     let rationale = "what others use is neither the load's nor repeatable".to_owned();
     let Some(own_ns) = waited.filter(|ns| probe.share_of_service(*ns) >= LEAST_WAIT) else {
-        return vec![Look::Note(Note {
+        return vec![CheckResult::Note(Note {
             rule: RULE,
             thing: other.name,
             title,
@@ -50,7 +50,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     };
     let mut evidence = other.evidence;
     evidence.extend(probe.view.evidence("server.load_ready_ns"));
-    vec![Look::Cost(Cost {
+    vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: other.name.clone(),
         thing: other.name,
@@ -72,7 +72,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
 
 /// Time of a call that its session was ready to run and had no CPU, by the share of the CPU in use
 /// that this application has; `None` where either is not known.
-fn waited_ns(probe: &Probe<'_, '_>, other: &Application) -> Option<f64> {
+fn waited_ns(probe: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
     let view = &probe.view;
     let (ready, on_cpu) = (
         view.figure("server.load_ready_ns")?,

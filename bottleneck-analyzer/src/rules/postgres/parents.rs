@@ -3,17 +3,17 @@
 use crate::assessment::{Finding, FindingKind};
 use crate::catalogue::events;
 use crate::conclusions::Conclusions;
-use crate::facts::Bench;
-use crate::postgres::{Holders, View};
+use crate::facts::BenchFacts;
+use crate::postgres::{LockHolders, PostgresEvidence};
 
 /// Hangs what only follows under what it follows from.
-pub(super) fn assign(bench: &Bench<'_>, out: &mut Conclusions) {
+pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     under_a_lock(bench, out);
     under_a_statement(bench, out);
 }
 
 /// A statement that takes the CPU for a reason that was found is no finding of its own.
-fn under_a_statement(bench: &Bench<'_>, out: &mut Conclusions) {
+fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
     let reason = |f: &&Finding| f.kind == FindingKind::Problem && f.is_about(&id) && !takes(f);
@@ -31,7 +31,7 @@ fn under_a_statement(bench: &Bench<'_>, out: &mut Conclusions) {
 }
 
 /// Files the main activity of a lock's holders as part of the lock's cost, not as one of its own.
-fn under_a_lock(bench: &Bench<'_>, out: &mut Conclusions) {
+fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
     let Some(lock) = out.findings.iter().find(is_lock) else {
@@ -40,7 +40,7 @@ fn under_a_lock(bench: &Bench<'_>, out: &mut Conclusions) {
     let (parent, score) = (lock.id.clone(), lock.score);
     let Some(view) = bench
         .operating()
-        .and_then(|(i, _)| View::of(bench.source, i))
+        .and_then(|(i, _)| PostgresEvidence::of(bench.source, i))
     else {
         return;
     };
@@ -52,7 +52,7 @@ fn under_a_lock(bench: &Bench<'_>, out: &mut Conclusions) {
         "object",
         "extend",
     ];
-    let Some(holders) = Holders::of(&view, &all) else {
+    let Some(holders) = LockHolders::of(&view, &all) else {
         return;
     };
     let rules = [

@@ -1,20 +1,20 @@
 //! Time before a statement runs: planning, and compiling it (JIT).
 
-use crate::assessment::Evidence;
-use crate::cost::{Cost, Look, Probe};
+use crate::assessment::EvidenceItem;
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 
 /// Planning that takes less at a time is what planning takes.
 const SLOW_PLAN_NS: f64 = 1e6;
 const LEAST_CALLS: f64 = 20.0;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let mut looks = vec![planning(probe)];
     looks.extend(compiling(probe));
     looks
 }
 
-fn planning(probe: &Probe<'_, '_>) -> Look {
+fn planning(probe: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: &str = "planning_time";
     let view = &probe.view;
     let plans = view.figure("statements.plans").filter(|plans| *plans > 0.0);
@@ -23,14 +23,14 @@ fn planning(probe: &Probe<'_, '_>) -> Look {
         plans,
         view.calls_of_counters(),
     ) else {
-        return Look::Unknown(
+        return CheckResult::Unknown(
             RULE,
             "what planning costs: it was not timed".to_owned(),
             "pg_stat_statements.track_planning = on".to_owned(),
         );
     };
     let mean = plan_ns / plans;
-    Look::Cost(Cost {
+    CheckResult::Cost(CauseCost {
         rule: RULE,
         key: "planning".to_owned(),
         thing: "planning".to_owned(),
@@ -54,13 +54,13 @@ fn planning(probe: &Probe<'_, '_>) -> Look {
     })
 }
 
-fn compiling(probe: &Probe<'_, '_>) -> Option<Look> {
+fn compiling(probe: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     let view = &probe.view;
     let jit_ns = view.figure("statements.jit_ns")?;
     let calls = view
         .calls_of_counters()
         .filter(|calls| *calls >= LEAST_CALLS)?;
-    Some(Look::Cost(Cost {
+    Some(CheckResult::Cost(CauseCost {
         rule: "jit",
         key: "jit".to_owned(),
         thing: "JIT".to_owned(),
@@ -77,7 +77,7 @@ fn compiling(probe: &Probe<'_, '_>) -> Option<Look> {
     }))
 }
 
-fn both(probe: &Probe<'_, '_>, names: [&str; 2]) -> Vec<Evidence> {
+fn both(probe: &RepeatFacts<'_, '_>, names: [&str; 2]) -> Vec<EvidenceItem> {
     names
         .into_iter()
         .filter_map(|name| probe.view.evidence(name))

@@ -1,6 +1,6 @@
 //! Time between client and server: how far away the server is, and how often a call goes there.
 
-use crate::cost::{Cost, Look, Probe};
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::time_model::postgres::added_round_trip_ns;
 
@@ -14,7 +14,7 @@ const FAR_NS: f64 = 2e6;
 const SOME_WAY_NS: f64 = 1e6;
 const MANY_TRIPS: f64 = 3.0;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     if !probe.is_timed() || probe.view.figure("sessions.cpu_mean").is_none() {
         return Vec::new();
     }
@@ -38,7 +38,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
             "driver, network and scheduling take {} of a call outside the server",
             duration_ns(trip)
         );
-        return vec![Look::Fine(RULE, statement, evidence)];
+        return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
     if let Some(reason) = unclear.filter(|_| declared.is_none()) {
         let question = format!(
@@ -46,14 +46,14 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
             duration_ns(trip)
         );
         let would_tell = "the same load with a generator and a machine that have room".to_owned();
-        return vec![Look::Unknown(RULE, question, would_tell)];
+        return vec![CheckResult::Unknown(RULE, question, would_tell)];
     }
     let own_ns = match declared {
         Some(trip) => trips * trip,
         None => trip + in_transactions_ns(probe),
     };
     let own_ns = own_ns.min(probe.model.served_ns());
-    vec![Look::Cost(Cost {
+    vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: "trips".to_owned(),
         thing: "the network".to_owned(),
@@ -80,7 +80,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     })]
 }
 
-fn means(probe: &Probe<'_, '_>) -> Vec<crate::assessment::Evidence> {
+fn means(probe: &RepeatFacts<'_, '_>) -> Vec<crate::assessment::EvidenceItem> {
     let view = &probe.view;
     let of = |name: &String| {
         let name = crate::source::escape(name);
@@ -91,12 +91,12 @@ fn means(probe: &Probe<'_, '_>) -> Vec<crate::assessment::Evidence> {
 }
 
 /// Time of a call outside the server and outside its transaction: one round trip and the driver.
-fn trip_ns(probe: &Probe<'_, '_>) -> f64 {
+fn trip_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
     probe.model.sum_of("rest") + probe.model.sum_of("network")
 }
 
 /// A reason for which the rest of the service time may be something else than the network.
-fn obscured(probe: &Probe<'_, '_>) -> Option<&'static str> {
+fn obscured(probe: &RepeatFacts<'_, '_>) -> Option<&'static str> {
     let limits = &probe.facts.thresholds.cpu;
     let generator = &probe.view.step.generator;
     let held = probe
@@ -121,7 +121,7 @@ fn obscured(probe: &Probe<'_, '_>) -> Option<&'static str> {
 }
 
 /// Pauses between the statements of a call.
-pub(super) fn gaps(probe: &Probe<'_, '_>) -> f64 {
+pub(super) fn gaps(probe: &RepeatFacts<'_, '_>) -> f64 {
     let view = &probe.view;
     let parts = view
         .step
@@ -146,7 +146,7 @@ pub(super) fn gaps(probe: &Probe<'_, '_>) -> f64 {
 }
 
 /// Round trips inside transactions, during which the session is idle in a transaction.
-pub(super) fn in_transactions_ns(probe: &Probe<'_, '_>) -> f64 {
+pub(super) fn in_transactions_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
     let open = probe
         .model
         .part("client.idle_in_transaction")

@@ -1,10 +1,10 @@
 //! Tables that are read whole for want of an index.
 
-use super::statements::{self, Statement, running_ns, short};
-use crate::assessment::Evidence;
-use crate::cost::{Cost, Look, Probe};
+use super::statements::{self, LoadStatement, running_ns, short};
+use crate::assessment::EvidenceItem;
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
-use crate::postgres::Row;
+use crate::postgres::CitedRow;
 
 const RULE: &str = "sequential_scans";
 /// Rows that a scan reads from which an index would have been worth it.
@@ -17,16 +17,16 @@ const LEAST_SCANS: f64 = 10.0;
 const WHOLE: f64 = 0.9;
 
 /// A table, or an index of it, that is read whole.
-struct Scan {
+struct WholeScan {
     relation: String,
     /// As titles begin.
     what: String,
     scans: f64,
     rows: f64,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceItem>,
 }
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let statements = statements::of_load(&probe.view).unwrap_or_default();
     match probe.view.table("tables") {
         Some(tables) => by_table(probe, &tables, &statements),
@@ -34,24 +34,32 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     }
 }
 
-fn by_table(probe: &Probe<'_, '_>, tables: &[Row<'_>], statements: &[Statement<'_>]) -> Vec<Look> {
-    let mut looks: Vec<Look> = tables
+fn by_table(
+    probe: &RepeatFacts<'_, '_>,
+    tables: &[CitedRow<'_>],
+    statements: &[LoadStatement<'_>],
+) -> Vec<CheckResult> {
+    let mut looks: Vec<CheckResult> = tables
         .iter()
         .filter_map(|row| scan_of(row).or_else(|| index_scan_of(row)))
         .filter_map(|scan| cost(probe, &scan, statements))
-        .map(Look::Cost)
+        .map(CheckResult::Cost)
         .collect();
     if looks.is_empty() {
         let evidence = tables
             .iter()
             .filter_map(|r| r.evidence("whole scans", "seq_scan"));
         let statement = "no large table is read whole, time and again".to_owned();
-        looks.push(Look::Fine(RULE, statement, evidence.take(2).collect()));
+        looks.push(CheckResult::Fine(
+            RULE,
+            statement,
+            evidence.take(2).collect(),
+        ));
     }
     looks
 }
 
-fn scan_of(row: &Row<'_>) -> Option<Scan> {
+fn scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let (scans, read) = (row.count("seq_scan"), row.count("seq_tup_read"));
     let rows = read / scans.max(1.0);
     let large = scans >= LEAST_SCANS && rows >= LEAST_ROWS;
@@ -60,7 +68,7 @@ fn scan_of(row: &Row<'_>) -> Option<Scan> {
         ("rows read by them", "seq_tup_read"),
     ];
     let relation = row.label("relation");
-    large.then(|| Scan {
+    large.then(|| WholeScan {
         relation: relation.to_owned(),
         what: format!("Table {relation} is read whole for want of an index"),
         scans,
@@ -74,12 +82,12 @@ fn scan_of(row: &Row<'_>) -> Option<Scan> {
 
 /// An index that is read from end to end: its condition is one that it does not serve, as on the result
 /// of a cast or a function. No whole scan of the table is counted then.
-fn index_scan_of(row: &Row<'_>) -> Option<Scan> {
+fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let (scans, read) = (row.count("idx_scan"), row.count("idx_entries_read"));
     let rows = read / scans.max(1.0);
     let whole = rows >= WHOLE * row.figure("rows_estimated")?;
     let relation = row.label("relation");
-    (whole && scans >= LEAST_SCANS && rows >= LEAST_ROWS).then(|| Scan {
+    (whole && scans >= LEAST_SCANS && rows >= LEAST_ROWS).then(|| WholeScan {
         relation: relation.to_owned(),
         what: format!("An index of {relation} is read whole: none serves the condition"),
         scans,
@@ -95,7 +103,11 @@ fn index_scan_of(row: &Row<'_>) -> Option<Scan> {
 }
 
 /// The statement that scans: it names the table, asks for some of its rows, and gets few.
-fn cost(probe: &Probe<'_, '_>, scan: &Scan, statements: &[Statement<'_>]) -> Option<Cost> {
+fn cost(
+    probe: &RepeatFacts<'_, '_>,
+    scan: &WholeScan,
+    statements: &[LoadStatement<'_>],
+) -> Option<CauseCost> {
     let found = statements
         .iter()
         .find(|s| s.names(&scan.relation) && is_selective(s, scan.rows));
@@ -109,7 +121,7 @@ fn cost(probe: &Probe<'_, '_>, scan: &Scan, statements: &[Statement<'_>]) -> Opt
     let mut evidence = scan.evidence.clone();
     evidence.extend(found.and_then(|s| s.row.evidence("time of the statement", "exec_ns")));
     evidence.extend(probe.view.evidence("sessions.cpu_mean"));
-    Some(Cost {
+    Some(CauseCost {
         rule: RULE,
         key: scan.relation.clone(),
         thing: format!("{}{statement}", scan.relation),
@@ -146,18 +158,18 @@ fn cost(probe: &Probe<'_, '_>, scan: &Scan, statements: &[Statement<'_>]) -> Opt
 }
 
 /// Time of a call that goes into reading rows: CPU, and pages that were not in memory.
-pub(super) fn reading_ns(probe: &Probe<'_, '_>) -> f64 {
+pub(super) fn reading_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
     running_ns(probe) + probe.model.sum_of("io.datafileread") + probe.model.sum_of("io.aio")
 }
 
-fn is_selective(statement: &Statement<'_>, rows_read: f64) -> bool {
+fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
     let text = statement.text().to_lowercase();
     let kept = statement.per_call("rows").unwrap_or(f64::MAX) / rows_read;
     text.contains("where") && kept <= MOST_KEPT && !text.starts_with("insert")
 }
 
 /// Without figures by table: rows that the whole database read against rows that statements gave.
-fn by_counters(probe: &Probe<'_, '_>, statements: &[Statement<'_>]) -> Vec<Look> {
+fn by_counters(probe: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -> Vec<CheckResult> {
     let view = &probe.view;
     let (Some(read), Some(commits)) = (
         view.figure("database.rows_returned"),
@@ -172,9 +184,9 @@ fn by_counters(probe: &Probe<'_, '_>, statements: &[Statement<'_>]) -> Vec<Look>
         .collect();
     if rows < LEAST_ROWS {
         let statement = format!("rows read for each transaction: {}", plain(rows.round()));
-        return vec![Look::Fine(RULE, statement, evidence)];
+        return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
-    let scan = Scan {
+    let scan = WholeScan {
         relation: "not named in the report".to_owned(),
         what: String::new(),
         scans: commits,
@@ -197,7 +209,7 @@ fn by_counters(probe: &Probe<'_, '_>, statements: &[Statement<'_>]) -> Vec<Look>
             "CREATE INDEX CONCURRENTLY on the columns that the WHERE compares",
         )
     };
-    vec![Look::Cost(Cost {
+    vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: "database".to_owned(),
         thing: short(found.text()),
@@ -225,8 +237,8 @@ fn by_counters(probe: &Probe<'_, '_>, statements: &[Statement<'_>]) -> Vec<Look>
     })]
 }
 
-fn unknown() -> Look {
-    Look::Unknown(
+fn unknown() -> CheckResult {
+    CheckResult::Unknown(
         RULE,
         "whether tables are read whole for want of an index: scans by table were not counted"
             .to_owned(),

@@ -1,8 +1,8 @@
 //! The server's CPU by statement: which statement takes it, and whether it stands out.
 
-use crate::cost::{Cost, Look, Probe};
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
-use crate::postgres::{Application, Row, View};
+use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
 
 const RULE: &str = "statement_cpu";
 
@@ -17,18 +17,18 @@ const SLOW_NS: f64 = 5e6;
 const STRANGE_SHARE: f64 = 0.05;
 
 /// Time of a call without an event: on a CPU of the server, or ready for one.
-pub(super) fn running_ns(probe: &Probe<'_, '_>) -> f64 {
+pub(super) fn running_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
     probe.model.sum_of("server_cpu") + probe.model.sum_of("server_runnable")
 }
 
 /// A statement of the load with its share of the time that all of them took.
-pub(super) struct Statement<'a> {
-    pub(super) row: Row<'a>,
+pub(super) struct LoadStatement<'a> {
+    pub(super) row: CitedRow<'a>,
     /// Of the time that statements took on the server, without waiting for locks.
     pub(super) share: f64,
 }
 
-impl Statement<'_> {
+impl LoadStatement<'_> {
     pub(super) fn text(&self) -> &str {
         self.row.label("statement")
     }
@@ -54,27 +54,27 @@ impl Statement<'_> {
 /// The statements that clients of the load sent, the longest first; `None` where they were not counted.
 /// The server counts those of everybody: where others were at work, the load's are those that its
 /// sessions were seen in.
-pub(super) fn of_load<'a>(view: &View<'a>) -> Option<Vec<Statement<'a>>> {
+pub(super) fn of_load<'a>(view: &PostgresEvidence<'a>) -> Option<Vec<LoadStatement<'a>>> {
     let rows = view.table("statements")?;
-    let seen: Vec<String> = if Application::busiest(view).is_some_and(|a| a.share >= STRANGE_SHARE)
-    {
-        let rows = view.rows("waiting_statements").into_iter();
-        rows.map(|row| shape(row.label("statement"))).collect()
-    } else {
-        Vec::new()
-    };
-    let own = |row: &Row<'_>| seen.contains(&shape(row.label("statement")));
+    let seen: Vec<String> =
+        if OtherApplication::busiest(view).is_some_and(|a| a.share >= STRANGE_SHARE) {
+            let rows = view.rows("waiting_statements").into_iter();
+            rows.map(|row| shape(row.label("statement"))).collect()
+        } else {
+            Vec::new()
+        };
+    let own = |row: &CitedRow<'_>| seen.contains(&shape(row.label("statement")));
     let all = !rows.iter().any(own);
-    let sent = |row: &Row<'_>| row.label("toplevel") != "false" && (all || own(row));
+    let sent = |row: &CitedRow<'_>| row.label("toplevel") != "false" && (all || own(row));
     let total: f64 = rows
         .iter()
         .filter(|r| sent(r))
         .map(|r| r.count("exec_ns"))
         .sum();
-    let mut found: Vec<Statement<'a>> = rows
+    let mut found: Vec<LoadStatement<'a>> = rows
         .into_iter()
         .filter(sent)
-        .map(|row| Statement {
+        .map(|row| LoadStatement {
             share: row.count("exec_ns") / total.max(f64::EPSILON),
             row,
         })
@@ -104,10 +104,10 @@ pub(super) fn short(statement: &str) -> String {
     statement.chars().take(MOST - 1).collect::<String>() + "…"
 }
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let running = running_ns(probe);
     let Some(statements) = of_load(&probe.view) else {
-        return vec![Look::Unknown(
+        return vec![CheckResult::Unknown(
             RULE,
             "which statement uses the server's CPU: statements were not counted".to_owned(),
             "CREATE EXTENSION pg_stat_statements (it must be in shared_preload_libraries)"
@@ -132,7 +132,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     } else {
         ""
     };
-    vec![Look::Cost(Cost {
+    vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: top.text().to_owned(),
         thing: short(top.text()),
@@ -162,7 +162,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
 
 /// Returns true if its mean is ten times that of the others together, of which there are as many
 /// calls.
-fn stands_out(top: &Statement<'_>, all: &[Statement<'_>]) -> bool {
+fn stands_out(top: &LoadStatement<'_>, all: &[LoadStatement<'_>]) -> bool {
     let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
     let (calls, exec_ns) = (of("calls"), of("exec_ns"));
     let mean = top.per_call("exec_ns").unwrap_or(0.0);

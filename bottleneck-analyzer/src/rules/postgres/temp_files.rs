@@ -1,7 +1,7 @@
 //! Sorts and hashes that do not fit into `work_mem`.
 
 use super::statements::{self, short};
-use crate::cost::{Cost, Look, Probe};
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
 
 const RULE: &str = "temp_files";
@@ -13,10 +13,10 @@ const LEAST_SHARE: f64 = 0.02;
 /// No machine copies to its cache of files and back faster than this, in bytes per second.
 const FASTEST_COPY: f64 = 2_147_483_648.0;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let view = &probe.view;
     let Some(total) = view.figure("database.temp_bytes") else {
-        return vec![Look::Unknown(
+        return vec![CheckResult::Unknown(
             RULE,
             "whether sorts spill to temporary files: the database's counters were not read"
                 .to_owned(),
@@ -29,7 +29,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     let mut evidence: Vec<_> = view.evidence("database.temp_bytes").into_iter().collect();
     if spilt < LEAST_BYTES {
         let statement = format!("temporary files: {} for each call", bytes(spilt));
-        return vec![Look::Fine(RULE, statement, evidence)];
+        return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
     let waits = probe
         .model
@@ -46,7 +46,7 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
     } else {
         format!("; {}", short(&statement))
     };
-    vec![Look::Cost(Cost {
+    vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: "spill".to_owned(),
         thing: format!("temporary files (IO:BufFileWrite){named}"),
@@ -79,11 +79,11 @@ pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
 
 /// The statement that spills most, with the time of a call that its files take where the server
 /// timed them.
-fn spiller(probe: &Probe<'_, '_>) -> (String, f64) {
+fn spiller(probe: &RepeatFacts<'_, '_>) -> (String, f64) {
     let Some(all) = statements::of_load(&probe.view) else {
         return (String::new(), 0.0);
     };
-    let written = |s: &statements::Statement<'_>| s.row.count("temp_blocks_written") * BLOCK;
+    let written = |s: &statements::LoadStatement<'_>| s.row.count("temp_blocks_written") * BLOCK;
     let Some(most) = all.iter().max_by(|a, b| {
         let order = written(a).total_cmp(&written(b));
         order.then(a.share.total_cmp(&b.share))

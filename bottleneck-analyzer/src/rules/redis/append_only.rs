@@ -1,10 +1,10 @@
 //! The append-only file: writes that wait for the disk, and everybody behind them.
 
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_append_only";
 
@@ -12,7 +12,7 @@ const RULE: &str = "redis_append_only";
 /// a little.
 const MATTERS: f64 = 0.25;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     match view.figure("aof_enabled") {
         Some(on) if on > 0.0 => {}
         Some(_) => {
@@ -49,12 +49,12 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 /// Wait of a call for the flushes before its answers.
-fn waited_ns(view: &View<'_>) -> Option<f64> {
+fn waited_ns(view: &RedisEvidence<'_>) -> Option<f64> {
     let waited = view.flush_wait_ns()? * view.round_trips();
     Some(waited.min(view.at_stake_ns()))
 }
 
-fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn always(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(waited) = waited_ns(view) else {
         return out.cannot_judge(
             RULE,
@@ -83,7 +83,7 @@ fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         );
     }
     out.find(
-        Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
+        FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, FindingKind::Problem)
             .says(
                 "Every write waits until the disk has it (appendfsync always)",
                 format!(
@@ -111,26 +111,36 @@ fn always(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     );
 }
 
-fn pushed_back(bench: &Bench<'_>, view: &View<'_>, delayed: f64, out: &mut Conclusions) {
+fn pushed_back(
+    bench: &BenchFacts<'_>,
+    view: &RedisEvidence<'_>,
+    delayed: f64,
+    out: &mut Conclusions,
+) {
     out.find(
-        Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
-            .says(
-                format!(
-                    "Writes waited for the disk {} times (append-only file)",
-                    plain(delayed)
-                ),
-                "The flush of the append-only file took longer than two seconds, and Redis waited \
-                 for it before it wrote on.",
-            )
-            .confidence(Confidence::High)
-            .evidence(view.evidence("aof_delayed_fsync"))
-            .advice(
-                &[
-                    "give the append-only file a disk of its own",
-                    "no-appendfsync-on-rewrite yes, where a crash during a rewrite may cost more",
-                ],
-                "stalls of up to the disk's own",
-                "a disk that others use up lets no flush through",
+        FindingDraft::new(
+            RULE,
+            &bench.id(),
+            ComponentKind::Redis,
+            FindingKind::Problem,
+        )
+        .says(
+            format!(
+                "Writes waited for the disk {} times (append-only file)",
+                plain(delayed)
             ),
+            "The flush of the append-only file took longer than two seconds, and Redis waited \
+                 for it before it wrote on.",
+        )
+        .confidence(Confidence::High)
+        .evidence(view.evidence("aof_delayed_fsync"))
+        .advice(
+            &[
+                "give the append-only file a disk of its own",
+                "no-appendfsync-on-rewrite yes, where a crash during a rewrite may cost more",
+            ],
+            "stalls of up to the disk's own",
+            "a disk that others use up lets no flush through",
+        ),
     );
 }

@@ -1,18 +1,18 @@
 //! Answers to other clients: the one thread copies and writes them too.
 
 use super::{MATTERS, clients};
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{bytes, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_bytes";
 
 /// Less than this is what looking at a server takes.
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(sent), Some(others)) = (view.figure("net_output_bytes"), view.others_bytes()) else {
         out.cannot_judge(
             RULE,
@@ -48,7 +48,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         },
     );
     let takers = clients::subscribers(view);
-    let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
+    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
         .says(
             format!(
                 "{} take {}/s from Redis",
@@ -81,7 +81,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 
 /// The finding that tells why so much is sent: a client is sent every command (MONITOR), or asks
 /// for large values.
-fn cause(bench: &Bench<'_>, view: &View<'_>, out: &Conclusions) -> Option<String> {
+fn cause(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &Conclusions) -> Option<String> {
     if clients::monitor(view).is_some() {
         return Some(format!("redis_monitor:{}", bench.id()));
     }

@@ -2,11 +2,11 @@
 
 use bench_report::EvidenceRow;
 
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{bytes, duration_ns, plain, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 /// Share of maxclients from which on the rest is soon gone.
 const NEARLY_ALL: f64 = 0.90;
@@ -18,14 +18,14 @@ const OUTPUT_BYTES: f64 = 1_048_576.0;
 /// Use of the thread from which on a monitor takes what the load would need.
 const BUSY: f64 = 0.70;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     refused(bench, view, out);
     churn(bench, view, out);
     monitors(bench, view, out);
     slow_readers(bench, view, out);
 }
 
-fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn refused(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_maxclients";
     let (Some(refused), Some(limit)) = (
         view.figure("rejected_connections"),
@@ -63,7 +63,7 @@ fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         (FindingKind::Information, title)
     };
     out.find(
-        Draft::new(rule, &bench.id(), Component::Redis, kind)
+        FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
             .thing("maxclients")
             .says(title, format!("{statement} at most."))
             .confidence(Confidence::High)
@@ -79,7 +79,7 @@ fn refused(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     );
 }
 
-fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn churn(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_churn";
     let Some(came) = view.figure("connections_received") else {
         return out.cannot_judge(
@@ -111,7 +111,7 @@ fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
             "They are others', or cost the load next to nothing",
         )
     };
-    let mut draft = Draft::new(rule, &bench.id(), Component::Redis, kind)
+    let mut draft = FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
         .says(
             format!(
                 "Connections are opened anew: {} for each 100 calls",
@@ -139,7 +139,10 @@ fn churn(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 /// Clients of a kind, with their places in the table.
-fn of_kind<'a>(view: &View<'a>, kind: &'a str) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
+fn of_kind<'a>(
+    view: &RedisEvidence<'a>,
+    kind: &'a str,
+) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
     let is = move |row: &EvidenceRow| row.labels.get("kind").is_some_and(|k| k == kind);
     view.rows("clients").filter(move |(_, row)| is(row))
 }
@@ -154,7 +157,7 @@ fn whose(row: &EvidenceRow) -> String {
     }
 }
 
-fn monitors(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn monitors(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_monitor";
     let Some((place, first)) = monitor(view) else {
         if view.was_read("clients") {
@@ -189,7 +192,7 @@ fn monitors(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         },
     );
     let busy = busy.map_or("not known".to_owned(), share);
-    let mut draft = Draft::new(rule, &bench.id(), Component::Redis, kind)
+    let mut draft = FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
         .thing("MONITOR")
         .says(
             if count > 1.0 {
@@ -218,11 +221,11 @@ fn monitors(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 /// The first client that runs MONITOR.
-pub(super) fn monitor<'a>(view: &View<'a>) -> Option<(usize, &'a EvidenceRow)> {
+pub(super) fn monitor<'a>(view: &RedisEvidence<'a>) -> Option<(usize, &'a EvidenceRow)> {
     of_kind(view, "monitor").next()
 }
 
-fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn slow_readers(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_output";
     let dropped: f64 = ["output_limit_disconnections", "evicted_clients"]
         .iter()
@@ -253,7 +256,7 @@ fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     };
     let held = slowest.map_or(0.0, |(_, row)| bytes_of(row));
     out.find(
-        Draft::new(rule, &bench.id(), Component::Redis, kind)
+        FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
             .says(
                 title,
                 format!(
@@ -279,7 +282,7 @@ fn slow_readers(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 /// Nobody was seen: a statement as wide as what was looked at.
-fn no_slow_reader(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn no_slow_reader(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_output";
     if !view.was_read("clients") {
         return out.cannot_judge(
@@ -300,7 +303,7 @@ fn no_slow_reader(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 /// `50 subscribers (PUBLISH)`, where messages were published to some.
-pub(super) fn subscribers(view: &View<'_>) -> Option<String> {
+pub(super) fn subscribers(view: &RedisEvidence<'_>) -> Option<String> {
     let publishes = |row: &EvidenceRow| {
         let command = row.labels.get("command");
         command.is_some_and(|c| c == "publish" || c == "spublish")

@@ -3,16 +3,16 @@
 use bench_report::EvidenceRow;
 
 use super::{MATTERS, saving};
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_command";
 
 /// A command of somebody else.
-struct Other<'a> {
+struct OtherCommand<'a> {
     place: usize,
     row: &'a EvidenceRow,
     name: &'a str,
@@ -20,7 +20,7 @@ struct Other<'a> {
     wait_ns: f64,
 }
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     if view.rows("commands").next().is_none() {
         out.cannot_judge(
             RULE,
@@ -30,11 +30,11 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         );
         return;
     }
-    let mut others: Vec<Other<'_>> = view
+    let mut others: Vec<OtherCommand<'_>> = view
         .commands_of("others")
         .filter(|(_, row)| !saving::starts_child(row))
         .filter_map(|(place, row)| {
-            Some(Other {
+            Some(OtherCommand {
                 place,
                 row,
                 name: row.labels.get("command")?,
@@ -51,7 +51,12 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     too_many_scripts(bench, view, out);
 }
 
-fn rule_out(bench: &Bench<'_>, view: &View<'_>, worst: Option<&Other<'_>>, out: &mut Conclusions) {
+fn rule_out(
+    bench: &BenchFacts<'_>,
+    view: &RedisEvidence<'_>,
+    worst: Option<&OtherCommand<'_>>,
+    out: &mut Conclusions,
+) {
     let statement = worst.map_or_else(
         || "no other client sent Redis a command".to_owned(),
         |worst| {
@@ -67,15 +72,20 @@ fn rule_out(bench: &Bench<'_>, view: &View<'_>, worst: Option<&Other<'_>>, out: 
 }
 
 fn evidence(
-    view: &View<'_>,
-    other: &Other<'_>,
+    view: &RedisEvidence<'_>,
+    other: &OtherCommand<'_>,
     figure: &str,
-) -> Option<crate::assessment::Evidence> {
+) -> Option<crate::assessment::EvidenceItem> {
     let label = format!("{} of {}", figure.replace('_', " "), other.name);
     view.row_evidence(label, ("commands", other.place), figure)
 }
 
-fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Other<'_>, rest: &[Other<'_>]) -> Draft {
+fn found(
+    bench: &BenchFacts<'_>,
+    view: &RedisEvidence<'_>,
+    worst: &OtherCommand<'_>,
+    rest: &[OtherCommand<'_>],
+) -> FindingDraft {
     let figure = |name: &str| worst.row.figures.get(name).copied();
     let (calls, usec) = (
         figure("calls").unwrap_or(0.0),
@@ -111,23 +121,28 @@ fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Other<'_>, rest: &[Other<'_
         duration_ns(view.response_ns),
     );
     let (actions, why) = advice(worst.name);
-    Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
-        .says(format!("{name} of another client holds Redis up"), detail)
-        .thing(name.clone())
-        .saves(worst.wait_ns, view.response_ns)
-        .confidence(confidence(calls, figure("squares_us2")))
-        .evidence(evidence(view, worst, "calls"))
-        .evidence(evidence(view, worst, "usec"))
-        .evidence(evidence(view, worst, "longest_us"))
-        .advice(
-            actions,
-            format!("up to {} a call", duration_ns(worst.wait_ns)),
-            why,
-        )
+    FindingDraft::new(
+        RULE,
+        &bench.id(),
+        ComponentKind::Redis,
+        FindingKind::Problem,
+    )
+    .says(format!("{name} of another client holds Redis up"), detail)
+    .thing(name.clone())
+    .saves(worst.wait_ns, view.response_ns)
+    .confidence(confidence(calls, figure("squares_us2")))
+    .evidence(evidence(view, worst, "calls"))
+    .evidence(evidence(view, worst, "usec"))
+    .evidence(evidence(view, worst, "longest_us"))
+    .advice(
+        actions,
+        format!("up to {} a call", duration_ns(worst.wait_ns)),
+        why,
+    )
 }
 
 /// The slow log knows it exactly, a histogram within a factor of two.
-fn longest_us(view: &View<'_>, other: &Other<'_>) -> Option<f64> {
+fn longest_us(view: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
     let is = |row: &EvidenceRow| row.labels.get("command").is_some_and(|c| c == other.name);
     let logged = view.rows("slow_calls").find(|(_, row)| is(row));
     let logged = logged.and_then(|(_, row)| row.figures.get("longest_us"));
@@ -187,7 +202,7 @@ fn advice(command: &str) -> (&'static [&'static str], &'static str) {
 const SCRIPTS_MANY: f64 = 1_000.0;
 
 /// Scripts with values in their text instead of arguments fill the cache of scripts.
-fn too_many_scripts(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn too_many_scripts(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_scripts";
     let (Some(cached), Some(new)) = (view.figure("cached_scripts"), view.figure("scripts_cached"))
     else {
@@ -197,10 +212,10 @@ fn too_many_scripts(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         return;
     }
     out.find(
-        Draft::new(
+        FindingDraft::new(
             rule,
             &bench.id(),
-            Component::Redis,
+            ComponentKind::Redis,
             FindingKind::Information,
         )
         .says(

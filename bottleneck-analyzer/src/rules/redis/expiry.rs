@@ -1,11 +1,11 @@
 //! Keys that expire: looking for them takes the one thread's time, in slices.
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_expiry";
 
@@ -14,7 +14,7 @@ const TOLD: f64 = 0.05;
 /// The longest slice at ordinary effort, in microseconds: 25 % of a tenth of a second.
 const SLICE_US: f64 = 25_000.0;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(spent_ms) = view.figure("expire_cycle_cpu_ms") else {
         out.cannot_judge(
             RULE,
@@ -42,7 +42,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     } else {
         FindingKind::Information
     };
-    let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
+    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
         .says(
             format!("Expiring keys takes {} of Redis's one thread", share(ratio)),
             format!(

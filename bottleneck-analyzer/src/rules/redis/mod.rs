@@ -13,18 +13,18 @@ mod saving;
 mod stall;
 mod swap;
 
-use crate::assessment::Component;
+use crate::assessment::ComponentKind;
 use crate::conclusions::Conclusions;
-use crate::facts::{Bench, Facts};
-use crate::redis::View;
+use crate::facts::{BenchFacts, RunFacts};
+use crate::redis::RedisEvidence;
 
 /// Share of the mean response time, or of the capacity, from which avoidable time is a problem.
 const MATTERS: f64 = 0.10;
 
 /// Rule: judges one bench, and files its conclusions.
-type Judge = fn(&Bench<'_>, &View<'_>, &mut Conclusions);
+type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
 
-const ALL: [Judge; 11] = [
+const ALL: [RedisRule; 11] = [
     commands::judge,
     outliers::judge,
     bytes::judge,
@@ -38,10 +38,10 @@ const ALL: [Judge; 11] = [
     swap::judge,
 ];
 
-pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(Component::Redis) {
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Redis) {
         let views = bench.repeats.iter();
-        let views = views.filter_map(|index| View::of_step(bench.source, *index));
+        let views = views.filter_map(|index| RedisEvidence::of_step(bench.source, *index));
         let repeats: Vec<Conclusions> = views
             .map(|view| {
                 let mut repeat = Conclusions::default();
@@ -54,7 +54,7 @@ pub(super) fn look(facts: &Facts<'_>, out: &mut Conclusions) {
         if repeats.is_empty() {
             out.cannot_judge(
                 "redis_server",
-                Component::Redis,
+                ComponentKind::Redis,
                 "what the server did beside the load's commands: its statistics were not read",
                 "a user that may run INFO",
             );

@@ -1,18 +1,18 @@
 //! A thread that has work and no CPU to do it on.
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{plain, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_no_cpu";
 
 /// Use of the machine from which on somebody has to wait for a CPU.
 const FULL: f64 = 0.70;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(ready_s) = view.figure("main_thread_ready_s") else {
         out.cannot_judge(
             RULE,
@@ -31,7 +31,10 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    let busy = bench.cpu.as_ref().map(crate::cpu_use::CpuUse::busy_ratio);
+    let busy = bench
+        .cpu
+        .as_ref()
+        .map(crate::cpu_use::StepCpuUse::busy_ratio);
     let has_room = busy.is_some_and(|busy| busy < FULL);
     let confined = confined(bench, view);
     // On a machine that is full the CPU's own rules say whose it is.
@@ -51,7 +54,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         ),
         (None, None) => "The machine's CPU was not recorded.".to_owned(),
     };
-    let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
+    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
         .thing(confined.unwrap_or_else(|| "no CPU".to_owned()))
         .says(
             format!("Redis had work and no CPU {} of the time", share(waited)),
@@ -78,7 +81,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 
 /// `1 of 2 cores, those of the load among them`, where an affinity keeps it to fewer than there
 /// are.
-fn confined(bench: &Bench<'_>, view: &View<'_>) -> Option<String> {
+fn confined(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>) -> Option<String> {
     let cores = bench.source.report.environment.cores? as f64;
     let allowed = view.figure("cores_allowed").filter(|n| *n < cores)?;
     let load = bench.source.report.environment.cores_available? as f64;

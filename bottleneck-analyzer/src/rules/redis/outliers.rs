@@ -4,11 +4,11 @@
 use bench_report::EvidenceRow;
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{bytes, duration_ns, plain, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_outliers";
 
@@ -21,7 +21,7 @@ const LEAST_US: f64 = 1_000.0;
 const MOST_OF_THEM: f64 = 0.9;
 
 /// The slow calls of one command.
-struct Slow {
+struct SlowCalls {
     place: usize,
     name: String,
     calls: f64,
@@ -31,7 +31,7 @@ struct Slow {
     wait_ns: f64,
 }
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let all = view.commands_of("load");
     let slow = all.filter_map(|(place, row)| slow(view, place, row));
     let Some(worst) = slow.max_by(|a, b| a.wait_ns.total_cmp(&b.wait_ns)) else {
@@ -71,7 +71,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 /// The calls of a row that are of another kind than most; `None` where there are none.
-fn slow(view: &View<'_>, place: usize, row: &EvidenceRow) -> Option<Slow> {
+fn slow(view: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<SlowCalls> {
     let figure = |name: &str| row.figures.get(name).copied();
     let (calls, usec) = (figure("calls")?, figure("usec")?);
     let logged = view.rows("slow_calls").map(|(_, logged)| logged);
@@ -91,7 +91,7 @@ fn slow(view: &View<'_>, place: usize, row: &EvidenceRow) -> Option<Slow> {
     let mean_us = (usec - taken).max(0.0) / (calls - slow).max(1.0);
     let other_kind = longest_us >= LEAST_US && longest_us >= OTHER_KIND * mean_us.max(1.0);
     let squares = (taken * taken / slow).max(longest_us * longest_us);
-    other_kind.then(|| Slow {
+    other_kind.then(|| SlowCalls {
         place,
         name: row.labels.get("command").cloned().unwrap_or_default(),
         calls,
@@ -102,7 +102,7 @@ fn slow(view: &View<'_>, place: usize, row: &EvidenceRow) -> Option<Slow> {
     })
 }
 
-fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Slow) -> Draft {
+fn found(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, worst: &SlowCalls) -> FindingDraft {
     let name = worst.name.to_uppercase();
     let made: f64 = view.calls_of(&worst.name);
     let others = (worst.calls - made).max(0.0);
@@ -119,31 +119,36 @@ fn found(bench: &Bench<'_>, view: &View<'_>, worst: &Slow) -> Draft {
     let sent = view.others_bytes().map_or_else(String::new, |sent| {
         format!(" Beside the load's answers Redis sent {}.", bytes(sent))
     });
-    Draft::new(RULE, &bench.id(), Component::Redis, FindingKind::Problem)
-        .thing(name.clone())
-        .says(
-            format!(
-                "Some {name} calls take up to {}: large values",
-                duration_ns(worst.longest_us * 1e3)
-            ),
-            format!(
-                "{} of {} calls; all others take {} on average. {whose}Redis carries out one command \
+    FindingDraft::new(
+        RULE,
+        &bench.id(),
+        ComponentKind::Redis,
+        FindingKind::Problem,
+    )
+    .thing(name.clone())
+    .says(
+        format!(
+            "Some {name} calls take up to {}: large values",
+            duration_ns(worst.longest_us * 1e3)
+        ),
+        format!(
+            "{} of {} calls; all others take {} on average. {whose}Redis carries out one command \
                  at a time: {} of the mean response time of {} is waiting behind these.{sent}",
-                plain(worst.those),
-                plain(worst.calls),
-                duration_ns(worst.mean_us * 1e3),
-                duration_ns(worst.wait_ns),
-                duration_ns(view.response_ns),
-            ),
-        )
-        .saves(worst.wait_ns, view.response_ns)
-        .confidence(Confidence::Medium)
-        .advice(
-            &[
-                "find the large keys (redis-cli --bigkeys, MEMORY USAGE) and who reads them (SLOWLOG)",
-                "split them: hashes with HGET, ranges, several keys",
-            ],
-            format!("up to {} a call", duration_ns(worst.wait_ns)),
-            "a value is copied as a whole by the one thread, and everybody else waits meanwhile",
-        )
+            plain(worst.those),
+            plain(worst.calls),
+            duration_ns(worst.mean_us * 1e3),
+            duration_ns(worst.wait_ns),
+            duration_ns(view.response_ns),
+        ),
+    )
+    .saves(worst.wait_ns, view.response_ns)
+    .confidence(Confidence::Medium)
+    .advice(
+        &[
+            "find the large keys (redis-cli --bigkeys, MEMORY USAGE) and who reads them (SLOWLOG)",
+            "split them: hashes with HGET, ranges, several keys",
+        ],
+        format!("up to {} a call", duration_ns(worst.wait_ns)),
+        "a value is copied as a whole by the one thread, and everybody else waits meanwhile",
+    )
 }

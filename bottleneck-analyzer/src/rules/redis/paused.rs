@@ -3,11 +3,11 @@
 use bench_report::EvidenceRow;
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{duration_ns, plain};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 use crate::rules::stalls;
 
 const RULE: &str = "redis_paused";
@@ -26,7 +26,7 @@ fn pausing(row: &EvidenceRow) -> Option<String> {
     Some(command.replace('|', " ").to_uppercase())
 }
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let mut rows = view.rows("commands");
     let Some((place, row, name)) = rows.find_map(|(at, row)| Some((at, row, pausing(row)?))) else {
         return none(bench, view, out);
@@ -46,7 +46,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         || "Questions that only read were answered meanwhile.".to_owned(),
         |ns| format!("A question that asks for nothing took {}.", duration_ns(ns)),
     );
-    let mut draft = Draft::new(RULE, &bench.id(), Component::Redis, kind)
+    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
         .thing(name.clone())
         .says(
             format!("A client made Redis keep all others waiting ({name})"),
@@ -73,7 +73,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     out.find(draft);
 }
 
-fn none(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+fn none(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     if view.rows("commands").next().is_none() {
         return out.cannot_judge(
             RULE,

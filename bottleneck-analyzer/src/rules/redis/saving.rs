@@ -3,11 +3,11 @@
 use bench_report::{EvidenceRow, Series};
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{bytes, duration_ns, plain, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_saving";
 
@@ -16,7 +16,7 @@ const TOLD: f64 = 0.2;
 /// Intervals with and without a child process, each, that make a comparison.
 const LEAST_INTERVALS: usize = 3;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(forks), Some(saving)) = (view.figure("forks"), view.figure("saving_ratio")) else {
         out.cannot_judge(
             RULE,
@@ -52,7 +52,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     });
     let rss = view.figure("rss_bytes").unwrap_or(0.0);
     out.find(
-        Draft::new(RULE, &bench.id(), Component::Redis, kind)
+        FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
             .says(
                 format!("Redis saved its data during the step: {}", what(view, forks)),
                 format!(
@@ -91,7 +91,7 @@ pub(super) fn starts_child(row: &EvidenceRow) -> bool {
 }
 
 /// Mean wait of a call for forks: as long as the commands that started them, or as the latest.
-fn stopped_ns(view: &View<'_>, forks: f64, fork_us: f64) -> f64 {
+fn stopped_ns(view: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
     let starters = view
         .rows("commands")
         .filter(|(_, row)| starts_child(row))
@@ -101,7 +101,7 @@ fn stopped_ns(view: &View<'_>, forks: f64, fork_us: f64) -> f64 {
 }
 
 /// `2 forks (snapshot)`.
-fn what(view: &View<'_>, forks: f64) -> String {
+fn what(view: &RedisEvidence<'_>, forks: f64) -> String {
     let seen = view
         .rows("saving")
         .filter_map(|(_, row)| row.labels.get("what"));
@@ -128,7 +128,7 @@ struct Slowdown {
 }
 
 /// `None` where there are too few of either to compare.
-fn slowdown(bench: &Bench<'_>, view: &View<'_>) -> Option<Slowdown> {
+fn slowdown(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>) -> Option<Slowdown> {
     let times: Vec<(f64, f64)> = view
         .rows("saving")
         .filter_map(|(_, row)| Some((*row.figures.get("from_ns")?, *row.figures.get("to_ns")?)))

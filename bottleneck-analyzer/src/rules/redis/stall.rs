@@ -1,11 +1,11 @@
 //! A server that answered nobody for a while.
 
 use super::MATTERS;
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{duration_ns, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_stall";
 
@@ -14,7 +14,7 @@ const LEAST_NS: f64 = 100e6;
 /// Share of a stall that something must have taken to be its cause.
 const EXPLAINS: f64 = 0.5;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(longest), Some(mean)) =
         (view.figure("answer_most_ns"), view.figure("answer_mean_ns"))
     else {
@@ -58,7 +58,7 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
         kind
     };
     out.find(
-        Draft::new(RULE, &bench.id(), Component::Redis, kind)
+        FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
             .says(
                 format!("Redis answered nobody for {}", duration_ns(longest)),
                 format!(
@@ -87,7 +87,11 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
 }
 
 /// Explanation of a pause of `longest`, as the finding it belongs under, and in words.
-fn cause(bench: &Bench<'_>, view: &View<'_>, longest: f64) -> (Option<String>, String) {
+fn cause(
+    bench: &BenchFacts<'_>,
+    view: &RedisEvidence<'_>,
+    longest: f64,
+) -> (Option<String>, String) {
     let us = |row: &bench_report::EvidenceRow| row.figures.get("longest_us").copied();
     let slow = view
         .rows("slow_calls")

@@ -1,17 +1,17 @@
 //! Memory of the server that lies on disk.
 
-use crate::assessment::{Component, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, Draft};
-use crate::facts::Bench;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::conclusions::{Conclusions, FindingDraft};
+use crate::facts::BenchFacts;
 use crate::figures::{bytes, share};
-use crate::redis::View;
+use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_swap";
 
 /// Less of it is what no kernel ever reads again.
 const TOLD_BYTES: f64 = 1_048_576.0;
 
-pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
+pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(swapped) = view.figure("swap_bytes") else {
         out.cannot_judge(
             RULE,
@@ -32,10 +32,10 @@ pub(super) fn judge(bench: &Bench<'_>, view: &View<'_>, out: &mut Conclusions) {
     });
     // What lies there costs nothing until it is read: that is the machine's to tell (`swapping`).
     out.find(
-        Draft::new(
+        FindingDraft::new(
             RULE,
             &bench.id(),
-            Component::Redis,
+            ComponentKind::Redis,
             FindingKind::Information,
         )
         .thing("swap")

@@ -9,7 +9,7 @@ pub(super) const TABLES: &str = "tables";
 
 /// Objects of one kind.
 #[derive(Debug)]
-pub(super) struct Kind {
+pub(super) struct ObjectKind {
     /// Name of the table in the evidence.
     pub(super) name: &'static str,
     /// Name of the label that tells an object.
@@ -22,12 +22,12 @@ pub(super) struct Kind {
     pub(super) count: Option<&'static str>,
     /// A setting without which nothing is counted, and its value then.
     pub(super) needs: Option<(&'static str, &'static str)>,
-    pub(super) columns: &'static [Column],
+    pub(super) columns: &'static [ObjectColumn],
 }
 
 /// One figure of an object.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
+pub(super) struct ObjectColumn {
     pub(super) name: &'static str,
     sql: &'static str,
     /// Whether it tells how things are, and does not count.
@@ -36,7 +36,7 @@ pub(super) struct Column {
     pub(super) weighs: bool,
 }
 
-impl Column {
+impl ObjectColumn {
     pub(super) const fn count(name: &'static str, sql: &'static str) -> Self {
         Self {
             name,
@@ -62,7 +62,7 @@ impl Column {
     }
 }
 
-impl Kind {
+impl ObjectKind {
     pub(super) fn query(&self) -> String {
         let columns = self
             .columns
@@ -88,8 +88,8 @@ impl Kind {
     }
 }
 
-pub(super) const KINDS: [Kind; 3] = [
-    Kind {
+pub(super) const KINDS: [ObjectKind; 3] = [
+    ObjectKind {
         name: TABLES,
         label: "relation",
         identity: "t.relid::int8, t.relid::regclass::text",
@@ -100,42 +100,42 @@ pub(super) const KINDS: [Kind; 3] = [
         ),
         needs: None,
         columns: &[
-            Column::count("seq_scan", "t.seq_scan"),
-            Column::work("seq_tup_read", "t.seq_tup_read"),
-            Column::work("idx_scan", "t.idx_scan"),
+            ObjectColumn::count("seq_scan", "t.seq_scan"),
+            ObjectColumn::work("seq_tup_read", "t.seq_tup_read"),
+            ObjectColumn::work("idx_scan", "t.idx_scan"),
             // Of all indexes of the table, also where no row of it had to be looked at.
-            Column::count(
+            ObjectColumn::count(
                 "idx_entries_read",
                 "(SELECT sum(x.idx_tup_read) FROM pg_stat_user_indexes x WHERE x.relid = t.relid)",
             ),
-            Column::work("inserted", "t.n_tup_ins"),
-            Column::work("updated", "t.n_tup_upd"),
-            Column::count("hot_updated", "t.n_tup_hot_upd"),
-            Column::work("deleted", "t.n_tup_del"),
-            Column::state("live", "t.n_live_tup"),
-            Column::state("dead", "t.n_dead_tup"),
-            Column::work(
+            ObjectColumn::work("inserted", "t.n_tup_ins"),
+            ObjectColumn::work("updated", "t.n_tup_upd"),
+            ObjectColumn::count("hot_updated", "t.n_tup_hot_upd"),
+            ObjectColumn::work("deleted", "t.n_tup_del"),
+            ObjectColumn::state("live", "t.n_live_tup"),
+            ObjectColumn::state("dead", "t.n_dead_tup"),
+            ObjectColumn::work(
                 "blocks_read",
                 "i.heap_blks_read + coalesce(i.idx_blks_read, 0)",
             ),
-            Column::count(
+            ObjectColumn::count(
                 "blocks_hit",
                 "i.heap_blks_hit + coalesce(i.idx_blks_hit, 0)",
             ),
-            Column::count(
+            ObjectColumn::count(
                 "toast_blocks",
                 "i.toast_blks_read + i.toast_blks_hit + i.tidx_blks_read + i.tidx_blks_hit",
             ),
             // As estimated by the last VACUUM or ANALYZE; 0 where there was none.
-            Column::state("pages", "nullif(c.relpages, 0)"),
-            Column::state("rows_estimated", "nullif(c.reltuples, -1)"),
-            Column::state(
+            ObjectColumn::state("pages", "nullif(c.relpages, 0)"),
+            ObjectColumn::state("rows_estimated", "nullif(c.reltuples, -1)"),
+            ObjectColumn::state(
                 "seconds_since_analyze",
                 "extract(epoch FROM clock_timestamp() - greatest(t.last_analyze, t.last_autoanalyze))",
             ),
         ],
     },
-    Kind {
+    ObjectKind {
         name: "functions",
         label: "function",
         identity: "funcid::int8, schemaname || '.' || funcname",
@@ -143,12 +143,12 @@ pub(super) const KINDS: [Kind; 3] = [
         count: None,
         needs: Some(("track_functions", "none")),
         columns: &[
-            Column::count("calls", "calls"),
-            Column::work("total_ns", "total_time * 1e6"),
-            Column::count("self_ns", "self_time * 1e6"),
+            ObjectColumn::count("calls", "calls"),
+            ObjectColumn::work("total_ns", "total_time * 1e6"),
+            ObjectColumn::count("self_ns", "self_time * 1e6"),
         ],
     },
-    Kind {
+    ObjectKind {
         name: "slru",
         label: "name",
         identity: "hashtext(name)::int8, name",
@@ -156,9 +156,9 @@ pub(super) const KINDS: [Kind; 3] = [
         count: None,
         needs: None,
         columns: &[
-            Column::work("blocks_read", "blks_read"),
-            Column::work("blocks_hit", "blks_hit"),
-            Column::work("blocks_zeroed", "blks_zeroed"),
+            ObjectColumn::work("blocks_read", "blks_read"),
+            ObjectColumn::work("blocks_hit", "blks_hit"),
+            ObjectColumn::work("blocks_zeroed", "blks_zeroed"),
         ],
     },
 ];

@@ -11,8 +11,8 @@ use tokio_postgres::Row;
 
 use super::foreign_text::text;
 use crate::connect::Client;
-use crate::failure::of_postgres;
-use kinds::{Column, KINDS, Kind};
+use crate::failure::from_postgres;
+use kinds::{KINDS, ObjectColumn, ObjectKind};
 
 /// Objects of a kind beyond which their counters are not read: that would take seconds.
 const MOST_OBJECTS: i64 = 5_000;
@@ -21,14 +21,14 @@ const MOST_ROWS: usize = 20;
 
 /// Counters of all kinds at one instant, or why there are none.
 #[derive(Debug, Clone)]
-pub(super) struct Objects(BTreeMap<&'static str, Result<Counted, String>>);
+pub(super) struct Objects(BTreeMap<&'static str, Result<KindCounters, String>>);
 
 /// Counters of the objects of one kind, by the server's number for them.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Counted(BTreeMap<i64, Counts>);
+struct KindCounters(BTreeMap<i64, ObjectCounters>);
 
 #[derive(Debug, Clone, PartialEq)]
-struct Counts {
+struct ObjectCounters {
     name: String,
     /// In the order of the kind's columns; `None` = the server has no value.
     values: Vec<Option<f64>>,
@@ -39,7 +39,7 @@ impl Objects {
     pub(super) async fn read(client: &Client) -> Self {
         let mut all = BTreeMap::new();
         for kind in &KINDS {
-            all.insert(kind.name, Counted::read(client, kind).await);
+            all.insert(kind.name, KindCounters::read(client, kind).await);
         }
         Self(all)
     }
@@ -72,8 +72,8 @@ impl Objects {
     }
 }
 
-impl Counted {
-    async fn read(client: &Client, kind: &Kind) -> Result<Self, String> {
+impl KindCounters {
+    async fn read(client: &Client, kind: &ObjectKind) -> Result<Self, String> {
         if let Some(count) = kind.count {
             let row = client.query_one(count, &[]).await.map_err(told)?;
             let objects: i64 = row.try_get(0).map_err(told)?;
@@ -87,15 +87,15 @@ impl Counted {
             return Err(reason);
         }
         let rows = client.query(&kind.query(), &[]).await.map_err(told)?;
-        let counted = rows.iter().map(|row| Counts::of(row, kind));
+        let counted = rows.iter().map(|row| ObjectCounters::from_row(row, kind));
         let counted: Result<_, _> = counted.collect();
         Ok(Self(counted.map_err(told)?))
     }
 
     /// Those that grew, most first; at most as many as a table holds. What was reset meanwhile is
     /// left out.
-    fn since(&self, before: &Self, kind: &Kind) -> Vec<(i64, Counts)> {
-        let mut grown: Vec<(i64, Counts)> = Vec::new();
+    fn since(&self, before: &Self, kind: &ObjectKind) -> Vec<(i64, ObjectCounters)> {
+        let mut grown: Vec<(i64, ObjectCounters)> = Vec::new();
         for (id, now) in &self.0 {
             let then = before.0.get(id);
             let values = kind.columns.iter().enumerate().map(|(at, column)| {
@@ -106,7 +106,7 @@ impl Counted {
                 let grown = now - then.unwrap_or(0.0);
                 (grown >= 0.0).then_some(grown)
             });
-            let counts = Counts {
+            let counts = ObjectCounters {
                 name: now.name.clone(),
                 values: values.collect(),
             };
@@ -120,8 +120,8 @@ impl Counted {
     }
 }
 
-impl Counts {
-    fn of(row: &Row, kind: &Kind) -> Result<(i64, Self), tokio_postgres::Error> {
+impl ObjectCounters {
+    fn from_row(row: &Row, kind: &ObjectKind) -> Result<(i64, Self), tokio_postgres::Error> {
         let values = (0..kind.columns.len()).map(|at| row.try_get(at + 2));
         let counts = Self {
             name: text(row, 1)?,
@@ -131,15 +131,15 @@ impl Counts {
     }
 
     /// How much was done with the object: what its table is sorted by.
-    fn weight(&self, kind: &Kind) -> f64 {
+    fn weight(&self, kind: &ObjectKind) -> f64 {
         let columns = kind.columns.iter().zip(&self.values);
         let weighed = columns.filter(|(column, _)| column.weighs);
         weighed.filter_map(|(_, value)| *value).sum()
     }
 
-    fn row(&self, kind: &Kind) -> EvidenceRow {
+    fn row(&self, kind: &ObjectKind) -> EvidenceRow {
         let mut row = EvidenceRow::new([(kind.label, self.name.clone())], []);
-        for (Column { name, .. }, value) in kind.columns.iter().zip(&self.values) {
+        for (ObjectColumn { name, .. }, value) in kind.columns.iter().zip(&self.values) {
             if let Some(value) = value {
                 row.figures.insert((*name).to_owned(), *value);
             }
@@ -150,14 +150,14 @@ impl Counts {
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 fn told(error: tokio_postgres::Error) -> String {
-    of_postgres(&error).to_string()
+    from_postgres(&error).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const KIND: Kind = Kind {
+    const KIND: ObjectKind = ObjectKind {
         name: "things",
         label: "thing",
         identity: "1, 'a'",
@@ -165,19 +165,19 @@ mod tests {
         count: None,
         needs: None,
         columns: &[
-            Column::work("scans", "1"),
-            Column::count("hits", "1"),
-            Column::state("live", "1"),
+            ObjectColumn::work("scans", "1"),
+            ObjectColumn::count("hits", "1"),
+            ObjectColumn::state("live", "1"),
         ],
     };
 
-    fn counted(of: &[(i64, [f64; 3])]) -> Counted {
+    fn counted(of: &[(i64, [f64; 3])]) -> KindCounters {
         let counts = |(id, values): &(i64, [f64; 3])| {
             let values = values.iter().map(|value| Some(*value)).collect();
             let name = format!("thing {id}");
-            (*id, Counts { name, values })
+            (*id, ObjectCounters { name, values })
         };
-        Counted(of.iter().map(counts).collect())
+        KindCounters(of.iter().map(counts).collect())
     }
 
     #[test]

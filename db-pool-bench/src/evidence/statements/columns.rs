@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// One figure of a statement.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
+pub(super) struct StatementColumn {
     /// Its name in reports.
     pub(super) name: &'static str,
     /// Columns that are added up, those that there are; a name stands for the first of its line
@@ -25,8 +25,12 @@ const MS: f64 = 1e6;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const PLANNED: Option<&str> = Some("pg_stat_statements.track_planning");
 
-const fn sum(name: &'static str, parts: &'static [&'static [&'static str]], factor: f64) -> Column {
-    Column {
+const fn sum(
+    name: &'static str,
+    parts: &'static [&'static [&'static str]],
+    factor: f64,
+) -> StatementColumn {
+    StatementColumn {
         name,
         parts,
         factor,
@@ -35,12 +39,15 @@ const fn sum(name: &'static str, parts: &'static [&'static [&'static str]], fact
     }
 }
 
-const fn needing(column: Column, needs: Option<&'static str>) -> Column {
-    Column { needs, ..column }
+const fn needing(column: StatementColumn, needs: Option<&'static str>) -> StatementColumn {
+    StatementColumn { needs, ..column }
 }
 
-const fn of_all_calls(name: &'static str, parts: &'static [&'static [&'static str]]) -> Column {
-    Column {
+const fn of_all_calls(
+    name: &'static str,
+    parts: &'static [&'static [&'static str]],
+) -> StatementColumn {
+    StatementColumn {
         is_of_all_calls: true,
         ..sum(name, parts, MS)
     }
@@ -50,7 +57,7 @@ const fn of_all_calls(name: &'static str, parts: &'static [&'static [&'static st
 pub(super) const CALLS: usize = 0;
 pub(super) const EXEC_NS: usize = 1;
 
-pub(super) const COLUMNS: [Column; 17] = [
+pub(super) const COLUMNS: [StatementColumn; 17] = [
     sum("calls", &[&["calls"]], 1.0),
     sum("exec_ns", &[&["total_exec_time", "total_time"]], MS),
     needing(sum("plan_ns", &[&["total_plan_time"]], MS), PLANNED),
@@ -89,7 +96,7 @@ pub(super) const COLUMNS: [Column; 17] = [
     of_all_calls("stddev_exec_ns", &[&["stddev_exec_time", "stddev_time"]]),
 ];
 
-impl Column {
+impl StatementColumn {
     /// What is selected for it; NULL where the extension does not have it. The extension keeps a
     /// statement of several roles in several rows.
     pub(super) fn sql(&self, present: &BTreeSet<String>) -> String {
@@ -132,7 +139,7 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn column(name: &str) -> &'static Column {
+    fn column(name: &str) -> &'static StatementColumn {
         COLUMNS.iter().find(|column| column.name == name).unwrap()
     }
 

@@ -10,8 +10,8 @@ use tokio_postgres::{Error, Row};
 
 use super::foreign_text::text;
 use crate::connect::Client;
-use crate::failure::of_postgres;
-use crate::shape;
+use crate::failure::from_postgres;
+use crate::fingerprint;
 use columns::{CALLS, COLUMNS, EXEC_NS};
 
 /// Statements that a table holds.
@@ -30,11 +30,11 @@ const BEFORE_FIGURES: usize = 3;
 
 /// Counters of the statements of this database.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Statements {
+pub(super) struct StatementCounters {
     place: String,
     /// The extension's columns.
     present: BTreeSet<String>,
-    by_id: HashMap<Id, Totals>,
+    by_id: HashMap<StatementId, StatementFigures>,
     hidden: u64,
     /// Times that statements were forgotten for want of room.
     dealloc: Option<f64>,
@@ -42,7 +42,7 @@ pub(super) struct Statements {
 
 /// A statement, sent by a client or run within another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Id {
+struct StatementId {
     query: i64,
     /// `None` where the extension does not tell.
     is_top_level: Option<bool>,
@@ -50,9 +50,9 @@ struct Id {
 
 /// Figures in the order of [`COLUMNS`]; `None` = not measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Totals([Option<f64>; COLUMNS.len()]);
+struct StatementFigures([Option<f64>; COLUMNS.len()]);
 
-impl Statements {
+impl StatementCounters {
     /// Reads all counters, without the texts, which lie in a file.
     pub(super) async fn read(client: &Client) -> Result<Self, String> {
         let row = client.query_opt(PLACE, &[]).await.map_err(told)?;
@@ -101,11 +101,11 @@ impl Statements {
             return Ok(());
         };
         let is_top_level = row.try_get(1)?;
-        let mut totals = Totals::default();
+        let mut totals = StatementFigures::default();
         for (at, value) in totals.0.iter_mut().enumerate() {
             *value = row.try_get(at + BEFORE_FIGURES)?;
         }
-        let id = Id {
+        let id = StatementId {
             query,
             is_top_level,
         };
@@ -132,10 +132,10 @@ impl Statements {
         let spent = self.since(before);
         let ids = spent.iter().take(MOST_TEXTS).map(|(id, _)| id.query);
         let texts = self.texts(client, &ids.collect::<Vec<_>>()).await?;
-        let (mut all, mut rows) = (Totals([Some(0.0); COLUMNS.len()]), Vec::new());
+        let (mut all, mut rows) = (StatementFigures([Some(0.0); COLUMNS.len()]), Vec::new());
         for (id, totals) in &spent {
             let text = texts.get(&id.query);
-            if text.is_some_and(|text| shape::is_ours(text)) {
+            if text.is_some_and(|text| fingerprint::is_own_statement(text)) {
                 continue;
             }
             // What runs within a statement is in the time of that statement.
@@ -143,7 +143,7 @@ impl Statements {
                 all = all.plus(totals);
             }
             if let Some(text) = text.filter(|_| rows.len() < MOST_ROWS) {
-                rows.push(totals.row(*id, &shape::of(text)));
+                rows.push(totals.row(*id, &fingerprint::fingerprint(text)));
             }
         }
         self.report_sums(&all, evidence);
@@ -155,7 +155,7 @@ impl Statements {
     }
 
     /// Sums over all statements. What is not counted is told; where nothing ran, sums are zero.
-    fn report_sums(&self, all: &Totals, evidence: &mut ServerEvidence) {
+    fn report_sums(&self, all: &StatementFigures, evidence: &mut ServerEvidence) {
         let columns = COLUMNS.iter().zip(all.0);
         for (column, value) in columns.filter(|(column, _)| !column.is_of_all_calls) {
             let name = format!("statements.{}", column.name);
@@ -172,8 +172,8 @@ impl Statements {
 
     /// By time spent. A statement whose counters fell was reset, or forgotten and met again: what
     /// it has now is new.
-    fn since(&self, before: &Self) -> Vec<(Id, Totals)> {
-        let mut spent: Vec<(Id, Totals)> = Vec::new();
+    fn since(&self, before: &Self) -> Vec<(StatementId, StatementFigures)> {
+        let mut spent: Vec<(StatementId, StatementFigures)> = Vec::new();
         for (id, now) in &self.by_id {
             let then = before.by_id.get(id);
             let then = then.filter(|then| then.calls() <= now.calls());
@@ -201,7 +201,7 @@ impl Statements {
     }
 }
 
-impl Totals {
+impl StatementFigures {
     fn calls(&self) -> f64 {
         self.0[CALLS].unwrap_or(0.0)
     }
@@ -228,7 +228,7 @@ impl Totals {
         grown
     }
 
-    fn row(&self, id: Id, statement: &str) -> EvidenceRow {
+    fn row(&self, id: StatementId, statement: &str) -> EvidenceRow {
         let mean = self.exec_ns() / self.calls();
         let mut row = EvidenceRow::new(
             [("statement", statement.to_owned())],
@@ -249,31 +249,31 @@ impl Totals {
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 fn told(error: Error) -> String {
-    of_postgres(&error).to_string()
+    from_postgres(&error).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn id(query: i64) -> Id {
-        Id {
+    fn id(query: i64) -> StatementId {
+        StatementId {
             query,
             is_top_level: None,
         }
     }
 
-    fn statements(of: &[(i64, f64, f64)]) -> Statements {
+    fn statements(of: &[(i64, f64, f64)]) -> StatementCounters {
         let totals = |&(query, calls, exec_ns): &(i64, f64, f64)| {
-            let mut totals = Totals::default();
+            let mut totals = StatementFigures::default();
             totals.0[CALLS] = Some(calls);
             totals.0[EXEC_NS] = Some(exec_ns);
             totals.0[COLUMNS.len() - 1] = Some(7.0);
             (id(query), totals)
         };
-        Statements {
+        StatementCounters {
             by_id: of.iter().map(totals).collect(),
-            ..Statements::default()
+            ..StatementCounters::default()
         }
     }
 
@@ -286,7 +286,7 @@ mod tests {
             (3, 2.0, 30.0),
             (4, 1.0, 7.0),
         ]);
-        let spent: Vec<(Id, f64, f64)> = after
+        let spent: Vec<(StatementId, f64, f64)> = after
             .since(&before)
             .iter()
             .map(|(id, t)| (*id, t.calls(), t.exec_ns()))
@@ -301,7 +301,8 @@ mod tests {
     fn the_spread_of_calls_is_told_only_where_all_of_them_were_in_the_step() {
         let before = statements(&[(1, 5.0, 50.0)]);
         let after = statements(&[(1, 6.0, 60.0), (2, 6.0, 60.0)]);
-        let spent: BTreeMap<Id, Totals> = after.since(&before).into_iter().collect();
+        let spent: BTreeMap<StatementId, StatementFigures> =
+            after.since(&before).into_iter().collect();
         let row = |query: i64| spent[&id(query)].row(id(query), "SELECT");
         assert!(!row(1).figures.contains_key("stddev_exec_ns"));
         assert_eq!(row(2).figures["stddev_exec_ns"], 7.0);

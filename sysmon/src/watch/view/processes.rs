@@ -1,13 +1,13 @@
 //! The table of processes: as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
+use host_metrics::source::process::Fields;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::cpu::count;
 use super::palette::Palette;
-use crate::source::process::Fields;
 use crate::watch::model::Model;
 use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, Process, Sort};
 use crate::watch::text::{columns, figure, fitted, right, shortened};

@@ -9,12 +9,12 @@ use bench_report::Step;
 
 use self::words::or_somebody;
 use super::{round_trips, statements};
-use crate::assessment::Evidence;
-use crate::catalogue::events::{Event, Kind};
-use crate::cost::{Cost, Look, Probe};
+use crate::assessment::EvidenceItem;
+use crate::catalogue::events::{WaitEvent, WaitKind};
+use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::duration_ns;
 use crate::postgres::waits::{self, Wait};
-use crate::postgres::{Holders, Row, View};
+use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
 
 /// Rules that say that they have looked, though no session waited.
 const MAIN: [(&str, &str); 3] = [
@@ -43,40 +43,40 @@ const UNCLEAR_PAUSE_NS: f64 = 5e6;
 /// … and pauses that it makes because it waits for a CPU among many: some slices of the scheduler.
 const CROWDED_PAUSE_NS: f64 = 5e7;
 
-pub(super) fn look(probe: &Probe<'_, '_>) -> Vec<Look> {
+pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let Some(waits) = waits::of(&probe.view) else {
-        return vec![Look::Unknown(
+        return vec![CheckResult::Unknown(
             "waits",
             "what sessions wait for inside the server: they were not sampled".to_owned(),
             "a role that may read pg_stat_activity (pg_read_all_stats)".to_owned(),
         )];
     };
-    let mut looks: Vec<Look> = groups(waits)
+    let mut looks: Vec<CheckResult> = groups(waits)
         .iter()
         .filter_map(|group| {
-            short_pauses(probe, group).or_else(|| Some(Look::Cost(cost(probe, group)?)))
+            short_pauses(probe, group).or_else(|| Some(CheckResult::Cost(cost(probe, group)?)))
         })
         .collect();
     looks.extend(MAIN.map(|(rule, statement)| {
         let evidence = probe.view.evidence("sessions.samples").into_iter();
-        Look::Fine(rule, statement.to_owned(), evidence.collect())
+        CheckResult::Fine(rule, statement.to_owned(), evidence.collect())
     }));
     looks
 }
 
 /// Events that are counted together.
-struct Group {
-    event: Option<&'static Event>,
+struct WaitGroup {
+    event: Option<&'static WaitEvent>,
     waits: Vec<Wait>,
 }
 
 /// By entry of the catalogue; each event that is not in it by itself.
-fn groups(waits: Vec<Wait>) -> Vec<Group> {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
+    let mut groups: BTreeMap<String, WaitGroup> = BTreeMap::new();
     for wait in waits {
         let event = wait.event();
         let key = event.map_or_else(|| wait.key.clone(), |event| event.part.clone());
-        let group = groups.entry(key).or_insert_with(|| Group {
+        let group = groups.entry(key).or_insert_with(|| WaitGroup {
             event,
             waits: Vec::new(),
         });
@@ -85,7 +85,7 @@ fn groups(waits: Vec<Wait>) -> Vec<Group> {
     groups.into_values().collect()
 }
 
-impl Group {
+impl WaitGroup {
     fn sessions(&self) -> f64 {
         self.waits.iter().map(|wait| wait.sessions).sum()
     }
@@ -108,13 +108,13 @@ impl Group {
         self.waits.iter().any(|wait| wait.key == key)
     }
 
-    fn kind(&self) -> Kind {
-        self.event.map_or(Kind::Queue, |event| event.kind)
+    fn kind(&self) -> WaitKind {
+        self.event.map_or(WaitKind::Queue, |event| event.kind)
     }
 }
 
-fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
-    if group.kind() == Kind::Background || ELSEWHERE.contains(&rule(group)) {
+fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
+    if group.kind() == WaitKind::Background || ELSEWHERE.contains(&rule(group)) {
         return None;
     }
     let main = group.main()?;
@@ -123,11 +123,11 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
     } else {
         time_in(probe, group)
     };
-    let holders = Holders::of(&probe.view, &lock_kinds(group));
+    let holders = LockHolders::of(&probe.view, &lock_kinds(group));
     let statement = statement(&probe.view, group, holders.as_ref());
     let named = thing(group, holders.as_ref());
     let title = words::title(group, &named, &statement, holders.as_ref());
-    let mut evidence: Vec<Evidence> = group
+    let mut evidence: Vec<EvidenceItem> = group
         .waits
         .iter()
         .filter_map(|w| w.evidence.clone())
@@ -144,7 +144,7 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
         row.evidence(label, "sessions_mean")
     }));
     let (actions, rationale, restart) = words::advice(group, holders.as_ref());
-    Some(Cost {
+    Some(CauseCost {
         rule: rule(group),
         key: main_key(group, main),
         thing: named,
@@ -163,7 +163,7 @@ fn cost(probe: &Probe<'_, '_>, group: &Group) -> Option<Cost> {
 
 /// A client that sends its next statement at once makes round trips: it keeps nothing. One that
 /// waits for a CPU cannot be told from one that thinks.
-fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
+fn short_pauses(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CheckResult> {
     const RULE: &str = "kept_transactions";
     if !group.has("client.idle_in_transaction") {
         return None;
@@ -175,11 +175,11 @@ fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
     );
     if pause < SHORT_PAUSE_NS {
         let evidence = group.waits.iter().filter_map(|wait| wait.evidence.clone());
-        return Some(Look::Fine(RULE, statement, evidence.collect()));
+        return Some(CheckResult::Fine(RULE, statement, evidence.collect()));
     }
     let (unclear, reason) = want_of_cpu(probe, group)?;
     (pause < unclear).then(|| {
-        Look::Unknown(
+        CheckResult::Unknown(
             RULE,
             format!("whether the client keeps transactions open: {statement}, and {reason}"),
             "the same load with a generator and a machine that have room".to_owned(),
@@ -188,7 +188,7 @@ fn short_pauses(probe: &Probe<'_, '_>, group: &Group) -> Option<Look> {
 }
 
 /// The pauses that may come of a client that has no CPU, with the reason; `None` where it had one.
-fn want_of_cpu(probe: &Probe<'_, '_>, group: &Group) -> Option<(f64, &'static str)> {
+fn want_of_cpu(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, &'static str)> {
     if let Some(sessions) = sessions_before_the_client(probe.view.step) {
         let reason = "its threads work or wait for a CPU for as long";
         return (sessions >= EXPLAINED * group.sessions()).then_some((f64::INFINITY, reason));
@@ -227,7 +227,7 @@ fn counters(rule: &str) -> &'static [&'static str] {
 }
 
 /// Use of the caches of transaction states that these events are about.
-fn caches(view: &View<'_>, group: &Group) -> impl Iterator<Item = Evidence> {
+fn caches(view: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
     let rows = view.rows("slru").into_iter();
     let own = rows.filter(|row| names.iter().any(|name| name == row.label("name")));
@@ -236,13 +236,16 @@ fn caches(view: &View<'_>, group: &Group) -> impl Iterator<Item = Evidence> {
         let name = row.label("name").to_owned();
         let told = figures.filter(|figure| row.count(figure) > 0.0);
         let told = told.filter_map(|figure| row.evidence(format!("{name}: {figure}"), figure));
-        told.collect::<Vec<Evidence>>()
+        told.collect::<Vec<EvidenceItem>>()
     })
 }
 
 /// Everybody but the load who waits for one of these events, too: background processes and other
 /// applications.
-fn beside<'a>(view: &View<'a>, group: &Group) -> impl Iterator<Item = Row<'a>> {
+fn beside<'a>(
+    view: &PostgresEvidence<'a>,
+    group: &WaitGroup,
+) -> impl Iterator<Item = CitedRow<'a>> {
     let rows = view.rows("backends").into_iter();
     rows.filter(move |row| {
         let event = row.label("event").to_lowercase();
@@ -252,20 +255,20 @@ fn beside<'a>(view: &View<'a>, group: &Group) -> impl Iterator<Item = Row<'a>> {
 }
 
 /// A class that was not divided into events shares its name with them and not their key.
-fn main_key(group: &Group, main: &Wait) -> String {
+fn main_key(group: &WaitGroup, main: &Wait) -> String {
     group
         .event
         .map_or_else(|| main.key.clone(), |event| event.part.clone())
 }
 
-fn rule(group: &Group) -> &'static str {
+fn rule(group: &WaitGroup) -> &'static str {
     group
         .event
         .map_or("other_waits", |event| event.rule.as_str())
 }
 
 /// Mean time that a call spends in these events, as the time model has it.
-fn time_in(probe: &Probe<'_, '_>, group: &Group) -> f64 {
+fn time_in(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     let title = group.main().map(Wait::part);
     let part = probe
         .model
@@ -283,7 +286,7 @@ fn time_in(probe: &Probe<'_, '_>, group: &Group) -> f64 {
 }
 
 /// `transactionid`, `tuple`: as the tables of locks name them.
-fn lock_kinds(group: &Group) -> Vec<&str> {
+fn lock_kinds(group: &WaitGroup) -> Vec<&str> {
     let kinds = group
         .waits
         .iter()
@@ -303,7 +306,11 @@ fn lock_kinds(group: &Group) -> Vec<&str> {
 }
 
 /// The statement that waits most; empty where the report does not tell.
-fn statement(view: &View<'_>, group: &Group, holders: Option<&Holders>) -> String {
+fn statement(
+    view: &PostgresEvidence<'_>,
+    group: &WaitGroup,
+    holders: Option<&LockHolders>,
+) -> String {
     let is_one = |event: &str| {
         let event = event.replacen('.', ":", 1);
         group.waits.iter().any(|wait| wait.shown == event)
@@ -318,20 +325,20 @@ fn statement(view: &View<'_>, group: &Group, holders: Option<&Holders>) -> Strin
     match (most, holders) {
         (Some(row), _) => row.label("statement").to_owned(),
         (None, Some(holders)) => holders.waiting.clone(),
-        (None, None) if matches!(group.kind(), Kind::Wasted | Kind::Read) => longest(view),
+        (None, None) if matches!(group.kind(), WaitKind::Wasted | WaitKind::Read) => longest(view),
         (None, None) => String::new(),
     }
 }
 
 /// The statement that takes more than half of the time of all statements, where there is one.
-fn longest(view: &View<'_>) -> String {
+fn longest(view: &PostgresEvidence<'_>) -> String {
     let all = statements::of_load(view).unwrap_or_default();
     let most = all.first().filter(|statement| statement.share > 0.5);
     most.map_or(String::new(), |statement| statement.text().to_owned())
 }
 
 /// `Lock:advisory, advisory lock 42`.
-fn thing(group: &Group, holders: Option<&Holders>) -> String {
+fn thing(group: &WaitGroup, holders: Option<&LockHolders>) -> String {
     let mut parts = vec![group.names()];
     parts.extend(holders.map(|h| h.thing.clone()).filter(|t| !t.is_empty()));
     if let Some(stranger) = holders.and_then(|h| h.stranger.clone()) {
@@ -342,12 +349,12 @@ fn thing(group: &Group, holders: Option<&Holders>) -> String {
 
 /// Time that the client takes between two statements of a transaction, the way there and back left
 /// out.
-fn pause_ns(probe: &Probe<'_, '_>) -> f64 {
+fn pause_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
     kept_ns(probe) / round_trips::gaps(probe).max(1.0)
 }
 
 /// Time of a call for which its client keeps a transaction open, round trips left out.
-fn kept_ns(probe: &Probe<'_, '_>) -> f64 {
+fn kept_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
     let open = probe
         .model
         .part("client.idle_in_transaction")
@@ -357,14 +364,14 @@ fn kept_ns(probe: &Probe<'_, '_>) -> f64 {
 
 /// The share of the time in service from which an event is told; no share is enough where hardly
 /// a session was ever seen in it.
-fn least(probe: &Probe<'_, '_>, group: &Group) -> f64 {
+fn least(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     let limits = &probe.facts.thresholds.waits;
-    if group.kind() != Kind::Wasted && group.sessions() < LEAST_SESSIONS {
+    if group.kind() != WaitKind::Wasted && group.sessions() < LEAST_SESSIONS {
         return f64::INFINITY;
     }
     match group.kind() {
-        Kind::Durable | Kind::Read => limits.io_share_ratio,
-        Kind::Queue if rule(group) == "lwlock_waits" => limits.lwlock_share_ratio,
+        WaitKind::Durable | WaitKind::Read => limits.io_share_ratio,
+        WaitKind::Queue if rule(group) == "lwlock_waits" => limits.lwlock_share_ratio,
         _ => limits.lock_share_ratio,
     }
 }
@@ -372,20 +379,20 @@ fn least(probe: &Probe<'_, '_>, group: &Group) -> f64 {
 /// Returns true if the time could be avoided. Waiting for its own workers is what a session should
 /// do; a commit that waits for nobody else's is what durability costs; a client between two
 /// statements of a transaction is away only where it takes long.
-fn avoidable(probe: &Probe<'_, '_>, group: &Group, own_ns: f64) -> bool {
+fn avoidable(probe: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> bool {
     match group.kind() {
-        Kind::Queue | Kind::Wasted | Kind::Read => true,
-        Kind::Parallel | Kind::Background => false,
-        Kind::Durable => {
+        WaitKind::Queue | WaitKind::Wasted | WaitKind::Read => true,
+        WaitKind::Parallel | WaitKind::Background => false,
+        WaitKind::Durable => {
             let outside = group.waits.iter().any(|wait| wait.key.starts_with("ipc."));
             outside
                 || behind_others(group)
                 || own_ns >= probe.facts.thresholds.waits.slow_commit_ms * 1e6
         }
-        Kind::Client if group.has("client.idle_in_transaction") => {
+        WaitKind::Client if group.has("client.idle_in_transaction") => {
             pause_ns(probe) >= SHORT_PAUSE_NS
         }
-        Kind::Client => !probe
+        WaitKind::Client => !probe
             .view
             .step
             .generator
@@ -394,7 +401,7 @@ fn avoidable(probe: &Probe<'_, '_>, group: &Group, own_ns: f64) -> bool {
 }
 
 /// Returns true if commits queue behind the flushes of others, not only for their own.
-fn behind_others(group: &Group) -> bool {
+fn behind_others(group: &WaitGroup) -> bool {
     let queue = group
         .waits
         .iter()

@@ -1,10 +1,10 @@
 //! A wait in words: title, what is behind it, and what to do.
 
-use super::{Group, beside, pause_ns};
-use crate::catalogue::events::Kind;
-use crate::cost::Probe;
+use super::{WaitGroup, beside, pause_ns};
+use crate::catalogue::events::WaitKind;
+use crate::cost::RepeatFacts;
 use crate::figures::{duration_ns, plain};
-use crate::postgres::{Holders, Row, View};
+use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
 use crate::rules::postgres::statements::short;
 
 pub(super) fn or_somebody(application: &str) -> &str {
@@ -16,10 +16,10 @@ pub(super) fn or_somebody(application: &str) -> &str {
 }
 
 pub(super) fn title(
-    group: &Group,
+    group: &WaitGroup,
     named: &str,
     statement: &str,
-    holders: Option<&Holders>,
+    holders: Option<&LockHolders>,
 ) -> String {
     let what = match (group.event, group.main()) {
         (Some(event), _) => event.title.clone(),
@@ -44,7 +44,11 @@ pub(super) fn title(
     format!("{what} ({which})")
 }
 
-pub(super) fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Holders>) -> String {
+pub(super) fn detail(
+    probe: &RepeatFacts<'_, '_>,
+    group: &WaitGroup,
+    holders: Option<&LockHolders>,
+) -> String {
     let mut text = match group.event {
         Some(event) => format!("Likely cause: {}. ", event.cause),
         None => "What it means is not known here. ".to_owned(),
@@ -53,7 +57,7 @@ pub(super) fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Hold
         "On average {} sessions of the load are in it.",
         plain(group.sessions())
     );
-    if let Some(sentence) = holders.map(Holders::sentence).filter(|s| !s.is_empty()) {
+    if let Some(sentence) = holders.map(LockHolders::sentence).filter(|s| !s.is_empty()) {
         text += &format!(" {sentence}");
     } else if let Some(event) = group.event {
         text += &format!(" Confirmed by: {}.", event.confirms);
@@ -62,7 +66,7 @@ pub(super) fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Hold
     if group.has("timeout.pgsleep") {
         text += &who_sleeps(&probe.view);
     }
-    if group.kind() == Kind::Parallel {
+    if group.kind() == WaitKind::Parallel {
         text += &what_workers_do(&probe.view);
     }
     if group.has("client.idle_in_transaction") {
@@ -75,7 +79,7 @@ pub(super) fn detail(probe: &Probe<'_, '_>, group: &Group, holders: Option<&Hold
 }
 
 /// Background processes and other applications in the same wait.
-fn beside_the_load(view: &View<'_>, group: &Group) -> String {
+fn beside_the_load(view: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     let told: Vec<String> = beside(view, group)
         .map(|row| format!("{} {}", who(&row), plain(row.count("sessions_mean"))))
         .collect();
@@ -89,14 +93,14 @@ fn beside_the_load(view: &View<'_>, group: &Group) -> String {
 }
 
 /// The application, or the kind of process where it has no name.
-pub(super) fn who(row: &Row<'_>) -> String {
+pub(super) fn who(row: &CitedRow<'_>) -> String {
     let names = [row.label("application"), row.label("backend_type")];
     let first = names.into_iter().find(|name| !name.is_empty());
     or_somebody(first.unwrap_or_default()).to_owned()
 }
 
 /// The event that the load's parallel workers wait for most.
-fn what_workers_do(view: &View<'_>) -> String {
+fn what_workers_do(view: &PostgresEvidence<'_>) -> String {
     let most = view
         .figures_below("waits.parallel.")
         .max_by(|a, b| a.1.total_cmp(&b.1));
@@ -114,7 +118,7 @@ fn what_workers_do(view: &View<'_>) -> String {
 }
 
 /// Triggers and functions that may be what sleeps.
-fn who_sleeps(view: &View<'_>) -> String {
+fn who_sleeps(view: &PostgresEvidence<'_>) -> String {
     let slow = view.rows("functions").into_iter();
     let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
     let slow = slow.max_by(|a, b| a.count("self_ns").total_cmp(&b.count("self_ns")));
@@ -145,7 +149,10 @@ fn who_sleeps(view: &View<'_>) -> String {
     text
 }
 
-pub(super) fn advice(group: &Group, holders: Option<&Holders>) -> (Vec<String>, String, bool) {
+pub(super) fn advice(
+    group: &WaitGroup,
+    holders: Option<&LockHolders>,
+) -> (Vec<String>, String, bool) {
     let Some(event) = group.event else {
         let action = format!(
             "look up {} in PostgreSQL's table of wait events",
@@ -158,7 +165,7 @@ pub(super) fn advice(group: &Group, holders: Option<&Holders>) -> (Vec<String>, 
         );
     };
     let mut actions: Vec<String> = Vec::new();
-    let mostly = holders.map_or("", Holders::mostly);
+    let mostly = holders.map_or("", LockHolders::mostly);
     let stranger = holders.and_then(|h| h.stranger.as_deref());
     if let Some(who) = stranger {
         actions.push(format!(
@@ -179,12 +186,12 @@ pub(super) fn advice(group: &Group, holders: Option<&Holders>) -> (Vec<String>, 
     }
     actions.extend(event.actions.iter().cloned());
     let rationale = match event.kind {
-        Kind::Queue => "a session that waits does nothing; what the holder does sets the pace",
-        Kind::Wasted => "the answer does not need this time",
-        Kind::Durable => "a flush costs the same for one row and for many",
-        Kind::Read => "a page in memory costs a thousandth of one that is read",
-        Kind::Client => "a connection that waits for its client serves nobody else",
-        Kind::Parallel | Kind::Background => "the time is spent elsewhere",
+        WaitKind::Queue => "a session that waits does nothing; what the holder does sets the pace",
+        WaitKind::Wasted => "the answer does not need this time",
+        WaitKind::Durable => "a flush costs the same for one row and for many",
+        WaitKind::Read => "a page in memory costs a thousandth of one that is read",
+        WaitKind::Client => "a connection that waits for its client serves nobody else",
+        WaitKind::Parallel | WaitKind::Background => "the time is spent elsewhere",
     };
     (actions, rationale.to_owned(), event.restart)
 }

@@ -1,0 +1,32 @@
+//! Metrics of a host and of its processes.
+//!
+//! [`source`] reads counters and gauges from `/proc`, `/sys` and control groups. [`mod@derive`]
+//! turns two readings of a counter into a rate with its error. [`follow`] picks the processes that
+//! matter and follows them, with their descendants, over time.
+//!
+//! Names and command lines of processes may hold secrets, so whoever reads processes says how
+//! secrets are masked: see [`Masking`].
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::float_cmp
+    )
+)]
+
+pub mod cadence;
+pub mod clock;
+pub mod derive;
+pub mod figure;
+pub mod follow;
+mod masking;
+pub mod source;
+pub mod spread;
+
+pub use masking::{CommandLine, Masking};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

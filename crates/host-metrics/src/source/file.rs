@@ -1,0 +1,221 @@
+//! One file of the kernel, kept open and read again at each tick.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::monotonic_ns;
+
+use super::{SourceError, Timed};
+
+/// Some files are made in memory that the kernel clears, as much of it as is asked for.
+const FIRST_BUFFER_BYTES: usize = 256;
+/// An answer that is shorter than this and than what was asked for is the last: the kernel fills a
+/// page with as many records as fit, and no record of the files that we read is half a page long.
+const LAST_ANSWER_BYTES: usize = 2048;
+/// No file that we read comes near; an endless one must not take the machine's memory.
+const LARGEST_FILE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A file that is opened at its first read and stays open.
+#[derive(Debug)]
+pub struct KeptFile {
+    path: PathBuf,
+    file: Option<File>,
+    buffer: Vec<u8>,
+}
+
+impl KeptFile {
+    /// Names the file; nothing is opened yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Reads the whole file and has `parse` make something of it.
+    ///
+    /// After a failure the next read opens the file anew, so that what comes back is seen.
+    ///
+    /// # Errors
+    /// When it cannot be read, or `parse` finds no `wanted` in it.
+    pub fn read<T>(
+        &mut self,
+        wanted: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Timed<T>, SourceError> {
+        let read = Timed::around(|| self.fill());
+        let length = read.map_err(|source| {
+            self.file = None;
+            SourceError::Read {
+                path: self.path.clone(),
+                source,
+            }
+        })?;
+        let bytes = &self.buffer[..length.value];
+        // The check is quick, and the search for what is no text is not.
+        let text = std::str::from_utf8(bytes)
+            .map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        // The kernel ends every line; a number at an end without one may lack its last digits.
+        let lines = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let value = parse(lines).ok_or_else(|| SourceError::Malformed {
+            path: self.path.clone(),
+            wanted,
+        })?;
+        Ok(length.map(|_| value))
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::open(&self.path)?,
+        };
+        let length = read_whole(&file, &mut self.buffer)?;
+        self.file = Some(file);
+        Ok(length)
+    }
+}
+
+/// A file of what changes slowly: what was read stands for a while, and so does a failure.
+#[derive(Debug)]
+pub struct SlowFile<T> {
+    file: KeptFile,
+    stands_ns: u64,
+    last: Option<Result<Timed<T>, Arc<SourceError>>>,
+    read_ns: u64,
+}
+
+impl<T: Clone> SlowFile<T> {
+    /// Names the file, and how long what it said stands.
+    pub fn new(path: PathBuf, stands_ns: u64) -> Self {
+        Self {
+            file: KeptFile::new(path),
+            stands_ns,
+            last: None,
+            read_ns: 0,
+        }
+    }
+
+    /// What the file said last, read again if that no longer stands.
+    ///
+    /// # Errors
+    /// As [`KeptFile::read`].
+    pub fn read(
+        &mut self,
+        wanted: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Timed<T>, Arc<SourceError>> {
+        let now_ns = monotonic_ns();
+        let stands = now_ns.saturating_sub(self.read_ns) < self.stands_ns;
+        if let Some(last) = self.last.as_ref().filter(|_| stands) {
+            return last.clone();
+        }
+        let read = self.file.read(wanted, parse).map_err(Arc::new);
+        self.read_ns = now_ns;
+        self.last = Some(read.clone());
+        read
+    }
+}
+
+/// Reads until the end: the kernel answers with less than was asked for whenever the next record
+/// does not fit.
+fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let mut length = 0;
+    loop {
+        if length == buffer.len() {
+            if length >= LARGEST_FILE_BYTES {
+                return Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    "it does not end",
+                ));
+            }
+            buffer.resize((length * 2).max(FIRST_BUFFER_BYTES), 0);
+        }
+        let asked = buffer.len() - length;
+        match file.read_at(&mut buffer[length..], length as u64) {
+            Ok(0) => return Ok(length),
+            Ok(last) if last < asked.min(LAST_ANSWER_BYTES) => return Ok(length + last),
+            Ok(more) => length += more,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_file_shows_its_newest_content_however_long() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("stat");
+        std::fs::write(&path, "short\n").unwrap();
+        let mut kept = KeptFile::new(path.clone());
+        let text = |s: &str| Some(s.to_owned());
+        assert_eq!(kept.read("text", text).unwrap().value, "short\n");
+        for length in [FIRST_BUFFER_BYTES, 3 * LAST_ANSWER_BYTES, 9] {
+            let long = "x".repeat(length - 1) + "\n";
+            std::fs::write(&path, &long).unwrap();
+            let read = kept.read("text", text).unwrap();
+            assert_eq!(read.value, long);
+            assert!(read.span.begin_ns <= read.span.end_ns);
+        }
+    }
+
+    #[test]
+    fn the_kernels_own_files_are_read_to_their_end() {
+        // One in many records and longer than a page, one in a single record, one of another kind.
+        for path in ["/proc/vmstat", "/proc/net/netstat", "/proc/sys/fs/file-nr"] {
+            let Ok(whole) = std::fs::read_to_string(path) else {
+                continue;
+            };
+            let lines = |text: &str| Some(text.lines().count());
+            let read = KeptFile::new(path.into()).read("lines", lines).unwrap();
+            assert_eq!(read.value, whole.lines().count(), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_changes_slowly_is_read_again_once_it_no_longer_stands() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("limit");
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        let mut slow = SlowFile::new(path.clone(), u64::MAX);
+        let mut each_time = SlowFile::new(path.clone(), 0);
+        let read = |slow: &mut SlowFile<u64>| Some(slow.read("limit", number).ok()?.value);
+        assert_eq!((read(&mut slow), read(&mut each_time)), (None, None));
+        std::fs::write(&path, "7\n").unwrap();
+        assert_eq!((read(&mut slow), read(&mut each_time)), (None, Some(7)));
+        let mut slow = SlowFile::new(path.clone(), u64::MAX);
+        assert_eq!(read(&mut slow), Some(7));
+        std::fs::write(&path, "8\n").unwrap();
+        assert_eq!((read(&mut slow), read(&mut each_time)), (Some(7), Some(8)));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_comes_back_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("late");
+        let mut kept = KeptFile::new(path.clone());
+        let error = kept.read("text", |_| Some(())).unwrap_err();
+        assert!(error.to_string().contains("late"), "{error}");
+        std::fs::write(&path, "here").unwrap();
+        assert!(kept.read("text", |_| Some(())).is_ok());
+        let error = kept.read("sense", |_| None::<()>).unwrap_err();
+        assert!(error.to_string().contains("no readable sense"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_not_stop_the_rest() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("odd");
+        std::fs::write(&path, b"\xff\xfe 7\n8").unwrap();
+        let last = |s: &str| s.trim_end().split(' ').nth(1)?.parse::<u64>().ok();
+        assert_eq!(KeptFile::new(path).read("number", last).unwrap().value, 7);
+    }
+}

@@ -1,0 +1,271 @@
+//! Every process, through one kept handle each.
+//!
+//! A kept handle belongs to its process, not to the number: once the process is gone it reads
+//! as an error even when the number was given away again. Handles are bounded well below the
+//! limit of open files; processes beyond the bound are opened anew at each tick.
+//!
+//! Who there is, is asked only after somebody was born: the kernel counts births, and looking
+//! through `/proc` costs a fifth of what reading all processes does. What a process used is read
+//! again only if it can have run since (`RunWatch`): most of those on a machine sleep.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::clock::monotonic_ns;
+
+use super::detail::Reader;
+use super::detail_files::DetailFiles;
+use super::hidden;
+use super::known::{Known, LINE_BYTES, PROCESSES, Unread};
+use super::listing::Listing;
+use super::run_watch;
+use super::{Detail, Fields, ProcessId, ProcessSample};
+use crate::source::{Gaps, Units};
+use crate::{CommandLine, Masking};
+
+/// Longer than what is worth showing of a command line.
+const COMMAND_LINE_BYTES: usize = 4096;
+
+/// Every process of the tree at a root.
+#[derive(Debug)]
+pub struct ProcessTable {
+    proc: PathBuf,
+    units: Units,
+    masking: Masking,
+    listing: Listing,
+    known: BTreeMap<u32, Known>,
+    most_handles: usize,
+    handles: usize,
+    /// Who was found gone at the last look: their children have another parent now.
+    gone: BTreeSet<u32>,
+    looks: u64,
+    line: Vec<u8>,
+    reader: Reader,
+    runs_are_counted: bool,
+    /// Why those of other users are hidden from us, until it is told.
+    hidden: Option<String>,
+}
+
+impl ProcessTable {
+    /// Creates a table of the processes at `proc` that keeps at most `most_handles` files open.
+    pub fn new(proc: &Path, units: Units, masking: Masking, most_handles: usize) -> Self {
+        Self {
+            proc: proc.to_owned(),
+            units,
+            masking,
+            listing: Listing::of(proc),
+            known: BTreeMap::new(),
+            most_handles,
+            handles: 0,
+            gone: BTreeSet::new(),
+            looks: 0,
+            line: vec![0; LINE_BYTES],
+            reader: Reader::new(proc),
+            runs_are_counted: run_watch::is_counted(proc),
+            hidden: hidden::why(proc),
+        }
+    }
+
+    /// Reads every process there is now; one that vanishes meanwhile is skipped. `forks` is how
+    /// many processes and threads were ever made, read before this call; without it who there is
+    /// is asked every time.
+    pub fn sample(&mut self, forks: Option<u64>, gaps: &mut Gaps) -> Option<Vec<ProcessSample>> {
+        if let Some(why) = self.hidden.take() {
+            gaps.note("processes of other users", &why);
+        }
+        let (known, look) = (&mut self.known, self.looks + 1);
+        let listed = self.listing.look(forks, |pid| {
+            let known = known.entry(pid).or_insert_with(|| Known::new(pid));
+            known.listed = look;
+        });
+        if gaps.keep(PROCESSES, listed)? {
+            self.looks = look;
+        }
+        let looks = self.looks;
+        let (proc, line) = (&self.proc, &mut self.line);
+        let reading = (self.units, self.masking);
+        let (handles, most_handles) = (&mut self.handles, self.most_handles);
+        let gone = std::mem::take(&mut self.gone);
+        let now_ns = monotonic_ns();
+        let mut missed = 0;
+        let there = known.len();
+        let mut samples = Vec::with_capacity(there);
+        known.retain(|pid, known| {
+            let before = known.handles();
+            let keep = *handles < most_handles;
+            known.stand_still(proc, now_ns, keep && self.runs_are_counted, &gone);
+            let read = if known.listed == looks {
+                known.read(proc, reading, line, keep)
+            } else {
+                Err(Unread::Gone)
+            };
+            let gone = matches!(read, Err(Unread::Gone));
+            let after = if gone { 0 } else { known.handles() };
+            *handles = (*handles + after).saturating_sub(before);
+            if gone {
+                self.gone.insert(*pid);
+                missed += 1;
+            } else {
+                known.count(read.as_ref().err(), gaps);
+            }
+            samples.extend(read);
+            !gone
+        });
+        if missed > 0 {
+            // One that could not be read may live all the same.
+            self.listing.forget();
+        }
+        Some(samples)
+    }
+
+    /// Reads the rest of a process that the last sample had; what fails is absent, and noted in
+    /// `gaps` unless it is because the process has gone.
+    pub fn detail(&mut self, id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+        let known = self.known.get_mut(&id.pid).filter(|known| known.id == id);
+        let Some(known) = known else {
+            return Detail::default();
+        };
+        let files = known
+            .detail
+            .get_or_insert_with(|| Box::new(DetailFiles::of(id.pid)));
+        if let Some(detail) = known.still.and_then(|still| files.still(fields, still)) {
+            return detail;
+        }
+        let keep = self.handles < self.most_handles;
+        let threads = known.sample.as_ref().and_then(|sample| sample.threads);
+        let detail = self
+            .reader
+            .read(files, fields, threads.unwrap_or(1), keep, gaps);
+        let handles = files.handles();
+        self.handles = (self.handles + handles).saturating_sub(known.detail_handles);
+        known.detail_handles = handles;
+        detail
+    }
+
+    /// Reads the command line of a process; `None` for a thread of the kernel.
+    pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
+        let file = File::open(self.proc.join(format!("{pid}/cmdline"))).ok()?;
+        let mut bytes = vec![0; COMMAND_LINE_BYTES];
+        let length = file.read_at(&mut bytes, 0).ok()?;
+        let line = String::from_utf8_lossy(&bytes[..length]);
+        let words = line.trim_end_matches('\0').split('\0');
+        let words: Vec<String> = words.map(str::to_owned).collect();
+        let has_any = words.iter().any(|word| !word.is_empty());
+        has_any.then(|| CommandLine::new(words, self.masking))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stat::tests::{UNITS, line};
+    use super::*;
+
+    fn put(root: &Path, pid: u32, text: &str) {
+        let directory = root.join(pid.to_string());
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("stat"), text).unwrap();
+    }
+
+    #[test]
+    fn processes_come_go_and_give_their_number_away() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("self")).unwrap();
+        put(root.path(), 1, &line(1, "init", 1, 1, 10, 1));
+        put(root.path(), 2, &line(2, "a) R 1 (b", 5, 5, 20, 1));
+        std::fs::create_dir_all(root.path().join("3")).unwrap();
+        for most_handles in [100, 1, 0] {
+            let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, most_handles);
+            let mut gaps = Gaps::default();
+            let mut first = table.sample(None, &mut gaps).unwrap();
+            first.sort_by_key(|p| p.id);
+            let names: Vec<&str> = first.iter().map(|p| &*p.name).collect();
+            assert_eq!(names, ["init", "a) R 1 (b"]);
+
+            put(root.path(), 2, &line(2, "other", 0, 0, 30, 1));
+            let second = table.sample(None, &mut gaps).unwrap();
+            let reused = second.iter().find(|p| p.id.pid == 2).unwrap();
+            assert_eq!((reused.id.started, &*reused.name), (30, "other"));
+            assert_ne!(reused.id, first[1].id);
+
+            std::fs::remove_dir_all(root.path().join("2")).unwrap();
+            let pids = table.sample(None, &mut gaps).unwrap();
+            assert!(pids.iter().any(|p| p.id.pid == 1));
+            assert!(table.handles <= most_handles);
+            assert!(gaps.iter().next().is_none());
+            put(root.path(), 2, &line(2, "a) R 1 (b", 5, 5, 20, 1));
+        }
+    }
+
+    /// What is told of the first process' memory and parent when everybody is looked at.
+    fn look(table: &mut ProcessTable, pid: u32) -> Option<(u64, u32)> {
+        let samples = table.sample(None, &mut Gaps::default()).unwrap();
+        let found = samples.iter().find(|sample| sample.id.pid == pid)?;
+        Some((found.rss_bytes / UNITS.page_bytes, found.parent))
+    }
+
+    #[test]
+    fn a_process_is_read_again_once_it_ran_or_lost_its_parent() {
+        let root = tempfile::tempdir().unwrap();
+        let ran = |name: &str, slices: u32| {
+            std::fs::create_dir_all(root.path().join(name)).unwrap();
+            let text = format!("1 1 {slices}\n");
+            std::fs::write(root.path().join(name).join("schedstat"), text).unwrap();
+        };
+        let of_one_thread = |parent: u32, pages: i64| {
+            let text = line(7, "sleeper", 5, 5, 20, pages).replace(" 20 0 4 0 ", " 20 0 1 0 ");
+            text.replacen("S 1 ", &format!("S {parent} "), 1)
+        };
+        ran("self", 1);
+        put(root.path(), 2, &line(2, "parent", 5, 5, 19, 1));
+        put(root.path(), 7, &of_one_thread(2, 10));
+        ran("7", 1);
+        let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, 100);
+        assert_eq!(look(&mut table, 7), Some((10, 2)));
+        // It did not run, and so the file is not looked into.
+        put(root.path(), 7, &of_one_thread(2, 11));
+        assert_eq!(look(&mut table, 7), Some((10, 2)));
+        ran("7", 2);
+        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        put(root.path(), 7, &of_one_thread(1, 12));
+        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        std::fs::remove_dir_all(root.path().join("2")).unwrap();
+        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        assert_eq!(look(&mut table, 7), Some((12, 1)), "the parent had gone");
+        std::fs::remove_dir_all(root.path().join("7")).unwrap();
+        assert_eq!((look(&mut table, 7), table.handles), (None, 0));
+    }
+
+    #[test]
+    fn a_process_of_several_threads_is_read_each_time() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["self", "7"] {
+            std::fs::create_dir_all(root.path().join(name)).unwrap();
+            std::fs::write(root.path().join(name).join("schedstat"), "1 1 1\n").unwrap();
+        }
+        let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, 100);
+        for pages in 1..5 {
+            put(root.path(), 7, &line(7, "server", 5, 5, 20, pages));
+            assert_eq!(look(&mut table, 7), Some((pages as u64, 1)));
+        }
+    }
+
+    #[test]
+    fn a_tree_that_cannot_be_listed_is_named() {
+        let mut gaps = Gaps::default();
+        let mut table = ProcessTable::new(Path::new("/nowhere/proc"), UNITS, Masking::NONE, 1);
+        assert!(table.sample(None, &mut gaps).is_none());
+        let (what, why) = gaps.iter().next().unwrap();
+        assert_eq!(what, "processes");
+        assert!(why.contains("/nowhere/proc"), "{why}");
+    }
+
+    #[test]
+    fn this_process_tells_what_it_was_called_with() {
+        let table = ProcessTable::new(Path::new("/proc"), UNITS, Masking::NONE, 1);
+        let words = table.command_line(std::process::id()).unwrap();
+        assert_eq!(words.masked(), std::env::args().collect::<Vec<_>>());
+        assert!(table.command_line(0).is_none());
+    }
+}

@@ -1,0 +1,226 @@
+//! Linux: every file of `/proc` and `/sys` that a sample is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::CommandLine;
+use crate::clock::monotonic_ns;
+
+use super::cgroup::Cgroups;
+use super::disk::DiskFilter;
+use super::load::{HandleSample, LoadSample};
+use super::pressure::{PressureSample, Stall};
+use super::process::{Detail, Fields, ProcessId, ProcessTable, port};
+use super::sensor::Sensors;
+use super::tcp::StateSample;
+use super::{
+    Gaps, KeptFile, Roots, Sample, Selection, SlowFile, SourceError, Span, Timed, Units, cpu, disk,
+    handles, load, memory, network, pressure, tcp,
+};
+
+/// Reads this machine, or a made-up tree that looks like one.
+#[derive(Debug)]
+pub struct ProcSource {
+    proc: PathBuf,
+    units: Units,
+    stat: KeptFile,
+    loadavg: SlowFile<LoadSample>,
+    file_nr: SlowFile<HandleSample>,
+    meminfo: KeptFile,
+    vmstat: KeptFile,
+    diskstats: KeptFile,
+    disk_filter: DiskFilter,
+    network: NetworkFiles,
+    pressure: [KeptFile; 3],
+    sensors: Sensors,
+    cgroups: Cgroups,
+    processes: Option<ProcessTable>,
+}
+
+#[derive(Debug)]
+struct NetworkFiles {
+    dev: KeptFile,
+    snmp: KeptFile,
+    netstat: KeptFile,
+    sockstat: KeptFile,
+    states: Option<[KeptFile; 2]>,
+}
+
+impl ProcSource {
+    /// Names what there is to read. What is not there is noted at each sample; `_gaps` serves the
+    /// source of other systems.
+    pub fn new(roots: &Roots, units: Units, selection: &Selection, _gaps: &mut Gaps) -> Self {
+        let file = |path: &str| KeptFile::new(roots.proc.join(path));
+        let slow_stands_ns = selection.slow_stands_ns;
+        let states = || [file("net/tcp"), file("net/tcp6")];
+        let table = |masking| ProcessTable::new(&roots.proc, units, masking, handles::most());
+        Self {
+            proc: roots.proc.clone(),
+            units,
+            stat: file("stat"),
+            loadavg: SlowFile::new(roots.proc.join("loadavg"), slow_stands_ns),
+            file_nr: SlowFile::new(roots.proc.join("sys/fs/file-nr"), slow_stands_ns),
+            meminfo: file("meminfo"),
+            vmstat: file("vmstat"),
+            diskstats: file("diskstats"),
+            disk_filter: DiskFilter::new(&roots.sys),
+            network: NetworkFiles {
+                dev: file("net/dev"),
+                snmp: file("net/snmp"),
+                netstat: file("net/netstat"),
+                sockstat: file("net/sockstat"),
+                states: selection.socket_states.then(states),
+            },
+            pressure: ["cpu", "memory", "io"].map(|name| file(&format!("pressure/{name}"))),
+            sensors: Sensors::find(&roots.sys, slow_stands_ns),
+            cgroups: Cgroups::of(roots, selection),
+            processes: selection.processes.map(table),
+        }
+    }
+
+    /// Reads everything once; what fails is absent and noted in `gaps`.
+    pub fn sample(&mut self, gaps: &mut Gaps) -> Sample {
+        let begin_ns = monotonic_ns();
+        let mut sample = Sample::default();
+        self.sample_host(&mut sample, gaps);
+        self.network.sample(&mut sample, gaps);
+        sample.pressure = stalls(&mut self.pressure, gaps);
+        sample.sensors = self.sensors.sample();
+        sample.cgroups = self.cgroups.sample(gaps);
+        let forks = sample.cpu.as_ref().and_then(|cpu| cpu.value.forks);
+        let processes = self.processes.as_mut();
+        sample.processes = processes.and_then(|table| table.sample(forks, gaps));
+        note_missing_parts(&sample, gaps);
+        sample.span = Span {
+            begin_ns,
+            end_ns: monotonic_ns(),
+        };
+        sample
+    }
+
+    /// Reads the rest of a process of the last sample.
+    pub fn detail(&mut self, id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+        let table = self.processes.as_mut();
+        table.map_or_else(Detail::default, |table| table.detail(id, fields, gaps))
+    }
+
+    /// Reads the control groups of these processes too, from the next look at who is where on.
+    pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
+        self.cgroups.follow(processes);
+    }
+
+    /// Reads the command line of a process.
+    pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
+        self.processes.as_ref()?.command_line(pid)
+    }
+
+    /// The processes that listen on each of these TCP ports.
+    pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        port::listeners(&self.proc, ports)
+    }
+
+    fn sample_host(&mut self, sample: &mut Sample, gaps: &mut Gaps) {
+        let Units {
+            tick_ns,
+            page_bytes,
+        } = self.units;
+        let filter = &mut self.disk_filter;
+        let cpu = self.stat.read("CPU times", |t| cpu::parse(t, tick_ns));
+        let load = self.loadavg.read("load averages", load::parse_loadavg);
+        let handles = self.file_nr.read("open files", load::parse_file_nr);
+        let memory = self.meminfo.read("MemTotal", memory::parse_meminfo);
+        let paging = self
+            .vmstat
+            .read("page counters", |t| memory::parse_vmstat(t, page_bytes));
+        let disks = self
+            .diskstats
+            .read("devices", |t| Some(disk::parse(t, filter)));
+        sample.cpu = gaps.keep("cpu", cpu);
+        sample.load = gaps.keep("load", load);
+        sample.handles = gaps.keep("file handles", handles);
+        sample.memory = gaps.keep("memory", memory);
+        sample.paging = gaps.keep("paging", paging);
+        sample.disks = gaps.keep("disks", disks);
+    }
+}
+
+impl NetworkFiles {
+    fn sample(&mut self, sample: &mut Sample, gaps: &mut Gaps) {
+        let network = self.dev.read("interfaces", network::parse_dev);
+        let tcp = self.snmp.read("RetransSegs", tcp::parse_snmp);
+        let listen = self.netstat.read("ListenOverflows", tcp::parse_netstat);
+        let sockets = self.sockstat.read("TCP sockets", tcp::parse_sockstat);
+        sample.network = gaps.keep("network", network);
+        sample.tcp = gaps.keep("tcp.retransmits", tcp);
+        sample.listen = gaps.keep("tcp.listen", listen);
+        sample.sockets = gaps.keep("tcp.sockets", sockets);
+        if let Some(files) = &mut self.states {
+            sample.socket_states = gaps.keep("tcp.sockets by state", states(files));
+        }
+    }
+}
+
+/// Both families together; a kernel without IPv6 has no sockets of it.
+fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<StateSample>, SourceError> {
+    let mut all = four.read("sockets", tcp::parse_states)?;
+    if let Ok(six) = six.read("sockets", tcp::parse_states) {
+        all.span.end_ns = six.span.end_ns;
+        for (state, count) in six.value {
+            *all.value.entry(state).or_default() += count;
+        }
+    }
+    Ok(all)
+}
+
+fn stalls([cpu, memory, io]: &mut [KeptFile; 3], gaps: &mut Gaps) -> PressureSample {
+    let mut stall = |what, file: &mut KeptFile| {
+        let read = file.read("total", pressure::parse);
+        gaps.keep(what, read)
+    };
+    PressureSample {
+        cpu: stall("pressure.cpu", cpu),
+        memory: stall("pressure.memory", memory),
+        io: stall("pressure.io", io),
+    }
+}
+
+/// Names the figures that a file, readable as a whole, lacks.
+fn note_missing_parts(sample: &Sample, gaps: &mut Gaps) {
+    let mut note = |missing: bool, what, file: &str| {
+        if missing {
+            gaps.note(what, &format!("{file} does not have it"));
+        }
+    };
+    if let Some(cpu) = &sample.cpu {
+        let cpu = &cpu.value;
+        note(cpu.all.iowait_ns.is_none(), "cpu.iowait", "stat");
+        note(cpu.all.irq_ns.is_none(), "cpu.irq", "stat");
+        note(cpu.all.steal_ns.is_none(), "cpu.steal", "stat");
+        note(cpu.runnable.is_none(), "load.runnable", "stat");
+        let switches = cpu.context_switches.or(cpu.forks);
+        note(switches.is_none(), "scheduler counters", "stat");
+    }
+    if let Some(memory) = &sample.memory {
+        let memory = &memory.value;
+        let available = memory.available_bytes;
+        note(available.is_none(), "memory.available", "meminfo");
+        note(memory.swap_used_bytes.is_none(), "swap.used", "meminfo");
+    }
+    if let Some(paging) = &sample.paging {
+        let paging = &paging.value;
+        note(paging.swapped_in_bytes.is_none(), "swap traffic", "vmstat");
+        note(paging.major_faults.is_none(), "major faults", "vmstat");
+        note(paging.oom_kills.is_none(), "OOM kills", "vmstat");
+    }
+    let lacks_full = |stall: &Option<Timed<Stall>>| {
+        let stall = stall.as_ref();
+        stall.is_some_and(|stall| stall.value.full_ns.is_none())
+    };
+    let PressureSample { memory, io, .. } = &sample.pressure;
+    note(
+        lacks_full(memory),
+        "pressure.memory.full",
+        "pressure/memory",
+    );
+    note(lacks_full(io), "pressure.io.full", "pressure/io");
+}

@@ -1,0 +1,202 @@
+//! Named segments of curves: the parts of a step whose results are told apart.
+
+use std::time::Duration;
+
+use crate::{CurveError, RateCurve};
+
+/// Most segments that a step tells apart; each has histograms of its own.
+pub(super) const MOST_SEGMENTS: usize = 16;
+
+/// A stretch of a step whose results are told apart, such as the spike of `spike:…`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedSegment {
+    /// Name, such as `before`, `spike`, `after`.
+    pub name: String,
+    /// Times since the start of the measured part, `start..end`, in seconds, rising.
+    pub spans: Vec<(f64, f64)>,
+}
+
+/// Curve of a step and its segments.
+type Fitted = (RateCurve, Vec<NamedSegment>);
+
+pub(super) fn ramp(
+    from: f64,
+    to: f64,
+    ramp: Duration,
+    step: Duration,
+) -> Result<Fitted, CurveError> {
+    let mut points = vec![(Duration::ZERO, from), (ramp, to)];
+    if step > ramp {
+        points.push((step, to));
+    }
+    let third = ramp.as_secs_f64() / 3.0;
+    let mut segments: Vec<NamedSegment> = ["low", "middle", "high"]
+        .iter()
+        .zip([0.0, 1.0, 2.0])
+        .map(|(name, k)| NamedSegment::one(name, k * third, (k + 1.0) * third))
+        .collect();
+    if to < from {
+        segments[0].name = "high".to_owned();
+        segments[2].name = "low".to_owned();
+    }
+    segments.extend(NamedSegment::held(ramp, step));
+    Ok((RateCurve::points(&points)?, segments))
+}
+
+pub(super) fn stairs(values: &[f64], each: Duration, step: Duration) -> Result<Fitted, CurveError> {
+    let mut stairs: Vec<(f64, Duration)> = values.iter().map(|value| (*value, each)).collect();
+    let own = each * values.len() as u32;
+    let seconds = each.as_secs_f64();
+    let mut segments: Vec<NamedSegment> = (0..values.len())
+        .map(|k| {
+            let start = k as f64 * seconds;
+            NamedSegment::one(&format!("stair_{}", k + 1), start, start + seconds)
+        })
+        .collect();
+    if let (Some(held), Some(last)) = (NamedSegment::held(own, step), values.last()) {
+        stairs.push((*last, step.saturating_sub(own)));
+        segments.push(held);
+    }
+    Ok((RateCurve::steps(&stairs)?, segments))
+}
+
+/// A third of the time that the spike leaves comes before it, two thirds after it, in which the
+/// target recovers.
+pub(super) fn spike(
+    base: f64,
+    peak: f64,
+    spike: Duration,
+    step: Duration,
+) -> Result<Fitted, CurveError> {
+    let rest = step.saturating_sub(spike);
+    let before = rest / 3;
+    let after = rest.saturating_sub(before);
+    let curve = RateCurve::spike(base, peak, before, spike, after)?;
+    let (start, end) = (before.as_secs_f64(), (before + spike).as_secs_f64());
+    let segments = vec![
+        NamedSegment::one("before", 0.0, start),
+        NamedSegment::one("spike", start, end),
+        NamedSegment::one("after", end, step.as_secs_f64()),
+    ];
+    Ok((curve, segments))
+}
+
+pub(super) fn wave_halves(period: Duration, step: Duration) -> Vec<NamedSegment> {
+    let (half, end) = (period.as_secs_f64() / 2.0, step.as_secs_f64());
+    let spans = |first: f64| {
+        let starts = std::iter::successors(Some(first), |start| Some(start + 2.0 * half));
+        starts
+            .take_while(|start| *start < end)
+            .map(|start| (start, (start + half).min(end)))
+            .collect()
+    };
+    let above = NamedSegment {
+        name: "above_mean".to_owned(),
+        spans: spans(0.0),
+    };
+    let below = NamedSegment {
+        name: "below_mean".to_owned(),
+        spans: spans(half),
+    };
+    let mut segments = vec![above, below];
+    segments.retain(|segment| !segment.spans.is_empty());
+    segments
+}
+
+pub(super) fn points(points: &[(Duration, f64)], step: Duration) -> Result<Fitted, CurveError> {
+    let mut points = points.to_vec();
+    let own = points.last().map_or(Duration::ZERO, |(at, _)| *at);
+    let held = NamedSegment::held(own, step);
+    let mut segments = segments_of_points(&points);
+    if let (true, Some((_, last))) = (held.is_some(), points.last().copied()) {
+        points.push((step, last));
+    }
+    segments.extend(held);
+    Ok((RateCurve::points(&points)?, segments))
+}
+
+/// A segment for each straight line, plateaus merged, where they are few; else for each third of
+/// the range of values.
+fn segments_of_points(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
+    let mut lines: Vec<(f64, f64, bool)> = Vec::new();
+    for pair in points.windows(2) {
+        let [(start, from), (end, to)] = pair else {
+            continue;
+        };
+        let (start, end) = (start.as_secs_f64(), end.as_secs_f64());
+        let flat = from.total_cmp(to).is_eq();
+        match lines.last_mut() {
+            Some(last) if last.2 && flat => last.1 = end,
+            _ => lines.push((start, end, flat)),
+        }
+    }
+    if lines.len() >= MOST_SEGMENTS {
+        return thirds_of_values(points);
+    }
+    let part = |(k, (start, end, _)): (usize, &(f64, f64, bool))| {
+        NamedSegment::one(&format!("part_{}", k + 1), *start, *end)
+    };
+    lines.iter().enumerate().map(part).collect()
+}
+
+fn thirds_of_values(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
+    let values = || points.iter().map(|(_, value)| *value);
+    let (low, high) = (
+        values().fold(f64::MAX, f64::min),
+        values().fold(0.0, f64::max),
+    );
+    let third = (high - low) / 3.0;
+    let bounds = [low + third, low + 2.0 * third];
+    let mut segments: Vec<NamedSegment> = ["low", "middle", "high"]
+        .iter()
+        .map(|name| NamedSegment {
+            name: (*name).to_owned(),
+            spans: Vec::new(),
+        })
+        .collect();
+    for pair in points.windows(2) {
+        let [(start, from), (end, to)] = pair else {
+            continue;
+        };
+        let (start, end) = (start.as_secs_f64(), end.as_secs_f64());
+        let crossing = |bound: f64| start + (end - start) * (bound - from) / (to - from);
+        let mut cuts = vec![start, end];
+        cuts.extend(
+            bounds
+                .iter()
+                .map(|bound| crossing(*bound))
+                .filter(|at| at.is_finite() && *at > start && *at < end),
+        );
+        cuts.sort_by(f64::total_cmp);
+        for cut in cuts.windows(2) {
+            let middle = f64::midpoint(cut[0], cut[1]);
+            let value = from + (to - from) * (middle - start) / (end - start);
+            let class = bounds.iter().filter(|bound| value >= **bound).count();
+            segments[class].extend_to(cut[0], cut[1]);
+        }
+    }
+    segments.retain(|segment| !segment.spans.is_empty());
+    segments
+}
+
+impl NamedSegment {
+    fn one(name: &str, start: f64, end: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            spans: vec![(start, end)],
+        }
+    }
+
+    /// The rest of a step after a curve that ended before.
+    fn held(curve: Duration, step: Duration) -> Option<Self> {
+        (step > curve).then(|| Self::one("held", curve.as_secs_f64(), step.as_secs_f64()))
+    }
+
+    /// Adds a span, or lengthens the last one where they touch.
+    fn extend_to(&mut self, start: f64, end: f64) {
+        match self.spans.last_mut() {
+            Some(last) if last.1 >= start => last.1 = end,
+            _ => self.spans.push((start, end)),
+        }
+    }
+}

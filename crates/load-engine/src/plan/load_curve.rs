@@ -1,0 +1,382 @@
+//! Load that changes during a step, as people write it: `ramp:10..200/5m`, `spike:20,200/30s`.
+//!
+//! A written curve ([`LoadCurve`]) has no length of its own in every form. [`LoadCurve::over`] fits
+//! it to the length of a step, and gives the arithmetic curve and its named segments.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::curve_segments::{self, MOST_SEGMENTS, NamedSegment};
+use crate::{CurveError, RateCurve};
+
+/// Length of a spike's step, in spikes, where no duration is given: one before, two after.
+const SPIKES_IN_A_STEP: u32 = 4;
+/// Length of a wave's step, in periods, where no duration is given.
+const PERIODS_IN_A_STEP: u32 = 2;
+
+/// Load over time, as it is written. Values are arrivals per second or users.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LoadCurve {
+    /// One value for the whole step.
+    Constant(f64),
+    /// A straight line from one value to another.
+    Ramp {
+        /// First value.
+        from: f64,
+        /// Last value.
+        to: f64,
+        /// Time that it takes.
+        length: Duration,
+    },
+    /// One value after another.
+    Stairs {
+        /// Value of each stair.
+        values: Vec<f64>,
+        /// Time that each stair takes.
+        each: Duration,
+    },
+    /// A base value and a spike after a third of the time that the spike leaves.
+    Spike {
+        /// Value before and after the spike.
+        base: f64,
+        /// Value during the spike.
+        peak: f64,
+        /// Length of the spike.
+        length: Duration,
+    },
+    /// A wave that begins at its mean and rises.
+    Sine {
+        /// Mean value.
+        mean: f64,
+        /// Height above the mean.
+        amplitude: f64,
+        /// Time from peak to peak.
+        period: Duration,
+    },
+    /// Straight lines between the points of a file.
+    Points {
+        /// File that the points were read from.
+        path: PathBuf,
+        /// Time since the start, and value.
+        points: Vec<(Duration, f64)>,
+    },
+}
+
+/// A curve that is fitted to the measured part of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FittedCurve {
+    /// Value at each instant of the measured part.
+    pub curve: RateCurve,
+    /// Segments that cover the measured part; empty for a constant.
+    pub segments: Vec<NamedSegment>,
+}
+
+/// Reason why a written curve cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LoadCurveError {
+    /// Text that has no form of a curve.
+    #[error(
+        "{0:?} is no load: write a number, ramp:10..200/5m, stairs:10,50,100/1m, spike:20,200/30s, \
+         sine:100,50/1m (mean, amplitude / period) or file:curve.csv (lines of seconds,value)"
+    )]
+    Form(String),
+    /// A value that is no number of zero or more.
+    #[error("{value:?} is no value of a curve; write a number of zero or more, such as 200 or 10k")]
+    Value {
+        /// Value as it was written.
+        value: String,
+    },
+    /// A time that is none.
+    #[error("{0:?} is no length of time; write 30s, 5m or 1h30m")]
+    Time(String),
+    /// A file that cannot be read.
+    #[error("cannot read the curve {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Words of the system.
+        reason: String,
+    },
+    /// A line of a file that is no point.
+    #[error(
+        "{}, line {line}: {text:?} is no point; write seconds,value, as in 30,200", path.display()
+    )]
+    Point {
+        /// The file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: usize,
+        /// Text of the line.
+        text: String,
+    },
+    /// More stairs than results can be told apart for.
+    #[error("{0} stairs are more than the 16 that results are told apart for; use file:curve.csv")]
+    TooManyStairs(usize),
+    /// A curve that takes longer than the step.
+    #[error(
+        "the curve takes {}, longer than the {} of --duration; lengthen one or shorten the other",
+        humantime::format_duration(*.curve), humantime::format_duration(*.step)
+    )]
+    TooLong {
+        /// Length of the curve.
+        curve: Duration,
+        /// Length of the step.
+        step: Duration,
+    },
+    /// A spike that fills its step.
+    #[error(
+        "a spike of {} in the {} of --duration leaves no time before and after it; lengthen --duration",
+        humantime::format_duration(*spike), humantime::format_duration(*step)
+    )]
+    NoRoom {
+        /// Length of the spike.
+        spike: Duration,
+        /// Length of the step.
+        step: Duration,
+    },
+    /// Arithmetic that makes no sense.
+    #[error(transparent)]
+    Curve(#[from] CurveError),
+}
+
+impl LoadCurve {
+    /// The value of a load that does not change.
+    pub fn constant(&self) -> Option<f64> {
+        match self {
+            Self::Constant(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Highest value that the curve reaches.
+    pub fn peak(&self) -> f64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Ramp { from, to, .. } => from.max(*to),
+            Self::Stairs { values, .. } => values.iter().copied().fold(0.0, f64::max),
+            Self::Spike { base, peak, .. } => base.max(*peak),
+            Self::Sine {
+                mean, amplitude, ..
+            } => mean + amplitude,
+            Self::Points { points, .. } => points.iter().map(|(_, v)| *v).fold(0.0, f64::max),
+        }
+    }
+
+    /// Length that the curve itself gives, or suggests where it fits any length; `None` for a
+    /// constant.
+    pub fn length(&self) -> Option<Duration> {
+        match self {
+            Self::Constant(_) => None,
+            Self::Ramp { length, .. } => Some(*length),
+            Self::Stairs { values, each } => Some(*each * values.len() as u32),
+            Self::Spike { length, .. } => Some(*length * SPIKES_IN_A_STEP),
+            Self::Sine { period, .. } => Some(*period * PERIODS_IN_A_STEP),
+            Self::Points { points, .. } => points.last().map(|(at, _)| *at),
+        }
+    }
+
+    /// Fits the curve to a measured part of `length`. A ramp, stairs and a file that end before
+    /// hold their last value, as a segment named `held`.
+    ///
+    /// # Errors
+    /// When the curve takes longer than `length`, or makes no sense as arithmetic.
+    pub fn over(&self, length: Duration) -> Result<FittedCurve, LoadCurveError> {
+        let own = match self {
+            Self::Ramp { .. } | Self::Stairs { .. } | Self::Points { .. } => self.length(),
+            Self::Constant(_) | Self::Spike { .. } | Self::Sine { .. } => None,
+        };
+        if let Self::Spike { length: spike, .. } = self
+            && *spike >= length
+        {
+            return Err(LoadCurveError::NoRoom {
+                spike: *spike,
+                step: length,
+            });
+        }
+        if let Some(own) = own.filter(|own| *own > length) {
+            return Err(LoadCurveError::TooLong {
+                curve: own,
+                step: length,
+            });
+        }
+        let (curve, segments) = match self {
+            Self::Constant(value) => (RateCurve::constant(*value, length)?, Vec::new()),
+            Self::Ramp {
+                from,
+                to,
+                length: ramp,
+            } => curve_segments::ramp(*from, *to, *ramp, length)?,
+            Self::Stairs { values, each } => curve_segments::stairs(values, *each, length)?,
+            Self::Spike {
+                base,
+                peak,
+                length: spike,
+            } => curve_segments::spike(*base, *peak, *spike, length)?,
+            Self::Sine {
+                mean,
+                amplitude,
+                period,
+            } => {
+                let curve = RateCurve::sine(*mean, *amplitude, *period, length)?;
+                (curve, curve_segments::wave_halves(*period, length))
+            }
+            Self::Points { points, .. } => curve_segments::points(points, length)?,
+        };
+        Ok(FittedCurve { curve, segments })
+    }
+}
+
+impl fmt::Display for LoadCurve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |time: &Duration| humantime::format_duration(*time);
+        match self {
+            Self::Constant(value) => write!(f, "{value}"),
+            Self::Ramp { from, to, length } => write!(f, "ramp:{from}..{to}/{}", time(length)),
+            Self::Stairs { values, each } => {
+                let values: Vec<String> = values.iter().map(f64::to_string).collect();
+                write!(f, "stairs:{}/{}", values.join(","), time(each))
+            }
+            Self::Spike { base, peak, length } => write!(f, "spike:{base},{peak}/{}", time(length)),
+            Self::Sine {
+                mean,
+                amplitude,
+                period,
+            } => write!(f, "sine:{mean},{amplitude}/{}", time(period)),
+            Self::Points { path, .. } => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for LoadCurve {
+    type Err = LoadCurveError;
+
+    fn from_str(text: &str) -> Result<Self, LoadCurveError> {
+        let text = text.trim();
+        let form = || LoadCurveError::Form(text.to_owned());
+        let Some((kind, rest)) = text.split_once(':') else {
+            return value(text).map(Self::Constant).map_err(|_| form());
+        };
+        if kind == "file" {
+            return read_points(Path::new(rest));
+        }
+        let (values, length) = rest.rsplit_once('/').ok_or_else(form)?;
+        let length = time(length)?;
+        let separator = if kind == "ramp" { ".." } else { "," };
+        let values: Vec<f64> = values
+            .split(separator)
+            .map(value)
+            .collect::<Result<_, _>>()?;
+        let curve = match (kind, values.as_slice()) {
+            ("ramp", [from, to]) => Self::Ramp {
+                from: *from,
+                to: *to,
+                length,
+            },
+            ("stairs", [_, ..]) => Self::Stairs {
+                values,
+                each: length,
+            },
+            ("spike", [base, peak]) => Self::Spike {
+                base: *base,
+                peak: *peak,
+                length,
+            },
+            ("sine", [mean, amplitude]) => Self::Sine {
+                mean: *mean,
+                amplitude: *amplitude,
+                period: length,
+            },
+            _ => return Err(form()),
+        };
+        curve.checked()
+    }
+}
+
+impl LoadCurve {
+    /// Refuses what no step can hold: too many stairs, arithmetic without sense.
+    fn checked(self) -> Result<Self, LoadCurveError> {
+        if let Self::Stairs { values, .. } = &self
+            && values.len() > MOST_SEGMENTS
+        {
+            return Err(LoadCurveError::TooManyStairs(values.len()));
+        }
+        if let Some(length) = self.length() {
+            self.over(length)?;
+        }
+        Ok(self)
+    }
+}
+
+/// Parses a number of zero or more; `10k`, `2M` and `500/s` are understood.
+fn value(text: &str) -> Result<f64, LoadCurveError> {
+    let digits = text.trim();
+    let digits = digits.strip_suffix("/s").unwrap_or(digits);
+    let (digits, factor) = match digits.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&digits[..at], 1e3),
+        Some((at, 'M')) => (&digits[..at], 1e6),
+        _ => (digits, 1.0),
+    };
+    let parsed = digits.parse::<f64>().map(|number| number * factor);
+    parsed
+        .ok()
+        .filter(|number| number.is_finite() && *number >= 0.0)
+        .ok_or_else(|| LoadCurveError::Value {
+            value: text.trim().to_owned(),
+        })
+}
+
+fn time(text: &str) -> Result<Duration, LoadCurveError> {
+    let parsed = humantime::parse_duration(text.trim());
+    parsed
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| LoadCurveError::Time(text.trim().to_owned()))
+}
+
+/// Reads a file of `seconds,value` lines; a heading, blank lines and comments after `#` are passed
+/// over.
+fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
+    let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let mut points = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let content = line.split('#').next().unwrap_or_default().trim();
+        if content.is_empty() {
+            continue;
+        }
+        match point(content) {
+            Some(point) => points.push(point),
+            None if points.is_empty() && content.eq_ignore_ascii_case("seconds,value") => {}
+            None => {
+                return Err(LoadCurveError::Point {
+                    path: path.to_owned(),
+                    line: index + 1,
+                    text: line.trim().to_owned(),
+                });
+            }
+        }
+    }
+    // The value before the first point is the first point's.
+    if let Some((_, first)) = points.first().copied().filter(|(at, _)| !at.is_zero()) {
+        points.insert(0, (Duration::ZERO, first));
+    }
+    let curve = LoadCurve::Points {
+        path: path.to_owned(),
+        points,
+    };
+    match curve.length() {
+        Some(length) => curve.over(length).map(|_| curve),
+        None => Err(CurveError::Empty.into()),
+    }
+}
+
+fn point(line: &str) -> Option<(Duration, f64)> {
+    let (seconds, value_text) = line.split_once(',')?;
+    let seconds = seconds.trim().parse::<f64>().ok()?;
+    let at = Duration::try_from_secs_f64(seconds).ok()?;
+    Some((at, value(value_text).ok()?))
+}

@@ -1,0 +1,6 @@
+//! What a step is to do, as arithmetic: no clock, no thread.
+
+pub mod curve_segments;
+pub mod load_curve;
+pub mod think_time;
+pub mod user_schedule;

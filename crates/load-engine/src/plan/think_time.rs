@@ -1,0 +1,163 @@
+//! Pauses of users between answer and next request.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use rand::{Rng, RngExt as _};
+use rand_distr::{Distribution as _, Exp1};
+
+/// Longest pause that a draw gives, in means: one of 10⁹ exponential draws is longer.
+const LONGEST_IN_MEANS: f64 = 20.0;
+
+/// Distribution of the pauses that a user makes between an answer and the next request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThinkTime {
+    /// Every pause has the same length; zero is none.
+    Constant(Duration),
+    /// All lengths between two are as likely.
+    Uniform {
+        /// Shortest.
+        low: Duration,
+        /// Longest.
+        high: Duration,
+    },
+    /// Exponential lengths with this mean: mostly short, now and then long, as of independent
+    /// users.
+    Exponential {
+        /// Mean.
+        mean: Duration,
+    },
+}
+
+/// Text that is no think time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no think time: write 2s, 1s..3s (evenly between) or exp:2s (around a mean)")]
+pub struct ThinkTimeError(String);
+
+impl ThinkTime {
+    /// No pause.
+    pub const NONE: Self = Self::Constant(Duration::ZERO);
+
+    /// Returns true if there is never a pause.
+    pub fn is_none(self) -> bool {
+        self.mean().is_zero()
+    }
+
+    /// Mean length of a pause.
+    pub fn mean(self) -> Duration {
+        match self {
+            Self::Constant(time) => time,
+            Self::Uniform { low, high } => (low + high) / 2,
+            Self::Exponential { mean } => mean,
+        }
+    }
+
+    /// Draws the length of one pause.
+    pub fn draw(self, random: &mut impl Rng) -> Duration {
+        match self {
+            Self::Constant(time) => time,
+            Self::Uniform { low, high } => {
+                let share: f64 = random.random();
+                low + high.saturating_sub(low).mul_f64(share)
+            }
+            Self::Exponential { mean } => {
+                let drawn: f64 = Exp1.sample(random);
+                mean.mul_f64(drawn.min(LONGEST_IN_MEANS))
+            }
+        }
+    }
+}
+
+impl Default for ThinkTime {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Display for ThinkTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |time: &Duration| humantime::format_duration(*time);
+        match self {
+            Self::Constant(pause) => write!(f, "{}", time(pause)),
+            Self::Uniform { low, high } => write!(f, "{}..{}", time(low), time(high)),
+            Self::Exponential { mean } => write!(f, "exp:{}", time(mean)),
+        }
+    }
+}
+
+impl FromStr for ThinkTime {
+    type Err = ThinkTimeError;
+
+    fn from_str(text: &str) -> Result<Self, ThinkTimeError> {
+        let error = || ThinkTimeError(text.trim().to_owned());
+        let time = |text: &str| humantime::parse_duration(text.trim()).map_err(|_| error());
+        if let Some(mean) = text.trim().strip_prefix("exp:") {
+            return Ok(Self::Exponential { mean: time(mean)? });
+        }
+        match text.split_once("..") {
+            None => time(text).map(Self::Constant),
+            Some((low, high)) => {
+                let (low, high) = (time(low)?, time(high)?);
+                if low > high {
+                    return Err(error());
+                }
+                Ok(Self::Uniform { low, high })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng as _;
+    use rand::rngs::SmallRng;
+
+    fn draws(think: ThinkTime, seed: u64) -> Vec<f64> {
+        let mut random = SmallRng::seed_from_u64(seed);
+        (0..20_000)
+            .map(|_| think.draw(&mut random).as_secs_f64())
+            .collect()
+    }
+
+    #[test]
+    fn pauses_are_written_and_read_alike() {
+        for text in ["0s", "2s", "500ms", "1s..3s", "exp:2s"] {
+            let think: ThinkTime = text.parse().unwrap();
+            assert_eq!(think.to_string(), text);
+        }
+        assert_eq!("0".parse::<ThinkTime>().unwrap(), ThinkTime::NONE);
+        for text in [
+            "",
+            "2",
+            "-1s",
+            "3s..1s",
+            "1s..",
+            "exp:",
+            "exp:1s..2s",
+            "2 apples",
+        ] {
+            assert!(text.parse::<ThinkTime>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn draws_have_the_mean_and_the_bounds_that_were_asked_for() {
+        let uniform: ThinkTime = "1s..3s".parse().unwrap();
+        let drawn = draws(uniform, 7);
+        assert!(drawn.iter().all(|s| (1.0..=3.0).contains(s)));
+        let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+        assert!((mean - 2.0).abs() < 0.02, "{mean}");
+
+        let exponential: ThinkTime = "exp:2s".parse().unwrap();
+        let drawn = draws(exponential, 7);
+        let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+        // Of exponential pauses 1 ÷ e are longer than the mean.
+        let longer = drawn.iter().filter(|s| **s > 2.0).count() as f64 / drawn.len() as f64;
+        assert!((mean - 2.0).abs() < 0.06, "{mean}");
+        assert!((longer - (-1.0f64).exp()).abs() < 0.015, "{longer}");
+        assert_eq!(draws(exponential, 7), drawn, "the seed repeats them");
+        assert_eq!(draws(ThinkTime::NONE, 1)[..3], [0.0; 3]);
+    }
+}

@@ -1,0 +1,70 @@
+//! A connection of tokio-postgres that a user holds, for the arms with and without a pool.
+
+use std::pin::pin;
+
+use futures_util::TryStreamExt as _;
+use load_engine::Failure;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
+
+use crate::failure::from_postgres;
+use crate::script::{Answer, Bound};
+
+/// Executes `statement`; rows that it gives are dropped as they come.
+pub(super) async fn execute(
+    client: &Client,
+    statement: &Statement,
+    values: &[Bound],
+) -> Result<(), Failure> {
+    let executed = client.execute_raw(statement, values.iter().copied()).await;
+    executed.map(drop).map_err(|error| from_postgres(&error))
+}
+
+/// Returns the same with a statement that is parsed for this once, in the same round trip.
+pub(super) async fn execute_once(
+    client: &Client,
+    sql: &str,
+    values: &[Bound],
+) -> Result<(), Failure> {
+    let typed = values.iter().map(|value| {
+        let value: (&(dyn ToSql + Sync), Type) = (value, value.kind().inferred());
+        value
+    });
+    let typed: Vec<_> = typed.collect();
+    let executed = client.execute_typed(sql, &typed).await;
+    executed.map(drop).map_err(|error| from_postgres(&error))
+}
+
+/// Sends `sql` as it is, and adds what it gives to `answers` where they are wanted.
+pub(super) async fn send(
+    client: &Client,
+    sql: &str,
+    answers: Option<&mut Vec<Answer>>,
+) -> Result<(), Failure> {
+    let sent = match answers {
+        None => client.batch_execute(sql).await,
+        Some(answers) => gather(client, sql, answers).await,
+    };
+    sent.map_err(|error| from_postgres(&error))
+}
+
+async fn gather(client: &Client, sql: &str, answers: &mut Vec<Answer>) -> Result<(), Error> {
+    let mut messages = pin!(client.simple_query_raw(sql).await?);
+    let mut answer = Answer::default();
+    while let Some(message) = messages.try_next().await? {
+        match message {
+            SimpleQueryMessage::RowDescription(columns) => {
+                let names = columns.iter().map(|column| column.name().to_owned());
+                answer.columns = names.collect();
+            }
+            SimpleQueryMessage::Row(row) => {
+                answer.rows += 1;
+                let values = (0..row.len()).map(|at| row.get(at).map(str::to_owned));
+                answer.last = values.collect();
+            }
+            SimpleQueryMessage::CommandComplete(_) => answers.push(std::mem::take(&mut answer)),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! A driver's pool as an application uses it by hand: for those who keep a connection, ask for a
+//! second one, or never give it back. The load itself goes through the drivers' sessions.
+
+use std::time::Duration;
+
+use load_engine::Failure;
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Postgres};
+
+use super::PoolOptions;
+use crate::failure::{from_pool, from_postgres, from_sqlx};
+use crate::fingerprint;
+
+/// A target whose pool others may take connections from.
+pub trait HasPool {
+    /// The pool.
+    fn pool_handle(&self) -> PoolHandle;
+}
+
+/// A pool of either driver.
+#[derive(Debug, Clone)]
+pub enum PoolHandle {
+    /// deadpool-postgres
+    Deadpool(deadpool_postgres::Pool),
+    /// sqlx
+    Sqlx(PgPool),
+}
+
+impl PoolHandle {
+    /// Takes a connection out; it goes back when it is dropped.
+    ///
+    /// # Errors
+    /// Fails with what the driver said, by kind.
+    pub async fn checkout(&self) -> Result<Lease, Failure> {
+        match self {
+            Self::Deadpool(pool) => {
+                let client = pool.get().await.map_err(|error| from_pool(&error))?;
+                Ok(Lease::Deadpool(client))
+            }
+            Self::Sqlx(pool) => {
+                let connection = pool.acquire().await.map_err(|error| from_sqlx(&error))?;
+                Ok(Lease::Sqlx(connection))
+            }
+        }
+    }
+
+    /// Closes connections that are idle for too long or too old, where the pool does not do so by
+    /// itself: deadpool leaves that to the application.
+    pub fn reap(&self, options: &PoolOptions) {
+        let Self::Deadpool(pool) = self else { return };
+        let young = |bound: Option<Duration>, age: Duration| bound.is_none_or(|bound| age < bound);
+        pool.retain(|_, metrics| {
+            young(options.idle_timeout, metrics.last_used())
+                && young(options.max_lifetime, metrics.age())
+        });
+    }
+}
+
+/// A connection that is taken out.
+#[derive(Debug)]
+pub enum Lease {
+    /// Of deadpool-postgres
+    Deadpool(deadpool_postgres::Object),
+    /// Of sqlx
+    Sqlx(sqlx::pool::PoolConnection<Postgres>),
+}
+
+impl Lease {
+    /// Ends the connection instead of giving it back.
+    pub async fn end(self) {
+        match self {
+            Self::Deadpool(client) => drop(deadpool_postgres::Object::take(client)),
+            // One that is broken is gone all the same.
+            Self::Sqlx(connection) => drop(connection.close().await),
+        }
+    }
+
+    /// Runs `sql`, whose rows nobody wants.
+    ///
+    /// # Errors
+    /// Fails with what the driver said, by kind.
+    pub async fn run(&mut self, sql: &str) -> Result<(), Failure> {
+        let ran = self.execute(sql).await;
+        ran.map_err(|failure| failure.with_statement(fingerprint::fingerprint(sql)))
+    }
+
+    async fn execute(&mut self, sql: &str) -> Result<(), Failure> {
+        match self {
+            Self::Deadpool(client) => {
+                let done = client.batch_execute(sql).await;
+                done.map_err(|error| from_postgres(&error))
+            }
+            Self::Sqlx(connection) => {
+                let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+                let done = query.execute(&mut **connection).await;
+                done.map(drop).map_err(|error| from_sqlx(&error))
+            }
+        }
+    }
+}

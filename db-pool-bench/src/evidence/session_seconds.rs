@@ -1,0 +1,39 @@
+//! Session-seconds by whatever tells sessions apart.
+
+use std::collections::BTreeMap;
+
+use bench_report::EvidenceRow;
+
+/// Rows that a table holds.
+const MOST_ROWS: usize = 20;
+
+/// Session-seconds by the labels `K`.
+#[derive(Debug, Default)]
+pub(super) struct SessionSeconds<K>(BTreeMap<K, f64>);
+
+impl<K: Ord> SessionSeconds<K> {
+    pub(super) fn add(&mut self, key: K, session_seconds: f64) {
+        *self.0.entry(key).or_default() += session_seconds;
+    }
+
+    /// Means over `seconds`, in the order of the keys.
+    pub(super) fn means(&self, seconds: f64) -> impl Iterator<Item = (&K, f64)> {
+        self.0.iter().map(move |(key, sum)| (key, sum / seconds))
+    }
+}
+
+impl<const N: usize> SessionSeconds<[String; N]> {
+    /// The largest means over `seconds`, as a table with these labels.
+    pub(super) fn rows(&self, labels: [&str; N], seconds: f64) -> Vec<EvidenceRow> {
+        let mut means: Vec<_> = self.means(seconds).collect();
+        means.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let row = |(key, mean): (&[String; N], f64)| {
+            let mut named = labels.into_iter().zip(key.iter().cloned());
+            EvidenceRow::new(
+                std::array::from_fn::<_, N, _>(|_| named.next().unwrap_or_default()),
+                [("sessions_mean", mean)],
+            )
+        };
+        means.into_iter().take(MOST_ROWS).map(row).collect()
+    }
+}

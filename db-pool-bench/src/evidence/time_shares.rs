@@ -1,0 +1,169 @@
+//! Where the users of a step spent their time: waiting for a connection, or holding one whose
+//! session the server saw at work, in a wait, or left alone by its client.
+//!
+//! All parts are in one currency, mean users at once. The wait for connections and the time on
+//! them come from the client's own timings by Little's law (L = λW: Little, *A Proof for the
+//! Queuing Formula*, Operations Research 9(3), 1961); what sessions did comes from the samples,
+//! their time on a CPU from the kernel where it tells of more.
+
+use std::collections::BTreeMap;
+
+use bench_report::{Histogram, Operation, ServerEvidence, Step};
+
+use crate::failure::is_checkout_timeout;
+
+/// Where a session is sampled, and the part that it belongs to.
+const SESSIONS: [(&str, &str); 7] = [
+    ("sessions.cpu_mean", "cpu"),
+    ("sessions.lock_mean", "lock"),
+    ("sessions.lwlock_mean", "lwlock"),
+    ("sessions.io_mean", "io"),
+    ("sessions.client_mean", "client"),
+    ("sessions.idle_in_transaction_mean", "client"),
+    ("sessions.other_wait_mean", "other_wait"),
+];
+
+/// Others who want connections beside the users of a step: a holder that keeps one, say. Their
+/// sessions are sampled with the users', and so their time belongs to the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ExtraUsers {
+    /// Waiting for a connection at once, on average.
+    pub waiting: f64,
+    /// Holding one at once, on average.
+    pub on_connection: f64,
+}
+
+/// Share of the users' time by part, and of the time of those `beside` them: `checkout` (waiting for a connection of the pool), `cpu` (the
+/// server on, or waiting for, a CPU), `lock`, `lwlock`, `io`, `client` (the server waits for the
+/// client while a transaction is open or a statement runs), `other_wait`, and `rest` (driver,
+/// network, scheduling: connections in use whose session is idle). They add up to 1. Empty where
+/// sessions were not sampled or nothing finished.
+pub fn of_step(
+    step: &Step,
+    server: &ServerEvidence,
+    beside: ExtraUsers,
+) -> BTreeMap<&'static str, f64> {
+    let mut users: BTreeMap<&'static str, f64> = BTreeMap::new();
+    if !server.figures.contains_key("sessions.cpu_mean") {
+        return users;
+    }
+    for (figure, part) in SESSIONS {
+        *users.entry(part).or_default() += server.figures.get(figure).copied().unwrap_or(0.0);
+    }
+    // Bursts of a few microseconds are easily missed: the sampler itself wants a CPU to look.
+    if let (Some(spent_ns), Some(sampled)) =
+        (server.figures.get("server.cpu_ns"), users.get_mut("cpu"))
+    {
+        *sampled = sampled.max(spent_ns / 1e9 / step.window.measured_s());
+    }
+    let sampled: f64 = users.values().sum();
+    let on_connection = mean_users(step, |o| o.service.as_ref()) + beside.on_connection;
+    users.insert("rest", (on_connection - sampled).max(0.0));
+    let waiting = mean_users(step, |o| o.checkout.as_ref()) + checkout_failures(step);
+    users.insert("checkout", waiting + beside.waiting);
+    let all: f64 = users.values().sum();
+    if all <= 0.0 || waiting <= 0.0 && step.throughput_per_s() <= 0.0 {
+        return BTreeMap::new();
+    }
+    for share in users.values_mut() {
+        *share /= all;
+    }
+    users
+}
+
+/// Notes the evidence, and the parts with the step's figures, as in `time.checkout_ratio`.
+pub fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
+    for (part, share) in of_step(step, &server, beside) {
+        step.figures.insert(format!("time.{part}_ratio"), share);
+    }
+    step.server = Some(server);
+}
+
+/// Users in a phase at once, on average.
+fn mean_users(step: &Step, phase: impl Fn(&Operation) -> Option<&Histogram>) -> f64 {
+    let spent = step.operations.values().filter_map(phase);
+    let spent_ns: f64 = spent.map(|h| h.mean_ns * h.count as f64).sum();
+    spent_ns / 1e9 / step.window.measured_s()
+}
+
+/// Users who waited for a connection in vain. Failures share one distribution: its mean stands
+/// for these too.
+fn checkout_failures(step: &Step) -> f64 {
+    let of = |operation: &Operation| {
+        let errors = operation.errors.iter();
+        let given_up = errors.filter(|(kind, _)| is_checkout_timeout(kind));
+        let count: u64 = given_up.map(|(_, count)| count).sum();
+        let mean_ns = operation
+            .failed
+            .as_ref()
+            .map_or(0.0, |failed| failed.mean_ns);
+        count as f64 * mean_ns
+    };
+    step.operations.values().map(of).sum::<f64>() / 1e9 / step.window.measured_s()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::tests::step;
+
+    /// A second of 100 calls that waited 30 ms for a connection and held it for 40 ms.
+    fn measured(sessions: &[(&str, f64)], beside: ExtraUsers) -> BTreeMap<&'static str, f64> {
+        let mut step = step(4, 0, 100.0);
+        let histogram = |ms: u64| {
+            let mut values = bench_report::histogram::recording();
+            values.record_n(ms * 1_000_000, 100).unwrap();
+            Histogram::from_recording(&values)
+        };
+        let operation = step.operations.get_mut("read").unwrap();
+        (operation.checkout, operation.service) = (histogram(30), histogram(40));
+        let mut server = ServerEvidence::default();
+        for (name, mean) in sessions {
+            server.figure(*name, *mean);
+        }
+        of_step(&step, &server, beside)
+    }
+
+    const SESSIONS_SEEN: [(&str, f64); 4] = [
+        ("sessions.cpu_mean", 0.5),
+        ("sessions.lock_mean", 2.0),
+        ("sessions.idle_in_transaction_mean", 0.5),
+        ("sessions.idle_mean", 9.0),
+    ];
+
+    #[test]
+    fn parts_add_up_and_the_planted_one_is_the_largest() {
+        let parts = measured(&SESSIONS_SEEN, ExtraUsers::default());
+        assert!(
+            (parts.values().sum::<f64>() - 1.0).abs() < 1e-9,
+            "{parts:?}"
+        );
+        // 3 users wait for a connection, 4 hold one: 2 in a lock, 1 in nobody's account.
+        let near =
+            |part: &str, share: f64| assert!((parts[part] - share).abs() < 0.01, "{parts:?}");
+        near("checkout", 3.0 / 7.0);
+        near("lock", 2.0 / 7.0);
+        near("client", 0.5 / 7.0);
+        near("rest", 1.0 / 7.0);
+    }
+
+    #[test]
+    fn those_beside_the_users_count_for_the_whole() {
+        // Two more wait for a connection; one more holds one whose session waits for its client.
+        let beside = ExtraUsers {
+            waiting: 2.0,
+            on_connection: 1.0,
+        };
+        let mut seen = SESSIONS_SEEN;
+        seen[2].1 += 1.0;
+        let parts = measured(&seen, beside);
+        for (part, share) in [("checkout", 0.5), ("client", 0.15), ("rest", 0.1)] {
+            assert!((parts[part] - share).abs() < 0.01, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn without_samples_there_are_no_parts() {
+        assert!(measured(&[], ExtraUsers::default()).is_empty());
+    }
+}

@@ -1,0 +1,149 @@
+//! Flags of the command `workload`.
+
+use std::path::PathBuf;
+
+use bench_cli::flags;
+use clap::{Args, Subcommand};
+
+use crate::protocol::Protocol;
+use crate::script::Value;
+use crate::workloads::{Builtin, LASTING, ScriptFlag, definition, scale, script};
+
+const EXAMPLES: &str = "Examples:
+  db-pool-bench workload list
+  db-pool-bench workload describe tpcb-like
+  db-pool-bench workload init --url postgres://app@db/shop --scale 50
+      tables that stay; sweep --schema plimsoll_workload uses them
+  db-pool-bench workload drop --url postgres://app@db/shop
+  db-pool-bench workload check checkout.sql --define tenants=40
+  db-pool-bench workload suggest --url postgres://app@db/shop --write mix/";
+
+const LIST_EXAMPLES: &str = "Examples:
+  db-pool-bench workload list
+  db-pool-bench sweep --workload read-heavy
+      a run of one of them";
+
+const DESCRIBE_EXAMPLES: &str = "Examples:
+  db-pool-bench workload describe tpcb-like
+      what each request of it does, in pgbench's language, and on which tables";
+
+/// Flags of `db-pool-bench workload`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct WorkloadCommandFlags {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: WorkloadCommand,
+}
+
+/// What to do with workloads.
+#[derive(Debug, Clone, Subcommand)]
+pub enum WorkloadCommand {
+    /// Name the built-in workloads and what each asks
+    #[command(after_help = LIST_EXAMPLES)]
+    List,
+    /// Show the statements of a built-in workload and the tables that it works on
+    #[command(after_help = DESCRIBE_EXAMPLES)]
+    Describe {
+        /// Its name
+        name: Builtin,
+    },
+    /// Make the tables of the built-in workloads, in a schema that stays
+    Init(InitFlags),
+    /// Remove a schema that init has made
+    Drop(DropFlags),
+    /// Read scripts as a run would, and say what is wrong and where
+    Check(ScriptCheckFlags),
+    /// Propose a weighted mix from the statements that a server has counted
+    Suggest(SuggestFlags),
+}
+
+const INIT_EXAMPLES: &str = "Examples:
+  db-pool-bench workload init --url postgres://app@db/shop --scale 50
+      five million accounts in the schema plimsoll_workload
+  db-pool-bench sweep --url postgres://app@db/shop --schema plimsoll_workload
+      a run on them";
+
+/// Flags of `db-pool-bench workload init`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = INIT_EXAMPLES)]
+pub struct InitFlags {
+    /// The server
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: String,
+
+    /// Size of the tables, in steps of 100,000 accounts (some 15 MB each)
+    #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
+    pub scale: u64,
+
+    /// The schema's name
+    #[arg(long, value_name = "NAME", default_value = LASTING)]
+    pub schema: String,
+}
+
+const DROP_EXAMPLES: &str = "Examples:
+  db-pool-bench workload drop --url postgres://app@db/shop
+      what workload init has made, and nothing else";
+
+/// Flags of `db-pool-bench workload drop`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = DROP_EXAMPLES)]
+pub struct DropFlags {
+    /// The server
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: String,
+
+    /// The schema's name
+    #[arg(long, value_name = "NAME", default_value = LASTING)]
+    pub schema: String,
+}
+
+const CHECK_EXAMPLES: &str = "Examples:
+  db-pool-bench workload check checkout.sql --define tenants=40
+  db-pool-bench workload check browse.sql@9 buy.sql \\
+      --url postgres://app@db/shop
+      whether the server knows the tables and columns too";
+
+/// Flags of `db-pool-bench workload check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct ScriptCheckFlags {
+    /// Scripts of one mix
+    #[arg(required = true, value_parser = script, value_name = "FILE[@WEIGHT]")]
+    pub script: Vec<ScriptFlag>,
+
+    /// Set a variable to a number, true, false or null
+    #[arg(long, value_parser = definition, value_name = "NAME=VALUE")]
+    pub define: Vec<(String, Value)>,
+
+    /// How a run will send the statements; some commands of pgbench need simple
+    #[arg(long, value_enum, default_value = "prepared")]
+    pub protocol: Protocol,
+
+    /// Have this server look at each statement too; nothing is executed there
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+const SUGGEST_EXAMPLES: &str = "Examples:
+  db-pool-bench workload suggest --url postgres://app@db/shop
+      shapes and shares of the ten most frequent statements
+  db-pool-bench workload suggest --url postgres://app@db/shop --write mix/
+      the same as scripts, which sweep --script takes";
+
+/// Flags of `db-pool-bench workload suggest`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SUGGEST_EXAMPLES)]
+pub struct SuggestFlags {
+    /// The server, and the database whose statements were counted
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub url: String,
+
+    /// Statements to take, the most frequent first
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10")]
+    pub top: u64,
+
+    /// Write a script for each statement into this directory, which must not exist yet
+    #[arg(long, value_name = "DIR")]
+    pub write: Option<PathBuf>,
+}

@@ -1,0 +1,66 @@
+//! The command `workload`: what is built in, tables that outlive runs, scripts checked, and a mix
+//! proposed from what a server was asked so far.
+
+mod check;
+mod describe;
+mod flags;
+mod query_template;
+mod suggest;
+mod tables;
+
+use anyhow::Context as _;
+use bench_cli::{Exit, Interrupted, signals};
+use load_engine::Cancel;
+
+pub use flags::{WorkloadCommand, WorkloadCommandFlags};
+
+use crate::address::Address;
+use crate::connect::Client;
+use crate::control::ControlRuntime;
+use crate::server::ServerUnderTest;
+use crate::workloads::Schema;
+
+/// Runs a `workload` command from flags to exit code.
+///
+/// # Errors
+/// Fails with what kept it from running: wrong usage, no server, a script that is wrong.
+pub fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
+    match &flags.command {
+        WorkloadCommand::List => describe::list(),
+        WorkloadCommand::Describe { name } => describe::one(*name),
+        WorkloadCommand::Init(flags) => tables::init(flags),
+        WorkloadCommand::Drop(flags) => tables::drop(flags),
+        WorkloadCommand::Check(flags) => check::run(flags),
+        WorkloadCommand::Suggest(flags) => suggest::run(flags),
+    }?;
+    Ok(Exit::Done)
+}
+
+/// A server to talk to, until a signal comes.
+struct ServerConnection {
+    address: Address,
+    control: ControlRuntime,
+    client: Client,
+}
+
+impl ServerConnection {
+    /// Connects to `url`, under a name that says which of our schemas it is about.
+    fn begin(url: &str, schema: &Schema) -> anyhow::Result<Self> {
+        let address = ServerUnderTest::at(url)?.address;
+        let cancel = Cancel::new();
+        let signalled = cancel.clone();
+        signals::on_interrupt(move || signalled.cancel()).context("cannot follow signals")?;
+        let control = ControlRuntime::new(cancel).context("cannot start a runtime")?;
+        let client = control.connect(&address, schema)?.ok_or(Interrupted)?;
+        Ok(Self {
+            address,
+            control,
+            client,
+        })
+    }
+
+    /// Does `work` to its end.
+    fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        self.control.run(work).ok_or(Interrupted)
+    }
+}

@@ -1,0 +1,111 @@
+//! The shape of a statement: its text without any value.
+//!
+//! `pg_stat_statements` puts `$1` for constants itself, except where an entry was evicted while its
+//! statement ran; whatever is left of values is taken out here.
+
+use crate::fingerprint;
+use crate::script::scan::{Piece, pieces};
+
+/// Statements of which a workload can consist; others are not normalised by the server, and may
+/// hold passwords.
+const QUERIES: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE"];
+/// Stands for a value that the server has not replaced.
+const VALUE: char = '?';
+
+/// A statement without values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct QueryTemplate {
+    /// On one line.
+    pub(super) sql: String,
+    /// True if it only reads, as far as its first word tells.
+    pub(super) reads: bool,
+}
+
+impl QueryTemplate {
+    /// The shape of `query`; `None` where it is none that a workload can have.
+    pub(super) fn parse(query: &str) -> Option<Self> {
+        let found = pieces(query).ok()?;
+        let [Piece::Sql(_)] = found.as_slice() else {
+            return None;
+        };
+        let sql = fingerprint::full_fingerprint(query);
+        let mut words = sql.split_whitespace();
+        let first = words.next()?.to_uppercase();
+        let reads = first == "SELECT" && !words.any(|word| word.eq_ignore_ascii_case("update"));
+        QUERIES
+            .contains(&first.as_str())
+            .then_some(Self { sql, reads })
+    }
+
+    /// The statement for a script: `$1` becomes `:p1`. `None` where a value was taken out.
+    pub(super) fn script(&self) -> Option<String> {
+        if self.sql.contains(VALUE) {
+            return None;
+        }
+        let mut script = String::new();
+        let mut rest = self.sql.chars().peekable();
+        while let Some(c) = rest.next() {
+            if c == '$' && rest.peek().is_some_and(char::is_ascii_digit) {
+                script.push_str(":p");
+            } else {
+                script.push(c);
+            }
+        }
+        Some(script)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_left_in_a_shape() {
+        for (query, fingerprint) in [
+            (
+                "SELECT * FROM t WHERE id = $1",
+                "SELECT * FROM t WHERE id = $1",
+            ),
+            (
+                "select a1 from t2 where n = 42.5",
+                "select a1 from t2 where n = ?",
+            ),
+            ("SELECT 'secret' || E'x\\'y', $$z$$", "SELECT ? || ?"),
+            (
+                "SELECT \"Name1\" /* user 7 */ FROM t -- 8",
+                "SELECT \"Name1\" FROM t",
+            ),
+            ("UPDATE t\n SET a = $1", "UPDATE t SET a = $1"),
+        ] {
+            assert_eq!(QueryTemplate::parse(query).unwrap().sql, fingerprint);
+        }
+    }
+
+    #[test]
+    fn what_is_no_query_is_left_out() {
+        for query in [
+            "BEGIN",
+            "ALTER ROLE a PASSWORD 'x'",
+            "SET a = 1",
+            "",
+            "SELECT 1; SELECT 2",
+            "SELECT 'open",
+        ] {
+            assert_eq!(QueryTemplate::parse(query), None, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_script_has_variables_for_parameters() {
+        let script = |query| QueryTemplate::parse(query).unwrap().script();
+        assert_eq!(
+            script("SELECT $1, $12").as_deref(),
+            Some("SELECT :p1, :p12")
+        );
+        assert_eq!(script("SELECT 5"), None);
+        assert!(
+            QueryTemplate::parse("SELECT a FROM t FOR UPDATE")
+                .is_some_and(|fingerprint| !fingerprint.reads)
+        );
+    }
+}

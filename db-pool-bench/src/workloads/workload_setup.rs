@@ -1,0 +1,158 @@
+//! Puts a chosen workload on a server: finds or makes its tables, and has the server look at its
+//! statements.
+
+use anyhow::Context as _;
+use bench_cli::{Remedy as _, UsageError};
+use tokio_postgres::Error;
+
+use super::{
+    Schema, SchemaState, SqlWorkload, Tables, TablesError, WorkloadError, WorkloadSelection,
+};
+use crate::address::Address;
+use crate::connect::Client;
+use crate::control::ControlRuntime;
+use crate::failure::from_postgres;
+use crate::remedy::{self, Purpose};
+
+/// What a session that may only read says.
+const READ_ONLY: &str = "sqlstate.25006";
+/// What a server without the table of a statement says.
+const NO_TABLE: &str = "sqlstate.42P01";
+
+/// A server on which a workload is about to run.
+#[derive(Debug)]
+pub struct WorkloadSetup<'a> {
+    /// How to talk to it.
+    pub control: &'a ControlRuntime,
+    /// Place where it is.
+    pub address: &'a Address,
+    /// A connection there.
+    pub client: &'a Client,
+    /// The run's own schema.
+    pub schema: &'a Schema,
+    /// True if all that is there may be written to.
+    pub throwaway: bool,
+    /// Set once the run's schema may be there, and is to be removed.
+    pub schema_begun: bool,
+}
+
+impl WorkloadSetup<'_> {
+    /// The workload that `selection` says, ready for any driver; `None` when a signal came.
+    ///
+    /// # Errors
+    /// Fails when its tables are not there or cannot be made, or the server refuses a statement.
+    pub fn prepare(
+        &mut self,
+        selection: &WorkloadSelection,
+    ) -> anyhow::Result<Option<SqlWorkload>> {
+        let Some(tables) = self.tables(selection)? else {
+            return Ok(None);
+        };
+        let made = self.schema_begun.then_some(self.schema);
+        let own_schema = made.or(selection.schema.as_ref());
+        let verified = selection.on(self.client, &tables, own_schema);
+        match self.control.run(verified) {
+            None => Ok(None),
+            Some(Ok(workload)) => Ok(Some(workload)),
+            Some(Err(WorkloadError::Refused { error, failure })) => {
+                // Where we made the tables, there are no others that the script could mean.
+                let lacks_tables = failure.kind == NO_TABLE && made.is_some();
+                Err(error).remedy(if lacks_tables {
+                    "a server that has the tables of the script, named with --url; here are those of pgbench".to_owned()
+                } else {
+                    remedy::remedy_for(&failure, Purpose::Checking, self.address)
+                })
+            }
+            Some(Err(WorkloadError::Server(failure))) => {
+                let what = "have the server look at the statements of the workload";
+                remedy::cannot(what, &failure, Purpose::Checking, self.address)
+            }
+            Some(Err(error)) => Err(error.into()),
+        }
+    }
+
+    fn tables(&mut self, selection: &WorkloadSelection) -> anyhow::Result<Option<Tables>> {
+        if let Some(table) = &selection.table {
+            let found = self.control.run(Tables::from_pgbench(self.client, table));
+            let absent = "a table that pgbench -i has made, as in --table pgbench_accounts";
+            return found
+                .transpose()
+                .or_else(|error| self.unread(error, absent));
+        }
+        if let Some(schema) = &selection.schema {
+            return self.lasting(schema);
+        }
+        if !selection.makes_tables(self.throwaway) {
+            return Ok(Some(Tables::at_scale(selection.scale)));
+        }
+        self.schema_begun = true;
+        let made = self.schema.create(self.client, selection.scale);
+        let made = self.control.run(made).transpose();
+        self.schema_begun = !made.as_ref().is_err_and(|error| error.undone);
+        made.or_else(|error| self.not_made(&error.source))
+    }
+
+    /// Makes the run's schema and removes it at once.
+    ///
+    /// # Errors
+    /// What would keep a run from making it.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let tried = self.control.run(self.schema.try_out(self.client));
+        let tried = tried.unwrap_or(Ok(()));
+        tried.or_else(|error| self.not_made(&error))
+    }
+
+    fn not_made<T>(&self, error: &Error) -> anyhow::Result<T> {
+        let mut failure = from_postgres(error);
+        if failure.kind == READ_ONLY {
+            failure = failure.with_detail(self.why_read_only());
+        }
+        let what = format!("make the schema {}", self.schema.name());
+        remedy::cannot(&what, &failure, Purpose::Making, self.address)
+    }
+
+    /// Returns why no transaction of ours writes.
+    fn why_read_only(&self) -> &'static str {
+        let asked = "SELECT /* plimsoll */ pg_is_in_recovery()";
+        let answer = self.control.run(self.client.query_one(asked, &[]));
+        let answer = answer.map(|row| row.and_then(|row| row.try_get(0)));
+        match answer {
+            Some(Ok(true)) => "the server is a standby",
+            Some(Ok(false)) => "default_transaction_read_only is on",
+            _ => "a standby, or default_transaction_read_only",
+        }
+    }
+
+    /// Returns what helps where a table that should be there was not found, or could not be asked
+    /// for.
+    fn unread<T>(&self, error: TablesError, where_absent: &str) -> anyhow::Result<T> {
+        let remedy = match &error {
+            TablesError::Server { source, .. } => {
+                remedy::remedy_for(&from_postgres(source), Purpose::Checking, self.address)
+            }
+            TablesError::NoTable { .. } | TablesError::Empty(_) => where_absent.to_owned(),
+        };
+        Err(error).remedy(remedy)
+    }
+
+    /// Tables that `workload init` has made.
+    fn lasting(&self, schema: &Schema) -> anyhow::Result<Option<Tables>> {
+        let name = schema.name();
+        let state = self.control.run(schema.state(self.client)).transpose();
+        match state.with_context(|| format!("cannot look for the schema {name}"))? {
+            None => Ok(None),
+            Some(SchemaState::Ours) => {
+                let found = Tables::in_schema(self.client, name);
+                let absent = format!("db-pool-bench workload init --schema {name}, after a drop");
+                let found = self.control.run(found).transpose();
+                found.or_else(|error| self.unread(error, &absent))
+            }
+            Some(SchemaState::Absent) => Err(UsageError(format!("there is no schema {name}")))
+                .remedy(format!("db-pool-bench workload init --schema {name}")),
+            Some(SchemaState::Foreign) => Err(UsageError(format!(
+                "the schema {name} was not made by this tool"
+            )))
+            .remedy("another name, and db-pool-bench workload init with it"),
+        }
+    }
+}

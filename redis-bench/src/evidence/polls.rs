@@ -1,0 +1,215 @@
+//! StepPolls at the server in the course of a step: what comes and goes within it, and how long the
+//! server took to answer. A look asks for next to nothing, so that what it waits for is the server's
+//! one thread, busy with others, or stopped.
+
+use std::time::Instant;
+
+use bench_report::clock::monotonic_ns;
+use bench_report::{EvidenceRow, ServerEvidence};
+use redis::{Connection, RedisResult};
+
+use crate::info::Info;
+
+/// Gauges of `INFO` that are looked at, and the figures that their maxima become.
+const MOST: [(&str, &str); 3] = [
+    ("connected_clients", "connected_clients_max"),
+    ("blocked_clients", "blocked_clients_max"),
+    ("client_recent_max_output_buffer", "output_buffer_max_bytes"),
+];
+/// Gauges that are 1 while a child process saves data, and what it does.
+const SAVING: [(&str, &str); 3] = [
+    ("rdb_bgsave_in_progress", "snapshot"),
+    ("aof_rewrite_in_progress", "rewrite of the append-only file"),
+    ("module_fork_in_progress", "a module's child"),
+];
+/// Times of saving are told apart up to so many.
+const MAX_SAVE_PERIODS: usize = 100;
+
+/// A child process at work, from the first look at it to the last.
+#[derive(Debug)]
+struct SavePeriod {
+    what: &'static str,
+    from_ns: u64,
+    to_ns: u64,
+}
+
+/// Results of all polls.
+#[derive(Debug, Default)]
+pub(super) struct StepPolls {
+    /// Number of times that `INFO` was asked.
+    asked: u64,
+    count: u64,
+    /// Of those, how often a child process was saving data; absent where the server does not say.
+    saving: Option<u64>,
+    savings: Vec<SavePeriod>,
+    /// True if the last look saw a child process.
+    saved_just_now: bool,
+    /// The most that was seen, by figure.
+    most: [Option<f64>; MOST.len()],
+    /// Time that the server took to answer, in nanoseconds.
+    answers: ResponseTimes,
+}
+
+#[derive(Debug, Default)]
+struct ResponseTimes {
+    count: u64,
+    sum_ns: u64,
+    least_ns: Option<u64>,
+    most_ns: u64,
+}
+
+impl ResponseTimes {
+    fn add(&mut self, ns: u64) {
+        self.count += 1;
+        self.sum_ns += ns;
+        self.least_ns = Some(self.least_ns.map_or(ns, |least| least.min(ns)));
+        self.most_ns = self.most_ns.max(ns);
+    }
+}
+
+impl StepPolls {
+    /// Number of times that `INFO` was asked.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// StepPolls now.
+    ///
+    /// # Errors
+    /// Fails if the server does not answer.
+    pub(super) fn poll(&mut self, connection: &mut Connection) -> RedisResult<()> {
+        self.asked += 2;
+        let began = Instant::now();
+        let clients = Info::section(connection, "clients")?;
+        self.answers.add(began.elapsed().as_nanos() as u64);
+        let persistence = Info::section(connection, "persistence")?;
+        self.add(&clients, &persistence, monotonic_ns());
+        Ok(())
+    }
+
+    /// Adds what `INFO` said at `at_ns`.
+    pub(super) fn add(&mut self, clients: &Info, persistence: &Info, at_ns: u64) {
+        self.count += 1;
+        let gauge =
+            |(field, what): &(&str, &'static str)| Some((persistence.number(field)?, *what));
+        let gauges: Vec<(f64, &'static str)> = SAVING.iter().filter_map(gauge).collect();
+        if !gauges.is_empty() {
+            let now = gauges
+                .iter()
+                .find(|(on, _)| *on > 0.0)
+                .map(|(_, what)| *what);
+            *self.saving.get_or_insert(0) += u64::from(now.is_some());
+            self.note_saving(now, at_ns);
+        }
+        for (most, (field, _)) in self.most.iter_mut().zip(MOST) {
+            if let Some(value) = clients.number(field) {
+                *most = Some(most.map_or(value, |most| most.max(value)));
+            }
+        }
+    }
+
+    fn note_saving(&mut self, now: Option<&'static str>, at_ns: u64) {
+        let just_now = std::mem::replace(&mut self.saved_just_now, now.is_some());
+        let Some(what) = now else { return };
+        if let Some(last) = self.savings.last_mut()
+            && just_now
+            && last.what == what
+        {
+            last.to_ns = at_ns;
+        } else if self.savings.len() < MAX_SAVE_PERIODS {
+            self.savings.push(SavePeriod {
+                what,
+                from_ns: at_ns,
+                to_ns: at_ns,
+            });
+        }
+    }
+
+    /// Tells of it in `evidence`.
+    pub(super) fn add_to(&self, evidence: &mut ServerEvidence) {
+        for (most, (_, figure)) in self.most.iter().zip(MOST) {
+            if let Some(most) = most {
+                evidence.figure(figure, *most);
+            }
+        }
+        if let Some(saving) = self.saving {
+            evidence.figure("saving_ratio", saving as f64 / self.count as f64);
+        }
+        let row = |saving: &SavePeriod| {
+            EvidenceRow::new(
+                [("what", saving.what.to_owned())],
+                [
+                    ("from_ns", saving.from_ns as f64),
+                    ("to_ns", saving.to_ns as f64),
+                ],
+            )
+        };
+        if !self.savings.is_empty() {
+            let rows = self.savings.iter().map(row).collect();
+            evidence.tables.insert("saving".to_owned(), rows);
+        }
+        if let Some(least_ns) = self.answers.least_ns {
+            let count = self.answers.count as f64;
+            evidence.figure("answers", count);
+            evidence.figure("answer_mean_ns", self.answers.sum_ns as f64 / count);
+            evidence.figure("answer_least_ns", least_ns as f64);
+            evidence.figure("answer_most_ns", self.answers.most_ns as f64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(polls: &mut StepPolls, at_ns: u64, clients: u64, saving: u64) {
+        polls.add(
+            &Info::parse(&format!("connected_clients:{clients}\n")),
+            &Info::parse(&format!("rdb_bgsave_in_progress:{saving}\n")),
+            at_ns,
+        );
+    }
+
+    #[test]
+    fn what_comes_and_goes_within_a_step_is_told_by_its_most_and_its_times() {
+        let mut polls = StepPolls::default();
+        let seen = [
+            (3, 0),
+            (9, 1),
+            (4, 1),
+            (2, 0),
+            (2, 1),
+            (2, 0),
+            (2, 0),
+            (2, 0),
+        ];
+        for (at_ns, (clients, saving)) in (100..).zip(seen) {
+            look(&mut polls, at_ns, clients, saving);
+        }
+        let mut evidence = ServerEvidence::default();
+        polls.add_to(&mut evidence);
+        assert!((evidence.figures["connected_clients_max"] - 9.0).abs() < 1e-9);
+        assert!((evidence.figures["saving_ratio"] - 3.0 / 8.0).abs() < 1e-9);
+        assert!(
+            !evidence.figures.contains_key("blocked_clients_max"),
+            "missing is not zero"
+        );
+        let times: Vec<(f64, f64)> = evidence.tables["saving"]
+            .iter()
+            .map(|row| (row.figures["from_ns"], row.figures["to_ns"]))
+            .collect();
+        assert_eq!(times, [(101.0, 102.0), (104.0, 104.0)]);
+    }
+
+    #[test]
+    fn a_stall_shows_in_the_longest_answer_and_hardly_in_the_mean() {
+        let mut polls = StepPolls::default();
+        for ns in [100_000, 120_000, 1_000_000_000, 110_000] {
+            polls.answers.add(ns);
+        }
+        let mut evidence = ServerEvidence::default();
+        polls.add_to(&mut evidence);
+        assert_eq!(evidence.figures["answer_most_ns"], 1e9);
+        assert_eq!(evidence.figures["answer_least_ns"], 1e5);
+    }
+}

@@ -1,0 +1,227 @@
+//! The keys of a run: how they are named, filled before each step, and removed at the end.
+//!
+//! All of them lie under `plimsoll:<run>:`, and nothing outside is ever touched.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use load_engine::Cancel;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
+
+/// Commands in one batch, at most.
+const BATCH: u64 = 500;
+/// Values in one batch, at most.
+const BATCH_BYTES: u64 = 1 << 20;
+/// Bytes kept beside a key and its value: dictionary and expiry entries, object and string
+/// headers, its allocator's rounding. An estimate from above.
+const OVERHEAD_BYTES: u64 = 160;
+
+/// The keys that a scenario asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunKeys {
+    /// `plimsoll:<run>:`.
+    pub prefix: String,
+    /// Number of keys.
+    pub keys: u64,
+    /// Length of each value.
+    pub value_bytes: u64,
+    /// Share of the keys that is there when a step begins, 0..=1.
+    pub preload_ratio: f64,
+    /// Distribution of a key's time to live; absent where keys stay until they are removed.
+    pub expiry: Option<Expiry>,
+    /// Decides which keys are preloaded, and how old they are.
+    pub seed: u64,
+}
+
+/// Life of a key: `ttl`, more or less by up to `jitter_ratio` of it, so that keys that were
+/// written together do not expire together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expiry {
+    /// Mean time to live.
+    pub ttl: Duration,
+    /// 0..1.
+    pub jitter_ratio: f64,
+}
+
+impl Expiry {
+    /// A time to live for a key that is written now, in milliseconds, 1 or more.
+    pub fn draw_ms(&self, random: &mut SmallRng) -> u64 {
+        let swing = self.jitter_ratio * (random.random::<f64>() * 2.0 - 1.0);
+        ((self.ttl.as_secs_f64() * 1e3 * (1.0 + swing)) as u64).max(1)
+    }
+}
+
+/// Prefix of a run's keys.
+pub fn prefix(run_id: &str) -> String {
+    format!("plimsoll:{run_id}:")
+}
+
+impl RunKeys {
+    /// Writes the name of key `index` over what is in `buffer`.
+    pub fn name_into(&self, index: u64, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        // Writing to memory cannot fail.
+        let _ = write!(buffer, "{}k:{index}", self.prefix);
+    }
+
+    /// A value: printable, the same for all keys, as long as asked for.
+    pub fn value(&self) -> Vec<u8> {
+        (0..self.value_bytes)
+            .map(|i| b'a' + (i % 26) as u8)
+            .collect()
+    }
+
+    /// About how much memory the keys take when all of them are there.
+    pub fn estimated_bytes(&self) -> u64 {
+        let name = self.prefix.len() as u64 + 22;
+        self.keys
+            .saturating_mul(self.value_bytes + name + OVERHEAD_BYTES)
+    }
+
+    /// Brings the keys into the state in which every step begins: the preloaded share is there,
+    /// everything else is not. Ages are spread as in a cache that has been filled evenly for a
+    /// while: what is left of each key's life is anything up to its whole.
+    ///
+    /// Returns whether it came to its end before `cancel`.
+    ///
+    /// # Errors
+    /// Returns the error of the connection or the server.
+    pub fn fill(&self, connection: &mut Connection, cancel: &Cancel) -> RedisResult<bool> {
+        let mut random = SmallRng::seed_from_u64(self.seed);
+        let value = self.value();
+        let mut name = Vec::new();
+        let batch = (BATCH_BYTES / self.value_bytes.max(1)).clamp(1, BATCH);
+        let mut next = 0;
+        while next < self.keys {
+            if cancel.is_cancelled() {
+                return Ok(false);
+            }
+            let end = (next + batch).min(self.keys);
+            let mut pipeline = Pipeline::with_capacity(batch as usize);
+            for index in next..end {
+                self.name_into(index, &mut name);
+                pipeline
+                    .add_command(self.initial(&name, &value, &mut random))
+                    .ignore();
+            }
+            pipeline.exec(connection)?;
+            next = end;
+        }
+        Ok(true)
+    }
+
+    fn initial(&self, name: &[u8], value: &[u8], random: &mut SmallRng) -> Cmd {
+        let preloaded = random.random::<f64>() < self.preload_ratio;
+        if !preloaded {
+            let mut absent = redis::cmd("UNLINK");
+            absent.arg(name);
+            return absent;
+        }
+        let mut set = redis::cmd("SET");
+        set.arg(name).arg(value);
+        if let Some(expiry) = &self.expiry {
+            let left = expiry.draw_ms(random) as f64 * random.random::<f64>();
+            set.arg("PX").arg(left.ceil().max(1.0) as u64);
+        }
+        set
+    }
+}
+
+/// Removes every key under `prefix`, until a look at all keys finds none: what was still on its
+/// way to the server when we began is removed as well. `answered` is called after each answer of
+/// the server and says whether to go on; returns whether it came to its end.
+///
+/// # Errors
+/// Returns the error of the connection or the server.
+pub fn clear(
+    connection: &mut Connection,
+    prefix: &str,
+    mut answered: impl FnMut() -> bool,
+) -> RedisResult<bool> {
+    let (mut cursor, mut found) = (0_u64, false);
+    loop {
+        let (next, names): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
+            .arg(cursor)
+            .arg("MATCH")
+            .arg(format!("{prefix}*"))
+            .arg("COUNT")
+            .arg(BATCH)
+            .query(connection)?;
+        if !names.is_empty() {
+            found = true;
+            unlink(connection, &names)?;
+        }
+        if !answered() {
+            return Ok(false);
+        }
+        if next == 0 && !std::mem::take(&mut found) {
+            return Ok(true);
+        }
+        cursor = next;
+    }
+}
+
+/// `UNLINK` frees memory in the background; servers before 4.0 only know `DEL`.
+fn unlink(connection: &mut Connection, names: &[Vec<u8>]) -> RedisResult<()> {
+    let unknown = |error: &RedisError| error.to_string().contains("unknown command");
+    match redis::cmd("UNLINK").arg(names).exec(connection) {
+        Err(error) if unknown(&error) => redis::cmd("DEL").arg(names).exec(connection),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyspace() -> RunKeys {
+        RunKeys {
+            prefix: prefix("20260314-091500-7f3a"),
+            keys: 1_000,
+            value_bytes: 3,
+            preload_ratio: 1.0,
+            expiry: None,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn names_lie_under_the_runs_prefix_and_reuse_their_buffer() {
+        let mut name = Vec::with_capacity(64);
+        let before = name.as_ptr();
+        for index in [0, 41, 999_999] {
+            keyspace().name_into(index, &mut name);
+        }
+        assert_eq!(name, b"plimsoll:20260314-091500-7f3a:k:999999");
+        assert_eq!(name.as_ptr(), before);
+    }
+
+    #[test]
+    fn a_life_is_as_long_as_asked_give_or_take_its_jitter() {
+        let mut random = SmallRng::seed_from_u64(3);
+        let expiry = Expiry {
+            ttl: Duration::from_secs(10),
+            jitter_ratio: 0.1,
+        };
+        let drawn: Vec<u64> = (0..10_000).map(|_| expiry.draw_ms(&mut random)).collect();
+        assert!(drawn.iter().all(|ms| (9_000..=11_000).contains(ms)));
+        assert!(drawn.iter().any(|ms| *ms < 9_200) && drawn.iter().any(|ms| *ms > 10_800));
+        let brief = Expiry {
+            ttl: Duration::from_micros(5),
+            jitter_ratio: 0.0,
+        };
+        assert_eq!(brief.draw_ms(&mut random), 1, "PX 0 would be an error");
+    }
+
+    #[test]
+    fn the_estimate_grows_with_keys_and_values_and_never_overflows() {
+        let mut keyspace = keyspace();
+        let small = keyspace.estimated_bytes();
+        keyspace.value_bytes = 1_000;
+        assert!(keyspace.estimated_bytes() >= small + 1_000 * 997);
+        keyspace.keys = u64::MAX;
+        assert_eq!(keyspace.estimated_bytes(), u64::MAX);
+    }
+}

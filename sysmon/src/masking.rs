@@ -1,0 +1,19 @@
+//! Masking of secrets in what processes say of themselves.
+
+use bench_report::redaction;
+use host_metrics::Masking;
+use host_metrics::follow::Target;
+
+/// Masks secrets in names and command lines, as in every report.
+pub const MASKING: Masking = Masking {
+    text: redaction::text,
+    words: redaction::command_line::<String>,
+};
+
+/// Parses a target of `--follow`; its label has secrets masked.
+///
+/// # Errors
+/// A sentence that says which forms there are.
+pub fn target(text: &str) -> Result<Target, String> {
+    Target::parse(text, MASKING)
+}

@@ -1,0 +1,110 @@
+//! Series of a followed process.
+
+use std::sync::Arc;
+
+use bench_report::Series;
+use host_metrics::figure::Reading;
+use host_metrics::follow::{Followed, Follower, History};
+use host_metrics::spread::Spread;
+
+use crate::rolling::Rolling;
+use crate::stream::sample::label_text;
+
+/// Follows processes and keeps series of each.
+pub type ProcessFollower = Follower<ProcessHistory>;
+
+/// A followed process with its series.
+pub type FollowedProcess = Followed<ProcessHistory>;
+
+/// Returns the series of the processes that mattered over the whole recording, most CPU time first.
+pub fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
+    let histories = follower.ranked_histories();
+    histories.flat_map(ProcessHistory::series)
+}
+
+/// Returns true if there is a series of any process.
+pub fn has_series(follower: &ProcessFollower) -> bool {
+    follower.histories().any(|history| !history.is_empty())
+}
+
+/// Series of one process: one for each of its figures.
+#[derive(Debug, Default)]
+pub struct ProcessHistory {
+    labels: Series,
+    label_text: Arc<str>,
+    series: Vec<(&'static str, Rolling)>,
+    /// Index of the next figure, if figures come in the order of the tick before.
+    next: usize,
+}
+
+impl History for ProcessHistory {
+    /// Sets a label on all series.
+    fn label(&mut self, key: &'static str, value: &str) {
+        self.labels.labels.insert(key.to_owned(), value.to_owned());
+        let labels = self.labels.labels.iter();
+        self.label_text = label_text(labels.map(|(key, of)| (key.as_str(), of.as_str())));
+        for (_, rolling) in &mut self.series {
+            rolling.relabel(key, value);
+        }
+    }
+
+    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
+        let is_it = |(known, _): &(&'static str, Rolling)| *known == name;
+        let next = self.next % self.series.len().max(1);
+        let found = match self.series.get(next) {
+            Some(figure) if is_it(figure) => Some(next),
+            _ => self.series.iter().position(is_it),
+        };
+        let index = found.unwrap_or_else(|| {
+            let series = Series {
+                name: name.to_owned(),
+                ..self.labels.clone()
+            };
+            self.series.push((name, Rolling::new(series)));
+            self.series.len() - 1
+        });
+        self.next = index + 1;
+        let rolling = &mut self.series[index].1;
+        match reading {
+            Some(reading) => rolling.take(at_ns, reading),
+            None => rolling.push(at_ns, None),
+        }
+    }
+}
+
+impl ProcessHistory {
+    /// Returns `process.cpu_cores` of the whole recording: 1.0 is one core.
+    pub fn cores(&self) -> Option<&Spread> {
+        let mut series = self.series.iter();
+        let cores = series.find(|(name, _)| *name == "process.cpu_cores");
+        cores.map(|(_, rolling)| rolling.whole())
+    }
+
+    /// Returns the labels as they stand in raw samples: a JSON object.
+    pub fn label_text(&self) -> &Arc<str> {
+        &self.label_text
+    }
+
+    /// Returns the number of series.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Returns true if there is no series yet.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Keeps at least so many points of each series in a long recording.
+    pub fn keep_points(&mut self, points: usize) {
+        for (_, rolling) in &mut self.series {
+            rolling.keep_points(points);
+        }
+    }
+
+    /// Returns the series that have a reading.
+    pub fn series(&self) -> impl Iterator<Item = Series> {
+        let all = self.series.iter().map(|(_, rolling)| rolling.series());
+        all.filter(|series| series.mean.iter().any(Option::is_some))
+    }
+}

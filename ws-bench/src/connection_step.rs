@@ -1,0 +1,107 @@
+//! One step of the search: so many connections open at once, some of them talking.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bench_report::Window;
+use load_engine::cpu_use::LoadThreads;
+use load_engine::{LoadPlan, Recorder, Waiting};
+
+use crate::endpoint::WsEndpoint;
+use crate::verdict::StepBounds;
+
+/// What holds for all steps of a run.
+#[derive(Debug)]
+pub(crate) struct RunSetup {
+    pub(crate) endpoint: WsEndpoint,
+    /// Time that TCP, the upgrade and each echo may take.
+    pub(crate) timeout: Duration,
+    /// New connections per second, all workers together.
+    pub(crate) spawn_rate_per_s: f64,
+    /// Size of a message.
+    pub(crate) message_bytes: usize,
+    /// Who talks, and how much.
+    pub(crate) load: LoadPlan,
+    pub(crate) seed: u64,
+    pub(crate) waiting: Waiting,
+    /// Connections open now.
+    pub(crate) open: AtomicU64,
+    /// The threads that make the load.
+    pub(crate) threads: LoadThreads,
+}
+
+/// What all workers and the controller share of one step.
+#[derive(Debug)]
+pub(crate) struct ConnectionStep {
+    /// Connections to have open.
+    pub(crate) connections: u64,
+    /// Which time it is held, from 0.
+    pub(crate) repeat: u64,
+    /// Establishment; `acquired` is the instant between TCP and upgrade.
+    pub(crate) connects: Recorder,
+    /// Round trips while the step is held.
+    pub(crate) echoes: Recorder,
+    /// One round trip of every connection after that.
+    pub(crate) checks: Recorder,
+    /// Set once all connections are open.
+    window: OnceLock<Window>,
+    /// Failed attempts beyond which the step has broken, whatever the rest would do.
+    allowed_failures: u64,
+    failed_connects: AtomicU64,
+    /// Arrivals that found their connection still waiting for an earlier echo.
+    pub(crate) delayed: AtomicU64,
+}
+
+impl ConnectionStep {
+    /// A step of `target` connections, recorded by `threads` threads.
+    pub(crate) fn new(connections: u64, repeat: u64, threads: usize) -> Self {
+        Self {
+            connections,
+            repeat,
+            connects: Recorder::new(&["connect"], threads),
+            echoes: Recorder::new(&["echo"], threads),
+            checks: Recorder::new(&["check"], threads),
+            window: OnceLock::new(),
+            allowed_failures: 0,
+            failed_connects: AtomicU64::new(0),
+            delayed: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the same, where of `missing` connections so many may fail as `bounds` allow.
+    pub(crate) fn with_allowance(mut self, missing: u64, bounds: StepBounds) -> Self {
+        self.allowed_failures = (missing as f64 * bounds.error_ratio) as u64;
+        self
+    }
+
+    /// Connections that talk while the step is held.
+    pub(crate) fn talkers(&self, load: &LoadPlan) -> u64 {
+        load.sessions().min(self.connections)
+    }
+
+    pub(crate) fn connect_failed(&self) {
+        self.failed_connects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns true if so many attempts failed that no further ones are made.
+    pub(crate) fn has_broken(&self) -> bool {
+        self.failed_connects.load(Ordering::Relaxed) > self.allowed_failures
+    }
+
+    /// Fixes when the step is held; later calls change nothing.
+    pub(crate) fn set_window(&self, window: Window) {
+        let _ = self.window.set(window);
+    }
+
+    /// Returns when it is held; a window of no length until that is known.
+    pub(crate) fn window(&self) -> Window {
+        self.window.get().copied().unwrap_or_default()
+    }
+
+    /// Returns true if `instant_ns` lies in the measured part.
+    pub(crate) fn measures(&self, instant_ns: u64) -> bool {
+        let window = self.window();
+        (window.measure_start_ns..window.measure_end_ns).contains(&instant_ns)
+    }
+}

@@ -1,0 +1,93 @@
+//! An attempt under way: recorded when it is over, and as censored when it is cut off.
+
+use bench_report::clock::monotonic_ns;
+use load_engine::{Failure, Marks, Outcome, Recorder, Within};
+
+use crate::connection_step::ConnectionStep;
+
+/// Owns the marks of one attempt. Dropped before it finished, it records itself as censored.
+pub(crate) struct InFlightMessage<'a> {
+    pub(crate) marks: Marks,
+    recorder: &'a Recorder,
+    /// Whose measured part it must lie in to count; all counts without one.
+    step: Option<&'a ConnectionStep>,
+    finished: bool,
+}
+
+/// An arrival on its way from the pacer to its connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MessageArrival {
+    pub(crate) due_ns: u64,
+    pub(crate) released_ns: u64,
+}
+
+impl<'a> InFlightMessage<'a> {
+    /// An attempt that begins now and that nothing but its turn has called for.
+    pub(crate) fn start(recorder: &'a Recorder) -> Self {
+        let marks = Marks {
+            started_ns: monotonic_ns(),
+            ..Marks::default()
+        };
+        Self {
+            marks,
+            recorder,
+            step: None,
+            finished: false,
+        }
+    }
+
+    /// An echo that begins now.
+    pub(crate) fn start_echo(step: &'a ConnectionStep) -> Self {
+        let flight = Self::within_step(step);
+        step.echoes.begin(flight.marks.started_ns);
+        flight
+    }
+
+    fn within_step(step: &'a ConnectionStep) -> Self {
+        let mut flight = Self::start(&step.echoes);
+        flight.step = Some(step);
+        flight
+    }
+
+    /// An echo that was due, taken up now.
+    pub(crate) fn from_arrival(step: &'a ConnectionStep, arrival: MessageArrival) -> Self {
+        let mut flight = Self::within_step(step);
+        flight.marks.due_ns = arrival.due_ns;
+        flight.marks.released_ns = arrival.released_ns;
+        step.echoes.begin(arrival.due_ns);
+        flight
+    }
+
+    /// An echo that was due and that no connection took up: to be dropped.
+    pub(crate) fn never_started(step: &'a ConnectionStep, arrival: MessageArrival) -> Self {
+        let mut flight = Self::from_arrival(step, arrival);
+        flight.marks.started_ns = 0;
+        flight
+    }
+
+    /// It is over.
+    pub(crate) fn finish(mut self, result: Result<(), Failure>) {
+        self.finished = true;
+        if self.marks.done_ns == 0 {
+            self.marks.done_ns = monotonic_ns();
+        }
+        let outcome = match result {
+            Ok(()) => Outcome::success(0),
+            Err(failure) => Outcome::failed(0, failure),
+        };
+        let within = self.step.map_or(Within::WHOLLY, |step| Within {
+            due: step.measures(self.marks.begin_ns()),
+            done: step.measures(self.marks.done_ns),
+        });
+        self.recorder.record(&self.marks, &outcome, within);
+    }
+}
+
+impl Drop for InFlightMessage<'_> {
+    fn drop(&mut self) {
+        let counts = |step: &ConnectionStep| step.measures(self.marks.begin_ns());
+        if !self.finished && self.step.is_none_or(counts) {
+            self.recorder.record_censored(&self.marks, monotonic_ns());
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! How many connections this machine can hold at all, found out before the first is opened: our
+//! own limits are not to be taken for the server's.
+
+use std::fs;
+
+use bench_report::environment::Cgroup;
+use bench_report::{LimitOwner, Warning, WarningCode};
+
+use crate::open_files;
+
+/// Descriptors kept free for runtimes, timers and the report.
+const SPARE_FILES: u64 = 64;
+/// Ports kept free for everybody else on this machine.
+const SPARE_PORTS: u64 = 1_000;
+/// Memory of one open connection: our 7 KiB for buffer and task, and what the kernel keeps for a
+/// socket whose buffers are empty.
+const BYTES_PER_CONNECTION: u64 = 16 * 1024;
+/// Share of the available memory that is planned with.
+const MEMORY_SHARE: f64 = 0.8;
+
+/// What limits connections on this machine; what could not be read limits nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct MachineLimits {
+    /// Files that this process may open, and has open.
+    pub(crate) nofile: Option<u64>,
+    pub(crate) open_files: u64,
+    /// Highest limit of open files that the kernel allows to be set.
+    pub(crate) nr_open: Option<u64>,
+    /// Ports lent to outgoing connections, both ends included.
+    pub(crate) ports: Option<(u64, u64)>,
+    pub(crate) available_bytes: Option<u64>,
+}
+
+impl MachineLimits {
+    /// Raises the own limit of open files as far as it goes, then reads what holds.
+    pub(crate) fn prepare(cgroup: Option<&Cgroup>) -> Self {
+        let available = fs::read_to_string("/proc/meminfo")
+            .ok()
+            .and_then(|text| available_bytes(&text));
+        let allowed = cgroup.and_then(|group| group.memory_limit_bytes);
+        Self {
+            nofile: open_files::raise(),
+            open_files: open_files::open_now().unwrap_or(0),
+            nr_open: number("/proc/sys/fs/nr_open"),
+            ports: fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
+                .ok()
+                .and_then(|text| port_range(&text)),
+            available_bytes: match (available, allowed) {
+                (Some(available), Some(allowed)) => Some(available.min(allowed)),
+                (available, allowed) => available.or(allowed),
+            },
+        }
+    }
+}
+
+fn number(path: &str) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+fn available_bytes(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn port_range(text: &str) -> Option<(u64, u64)> {
+    let mut ends = text.split_ascii_whitespace().map(str::parse);
+    let (Some(Ok(first)), Some(Ok(last))) = (ends.next(), ends.next()) else {
+        return None;
+    };
+    (first <= last).then_some((first, last))
+}
+
+/// Place where the server is, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServerPlacement {
+    /// On this machine: its memory is ours, too.
+    pub(crate) local: bool,
+    /// Source addresses can be spread: ports do not limit.
+    pub(crate) many_sources: bool,
+}
+
+/// A limit of this machine below what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    /// Connections that fit.
+    pub(crate) fits: u64,
+    pub(crate) owner: LimitOwner,
+    /// What limits, with its figures.
+    pub(crate) reason: String,
+    /// What would raise it.
+    pub(crate) remedy: String,
+}
+
+impl Shortage {
+    /// Returns what the report says of it.
+    pub(crate) fn warning(&self, wanted: u64) -> Warning {
+        let message = format!(
+            "{wanted} connections were asked for, {} fit: {}; {}",
+            self.fits, self.reason, self.remedy
+        );
+        Warning::new(WarningCode::LimitTooLow, message)
+            .with_figures(self.fits as f64, wanted as f64)
+    }
+}
+
+/// The tightest limit below `wanted` connections; `None` when they fit.
+pub(crate) fn shortage(
+    wanted: u64,
+    machine: &MachineLimits,
+    server: ServerPlacement,
+) -> Option<Shortage> {
+    let limits = [
+        files(wanted, machine),
+        ports(machine, server),
+        memory(wanted, machine, server),
+    ];
+    let tightest = limits
+        .into_iter()
+        .flatten()
+        .min_by_key(|limit| limit.fits)?;
+    (tightest.fits < wanted).then_some(tightest)
+}
+
+fn files(wanted: u64, machine: &MachineLimits) -> Option<Shortage> {
+    let nofile = machine.nofile?;
+    let needed = wanted + machine.open_files + SPARE_FILES;
+    let raise =
+        format!("raise it for this shell with: sudo prlimit --pid $$ --nofile={needed}:{needed}");
+    let remedy = match machine.nr_open {
+        Some(nr_open) if needed > nr_open => {
+            format!("allow it with: sudo sysctl -w fs.nr_open={needed}, then {raise}")
+        }
+        _ => raise,
+    };
+    Some(Shortage {
+        fits: nofile.saturating_sub(machine.open_files + SPARE_FILES),
+        owner: LimitOwner::Generator,
+        reason: format!("this process may open {nofile} files (nofile)"),
+        remedy,
+    })
+}
+
+fn ports(machine: &MachineLimits, server: ServerPlacement) -> Option<Shortage> {
+    let (first, last) = machine.ports.filter(|_| !server.many_sources)?;
+    let remedy = if first > 1_024 || last < 65_535 {
+        "widen it with: sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\""
+    } else {
+        "run the bench from several machines, or give the server several addresses"
+    };
+    Some(Shortage {
+        fits: (last - first + 1).saturating_sub(SPARE_PORTS),
+        owner: LimitOwner::Network,
+        reason: format!("one source address has the ports {first} to {last} (ip_local_port_range)"),
+        remedy: remedy.to_owned(),
+    })
+}
+
+fn memory(wanted: u64, machine: &MachineLimits, server: ServerPlacement) -> Option<Shortage> {
+    let available = machine.available_bytes?;
+    let each = BYTES_PER_CONNECTION * if server.local { 2 } else { 1 };
+    let needed_mib = (wanted * each) as f64 / MEMORY_SHARE / f64::from(1 << 20);
+    Some(Shortage {
+        fits: (available as f64 * MEMORY_SHARE) as u64 / each,
+        owner: LimitOwner::Generator,
+        reason: format!("{} MiB of memory are available", available >> 20),
+        remedy: format!("it takes about {needed_mib:.0} MiB: see what uses it with: free -m"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: ServerPlacement = ServerPlacement {
+        local: true,
+        many_sources: true,
+    };
+    const ELSEWHERE: ServerPlacement = ServerPlacement {
+        local: false,
+        many_sources: false,
+    };
+
+    fn machine() -> MachineLimits {
+        MachineLimits {
+            nofile: Some(20_000),
+            open_files: 20,
+            nr_open: Some(1 << 20),
+            ports: Some((32_768, 60_999)),
+            available_bytes: Some(16 << 30),
+        }
+    }
+
+    #[test]
+    fn what_fits_is_no_shortage() {
+        assert_eq!(shortage(10_000, &machine(), HERE), None);
+        assert_eq!(shortage(10_000, &machine(), ELSEWHERE), None);
+        assert_eq!(shortage(1 << 40, &MachineLimits::default(), HERE), None);
+    }
+
+    #[test]
+    fn too_few_files_are_ours_and_the_command_raises_them() {
+        let limit = shortage(50_000, &machine(), HERE).unwrap();
+        assert_eq!((limit.fits, limit.owner), (19_916, LimitOwner::Generator));
+        assert!(
+            limit.remedy.contains("--nofile=50084:50084"),
+            "{}",
+            limit.remedy
+        );
+        let limit = shortage(2_000_000, &machine(), HERE).unwrap();
+        assert!(
+            limit.remedy.contains("fs.nr_open=2000084"),
+            "{}",
+            limit.remedy
+        );
+        let warning = limit.warning(2_000_000);
+        assert_eq!(warning.code, WarningCode::LimitTooLow);
+        assert_eq!(
+            (warning.value, warning.threshold),
+            (Some(19_916.0), Some(2e6))
+        );
+    }
+
+    #[test]
+    fn ports_limit_only_where_there_is_one_source_address() {
+        let machine = MachineLimits {
+            nofile: Some(1 << 20),
+            ..machine()
+        };
+        assert_eq!(shortage(40_000, &machine, HERE), None);
+        let limit = shortage(40_000, &machine, ELSEWHERE).unwrap();
+        assert_eq!((limit.fits, limit.owner), (27_232, LimitOwner::Network));
+        assert!(limit.remedy.contains("1024 65535"));
+    }
+
+    #[test]
+    fn a_server_on_this_machine_shares_its_memory() {
+        let machine = MachineLimits {
+            available_bytes: Some(64 << 20),
+            ..machine()
+        };
+        let fits = |server| shortage(10_000, &machine, server).unwrap().fits;
+        assert_eq!(fits(ELSEWHERE), 2 * fits(HERE));
+    }
+
+    #[test]
+    fn the_kernels_files_are_read_as_they_are_written() {
+        assert_eq!(port_range("32768\t60999\n"), Some((32_768, 60_999)));
+        assert_eq!(port_range("9 1"), None);
+        let meminfo = "MemTotal:       100 kB\nMemAvailable:       64 kB\n";
+        assert_eq!(available_bytes(meminfo), Some(65_536));
+        assert_eq!(available_bytes("MemTotal: 1 kB"), None);
+    }
+}
