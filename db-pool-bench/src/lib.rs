@@ -34,7 +34,6 @@ mod recommendation;
 mod remedy;
 mod results;
 pub mod scale;
-pub mod script;
 pub mod server;
 pub mod sweep;
 pub mod target;

@@ -7,10 +7,10 @@ use clap::{Args, Parser, Subcommand};
 /// Runs the whole suite and names the bottleneck.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, after_help = EXAMPLES)]
-pub struct Cli {
-    /// Command.
+pub struct PlimsollCli {
+    /// PlimsollCommand.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: PlimsollCommand,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -21,7 +21,7 @@ const EXAMPLES: &str = "Examples:
 
 /// Commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum PlimsollCommand {
     /// Run a profile: servers, recorder, benches, analysis
     #[command(after_help = RUN_HELP)]
     Run(RunFlags),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bench_report::Environment;
 
-use crate::reach::{self, Reached};
+use crate::server_check::{self, ServerCheck};
 
 /// Severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,15 +62,15 @@ impl Check {
 /// The servers that the user's environment names for a run; a run starts its own in place of one
 /// that is not named.
 #[derive(Debug, Default)]
-pub struct Servers {
+pub struct NamedServers {
     postgres: Option<String>,
     redis: Option<String>,
     websocket: Option<String>,
 }
 
-impl Servers {
+impl NamedServers {
     /// By the variables that `plimsoll run` reads.
-    pub fn of_environment() -> Self {
+    pub fn from_environment() -> Self {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         Self {
             postgres: named("DATABASE_URL"),
@@ -81,22 +81,23 @@ impl Servers {
 }
 
 /// Looks at everything. `root` is `/`, or a made-up tree in tests.
-pub fn examine(root: &Path, environment: &Environment, servers: &Servers) -> Vec<Check> {
+pub fn examine(root: &Path, environment: &Environment, servers: &NamedServers) -> Vec<Check> {
     let mut checks = vec![cores(environment), memory(root), descriptors(environment)];
     checks.extend(ports(root));
     checks.extend(busy(root, environment));
     checks.extend(clock(environment));
     checks.extend(swap(root));
     checks.push(match &servers.postgres {
-        Some(url) => reached("PostgreSQL", "DATABASE_URL", reach::postgres(url)),
+        Some(url) => reached("PostgreSQL", "DATABASE_URL", server_check::postgres(url)),
         None => server("PostgreSQL", testbed::find_postgres()),
     });
     checks.push(match &servers.redis {
-        Some(url) => reached("Redis", "REDIS_URL", reach::redis(url)),
+        Some(url) => reached("Redis", "REDIS_URL", server_check::redis(url)),
         None => server("Redis", testbed::find_redis()),
     });
     let websocket = servers.websocket.as_deref();
-    checks.extend(websocket.map(|url| reached("WebSocket", "WS_URL", reach::websocket(url))));
+    checks
+        .extend(websocket.map(|url| reached("WebSocket", "WS_URL", server_check::websocket(url))));
     checks.extend(
         [
             "db-pool-bench",
@@ -235,22 +236,22 @@ fn server<T: AsRef<Path>>(what: &'static str, found: Result<T, testbed::TestbedE
 }
 
 /// A server of the user's.
-fn reached(what: &'static str, variable: &str, reached: Reached) -> Check {
+fn reached(what: &'static str, variable: &str, reached: ServerCheck) -> Check {
     match reached {
-        Reached::Answers(seen) => Check::fine(what, format!("{variable} {seen}")),
-        Reached::Partly(seen) => Check::doubtful(
+        ServerCheck::Usable(seen) => Check::fine(what, format!("{variable} {seen}")),
+        ServerCheck::PartlyChecked(seen) => Check::doubtful(
             what,
             format!("{variable} {seen}"),
             "a short run: plimsoll run --profile smoke",
         ),
-        Reached::No { reason, remedy } => {
+        ServerCheck::Unusable { reason, remedy } => {
             Check::prevents(what, format!("{variable}: {reason}"), remedy)
         }
     }
 }
 
 fn tool(name: &'static str) -> Option<Check> {
-    let error = crate::child::sibling(name).err()?;
+    let error = crate::tool_process::sibling(name).err()?;
     Some(Check::prevents(
         name,
         error.to_string(),
@@ -328,7 +329,7 @@ mod tests {
             clock_source: Some("hpet".to_owned()),
             ..Environment::default()
         };
-        let checks = examine(root.path(), &environment, &Servers::default());
+        let checks = examine(root.path(), &environment, &NamedServers::default());
         for what in [
             "memory",
             "open files",
@@ -350,7 +351,11 @@ mod tests {
     #[test]
     fn a_machine_without_proc_is_unknown_and_not_fine() {
         let root = tree(&[]);
-        let checks = examine(root.path(), &Environment::default(), &Servers::default());
+        let checks = examine(
+            root.path(),
+            &Environment::default(),
+            &NamedServers::default(),
+        );
         assert_eq!(severity(&checks, "memory"), Some(Severity::Doubtful));
         assert_eq!(severity(&checks, "local ports"), None);
     }
@@ -361,10 +366,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let servers = Servers {
+        let servers = NamedServers {
             redis: Some(format!("redis://:hunter2@127.0.0.1:{port}")),
             websocket: Some(format!("ws://127.0.0.1:{port}/")),
-            ..Servers::default()
+            ..NamedServers::default()
         };
         let checks = examine(root.path(), &Environment::default(), &servers);
         for (what, variable) in [("Redis", "REDIS_URL"), ("WebSocket", "WS_URL")] {

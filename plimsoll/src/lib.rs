@@ -5,14 +5,14 @@
 //! measures is what the tool measures, and a tool that dies takes nothing else with it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod cause;
-pub mod child;
 pub mod cli;
 pub mod doctor;
+mod failure_cause;
 pub mod list;
-pub mod parts;
-pub mod profile;
-pub mod reach;
-pub mod run_directory;
-pub mod servers;
+mod profile;
+mod run_directory;
+mod run_parts;
+mod server_check;
+mod servers;
 pub mod suite;
+mod tool_process;

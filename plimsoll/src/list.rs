@@ -1,6 +1,6 @@
 //! Profiles and scenarios, for people.
 
-use crate::profile::{self, ProfileError};
+use crate::profile;
 
 /// Every scenario of every tool, with what it answers.
 const SCENARIOS: &[(&str, &str)] = &[
@@ -28,7 +28,7 @@ const SCENARIOS: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// Only when the built-in profiles are damaged.
-pub fn text() -> Result<String, ProfileError> {
+pub fn text() -> anyhow::Result<String> {
     let mut text = String::from("Profiles (plimsoll run --profile NAME)\n");
     for profile in profile::all()? {
         text.push_str(&format!("  {:<8} {}\n", profile.name, profile.about));

@@ -9,44 +9,44 @@ const BUILT_IN: &str = include_str!("../profiles.toml");
 
 /// One bench invocation of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Component {
+pub(crate) struct SuiteComponent {
     /// The binary.
-    pub tool: String,
+    pub(crate) tool: String,
     /// Its subcommand.
-    pub scenario: String,
+    pub(crate) scenario: String,
     /// Duration in seconds, for the time left.
-    pub about_s: u64,
+    pub(crate) about_s: u64,
     /// Its flags.
-    pub args: Vec<String>,
+    pub(crate) args: Vec<String>,
 }
 
-impl Component {
+impl SuiteComponent {
     /// Duration, for the time left.
-    pub fn about(&self) -> Duration {
+    pub(crate) fn about(&self) -> Duration {
         Duration::from_secs(self.about_s)
     }
 
     /// `db-pool-bench.sweep`: the name of its report.
-    pub fn stem(&self) -> String {
+    pub(crate) fn stem(&self) -> String {
         format!("{}.{}", self.tool, self.scenario)
     }
 }
 
 /// A named selection of bench invocations.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Purpose, for people.
-    pub about: String,
+    pub(crate) about: String,
     /// Benches, in the order in which they run.
     #[serde(rename = "component")]
-    pub components: Vec<Component>,
+    pub(crate) components: Vec<SuiteComponent>,
 }
 
 /// Reason for which there is no such profile.
 #[derive(Debug, thiserror::Error)]
-pub enum ProfileError {
+pub(crate) enum ProfileError {
     /// The built-in file is damaged.
     #[error("the built-in profiles cannot be read: {0}")]
     BuiltIn(#[from] toml::de::Error),
@@ -71,7 +71,7 @@ pub enum ProfileError {
 }
 
 #[derive(Deserialize)]
-struct File {
+struct ProfileFile {
     profile: Vec<Profile>,
 }
 
@@ -79,15 +79,15 @@ struct File {
 ///
 /// # Errors
 /// Only when the built-in file is damaged, which a test rules out.
-pub fn all() -> Result<Vec<Profile>, ProfileError> {
-    Ok(toml::from_str::<File>(BUILT_IN)?.profile)
+pub(crate) fn all() -> Result<Vec<Profile>, ProfileError> {
+    Ok(toml::from_str::<ProfileFile>(BUILT_IN)?.profile)
 }
 
 /// The profile of that name, reduced to the components asked for (none = all of them).
 ///
 /// # Errors
 /// When there is no such profile, or it has no such component.
-pub fn find(name: &str, only: &[String]) -> Result<Profile, ProfileError> {
+pub(crate) fn find(name: &str, only: &[String]) -> Result<Profile, ProfileError> {
     let profiles = all()?;
     let names: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
     let known = names.join(", ");
@@ -123,7 +123,11 @@ mod tests {
     #[test]
     fn every_profile_runs_every_component_once() {
         for profile in all().unwrap() {
-            let stems: Vec<String> = profile.components.iter().map(Component::stem).collect();
+            let stems: Vec<String> = profile
+                .components
+                .iter()
+                .map(SuiteComponent::stem)
+                .collect();
             let wanted = ["db-pool-bench.sweep", "redis-bench.cache", "ws-bench.limit"];
             assert_eq!(stems, wanted, "{}", profile.name);
         }

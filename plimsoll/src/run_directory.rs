@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Reason for which a directory cannot be a run's.
 #[derive(Debug, thiserror::Error)]
-pub enum RunDirectoryError {
+pub(crate) enum RunDirectoryError {
     /// A file there would be taken for the run's, or overwritten.
     #[error("{directory} already holds {file}", directory = directory.display())]
     Used {
@@ -26,7 +26,7 @@ pub enum RunDirectoryError {
 
 impl RunDirectoryError {
     /// Remedy.
-    pub fn remedy(&self) -> &'static str {
+    pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Used { .. } => "another --run-dir, or move those files away",
             Self::Unusable { .. } => "--run-dir with a path that can be written",
@@ -39,7 +39,7 @@ impl RunDirectoryError {
 ///
 /// # Errors
 /// When it holds reports or a page already, or cannot be made.
-pub fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
+pub(crate) fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
     let unusable = |source| RunDirectoryError::Unusable {
         directory: directory.to_owned(),
         source,

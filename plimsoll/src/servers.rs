@@ -3,36 +3,36 @@
 use testbed::token;
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, TestbedError, WebSocketServer};
 
-use crate::child::{self, ChildError};
 use crate::cli::RunFlags;
 use crate::profile::Profile;
+use crate::tool_process::{self, ToolError};
 
 /// Reason for which a server is missing.
 #[derive(Debug, thiserror::Error)]
-pub enum ServersError {
+pub(crate) enum ServersError {
     /// A throwaway server would not start.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
     /// The WebSocket server is one of our own binaries.
     #[error(transparent)]
-    Child(#[from] ChildError),
+    Child(#[from] ToolError),
 }
 
-/// Servers that live as long as this value, and where all of them are.
+/// RunServers that live as long as this value, and where all of them are.
 #[derive(Debug, Default)]
-pub struct Servers {
+pub(crate) struct RunServers {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
     websocket: Option<WebSocketServer>,
     urls: Vec<(&'static str, String)>,
 }
 
-impl Servers {
+impl RunServers {
     /// Starts what `profile` needs and `flags` do not name.
     ///
     /// # Errors
     /// When a server is not installed or does not start.
-    pub fn start(profile: &Profile, flags: &RunFlags) -> Result<Self, ServersError> {
+    pub(crate) fn start(profile: &Profile, flags: &RunFlags) -> Result<Self, ServersError> {
         let needs = |tool: &str| profile.components.iter().any(|c| c.tool == tool);
         let mut servers = Self::default();
         let mut ours = Vec::new();
@@ -52,7 +52,7 @@ impl Servers {
         }
         if needs("ws-bench") {
             let url = given_or(flags.ws_url.as_ref(), &mut ours, || {
-                let websocket = WebSocketServer::start(&child::sibling("ws-bench")?, &[])?;
+                let websocket = WebSocketServer::start(&tool_process::sibling("ws-bench")?, &[])?;
                 Ok(servers.websocket.insert(websocket).url().to_owned())
             })?;
             servers.urls.push(("WS_URL", url));
@@ -63,12 +63,12 @@ impl Servers {
 
     /// Environment of the benches: addresses, and which of them are ours. By environment, because
     /// anyone may read a process's arguments.
-    pub fn environment(&self) -> &[(&'static str, String)] {
+    pub(crate) fn environment(&self) -> &[(&'static str, String)] {
         &self.urls
     }
 
     /// Names of the servers that were started, for people.
-    pub fn started(&self) -> String {
+    pub(crate) fn started(&self) -> String {
         let names = [
             self.postgres.as_ref().map(|_| "PostgreSQL"),
             self.redis.as_ref().map(|_| "Redis"),

@@ -13,26 +13,26 @@ use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::report::{RUN_ID_ENV, new_run_id};
 use bench_report::{StoreError, store};
 
-use crate::cause;
-use crate::child::{Tool, sibling};
 use crate::cli::RunFlags;
-use crate::parts::{OURSELVES, Parts};
-use crate::profile::{self, Component, Profile};
+use crate::failure_cause;
+use crate::profile::{self, Profile, SuiteComponent};
 use crate::run_directory;
-use crate::servers::Servers;
+use crate::run_parts::{RunParts, STARTER};
+use crate::servers::RunServers;
+use crate::tool_process::{ToolProcess, sibling};
 
 /// Between looks at a child.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Name of the recorder's report and log.
 const RECORDER: &str = "sysmon.record";
 /// A bench that was asked to end has this long; its own bound is two seconds for cleaning up.
-const END_BOUND: Duration = Duration::from_millis(2_600);
+const END_TIMEOUT: Duration = Duration::from_millis(2_600);
 /// Exit code of a tool that stands for [`Exit::GateFailed`].
 const GATE_FAILED: i32 = 3;
 /// Approximate time that starting the servers takes.
-const SERVERS_ABOUT: Duration = Duration::from_secs(4);
+const SERVERS_ESTIMATE: Duration = Duration::from_secs(4);
 /// Approximate time that the analysis takes.
-const ANALYSIS_ABOUT: Duration = Duration::from_secs(1);
+const ANALYSIS_ESTIMATE: Duration = Duration::from_secs(1);
 
 /// Runs a profile from start to findings.
 ///
@@ -55,7 +55,7 @@ pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
     let signalled = Arc::clone(&interrupted);
     bench_cli::signals::on_interrupt(move || signalled.store(true, Ordering::Relaxed))
         .context("cannot follow signals")?;
-    let parts = Parts::plan(&profile, &run_id, &directory)
+    let parts = RunParts::plan(&profile, &run_id, &directory)
         .context("cannot write the run's manifest")
         .remedy("--run-dir with a path that can be written")?;
     Suite {
@@ -75,7 +75,7 @@ pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
 
 struct Suite<'a> {
     flags: &'a RunFlags,
-    parts: Parts,
+    parts: RunParts,
     profile: Profile,
     run_id: String,
     directory: PathBuf,
@@ -93,8 +93,8 @@ impl Suite<'_> {
     fn run(mut self) -> anyhow::Result<Exit> {
         self.progress
             .phase("start", &format!("profile {}", self.profile.name));
-        let servers = Servers::start(&self.profile, self.flags)?;
-        self.done += SERVERS_ABOUT;
+        let servers = RunServers::start(&self.profile, self.flags)?;
+        self.done += SERVERS_ESTIMATE;
         self.progress.line(&format!(
             "{}, {}",
             self.directory.display(),
@@ -105,8 +105,8 @@ impl Suite<'_> {
         }
         drop(servers);
         if self.is_interrupted() {
-            let written = self.parts.skip_the_rest();
-            self.noted(written);
+            let written = self.parts.skip_remaining();
+            self.warn_unwritten(written);
             self.progress.finish();
             return Ok(self.interrupted());
         }
@@ -122,7 +122,7 @@ impl Suite<'_> {
     }
 
     /// The benches one after another, with the machine recorded beside them.
-    fn measure(&mut self, servers: &Servers) {
+    fn measure(&mut self, servers: &RunServers) {
         let recorder = self.start_recorder();
         for component in self.profile.components.clone() {
             if self.is_interrupted() {
@@ -136,11 +136,11 @@ impl Suite<'_> {
         }
     }
 
-    fn end_recorder(&mut self, mut recorder: Tool) {
+    fn end_recorder(&mut self, mut recorder: ToolProcess) {
         recorder.interrupt();
-        let ended = recorder.wait(END_BOUND);
-        let written = self.parts.ended(RECORDER, ended);
-        self.noted(written);
+        let ended = recorder.wait(END_TIMEOUT);
+        let written = self.parts.mark_ended(RECORDER, ended);
+        self.warn_unwritten(written);
         match ended.map(|status| status.code()) {
             Some(Some(0)) => self.expect_report(RECORDER),
             // It may have been reached before it followed signals.
@@ -157,16 +157,16 @@ impl Suite<'_> {
     }
 
     /// Environment that makes a tool part of this run.
-    fn of_this_run(&self) -> [(&'static str, String); 2] {
+    fn run_environment(&self) -> [(&'static str, String); 2] {
         [
             (RUN_ID_ENV, self.run_id.clone()),
-            (STARTED_BY_ENV, OURSELVES.to_owned()),
+            (STARTED_BY_ENV, STARTER.to_owned()),
         ]
     }
 
     /// Goes on where the manifest cannot be written: what it lacks then keeps the verdict from being
     /// told, and loses no measurement.
-    fn noted(&mut self, written: Result<(), StoreError>) {
+    fn warn_unwritten(&mut self, written: Result<(), StoreError>) {
         if let Err(error) = written {
             let warning = format!("warning: the run's manifest is not up to date: {error}");
             self.progress.line(&warning);
@@ -181,12 +181,12 @@ impl Suite<'_> {
         ["--run-dir".to_owned(), self.directory.display().to_string()]
     }
 
-    fn start_recorder(&mut self) -> Option<Tool> {
+    fn start_recorder(&mut self) -> Option<ToolProcess> {
         let mut args: Vec<String> = ["record", "--interval", "500ms", "--processes", "top"]
             .map(str::to_owned)
             .into();
         args.extend(self.run_dir_flags());
-        let environment = self.of_this_run();
+        let environment = self.run_environment();
         self.start(RECORDER, "sysmon", &args, &environment)
     }
 
@@ -198,21 +198,21 @@ impl Suite<'_> {
         tool: &str,
         args: &[String],
         environment: &[(&str, String)],
-    ) -> Option<Tool> {
-        let written = self.parts.begins(stem);
-        self.noted(written);
-        match Tool::start(tool, args, environment, &self.log(stem)) {
+    ) -> Option<ToolProcess> {
+        let written = self.parts.mark_started(stem);
+        self.warn_unwritten(written);
+        match ToolProcess::start(tool, args, environment, &self.log(stem)) {
             Ok(tool) => Some(tool),
             Err(error) => {
                 let written = self.parts.skip(stem, &error.to_string());
-                self.noted(written);
+                self.warn_unwritten(written);
                 self.note_failure(format!("{stem} was not run: {error}"));
                 None
             }
         }
     }
 
-    fn run_component(&mut self, component: &Component, servers: &Servers) {
+    fn run_component(&mut self, component: &SuiteComponent, servers: &RunServers) {
         let stem = component.stem();
         self.progress.phase(&component.tool, &component.scenario);
         let mut args = vec![component.scenario.clone()];
@@ -222,7 +222,7 @@ impl Suite<'_> {
             args.extend(["--seed".to_owned(), seed.to_string()]);
         }
         let mut environment = servers.environment().to_vec();
-        environment.extend(self.of_this_run());
+        environment.extend(self.run_environment());
         let Some(mut bench) = self.start(&stem, &component.tool, &args, &environment) else {
             return;
         };
@@ -235,17 +235,17 @@ impl Suite<'_> {
                 shown.clone_into(&mut message);
             }
             self.tick(&stem, component, started.elapsed(), &message);
-            if let Some(status) = bench.ended() {
+            if let Some(status) = bench.exit_status() {
                 break Some(status);
             }
             if self.is_interrupted() {
                 bench.interrupt();
-                break bench.wait(END_BOUND);
+                break bench.wait(END_TIMEOUT);
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         };
-        let written = self.parts.ended(&stem, status);
-        self.noted(written);
+        let written = self.parts.mark_ended(&stem, status);
+        self.warn_unwritten(written);
         match status.and_then(|status| status.code()) {
             Some(0) => self.expect_report(&stem),
             Some(130) if self.is_interrupted() => {}
@@ -264,9 +264,14 @@ impl Suite<'_> {
         }
     }
 
-    fn tick(&mut self, stem: &str, component: &Component, elapsed: Duration, message: &str) {
-        let components: Duration = self.profile.components.iter().map(Component::about).sum();
-        let total = SERVERS_ABOUT + components + ANALYSIS_ABOUT;
+    fn tick(&mut self, stem: &str, component: &SuiteComponent, elapsed: Duration, message: &str) {
+        let components: Duration = self
+            .profile
+            .components
+            .iter()
+            .map(SuiteComponent::about)
+            .sum();
+        let total = SERVERS_ESTIMATE + components + ANALYSIS_ESTIMATE;
         // A component that takes longer than planned must not run the clock past its share.
         let done = self.done + elapsed.min(component.about());
         self.progress
@@ -287,7 +292,7 @@ impl Suite<'_> {
         let how = code.map_or("was killed".to_owned(), |code| {
             format!("ended with code {code}")
         });
-        let cause = cause::of(log, stem.split('.').next().unwrap_or(stem));
+        let cause = failure_cause::from_log(log, stem.split('.').next().unwrap_or(stem));
         let note = format!("{stem} {how}: {cause} (all of it in {})", log.display());
         self.note_failure(note);
     }
@@ -314,7 +319,7 @@ impl Suite<'_> {
                 analyzer.kill()?;
                 break analyzer.wait()?;
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         };
         for note in &self.failed {
             eprintln_line(note);

@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bench_report::manifest::{self, Part, PartStatus};
@@ -24,6 +25,12 @@ fn judged(place: &TestDirectory) -> (String, Option<i32>) {
     let args = ["analyze", "--gate", "run"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
     (said(&output), output.status.code())
+}
+
+/// A recording of `script` into the directory `run`.
+fn recorded(place: &TestDirectory, script: &str) -> Command {
+    let args = ["record", "--run-dir", "run", "-q", "--", "sh", "-c", script];
+    tool(place, "sysmon", &args)
 }
 
 #[test]
@@ -211,18 +218,7 @@ fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
     };
     for command in [cache, sweep] {
         let place = TestDirectory::new();
-        let script = both(&command);
-        let args = [
-            "record",
-            "--run-dir",
-            "run",
-            "-q",
-            "--",
-            "sh",
-            "-c",
-            &script,
-        ];
-        let mut record = tool(&place, "sysmon", &args);
+        let mut record = recorded(&place, &both(&command));
         record.env("REDIS_URL", redis.url());
         record.env("DATABASE_URL", postgres.url());
         let output = record.output().unwrap();
@@ -238,17 +234,7 @@ fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
 #[test]
 fn a_command_that_fails_in_a_recording_keeps_the_verdict_from_being_told() {
     let place = TestDirectory::new();
-    let args = [
-        "record",
-        "--run-dir",
-        "run",
-        "-q",
-        "--",
-        "sh",
-        "-c",
-        "sleep 0.3; exit 7",
-    ];
-    let output = tool(&place, "sysmon", &args).output().unwrap();
+    let output = recorded(&place, "sleep 0.3; exit 7").output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{}", said(&output));
     let (text, code) = judged(&place);
     assert!(text.contains("sysmon.record ended with code 7"), "{text}");

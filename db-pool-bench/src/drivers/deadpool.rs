@@ -16,8 +16,8 @@ use super::pooled::{DriverPool, PoolTarget};
 use super::{Driver, DriverSetup, OPENING_BOUND, PoolHandle, Recycle, client_calls};
 use crate::failure::{from_pool, from_postgres};
 use crate::protocol::Protocol;
-use crate::script::{Answer, Bound};
 use crate::workloads::SqlWorkload;
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl DriverPool for DeadpoolConnections {
         &self,
         object: &mut Object,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> Result<(), Failure> {
         let sql = &self.workload.statements()[statement].sql;
         if self.workload.protocol != Protocol::Prepared {
@@ -134,7 +134,7 @@ impl DriverPool for DeadpoolConnections {
         &self,
         object: &mut Object,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         client_calls::send(object, sql, answers).await
     }

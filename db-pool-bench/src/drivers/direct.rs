@@ -9,8 +9,8 @@ use tokio_postgres::{Client, Statement};
 use super::{DriverSetup, client_calls};
 use crate::conditions::Holding;
 use crate::failure::{from_connect, from_postgres};
-use crate::script::{Answer, Bound};
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes targets without a pool.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl DirectConnection {
 }
 
 impl WorkloadConnection for DirectConnection {
-    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+    async fn execute(&mut self, statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         if let Some(prepared) = self.statements.get(statement) {
             client_calls::execute(&self.client, prepared, values).await
         } else {
@@ -117,7 +117,11 @@ impl WorkloadConnection for DirectConnection {
         }
     }
 
-    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+    async fn send(
+        &mut self,
+        sql: &str,
+        answers: Option<&mut Vec<StatementResult>>,
+    ) -> Result<(), Failure> {
         client_calls::send(&self.client, sql, answers).await
     }
 

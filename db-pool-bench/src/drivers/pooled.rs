@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use super::{DriverSetup, HasPool, PoolHandle};
 use crate::conditions::Holding;
-use crate::script::{Answer, Bound};
 use crate::workloads::{User, WorkloadConnection};
+use pgbench_script::{BoundValue, StatementResult};
 
 /// A library's pool. A clone is the same pool.
 pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
@@ -37,7 +37,7 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
         &self,
         object: &mut Self::Object,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Sends `sql` as it is, and adds what it gives to `answers` where they are wanted.
@@ -45,7 +45,7 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
         &self,
         object: &mut Self::Object,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Ends a connection instead of giving it back.
@@ -167,14 +167,18 @@ struct PooledConnection<'a, P: DriverPool> {
 }
 
 impl<P: DriverPool> WorkloadConnection for PooledConnection<'_, P> {
-    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+    async fn execute(&mut self, statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         match &mut self.object {
             Some(object) => self.pool.execute(object, statement, values).await,
             None => Ok(()),
         }
     }
 
-    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+    async fn send(
+        &mut self,
+        sql: &str,
+        answers: Option<&mut Vec<StatementResult>>,
+    ) -> Result<(), Failure> {
         match &mut self.object {
             Some(object) => self.pool.send(object, sql, answers).await,
             None => Ok(()),

@@ -8,9 +8,9 @@ use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserI
 use super::DriverSetup;
 use crate::conditions::Holding;
 use crate::failure::from_wire;
-use crate::script::{Answer, Bound};
 use crate::wire::Link;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes targets of bare connections.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ struct WireConnection<'a> {
 }
 
 impl WorkloadConnection for WireConnection<'_> {
-    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+    async fn execute(&mut self, statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         let executed = if let Some(name) = self.names.get(statement) {
             self.link.execute(name, values).await
         } else {
@@ -112,7 +112,11 @@ impl WorkloadConnection for WireConnection<'_> {
         executed.map(drop).map_err(|error| from_wire(&error))
     }
 
-    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+    async fn send(
+        &mut self,
+        sql: &str,
+        answers: Option<&mut Vec<StatementResult>>,
+    ) -> Result<(), Failure> {
         let sent = match answers {
             None => self.link.command(sql).await.map(drop),
             Some(answers) => self.link.gather(sql, answers).await,

@@ -6,8 +6,8 @@ use bench_cli::flags;
 use clap::{Args, Subcommand};
 
 use crate::protocol::Protocol;
-use crate::script::Value;
 use crate::workloads::{Builtin, LASTING, ScriptFlag, definition, scale, script};
+use pgbench_script::ScriptValue;
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench workload list
@@ -114,7 +114,7 @@ pub struct ScriptCheckFlags {
 
     /// Set a variable to a number, true, false or null
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE")]
-    pub define: Vec<(String, Value)>,
+    pub define: Vec<(String, ScriptValue)>,
 
     /// How a run will send the statements; some commands of pgbench need simple
     #[arg(long, value_enum, default_value = "prepared")]

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 
 use super::{ScriptEntry, Tables, WorkloadDraft};
 use crate::protocol::Protocol;
-use crate::script::{ScriptError, Source, Value};
+use pgbench_script::{ScriptError, ScriptSource, ScriptValue};
 
 /// A built-in workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,7 +109,8 @@ impl Builtin {
         protocol: Protocol,
     ) -> Result<WorkloadDraft, ScriptError> {
         let constants = [("rows", tables.rows), ("scale", tables.scale)];
-        let constants = constants.map(|(name, value)| (name.to_owned(), Value::Integer(value)));
+        let constants =
+            constants.map(|(name, value)| (name.to_owned(), ScriptValue::Integer(value)));
         let entries = self.entries(|table| tables.name(table));
         WorkloadDraft::new(self.name(), entries, &constants, seed, protocol)
     }
@@ -122,7 +123,7 @@ impl Builtin {
                 text = text.replace(&format!("{{{name}}}"), &table(name));
             }
             ScriptEntry {
-                source: Source {
+                source: ScriptSource {
                     file: format!("{}/{label}", self.name()),
                     text,
                 },

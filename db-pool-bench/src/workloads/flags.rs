@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Builtin;
 use crate::protocol::Protocol;
-use crate::script::Value;
+use pgbench_script::ScriptValue;
 
 /// The heaviest that a script can weigh.
 const HEAVIEST: u32 = 1_000_000;
@@ -28,7 +28,7 @@ pub struct WorkloadFlags {
 
     /// Set a variable of scripts to a number, true, false or null
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
-    pub define: Vec<(String, Value)>,
+    pub define: Vec<(String, ScriptValue)>,
 
     /// How statements are sent; simple and extended leave nothing on a session of a pooler
     #[arg(long, value_enum, default_value = "prepared")]
@@ -90,7 +90,7 @@ pub(crate) fn script(text: &str) -> Result<ScriptFlag, String> {
     })
 }
 
-pub(crate) fn definition(text: &str) -> Result<(String, Value), String> {
+pub(crate) fn definition(text: &str) -> Result<(String, ScriptValue), String> {
     let form = "write NAME=VALUE, as in tenants=40";
     let (name, value) = text.split_once('=').ok_or(form)?;
     let first = |c: char| c.is_alphabetic() || c == '_';
@@ -98,7 +98,7 @@ pub(crate) fn definition(text: &str) -> Result<(String, Value), String> {
     if !name.starts_with(first) || !name.chars().all(rest) {
         return Err(format!("{name:?} is no name for a variable; {form}"));
     }
-    let value = Value::parse(value)
+    let value = ScriptValue::parse(value)
         .ok_or_else(|| format!("{value:?} is neither a number nor true, false or null; {form}"))?;
     Ok((name.to_owned(), value))
 }
@@ -131,7 +131,10 @@ mod tests {
 
     #[test]
     fn a_definition_is_a_name_and_a_value() {
-        assert_eq!(definition("n=4"), Ok(("n".to_owned(), Value::Integer(4))));
+        assert_eq!(
+            definition("n=4"),
+            Ok(("n".to_owned(), ScriptValue::Integer(4)))
+        );
         for text in ["n", "=4", "4=n", "n=", "n=abc", "a b=1"] {
             assert!(definition(text).is_err(), "{text}");
         }

@@ -6,7 +6,6 @@ mod schema;
 mod selection;
 mod tables;
 mod user;
-mod variables;
 mod workload;
 mod workload_setup;
 

@@ -13,7 +13,7 @@ use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft, WorkloadError};
 use super::{Builtin, Schema, Tables};
 use crate::connect::Client;
 use crate::protocol::Protocol;
-use crate::script::{Source, Value};
+use pgbench_script::{ScriptSource, ScriptValue};
 
 /// Far more than any script; keeps a wrong file from being read whole.
 const LARGEST_SCRIPT: u64 = 1 << 20;
@@ -22,7 +22,7 @@ const LARGEST_SCRIPT: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct WorkloadSelection {
     kind: SelectedWorkload,
-    constants: Vec<(String, Value)>,
+    constants: Vec<(String, ScriptValue)>,
     max_tries: u64,
     protocol: Protocol,
     seed: u64,
@@ -106,11 +106,11 @@ impl WorkloadSelection {
     }
 
     /// Compiles it for `tables`.
-    fn draft(&self, tables: &Tables) -> Result<WorkloadDraft, crate::script::ScriptError> {
+    fn draft(&self, tables: &Tables) -> Result<WorkloadDraft, pgbench_script::ScriptError> {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
             SelectedWorkload::Scripts(entries) => {
-                let scale = ("scale".to_owned(), Value::Integer(tables.scale));
+                let scale = ("scale".to_owned(), ScriptValue::Integer(tables.scale));
                 // What is defined last counts.
                 let constants = [&[scale], self.constants.as_slice()].concat();
                 WorkloadDraft::new(
@@ -189,7 +189,7 @@ pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<ScriptEntry>> 
             others += 1;
         }
         entries.push(ScriptEntry {
-            source: Source {
+            source: ScriptSource {
                 file: flag.file.display().to_string(),
                 text,
             },

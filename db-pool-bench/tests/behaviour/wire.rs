@@ -10,10 +10,10 @@ use db_pool_bench::address::Address;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{from_connect, from_wire};
 use db_pool_bench::protocol::Protocol;
-use db_pool_bench::script::{Bound, Kind, Source, Value};
 use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, WorkloadDraft};
 use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
+use pgbench_script::{BoundValue, ParameterType, ScriptSource, ScriptValue};
 use test_support::{TestDirectory, eventually};
 use testbed::Postgres;
 
@@ -34,7 +34,7 @@ async fn bare(address: &Address) -> Result<Link, WireError> {
 /// Scripts, each under its own name and chosen equally often.
 async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkload> {
     let entry = |(name, text): &(&str, &str)| ScriptEntry {
-        source: Source {
+        source: ScriptSource {
             file: (*name).to_owned(),
             text: (*text).to_owned(),
         },
@@ -75,14 +75,16 @@ fn a_bare_connection_reads_the_rows_that_a_driver_reads() {
         client.batch_execute(rows).await.unwrap();
         let sql = "SELECT v FROM t WHERE id = $1 ORDER BY v DESC NULLS FIRST";
         let mut link = bare(&address(&server)).await.unwrap();
-        link.prepare("read", sql, [Kind::Int4]).await.unwrap();
+        link.prepare("read", sql, [ParameterType::Int4])
+            .await
+            .unwrap();
         for id in -1..22 {
             let told = client.query(sql, &[&id]).await.unwrap();
             let expected = Answer {
                 rows: told.len() as u64,
                 value: told.last().and_then(|row| row.get(0)),
             };
-            let id = Bound::new(Value::Integer(id.into()), Kind::Int4).unwrap();
+            let id = BoundValue::new(ScriptValue::Integer(id.into()), ParameterType::Int4).unwrap();
             let answer = link.execute("read", &[id]).await.unwrap();
             assert_eq!(answer, expected, "{id:?}");
         }

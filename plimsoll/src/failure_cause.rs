@@ -1,0 +1,85 @@
+//! The cause that a failed tool gave.
+
+use std::path::Path;
+
+use bench_report::redaction;
+
+/// The most characters of a cause that are shown; all of it is in the log.
+const MAX_CHARS: usize = 800;
+
+/// Returns the cause that a tool gave of its end: its error with what to do about it, or else the last
+/// that it said. A log may hold what a server said, so that no secret of it is shown.
+pub(crate) fn from_log(log: &Path, tool: &str) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let error = lines
+        .iter()
+        .rposition(|line| line.starts_with(&format!("{tool}: ")));
+    let said = match (error, lines.last()) {
+        (Some(first), _) => lines[first..].join(" "),
+        (None, Some(last)) => format!("it gave no cause; the last it said was: {last}"),
+        (None, None) => "it said nothing".to_owned(),
+    };
+    shortened(&redaction::text(&said))
+}
+
+/// A cause fits on a screen: its beginning, and its end with what to do.
+fn shortened(said: &str) -> String {
+    let letters: Vec<char> = said.chars().collect();
+    if letters.len() <= MAX_CHARS {
+        return said.to_owned();
+    }
+    let text = |part: &[char]| part.iter().collect::<String>();
+    let half = MAX_CHARS / 2;
+    let (head, tail) = (&letters[..half], &letters[letters.len() - half..]);
+    format!("{} … {}", text(head), text(tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(log: &str) -> String {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("redis-bench.cache.log");
+        std::fs::write(&path, log).unwrap();
+        from_log(&path, "redis-bench")
+    }
+
+    #[test]
+    fn the_error_is_told_with_what_to_do_and_without_its_secret() {
+        let log = "phase: connect\nredis-bench: cannot connect to redis://:hunter2@h (refused).\n\
+                   Try: redis-cli -h h ping\n";
+        assert_eq!(
+            said(log),
+            "redis-bench: cannot connect to redis://:***@h (refused). Try: redis-cli -h h ping"
+        );
+    }
+
+    #[test]
+    fn a_tool_without_an_error_is_told_by_the_last_that_it_said() {
+        assert_eq!(
+            said("phase: start\nphase: measure\n\n"),
+            "it gave no cause; the last it said was: phase: measure"
+        );
+        assert_eq!(said(""), "it said nothing");
+    }
+
+    #[test]
+    fn an_endless_cause_keeps_its_beginning_and_what_to_do() {
+        let log = format!(
+            "redis-bench: refused: {}.\nTry: another server\n",
+            "no ".repeat(9_000)
+        );
+        let said = said(&log);
+        assert!(said.chars().count() < 1_000, "{said}");
+        assert!(
+            said.starts_with("redis-bench: refused") && said.ends_with("Try: another server"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! RunParts of a run, as its manifest names them: written before anything is started, and again
+//! as soon as it is known what became of a part.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use bench_report::StoreError;
+use bench_report::manifest::{Part, PartFile, PartStatus};
+use nix::sys::signal::Signal;
+
+use crate::profile::Profile;
+
+/// Name of this program as the starter in the manifest.
+pub(crate) const STARTER: &str = "plimsoll";
+
+/// The parts that are still to be started or run, by the stems of their reports.
+#[derive(Debug)]
+pub(crate) struct RunParts(BTreeMap<String, PartFile>);
+
+impl RunParts {
+    /// Writes down what is to run: the recorder and the components of the profile.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written.
+    pub(crate) fn plan(
+        profile: &Profile,
+        run_id: &str,
+        directory: &Path,
+    ) -> Result<Self, StoreError> {
+        let recorder = ("sysmon", "record", Vec::new());
+        let benches = profile.components.iter();
+        let benches = benches.map(|c| (c.tool.as_str(), c.scenario.as_str(), c.args.clone()));
+        let mut parts = BTreeMap::new();
+        for (tool, scenario, args) in benches.chain([recorder]) {
+            let stem = format!("{tool}.{scenario}");
+            let mut words = vec![tool.to_owned(), scenario.to_owned()];
+            words.extend(args);
+            let report = format!("{stem}.json");
+            let part = Part::plan((tool, scenario), run_id, &report, STARTER, &words);
+            parts.insert(stem, PartFile::create(directory, part)?);
+        }
+        Ok(Self(parts))
+    }
+
+    /// A part is about to be started. From then on it is the part's own to write, until it ends.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written.
+    pub(crate) fn mark_started(&mut self, stem: &str) -> Result<(), StoreError> {
+        let part = self.0.get_mut(stem);
+        part.map_or(Ok(()), |part| part.set_status(PartStatus::Running))
+    }
+
+    /// A part ended; one that had to be killed has no status.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written.
+    pub(crate) fn mark_ended(
+        &mut self,
+        stem: &str,
+        status: Option<ExitStatus>,
+    ) -> Result<(), StoreError> {
+        let killed = PartStatus::Killed {
+            signal: Signal::SIGKILL as i32,
+        };
+        let status = status.map_or(killed, PartStatus::from);
+        let part = self.0.remove(stem);
+        part.map_or(Ok(()), |mut part| part.set_status(status))
+    }
+
+    /// A part could not be started.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written.
+    pub(crate) fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
+        let part = self.0.remove(stem);
+        part.map_or(Ok(()), |mut part| part.set_status(skipped(reason)))
+    }
+
+    /// An interrupt came before what is left.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written.
+    pub(crate) fn skip_remaining(&mut self) -> Result<(), StoreError> {
+        let reason = "the run was interrupted before it";
+        let mut rest = self.0.values_mut();
+        rest.try_for_each(|part| part.set_status(skipped(reason)))
+    }
+}
+
+fn skipped(reason: &str) -> PartStatus {
+    PartStatus::Skipped {
+        reason: reason.to_owned(),
+    }
+}

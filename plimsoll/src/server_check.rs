@@ -1,0 +1,304 @@
+//! Checks whether a run can be made on the user's own servers. Nothing is left there, and each gets
+//! a few seconds to answer.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bench_report::redaction;
+use redis::RedisError;
+use url::Url;
+
+use crate::tool_process::sibling;
+
+/// Time that a server may take to be reached and to answer.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time that the bench which asks PostgreSQL may take, with its own start and end.
+const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
+/// Between looks whether it has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Result of asking a server.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ServerCheck {
+    /// It answered as one of its kind does; what was seen.
+    Usable(String),
+    /// It can be reached; what could not be tried.
+    PartlyChecked(String),
+    /// A run cannot be made on it.
+    Unusable {
+        /// The reason, without secrets.
+        reason: String,
+        /// Remedy.
+        remedy: String,
+    },
+}
+
+fn unusable(reason: impl Into<String>, remedy: impl Into<String>) -> ServerCheck {
+    ServerCheck::Unusable {
+        reason: redaction::text(&reason.into()),
+        remedy: remedy.into(),
+    }
+}
+
+/// Asks PostgreSQL the way a run would, by its bench: an address, a password file and TLS mean there
+/// what they mean in the run. A schema is made and removed in one transaction.
+pub(crate) fn postgres(url: &str) -> ServerCheck {
+    let bench = match sibling("db-pool-bench") {
+        Ok(bench) => bench,
+        Err(error) => return unusable(error.to_string(), "cargo build --release"),
+    };
+    let mut command = Command::new(bench);
+    command
+        .arg("check")
+        .env("DATABASE_URL", url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    if std::env::var_os("PGCONNECT_TIMEOUT").is_none() {
+        command.env("PGCONNECT_TIMEOUT", SERVER_TIMEOUT.as_secs().to_string());
+    }
+    match stderr_within(command, BENCH_TIMEOUT) {
+        Ok(None) => unusable(
+            format!("no answer within {} s", BENCH_TIMEOUT.as_secs()),
+            "see whether the server is up and lets this machine in",
+        ),
+        Ok(Some((true, _))) => ServerCheck::Usable("answers, and lets us make a schema".to_owned()),
+        Ok(Some((false, said))) => {
+            let said = said.trim().trim_start_matches("db-pool-bench: ");
+            let (reason, remedy) = said.split_once("\nTry: ").unwrap_or((said, ""));
+            unusable(reason.replace('\n', " "), remedy.replace('\n', " "))
+        }
+        Err(error) => unusable(format!("cannot run db-pool-bench: {error}"), ""),
+    }
+}
+
+/// Returns true if it ended well, with its stderr; `None` where it had to be killed.
+fn stderr_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
+    let mut child = command.spawn()?;
+    let started = Instant::now();
+    while child.try_wait()?.is_none() {
+        if started.elapsed() > bound {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok(Some((output.status.success(), said)))
+}
+
+/// A key that is not there.
+const ABSENT_KEY: &str = "plimsoll:doctor";
+
+/// Logs in to Redis and has it do what each run needs: tell about itself, and write. Removing a key
+/// that is not there changes nothing, and is refused where any write is.
+pub(crate) fn redis(url: &str) -> ServerCheck {
+    if url.starts_with("rediss://") || url.starts_with("valkeys://") {
+        let remedy = "redis:// to a server that takes plain connections";
+        return unusable("redis-bench has no TLS (rediss://)", remedy);
+    }
+    let Ok(client) = redis::Client::open(url) else {
+        // Not shown: what cannot be read cannot be redacted with certainty either.
+        return unusable(
+            "the URL cannot be read",
+            "redis://USER:PASSWORD@HOST:PORT/DATABASE",
+        );
+    };
+    let ask = || {
+        let mut connection = client.get_connection_with_timeout(SERVER_TIMEOUT)?;
+        connection.set_read_timeout(Some(SERVER_TIMEOUT))?;
+        connection.set_write_timeout(Some(SERVER_TIMEOUT))?;
+        redis::cmd("PING").exec(&mut connection)?;
+        redis::cmd("INFO").exec(&mut connection)?;
+        redis::cmd("UNLINK").arg(ABSENT_KEY).exec(&mut connection)
+    };
+    match ask() {
+        Ok(()) => ServerCheck::Usable("answers, and lets us write".to_owned()),
+        Err(error) => redis_refusal(&error),
+    }
+}
+
+/// Turns the server's own words into a reason with a remedy.
+fn redis_refusal(error: &RedisError) -> ServerCheck {
+    let said = match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{} {detail}", code.trim()),
+        _ => error.to_string(),
+    };
+    match error.code().map(str::trim) {
+        Some("NOAUTH") => unusable("it asks for a password", "redis://:PASSWORD@HOST:PORT"),
+        Some("NOPERM") => unusable(said, "a user who may run INFO, and read and write keys"),
+        Some("READONLY") => unusable(
+            said,
+            "the address of the primary: a replica takes no writes",
+        ),
+        Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") => {
+            unusable(said, "a server that is no part of a cluster")
+        }
+        _ => match error.kind() {
+            redis::ErrorKind::AuthenticationFailed => {
+                unusable(said, "the right user and password in the URL")
+            }
+            redis::ErrorKind::Io => {
+                unusable(said, "redis-cli -u with the same URL: is the server up?")
+            }
+            _ => unusable(
+                said,
+                "what the server names; redis-cli -u with the same URL shows the same",
+            ),
+        },
+    }
+}
+
+/// Asks a WebSocket server for one connection and closes it at once.
+pub(crate) fn websocket(url: &str) -> ServerCheck {
+    let Ok(parsed) = Url::parse(url) else {
+        return unusable("the URL cannot be read", "ws://HOST:PORT/PATH");
+    };
+    if !matches!(parsed.scheme(), "ws" | "wss") {
+        let reason = format!(
+            "the URL begins with {}:, not with ws: or wss:",
+            parsed.scheme()
+        );
+        return unusable(reason, "ws://HOST:PORT/PATH");
+    }
+    let mut stream = match connect(&parsed) {
+        Ok(stream) => stream,
+        Err(error) => {
+            let host = parsed.host_str().unwrap_or_default();
+            let port = parsed.port_or_known_default().unwrap_or_default();
+            let remedy = format!("nc -vz {host} {port}: is the server up?");
+            return unusable(format!("cannot connect: {error}"), remedy);
+        }
+    };
+    if parsed.scheme() == "wss" {
+        return ServerCheck::PartlyChecked(
+            "reached; TLS and the upgrade were not tried".to_owned(),
+        );
+    }
+    match upgrade(&mut stream, &parsed) {
+        Ok(status) if status.starts_with("HTTP/1.1 101") => {
+            ServerCheck::Usable("answers, and upgrades to WebSocket".to_owned())
+        }
+        Ok(status) if status.is_empty() => unusable(
+            "it closed the connection without an answer",
+            "a URL whose server speaks WebSocket",
+        ),
+        Ok(status) => unusable(
+            format!("it answers {status:?} and no upgrade to WebSocket"),
+            "the path of the WebSocket in the URL, and what its server asks for to let one in",
+        ),
+        Err(error) => unusable(
+            format!("no answer to the request for an upgrade: {error}"),
+            "a URL whose server speaks WebSocket",
+        ),
+    }
+}
+
+/// The first of the addresses that can be connected to, all of them within the bound.
+fn connect(url: &Url) -> std::io::Result<TcpStream> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let port = url.port_or_known_default().unwrap_or_default();
+    let started = Instant::now();
+    let mut last = std::io::ErrorKind::NotFound.into();
+    for address in (host, port).to_socket_addrs()? {
+        let left = SERVER_TIMEOUT.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The status line of the answer to a request for an upgrade.
+fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
+    stream.set_read_timeout(Some(SERVER_TIMEOUT))?;
+    stream.set_write_timeout(Some(SERVER_TIMEOUT))?;
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let query = url
+        .query()
+        .map_or(String::new(), |query| format!("?{query}"));
+    // Any sixteen bytes will do for a connection that is never used.
+    let request = format!(
+        "GET {}{query} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGxpbXNvbGwtZG9jdG9yIQ==\r\n\r\n",
+        url.path()
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = [0; 128];
+    let length = stream.read(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer[..length]);
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A server that says this to whoever connects, and its port.
+    fn saying(text: &'static str) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(text.as_bytes());
+        });
+        port
+    }
+
+    /// A port at which nobody listens.
+    fn closed() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    }
+
+    fn reason(reached: ServerCheck) -> String {
+        match reached {
+            ServerCheck::Unusable { reason, remedy } => {
+                assert!(!remedy.is_empty(), "{reason}");
+                reason
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_websocket_server_is_told_from_one_that_is_none_and_from_nothing() {
+        let at = |port: u16| websocket(&format!("ws://127.0.0.1:{port}/chat?token=hunter2"));
+        let yes = at(saying("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+        assert!(matches!(yes, ServerCheck::Usable(_)), "{yes:?}");
+        assert!(reason(at(saying("HTTP/1.1 404 Not Found\r\n\r\n"))).contains("404"));
+        assert!(reason(at(saying(""))).contains("without an answer"));
+        let refused = reason(at(closed()));
+        assert!(
+            refused.contains("refused") && !refused.contains("hunter2"),
+            "{refused}"
+        );
+        assert!(reason(websocket("http://h/")).contains("begins with http:"));
+        assert!(reason(websocket("h")).contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_redis_that_is_not_there_or_lets_nobody_in_is_named_without_its_password() {
+        let at = |port: u16| redis(&format!("redis://:hunter2@127.0.0.1:{port}/0"));
+        let refused = reason(at(closed()));
+        assert!(
+            refused.contains("refused") && !refused.contains("hunter2"),
+            "{refused}"
+        );
+        let denied = reason(at(saying("-WRONGPASS invalid username-password pair\r\n")));
+        assert!(!denied.contains("hunter2"), "{denied}");
+        assert!(reason(redis("rediss://h")).contains("TLS"));
+    }
+}

@@ -1,0 +1,207 @@
+//! The suite's child processes: found beside us, started apart from the terminal's Ctrl-C,
+//! followed line by line, and ended in good time.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Between looks at a child.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// A tool speaks as soon as it follows signals; one that never does is not waited for.
+const FIRST_LINE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Reason for which a tool could not be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    /// It is not where it should be.
+    #[error(
+        "cannot find {tool} beside plimsoll in {directory}; build it with: cargo build --release",
+        directory = directory.display()
+    )]
+    Missing {
+        /// The binary.
+        tool: String,
+        /// Directory in which it was looked for.
+        directory: PathBuf,
+    },
+    /// The system would not start it.
+    #[error("cannot start {tool}: {source}")]
+    Start {
+        /// The binary.
+        tool: String,
+        /// Error of the system.
+        source: std::io::Error,
+    },
+    /// Its log cannot be written.
+    #[error("cannot write {path}: {source}", path = path.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// Error of the system.
+        source: std::io::Error,
+    },
+}
+
+/// Path of a sibling binary.
+///
+/// # Errors
+/// When it is not beside this program.
+pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
+    let own = std::env::current_exe().unwrap_or_default();
+    let directory = own.parent().unwrap_or(Path::new(".")).to_owned();
+    let path = directory.join(tool);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(ToolError::Missing {
+            tool: tool.to_owned(),
+            directory,
+        })
+    }
+}
+
+/// A tool at work. Dropped before it ended, it is killed.
+#[derive(Debug)]
+pub(crate) struct ToolProcess {
+    child: Child,
+    lines: Receiver<String>,
+    spoke: Arc<AtomicBool>,
+}
+
+impl ToolProcess {
+    /// Starts `tool`. What it prints goes to `log`; its progress lines are also kept to be shown.
+    /// It gets a process group of its own, so that a terminal's Ctrl-C reaches it through us,
+    /// once: a second signal would make it leave without cleaning up.
+    ///
+    /// # Errors
+    /// When it cannot be found or started, or its log cannot be written.
+    pub(crate) fn start(
+        tool: &str,
+        args: &[String],
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> Result<Self, ToolError> {
+        let failed = |source| ToolError::Log {
+            path: log.to_owned(),
+            source,
+        };
+        let mut file = File::create(log).map_err(failed)?;
+        let result = file.try_clone().map_err(failed)?;
+        let mut command = Command::new(sibling(tool)?);
+        end_with_us(&mut command);
+        let mut child = command
+            .args(args)
+            .envs(
+                environment
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str())),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(result))
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| ToolError::Start {
+                tool: tool.to_owned(),
+                source,
+            })?;
+        let (sender, lines) = mpsc::channel();
+        let spoke = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&spoke);
+        if let Some(stderr) = child.stderr.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    // A tool masks its own words; what its libraries say comes as it is.
+                    let line = bench_report::redaction::text(&line);
+                    // The log is a convenience; a full disk must not stop the bench by a pipe
+                    // that nobody reads.
+                    let _ = writeln!(file, "{line}");
+                    heard.store(true, Ordering::Relaxed);
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        Ok(Self {
+            child,
+            lines,
+            spoke,
+        })
+    }
+
+    /// The lines it has shown since the last call.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        self.lines.try_iter()
+    }
+
+    /// Exit status; `None` while it runs.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Asks it to end, once it has said its first word: before that it may not follow signals
+    /// yet, and would go without a report.
+    pub(crate) fn interrupt(&mut self) {
+        let started = Instant::now();
+        while !self.spoke.load(Ordering::Relaxed)
+            && self.exit_status().is_none()
+            && started.elapsed() < FIRST_LINE_TIMEOUT
+        {
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        // It may be gone already.
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
+    }
+
+    /// Waits for it for at most `bound`, then kills it; `None` when it had to be killed.
+    pub(crate) fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
+        let started = Instant::now();
+        while started.elapsed() < bound {
+            if let Some(status) = self.exit_status() {
+                return Some(status);
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        None
+    }
+}
+
+/// Has the kernel end the child with SIGTERM when we die without a word: a recorder without an
+/// end of its own would go on for ever. The signal follows the thread that starts the child, which
+/// is the main thread.
+#[cfg(target_os = "linux")]
+fn end_with_us(command: &mut Command) {
+    let parent = nix::unistd::getpid();
+    let prepare = move || {
+        nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
+        if nix::unistd::getppid() == parent {
+            Ok(())
+        } else {
+            Err(std::io::Error::other(
+                "plimsoll ended while it started this",
+            ))
+        }
+    };
+    // SAFETY: between fork and exec it makes two system calls and allocates only to fail.
+    unsafe { command.pre_exec(prepare) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_us(_command: &mut Command) {}
+
+impl Drop for ToolProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
