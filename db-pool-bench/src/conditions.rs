@@ -9,7 +9,7 @@ use std::time::Duration;
 use bench_cli::flags;
 use bench_report::clock::monotonic_ns;
 use clap::Args;
-use load_engine::{Failure, Pacer, UserId, Waiting};
+use load_engine::{Failure, Pacer, UserId, WaitStrategy};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution as _, Exp1};
@@ -151,7 +151,7 @@ impl Holding {
         let timer = if hold == Hold::None {
             None
         } else {
-            let pacer = Pacer::new(Waiting::Sleep)
+            let pacer = Pacer::new(WaitStrategy::Sleep)
                 .map_err(|error| Failure::new("io", &format!("no timer: {error}")))?;
             Some((pacer, SmallRng::seed_from_u64(seed)))
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bench_cli::objective::Objective;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Latency, Load, Operation, Step, StepEnd};
-use load_engine::attack::WORST_INTERVAL_P99_NS;
+use load_engine::WORST_INTERVAL_P99_NS;
 
 use crate::drivers::Driver;
 

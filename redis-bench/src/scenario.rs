@@ -9,7 +9,7 @@ use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::load::Defaults;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
-use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
+use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
 use serde_json::json;
 
 use crate::blocking_task::{BlockingTask, TaskResult};
@@ -197,7 +197,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
 
     fn measure(&mut self, bench: &mut Bench, server: &RedisServer) -> anyhow::Result<()> {
         let repeats = self.flags.load.step.repeats(self.defaults);
-        let planned = sweep::order(self.clients.len(), repeats, self.seed);
+        let planned = shuffled_steps(self.clients.len(), repeats, self.seed);
         let one = self.flags.load.step.measure(self.defaults)
             + self.flags.load.step.warmup(self.defaults);
         bench.announce(one * planned.len() as u32, planned.len());

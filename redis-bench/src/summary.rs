@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bench_cli::table::{self, Table};
 use bench_report::{Latency, Load, Report, Step, StepEnd, Summary};
-use load_engine::attack::WORST_INTERVAL_P99_NS;
+use load_engine::WORST_INTERVAL_P99_NS;
 use statistics::{mean, mean_interval};
 
 use crate::advice::recommend;

@@ -9,9 +9,7 @@ use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::flags::OutputFlags;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::{Limit, LimitOwner, Status};
-use load_engine::Failure;
-use load_engine::cpu_use::LoadThreads;
-use load_engine::step::available_threads;
+use load_engine::{Failure, LoadThreads, available_threads};
 use serde_json::Value;
 use testbed::WebSocketServer;
 

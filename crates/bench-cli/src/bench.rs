@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
-use load_engine::{Cancel, Factory, Phase, StepPlan, attack, self_check};
+use load_engine::{Cancel, Phase, StepPlan, TargetFactory, run_requests, self_check};
 
 use crate::Exit;
 use crate::ending;
@@ -125,7 +125,7 @@ impl Bench {
     ///
     /// # Errors
     /// When no load can be made at all.
-    pub fn step<F: Factory>(
+    pub fn step<F: TargetFactory>(
         &mut self,
         plan: &StepPlan,
         factory: &Arc<F>,
@@ -140,7 +140,7 @@ impl Bench {
             measuring: false,
             server: None,
         };
-        let mut result = attack::run(plan, factory, &self.cancel, &mut follower)?;
+        let mut result = run_requests(plan, factory, &self.cancel, &mut follower)?;
         result.step.server = follower.server;
         self.plan.done += plan.warmup + plan.measure;
         Ok(self.push_step(result.step, result.series, result.warnings))

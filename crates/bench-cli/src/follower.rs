@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bench_report::ServerEvidence;
-use load_engine::attack::Tick;
-use load_engine::{Broken, Observer, Phase};
+use load_engine::{BrokenRule, Observer, Phase, Tick};
 
 use crate::progress::Progress;
 
@@ -22,7 +21,7 @@ pub trait EvidenceSource {
     }
 
     /// Observation of the server that must end the step.
-    fn broken(&mut self) -> Option<Broken> {
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
 }
@@ -60,8 +59,8 @@ impl Observer for StepFollower<'_> {
         }
     }
 
-    fn broken(&mut self) -> Option<Broken> {
-        self.evidence.broken()
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
+        self.evidence.broken_rule()
     }
 
     fn tick(&mut self, tick: &Tick) {

@@ -18,7 +18,7 @@ pub enum Objective {
         /// Bound that it must stay below.
         below: Duration,
     },
-    /// Failures ÷ finished hits.
+    /// Failures ÷ finished requests.
     Errors {
         /// Bound that it must stay below, 0..1.
         below: f64,

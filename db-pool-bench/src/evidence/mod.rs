@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 use bench_cli::bench::EvidenceSource;
 use bench_report::ServerEvidence;
-use load_engine::{Broken, Cancel, Failure};
+use load_engine::{BrokenRule, Cancel, Failure};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 pub use capacity::Capacity;
@@ -259,12 +259,12 @@ impl EvidenceSource for EvidenceCollector {
         None
     }
 
-    fn broken(&mut self) -> Option<Broken> {
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
         let (used, limit) = (self.used.load(Relaxed), self.limit.load(Relaxed));
         let bound = self
             .bound
             .filter(|bound| used as f64 > bound * limit as f64)?;
-        Some(Broken {
+        Some(BrokenRule {
             rule: format!("connections>{:.0}%", bound * 100.0),
             reason: format!("{used} of the server's {limit} connections were in use"),
         })

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bench_cli::Exit;
 use bench_report::{Report, Summary};
-use load_engine::sweep::order;
+use load_engine::shuffled_steps;
 use serde_json::Value;
 
 pub use flags::ScaleFlags;
@@ -39,14 +39,17 @@ impl PoolScenario for ScalePlan<'_> {
     }
 
     fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
-        let turns = order(self.settings.len(), self.repeats(), self.seed);
-        context.bench.announce(self.total(), turns.len());
-        for turn in turns {
+        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
+        context.bench.announce(self.total(), order.len());
+        for planned in order {
             if context.bench.interrupted() {
                 break;
             }
-            let variant = self.flags.pool.variant(self.settings[turn.setting].driver);
-            context.step(&self.step(turn), variant)?;
+            let variant = self
+                .flags
+                .pool
+                .variant(self.settings[planned.setting].driver);
+            context.step(&self.step(planned), variant)?;
         }
         Ok(())
     }

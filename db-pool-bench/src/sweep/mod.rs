@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_cli::bench::Bench;
 use bench_report::{Warning, WarningCode};
-use load_engine::sweep::order;
+use load_engine::shuffled_steps;
 
 use group::SettingGroup;
 pub use plan::{PoolSweepPlan, PoolSweepSetting};
@@ -62,14 +62,14 @@ pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
 
 fn steps(context: &mut ScenarioContext, plan: &PoolSweepPlan) -> anyhow::Result<()> {
     let round_trips = round_trips(context, plan)?;
-    let turns = order(plan.settings.len(), plan.repeats(), plan.seed);
-    context.bench.announce(plan.total(), turns.len());
-    for turn in turns {
+    let order = shuffled_steps(plan.settings.len(), plan.repeats(), plan.seed);
+    context.bench.announce(plan.total(), order.len());
+    for planned in order {
         if context.bench.interrupted() {
             break;
         }
-        let step = plan.step(turn);
-        let variant = plan.settings[turn.setting].variant();
+        let step = plan.step(planned);
+        let variant = plan.settings[planned.setting].variant();
         let Some(index) = context.step(&step, variant)? else {
             continue;
         };

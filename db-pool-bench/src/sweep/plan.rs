@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::UsageError;
-use load_engine::step::available_threads;
-use load_engine::sweep::Turn;
-use load_engine::{LoadPlan, RuntimeKind, StepPlan};
+use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
 use crate::cli::SweepFlags;
@@ -143,14 +141,14 @@ impl<'a> PoolSweepPlan<'a> {
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
-    /// The step of one turn.
-    pub fn step(&self, turn: Turn) -> StepPlan {
-        let setting = self.settings[turn.setting];
+    /// Returns the plan of one step.
+    pub fn step(&self, planned: PlannedStep) -> StepPlan {
+        let setting = self.settings[planned.setting];
         let PoolSweepSetting { driver, size, .. } = setting;
-        let turns = self.settings.len() as u64;
+        let settings = self.settings.len() as u64;
         let seed = self
             .seed
-            .wrapping_add(turn.repeat * turns + turn.setting as u64);
+            .wrapping_add(planned.repeat * settings + planned.setting as u64);
         let load = self.load(setting);
         let mut step = self
             .flags
@@ -174,7 +172,7 @@ impl<'a> PoolSweepPlan<'a> {
                 .parameter("rate_per_s", rate_per_s)
                 .parameter("users", size),
         };
-        step.repeat = turn.repeat;
+        step.repeat = planned.repeat;
         if step.runtime == RuntimeKind::PerCore {
             // Each core's pool needs a connection at least.
             step.threads = available_threads().min(size as usize);
@@ -255,7 +253,7 @@ pub(super) mod tests {
     fn step(args: &str, setting: usize) -> StepPlan {
         PoolSweepPlan::new(&flags(args))
             .unwrap()
-            .step(Turn { setting, repeat: 1 })
+            .step(PlannedStep { setting, repeat: 1 })
     }
 
     #[test]
