@@ -231,7 +231,7 @@ impl<'a> ScenarioContext<'a> {
                 None => return Ok(true),
                 Some(reason) => {
                     let warning = Warning::new(WarningCode::LimitTooLow, reason.clone());
-                    (reason, vec![warning.of_step(0, &[])])
+                    (reason, vec![warning.about_step(0, &[])])
                 }
             },
         };

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use bench_cli::bench::within;
+use bench_cli::bench::run_with_timeout;
 use load_engine::Cancel;
 use tokio::runtime::{Builder, Runtime};
 
@@ -109,5 +109,5 @@ pub(crate) fn clean_up(
             bound.as_secs_f64()
         ))
     };
-    within(bound, work).unwrap_or_else(silent)
+    run_with_timeout(bound, work).unwrap_or_else(silent)
 }

@@ -34,7 +34,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bench_cli::bench::Evidence;
+use bench_cli::bench::EvidenceSource;
 use bench_report::ServerEvidence;
 use load_engine::{BrokenRule, Cancel, Failure};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -252,7 +252,7 @@ fn silent() -> ServerEvidence {
 
 /// Its figures come after the step, by [`EvidenceCollector::step_ends`]: backends hand in their counts only
 /// when they have time, and at the latest when they end.
-impl Evidence for EvidenceCollector {
+impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
         let _ = self.commands.send(SamplerCommand::MeasureBegins);
     }

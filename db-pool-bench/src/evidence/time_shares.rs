@@ -113,7 +113,7 @@ mod tests {
         let histogram = |ms: u64| {
             let mut values = bench_report::histogram::recording();
             values.record_n(ms * 1_000_000, 100).unwrap();
-            Histogram::of(&values)
+            Histogram::from_recording(&values)
         };
         let operation = step.operations.get_mut("read").unwrap();
         (operation.checkout, operation.service) = (histogram(30), histogram(40));

@@ -12,7 +12,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use bench_cli::Exit;
-use bench_cli::bench::Shown;
+use bench_cli::bench::ShownFigures;
 use bench_report::{Report, ServerEvidence, Summary};
 use load_engine::{Cancel, Failure, Phase, TargetFactory};
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl PoolScenario for ExhaustPlan<'_> {
     fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
         let order = self.planned_steps();
         context.bench.announce(self.total(), order.len());
-        context.bench.shows(Shown {
+        context.bench.show_figures(ShownFigures {
             percentiles: &["p50", "p99", "max_ns"],
             merged: true,
         });

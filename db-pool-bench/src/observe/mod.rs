@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, Evidence as _};
+use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, UsageError};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Load, Operation, ServerEvidence, Step, StepEnd, Summary, Window};
