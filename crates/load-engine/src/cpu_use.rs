@@ -21,7 +21,7 @@ impl LoadThreads {
     }
 
     /// Reads the times of each that has not ended.
-    fn read(&self) -> Vec<ThreadTimes> {
+    fn read_all(&self) -> Vec<ThreadTimes> {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut times = Vec::with_capacity(files.len());
         for (id, thread) in files.iter_mut().enumerate() {
@@ -62,7 +62,7 @@ impl ThreadTimes {
 
 /// CPU time used and the instant at which it was read.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct CpuReading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
     threads: Vec<ThreadTimes>,
@@ -77,13 +77,13 @@ pub struct CpuUse {
     wall_ns: u64,
 }
 
-impl Reading {
-    /// Now, of this process and of `threads`.
-    pub fn now(threads: &LoadThreads) -> Self {
+impl CpuReading {
+    /// Reads the clock and the CPU times of this process and of `threads`.
+    pub fn read(threads: &LoadThreads) -> Self {
         Self {
             at_ns: monotonic_ns(),
             cpu_ns: process_cpu_ns(),
-            threads: threads.read(),
+            threads: threads.read_all(),
         }
     }
 
@@ -106,7 +106,7 @@ impl Reading {
 }
 
 impl CpuUse {
-    /// Converts it for the report, of `threads` threads that made `attempted` hits.
+    /// Converts it for the report, of `threads` threads that made `attempted` requests.
     pub fn generator(&self, threads: usize, attempted: u64) -> Generator {
         let threads = threads.max(1) as u64;
         let cpu_ns = self.cpu_ns as f64;
