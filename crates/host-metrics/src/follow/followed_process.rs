@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::History;
+use super::ProcessRecorder;
 use crate::CommandLine;
-use crate::derive::{Baseline, Window};
-use crate::figure::Reading;
-use crate::source::process::{Detail, Fields, ProcessIo, ProcessSample, Waiting};
-use crate::source::{Span, Timed};
+use crate::derive::{Baseline, RateWindow};
+use crate::figure::FigureValue;
+use crate::source::process::{
+    ProcessDetail, ProcessFields, ProcessIo, ProcessSample, SchedulerWait,
+};
+use crate::source::{ReadSpan, Timed};
 
 /// What is kept of a command line.
 const COMMAND_CHARS: usize = 200;
@@ -16,7 +18,7 @@ const WAIT_QUANTUM_NS: u64 = 1;
 
 /// A process that is followed, with its latest figures and its history `H`.
 #[derive(Debug)]
-pub struct Followed<H = ()> {
+pub struct FollowedProcess<H = ()> {
     /// Its name when last seen.
     pub name: Arc<str>,
     /// CPU time that it used during the recording, in nanoseconds.
@@ -25,15 +27,15 @@ pub struct Followed<H = ()> {
     pub rss_max_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,
-    latest: Vec<(&'static str, Reading)>,
+    latest: Vec<(&'static str, FigureValue)>,
     history: Option<H>,
     faults: Baseline<[Option<u64>; 2]>,
     children: Baseline<Option<u64>>,
     io: Baseline<ProcessIo>,
-    waiting: Baseline<Waiting>,
+    waiting: Baseline<SchedulerWait>,
 }
 
-impl<H: History> Followed<H> {
+impl<H: ProcessRecorder> FollowedProcess<H> {
     pub(super) fn new(sample: &ProcessSample, keeps_history: bool, least_window_ns: u64) -> Self {
         let mut history = keeps_history.then(H::default);
         if let Some(history) = &mut history {
@@ -56,7 +58,7 @@ impl<H: History> Followed<H> {
     }
 
     /// What was read at the last tick at which it was there, by the names of its series.
-    pub fn latest(&self) -> impl Iterator<Item = (&'static str, Reading)> {
+    pub fn latest(&self) -> impl Iterator<Item = (&'static str, FigureValue)> {
         self.latest.iter().copied()
     }
 
@@ -113,16 +115,16 @@ impl<H: History> Followed<H> {
         &mut self,
         at_ns: u64,
         sample: &ProcessSample,
-        cores: Option<Reading>,
-        detail: Detail,
-        (fields, tick_ns): (Fields, u64),
+        cores: Option<FigureValue>,
+        detail: ProcessDetail,
+        (fields, tick_ns): (ProcessFields, u64),
     ) {
         self.latest.clear();
         self.put(at_ns, "process.cpu_cores", cores);
-        let rss = Some(Reading::from(sample.rss_bytes));
+        let rss = Some(FigureValue::from(sample.rss_bytes));
         self.put(at_ns, "process.rss_bytes", rss);
         if fields.threads {
-            let threads = sample.threads.map(Reading::from);
+            let threads = sample.threads.map(FigureValue::from);
             self.put(at_ns, "process.threads", threads);
         }
         if fields.faults {
@@ -154,7 +156,7 @@ impl<H: History> Followed<H> {
         self.put(at_ns, "process.children_cpu_cores", cores);
     }
 
-    fn take_detail(&mut self, at_ns: u64, detail: Detail, fields: Fields) {
+    fn take_detail(&mut self, at_ns: u64, detail: ProcessDetail, fields: ProcessFields) {
         if fields.io {
             self.take_io(at_ns, detail.io);
         }
@@ -178,14 +180,14 @@ impl<H: History> Followed<H> {
             (fields.pss, "process.pss_bytes", detail.pss_bytes),
         ] {
             if asked {
-                self.put(at_ns, name, value.map(Reading::from));
+                self.put(at_ns, name, value.map(FigureValue::from));
             }
         }
     }
 
     fn take_io(&mut self, at_ns: u64, io: Option<Timed<ProcessIo>>) {
         let mut rates = [None; 4];
-        self.io.advance(io, |old, new, window: Window| {
+        self.io.advance(io, |old, new, window: RateWindow| {
             let rate = |of: fn(&ProcessIo) -> u64| window.per_s(Some(of(old)), Some(of(new)));
             rates = [
                 rate(|io| io.disk_read_bytes),
@@ -205,7 +207,7 @@ impl<H: History> Followed<H> {
         }
     }
 
-    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
+    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<FigureValue>) {
         self.latest.extend(reading.map(|reading| (name, reading)));
         if let Some(history) = &mut self.history {
             history.put(at_ns, name, reading);
@@ -213,6 +215,6 @@ impl<H: History> Followed<H> {
     }
 }
 
-fn timed<T>(span: Span, value: T) -> Timed<T> {
+fn timed<T>(span: ReadSpan, value: T) -> Timed<T> {
     Timed { span, value }
 }

@@ -11,26 +11,26 @@
 
 use std::collections::HashMap;
 
-use crate::derive::Window;
+use crate::derive::RateWindow;
 use crate::figure::{Figures, Period};
-use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
+use crate::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 
 /// What a tree used when it was last looked at.
 #[derive(Debug, Default)]
-pub struct Tree {
+pub struct ProcessTree {
     used_ns: u64,
     cores: Option<f64>,
     least_window_ns: u64,
-    last: HashMap<ProcessId, Used>,
+    last: HashMap<ProcessId, MemberCpu>,
     /// By the parents to whom it has yet to be added.
     owed_ns: HashMap<ProcessId, u64>,
     at_ns: Option<u64>,
     slack_ns: u64,
-    sum: Sum,
+    sum: TreeSum,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Used {
+struct MemberCpu {
     own_ns: u64,
     children_ns: u64,
     parent: u32,
@@ -38,18 +38,18 @@ struct Used {
 
 /// What the members hold now.
 #[derive(Debug, Default)]
-struct Sum {
-    now: HashMap<ProcessId, Used>,
+struct TreeSum {
+    now: HashMap<ProcessId, MemberCpu>,
     rss_bytes: u64,
     threads: Option<u64>,
     descriptors: Option<u64>,
     pss_bytes: Option<u64>,
     /// What some member did not tell, so that there is no sum of it.
-    unread: Fields,
+    unread: ProcessFields,
     span: Option<(u64, u64)>,
 }
 
-impl Tree {
+impl ProcessTree {
     /// One that cannot use more than all `cores`; a figure that says so is absent. Its CPU time is
     /// told over `least_window_ns` at least.
     pub fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
@@ -61,9 +61,9 @@ impl Tree {
     }
 
     /// Takes in one member of this tick.
-    pub fn add(&mut self, sample: &ProcessSample, detail: &Detail) {
+    pub fn add(&mut self, sample: &ProcessSample, detail: &ProcessDetail) {
         let sum = &mut self.sum;
-        let used = Used {
+        let used = MemberCpu {
             own_ns: sample.cpu_ns,
             children_ns: sample.children_cpu_ns.unwrap_or(0),
             parent: sample.parent,
@@ -117,7 +117,7 @@ impl Tree {
         let now_ns = u64::midpoint(begin_ns, end_ns);
         let slack_ns = (end_ns - begin_ns).div_ceil(2);
         if let Some(at_ns) = self.at_ns {
-            let window = Window {
+            let window = RateWindow {
                 period: Period {
                     from_ns: at_ns,
                     to_ns: now_ns,
@@ -142,9 +142,9 @@ impl Tree {
 
 /// How many pairs of counters, of user and of system time, were each rounded to a tick: those of
 /// every process that is or was there, and of the children of those that waited for one.
-fn rounded(last: &HashMap<ProcessId, Used>, now: &HashMap<ProcessId, Used>) -> u64 {
+fn rounded(last: &HashMap<ProcessId, MemberCpu>, now: &HashMap<ProcessId, MemberCpu>) -> u64 {
     let gone = last.keys().filter(|id| !now.contains_key(id)).count();
-    let waited = |(id, used): &(&ProcessId, &Used)| {
+    let waited = |(id, used): &(&ProcessId, &MemberCpu)| {
         let before = last.get(id);
         before.is_some_and(|before| before.children_ns != used.children_ns)
     };
@@ -154,8 +154,8 @@ fn rounded(last: &HashMap<ProcessId, Used>, now: &HashMap<ProcessId, Used>) -> u
 /// CPU time used between two looks; `None` when a counter fell. What is `owed_ns` from the look
 /// before is set off, and that of this look put in its place.
 fn used_between(
-    last: &HashMap<ProcessId, Used>,
-    now: &HashMap<ProcessId, Used>,
+    last: &HashMap<ProcessId, MemberCpu>,
+    now: &HashMap<ProcessId, MemberCpu>,
     born: impl Fn(ProcessId) -> bool,
     owed_ns: &mut HashMap<ProcessId, u64>,
 ) -> Option<u64> {
@@ -163,7 +163,7 @@ fn used_between(
     let counted = counted_of_gone(last, now);
     let mut used_ns = 0;
     for (id, used) in now {
-        let nothing = Used {
+        let nothing = MemberCpu {
             own_ns: 0,
             children_ns: 0,
             ..*used
@@ -188,8 +188,8 @@ fn used_between(
 
 /// What was counted of the members that are gone, by the nearest ancestor that is still there.
 fn counted_of_gone(
-    last: &HashMap<ProcessId, Used>,
-    now: &HashMap<ProcessId, Used>,
+    last: &HashMap<ProcessId, MemberCpu>,
+    now: &HashMap<ProcessId, MemberCpu>,
 ) -> HashMap<ProcessId, u64> {
     let numbers: HashMap<u32, ProcessId> = last.keys().map(|id| (id.pid, *id)).collect();
     let parent = |id: &ProcessId| numbers.get(&last.get(id)?.parent).copied();
@@ -212,8 +212,8 @@ mod tests {
     const GRANDCHILD: ProcessId = ProcessId { pid: 3, started: 9 };
 
     /// Each the child of the one before it by number.
-    fn look(members: &[(ProcessId, u64, u64)]) -> HashMap<ProcessId, Used> {
-        let used = |id: ProcessId, own_ns, children_ns| Used {
+    fn look(members: &[(ProcessId, u64, u64)]) -> HashMap<ProcessId, MemberCpu> {
+        let used = |id: ProcessId, own_ns, children_ns| MemberCpu {
             own_ns,
             children_ns,
             parent: id.pid - 1,
@@ -225,7 +225,7 @@ mod tests {
     }
 
     /// What was used from look to look.
-    fn used(looks: &[HashMap<ProcessId, Used>]) -> Vec<Option<u64>> {
+    fn used(looks: &[HashMap<ProcessId, MemberCpu>]) -> Vec<Option<u64>> {
         let mut owed_ns = HashMap::new();
         let pairs = looks.windows(2);
         pairs

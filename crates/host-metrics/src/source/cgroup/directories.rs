@@ -7,19 +7,19 @@ use crate::source::{Roots, SourceError};
 
 /// Of the kernel's interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
+pub(super) enum CgroupVersion {
     One,
     Two,
 }
 
 /// The inodes of a group's directories.
-pub(super) type Identity = [u64; 4];
+pub(super) type CgroupIdentity = [u64; 4];
 
 /// Directory of a group in one hierarchy.
 #[derive(Debug, Clone)]
-pub(super) struct Directory {
+pub(super) struct CgroupDirectory {
     pub(super) path: PathBuf,
-    pub(super) version: Version,
+    pub(super) version: CgroupVersion,
 }
 
 /// The hierarchy that a group is in is mounted nowhere that we look.
@@ -29,17 +29,17 @@ struct NotMounted;
 /// The directories of one group; absent where it is not under that controller. They are all the same
 /// in version 2. A machine may have both versions: each controller is in one of them.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) cpu: Option<Directory>,
-    pub(super) cpu_account: Option<Directory>,
-    pub(super) memory: Option<Directory>,
-    pub(super) io: Option<Directory>,
+pub(super) struct CgroupDirectories {
+    pub(super) cpu: Option<CgroupDirectory>,
+    pub(super) cpu_account: Option<CgroupDirectory>,
+    pub(super) memory: Option<CgroupDirectory>,
+    pub(super) io: Option<CgroupDirectory>,
     /// Controllers (by their names in version 1) whose hierarchy is mounted nowhere that we look.
     pub(super) unmounted: Vec<&'static str>,
     mount: PathBuf,
 }
 
-impl Place {
+impl CgroupDirectories {
     /// The group of a process with this membership, which is what its file `cgroup` says; `None`
     /// where that is the machine itself.
     pub(super) fn of_member(roots: &Roots, membership: &str) -> Option<Self> {
@@ -91,12 +91,12 @@ impl Place {
         let place = Self::of(&mount, |controller| {
             let one = mount.join(controller);
             let (version, base) = if is_all_two || !one.is_dir() {
-                (Version::Two, two.as_ref()?)
+                (CgroupVersion::Two, two.as_ref()?)
             } else {
-                (Version::One, &one)
+                (CgroupVersion::One, &one)
             };
             let path = base.join(name.trim_start_matches('/'));
-            path.is_dir().then_some(Directory { path, version })
+            path.is_dir().then_some(CgroupDirectory { path, version })
         });
         place.is_any().then_some(place).ok_or_else(missing)
     }
@@ -110,16 +110,16 @@ impl Place {
         self.all().into_iter().any(Option::is_some)
     }
 
-    fn all(&self) -> [&Option<Directory>; 4] {
+    fn all(&self) -> [&Option<CgroupDirectory>; 4] {
         [&self.cpu, &self.cpu_account, &self.memory, &self.io]
     }
 
     /// Numbers that no other group has, of the same name neither; `None` once it is gone.
-    pub(super) fn identity(&self) -> Option<Identity> {
+    pub(super) fn identity(&self) -> Option<CgroupIdentity> {
         let mut numbers = [0; 4];
         let mut last: Option<(&PathBuf, u64)> = None;
         for (number, directory) in numbers.iter_mut().zip(self.all()) {
-            let Some(Directory { path, .. }) = directory else {
+            let Some(CgroupDirectory { path, .. }) = directory else {
                 continue;
             };
             *number = match last {
@@ -131,7 +131,7 @@ impl Place {
         Some(numbers)
     }
 
-    fn of(mount: &Path, mut under: impl FnMut(&'static str) -> Option<Directory>) -> Self {
+    fn of(mount: &Path, mut under: impl FnMut(&'static str) -> Option<CgroupDirectory>) -> Self {
         Self {
             cpu: under("cpu"),
             cpu_account: under("cpuacct"),
@@ -145,7 +145,7 @@ impl Place {
     /// `directory` and its parents, up to the mount.
     pub(super) fn up<'a>(
         &'a self,
-        directory: &'a Directory,
+        directory: &'a CgroupDirectory,
     ) -> impl Iterator<Item = &'a Path> + use<'a> {
         std::iter::successors(Some(&*directory.path), |path| path.parent())
             .take_while(|path| path.starts_with(&self.mount))
@@ -167,19 +167,19 @@ fn is_of_two(directory: &Path) -> bool {
 }
 
 /// The directory of a member of `group` below a controller of version 1; `None` for the root.
-fn member_of_one(controller: &Path, group: &str) -> Result<Option<Directory>, NotMounted> {
+fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     if group == "/" {
         return Ok(None);
     }
     let found = inside(controller, group).filter(|found| !is_of_two(found));
     let path = found.ok_or(NotMounted)?;
-    let version = Version::One;
-    Ok(Some(Directory { path, version }))
+    let version = CgroupVersion::One;
+    Ok(Some(CgroupDirectory { path, version }))
 }
 
 /// The directory in version 2 of a process with this membership; `None` for the root of the whole
 /// machine, which has no limits to set, and no file of their kind.
-fn member_of_two(mount: &Path, membership: &str) -> Result<Option<Directory>, NotMounted> {
+fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     let mut lines = membership.lines();
     let Some(group) = lines.find_map(|line| line.strip_prefix("0::")) else {
         return Ok(None);
@@ -193,8 +193,8 @@ fn member_of_two(mount: &Path, membership: &str) -> Result<Option<Directory>, No
     };
     let has = |file| path.join(file).exists();
     let is_group = has("memory.current") || has("cgroup.type");
-    let version = Version::Two;
-    Ok(is_group.then_some(Directory { path, version }))
+    let version = CgroupVersion::Two;
+    Ok(is_group.then_some(CgroupDirectory { path, version }))
 }
 
 /// A container sees its own group at the mount, and often its path on the host in its

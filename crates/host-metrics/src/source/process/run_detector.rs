@@ -8,14 +8,14 @@
 use std::path::Path;
 
 use super::schedule::{ScheduleFile, ScheduleTimes};
-use crate::source::{Span, Timed};
+use crate::source::{ReadSpan, Timed};
 
 /// How long what was read of a process that sleeps may stand.
 const STANDS_NS: u64 = 5_000_000_000;
 
 /// The counters of one process, in a file that stays open.
 #[derive(Debug, Default)]
-pub(super) struct RunWatch {
+pub(super) struct RunDetector {
     file: Option<ScheduleFile>,
     last: Option<(ScheduleTimes, u64)>,
 }
@@ -28,10 +28,10 @@ pub(super) fn is_counted(proc: &Path) -> bool {
         .is_some()
 }
 
-impl RunWatch {
+impl RunDetector {
     /// Looks at a process of one thread: when, if it cannot have run since the last look and what
     /// was read then still stands. Call it before what it is about is read.
-    pub(super) fn look(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<Span> {
+    pub(super) fn look(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<ReadSpan> {
         let file = match self.file.take() {
             Some(file) => file,
             None => ScheduleFile::open(&proc.join(format!("{pid}/schedstat"))).ok()?,
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_process_stands_still_until_it_runs_or_its_time_is_up() {
         let root = tempfile::tempdir().unwrap();
-        let mut watch = RunWatch::default();
+        let mut watch = RunDetector::default();
         let mut still = |now_ns: u64| watch.look(root.path(), 7, now_ns).is_some();
         assert!(!still(0), "nothing is there");
         put(root.path(), "100 5 1\n");
@@ -94,7 +94,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let ticks = 50;
         let mut most = 0;
-        let mut watches: Vec<RunWatch> = (0..100).map(|_| RunWatch::default()).collect();
+        let mut watches: Vec<RunDetector> = (0..100).map(|_| RunDetector::default()).collect();
         for pid in 0..100 {
             let place = root.path().join(pid.to_string());
             std::fs::create_dir_all(&place).unwrap();

@@ -2,25 +2,25 @@
 
 use std::io;
 
-use super::Fields;
+use super::ProcessFields;
 use super::detail_files::DetailFiles;
 use crate::source::{Gaps, SourceError};
 
 /// Results of the reads of one process.
-pub(super) struct Notes<'a> {
+pub(super) struct ReadNotes<'a> {
     gaps: &'a mut Gaps,
-    asked: Fields,
-    unread: Fields,
-    unread_now: Fields,
+    asked: ProcessFields,
+    unread: ProcessFields,
+    unread_now: ProcessFields,
 }
 
-impl<'a> Notes<'a> {
+impl<'a> ReadNotes<'a> {
     pub(super) fn of(files: &DetailFiles, gaps: &'a mut Gaps) -> Self {
         Self {
             gaps,
             asked: files.asked,
             unread: files.unread,
-            unread_now: Fields::default(),
+            unread_now: ProcessFields::default(),
         }
     }
 
@@ -28,7 +28,7 @@ impl<'a> Notes<'a> {
     pub(super) fn keep<T>(
         &mut self,
         what: &'static str,
-        of: fn(&mut Fields) -> &mut bool,
+        of: fn(&mut ProcessFields) -> &mut bool,
         read: Result<T, SourceError>,
     ) -> Option<T> {
         let read = match read {
@@ -51,7 +51,7 @@ impl<'a> Notes<'a> {
     }
 
     /// What it was ever asked for, what of that it ever failed to tell, and what it did now.
-    pub(super) fn close(self) -> (Fields, Fields, Fields) {
+    pub(super) fn close(self) -> (ProcessFields, ProcessFields, ProcessFields) {
         (self.asked, self.unread, self.unread_now)
     }
 }

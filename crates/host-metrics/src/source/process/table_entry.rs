@@ -8,11 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::detail_files::DetailFiles;
-use super::run_watch::RunWatch;
-use super::stat::{self, Stat};
+use super::run_detector::RunDetector;
+use super::stat::{self, StatLine};
 use super::{ProcessId, ProcessSample};
 use crate::Masking;
-use crate::source::{Gaps, SourceError, Span, Timed, Units};
+use crate::source::{Gaps, KernelUnits, ReadSpan, SourceError, Timed};
 
 /// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
 pub(super) const LINE_BYTES: usize = 2048;
@@ -20,15 +20,15 @@ pub(super) const LINE_BYTES: usize = 2048;
 pub(super) const PROCESSES: &str = "processes";
 
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct TableEntry {
     pub(super) id: ProcessId,
     file: Option<File>,
     name: Arc<str>,
-    runs: RunWatch,
+    runs: RunDetector,
     /// Last reading.
     pub(super) sample: Option<ProcessSample>,
     /// When it was seen to stand still since, if it was.
-    pub(super) still: Option<Span>,
+    pub(super) still: Option<ReadSpan>,
     pub(super) detail: Option<Box<DetailFiles>>,
     pub(super) detail_handles: usize,
     /// The last look through `/proc` that saw it.
@@ -39,21 +39,21 @@ pub(super) struct Known {
 }
 
 /// Reason for which a process was not read.
-pub(super) enum Unread {
+pub(super) enum ReadFailure {
     /// There is no such process any more, or its line makes no sense.
     Gone,
     /// There is, and we may not.
     Denied(SourceError),
 }
 
-impl Known {
+impl TableEntry {
     /// One of which only the number is known yet.
     pub(super) fn new(pid: u32) -> Self {
         Self {
             id: ProcessId { pid, started: 0 },
             file: None,
             name: Arc::from(""),
-            runs: RunWatch::default(),
+            runs: RunDetector::default(),
             sample: None,
             still: None,
             detail: None,
@@ -89,11 +89,11 @@ impl Known {
     }
 
     /// Counts it once among the processes, and once among those that may not be read.
-    pub(super) fn count(&mut self, unread: Option<&Unread>, gaps: &mut Gaps) {
+    pub(super) fn count(&mut self, unread: Option<&ReadFailure>, gaps: &mut Gaps) {
         if !std::mem::replace(&mut self.counted, true) {
             gaps.asked(PROCESSES);
         }
-        if let Some(Unread::Denied(error)) = unread
+        if let Some(ReadFailure::Denied(error)) = unread
             && !std::mem::replace(&mut self.denied, true)
         {
             gaps.missing(PROCESSES, error);
@@ -104,10 +104,10 @@ impl Known {
     pub(super) fn read(
         &mut self,
         proc: &Path,
-        (units, masking): (Units, Masking),
+        (units, masking): (KernelUnits, Masking),
         line: &mut [u8],
         keep: bool,
-    ) -> Result<ProcessSample, Unread> {
+    ) -> Result<ProcessSample, ReadFailure> {
         if let (Some(span), Some(last)) = (self.still, &mut self.sample) {
             last.span = span;
             return Ok(last.clone());
@@ -121,15 +121,15 @@ impl Known {
         }
         let path = proc.join(format!("{}/stat", self.id.pid));
         let unread = |source: io::Error| match source.kind() {
-            io::ErrorKind::PermissionDenied => Unread::Denied(SourceError::Read {
+            io::ErrorKind::PermissionDenied => ReadFailure::Denied(SourceError::Read {
                 path: path.clone(),
                 source,
             }),
-            _ => Unread::Gone,
+            _ => ReadFailure::Gone,
         };
         let file = File::open(&path).map_err(unread)?;
         let read = read_line(&file, line).map_err(unread)?;
-        let stat = stat::parse(&line[..read.value], units).ok_or(Unread::Gone)?;
+        let stat = stat::parse(&line[..read.value], units).ok_or(ReadFailure::Gone)?;
         if stat.started != self.id.started {
             if self.sample.is_some() {
                 // What was opened before is another's.
@@ -143,7 +143,12 @@ impl Known {
         Ok(self.take(&stat, &read, masking))
     }
 
-    fn take(&mut self, stat: &Stat<'_>, read: &Timed<usize>, masking: Masking) -> ProcessSample {
+    fn take(
+        &mut self,
+        stat: &StatLine<'_>,
+        read: &Timed<usize>,
+        masking: Masking,
+    ) -> ProcessSample {
         // A process changes its name when it becomes another program.
         if self.name.as_bytes() != stat.name {
             // Some programs write their command line there.

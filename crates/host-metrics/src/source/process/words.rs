@@ -3,9 +3,9 @@
 
 /// The fields of a line, divided by spaces.
 #[derive(Debug, Clone)]
-pub(super) struct Words<'a>(&'a [u8]);
+pub(super) struct WordReader<'a>(&'a [u8]);
 
-impl<'a> Words<'a> {
+impl<'a> WordReader<'a> {
     pub(super) fn of(line: &'a [u8]) -> Self {
         Self(line)
     }
@@ -48,7 +48,7 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
 pub(super) fn after(text: &[u8], key: &[u8]) -> Option<u64> {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
     let line = lines.find_map(|line| line.strip_suffix(b"\n")?.strip_prefix(key))?;
-    Words::of(line).number(0)
+    WordReader::of(line).number(0)
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
         #[test]
         fn every_number_survives(numbers in proptest::collection::vec(any::<u64>(), 1..8)) {
             let line = numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
-            let mut words = Words::of(line.as_bytes());
+            let mut words = WordReader::of(line.as_bytes());
             for wanted in numbers {
                 prop_assert_eq!(words.number(0), Some(wanted));
             }

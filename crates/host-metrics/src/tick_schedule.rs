@@ -2,14 +2,14 @@
 
 /// When to sample next, and how many samples were missed.
 #[derive(Debug, Clone)]
-pub struct Cadence {
+pub struct TickSchedule {
     origin_ns: u64,
     interval_ns: u64,
     next: u64,
     missed: u64,
 }
 
-impl Cadence {
+impl TickSchedule {
     /// Ticks every `interval_ns` after `origin_ns`, at which the first sample is taken.
     pub fn new(origin_ns: u64, interval_ns: u64) -> Self {
         Self {
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn lateness_does_not_add_up() {
-        let mut cadence = Cadence::new(1000, 10);
+        let mut cadence = TickSchedule::new(1000, 10);
         for tick in 1..=100 {
             assert_eq!(cadence.due_ns(), 1000 + 10 * tick);
             cadence.sampled(cadence.due_ns() + 9);
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_was_slept_through_is_counted_and_the_beat_kept() {
-        let mut cadence = Cadence::new(0, 10);
+        let mut cadence = TickSchedule::new(0, 10);
         cadence.sampled(10);
         cadence.sampled(57);
         assert_eq!((cadence.missed(), cadence.due_ns()), (3, 60));

@@ -1,6 +1,6 @@
 //! The time between two reads of one source, and what a counter did in it.
 
-use crate::figure::{Period, Reading};
+use crate::figure::{FigureValue, Period};
 use crate::source::Timed;
 
 const NS_PER_S: f64 = 1e9;
@@ -27,7 +27,7 @@ pub fn tick_window_ns(interval_ns: u64) -> u64 {
 
 /// From the middle of one read to the middle of the next.
 #[derive(Debug, Clone, Copy)]
-pub struct Window {
+pub struct RateWindow {
     /// Its place in time.
     pub period: Period,
     /// How far off its length may be: the kernel took the counters at some instant within each
@@ -35,17 +35,17 @@ pub struct Window {
     pub slack_ns: u64,
 }
 
-impl Window {
+impl RateWindow {
     /// Its length.
     pub fn ns(&self) -> u64 {
         self.period.ns()
     }
 
     /// Growth per second of what is counted exactly; `None` when the counter fell.
-    pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<Reading> {
+    pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<FigureValue> {
         let grown = new?.checked_sub(old?)? as f64;
         let value = grown * NS_PER_S / self.ns() as f64;
-        Some(Reading {
+        Some(FigureValue {
             value,
             error: value * self.slack_ns as f64 / self.ns() as f64,
             over: Some(self.period),
@@ -53,9 +53,9 @@ impl Window {
     }
 
     /// Time spent, counted in steps of `quantum_ns`, per time gone by. `None` when it fell.
-    pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<Reading> {
+    pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<FigureValue> {
         let spent = new?.checked_sub(old?)? as f64 / self.ns() as f64;
-        Some(Reading {
+        Some(FigureValue {
             value: spent,
             error: (quantum_ns as f64 + spent * self.slack_ns as f64) / self.ns() as f64,
             over: Some(self.period),
@@ -65,9 +65,14 @@ impl Window {
     /// The same of what cannot be more than one: the counter and the clock are not read in the
     /// same instant, so a little more is one. `None` when it fell, or grew by more than twice
     /// what could have gone by and so is no time of this window.
-    pub fn share(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<Reading> {
+    pub fn share(
+        &self,
+        old: Option<u64>,
+        new: Option<u64>,
+        quantum_ns: u64,
+    ) -> Option<FigureValue> {
         let mean = self.mean(old, new, quantum_ns)?;
-        (mean.value <= 2.0).then_some(Reading {
+        (mean.value <= 2.0).then_some(FigureValue {
             value: mean.value.min(1.0),
             ..mean
         })
@@ -92,10 +97,10 @@ impl<T> Baseline<T> {
 
     /// Calls `derive` with the previous reading, `current` and the window between, once that is
     /// long enough. After a reading that failed the window spans the gap.
-    pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, Window)) {
+    pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, RateWindow)) {
         let Some(current) = current else { return };
         if let Some(previous) = &self.previous {
-            let window = Window {
+            let window = RateWindow {
                 period: Period {
                     from_ns: previous.span.midpoint_ns(),
                     to_ns: current.span.midpoint_ns(),

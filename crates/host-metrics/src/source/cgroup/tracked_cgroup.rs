@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::place::{Identity, Place};
-use super::{CgroupSample, Group};
+use super::directories::{CgroupDirectories, CgroupIdentity};
+use super::{CgroupFiles, CgroupSample};
 use crate::source::{Gaps, Roots, SourceError};
 
 /// Whose group it is.
 #[derive(Debug)]
-enum Whose {
+enum CgroupOwner {
     /// That of this program, which may be moved; the file tells where it is.
     Own { membership: PathBuf, last: String },
     /// The one of this name.
@@ -17,16 +17,16 @@ enum Whose {
 
 /// One group of a recording, there or not.
 #[derive(Debug)]
-pub(super) struct Slot {
-    whose: Whose,
+pub(super) struct TrackedCgroup {
+    whose: CgroupOwner,
     /// `own`, or the name that was asked for.
     name: String,
-    group: Option<(Group, Place, Identity)>,
+    group: Option<(CgroupFiles, CgroupDirectories, CgroupIdentity)>,
 }
 
-impl Slot {
+impl TrackedCgroup {
     pub(super) fn own(roots: &Roots) -> Self {
-        let whose = Whose::Own {
+        let whose = CgroupOwner::Own {
             membership: roots.proc.join("self/cgroup"),
             last: String::new(),
         };
@@ -39,7 +39,7 @@ impl Slot {
 
     pub(super) fn named(name: &str) -> Self {
         Self {
-            whose: Whose::Named,
+            whose: CgroupOwner::Named,
             name: name.to_owned(),
             group: None,
         }
@@ -50,12 +50,12 @@ impl Slot {
     pub(super) fn of_process(roots: &Roots, pid: u32, slow_stands_ns: u64) -> Option<Self> {
         let path = roots.proc.join(format!("{pid}/cgroup"));
         let membership = std::fs::read_to_string(path).ok()?;
-        let place = Place::of_member(roots, &membership)?;
+        let place = CgroupDirectories::of_member(roots, &membership)?;
         let name = name_of(&membership)?.to_owned();
         let identity = place.identity()?;
-        let group = Group::open(&name, &place, slow_stands_ns);
+        let group = CgroupFiles::open(&name, &place, slow_stands_ns);
         Some(Self {
-            whose: Whose::Named,
+            whose: CgroupOwner::Named,
             name,
             group: Some((group, place, identity)),
         })
@@ -71,9 +71,9 @@ impl Slot {
     /// is noted in `gaps`, and taken back once it is; to be in no group ourselves is no gap.
     pub(super) fn look(&mut self, roots: &Roots, slow_stands_ns: u64, gaps: &mut Gaps) {
         let moved = self.is_moved();
-        let stands = |(_, place, identity): &(Group, Place, Identity)| {
+        let stands = |(_, place, identity): &(CgroupFiles, CgroupDirectories, CgroupIdentity)| {
             // In version 1 it may be under one controller already and under others later.
-            let whole = place.is_whole() || matches!(self.whose, Whose::Own { .. });
+            let whole = place.is_whole() || matches!(self.whose, CgroupOwner::Own { .. });
             whole && place.identity().as_ref() == Some(identity)
         };
         if !moved && self.group.as_ref().is_some_and(stands) {
@@ -86,7 +86,7 @@ impl Slot {
             return;
         }
         self.group = found.map(|(identity, place)| {
-            let group = Group::open(&self.name, &place, slow_stands_ns);
+            let group = CgroupFiles::open(&self.name, &place, slow_stands_ns);
             (group, place, identity)
         });
     }
@@ -107,7 +107,7 @@ impl Slot {
 
     /// True if this program is in another group than before.
     fn is_moved(&mut self) -> bool {
-        let Whose::Own { membership, last } = &mut self.whose else {
+        let CgroupOwner::Own { membership, last } = &mut self.whose else {
             return false;
         };
         let now = std::fs::read_to_string(membership).unwrap_or_default();
@@ -116,17 +116,18 @@ impl Slot {
         moved
     }
 
-    fn find(&self, roots: &Roots, gaps: &mut Gaps) -> Option<Place> {
+    fn find(&self, roots: &Roots, gaps: &mut Gaps) -> Option<CgroupDirectories> {
         let what = format!("cgroup {}", self.name);
-        let found: Result<Place, SourceError> = match &self.whose {
-            Whose::Own { last, .. } => {
-                if let Some(group) = name_of(last).filter(|_| !Place::is_mounted(roots)) {
+        let found: Result<CgroupDirectories, SourceError> = match &self.whose {
+            CgroupOwner::Own { last, .. } => {
+                if let Some(group) = name_of(last).filter(|_| !CgroupDirectories::is_mounted(roots))
+                {
                     let why = "no control groups are mounted at /sys/fs/cgroup, and sysmon is in ";
                     gaps.note(what, &format!("{why}{group}"));
                 }
-                return Place::of_member(roots, last);
+                return CgroupDirectories::of_member(roots, last);
             }
-            Whose::Named => Place::named(roots, &self.name),
+            CgroupOwner::Named => CgroupDirectories::named(roots, &self.name),
         };
         match found {
             Ok(place) => {
