@@ -53,12 +53,6 @@ pub enum PoolBenchCommand {
     /// Tell whether a run can be made on a server; nothing stays there
     #[command(hide = true)]
     Check(ServerCheckFlags),
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 const SWEEP_EXAMPLES: &str = "Examples:

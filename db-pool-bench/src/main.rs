@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use bench_cli::Exit;
-use clap::CommandFactory as _;
 use db_pool_bench::cli::{PoolBenchCli, PoolBenchCommand};
 use db_pool_bench::{check, exhaust, lifecycle, observe, scale, sweep, workload_commands};
 
@@ -17,9 +15,5 @@ fn main() -> ExitCode {
         PoolBenchCommand::Observe(flags) => observe::run(&flags),
         PoolBenchCommand::Workload(flags) => workload_commands::run(&flags),
         PoolBenchCommand::Check(flags) => check::run(&flags),
-        PoolBenchCommand::Generate { what } => {
-            bench_cli::generate::print(&mut PoolBenchCli::command(), &what)?;
-            Ok(Exit::Done)
-        }
     })
 }
