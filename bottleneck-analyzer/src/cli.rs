@@ -8,7 +8,7 @@ use bench_report::{Tool, store};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::render::{html, terminal};
-use crate::source::SourceReport;
+use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
 use crate::{Assessment, RunReports, analysis};
 

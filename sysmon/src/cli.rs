@@ -1,4 +1,4 @@
-//! The commands and flags of `sysmon`.
+//! Commands and flags of `sysmon`.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -9,30 +9,30 @@ use host_metrics::follow::{Following, Target};
 use host_metrics::source::process::Fields;
 
 use crate::export::flags::{self as export, ExportFlags};
-use crate::growth::Least;
+use crate::growth::GrowthThreshold;
 use crate::mark::{self, MarkFlags};
 use crate::masking;
 use crate::show::{self, ShowFlags};
 use crate::stream::flags::RawFlags;
 use crate::watch::{self, cli::WatchFlags};
 
-/// Sampling faster than this would mostly measure itself.
+/// Shortest interval: sampling faster would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-/// Processes kept with `--processes all`: beyond it the least are let go.
+/// Most processes that `--processes all` keeps; those that use the least are dropped.
 pub const ALL_PROCESSES: usize = 512;
 
 /// Records the machine while something else is measured.
 #[derive(Debug, Parser)]
 #[command(name = "sysmon", version, after_help = EXAMPLES)]
-pub struct Cli {
-    /// What to do.
+pub struct SysmonCli {
+    /// Command to run.
     #[command(subcommand)]
-    pub action: Action,
+    pub action: SysmonCommand,
 }
 
-/// The commands.
+/// Commands of `sysmon`.
 #[derive(Debug, Subcommand)]
-pub enum Action {
+pub enum SysmonCommand {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Box<RecordFlags>),
@@ -80,35 +80,36 @@ Examples:
   sysmon record --follow postgres,redis-server --fields io,scheduler
   sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
 
-/// What is looked at, and how often: the same for every command that looks at the machine.
+/// Flags of every command that samples the machine: interval and processes to follow.
 #[derive(Debug, Args)]
-pub struct LookFlags {
+pub struct BasicFlags {
     /// Time between samples, 10ms or more
     #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME")]
     pub interval: Duration,
 
-    /// Processes to tell whatever they use, with their descendants and their sum: a name,
-    /// pid:N, port:N (who listens there) or command:REGEX
+    /// Processes to record whatever they use, with their descendants and their sum: a name, pid:N,
+    /// port:N (who listens there) or command:REGEX
     #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = masking::target)]
     pub follow: Vec<Target>,
 
-    /// What to read of processes beside CPU time and memory; each costs time at every sample
+    /// Groups of figures to read of processes beside CPU time and memory; each costs time at every
+    /// sample
     #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
-    pub fields: Vec<Field>,
+    pub fields: Vec<FieldGroup>,
 }
 
-/// What is sampled: the same for every command whose figures leave the screen.
+/// Flags of the commands that record or export samples.
 #[derive(Debug, Args)]
 pub struct SamplingFlags {
-    /// What is looked at.
+    /// Interval and processes to follow.
     #[command(flatten)]
-    pub look: LookFlags,
+    pub basic: BasicFlags,
 
-    /// Which processes to tell apart [default: top, or none with --follow]
+    /// Processes to record individually [default: top, or none with --follow]
     #[arg(long, value_enum)]
-    pub processes: Option<Processes>,
+    pub processes: Option<ProcessChoice>,
 
-    /// How many with --processes top: so many by CPU time and so many by memory
+    /// Number of processes with --processes top: so many by CPU time and so many by memory
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub top: usize,
 
@@ -125,11 +126,11 @@ pub struct SamplingFlags {
 /// Flags of `sysmon record`.
 #[derive(Debug, Args)]
 pub struct RecordFlags {
-    /// What is sampled.
+    /// Flags of what is sampled.
     #[command(flatten)]
     pub sampling: SamplingFlags,
 
-    /// How long to record; without it until Ctrl-C, or until the command ends
+    /// Time to record; without it until Ctrl-C, or until the command ends
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
     #[arg(conflicts_with = "command")]
     pub duration: Option<Duration>,
@@ -141,13 +142,13 @@ pub struct RecordFlags {
     /// Growth of memory over the recording that matters: a size, or a share of what was there at
     /// first, as in 10% [default: 50MB]
     #[arg(long, value_name = "SIZE|SHARE")]
-    pub growth: Option<Least>,
+    pub growth: Option<GrowthThreshold>,
 
-    /// What becomes of raw samples.
+    /// Flags of raw samples.
     #[command(flatten)]
     pub raw: RawFlags,
 
-    /// Where the result goes.
+    /// Flags of the output.
     #[command(flatten)]
     pub output: OutputFlags,
 
@@ -156,9 +157,9 @@ pub struct RecordFlags {
     pub command: Vec<OsString>,
 }
 
-/// Which processes are recorded apart.
+/// Processes that are recorded individually.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Processes {
+pub enum ProcessChoice {
     /// No process, which is cheapest.
     None,
     /// Those that use the most CPU and memory.
@@ -167,9 +168,9 @@ pub enum Processes {
     All,
 }
 
-/// A group of figures of a process.
+/// Group of figures of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Field {
+pub enum FieldGroup {
     /// CPU time of children that have ended.
     Children,
     /// Page faults, minor and major.
@@ -191,29 +192,29 @@ pub enum Field {
 }
 
 impl SamplingFlags {
-    /// Which processes are told apart when nothing is said.
-    pub fn processes(&self) -> Processes {
-        self.processes.unwrap_or(if self.look.follow.is_empty() {
-            Processes::Top
+    /// Selected processes, or the default where the flag is missing.
+    pub fn processes(&self) -> ProcessChoice {
+        self.processes.unwrap_or(if self.basic.follow.is_empty() {
+            ProcessChoice::Top
         } else {
-            Processes::None
+            ProcessChoice::None
         })
     }
 
-    /// Whom to follow and what to read of them; `None` to look at no process.
+    /// Processes to follow and figures to read of them; `None` to sample no process.
     pub fn following(&self, command_lines: bool) -> Option<Following> {
         let most = match self.processes() {
-            Processes::None => 0,
-            Processes::Top => self.top,
-            Processes::All => ALL_PROCESSES,
+            ProcessChoice::None => 0,
+            ProcessChoice::Top => self.top,
+            ProcessChoice::All => ALL_PROCESSES,
         };
-        let any = most > 0 || !self.look.follow.is_empty();
+        let any = most > 0 || !self.basic.follow.is_empty();
         any.then(|| {
-            let mut following = self.look.following();
-            following.fields.descriptors_if_cheap = self.processes() != Processes::All;
+            let mut following = self.basic.following();
+            following.fields.descriptors_if_cheap = self.processes() != ProcessChoice::All;
             Following {
                 most,
-                all: matches!(self.processes(), Processes::All),
+                all: matches!(self.processes(), ProcessChoice::All),
                 command_lines,
                 ..following
             }
@@ -221,8 +222,8 @@ impl SamplingFlags {
     }
 }
 
-impl LookFlags {
-    /// Those that were asked for, and what is read of each.
+impl BasicFlags {
+    /// Processes of `--follow`, and the figures to read of each.
     pub fn following(&self) -> Following {
         Following {
             targets: self.follow.clone(),
@@ -233,17 +234,17 @@ impl LookFlags {
 
     fn groups(&self) -> Fields {
         let has = |field| self.fields.contains(&field);
-        let all = has(Field::All);
+        let all = has(FieldGroup::All);
         Fields {
-            children: all || has(Field::Children),
-            faults: all || has(Field::Faults),
-            threads: all || has(Field::Threads),
-            io: all || has(Field::Io),
-            descriptors: all || has(Field::Descriptors),
+            children: all || has(FieldGroup::Children),
+            faults: all || has(FieldGroup::Faults),
+            threads: all || has(FieldGroup::Threads),
+            io: all || has(FieldGroup::Io),
+            descriptors: all || has(FieldGroup::Descriptors),
             descriptors_if_cheap: false,
-            scheduler: all || has(Field::Scheduler),
-            swap: all || has(Field::Swap),
-            pss: has(Field::Pss),
+            scheduler: all || has(FieldGroup::Scheduler),
+            swap: all || has(FieldGroup::Swap),
+            pss: has(FieldGroup::Pss),
         }
     }
 }
@@ -271,6 +272,6 @@ mod tests {
 
     #[test]
     fn the_flags_fit_together() {
-        Cli::command().debug_assert();
+        SysmonCli::command().debug_assert();
     }
 }

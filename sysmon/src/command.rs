@@ -28,7 +28,7 @@ pub enum CommandError {
         /// The first word of the command.
         program: String,
     },
-    /// There is one, and it cannot be run.
+    /// The program exists but cannot be run.
     #[error("cannot run {program}: {source}")]
     CannotExecute {
         /// The first word of the command.
@@ -50,7 +50,7 @@ impl CommandError {
         }
     }
 
-    /// Remedy.
+    /// Command or change that the user can try next.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => {
@@ -63,7 +63,8 @@ impl CommandError {
         }
     }
 
-    /// 127 when not found, 126 when found and not executable.
+    /// Exit code for this failure: 127 when the program was not found, 126 when it cannot be
+    /// executed.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => NOT_FOUND,
@@ -72,8 +73,8 @@ impl CommandError {
     }
 }
 
-/// What makes the tools among the programs of a command part of this run: its name, and the
-/// directory of its reports, which is theirs too unless the user named a file for this one.
+/// Environment variables that make the benches started by a command part of this run: its id, and
+/// the directory of its reports, unless the user named a file for this report (`named`).
 pub fn variables_of_run(run_id: &str, report: &Path, named: bool) -> Vec<(&'static str, OsString)> {
     let mut variables = vec![
         (RUN_ID_ENV, run_id.into()),
@@ -87,8 +88,8 @@ pub fn variables_of_run(run_id: &str, report: &Path, named: bool) -> Vec<(&'stat
     variables
 }
 
-/// Looks for the program of `words` before anything is written: a slip of the pen must not cost the
-/// report that was there. What can be seen only by running it is seen then.
+/// Looks for the program of `words` before anything is written: a mistyped name must not cost the
+/// report of an earlier run. Failures that only running it shows are reported then.
 ///
 /// # Errors
 /// When there is no such program, or it may not be run.
@@ -105,7 +106,8 @@ pub fn look_for(words: &[OsString]) -> Result<(), CommandError> {
     looked.map_err(|source| CommandError::of(program, source))
 }
 
-/// As execvp(3) does: the first that may be run; one that may not is an error if there is no other.
+/// Searches the directories of `PATH` as execvp(3) does: returns the first program that may be run;
+/// one that may not is an error if there is no other.
 fn look_in(directories: &OsStr, program: &OsStr) -> io::Result<()> {
     let mut found = Err(io::ErrorKind::NotFound.into());
     for directory in std::env::split_paths(directories) {
@@ -126,15 +128,15 @@ fn may_run(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A command under way. It shares our terminal and process group, as if it had been called
-/// without us.
+/// A running command. It shares the terminal and the process group of the recorder, as if it had
+/// been started directly.
 #[derive(Debug)]
 pub struct RunningCommand {
     child: Child,
 }
 
 impl RunningCommand {
-    /// Starts `words`, of which the first is the program, with `mask` as the signals held back and
+    /// Starts `words`, of which the first is the program, with `mask` as its blocked signals and
     /// `variables` added to its environment.
     ///
     /// # Errors
@@ -162,27 +164,29 @@ impl RunningCommand {
         Ok(Self { child })
     }
 
-    /// Its process.
+    /// Process id of the command.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Hands a signal on. It has not been waited for, so its number is still its own.
+    /// Forwards a signal to the command. The process was not waited for yet, so its number cannot
+    /// belong to another.
     pub fn forward(&self, signal: Signal) {
-        // It may have ended meanwhile; its end is then about to be heard.
+        // The command may have exited meanwhile; the loop then notices its exit.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
     }
 
-    /// Status with which it ended; `None` while it has not.
+    /// Exit status of the command; `None` while it runs.
     ///
     /// # Errors
-    /// When the system does not tell, as where SIGCHLD is ignored.
+    /// When the system does not report it, for example because SIGCHLD is ignored.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 }
 
-/// The code to hand on: the command's own, or 128 + the signal that killed it, as shells have it.
+/// Exit code of `sysmon` for a command that ended with `status`: the command's own, or 128 + the
+/// signal that killed it, as shells have it.
 pub fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()

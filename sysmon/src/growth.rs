@@ -1,10 +1,10 @@
-//! Which of the recorded series grow that should level off.
+//! Finds recorded series that grow although they should level off.
 
 use std::str::FromStr;
 
 use bench_cli::flags;
 use bench_report::{Growing, GrowthVerdict, Series};
-use statistics::growth::{GrowthRule, Verdict, growth};
+use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
 
 /// Memory, in bytes.
@@ -34,22 +34,22 @@ const WARMUP_RATIO: f64 = 0.1;
 const LEAK_AFTER_S: f64 = 300.0;
 const NS_PER_S: f64 = 1e9;
 
-/// Amount of growth that matters.
+/// Least growth over the recording that is reported.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Least {
-    /// So many bytes; of counts 100.
+pub enum GrowthThreshold {
+    /// Bytes; for counts 100.
     Bytes(u64),
-    /// This share of what was there at first, of bytes and counts.
+    /// Share of the value at first, for bytes and counts.
     Share(f64),
 }
 
-impl Default for Least {
+impl Default for GrowthThreshold {
     fn default() -> Self {
         Self::Bytes(50_000_000)
     }
 }
 
-impl FromStr for Least {
+impl FromStr for GrowthThreshold {
     type Err = String;
 
     /// `50MB` or `10%`.
@@ -64,7 +64,7 @@ impl FromStr for Least {
     }
 }
 
-impl Least {
+impl GrowthThreshold {
     fn of(self, series: &Series) -> Option<f64> {
         let name = series.name.as_str();
         let counted = COUNTS.contains(&name);
@@ -83,8 +83,11 @@ impl Least {
     }
 }
 
-/// Those of `series` that grow, leaks first and then by name.
-pub fn growing<'a>(series: impl IntoIterator<Item = &'a Series>, least: Least) -> Vec<Growing> {
+/// Returns those of `series` that grow, leaks first and then by name.
+pub fn growing<'a>(
+    series: impl IntoIterator<Item = &'a Series>,
+    least: GrowthThreshold,
+) -> Vec<Growing> {
     let mut found: Vec<Growing> = series
         .into_iter()
         .filter_map(|series| judge(series, least.of(series)?))
@@ -107,9 +110,9 @@ fn judge(series: &Series, least: f64) -> Option<Growing> {
     };
     let growth = growth(&points, &rule)?;
     let verdict = match growth.verdict {
-        Verdict::Steady => return None,
-        Verdict::Growing => GrowthVerdict::Growing,
-        Verdict::Leak => GrowthVerdict::Leak,
+        GrowthState::Steady => return None,
+        GrowthState::Growing => GrowthVerdict::Growing,
+        GrowthState::Leak => GrowthVerdict::Leak,
     };
     Some(Growing {
         series: series.name.clone(),
@@ -139,7 +142,7 @@ mod tests {
         for (seconds, verdict) in [(120, GrowthVerdict::Growing), (600, GrowthVerdict::Leak)] {
             let found = growing(
                 &[rising("process.rss_bytes", 1e6, seconds)],
-                Least::default(),
+                GrowthThreshold::default(),
             );
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].verdict, verdict);
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn odd_bounds_are_refused() {
         for odd in ["", "%", "-1%", "0%", "nan%", "x", "0"] {
-            assert!(odd.parse::<Least>().is_err(), "{odd}");
+            assert!(odd.parse::<GrowthThreshold>().is_err(), "{odd}");
         }
     }
 }

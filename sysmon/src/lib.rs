@@ -14,7 +14,6 @@
     )
 )]
 
-pub mod board;
 pub mod cli;
 pub mod command;
 pub mod export;
@@ -31,6 +30,7 @@ pub mod render;
 pub mod rolling;
 pub mod sampler;
 pub mod saver;
+pub mod series_store;
 pub mod show;
 pub mod signals;
 pub mod stream;

@@ -3,24 +3,24 @@
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
-use sysmon::cli::{Action, Cli};
+use sysmon::cli::{SysmonCli, SysmonCommand};
 use sysmon::{export, mark, record, show, watch};
 
 fn main() -> ExitCode {
-    let cli = bench_cli::parse::<Cli>();
+    let cli = bench_cli::parse::<SysmonCli>();
     let mut own_code = None;
     let code = bench_cli::run("sysmon", || match cli.action {
-        Action::Record(flags) => {
+        SysmonCommand::Record(flags) => {
             let recorded = record::record(&flags);
             own_code = record::own_failure(&recorded, &flags);
             recorded
         }
-        Action::Watch(flags) => watch::watch(&flags),
-        Action::Show(flags) => show::show(&flags),
-        Action::Mark(flags) => mark::mark(&flags),
-        Action::Export(flags) => export::export(&flags),
-        Action::Generate { what } => {
-            bench_cli::generate::print(&mut Cli::command(), &what)?;
+        SysmonCommand::Watch(flags) => watch::watch(&flags),
+        SysmonCommand::Show(flags) => show::show(&flags),
+        SysmonCommand::Mark(flags) => mark::mark(&flags),
+        SysmonCommand::Export(flags) => export::export(&flags),
+        SysmonCommand::Generate { what } => {
+            bench_cli::generate::print(&mut SysmonCli::command(), &what)?;
             Ok(bench_cli::Exit::Done)
         }
     });

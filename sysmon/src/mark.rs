@@ -8,7 +8,7 @@ use bench_report::Mark;
 use bench_report::clock::monotonic_ns;
 use clap::Args;
 
-use crate::marks::{Recorder, recorders};
+use crate::marks::{ActiveRecording, active_recordings};
 
 pub(crate) const EXAMPLES: &str = "\
 The mark carries the instant of this call, whatever the interval of the recording. It stands in the \
@@ -20,32 +20,33 @@ Examples:
   sysmon mark failover --recording 4711
   sysmon mark 'cache cleared' --recording reports/nightly/sysmon.record.json";
 
-/// What [`recorders`] are listed as, at most.
+/// Number of recordings that an error message lists at most.
 const LISTED: usize = 32;
 
 /// Flags of `sysmon mark`.
 #[derive(Debug, Args)]
 pub struct MarkFlags {
-    /// What happened: one line of at most 120 characters
+    /// Name of what happened: one line of at most 120 characters
     pub name: String,
 
-    /// Which recording, where several are under way: its process, its report, or the directory of
+    /// Recording to mark, where several are under way: its process, its report, or the directory of
     /// that
     #[arg(long, value_name = "PID|PATH")]
     pub recording: Option<String>,
 }
 
-/// Marks the recording that the flags name, or the only one there is.
+/// Adds a mark to the recording that the flags name, or to the only one under way.
 ///
 /// # Errors
-/// When the name is none, there is no such recording, or several are under way and none is named.
+/// When the name is not a valid mark, there is no such recording, or several are under way and none
+/// is named.
 pub fn mark(flags: &MarkFlags) -> anyhow::Result<Exit> {
     let mark = Mark::new(monotonic_ns(), &flags.name)
         .map_err(|error| UsageError(error.to_string()))
         .remedy("a short name, as in sysmon mark 'deploy 1.4'")?;
     let mut recorder = chosen(flags.recording.as_deref())?;
     recorder
-        .put(&mark)
+        .add(&mark)
         .remedy("start another recording with sysmon record, then mark again")?;
     output::print(&format!(
         "Marked {:?} in {} (process {})\n",
@@ -56,7 +57,7 @@ pub fn mark(flags: &MarkFlags) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn chosen(named: Option<&str>) -> anyhow::Result<Recorder> {
+fn chosen(named: Option<&str>) -> anyhow::Result<ActiveRecording> {
     match named {
         None => only(of_proc()?),
         Some(name) => match name.parse::<u32>() {
@@ -66,48 +67,48 @@ fn chosen(named: Option<&str>) -> anyhow::Result<Recorder> {
     }
 }
 
-fn of_proc() -> anyhow::Result<Vec<Recorder>> {
-    recorders()
+fn of_proc() -> anyhow::Result<Vec<ActiveRecording>> {
+    active_recordings()
         .context("cannot find out which recordings are under way")
         .remedy("name the report, as in --recording reports/nightly/sysmon.record.json")
 }
 
-fn only(mut recorders: Vec<Recorder>) -> anyhow::Result<Recorder> {
-    match (recorders.pop(), recorders.first()) {
+fn only(mut recordings: Vec<ActiveRecording>) -> anyhow::Result<ActiveRecording> {
+    match (recordings.pop(), recordings.first()) {
         (Some(recorder), None) => Ok(recorder),
         (None, _) => Err(anyhow::anyhow!(
             "no recording is under way that you may mark"
         ))
         .remedy("sysmon record, in another terminal or around a command; then mark again"),
         (Some(last), Some(_)) => {
-            recorders.push(last);
-            refuse(&recorders)
+            recordings.push(last);
+            refuse(&recordings)
         }
     }
 }
 
-fn refuse(recorders: &[Recorder]) -> anyhow::Result<Recorder> {
-    let listed = recorders.iter().take(LISTED);
+fn refuse(recordings: &[ActiveRecording]) -> anyhow::Result<ActiveRecording> {
+    let listed = recordings.iter().take(LISTED);
     let listed: Vec<String> = listed
         .map(|r| format!("process {} into {}", r.pid, r.report.display()))
         .collect();
-    let example = recorders.first().map_or(0, |r| r.pid);
+    let example = recordings.first().map_or(0, |r| r.pid);
     let sentence = format!(
         "{} recordings are under way, and none is named: {}",
-        recorders.len(),
+        recordings.len(),
         listed.join("; ")
     );
     Err(UsageError(sentence)).remedy(format!("--recording {example}"))
 }
 
-fn of_process(pid: u32) -> anyhow::Result<Recorder> {
+fn of_process(pid: u32) -> anyhow::Result<ActiveRecording> {
     let mut all = of_proc()?.into_iter();
     all.find(|recorder| recorder.pid == pid)
         .with_context(|| format!("process {pid} records nothing that you may mark"))
         .remedy("sysmon mark without --recording, which finds the recordings under way")
 }
 
-fn of_path(path: &Path) -> anyhow::Result<Recorder> {
+fn of_path(path: &Path) -> anyhow::Result<ActiveRecording> {
     let reports = if path.is_dir() {
         reports_in(path)?
     } else {
@@ -115,7 +116,7 @@ fn of_path(path: &Path) -> anyhow::Result<Recorder> {
     };
     let mut found = Vec::new();
     for report in reports {
-        let recorder = Recorder::of_report(&report)
+        let recorder = ActiveRecording::find(&report)
             .with_context(|| format!("cannot mark the recording into {}", report.display()))
             .remedy("mark as the user who records, or as root")?;
         found.extend(recorder);
@@ -130,7 +131,7 @@ fn of_path(path: &Path) -> anyhow::Result<Recorder> {
     only(found)
 }
 
-/// The reports in a directory that have, or had, a recorder.
+/// Paths of the reports in a directory beside which there is a file of marks.
 fn reports_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory)
         .with_context(|| format!("cannot list {}", directory.display()))

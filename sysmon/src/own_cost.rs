@@ -1,10 +1,10 @@
-//! Cost of the recording itself, because whoever leaves it on wants to know.
+//! CPU time and memory that recording itself takes, which every report states.
 
 use bench_report::clock::process_cpu_ns;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
-/// Counts the CPU time of sampling apart from all that the program does.
+/// Counts the CPU time of sampling separately from that of the whole program.
 #[derive(Debug, Default)]
 pub struct OwnCost {
     samples: u64,
@@ -12,7 +12,7 @@ pub struct OwnCost {
 }
 
 impl OwnCost {
-    /// Runs one sample and counts what it took on this thread.
+    /// Runs `sample` and adds the CPU time that it took on this thread.
     pub fn of_sample<T>(&mut self, sample: impl FnOnce() -> T) -> T {
         let begin_ns = thread_cpu_ns();
         let out = sample();
@@ -26,23 +26,23 @@ impl OwnCost {
         self.samples
     }
 
-    /// CPU time of all that this program did so far: sampling, saving, starting.
+    /// CPU time of this program so far, in nanoseconds: sampling, saving, starting.
     pub fn cpu_ns(&self) -> u64 {
         process_cpu_ns()
     }
 
-    /// CPU time of all samples together.
+    /// CPU time of all samples together, in nanoseconds.
     pub fn sampling_cpu_ns(&self) -> u64 {
         self.sampling_cpu_ns
     }
 
-    /// CPU time of reading, deriving and recording one sample, on average.
+    /// Mean CPU time of reading, deriving and recording one sample, in nanoseconds.
     pub fn cpu_per_sample_ns(&self) -> Option<u64> {
         self.sampling_cpu_ns.checked_div(self.samples)
     }
 
-    /// The most memory that this program held. `/proc` knows it of this program alone; the
-    /// resource usage starts from what its parent held.
+    /// Peak memory of this program in bytes. `/proc` has it for this program alone; the resource
+    /// usage starts from the peak of its parent.
     pub fn rss_max_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string("/proc/self/status").ok();
         let high_water = status.as_deref().and_then(|text| {
@@ -57,8 +57,8 @@ impl OwnCost {
     }
 }
 
-/// CPU time of the command and of those of its children that it waited for, once it was waited
-/// for itself.
+/// CPU time of the command and of those of its children that it waited for, in nanoseconds, once
+/// the command itself was waited for.
 pub fn children_cpu_ns() -> Option<u64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     let ns =

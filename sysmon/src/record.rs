@@ -1,4 +1,4 @@
-//! `sysmon record`: for a time, until a signal, or around a command.
+//! `sysmon record`: records for a time, until a signal, or around a command.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -22,21 +22,21 @@ use serde_json::json;
 
 use crate::cli::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
-use crate::growth::Least;
-use crate::marks::{Inbox, Recorder};
+use crate::growth::GrowthThreshold;
+use crate::marks::{ActiveRecording, MarksFile};
 use crate::own_cost::children_cpu_ns;
-use crate::recording::{Recording, Settings};
+use crate::recording::{LiveRecording, SamplingSettings};
 use crate::render;
 use crate::saver::Saver;
-use crate::signals::{Event, HeldSignals};
+use crate::signals::{BlockedSignals, SignalEvent};
 use crate::stream::RawWriter;
 
-/// The headline of a report that is saved before the recording ends.
+/// Headline of a report that is saved before the recording ends.
 pub(crate) const UNFINISHED: &str = "interrupted before its end";
 
-/// What ended a recording.
+/// Reason for which a recording ended.
 #[derive(Debug, Clone, Copy)]
-enum End {
+enum RecordingEnd {
     Duration,
     Signal,
     Command {
@@ -51,7 +51,7 @@ enum End {
 /// When the report cannot be written, the command cannot be run, or signals cannot be heard.
 pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     with_remedy(command::look_for(&flags.command))?;
-    let held = HeldSignals::hold().context("cannot hold back signals")?;
+    let blocked = BlockedSignals::block().context("cannot hold back signals")?;
     let mut report = begin(flags);
     if let Some(place) = output::place(&flags.output, &report) {
         refuse_second(&place)?;
@@ -61,14 +61,15 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     if let Some(names) = raw_names.filter(|_| output.path().is_file()) {
         report.config.insert("raw".to_owned(), json!(names));
     }
-    let mask = held.before();
+    let mask = blocked.previous_mask();
     let (sender, events) = channel();
-    held.watch(sender, flags.command.is_empty())
+    blocked
+        .listen(sender, flags.command.is_empty())
         .context("cannot listen for signals")?;
-    let mut session = Session::begin(flags, &report, Arc::clone(&output), events)?;
+    let mut session = RecordSession::begin(flags, &report, Arc::clone(&output), events)?;
     let ended = session.run(flags, mask, &report);
     session.progress.finish();
-    let Session {
+    let RecordSession {
         mut recording,
         saver,
         progress,
@@ -81,7 +82,7 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     recording.fill(&mut report);
     report.status = Status::Failed;
     let ended = ended.map(|end| conclude(end, flags, &mut report));
-    report.summary.headline = render::headline(&report, recording.board());
+    report.summary.headline = render::headline(&report, recording.series_store());
     let empty = not_empty(&recording);
     if empty.is_err() {
         report.status = Status::Failed;
@@ -95,7 +96,7 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     if flags.command.is_empty() {
         shown?;
     } else if let Err(error) = shown {
-        // The code to hand on is the command's, so this is all that tells.
+        // The exit code is the command's, so this line alone reports the failure.
         progress.warning(&exit::explain(&error));
     }
     let exit = exit?;
@@ -103,10 +104,10 @@ pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Two recorders would write their samples into one another's file.
+/// Refuses a second recording into the same report: both would write into the same files.
 fn refuse_second(report: &Path) -> anyhow::Result<()> {
-    // What cannot be looked at shows when the report is claimed.
-    let Ok(Some(other)) = Recorder::of_report(report) else {
+    // A report that cannot be opened is refused when it is claimed.
+    let Ok(Some(other)) = ActiveRecording::find(report) else {
         return Ok(());
     };
     let (pid, place) = (other.pid, report.display());
@@ -116,14 +117,14 @@ fn refuse_second(report: &Path) -> anyhow::Result<()> {
     .remedy("another place with --output FILE or --run-dir DIR, or end that one first")
 }
 
-fn not_empty(recording: &Recording) -> anyhow::Result<()> {
+fn not_empty(recording: &LiveRecording) -> anyhow::Result<()> {
     let empty = recording.empty_because();
     empty
         .map_or(Ok(()), |why| Err(anyhow::anyhow!(why)))
         .remedy("ls /proc, which has to be mounted and readable here")
 }
 
-/// The exit code of a failure that is our own, where a command's code was to be handed on.
+/// Exit code of a failure of the recorder itself, where a command's code was to be returned.
 pub fn own_failure(recorded: &anyhow::Result<Exit>, flags: &RecordFlags) -> Option<u8> {
     let error = recorded.as_ref().err()?;
     let of_command = error.downcast_ref::<CommandError>();
@@ -142,7 +143,7 @@ fn begin(flags: &RecordFlags) -> Report {
     let mut set = |key: &str, value| report.config.insert(key.to_owned(), value);
     set(
         "interval_ns",
-        json!(flags.sampling.look.interval.as_nanos() as u64),
+        json!(flags.sampling.basic.interval.as_nanos() as u64),
     );
     set("tick_ns", json!(Units::host().tick_ns));
     set(
@@ -151,21 +152,21 @@ fn begin(flags: &RecordFlags) -> Report {
     );
     let follow: Vec<_> = flags
         .sampling
-        .look
+        .basic
         .follow
         .iter()
         .map(|target| &target.label)
         .collect();
     set("follow", json!(follow));
-    let fields = flags.sampling.look.fields.iter();
+    let fields = flags.sampling.basic.fields.iter();
     let fields: Vec<_> = fields.map(|f| format!("{f:?}").to_lowercase()).collect();
     set("fields", json!(fields));
     set("top", json!(flags.sampling.top));
     set("cgroups", json!(flags.sampling.cgroups));
     set("sockets", json!(flags.sampling.sockets));
     match flags.growth.unwrap_or_default() {
-        Least::Bytes(bytes) => set("growth_least_bytes", json!(bytes)),
-        Least::Share(share) => set("growth_least_ratio", json!(share)),
+        GrowthThreshold::Bytes(bytes) => set("growth_least_bytes", json!(bytes)),
+        GrowthThreshold::Share(share) => set("growth_least_ratio", json!(share)),
     };
     if let Some(duration) = flags.duration {
         set("duration_ns", json!(duration.as_nanos() as u64));
@@ -177,10 +178,10 @@ fn begin(flags: &RecordFlags) -> Report {
     report
 }
 
-/// A recording under way.
-struct Session {
-    recording: Recording,
-    events: Receiver<Event>,
+/// State of a running recording.
+struct RecordSession {
+    recording: LiveRecording,
+    events: Receiver<SignalEvent>,
     saver: Saver,
     output: Arc<Output>,
     progress: Progress,
@@ -189,12 +190,12 @@ struct Session {
     restored: u64,
 }
 
-impl Session {
+impl RecordSession {
     fn begin(
         flags: &RecordFlags,
         report: &Report,
         output: Arc<Output>,
-        events: Receiver<Event>,
+        events: Receiver<SignalEvent>,
     ) -> anyhow::Result<Self> {
         let mut progress = Progress::new(flags.output.quiet || !flags.command.is_empty());
         let path = output.path().display();
@@ -204,28 +205,28 @@ impl Session {
         }
         let place = Arc::clone(&output);
         let saver = Saver::start(move |report| place.save(report));
-        let look = &flags.sampling.look;
-        let gpus = GpuWatch::start(GpuWatch::period(look.interval), NvmlDriver::open)
+        let basic = &flags.sampling.basic;
+        let gpus = GpuWatch::start(GpuWatch::period(basic.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
         let path = output.path();
-        // A device or a pipe has no place beside it.
+        // A device or a pipe has no directory for files beside it.
         let raw = if path.is_file() {
-            flags.raw.start(path, report, look.interval)?
+            flags.raw.start(path, report, basic.interval)?
         } else {
             None
         };
-        let settings = Settings {
-            interval_ns: look.interval.as_nanos() as u64,
+        let settings = SamplingSettings {
+            interval_ns: basic.interval.as_nanos() as u64,
             cores: report.environment.cores,
             follow: flags.sampling.following(!flags.no_command_lines),
             cgroups: flags.sampling.cgroups.clone(),
             socket_states: flags.sampling.sockets,
             growth: flags.growth.unwrap_or_default(),
-            ..Settings::host()
+            ..SamplingSettings::host()
         };
-        let mut recording = Recording::begin_into(&settings, raw);
+        let mut recording = LiveRecording::begin_into(&settings, raw);
         recording.watch_gpus(gpus);
-        recording.take_marks(Inbox::open(output.path()));
+        recording.take_marks(MarksFile::open(output.path()));
         let end_ns = flags
             .duration
             .map(|duration| recording.began_ns() + duration.as_nanos() as u64);
@@ -241,8 +242,14 @@ impl Session {
         })
     }
 
-    /// Samples until the end, whatever it is; a command gets `mask` as the signals held back.
-    fn run(&mut self, flags: &RecordFlags, mask: SigSet, report: &Report) -> anyhow::Result<End> {
+    /// Samples until the recording ends; starts the command, if any, with `mask` as its blocked
+    /// signals.
+    fn run(
+        &mut self,
+        flags: &RecordFlags,
+        mask: SigSet,
+        report: &Report,
+    ) -> anyhow::Result<RecordingEnd> {
         let mut command = match flags.command.as_slice() {
             [] => None,
             words => {
@@ -257,9 +264,9 @@ impl Session {
         let mut interrupted = false;
         loop {
             match (self.next_event()?, &command) {
-                (Some(Event::Signal { .. }), None) => return Ok(End::Signal),
+                (Some(SignalEvent::Signal { .. }), None) => return Ok(RecordingEnd::Signal),
                 (
-                    Some(Event::Signal {
+                    Some(SignalEvent::Signal {
                         signal,
                         from_terminal,
                     }),
@@ -270,24 +277,25 @@ impl Session {
                         command.forward(signal);
                     }
                 }
-                (Some(Event::Child), _) => {}
+                (Some(SignalEvent::Child), _) => {}
                 (None, _) => self.tick(report),
             }
             let ended = command.as_mut().map(RunningCommand::ended).transpose();
             if let Some(status) = ended.context("cannot wait for the command")?.flatten() {
-                return Ok(End::Command {
+                return Ok(RecordingEnd::Command {
                     status,
                     interrupted,
                 });
             }
             if self.end_ns.is_some_and(|end_ns| monotonic_ns() >= end_ns) {
-                return Ok(End::Duration);
+                return Ok(RecordingEnd::Duration);
             }
         }
     }
 
-    /// Waits for the next sample's time or the end; an event comes first if there is one.
-    fn next_event(&self) -> anyhow::Result<Option<Event>> {
+    /// Waits until the next sample is due or the recording ends; returns an event that comes
+    /// before.
+    fn next_event(&self) -> anyhow::Result<Option<SignalEvent>> {
         let due_ns = self.recording.due_ns();
         let wake_ns = self.end_ns.map_or(due_ns, |end_ns| end_ns.min(due_ns));
         let wait = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
@@ -304,14 +312,14 @@ impl Session {
         }
         self.recording.sample();
         self.tell_trouble();
-        if let Some(news) = self.output.news() {
-            self.progress.warning(&news);
+        if let Some(notice) = self.output.take_notice() {
+            self.progress.warning(&notice);
         }
         if let Some(end_ns) = self.end_ns.filter(|_| self.progress.is_due()) {
             let began_ns = self.recording.began_ns();
             let done = monotonic_ns().min(end_ns).saturating_sub(began_ns);
             let total = Duration::from_nanos(end_ns - began_ns);
-            let message = render::glance(self.recording.board());
+            let message = render::glance(self.recording.series_store());
             self.progress
                 .tick(Duration::from_nanos(done), total, &message);
         }
@@ -326,8 +334,8 @@ impl Session {
         }
     }
 
-    /// Says once why no raw samples are kept, once that they are again, and each time that their
-    /// file had to be put back.
+    /// Reports once that no raw samples are kept, once that they are again, and each time that
+    /// their file had to be written again.
     fn tell_trouble(&mut self) {
         let raw = self.recording.raw();
         let restored = raw.map_or(0, RawWriter::restored);
@@ -349,11 +357,13 @@ impl Session {
     }
 }
 
-fn conclude(end: End, flags: &RecordFlags, report: &mut Report) -> Exit {
+fn conclude(end: RecordingEnd, flags: &RecordFlags, report: &mut Report) -> Exit {
     let (status, exit) = match end {
-        End::Signal if flags.duration.is_some() => (Status::Interrupted, Exit::Interrupted),
-        End::Duration | End::Signal => (Status::Complete, Exit::Done),
-        End::Command {
+        RecordingEnd::Signal if flags.duration.is_some() => {
+            (Status::Interrupted, Exit::Interrupted)
+        }
+        RecordingEnd::Duration | RecordingEnd::Signal => (Status::Complete, Exit::Done),
+        RecordingEnd::Command {
             status,
             interrupted,
         } => {
@@ -374,7 +384,7 @@ fn conclude(end: End, flags: &RecordFlags, report: &mut Report) -> Exit {
     exit
 }
 
-/// Shows the result. Around a command stdout is the command's, so a text goes to stderr.
+/// Shows the result. Around a command stdout is the command's, so text goes to stderr.
 ///
 /// # Errors
 /// When the result cannot be shown, or the report is not in its place.
@@ -382,17 +392,17 @@ fn show(
     output: &Output,
     flags: &RecordFlags,
     report: &Report,
-    recording: &Recording,
+    recording: &LiveRecording,
 ) -> anyhow::Result<()> {
     let text = render::text(report, recording);
     if flags.command.is_empty() || flags.output.format == Format::Json {
         return output.finish(report, &text);
     }
     let left_behind = |w: &&Warning| w.code == WarningCode::LeftBehind;
-    // Nobody may be reading any more, and that is no failure.
+    // A closed stderr is no failure.
     let mut stderr = std::io::stderr();
     if flags.output.quiet {
-        // Says even then what stayed behind, with the command that removes it.
+        // Even with --quiet: files that were left behind, with the command that removes them.
         for warning in report.warnings.iter().filter(left_behind) {
             let _ = writeln!(stderr, "warning: {}", warning.message);
         }

@@ -1,4 +1,4 @@
-//! A recording in memory: sample, derive, keep; and what it says in a report.
+//! A recording in memory: samples, derives and keeps figures, and writes them into a report.
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
@@ -8,45 +8,46 @@ use host_metrics::follow::{Follower, Following};
 use host_metrics::source::gpu::watch::GpuWatch;
 use host_metrics::source::{Roots, SLOW_STANDS_NS, Units};
 
-use crate::board::Board;
-use crate::growth::{Least, growing};
-use crate::marks::{Inbox, InboxError, MOST_MARKS};
+use crate::growth::{GrowthThreshold, growing};
+use crate::marks::{MOST_MARKS, MarksFile, MarksFileError};
 use crate::own_cost::OwnCost;
 use crate::process_history::{ProcessFollower, ProcessHistory, has_series, process_series};
 use crate::rolling::{POINTS, points_of_each};
-use crate::sampler::Sampler;
+use crate::sampler::MachineSampler;
+use crate::series_store::SeriesStore;
 use crate::stream::RawWriter;
-use crate::stream::sample::Sampler as RawSampler;
+use crate::stream::sample::RowBuilder;
 use crate::wall_clock::WallClock;
 
-/// Missing more of its samples than this makes a recording doubtful.
+/// Share of missed samples from which a warning is given.
 const MISSED_RATIO: f64 = 0.01;
 
-/// What is recorded, and how often.
+/// Settings of a recording.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where the kernel's trees are.
+pub struct SamplingSettings {
+    /// Roots of the kernel's file trees.
     pub roots: Roots,
-    /// What the kernel counts in.
+    /// Units of the kernel's counters.
     pub units: Units,
-    /// Time between samples.
+    /// Time between samples in nanoseconds.
     pub interval_ns: u64,
-    /// How many cores there are; no process may seem to use more than all of them.
+    /// Number of cores; no process may seem to use more than all of them.
     pub cores: Option<u64>,
-    /// Which processes are recorded apart; absent for none.
+    /// Processes that are recorded individually; absent for none.
     pub follow: Option<Following>,
-    /// Control groups besides our own.
+    /// Control groups to read besides our own.
     pub cgroups: Vec<String>,
-    /// Count TCP sockets by state.
+    /// True to count TCP sockets by state.
     pub socket_states: bool,
-    /// How long what changes slowly stands, as [`Selection`](host_metrics::source::Selection) has it.
+    /// Time for which readings that change slowly stand, as [`Selection`](host_metrics::source::Selection)
+    /// has it.
     pub slow_stands_ns: u64,
-    /// Amount of growth that matters.
-    pub growth: Least,
+    /// Least growth that is reported.
+    pub growth: GrowthThreshold,
 }
 
-impl Settings {
-    /// This machine once a second, without processes.
+impl SamplingSettings {
+    /// Settings for this machine once a second, without processes.
     pub fn host() -> Self {
         Self {
             roots: Roots::host(),
@@ -57,42 +58,42 @@ impl Settings {
             cgroups: Vec::new(),
             socket_states: false,
             slow_stands_ns: SLOW_STANDS_NS,
-            growth: Least::default(),
+            growth: GrowthThreshold::default(),
         }
     }
 }
 
-/// Everything recorded so far.
+/// A recording under way.
 #[derive(Debug)]
-pub struct Recording {
-    sampler: Sampler,
-    board: Board,
-    marks: Option<Inbox>,
-    raw: Option<(RawWriter, RawSampler)>,
+pub struct LiveRecording {
+    sampler: MachineSampler,
+    series_store: SeriesStore,
+    marks: Option<MarksFile>,
+    raw: Option<(RawWriter, RowBuilder)>,
     cost: OwnCost,
     cadence: Cadence,
     wall_clock: WallClock,
-    growth: Least,
-    /// A shorter recording than this has no rate of what is counted in clock ticks.
+    growth: GrowthThreshold,
+    /// Length in nanoseconds below which a recording has no rate of what is counted in clock ticks.
     least_window_ns: u64,
     began_ns: u64,
     last_ns: u64,
 }
 
-impl Recording {
-    /// Takes the first sample, from which the rates start.
-    pub fn begin(settings: &Settings) -> Self {
+impl LiveRecording {
+    /// Starts a recording with its first sample, from which the rates start.
+    pub fn begin(settings: &SamplingSettings) -> Self {
         Self::begin_into(settings, None)
     }
 
-    /// The same, with every reading handed to `raw`.
-    pub fn begin_into(settings: &Settings, raw: Option<RawWriter>) -> Self {
+    /// Starts a recording whose readings are written to `raw` too.
+    pub fn begin_into(settings: &SamplingSettings, raw: Option<RawWriter>) -> Self {
         let began_ns = monotonic_ns();
         let mut recording = Self {
-            sampler: Sampler::new(settings),
-            board: Board::default(),
+            sampler: MachineSampler::new(settings),
+            series_store: SeriesStore::default(),
             marks: None,
-            raw: raw.map(|raw| (raw, RawSampler::default())),
+            raw: raw.map(|raw| (raw, RowBuilder::default())),
             cost: OwnCost::default(),
             cadence: Cadence::new(began_ns, settings.interval_ns),
             wall_clock: WallClock::default(),
@@ -105,12 +106,12 @@ impl Recording {
         recording
     }
 
-    /// When the next sample is due on the monotonic clock.
+    /// Time at which the next sample is due, on the monotonic clock.
     pub fn due_ns(&self) -> u64 {
         self.cadence.due_ns()
     }
 
-    /// When the first sample was taken.
+    /// Time of the first sample, on the monotonic clock.
     pub fn began_ns(&self) -> u64 {
         self.began_ns
     }
@@ -121,9 +122,8 @@ impl Recording {
         self.read();
     }
 
-    /// Takes a last sample: the one that is due by now, or one before its time, so that what happened
-    /// since the one before is not lost; not when that is so short ago that the last points would say
-    /// nothing.
+    /// Takes a last sample: the one that is due by now, or an early one, so that the time since the
+    /// sample before is covered; none when that time is too short for a rate.
     pub fn finish(&mut self) {
         let now_ns = monotonic_ns();
         let since_ns = now_ns.saturating_sub(self.last_ns);
@@ -137,26 +137,30 @@ impl Recording {
         }
     }
 
-    /// Follows this process, whatever it uses.
+    /// Follows the process `pid` whatever it uses.
     pub fn pin(&mut self, pid: u32) {
         self.sampler.pin(pid);
     }
 
-    /// Takes in what `gpus` reads from here on.
+    /// Adds the figures that `gpus` reads to each later sample.
     pub fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.sampler.watch_gpus(gpus);
     }
 
-    /// Takes marks from outside from here on, or says why there can be none.
-    pub fn take_marks(&mut self, inbox: Result<Option<Inbox>, InboxError>) {
+    /// Reads marks from `file` from now on, or notes why that is not possible.
+    pub fn take_marks(&mut self, inbox: Result<Option<MarksFile>, MarksFileError>) {
         let gaps = self.sampler.gaps_mut();
         self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
     }
 
-    /// Why this recording says nothing; absent where anything at all was read.
+    /// Reason for which the recording has no reading at all; `None` where there is any.
     pub fn empty_because(&self) -> Option<String> {
         let any_process = self.follower().is_some_and(has_series);
-        let any = any_process || self.board.spreads().any(|(.., all)| all.max().is_some());
+        let any = any_process
+            || self
+                .series_store
+                .stats()
+                .any(|(.., all)| all.max().is_some());
         let first = || {
             let gap = self.sampler.gaps().iter().next();
             gap.map_or_else(String::new, |(what, why)| {
@@ -166,12 +170,12 @@ impl Recording {
         (!any).then(|| format!("nothing at all could be read{}", first()))
     }
 
-    /// The GPUs; absent when none were asked for.
+    /// The reader of GPUs; absent when GPUs are not sampled.
     pub fn gpus(&self) -> Option<&GpuWatch> {
         self.sampler.gpus()
     }
 
-    /// What becomes of raw samples; absent where they are not kept.
+    /// The writer of raw samples; absent where they are not kept.
     pub fn raw(&self) -> Option<&RawWriter> {
         self.raw.as_ref().map(|(raw, _)| raw)
     }
@@ -183,12 +187,12 @@ impl Recording {
         }
     }
 
-    /// The series of the machine.
-    pub fn board(&self) -> &Board {
-        &self.board
+    /// Series of the machine.
+    pub fn series_store(&self) -> &SeriesStore {
+        &self.series_store
     }
 
-    /// The processes; absent when none was asked for.
+    /// The followed processes; absent when processes are not sampled.
     pub fn follower(&self) -> Option<&ProcessFollower> {
         self.sampler.follower()
     }
@@ -196,7 +200,7 @@ impl Recording {
     fn read(&mut self) {
         let Self {
             sampler,
-            board,
+            series_store,
             marks,
             raw,
             wall_clock,
@@ -208,10 +212,10 @@ impl Recording {
                 let live = sampler.follower().filter(|_| tick.listed);
                 raw.hand_in(rows.sample(tick.at_ns, &tick.figures, live));
             }
-            board.take(tick.at_ns, tick.figures);
-            bound(board, sampler.follower_mut());
+            series_store.take(tick.at_ns, tick.figures);
+            bound(series_store, sampler.follower_mut());
             if let Some(marks) = marks {
-                marks.take_in();
+                marks.read_new();
                 marks.restore();
             }
             wall_clock.look();
@@ -219,14 +223,18 @@ impl Recording {
         });
     }
 
-    /// Puts series, figures and doubts into the report, in place of those it had, and which GPUs
-    /// there are or why there are none.
+    /// Replaces series, figures and warnings of the report by those of the recording so far, and
+    /// names the GPUs or why there are none.
     pub fn fill(&self, report: &mut Report) {
         report.duration_ns = monotonic_ns().saturating_sub(report.clock.monotonic_ns);
-        report.series = self.board.series().collect();
+        report.series = self.series_store.series().collect();
         let processes = self.follower().into_iter().flat_map(process_series);
         report.series.extend(processes);
-        report.marks = self.marks.as_ref().map(Inbox::marks).unwrap_or_default();
+        report.marks = self
+            .marks
+            .as_ref()
+            .map(MarksFile::marks)
+            .unwrap_or_default();
         report.summary.growth = growing(&report.series, self.growth);
         self.fill_figures(report);
         if let Some(gpus) = self.gpus() {
@@ -243,7 +251,7 @@ impl Recording {
 
     fn fill_figures(&self, report: &mut Report) {
         let summary = &mut report.summary;
-        for (name, labels, spread) in self.board.spreads() {
+        for (name, labels, spread) in self.series_store.stats() {
             if labels.is_empty()
                 && let (Some(mean), Some(max)) = (spread.mean(), spread.max())
             {
@@ -283,11 +291,11 @@ impl Recording {
             );
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
         }
-        if self.board.turned_away() {
+        if self.series_store.turned_away() {
             let message = "some devices or interfaces are absent: there are too many to keep";
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
         }
-        if self.marks.as_ref().is_some_and(Inbox::is_full) {
+        if self.marks.as_ref().is_some_and(MarksFile::is_full) {
             let message = format!("a recording keeps {MOST_MARKS} marks; later ones are absent");
             warnings.push(Warning::new(WarningCode::EvidenceMissing, message));
         }
@@ -301,7 +309,7 @@ impl Recording {
                 samples + missed
             );
             let warning = Warning::new(WarningCode::GeneratorStalled, message);
-            warnings.push(warning.figures(missed_ratio, MISSED_RATIO));
+            warnings.push(warning.with_figures(missed_ratio, MISSED_RATIO));
         }
         let recorded_ns = self.last_ns.saturating_sub(self.began_ns);
         if recorded_ns < self.least_window_ns {
@@ -310,19 +318,19 @@ impl Recording {
                 recorded_ns / 1_000_000
             );
             let warning = Warning::new(WarningCode::TooFewSamples, message);
-            warnings.push(warning.figures(recorded_ns as f64, self.least_window_ns as f64));
+            warnings.push(warning.with_figures(recorded_ns as f64, self.least_window_ns as f64));
         }
         warnings
     }
 }
 
-/// Lets each series keep so many points that all together fit.
-pub fn bound(board: &mut Board, mut follower: Option<&mut ProcessFollower>) {
+/// Bounds the points of each series so that all together fit.
+pub fn bound(series_store: &mut SeriesStore, mut follower: Option<&mut ProcessFollower>) {
     let histories = follower.iter().flat_map(|follower| follower.histories());
     let of_processes: usize = histories.map(ProcessHistory::len).sum();
-    let points = points_of_each(board.len() + of_processes);
+    let points = points_of_each(series_store.len() + of_processes);
     if points < POINTS {
-        board.keep_points(points);
+        series_store.keep_points(points);
         if let Some(follower) = &mut follower {
             for history in follower.histories_mut() {
                 history.keep_points(points);

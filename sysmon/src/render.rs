@@ -1,4 +1,4 @@
-//! What a person sees of a recording: one sentence, and tables of 80 columns.
+//! Text of a recording's result: one sentence, and tables of 80 columns.
 
 use std::fmt::Write as _;
 
@@ -7,25 +7,25 @@ use bench_report::{Growing, GrowthVerdict, Report};
 use host_metrics::figure::Label;
 use host_metrics::spread::Spread;
 
-use crate::board::Board;
 use crate::process_history::{ProcessFollower, ProcessHistory, has_series};
-use crate::recording::Recording;
+use crate::recording::LiveRecording;
+use crate::series_store::SeriesStore;
 
-/// What a process table shows at most.
+/// Most processes in a table.
 const PROCESSES_SHOWN: usize = 8;
-/// What a name or a label may take of a line.
+/// Most columns of a name or a label.
 const NAME_COLUMNS: usize = 24;
-/// What a GPU's number and name may take.
+/// Most columns of a GPU's number and name.
 const GPU_COLUMNS: usize = 72;
 
-/// What the name of something that grows may take.
+/// Most columns of the name of something that grows.
 const GROWTH_COLUMNS: usize = 14;
 
-/// Form in which a figure is written.
-type Unit = fn(f64) -> String;
+/// Function that formats a figure.
+type FigureFormat = fn(f64) -> String;
 
-/// The figures shown, in the order in which one looks for a cause.
-const SHOWN: &[(&str, &str, Unit)] = &[
+/// Figures in the table, in the order in which one looks for a cause.
+const SHOWN: &[(&str, &str, FigureFormat)] = &[
     ("cpu.busy_ratio", "CPU busy", ratio),
     ("cpu.user_ratio", "CPU user", ratio),
     ("cpu.system_ratio", "CPU system", ratio),
@@ -88,7 +88,7 @@ const SHOWN: &[(&str, &str, Unit)] = &[
     ("gpu.sm_clock_hertz", "SM clock", clock),
 ];
 
-/// Figures that are only worth a line when they were ever other than zero.
+/// Figures that are left out where they were always zero.
 const ONLY_WHEN_SEEN: &[&str] = &[
     "swap.used_bytes",
     "swap.in_bytes_per_s",
@@ -109,11 +109,11 @@ const ONLY_WHEN_SEEN: &[&str] = &[
     "cgroup.memory.oom_kills",
 ];
 
-/// Result in one sentence.
-pub fn headline(report: &Report, board: &Board) -> String {
+/// Summarises the recording in one sentence.
+pub fn headline(report: &Report, series_store: &SeriesStore) -> String {
     let length = duration_ns(report.duration_ns);
-    let spread = |name| find(board, name);
-    if let Some(text) = of_limit(board) {
+    let spread = |name| find(series_store, name);
+    if let Some(text) = of_limit(series_store) {
         return format!("{text}, over {length}");
     }
     let cpu = spread("cpu.busy_ratio").and_then(|s| Some((s.mean()?, s.max()?)));
@@ -127,10 +127,10 @@ pub fn headline(report: &Report, board: &Board) -> String {
     }
 }
 
-/// In a container the limit is what there is to use.
-fn of_limit(board: &Board) -> Option<String> {
+/// Summarises a container by its limits; `None` where there are none.
+fn of_limit(series_store: &SeriesStore) -> Option<String> {
     let own = |wanted: &str| {
-        let mut all = board.spreads();
+        let mut all = series_store.stats();
         let own = |labels: &[Label]| labels.iter().any(|(_, of)| of == "own");
         all.find(|(name, labels, _)| *name == wanted && own(labels))
             .map(|(.., spread)| spread)
@@ -154,20 +154,20 @@ fn of_limit(board: &Board) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// A few words for the progress line.
-pub fn glance(board: &Board) -> String {
-    let busy = find(board, "cpu.busy_ratio").and_then(Spread::mean);
+/// Short text for the progress line.
+pub fn glance(series_store: &SeriesStore) -> String {
+    let busy = find(series_store, "cpu.busy_ratio").and_then(Spread::mean);
     busy.map_or_else(String::new, |busy| {
         format!("CPU busy {} so far", ratio(busy))
     })
 }
 
-/// The whole result.
-pub fn text(report: &Report, recording: &Recording) -> String {
+/// Renders the whole result.
+pub fn text(report: &Report, recording: &LiveRecording) -> String {
     let mut text = format!(
         "{}\n\n{}",
         report.summary.headline,
-        machine(recording.board())
+        machine(recording.series_store())
     );
     let gpus = recording.gpus().and_then(|gpus| gpus.found().ok());
     for gpu in gpus.unwrap_or_default() {
@@ -189,10 +189,10 @@ pub fn text(report: &Report, recording: &Recording) -> String {
     text
 }
 
-fn machine(board: &Board) -> Table {
+fn machine(series_store: &SeriesStore) -> Table {
     let mut table = Table::new(&["figure", "min", "mean", "max"]);
     for (wanted, title, unit) in SHOWN {
-        for (name, labels, spread) in board.spreads() {
+        for (name, labels, spread) in series_store.stats() {
             let core = !labels.is_empty() && name.starts_with("cpu.");
             let (Some(min), Some(mean), Some(max)) = (spread.min(), spread.mean(), spread.max())
             else {
@@ -207,7 +207,7 @@ fn machine(board: &Board) -> Table {
     table
 }
 
-/// The first label tells whose figure it is; a GPU has but a number.
+/// Title of a figure with its first label, which names the device; a GPU only has a number.
 fn titled(labels: &[Label], title: &str) -> String {
     match labels.first() {
         None => title.to_owned(),
@@ -240,7 +240,7 @@ fn processes(follower: &ProcessFollower) -> Table {
     table
 }
 
-/// What grows, at most as many as processes are shown.
+/// Table of growing series, at most as many as processes are shown.
 pub(crate) fn growth(all: &[Growing]) -> Table {
     let mut table = Table::new(&["what grows", "of", "verdict", "a second", "in all"]);
     for growing in all.iter().take(PROCESSES_SHOWN) {
@@ -293,14 +293,14 @@ fn own_cost(report: &Report) -> String {
     )
 }
 
-fn find<'a>(board: &'a Board, wanted: &str) -> Option<&'a Spread> {
-    board
-        .spreads()
+fn find<'a>(series_store: &'a SeriesStore, wanted: &str) -> Option<&'a Spread> {
+    series_store
+        .stats()
         .find(|(name, labels, _)| *name == wanted && labels.is_empty())
         .map(|(.., spread)| spread)
 }
 
-/// A name that cannot break the table or the terminal, at most `columns` long.
+/// Replaces control characters in a name and shortens it to `columns`.
 fn shortened(name: &str, columns: usize) -> String {
     name.chars()
         .map(|c| if c.is_control() { '?' } else { c })

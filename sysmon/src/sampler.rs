@@ -1,4 +1,4 @@
-//! One look at the machine: read, derive, and see to the processes that matter.
+//! Samples the machine: reads it, derives figures, and follows processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,22 +12,22 @@ use host_metrics::source::{Gaps, HostSource, Selection};
 
 use crate::masking::MASKING;
 use crate::process_history::ProcessFollower;
-use crate::recording::Settings;
+use crate::recording::SamplingSettings;
 
-/// Findings of one look.
+/// Figures of one sample of the machine.
 #[derive(Debug)]
-pub struct Tick {
-    /// End, on the monotonic clock.
+pub struct SampledFigures {
+    /// End of the sample on the monotonic clock, in nanoseconds.
     pub at_ns: u64,
-    /// Figures of the machine, of control groups and of the trees that are followed.
+    /// Figures of the machine, of control groups and of the followed process trees.
     pub figures: Figures,
-    /// True if processes were looked at and could be listed.
+    /// True if processes are sampled and could be listed.
     pub listed: bool,
 }
 
-/// Looks at the machine whenever it is told to, and keeps what the next look needs.
+/// Samples the machine on request and keeps the state that the next sample needs.
 #[derive(Debug)]
-pub struct Sampler {
+pub struct MachineSampler {
     source: HostSource,
     derivation: Derivation,
     follower: Option<ProcessFollower>,
@@ -35,15 +35,15 @@ pub struct Sampler {
     gaps: Gaps,
 }
 
-/// A source that answers, and notes what it cannot.
-pub(crate) struct Asked<'a> {
-    /// What answers.
+/// The source of details about processes, which notes what it cannot read.
+pub(crate) struct DetailReader<'a> {
+    /// The readers of the machine.
     pub(crate) source: &'a mut HostSource,
-    /// Where it notes what it cannot.
+    /// Readings that failed, with the reason.
     pub(crate) gaps: &'a mut Gaps,
 }
 
-impl Details for Asked<'_> {
+impl Details for DetailReader<'_> {
     fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail {
         self.source.detail(id, fields, self.gaps)
     }
@@ -57,11 +57,11 @@ impl Details for Asked<'_> {
     }
 }
 
-impl Sampler {
-    /// A sampler that has not looked yet: rates start from its first look.
-    pub fn new(settings: &Settings) -> Self {
+impl MachineSampler {
+    /// Creates a sampler without a sample yet: rates start from its first.
+    pub fn new(settings: &SamplingSettings) -> Self {
         let mut gaps = Gaps::default();
-        let Settings {
+        let SamplingSettings {
             units,
             cores,
             interval_ns,
@@ -84,8 +84,8 @@ impl Sampler {
         }
     }
 
-    /// Looks at everything once.
-    pub fn sample(&mut self) -> Tick {
+    /// Takes one sample.
+    pub fn sample(&mut self) -> SampledFigures {
         let Self {
             source,
             derivation,
@@ -101,48 +101,48 @@ impl Sampler {
         }
         let mut listed = false;
         if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
-            let mut asked = Asked { source, gaps };
+            let mut asked = DetailReader { source, gaps };
             follower.take(at_ns, processes, &mut asked, &mut figures);
             source.follow_groups(follower.heads());
             listed = true;
         }
-        Tick {
+        SampledFigures {
             at_ns,
             figures,
             listed,
         }
     }
 
-    /// Follows this process, whatever it uses.
+    /// Follows the process `pid` whatever it uses.
     pub fn pin(&mut self, pid: u32) {
         if let Some(follower) = &mut self.follower {
             follower.pin(pid);
         }
     }
 
-    /// Reads more of the processes from here on.
+    /// Sets the groups of figures that are read of processes from the next sample on.
     pub fn ask(&mut self, fields: Fields) {
         if let Some(follower) = &mut self.follower {
             follower.ask(fields);
         }
     }
 
-    /// Takes in what `gpus` reads from here on.
+    /// Adds the figures that `gpus` reads to each later sample.
     pub fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
-    /// The GPUs; absent when none were asked for.
+    /// The reader of GPUs; absent when GPUs are not sampled.
     pub fn gpus(&self) -> Option<&GpuWatch> {
         self.gpus.as_ref()
     }
 
-    /// The processes; absent when none was asked for.
+    /// The followed processes; absent when processes are not sampled.
     pub fn follower(&self) -> Option<&ProcessFollower> {
         self.follower.as_ref()
     }
 
-    /// The same, to tell it how much to keep.
+    /// Mutable access to the followed processes, for example to bound their points.
     pub fn follower_mut(&mut self) -> Option<&mut ProcessFollower> {
         self.follower.as_mut()
     }
@@ -152,7 +152,7 @@ impl Sampler {
         &self.gaps
     }
 
-    /// The same, for what others find.
+    /// Mutable access to the failed readings, to add those of others.
     pub fn gaps_mut(&mut self) -> &mut Gaps {
         &mut self.gaps
     }

@@ -1,5 +1,5 @@
-//! Saving while recording goes on, from a thread of its own, so that a slow disk does not cost
-//! samples; making and saving reports takes no more than a thousandth of the time.
+//! Saves reports during a recording on a thread of its own, so that a slow disk costs no samples.
+//! Building and saving reports takes at most a thousandth of the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ pub const SAVE_EVERY_NS: u64 = 5_000_000_000;
 /// Multiple of the time that making and saving a report took which must pass before the next.
 const PAUSE_PER_SAVE: u64 = 1000;
 
-/// The thread that saves.
+/// Handle of the thread that saves reports.
 #[derive(Debug)]
 pub struct Saver {
     reports: SyncSender<Report>,
@@ -25,7 +25,7 @@ pub struct Saver {
 }
 
 impl Saver {
-    /// Starts the thread; `save` is called there with each report handed in.
+    /// Starts the thread, which calls `save` with each submitted report.
     ///
     /// # Errors
     /// When the system has no thread left.
@@ -52,7 +52,7 @@ impl Saver {
         })
     }
 
-    /// True if it is time to hand in another report. One that `is_lost` (its directory was removed)
+    /// Returns true if another report is due. A report that `is_lost` (its directory was removed)
     /// waits for no pause.
     pub fn is_due(&self, is_lost: impl FnOnce() -> bool) -> bool {
         let since_ns = monotonic_ns() - self.last_ns;
@@ -63,7 +63,7 @@ impl Saver {
         since_ns >= took_ns * PAUSE_PER_SAVE || is_lost()
     }
 
-    /// Hands in the report that `make` makes; while another is being saved it is dropped, for a
+    /// Submits the report that `make` builds. While another is being saved it is dropped, because a
     /// newer one follows.
     pub fn hand_in(&mut self, make: impl FnOnce() -> Report) {
         let begin_ns = monotonic_ns();
@@ -72,7 +72,7 @@ impl Saver {
         self.making_ns = self.last_ns - begin_ns;
     }
 
-    /// Waits for a save under way, so that it cannot overwrite what is saved after.
+    /// Waits for a save in progress, so that it cannot overwrite a later one.
     pub fn finish(self) {
         drop(self.reports);
         // A thread that panicked has said so; the final save goes ahead.

@@ -1,83 +1,87 @@
-//! What interrupts a recording: a signal from outside, or its command's end.
+//! Signals that interrupt a recording or a live view, and the exit of a recorded command.
 //!
-//! The shared handler of the other tools does not serve here, because it tells neither which
-//! signal came (it is handed on to the command) nor from where: Ctrl-C reaches the command from
-//! the terminal anyway, and a second one would make many a program give up its clean-up.
+//! The signal handler shared by the other tools does not serve here: it reports neither the signal
+//! (which is forwarded to the command) nor its sender. Ctrl-C reaches the command from the terminal
+//! anyway, and a second one would make many programs give up their clean-up.
 
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use bench_cli::signals::{Answer, Wishes, is_ignored};
+use bench_cli::signals::{EndRequests, SignalResponse, is_ignored};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// Reason for which the recording wakes before its next sample.
+/// Event that wakes the loop before the next sample is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// SIGINT, SIGTERM, SIGHUP, or another that was to be held.
+pub enum SignalEvent {
+    /// SIGINT, SIGTERM, SIGHUP, or another of the blocked signals.
     Signal {
         /// The signal.
         signal: Signal,
-        /// True if the terminal sent it, and so sent it to the command too.
+        /// True if the terminal sent it, and therefore sent it to the command too.
         from_terminal: bool,
     },
-    /// A child ended, stopped or went on.
+    /// A child process exited, stopped or continued.
     Child,
 }
 
-/// The signals, held back until [`HeldSignals::watch`] hears them.
+/// Signals that are blocked until [`BlockedSignals::listen`] receives them.
 #[derive(Debug)]
-pub struct HeldSignals {
-    held: SigSet,
-    before: SigSet,
+pub struct BlockedSignals {
+    blocked: SigSet,
+    previous_mask: SigSet,
 }
 
-impl HeldSignals {
-    /// Holds back SIGINT, SIGTERM, SIGCHLD and, unless `nohup` has it ignored, SIGHUP in this thread
-    /// and all that it starts: a terminal that is closed must not cost what was recorded.
+impl BlockedSignals {
+    /// Blocks SIGINT, SIGTERM, SIGCHLD and, unless `nohup` has it ignored, SIGHUP in this thread
+    /// and all that it starts: closing the terminal must not lose the recording.
     ///
     /// # Errors
     /// When the system refuses the set.
-    pub fn hold() -> nix::Result<Self> {
+    pub fn block() -> nix::Result<Self> {
         if is_ignored(Signal::SIGHUP) {
-            return Self::hold_with(&[]);
+            return Self::block_with(&[]);
         }
-        Self::hold_with(&[Signal::SIGHUP])
+        Self::block_with(&[Signal::SIGHUP])
     }
 
-    /// Holds back SIGINT, SIGTERM, SIGCHLD and these: they are told as [`Event::Signal`].
+    /// Blocks SIGINT, SIGTERM, SIGCHLD and `more`, which are reported as [`SignalEvent::Signal`].
     ///
     /// # Errors
     /// When the system refuses the set.
-    pub fn hold_with(more: &[Signal]) -> nix::Result<Self> {
-        let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
-        let held: SigSet = held.iter().chain(more).copied().collect();
-        let before = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Self { held, before })
+    pub fn block_with(more: &[Signal]) -> nix::Result<Self> {
+        let blocked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
+        let blocked: SigSet = blocked.iter().chain(more).copied().collect();
+        let previous_mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self {
+            blocked,
+            previous_mask,
+        })
     }
 
-    /// What was held back before: a child inherits what is now, and would not hear the signals
-    /// unless it is given this.
-    pub fn before(&self) -> SigSet {
-        self.before
+    /// Signal mask before these were blocked. A child process inherits the current mask and would
+    /// not receive the signals unless this one is restored in it.
+    pub fn previous_mask(&self) -> SigSet {
+        self.previous_mask
     }
 
-    /// Hears the signals from a thread of its own and sends them on. With `give_up` the second
-    /// SIGINT or SIGTERM ends the process at once, unless it only repeats the first.
+    /// Receives the signals on a thread of their own and sends them to `events`. With `give_up` the
+    /// second SIGINT or SIGTERM ends the process at once, unless it only repeats the first.
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
-    pub fn watch<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
+    pub fn listen<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
     where
-        E: From<Event> + Send + 'static,
+        E: From<SignalEvent> + Send + 'static,
     {
-        let mut ear = Ear::new(self.held)?;
+        let mut reader = SignalReader::new(self.blocked)?;
         let listen = move || {
-            let mut wishes = Wishes::default();
-            while let Ok(event) = ear.next() {
-                // A terminal that goes may say so more than once, and nobody is in a hurry.
-                if let Event::Signal { signal, .. } = event
+            let mut requests = EndRequests::default();
+            while let Ok(event) = reader.next() {
+                // A closing terminal may send SIGHUP more than once, and that is no demand to
+                // hurry.
+                if let SignalEvent::Signal { signal, .. } = event
                     && signal != Signal::SIGHUP
-                    && wishes.answer(signal as i32, Instant::now()) == Answer::Leave
+                    && requests.respond(signal as i32, Instant::now()) == SignalResponse::Leave
                     && give_up
                 {
                     std::process::exit(130);
@@ -94,48 +98,51 @@ impl HeldSignals {
     }
 }
 
-#[cfg(target_os = "linux")]
-struct Ear(nix::sys::signalfd::SignalFd);
+/// Receives blocked signals one by one.
+struct SignalReader {
+    #[cfg(target_os = "linux")]
+    descriptor: nix::sys::signalfd::SignalFd,
+    #[cfg(not(target_os = "linux"))]
+    signals: SigSet,
+}
 
 #[cfg(target_os = "linux")]
-impl Ear {
-    fn new(set: SigSet) -> std::io::Result<Self> {
+impl SignalReader {
+    fn new(signals: SigSet) -> std::io::Result<Self> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
-        Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?))
+        let descriptor = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self { descriptor })
     }
 
-    fn next(&mut self) -> nix::Result<Event> {
+    fn next(&mut self) -> nix::Result<SignalEvent> {
         /// `si_code` of a signal that the kernel sends by itself, as a terminal's line
         /// discipline does; one sent by kill(2) has 0 (asm-generic/siginfo.h).
         const SI_KERNEL: i32 = 0x80;
         loop {
-            if let Some(heard) = self.0.read_signal()? {
-                let signal = Signal::try_from(heard.ssi_signo.cast_signed())?;
-                return Ok(event(signal, heard.ssi_code == SI_KERNEL));
+            if let Some(received) = self.descriptor.read_signal()? {
+                let signal = Signal::try_from(received.ssi_signo.cast_signed())?;
+                return Ok(event(signal, received.ssi_code == SI_KERNEL));
             }
         }
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-struct Ear(SigSet);
-
-#[cfg(not(target_os = "linux"))]
-impl Ear {
+impl SignalReader {
     #[expect(clippy::unnecessary_wraps, reason = "on Linux it can fail")]
-    fn new(set: SigSet) -> std::io::Result<Self> {
-        Ok(Self(set))
+    fn new(signals: SigSet) -> std::io::Result<Self> {
+        Ok(Self { signals })
     }
 
-    fn next(&mut self) -> nix::Result<Event> {
-        self.0.wait().map(|signal| event(signal, false))
+    fn next(&mut self) -> nix::Result<SignalEvent> {
+        self.signals.wait().map(|signal| event(signal, false))
     }
 }
 
-fn event(signal: Signal, from_terminal: bool) -> Event {
+fn event(signal: Signal, from_terminal: bool) -> SignalEvent {
     match signal {
-        Signal::SIGCHLD => Event::Child,
-        signal => Event::Signal {
+        Signal::SIGCHLD => SignalEvent::Child,
+        signal => SignalEvent::Signal {
             signal,
             from_terminal,
         },

@@ -1,7 +1,7 @@
-//! True if the wall clock was set while a recording went on.
+//! Detects that the wall clock was set during a recording.
 //!
-//! Nothing that is recorded depends on it: all times are of the monotonic clock. But whoever looks
-//! for an incident by the time of day has to know that the machine's clock told another one.
+//! No recorded time depends on the wall clock: all are of the monotonic clock. But a reader who
+//! looks for an incident by the time of day has to know that the machine's clock was changed.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,28 +10,29 @@ use bench_report::{Warning, WarningCode};
 
 use bench_cli::table::duration_ns;
 
-/// What is less is no step: clocks that are corrected in small steps move by less at a time.
+/// Smallest change that counts as a step: clocks that are corrected gradually move by less at a
+/// time.
 const LEAST_STEP_NS: i128 = 100_000_000;
-/// Clocks that could not be read closer together than this are not compared.
+/// Readings of both clocks further apart than this are not compared.
 const MOST_APART_NS: u64 = LEAST_STEP_NS as u64 / 2;
 
-/// The wall clock beside the monotonic one.
+/// Compares the wall clock with the monotonic one.
 #[derive(Debug, Clone, Default)]
 pub struct WallClock {
     ahead_ns: Option<i128>,
     steps: u64,
-    first: Option<Step>,
+    first: Option<ClockStep>,
 }
 
-/// The wall clock was set, forward or back.
+/// A change of the wall clock, forward or back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Step {
+struct ClockStep {
     seen_ns: u64,
     by_ns: i128,
 }
 
 impl WallClock {
-    /// Looks at both clocks.
+    /// Reads both clocks and compares them.
     pub fn look(&mut self) {
         let before_ns = monotonic_ns();
         let Ok(since) = SystemTime::now().duration_since(UNIX_EPOCH) else {
@@ -40,7 +41,7 @@ impl WallClock {
         self.compare(before_ns, since.as_nanos(), monotonic_ns());
     }
 
-    /// The wall clock was read between two reads of the monotonic one.
+    /// Compares the wall clock with the monotonic reads before and after it.
     fn compare(&mut self, before_ns: u64, wall_ns: u128, after_ns: u64) {
         if after_ns.saturating_sub(before_ns) > MOST_APART_NS {
             return;
@@ -48,7 +49,7 @@ impl WallClock {
         let now_ns = wall_ns.cast_signed() - i128::from(before_ns);
         let by_ns = now_ns - *self.ahead_ns.get_or_insert(now_ns);
         if by_ns.abs() >= LEAST_STEP_NS {
-            let step = Step {
+            let step = ClockStep {
                 seen_ns: before_ns,
                 by_ns,
             };
@@ -58,9 +59,10 @@ impl WallClock {
         }
     }
 
-    /// That it was set, for a recording that began at `began_ns`; `None` where it was not.
+    /// Warning that the clock was set during a recording that began at `began_ns`; `None` where it
+    /// was not.
     pub fn warning(&self, began_ns: u64) -> Option<Warning> {
-        let Step { seen_ns, by_ns } = self.first?;
+        let ClockStep { seen_ns, by_ns } = self.first?;
         let by = duration_ns(u64::try_from(by_ns.unsigned_abs()).unwrap_or(u64::MAX));
         let at = duration_ns(seen_ns.saturating_sub(began_ns));
         let what = if by_ns > 0 {
@@ -87,7 +89,8 @@ mod tests {
     const S: u64 = 1_000_000_000;
     const HOUR: i128 = 3_600 * S as i128;
 
-    /// What is told after a look a second, each with the wall clock so far off.
+    /// Warning after one comparison a second, each with the wall clock off by the given
+    /// nanoseconds.
     fn told(off_ns: &[i128]) -> Option<String> {
         let mut clock = WallClock::default();
         for (second, off_ns) in (100..).zip(off_ns) {

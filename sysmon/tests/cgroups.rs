@@ -12,18 +12,18 @@ use common::tree::{put, report_of, sample_later};
 use host_metrics::follow::Following;
 use host_metrics::source::Roots;
 use sysmon::masking::target;
-use sysmon::recording::{Recording, Settings};
+use sysmon::recording::{LiveRecording, SamplingSettings};
 use sysmon::render;
 
 const MIB: u64 = 1 << 20;
 
-fn record(root: &Path, named: &[&str], change: impl FnOnce(&Path)) -> (Recording, Report) {
+fn record(root: &Path, named: &[&str], change: impl FnOnce(&Path)) -> (LiveRecording, Report) {
     put(root, "proc/meminfo", "MemTotal: 1048576 kB\n");
-    let mut recording = Recording::begin(&Settings {
+    let mut recording = LiveRecording::begin(&SamplingSettings {
         roots: Roots::under(root),
         cores: Some(4),
         cgroups: named.iter().map(|name| (*name).to_owned()).collect(),
-        ..Settings::host()
+        ..SamplingSettings::host()
     });
     change(root);
     sample_later(&mut recording);
@@ -100,7 +100,7 @@ fn in_version_two_the_tightest_limit_on_the_way_is_what_use_is_a_share_of() {
     let stalled = own("cgroup.pressure.cpu.some_ratio").unwrap();
     assert!((stalled / own("cgroup.pressure.cpu.full_ratio").unwrap() - 2.0).abs() < 1e-9);
     assert_eq!(gaps(&report), Vec::<&str>::new());
-    let headline = render::headline(&report, recording.board());
+    let headline = render::headline(&report, recording.series_store());
     assert!(
         headline.contains("of the limit of 0.50 cores"),
         "{headline}"
@@ -234,13 +234,13 @@ fn following(
     changes: &[&dyn Fn(&Path)],
 ) -> Report {
     put(root, "proc/meminfo", "MemTotal: 1048576 kB\n");
-    let mut recording = Recording::begin(&Settings {
+    let mut recording = LiveRecording::begin(&SamplingSettings {
         roots: Roots::under(root),
         cores: Some(4),
         cgroups: named.iter().map(|name| (*name).to_owned()).collect(),
         slow_stands_ns: 0,
         follow,
-        ..Settings::host()
+        ..SamplingSettings::host()
     });
     for change in changes {
         change(root);

@@ -15,8 +15,8 @@ use common::counters::number_after;
 use common::{Home, series};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use sysmon::stream::{RawRecording, place, read};
-use test_support::{Running, eventually};
+use sysmon::stream::{RawRecording, paths, read};
+use test_support::{RunningProgram, eventually};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const INTERVAL_NS: u64 = 50_000_000;
@@ -42,7 +42,7 @@ fn library() -> Option<String> {
 /// A recorder whose wall clock is set, and whose monotonic clock is the machine's.
 struct Faked {
     home: Home,
-    recorder: Running,
+    recorder: RunningProgram,
 }
 
 impl Faked {
@@ -63,12 +63,12 @@ impl Faked {
                 ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
                 ("NO_FAKE_STAT", "1"),
             ]);
-        let recorder = Running::start(&mut command);
+        let recorder = RunningProgram::start(&mut command);
         Self { home, recorder }
     }
 
     fn raw(&self) -> Vec<RawRecording> {
-        let files = place::files(&self.home.report_path()).unwrap();
+        let files = paths::files(&self.home.report_path()).unwrap();
         files.iter().filter_map(|file| read(file).ok()).collect()
     }
 
@@ -170,7 +170,7 @@ fn every_sample_is_there(report: &Report) {
 }
 
 fn files_turn_by_their_age(home: &Home, took_ns: u64) {
-    let files = place::files(&home.report_path()).unwrap();
+    let files = paths::files(&home.report_path()).unwrap();
     let most = took_ns.div_ceil(SECOND_NS) as usize + 1;
     assert!((2..=most).contains(&files.len()), "{files:?}");
     for file in files {

@@ -9,9 +9,9 @@ use bench_report::{Report, Tool};
 use host_metrics::figure::Reading;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
-use sysmon::recording::{Recording, Settings};
-use sysmon::stream::sample::{Sample, SampleRow, label_text};
-use sysmon::stream::{Ending, Header, RawWriter, Rotation, place, read};
+use sysmon::recording::{LiveRecording, SamplingSettings};
+use sysmon::stream::sample::{RawSample, SampleRow, label_text};
+use sysmon::stream::{Ending, RawHeader, RawWriter, Rotation, paths, read};
 use test_support::eventually;
 
 const MOST_BYTES: u64 = 100_000;
@@ -58,9 +58,9 @@ fn a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written(
     let home = tempfile::tempdir().unwrap();
     let place_of_report = home.path().join("r.json");
     let mut report = report();
-    let header = Header::new(&report, SECOND_NS);
+    let header = RawHeader::new(&report, SECOND_NS);
     let raw = RawWriter::start(&place_of_report, header, Rotation::default()).unwrap();
-    let mut recording = Recording::begin_into(&Settings::host(), Some(raw));
+    let mut recording = LiveRecording::begin_into(&SamplingSettings::host(), Some(raw));
     let mut samples = 1;
     eventually("the disk is full", || {
         recording.sample();
@@ -91,7 +91,7 @@ fn a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written(
     });
     assert!(told, "{:?}", report.warnings);
 
-    let file = place::single(&place_of_report);
+    let file = paths::single(&place_of_report);
     let written = read(&file).unwrap();
     assert_eq!(written.ending, Ending::Closed, "its end found room");
     let rows: usize = written
@@ -105,13 +105,13 @@ fn a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written(
 }
 
 /// A tick with rows that compression cannot make smaller.
-fn tick(second: u64, rows: u64) -> Sample {
+fn tick(second: u64, rows: u64) -> RawSample {
     let row = |i: u64| SampleRow {
         series: "x",
         labels: label_text([].into_iter()),
         reading: Reading::from((second * 1000 + i).wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64),
     };
-    Sample {
+    RawSample {
         at_ns: second * SECOND_NS,
         rows: (0..rows).map(row).collect(),
     }
@@ -137,7 +137,7 @@ fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
     let home = tempfile::tempdir().unwrap();
     let place_of_report = home.path().join("r.json");
     let part = |number: usize| home.path().join(names[number - 1]);
-    let header = Header::new(&report(), SECOND_NS);
+    let header = RawHeader::new(&report(), SECOND_NS);
     let mut raw = RawWriter::start(&place_of_report, header, rotation).unwrap();
     raw.hand_in(tick(1, 1));
     eventually("the first tick is on disk", || raw.written_rows() == 1);
@@ -173,7 +173,7 @@ fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
     next(&mut raw);
     raw.close();
     assert_eq!(raw.trouble(), None);
-    assert_eq!(place::files(&place_of_report).unwrap(), [part(1), part(2)]);
+    assert_eq!(paths::files(&place_of_report).unwrap(), [part(1), part(2)]);
     let [before, after] = [1, 2].map(|number| read(&part(number)).unwrap());
     assert_eq!((before.header.part, after.header.part), (1, 2));
     assert_eq!(

@@ -12,7 +12,7 @@ use bench_report::{Report, Series, Tool, WarningCode};
 use host_metrics::source::gpu::watch::GpuWatch;
 use host_metrics::source::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
 use host_metrics::source::{Gaps, Roots};
-use sysmon::recording::{Recording, Settings};
+use sysmon::recording::{LiveRecording, SamplingSettings};
 use sysmon::render;
 
 /// Far beyond what any machine needs; a test that waits longer has found a hang.
@@ -80,17 +80,17 @@ fn lost(index: u32) -> GpuSample {
 
 /// A recording of GPUs alone: the machine around them tells nothing.
 struct Bench {
-    recording: Recording,
+    recording: LiveRecording,
     _root: tempfile::TempDir,
 }
 
 impl Bench {
     fn of<D: GpuDriver>(open: impl FnOnce() -> Result<D, GpuError> + Send + 'static) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let mut recording = Recording::begin(&Settings {
+        let mut recording = LiveRecording::begin(&SamplingSettings {
             roots: Roots::under(root.path()),
             interval_ns: 1_000_000,
-            ..Settings::host()
+            ..SamplingSettings::host()
         });
         recording.watch_gpus(GpuWatch::start(PERIOD, open).unwrap());
         Self {

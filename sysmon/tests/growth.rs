@@ -4,7 +4,7 @@
 
 use bench_report::{GrowthVerdict, Series};
 use host_metrics::figure::Reading;
-use sysmon::growth::{Least, growing};
+use sysmon::growth::{GrowthThreshold, growing};
 use sysmon::rolling::{POINTS, Rolling};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -36,7 +36,7 @@ fn recorded(seed: u32, seconds: u32, noise_mb: f64, more_mb: impl Fn(f64) -> f64
 fn found(plant: impl Fn(u32) -> Series) -> (usize, usize) {
     let series: Vec<Series> = (0..SERIES).map(plant).collect();
     assert!(series.iter().all(|series| series.len() <= 2 * POINTS));
-    let growing = growing(&series, Least::default());
+    let growing = growing(&series, GrowthThreshold::default());
     let leaks = growing.iter().filter(|g| g.verdict == GrowthVerdict::Leak);
     (growing.len(), leaks.count())
 }

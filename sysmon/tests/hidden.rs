@@ -13,7 +13,7 @@ use common::{Home, alone, series};
 use host_metrics::follow::Following;
 use host_metrics::source::Roots;
 use host_metrics::source::process::Fields;
-use sysmon::recording::{Recording, Settings};
+use sysmon::recording::{LiveRecording, SamplingSettings};
 
 fn messages(report: &Report) -> Vec<&str> {
     report.warnings.iter().map(|w| w.message.as_str()).collect()
@@ -140,7 +140,7 @@ fn one_process_of_many_that_tells_nothing_is_one_of_many() {
     for pid in 1..=130 {
         process(root.path(), pid, pid != 77);
     }
-    let mut recording = Recording::begin(&Settings {
+    let mut recording = LiveRecording::begin(&SamplingSettings {
         roots: Roots::under(root.path()),
         follow: Some(Following {
             most: 512,
@@ -150,7 +150,7 @@ fn one_process_of_many_that_tells_nothing_is_one_of_many() {
             },
             ..Following::default()
         }),
-        ..Settings::host()
+        ..SamplingSettings::host()
     });
     for _ in 0..3 {
         recording.sample();

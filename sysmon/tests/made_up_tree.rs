@@ -10,7 +10,7 @@ use bench_report::{Report, WarningCode};
 use common::tree::{put, report_of, sample_later};
 use host_metrics::follow::Following;
 use host_metrics::source::{Roots, Units};
-use sysmon::recording::{Recording, Settings};
+use sysmon::recording::{LiveRecording, SamplingSettings};
 
 const UNITS: Units = Units {
     tick_ns: 10_000_000,
@@ -61,18 +61,18 @@ fn process(root: &Path, pid: u32, name: &str, ticks: u64) {
     put(root, &format!("proc/{pid}/stat"), text);
 }
 
-fn of_tree(root: &Path) -> Settings {
-    Settings {
+fn of_tree(root: &Path) -> SamplingSettings {
+    SamplingSettings {
         roots: Roots::under(root),
         units: UNITS,
         slow_stands_ns: 0,
-        ..Settings::host()
+        ..SamplingSettings::host()
     }
 }
 
 /// Two samples with `change` between, and the report they make.
 fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
-    let mut recording = Recording::begin(&Settings {
+    let mut recording = LiveRecording::begin(&SamplingSettings {
         cores: Some(1),
         follow: Some(Following {
             most: 5,
@@ -232,7 +232,7 @@ fn where_every_process_was_asked_for_those_left_out_are_told_of() {
         process(root.path(), pid, "one of many", 1);
     }
     for (all, told) in [(true, 1), (false, 0)] {
-        let mut recording = Recording::begin(&Settings {
+        let mut recording = LiveRecording::begin(&SamplingSettings {
             follow: Some(Following {
                 most: 4,
                 all,
@@ -331,12 +331,12 @@ fn every_cut_of_this_machines_own_files_is_survived() {
         let root = tempfile::tempdir().unwrap();
         let path = format!("proc/{file}");
         put(root.path(), &path, &whole);
-        let mut recording = Recording::begin(&of_tree(root.path()));
+        let mut recording = LiveRecording::begin(&of_tree(root.path()));
         for length in (0..whole.len()).step_by(whole.len() / 40 + 1) {
             put(root.path(), &path, &whole[..length]);
             recording.sample();
         }
-        for (name, _, spread) in recording.board().spreads() {
+        for (name, _, spread) in recording.series_store().stats() {
             // The counters stood still, so whatever is read of them must too.
             if name.ends_with("_per_s") {
                 assert_eq!(spread.max(), Some(0.0), "{name} from {file}");

@@ -14,12 +14,12 @@ use host_metrics::figure::Figures;
 use host_metrics::follow::{Details, Follower, Following};
 use host_metrics::source::Span;
 use host_metrics::source::process::{Detail, Fields, ProcessId, ProcessSample};
-use sysmon::board::Board;
 use sysmon::masking::MASKING;
 use sysmon::own_cost::OwnCost;
 use sysmon::process_history::{ProcessFollower, process_series};
 use sysmon::recording::bound;
 use sysmon::rolling::ALL_POINTS;
+use sysmon::series_store::SeriesStore;
 
 const TICK_NS: u64 = 100_000_000;
 const TICKS: u64 = 36_000;
@@ -100,7 +100,7 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         ..Following::default()
     };
     let mut follower: ProcessFollower = Follower::new(&following, Some(CORES), 10_000_000, TICK_NS);
-    let mut board = Board::default();
+    let mut series_store = SeriesStore::default();
     let mut processes: Vec<ProcessSample> = (1..=PROCESSES).map(process).collect();
     for tick in 1..=TICKS {
         let at_ns = tick * TICK_NS;
@@ -111,8 +111,8 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         }
         let mut figures = figures(tick);
         follower.take(at_ns, &processes, &mut Silent, &mut figures);
-        board.take(at_ns, figures);
-        bound(&mut board, Some(&mut follower));
+        series_store.take(at_ns, figures);
+        bound(&mut series_store, Some(&mut follower));
     }
     let tool = Tool {
         name: "sysmon".to_owned(),
@@ -120,7 +120,10 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
         commit: None,
     };
     let mut report = Report::begin(tool, run_id(), "record");
-    report.series = board.series().chain(process_series(&follower)).collect();
+    report.series = series_store
+        .series()
+        .chain(process_series(&follower))
+        .collect();
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("r.json");
     ReportFile::create(&path, &report).unwrap();

@@ -225,21 +225,19 @@ fn chain(root: &Path, length: u32) {
 #[test]
 fn a_ring_of_parents_is_a_tree_all_the_same() {
     use host_metrics::follow::Following;
-    use sysmon::recording::{Recording, Settings};
+    use sysmon::recording::{LiveRecording, SamplingSettings};
     let root = tempfile::tempdir().unwrap();
     chain(root.path(), 3);
-    let mut recording = Recording::begin(&Settings {
+    let mut recording = LiveRecording::begin(&SamplingSettings {
         roots: host_metrics::source::Roots::under(root.path()),
         follow: Some(Following {
             targets: vec![sysmon::masking::target("ring").unwrap()],
             ..Following::default()
         }),
-        ..Settings::host()
+        ..SamplingSettings::host()
     });
     recording.sample();
-    let mut spreads = recording.board().spreads();
-    let (.., processes) = spreads
-        .find(|(name, ..)| *name == "tree.processes")
-        .unwrap();
+    let mut stats = recording.series_store().stats();
+    let (.., processes) = stats.find(|(name, ..)| *name == "tree.processes").unwrap();
     assert_eq!(processes.max(), Some(3.0));
 }

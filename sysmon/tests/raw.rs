@@ -12,11 +12,11 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use common::Home;
 use nix::sys::signal::Signal;
-use sysmon::stream::{Ending, RawRecording, place, read};
-use test_support::{Running, contention, eventually};
+use sysmon::stream::{Ending, RawRecording, paths, read};
+use test_support::{RunningProgram, contention, eventually};
 
 fn file(home: &Home) -> PathBuf {
-    place::single(&home.report_path())
+    paths::single(&home.report_path())
 }
 
 fn last_ns(recording: &RawRecording) -> u64 {
@@ -84,7 +84,7 @@ fn raw_samples_hold_every_reading_of_the_report_and_the_file_is_closed() {
 fn a_kill_loses_at_most_a_second_and_an_interval() {
     for (interval, interval_ns, ticks) in [("20ms", 20_000_000, 60), ("600ms", 600_000_000, 2)] {
         let home = Home::new();
-        let recorder = Running::start(&mut home.command(&["--interval", interval]));
+        let recorder = RunningProgram::start(&mut home.command(&["--interval", interval]));
         eventually("some is on disk", || {
             let recording = read(&file(&home)).ok();
             recording.is_some_and(|r| r.series.iter().any(|s| s.points.len() >= ticks))
@@ -109,7 +109,7 @@ fn a_kill_loses_at_most_a_second_and_an_interval() {
 #[test]
 fn a_recording_without_end_turns_its_files_and_removes_its_own_only() {
     let home = Home::new();
-    let earlier = place::part(&home.report_path(), 1);
+    let earlier = paths::part(&home.report_path(), 1);
     fs::write(&earlier, "of an earlier recording").unwrap();
     let args = [
         "--interval",
@@ -119,10 +119,10 @@ fn a_recording_without_end_turns_its_files_and_removes_its_own_only() {
         "--keep",
         "2",
     ];
-    let recorder = Running::start(&mut home.command(&args));
-    let files = || place::files(&home.report_path()).unwrap();
+    let recorder = RunningProgram::start(&mut home.command(&args));
+    let files = || paths::files(&home.report_path()).unwrap();
     eventually("it turned its files", || {
-        files().contains(&place::part(&home.report_path(), 5))
+        files().contains(&paths::part(&home.report_path(), 5))
     });
     recorder.signal(Signal::SIGTERM);
     assert_eq!(recorder.end().code, Some(0));
@@ -147,7 +147,7 @@ fn no_raw_samples_are_kept_where_none_are_wanted() {
     let out = home.run(&["--duration", "100ms", "--no-raw", "--processes", "none"]);
     assert!(out.status.success());
     assert_eq!(
-        place::files(&home.report_path()).unwrap(),
+        paths::files(&home.report_path()).unwrap(),
         Vec::<PathBuf>::new()
     );
     let report = home.report();

@@ -15,15 +15,15 @@ use arrow_ipc::reader::StreamReader;
 use bench_report::{ClockAnchor, Report, Tool, WarningCode};
 use host_metrics::figure::Reading;
 use nix::sys::stat::Mode;
-use sysmon::stream::sample::{Sample, SampleRow, label_text};
-use sysmon::stream::{Ending, Header, RawReader, RawWriter, Rotation, StreamError, place, read};
+use sysmon::stream::sample::{RawSample, SampleRow, label_text};
+use sysmon::stream::{Ending, RawHeader, RawReader, RawWriter, Rotation, StreamError, paths, read};
 use test_support::eventually;
 
 const BEGAN_NS: u64 = 1_000_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
-fn header(interval_ns: u64) -> Header {
-    Header {
+fn header(interval_ns: u64) -> RawHeader {
+    RawHeader {
         run_id: "run-7".to_owned(),
         tool: "sysmon 1.2.3".to_owned(),
         host: Some("here".to_owned()),
@@ -55,11 +55,11 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(header: Header, rotation: Rotation) -> Self {
+    fn new(header: RawHeader, rotation: Rotation) -> Self {
         Self::at(tempfile::tempdir().unwrap(), header, rotation)
     }
 
-    fn at(home: tempfile::TempDir, header: Header, rotation: Rotation) -> Self {
+    fn at(home: tempfile::TempDir, header: RawHeader, rotation: Rotation) -> Self {
         let report = home.path().join("r.json");
         let writer = RawWriter::start(&report, header, rotation).unwrap();
         Self { home, writer }
@@ -68,7 +68,7 @@ impl Desk {
     /// Hands in a tick and waits until it is on disk, as the cadence of a recording does.
     fn tick(&mut self, at_ns: u64, rows: Vec<SampleRow>) {
         let expected = self.writer.written_rows() + rows.len() as u64;
-        self.writer.hand_in(Sample { at_ns, rows });
+        self.writer.hand_in(RawSample { at_ns, rows });
         eventually("the tick is on disk", || {
             self.writer.written_rows() >= expected || self.writer.failure().is_some()
         });
@@ -79,11 +79,11 @@ impl Desk {
     }
 
     fn file(&self) -> PathBuf {
-        place::single(&self.report())
+        paths::single(&self.report())
     }
 
     fn files(&self) -> Vec<String> {
-        let files = place::files(&self.report()).unwrap();
+        let files = paths::files(&self.report()).unwrap();
         let name = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().to_owned();
         files.iter().map(name).collect()
     }
@@ -245,7 +245,7 @@ fn the_dictionary_of_a_file_stays_small_however_many_processes_come_and_go() {
             )
         });
         let rows = rows.collect();
-        desk.writer.hand_in(Sample { at_ns: tick, rows });
+        desk.writer.hand_in(RawSample { at_ns: tick, rows });
         if tick % 100 == 99 {
             // Batches of a hundred ticks at most.
             let handed_in = (tick + 1) * at_once;
@@ -294,7 +294,7 @@ fn sampling_never_waits_for_a_disk_that_stands_still_and_what_is_lost_is_counted
             reading: Reading::from(1.0),
         };
         let rows = vec![row; rows_each];
-        desk.writer.hand_in(Sample { at_ns: tick, rows });
+        desk.writer.hand_in(RawSample { at_ns: tick, rows });
     }
     // All were handed in although nobody took anything off the disk.
     let dropped = desk.writer.dropped_samples();
@@ -351,7 +351,7 @@ fn files_are_turned_by_age_and_the_oldest_of_this_recording_removed() {
         assert_eq!(recording.ending, Ending::Closed);
         assert_eq!(
             recording.header,
-            Header {
+            RawHeader {
                 part,
                 ..header(SECOND_NS)
             }
@@ -377,7 +377,7 @@ fn files_are_turned_by_size_and_all_are_kept_where_nothing_is_said() {
         desk.tick(BEGAN_NS + tick * SECOND_NS, rows);
     }
     desk.writer.close();
-    let files = place::files(&desk.report()).unwrap();
+    let files = paths::files(&desk.report()).unwrap();
     assert!(files.len() > 3, "{files:?}");
     let sizes: Vec<u64> = files
         .iter()

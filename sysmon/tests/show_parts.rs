@@ -10,13 +10,13 @@ use bench_report::{Report, Tool};
 use common::Home;
 use host_metrics::figure::Reading;
 use serde_json::Value;
-use sysmon::stream::sample::{Sample, SampleRow, label_text};
-use sysmon::stream::{Header, RawWriter, Rotation, place};
+use sysmon::stream::sample::{RawSample, SampleRow, label_text};
+use sysmon::stream::{RawHeader, RawWriter, Rotation, paths};
 
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
 
-fn header(run_id: &str) -> Header {
+fn header(run_id: &str) -> RawHeader {
     let tool = Tool {
         name: "sysmon".into(),
         version: "0".into(),
@@ -25,7 +25,7 @@ fn header(run_id: &str) -> Header {
     let mut report = Report::begin(tool, run_id.into(), "record");
     report.started_at = "2026-03-14T09:15:00.000Z".into();
     report.clock.monotonic_ns = START;
-    Header::new(&report, SECOND)
+    RawHeader::new(&report, SECOND)
 }
 
 /// Samples of 45 seconds in five files of ten seconds: a load of the second's number, and memory
@@ -45,7 +45,7 @@ fn record(home: &Home, run_id: &str) {
         let mut rows = vec![row("load.tasks", f64::from(second))];
         rows.extend((second >= 15).then(|| row("memory.used_bytes", 5e9)));
         let at_ns = START + u64::from(second) * SECOND;
-        writer.hand_in(Sample { at_ns, rows });
+        writer.hand_in(RawSample { at_ns, rows });
     }
     writer.close();
     assert_eq!(
@@ -110,7 +110,7 @@ fn any_part_names_the_whole_recording_however_it_is_named() {
 fn parts_stand_in_order_of_time_whatever_their_names_and_what_lies_between_is_a_gap() {
     let home = Home::new();
     record(&home, "run");
-    let path = |number| place::part(&home.report_path(), number);
+    let path = |number| paths::part(&home.report_path(), number);
     // The first takes the name behind the last, the second is gone, the third was copied, and the
     // fourth was never closed.
     fs::rename(path(1), path(6)).unwrap();

@@ -20,7 +20,7 @@ use common::counters::{
 use common::load::{self, Load};
 use common::{Home, series};
 use host_metrics::source::process::Fields;
-use sysmon::recording::Settings;
+use sysmon::recording::SamplingSettings;
 
 /// CPU time is counted in ticks of 10 ms, user and system each by itself.
 const TICKS_S: f64 = 0.02;
@@ -47,7 +47,7 @@ fn a_burnt_core_is_a_core_and_is_put_on_the_process_that_burnt_it() {
         ticks(is_busy),
         ticks(|_| true),
     ];
-    let settings = Settings {
+    let settings = SamplingSettings {
         cores: Some(4096),
         ..following(&[burner.pid(), idle.pid()], Fields::default())
     };
@@ -174,7 +174,7 @@ fn megabytes_over_loopback_are_seen_both_ways() {
             number.unwrap().parse().unwrap()
         })
     };
-    let mut beside = Beside::begin(&Settings::host(), vec![lo(0), lo(8), lo(1)]);
+    let mut beside = Beside::begin(&SamplingSettings::host(), vec![lo(0), lo(8), lo(1)]);
     sender.go();
     let bytes = beside.until(|| sender.done())[0];
     assert!(bytes >= 100e6);
@@ -241,7 +241,7 @@ fn short_lived_children_are_counted_with_their_parent() {
         children: true,
         ..Fields::default()
     };
-    let settings = Settings {
+    let settings = SamplingSettings {
         cores: Some(4096),
         ..following(&[parent.pid()], fields)
     };
@@ -276,7 +276,7 @@ fn waiting_for_memory_and_for_a_processor_is_seen_as_pressure() {
         .into_iter()
         .filter(|resource| Path::new("/proc/pressure").join(resource).exists());
     let counters = counted.map(stalled_s).collect();
-    let mut beside = Beside::begin(&Settings::host(), counters);
+    let mut beside = Beside::begin(&SamplingSettings::host(), counters);
     thrasher.go();
     let again = beside.until(|| thrasher.done())[0];
     let report = beside.report();

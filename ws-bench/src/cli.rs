@@ -8,7 +8,7 @@ use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::LoadFlags;
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
-use load_engine::{LoadPlan, Waiting};
+use load_engine::{LoadPlan, WaitStrategy};
 
 use crate::echo::SMALLEST_BYTES;
 use crate::endpoint::TargetUrl;
@@ -137,9 +137,9 @@ impl LimitArgs {
             seed,
             runtime: self.load.step.runtime(DEFAULTS),
             waiting: if self.load.step.spin {
-                Waiting::Spin
+                WaitStrategy::Spin
             } else {
-                Waiting::Sleep
+                WaitStrategy::Sleep
             },
             stop_on: self.load.step.stop_on.clone(),
         }

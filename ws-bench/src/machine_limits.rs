@@ -101,7 +101,8 @@ impl Shortage {
             "{wanted} connections were asked for, {} fit: {}; {}",
             self.fits, self.reason, self.remedy
         );
-        Warning::new(WarningCode::LimitTooLow, message).figures(self.fits as f64, wanted as f64)
+        Warning::new(WarningCode::LimitTooLow, message)
+            .with_figures(self.fits as f64, wanted as f64)
     }
 }
 

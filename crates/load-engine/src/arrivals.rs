@@ -10,14 +10,14 @@ use crate::RateCurve;
 
 /// One worker out of several that share the load of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Worker {
+pub struct WorkerShare {
     /// From 0.
     pub index: u64,
     /// Number of them.
     pub count: u64,
 }
 
-impl Worker {
+impl WorkerShare {
     /// The only one.
     pub const ALONE: Self = Self { index: 0, count: 1 };
 
@@ -42,7 +42,7 @@ pub struct Arrivals {
 
 impl Arrivals {
     /// The arrivals of `worker` on `curve`.
-    pub fn new(curve: RateCurve, pacing: Pacing, worker: Worker, seed: u64) -> Self {
+    pub fn new(curve: RateCurve, pacing: Pacing, worker: WorkerShare, seed: u64) -> Self {
         let stride = worker.count as f64;
         match pacing {
             Pacing::Constant => Self {
@@ -92,10 +92,10 @@ mod tests {
     #[test]
     fn workers_together_are_as_even_as_one() {
         let alone: Vec<u64> =
-            Arrivals::new(curve(1000.0, 1), Pacing::Constant, Worker::ALONE, 0).collect();
+            Arrivals::new(curve(1000.0, 1), Pacing::Constant, WorkerShare::ALONE, 0).collect();
         let mut together: Vec<u64> = (0..3)
             .flat_map(|index| {
-                let worker = Worker { index, count: 3 };
+                let worker = WorkerShare { index, count: 3 };
                 Arrivals::new(curve(1000.0, 1), Pacing::Constant, worker, 0)
             })
             .collect();
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn poisson_gaps_are_exponential_and_the_seed_repeats_them() {
         let draw = |seed| -> Vec<u64> {
-            Arrivals::new(curve(1000.0, 20), Pacing::Poisson, Worker::ALONE, seed).collect()
+            Arrivals::new(curve(1000.0, 20), Pacing::Poisson, WorkerShare::ALONE, seed).collect()
         };
         let due = draw(7);
         assert_eq!(due, draw(7));
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn shares_add_up() {
         for whole in [0, 1, 2, 7, 100] {
-            let parts = (0..3).map(|index| Worker { index, count: 3 }.share_of(whole));
+            let parts = (0..3).map(|index| WorkerShare { index, count: 3 }.share_of(whole));
             assert_eq!(parts.sum::<u64>(), whole);
         }
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
-use crate::cpu_use::Reading;
+use crate::cpu_use::CpuReading;
 use crate::crew::{self, Crew};
-use crate::guard::{Broken, Watch};
+use crate::guard::{BrokenRule, RuleWindow};
 use crate::shared::{PacerTrouble, Shared};
 use crate::timeline::Timeline;
-use crate::{Cancel, Factory, Phase, Recorder, StepPlan, self_check};
+use crate::{Cancel, Phase, Recorder, StepPlan, TargetFactory, self_check};
 
 const HEARTBEAT: Duration = Duration::from_millis(10);
 /// Between the opening of the last session and the first arrival.
@@ -39,7 +39,7 @@ pub trait Observer {
     }
 
     /// Asked after each interval of the measured part: what was seen that must end the step.
-    fn broken(&mut self) -> Option<Broken> {
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
 }
@@ -76,7 +76,7 @@ pub struct StepResult {
 
 /// Reason why a step could not even begin.
 #[derive(Debug, thiserror::Error)]
-pub enum AttackError {
+pub enum StartError {
     /// The system gave no thread or no runtime.
     #[error("cannot start the load generator's threads: {0}")]
     Runtime(#[from] io::Error),
@@ -86,12 +86,12 @@ pub enum AttackError {
 ///
 /// # Errors
 /// Only when no load could be made at all; a target that fails is a result.
-pub fn run<F: Factory>(
+pub fn run_requests<F: TargetFactory>(
     plan: &StepPlan,
     factory: &Arc<F>,
     cancel: &Cancel,
     observer: &mut dyn Observer,
-) -> Result<StepResult, AttackError> {
+) -> Result<StepResult, StartError> {
     let threads = plan.threads.max(1);
     let recorder = Recorder::new(factory.operations(), threads).with_parts(factory.parts());
     let shared = Arc::new(Shared::new(recorder, crew::size(plan)));
@@ -207,11 +207,11 @@ impl Controller<'_> {
 
     /// Watches warm-up and measured part; returns how they ended early, if they did, and the
     /// reading at which measuring began.
-    fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, Reading) {
+    fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, CpuReading) {
         let interval_ns = interval_ns(self.plan.measure);
         let mut begun = None;
-        let mut watch =
-            Watch::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
+        let mut rules =
+            RuleWindow::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
         let mut tick_ns = window.start_ns + interval_ns;
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
@@ -228,7 +228,7 @@ impl Controller<'_> {
             }
             let mut end = None;
             if now_ns >= tick_ns {
-                end = self.tick(window, now_ns, timeline, &mut watch);
+                end = self.tick(window, now_ns, timeline, &mut rules);
                 tick_ns = now_ns + interval_ns;
             }
             let end = end.or_else(|| self.ended_early());
@@ -275,7 +275,7 @@ impl Controller<'_> {
         window: Window,
         now_ns: u64,
         timeline: &mut Timeline,
-        watch: &mut Watch,
+        rules: &mut RuleWindow,
     ) -> Option<StepEnd> {
         let interval = self.shared.recorder.take_interval();
         timeline.push(now_ns, &interval);
@@ -290,12 +290,12 @@ impl Controller<'_> {
                 .map(|ns| Duration::from_nanos(ns as u64)),
         });
         if now_ns < window.measure_start_ns {
-            watch.learn(&interval);
+            rules.note_latencies(&interval);
             return None;
         }
-        let broken = watch
-            .look(now_ns, &interval, &self.plan.stop_rules)
-            .or_else(|| self.observer.broken())?;
+        let broken = rules
+            .check(now_ns, &interval, &self.plan.stop_rules)
+            .or_else(|| self.observer.broken_rule())?;
         Some(StepEnd::Stopped {
             rule: broken.rule,
             reason: broken.reason,
@@ -343,14 +343,14 @@ impl Controller<'_> {
         Some(StepEnd::Failed { reason })
     }
 
-    fn read_cpu(&self) -> Reading {
-        Reading::now(&self.shared.threads)
+    fn read_cpu(&self) -> CpuReading {
+        CpuReading::read(&self.shared.threads)
     }
 
     fn result(
         &mut self,
         window: Window,
-        (begun, ended): (Reading, Reading),
+        (begun, ended): (CpuReading, CpuReading),
         timeline: Timeline,
         end: StepEnd,
     ) -> StepResult {

@@ -2,7 +2,7 @@
 //! connection, and opening one.
 //!
 //! Pools tell of their parts through hooks, which run while the checkout is polled and know
-//! nothing of the request behind it. [`observe`] keeps the marks of that request at hand for the
+//! nothing of the request behind it. [`observe`] keeps the timestamps of that request at hand for the
 //! time of each poll, so that no hook allocates or locks.
 
 use std::cell::Cell;
@@ -12,12 +12,12 @@ use std::pin::pin;
 use bench_report::CheckoutParts;
 use bench_report::clock::monotonic_ns;
 
-use crate::Marks;
+use crate::Timestamps;
 
 /// Instants inside one checkout, on `CLOCK_MONOTONIC`, in nanoseconds; 0 = not reached, or not
 /// told by the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CheckoutMarks {
+pub struct CheckoutTimestamps {
     /// Instant at which it had a place in the pool, and its check or its connecting began.
     pub place_ns: u64,
     /// Instant at which it began to open a connection.
@@ -29,7 +29,7 @@ pub struct CheckoutMarks {
     woken_ns: u64,
 }
 
-impl CheckoutMarks {
+impl CheckoutTimestamps {
     /// Nothing was told.
     pub(crate) const UNTOLD: Self = Self {
         place_ns: 0,
@@ -40,17 +40,17 @@ impl CheckoutMarks {
 }
 
 thread_local! {
-    static CURRENT: Cell<CheckoutMarks> = const { Cell::new(CheckoutMarks::UNTOLD) };
+    static CURRENT: Cell<CheckoutTimestamps> = const { Cell::new(CheckoutTimestamps::UNTOLD) };
 }
 
 /// Runs `checkout`, whose pool calls [`checking`], [`connecting`] or [`connected`] from its hooks,
-/// and writes what they tell into `marks`.
-pub async fn observe<T>(marks: &mut Marks, checkout: impl Future<Output = T>) -> T {
+/// and writes what they tell into `timestamps`.
+pub async fn observe<T>(timestamps: &mut Timestamps, checkout: impl Future<Output = T>) -> T {
     let mut checkout = pin!(checkout);
-    marks.checkout.woken_ns = marks.started_ns;
+    timestamps.checkout.woken_ns = timestamps.started_ns;
     poll_fn(|context| {
-        let inside = &mut marks.checkout;
-        if inside.waited && inside.place_ns == 0 && inside.woken_ns == marks.started_ns {
+        let inside = &mut timestamps.checkout;
+        if inside.waited && inside.place_ns == 0 && inside.woken_ns == timestamps.started_ns {
             inside.woken_ns = monotonic_ns();
         }
         CURRENT.set(*inside);
@@ -110,23 +110,23 @@ pub(crate) struct CheckoutTally {
 
 impl CheckoutTally {
     /// Adds the checkout of a request, where its pool told of its parts.
-    pub(crate) fn add(&mut self, marks: &Marks) {
-        let inside = &marks.checkout;
-        if inside.place_ns == 0 || marks.acquired_ns == 0 {
+    pub(crate) fn add(&mut self, timestamps: &Timestamps) {
+        let inside = &timestamps.checkout;
+        if inside.place_ns == 0 || timestamps.acquired_ns == 0 {
             return;
         }
         let opened = inside.connect_ns > 0;
         let checked_ns = if opened {
             inside.connect_ns
         } else {
-            marks.acquired_ns
+            timestamps.acquired_ns
         };
         self.count += 1;
         self.waited += u64::from(inside.waited);
         self.opened += u64::from(opened);
-        self.wait_ns += inside.place_ns.saturating_sub(marks.started_ns);
+        self.wait_ns += inside.place_ns.saturating_sub(timestamps.started_ns);
         self.check_ns += checked_ns.saturating_sub(inside.place_ns);
-        self.connect_ns += marks.acquired_ns.saturating_sub(checked_ns);
+        self.connect_ns += timestamps.acquired_ns.saturating_sub(checked_ns);
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -158,11 +158,11 @@ mod tests {
 
     use super::*;
 
-    const MARKS: Marks = Marks {
+    const TIMESTAMPS: Timestamps = Timestamps {
         due_ns: 0,
         released_ns: 0,
         started_ns: 1_000,
-        checkout: CheckoutMarks {
+        checkout: CheckoutTimestamps {
             place_ns: 1_300,
             connect_ns: 0,
             waited: true,
@@ -187,35 +187,35 @@ mod tests {
         })
     }
 
-    fn observed(waits: usize, tells: fn()) -> Marks {
-        let mut marks = Marks {
+    fn observed(waits: usize, tells: fn()) -> Timestamps {
+        let mut timestamps = Timestamps {
             started_ns: monotonic_ns(),
-            ..Marks::default()
+            ..Timestamps::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         runtime
             .unwrap()
-            .block_on(observe(&mut marks, pool(waits, tells)));
-        marks
+            .block_on(observe(&mut timestamps, pool(waits, tells)));
+        timestamps
     }
 
     #[test]
     fn the_parts_of_checkouts_add_up() {
-        let opened = Marks {
-            checkout: CheckoutMarks {
+        let opened = Timestamps {
+            checkout: CheckoutTimestamps {
                 connect_ns: 1_350,
                 waited: false,
-                ..MARKS.checkout
+                ..TIMESTAMPS.checkout
             },
-            ..MARKS
+            ..TIMESTAMPS
         };
         let (mut sum, mut other) = (CheckoutTally::default(), CheckoutTally::default());
-        sum.add(&MARKS);
+        sum.add(&TIMESTAMPS);
         other.add(&opened);
         // Of a pool that tells nothing.
-        other.add(&Marks {
-            checkout: CheckoutMarks::default(),
-            ..MARKS
+        other.add(&Timestamps {
+            checkout: CheckoutTimestamps::default(),
+            ..TIMESTAMPS
         });
         sum.merge(&other);
         let parts = sum.parts().unwrap();
@@ -236,20 +236,20 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_told_of_late_was_begun_when_the_wait_ended() {
-        let marks = observed(2, connected);
-        let inside = marks.checkout;
-        assert!(inside.waited && inside.connect_ns > marks.started_ns);
+        let timestamps = observed(2, connected);
+        let inside = timestamps.checkout;
+        assert!(inside.waited && inside.connect_ns > timestamps.started_ns);
         assert_eq!(inside.place_ns, inside.connect_ns);
     }
 
     #[test]
     fn a_kept_connection_that_turns_up_is_checked_and_none_opened() {
-        let marks = observed(0, || {
+        let timestamps = observed(0, || {
             connecting();
             checking();
         });
-        assert_eq!(marks.checkout.connect_ns, 0);
-        assert!(marks.checkout.place_ns > 0);
+        assert_eq!(timestamps.checkout.connect_ns, 0);
+        assert!(timestamps.checkout.place_ns > 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Both are powers of two, so that no hit pays for a division.
+/// Both are powers of two, so that no request pays for a division.
 const BUCKET_NS: u64 = 1 << 23;
 const BUCKETS: usize = 1 << 13;
 /// From this age on a request counts as old when it is over, not under its bucket.

@@ -20,9 +20,9 @@ impl LoadThreads {
     }
 
     /// The times of each that can be read.
-    fn read(&self) -> Vec<ThreadTimes> {
+    fn read_all(&self) -> Vec<ThreadTimes> {
         let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.iter().filter_map(|&id| ThreadTimes::of(id)).collect()
+        ids.iter().filter_map(|&id| ThreadTimes::read(id)).collect()
     }
 }
 
@@ -46,7 +46,7 @@ struct ThreadTimes {
 
 impl ThreadTimes {
     /// The first field of `schedstat` is the time on a processor, the second the time ready for one.
-    fn of(id: u64) -> Option<Self> {
+    fn read(id: u64) -> Option<Self> {
         let text = std::fs::read_to_string(format!("/proc/self/task/{id}/schedstat")).ok()?;
         let mut fields = text.split_whitespace().map(str::parse);
         Some(Self {
@@ -69,7 +69,7 @@ impl ThreadTimes {
 
 /// CPU time used and the instant at which it was read.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct CpuReading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
     threads: Vec<ThreadTimes>,
@@ -84,13 +84,13 @@ pub struct CpuUse {
     wall_ns: u64,
 }
 
-impl Reading {
-    /// Now, of this process and of `threads`.
-    pub fn now(threads: &LoadThreads) -> Self {
+impl CpuReading {
+    /// Reads the clock and the CPU times of this process and of `threads`.
+    pub fn read(threads: &LoadThreads) -> Self {
         Self {
             at_ns: monotonic_ns(),
             cpu_ns: process_cpu_ns(),
-            threads: threads.read(),
+            threads: threads.read_all(),
         }
     }
 
@@ -113,7 +113,7 @@ impl Reading {
 }
 
 impl CpuUse {
-    /// Converts it for the report, of `threads` threads that made `attempted` hits.
+    /// Converts it for the report, of `threads` threads that made `attempted` requests.
     pub fn generator(&self, threads: usize, attempted: u64) -> Generator {
         let threads = threads.max(1) as u64;
         let cpu_ns = self.cpu_ns as f64;

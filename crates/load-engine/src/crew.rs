@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::recorder::claim_shard;
 use crate::shared::Shared;
 use crate::worker;
-use crate::{Factory, Failure, RuntimeKind, StepPlan, Worker};
+use crate::{Failure, RuntimeKind, StepPlan, TargetFactory, WorkerShare};
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 /// For recording what was cut off, which waits for nobody.
@@ -40,7 +40,7 @@ impl Crew {
     ///
     /// # Errors
     /// When the system gives no thread or no runtime.
-    pub(crate) fn start<F: Factory>(
+    pub(crate) fn start<F: TargetFactory>(
         plan: &StepPlan,
         factory: &Arc<F>,
         shared: &Arc<Shared>,
@@ -49,7 +49,7 @@ impl Crew {
         let count = size(&plan);
         let sessions = u32::try_from(plan.load.sessions()).unwrap_or(u32::MAX);
         let start = |index| {
-            let worker = Worker { index, count };
+            let worker = WorkerShare { index, count };
             let runtime = build_runtime(&plan, worker, shared)?;
             let shared = Arc::clone(shared);
             let work = worker::work(
@@ -83,7 +83,7 @@ impl Crew {
         self.workers.iter().any(JoinHandle::is_finished)
     }
 
-    /// Waits until the workers have recorded what was cut off, however the step ended: a hit that
+    /// Waits until the workers have recorded what was cut off, however the step ended: a request that
     /// was due counts, and the next step must not share the machine with this one's remains.
     pub(crate) fn await_accounts(&self, shared: &Shared) {
         let started = Instant::now();
@@ -111,7 +111,11 @@ impl Crew {
     }
 }
 
-fn build_runtime(plan: &StepPlan, worker: Worker, shared: &Arc<Shared>) -> io::Result<Runtime> {
+fn build_runtime(
+    plan: &StepPlan,
+    worker: WorkerShare,
+    shared: &Arc<Shared>,
+) -> io::Result<Runtime> {
     match plan.runtime {
         RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),
         RuntimeKind::Shared => {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use bench_report::redaction;
 
-/// Reason why a hit, or the opening of a session, failed.
+/// Reason why a request, or the opening of a session, failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
@@ -14,9 +14,9 @@ pub struct Failure {
     /// `sqlstate.53300`.
     pub kind: Cow<'static, str>,
     /// Message of the driver.
-    pub message: Said,
+    pub message: SensitiveText,
     /// Addition of the server: detail and hint.
-    pub detail: Option<Said>,
+    pub detail: Option<SensitiveText>,
     /// Statement or command that failed, without values.
     pub statement: Option<String>,
 }
@@ -24,15 +24,15 @@ pub struct Failure {
 /// Text from outside, kept as it came. It can be read with its secrets masked only: `to_string`,
 /// `{}` and `{:?}` mask them, and nothing else reads it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Said(String);
+pub struct SensitiveText(String);
 
-impl fmt::Display for Said {
+impl fmt::Display for SensitiveText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&redaction::text(&self.0))
     }
 }
 
-impl fmt::Debug for Said {
+impl fmt::Debug for SensitiveText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&redaction::text(&self.0), f)
     }
@@ -43,7 +43,7 @@ impl Failure {
     pub fn new(kind: impl Into<Cow<'static, str>>, message: &str) -> Self {
         Self {
             kind: kind.into(),
-            message: Said(message.to_owned()),
+            message: SensitiveText(message.to_owned()),
             detail: None,
             statement: None,
         }
@@ -52,7 +52,7 @@ impl Failure {
     /// Adds what the server said beside its message; `detail` may hold secrets.
     #[must_use]
     pub fn with_detail(mut self, detail: &str) -> Self {
-        self.detail = Some(Said(detail.to_owned()));
+        self.detail = Some(SensitiveText(detail.to_owned()));
         self
     }
 

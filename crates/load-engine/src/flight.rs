@@ -4,12 +4,12 @@ use bench_report::clock::monotonic_ns;
 
 use crate::backlog::Arrival;
 use crate::shared::Shared;
-use crate::{Marks, Outcome, Part};
+use crate::{Outcome, Part, Timestamps};
 
-/// Owns the marks of an arrival while its session works. Dropped before it landed (the task was
+/// Owns the timestamps of an arrival while its session works. Dropped before it landed (the task was
 /// aborted at the drain's bound), it records itself as censored.
 pub(crate) struct Flight<'a> {
-    pub(crate) marks: Marks,
+    pub(crate) timestamps: Timestamps,
     shared: &'a Shared,
     landed: bool,
 }
@@ -17,14 +17,14 @@ pub(crate) struct Flight<'a> {
 impl<'a> Flight<'a> {
     /// An arrival that was due, taken up now.
     pub(crate) fn of_arrival(shared: &'a Shared, arrival: Arrival) -> Self {
-        let marks = Marks {
+        let timestamps = Timestamps {
             due_ns: arrival.due_ns,
             released_ns: arrival.released_ns,
             started_ns: monotonic_ns(),
-            ..Marks::default()
+            ..Timestamps::default()
         };
         Self {
-            marks,
+            timestamps,
             shared,
             landed: false,
         }
@@ -33,19 +33,19 @@ impl<'a> Flight<'a> {
     /// An arrival that no session took up: to be dropped.
     pub(crate) fn never_started(shared: &'a Shared, arrival: Arrival) -> Self {
         let mut flight = Self::of_arrival(shared, arrival);
-        flight.marks.started_ns = 0;
+        flight.timestamps.started_ns = 0;
         flight
     }
 
     /// A user's next request, which nothing but its user's last answer has called for.
     pub(crate) fn of_user(shared: &'a Shared, started_ns: u64) -> Self {
-        let marks = Marks {
+        let timestamps = Timestamps {
             started_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
         shared.recorder.begin(started_ns);
         Self {
-            marks,
+            timestamps,
             shared,
             landed: false,
         }
@@ -56,11 +56,13 @@ impl<'a> Flight<'a> {
     pub(crate) fn land(mut self, outcome: &Outcome, parts: &[Part]) -> u64 {
         self.landed = true;
         let now_ns = monotonic_ns();
-        if self.marks.done_ns == 0 {
-            self.marks.done_ns = now_ns;
+        if self.timestamps.done_ns == 0 {
+            self.timestamps.done_ns = now_ns;
         }
-        let within = self.shared.within(&self.marks);
-        self.shared.recorder.record(&self.marks, outcome, within);
+        let within = self.shared.within(&self.timestamps);
+        self.shared
+            .recorder
+            .record(&self.timestamps, outcome, within);
         if !parts.is_empty() {
             self.shared.recorder.record_parts(parts, within);
         }
@@ -70,10 +72,10 @@ impl<'a> Flight<'a> {
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        if !self.landed && self.shared.measures(self.marks.begin_ns()) {
+        if !self.landed && self.shared.measures(self.timestamps.begin_ns()) {
             self.shared
                 .recorder
-                .record_censored(&self.marks, monotonic_ns());
+                .record_censored(&self.timestamps, monotonic_ns());
         }
     }
 }

@@ -7,21 +7,21 @@ use std::time::Duration;
 use crate::interval::Interval;
 use crate::overdue::Overdue;
 
-/// Hits, finished or overdue, below which an interval says too little to stop for.
+/// Requests, finished or overdue, below which an interval says too little to stop for.
 const FEWEST: u64 = 20;
 /// Interval at which the rules are asked; four times at least in a short step.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// A bound that a step must keep, looked at each second, and once enough hits have finished or are
+/// A bound that a step must keep, looked at each second, and once enough requests have finished or are
 /// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
-    /// Failures, and hits that the drain would cut off, ÷ those that finished or are so overdue.
+    /// Failures, and requests that the drain would cut off, ÷ those that finished or are so overdue.
     ErrorRatio {
         /// Highest that is allowed, 0..1.
         above: f64,
     },
-    /// 99th percentile of response time (call time in a closed loop); a hit that waits for longer
+    /// 99th percentile of response time (call time in a closed loop); a request that waits for longer
     /// counts without being answered.
     LatencyP99 {
         /// Highest that is allowed.
@@ -32,7 +32,7 @@ pub enum StopRule {
 /// Watches a step for broken rules: by what finished since they were last asked, and by what is
 /// overdue meanwhile.
 #[derive(Debug)]
-pub struct Watch {
+pub struct RuleWindow {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
@@ -46,7 +46,7 @@ pub struct Watch {
     overdue: Vec<Overdue>,
 }
 
-impl Watch {
+impl RuleWindow {
     /// From `now_ns` on, over a measured part of this length.
     pub fn new(now_ns: u64, measured: Duration) -> Self {
         Self {
@@ -60,8 +60,8 @@ impl Watch {
         }
     }
 
-    /// Tells it that the step cuts off what is still unanswered `drain` after its end: a hit that
-    /// waits for longer counts as an error. Without it only hits that failed do.
+    /// Tells it that the step cuts off what is still unanswered `drain` after its end: a request that
+    /// waits for longer counts as an error. Without it only requests that failed do.
     #[must_use]
     pub fn with_drain(mut self, drain: Duration) -> Self {
         self.drain_ns = Some(drain.as_nanos() as u64);
@@ -70,15 +70,20 @@ impl Watch {
 
     /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
     /// target that is known to answer at once is waited for less long when it hangs.
-    pub fn learn(&mut self, interval: &Interval) {
+    pub fn note_latencies(&mut self, interval: &Interval) {
         self.longest_ns = self.longest_ns.max(interval.latency.max());
     }
 
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
     /// finished or is overdue to tell.
-    pub fn look(&mut self, now_ns: u64, interval: &Interval, rules: &[StopRule]) -> Option<Broken> {
+    pub fn check(
+        &mut self,
+        now_ns: u64,
+        interval: &Interval,
+        rules: &[StopRule],
+    ) -> Option<BrokenRule> {
         self.pending.add(interval);
-        self.learn(interval);
+        self.note_latencies(interval);
         if interval.finished() > 0 {
             self.finished_ns = now_ns;
         }
@@ -107,9 +112,9 @@ impl Watch {
         broken
     }
 
-    /// The age from which a hit is overdue for `rule`. For errors that is the drain's bound, as
-    /// long as hits take far less: where the target takes its time, or has answered nothing yet, a
-    /// hit that waits for longer may still succeed.
+    /// The age from which a request is overdue for `rule`. For errors that is the drain's bound, as
+    /// long as requests take far less: where the target takes its time, or has answered nothing yet, a
+    /// request that waits for longer may still succeed.
     fn patience_ns(&self, rule: StopRule) -> Option<u64> {
         match rule {
             StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
@@ -123,7 +128,7 @@ impl Watch {
 
 /// A rule was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenRule {
     /// The rule as the user would write it.
     pub rule: String,
     /// Observation that breaks it.
@@ -132,11 +137,11 @@ pub struct Broken {
 
 impl StopRule {
     /// Returns how `interval` breaks this rule, if it holds enough to tell.
-    pub fn broken_by(&self, interval: &Interval) -> Option<Broken> {
+    pub fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
         self.judge(interval, &Overdue::default())
     }
 
-    fn judge(&self, interval: &Interval, overdue: &Overdue) -> Option<Broken> {
+    fn judge(&self, interval: &Interval, overdue: &Overdue) -> Option<BrokenRule> {
         let unanswered = overdue.count.max(overdue.stalled);
         let enough = interval.finished() + unanswered >= FEWEST || overdue.stalled > 0;
         let reason = match *self {
@@ -144,7 +149,7 @@ impl StopRule {
             Self::ErrorRatio { above } => errors_above(above, interval, unanswered, overdue),
             Self::LatencyP99 { above } => p99_above(above, interval, unanswered),
         };
-        reason.map(|reason| Broken {
+        reason.map(|reason| BrokenRule {
             rule: self.to_string(),
             reason,
         })
@@ -177,7 +182,7 @@ fn errors_above(
     })
 }
 
-/// Each hit counts once: while it waits for longer than the bound, or when it has.
+/// Each request counts once: while it waits for longer than the bound, or when it has.
 fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<String> {
     let on_time = interval.latency.count_between(0, above.as_nanos() as u64);
     let answered_late = interval.succeeded() - on_time;
@@ -233,21 +238,21 @@ impl FromStr for StopRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Failure, Marks, Outcome, Recorder, Within};
+    use crate::{Failure, Outcome, Recorder, Timestamps, Within};
 
     fn interval(succeeded: u64, failed: u64, took_ns: u64) -> Interval {
         let recorder = Recorder::new(&["get"], 1);
-        let marks = Marks {
+        let timestamps = Timestamps {
             started_ns: 1,
             done_ns: 1 + took_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
         for _ in 0..succeeded {
-            recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
+            recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
         }
         for _ in 0..failed {
             let failure = Failure::new("refused", "refused");
-            recorder.record(&marks, &Outcome::failed(0, failure), Within::WHOLLY);
+            recorder.record(&timestamps, &Outcome::failed(0, failure), Within::WHOLLY);
         }
         recorder.take_interval()
     }
@@ -274,16 +279,16 @@ mod tests {
     fn few_hits_a_second_are_gathered_until_they_tell() {
         let rules = ["errors>10%".parse().unwrap()];
         let second = 1_000_000_000;
-        let mut watch = Watch::new(0, Duration::from_mins(1));
+        let mut window = RuleWindow::new(0, Duration::from_mins(1));
         let mut look = |at: u64, succeeded, failed| {
             let interval = interval(succeeded, failed, 5);
-            watch.look(at * second, &interval, &rules).is_some()
+            window.check(at * second, &interval, &rules).is_some()
         };
         assert!(!look(1, 0, 8) && !look(2, 0, 8), "too few to tell");
         assert!(look(3, 0, 8));
         assert!(!look(4, 100, 5), "what was told is not told again");
-        let mut watch = Watch::new(0, Duration::from_mins(1));
-        let soon = watch.look(second / 10, &interval(0, 100, 5), &rules);
+        let mut window = RuleWindow::new(0, Duration::from_mins(1));
+        let soon = window.check(second / 10, &interval(0, 100, 5), &rules);
         assert!(soon.is_none(), "a tenth of a second is no verdict");
     }
 

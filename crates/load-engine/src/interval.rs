@@ -10,23 +10,23 @@ pub struct Interval {
     /// Response times (call times in a closed loop) of successes; one significant digit less
     /// than a step's, so that taking it is cheap.
     pub latency: Recording,
-    /// Hits that failed.
+    /// Requests that failed.
     pub failed: u64,
-    /// Hits under way at its end.
+    /// Requests under way at its end.
     pub in_flight: InFlight,
 }
 
-/// One quantile of latency from interval to interval, for charts. Hits under way count with the age
+/// One quantile of latency from interval to interval, for charts. Requests under way count with the age
 /// that they have reached, where that raises it: a few that were answered say nothing of those that
 /// hang. Where nothing was answered, ages below what the last answers took say nothing either.
 #[derive(Debug, Clone, Copy)]
-pub struct Felt {
+pub struct IntervalQuantile {
     quantile: f64,
     /// Time that the last answers took.
     answered_ns: Option<u64>,
 }
 
-impl Felt {
+impl IntervalQuantile {
     /// The quantile of this share, 0..=1.
     pub fn new(quantile: f64) -> Self {
         Self {
@@ -56,17 +56,17 @@ impl Interval {
         }
     }
 
-    /// Hits that succeeded.
+    /// Requests that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.latency.len()
     }
 
-    /// Hits that are over.
+    /// Requests that are over.
     pub fn finished(&self) -> u64 {
         self.succeeded() + self.failed
     }
 
-    /// A quantile of the successes and of the hits under way together, each of these at the age
+    /// A quantile of the successes and of the requests under way together, each of these at the age
     /// that it has reached: a lower bound of what they feel. `None` where there is neither.
     fn felt_at_least(&self, q: f64) -> Option<u64> {
         let mut all = self.latency.clone();
@@ -97,7 +97,7 @@ mod tests {
             let begin_ns = 100_000_000_000;
             recorder.begin(begin_ns);
             let interval = recorder.take_interval_at(begin_ns + age_ns);
-            let felt_ns = Felt::new(0.99).next(&interval).unwrap();
+            let felt_ns = IntervalQuantile::new(0.99).next(&interval).unwrap();
             assert!(
                 felt_ns <= age_ns && felt_ns as f64 > 0.98 * age_ns as f64,
                 "{felt_ns}"

@@ -1,54 +1,59 @@
-//! A toolbox for making load: rate curve, pacer, recorder, cancellation, step and sweep.
+//! Load engine: rate curve, pacer, recorder, cancellation, steps and their order.
 //!
 //! Three rules hold it together. Latency runs from the instant a request was *due*, so a server
 //! that stalls shows in the figures however the generator waited. Every phase of an arrival is
-//! recorded apart, and they add up ([`recorder`]). The generator accuses itself ([`self_check`]):
+//! recorded apart, and they add up ([`Recorder`]). The generator accuses itself ([`self_check`]):
 //! what it spoilt is named with the figures concerned.
 //!
-//! [`attack::run`] is the request/response driver, one user of the toolbox; scenarios of another
-//! shape (broadcast, idle connections) take the parts that they need.
+//! [`run_requests`] runs one step of requests and answers; scenarios of another shape (broadcast,
+//! idle connections) take the parts that they need.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
-pub mod arrivals;
-pub mod attack;
+mod arrivals;
+mod attack;
 mod backlog;
-pub mod cancel;
+mod cancel;
 pub mod checkout;
 mod cohort;
-pub mod cpu_use;
+mod cpu_use;
 mod crew;
-pub mod curve;
+mod curve;
 mod failure;
 mod failure_sample;
 mod flight;
-pub mod guard;
-pub mod interval;
+mod guard;
+mod interval;
+mod opening_order;
 mod overdue;
-pub mod pacer;
+mod pacer;
 mod part_tally;
 pub mod plan;
-pub mod recorder;
+mod recorder;
 pub mod self_check;
 mod shard;
 mod shared;
-pub mod step;
-pub mod sweep;
+mod step;
+mod step_order;
 mod tally;
-pub mod target;
+mod target;
 mod timeline;
-pub mod turn;
 mod worker;
 
-pub use arrivals::{Arrivals, Worker};
-pub use attack::{Observer, StepResult};
+pub use arrivals::{Arrivals, WorkerShare};
+pub use attack::{
+    CARRIED_RATIO, Observer, StartError, StepResult, Tick, WORST_INTERVAL_P99_NS, run_requests,
+};
 pub use cancel::Cancel;
-pub use checkout::CheckoutMarks;
+pub use checkout::CheckoutTimestamps;
 pub use cohort::InFlight;
+pub use cpu_use::{CpuReading, CpuUse, LoadThreads};
 pub use curve::{CurveError, RateCurve};
-pub use failure::{Failure, Said};
-pub use guard::{Broken, StopRule};
-pub use pacer::{Pacer, Waiting};
-pub use recorder::{Recorder, Within};
-pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan};
-pub use target::{Factory, Marks, Outcome, Part, PoolSample, Session, Target, UserId};
-pub use turn::Turn;
+pub use failure::{Failure, SensitiveText};
+pub use guard::{BrokenRule, RuleWindow, StopRule};
+pub use interval::{Interval, IntervalQuantile};
+pub use opening_order::OpeningOrder;
+pub use pacer::{Pacer, WaitStrategy};
+pub use recorder::{Recorder, Within, claim_shard};
+pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan, available_threads};
+pub use step_order::{PlannedStep, shuffled_steps};
+pub use target::{Outcome, Part, PoolSample, Session, Target, TargetFactory, Timestamps, UserId};

@@ -1,8 +1,8 @@
-//! Hits that have waited for longer than a rule allows.
+//! Requests that have waited for longer than a rule allows.
 
 use crate::InFlight;
 
-/// Hits that a rule no longer waits for.
+/// Requests that a rule no longer waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Overdue {
     /// Those that became overdue since the rules were last asked; each counts once.
@@ -11,7 +11,7 @@ pub(crate) struct Overdue {
     pub(crate) stalled: u64,
     /// The age from which they are overdue.
     pub(crate) patience_ns: u64,
-    /// Hits that began before count already.
+    /// Requests that began before count already.
     counted_until_ns: u64,
     watched_from_ns: u64,
 }
@@ -52,8 +52,8 @@ impl Overdue {
 mod tests {
     use std::time::Duration;
 
-    use crate::guard::Watch;
-    use crate::{Broken, Marks, Outcome, Recorder, StopRule, Within};
+    use crate::guard::RuleWindow;
+    use crate::{BrokenRule, Outcome, Recorder, StopRule, Timestamps, Within};
 
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
@@ -61,7 +61,7 @@ mod tests {
     /// A step whose clock is turned by hand; it is looked at each second.
     struct Step {
         recorder: Recorder,
-        watch: Watch,
+        window: RuleWindow,
         rules: Vec<StopRule>,
         now_ns: u64,
     }
@@ -70,43 +70,43 @@ mod tests {
         fn new(rule: &str) -> Self {
             Self {
                 recorder: Recorder::new(&["get"], 1),
-                watch: Watch::new(100 * SECOND, Duration::from_mins(1))
+                window: RuleWindow::new(100 * SECOND, Duration::from_mins(1))
                     .with_drain(Duration::from_secs(5)),
                 rules: vec![rule.parse().unwrap()],
                 now_ns: 100 * SECOND,
             }
         }
 
-        /// A hit that begins at `begin_ns`; `Some` with how long it takes, `None` if it hangs.
-        fn hit(&self, begin_ns: u64, took_ns: Option<u64>) {
+        /// A request that begins at `begin_ns`; `Some` with how long it takes, `None` if it hangs.
+        fn request(&self, begin_ns: u64, took_ns: Option<u64>) {
             self.recorder.begin(begin_ns);
             if let Some(took_ns) = took_ns {
-                let marks = Marks {
+                let timestamps = Timestamps {
                     started_ns: begin_ns,
                     done_ns: begin_ns + took_ns,
-                    ..Marks::default()
+                    ..Timestamps::default()
                 };
                 self.recorder
-                    .record(&marks, &Outcome::success(0), Within::WHOLLY);
+                    .record(&timestamps, &Outcome::success(0), Within::WHOLLY);
             }
         }
 
-        /// The next second, in which hits come each `gap_ns`.
-        fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<Broken> {
+        /// The next second, in which requests come each `gap_ns`.
+        fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<BrokenRule> {
             let end_ns = self.now_ns + SECOND;
             while self.now_ns < end_ns {
-                self.hit(self.now_ns, took_ns);
+                self.request(self.now_ns, took_ns);
                 self.now_ns += gap_ns;
             }
             self.look()
         }
 
-        fn look(&mut self) -> Option<Broken> {
+        fn look(&mut self) -> Option<BrokenRule> {
             let interval = self.recorder.take_interval_at(self.now_ns);
-            self.watch.look(self.now_ns, &interval, &self.rules)
+            self.window.check(self.now_ns, &interval, &self.rules)
         }
 
-        /// Seconds from now on until the rule breaks, while hits hang; 30 at most.
+        /// Seconds from now on until the rule breaks, while requests hang; 30 at most.
         fn seconds_until_broken(&mut self, mut second: impl FnMut(&mut Self)) -> u64 {
             for seconds in 1..30 {
                 second(self);
@@ -130,7 +130,7 @@ mod tests {
                 let seconds = step.seconds_until_broken(|step| {
                     let end_ns = step.now_ns + SECOND;
                     while step.now_ns < end_ns {
-                        step.hit(step.now_ns, None);
+                        step.request(step.now_ns, None);
                         step.now_ns += gap_ns;
                     }
                 });
@@ -141,7 +141,7 @@ mod tests {
         for (rule, within_s) in [("p99>500ms", 2), ("p99>3s", 5), ("errors>10%", 7)] {
             let mut step = Step::new(rule);
             assert_eq!(step.second(MS, Some(MS)), None, "{rule}");
-            (0..4).for_each(|_| step.hit(step.now_ns, None));
+            (0..4).for_each(|_| step.request(step.now_ns, None));
             let seconds = step.seconds_until_broken(|step| step.now_ns += SECOND);
             assert!(seconds <= within_s, "{rule} after {seconds} s");
         }
@@ -153,11 +153,11 @@ mod tests {
         for (warmed_up, between_s) in [(true, 5..=7), (false, 10..=12)] {
             let mut step = Step::new("errors>10%");
             if warmed_up {
-                (0..50).for_each(|_| step.hit(step.now_ns, Some(MS)));
+                (0..50).for_each(|_| step.request(step.now_ns, Some(MS)));
                 let warm_up = step.recorder.take_interval_at(step.now_ns);
-                step.watch.learn(&warm_up);
+                step.window.note_latencies(&warm_up);
             }
-            (0..4).for_each(|_| step.hit(step.now_ns, None));
+            (0..4).for_each(|_| step.request(step.now_ns, None));
             let seconds = step.seconds_until_broken(|step| step.now_ns += SECOND);
             assert!(between_s.contains(&seconds), "{warmed_up}: {seconds} s");
         }
@@ -167,7 +167,7 @@ mod tests {
     fn a_few_that_hang_among_many_that_are_answered_break_nothing() {
         for rule in ["p99>500ms", "errors>10%"] {
             let mut step = Step::new(rule);
-            (0..5).for_each(|_| step.hit(step.now_ns, None));
+            (0..5).for_each(|_| step.request(step.now_ns, None));
             for second in 0..90 {
                 assert_eq!(step.second(MS, Some(MS)), None, "{rule} in {second}");
             }
@@ -185,14 +185,14 @@ mod tests {
                 step.now_ns += SECOND;
                 assert_eq!(step.look(), None, "in round {round}");
             }
-            let marks = Marks {
+            let timestamps = Timestamps {
                 started_ns: begin_ns,
                 done_ns: step.now_ns,
-                ..Marks::default()
+                ..Timestamps::default()
             };
             for _ in 0..50 {
                 step.recorder
-                    .record(&marks, &Outcome::success(0), Within::WHOLLY);
+                    .record(&timestamps, &Outcome::success(0), Within::WHOLLY);
             }
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 /// Way in which a pacer waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Waiting {
+pub enum WaitStrategy {
     /// Sleeps, as exactly as the system can.
     #[default]
     Sleep,
@@ -22,7 +22,7 @@ pub enum Waiting {
 /// Waits until instants of `CLOCK_MONOTONIC`, inside a tokio runtime.
 #[derive(Debug)]
 pub struct Pacer {
-    waiting: Waiting,
+    waiting: WaitStrategy,
     alarm: Alarm,
 }
 
@@ -33,7 +33,7 @@ impl Pacer {
     ///
     /// # Errors
     /// When neither a timer nor a thread can be had.
-    pub fn new(waiting: Waiting) -> io::Result<Self> {
+    pub fn new(waiting: WaitStrategy) -> io::Result<Self> {
         Ok(Self {
             waiting,
             alarm: Alarm::new()?,
@@ -46,8 +46,8 @@ impl Pacer {
     /// When the system's timer fails.
     pub async fn wait_until(&mut self, instant_ns: u64) -> io::Result<()> {
         let slept_ns = match self.waiting {
-            Waiting::Sleep => instant_ns,
-            Waiting::Spin => instant_ns.saturating_sub(SPUN_NS),
+            WaitStrategy::Sleep => instant_ns,
+            WaitStrategy::Spin => instant_ns.saturating_sub(SPUN_NS),
         };
         while monotonic_ns() < slept_ns {
             self.alarm.ring_at(slept_ns).await?;
@@ -200,7 +200,7 @@ mod tests {
     fn no_way_of_waiting_wakes_early() {
         let thread = Alarm::Thread(SleepingThread::new().unwrap());
         waits(Pacer {
-            waiting: Waiting::Sleep,
+            waiting: WaitStrategy::Sleep,
             alarm: thread,
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -208,7 +208,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            for waiting in [Waiting::Sleep, Waiting::Spin] {
+            for waiting in [WaitStrategy::Sleep, WaitStrategy::Spin] {
                 let mut pacer = Pacer::new(waiting).unwrap();
                 for _ in 0..20 {
                     let due = monotonic_ns() + 700_000;
@@ -223,7 +223,7 @@ mod tests {
     fn an_instant_that_has_passed_is_not_waited_for() {
         let pacer = within_a_runtime(|| Alarm::Thread(SleepingThread::new().unwrap()));
         let mut pacer = Pacer {
-            waiting: Waiting::Sleep,
+            waiting: WaitStrategy::Sleep,
             alarm: pacer,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

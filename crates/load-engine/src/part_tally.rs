@@ -1,4 +1,4 @@
-//! Counts and histograms of one part of hits, as of one statement of a transaction.
+//! Counts and histograms of one part of requests, as of one statement of a transaction.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::tally::gap;
 /// need is made with the first.
 #[derive(Debug)]
 pub(crate) struct PartTally {
-    /// Successes whose hit was done in the measured part, whenever it was due.
+    /// Successes whose request was done in the measured part, whenever it was due.
     carried: u64,
     errors: BTreeMap<String, u64>,
     call: Recording,
@@ -30,7 +30,7 @@ impl PartTally {
         }
     }
 
-    /// Records a part of a hit that lies `within` the measured part.
+    /// Records a part of a request that lies `within` the measured part.
     pub(crate) fn record(&mut self, part: &Part, within: Within) {
         if within.done && part.failure.is_none() {
             self.carried += 1;
@@ -75,8 +75,8 @@ impl PartTally {
             } else {
                 0.0
             },
-            call: Histogram::of(&self.call),
-            failed: self.failed.as_ref().and_then(Histogram::of),
+            call: Histogram::from_recording(&self.call),
+            failed: self.failed.as_ref().and_then(Histogram::from_recording),
             ..Operation::default()
         }
     }

@@ -1,7 +1,7 @@
 //! Recording without waiting: a shard for each thread, merged off the hot path.
 //!
 //! Tasks migrate between threads, so a task records into the shard of the thread it is on when
-//! its hit is over. The shard's mutex is then uncontended and never held across an await.
+//! its request is over. The shard's mutex is then uncontended and never held across an await.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::interval::Interval;
 use crate::part_tally::PartTally;
 use crate::shard::Shard;
 use crate::tally::Tally;
-use crate::{Marks, Outcome, Part};
+use crate::{Outcome, Part, Timestamps};
 
 thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(0) };
@@ -29,7 +29,7 @@ pub fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
-/// Position of a hit in its step's measured part.
+/// Position of a request in its step's measured part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Within {
     /// It was due (begun, in a closed loop) in it: its outcome and its phases count.
@@ -60,7 +60,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for hits on `operations` by `threads` threads that claim shards 1..=threads;
+    /// A recorder for requests on `operations` by `threads` threads that claim shards 1..=threads;
     /// shard 0 is everybody else's.
     pub fn new(operations: &'static [&'static str], threads: usize) -> Self {
         let shards = (0..=threads)
@@ -75,7 +75,7 @@ impl Recorder {
         }
     }
 
-    /// Sets the names of the parts that hits consist of.
+    /// Sets the names of the parts that requests consist of.
     #[must_use]
     pub fn with_parts(mut self, parts: &'static [&'static str]) -> Self {
         self.parts = parts;
@@ -94,31 +94,31 @@ impl Recorder {
         lock(&self.shards[self.index()])
     }
 
-    /// Counts a hit as under way from `begin_ns` (when it was due, or else started) until it is
+    /// Counts a request as under way from `begin_ns` (when it was due, or else started) until it is
     /// recorded.
     pub fn begin(&self, begin_ns: u64) {
         self.begun[self.index()].count(begin_ns);
     }
 
-    /// Records one finished hit. `within` says what it counts for beside the time chart, which
+    /// Records one finished request. `within` says what it counts for beside the time chart, which
     /// shows warm-up and drain too.
-    pub fn record(&self, marks: &Marks, outcome: &Outcome, within: Within) {
+    pub fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
-        shard.record(self.operations, marks, outcome, within);
+        shard.record(self.operations, timestamps, outcome, within);
     }
 
-    /// Records the parts of one finished hit; `within` says what they count for.
+    /// Records the parts of one finished request; `within` says what they count for.
     pub fn record_parts(&self, parts: &[Part], within: Within) {
         self.shard().record_parts(parts, within);
     }
 
     /// Records an arrival that was not over when the drain ended, or was never taken up (its start
-    /// is 0). It counts for the operation that its marks name.
-    pub fn record_censored(&self, marks: &Marks, now_ns: u64) {
-        self.shard().record_censored(marks, now_ns);
+    /// is 0). It counts for the operation that its timestamps name.
+    pub fn record_censored(&self, timestamps: &Timestamps, now_ns: u64) {
+        self.shard().record_censored(timestamps, now_ns);
     }
 
-    /// Counts a hit that began at `begin_ns` as under way no longer, without recording it.
+    /// Counts a request that began at `begin_ns` as under way no longer, without recording it.
     pub fn forget(&self, begin_ns: u64) {
         let age_ns = monotonic_ns().saturating_sub(begin_ns);
         self.shard().finished.count(begin_ns, age_ns);
@@ -200,13 +200,13 @@ mod tests {
     use bench_report::Histogram;
 
     use super::*;
-    use crate::{CheckoutMarks, Failure, failure_sample};
+    use crate::{CheckoutTimestamps, Failure, failure_sample};
 
-    const MARKS: Marks = Marks {
+    const TIMESTAMPS: Timestamps = Timestamps {
         due_ns: 1_000,
         released_ns: 1_100,
         started_ns: 1_300,
-        checkout: CheckoutMarks::UNTOLD,
+        checkout: CheckoutTimestamps::UNTOLD,
         acquired_ns: 1_700,
         done_ns: 2_500,
         operation: 0,
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn phases_add_up() {
         let recorder = Recorder::new(&["get"], 2);
-        recorder.record(&MARKS, &Outcome::success(0), Within::WHOLLY);
+        recorder.record(&TIMESTAMPS, &Outcome::success(0), Within::WHOLLY);
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         let at = |h: &Option<Histogram>| h.as_ref().unwrap().max_ns;
@@ -230,13 +230,13 @@ mod tests {
     #[test]
     fn a_closed_loop_has_call_time_and_no_response_time() {
         let recorder = Recorder::new(&["get"], 1);
-        let marks = Marks {
+        let timestamps = Timestamps {
             due_ns: 0,
             released_ns: 0,
             acquired_ns: 0,
-            ..MARKS
+            ..TIMESTAMPS
         };
-        recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
+        recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         assert!(get.response.is_none() && get.backlog.is_none() && get.pacing_lag.is_none());
@@ -249,7 +249,7 @@ mod tests {
         let recorder = Recorder::new(&["get", "set"], 1);
         for _ in 0..100 {
             let failure = Failure::new("refused", "postgres://a:hunter2@h refused");
-            recorder.record(&MARKS, &Outcome::failed(1, failure), Within::WHOLLY);
+            recorder.record(&TIMESTAMPS, &Outcome::failed(1, failure), Within::WHOLLY);
         }
         let (operations, failures) = recorder.collect(1.0);
         assert!(!operations.contains_key("get"));
@@ -266,7 +266,7 @@ mod tests {
             due: false,
             done: false,
         };
-        recorder.record(&MARKS, &Outcome::success(0), before);
+        recorder.record(&TIMESTAMPS, &Outcome::success(0), before);
         assert_eq!(recorder.take_interval().succeeded(), 1);
         assert_eq!(recorder.take_interval().succeeded(), 0);
         assert!(recorder.collect(1.0).0.is_empty());
@@ -286,7 +286,7 @@ mod tests {
             },
         );
         for within in [early, Within::WHOLLY, late, late] {
-            recorder.record(&MARKS, &Outcome::success(0), within);
+            recorder.record(&TIMESTAMPS, &Outcome::success(0), within);
         }
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
@@ -345,7 +345,7 @@ mod tests {
                 scope.spawn(move || {
                     claim_shard(index);
                     for _ in 0..1_000 {
-                        recorder.record(&MARKS, &Outcome::success(0), Within::WHOLLY);
+                        recorder.record(&TIMESTAMPS, &Outcome::success(0), Within::WHOLLY);
                     }
                 });
             }

@@ -8,7 +8,7 @@ use crate::failure_sample::Failures;
 use crate::interval::Interval;
 use crate::part_tally::PartTally;
 use crate::tally::{Tally, gap};
-use crate::{Failure, Marks, Outcome, Part, Within};
+use crate::{Failure, Outcome, Part, Timestamps, Within};
 
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -35,12 +35,12 @@ impl Shard {
     pub(crate) fn record(
         &mut self,
         operations: &[&str],
-        marks: &Marks,
+        timestamps: &Timestamps,
         outcome: &Outcome,
         within: Within,
     ) {
-        let felt = gap(marks.begin_ns(), marks.done_ns);
-        self.finished.count(marks.begin_ns(), felt);
+        let felt = gap(timestamps.begin_ns(), timestamps.done_ns);
+        self.finished.count(timestamps.begin_ns(), felt);
         match &outcome.failure {
             None => self.interval.latency.saturating_record(felt),
             Some(_) => self.interval.failed += 1,
@@ -55,10 +55,10 @@ impl Shard {
             return;
         }
         tally.retries += outcome.retries;
-        tally.lag(marks);
+        tally.lag(timestamps);
         let Some(failure) = &outcome.failure else {
-            self.checkout.add(marks);
-            return tally.success(marks);
+            self.checkout.add(timestamps);
+            return tally.success(timestamps);
         };
         tally.failed.saturating_record(felt);
         let known = tally.errors.get_mut(failure.kind.as_ref());
@@ -68,7 +68,7 @@ impl Shard {
             None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
         }
         let operation = operations[outcome.operation];
-        let sample = || sample(operation, marks, failure);
+        let sample = || sample(operation, timestamps, failure);
         self.failures.offer(is_first, sample);
     }
 
@@ -80,23 +80,23 @@ impl Shard {
         }
     }
 
-    pub(crate) fn record_censored(&mut self, marks: &Marks, now_ns: u64) {
-        let age_ns = gap(marks.begin_ns(), now_ns);
-        self.finished.count(marks.begin_ns(), age_ns);
-        if let Some(tally) = self.tallies.get_mut(marks.operation) {
+    pub(crate) fn record_censored(&mut self, timestamps: &Timestamps, now_ns: u64) {
+        let age_ns = gap(timestamps.begin_ns(), now_ns);
+        self.finished.count(timestamps.begin_ns(), age_ns);
+        if let Some(tally) = self.tallies.get_mut(timestamps.operation) {
             tally.censored += 1;
-            tally.never_started += u64::from(marks.started_ns == 0);
-            tally.lag(marks);
+            tally.never_started += u64::from(timestamps.started_ns == 0);
+            tally.lag(timestamps);
             tally.unfinished.saturating_record(age_ns);
         }
     }
 }
 
 /// Masks the secrets of the texts: only what is kept pays for it.
-fn sample(operation: &str, marks: &Marks, failure: &Failure) -> FailureSample {
-    let held = marks.acquired_ns > 0;
+fn sample(operation: &str, timestamps: &Timestamps, failure: &Failure) -> FailureSample {
+    let held = timestamps.acquired_ns > 0;
     FailureSample {
-        at_ns: marks.done_ns,
+        at_ns: timestamps.done_ns,
         operation: operation.to_owned(),
         phase: if held { "service" } else { "call" }.to_owned(),
         kind: failure.kind.to_string(),

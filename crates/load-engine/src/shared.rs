@@ -8,7 +8,7 @@ use tokio::sync::SetOnce;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::cpu_use::LoadThreads;
-use crate::{Marks, PoolSample, Recorder, Within};
+use crate::{PoolSample, Recorder, Timestamps, Within};
 
 /// State that all workers share with the controller of a step.
 #[derive(Debug)]
@@ -74,15 +74,15 @@ impl Shared {
             .is_some_and(|w| (w.measure_start_ns..w.measure_end_ns).contains(&instant_ns))
     }
 
-    /// Position in the measured part of a hit that is over, which a halt may have cut short.
-    pub(crate) fn within(&self, marks: &Marks) -> Within {
+    /// Position in the measured part of a request that is over, which a halt may have cut short.
+    pub(crate) fn within(&self, timestamps: &Timestamps) -> Within {
         let measured = self
             .window
             .get()
             .map_or(0..0, |w| w.measure_start_ns..w.measure_end_ns);
         Within {
-            due: measured.contains(&marks.begin_ns()),
-            done: measured.contains(&marks.done_ns) && !self.is_halted(),
+            due: measured.contains(&timestamps.begin_ns()),
+            done: measured.contains(&timestamps.done_ns) && !self.is_halted(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bench_report::{Load, Pacing, Parameter};
 
-use crate::{RateCurve, StopRule, Waiting};
+use crate::{RateCurve, StopRule, WaitStrategy};
 
 /// Kind of runtime that the load is made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,7 +94,7 @@ pub struct StepPlan {
     /// Threads that make the load.
     pub threads: usize,
     /// Way in which the pacer waits.
-    pub waiting: Waiting,
+    pub waiting: WaitStrategy,
     /// Rules that end the step early.
     pub stop_rules: Vec<StopRule>,
 }
@@ -114,7 +114,7 @@ impl StepPlan {
             seed: 0,
             runtime: RuntimeKind::Shared,
             threads: available_threads(),
-            waiting: Waiting::Sleep,
+            waiting: WaitStrategy::Sleep,
             stop_rules: Vec::new(),
         }
     }

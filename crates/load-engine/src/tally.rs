@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{CensoredPercentiles, Histogram, Operation};
 
-use crate::Marks;
+use crate::Timestamps;
 
 /// Counts and distributions of one operation in one shard.
 #[derive(Debug)]
@@ -47,28 +47,28 @@ impl Tally {
         }
     }
 
-    pub(crate) fn success(&mut self, marks: &Marks) {
+    pub(crate) fn success(&mut self, timestamps: &Timestamps) {
         self.succeeded += 1;
-        if marks.acquired_ns > 0 {
+        if timestamps.acquired_ns > 0 {
             self.checkout
-                .saturating_record(gap(marks.started_ns, marks.acquired_ns));
+                .saturating_record(gap(timestamps.started_ns, timestamps.acquired_ns));
             self.service
-                .saturating_record(gap(marks.acquired_ns, marks.done_ns));
+                .saturating_record(gap(timestamps.acquired_ns, timestamps.done_ns));
         }
         self.call
-            .saturating_record(gap(marks.started_ns, marks.done_ns));
-        if marks.due_ns > 0 {
+            .saturating_record(gap(timestamps.started_ns, timestamps.done_ns));
+        if timestamps.due_ns > 0 {
             self.response
-                .saturating_record(gap(marks.due_ns, marks.done_ns));
+                .saturating_record(gap(timestamps.due_ns, timestamps.done_ns));
             self.backlog
-                .saturating_record(gap(marks.released_ns, marks.started_ns));
+                .saturating_record(gap(timestamps.released_ns, timestamps.started_ns));
         }
     }
 
-    pub(crate) fn lag(&mut self, marks: &Marks) {
-        if marks.due_ns > 0 {
+    pub(crate) fn lag(&mut self, timestamps: &Timestamps) {
+        if timestamps.due_ns > 0 {
             self.pacing_lag
-                .saturating_record(gap(marks.due_ns, marks.released_ns));
+                .saturating_record(gap(timestamps.due_ns, timestamps.released_ns));
         }
     }
 
@@ -116,16 +116,17 @@ impl Tally {
             } else {
                 0.0
             },
-            response: Histogram::of(&self.response),
-            call: Histogram::of(&self.call),
+            response: Histogram::from_recording(&self.response),
+            call: Histogram::from_recording(&self.call),
             // Without a checkout the whole call is service, and is recorded once.
-            service: Histogram::of(&self.service).or_else(|| Histogram::of(&self.call)),
-            checkout: Histogram::of(&self.checkout),
-            backlog: Histogram::of(&self.backlog),
-            pacing_lag: Histogram::of(&self.pacing_lag),
-            failed: Histogram::of(&self.failed),
-            unfinished: Histogram::of(&self.unfinished),
-            with_censored: CensoredPercentiles::of(felt, &self.unfinished),
+            service: Histogram::from_recording(&self.service)
+                .or_else(|| Histogram::from_recording(&self.call)),
+            checkout: Histogram::from_recording(&self.checkout),
+            backlog: Histogram::from_recording(&self.backlog),
+            pacing_lag: Histogram::from_recording(&self.pacing_lag),
+            failed: Histogram::from_recording(&self.failed),
+            unfinished: Histogram::from_recording(&self.unfinished),
+            with_censored: CensoredPercentiles::from_recordings(felt, &self.unfinished),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The target of a load, the sessions that users have on it, and the outcome of each hit.
+//! The target of a load, the sessions that users have on it, and the outcome of each request.
 
 use std::borrow::Cow;
 
 use bench_report::clock::monotonic_ns;
 
-use crate::{CheckoutMarks, Failure, Worker};
+use crate::{CheckoutTimestamps, Failure, WorkerShare};
 
 /// One user (closed loop) or one place in flight (open loop), from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub struct UserId(pub u64);
 
 /// The instants of one arrival on `CLOCK_MONOTONIC`, in nanoseconds; 0 = not reached.
 ///
-/// The engine owns them, so that a cancelled hit still leaves its times.
+/// The engine owns them, so that a cancelled request still leaves its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Marks {
+pub struct Timestamps {
     /// Instant at which it should have begun; 0 in a closed loop, which has no such instant.
     pub due_ns: u64,
     /// Instant at which the pacer let it go.
@@ -22,17 +22,17 @@ pub struct Marks {
     /// Instant at which a session took it up.
     pub started_ns: u64,
     /// Instants of its checkout, where the pool tells of them.
-    pub checkout: CheckoutMarks,
+    pub checkout: CheckoutTimestamps,
     /// Instant at which it had its connection; 0 where there is no pool.
     pub acquired_ns: u64,
     /// Instant at which it was over.
     pub done_ns: u64,
-    /// Index into [`Factory::operations`] of what it is, as far as that is known: the first, until
+    /// Index into [`TargetFactory::operations`] of what it is, as far as that is known: the first, until
     /// its session says otherwise. One that is cut off counts for it.
     pub operation: usize,
 }
 
-impl Marks {
+impl Timestamps {
     /// To be called by a session with several operations as soon as it knows which one this is:
     /// before its first await, and again if it turns into another one.
     pub fn operation(&mut self, operation: usize) {
@@ -45,7 +45,7 @@ impl Marks {
     }
 
     /// To be called by a session that still has to clean up (release, read ahead) after the
-    /// answer came; otherwise the engine takes the instant at which the hit returns.
+    /// answer came; otherwise the engine takes the instant at which the request returns.
     pub fn done(&mut self) {
         self.done_ns = monotonic_ns();
     }
@@ -64,7 +64,7 @@ impl Marks {
 /// Outcome of one arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Index into [`Factory::operations`].
+    /// Index into [`TargetFactory::operations`].
     pub operation: usize,
     /// Attempts beyond the first.
     pub retries: u64,
@@ -96,7 +96,7 @@ impl Outcome {
 /// which it is a share: parts add nothing to throughput.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Index into [`Factory::parts`].
+    /// Index into [`TargetFactory::parts`].
     pub part: usize,
     /// Instant at which it began, on `CLOCK_MONOTONIC`, in nanoseconds.
     pub began_ns: u64,
@@ -141,9 +141,9 @@ pub trait Target: Send + Sync + 'static {
 /// One user's state on a target.
 pub trait Session: Send + 'static {
     /// One arrival, from taking it up to having its answer.
-    fn hit(&mut self, marks: &mut Marks) -> impl Future<Output = Outcome> + Send;
+    fn request(&mut self, timestamps: &mut Timestamps) -> impl Future<Output = Outcome> + Send;
 
-    /// The parts of the last hit, where they are told apart.
+    /// The parts of the last request, where they are told apart.
     fn parts(&self) -> &[Part] {
         &[]
     }
@@ -159,7 +159,7 @@ pub trait Session: Send + 'static {
 
 /// Makes the target of each worker inside that worker's runtime, because pools and sockets
 /// belong to the runtime that made them.
-pub trait Factory: Send + Sync + 'static {
+pub trait TargetFactory: Send + Sync + 'static {
     /// Type of the targets that it makes.
     type Target: Target;
 
@@ -172,5 +172,8 @@ pub trait Factory: Send + Sync + 'static {
     }
 
     /// Makes the target of `worker`: on a shared runtime there is one, per core there are several.
-    fn build(&self, worker: Worker) -> impl Future<Output = Result<Self::Target, Failure>> + Send;
+    fn build(
+        &self,
+        worker: WorkerShare,
+    ) -> impl Future<Output = Result<Self::Target, Failure>> + Send;
 }

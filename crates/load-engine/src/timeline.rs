@@ -2,7 +2,7 @@
 
 use bench_report::Series;
 
-use crate::interval::{Felt, Interval};
+use crate::interval::{Interval, IntervalQuantile};
 
 /// Series of what finished in each interval of a step.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Timeline {
     p99: Series,
     longest: Series,
     /// Median, 99th percentile and longest.
-    felt: [Felt; 3],
+    felt: [IntervalQuantile; 3],
 }
 
 impl Timeline {
@@ -26,7 +26,7 @@ impl Timeline {
             p50: Series::new("latency.p50_ns"),
             p99: Series::new("latency.p99_ns"),
             longest: Series::new("latency.max_ns"),
-            felt: [0.5, 0.99, 1.0].map(Felt::new),
+            felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
         }
     }
 
@@ -88,7 +88,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Marks, Outcome, Recorder, Within};
+    use crate::{Outcome, Recorder, Timestamps, Within};
 
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
@@ -99,12 +99,12 @@ mod tests {
         let mut timeline = Timeline::new(100 * SECOND);
         let answered = |begin_ns: u64| {
             recorder.begin(begin_ns);
-            let marks = Marks {
+            let timestamps = Timestamps {
                 started_ns: begin_ns,
                 done_ns: begin_ns + MS,
-                ..Marks::default()
+                ..Timestamps::default()
             };
-            recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
+            recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
         };
         for second in 100..105 {
             (0..100).for_each(|n| answered(second * SECOND + n * 10 * MS));
@@ -133,13 +133,16 @@ mod tests {
             recorder.begin(begin_ns);
             let half_ns = begin_ns + SECOND;
             timeline.push(half_ns, &recorder.take_interval_at(half_ns));
-            let marks = Marks {
+            let timestamps = Timestamps {
                 started_ns: begin_ns,
                 done_ns: begin_ns + 2 * SECOND,
-                ..Marks::default()
+                ..Timestamps::default()
             };
-            recorder.record(&marks, &Outcome::success(0), Within::WHOLLY);
-            timeline.push(marks.done_ns, &recorder.take_interval_at(marks.done_ns));
+            recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
+            timeline.push(
+                timestamps.done_ns,
+                &recorder.take_interval_at(timestamps.done_ns),
+            );
         }
         let shown: Vec<bool> = timeline.p99.mean.iter().map(Option::is_some).collect();
         assert_eq!(shown, [true, true, false, true, false, true]);

@@ -13,7 +13,8 @@ use crate::backlog::{Arrival, Backlog};
 use crate::flight::Flight;
 use crate::shared::{PacerTrouble, Shared};
 use crate::{
-    Arrivals, Factory, Failure, LoadPlan, Pacer, Session, StepPlan, Target, Turn, UserId, Worker,
+    Arrivals, Failure, LoadPlan, OpeningOrder, Pacer, Session, StepPlan, Target, TargetFactory,
+    UserId, WorkerShare,
 };
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
@@ -24,8 +25,8 @@ const CLOSE_BOUND: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When its target or a session cannot be opened.
-pub(crate) async fn work<F: Factory>(
-    worker: Worker,
+pub(crate) async fn work<F: TargetFactory>(
+    worker: WorkerShare,
     plan: Arc<StepPlan>,
     factory: Arc<F>,
     shared: Arc<Shared>,
@@ -51,7 +52,7 @@ pub(crate) async fn work<F: Factory>(
 }
 
 async fn attack<T: Target>(
-    worker: Worker,
+    worker: WorkerShare,
     plan: &StepPlan,
     target: &Arc<T>,
     shared: &Arc<Shared>,
@@ -59,7 +60,7 @@ async fn attack<T: Target>(
     let sessions = worker.share_of(plan.load.sessions());
     let backlog = Arc::new(Backlog::new());
     let mut tasks = JoinSet::new();
-    for (index, turn) in (0..).zip(Turn::each(sessions)) {
+    for (index, place) in (0..).zip(OpeningOrder::places(sessions)) {
         let user = UserId(index * worker.count + worker.index);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
         match plan.load {
@@ -67,13 +68,13 @@ async fn attack<T: Target>(
                 tasks.spawn(serve_arrivals(
                     target,
                     user,
-                    turn,
+                    place,
                     Arc::clone(&backlog),
                     shared,
                 ));
             }
             LoadPlan::Closed { think_time, .. } => {
-                tasks.spawn(be_user(target, user, turn, think_time, shared));
+                tasks.spawn(be_user(target, user, place, think_time, shared));
             }
         }
     }
@@ -128,14 +129,14 @@ async fn finish(tasks: &mut JoinSet<Result<(), Failure>>, shared: &Shared) -> Re
     }
 }
 
-/// Opens a session when it is its turn, says so, and waits for the step to begin.
+/// Opens a session at its place in the order, counts it, and waits for the step to begin.
 async fn open<T: Target>(
     target: &T,
     user: UserId,
-    turn: Turn,
+    place: OpeningOrder,
     shared: &Shared,
 ) -> Result<(T::Session, Window), Failure> {
-    let session = turn.take(target.open(user)).await?;
+    let session = place.open(target.open(user)).await?;
     shared.opened.fetch_add(1, Ordering::Relaxed);
     Ok((session, *shared.window.wait().await))
 }
@@ -143,17 +144,17 @@ async fn open<T: Target>(
 async fn serve_arrivals<T: Target>(
     target: Arc<T>,
     user: UserId,
-    turn: Turn,
+    place: OpeningOrder,
     backlog: Arc<Backlog>,
     shared: Arc<Shared>,
 ) -> Result<(), Failure> {
-    let (mut session, _) = open(&*target, user, turn, &shared).await?;
+    let (mut session, _) = open(&*target, user, place, &shared).await?;
     while let Some((arrival, waited)) = backlog.take().await {
         if waited {
             shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
         }
         let mut flight = Flight::of_arrival(&shared, arrival);
-        let outcome = session.hit(&mut flight.marks).await;
+        let outcome = session.request(&mut flight.timestamps).await;
         flight.land(&outcome, session.parts());
     }
     session.close().await;
@@ -163,16 +164,16 @@ async fn serve_arrivals<T: Target>(
 async fn be_user<T: Target>(
     target: Arc<T>,
     user: UserId,
-    turn: Turn,
+    place: OpeningOrder,
     think_time: Duration,
     shared: Arc<Shared>,
 ) -> Result<(), Failure> {
-    let (mut session, window) = open(&*target, user, turn, &shared).await?;
+    let (mut session, window) = open(&*target, user, place, &shared).await?;
     sleep_until(window.start_ns).await;
     let mut now_ns = monotonic_ns();
     while now_ns < window.measure_end_ns && !shared.is_halted() {
         let mut flight = Flight::of_user(&shared, now_ns);
-        let outcome = session.hit(&mut flight.marks).await;
+        let outcome = session.request(&mut flight.timestamps).await;
         now_ns = flight.land(&outcome, session.parts());
         if !think_time.is_zero() {
             tokio::select! {
@@ -192,7 +193,7 @@ async fn sleep_until(instant_ns: u64) {
 }
 
 /// Releases each arrival when it is due, until the curve or the step ends.
-async fn pace(worker: Worker, plan: StepPlan, backlog: Arc<Backlog>, shared: Arc<Shared>) {
+async fn pace(worker: WorkerShare, plan: StepPlan, backlog: Arc<Backlog>, shared: Arc<Shared>) {
     let window = *shared.window.wait().await;
     let (Some(curve), LoadPlan::Open { pacing, .. }) = (plan.curve(), &plan.load) else {
         return;
@@ -251,7 +252,7 @@ async fn release_all(
 }
 
 async fn watch_pool<T: Target>(
-    worker: Worker,
+    worker: WorkerShare,
     target: Arc<T>,
     shared: Arc<Shared>,
     done: CancellationToken,

@@ -1,10 +1,10 @@
-//! What control groups use, and what they may use.
+//! Metrics of control groups: use and limits.
 
 use host_metrics::source::cgroup::CgroupSample;
 
 use super::exposition::Families;
 
-/// The metrics of each group.
+/// Adds the metrics of each group.
 pub fn families(groups: &[CgroupSample], out: &mut Families) {
     for group in groups {
         of_cpu(group, out);

@@ -1,4 +1,4 @@
-//! One sample of the machine, as a page.
+//! Samples the machine and builds the page of metrics.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,25 +11,25 @@ use host_metrics::source::{Gaps, HostSource, Selection, Timed};
 
 use crate::masking::MASKING;
 use crate::own_cost::OwnCost;
-use crate::recording::Settings;
-use crate::sampler::Asked;
+use crate::recording::SamplingSettings;
+use crate::sampler::DetailReader;
 
 use super::exposition::{Families, Page};
-use super::processes::Processes;
-use super::shelf::Shelf;
-use super::steady::Steady;
+use super::monotonic::MonotonicTimes;
+use super::page_store::PageStore;
+use super::processes::ProcessExporter;
 use super::{cgroups, host};
 
-/// What a GPU told is shown for so long where its driver says nothing newer.
+/// Time for which readings of a GPU are exported while its driver has none that are newer.
 const GPU_FIGURES_LAST_NS: u64 = 5_000_000_000;
 
-/// Reads the machine at its own pace, whoever asks.
+/// Samples the machine at its own interval, however often pages are requested.
 #[derive(Debug)]
 pub struct Exporter {
     source: HostSource,
     gaps: Gaps,
-    steady: Steady,
-    processes: Option<Processes>,
+    monotonic: MonotonicTimes,
+    processes: Option<ProcessExporter>,
     gpus: Option<GpuWatch>,
     gpus_read: Option<Timed<Vec<GpuSample>>>,
     cost: OwnCost,
@@ -38,8 +38,9 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// An exporter of what the settings say; `tool` is what it calls itself.
-    pub fn new(settings: &Settings, tool: Tool) -> Self {
+    /// Creates an exporter of what the settings select; `tool` names this program in
+    /// `sysmon_build_info`.
+    pub fn new(settings: &SamplingSettings, tool: Tool) -> Self {
         let mut gaps = Gaps::default();
         let selection = Selection {
             processes: settings.follow.as_ref().map(|_| MASKING),
@@ -52,8 +53,9 @@ impl Exporter {
         Self {
             source: HostSource::new(&settings.roots, settings.units, &selection, &mut gaps),
             gaps,
-            steady: Steady::default(),
-            processes: processes.map(|following| Processes::new(following, tick_ns, interval_ns)),
+            monotonic: MonotonicTimes::default(),
+            processes: processes
+                .map(|following| ProcessExporter::new(following, tick_ns, interval_ns)),
             gpus: None,
             gpus_read: None,
             cost: OwnCost::default(),
@@ -62,12 +64,12 @@ impl Exporter {
         }
     }
 
-    /// Takes in what `gpus` reads from here on.
+    /// Adds the figures that `gpus` reads to each later page.
     pub fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
-    /// How long until the next sample is due.
+    /// Time until the next sample is due.
     pub fn due_in(&self) -> Duration {
         Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
     }
@@ -77,9 +79,9 @@ impl Exporter {
         &self.gaps
     }
 
-    /// Takes the first sample, from which the beat is counted; `traffic` knows how often pages were
-    /// asked for.
-    pub fn first_page(&mut self, traffic: &Shelf) -> Page {
+    /// Takes the first sample, from which the interval is counted; `traffic` has the counts of
+    /// requested pages.
+    pub fn first_page(&mut self, traffic: &PageStore) -> Page {
         let mut families = Families::default();
         self.read(&mut families);
         self.own(traffic, &mut families);
@@ -87,7 +89,7 @@ impl Exporter {
     }
 
     /// Takes the sample that is due.
-    pub fn page(&mut self, traffic: &Shelf) -> Page {
+    pub fn page(&mut self, traffic: &PageStore) -> Page {
         self.cadence.sampled(monotonic_ns());
         self.first_page(traffic)
     }
@@ -96,7 +98,7 @@ impl Exporter {
         let Self {
             source,
             gaps,
-            steady,
+            monotonic,
             processes,
             gpus,
             gpus_read,
@@ -106,7 +108,7 @@ impl Exporter {
         cost.of_sample(|| {
             let sample = source.sample(gaps);
             let at_ns = sample.span.end_ns;
-            host::families(&sample, steady, out);
+            host::families(&sample, monotonic, out);
             cgroups::families(&sample.cgroups, out);
             if let Some(newer) = gpus.as_mut().and_then(|gpus| gpus.newest(at_ns, gaps)) {
                 *gpus_read = Some(newer);
@@ -117,15 +119,15 @@ impl Exporter {
                 host::gpus(&read.value, out);
             }
             if let (Some(processes), Some(samples)) = (processes, &sample.processes) {
-                let mut asked = Asked { source, gaps };
+                let mut asked = DetailReader { source, gaps };
                 processes.families(at_ns, samples, &mut asked, out);
                 source.follow_groups(processes.heads());
             }
         });
     }
 
-    /// What the exporter tells of itself.
-    fn own(&self, traffic: &Shelf, out: &mut Families) {
+    /// Adds metrics about the exporter itself.
+    fn own(&self, traffic: &PageStore, out: &mut Families) {
         let commit = self.tool.commit.as_deref().unwrap_or_default();
         let labels = [("version", self.tool.version.as_str()), ("commit", commit)];
         let told = if commit.is_empty() { 1 } else { 2 };

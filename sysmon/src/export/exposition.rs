@@ -1,9 +1,9 @@
-//! Families of metrics, and the page that they make in either format that Prometheus reads:
-//! text 0.0.4 (Prometheus documentation, "Exposition formats") and `OpenMetrics` 1.0.0.
+//! Metric families, and the page made of them in either format that Prometheus reads: text 0.0.4
+//! (Prometheus documentation, "Exposition formats") and `OpenMetrics` 1.0.0.
 //!
 //! The encoder is our own: a page is a few hundred lines made from scratch at each sample, whose
 //! processes and devices come and go, while the client library keeps a registry of counters that
-//! its program counts up itself, and would write one of the two formats only.
+//! its program increments, and would write only one of the two formats.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -12,19 +12,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-/// Names that end in one of these say what they are counted in.
+/// Units that OpenMetrics states, by the ending of a metric's name.
 const UNITS: [&str; 6] = ["seconds", "bytes", "ratio", "celsius", "hertz", "watts"];
 
-/// How a page is written.
+/// Format of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Prometheus' own text.
+pub enum PageFormat {
+    /// Prometheus text format 0.0.4.
     Text,
     /// `OpenMetrics`.
     OpenMetrics,
 }
 
-impl Format {
+impl PageFormat {
     /// Its `Content-Type`.
     pub fn content_type(self) -> &'static str {
         match self {
@@ -35,14 +35,14 @@ impl Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MetricKind {
     Counter,
     Gauge,
     Info,
 }
 
-impl Kind {
-    /// What the samples of a family have after its name.
+impl MetricKind {
+    /// Suffix of the family's name in its samples.
     fn suffix(self) -> &'static str {
         match self {
             Self::Counter => "_total",
@@ -51,95 +51,95 @@ impl Kind {
         }
     }
 
-    fn name(self, format: Format) -> &'static str {
+    fn name(self, format: PageFormat) -> &'static str {
         match (self, format) {
             (Self::Counter, _) => "counter",
-            (Self::Info, Format::OpenMetrics) => "info",
+            (Self::Info, PageFormat::OpenMetrics) => "info",
             (Self::Gauge | Self::Info, _) => "gauge",
         }
     }
 }
 
 #[derive(Debug)]
-struct Family {
-    kind: Kind,
+struct MetricFamily {
+    kind: MetricKind,
     help: &'static str,
-    /// Labels as they are written, braces and all, and the value.
+    /// Encoded labels with braces, and the value.
     samples: Vec<(String, f64)>,
 }
 
-/// What tells a sample from its siblings.
-pub type Labels<'a> = &'a [(&'a str, &'a str)];
+/// Label names and values of a sample.
+pub type LabelPairs<'a> = &'a [(&'a str, &'a str)];
 
-/// The families of one sample of the machine, in order of name. What is absent is left out, and
-/// with it a family that has nothing else.
+/// Metric families of one sample of the machine, in order of name. Absent values are left out, and
+/// with them a family that has no other.
 #[derive(Debug, Default)]
-pub struct Families(BTreeMap<&'static str, Family>);
+pub struct Families(BTreeMap<&'static str, MetricFamily>);
 
 impl Families {
-    /// Adds what the kernel counts; `_total` comes after `name` by itself.
+    /// Adds a counter; `_total` is appended to `name`.
     pub fn counter(
         &mut self,
         name: &'static str,
         help: &'static str,
-        labels: Labels<'_>,
+        labels: LabelPairs<'_>,
         count: Option<u64>,
     ) {
         let count = count.map(|count| count as f64);
-        self.add(Kind::Counter, name, help, labels, count);
+        self.add(MetricKind::Counter, name, help, labels, count);
     }
 
-    /// Adds time that is counted in nanoseconds, in seconds.
+    /// Adds a counter of nanoseconds, exported in seconds.
     pub fn seconds(
         &mut self,
         name: &'static str,
         help: &'static str,
-        labels: Labels<'_>,
+        labels: LabelPairs<'_>,
         ns: Option<u64>,
     ) {
         let seconds = ns.map(|ns| ns as f64 / 1e9);
-        self.add(Kind::Counter, name, help, labels, seconds);
+        self.add(MetricKind::Counter, name, help, labels, seconds);
     }
 
-    /// Adds what goes up and down.
+    /// Adds a gauge.
     pub fn gauge(
         &mut self,
         name: &'static str,
         help: &'static str,
-        labels: Labels<'_>,
+        labels: LabelPairs<'_>,
         value: Option<f64>,
     ) {
-        self.add(Kind::Gauge, name, help, labels, value);
+        self.add(MetricKind::Gauge, name, help, labels, value);
     }
 
-    /// The same of what is counted in whole numbers.
+    /// Adds a gauge of a whole number.
     pub fn level(
         &mut self,
         name: &'static str,
         help: &'static str,
-        labels: Labels<'_>,
+        labels: LabelPairs<'_>,
         level: Option<u64>,
     ) {
         self.gauge(name, help, labels, level.map(|level| level as f64));
     }
 
-    /// Adds what is told by labels alone; `_info` comes after `name` by itself.
-    pub fn info(&mut self, name: &'static str, help: &'static str, labels: Labels<'_>) {
-        self.add(Kind::Info, name, help, labels, Some(1.0));
+    /// Adds a metric whose information is in its labels; `_info` is appended to `name`.
+    pub fn info(&mut self, name: &'static str, help: &'static str, labels: LabelPairs<'_>) {
+        self.add(MetricKind::Info, name, help, labels, Some(1.0));
     }
 
     fn add(
         &mut self,
-        kind: Kind,
+        kind: MetricKind,
         name: &'static str,
         help: &'static str,
-        labels: Labels<'_>,
+        labels: LabelPairs<'_>,
         value: Option<f64>,
     ) {
         let Some(value) = value.filter(|value| value.is_finite()) else {
             return;
         };
-        let family = self.0.entry(name).or_insert_with(|| Family {
+        let family = self.0.entry(name).or_insert_with(|| MetricFamily {
             kind,
             help,
             samples: Vec::new(),
@@ -148,8 +148,8 @@ impl Families {
     }
 }
 
-/// `{key="value",…}`, or nothing.
-fn written(labels: Labels<'_>) -> String {
+/// Encodes labels as `{key="value",…}`; empty where there are none.
+fn written(labels: LabelPairs<'_>) -> String {
     let mut text = String::new();
     for (key, value) in labels {
         text.push(if text.is_empty() { '{' } else { ',' });
@@ -171,7 +171,7 @@ fn written(labels: Labels<'_>) -> String {
     text
 }
 
-/// One sample of the machine, written at most once in each format, and only if it is asked for.
+/// One page, encoded at most once in each format, and only if it is requested.
 #[derive(Debug, Default)]
 pub struct Page {
     families: Families,
@@ -180,7 +180,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page of these families.
+    /// Creates a page of these families.
     pub fn new(families: Families) -> Self {
         Self {
             families,
@@ -188,12 +188,12 @@ impl Page {
         }
     }
 
-    /// The page as it is written; `written` counts up when it was not written before. Who asks
-    /// again shares the same bytes.
-    pub fn body(&self, format: Format, written: &AtomicU64) -> Bytes {
+    /// Returns the encoded page; increments `encoded` if it was not encoded before. Later requests
+    /// share the same bytes.
+    pub fn body(&self, format: PageFormat, written: &AtomicU64) -> Bytes {
         let place = match format {
-            Format::Text => &self.text,
-            Format::OpenMetrics => &self.open_metrics,
+            PageFormat::Text => &self.text,
+            PageFormat::OpenMetrics => &self.open_metrics,
         };
         let body = place.get_or_init(|| {
             written.fetch_add(1, Ordering::Relaxed);
@@ -204,38 +204,38 @@ impl Page {
 }
 
 impl Families {
-    fn write(&self, format: Format) -> String {
+    fn write(&self, format: PageFormat) -> String {
         let samples = self.0.values().map(|family| family.samples.len());
         // Most lines are shorter.
         let mut page = String::with_capacity(samples.sum::<usize>() * 80 + self.0.len() * 200);
         for (name, family) in &self.0 {
             family.write(name, format, &mut page);
         }
-        if format == Format::OpenMetrics {
+        if format == PageFormat::OpenMetrics {
             page.push_str("# EOF\n");
         }
         page
     }
 }
 
-impl Family {
-    fn write(&self, name: &str, format: Format, page: &mut String) {
+impl MetricFamily {
+    fn write(&self, name: &str, format: PageFormat, page: &mut String) {
         let suffix = self.kind.suffix();
-        // Text names its samples, OpenMetrics the family.
+        // Text format describes the name of the samples, OpenMetrics that of the family.
         let (described, kind) = match format {
-            Format::Text => (suffix, self.kind.name(format)),
-            Format::OpenMetrics => ("", self.kind.name(format)),
+            PageFormat::Text => (suffix, self.kind.name(format)),
+            PageFormat::OpenMetrics => ("", self.kind.name(format)),
         };
         let help = self.help;
         // Writing to a string cannot fail.
         let _ = writeln!(page, "# HELP {name}{described} {help}");
         let _ = writeln!(page, "# TYPE {name}{described} {kind}");
-        if let (Format::OpenMetrics, Some(unit)) = (format, unit(name)) {
+        if let (PageFormat::OpenMetrics, Some(unit)) = (format, unit(name)) {
             let _ = writeln!(page, "# UNIT {name} {unit}");
         }
         let mut seen = HashSet::with_capacity(self.samples.len());
         for (labels, value) in &self.samples {
-            // Two samples of one name would make the whole page worthless to its reader.
+            // Prometheus rejects a whole page with two samples of one name.
             if seen.insert(labels.as_str()) {
                 let _ = writeln!(page, "{name}{suffix}{labels} {value}");
             }
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn each_format_has_its_own_way() {
         let (page, written) = (page(), AtomicU64::new(0));
-        let text = page.body(Format::Text, &written);
+        let text = page.body(PageFormat::Text, &written);
         assert_eq!(
             text,
             "# HELP a_build_info Who.\n# TYPE a_build_info gauge\na_build_info{version=\"1\"} 1\n\
@@ -275,7 +275,7 @@ mod tests {
              # HELP z_seconds_total Time.\n# TYPE z_seconds_total counter\n\
              z_seconds_total{name=\"a\\\"} 1\\nb\\\\n\",pid=\"7\"} 1.5\n"
         );
-        let open = page.body(Format::OpenMetrics, &written);
+        let open = page.body(PageFormat::OpenMetrics, &written);
         assert_eq!(
             open,
             "# HELP a_build Who.\n# TYPE a_build info\na_build_info{version=\"1\"} 1\n\
@@ -290,9 +290,12 @@ mod tests {
     fn a_page_is_written_once_in_each_format() {
         let (page, written) = (page(), AtomicU64::new(0));
         for _ in 0..50 {
-            let text = page.body(Format::Text, &written);
-            assert_eq!(text.as_ptr(), page.body(Format::Text, &written).as_ptr());
-            page.body(Format::OpenMetrics, &written);
+            let text = page.body(PageFormat::Text, &written);
+            assert_eq!(
+                text.as_ptr(),
+                page.body(PageFormat::Text, &written).as_ptr()
+            );
+            page.body(PageFormat::OpenMetrics, &written);
         }
         assert_eq!(written.load(Ordering::Relaxed), 2);
     }

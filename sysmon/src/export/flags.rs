@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::listen::{self, Listen};
+use super::listen::{self, ListenAddress};
 use crate::cli::SamplingFlags;
 
 /// Shown after the flags.
@@ -16,12 +16,12 @@ Examples:
 /// Flags of `sysmon export`.
 #[derive(Debug, Args)]
 pub struct ExportFlags {
-    /// Where to serve; there is no authentication, so think before you name an address that
+    /// Address to serve on; there is no authentication, so think before you name an address that
     /// others reach. Port 0 is any that is free
     #[arg(long, default_value = listen::DEFAULT, value_name = "ADDRESS:PORT")]
-    pub listen: Listen,
+    pub listen: ListenAddress,
 
-    /// What is sampled.
+    /// Flags of what is sampled.
     #[command(flatten)]
     pub sampling: SamplingFlags,
 }

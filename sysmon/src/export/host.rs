@@ -1,5 +1,5 @@
-//! The machine's metrics: what the kernel counts as counters, so that a rate over any time
-//! between two scrapes is right; the rest as gauges.
+//! Metrics of the machine: counters of the kernel as counters, so that a rate over any time between
+//! two scrapes is right; the rest as gauges.
 
 use std::collections::HashMap;
 
@@ -14,12 +14,12 @@ use host_metrics::source::pressure::PressureSample;
 use host_metrics::source::sensor::SensorSample;
 
 use super::exposition::Families;
-use super::steady::Steady;
+use super::monotonic::MonotonicTimes;
 
-/// All that a sample tells of the machine itself.
-pub fn families(sample: &Sample, steady: &mut Steady, out: &mut Families) {
+/// Adds all metrics of the machine that the sample has.
+pub fn families(sample: &Sample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     if let Some(cpu) = &sample.cpu {
-        cpu_times(&cpu.value, steady, out);
+        cpu_times(&cpu.value, monotonic, out);
         scheduler(&cpu.value, out);
     }
     if let Some(load) = &sample.load {
@@ -45,12 +45,12 @@ pub fn families(sample: &Sample, steady: &mut Steady, out: &mut Families) {
     stalls(&sample.pressure, out);
 }
 
-/// CPU time of each core by state; the states add up to the time that went by.
-fn cpu_times(cpu: &CpuSample, steady: &mut Steady, out: &mut Families) {
+/// Adds CPU time of each core by state; the states add up to the elapsed time.
+fn cpu_times(cpu: &CpuSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     for (core, times) in &cpu.cores {
         let number = core.to_string();
         for (mode, ns) in states(times) {
-            let ns = ns.map(|ns| steady.hold((*core, mode), ns));
+            let ns = ns.map(|ns| monotonic.hold((*core, mode), ns));
             out.seconds(
                 "sysmon_cpu_seconds",
                 "CPU time by state; guest time is not in user or nice as well.",
@@ -62,7 +62,7 @@ fn cpu_times(cpu: &CpuSample, steady: &mut Steady, out: &mut Families) {
 }
 
 fn states(times: &CpuTimes) -> [(&'static str, Option<u64>); 10] {
-    // Some systems tell no more than whether a core was busy.
+    // Some systems report only whether a core was busy.
     let told = times.user_ns.is_some();
     [
         ("busy", (!told).then_some(times.busy_ns)),
@@ -277,7 +277,7 @@ fn tcp(sample: &Sample, out: &mut Families) {
 fn sensors(sensors: &SensorSample, out: &mut Families) {
     let mut named: HashMap<&str, u32> = HashMap::new();
     for sensor in &sensors.temperatures {
-        // Two disks of one make have sensors of one name.
+        // Two disks of one model have sensors of the same name.
         let times = named.entry(&sensor.name).or_default();
         *times += 1;
         let name = match times {
@@ -314,7 +314,7 @@ fn stalls(pressure: &PressureSample, out: &mut Families) {
     }
 }
 
-/// What GPUs tell: gauges of their driver.
+/// Adds the metrics of GPUs: gauges of their driver.
 pub fn gpus(gpus: &[GpuSample], out: &mut Families) {
     for gpu in gpus {
         let index = gpu.index.to_string();

@@ -1,47 +1,47 @@
-//! Where to listen: on this machine alone, unless another address was written outright.
+//! Address to listen on: this machine alone, unless another address is given explicitly.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-/// Outside of 9100 to 9999, which known exporters share among them, and below the ports that the
-/// kernel gives to connections.
+/// Default address. The port is outside of 9100 to 9999, which known exporters share, and below
+/// those that the kernel assigns to connections.
 pub const DEFAULT: &str = "127.0.0.1:19178";
 
-/// An address to listen on, as it was written.
+/// Address to listen on, as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen(pub SocketAddr);
+pub struct ListenAddress(pub SocketAddr);
 
-impl Listen {
-    /// True if others than this machine can reach it.
+impl ListenAddress {
+    /// Returns true if other machines can reach it.
     pub fn is_exposed(self) -> bool {
         !self.0.ip().to_canonical().is_loopback()
     }
 }
 
-impl FromStr for Listen {
+impl FromStr for ListenAddress {
     type Err = String;
 
-    /// `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, or `9000` for this machine alone. No
-    /// other name is looked up: what it leads to is not what was written.
+    /// Parses `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, or `9000` for this machine alone.
+    /// Other names are not resolved: the address could be another than the user meant.
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "write ADDRESS:PORT, as in 127.0.0.1:19178 or [::1]:19178";
-        let here = |port: &str| {
+        let local = |port: &str| {
             let port = port.parse().ok()?;
             Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
         };
         let text = text.trim();
-        if let Some(address) = text.parse().ok().or_else(|| here(text)) {
+        if let Some(address) = text.parse().ok().or_else(|| local(text)) {
             return Ok(Self(address));
         }
         match text.rsplit_once(':') {
             Some(("localhost", port)) => {
-                let address = here(port).map(Self);
+                let address = local(port).map(Self);
                 address.ok_or_else(|| format!("{port:?} is no port; {FORM}"))
             }
             Some(("" | "*", _)) => Err(format!(
                 "{text:?} names no address; {FORM}, or 0.0.0.0:PORT for every network"
             )),
-            Some((name, port)) if here(port).is_some() && !name.contains(':') => Err(format!(
+            Some((name, port)) if local(port).is_some() && !name.contains(':') => Err(format!(
                 "{name:?} is a name, and what it leads to may change; {FORM}"
             )),
             _ => Err(format!("{text:?} is no address to listen on; {FORM}")),
@@ -67,7 +67,7 @@ mod tests {
             ("[::]:9000", "[::]:9000", true),
             ("192.0.2.7:9000", "192.0.2.7:9000", true),
         ] {
-            let listen: Listen = text.parse().unwrap();
+            let listen: ListenAddress = text.parse().unwrap();
             assert_eq!(listen.0.to_string(), address);
             assert_eq!(listen.is_exposed(), exposed, "{text}");
         }
@@ -86,7 +86,7 @@ mod tests {
             "127.1:9000",
             "-1",
         ] {
-            let error = odd.parse::<Listen>().unwrap_err();
+            let error = odd.parse::<ListenAddress>().unwrap_err();
             assert!(error.contains("write ADDRESS:PORT"), "{odd}: {error}");
         }
     }

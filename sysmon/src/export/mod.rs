@@ -1,8 +1,8 @@
-//! `sysmon export`: the machine for Prometheus, over HTTP.
+//! `sysmon export`: metrics of the machine for Prometheus, over HTTP.
 //!
-//! One sampler reads at its own pace and leaves each page on a [`shelf`]; the [`server`], on a
-//! thread of its own, hands it out. A page is written at most once, when it is first asked for,
-//! so that fifty scrapers cost no more reads and no more writing than one.
+//! One sampler reads at its own interval and puts each page into the [`page_store`]; the
+//! [`server`], on a thread of its own, serves it. A page is encoded at most once in each format,
+//! when it is first requested, so that fifty scrapers cost no more sampling and encoding than one.
 
 pub mod cgroups;
 pub mod exporter;
@@ -10,11 +10,11 @@ pub mod exposition;
 pub mod flags;
 pub mod host;
 pub mod listen;
+pub mod monotonic;
 pub mod negotiation;
+pub mod page_store;
 pub mod processes;
 pub mod server;
-pub mod shelf;
-pub mod steady;
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::TcpListener;
@@ -27,22 +27,22 @@ use bench_cli::{Exit, Remedy as _, UsageError, output};
 use host_metrics::source::gpu::nvml::NvmlDriver;
 use host_metrics::source::gpu::watch::GpuWatch;
 
-use crate::recording::Settings;
+use crate::recording::SamplingSettings;
 
 use exporter::Exporter;
 use flags::ExportFlags;
-use server::{PATH, Server};
-use shelf::Shelf;
+use page_store::PageStore;
+use server::{PATH, PageServer};
 
-/// Serves this machine's figures as the flags say, until a signal.
+/// Serves this machine's metrics as the flags say, until a signal.
 ///
 /// # Errors
-/// When the address cannot be had, or the system refuses a thread.
+/// When the address cannot be bound, or the system refuses a thread.
 pub fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     let settings = settings(flags)?;
     let (signal, signalled) = channel();
     bench_cli::signals::on_interrupt(move || {
-        // Nobody hears it only once the end has begun.
+        // The receiver is gone only once shutdown has begun.
         let _ = signal.send(());
     })
     .context("cannot listen for signals")?;
@@ -50,7 +50,7 @@ pub fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
         .with_context(|| format!("cannot listen on {}", flags.listen.0))
         .remedy("--listen 127.0.0.1:0, which takes any port that is free")?;
     let gpus = GpuWatch::start(
-        GpuWatch::period(flags.sampling.look.interval),
+        GpuWatch::period(flags.sampling.basic.interval),
         NvmlDriver::open,
     )
     .context("cannot start the thread that reads GPUs")?;
@@ -58,16 +58,17 @@ pub fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     let mut exporter = Exporter::new(&settings, tool);
     exporter.watch_gpus(gpus);
 
-    let shelf = Arc::new(Shelf::default());
-    shelf.put(exporter.first_page(&shelf));
-    let server = Server::start(listener, Arc::clone(&shelf)).context("cannot start the server")?;
-    let mut news = News::new();
-    news.begin(flags, &server);
+    let pages = Arc::new(PageStore::default());
+    pages.put(exporter.first_page(&pages));
+    let server =
+        PageServer::start(listener, Arc::clone(&pages)).context("cannot start the server")?;
+    let mut status = StatusLines::new();
+    status.begin(flags, &server);
     loop {
-        news.absent(&exporter);
+        status.absent(&exporter);
         match signalled.recv_timeout(exporter.due_in()) {
             Ok(()) => break,
-            Err(RecvTimeoutError::Timeout) => shelf.put(exporter.page(&shelf)),
+            Err(RecvTimeoutError::Timeout) => pages.put(exporter.page(&pages)),
             Err(RecvTimeoutError::Disconnected) => anyhow::bail!("signals are not heard any more"),
         }
         anyhow::ensure!(server.serves(), "the server has ended by itself");
@@ -77,11 +78,11 @@ pub fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
 }
 
 /// # Errors
-/// When two of those to be told apart would have one label.
-fn settings(flags: &ExportFlags) -> Result<Settings, UsageError> {
+/// When two followed processes would have the same label.
+fn settings(flags: &ExportFlags) -> Result<SamplingSettings, UsageError> {
     let sampling = &flags.sampling;
     let mut labels = HashSet::new();
-    for target in &sampling.look.follow {
+    for target in &sampling.basic.follow {
         if !labels.insert(&target.label) {
             let label = &target.label;
             let twice = format!("--follow has {label} twice, and labels tell processes apart");
@@ -89,22 +90,22 @@ fn settings(flags: &ExportFlags) -> Result<Settings, UsageError> {
         }
     }
     let cgroups: BTreeSet<_> = sampling.cgroups.iter().cloned().collect();
-    Ok(Settings {
-        interval_ns: sampling.look.interval.as_nanos() as u64,
+    Ok(SamplingSettings {
+        interval_ns: sampling.basic.interval.as_nanos() as u64,
         follow: sampling.following(false),
         cgroups: cgroups.into_iter().collect(),
         socket_states: sampling.sockets,
-        ..Settings::host()
+        ..SamplingSettings::host()
     })
 }
 
-/// What is said on stderr.
-struct News {
+/// Status lines on stderr.
+struct StatusLines {
     progress: Progress,
     told: HashSet<String>,
 }
 
-impl News {
+impl StatusLines {
     fn new() -> Self {
         Self {
             progress: Progress::new(false),
@@ -112,7 +113,7 @@ impl News {
         }
     }
 
-    fn begin(&mut self, flags: &ExportFlags, server: &Server) {
+    fn begin(&mut self, flags: &ExportFlags, server: &PageServer) {
         let address = server.address();
         if flags.listen.is_exposed() {
             self.progress.line(&format!(
@@ -124,7 +125,7 @@ impl News {
         self.progress.line(&line);
     }
 
-    /// Names what is absent from the pages, once.
+    /// Prints each metric that is absent from the pages, with the reason, once.
     fn absent(&mut self, exporter: &Exporter) {
         for (what, sentence) in exporter.gaps().sentences() {
             if !self.told.contains(what) {

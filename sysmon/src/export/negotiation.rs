@@ -1,10 +1,11 @@
-//! Which format a scraper wants, by its `Accept` header (RFC 9110, section 12.5.1).
+//! Content negotiation: the format that a scraper accepts, by its `Accept` header (RFC 9110,
+//! section 12.5.1).
 
-use super::exposition::Format;
+use super::exposition::PageFormat;
 
-/// The format to answer in. Who names neither, or nothing that we have, gets the older text:
-/// every scraper reads that, and a page is of more use than a refusal.
-pub fn format<'a>(accept: impl Iterator<Item = &'a str>) -> Format {
+/// Returns the format to answer in. A scraper that accepts neither gets the text format: every
+/// scraper reads it, and a page is of more use than a refusal.
+pub fn format<'a>(accept: impl Iterator<Item = &'a str>) -> PageFormat {
     let (mut open, mut text) = (0.0_f64, 0.0_f64);
     for range in accept.flat_map(|header| header.split(',')) {
         let mut parts = range.split(';').map(str::trim);
@@ -28,9 +29,9 @@ pub fn format<'a>(accept: impl Iterator<Item = &'a str>) -> Format {
         }
     }
     if open > 0.0 && open >= text {
-        Format::OpenMetrics
+        PageFormat::OpenMetrics
     } else {
-        Format::Text
+        PageFormat::Text
     }
 }
 
@@ -41,21 +42,27 @@ mod tests {
     #[test]
     fn the_heavier_wish_is_met() {
         for (accept, expected) in [
-            ("", Format::Text),
-            ("*/*", Format::Text),
-            ("application/json", Format::Text),
-            ("text/plain;version=0.0.4", Format::Text),
-            ("application/openmetrics-text", Format::OpenMetrics),
+            ("", PageFormat::Text),
+            ("*/*", PageFormat::Text),
+            ("application/json", PageFormat::Text),
+            ("text/plain;version=0.0.4", PageFormat::Text),
+            ("application/openmetrics-text", PageFormat::OpenMetrics),
             (
                 "Application/OpenMetrics-Text; Version=\"1.0.0\"",
-                Format::OpenMetrics,
+                PageFormat::OpenMetrics,
             ),
-            ("application/openmetrics-text;version=2.0.0", Format::Text),
-            ("application/openmetrics-text;q=0", Format::Text),
-            ("application/openmetrics-text;q=x,*/*;q=0.1", Format::Text),
+            (
+                "application/openmetrics-text;version=2.0.0",
+                PageFormat::Text,
+            ),
+            ("application/openmetrics-text;q=0", PageFormat::Text),
+            (
+                "application/openmetrics-text;q=x,*/*;q=0.1",
+                PageFormat::Text,
+            ),
             (
                 "application/openmetrics-text;q=0.2,text/plain;q=0.9",
-                Format::Text,
+                PageFormat::Text,
             ),
             (
                 // As a Prometheus server asks.
@@ -63,13 +70,13 @@ mod tests {
                  application/openmetrics-text;version=0.0.1;q=0.5,\
                  text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
                  text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-                Format::OpenMetrics,
+                PageFormat::OpenMetrics,
             ),
-            (";;;=,,q=,;q", Format::Text),
+            (";;;=,,q=,;q", PageFormat::Text),
         ] {
             assert_eq!(format([accept].into_iter()), expected, "{accept}");
         }
         let two = ["text/plain;q=0.1", "application/openmetrics-text"];
-        assert_eq!(format(two.into_iter()), Format::OpenMetrics);
+        assert_eq!(format(two.into_iter()), PageFormat::OpenMetrics);
     }
 }

@@ -1,9 +1,9 @@
-//! The processes that matter now, and the trees of those that were asked for.
+//! Metrics of processes: those that use the most, and the trees of followed ones.
 //!
-//! A page has no more processes than it is told to, or its reader would drown in series: those
-//! that used the most CPU time of late, those that hold the most memory, and those that were
-//! asked for with their descendants, of whom as many. One that has ended is gone from the next
-//! page.
+//! The number of processes on a page is bounded, because each makes series in Prometheus: those
+//! that used the most CPU time recently, those that hold the most memory, and the followed ones
+//! with their descendants, of which the same number is shown. A process that has exited is missing
+//! from the next page.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,30 +14,32 @@ use host_metrics::source::process::{Detail, Fields, ProcessId, ProcessSample};
 
 use super::exposition::Families;
 
-/// After so long what a process used counts half: who is busy now comes before who was once.
+/// Half-life of used CPU time in seconds: a process that is busy now ranks above one that was busy
+/// earlier.
 const HALF_LIFE_S: f64 = 60.0;
 
-/// The processes of one exporter.
+/// Chooses and exports the processes of one exporter.
 #[derive(Debug)]
-pub struct Processes {
+pub struct ProcessExporter {
     following: Following,
     targets: Targets,
     trees: Vec<Tree>,
     tick_ns: u64,
-    uses: HashMap<ProcessId, Use>,
+    uses: HashMap<ProcessId, RecentUse>,
     latest_start: Option<u64>,
     last_ns: Option<u64>,
 }
 
-/// CPU time of one process.
+/// CPU time of one process: total and recently used.
 #[derive(Debug, Clone, Copy)]
-struct Use {
+struct RecentUse {
     cpu_ns: u64,
     of_late: f64,
 }
 
-impl Processes {
-    /// Follows as told; CPU time is counted in ticks of `tick_ns`, and read every `interval_ns`.
+impl ProcessExporter {
+    /// Creates the exporter of processes that `following` selects. CPU time is counted in ticks of
+    /// `tick_ns` and read every `interval_ns`.
     pub fn new(following: &Following, tick_ns: u64, interval_ns: u64) -> Self {
         let targets = Targets::new(&following.targets);
         let tree = |_| Tree::new(None, tick_window_ns(interval_ns));
@@ -52,7 +54,7 @@ impl Processes {
         }
     }
 
-    /// The metrics of every process that matters at the tick that ended at `at_ns`.
+    /// Adds the metrics of the chosen processes at the tick that ended at `at_ns`.
     pub fn families(
         &mut self,
         at_ns: u64,
@@ -91,13 +93,14 @@ impl Processes {
         self.latest_start = started.max().max(self.latest_start);
     }
 
-    /// The first process of each target, whose control group tells what the others may use.
+    /// Process ids of the first process of each followed target, whose control groups are read too.
     pub fn heads(&self) -> impl Iterator<Item = u32> {
         self.targets.heads()
     }
 
-    /// A process that was born after the last look used all that it shows since then; of one that
-    /// is merely seen for the first time nothing is known yet.
+    /// Updates the CPU time that each process used recently. A process that started after the last
+    /// sample used all of its time since then; of one that is merely seen for the first time
+    /// nothing is known yet.
     fn note_uses(&mut self, at_ns: u64, samples: &[ProcessSample]) {
         let since_s = self
             .last_ns
@@ -107,13 +110,13 @@ impl Processes {
         let before = std::mem::take(&mut self.uses);
         let uses = samples.iter().map(|sample| {
             let cpu_ns = sample.cpu_ns;
-            let before = before.get(&sample.id).copied().unwrap_or(Use {
+            let before = before.get(&sample.id).copied().unwrap_or(RecentUse {
                 cpu_ns: if self.is_born(sample.id) { 0 } else { cpu_ns },
                 of_late: 0.0,
             });
             let used_ns = cpu_ns.saturating_sub(before.cpu_ns);
             let of_late = before.of_late * kept + used_ns as f64;
-            (sample.id, Use { cpu_ns, of_late })
+            (sample.id, RecentUse { cpu_ns, of_late })
         });
         self.uses = uses.collect();
     }
@@ -122,7 +125,7 @@ impl Processes {
         self.latest_start.is_some_and(|latest| id.started >= latest)
     }
 
-    /// The first `most` by CPU time of late that used any, and the first by memory.
+    /// Returns the first `most` by recently used CPU time that used any, and the first by memory.
     fn first<'a>(
         &self,
         most: usize,
@@ -201,7 +204,7 @@ fn of_process(
     of_detail(detail, labels, out);
 }
 
-/// What was read apart is there only if it was asked for.
+/// Adds the details that were requested and could be read.
 fn of_detail(detail: &Detail, labels: &[(&str, &str)], out: &mut Families) {
     if let Some(io) = &detail.io {
         let io = io.value;
@@ -247,7 +250,8 @@ fn of_detail(detail: &Detail, labels: &[(&str, &str)], out: &mut Families) {
     out.level(name, help, labels, detail.pss_bytes);
 }
 
-/// The sums that the tree tells; of its rates none, because the counter serves for them.
+/// Adds the sums over a followed tree. Its rates are left out: the counter of CPU time serves for
+/// them.
 fn of_tree(tree: &Tree, label: &str, figures: Figures, out: &mut Families) {
     let labels = &[("follow", label)];
     let (name, help) = (

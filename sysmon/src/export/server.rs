@@ -1,9 +1,9 @@
-//! HTTP/1 in front of the page, on a thread of its own.
+//! HTTP/1 server of the page, on a thread of its own.
 //!
-//! Whoever connects may be slow, hostile or lost, so everything is bounded: connections at once
-//! (the kernel queues the rest), the time for a request to come, its size, and the life of a
-//! connection, whatever is done on it. hyper does the parsing and bounds a request in time and size;
-//! smaller libraries with a thread for each connection do neither.
+//! Clients may be slow or hostile, so everything is bounded: concurrent connections (the kernel
+//! queues the rest), the time and size of a request, and the life of a connection. hyper parses
+//! requests and bounds them in time and size; smaller libraries with a thread for each connection
+//! do neither.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,36 +26,37 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::negotiation;
-use super::shelf::Shelf;
+use super::page_store::PageStore;
 
-/// The one page there is.
+/// Path of the page.
 pub const PATH: &str = "/metrics";
 
 const MOST_CONNECTIONS: usize = 128;
-/// From the connection, or the answer before, to the end of the header.
+/// Time from the connection, or the response before, to the end of the request header.
 const REQUEST_COMES_WITHIN: Duration = Duration::from_secs(5);
-/// Whatever is done on it: who does not read the answer holds no place for longer.
+/// Life of a connection: a client that does not read its response frees the connection after this
+/// time.
 const CONNECTION_LIVES: Duration = Duration::from_mins(1);
-/// For an answer that is under way when the connection's time is over.
+/// Time for a response in progress when the connection's life is over.
 const GRACE: Duration = Duration::from_secs(5);
 const LARGEST_REQUEST_BYTES: usize = 16 * 1024;
-/// When the system has no descriptor left, so that waiting for one does not take a core.
+/// Pause after a failed accept: without descriptors left, retrying at once would keep a core busy.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// The server at work.
+/// Handle of the running server.
 #[derive(Debug)]
-pub struct Server {
+pub struct PageServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Server {
-    /// Serves what is on the shelf to whoever connects to `listener`.
+impl PageServer {
+    /// Serves the newest page in `pages` to clients of `listener`.
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
-    pub fn start(listener: TcpListener, shelf: Arc<Shelf>) -> io::Result<Self> {
+    pub fn start(listener: TcpListener, pages: Arc<PageStore>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -72,7 +73,7 @@ impl Server {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, shelf) => {}
+                        () = accept(listener, pages) => {}
                         _ = stopped => {}
                     }
                 });
@@ -84,12 +85,12 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// Address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// True if it still serves; only a fault of ours ends it.
+    /// Returns true while the server thread runs; only a bug ends it.
     pub fn serves(&self) -> bool {
         !self.thread.is_finished()
     }
@@ -102,34 +103,34 @@ impl Server {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, shelf: Arc<Shelf>) {
+async fn accept(listener: tokio::net::TcpListener, pages: Arc<PageStore>) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     // The semaphore is never closed.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve(stream, Arc::clone(&shelf), place));
+                tokio::spawn(serve(stream, Arc::clone(&pages), place));
             }
             Err(_) => sleep(ACCEPT_AGAIN_AFTER).await,
         }
     }
 }
 
-/// Answers on one connection until it ends or its time is over.
-async fn serve(stream: TcpStream, shelf: Arc<Shelf>, _place: OwnedSemaphorePermit) {
-    let answer = service_fn(|request: Request<Incoming>| {
-        let answer = answer(&request, &shelf);
-        std::future::ready(Ok::<_, Infallible>(answer))
+/// Serves one connection until it ends or its time is over.
+async fn serve(stream: TcpStream, pages: Arc<PageStore>, _place: OwnedSemaphorePermit) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let response = respond(&request, &pages);
+        std::future::ready(Ok::<_, Infallible>(response))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_COMES_WITHIN)
         .max_buf_size(LARGEST_REQUEST_BYTES)
-        // Who closes its side after the request still waits for the answer.
+        // A client that closes its side after the request still waits for the response.
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // What a client does wrong is answered where it can be, and is no news to anybody.
+    // Errors of a client are answered where possible and not reported.
     if timeout(CONNECTION_LIVES, connection.as_mut())
         .await
         .is_err()
@@ -139,33 +140,33 @@ async fn serve(stream: TcpStream, shelf: Arc<Shelf>, _place: OwnedSemaphorePermi
     }
 }
 
-fn answer<B>(request: &Request<B>, shelf: &Shelf) -> Response<Full<Bytes>> {
+fn respond<B>(request: &Request<B>, pages: &PageStore) -> Response<Full<Bytes>> {
     if request.uri().path() != PATH {
-        return refusal(
+        return error_response(
             StatusCode::NOT_FOUND,
             "There is nothing here but /metrics.\n",
         );
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, "Ask with GET or HEAD.\n");
+        let mut refusal = error_response(StatusCode::METHOD_NOT_ALLOWED, "Ask with GET or HEAD.\n");
         let allowed = HeaderValue::from_static("GET, HEAD");
         refusal.headers_mut().insert(ALLOW, allowed);
         return refusal;
     }
     let accept = request.headers().get_all(ACCEPT).into_iter();
     let format = negotiation::format(accept.filter_map(|header| header.to_str().ok()));
-    said(StatusCode::OK, format.content_type(), shelf.scrape(format))
+    response(StatusCode::OK, format.content_type(), pages.scrape(format))
 }
 
-fn refusal(status: StatusCode, why: &'static str) -> Response<Full<Bytes>> {
-    said(
+fn error_response(status: StatusCode, why: &'static str) -> Response<Full<Bytes>> {
+    response(
         status,
         "text/plain; charset=utf-8",
         Bytes::from_static(why.as_bytes()),
     )
 }
 
-fn said(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(kind);

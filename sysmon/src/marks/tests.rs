@@ -13,67 +13,70 @@ fn report() -> (tempfile::TempDir, PathBuf) {
     (home, report)
 }
 
-fn names(inbox: &Inbox) -> Vec<String> {
+fn names(inbox: &MarksFile) -> Vec<String> {
     inbox.marks().into_iter().map(|mark| mark.name).collect()
 }
 
-fn put(report: &Path, at_ns: u64, name: &str) -> Result<(), PutError> {
-    let mut recorder = Recorder::of_report(report).unwrap().unwrap();
-    recorder.put(&Mark::new(at_ns, name).unwrap())
+fn add(report: &Path, at_ns: u64, name: &str) -> Result<(), AddMarkError> {
+    let mut recorder = ActiveRecording::find(report).unwrap().unwrap();
+    recorder.add(&Mark::new(at_ns, name).unwrap())
 }
 
 #[test]
 fn marks_come_in_in_order_of_time_and_the_file_goes_with_the_recording() {
     let (_home, report) = report();
-    let mut inbox = Inbox::open(&report).unwrap().unwrap();
+    let mut inbox = MarksFile::open(&report).unwrap().unwrap();
     let early_ns = monotonic_ns();
-    let mode = fs::metadata(beside(&report)).unwrap().permissions().mode();
+    let mode = fs::metadata(path_for(&report))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
-    put(&report, monotonic_ns(), "second").unwrap();
-    inbox.take_in();
-    put(&report, early_ns, "first").unwrap();
+    add(&report, monotonic_ns(), "second").unwrap();
+    inbox.read_new();
+    add(&report, early_ns, "first").unwrap();
     inbox.close();
     assert_eq!(names(&inbox), ["first", "second"]);
     assert_eq!(inbox.marks()[0].at_ns, early_ns);
-    assert!(!beside(&report).exists());
+    assert!(!path_for(&report).exists());
 }
 
 #[test]
 fn a_mark_that_comes_too_late_says_so() {
     let (_home, report) = report();
-    let mut inbox = Inbox::open(&report).unwrap().unwrap();
-    let mut late = Recorder::of_report(&report).unwrap().unwrap();
+    let mut inbox = MarksFile::open(&report).unwrap().unwrap();
+    let mut late = ActiveRecording::find(&report).unwrap().unwrap();
     inbox.close();
     let mark = Mark::new(1, "late").unwrap();
-    assert!(matches!(late.put(&mark), Err(PutError::Ended(_))));
-    assert!(Recorder::of_report(&report).unwrap().is_none());
+    assert!(matches!(late.add(&mark), Err(AddMarkError::Ended(_))));
+    assert!(ActiveRecording::find(&report).unwrap().is_none());
 }
 
 #[test]
 fn what_a_killed_recording_left_is_read_and_its_place_taken_over() {
     let (_home, report) = report();
-    let inbox = Inbox::open(&report).unwrap().unwrap();
-    put(&report, monotonic_ns(), "before the kill").unwrap();
-    let copy = fs::read(beside(&report)).unwrap();
+    let inbox = MarksFile::open(&report).unwrap().unwrap();
+    add(&report, monotonic_ns(), "before the kill").unwrap();
+    let copy = fs::read(path_for(&report)).unwrap();
     drop(inbox);
-    fs::write(beside(&report), copy).unwrap();
-    let left = left_behind(&report);
+    fs::write(path_for(&report), copy).unwrap();
+    let left = unsaved(&report);
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].name, "before the kill");
-    assert!(Recorder::of_report(&report).unwrap().is_none());
-    let mut inbox = Inbox::open(&report).unwrap().unwrap();
-    inbox.take_in();
+    assert!(ActiveRecording::find(&report).unwrap().is_none());
+    let mut inbox = MarksFile::open(&report).unwrap().unwrap();
+    inbox.read_new();
     assert!(names(&inbox).is_empty());
 }
 
 #[test]
 fn what_no_mark_may_hold_is_left_out_and_times_stay_within_the_recording() {
     let (_home, report) = report();
-    let mut inbox = Inbox::open(&report).unwrap().unwrap();
+    let mut inbox = MarksFile::open(&report).unwrap().unwrap();
     let began_ns = monotonic_ns();
     let mut file = fs::OpenOptions::new()
         .append(true)
-        .open(beside(&report))
+        .open(path_for(&report))
         .unwrap();
     let lines = [
         "not json",
@@ -87,27 +90,27 @@ fn what_no_mark_may_hold_is_left_out_and_times_stay_within_the_recording() {
     file.write_all((lines.join("\n") + "\n").as_bytes())
         .unwrap();
     file.write_all(b"{\"at_ns\": 1, \"name\": \"half").unwrap();
-    inbox.take_in();
+    inbox.read_new();
     assert_eq!(names(&inbox), ["of the future"]);
     let at_ns = inbox.marks()[0].at_ns;
     assert!((began_ns..=monotonic_ns()).contains(&at_ns));
     file.write_all(b" a line\"}\n").unwrap();
-    inbox.take_in();
+    inbox.read_new();
     assert_eq!(names(&inbox), ["half a line", "of the future"]);
 }
 
 #[test]
 fn a_recording_takes_so_many_marks_and_no_more() {
     let (_home, report) = report();
-    let mut inbox = Inbox::open(&report).unwrap().unwrap();
-    let mut recorder = Recorder::of_report(&report).unwrap().unwrap();
+    let mut inbox = MarksFile::open(&report).unwrap().unwrap();
+    let mut recorder = ActiveRecording::find(&report).unwrap().unwrap();
     let mark = Mark::new(1, &"é".repeat(120)).unwrap();
     for _ in 0..MOST_MARKS {
-        recorder.put(&mark).unwrap();
+        recorder.add(&mark).unwrap();
     }
-    assert!(matches!(recorder.put(&mark), Err(PutError::Full(_))));
-    assert!(matches!(put(&report, 1, "x"), Err(PutError::Full(_))));
-    inbox.take_in();
+    assert!(matches!(recorder.add(&mark), Err(AddMarkError::Full(_))));
+    assert!(matches!(add(&report, 1, "x"), Err(AddMarkError::Full(_))));
+    inbox.read_new();
     assert!(inbox.is_full());
     assert_eq!(inbox.marks().len(), MOST_MARKS);
 }
@@ -115,28 +118,37 @@ fn a_recording_takes_so_many_marks_and_no_more() {
 #[test]
 fn nothing_that_is_not_ours_is_written_to() {
     let (home, report) = report();
-    let place = beside(&report);
+    let place = path_for(&report);
     let precious = home.path().join("precious");
     fs::write(&precious, "precious").unwrap();
     symlink(&precious, &place).unwrap();
     assert!(matches!(
-        Inbox::open(&report),
-        Err(InboxError::Write { .. })
+        MarksFile::open(&report),
+        Err(MarksFileError::Write { .. })
     ));
     fs::remove_file(&place).unwrap();
     fs::hard_link(&precious, &place).unwrap();
-    assert!(matches!(Inbox::open(&report), Err(InboxError::Foreign(_))));
+    assert!(matches!(
+        MarksFile::open(&report),
+        Err(MarksFileError::Foreign(_))
+    ));
     fs::remove_file(&place).unwrap();
     fs::write(&place, "notes of mine\n").unwrap();
-    assert!(matches!(Inbox::open(&report), Err(InboxError::Foreign(_))));
+    assert!(matches!(
+        MarksFile::open(&report),
+        Err(MarksFileError::Foreign(_))
+    ));
     assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
     assert_eq!(fs::read_to_string(&place).unwrap(), "notes of mine\n");
-    assert!(Inbox::open(Path::new("/dev/null")).unwrap().is_none());
+    assert!(MarksFile::open(Path::new("/dev/null")).unwrap().is_none());
 }
 
 #[test]
 fn two_recorders_do_not_share_a_file() {
     let (_home, report) = report();
-    let _first = Inbox::open(&report).unwrap().unwrap();
-    assert!(matches!(Inbox::open(&report), Err(InboxError::Taken(_))));
+    let _first = MarksFile::open(&report).unwrap().unwrap();
+    assert!(matches!(
+        MarksFile::open(&report),
+        Err(MarksFileError::Taken(_))
+    ));
 }

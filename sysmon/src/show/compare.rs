@@ -1,33 +1,33 @@
-//! Two recordings side by side.
+//! Compares two recordings.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::{Row, Summary};
+use super::{SeriesSummary, SummaryRow};
 
-/// One series in both recordings, or in one of them.
+/// One series of both recordings, or of one of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Pair {
+pub struct SeriesPair {
     /// Its name.
     pub name: String,
-    /// What tells it from its siblings, where both have it so.
+    /// Labels that distinguish it from its siblings, as far as both have the same.
     pub labels: BTreeMap<String, String>,
-    /// What it is measured in.
+    /// Unit of its figures.
     pub unit: &'static str,
-    /// In the first recording; `null` where it has no such series.
-    pub first: Option<Summary>,
-    /// In the second.
-    pub second: Option<Summary>,
+    /// Figures of the first recording; `null` where it has no such series.
+    pub first: Option<SeriesSummary>,
+    /// Figures of the second recording; `null` where it has no such series.
+    pub second: Option<SeriesSummary>,
     /// Second − first; `null` unless both have it.
-    pub difference: Option<Figures>,
+    pub difference: Option<Differences>,
     /// Second ÷ first; a figure is absent where the first is zero.
     pub ratio: Option<Ratios>,
 }
 
-/// What is set against each other.
+/// Differences of the figures of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Figures {
+pub struct Differences {
     /// Of the means.
     pub mean: f64,
     /// Of the medians.
@@ -40,7 +40,7 @@ pub struct Figures {
     pub max: f64,
 }
 
-/// As [`Figures`].
+/// Ratios of the figures of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ratios {
     /// Of the means.
@@ -55,16 +55,17 @@ pub struct Ratios {
     pub max: Option<f64>,
 }
 
-/// Labels that a process has by chance: its number, and its command line with ports and paths.
+/// Labels of a process that differ between runs: its number, and its command line with ports and
+/// paths.
 const BY_CHANCE: [&str; 2] = ["pid", "command"];
 
-type Key<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+type PairKey<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
-/// Every series of both, in order of name and labels. A process that has another number in the
-/// second recording is the same where each recording has but one of its name.
-pub fn pairs(first: &[Row], second: &[Row]) -> Vec<Pair> {
+/// Pairs the series of both, in order of name and labels. A process with another number in the
+/// second recording is the same where each recording has only one of its name.
+pub fn pairs(first: &[SummaryRow], second: &[SummaryRow]) -> Vec<SeriesPair> {
     let (lone_first, lone_second) = (lone(first), lone(second));
-    let exact: HashMap<Key, &Row> = second.iter().map(|row| (exact(row), row)).collect();
+    let exact: HashMap<PairKey, &SummaryRow> = second.iter().map(|row| (exact(row), row)).collect();
     let partner = |row| {
         let loose = loose(row);
         let of_name = || {
@@ -73,37 +74,37 @@ pub fn pairs(first: &[Row], second: &[Row]) -> Vec<Pair> {
         };
         exact.get(&self::exact(row)).copied().or_else(of_name)
     };
-    let mut taken: Vec<Key> = Vec::new();
+    let mut taken: Vec<PairKey> = Vec::new();
     let mut pairs = Vec::new();
     for row in first {
         let other = partner(row);
         taken.extend(other.map(self::exact));
-        pairs.push(Pair::new(Some(row), other));
+        pairs.push(SeriesPair::new(Some(row), other));
     }
-    let taken: std::collections::HashSet<Key> = taken.into_iter().collect();
+    let taken: std::collections::HashSet<PairKey> = taken.into_iter().collect();
     let rest = second
         .iter()
         .filter(|row| !taken.contains(&self::exact(row)));
-    pairs.extend(rest.map(|row| Pair::new(None, Some(row))));
+    pairs.extend(rest.map(|row| SeriesPair::new(None, Some(row))));
     pairs.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
     pairs
 }
 
-fn exact(row: &Row) -> Key<'_> {
+fn exact(row: &SummaryRow) -> PairKey<'_> {
     let labels = row.labels.iter();
     let labels = labels.map(|(key, of)| (key.as_str(), of.as_str()));
     (&row.name, labels.collect())
 }
 
-fn loose(row: &Row) -> Key<'_> {
+fn loose(row: &SummaryRow) -> PairKey<'_> {
     let (name, mut labels) = exact(row);
     labels.retain(|(key, _)| !BY_CHANCE.contains(key));
     (name, labels)
 }
 
-/// The rows that are alone with their name and what does not come by chance.
-fn lone(rows: &[Row]) -> HashMap<Key<'_>, &Row> {
-    let mut found: HashMap<Key, Option<&Row>> = HashMap::new();
+/// Rows that are the only ones with their name and stable labels.
+fn lone(rows: &[SummaryRow]) -> HashMap<PairKey<'_>, &SummaryRow> {
+    let mut found: HashMap<PairKey, Option<&SummaryRow>> = HashMap::new();
     for row in rows {
         found
             .entry(loose(row))
@@ -114,9 +115,9 @@ fn lone(rows: &[Row]) -> HashMap<Key<'_>, &Row> {
     alone.filter_map(|(key, row)| Some((key, row?))).collect()
 }
 
-impl Pair {
-    /// Of one or two rows; at least one is there.
-    fn new(first: Option<&Row>, second: Option<&Row>) -> Self {
+impl SeriesPair {
+    /// Pairs one or two rows; at least one is there.
+    fn new(first: Option<&SummaryRow>, second: Option<&SummaryRow>) -> Self {
         let one = first.or(second);
         let mut labels = one.map(|row| row.labels.clone()).unwrap_or_default();
         if let (Some(first), Some(second)) = (first, second) {
@@ -131,7 +132,7 @@ impl Pair {
             unit: one.map_or("", |row| row.unit),
             first: first.map(|row| row.summary),
             second: second.map(|row| row.summary),
-            difference: summaries.map(|(a, b)| Figures {
+            difference: summaries.map(|(a, b)| Differences {
                 mean: b.mean - a.mean,
                 p50: b.p50 - a.p50,
                 p95: b.p95 - a.p95,
@@ -157,14 +158,14 @@ fn ratio(first: f64, second: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn row(name: &str, labels: &[(&str, &str)], value: f64) -> Row {
+    fn row(name: &str, labels: &[(&str, &str)], value: f64) -> SummaryRow {
         let labels = labels.iter();
         let labels = labels.map(|(key, of)| ((*key).to_owned(), (*of).to_owned()));
-        let summary = Summary::of_samples(vec![value], 1).unwrap();
-        Row::new(name, &labels.collect(), summary)
+        let summary = SeriesSummary::of_samples(vec![value], 1).unwrap();
+        SummaryRow::new(name, &labels.collect(), summary)
     }
 
-    fn told(pair: &Pair) -> (Option<f64>, Option<f64>, Option<f64>, Option<f64>) {
+    fn told(pair: &SeriesPair) -> (Option<f64>, Option<f64>, Option<f64>, Option<f64>) {
         (
             pair.first.map(|s| s.mean),
             pair.second.map(|s| s.mean),
@@ -206,7 +207,7 @@ mod tests {
         ];
         let pairs = pairs(&first, &second);
         let find = |name: &str, pid: Option<&str>| {
-            let is = |pair: &&Pair| {
+            let is = |pair: &&SeriesPair| {
                 pair.labels["name"] == name && pair.labels.get("pid").map(String::as_str) == pid
             };
             pairs.iter().find(is).map(told).unwrap()

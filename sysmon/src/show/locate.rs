@@ -1,4 +1,4 @@
-//! From what was named on the command line to a recording.
+//! Finds and loads the recordings that the command line names.
 
 use std::path::{Path, PathBuf};
 
@@ -6,34 +6,34 @@ use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
 use bench_report::{Report, StoreError, store};
 
-use super::parts::Parts;
-use super::{Pattern, Recorded, raw};
+use super::files::RecordingFiles;
+use super::{LoadedRecording, Pattern, raw};
 use crate::stream::StreamError;
 
-/// What `sysmon record` calls its report unless told otherwise.
+/// Default name of a report of `sysmon record`.
 const USUAL_NAME: &str = "sysmon.record.json";
 const OURS: &str = "sysmon";
 
 const CHECK_THE_PATH: &str = "check the path; recordings are kept under reports/ unless --output or --run-dir says otherwise";
 const NEWER: &str = "the sysmon of the version that wrote it, or a newer one";
 
-/// Where a recording is.
+/// Source of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum RecordingSource {
     Report(PathBuf),
-    Raw(Parts),
+    Raw(RecordingFiles),
 }
 
 /// Finds the recordings that `paths` name: each a report, a directory that holds a recording, or
-/// raw samples. Parts of one recording are that recording, unless they are wanted `alone`.
+/// raw samples. Parts of one recording are joined, unless `alone` is set.
 ///
 /// # Errors
-/// When there is none, or it cannot be told which, each with what to do about it.
-pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<Place>> {
+/// When there is none, or it is ambiguous, each with a remedy.
+pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<RecordingSource>> {
     let mut found = Vec::new();
     for path in paths {
         let place = find_one(path, alone)?;
-        let again = matches!(place, Place::Raw(_)) && found.contains(&place);
+        let again = matches!(place, RecordingSource::Raw(_)) && found.contains(&place);
         if !again {
             found.push(place);
         }
@@ -41,39 +41,43 @@ pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<Place>>
     Ok(found)
 }
 
-/// Reads the recording in `place`.
+/// Reads a recording; keeps its points if `points` is set.
 ///
 /// # Errors
-/// When it cannot be read, with what to do about it.
-pub(super) fn load(place: &Place, wanted: &Pattern, points: bool) -> anyhow::Result<Recorded> {
+/// When it cannot be read, with a remedy.
+pub(super) fn load(
+    place: &RecordingSource,
+    wanted: &Pattern,
+    points: bool,
+) -> anyhow::Result<LoadedRecording> {
     match place {
-        Place::Report(file) => {
+        RecordingSource::Report(file) => {
             let report = report(file)?;
-            Ok(Recorded::of_report(file, report, wanted, points))
+            Ok(LoadedRecording::of_report(file, report, wanted, points))
         }
-        Place::Raw(parts) => of_samples(raw::load(parts, wanted, points)),
+        RecordingSource::Raw(parts) => of_samples(raw::load(parts, wanted, points)),
     }
 }
 
-fn find_one(path: &Path, alone: bool) -> anyhow::Result<Place> {
+fn find_one(path: &Path, alone: bool) -> anyhow::Result<RecordingSource> {
     if path.is_dir() {
         return in_directory(path);
     }
     if !path.exists() {
-        let like = only(Parts::named_like(path), path)?;
+        let like = only(RecordingFiles::named_like(path), path)?;
         if let Some(parts) = like {
-            return Ok(Place::Raw(parts));
+            return Ok(RecordingSource::Raw(parts));
         }
     }
     if !raw::is_raw(path) {
-        return Ok(Place::Report(path.to_owned()));
+        return Ok(RecordingSource::Report(path.to_owned()));
     }
     let parts = if alone {
-        Parts::alone(path)
+        RecordingFiles::alone(path)
     } else {
-        Parts::around(path)
+        RecordingFiles::around(path)
     };
-    of_samples(parts).map(Place::Raw)
+    of_samples(parts).map(RecordingSource::Raw)
 }
 
 fn of_samples<T>(read: Result<T, StreamError>) -> anyhow::Result<T> {
@@ -83,8 +87,8 @@ fn of_samples<T>(read: Result<T, StreamError>) -> anyhow::Result<T> {
     })
 }
 
-/// The one among these, if there is any.
-fn only(mut found: Vec<Parts>, named: &Path) -> anyhow::Result<Option<Parts>> {
+/// Returns the only one of these, if there is any.
+fn only(mut found: Vec<RecordingFiles>, named: &Path) -> anyhow::Result<Option<RecordingFiles>> {
     if found.len() < 2 {
         return Ok(found.pop());
     }
@@ -137,11 +141,11 @@ fn remedy(error: &StoreError) -> &'static str {
     }
 }
 
-/// The one recording in a directory; its report where it has one.
-fn in_directory(directory: &Path) -> anyhow::Result<Place> {
+/// Finds the only recording in a directory; its report where it has one.
+fn in_directory(directory: &Path) -> anyhow::Result<RecordingSource> {
     let usual = directory.join(USUAL_NAME);
     if usual.is_file() {
-        return Ok(Place::Report(usual));
+        return Ok(RecordingSource::Report(usual));
     }
     let entries = std::fs::read_dir(directory)
         .with_context(|| format!("cannot list {}", directory.display()))
@@ -154,9 +158,9 @@ fn in_directory(directory: &Path) -> anyhow::Result<Place> {
         .collect();
     found.sort();
     match found.as_slice() {
-        [one] => Ok(Place::Report(one.clone())),
-        [] => match only(Parts::in_directory(directory), directory)? {
-            Some(parts) => Ok(Place::Raw(parts)),
+        [one] => Ok(RecordingSource::Report(one.clone())),
+        [] => match only(RecordingFiles::in_directory(directory), directory)? {
+            Some(parts) => Ok(RecordingSource::Raw(parts)),
             None => Err(anyhow::anyhow!(
                 "{} holds no recording of sysmon",
                 directory.display()

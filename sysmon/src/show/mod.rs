@@ -1,14 +1,14 @@
-//! `sysmon show`: a recording, or two side by side, as a table, CSV or JSON.
+//! `sysmon show`: shows a recording, or compares two, as a table, CSV or JSON.
 
+mod collector;
 mod compare;
-mod gathered;
+mod figure_table;
+mod files;
+mod loaded;
 mod locate;
-mod machine;
-mod parts;
+mod machine_readable;
 mod pattern;
 mod raw;
-mod recorded;
-mod sheet;
 mod summary;
 mod text;
 mod unit;
@@ -20,10 +20,10 @@ use bench_cli::{Exit, Remedy as _, UsageError, output};
 use clap::{Args, ValueEnum};
 use regex::Regex;
 
-pub use compare::{Figures, Pair, Ratios, pairs};
+pub use compare::{Differences, Ratios, SeriesPair, pairs};
+pub use loaded::{LoadedRecording, SummaryRow};
 pub use pattern::Pattern;
-pub use recorded::{Recorded, Row};
-pub use summary::Summary;
+pub use summary::SeriesSummary;
 pub use unit::{Scale, Unit};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -61,14 +61,14 @@ pub struct ShowFlags {
     #[arg(long)]
     pub points: bool,
 
-    /// What is printed on stdout
+    /// Format of the output on stdout
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: ShowFormat,
 }
 
-/// What is printed on stdout.
+/// Format of the output on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
+pub enum ShowFormat {
     /// A table for people.
     #[default]
     Text,
@@ -78,18 +78,18 @@ pub enum Format {
     Json,
 }
 
-/// Shows what the flags name.
+/// Shows the recordings that the flags name.
 ///
 /// # Errors
-/// When a recording cannot be read, or none of its series is asked for.
+/// When a recording cannot be read, or none of its series is selected.
 pub fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     let wanted = Pattern::new(&flags.series);
     let load = |place| locate::load(place, &wanted, flags.points);
     match locate::find(&flags.recordings, flags.alone)?.as_slice() {
         [one] => {
-            let recorded = load(one)?;
-            some_series(&[&recorded], &wanted)?;
-            show_one(&recorded, flags)?;
+            let loaded = load(one)?;
+            some_series(&[&loaded], &wanted)?;
+            show_one(&loaded, flags)?;
         }
         [_, _] if flags.points => {
             return Err(UsageError(
@@ -110,29 +110,35 @@ pub fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn show_one(recorded: &Recorded, flags: &ShowFlags) -> anyhow::Result<()> {
+fn show_one(loaded: &LoadedRecording, flags: &ShowFlags) -> anyhow::Result<()> {
     let all = !flags.series.is_empty();
     match (flags.format, flags.points) {
-        (Format::Text, false) => output::show(&text::one(recorded, all, terminal_columns())),
-        (Format::Text, true) => output::show(&text::points(recorded, terminal_columns())),
-        (Format::Csv, false) => output::print(&machine::csv_of_one(recorded)?),
-        (Format::Csv, true) => output::print(&machine::csv_of_points(recorded)?),
-        (Format::Json, _) => output::print(&machine::json_of_one(recorded)?),
+        (ShowFormat::Text, false) => output::show(&text::one(loaded, all, terminal_columns())),
+        (ShowFormat::Text, true) => output::show(&text::points(loaded, terminal_columns())),
+        (ShowFormat::Csv, false) => output::print(&machine_readable::csv_of_one(loaded)?),
+        (ShowFormat::Csv, true) => output::print(&machine_readable::csv_of_points(loaded)?),
+        (ShowFormat::Json, _) => output::print(&machine_readable::json_of_one(loaded)?),
     }
 }
 
-fn show_two(first: &Recorded, second: &Recorded, flags: &ShowFlags) -> anyhow::Result<()> {
+fn show_two(
+    first: &LoadedRecording,
+    second: &LoadedRecording,
+    flags: &ShowFlags,
+) -> anyhow::Result<()> {
     let all = !flags.series.is_empty();
     let pairs = pairs(&first.series, &second.series);
     match flags.format {
-        Format::Text => output::show(&text::two(first, second, &pairs, all, terminal_columns())),
-        Format::Csv => output::print(&machine::csv_of_two(&pairs)?),
-        Format::Json => output::print(&machine::json_of_two(first, second, &pairs)?),
+        ShowFormat::Text => {
+            output::show(&text::two(first, second, &pairs, all, terminal_columns()))
+        }
+        ShowFormat::Csv => output::print(&machine_readable::csv_of_two(&pairs)?),
+        ShowFormat::Json => output::print(&machine_readable::json_of_two(first, second, &pairs)?),
     }
 }
 
-/// An empty table would look as if there had been nothing to record.
-fn some_series(recordings: &[&Recorded], wanted: &Pattern) -> anyhow::Result<()> {
+/// Refuses an empty result: an empty table would look as if nothing had been recorded.
+fn some_series(recordings: &[&LoadedRecording], wanted: &Pattern) -> anyhow::Result<()> {
     if recordings.iter().any(|shown| !shown.series.is_empty()) {
         return Ok(());
     }

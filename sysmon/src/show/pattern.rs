@@ -1,27 +1,27 @@
-//! Which series are shown.
+//! Selection of the shown series.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use regex::Regex;
 
-/// Regular expressions of which a series has to match one; none for every series.
+/// Regular expressions of which a series has to match one; without any, every series is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Pattern(Vec<Regex>);
 
 impl Pattern {
-    /// Of expressions that were read already.
+    /// Creates a pattern of these expressions.
     pub fn new(expressions: &[Regex]) -> Self {
         Self(expressions.to_vec())
     }
 
-    /// True if every series is shown.
+    /// Returns true if every series is shown.
     pub fn is_all(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// True if the series of this name and with these labels is shown. What is matched is one
-    /// text, as in `process.rss_bytes name=postgres pid=4711`.
+    /// Returns true if the series of this name and with these labels is shown. They are matched as
+    /// one text, as in `process.rss_bytes name=postgres pid=4711`.
     pub fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         self.is_all() || {
             let text = full_name(name, labels);
@@ -38,10 +38,10 @@ pub(super) fn full_name(name: &str, labels: &BTreeMap<String, String>) -> String
     })
 }
 
-/// Reads one expression of the command line.
+/// Parses one expression of the command line.
 ///
 /// # Errors
-/// A sentence when it is none.
+/// A sentence when it is invalid.
 pub(super) fn expression(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|_| {
         format!(

@@ -1,4 +1,4 @@
-//! A recording read from its raw samples.
+//! Loads a recording from its raw samples.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -7,35 +7,40 @@ use std::path::Path;
 use bench_cli::table::duration_ns;
 use bench_report::{Report, store};
 
-use super::gathered::{Gap, Gathered};
-use super::parts::Parts;
-use super::{Pattern, Recorded};
-use crate::marks::Recorder;
-use crate::stream::{Ending, Header, RawReader, StreamError, place};
+use super::collector::{Gap, SampleCollector};
+use super::files::RecordingFiles;
+use super::{LoadedRecording, Pattern};
+use crate::marks::ActiveRecording;
+use crate::stream::{Ending, RawHeader, RawReader, StreamError, paths};
 
-/// True if `path` is a file of raw samples: by its name, or by how every Arrow stream begins.
+/// Returns true if `path` is a file of raw samples: by its extension, or by the first bytes of an
+/// Arrow stream.
 pub(super) fn is_raw(path: &Path) -> bool {
     let begins = || {
         let mut first = [0; 4];
         let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
         read.is_ok() && first == [0xff; 4]
     };
-    path.extension().is_some_and(|end| end == place::EXTENSION) || begins()
+    path.extension().is_some_and(|end| end == paths::EXTENSION) || begins()
 }
 
-/// What is shown of the raw samples in `parts`, of those series that are wanted. They are read batch
-/// by batch. What only the report knows is taken from the one beside, if that is of the same run.
+/// Loads the wanted series of raw samples, batch by batch. Growth, marks and warnings are taken
+/// from the report beside them, if that is of the same run.
 ///
 /// # Errors
-/// When a file cannot be read or holds no raw samples. One that is cut short is none.
-pub(super) fn load(parts: &Parts, wanted: &Pattern, points: bool) -> Result<Recorded, StreamError> {
+/// When a file cannot be read or holds no raw samples. A file that is cut short is no error.
+pub(super) fn load(
+    parts: &RecordingFiles,
+    wanted: &Pattern,
+    points: bool,
+) -> Result<LoadedRecording, StreamError> {
     let mut files = parts.files.iter();
     let mut reader = match files.next() {
         Some((_, first)) => RawReader::open(first)?,
         None => RawReader::open(&parts.path)?,
     };
     let header = reader.header().clone();
-    let mut gathered = Gathered::new(&header, points);
+    let mut gathered = SampleCollector::new(&header, points);
     let mut notes = joined(parts).into_iter().collect::<Vec<_>>();
     loop {
         while let Some(batch) = reader.next_batch()? {
@@ -53,9 +58,10 @@ pub(super) fn load(parts: &Parts, wanted: &Pattern, points: bool) -> Result<Reco
     let (rows, points) = gathered.finish();
     let beside = store::load(&parts.report).ok();
     let beside = beside.filter(|report: &Report| report.run_id == header.run_id);
-    let beside = beside.map(|report| Recorded::of_report(&parts.report, report, wanted, false));
+    let beside =
+        beside.map(|report| LoadedRecording::of_report(&parts.report, report, wanted, false));
     let beside = beside.as_ref();
-    Ok(Recorded {
+    Ok(LoadedRecording {
         path: parts.path.clone(),
         run_id: header.run_id,
         started_at: header.started_at,
@@ -71,8 +77,8 @@ pub(super) fn load(parts: &Parts, wanted: &Pattern, points: bool) -> Result<Reco
     })
 }
 
-/// Which files are shown as one, or that one of several is shown alone.
-fn joined(parts: &Parts) -> Option<String> {
+/// Note on which files are joined, or that one of several is shown alone.
+fn joined(parts: &RecordingFiles) -> Option<String> {
     let name = |file: &Path| file.file_name().unwrap_or_default().display().to_string();
     match parts.files.as_slice() {
         [(1, _)] | [] => None,
@@ -86,7 +92,7 @@ fn joined(parts: &Parts) -> Option<String> {
     }
 }
 
-/// What to know of a part that others follow.
+/// Note on the end of a part that others follow.
 fn cut(reader: &RawReader) -> Option<String> {
     let part = reader.header().part;
     match reader.ending() {
@@ -98,8 +104,8 @@ fn cut(reader: &RawReader) -> Option<String> {
     }
 }
 
-/// Of which times there are no samples.
-fn gaps(header: &Header, gaps: &[Gap]) -> Option<String> {
+/// Note on the times without samples.
+fn gaps(header: &RawHeader, gaps: &[Gap]) -> Option<String> {
     let (first, more) = gaps.split_first()?;
     let length = |gap: &Gap| gap.to_ns - gap.from_ns;
     let after = |at_ns: u64| match at_ns.saturating_sub(header.clock.monotonic_ns) {
@@ -121,7 +127,7 @@ fn gaps(header: &Header, gaps: &[Gap]) -> Option<String> {
 }
 
 fn end(ending: &Ending, report: &Path) -> Option<String> {
-    let recorder = Recorder::of_report(report).ok().flatten();
+    let recorder = ActiveRecording::find(report).ok().flatten();
     match (ending, recorder) {
         (Ending::Closed, _) => None,
         (Ending::Damaged(why), _) => Some(format!(

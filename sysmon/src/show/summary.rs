@@ -1,4 +1,4 @@
-//! A whole series in a few figures.
+//! Summary figures of a whole series.
 
 use bench_report::Series;
 use serde::Serialize;
@@ -6,19 +6,20 @@ use statistics::{median, percentile_sorted};
 
 use crate::rolling::POINTS;
 
-/// A roll-up leaves at least twice as many points.
+/// Number of points below which a series was not rolled up: a roll-up leaves at least twice as
+/// many.
 const FEWER_THAN_ROLLED_UP: usize = POINTS / 2;
 
 /// Extremes, mean and percentiles of one series, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Summary {
-    /// Points with a reading: what the percentiles are of.
+pub struct SeriesSummary {
+    /// Number of points with a reading, from which the percentiles are computed.
     pub points: u64,
-    /// How many samples a point is the mean of; 1 where each point is one sample.
+    /// Number of samples that a point is the mean of; 1 where each point is one sample.
     pub samples_per_point: u64,
     /// Points without a reading ÷ all.
     pub missing_ratio: f64,
-    /// Lowest sample, however many a point stands for.
+    /// Lowest sample, also where points are means.
     pub min: f64,
     /// Mean of all samples.
     pub mean: f64,
@@ -28,26 +29,26 @@ pub struct Summary {
     pub p95: f64,
     /// 99th percentile of the points.
     pub p99: f64,
-    /// Highest sample, however many a point stands for.
+    /// Highest sample, also where points are means.
     pub max: f64,
 }
 
-impl Summary {
-    /// Of a series of points, each of which stands for the samples, one every `interval_ns`, that
-    /// fit between it and the one before. `None` where nothing was read.
+impl SeriesSummary {
+    /// Summarises a series of points, each of which stands for the samples, one every
+    /// `interval_ns`, since the one before. `None` where nothing was read.
     pub fn of_points(series: &Series, interval_ns: Option<u64>) -> Option<Self> {
         let samples_per_point = samples_per_point(series, interval_ns);
         let mut means: Vec<f64> = series.mean.iter().flatten().copied().collect();
         let min = series.min.iter().flatten().copied().reduce(f64::min)?;
         let max = series.max.iter().flatten().copied().reduce(f64::max)?;
-        // The last point of a recording under way may stand for fewer.
+        // The last point of a running recording may stand for fewer samples.
         let last_weight = weight_of_last(&series.at_ns, interval_ns, samples_per_point);
         let last = series.mean.last().copied().flatten();
         let lacking = last.map_or(0.0, |_| 1.0 - last_weight);
         let sum = means.iter().sum::<f64>() - last.unwrap_or(0.0) * lacking;
         let mean = sum / (means.len() as f64 - lacking);
         means.sort_by(f64::total_cmp);
-        // One empty point at the beginning says where a rate's first window begins.
+        // One empty point at the beginning marks the start of a rate's first window.
         let begins = matches!(series.mean[..], [None, Some(_), ..]);
         let expected = series.mean.len() - usize::from(begins);
         Some(Self {
@@ -61,7 +62,7 @@ impl Summary {
         })
     }
 
-    /// Of the samples that were taken at `ticks` ticks. `None` where there is none.
+    /// Summarises samples that were taken at `ticks` ticks. `None` where there is none.
     pub fn of_samples(mut samples: Vec<f64>, ticks: u64) -> Option<Self> {
         samples.retain(|sample| sample.is_finite());
         samples.sort_by(f64::total_cmp);
@@ -73,7 +74,7 @@ impl Summary {
         })
     }
 
-    /// Of points in ascending order.
+    /// Computes percentiles of points in ascending order; the mean is left at 0.
     fn percentiles(sorted: &[f64]) -> Option<Self> {
         let percentile = |q| percentile_sorted(sorted, q);
         Some(Self {
@@ -90,8 +91,9 @@ impl Summary {
     }
 }
 
-/// Roll-ups double what a point stands for; the usual distance of two tells how often they did.
-/// Samples come late on a busy machine, so that a little more than one interval is still one.
+/// Number of samples per point. Roll-ups double it; the median distance of two points shows how
+/// often. Samples come late on a busy machine, so that a little more than one interval is still one
+/// sample.
 fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
     let single = series.mean == series.max && series.mean == series.min;
     if single && series.len() < FEWER_THAN_ROLLED_UP {
@@ -107,7 +109,7 @@ fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
     1 << doubled.max(u32::from(!single))
 }
 
-/// How much of a point the last one is, as a share of the others.
+/// Weight of the last point as a share of the others.
 fn weight_of_last(at_ns: &[u64], interval_ns: Option<u64>, samples_per_point: u64) -> f64 {
     let ([.., before, last], Some(interval)) = (at_ns, interval_ns) else {
         return 1.0;
@@ -129,12 +131,12 @@ mod tests {
         for i in 0..=100u64 {
             series.push(i * SECOND, Some(i as f64));
         }
-        let summary = Summary::of_points(&series, Some(SECOND)).unwrap();
+        let summary = SeriesSummary::of_points(&series, Some(SECOND)).unwrap();
         let figures = [summary.p50, summary.p95, summary.p99, summary.mean];
         assert_eq!(figures, [50.0, 95.0, 99.0, 50.0]);
         assert_eq!((summary.min, summary.max), (0.0, 100.0));
         assert_eq!((summary.points, summary.samples_per_point), (101, 1));
-        let raw = Summary::of_samples((0..=100).map(f64::from).collect(), 101);
+        let raw = SeriesSummary::of_samples((0..=100).map(f64::from).collect(), 101);
         assert_eq!(raw, Some(summary));
     }
 
@@ -146,7 +148,7 @@ mod tests {
         for i in 1..=count {
             rolling.push(i * SECOND, Some(value(i)));
         }
-        let summary = Summary::of_points(&rolling.series(), Some(SECOND)).unwrap();
+        let summary = SeriesSummary::of_points(&rolling.series(), Some(SECOND)).unwrap();
         assert_eq!(summary.samples_per_point, 4);
         assert_eq!((summary.min, summary.max), (0.001, 50.0));
         let mean = (1..=count).map(value).sum::<f64>() / count as f64;
@@ -160,10 +162,10 @@ mod tests {
         for i in 0..100u64 {
             series.push(i * 3 * SECOND / 2, Some(i as f64));
         }
-        let summary = Summary::of_points(&series, Some(SECOND)).unwrap();
+        let summary = SeriesSummary::of_points(&series, Some(SECOND)).unwrap();
         assert_eq!(summary.samples_per_point, 1);
         series.roll_up(60);
-        let summary = Summary::of_points(&series, None).unwrap();
+        let summary = SeriesSummary::of_points(&series, None).unwrap();
         assert_eq!(summary.samples_per_point, 2, "its extremes tell");
     }
 
@@ -173,9 +175,9 @@ mod tests {
         for (i, value) in [Some(1.0), None, None, Some(3.0)].into_iter().enumerate() {
             series.push(i as u64 * SECOND, value);
         }
-        let summary = Summary::of_points(&series, Some(SECOND)).unwrap();
+        let summary = SeriesSummary::of_points(&series, Some(SECOND)).unwrap();
         assert_eq!((summary.missing_ratio, summary.mean), (0.5, 2.0));
-        assert_eq!(Summary::of_points(&Series::new("x"), None), None);
+        assert_eq!(SeriesSummary::of_points(&Series::new("x"), None), None);
         let absent = Series {
             at_ns: vec![1, 2],
             mean: vec![None; 2],
@@ -183,10 +185,12 @@ mod tests {
             max: vec![None; 2],
             ..Series::new("x")
         };
-        assert_eq!(Summary::of_points(&absent, Some(1)), None);
-        assert_eq!(Summary::of_samples(vec![f64::NAN], 1), None);
+        assert_eq!(SeriesSummary::of_points(&absent, Some(1)), None);
+        assert_eq!(SeriesSummary::of_samples(vec![f64::NAN], 1), None);
         assert_eq!(
-            Summary::of_samples(vec![1.0], 4).unwrap().missing_ratio,
+            SeriesSummary::of_samples(vec![1.0], 4)
+                .unwrap()
+                .missing_ratio,
             0.75
         );
     }
@@ -201,7 +205,7 @@ mod tests {
             ..Series::new("x")
         };
         for interval_ns in [None, Some(0), Some(u64::MAX)] {
-            let summary = Summary::of_points(&odd, interval_ns);
+            let summary = SeriesSummary::of_points(&odd, interval_ns);
             assert!(summary.is_none_or(|s| s.max == 3.0));
         }
     }

@@ -1,39 +1,40 @@
-//! Recordings as people read them.
+//! Recordings as tables for people.
 
 use std::collections::BTreeMap;
 
 use bench_cli::table::{Table, duration_ns, paragraph, ratio, three_digits};
 use bench_report::Series;
 
-use super::sheet::Sheet;
-use super::{Pair, Recorded, Row, Summary, Unit};
+use super::figure_table::FigureTable;
+use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow, Unit};
 use crate::render;
 
-/// Where a recording has no such series, or a figure makes no sense.
+/// Text where a recording has no such series, or a figure makes no sense.
 const ABSENT: &str = "absent";
 const NO_RATIO: &str = "-";
-/// Labels that are no name of their own: `core=3` and not just `3`.
+/// Labels whose value alone would not be understood: `core=3` and not just `3`.
 const NUMBERED: [&str; 2] = ["core", "gpu"];
-/// What the text beside a mark may take.
+/// Indentation of wrapped lines.
 const INDENT: usize = 2;
 
-/// One recording: every series in a line, then what grew, what was marked, what is in doubt.
-pub(super) fn one(recorded: &Recorded, all: bool, columns: Option<usize>) -> String {
+/// Shows one recording: a line for each series, then growth, marks and warnings.
+pub(super) fn one(recorded: &LoadedRecording, all: bool, columns: Option<usize>) -> String {
     let mut text = head(recorded);
     text += &paragraph(&recorded.basis(), 0);
     text.push('\n');
-    let cores = |row: &&Row| !all && row.labels.contains_key("core");
-    let (left_out, rows): (Vec<&Row>, Vec<&Row>) = recorded.series.iter().partition(cores);
+    let cores = |row: &&SummaryRow| !all && row.labels.contains_key("core");
+    let (left_out, rows): (Vec<&SummaryRow>, Vec<&SummaryRow>) =
+        recorded.series.iter().partition(cores);
     text += &summaries(&rows).render(columns);
     text += &left_out_note(left_out.len());
     text + &around(recorded, "")
 }
 
-/// Two recordings: the means and 99th percentiles of each series side by side.
+/// Compares two recordings: means and 99th percentiles of each series side by side.
 pub(super) fn two(
-    first: &Recorded,
-    second: &Recorded,
-    pairs: &[Pair],
+    first: &LoadedRecording,
+    second: &LoadedRecording,
+    pairs: &[SeriesPair],
     all: bool,
     columns: Option<usize>,
 ) -> String {
@@ -43,16 +44,16 @@ pub(super) fn two(
         text += &paragraph(&recorded.basis(), INDENT);
     }
     text.push('\n');
-    let cores = |pair: &&Pair| !all && pair.labels.contains_key("core");
-    let (left_out, shown): (Vec<&Pair>, Vec<&Pair>) = pairs.iter().partition(cores);
+    let cores = |pair: &&SeriesPair| !all && pair.labels.contains_key("core");
+    let (left_out, shown): (Vec<&SeriesPair>, Vec<&SeriesPair>) = pairs.iter().partition(cores);
     text += &comparison(&shown).render(columns);
     text += &left_out_note(left_out.len());
     text += &around(first, "A: ");
     text + &around(second, "B: ")
 }
 
-/// Each series over time.
-pub(super) fn points(recorded: &Recorded, columns: Option<usize>) -> String {
+/// Shows each series over time.
+pub(super) fn points(recorded: &LoadedRecording, columns: Option<usize>) -> String {
     let mut text = head(recorded);
     for series in &recorded.points {
         text.push('\n');
@@ -61,7 +62,7 @@ pub(super) fn points(recorded: &Recorded, columns: Option<usize>) -> String {
     text
 }
 
-fn head(recorded: &Recorded) -> String {
+fn head(recorded: &LoadedRecording) -> String {
     let mut text = format!("{}\n", recorded.path.display());
     let headline = recorded.headline.iter().map(|text| format!("{text}."));
     let began = format!(
@@ -78,15 +79,15 @@ fn head(recorded: &Recorded) -> String {
     text
 }
 
-fn summaries(rows: &[&Row]) -> Sheet {
+fn summaries(rows: &[&SummaryRow]) -> FigureTable {
     let missing = rows.iter().any(|row| row.summary.missing_ratio > 0.0);
     let mut columns = vec!["unit", "min", "mean", "p50", "p95", "p99", "max"];
     if missing {
         columns.push("missing");
     }
-    let mut sheet = Sheet::new("series", &columns);
+    let mut sheet = FigureTable::new("series", &columns);
     for row in rows {
-        let Summary {
+        let SeriesSummary {
             min,
             mean,
             p50,
@@ -108,12 +109,12 @@ fn summaries(rows: &[&Row]) -> Sheet {
     sheet
 }
 
-fn comparison(pairs: &[&Pair]) -> Sheet {
+fn comparison(pairs: &[&SeriesPair]) -> FigureTable {
     let columns = ["unit", "A mean", "B mean", "B-A", "B/A", "A p99", "B p99"];
-    let mut sheet = Sheet::new("series", &columns);
+    let mut sheet = FigureTable::new("series", &columns);
     for pair in pairs {
         let sides = [pair.first, pair.second];
-        let most = |s: &Summary| {
+        let most = |s: &SeriesSummary| {
             [s.mean, s.p99]
                 .map(f64::abs)
                 .into_iter()
@@ -121,7 +122,7 @@ fn comparison(pairs: &[&Pair]) -> Sheet {
         };
         let largest = sides.iter().flatten().map(most).fold(0.0, f64::max);
         let scale = Unit::of(&pair.name).scale(largest);
-        let of = |side: Option<Summary>, figure: fn(&Summary) -> f64| {
+        let of = |side: Option<SeriesSummary>, figure: fn(&SeriesSummary) -> f64| {
             side.map_or_else(|| ABSENT.to_owned(), |s| scale.write(figure(&s)))
         };
         let difference = pair.difference.map(|d| scale.write_signed(d.mean));
@@ -142,8 +143,8 @@ fn comparison(pairs: &[&Pair]) -> Sheet {
     sheet
 }
 
-/// A line for each point, and one for each mark between two.
-fn over_time(recorded: &Recorded, series: &Series) -> Sheet {
+/// Table with a line for each point, and one for each mark between two.
+fn over_time(recorded: &LoadedRecording, series: &Series) -> FigureTable {
     let most = series
         .max
         .iter()
@@ -163,7 +164,7 @@ fn over_time(recorded: &Recorded, series: &Series) -> Sheet {
     } else {
         &["value"]
     };
-    let mut sheet = Sheet::new(&heading, columns);
+    let mut sheet = FigureTable::new(&heading, columns);
     let written =
         |figure: Option<f64>| figure.map_or_else(|| ABSENT.to_owned(), |f| scale.write(f));
     let after = |at_ns| format!("{:>10.3} s", recorded.seconds(at_ns));
@@ -188,7 +189,7 @@ fn over_time(recorded: &Recorded, series: &Series) -> Sheet {
     sheet
 }
 
-/// As in `cpu.busy core=0`, `disk.read vda`, `process.rss postgres (4711)`.
+/// Title of a series, as in `cpu.busy core=0`, `disk.read vda`, `process.rss postgres (4711)`.
 fn title(name: &str, labels: &BTreeMap<String, String>) -> String {
     let mut title = Unit::stem(name).to_owned();
     for (key, of) in labels {
@@ -214,8 +215,8 @@ fn left_out_note(count: usize) -> String {
     }
 }
 
-/// What a recording says beside its series; `whose` stands before each heading.
-fn around(recorded: &Recorded, whose: &str) -> String {
+/// Growth, marks and warnings of a recording, each heading with the prefix `whose`.
+fn around(recorded: &LoadedRecording, whose: &str) -> String {
     let mut text = String::new();
     if !recorded.growth.is_empty() {
         text += &format!("\n{whose}growth\n{}", render::growth(&recorded.growth));
@@ -232,7 +233,7 @@ fn around(recorded: &Recorded, whose: &str) -> String {
     text
 }
 
-fn marks(recorded: &Recorded) -> Table {
+fn marks(recorded: &LoadedRecording) -> Table {
     let mut table = Table::new(&["mark", "after", "at"]);
     for mark in &recorded.marks {
         table.row(&[

@@ -1,11 +1,11 @@
-//! What a series is measured in, which the ending of its name tells, and how it is written.
+//! Units of series, by the ending of their names, and their formats.
 
 use bench_cli::table::three_digits;
 
-/// What a series is measured in.
+/// Unit of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Shares of one.
+    /// Share, 0 to 1.
     Ratio,
     /// Bytes.
     Bytes,
@@ -27,7 +27,7 @@ pub enum Unit {
     Count,
 }
 
-/// By the ending of a name; the longer one first.
+/// Units by the ending of a name; longer endings first.
 const ENDINGS: [(&str, Unit); 9] = [
     ("bytes_per_s", Unit::BytesPerSecond),
     ("per_s", Unit::PerSecond),
@@ -40,7 +40,7 @@ const ENDINGS: [(&str, Unit); 9] = [
     ("cores", Unit::Cores),
 ];
 
-/// Sizes of a unit with their names, from the smallest.
+/// Multiples of a unit with their symbols, from the smallest.
 type Sizes = &'static [(f64, &'static str)];
 
 const BINARY: Sizes = &[
@@ -62,7 +62,7 @@ const CLOCK: Sizes = &[(1.0, "Hz"), (1e6, "MHz"), (1e9, "GHz")];
 const NUMBER: Sizes = &[(1.0, ""), (1e6, "M"), (1e9, "G")];
 
 impl Unit {
-    /// The unit of the series `name`.
+    /// Returns the unit of the series `name`.
     pub fn of(name: &str) -> Self {
         let found = ENDINGS
             .iter()
@@ -70,7 +70,7 @@ impl Unit {
         found.map_or(Self::Count, |(_, unit)| *unit)
     }
 
-    /// The name without its unit, as in `memory.used`.
+    /// Returns the name without its unit, as in `memory.used`.
     pub fn stem(name: &str) -> &str {
         let mut endings = ENDINGS.iter();
         endings
@@ -79,7 +79,7 @@ impl Unit {
             .unwrap_or(name)
     }
 
-    /// What figures are in as they are recorded.
+    /// Symbol of the unit in which figures are recorded.
     pub fn symbol(self) -> &'static str {
         match self {
             Self::Ratio => "ratio",
@@ -95,7 +95,7 @@ impl Unit {
         }
     }
 
-    /// In what figures of which the largest is `largest` are written, so that they need few digits.
+    /// Returns the multiple of the unit in which figures up to `largest` need few digits.
     pub fn scale(self, largest: f64) -> Scale {
         let sizes = match self {
             Self::Ratio => return Scale::new(0.01, "%"),
@@ -114,7 +114,7 @@ impl Unit {
     }
 }
 
-/// What stands before a unit; `_` parts them, or `.` where the unit is all of the last part.
+/// Splits the unit off a name: after `_`, or after `.` where the unit is all of the last part.
 fn split<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     let stem = name.strip_suffix(ending)?;
     match stem.strip_suffix('_') {
@@ -126,11 +126,11 @@ fn split<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     }
 }
 
-/// A unit in a size that suits some figures.
+/// Multiple of a unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
     size: f64,
-    /// As in `MiB/s`; empty for what is counted.
+    /// Symbol, as in `MiB/s`; empty for counts.
     pub symbol: &'static str,
 }
 
@@ -139,7 +139,7 @@ impl Scale {
         Self { size, symbol }
     }
 
-    /// Three significant digits; nothing at all is a plain `0`, and so is a whole count.
+    /// Formats a value with three significant digits; zero is a plain `0`, and so is a whole count.
     pub fn write(self, value: f64) -> String {
         let counted = self.symbol.is_empty() && value.fract() == 0.0;
         if value == 0.0 || counted {
@@ -148,7 +148,7 @@ impl Scale {
         three_digits(value / self.size)
     }
 
-    /// The same with its sign.
+    /// Formats a value with its sign.
     pub fn write_signed(self, value: f64) -> String {
         let sign = if value < 0.0 { "-" } else { "+" };
         format!("{sign}{}", self.write(value.abs()))

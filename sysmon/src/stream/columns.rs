@@ -1,4 +1,4 @@
-//! Rows that gather in columns until they are written.
+//! Columns of rows until they are written as a batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::sample::Sample;
+use super::sample::RawSample;
 
-/// A dictionary is cleared of what is not in use once it is longer than this and than twice what
-/// is.
+/// Least length of a dictionary that is compacted: one that is longer than this, and than twice its
+/// entries in use.
 const LEAST_CLEARED: usize = 64;
 
-/// Rows that were not written yet, and the dictionaries of the file that they go to.
+/// Rows not written yet, and the dictionaries of their file.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     at_ns: Vec<i64>,
-    series: Texts,
-    labels: Texts,
+    series: TextColumn,
+    labels: TextColumn,
     values: Vec<f64>,
     errors: Vec<Option<f64>>,
 }
 
 impl Columns {
-    /// Takes in the readings of one tick.
-    pub(super) fn add(&mut self, sample: &Sample) {
+    /// Adds the readings of one tick.
+    pub(super) fn add(&mut self, sample: &RawSample) {
         let at_ns = i64::try_from(sample.at_ns).unwrap_or(i64::MAX);
         for row in &sample.rows {
             self.at_ns.push(at_ns);
@@ -44,12 +44,12 @@ impl Columns {
         self.at_ns.len()
     }
 
-    /// True if there is no row.
+    /// Returns true if there is no row.
     pub(super) fn is_empty(&self) -> bool {
         self.at_ns.is_empty()
     }
 
-    /// Takes the rows out, and keeps the memory that they took.
+    /// Removes all rows and returns them as a batch; keeps the allocated memory.
     pub(super) fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from_iter_values(self.at_ns.drain(..))),
@@ -62,18 +62,18 @@ impl Columns {
     }
 }
 
-/// A column of texts, each kept once.
+/// Dictionary-encoded column of texts.
 #[derive(Debug, Default)]
-struct Texts {
+struct TextColumn {
     keys: Vec<i32>,
     places: HashMap<Arc<str>, i32>,
     entries: Vec<Arc<str>>,
-    /// The text that came last, and its key: all rows of a process have the same labels.
+    /// Text that was added last, with its key: all rows of a process have the same labels.
     recent: Option<(Arc<str>, i32)>,
     written: Option<ArrayRef>,
 }
 
-impl Texts {
+impl TextColumn {
     fn push(&mut self, text: &str) {
         let key = self.key(text);
         self.keys.push(key);
@@ -104,7 +104,7 @@ impl Texts {
         place
     }
 
-    /// The column; its dictionary is the very one of the column before if nothing was learnt.
+    /// Returns the column. Its dictionary is shared with the column before if no text was added.
     fn take(&mut self) -> Result<DictionaryArray<Int32Type>, ArrowError> {
         if self.written.is_none() {
             self.clear_unused();

@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 /// Reason for which raw samples could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// The file cannot be made or written.
+    /// The file cannot be created or written.
     #[error("cannot write raw samples to {path}: {source}", path = path.display())]
     Write {
         /// The file at fault.
@@ -27,7 +27,7 @@ pub enum StreamError {
     NearlyFull {
         /// The file at fault.
         path: PathBuf,
-        /// Room that is left to us.
+        /// Free bytes available to this user.
         left_bytes: u64,
     },
     /// The file cannot be opened or read.
@@ -38,12 +38,12 @@ pub enum StreamError {
         /// Error of the system.
         source: io::Error,
     },
-    /// The file is no Arrow stream, or one with other columns.
+    /// The file is no Arrow stream, or has other columns.
     #[error("{path} holds no raw samples of sysmon: {reason}", path = path.display())]
     NotSamples {
         /// The file at fault.
         path: PathBuf,
-        /// Fault of the file.
+        /// Defect of the file.
         reason: String,
     },
     /// The file is of a version that this program does not know.
@@ -54,7 +54,7 @@ pub enum StreamError {
         /// Schema that it names.
         found: String,
     },
-    /// An old file that was to make room is still there.
+    /// An old file of the recording could not be removed.
     #[error("cannot remove {path}: {source}", path = path.display())]
     Remove {
         /// The file at fault.
@@ -62,16 +62,16 @@ pub enum StreamError {
         /// Error of the system.
         source: io::Error,
     },
-    /// The system has no thread left.
+    /// The system could not start a thread.
     #[error("cannot start the thread that writes raw samples: {0}")]
     Thread(io::Error),
-    /// Rows could not be put into Arrow's form.
+    /// Rows could not be encoded for Arrow.
     #[error("cannot encode raw samples: {0}")]
     Encode(ArrowError),
 }
 
 impl StreamError {
-    /// True if the disk has no room, or too little.
+    /// Returns true if the error is that the disk is full or nearly full.
     pub(super) fn is_of_full_disk(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match self {

@@ -1,4 +1,4 @@
-//! One file of raw samples.
+//! Writes one file of raw samples.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};
@@ -12,27 +12,27 @@ use arrow_schema::SchemaRef;
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 
 use super::columns::Columns;
-use super::sample::Sample;
-use super::{Header, StreamError};
+use super::sample::RawSample;
+use super::{RawHeader, StreamError};
 
-/// So much of a disk is left to the report, and to whoever else needs it.
+/// Bytes of a disk that are left free for the report and for other programs.
 pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
-/// So much must be free before another file is begun on a disk that was full: with less it would
+/// Bytes that must be free before another file is begun on a disk that was full: with less it would
 /// soon be full again.
 const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;
 
-/// Amount on disk.
+/// Amount of raw samples on disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) rows: u64,
     pub(super) samples: u64,
-    /// Time of the last of them, on the monotonic clock; 0 where there is none.
+    /// Time of the last sample on the monotonic clock; 0 where there is none.
     pub(super) until_ns: u64,
 }
 
 impl Written {
-    /// This, and what came after it.
+    /// Sum of this amount and of a later file.
     pub(super) fn and(self, later: Self) -> Self {
         Self {
             bytes: self.bytes + later.bytes,
@@ -43,8 +43,8 @@ impl Written {
     }
 }
 
-/// A file that is being written. Each batch reaches the system in one piece, whole or, when the
-/// disk is full, not at all.
+/// File that is being written. Each batch is written in one call: all of it or, when the disk is
+/// full, nothing.
 pub(super) struct SampleFile {
     path: PathBuf,
     file: File,
@@ -58,10 +58,10 @@ pub(super) struct SampleFile {
 }
 
 impl SampleFile {
-    /// Makes the file, or empties the one that is there, and writes its header.
-    pub(super) fn create(path: &Path, header: &Header) -> Result<Self, StreamError> {
+    /// Creates or truncates the file and writes its header.
+    pub(super) fn create(path: &Path, header: &RawHeader) -> Result<Self, StreamError> {
         let schema: SchemaRef = Arc::new(header.schema());
-        // A fifth of the size, for microseconds; every reader of Arrow knows LZ4.
+        // A fifth of the size at a cost of microseconds; every reader of Arrow knows LZ4.
         let options = IpcWriteOptions::default()
             .try_with_compression(Some(CompressionType::LZ4_FRAME))
             .map_err(StreamError::Encode)?;
@@ -91,25 +91,25 @@ impl SampleFile {
         self.written
     }
 
-    /// Number of times that somebody removed it and it was put back.
+    /// Number of times that the file was removed by another program and written again.
     pub(super) fn restored(&self) -> u64 {
         self.restored
     }
 
-    /// Number of rows that were not written yet.
+    /// Number of rows that are not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.columns.len()
     }
 
-    /// Takes in the readings of one tick, in memory.
-    pub(super) fn add(&mut self, sample: &Sample) {
+    /// Buffers the readings of one tick in memory.
+    pub(super) fn add(&mut self, sample: &RawSample) {
         self.columns.add(sample);
         self.waiting_samples += 1;
         self.waiting_until_ns = sample.at_ns;
     }
 
-    /// Writes what was taken in. After an error the file is closed behind its last whole batch
-    /// and takes nothing more.
+    /// Writes the buffered readings. After an error the file is closed behind its last whole batch
+    /// and takes no more.
     pub(super) fn flush(&mut self) -> Result<(), StreamError> {
         if self.columns.is_empty() {
             return Ok(());
@@ -121,7 +121,7 @@ impl SampleFile {
         written
     }
 
-    /// Writes what was taken in and closes the stream.
+    /// Writes the buffered readings and closes the stream.
     pub(super) fn close(&mut self) -> Result<(), StreamError> {
         self.flush()?;
         self.encoder.finish().map_err(StreamError::Encode)?;
@@ -156,8 +156,8 @@ impl SampleFile {
         })
     }
 
-    /// Puts the file back if somebody removed or moved it, or its directory: it still holds all that
-    /// was written, for as long as it is open, and would not be beside its report.
+    /// Writes the file again if somebody removed or moved it, or its directory: while it is open
+    /// its content can still be read, but would not be beside the report.
     fn restore(&mut self) -> Result<(), StreamError> {
         if !self.is_gone() {
             return Ok(());
@@ -170,7 +170,7 @@ impl SampleFile {
         })
     }
 
-    /// True if nothing has the file's name any more.
+    /// Returns true if no file has the path any more.
     fn is_gone(&self) -> bool {
         let found = std::fs::symlink_metadata(&self.path);
         let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
@@ -178,7 +178,7 @@ impl SampleFile {
     }
 
     fn copy_back(&mut self) -> io::Result<()> {
-        // What has its name by now is somebody else's.
+        // A file that has the name by now belongs to another program and is kept.
         let mut again = make(&self.path, false)?;
         self.file.rewind()?;
         let mut whole = (&self.file).take(self.written.bytes);
@@ -191,8 +191,8 @@ impl SampleFile {
         Ok(())
     }
 
-    /// Gives back what of a batch did fit, which makes room for the mark that closes the stream.
-    /// Where even that fails the file is read as one cut short.
+    /// Truncates an incomplete batch, which makes room for the mark that closes the stream. Where
+    /// even that fails the file is read as one that is cut short.
     fn close_behind_last_batch(&mut self) {
         let _ = self.file.set_len(self.written.bytes);
         let _ = self.file.seek(io::SeekFrom::Start(self.written.bytes));
@@ -202,7 +202,8 @@ impl SampleFile {
     }
 }
 
-/// Makes the file to read and write, and its directory. One that is there is emptied, or an error.
+/// Creates the file for reading and writing, and its directory. An existing file is truncated if
+/// `may_replace`, or else an error.
 fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
@@ -217,7 +218,7 @@ fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// True if there is room again where `path` is to be made.
+/// Checks that there is room again on the disk of `path`.
 pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
     let directory = path
         .parent()
@@ -227,7 +228,7 @@ pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
 }
 
 fn check_room(path: &Path, disk: nix::Result<Statvfs>, least: u64) -> Result<(), StreamError> {
-    // What tells nothing of its room, or has none to tell of, is simply written to.
+    // A file system that reports no free space is simply written to.
     let disk = disk.ok().filter(|disk| disk.blocks() > 0);
     #[allow(clippy::cast_lossless, reason = "macOS counts in 32 bits, Linux in 64")]
     let left = disk.map(|disk| disk.blocks_available() as f64 * disk.fragment_size() as f64);

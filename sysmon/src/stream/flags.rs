@@ -1,4 +1,4 @@
-//! The flags of raw samples.
+//! Flags of raw samples.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use bench_cli::flags::{count, duration, size};
 use bench_report::Report;
 use clap::{ArgGroup, Args};
 
-use super::{Header, RawWriter, Rotation, place};
+use super::{RawHeader, RawWriter, Rotation, paths};
 
-/// A smaller file would be closed before it holds much beside its header.
+/// Least size of a file: a smaller one would be closed before it holds much beside its header.
 const LEAST_BYTES: u64 = 16 * 1024;
 const LEAST_AGE: Duration = Duration::from_secs(1);
 
-/// Whether and how raw samples are kept.
+/// Flags that select whether raw samples are kept, and in which files.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Raw samples")]
 #[command(group(ArgGroup::new("rotate").args(["rotate_size", "rotate_age"]).multiple(true)))]
@@ -38,7 +38,7 @@ pub struct RawFlags {
 }
 
 impl RawFlags {
-    /// When another file is begun.
+    /// Size and age at which another file is begun, and the number of files to keep.
     pub fn rotation(&self) -> Rotation {
         Rotation {
             size_bytes: self.rotate_size,
@@ -47,11 +47,10 @@ impl RawFlags {
         }
     }
 
-    /// Makes the first file beside the report at `path`, and notes in `report` where it is; `None`
-    /// where no raw samples are wanted.
+    /// Creates the first file beside the report at `path`; `None` where no raw samples are wanted.
     ///
     /// # Errors
-    /// When the file cannot be made, or the system has no thread left.
+    /// When the file cannot be created, or the system has no thread left.
     pub fn start(
         &self,
         path: &Path,
@@ -61,7 +60,7 @@ impl RawFlags {
         if self.no_raw {
             return Ok(None);
         }
-        let header = Header::new(report, interval.as_nanos() as u64);
+        let header = RawHeader::new(report, interval.as_nanos() as u64);
         let writer = RawWriter::start(path, header, self.rotation());
         let writer = writer.context("no raw samples can be kept").remedy(
             "name another place with --output FILE or --run-dir DIR, or do without them \
@@ -70,12 +69,12 @@ impl RawFlags {
         Ok(Some(writer))
     }
 
-    /// What names the files beside the report at `path`.
+    /// Name, or pattern of the names, of the files beside the report at `path`.
     pub fn names(&self, path: &Path) -> Option<String> {
         let files = if self.rotation().is_any() {
-            place::pattern(path)
+            paths::pattern(path)
         } else {
-            place::single(path)
+            paths::single(path)
         };
         let name = files.file_name().filter(|_| !self.no_raw)?;
         Some(name.to_string_lossy().into_owned())
@@ -102,14 +101,14 @@ mod tests {
     use clap::Parser;
 
     #[derive(Debug, Parser)]
-    struct Cli {
+    struct RawFlagsCli {
         #[command(flatten)]
         raw: RawFlags,
     }
 
     fn parse(args: &str) -> Result<RawFlags, clap::Error> {
         let words = std::iter::once("x").chain(args.split_whitespace());
-        Cli::try_parse_from(words).map(|cli| cli.raw)
+        RawFlagsCli::try_parse_from(words).map(|cli| cli.raw)
     }
 
     #[test]

@@ -3,19 +3,19 @@
 use arrow_schema::{DataType, Field, Metadata, Schema};
 use bench_report::{ClockAnchor, Report};
 
-/// The version that is written.
+/// Version of the schema that is written.
 pub(super) const SCHEMA: &str = "plimsoll.samples/1";
-/// The key that marks a file as ours.
+/// Metadata key by which a file of raw samples is recognised.
 pub(super) const SCHEMA_KEY: &str = "schema";
 
-/// The metadata of one file. All files of a recording have the same, but for `part`.
+/// Metadata of one file of raw samples. All files of a recording have the same, except for `part`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
-    /// Names the run, as in its report.
+pub struct RawHeader {
+    /// Id of the run, as in its report.
     pub run_id: String,
     /// Name and version of the program that wrote it.
     pub tool: String,
-    /// Name of the machine; absent where it has none.
+    /// Host name of the machine; absent where it has none.
     pub host: Option<String>,
     /// Wall clock when the recording began, RFC 3339 in UTC.
     pub started_at: String,
@@ -27,8 +27,8 @@ pub struct Header {
     pub part: u64,
 }
 
-impl Header {
-    /// Of the first file of the recording that `report` is about.
+impl RawHeader {
+    /// Creates the metadata of the first file of the recording that `report` is about.
     pub fn new(report: &Report, interval_ns: u64) -> Self {
         Self {
             run_id: report.run_id.clone(),
@@ -41,7 +41,7 @@ impl Header {
         }
     }
 
-    /// The columns, with this as their metadata.
+    /// Arrow schema with this metadata.
     pub(super) fn schema(&self) -> Schema {
         Schema::new_with_metadata(columns(), self.metadata())
     }
@@ -66,10 +66,10 @@ impl Header {
         all.into_iter().chain(optional).collect()
     }
 
-    /// The other way round.
+    /// Parses the metadata of a file.
     ///
     /// # Errors
-    /// The key that is missing or not a number.
+    /// The key that is missing or invalid.
     pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
         let optional = |key: &str| metadata.get(key).cloned();
         let text = |key: &str| optional(key).ok_or_else(|| format!("it has no {key:?}"));
@@ -92,7 +92,7 @@ impl Header {
     }
 }
 
-/// The columns, in order.
+/// Columns of a file, in order.
 pub(super) fn columns() -> Vec<Field> {
     let dictionary = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     vec![
@@ -108,21 +108,24 @@ pub(super) fn columns() -> Vec<Field> {
 mod tests {
     use super::*;
 
-    fn header() -> Header {
+    fn header() -> RawHeader {
         let tool = bench_report::Tool {
             name: "sysmon".to_owned(),
             version: "1.2.3".to_owned(),
             commit: None,
         };
-        Header::new(&Report::begin(tool, "run-7".to_owned(), "record"), 1000)
+        RawHeader::new(&Report::begin(tool, "run-7".to_owned(), "record"), 1000)
     }
 
     #[test]
     fn what_is_said_is_read_back() {
         let header = header();
         assert_eq!(header.tool, "sysmon 1.2.3");
-        assert_eq!(Header::of(header.schema().metadata()), Ok(header.clone()));
-        let bare = Header {
+        assert_eq!(
+            RawHeader::of(header.schema().metadata()),
+            Ok(header.clone())
+        );
+        let bare = RawHeader {
             host: None,
             clock: ClockAnchor {
                 boot_id: None,
@@ -130,7 +133,7 @@ mod tests {
             },
             ..header
         };
-        assert_eq!(Header::of(bare.schema().metadata()), Ok(bare));
+        assert_eq!(RawHeader::of(bare.schema().metadata()), Ok(bare));
     }
 
     #[test]
@@ -138,10 +141,10 @@ mod tests {
         for key in ["run_id", "started_at", "monotonic_ns", "part"] {
             let mut metadata = header().metadata();
             metadata.remove(key);
-            assert!(Header::of(&metadata).unwrap_err().contains(key));
+            assert!(RawHeader::of(&metadata).unwrap_err().contains(key));
         }
         let mut metadata = header().metadata();
         metadata.insert("interval_ns", "-1");
-        assert!(Header::of(&metadata).unwrap_err().contains("-1"));
+        assert!(RawHeader::of(&metadata).unwrap_err().contains("-1"));
     }
 }

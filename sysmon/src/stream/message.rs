@@ -1,5 +1,5 @@
-//! The messages of an Arrow stream one by one, each checked before it is decoded: the decoder
-//! trusts the lengths in it, and a damaged file would make it panic.
+//! Reads the messages of an Arrow stream one by one and checks each before it is decoded: the
+//! decoder trusts the lengths in it, and a damaged file would make it panic.
 
 use std::io::{self, Read};
 
@@ -7,33 +7,33 @@ use arrow_ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 
 use super::reader::Ending;
 
-/// What a message begins with. A length of none after it closes the stream.
+/// First bytes of a message. A length of 0 after them closes the stream.
 const MARK: [u8; 4] = [0xff; 4];
-/// No header, body or column that we write comes near.
+/// Bounds far above any header, body or column that is written.
 const MOST_HEADER_BYTES: usize = 1 << 20;
 const MOST_BODY_BYTES: usize = 1 << 28;
 const MOST_ROWS: i64 = 1 << 24;
-/// What stands before a compressed column: how long it was, or this where it is as it was.
+/// Value in place of the uncompressed length of a compressed column that is stored uncompressed.
 const NOT_COMPRESSED: i64 = -1;
 
-/// Next part of a stream.
-pub(super) enum Next {
-    /// A whole message: mark, length, header and body.
+/// Next message of a stream, or its end.
+pub(super) enum NextMessage {
+    /// A whole message: first bytes, length, header and body.
     Message(Vec<u8>),
-    /// No whole message.
+    /// The stream ends without another whole message.
     Ending(Ending),
 }
 
 /// Reads the next message.
 ///
 /// # Errors
-/// When the file cannot be read; that it ends is none.
-pub(super) fn next(from: &mut impl Read) -> io::Result<Next> {
+/// When the file cannot be read; its end is no error.
+pub(super) fn next(from: &mut impl Read) -> io::Result<NextMessage> {
     let mut bytes = Vec::new();
-    match take(from, &mut bytes, MARK.len() + 4)? {
-        Taken::Nothing => return Ok(Next::Ending(Ending::Open)),
-        Taken::Part => return Ok(Next::Ending(Ending::Torn)),
-        Taken::All => {}
+    match read_up_to(from, &mut bytes, MARK.len() + 4)? {
+        ReadAmount::Nothing => return Ok(NextMessage::Ending(Ending::Open)),
+        ReadAmount::Part => return Ok(NextMessage::Ending(Ending::Torn)),
+        ReadAmount::All => {}
     }
     let (mark, length) = bytes.split_at(MARK.len());
     let length = length
@@ -44,10 +44,10 @@ pub(super) fn next(from: &mut impl Read) -> io::Result<Next> {
         return Ok(damaged("no message begins where one should"));
     }
     if length == 0 {
-        return Ok(Next::Ending(Ending::Closed));
+        return Ok(NextMessage::Ending(Ending::Closed));
     }
-    if take(from, &mut bytes, length)? != Taken::All {
-        return Ok(Next::Ending(Ending::Torn));
+    if read_up_to(from, &mut bytes, length)? != ReadAmount::All {
+        return Ok(NextMessage::Ending(Ending::Torn));
     }
     let body = bytes.len();
     let Ok(message) = root_as_message(&bytes[MARK.len() + 4..]) else {
@@ -57,35 +57,35 @@ pub(super) fn next(from: &mut impl Read) -> io::Result<Next> {
     let Some(length) = length.filter(|length| *length <= MOST_BODY_BYTES) else {
         return Ok(damaged("a message has an impossible length"));
     };
-    if take(from, &mut bytes, length)? != Taken::All {
-        return Ok(Next::Ending(Ending::Torn));
+    if read_up_to(from, &mut bytes, length)? != ReadAmount::All {
+        return Ok(NextMessage::Ending(Ending::Torn));
     }
     let (header, columns) = bytes.split_at(body);
     let sound = root_as_message(&header[MARK.len() + 4..]).is_ok_and(|m| is_sound(m, columns));
     if sound {
-        Ok(Next::Message(bytes))
+        Ok(NextMessage::Message(bytes))
     } else {
         Ok(damaged("a message says of itself what cannot be"))
     }
 }
 
-fn damaged(reason: &str) -> Next {
-    Next::Ending(Ending::Damaged(reason.to_owned()))
+fn damaged(reason: &str) -> NextMessage {
+    NextMessage::Ending(Ending::Damaged(reason.to_owned()))
 }
 
 #[derive(PartialEq)]
-enum Taken {
+enum ReadAmount {
     All,
     Part,
     Nothing,
 }
 
-/// Takes `count` more bytes in, or as many as there are.
-fn take(from: &mut impl Read, into: &mut Vec<u8>, count: usize) -> io::Result<Taken> {
+/// Reads `count` more bytes, or as many as there are.
+fn read_up_to(from: &mut impl Read, into: &mut Vec<u8>, count: usize) -> io::Result<ReadAmount> {
     match from.take(count as u64).read_to_end(into)? {
-        taken if taken == count => Ok(Taken::All),
-        0 => Ok(Taken::Nothing),
-        _ => Ok(Taken::Part),
+        taken if taken == count => Ok(ReadAmount::All),
+        0 => Ok(ReadAmount::Nothing),
+        _ => Ok(ReadAmount::Part),
     }
 }
 
@@ -103,7 +103,7 @@ fn is_sound(message: Message<'_>, body: &[u8]) -> bool {
     }
 }
 
-/// True if every column lies in the body and has a length that can be.
+/// Returns true if every column lies within the body and has a possible length.
 fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
     let lengths = batch.nodes().into_iter().flatten();
     let mut lengths = lengths.map(|node| (node.length(), node.null_count()));
@@ -115,7 +115,7 @@ fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
         let bytes = body.get(from..from.checked_add(length)?)?;
         plain_length(bytes, compressed)
     });
-    // The decoder would take a batch without a body for a part of the next.
+    // The decoder would combine a batch without a body with the next.
     !body.is_empty()
         && (0..=MOST_ROWS).contains(&batch.length())
         && lengths.all(|(rows, nulls)| rows <= MOST_ROWS && (0..=rows).contains(&nulls))
@@ -126,7 +126,7 @@ fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
         })
 }
 
-/// Length of a column once it is decompressed.
+/// Length of a column after decompression.
 fn plain_length(bytes: &[u8], compressed: bool) -> Option<usize> {
     if !compressed || bytes.is_empty() {
         return Some(bytes.len());

@@ -11,15 +11,14 @@
 //! | `value` | float64 | the reading |
 //! | `error` | float64, nullable | the most that it may be off; null where it is exact |
 //!
-//! What was not read has no row. The schema's metadata is a [`Header`]: enough to align the rows
-//! with reports of the same boot and to turn their times into wall-clock times. Wall clocks step,
-//! so no row has one.
+//! A reading that failed has no row. The schema's metadata is a [`RawHeader`]: enough to align the
+//! rows with reports of the same boot and to turn their times into wall-clock times. Wall clocks
+//! step, so no row has one.
 //!
-//! A dictionary is replaced when a label comes up that it lacks, and what is not in use any more
-//! is then left out: it stays small however many processes come and go, and every reader of Arrow
-//! streams knows replacements, which is not so of deltas.
+//! A dictionary is replaced when a label is new, and labels that are not in use any more are then
+//! left out: it stays small however many processes come and go, and every reader of Arrow streams
+//! supports replacements, which is not so of deltas.
 
-mod account;
 mod columns;
 mod error;
 mod file;
@@ -27,15 +26,16 @@ pub mod flags;
 mod header;
 mod message;
 mod outage;
-pub mod place;
+pub mod paths;
 mod reader;
+mod report;
 mod rotation;
 pub mod sample;
 mod writer;
 
 pub use error::StreamError;
-pub use header::Header;
+pub use header::RawHeader;
 pub use outage::{Outage, Outages};
-pub use reader::{Batch, Ending, Point, RawReader, RawRecording, RawSeries, Row, read};
+pub use reader::{Batch, Ending, RawPoint, RawReader, RawRecording, RawRow, RawSeries, read};
 pub use rotation::Rotation;
 pub use writer::RawWriter;

@@ -1,8 +1,8 @@
-//! Times in which the disk took nothing.
+//! Outages: times in which no raw samples could be written.
 
 use super::StreamError;
 
-/// One that goes on.
+/// Outage that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// Reason, in one sentence.
@@ -13,26 +13,27 @@ pub struct Outage {
     until_ns: u64,
 }
 
-/// All of a recording, in the time of its monotonic clock.
+/// All outages of a recording, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outages {
-    /// The one that goes on.
+    /// Current outage.
     pub current: Option<Outage>,
-    /// Number of outages, with the one that goes on.
+    /// Number of outages, the current one included.
     pub count: u64,
-    /// Number of ticks lost in them.
+    /// Number of ticks lost in outages.
     pub lost_samples: u64,
     ended_ns: u64,
 }
 
 impl Outages {
-    /// Length of all, from the last tick that was kept to the first that was again.
+    /// Total length in nanoseconds, each from the last tick that was kept to the first that was
+    /// kept again.
     pub fn total_ns(&self) -> u64 {
         let current = self.current.as_ref();
         self.ended_ns + current.map_or(0, |now| now.until_ns.saturating_sub(now.from_ns))
     }
 
-    /// The last tick that is on disk is of `from_ns`; 0 where there is none.
+    /// Begins an outage; the last tick on disk ended at `from_ns`, 0 where there is none.
     pub(super) fn begin(&mut self, from_ns: u64, error: &StreamError) {
         self.count += 1;
         self.current = Some(Outage {
@@ -43,12 +44,12 @@ impl Outages {
         });
     }
 
-    /// So many ticks are lost by now.
+    /// Sets the number of ticks lost so far.
     pub(super) fn lose(&mut self, samples: u64) {
         self.lost_samples = samples;
     }
 
-    /// The tick that ended at `at_ns` is lost as well.
+    /// Extends the current outage to the lost tick that ended at `at_ns`.
     pub(super) fn last(&mut self, at_ns: u64) {
         if let Some(current) = &mut self.current {
             if current.from_ns == 0 {
@@ -58,7 +59,7 @@ impl Outages {
         }
     }
 
-    /// The tick that ended at `at_ns` is on disk again.
+    /// Ends the current outage with the tick that ended at `at_ns` and is on disk.
     pub(super) fn end(&mut self, at_ns: u64) {
         self.last(at_ns);
         self.ended_ns = self.total_ns();

@@ -1,4 +1,4 @@
-//! Reading raw samples, from a file that was closed, cut short, or is still being written.
+//! Reads raw samples from a file that was closed, cut short, or is still being written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -14,35 +14,36 @@ use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::StreamError;
-use super::header::{self, Header};
-use super::message::{self, Next};
+use super::header::{self, RawHeader};
+use super::message::{self, NextMessage};
 
-/// Ending of a file of raw samples.
+/// End of a file of raw samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// It was closed: nothing is missing.
+    /// The file was closed: no sample is missing.
     Closed,
-    /// It was never closed and ends with a whole batch: the recorder was killed between two, or
-    /// still writes.
+    /// The file was never closed and ends with a whole batch: the recorder was killed between two,
+    /// or is still writing.
     Open,
-    /// It was never closed and its last batch is cut short: the recorder was killed while it wrote.
+    /// The file was never closed and its last batch is cut short: the recorder was killed while it
+    /// wrote.
     Torn,
-    /// What follows the last batch makes no sense, for this reason.
+    /// The bytes after the last batch are invalid, for this reason.
     Damaged(String),
 }
 
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub struct RawPoint {
     /// End of its tick on the monotonic clock, in nanoseconds.
     pub at_ns: u64,
     /// The reading.
     pub value: f64,
-    /// The most that it may be off; absent where it is exact.
+    /// Most that the value may be off; absent where it is exact.
     pub error: Option<f64>,
 }
 
-/// All readings of one series, in order of time.
+/// Readings of one series, in order of time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RawSeries {
     /// Name of the series, as in `cpu.user_ratio`.
@@ -50,23 +51,23 @@ pub struct RawSeries {
     /// Labels that tell it from its siblings.
     pub labels: BTreeMap<String, String>,
     /// Its readings.
-    pub points: Vec<Point>,
+    pub points: Vec<RawPoint>,
 }
 
-/// All that a file holds.
+/// Content of a file of raw samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawRecording {
     /// Recording that it belongs to.
-    pub header: Header,
-    /// Every series, in order of name and labels.
+    pub header: RawHeader,
+    /// Series in order of name and labels.
     pub series: Vec<RawSeries>,
     /// Ending of the file.
     pub ending: Ending,
 }
 
-/// Reads a whole file into memory: 32 bytes for each reading. [`RawReader`] does with less.
+/// Reads a whole file into memory: 32 bytes for each reading. [`RawReader`] needs less.
 ///
-/// A file without its end is read as far as it goes; [`RawRecording::ending`] says so.
+/// A file without its end is read as far as it goes; [`RawRecording::ending`] reports that.
 ///
 /// # Errors
 /// When the file cannot be read or holds no raw samples.
@@ -94,11 +95,11 @@ pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
     })
 }
 
-/// Reads a file batch by batch, each of which is a second of the recording at most.
+/// Reads a file batch by batch, each of which is at most a second of the recording.
 #[derive(Debug)]
 pub struct RawReader {
     path: PathBuf,
-    header: Header,
+    header: RawHeader,
     file: BufReader<File>,
     decoder: StreamDecoder,
     ending: Option<Ending>,
@@ -120,9 +121,9 @@ impl RawReader {
         };
         let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
         let schema = match message::next(&mut file).map_err(unreadable)? {
-            Next::Message(bytes) => bytes,
-            Next::Ending(Ending::Damaged(why)) => return Err(no_samples(why)),
-            Next::Ending(_) => {
+            NextMessage::Message(bytes) => bytes,
+            NextMessage::Ending(Ending::Damaged(why)) => return Err(no_samples(why)),
+            NextMessage::Ending(_) => {
                 return Err(no_samples("it ends before its first batch".to_owned()));
             }
         };
@@ -135,7 +136,7 @@ impl RawReader {
             .map_err(|error| no_samples(error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
-            header: Header::of(columns.metadata()).map_err(no_samples)?,
+            header: RawHeader::of(columns.metadata()).map_err(no_samples)?,
             file,
             decoder,
             ending: None,
@@ -143,20 +144,20 @@ impl RawReader {
     }
 
     /// Recording that it belongs to.
-    pub fn header(&self) -> &Header {
+    pub fn header(&self) -> &RawHeader {
         &self.header
     }
 
-    /// How the file ends; [`Ending::Open`] until the last batch has been read.
+    /// End of the file; [`Ending::Open`] until the last batch has been read.
     pub fn ending(&self) -> Ending {
         self.ending.clone().unwrap_or(Ending::Open)
     }
 
-    /// The next batch; none after the last whole one.
+    /// Reads the next batch; `None` after the last whole one.
     ///
     /// # Errors
-    /// When the file cannot be read. A file that is cut short or damaged is none: its batches end
-    /// there, and [`ending`](Self::ending) tells.
+    /// When the file cannot be read. A file that is cut short or damaged is no error: its batches
+    /// end there, and [`ending`](Self::ending) reports that.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
         while self.ending.is_none() {
             let next = message::next(&mut self.file).map_err(|source| StreamError::Read {
@@ -164,8 +165,8 @@ impl RawReader {
                 source,
             })?;
             let bytes = match next {
-                Next::Message(bytes) => bytes,
-                Next::Ending(ending) => {
+                NextMessage::Message(bytes) => bytes,
+                NextMessage::Ending(ending) => {
                     self.ending = Some(ending);
                     break;
                 }
@@ -196,7 +197,7 @@ impl Iterator for RawReader {
     }
 }
 
-/// True if these are the columns of this version.
+/// Checks that these are the columns of this version.
 fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
     let no_samples = |reason| StreamError::NotSamples {
         path: path.to_owned(),
@@ -223,7 +224,7 @@ fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
     Ok(())
 }
 
-/// Some rows, in order of time.
+/// Batch of rows in order of time.
 #[derive(Debug, Clone)]
 pub struct Batch {
     at_ns: Int64Array,
@@ -233,21 +234,21 @@ pub struct Batch {
     errors: Float64Array,
 }
 
-/// One reading and whose it is.
+/// One reading with its series.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Row<'a> {
+pub struct RawRow<'a> {
     /// Name of its series.
     pub series: &'a str,
-    /// Labels of its series: a JSON object.
+    /// Labels of its series as a JSON object.
     pub labels: &'a str,
     /// The reading.
-    pub point: Point,
+    pub point: RawPoint,
 }
 
-impl Row<'_> {
-    /// Its labels one by one.
+impl RawRow<'_> {
+    /// Parses its labels.
     pub fn labels(&self) -> BTreeMap<String, String> {
-        // They were written by us; what else was put there is no label.
+        // Only labels that we wrote are expected; anything else is ignored.
         serde_json::from_str(self.labels).unwrap_or_default()
     }
 
@@ -297,14 +298,14 @@ impl Batch {
         self.len() == 0
     }
 
-    /// Its rows.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    /// Rows of the batch.
+    pub fn rows(&self) -> impl Iterator<Item = RawRow<'_>> {
         let names = self.series.values().as_string::<i32>();
         let labels = self.labels.values().as_string::<i32>();
-        (0..self.len()).map(move |i| Row {
+        (0..self.len()).map(move |i| RawRow {
             series: names.value(self.series.keys().value(i) as usize),
             labels: labels.value(self.labels.keys().value(i) as usize),
-            point: Point {
+            point: RawPoint {
                 at_ns: self.at_ns.value(i).max(0).cast_unsigned(),
                 value: self.values.value(i),
                 error: self.errors.is_valid(i).then(|| self.errors.value(i)),

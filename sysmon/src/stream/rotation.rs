@@ -1,32 +1,32 @@
-//! The files of one recording, one after the other.
+//! Files of one recording, written one after the other.
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{SampleFile, Written, check_room_again};
-use super::sample::Sample;
-use super::{Header, StreamError, place};
+use super::sample::RawSample;
+use super::{RawHeader, StreamError, paths};
 
 /// Size and age at which a file is closed and the next begun. With neither there is one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rotation {
-    /// Once a file is as large as this.
+    /// Size in bytes at which a file is closed.
     pub size_bytes: Option<u64>,
-    /// Once its first sample is as old as this.
+    /// Age of a file's first sample, in nanoseconds, at which it is closed.
     pub age_ns: Option<u64>,
-    /// Number of files that are kept, the one being written included; all where absent.
+    /// Number of files that are kept, the current one included; all where absent.
     pub keep: Option<usize>,
 }
 
 impl Rotation {
-    /// True if there is more than one file.
+    /// Returns true if a recording may have more than one file.
     pub(super) fn is_any(self) -> bool {
         self.size_bytes.is_some() || self.age_ns.is_some()
     }
 }
 
-/// From which part on the names of files have numbers, and the number of that part.
+/// First part whose file has a number in its name, and that number.
 #[derive(Clone, Copy)]
 struct Numbered {
     part: u64,
@@ -35,18 +35,18 @@ struct Numbered {
 
 impl Numbered {
     fn from(report: &Path, part: u64) -> Result<Self, StreamError> {
-        let number = place::next_part(report).map_err(|source| StreamError::Write {
-            path: place::pattern(report),
+        let number = paths::next_part(report).map_err(|source| StreamError::Write {
+            path: paths::pattern(report),
             source,
         })?;
         Ok(Self { part, number })
     }
 }
 
-/// The files that a recording makes. Only these does it ever remove.
+/// Files that a recording has created. It removes no others.
 pub(super) struct Files {
     report: PathBuf,
-    header: Header,
+    header: RawHeader,
     rotation: Rotation,
     numbered: Option<Numbered>,
     made: VecDeque<PathBuf>,
@@ -58,10 +58,10 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Makes the first file, beside `report`.
+    /// Creates the first file, beside `report`.
     pub(super) fn create(
         report: &Path,
-        header: Header,
+        header: RawHeader,
         rotation: Rotation,
     ) -> Result<Self, StreamError> {
         let first = header.part;
@@ -83,8 +83,8 @@ impl Files {
         })
     }
 
-    /// Takes in the readings of one tick; the next file is begun first if it is time.
-    pub(super) fn add(&mut self, sample: &Sample) -> Result<(), StreamError> {
+    /// Buffers the readings of one tick; begins the next file first if it is due.
+    pub(super) fn add(&mut self, sample: &RawSample) -> Result<(), StreamError> {
         if self.is_over(sample.at_ns) {
             self.turn()?;
         }
@@ -93,27 +93,27 @@ impl Files {
         Ok(())
     }
 
-    /// Writes what was taken in.
+    /// Writes the buffered readings.
     pub(super) fn flush(&mut self) -> Result<(), StreamError> {
         self.current.flush()
     }
 
-    /// Number of rows that were not written yet.
+    /// Number of rows that are not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.current.waiting_rows()
     }
 
-    /// Amount that was written, into all files.
+    /// Amount that was written into all files.
     pub(super) fn written(&self) -> Written {
         self.closed.and(self.current.written())
     }
 
-    /// Number of times that a file was removed while it was written, and put back.
+    /// Number of times that a file was removed while it was written, and written again.
     pub(super) fn restored(&self) -> u64 {
         self.restored_before + self.current.restored()
     }
 
-    /// True if another file may be begun later, after this error.
+    /// Returns true if another file may be begun later, after this error.
     pub(super) fn can_resume(after: &StreamError) -> bool {
         matches!(
             after,
@@ -121,11 +121,11 @@ impl Files {
         )
     }
 
-    /// Begins the next file with this tick, once there is room again. As long as that fails it
-    /// costs no other file its place. A recording that is not rotated goes on in numbered files,
-    /// behind those that are there.
-    pub(super) fn resume(&mut self, sample: &Sample) -> Result<(), StreamError> {
-        // One that got nothing is made anew.
+    /// Begins the next file with this tick, once there is room again. While that fails, no older
+    /// file is removed to make room. A recording that is not rotated goes on in numbered files,
+    /// after the existing ones.
+    pub(super) fn resume(&mut self, sample: &RawSample) -> Result<(), StreamError> {
+        // A file without rows is created again.
         let unused = self.current.written().rows == 0;
         let part = self.header.part + u64::from(!unused);
         if part > 1 && self.numbered.is_none() {
@@ -146,12 +146,12 @@ impl Files {
         Ok(())
     }
 
-    /// A file that was to be removed and could not be.
+    /// Takes the error of a file that could not be removed.
     pub(super) fn take_unremoved(&mut self) -> Option<StreamError> {
         self.unremoved.take()
     }
 
-    /// Writes what was taken in and closes the last file.
+    /// Writes the buffered readings and closes the last file.
     pub(super) fn close(&mut self) -> Result<(), StreamError> {
         self.current.close()
     }
@@ -181,13 +181,13 @@ impl Files {
     }
 
     fn make(&self, part: u64) -> Result<(PathBuf, SampleFile), StreamError> {
-        let header = Header {
+        let header = RawHeader {
             part,
             ..self.header.clone()
         };
         let path = self.path(part);
         let file = SampleFile::create(&path, &header).inspect_err(|_| {
-            // There was room for its name, and none for its header.
+            // There was room for its directory entry, and none for its header.
             let _ = std::fs::remove_file(&path);
         })?;
         Ok((path, file))
@@ -223,7 +223,7 @@ impl Files {
 
 fn path_of(report: &Path, numbered: Option<Numbered>, part: u64) -> PathBuf {
     match numbered {
-        Some(first) if part >= first.part => place::part(report, first.number + part - first.part),
-        _ => place::single(report),
+        Some(first) if part >= first.part => paths::part(report, first.number + part - first.part),
+        _ => paths::single(report),
     }
 }

@@ -1,4 +1,4 @@
-//! The readings of one tick on their way to disk.
+//! Readings of one tick as rows of raw samples.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use host_metrics::follow::Follower;
 
 use crate::process_history::ProcessFollower;
 
-/// Number of sets of labels that are remembered; a machine has fewer.
+/// Most sets of labels whose text is cached; a machine has fewer.
 const MOST_REMEMBERED: usize = 4096;
 
-/// The readings of one tick.
+/// Readings of one tick.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sample {
+pub struct RawSample {
     /// End of the tick on the monotonic clock, in nanoseconds.
     pub at_ns: u64,
-    /// One for each reading.
+    /// A row for each reading.
     pub rows: Vec<SampleRow>,
 }
 
@@ -25,28 +25,28 @@ pub struct Sample {
 pub struct SampleRow {
     /// Name of its series.
     pub series: &'static str,
-    /// Labels of its series: a JSON object.
+    /// Labels of its series as a JSON object.
     pub labels: Arc<str>,
     /// The reading.
     pub reading: Reading,
 }
 
-/// Makes samples of what was derived.
+/// Builds rows of raw samples from derived figures.
 #[derive(Debug, Default)]
-pub struct Sampler {
+pub struct RowBuilder {
     label_texts: HashMap<Labels, Arc<str>>,
     rows: usize,
 }
 
-impl Sampler {
-    /// The readings of the tick that ended at `at_ns`: those of the machine, and of the processes
-    /// that are followed and alive.
+impl RowBuilder {
+    /// Builds the rows of the tick that ended at `at_ns`: those of the machine, and of the live
+    /// followed processes.
     pub fn sample(
         &mut self,
         at_ns: u64,
         figures: &Figures,
         processes: Option<&ProcessFollower>,
-    ) -> Sample {
+    ) -> RawSample {
         let mut rows = Vec::with_capacity(self.rows);
         for figure in figures.iter() {
             rows.push(SampleRow {
@@ -66,10 +66,10 @@ impl Sampler {
             }));
         }
         self.rows = rows.len();
-        Sample { at_ns, rows }
+        RawSample { at_ns, rows }
     }
 
-    /// Labels as they stand in a file, each set written out once.
+    /// Returns the text of a set of labels, which is encoded once.
     fn label_text(&mut self, labels: &Labels) -> Arc<str> {
         if let Some(text) = self.label_texts.get(labels) {
             return Arc::clone(text);
@@ -84,9 +84,9 @@ impl Sampler {
     }
 }
 
-/// Labels as a JSON object, in order of their keys.
+/// Encodes labels as a JSON object, in order of their keys.
 pub fn label_text<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Arc<str> {
     let object: BTreeMap<&str, &str> = labels.collect();
-    // A map of texts is always JSON.
+    // A map of texts can always be encoded as JSON.
     serde_json::to_string(&object).unwrap_or_default().into()
 }

@@ -1,5 +1,5 @@
-//! Raw samples go to disk from a thread of their own: however slow the disk is, sampling waits
-//! for nothing. What the thread has no room for is dropped and counted.
+//! Writes raw samples on a thread of its own: however slow the disk is, sampling never waits for
+//! it. Samples beyond the bound of the queue are dropped and counted.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,24 +11,24 @@ use bench_report::clock::monotonic_ns;
 
 use super::outage::Outages;
 use super::rotation::{Files, Rotation};
-use super::sample::Sample;
-use super::{Header, StreamError};
+use super::sample::RawSample;
+use super::{RawHeader, StreamError};
 
-/// How long readings wait in memory at most, so that several ticks share a batch. A kill loses
+/// Longest time that readings wait in memory, so that several ticks share a batch. A kill loses
 /// them.
 const HOLD_NS: u64 = 500_000_000;
-/// A batch has no more rows than this and one tick's.
+/// Rows at which a batch is written; it has at most these and those of one tick.
 const BATCH_ROWS: usize = 16_384;
-/// Number of rows that may wait for the disk: 3 MB.
+/// Most rows that wait for the disk: 3 MB.
 const MOST_WAITING_ROWS: usize = 65_536;
-/// Time for which the end of a recording waits for a disk that stands still.
+/// Longest time that the end of a recording waits for a disk that does not answer.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
-/// Time between attempts on a disk that was full.
+/// Time between attempts to write on a disk that was full.
 const RETRY_NS: u64 = 2_000_000_000;
 
-/// State of the thread.
+/// State that the thread shares with the sampler.
 #[derive(Debug, Default)]
-struct Shared {
+struct WriterState {
     waiting_rows: AtomicUsize,
     written_rows: AtomicU64,
     written_bytes: AtomicU64,
@@ -38,28 +38,32 @@ struct Shared {
     unremoved: OnceLock<StreamError>,
 }
 
-impl Shared {
+impl WriterState {
     fn outages(&self) -> MutexGuard<'_, Outages> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The thread that writes, as sampling sees it.
+/// Handle of the thread that writes.
 #[derive(Debug)]
 pub struct RawWriter {
-    samples: Option<Sender<Sample>>,
+    samples: Option<Sender<RawSample>>,
     ended: Receiver<()>,
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
     dropped_samples: u64,
     closed: bool,
 }
 
 impl RawWriter {
-    /// Makes the first file beside `report` and starts the thread.
+    /// Creates the first file beside `report` and starts the thread.
     ///
     /// # Errors
-    /// When the file cannot be made, or the system has no thread left.
-    pub fn start(report: &Path, header: Header, rotation: Rotation) -> Result<Self, StreamError> {
+    /// When the file cannot be created, or the system has no thread left.
+    pub fn start(
+        report: &Path,
+        header: RawHeader,
+        rotation: Rotation,
+    ) -> Result<Self, StreamError> {
         // Ticks that are far apart are written one by one.
         let hold_ns = if header.interval_ns < HOLD_NS {
             HOLD_NS
@@ -67,7 +71,7 @@ impl RawWriter {
             0
         };
         let files = Files::create(report, header, rotation)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(WriterState::default());
         let (samples, inbox) = channel();
         let (alive, ended) = channel();
         let mut thread = WriterThread {
@@ -79,7 +83,7 @@ impl RawWriter {
         };
         let run = move || {
             if let Err(error) = thread.run() {
-                // There is but one thread, and it fails once.
+                // There is only one thread, and it fails once.
                 let _ = thread.shared.failure.set(error);
             }
             thread.note();
@@ -98,9 +102,9 @@ impl RawWriter {
         })
     }
 
-    /// Hands in the readings of one tick. It never waits: where there is no room, or the thread
-    /// has failed, they are dropped and counted.
-    pub fn hand_in(&mut self, sample: Sample) {
+    /// Submits the readings of one tick without waiting: where there is no room, or the thread has
+    /// failed, they are dropped and counted.
+    pub fn hand_in(&mut self, sample: RawSample) {
         let rows = sample.rows.len();
         if rows == 0 {
             return;
@@ -115,24 +119,24 @@ impl RawWriter {
         }
     }
 
-    /// Lets the thread write what it has and close its file. Waits for it, but not for a disk
-    /// that stands still.
+    /// Lets the thread write its queue and close its file. Waits for that, but not for a disk that
+    /// does not answer.
     pub fn close(&mut self) {
         self.samples = None;
         self.closed = self.ended.recv_timeout(CLOSE_WITHIN) != Err(RecvTimeoutError::Timeout);
     }
 
-    /// Number of ticks that could not be handed in.
+    /// Number of ticks that were dropped.
     pub fn dropped_samples(&self) -> u64 {
         self.dropped_samples
     }
 
-    /// Times in which the disk took nothing.
+    /// Outages of the disk.
     pub fn outages(&self) -> Outages {
         self.shared.outages().clone()
     }
 
-    /// Rows on disk.
+    /// Number of rows on disk.
     pub fn written_rows(&self) -> u64 {
         self.shared.written_rows.load(Ordering::Relaxed)
     }
@@ -142,22 +146,22 @@ impl RawWriter {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// Number of times that a file was removed while it was written, and put back with all it held.
+    /// Number of times that a file was removed while it was written, and written again.
     pub fn restored(&self) -> u64 {
         self.shared.restored.load(Ordering::Relaxed)
     }
 
-    /// Error after which nothing is written any more.
+    /// Error after which no raw samples are written any more.
     pub fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }
 
-    /// An old file that could not be removed.
+    /// Error of an old file that could not be removed.
     pub fn unremoved(&self) -> Option<&StreamError> {
         self.shared.unremoved.get()
     }
 
-    /// True if the disk stood still when the file was to be closed.
+    /// Returns true if the disk did not answer when the file was to be closed.
     pub fn left_open(&self) -> bool {
         self.samples.is_none() && !self.closed
     }
@@ -166,13 +170,13 @@ impl RawWriter {
 struct WriterThread {
     files: Files,
     hold_ns: u64,
-    inbox: Receiver<Sample>,
+    inbox: Receiver<RawSample>,
     taken_samples: u64,
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
 }
 
 impl WriterThread {
-    /// Writes until the recording ends; a disk that takes nothing is waited for.
+    /// Writes until the recording ends; waits for a disk that is full.
     fn run(&mut self) -> Result<(), StreamError> {
         loop {
             let written = self.write();
@@ -190,7 +194,7 @@ impl WriterThread {
         }
     }
 
-    /// Lets ticks go by until the disk takes one again; `false` when the recording ended before.
+    /// Drops ticks until the disk takes one again; `false` when the recording ended before.
     fn wait_for_room(&mut self) -> bool {
         let mut again_ns = monotonic_ns() + RETRY_NS;
         loop {
@@ -212,7 +216,7 @@ impl WriterThread {
         }
     }
 
-    fn take(&mut self, sample: &Sample) {
+    fn take(&mut self, sample: &RawSample) {
         self.taken_samples += 1;
         let rows = sample.rows.len();
         self.shared.waiting_rows.fetch_sub(rows, Ordering::Relaxed);

@@ -3,9 +3,9 @@
 use clap::Args;
 use host_metrics::follow::Following;
 
-use crate::cli::LookFlags;
+use crate::cli::BasicFlags;
 
-/// What stands below the flags in `--help`.
+/// Text below the flags in `--help`.
 pub const EXAMPLES: &str = "\
 Keys: q, Esc or Ctrl-C quit, ? help, / filter, space pause, c m i n p sort by CPU, memory, I/O, \
 name or number. It needs a terminal of 60 columns and 16 lines or more; NO_COLOR is honoured.
@@ -20,18 +20,18 @@ Examples:
 /// Flags of `sysmon watch`.
 #[derive(Debug, Args)]
 pub struct WatchFlags {
-    /// What is looked at, and how often.
+    /// Flags of what is sampled, and how often.
     #[command(flatten)]
-    pub look: LookFlags,
+    pub basic: BasicFlags,
 }
 
 impl WatchFlags {
-    /// Every process, as it is now.
+    /// Follows every process with its latest figures.
     pub fn following(&self) -> Following {
         Following {
             live: true,
             command_lines: true,
-            ..self.look.following()
+            ..self.basic.following()
         }
     }
 }

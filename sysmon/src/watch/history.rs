@@ -1,19 +1,19 @@
-//! The last minutes of what has a sparkline, in bounded memory however short the interval: time is
-//! cut into slots of a second or an interval, whichever is longer, and each keeps its peak.
+//! Figures of the last minutes for sparklines, in bounded memory however short the interval: time
+//! is cut into slots of a second or an interval, whichever is longer, and each keeps its peak.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::machine::Machine;
+use super::latest::LatestFigures;
 
-/// Number of slots that are kept.
+/// Number of slots that are kept of each trace.
 pub const SLOTS: usize = 600;
 const LEAST_SLOT_NS: u64 = 1_000_000_000;
-/// A host with thousands of interfaces keeps the first.
+/// Most traces that are kept: a host with thousands of interfaces keeps the first.
 const MOST_TRACES: usize = 256;
 
-/// What has a sparkline.
+/// Figure that has a sparkline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trace {
+pub enum Trend {
     /// Share of CPU time, of the limit in a container.
     Cpu,
     /// Share of memory, likewise.
@@ -28,24 +28,24 @@ pub enum Trace {
     Gpu(String),
 }
 
-/// The pressures of the machine that have a sparkline, with their names.
+/// Pressure figures of the machine that have a sparkline: title and series.
 pub const STALLED: [(&str, &str); 3] = [
     ("CPU", "pressure.cpu.some_ratio"),
     ("memory", "pressure.memory.some_ratio"),
     ("I/O", "pressure.io.some_ratio"),
 ];
 
-/// What was seen in the last minutes.
+/// Peaks of each trace over the last minutes.
 #[derive(Debug, Clone)]
 pub struct History {
     slot_ns: u64,
     slot: u64,
     began_ns: Option<u64>,
-    traces: BTreeMap<Trace, VecDeque<Option<f64>>>,
+    traces: BTreeMap<Trend, VecDeque<Option<f64>>>,
 }
 
 impl History {
-    /// An empty one of what is sampled every `interval_ns`.
+    /// Creates an empty history of samples every `interval_ns`.
     pub fn new(interval_ns: u64) -> Self {
         Self {
             slot_ns: interval_ns.max(LEAST_SLOT_NS),
@@ -55,10 +55,10 @@ impl History {
         }
     }
 
-    /// Takes in the tick that ended at `at_ns`, on a machine with so many cores.
-    pub fn take(&mut self, at_ns: u64, machine: &Machine, cores: Option<u64>) {
+    /// Adds the figures of the tick that ended at `at_ns`, on a machine with so many cores.
+    pub fn take(&mut self, at_ns: u64, machine: &LatestFigures, cores: Option<u64>) {
         let began_ns = *self.began_ns.get_or_insert(at_ns);
-        // The beat's own lateness must not move a tick to the next slot, nor lack of it back.
+        // A tick that comes a little late or early must not move to another slot.
         let slot = (at_ns.saturating_sub(began_ns) + self.slot_ns / 4) / self.slot_ns;
         for _ in 0..slot.saturating_sub(self.slot).min(SLOTS as u64) {
             for trace in self.traces.values_mut() {
@@ -82,9 +82,10 @@ impl History {
         }
     }
 
-    /// The newest `count` columns of `slots_each` slots, oldest first, each with its peak. A
-    /// column begins at a multiple of its length, so that its peak stays its own.
-    pub fn columns(&self, of: &Trace, count: usize, slots_each: usize) -> Vec<Option<f64>> {
+    /// Returns the newest `count` columns of `slots_each` slots, oldest first, each with its peak.
+    /// A column begins at a multiple of its length, so that its peak does not change as time goes
+    /// on.
+    pub fn columns(&self, of: &Trend, count: usize, slots_each: usize) -> Vec<Option<f64>> {
         let slots_each = slots_each.max(1);
         let mut columns = vec![None; count];
         let Some(kept) = self.traces.get(of) else {
@@ -104,13 +105,13 @@ impl History {
         columns
     }
 
-    /// Length of a slot.
+    /// Length of a slot in nanoseconds.
     pub fn slot_ns(&self) -> u64 {
         self.slot_ns
     }
 
-    /// The highest that was seen of it.
-    pub fn peak(&self, of: &Trace) -> Option<f64> {
+    /// Highest value of a trace in its history.
+    pub fn peak(&self, of: &Trend) -> Option<f64> {
         let kept = self.traces.get(of)?;
         kept.iter().flatten().copied().reduce(f64::max)
     }
@@ -123,26 +124,26 @@ fn push(trace: &mut VecDeque<Option<f64>>, value: Option<f64>) {
     trace.push_back(value);
 }
 
-fn traces(machine: &Machine, cores: Option<u64>) -> Vec<(Trace, f64)> {
+fn traces(machine: &LatestFigures, cores: Option<u64>) -> Vec<(Trend, f64)> {
     let mut found = Vec::new();
     let mut put = |trace, value: Option<f64>| found.extend(value.map(|value| (trace, value)));
-    put(Trace::Cpu, machine.cpu(cores).ratio);
-    put(Trace::Memory, machine.memory().ratio);
+    put(Trend::Cpu, machine.cpu(cores).ratio);
+    put(Trend::Memory, machine.memory().ratio);
     for (_, name) in STALLED {
-        put(Trace::Stalled(name), machine.value(name));
+        put(Trend::Stalled(name), machine.value(name));
     }
     for (disk, read) in machine.all("disk.read_bytes_per_s") {
         let written = machine.of("disk.write_bytes_per_s", disk);
         let both = written.map(|written| read + written);
-        put(Trace::Disk(disk.to_owned()), both);
+        put(Trend::Disk(disk.to_owned()), both);
     }
     for (interface, received) in machine.all("network.receive_bytes_per_s") {
         let sent = machine.of("network.transmit_bytes_per_s", interface);
         let both = sent.map(|sent| received + sent);
-        put(Trace::Interface(interface.to_owned()), both);
+        put(Trend::Interface(interface.to_owned()), both);
     }
     for (gpu, busy) in machine.all("gpu.utilisation_ratio") {
-        put(Trace::Gpu(gpu.to_owned()), Some(busy));
+        put(Trend::Gpu(gpu.to_owned()), Some(busy));
     }
     found
 }
@@ -154,10 +155,10 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
-    fn busy(value: Option<f64>) -> Machine {
+    fn busy(value: Option<f64>) -> LatestFigures {
         let mut figures = Figures::default();
         figures.put("cpu.busy_ratio", value);
-        let mut machine = Machine::default();
+        let mut machine = LatestFigures::default();
         machine.take(0, figures);
         machine
     }
@@ -168,14 +169,14 @@ mod tests {
         for (second, value) in [(0, 0.0), (1, 0.1), (2, 0.9), (3, 0.3), (6, 0.6)] {
             history.take(second * S + 1000, &busy(Some(value)), None);
         }
-        let columns = |count, each| history.columns(&Trace::Cpu, count, each);
+        let columns = |count, each| history.columns(&Trend::Cpu, count, each);
         let each = [Some(0.9), Some(0.3), None, None, Some(0.6)];
         assert_eq!(columns(5, 1), each);
         // Slots 0-1, 2-3, 4-5 and 6.
         assert_eq!(columns(4, 2), [Some(0.1), Some(0.9), None, Some(0.6)]);
         assert_eq!(columns(6, 2)[..2], [None, None]);
-        assert_eq!(history.peak(&Trace::Cpu), Some(0.9));
-        assert_eq!(history.columns(&Trace::Memory, 2, 1), [None, None]);
+        assert_eq!(history.peak(&Trend::Cpu), Some(0.9));
+        assert_eq!(history.columns(&Trend::Memory, 2, 1), [None, None]);
         assert_eq!(columns(0, 1), []);
     }
 
@@ -187,12 +188,12 @@ mod tests {
             let value = (second * 7 % 10) as f64;
             history.take(second * S, &busy(Some(value)), None);
             if second % 5 == 4 {
-                let newest = history.columns(&Trace::Cpu, 1, 5)[0];
+                let newest = history.columns(&Trend::Cpu, 1, 5)[0];
                 seen.push(newest.unwrap());
             }
         }
         let all: Vec<f64> = history
-            .columns(&Trace::Cpu, 10, 5)
+            .columns(&Trend::Cpu, 10, 5)
             .into_iter()
             .flatten()
             .collect();
@@ -206,7 +207,7 @@ mod tests {
         for tick in 0..100 * 1200_u64 {
             history.take(tick * S / 100, &machine, None);
         }
-        assert_eq!(history.traces[&Trace::Cpu].len(), SLOTS);
+        assert_eq!(history.traces[&Trend::Cpu].len(), SLOTS);
         let mut figures = Figures::default();
         for interface in 0..2000 {
             for name in [
@@ -232,6 +233,6 @@ mod tests {
             let early = if tick % 2 == 1 { 300_000_000 } else { 0 };
             history.take(100 * S + tick * 2 * S - early, &busy(Some(1.0)), None);
         }
-        assert_eq!(history.columns(&Trace::Cpu, 10, 1), vec![Some(1.0); 10]);
+        assert_eq!(history.columns(&Trend::Cpu, 10, 1), vec![Some(1.0); 10]);
     }
 }

@@ -1,24 +1,24 @@
-//! What a key does.
+//! Keys and their actions.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::model::Model;
 use super::process::Sort;
 
-/// What a key asks of the loop, beyond what it did to the model.
+/// Action that the loop takes after a key, beyond the change of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// Go on.
+pub enum KeyAction {
+    /// Nothing more.
     Nothing,
-    /// Draw everything anew: something else wrote on the terminal.
+    /// Redraw everything: something else wrote on the terminal.
     Redraw,
-    /// Stop as a shell's Ctrl-Z does.
+    /// Suspend the process, as Ctrl-Z does in a shell.
     Suspend,
-    /// End.
+    /// Quit.
     Quit,
 }
 
-/// Every key, as the help has it.
+/// Keys with their descriptions, as the help shows them.
 pub const HELP: [(&str, &str); 10] = [
     ("q, Ctrl-C", "quit"),
     ("Esc", "back: close this, drop the filter, quit"),
@@ -32,22 +32,22 @@ pub const HELP: [(&str, &str); 10] = [
     ("Ctrl-L, Ctrl-Z", "draw anew, suspend"),
 ];
 
-/// Does what `key` stands for.
-pub fn press(model: &mut Model, key: KeyEvent) -> Wish {
+/// Changes the model as `key` says, and returns the action left to the loop.
+pub fn press(model: &mut Model, key: KeyEvent) -> KeyAction {
     if key.kind == KeyEventKind::Release {
-        return Wish::Nothing;
+        return KeyAction::Nothing;
     }
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
-            KeyCode::Char('c') => Wish::Quit,
-            KeyCode::Char('z') => Wish::Suspend,
-            KeyCode::Char('l') => Wish::Redraw,
-            _ => Wish::Nothing,
+            KeyCode::Char('c') => KeyAction::Quit,
+            KeyCode::Char('z') => KeyAction::Suspend,
+            KeyCode::Char('l') => KeyAction::Redraw,
+            _ => KeyAction::Nothing,
         };
     }
     if model.is_typing() {
         type_filter(model, key.code);
-        return Wish::Nothing;
+        return KeyAction::Nothing;
     }
     command(model, key.code)
 }
@@ -62,12 +62,12 @@ fn type_filter(model: &mut Model, key: KeyCode) {
     }
 }
 
-fn command(model: &mut Model, key: KeyCode) -> Wish {
+fn command(model: &mut Model, key: KeyCode) -> KeyAction {
     let page = isize::try_from(model.page()).unwrap_or(isize::MAX);
     match key {
-        KeyCode::Char('q') => return Wish::Quit,
+        KeyCode::Char('q') => return KeyAction::Quit,
         KeyCode::Esc if model.help => model.help = false,
-        KeyCode::Esc if !model.drop_filter() => return Wish::Quit,
+        KeyCode::Esc if !model.drop_filter() => return KeyAction::Quit,
         KeyCode::Char('?' | 'h') => model.help = !model.help,
         KeyCode::Char(' ') => model.pause(),
         KeyCode::Char('/') => model.begin_filter(),
@@ -86,16 +86,16 @@ fn command(model: &mut Model, key: KeyCode) -> Wish {
         KeyCode::Home => model.scroll(isize::MIN),
         _ => {}
     }
-    Wish::Nothing
+    KeyAction::Nothing
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::model::About;
+    use crate::watch::model::ViewInfo;
 
-    fn press_all(model: &mut Model, keys: &[KeyCode]) -> Wish {
-        let mut last = Wish::Nothing;
+    fn press_all(model: &mut Model, keys: &[KeyCode]) -> KeyAction {
+        let mut last = KeyAction::Nothing;
         for key in keys {
             last = press(model, KeyEvent::new(*key, KeyModifiers::NONE));
         }
@@ -108,20 +108,20 @@ mod tests {
 
     #[test]
     fn escape_goes_one_step_back_at_a_time() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         let keys = [char('/'), char('q'), KeyCode::Enter, char('?')];
-        assert_eq!(press_all(&mut model, &keys), Wish::Nothing);
+        assert_eq!(press_all(&mut model, &keys), KeyAction::Nothing);
         assert_eq!((model.filter.as_str(), model.help), ("q", true));
-        assert_eq!(press_all(&mut model, &[KeyCode::Esc]), Wish::Nothing);
+        assert_eq!(press_all(&mut model, &[KeyCode::Esc]), KeyAction::Nothing);
         assert_eq!((model.filter.as_str(), model.help), ("q", false));
-        assert_eq!(press_all(&mut model, &[KeyCode::Esc]), Wish::Nothing);
+        assert_eq!(press_all(&mut model, &[KeyCode::Esc]), KeyAction::Nothing);
         assert_eq!(model.filter, "");
-        assert_eq!(press_all(&mut model, &[KeyCode::Esc]), Wish::Quit);
+        assert_eq!(press_all(&mut model, &[KeyCode::Esc]), KeyAction::Quit);
     }
 
     #[test]
     fn letters_are_commands_unless_a_filter_is_typed() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         for (key, sort) in [
             ('m', Sort::Memory),
             ('i', Sort::Io),
@@ -145,16 +145,16 @@ mod tests {
 
     #[test]
     fn control_keys_mean_the_same_everywhere() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         for typing in [false, true] {
             if typing {
                 model.begin_filter();
             }
             for (key, wish) in [
-                ('c', Wish::Quit),
-                ('z', Wish::Suspend),
-                ('l', Wish::Redraw),
-                ('x', Wish::Nothing),
+                ('c', KeyAction::Quit),
+                ('z', KeyAction::Suspend),
+                ('l', KeyAction::Redraw),
+                ('x', KeyAction::Nothing),
             ] {
                 let key = KeyEvent::new(char(key), KeyModifiers::CONTROL);
                 assert_eq!(press(&mut model, key), wish);
@@ -165,11 +165,11 @@ mod tests {
 
     #[test]
     fn a_key_let_go_does_nothing() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         let key = KeyEvent {
             kind: KeyEventKind::Release,
             ..KeyEvent::new(char('q'), KeyModifiers::NONE)
         };
-        assert_eq!(press(&mut model, key), Wish::Nothing);
+        assert_eq!(press(&mut model, key), KeyAction::Nothing);
     }
 }

@@ -1,13 +1,13 @@
-//! `sysmon watch`: the machine on the terminal, live.
+//! `sysmon watch`: a live view of the machine on the terminal.
 //!
-//! What is shown ([`model`]) knows of no terminal, how it is shown ([`view`]) reads nothing, and
-//! what keys do ([`keys`]) does neither; here they are joined with the sampler, the terminal
-//! ([`screen`]) and the clock. Rates are derived where `record` derives them.
+//! The state ([`model`]) is independent of the terminal, drawing ([`view`]) samples nothing, and
+//! keys ([`keys`]) only change the state; this module joins them with the sampler, the terminal
+//! ([`screen`]) and the clock. Rates are derived by the same code as in `record`.
 
 pub mod cli;
 pub mod history;
 pub mod keys;
-pub mod machine;
+pub mod latest;
 pub mod model;
 pub mod process;
 pub mod screen;
@@ -32,46 +32,47 @@ use nix::sys::signal::Signal;
 use ratatui::crossterm::event as terminal;
 
 use crate::own_cost::OwnCost;
-use crate::recording::Settings;
-use crate::sampler::Sampler;
-use crate::signals::{self, HeldSignals};
+use crate::recording::SamplingSettings;
+use crate::sampler::MachineSampler;
+use crate::signals::{BlockedSignals, SignalEvent};
 use cli::WatchFlags;
-use keys::Wish;
-use model::{About, Model, News, Own};
-use process::Process;
+use keys::KeyAction;
+use model::{Model, SampleUpdate, ViewInfo, WatchCost};
+use process::ProcessView;
 use screen::Screen;
 use view::palette::Palette;
 
-/// Faster than this nobody reads, and CPU time is counted in ticks of 10 ms.
+/// Shortest interval: nobody reads faster changes, and CPU time is counted in ticks of 10 ms.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What the loop wakes for, beside the next sample.
+/// Event that wakes the loop before the next sample is due.
 #[derive(Debug)]
-enum Event {
-    Signal(signals::Event),
+enum WatchEvent {
+    Signal(SignalEvent),
     Terminal(terminal::Event),
-    /// The terminal cannot be read any more.
-    Deaf(io::Error),
+    /// Keys cannot be read any more.
+    KeysUnreadable(io::Error),
 }
 
-impl From<signals::Event> for Event {
-    fn from(event: signals::Event) -> Self {
+impl From<SignalEvent> for WatchEvent {
+    fn from(event: SignalEvent) -> Self {
         Self::Signal(event)
     }
 }
 
-/// Shows this machine on the terminal until it is told to end.
+/// Shows this machine on the terminal until the user quits or a signal comes.
 ///
 /// # Errors
 /// When stdout is no terminal, or the terminal fails.
 pub fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
     check(flags)?;
-    let held = HeldSignals::hold_with(&[Signal::SIGCONT, Signal::SIGHUP]);
-    let held = held.context("cannot hold back signals")?;
+    let blocked = BlockedSignals::block_with(&[Signal::SIGCONT, Signal::SIGHUP]);
+    let blocked = blocked.context("cannot hold back signals")?;
     let (sender, events) = channel();
-    held.watch(sender.clone(), false)
+    blocked
+        .listen(sender.clone(), false)
         .context("cannot listen for signals")?;
-    let mut session = Session::begin(flags)?;
+    let mut session = WatchSession::begin(flags)?;
     let mut screen = Screen::enter().context("cannot take over the terminal")?;
     listen(sender).context("cannot start the thread that reads keys")?;
     session.run(&mut screen, &events)?;
@@ -87,7 +88,7 @@ fn check(flags: &WatchFlags) -> anyhow::Result<()> {
     if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         return refuse("TERM is dumb, and `watch` moves the cursor", record);
     }
-    if flags.look.interval < SHORTEST_INTERVAL {
+    if flags.basic.interval < SHORTEST_INTERVAL {
         return refuse(
             "an interval of less than 200ms is too short to look at",
             "sysmon record, which goes down to 10ms",
@@ -96,15 +97,15 @@ fn check(flags: &WatchFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads keys and sizes from a thread of its own, which ends with the process.
-fn listen(events: Sender<Event>) -> io::Result<()> {
-    // From here on a new size is heard, and not only once the thread runs.
+/// Reads keys and changes of size on a thread of its own, which ends with the process.
+fn listen(events: Sender<WatchEvent>) -> io::Result<()> {
+    // Registers for changes of size now, and not only once the thread runs.
     terminal::poll(Duration::ZERO)?;
     let listen = move || {
         loop {
             let (event, last) = match terminal::read() {
-                Ok(event) => (Event::Terminal(event), false),
-                Err(error) => (Event::Deaf(error), true),
+                Ok(event) => (WatchEvent::Terminal(event), false),
+                Err(error) => (WatchEvent::KeysUnreadable(error), true),
             };
             if events.send(event).is_err() || last {
                 return;
@@ -117,36 +118,36 @@ fn listen(events: Sender<Event>) -> io::Result<()> {
         .map(drop)
 }
 
-/// The machine under watch.
-struct Session {
+/// State of the running view.
+struct WatchSession {
     model: Model,
     palette: Palette,
-    sampler: Sampler,
+    sampler: MachineSampler,
     cadence: Cadence,
     interval_ns: u64,
     cost: OwnCost,
-    /// When the last sample was taken, and what this program had cost by then.
+    /// Time of the last sample, and the CPU time of this program by then, in nanoseconds.
     last: Option<(u64, u64)>,
 }
 
-impl Session {
-    /// Takes the first sample, from which rates start.
+impl WatchSession {
+    /// Creates the view and takes its first sample, from which rates start.
     fn begin(flags: &WatchFlags) -> anyhow::Result<Self> {
-        let interval_ns = flags.look.interval.as_nanos() as u64;
+        let interval_ns = flags.basic.interval.as_nanos() as u64;
         let cores = Environment::capture().cores;
         let following = flags.following();
-        let mut sampler = Sampler::new(&Settings {
+        let mut sampler = MachineSampler::new(&SamplingSettings {
             interval_ns,
             cores,
             follow: Some(following.clone()),
-            ..Settings::host()
+            ..SamplingSettings::host()
         });
-        let gpus = GpuWatch::start(GpuWatch::period(flags.look.interval), NvmlDriver::open)
+        let gpus = GpuWatch::start(GpuWatch::period(flags.basic.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
         sampler.watch_gpus(gpus);
         let host = nix::unistd::gethostname().unwrap_or_default();
         let mut session = Self {
-            model: Model::new(About {
+            model: Model::new(ViewInfo {
                 host: host.to_string_lossy().into_owned(),
                 cores,
                 interval_ns,
@@ -164,7 +165,7 @@ impl Session {
         Ok(session)
     }
 
-    fn run(&mut self, screen: &mut Screen, events: &Receiver<Event>) -> anyhow::Result<()> {
+    fn run(&mut self, screen: &mut Screen, events: &Receiver<WatchEvent>) -> anyhow::Result<()> {
         loop {
             self.draw(screen).context("cannot draw on the terminal")?;
             let wait_ns = self.cadence.due_ns().saturating_sub(monotonic_ns());
@@ -196,38 +197,41 @@ impl Session {
         Ok(())
     }
 
-    /// Does what an event asks for; says whether it asks for the end.
-    fn ends(&mut self, event: Event, screen: &mut Screen) -> anyhow::Result<bool> {
+    /// Handles an event; returns true if it ends the view.
+    fn ends(&mut self, event: WatchEvent, screen: &mut Screen) -> anyhow::Result<bool> {
         let done = match event {
-            Event::Signal(signals::Event::Signal { signal, .. }) if signal != Signal::SIGCONT => {
+            WatchEvent::Signal(SignalEvent::Signal { signal, .. }) if signal != Signal::SIGCONT => {
                 return Ok(true);
             }
-            Event::Signal(signals::Event::Signal { .. }) => {
+            WatchEvent::Signal(SignalEvent::Signal { .. }) => {
                 let resumed = screen.resume();
                 self.go_on();
                 resumed
             }
-            Event::Terminal(terminal::Event::Key(key)) => match keys::press(&mut self.model, key) {
-                Wish::Quit => return Ok(true),
-                Wish::Suspend => {
-                    let suspended = screen.suspend();
-                    self.go_on();
-                    suspended
+            WatchEvent::Terminal(terminal::Event::Key(key)) => {
+                match keys::press(&mut self.model, key) {
+                    KeyAction::Quit => return Ok(true),
+                    KeyAction::Suspend => {
+                        let suspended = screen.suspend();
+                        self.go_on();
+                        suspended
+                    }
+                    KeyAction::Redraw => screen.forget(),
+                    KeyAction::Nothing => {
+                        self.sampler.ask(self.model.fields());
+                        Ok(())
+                    }
                 }
-                Wish::Redraw => screen.forget(),
-                Wish::Nothing => {
-                    self.sampler.ask(self.model.fields());
-                    Ok(())
-                }
-            },
-            Event::Signal(signals::Event::Child) | Event::Terminal(_) => Ok(()),
-            Event::Deaf(error) => return Err(error).context("cannot read keys"),
+            }
+            WatchEvent::Signal(SignalEvent::Child) | WatchEvent::Terminal(_) => Ok(()),
+            WatchEvent::KeysUnreadable(error) => return Err(error).context("cannot read keys"),
         };
         done.context("cannot set the terminal")?;
         Ok(false)
     }
 
-    /// What was slept through was not missed.
+    /// Restarts the schedule: samples due while the process was suspended are not counted as
+    /// missed.
     fn go_on(&mut self) {
         self.cadence = Cadence::new(monotonic_ns(), self.interval_ns);
     }
@@ -237,10 +241,10 @@ impl Session {
         let tick = cost.of_sample(|| sampler.sample());
         let processes = self.sampler.follower().map(|follower| {
             let live = follower.live();
-            live.map(|(id, followed)| Process::of(id, followed))
+            live.map(|(id, followed)| ProcessView::of(id, followed))
                 .collect()
         });
-        let news = News {
+        let update = SampleUpdate {
             at_ns: tick.at_ns,
             clock: time_of_day(),
             figures: tick.figures,
@@ -248,11 +252,11 @@ impl Session {
             absent: absent(self.sampler.gaps()),
             own: self.own(tick.at_ns),
         };
-        self.model.take(news);
+        self.model.take(update);
     }
 
     /// Cost of watching: sampling, deriving and drawing.
-    fn own(&mut self, at_ns: u64) -> Own {
+    fn own(&mut self, at_ns: u64) -> WatchCost {
         let cpu_ns = self.cost.cpu_ns();
         let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {
             let window = Window {
@@ -265,7 +269,7 @@ impl Session {
             window.mean(Some(last_cpu_ns), Some(cpu_ns), 0)
         });
         self.last = Some((at_ns, cpu_ns));
-        Own {
+        WatchCost {
             cores: cores.map(|reading| reading.value),
             rss_max_bytes: self.cost.rss_max_bytes(),
             missed: self.cadence.missed(),

@@ -1,108 +1,108 @@
-//! What the screen is about: the newest figures, the last minutes, the processes, and how the
-//! person at the keys wants to see them. Knows of no terminal.
+//! State of the view: newest figures, last minutes, processes, and the user's choice of order and
+//! filter. Independent of the terminal.
 
 use super::history::History;
-use super::machine::Machine;
-use super::process::{Process, Sort};
+use super::latest::LatestFigures;
+use super::process::{ProcessView, Sort};
 use host_metrics::figure::Figures;
 use host_metrics::source::process::Fields;
 
-/// What may be typed as a filter.
+/// Most characters of a filter.
 const FILTER_CHARS: usize = 64;
 
-/// What does not change while one watches.
+/// Properties of the view that do not change while it runs.
 #[derive(Debug, Clone, Default)]
-pub struct About {
-    /// The machine's name.
+pub struct ViewInfo {
+    /// Host name of the machine.
     pub host: String,
-    /// Its cores.
+    /// Number of its cores.
     pub cores: Option<u64>,
-    /// Time between samples.
+    /// Time between samples in nanoseconds.
     pub interval_ns: u64,
-    /// True if some processes were asked for.
+    /// True if `--follow` names processes.
     pub follows: bool,
-    /// What is read of processes beside CPU time and memory.
+    /// Groups of figures that are read of processes beside CPU time and memory.
     pub fields: Fields,
 }
 
 /// Cost of watching.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Own {
+pub struct WatchCost {
     /// CPU time of this program since the sample before, in cores.
     pub cores: Option<f64>,
-    /// The most memory that it held.
+    /// Peak memory of this program in bytes.
     pub rss_max_bytes: Option<u64>,
     /// Samples that were due and not taken.
     pub missed: u64,
 }
 
-/// Everything that one sample brings.
+/// Results of one sample.
 #[derive(Debug, Default)]
-pub struct News {
-    /// End, on the monotonic clock.
+pub struct SampleUpdate {
+    /// End of the sample on the monotonic clock, in nanoseconds.
     pub at_ns: u64,
-    /// The time of day, as it is shown.
+    /// Time of day, formatted.
     pub clock: String,
     /// Figures of the machine.
     pub figures: Figures,
     /// Every process.
-    pub processes: Vec<Process>,
+    pub processes: Vec<ProcessView>,
     /// Readings that failed so far, with the reason.
     pub absent: Vec<(String, String)>,
     /// Cost of watching.
-    pub own: Own,
+    pub own: WatchCost,
 }
 
-/// The machine at one instant, and what led there.
+/// State of the machine at one sample, with its history.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct ViewState {
     /// The newest figures.
-    pub machine: Machine,
+    pub machine: LatestFigures,
     /// The last minutes.
     pub history: History,
     /// Every process, in no order.
-    pub processes: Vec<Process>,
+    pub processes: Vec<ProcessView>,
     /// Readings that failed so far, with the reason.
     pub absent: Vec<(String, String)>,
     /// Cost of watching.
-    pub own: Own,
+    pub own: WatchCost,
     /// The time of day.
     pub clock: String,
 }
 
-/// What the screen shows, and how.
+/// State of the view.
 #[derive(Debug)]
 pub struct Model {
-    /// What does not change.
-    pub about: About,
-    /// What processes are ordered by.
+    /// Properties that do not change.
+    pub about: ViewInfo,
+    /// Order of the processes.
     pub sort: Sort,
-    /// The other way round.
+    /// True if the order is reversed.
     pub reversed: bool,
-    /// What processes must have in them to be shown.
+    /// Text that a shown process contains in name, number or command line.
     pub filter: String,
-    /// The keys explained.
+    /// True if the help is shown.
     pub help: bool,
-    /// Only those processes that were asked for.
+    /// True if only followed processes are shown.
     pub only_followed: bool,
-    live: State,
-    frozen: Option<Box<State>>,
+    live: ViewState,
+    frozen: Option<Box<ViewState>>,
     typing: Option<String>,
     first: usize,
     page: usize,
 }
 
 impl Model {
-    /// Nothing seen yet.
-    pub fn new(about: About) -> Self {
+    /// Creates the state before the first sample.
+    pub fn new(about: ViewInfo) -> Self {
         let only_followed = about.follows;
         Self {
-            live: State {
-                machine: Machine::default(),
+            live: ViewState {
+                machine: LatestFigures::default(),
                 history: History::new(about.interval_ns),
                 processes: Vec::new(),
                 absent: Vec::new(),
-                own: Own::default(),
+                own: WatchCost::default(),
                 clock: String::new(),
             },
             about,
@@ -118,8 +118,9 @@ impl Model {
         }
     }
 
-    /// Takes in a sample. While paused it is kept for later: rates and history have no hole.
-    pub fn take(&mut self, news: News) {
+    /// Adds a sample. While the view is paused it is kept for later, so that rates and history have
+    /// no hole.
+    pub fn take(&mut self, news: SampleUpdate) {
         let live = &mut self.live;
         live.machine.take(news.at_ns, news.figures);
         live.history
@@ -131,17 +132,17 @@ impl Model {
         self.scroll(0);
     }
 
-    /// What is shown: the newest, or what was newest when it was paused.
-    pub fn shown(&self) -> &State {
+    /// State that is shown: the newest, or the one at which the view was paused.
+    pub fn shown(&self) -> &ViewState {
         self.frozen.as_deref().unwrap_or(&self.live)
     }
 
-    /// True if the screen stands still.
+    /// Returns true if the view is paused.
     pub fn is_paused(&self) -> bool {
         self.frozen.is_some()
     }
 
-    /// Lets the screen stand still, or go on.
+    /// Pauses the view, or resumes it.
     pub fn pause(&mut self) {
         self.frozen = match self.frozen.take() {
             Some(_) => None,
@@ -150,20 +151,20 @@ impl Model {
         self.scroll(0);
     }
 
-    /// The processes that pass the filter, in order.
-    pub fn processes(&self) -> Vec<&Process> {
+    /// Processes that pass the filter, in order.
+    pub fn processes(&self) -> Vec<&ProcessView> {
         let all = self.shown().processes.iter();
-        let mut chosen: Vec<&Process> = all.filter(|process| self.passes(process)).collect();
+        let mut chosen: Vec<&ProcessView> = all.filter(|process| self.passes(process)).collect();
         chosen.sort_by(|a, b| self.sort.order(self.reversed, a, b));
         chosen
     }
 
-    /// What must be read of processes for what is shown: transfers once they are ordered by them.
+    /// Groups of figures that the view needs of processes: transfers once they are ordered by them.
     pub fn fields(&self) -> Fields {
         self.about.fields
     }
 
-    /// Orders processes; asked for the same order again, the other way round.
+    /// Orders processes by `sort`; a second call with the same order reverses it.
     pub fn sort_by(&mut self, sort: Sort) {
         self.reversed = self.sort == sort && !self.reversed;
         self.sort = sort;
@@ -171,23 +172,23 @@ impl Model {
         self.first = 0;
     }
 
-    /// Shows only those processes that were asked for, or all of them.
+    /// Switches between followed processes only and all of them.
     pub fn toggle_followed(&mut self) {
         self.only_followed = self.about.follows && !self.only_followed;
         self.first = 0;
     }
 
-    /// Begins to type a filter.
+    /// Begins typing a filter.
     pub fn begin_filter(&mut self) {
         self.typing = Some(self.filter.clone());
     }
 
-    /// True if a filter is being typed.
+    /// Returns true while a filter is typed.
     pub fn is_typing(&self) -> bool {
         self.typing.is_some()
     }
 
-    /// One more character of the filter; what cannot be seen is not typed.
+    /// Appends a character to the filter, unless it is a control character.
     pub fn type_filter(&mut self, c: char) {
         if !c.is_control() && self.filter.chars().count() < FILTER_CHARS {
             self.filter.push(c);
@@ -195,13 +196,13 @@ impl Model {
         }
     }
 
-    /// One character less.
+    /// Removes the last character of the filter.
     pub fn erase_filter(&mut self) {
         self.filter.pop();
         self.first = 0;
     }
 
-    /// The filter is typed: it stays, or the one before comes back.
+    /// Ends typing: keeps the filter, or restores the one before.
     pub fn end_filter(&mut self, stays: bool) {
         if let (Some(before), false) = (self.typing.take(), stays) {
             self.filter = before;
@@ -209,13 +210,13 @@ impl Model {
         self.first = 0;
     }
 
-    /// Drops the filter; says whether there was one.
+    /// Removes the filter; returns true if there was one.
     pub fn drop_filter(&mut self) -> bool {
         self.first = 0;
         !std::mem::take(&mut self.filter).is_empty()
     }
 
-    /// The first process shown, counted from the top of the list.
+    /// Index of the first shown process.
     pub fn first(&self) -> usize {
         self.first
     }
@@ -225,13 +226,13 @@ impl Model {
         self.page
     }
 
-    /// The screen has room for so many processes.
+    /// Sets the number of processes that the screen has room for.
     pub fn set_page(&mut self, rows: usize) {
         self.page = rows.max(1);
         self.scroll(0);
     }
 
-    /// Moves down the list, up where `rows` is negative; not past its ends.
+    /// Scrolls the list down, or up where `rows` is negative; not past its ends.
     pub fn scroll(&mut self, rows: isize) {
         let all = self.shown().processes.iter();
         let count = all.filter(|process| self.passes(process)).count();
@@ -239,7 +240,7 @@ impl Model {
         self.first = self.first.saturating_add_signed(rows).min(last);
     }
 
-    fn passes(&self, process: &Process) -> bool {
+    fn passes(&self, process: &ProcessView) -> bool {
         let asked_for = !self.only_followed || process.follow.is_some();
         asked_for && (self.filter.is_empty() || process.matches(&self.filter))
     }
@@ -250,8 +251,8 @@ mod tests {
     use super::*;
     use crate::watch::process::{CORES, MEMORY};
 
-    fn process(pid: u32, name: &str, cores: f64) -> Process {
-        Process {
+    fn process(pid: u32, name: &str, cores: f64) -> ProcessView {
+        ProcessView {
             pid,
             name: name.to_owned(),
             command: None,
@@ -260,13 +261,13 @@ mod tests {
         }
     }
 
-    fn seen(names: &[&str]) -> News {
+    fn seen(names: &[&str]) -> SampleUpdate {
         let numbered = (1..).zip(names);
-        News {
+        SampleUpdate {
             processes: numbered
                 .map(|(pid, name)| process(pid, name, f64::from(100 - pid)))
                 .collect(),
-            ..News::default()
+            ..SampleUpdate::default()
         }
     }
 
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_filter_can_be_typed_kept_and_dropped() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         model.take(seen(&["postgres", "redis", "post"]));
         model.begin_filter();
         for c in "post\u{1b}\n".chars() {
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn asked_twice_for_an_order_it_turns_round() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         model.take(seen(&["b", "a", "c"]));
         assert_eq!(shown(&model), [1, 2, 3]);
         model.sort_by(Sort::Cpu);
@@ -315,7 +316,7 @@ mod tests {
 
     #[test]
     fn paused_it_stands_still_and_then_shows_what_came_meanwhile() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         model.take(seen(&["a", "b"]));
         model.pause();
         model.take(seen(&["c"]));
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_list_scrolls_to_its_ends_and_no_further() {
-        let mut model = Model::new(About::default());
+        let mut model = Model::new(ViewInfo::default());
         model.take(seen(&["x"; 10]));
         model.set_page(4);
         model.scroll(-1);
@@ -344,15 +345,15 @@ mod tests {
 
     #[test]
     fn those_asked_for_are_shown_first_and_all_on_request() {
-        let mut model = Model::new(About {
+        let mut model = Model::new(ViewInfo {
             follows: true,
-            ..About::default()
+            ..ViewInfo::default()
         });
         model.take(seen(&["redis", "postgres"]));
         assert_eq!(shown(&model), [2]);
         model.toggle_followed();
         assert_eq!(shown(&model), [1, 2]);
-        let mut nobody = Model::new(About::default());
+        let mut nobody = Model::new(ViewInfo::default());
         nobody.toggle_followed();
         nobody.take(seen(&["redis"]));
         assert_eq!(shown(&nobody), [1]);

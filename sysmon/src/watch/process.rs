@@ -1,4 +1,4 @@
-//! One process as it is now, and in what order processes are shown.
+//! Processes with their newest figures, and orders of processes.
 
 use std::cmp::{Ordering, Reverse};
 
@@ -6,32 +6,32 @@ use host_metrics::source::process::ProcessId;
 
 use crate::process_history::FollowedProcess;
 
-/// CPU time, in cores.
+/// Series of CPU time, in cores.
 pub const CORES: &str = "process.cpu_cores";
 /// Resident memory.
 pub const MEMORY: &str = "process.rss_bytes";
-/// Bytes a second from disks.
+/// Series of bytes a second from disks.
 pub const DISK_READ: &str = "process.disk_read_bytes_per_s";
-/// Bytes a second to disks.
+/// Series of bytes a second to disks.
 pub const DISK_WRITTEN: &str = "process.disk_write_bytes_per_s";
 
 /// A process and its figures.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Process {
-    /// Its number.
+pub struct ProcessView {
+    /// Process id.
     pub pid: u32,
-    /// Its name, as it has chosen it.
+    /// Name, as the process has set it.
     pub name: String,
-    /// Its command line, secrets masked; absent where it has none or none is read.
+    /// Command line with secrets masked; absent where it has none or none is read.
     pub command: Option<String>,
-    /// The target whose tree it belongs to.
+    /// Label of the followed target that it belongs to.
     pub follow: Option<String>,
-    /// Figures by the names of their series; what could not be read is not among them.
+    /// Figures by the names of their series, those that could be read.
     pub figures: Vec<(&'static str, f64)>,
 }
 
-impl Process {
-    /// A process as it stood at the last tick.
+impl ProcessView {
+    /// Creates the view of a process from its state at the last tick.
     pub fn of(id: ProcessId, followed: &FollowedProcess) -> Self {
         let latest = followed.latest();
         Self {
@@ -45,7 +45,7 @@ impl Process {
         }
     }
 
-    /// A figure by the name of its series.
+    /// Value of a figure by the name of its series.
     pub fn figure(&self, name: &str) -> Option<f64> {
         let mut figures = self.figures.iter();
         figures
@@ -53,7 +53,7 @@ impl Process {
             .map(|(_, value)| *value)
     }
 
-    /// True if its name, number or command line has `words` in it, in whatever case.
+    /// Returns true if name, number or command line contains `words`, ignoring case.
     pub fn matches(&self, words: &str) -> bool {
         let words = words.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&words);
@@ -68,7 +68,7 @@ impl Process {
     }
 }
 
-/// What processes are ordered by.
+/// Order of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     /// CPU time, most first.
@@ -84,7 +84,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// As the screen has it.
+    /// Name of the order on the screen.
     pub fn title(self) -> &'static str {
         match self {
             Self::Cpu => "CPU",
@@ -95,10 +95,10 @@ impl Sort {
         }
     }
 
-    /// Which of two comes first; one without the figure comes last, whichever way round.
-    pub fn order(self, reversed: bool, a: &Process, b: &Process) -> Ordering {
+    /// Compares two processes; one without the figure comes last in either direction.
+    pub fn order(self, reversed: bool, a: &ProcessView, b: &ProcessView) -> Ordering {
         let turned = |order: Ordering| if reversed { order.reverse() } else { order };
-        let most_first = |of: fn(&Process) -> Option<f64>| match (of(a), of(b)) {
+        let most_first = |of: fn(&ProcessView) -> Option<f64>| match (of(a), of(b)) {
             (Some(a), Some(b)) => turned(b.total_cmp(&a)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
@@ -107,12 +107,12 @@ impl Sort {
         let first = match self {
             Self::Cpu => most_first(|p| p.figure(CORES)),
             Self::Memory => most_first(|p| p.figure(MEMORY)),
-            Self::Io => most_first(Process::io),
+            Self::Io => most_first(ProcessView::io),
             Self::Name => turned(a.name.to_lowercase().cmp(&b.name.to_lowercase())),
             Self::Pid => turned(a.pid.cmp(&b.pid)),
         };
         // Most processes use no CPU at all: among equals the larger comes first.
-        let larger = |p: &Process| Reverse(p.figure(MEMORY).map_or(0, |bytes| bytes as u64));
+        let larger = |p: &ProcessView| Reverse(p.figure(MEMORY).map_or(0, |bytes| bytes as u64));
         first
             .then_with(|| larger(a).cmp(&larger(b)))
             .then(a.pid.cmp(&b.pid))
@@ -123,8 +123,8 @@ impl Sort {
 mod tests {
     use super::*;
 
-    fn process(pid: u32, name: &str, figures: &[(&'static str, f64)]) -> Process {
-        Process {
+    fn process(pid: u32, name: &str, figures: &[(&'static str, f64)]) -> ProcessView {
+        ProcessView {
             pid,
             name: name.to_owned(),
             command: None,
@@ -133,8 +133,8 @@ mod tests {
         }
     }
 
-    fn order(sort: Sort, reversed: bool, all: &[Process]) -> Vec<u32> {
-        let mut all: Vec<&Process> = all.iter().collect();
+    fn order(sort: Sort, reversed: bool, all: &[ProcessView]) -> Vec<u32> {
+        let mut all: Vec<&ProcessView> = all.iter().collect();
         all.sort_by(|a, b| sort.order(reversed, a, b));
         all.iter().map(|p| p.pid).collect()
     }

@@ -1,5 +1,5 @@
-//! The terminal while it is ours: raw, on its second screen, without a cursor. Whatever ends us,
-//! an error, a signal or a panic, it is given back as it was.
+//! Terminal in raw mode, on its alternate screen, without a cursor. However the program ends, by an
+//! error, a signal or a panic, its state is restored.
 
 use std::io::{self, BufWriter, Stdout, stdout};
 use std::panic;
@@ -16,26 +16,26 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::{Frame, Terminal};
 
-/// A frame of a large terminal leaves in one piece.
+/// Buffer size in bytes: a frame of a large terminal is written in one call.
 const FRAME_BYTES: usize = 1 << 16;
 
-/// There is one terminal, and a panic must find it.
+/// True while the terminal is in raw mode; global, because the panic hook needs it.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// The terminal, until this is dropped.
+/// Terminal in raw mode until this is dropped.
 #[derive(Debug)]
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Switches the terminal to raw mode and its alternate screen.
     ///
     /// # Errors
-    /// When it cannot be set, or does not tell its size.
+    /// When it cannot be set, or does not report its size.
     pub fn enter() -> io::Result<Self> {
         give_back_on_panic();
-        // Made before it is taken: dropped on an error, it gives the terminal back.
+        // Created before raw mode is entered: dropped on an error, it restores the terminal.
         let stdout = BufWriter::with_capacity(FRAME_BYTES, stdout());
         let screen = Self {
             terminal: Terminal::new(CrosstermBackend::new(stdout))?,
@@ -44,7 +44,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Draws one frame; the terminal may have another size than before.
+    /// Draws one frame; the terminal may have changed its size.
     ///
     /// # Errors
     /// When the terminal takes no more.
@@ -57,29 +57,29 @@ impl Screen {
     /// # Errors
     /// When the terminal takes no more.
     pub fn forget(&mut self) -> io::Result<()> {
-        // `clear` would ask the terminal for its cursor, and the answer goes to who reads keys.
+        // `clear` would query the terminal for its cursor, and the thread that reads keys would get
+        // the reply.
         let size = self.terminal.size()?;
         self.terminal.resize(size.into())
     }
 
-    /// Stops, with all that runs in the terminal's foreground beside us, until the shell lets us
-    /// go on.
+    /// Suspends the process group until the shell continues it.
     ///
     /// # Errors
-    /// When the terminal cannot be given back, or taken again.
+    /// When the terminal cannot be restored, or set again.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back()?;
-        // The shell that called us may be a script's, which stops with us.
+        // The shell that started this program may be a script's, which has to stop as well.
         kill(Pid::from_raw(0), Signal::SIGTSTP)?;
         self.resume()
     }
 
-    /// Takes the terminal again: who stopped us may have left it in any state.
+    /// Sets the terminal again after a stop, during which others may have changed it.
     ///
     /// # Errors
-    /// When it cannot be set.
+    /// When the terminal cannot be set.
     pub fn resume(&mut self) -> io::Result<()> {
-        // Raw already, as far as the library knows, it would be left as it is.
+        // The library believes that raw mode is on and would leave the terminal as it is.
         disable_raw_mode()?;
         take()?;
         self.forget()
@@ -88,7 +88,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing back.
+        // A terminal that was closed needs no restoring.
         let _ = give_back();
     }
 }
@@ -107,8 +107,8 @@ fn give_back() -> io::Result<()> {
     disable_raw_mode().and(shown)
 }
 
-/// What a panic says must be readable afterwards. That of another thread does not end us, and
-/// leaves the screen to the next frame.
+/// Restores the terminal before a panic message is printed, so that it stays readable. A panic of
+/// another thread does not end the program and leaves the screen to the next frame.
 fn give_back_on_panic() {
     let ours = thread::current().id();
     let say = panic::take_hook();

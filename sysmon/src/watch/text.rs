@@ -1,12 +1,12 @@
-//! Words from outside on their way to the terminal. Whoever names a process or an interface may
-//! put into it what a terminal would obey, or what takes no column and shifts the rest.
+//! Text for the terminal. Names of processes and interfaces may contain escape sequences, or
+//! characters without width that shift the rest of a line.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Stands where a figure could not be read.
+/// Text in place of a figure that could not be read.
 pub(super) const ABSENT: &str = "–";
 
-/// A question mark for each character that is not seen by itself.
+/// Replaces each character that is not visible by itself with a question mark.
 pub(super) fn printable(text: &str) -> String {
     let seen = |c: char| c.width().is_some_and(|columns| columns > 0);
     text.chars()
@@ -14,12 +14,12 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Columns that `text` takes.
+/// Number of columns that `text` takes.
 pub(super) fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// `text` made printable, at most so many columns of it; an ellipsis stands for what is missing.
+/// Makes `text` printable and shortens it to at most so many columns, with an ellipsis.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     // No character takes less than a byte, so the rest can never be shown.
     let text = printable(&text.chars().take(most + 1).collect::<String>());
@@ -42,7 +42,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     short
 }
 
-/// The same, filled with spaces to exactly so many columns.
+/// Shortens or pads `text` to exactly so many columns.
 pub(super) fn fitted(text: &str, exactly: usize) -> String {
     let mut text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));
@@ -50,14 +50,14 @@ pub(super) fn fitted(text: &str, exactly: usize) -> String {
     text
 }
 
-/// `text` at the right end of so many columns.
+/// Shortens or pads `text` to exactly so many columns, aligned to the right.
 pub(super) fn right(text: &str, exactly: usize) -> String {
     let text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));
     " ".repeat(short) + &text
 }
 
-/// A figure as `unit` writes it.
+/// Formats a figure by `unit`; [`ABSENT`] where there is none.
 pub(super) fn figure(value: Option<f64>, unit: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| ABSENT.to_owned(), unit)
 }

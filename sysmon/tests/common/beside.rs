@@ -7,7 +7,7 @@ use std::time::Duration;
 use bench_report::{Report, Series, Tool};
 use host_metrics::follow::{Following, Target};
 use host_metrics::source::process::Fields;
-use sysmon::recording::{Recording, Settings};
+use sysmon::recording::{LiveRecording, SamplingSettings};
 
 /// Longer than the least window of a counter of ticks, so that every sample has all its rates.
 const BETWEEN: Duration = Duration::from_millis(150);
@@ -17,7 +17,7 @@ pub type Counter = Box<dyn Fn() -> f64>;
 
 /// One recording, and its counters.
 pub struct Beside {
-    recording: Recording,
+    recording: LiveRecording,
     counters: Vec<Counter>,
     /// Of each sample, of each counter.
     looks: Vec<Vec<(f64, f64)>>,
@@ -25,9 +25,9 @@ pub struct Beside {
 
 impl Beside {
     /// Takes the first sample.
-    pub fn begin(settings: &Settings, counters: Vec<Counter>) -> Self {
+    pub fn begin(settings: &SamplingSettings, counters: Vec<Counter>) -> Self {
         let before = read(&counters);
-        let recording = Recording::begin(settings);
+        let recording = LiveRecording::begin(settings);
         let after = read(&counters);
         Self {
             recording,
@@ -87,15 +87,15 @@ fn read(counters: &[Counter]) -> Vec<f64> {
 }
 
 /// This machine and these processes, with these fields.
-pub fn following(pids: &[u32], fields: Fields) -> Settings {
+pub fn following(pids: &[u32], fields: Fields) -> SamplingSettings {
     let target = |pid: &u32| -> Target { sysmon::masking::target(&format!("pid:{pid}")).unwrap() };
-    Settings {
+    SamplingSettings {
         follow: Some(Following {
             targets: pids.iter().map(target).collect(),
             fields,
             ..Following::default()
         }),
-        ..Settings::host()
+        ..SamplingSettings::host()
     }
 }
 

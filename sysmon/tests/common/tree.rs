@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bench_report::{Report, Tool};
-use sysmon::recording::Recording;
+use sysmon::recording::LiveRecording;
 
 /// Writes a file of the tree, and the directories to it.
 pub fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
@@ -13,13 +13,13 @@ pub fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
 }
 
 /// Samples once more, a while after the sample before.
-pub fn sample_later(recording: &mut Recording) {
+pub fn sample_later(recording: &mut LiveRecording) {
     std::thread::sleep(std::time::Duration::from_millis(120));
     recording.sample();
 }
 
 /// The report of what was recorded so far.
-pub fn report_of(recording: &Recording) -> Report {
+pub fn report_of(recording: &LiveRecording) -> Report {
     let tool = Tool {
         name: "sysmon".into(),
         version: "0".into(),

@@ -8,10 +8,10 @@ use host_metrics::follow::Following;
 use host_metrics::source::gpu::{GpuError, GpuSample};
 use host_metrics::source::{Roots, Units};
 use sysmon::export::exporter::Exporter;
-use sysmon::export::exposition::{Families, Format, Page as Tested};
+use sysmon::export::exposition::{Families, Page as Tested, PageFormat};
 use sysmon::export::host;
-use sysmon::export::shelf::Shelf;
-use sysmon::recording::Settings;
+use sysmon::export::page_store::PageStore;
+use sysmon::recording::SamplingSettings;
 
 use crate::page::Page;
 
@@ -27,15 +27,15 @@ fn process(root: &Path, pid: u32, name: &str, ticks: u64, pages: u64) {
     put(root, &format!("proc/{pid}/stat"), &text);
 }
 
-fn settings(root: &Path, following: Option<Following>) -> Settings {
-    Settings {
+fn settings(root: &Path, following: Option<Following>) -> SamplingSettings {
+    SamplingSettings {
         roots: Roots::under(root),
         units: Units {
             tick_ns: 10_000_000,
             page_bytes: 4096,
         },
         follow: following,
-        ..Settings::host()
+        ..SamplingSettings::host()
     }
 }
 
@@ -53,8 +53,8 @@ fn exporter(root: &Path, following: Option<Following>) -> Exporter {
 
 fn read(exporter: &mut Exporter) -> Page {
     let body = exporter
-        .page(&Shelf::default())
-        .body(Format::Text, &AtomicU64::new(0));
+        .page(&PageStore::default())
+        .body(PageFormat::Text, &AtomicU64::new(0));
     Page::read(std::str::from_utf8(&body).unwrap(), false)
 }
 
@@ -179,7 +179,7 @@ fn a_group_tells_what_it_uses_and_what_it_may_use() {
     web("memory.current", "4096\n");
     web("memory.max", "max\n");
     web("io.stat", "8:0 rbytes=1 wbytes=2\n");
-    let settings = Settings {
+    let settings = SamplingSettings {
         cgroups: vec!["web".to_owned()],
         ..settings(root.path(), None)
     };
@@ -208,7 +208,7 @@ fn a_gpu_tells_what_it_can() {
     let lost = GpuSample::lost(1, "H200".into(), &broken);
     let mut families = Families::default();
     host::gpus(&[partly, lost], &mut families);
-    let body = Tested::new(families).body(Format::OpenMetrics, &AtomicU64::new(0));
+    let body = Tested::new(families).body(PageFormat::OpenMetrics, &AtomicU64::new(0));
     let page = Page::read(std::str::from_utf8(&body).unwrap(), true);
     assert_eq!(page.samples.len(), 1);
     let (labels, watts) = page.all("sysmon_gpu_power_watts").next().unwrap();

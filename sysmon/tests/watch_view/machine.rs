@@ -2,15 +2,15 @@
 
 use host_metrics::figure::Figures;
 use host_metrics::source::process::Fields;
-use sysmon::watch::model::{About, Model, News, Own};
-use sysmon::watch::process::{CORES, MEMORY, Process};
+use sysmon::watch::model::{Model, SampleUpdate, ViewInfo, WatchCost};
+use sysmon::watch::process::{CORES, MEMORY, ProcessView};
 
 pub(crate) const S: u64 = 1_000_000_000;
 pub(crate) const GIB: f64 = (1_u64 << 30) as f64;
 pub(crate) const MIB: f64 = (1_u64 << 20) as f64;
 
-pub(crate) fn about() -> About {
-    About {
+pub(crate) fn about() -> ViewInfo {
+    ViewInfo {
         host: "db-7".to_owned(),
         cores: Some(4),
         interval_ns: S,
@@ -19,8 +19,8 @@ pub(crate) fn about() -> About {
     }
 }
 
-pub(crate) fn process(pid: u32, name: &str, cores: f64, memory: f64) -> Process {
-    Process {
+pub(crate) fn process(pid: u32, name: &str, cores: f64, memory: f64) -> ProcessView {
+    ProcessView {
         pid,
         name: name.to_owned(),
         command: Some(format!("/usr/bin/{name} --config /etc/{name}.conf")),
@@ -95,7 +95,7 @@ pub(crate) fn figures(second: u64) -> Figures {
     f
 }
 
-pub(crate) fn processes() -> Vec<Process> {
+pub(crate) fn processes() -> Vec<ProcessView> {
     let mut all = vec![
         process(4711, "postgres", 1.25, 512.0 * MIB),
         process(812, "redis-server", 0.4, 96.0 * MIB),
@@ -106,14 +106,14 @@ pub(crate) fn processes() -> Vec<Process> {
     all
 }
 
-pub(crate) fn news(second: u64, figures: Figures, processes: Vec<Process>) -> News {
-    News {
+pub(crate) fn news(second: u64, figures: Figures, processes: Vec<ProcessView>) -> SampleUpdate {
+    SampleUpdate {
         at_ns: second * S,
         clock: "14:05:09 UTC".to_owned(),
         figures,
         processes,
         absent: vec![("gpu".to_owned(), "its driver hung".to_owned())],
-        own: Own {
+        own: WatchCost {
             cores: Some(0.004),
             rss_max_bytes: Some(10 << 20),
             missed: 0,

@@ -1,8 +1,8 @@
 //! The processes: who is shown, in which order, and what the keys did.
 
 use host_metrics::source::process::Fields;
-use sysmon::watch::model::{About, Model};
-use sysmon::watch::process::{DISK_READ, DISK_WRITTEN, Process, Sort};
+use sysmon::watch::model::{Model, ViewInfo};
+use sysmon::watch::process::{DISK_READ, DISK_WRITTEN, ProcessView, Sort};
 
 use super::machine::{MIB, about, busy_machine, figures, news, process, processes};
 use super::screen::screen;
@@ -21,7 +21,7 @@ fn what_was_asked_for_has_its_sum_and_its_columns() {
     let mut all = processes();
     all[0].follow = Some("postgres".to_owned());
     all[0].figures.push(("process.threads", 3.0));
-    let mut model = Model::new(About {
+    let mut model = Model::new(ViewInfo {
         follows: true,
         fields: Fields {
             threads: true,
@@ -66,7 +66,7 @@ fn what_the_keys_did_is_seen() {
     model.sort_by(Sort::Name);
     let up = screen(&mut model, (80, 24));
     assert!(up.contains("NAME▲") && !up.contains("CORES▼"), "{up}");
-    let io = Process {
+    let io = ProcessView {
         figures: vec![(DISK_READ, MIB), (DISK_WRITTEN, 0.0)],
         ..process(5, "reader", 0.0, 0.0)
     };

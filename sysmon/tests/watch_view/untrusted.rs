@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use host_metrics::figure::Figures;
 use ratatui::buffer::Buffer;
 use ratatui::text::Span;
-use sysmon::watch::model::{About, Model, News};
+use sysmon::watch::model::{Model, SampleUpdate, ViewInfo};
 use sysmon::watch::view::palette::Palette;
 
 use super::machine::{MIB, about, figures, news, process};
@@ -14,9 +14,9 @@ use super::screen::{buffer, lines, screen};
 #[test]
 fn what_was_not_read_is_absent_and_not_zero() {
     let mut model = Model::new(about());
-    model.take(News {
+    model.take(SampleUpdate {
         at_ns: 1,
-        ..News::default()
+        ..SampleUpdate::default()
     });
     let all = screen(&mut model, (80, 24));
     let line = |of: &str| all.lines().find(|l| l.starts_with(of)).unwrap();
@@ -73,7 +73,7 @@ fn hostile_names_neither_reach_the_terminal_nor_move_the_columns() {
         let labels = [("gpu", name), ("name", name)];
         f.put_labelled("gpu.utilisation_ratio", &labels, Some(0.5));
     }
-    let mut model = Model::new(About {
+    let mut model = Model::new(ViewInfo {
         host: names[0].to_owned(),
         ..about()
     });

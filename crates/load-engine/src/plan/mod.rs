@@ -2,5 +2,7 @@
 
 pub mod curve_segments;
 pub mod load_curve;
+pub mod rate_goal;
+pub mod rate_search;
 pub mod think_time;
 pub mod user_schedule;

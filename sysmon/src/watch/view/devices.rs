@@ -1,36 +1,36 @@
-//! Disks and interfaces side by side, and GPUs.
+//! Lines on disks and interfaces, side by side, and on GPUs.
 
 use bench_cli::table::{duration_ns, ratio};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
+use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
 use super::memory::size;
-use super::sheet::{LABEL, LEAST_SPARK, Row, Sheet, item, row, solid};
-use crate::watch::history::Trace;
-use crate::watch::machine::Machine;
+use crate::watch::history::Trend;
+use crate::watch::latest::LatestFigures;
 use crate::watch::text::{figure, fitted, right, shortened};
 
-/// Between the two halves.
+/// Columns between the two halves.
 const GAP: usize = 2;
-/// A figure of a device: the highest of these series.
-struct Column {
+/// Column of a table of devices: shows the highest of these series.
+struct DeviceColumn {
     heading: &'static str,
     width: usize,
     series: &'static [&'static str],
     text: fn(f64) -> String,
 }
 
-/// One half: what it is about, who is in it, what is told of each.
+/// One half: title, devices and columns.
 struct Panel<'a> {
     title: &'static str,
-    /// The same where there are more of them than room.
+    /// Title where there are more devices than room.
     short: &'static str,
     names: Vec<&'a str>,
-    columns: &'static [Column],
-    trace: fn(String) -> Trace,
+    columns: &'static [DeviceColumn],
+    trace: fn(String) -> Trend,
 }
 
-const DISK: [Column; 5] = [
+const DISK: [DeviceColumn; 5] = [
     column("read/s", 9, &["disk.read_bytes_per_s"], size),
     column("write/s", 9, &["disk.write_bytes_per_s"], size),
     column("busy", 8, &["disk.busy_ratio"], ratio),
@@ -38,10 +38,10 @@ const DISK: [Column; 5] = [
     column("queue", 7, &["disk.queue_length"], |v| format!("{v:.1}")),
 ];
 
-/// The slower of reading and writing counts.
+/// The larger of both is shown.
 const AWAIT: [&str; 2] = ["disk.read_await_ns", "disk.write_await_ns"];
 
-const INTERFACE: [Column; 4] = [
+const INTERFACE: [DeviceColumn; 4] = [
     column("in/s", 9, &["network.receive_bytes_per_s"], size),
     column("out/s", 9, &["network.transmit_bytes_per_s"], size),
     column("drops/s", 8, &["network.drops_per_s"], few),
@@ -53,8 +53,8 @@ const fn column(
     width: usize,
     series: &'static [&'static str],
     text: fn(f64) -> String,
-) -> Column {
-    Column {
+) -> DeviceColumn {
+    DeviceColumn {
         heading,
         width,
         series,
@@ -70,25 +70,25 @@ fn few(value: f64) -> String {
     }
 }
 
-/// Disks and interfaces.
-pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
-    let half = sheet.width.saturating_sub(GAP) / 2;
+/// Lines on disks and interfaces.
+pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
+    let half = cx.width.saturating_sub(GAP) / 2;
     let disks = Panel {
         title: "Disk",
         short: "Disk",
-        names: names(sheet, "disk.read_bytes_per_s"),
+        names: names(cx, "disk.read_bytes_per_s"),
         columns: &DISK,
-        trace: Trace::Disk,
+        trace: Trend::Disk,
     };
     let interfaces = Panel {
         title: "Network",
         short: "Net",
-        names: names(sheet, "network.receive_bytes_per_s"),
+        names: names(cx, "network.receive_bytes_per_s"),
         columns: &INTERFACE,
-        trace: Trace::Interface,
+        trace: Trend::Interface,
     };
-    let left = disks.lines(sheet, half);
-    let right = interfaces.lines(sheet, sheet.width - half - GAP);
+    let left = disks.lines(cx, half);
+    let right = interfaces.lines(cx, cx.width - half - GAP);
     let blank = |width: usize| vec![Span::raw(" ".repeat(width))];
     let joined = |i: usize| {
         let mut line = left.get(i).cloned().unwrap_or_else(|| blank(half));
@@ -103,12 +103,12 @@ pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
         .collect()
 }
 
-fn names<'a>(sheet: &Sheet<'a>, series: &'static str) -> Vec<&'a str> {
-    sheet.machine.all(series).map(|(name, _)| name).collect()
+fn names<'a>(cx: &DrawContext<'a>, series: &'static str) -> Vec<&'a str> {
+    cx.machine.all(series).map(|(name, _)| name).collect()
 }
 
-impl Column {
-    fn of(&self, machine: &Machine, device: &str) -> String {
+impl DeviceColumn {
+    fn of(&self, machine: &LatestFigures, device: &str) -> String {
         let told = self
             .series
             .iter()
@@ -118,16 +118,16 @@ impl Column {
 }
 
 impl Panel<'_> {
-    /// The head and a line for each of the busiest, which keep their places.
-    fn lines(&self, sheet: &Sheet, width: usize) -> Vec<Vec<Span<'static>>> {
-        let most = (sheet.height / 10).clamp(1, 12);
+    /// Heading and a line for each of the busiest devices, in order of their names.
+    fn lines(&self, cx: &DrawContext, width: usize) -> Vec<Vec<Span<'static>>> {
+        let most = (cx.height / 10).clamp(1, 12);
         let name_width = match width {
             ..34 => 7,
             34..60 => 9,
             _ => 16,
         };
         let mut left = width.saturating_sub(name_width);
-        let mut columns: Vec<&Column> = Vec::new();
+        let mut columns: Vec<&DeviceColumn> = Vec::new();
         for column in self.columns {
             if column.width + LEAST_SPARK > left {
                 break;
@@ -137,43 +137,40 @@ impl Panel<'_> {
         }
         let spark = left.saturating_sub(1);
 
-        let (shown, more) = self.busiest(sheet, most);
+        let (shown, more) = self.busiest(cx, most);
         let title = if more > 0 {
             format!("{} +{more}", self.short)
         } else {
             self.title.to_owned()
         };
-        let mut head = vec![Span::styled(
-            fitted(&title, name_width),
-            sheet.palette.label(),
-        )];
+        let mut head = vec![Span::styled(fitted(&title, name_width), cx.palette.label())];
         for column in &columns {
             let heading = right(column.heading, column.width);
-            head.push(Span::styled(heading, sheet.palette.heading()));
+            head.push(Span::styled(heading, cx.palette.heading()));
         }
         head.push(Span::raw(" ".repeat(spark + 1)));
         let mut lines = vec![head];
         for name in shown {
             let mut line = vec![Span::raw(fitted(name, name_width))];
             for column in &columns {
-                let text = column.of(sheet.machine, name);
+                let text = column.of(cx.machine, name);
                 line.push(Span::raw(right(&text, column.width)));
             }
             line.push(Span::raw(" "));
-            line.push(sheet.spark(&(self.trace)(name.to_owned()), spark, None));
+            line.push(cx.spark(&(self.trace)(name.to_owned()), spark, None));
             lines.push(line);
         }
         if lines.len() == 1 {
             lines.push(vec![Span::styled(
                 fitted("none seen", width),
-                sheet.palette.quiet(),
+                cx.palette.quiet(),
             )]);
         }
         lines
     }
 
-    fn busiest(&self, sheet: &Sheet, most: usize) -> (Vec<&str>, usize) {
-        let history = &sheet.model.shown().history;
+    fn busiest(&self, cx: &DrawContext, most: usize) -> (Vec<&str>, usize) {
+        let history = &cx.model.shown().history;
         let peak = |name: &str| history.peak(&(self.trace)(name.to_owned()));
         let mut names: Vec<(&str, f64)> = self
             .names
@@ -189,28 +186,28 @@ impl Panel<'_> {
     }
 }
 
-/// A line for each GPU, and one for what else it tells.
-pub(super) fn gpus(sheet: &Sheet) -> Vec<Row> {
-    let machine = sheet.machine;
+/// Two lines for each GPU: use, and further figures.
+pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
+    let machine = cx.machine;
     let mut rows = Vec::new();
-    let most = (sheet.height / 12).max(1);
+    let most = (cx.height / 12).max(1);
     for gpu in gpu_indices(machine).into_iter().take(most) {
         let of = |name| machine.of(name, gpu);
         let busy = of("gpu.utilisation_ratio");
         let used = figure(of("gpu.memory_used_bytes"), size);
         let total = figure(of("gpu.memory_total_bytes"), size);
-        let line = sheet.gauge(
+        let line = cx.gauge(
             &format!("GPU {gpu}"),
             busy,
-            &solid(busy, sheet.palette.colour(Color::Green)),
+            &solid(busy, cx.palette.colour(Color::Green)),
             &format!("{used} of {total}"),
-            &Trace::Gpu(gpu.to_owned()),
+            &Trend::Gpu(gpu.to_owned()),
         );
         rows.push(row("gpu", 3, line));
         let name = machine.second_label("gpu.memory_used_bytes", gpu);
         let name = name.or_else(|| machine.second_label("gpu.utilisation_ratio", gpu));
         let name = shortened(name.unwrap_or(""), 30);
-        let more = sheet.items(
+        let more = cx.items(
             Span::raw(" ".repeat(LABEL)),
             vec![
                 vec![Span::raw(name)],
@@ -229,8 +226,8 @@ pub(super) fn gpus(sheet: &Sheet) -> Vec<Row> {
     rows
 }
 
-/// Every GPU that told anything.
-fn gpu_indices(machine: &Machine) -> Vec<&str> {
+/// Indices of all GPUs with a figure, in order.
+fn gpu_indices(machine: &LatestFigures) -> Vec<&str> {
     let told = [
         "gpu.utilisation_ratio",
         "gpu.memory_used_bytes",

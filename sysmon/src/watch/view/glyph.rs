@@ -1,24 +1,24 @@
-//! Figures as shapes: bars of parts, and lines over time.
+//! Figures drawn with characters: bars of several parts, and sparklines.
 
 use ratatui::style::Style;
 use ratatui::text::Span;
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// What is left of a bar.
+/// Character of the empty part of a bar.
 const TROUGH: char = '·';
 
-/// A part of a bar.
+/// Part of a bar.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
-    /// Its share of the whole bar, 0 to 1.
+pub(super) struct BarPart {
+    /// Share of the whole bar, 0 to 1.
     pub(super) ratio: f64,
-    /// Its shape, by which it is told from the others without colours.
+    /// Character of the part, which distinguishes it without colours.
     pub(super) glyph: char,
-    /// Its colour.
+    /// Colour of the part.
     pub(super) style: Style,
 }
 
-/// How high `value` stands under `top`.
+/// Block character for the height of `value` under `top`.
 pub(super) fn level(value: f64, top: f64) -> char {
     if top <= 0.0 {
         return LEVELS[0];
@@ -27,15 +27,15 @@ pub(super) fn level(value: f64, top: f64) -> char {
     LEVELS[eighths.clamp(1, 8) - 1]
 }
 
-/// A character for each column; nothing where nothing was read.
+/// Sparkline with a character for each column; a space where nothing was read.
 pub(super) fn spark(columns: &[Option<f64>], top: f64) -> String {
     let shape = |column: &Option<f64>| column.map_or(' ', |value| level(value, top));
     columns.iter().map(shape).collect()
 }
 
-/// Parts one after the other over `width` columns. Each ends where the sum so far does, so that
-/// their lengths add up.
-pub(super) fn bar(width: usize, parts: &[Part], trough: Style) -> Vec<Span<'static>> {
+/// Draws parts one after the other over `width` columns. Each ends at the rounded sum so far, so
+/// that their lengths add up.
+pub(super) fn bar(width: usize, parts: &[BarPart], trough: Style) -> Vec<Span<'static>> {
     let (mut spans, mut sum, mut drawn) = (Vec::new(), 0.0, 0);
     for part in parts {
         sum += part.ratio.max(0.0);
@@ -57,12 +57,12 @@ mod tests {
 
     fn text(width: usize, parts: &[(f64, char)]) -> String {
         let style = Style::new();
-        let part = |&(ratio, glyph)| Part {
+        let part = |&(ratio, glyph)| BarPart {
             ratio,
             glyph,
             style,
         };
-        let parts: Vec<Part> = parts.iter().map(part).collect();
+        let parts: Vec<BarPart> = parts.iter().map(part).collect();
         let spans = bar(width, &parts, style);
         spans.iter().map(|span| span.content.as_ref()).collect()
     }

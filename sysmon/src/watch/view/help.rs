@@ -1,4 +1,4 @@
-//! The keys, what the shapes mean, and what could not be read.
+//! Help: keys, shapes, and figures that could not be read.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ const SHAPES: [(&str, &str); 6] = [
     ("–", "absent: it could not be read"),
 ];
 
-/// The lines of the help, wrapped to `width`.
+/// Lines of the help, wrapped to `width`.
 pub(super) fn lines(model: &Model, palette: Palette, width: usize) -> Vec<Line<'static>> {
     let pair = |key: &str, means: &str| {
         Line::from(vec![
@@ -46,7 +46,7 @@ pub(super) fn lines(model: &Model, palette: Palette, width: usize) -> Vec<Line<'
     lines
 }
 
-/// `text` in lines of at most `width` characters, cut at words where there are any.
+/// Wraps `text` into lines of at most `width` characters, at words where there are any.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width).subsequent_indent("  ");
     let lines = textwrap::wrap(text, options);

@@ -1,53 +1,53 @@
-//! Memory, and who waits for what (PSI).
+//! Lines on memory and pressure (PSI).
 
 use bench_cli::table::{bytes, rate, ratio};
 use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line, Span};
 
-use super::sheet::{LABEL, LEAST_SPARK, Row, Sheet, item, row, solid};
-use crate::watch::history::{STALLED, Trace};
+use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
+use crate::watch::history::{STALLED, Trend};
 use crate::watch::text::{columns, figure, fitted};
 
 /// Columns of `memory 100.0 %`.
 const STALL: usize = 14;
 
-/// The lines on memory and pressure.
-pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
-    let used = sheet.machine.memory();
+/// Lines on memory and pressure.
+pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
+    let used = cx.machine.memory();
     let of_all = || {
-        let value = |name| figure(sheet.machine.value(name), size);
+        let value = |name| figure(cx.machine.value(name), size);
         let (used, total) = (value("memory.used_bytes"), value("memory.total_bytes"));
         format!("{used} of {total}")
     };
     let words = used
         .limit
         .map_or_else(of_all, |limit| format!("of a {} limit", size(limit)));
-    let parts = solid(used.ratio, sheet.palette.colour(Color::Blue));
-    let gauge = sheet.gauge("Memory", used.ratio, &parts, &words, &Trace::Memory);
+    let parts = solid(used.ratio, cx.palette.colour(Color::Blue));
+    let gauge = cx.gauge("Memory", used.ratio, &parts, &words, &Trend::Memory);
     vec![
         row("memory", 0, gauge),
-        row("memory", 5, more(sheet)),
-        row("pressure", 1, pressure(sheet)),
+        row("memory", 5, more(cx)),
+        row("pressure", 1, pressure(cx)),
     ]
 }
 
-/// A size, as it is written.
+/// Formats a size in bytes.
 pub(super) fn size(value: f64) -> String {
     bytes(value as u64)
 }
 
-/// Bytes a second, where the unit does not stand above.
+/// Formats bytes a second with their unit.
 fn flow(value: f64) -> String {
     format!("{}/s", size(value))
 }
 
-fn more(sheet: &Sheet) -> Line<'static> {
-    let machine = sheet.machine;
+fn more(cx: &DrawContext) -> Line<'static> {
+    let machine = cx.machine;
     let mut items = Vec::new();
     let killed = machine.value("memory.oom_kills");
     let killed = killed.or_else(|| machine.own_group("cgroup.memory.oom_kills"));
     if let Some(kills) = killed.filter(|kills| *kills > 0.0) {
-        let style = sheet.palette.colour(Color::Red);
+        let style = cx.palette.colour(Color::Red);
         let style = style.add_modifier(Modifier::BOLD);
         items.push(vec![Span::styled(format!("OOM KILLS {kills:.0}"), style)]);
     }
@@ -71,19 +71,19 @@ fn more(sheet: &Sheet) -> Line<'static> {
         item("out", machine.value("swap.out_bytes_per_s"), flow),
         item("slab", machine.value("memory.slab_bytes"), size),
     ]);
-    sheet.items(Span::raw(" ".repeat(LABEL)), items)
+    cx.items(Span::raw(" ".repeat(LABEL)), items)
 }
 
-/// Side by side, each with its last minutes; where there is room also the share of time in which
-/// all waited.
-fn pressure(sheet: &Sheet) -> Line<'static> {
-    let third = sheet.width.saturating_sub(LABEL) / STALLED.len();
-    let mut spans = vec![sheet.label("Pressure")];
+/// Line on pressure: resources side by side, each with its last minutes; where there is room also
+/// the share of time in which all tasks waited.
+fn pressure(cx: &DrawContext) -> Line<'static> {
+    let third = cx.width.saturating_sub(LABEL) / STALLED.len();
+    let mut spans = vec![cx.label("Pressure")];
     for (title, series) in STALLED {
-        let some = sheet.machine.value(series);
+        let some = cx.machine.value(series);
         let full = match series {
-            "pressure.memory.some_ratio" => sheet.machine.value("pressure.memory.full_ratio"),
-            "pressure.io.some_ratio" => sheet.machine.value("pressure.io.full_ratio"),
+            "pressure.memory.some_ratio" => cx.machine.value("pressure.memory.full_ratio"),
+            "pressure.io.some_ratio" => cx.machine.value("pressure.io.full_ratio"),
             _ => None,
         };
         let value = fitted(&format!("{title} {}", figure(some, ratio)), STALL);
@@ -92,12 +92,12 @@ fn pressure(sheet: &Sheet) -> Line<'static> {
             fitted(&format!("all {}", ratio(full)), STALL - 2)
         });
         let spark = third.saturating_sub(STALL + columns(&full) + 2);
-        spans.push(Span::styled(value, sheet.palette.share(some)));
+        spans.push(Span::styled(value, cx.palette.share(some)));
         spans.push(Span::raw(full));
         spans.push(if spark < LEAST_SPARK {
             Span::raw(" ".repeat(spark))
         } else {
-            sheet.spark(&Trace::Stalled(series), spark, Some(1.0))
+            cx.spark(&Trend::Stalled(series), spark, Some(1.0))
         });
         spans.push(Span::raw("  "));
     }

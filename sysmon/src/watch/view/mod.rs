@@ -1,8 +1,9 @@
-//! The screen: a model drawn into a frame, of whatever size. Reads nothing and keeps nothing.
+//! Draws the state of the view into a frame of any size. Samples nothing and keeps nothing.
 //!
-//! Lines above the processes are ranked, and the least important make room where the terminal is
-//! low; columns likewise where it is narrow.
+//! Lines above the processes are ranked, and the least important are left out on a terminal of few
+//! lines; columns likewise on a narrow one.
 
+mod context;
 mod cpu;
 mod devices;
 mod glyph;
@@ -10,7 +11,6 @@ mod help;
 mod memory;
 pub mod palette;
 mod processes;
-mod sheet;
 mod trees;
 
 use std::time::Duration;
@@ -21,15 +21,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use self::context::{DrawContext, OverviewLine, fit, row};
 use self::palette::Palette;
-use self::sheet::{Row, Sheet, fit, row};
 use super::model::Model;
 use super::text::{ABSENT, columns, fitted, printable, shortened};
 
-/// The least columns and lines that are any use.
+/// Least columns and lines of a usable terminal.
 pub const LEAST: (u16, u16) = (60, 16);
 
-/// Draws the model, and says how many processes there is room for.
+/// Draws the state, and returns the number of processes that there is room for.
 pub fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {
@@ -37,13 +37,13 @@ pub fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
         return 1;
     }
     let size = (usize::from(area.width), usize::from(area.height));
-    let sheet = Sheet::new(model, palette, size);
-    let overview = overview(&sheet);
+    let cx = DrawContext::new(model, palette, size);
+    let overview = overview(&cx);
     let [above, below] = split(area, area.height - 1);
     let [above, table] = split(above, overview.len() as u16);
     let buffer = frame.buffer_mut();
     if model.help {
-        let title = [title(&sheet)].into_iter();
+        let title = [title(&cx)].into_iter();
         put(
             buffer,
             area,
@@ -54,11 +54,11 @@ pub fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
         put(buffer, above, overview.into_iter().map(|row| row.line));
         processes::draw(buffer, table, model, palette);
     }
-    put(buffer, below, [status(&sheet)]);
+    put(buffer, below, [status(&cx)]);
     processes::page(table.height)
 }
 
-/// The first `lines` lines of `area`, and the rest.
+/// Splits `area` into its first `lines` lines and the rest.
 fn split(area: Rect, lines: u16) -> [Rect; 2] {
     let lines = lines.min(area.height);
     let above = Rect {
@@ -73,60 +73,60 @@ fn split(area: Rect, lines: u16) -> [Rect; 2] {
     [above, below]
 }
 
-/// Lines from the top; those for which there is no room are not drawn.
+/// Draws lines from the top; those for which there is no room are left out.
 fn put(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'static>>) {
     for (line, y) in lines.into_iter().zip(area.top()..area.bottom()) {
         buffer.set_line(area.left(), y, &line, area.width);
     }
 }
 
-/// As many lines as leave room for a third of the screen's height of processes.
-fn overview(sheet: &Sheet) -> Vec<Row> {
-    let mut rows = vec![row("title", 0, title(sheet))];
-    rows.extend(cpu::rows(sheet));
-    rows.extend(memory::rows(sheet));
-    rows.extend(devices::gpus(sheet));
-    rows.extend(devices::rows(sheet));
-    rows.extend(trees::rows(sheet));
-    // The line at the bottom, and the caption and the head of the table.
-    let left = sheet.height.saturating_sub(3);
+/// Lines above the processes, as many as leave a third of the screen's height to them.
+fn overview(cx: &DrawContext) -> Vec<OverviewLine> {
+    let mut rows = vec![row("title", 0, title(cx))];
+    rows.extend(cpu::rows(cx));
+    rows.extend(memory::rows(cx));
+    rows.extend(devices::gpus(cx));
+    rows.extend(devices::rows(cx));
+    rows.extend(trees::rows(cx));
+    // Less the line at the bottom, and caption and heading of the table.
+    let left = cx.height.saturating_sub(3);
     let processes = (left / 3).max(4);
     fit(rows, left.saturating_sub(processes))
 }
 
-fn title(sheet: &Sheet) -> Line<'static> {
-    let about = &sheet.model.about;
+fn title(cx: &DrawContext) -> Line<'static> {
+    let about = &cx.model.about;
     let cores = about.cores.map_or(String::new(), |cores| {
         let s = if cores == 1 { "" } else { "s" };
         format!(" · {cores} core{s}")
     });
-    let memory = sheet.machine.value("memory.total_bytes");
+    let memory = cx.machine.value("memory.total_bytes");
     let memory = memory.map_or(String::new(), |total| format!(" · {}", bytes(total as u64)));
     let interval = humantime::format_duration(Duration::from_nanos(about.interval_ns));
-    let pace = format!("every {interval} · {}", sheet.model.shown().clock);
-    let (state, style) = if sheet.model.is_paused() {
-        (" PAUSED ", sheet.palette.notice())
+    let pace = format!("every {interval} · {}", cx.model.shown().clock);
+    let (state, style) = if cx.model.is_paused() {
+        (" PAUSED ", cx.palette.notice())
     } else {
-        ("", sheet.palette.heading())
+        ("", cx.palette.heading())
     };
-    let room = sheet.width.saturating_sub(columns(&pace) + state.len() + 2);
+    let room = cx.width.saturating_sub(columns(&pace) + state.len() + 2);
     let left = fitted(&format!("sysmon · {}{cores}{memory}", about.host), room);
     Line::from(vec![
-        Span::styled(left, sheet.palette.heading()),
+        Span::styled(left, cx.palette.heading()),
         Span::raw(" "),
         Span::styled(state, style),
         Span::raw(" "),
-        Span::styled(pace, sheet.palette.quiet()),
+        Span::styled(pace, cx.palette.quiet()),
     ])
 }
 
-fn status(sheet: &Sheet) -> Line<'static> {
-    let model = sheet.model;
+fn status(cx: &DrawContext) -> Line<'static> {
+    let model = cx.model;
     if model.is_typing() {
         let typed = format!("/{}▏ ", model.filter);
         return Line::from(vec![
-            Span::styled(printable(&typed), sheet.palette.heading()),
-            Span::styled("Enter keeps it, Esc drops it", sheet.palette.quiet()),
+            Span::styled(printable(&typed), cx.palette.heading()),
+            Span::styled("Enter keeps it, Esc drops it", cx.palette.quiet()),
         ]);
     }
     let own = model.shown().own;
@@ -149,7 +149,7 @@ fn status(sheet: &Sheet) -> Line<'static> {
             "f followed",
         ]
     };
-    let room = sheet.width.saturating_sub(columns(&own) + 2);
+    let room = cx.width.saturating_sub(columns(&own) + 2);
     let mut left = String::new();
     for key in keys {
         let gap = if left.is_empty() { "" } else { "  " };
@@ -159,9 +159,9 @@ fn status(sheet: &Sheet) -> Line<'static> {
         }
     }
     Line::from(vec![
-        Span::styled(fitted(&left, room), sheet.palette.quiet()),
+        Span::styled(fitted(&left, room), cx.palette.quiet()),
         Span::raw("  "),
-        Span::styled(own, sheet.palette.quiet()),
+        Span::styled(own, cx.palette.quiet()),
     ])
 }
 

@@ -1,4 +1,4 @@
-//! The table of processes: as many rows and columns as there is room for.
+//! Table of processes: as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
 use host_metrics::source::process::Fields;
@@ -9,24 +9,24 @@ use ratatui::text::{Line, Span};
 use super::cpu::count;
 use super::palette::Palette;
 use crate::watch::model::Model;
-use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, Process, Sort};
+use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, ProcessView, Sort};
 use crate::watch::text::{columns, figure, fitted, right, shortened};
 
-/// Columns of a number and a name.
+/// Columns of a process id and a name.
 const PID: usize = 7;
 const NAME: usize = 17;
-/// A command line that is shorter says nothing.
+/// Least columns of a command line.
 const LEAST_COMMAND: usize = 12;
 
-/// A figure of a process: its heading, width, series, unit, and the order that it is about.
-struct Column {
+/// Column of the table: heading, width, series, format, and the order that it belongs to.
+struct ProcessColumn {
     heading: &'static str,
     width: usize,
     series: &'static str,
     unit: fn(f64) -> String,
     sort: Option<Sort>,
     asked: fn(Fields) -> bool,
-    /// Shown on terminals from this width on.
+    /// Least width of a terminal that shows it.
     least: usize,
 }
 
@@ -36,8 +36,8 @@ const fn extra(
     series: &'static str,
     unit: fn(f64) -> String,
     asked: fn(Fields) -> bool,
-) -> Column {
-    Column {
+) -> ProcessColumn {
+    ProcessColumn {
         heading,
         width,
         series,
@@ -48,20 +48,20 @@ const fn extra(
     }
 }
 
-const COLUMNS: [Column; 14] = [
-    Column {
+const COLUMNS: [ProcessColumn; 14] = [
+    ProcessColumn {
         sort: Some(Sort::Cpu),
         ..extra("CORES", 8, CORES, two_digits, |_| true)
     },
-    Column {
+    ProcessColumn {
         sort: Some(Sort::Memory),
         ..extra("MEMORY", 10, MEMORY, size, |_| true)
     },
-    Column {
+    ProcessColumn {
         sort: Some(Sort::Io),
         ..extra("READ/s", 9, DISK_READ, size, |f| f.io)
     },
-    Column {
+    ProcessColumn {
         sort: Some(Sort::Io),
         ..extra("WRITE/s", 10, DISK_WRITTEN, size, |f| f.io)
     },
@@ -89,11 +89,11 @@ const COLUMNS: [Column; 14] = [
     ),
     extra("SWAP", 9, "process.swap_bytes", size, |f| f.swap),
     extra("PSS", 9, "process.pss_bytes", size, |f| f.pss),
-    Column {
+    ProcessColumn {
         least: 120,
         ..extra("ALL R/s", 10, "process.read_bytes_per_s", size, |f| f.io)
     },
-    Column {
+    ProcessColumn {
         least: 120,
         ..extra("ALL W/s", 10, "process.write_bytes_per_s", size, |f| f.io)
     },
@@ -107,7 +107,7 @@ fn two_digits(value: f64) -> String {
     format!("{value:.2}")
 }
 
-/// How many processes there is room for in so many lines: two are for the heads.
+/// Number of processes that fit into so many lines: caption and heading take two.
 pub(super) fn page(lines: u16) -> usize {
     usize::from(lines.saturating_sub(2))
 }
@@ -135,13 +135,14 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, palette: Pale
     }
 }
 
-/// The columns that fit, how many do not, and what is left for the command line.
-fn chosen(model: &Model, width: usize) -> (Vec<&'static Column>, usize, usize) {
+/// Chooses the columns that fit; returns them, the number of those that do not, and the columns
+/// left for the command line.
+fn chosen(model: &Model, width: usize) -> (Vec<&'static ProcessColumn>, usize, usize) {
     let fields = model.fields();
-    let asked = |column: &&Column| (column.asked)(fields) && column.least <= width;
-    let asked: Vec<&Column> = COLUMNS.iter().filter(asked).collect();
+    let asked = |column: &&ProcessColumn| (column.asked)(fields) && column.least <= width;
+    let asked: Vec<&ProcessColumn> = COLUMNS.iter().filter(asked).collect();
     let mut left = width.saturating_sub(PID + 1 + NAME);
-    let mut shown: Vec<&Column> = Vec::new();
+    let mut shown: Vec<&ProcessColumn> = Vec::new();
     for column in &asked {
         if column.width > left {
             break;
@@ -193,7 +194,12 @@ fn caption(
     ])
 }
 
-fn head(model: &Model, palette: Palette, shown: &[&Column], command: usize) -> Line<'static> {
+fn head(
+    model: &Model,
+    palette: Palette,
+    shown: &[&ProcessColumn],
+    command: usize,
+) -> Line<'static> {
     let arrow = |sort: Sort| {
         let up = matches!(sort, Sort::Name | Sort::Pid) != model.reversed;
         match (model.sort == sort, up) {
@@ -217,7 +223,7 @@ fn head(model: &Model, palette: Palette, shown: &[&Column], command: usize) -> L
     Line::styled(text, palette.heading())
 }
 
-fn row(process: &Process, shown: &[&Column], command: usize) -> Line<'static> {
+fn row(process: &ProcessView, shown: &[&ProcessColumn], command: usize) -> Line<'static> {
     let mut text = right(&process.pid.to_string(), PID);
     text.push(' ');
     text.push_str(&fitted(&process.name, NAME));
@@ -233,7 +239,7 @@ fn row(process: &Process, shown: &[&Column], command: usize) -> Line<'static> {
     Line::raw(text)
 }
 
-/// Why there is no process to show.
+/// Message in place of an empty list of processes.
 fn nobody(model: &Model) -> &'static str {
     if model.shown().processes.is_empty() {
         "        no process could be read; ? says why"

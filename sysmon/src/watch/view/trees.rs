@@ -1,16 +1,16 @@
-//! Those that were asked for with `--follow`, each with its descendants as one.
+//! Lines on followed processes, each with its descendants as one.
 
 use ratatui::text::{Line, Span};
 
+use super::context::{DrawContext, OverviewLine, row};
 use super::cpu::count;
 use super::memory::size;
-use super::sheet::{Row, Sheet, row};
 use crate::watch::text::{figure, fitted, right};
 
-/// A figure of a tree: its heading, width, series and unit.
-type Column = (&'static str, usize, &'static str, fn(f64) -> String);
+/// Column of the table: heading, width, series and format.
+type TreeColumn = (&'static str, usize, &'static str, fn(f64) -> String);
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [TreeColumn; 6] = [
     ("processes", 11, "tree.processes", count),
     ("cores", 8, "tree.cpu_cores", |v| format!("{v:.2}")),
     ("memory", 11, "tree.rss_bytes", size),
@@ -19,9 +19,9 @@ const COLUMNS: [Column; 6] = [
     ("pss", 11, "tree.pss_bytes", size),
 ];
 
-/// A head and a line for each.
-pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
-    let machine = sheet.machine;
+/// Heading and a line for each followed target.
+pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
+    let machine = cx.machine;
     let targets: Vec<&str> = machine
         .all("tree.processes")
         .map(|(name, _)| name)
@@ -29,24 +29,24 @@ pub(super) fn rows(sheet: &Sheet) -> Vec<Row> {
     if targets.is_empty() {
         return Vec::new();
     }
-    let mut columns: Vec<&Column> = COLUMNS.iter().collect();
-    // Threads and descriptors are told where they were asked for.
+    let mut columns: Vec<&TreeColumn> = COLUMNS.iter().collect();
+    // Columns of threads, descriptors and PSS are shown where they were requested.
     columns.retain(|(.., series, _)| {
         !["tree.descriptors", "tree.pss_bytes", "tree.threads"].contains(series)
             || machine.all(series).next().is_some()
     });
     let name = 20;
-    let most = (sheet.height / 8).max(1);
+    let most = (cx.height / 8).max(1);
     let more = targets.len().saturating_sub(most);
     let title = if more > 0 {
         format!("Followed +{more}")
     } else {
         "Followed".to_owned()
     };
-    let mut head = vec![Span::styled(fitted(&title, name), sheet.palette.label())];
+    let mut head = vec![Span::styled(fitted(&title, name), cx.palette.label())];
     for (heading, width, ..) in &columns {
         let heading = right(heading, *width);
-        head.push(Span::styled(heading, sheet.palette.heading()));
+        head.push(Span::styled(heading, cx.palette.heading()));
     }
     let mut rows = vec![row("trees", 1, Line::from(head))];
     for target in targets.into_iter().take(most) {

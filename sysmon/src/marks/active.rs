@@ -1,0 +1,145 @@
+//! Recordings under way, found and marked from another process.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use bench_report::Mark;
+
+use super::{ENDING, MOST_MARKS, path_for, read};
+
+/// Reason for which a mark was not added to a recording.
+#[derive(Debug, thiserror::Error)]
+pub enum AddMarkError {
+    /// The mark cannot be written.
+    #[error("cannot mark the recording into {report}: {source}", report = report.display())]
+    Write {
+        /// The report of the recording.
+        report: PathBuf,
+        /// Error of the system.
+        source: std::io::Error,
+    },
+    /// The recording has the most marks that it takes.
+    #[error("the recording into {report} has {MOST_MARKS} marks, and takes no more", report = .0.display())]
+    Full(PathBuf),
+    /// The recording ended while the mark was written.
+    #[error("the recording into {report} has just ended; the mark may be missing from it", report = .0.display())]
+    Ended(PathBuf),
+}
+
+/// A recording under way.
+#[derive(Debug)]
+pub struct ActiveRecording {
+    /// Process id of the recorder, as seen from this process.
+    pub pid: u32,
+    /// Path of its report, as the recorder knows it.
+    pub report: PathBuf,
+    own_pid: u32,
+    file: File,
+    marks: usize,
+}
+
+impl ActiveRecording {
+    /// Opens the recording whose report is `report`; `None` when none is under way.
+    ///
+    /// # Errors
+    /// When there is a file of marks that this user may not write to.
+    pub fn find(report: &Path) -> std::io::Result<Option<Self>> {
+        match Self::open(&path_for(report), report) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            found => found,
+        }
+    }
+
+    /// Opens the file of marks at `path`; `None` when it is none, or nobody has locked it.
+    fn open(place: &Path, report: &Path) -> std::io::Result<Option<Self>> {
+        if !place.metadata()?.is_file() {
+            return Ok(None);
+        }
+        let file = OpenOptions::new().read(true).append(true).open(place)?;
+        match file.try_lock_shared() {
+            // The recorder has exited: our lock is released with the file.
+            Ok(()) => return Ok(None),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        Ok(read(&file).map(|(header, marks)| Self {
+            pid: header.pid,
+            report: report.to_owned(),
+            own_pid: header.pid,
+            file,
+            marks: marks.len(),
+        }))
+    }
+
+    /// Adds a mark to the recording.
+    ///
+    /// # Errors
+    /// When it cannot be written, the recording takes no more, or it has just ended.
+    pub fn add(&mut self, mark: &Mark) -> Result<(), AddMarkError> {
+        let report = || self.report.clone();
+        if self.marks >= MOST_MARKS {
+            return Err(AddMarkError::Full(report()));
+        }
+        let write = |source| AddMarkError::Write {
+            report: report(),
+            source,
+        };
+        let line = serde_json::to_string(mark).map_err(|e| write(e.into()))? + "\n";
+        // Written in one call, so that lines of concurrent writers do not mix.
+        (&self.file).write_all(line.as_bytes()).map_err(write)?;
+        if self.file.metadata().map_err(write)?.nlink() == 0 {
+            return Err(AddMarkError::Ended(report()));
+        }
+        self.marks += 1;
+        Ok(())
+    }
+
+    fn inode(&self) -> Option<(u64, u64)> {
+        let found = self.file.metadata().ok()?;
+        Some((found.dev(), found.ino()))
+    }
+}
+
+/// Finds the recordings under way that this user may mark, by process id. They are found by the
+/// file that each keeps open, which is reached through the process: it may live in another file
+/// system.
+///
+/// # Errors
+/// Where the system has no `/proc`.
+pub fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
+    let mut found: Vec<ActiveRecording> = Vec::new();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = number(&entry.path()) else {
+            continue;
+        };
+        for recorder in of_process(pid, &entry.path().join("fd")) {
+            // Another process may have the file open too, or have been forked a moment ago.
+            let same = found.iter().position(|r| r.inode() == recorder.inode());
+            match same {
+                None => found.push(recorder),
+                Some(i) if recorder.pid == recorder.own_pid => found[i] = recorder,
+                Some(_) => {}
+            }
+        }
+    }
+    found.sort_by_key(|recorder| recorder.pid);
+    Ok(found)
+}
+
+fn number(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+/// Recordings whose file of marks the process has open. Processes of other users, and those that
+/// exit meanwhile, show nothing.
+fn of_process(pid: u32, descriptors: &Path) -> impl Iterator<Item = ActiveRecording> {
+    let entries = std::fs::read_dir(descriptors).into_iter().flatten();
+    entries.flatten().filter_map(move |entry| {
+        let target = std::fs::read_link(entry.path()).ok()?;
+        let report = target.to_str()?.strip_suffix(ENDING)?;
+        let recorder = ActiveRecording::open(&entry.path(), Path::new(report)).ok()??;
+        Some(ActiveRecording { pid, ..recorder })
+    })
+}

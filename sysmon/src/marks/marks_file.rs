@@ -1,0 +1,195 @@
+//! File of marks as the recorder keeps and reads it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bench_report::Mark;
+use bench_report::clock::monotonic_ns;
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
+
+use super::{LARGEST_FILE, LONGEST_LINE, MOST_MARKS, MarksHeader, SCHEMA, parse, path_for, read};
+
+/// `sysmon mark` holds the lock for an instant while it checks for a recorder, so a failed attempt
+/// is repeated.
+const LOCK_TRIES: u32 = 10;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+
+/// Reason for which a recording takes no marks.
+#[derive(Debug, thiserror::Error)]
+pub enum MarksFileError {
+    /// The file cannot be created or written.
+    #[error("cannot keep {path}: {source}", path = path.display())]
+    Write {
+        /// The file at fault.
+        path: PathBuf,
+        /// Error of the system.
+        source: std::io::Error,
+    },
+    /// A file of that name exists that is not ours or not a file of marks.
+    #[error("{path} is somebody else's, or no file of marks", path = .0.display())]
+    Foreign(PathBuf),
+    /// Another recorder writes the same report and holds the lock.
+    #[error("another recording into the same report is under way ({path} is locked)", path = .0.display())]
+    Taken(PathBuf),
+}
+
+/// Marks read so far, and the locked file that more are read from.
+#[derive(Debug)]
+pub struct MarksFile {
+    file: File,
+    report: PathBuf,
+    path: PathBuf,
+    open: bool,
+    began_ns: u64,
+    offset: u64,
+    marks: Vec<Mark>,
+}
+
+impl MarksFile {
+    /// Opens the file beside `report` and locks it; `None` where the report is not a regular file,
+    /// such as `/dev/null`. The content that a killed recording left there is removed.
+    ///
+    /// # Errors
+    /// When the file cannot be created, is not ours, or is locked by another recorder.
+    pub fn open(report: &Path) -> Result<Option<Self>, MarksFileError> {
+        if !report.is_file() {
+            return Ok(None);
+        }
+        let path = path_for(report);
+        let write = |source| MarksFileError::Write {
+            path: path.clone(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            // In a directory that others may write to, a link could lead to any file of ours.
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+            .open(&path)
+            .map_err(write)?;
+        let found = file.metadata().map_err(write)?;
+        let own = found.is_file() && found.nlink() == 1 && found.uid() == geteuid().as_raw();
+        if !own || (found.len() > 0 && read(&file).is_none()) {
+            return Err(MarksFileError::Foreign(path));
+        }
+        lock(&file, &path)?;
+        file.set_len(0).map_err(write)?;
+        let header = MarksHeader {
+            schema: SCHEMA.to_owned(),
+            pid: std::process::id(),
+        };
+        let line = serde_json::to_string(&header).map_err(|e| write(e.into()))? + "\n";
+        file.write_all(line.as_bytes()).map_err(write)?;
+        Ok(Some(Self {
+            file,
+            report: report.to_owned(),
+            path,
+            open: true,
+            began_ns: monotonic_ns(),
+            offset: line.len() as u64,
+            marks: Vec::new(),
+        }))
+    }
+
+    /// Reads the lines that were appended since the last call; costs one system call where there
+    /// are none.
+    pub fn read_new(&mut self) {
+        let mut chunk = [0; LONGEST_LINE];
+        while self.marks.len() < MOST_MARKS && self.offset < LARGEST_FILE {
+            let Ok(length @ 1..) = self.file.read_at(&mut chunk, self.offset) else {
+                return;
+            };
+            let read = &chunk[..length];
+            match read.iter().rposition(|byte| *byte == b'\n') {
+                Some(end) => {
+                    self.keep(&read[..end]);
+                    self.offset += end as u64 + 1;
+                }
+                // `sysmon mark` writes no line as long.
+                None if length == LONGEST_LINE => self.offset += length as u64,
+                // The rest of the line is not written yet.
+                None => return,
+            }
+        }
+    }
+
+    /// Creates the file again if somebody removed it while the report exists, so that marks still
+    /// find the recording; costs one system call where nobody did.
+    pub fn restore(&mut self) {
+        let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
+        if !self.open || !removed {
+            return;
+        }
+        self.read_new();
+        if let Ok(Some(again)) = Self::open(&self.report) {
+            let removed = std::mem::replace(self, again);
+            self.began_ns = removed.began_ns;
+            self.marks.clone_from(&removed.marks);
+            // The path belongs to the new file, so dropping the old one must not remove it.
+            removed.forget();
+        }
+    }
+
+    fn forget(mut self) {
+        self.open = false;
+    }
+
+    /// Removes the file, then reads the lines that were written until then: a later writer sees
+    /// that it is gone.
+    pub fn close(&mut self) {
+        if std::mem::take(&mut self.open) {
+            let _ = std::fs::remove_file(&self.path);
+            self.read_new();
+        }
+    }
+
+    /// Marks in order of time.
+    pub fn marks(&self) -> Vec<Mark> {
+        let mut marks = self.marks.clone();
+        marks.sort_by_key(|mark| mark.at_ns);
+        marks
+    }
+
+    /// Returns true if the most marks that a recording keeps were reached, so that later ones may
+    /// be missing.
+    pub fn is_full(&self) -> bool {
+        self.marks.len() >= MOST_MARKS
+    }
+
+    fn keep(&mut self, lines: &[u8]) {
+        let now_ns = monotonic_ns();
+        let room = MOST_MARKS - self.marks.len();
+        let new = lines.split(|byte| *byte == b'\n').filter_map(parse);
+        self.marks.extend(new.take(room).map(|mark| Mark {
+            // In a container the clock may have another origin.
+            at_ns: mark.at_ns.clamp(self.began_ns, now_ns),
+            ..mark
+        }));
+    }
+}
+
+impl Drop for MarksFile {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), MarksFileError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            Err(TryLockError::Error(source)) => {
+                let path = path.to_owned();
+                return Err(MarksFileError::Write { path, source });
+            }
+        }
+    }
+    Err(MarksFileError::Taken(path.to_owned()))
+}

@@ -1,0 +1,109 @@
+//! Series of the machine in memory, one for each name and set of labels.
+
+use std::collections::BTreeMap;
+
+use bench_report::Series;
+use host_metrics::figure::{Figure, Figures, Label, Labels};
+use host_metrics::spread::Spread;
+
+use crate::rolling::Rolling;
+
+/// Most series that are kept: a host with thousands of virtual interfaces keeps the first.
+const MOST_SERIES: usize = 1024;
+
+type SeriesKey = (&'static str, Labels);
+
+/// Series of one recording.
+#[derive(Debug, Default)]
+pub struct SeriesStore {
+    /// In the order in which they first appeared.
+    series: Vec<(SeriesKey, Rolling)>,
+    places: BTreeMap<SeriesKey, usize>,
+    turned_away: bool,
+}
+
+impl SeriesStore {
+    /// Adds the figures of the tick that ended at `at_ns`. A series without one gets an absent
+    /// reading, so that all its points stand for equal times.
+    pub fn take(&mut self, at_ns: u64, figures: Figures) {
+        let mut next = 0;
+        for figure in figures {
+            let reading = figure.reading;
+            if let Some(place) = self.place(figure, next) {
+                self.series[place].1.take(at_ns, reading);
+                next = place + 1;
+            }
+        }
+        for (_, rolling) in &mut self.series {
+            if rolling.last_ns() != Some(at_ns) {
+                rolling.push(at_ns, None);
+            }
+        }
+    }
+
+    /// Number of series.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Returns true if there is no series.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Sets the least number of points that each series keeps in a long recording.
+    pub fn keep_points(&mut self, points: usize) {
+        for (_, rolling) in &mut self.series {
+            rolling.keep_points(points);
+        }
+    }
+
+    /// Series in order of name and labels.
+    pub fn series(&self) -> impl Iterator<Item = Series> {
+        self.in_order().map(|(_, rolling)| rolling.series())
+    }
+
+    /// Mean and extremes of each series with its name and labels, in order of both.
+    pub fn stats(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
+        let all = self.in_order();
+        all.map(|((name, labels), rolling)| (*name, &**labels, rolling.whole()))
+    }
+
+    /// Returns true if some series were left out because there were too many.
+    pub fn turned_away(&self) -> bool {
+        self.turned_away
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &(SeriesKey, Rolling)> {
+        self.places.values().map(|place| &self.series[*place])
+    }
+
+    /// Index of a figure's series, which is created where there is none yet and there is room. Most
+    /// figures come in the order of the tick before, so `next` is looked at first.
+    fn place(&mut self, figure: Figure, next: usize) -> Option<usize> {
+        let key = (figure.name, figure.labels);
+        if self
+            .series
+            .get(next)
+            .is_some_and(|(known, _)| *known == key)
+        {
+            return Some(next);
+        }
+        if let Some(place) = self.places.get(&key) {
+            return Some(*place);
+        }
+        if self.series.len() >= MOST_SERIES {
+            self.turned_away = true;
+            return None;
+        }
+        self.places.insert(key.clone(), self.series.len());
+        let rolling = Rolling::new(named(&key));
+        self.series.push((key, rolling));
+        Some(self.series.len() - 1)
+    }
+}
+
+fn named((name, labels): &SeriesKey) -> Series {
+    let labelled = |series: Series, (key, of): &Label| series.label(key, of.clone());
+    labels.iter().fold(Series::new(name), labelled)
+}

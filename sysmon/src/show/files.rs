@@ -1,0 +1,116 @@
+//! Files of one raw recording: a single one, or the parts of a rotated one.
+
+use std::path::{Path, PathBuf};
+
+use crate::stream::{RawReader, StreamError, paths};
+
+/// Files of one recording, in order of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RecordingFiles {
+    /// Path or pattern that names all of them.
+    pub(super) path: PathBuf,
+    /// Id of the run that they belong to.
+    pub(super) run_id: String,
+    /// Path of the report that they belong to.
+    pub(super) report: PathBuf,
+    /// Part number and path of each; at least one.
+    pub(super) files: Vec<(u64, PathBuf)>,
+}
+
+impl RecordingFiles {
+    /// Opens only the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read or holds no raw samples.
+    pub(super) fn alone(path: &Path) -> Result<Self, StreamError> {
+        let reader = RawReader::open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            run_id: reader.header().run_id.clone(),
+            report: report_of(path),
+            files: vec![(reader.header().part, path.to_owned())],
+        })
+    }
+
+    /// Finds the recording that the file at `path` belongs to: this file, and those beside it of
+    /// the same name and run.
+    ///
+    /// # Errors
+    /// As [`RecordingFiles::alone`].
+    pub(super) fn around(path: &Path) -> Result<Self, StreamError> {
+        let named = Self::alone(path)?;
+        let of_name = Self::of_report(&named.report).into_iter();
+        let mut same_run = of_name.filter(|parts| parts.run_id == named.run_id);
+        // A renamed file may be missing among them.
+        let number = named.files.first().map(|(number, _)| *number);
+        let whole = same_run.find(|parts| {
+            let mut numbers = parts.files.iter().map(|(number, _)| Some(*number));
+            parts.files.len() > 1 && numbers.any(|own| own == number)
+        });
+        Ok(whole.unwrap_or(named))
+    }
+
+    /// Finds the recordings whose raw samples are stored under the name of `report`. Files that
+    /// cannot be read are left out.
+    pub(super) fn of_report(report: &Path) -> Vec<Self> {
+        let files = paths::files(report).unwrap_or_default();
+        let found = files.iter().filter_map(|file| Self::alone(file).ok());
+        let mut all: Vec<Self> = Vec::new();
+        for part in found {
+            match all.iter_mut().find(|parts| parts.run_id == part.run_id) {
+                Some(parts) => {
+                    parts.path = paths::pattern(report);
+                    parts.files.extend(part.files);
+                }
+                None => all.push(part),
+            }
+        }
+        for parts in &mut all {
+            // Files may have been renamed, or have a number with one more digit; a copy is the same
+            // part.
+            parts.files.sort();
+            parts.files.dedup_by_key(|(number, _)| *number);
+        }
+        all
+    }
+
+    /// Finds the recordings that `path` names as a file without part number (`x.arrows`) or as a
+    /// pattern (`x.*.arrows`).
+    pub(super) fn named_like(path: &Path) -> Vec<Self> {
+        if path.extension().is_none_or(|end| end != paths::EXTENSION) {
+            return Vec::new();
+        }
+        let stem = path.with_extension("");
+        let stem = if stem.extension().is_some_and(|end| end == "*") {
+            stem.with_extension("")
+        } else {
+            stem
+        };
+        let mut name = stem.into_os_string();
+        name.push(".json");
+        Self::of_report(Path::new(&name))
+    }
+
+    /// Finds the recordings with raw samples in a directory.
+    pub(super) fn in_directory(directory: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let samples = paths.filter(|path| path.extension().is_some_and(|e| e == paths::EXTENSION));
+        let mut reports: Vec<PathBuf> = samples.map(|path| report_of(&path)).collect();
+        reports.sort();
+        reports.dedup();
+        reports.iter().flat_map(|r| Self::of_report(r)).collect()
+    }
+}
+
+/// Path of the report to which raw samples belong: `x.json` for `x.arrows` and `x.000002.arrows`.
+fn report_of(path: &Path) -> PathBuf {
+    let whole = path.with_extension("json");
+    if whole.exists() {
+        return whole;
+    }
+    let stem = path.with_extension("");
+    let part = stem.extension().and_then(|number| number.to_str());
+    let part = part.filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    part.map_or(whole, |_| stem.with_extension("json"))
+}

@@ -1,0 +1,188 @@
+//! A recording that was read from its report or its raw samples.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use bench_report::{ClockAnchor, Growing, Mark, Report, Series, Status};
+use serde::Serialize;
+
+use super::{Pattern, SeriesSummary};
+use crate::marks::{self, ActiveRecording};
+use crate::record;
+use crate::stream::paths;
+
+/// Content of a recording, whichever of its files it was read from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LoadedRecording {
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Id of the run.
+    pub run_id: String,
+    /// Wall clock at its start, RFC 3339 in UTC.
+    pub started_at: String,
+    /// The same instant on the monotonic clock.
+    pub clock: ClockAnchor,
+    /// Time from the start to the last sample, in nanoseconds.
+    pub duration_ns: u64,
+    /// Result in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
+    /// Notes on completeness, for example on an early end and its reason.
+    pub notes: Vec<String>,
+    /// Selected series, in a few figures each.
+    pub series: Vec<SummaryRow>,
+    /// Selected series over time, where points were requested.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<Series>,
+    /// Series that grew although they should level off, as the recorder judged.
+    pub growth: Vec<Growing>,
+    /// Marks.
+    pub marks: Vec<Mark>,
+    /// Warnings about the figures.
+    pub warnings: Vec<String>,
+}
+
+/// One series in a few figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SummaryRow {
+    /// Name of the series.
+    pub name: String,
+    /// Labels that tell it from its siblings.
+    pub labels: BTreeMap<String, String>,
+    /// Unit of its figures.
+    pub unit: &'static str,
+    /// Figures.
+    #[serde(flatten)]
+    pub summary: SeriesSummary,
+}
+
+impl LoadedRecording {
+    /// Converts the report that was read from `path`.
+    pub fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
+        let interval_ns = interval_ns(&report);
+        let note = note(path, &report);
+        let growth = report.summary.growth.iter();
+        let growth = growth.filter(|g| wanted.matches(&g.series, &g.labels));
+        let growth = growth.cloned().collect();
+        let mut marks = report.marks;
+        if report.status == Status::Interrupted {
+            let left = marks::unsaved(path);
+            let new: Vec<Mark> = left.into_iter().filter(|m| !marks.contains(m)).collect();
+            marks.extend(new);
+            marks.sort_by_key(|mark| mark.at_ns);
+        }
+        let all = report.series.into_iter();
+        let chosen: Vec<Series> = all.filter(|s| wanted.matches(&s.name, &s.labels)).collect();
+        let rows = chosen.iter().filter_map(|series| {
+            let summary = SeriesSummary::of_points(series, interval_ns)?;
+            Some(SummaryRow::new(&series.name, &series.labels, summary))
+        });
+        let rows: Vec<SummaryRow> = rows.collect();
+        let rolled_up = rows.iter().any(|row| row.summary.samples_per_point > 1);
+        let raw = rolled_up.then(|| raw_beside(path)).flatten();
+        Self {
+            path: path.to_owned(),
+            run_id: report.run_id,
+            started_at: report.started_at,
+            clock: report.clock,
+            duration_ns: report.duration_ns,
+            headline: Some(report.summary.headline)
+                .filter(|text| !text.is_empty() && text != record::UNFINISHED),
+            notes: note.into_iter().chain(raw).collect(),
+            series: rows,
+            points: if points { chosen } else { Vec::new() },
+            growth,
+            marks,
+            warnings: report.warnings.into_iter().map(|w| w.message).collect(),
+        }
+    }
+
+    /// Seconds from the start to an instant of the monotonic clock.
+    pub fn seconds(&self, at_ns: u64) -> f64 {
+        at_ns.saturating_sub(self.clock.monotonic_ns) as f64 / 1e9
+    }
+
+    /// Wall clock at an instant of the monotonic clock, as if it had not been set since the start.
+    pub fn wall_clock(&self, at_ns: u64) -> Option<String> {
+        let start: SystemTime = humantime::parse_rfc3339(&self.started_at).ok()?;
+        let since = Duration::from_nanos(at_ns.saturating_sub(self.clock.monotonic_ns));
+        let at = start.checked_add(since)?;
+        // Beyond the year 9999 there is no such text, and writing it would panic.
+        let end = humantime::parse_rfc3339("9999-12-31T23:59:59Z").ok()?;
+        (at < end).then(|| humantime::format_rfc3339_millis(at).to_string())
+    }
+
+    /// Sentence on the points that percentiles are computed from, which depends on the length of
+    /// the recording.
+    pub fn basis(&self) -> String {
+        let of = |row: &SummaryRow| row.summary.samples_per_point;
+        let least = self.series.iter().map(of).min().unwrap_or(1);
+        let most = self.series.iter().map(of).max().unwrap_or(1);
+        match (least, most) {
+            (_, 1) => "Percentiles are of single samples.".to_owned(),
+            (least, most) => {
+                let count = if least == most {
+                    most.to_string()
+                } else {
+                    format!("{least} to {most}")
+                };
+                format!(
+                    "Percentiles are of roll-ups: each point is the mean of {count} samples, so \
+                     that a shorter peak shows in max and not in p99."
+                )
+            }
+        }
+    }
+}
+
+impl SummaryRow {
+    /// Creates the summary of a series of this name and with these labels.
+    pub fn new(name: &str, labels: &BTreeMap<String, String>, summary: SeriesSummary) -> Self {
+        Self {
+            name: name.to_owned(),
+            labels: labels.clone(),
+            unit: super::Unit::of(name).symbol(),
+            summary,
+        }
+    }
+}
+
+/// Mean interval between samples; the configured one where the report has no number of samples.
+fn interval_ns(report: &Report) -> Option<u64> {
+    let samples = report.summary.figures.get("samples");
+    let intervals = samples.map(|samples| samples - 1.0).filter(|n| *n >= 1.0);
+    let true_ns = intervals.map(|intervals| (report.duration_ns as f64 / intervals) as u64);
+    let asked_ns = || report.config.get("interval_ns")?.as_u64();
+    true_ns.or_else(asked_ns)
+}
+
+fn note(path: &Path, report: &Report) -> Option<String> {
+    let recorder = ActiveRecording::find(path).ok().flatten();
+    match (report.status, recorder) {
+        (Status::Interrupted, Some(recorder)) => Some(format!(
+            "Still being recorded by process {}: this is what was saved last.",
+            recorder.pid
+        )),
+        (Status::Complete, _) => None,
+        (Status::Interrupted, None) => {
+            Some("Interrupted before its end: this is what was saved.".to_owned())
+        }
+        (Status::Stopped, _) => Some("Stopped by a rule before its end.".to_owned()),
+        (Status::Failed, _) => Some("Failed on the way: this is what was saved.".to_owned()),
+    }
+}
+
+/// Note on the raw samples beside the report.
+fn raw_beside(report: &Path) -> Option<String> {
+    let files = paths::files(report).ok()?;
+    let (first, more) = files.split_first()?;
+    let more = match more.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    Some(format!(
+        "Raw samples are in {}{more}; shown from there, percentiles are of every sample.",
+        first.display()
+    ))
+}

@@ -1,0 +1,134 @@
+//! Paths of raw samples: beside the report, under its name.
+//!
+//! A recording that is not rotated has one file, `sysmon.record.arrows`, which replaces one that
+//! was there as the report does. One that is has `sysmon.record.000001.arrows` and so on; the
+//! numbers go on from those that are there, so that no file of an earlier recording is touched.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Extension of the files.
+pub const EXTENSION: &str = "arrows";
+/// Digits of a part's number: names sort like numbers for a hundred years of hourly files.
+const DIGITS: usize = 6;
+
+/// Path of the only file of a recording that is not rotated, by the path of its report.
+pub fn single(report: &Path) -> PathBuf {
+    with_suffix(report, EXTENSION)
+}
+
+/// Path of the file with this number of a rotated recording.
+pub fn part(report: &Path, number: u64) -> PathBuf {
+    with_suffix(report, &format!("{number:0DIGITS$}.{EXTENSION}"))
+}
+
+/// Shell pattern of the paths of all files of a rotated recording.
+pub fn pattern(report: &Path) -> PathBuf {
+    with_suffix(report, &format!("*.{EXTENSION}"))
+}
+
+/// Files of raw samples under the name of `report`, the oldest first. They may be of several
+/// recordings: those of one share the run id in their headers.
+///
+/// # Errors
+/// When the directory cannot be listed.
+pub fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
+    let single = Some(single(report)).filter(|file| file.exists());
+    let parts = parts(report)?;
+    Ok(single
+        .into_iter()
+        .chain(parts.into_iter().map(|(_, file)| file))
+        .collect())
+}
+
+/// Number of the next part.
+///
+/// # Errors
+/// When the directory cannot be listed.
+pub(super) fn next_part(report: &Path) -> io::Result<u64> {
+    let last = parts(report)?.last().map_or(0, |(number, _)| *number);
+    Ok(last + 1)
+}
+
+fn parts(report: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let directory = match report.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| {
+            let stem = name.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+            stem.rsplit('.').next()?.parse().ok()
+        });
+        let Some(number) = number else {
+            continue;
+        };
+        if part(report, number).file_name() == Some(&name) {
+            found.push((number, report.with_file_name(name)));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Replaces `.json` of the report's name by the suffix; appends the suffix to any other name, so
+/// that no two reports have the same.
+fn with_suffix(report: &Path, suffix: &str) -> PathBuf {
+    let stem = if report.extension().is_some_and(|end| end == "json") {
+        report.file_stem()
+    } else {
+        report.file_name()
+    };
+    let mut name: OsString = stem.unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(suffix);
+    report.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_after_their_report_and_never_like_it() {
+        for (report, expected) in [
+            ("d/sysmon.record.json", "d/sysmon.record.arrows"),
+            ("run", "run.arrows"),
+            ("x.arrows", "x.arrows.arrows"),
+            ("a.b/x.v2", "a.b/x.v2.arrows"),
+        ] {
+            assert_eq!(single(Path::new(report)), Path::new(expected));
+        }
+        let report = Path::new("d/x.json");
+        assert_eq!(part(report, 7), Path::new("d/x.000007.arrows"));
+        assert_eq!(pattern(report), Path::new("d/x.*.arrows"));
+    }
+
+    #[test]
+    fn parts_are_found_in_order_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let report = home.path().join("x.json");
+        assert_eq!(next_part(&report).unwrap(), 1);
+        let strangers = [
+            "x.1.arrows",
+            "x.00000a.arrows",
+            "y.000009.arrows",
+            "x.000008.json",
+        ];
+        let ours = [
+            "x.arrows",
+            "x.000002.arrows",
+            "x.000010.arrows",
+            "x.1000000.arrows",
+        ];
+        for name in strangers.iter().chain(&ours) {
+            std::fs::write(home.path().join(name), "").unwrap();
+        }
+        let expected: Vec<PathBuf> = ours.iter().map(|name| home.path().join(name)).collect();
+        assert_eq!(files(&report).unwrap(), expected);
+        assert_eq!(next_part(&report).unwrap(), 1_000_001);
+    }
+}

@@ -1,0 +1,208 @@
+//! Newest figures of the machine, by name and label.
+
+use std::collections::BTreeMap;
+
+use host_metrics::figure::{Figures, Labels};
+
+/// Time for which the newest figures of a GPU stand: its driver's thread reads twice a second or
+/// less.
+const GPU_LASTS_NS: u64 = 3_000_000_000;
+
+/// Label of our own control group.
+const OWN: &str = "own";
+
+/// Newest figures of the machine.
+#[derive(Debug, Clone, Default)]
+pub struct LatestFigures {
+    figures: BTreeMap<(&'static str, Labels), TimedValue>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct TimedValue {
+    at_ns: u64,
+    value: f64,
+}
+
+/// Use of a resource, as a share of the limit or of the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ResourceUse {
+    /// Share in use, 0 to 1.
+    pub ratio: Option<f64>,
+    /// Limit of our own control group, in cores or bytes, where that is less than the machine has.
+    pub limit: Option<f64>,
+}
+
+impl LatestFigures {
+    /// Replaces the figures by those of the tick that ended at `at_ns`; one that is not among them
+    /// is absent.
+    pub fn take(&mut self, at_ns: u64, figures: Figures) {
+        self.figures.retain(|(name, _), known| {
+            name.starts_with("gpu.") && at_ns.saturating_sub(known.at_ns) < GPU_LASTS_NS
+        });
+        for figure in figures {
+            let value = figure.reading.value;
+            self.figures
+                .insert((figure.name, figure.labels), TimedValue { at_ns, value });
+        }
+    }
+
+    /// Value of a figure without labels.
+    pub fn value(&self, name: &'static str) -> Option<f64> {
+        self.figures
+            .get(&(name, Labels::default()))
+            .map(|at| at.value)
+    }
+
+    /// Value of a figure of one device, core or target, chosen by its first label.
+    pub fn of(&self, name: &'static str, which: &str) -> Option<f64> {
+        let mut all = self.all(name);
+        all.find(|(first, _)| *first == which)
+            .map(|(_, value)| value)
+    }
+
+    /// First labels and values of all figures of a name, in order of their labels.
+    pub fn all(&self, name: &'static str) -> impl Iterator<Item = (&str, f64)> {
+        let from = self.figures.range((name, Labels::default())..);
+        from.take_while(move |((known, _), _)| *known == name)
+            .filter_map(|((_, labels), at)| Some((labels.first()?.1.as_str(), at.value)))
+    }
+
+    /// Second label of the first figure of a name with this first label.
+    pub fn second_label(&self, name: &'static str, which: &str) -> Option<&str> {
+        let from = self.figures.range((name, Labels::default())..);
+        let mut all = from.take_while(|((known, _), _)| *known == name);
+        all.find(|((_, labels), _)| labels.first().is_some_and(|(_, first)| first == which))
+            .and_then(|((_, labels), _)| Some(labels.get(1)?.1.as_str()))
+    }
+
+    /// Numbers of the cores, in order.
+    pub fn cores(&self) -> Vec<&str> {
+        let mut cores: Vec<&str> = self.all("cpu.busy_ratio").map(|(core, _)| core).collect();
+        cores.sort_by_key(|core| core.parse::<u32>().unwrap_or(u32::MAX));
+        cores
+    }
+
+    /// Use of CPU time, of the limit in a container and of the machine elsewhere.
+    pub fn cpu(&self, cores: Option<u64>) -> ResourceUse {
+        let quota = self.of("cgroup.cpu.quota_cores", OWN);
+        let limit = quota.filter(|quota| cores.is_none_or(|cores| *quota < cores as f64));
+        self.used(limit, "cgroup.cpu.used_ratio", "cpu.busy_ratio")
+    }
+
+    /// Use of memory, of the limit in a container and of the machine elsewhere.
+    pub fn memory(&self) -> ResourceUse {
+        let total = self.value("memory.total_bytes");
+        let limit = self.of("cgroup.memory.limit_bytes", OWN);
+        let limit = limit.filter(|limit| total.is_none_or(|total| *limit < total));
+        self.used(limit, "cgroup.memory.used_ratio", "memory.used_ratio")
+    }
+
+    /// Value of a figure of our own control group.
+    pub fn own_group(&self, name: &'static str) -> Option<f64> {
+        self.of(name, OWN)
+    }
+
+    fn used(
+        &self,
+        limit: Option<f64>,
+        of_limit: &'static str,
+        of_all: &'static str,
+    ) -> ResourceUse {
+        let ratio = match limit {
+            Some(_) => self.of(of_limit, OWN),
+            None => self.value(of_all),
+        };
+        ResourceUse { ratio, limit }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(put: impl FnOnce(&mut Figures)) -> LatestFigures {
+        let mut figures = Figures::default();
+        put(&mut figures);
+        let mut machine = LatestFigures::default();
+        machine.take(1, figures);
+        machine
+    }
+
+    #[test]
+    fn in_a_container_the_limit_is_what_there_is_to_use() {
+        let in_container = machine(|f| {
+            f.put("cpu.busy_ratio", Some(0.1));
+            f.put("memory.used_ratio", Some(0.2));
+            f.put("memory.total_bytes", Some(1000_u64));
+            for (name, value) in [
+                ("cgroup.cpu.quota_cores", 0.5),
+                ("cgroup.cpu.used_ratio", 0.9),
+                ("cgroup.memory.limit_bytes", 100.0),
+                ("cgroup.memory.used_ratio", 0.8),
+            ] {
+                f.put_labelled(name, &[("cgroup", "own")], Some(value));
+                f.put_labelled(name, &[("cgroup", "other")], Some(value / 3.0));
+            }
+        });
+        let used = |ratio, limit| ResourceUse {
+            ratio: Some(ratio),
+            limit,
+        };
+        assert_eq!(in_container.cpu(Some(2)), used(0.9, Some(0.5)));
+        assert_eq!(in_container.memory(), used(0.8, Some(100.0)));
+
+        let without_limit = machine(|f| {
+            f.put("cpu.busy_ratio", Some(0.1));
+            f.put("memory.used_ratio", Some(0.2));
+            f.put("memory.total_bytes", Some(1000_u64));
+            for (name, value) in [
+                ("cgroup.cpu.quota_cores", 2.0),
+                ("cgroup.cpu.used_ratio", 0.3),
+                ("cgroup.memory.limit_bytes", 1e18),
+                ("cgroup.memory.used_ratio", 0.4),
+            ] {
+                f.put_labelled(name, &[("cgroup", "own")], Some(value));
+            }
+        });
+        assert_eq!(without_limit.cpu(Some(2)), used(0.1, None));
+        assert_eq!(without_limit.memory(), used(0.2, None));
+    }
+
+    #[test]
+    fn a_limit_of_which_the_use_is_not_told_has_no_use() {
+        let group = machine(|f| {
+            f.put("cpu.busy_ratio", Some(0.1));
+            let own = [("cgroup", "own")];
+            f.put_labelled("cgroup.cpu.quota_cores", &own, Some(0.5));
+        });
+        assert_eq!(group.cpu(Some(2)).ratio, None);
+        assert_eq!(group.cpu(Some(2)).limit, Some(0.5));
+    }
+
+    #[test]
+    fn what_was_not_read_is_absent_but_a_gpu_is_read_less_often() {
+        let mut machine = machine(|f| {
+            f.put("cpu.busy_ratio", Some(0.1));
+            let gpu = [("gpu", "0"), ("name", "Made-up")];
+            f.put_labelled("gpu.utilisation_ratio", &gpu, Some(0.5));
+        });
+        machine.take(GPU_LASTS_NS, Figures::default());
+        assert_eq!(machine.value("cpu.busy_ratio"), None);
+        assert_eq!(machine.of("gpu.utilisation_ratio", "0"), Some(0.5));
+        let name = machine.second_label("gpu.utilisation_ratio", "0");
+        assert_eq!(name, Some("Made-up"));
+        machine.take(2 * GPU_LASTS_NS, Figures::default());
+        assert_eq!(machine.of("gpu.utilisation_ratio", "0"), None);
+    }
+
+    #[test]
+    fn cores_are_in_order_of_their_numbers() {
+        let machine = machine(|f| {
+            f.put("cpu.busy_ratio", Some(0.5));
+            for core in ["0", "1", "10", "2"] {
+                f.put_labelled("cpu.busy_ratio", &[("core", core)], Some(0.5));
+            }
+        });
+        assert_eq!(machine.cores(), ["0", "1", "2", "10"]);
+    }
+}

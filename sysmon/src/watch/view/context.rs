@@ -1,0 +1,210 @@
+//! Context that every part of the overview is drawn with: state, size, and the common shape of its
+//! lines (a label, a share, a bar, and the last minutes on the right).
+
+use bench_cli::table::ratio;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::glyph::{self, BarPart};
+use super::palette::Palette;
+use crate::watch::history::Trend;
+use crate::watch::latest::LatestFigures;
+use crate::watch::model::Model;
+use crate::watch::text::{columns, figure, fitted, right};
+
+/// Columns of a line's label.
+pub(super) const LABEL: usize = 9;
+/// Columns of a share, as in `100.0 %`.
+const SHARE: usize = 7;
+/// Columns of the words behind a bar.
+const WORDS: usize = 21;
+/// Least columns of a sparkline.
+pub(super) const LEAST_SPARK: usize = 4;
+/// Least time that a sparkline shows, in nanoseconds.
+const SPARK_NS: u64 = 120_000_000_000;
+
+/// Line of the overview with its rank: where there is too little room the line with the highest
+/// rank is left out first, with all of its block that has the same rank or a higher one.
+#[derive(Debug)]
+pub(super) struct OverviewLine {
+    /// Content.
+    pub(super) line: Line<'static>,
+    /// Rank; a line of rank 0 is never left out.
+    pub(super) rank: u8,
+    /// Name of the block of lines that it belongs to.
+    pub(super) block: &'static str,
+}
+
+/// State and size that the overview is drawn with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DrawContext<'a> {
+    /// State of the view.
+    pub(super) model: &'a Model,
+    /// Newest figures of that state.
+    pub(super) machine: &'a LatestFigures,
+    /// Styles.
+    pub(super) palette: Palette,
+    /// Columns of the terminal.
+    pub(super) width: usize,
+    /// Lines of the terminal.
+    pub(super) height: usize,
+}
+
+impl<'a> DrawContext<'a> {
+    /// Creates the context for a terminal of this size.
+    pub(super) fn new(model: &'a Model, palette: Palette, (width, height): (usize, usize)) -> Self {
+        Self {
+            model,
+            machine: &model.shown().machine,
+            palette,
+            width,
+            height,
+        }
+    }
+
+    /// Draws `label share bar words spark`; without `words` the bar has their room too.
+    pub(super) fn gauge(
+        &self,
+        label: &str,
+        share: Option<f64>,
+        parts: &[BarPart],
+        words: &str,
+        trace: &Trend,
+    ) -> Line<'static> {
+        let spark = self.width.saturating_sub(56).clamp(12, 120);
+        let middle = self.width.saturating_sub(LABEL + SHARE + spark + 2);
+        let bar = if words.is_empty() {
+            middle
+        } else {
+            middle.saturating_sub(WORDS + 1)
+        };
+        let mut spans = vec![
+            self.label(label),
+            Span::styled(
+                right(&figure(share, ratio), SHARE),
+                self.palette.share(share),
+            ),
+            Span::raw(" "),
+        ];
+        spans.extend(glyph::bar(bar, parts, self.palette.quiet()));
+        if !words.is_empty() {
+            spans.push(Span::raw(" "));
+            spans.push(Span::raw(fitted(words, WORDS)));
+        }
+        spans.push(Span::raw(" "));
+        spans.push(self.spark(trace, spark, Some(1.0)));
+        Line::from(spans)
+    }
+
+    /// Draws the label of a line.
+    pub(super) fn label(&self, text: &str) -> Span<'static> {
+        Span::styled(fitted(text, LABEL), self.palette.label())
+    }
+
+    /// Draws a sparkline of the last two minutes or more, scaled to `top` or to its own peak.
+    pub(super) fn spark(&self, trace: &Trend, width: usize, top: Option<f64>) -> Span<'static> {
+        let history = &self.model.shown().history;
+        let slots = SPARK_NS.div_ceil(history.slot_ns()) as usize;
+        let seen = history.columns(trace, width, slots.div_ceil(width.max(1)));
+        let peak = seen.iter().flatten().copied().fold(0.0, f64::max);
+        let shape = glyph::spark(&seen, top.unwrap_or(peak));
+        Span::styled(shape, self.palette.spark())
+    }
+
+    /// Draws `first` and as many of the items after it as fit.
+    pub(super) fn items(&self, first: Span<'static>, items: Vec<Item>) -> Line<'static> {
+        self.spaced(first, items, "  ")
+    }
+
+    /// Draws items as [`items`](Self::items) does, with `space` between them.
+    pub(super) fn spaced(
+        &self,
+        first: Span<'static>,
+        items: Vec<Item>,
+        space: &'static str,
+    ) -> Line<'static> {
+        let mut filled = columns(&first.content);
+        let mut spans = vec![first];
+        for (i, item) in items.into_iter().enumerate() {
+            let gap = if i == 0 { "" } else { space };
+            let takes: usize = item.iter().map(|span| columns(&span.content)).sum();
+            if filled + gap.len() + takes > self.width {
+                break;
+            }
+            filled += gap.len() + takes;
+            spans.push(Span::raw(gap));
+            spans.extend(item);
+        }
+        Line::from(spans)
+    }
+}
+
+/// Part of a line that is shown or left out as a whole.
+pub(super) type Item = Vec<Span<'static>>;
+
+/// Draws `title figure`.
+pub(super) fn item(title: &str, value: Option<f64>, unit: fn(f64) -> String) -> Item {
+    vec![Span::raw(format!("{title} {}", figure(value, unit)))]
+}
+
+/// Creates a line of the overview.
+pub(super) fn row(block: &'static str, rank: u8, line: Line<'static>) -> OverviewLine {
+    OverviewLine { line, rank, block }
+}
+
+/// One solid part of a bar.
+pub(super) fn solid(ratio: Option<f64>, style: Style) -> [BarPart; 1] {
+    [BarPart {
+        ratio: ratio.unwrap_or(0.0),
+        glyph: '█',
+        style,
+    }]
+}
+
+/// Removes lines in order of their ranks until at most `most` are left.
+pub(super) fn fit(mut rows: Vec<OverviewLine>, most: usize) -> Vec<OverviewLine> {
+    while rows.len() > most {
+        let last = rows
+            .iter()
+            .enumerate()
+            .max_by_key(|(i, row)| (row.rank, *i));
+        let Some((rank, block)) = last.map(|(_, row)| (row.rank, row.block)) else {
+            break;
+        };
+        if rank == 0 {
+            break;
+        }
+        // A row that may be removed alone is: only those of its rank or a higher one go with it.
+        rows.retain(|row| row.block != block || row.rank < rank);
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_make_room_by_rank_and_a_head_does_not_stay_without_its_body() {
+        let rows = || {
+            vec![
+                row("title", 0, Line::raw("title")),
+                row("cpu", 0, Line::raw("cpu")),
+                row("cpu", 3, Line::raw("load")),
+                row("disk", 2, Line::raw("disk head")),
+                row("disk", 2, Line::raw("disk one")),
+                row("disk", 5, Line::raw("disk two")),
+            ]
+        };
+        let kept = |most| {
+            let rows = fit(rows(), most);
+            let text = rows.iter().map(|row| row.line.to_string());
+            text.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(kept(6), "title, cpu, load, disk head, disk one, disk two");
+        assert_eq!(kept(5), "title, cpu, load, disk head, disk one");
+        assert_eq!(kept(4), "title, cpu, disk head, disk one");
+        assert_eq!(kept(3), "title, cpu");
+        assert_eq!(kept(0), "title, cpu");
+    }
+}
