@@ -19,7 +19,7 @@ use checks::{CHECKS, Check, Observed, RULE, RULE_BOUND, RULE_NOTICES_WITHIN};
 use common::{binary, tool};
 use nix::sys::signal::Signal;
 use scenarios::{KNOWN_GAPS, SCENARIOS, Scenario, WITHOUT_LOAD};
-use test_support::{Place, Running};
+use test_support::{RunningProgram, TestDirectory};
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, WebSocketServer};
 
 /// Longest drain of a step, with some time to end it.
@@ -75,7 +75,12 @@ impl Server {
 }
 
 /// Starts the scenario on `server`, with its report in `report.json`.
-fn start(place: &Place, scenario: &Scenario, server: &Server, further: &str) -> Running {
+fn start(
+    place: &TestDirectory,
+    scenario: &Scenario,
+    server: &Server,
+    further: &str,
+) -> RunningProgram {
     let flags = format!("{} {} {further}", scenario.name, scenario.flags);
     let mut args: Vec<&str> = flags.split_whitespace().collect();
     args.extend(["--output", "report.json"]);
@@ -83,12 +88,12 @@ fn start(place: &Place, scenario: &Scenario, server: &Server, further: &str) -> 
     let mark = testbed::token::mark([url]);
     let mut command = tool(place, scenario.bench, &args);
     command.env(variable, url).env(testbed::token::ENV, mark);
-    Running::start(&mut command)
+    RunningProgram::start(&mut command)
 }
 
 fn observe(scenario: &Scenario) -> Observed {
     let server = Server::start(scenario.bench);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let ended = start(&place, scenario, &server, scenario.brief).end();
     assert_eq!(
         ended.code,
@@ -98,7 +103,7 @@ fn observe(scenario: &Scenario) -> Observed {
         ended.said
     );
     let brief = place.report("report.json");
-    let place = Place::new();
+    let place = TestDirectory::new();
     let long = format!("{} --stop-on {RULE}", scenario.long);
     let mut running = start(&place, scenario, &server, &long);
     running.wait_for(scenario.under_load);
@@ -167,7 +172,7 @@ fn every_scenario_keeps_the_promises_of_all() {
 /// the former; and gaps are of scenarios and checks that exist.
 #[test]
 fn every_scenario_has_a_row() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let rows: BTreeSet<String> = SCENARIOS.iter().map(Scenario::full_name).collect();
     let benches: BTreeSet<&str> = SCENARIOS.iter().map(|row| row.bench).collect();
     let mut found = BTreeSet::new();
@@ -192,7 +197,7 @@ fn every_scenario_has_a_row() {
     }
 }
 
-fn printed(place: &Place, program: &str, arg: &str) -> String {
+fn printed(place: &TestDirectory, program: &str, arg: &str) -> String {
     let output = tool(place, program, &[arg]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
