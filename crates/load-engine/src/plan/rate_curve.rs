@@ -86,7 +86,7 @@ pub enum CurveError {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Shape {
+enum CurveShape {
     Lines(Vec<StraightLine>),
     Sine {
         mean: f64,
@@ -99,7 +99,7 @@ enum Shape {
 /// Arrivals per second over the time of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RateCurve {
-    shape: Shape,
+    shape: CurveShape,
 }
 
 fn rate(value: f64) -> Result<f64, CurveError> {
@@ -128,7 +128,7 @@ impl RateCurve {
             rate(line.to)?;
         }
         Ok(Self {
-            shape: Shape::Lines(lines),
+            shape: CurveShape::Lines(lines),
         })
     }
 
@@ -201,7 +201,7 @@ impl RateCurve {
         }
         let (period, seconds) = (seconds(period)?, seconds(length)?);
         Ok(Self {
-            shape: Shape::Sine {
+            shape: CurveShape::Sine {
                 mean,
                 amplitude,
                 period,
@@ -238,15 +238,15 @@ impl RateCurve {
     /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
         match &self.shape {
-            Shape::Lines(lines) => lines.iter().map(|p| p.seconds).sum(),
-            Shape::Sine { seconds, .. } => *seconds,
+            CurveShape::Lines(lines) => lines.iter().map(|p| p.seconds).sum(),
+            CurveShape::Sine { seconds, .. } => *seconds,
         }
     }
 
     /// Value at `t` seconds; the first one before the start, the last one after the end.
     pub fn value(&self, t: f64) -> f64 {
         match &self.shape {
-            Shape::Lines(lines) => {
+            CurveShape::Lines(lines) => {
                 let mut left = t.max(0.0);
                 for line in lines {
                     if left < line.seconds {
@@ -256,7 +256,7 @@ impl RateCurve {
                 }
                 lines.last().map_or(0.0, |line| line.to)
             }
-            Shape::Sine {
+            CurveShape::Sine {
                 mean,
                 amplitude,
                 period,
@@ -268,8 +268,8 @@ impl RateCurve {
     /// The curve as straight lines; a wave in 64 for each period.
     pub(crate) fn lines(&self) -> Vec<StraightLine> {
         match &self.shape {
-            Shape::Lines(lines) => lines.clone(),
-            Shape::Sine {
+            CurveShape::Lines(lines) => lines.clone(),
+            CurveShape::Sine {
                 period, seconds, ..
             } => {
                 let count = (LINES_IN_A_PERIOD * seconds / period).ceil().max(1.0);
@@ -287,7 +287,7 @@ impl RateCurve {
     /// Arrivals due in the first `t` seconds.
     pub fn cumulative(&self, t: f64) -> f64 {
         match &self.shape {
-            Shape::Lines(lines) => {
+            CurveShape::Lines(lines) => {
                 let (mut left, mut sum) = (t, 0.0);
                 for line in lines {
                     if left < line.seconds {
@@ -298,7 +298,7 @@ impl RateCurve {
                 }
                 sum
             }
-            Shape::Sine {
+            CurveShape::Sine {
                 mean,
                 amplitude,
                 period,
@@ -322,7 +322,7 @@ impl RateCurve {
             return None;
         }
         match &self.shape {
-            Shape::Lines(lines) => {
+            CurveShape::Lines(lines) => {
                 let (mut left, mut begin) = (x, 0.0);
                 for line in lines {
                     let total = line.total();
@@ -334,7 +334,7 @@ impl RateCurve {
                 }
                 None
             }
-            Shape::Sine { seconds, .. } => Some(self.bisect(x, *seconds)),
+            CurveShape::Sine { seconds, .. } => Some(self.bisect(x, *seconds)),
         }
     }
 

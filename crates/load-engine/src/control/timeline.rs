@@ -2,7 +2,8 @@
 
 use bench_report::Series;
 
-use crate::interval::{Interval, IntervalQuantile};
+use crate::record::interval::Interval;
+use crate::record::interval_quantile::IntervalQuantile;
 
 /// Series of what finished in each interval of a step.
 #[derive(Debug)]
@@ -88,7 +89,10 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Outcome, Recorder, Timestamps, Within};
+    use crate::record::outcome::Outcome;
+    use crate::record::recorder::Recorder;
+    use crate::record::timestamps::Timestamps;
+    use crate::record::within::Within;
 
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;

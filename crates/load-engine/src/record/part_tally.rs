@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Operation};
 
-use crate::Part;
-use crate::recorder::Within;
-use crate::tally::gap;
+use super::operation_tally::gap;
+use super::outcome::Part;
+use super::within::Within;
 
 /// Counts and distributions of one part in one shard. Most parts never fail, so what failures
 /// need is made with the first.

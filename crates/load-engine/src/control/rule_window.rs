@@ -1,33 +1,16 @@
-//! Rules that end a step early, to protect the target or because its limit is found.
+//! Watch over a step for rules that end it early, to protect the target or because its limit is
+//! found.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use crate::interval::Interval;
-use crate::overdue::Overdue;
+use super::overdue_requests::OverdueRequests;
+use crate::plan::stop_rule::StopRule;
+use crate::record::interval::Interval;
 
 /// Requests, finished or overdue, below which an interval says too little to stop for.
 const FEWEST: u64 = 20;
 /// Interval at which the rules are asked; four times at least in a short step.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
-
-/// A bound that a step must keep, looked at each second, and once enough requests have finished or are
-/// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum StopRule {
-    /// Failures, and requests that the drain would cut off, ÷ those that finished or are so overdue.
-    ErrorRatio {
-        /// Highest that is allowed, 0..1.
-        above: f64,
-    },
-    /// 99th percentile of response time (call time in a closed loop); a request that waits for longer
-    /// counts without being answered.
-    LatencyP99 {
-        /// Highest that is allowed.
-        above: Duration,
-    },
-}
 
 /// Watches a step for broken rules: by what finished since they were last asked, and by what is
 /// overdue meanwhile.
@@ -43,7 +26,7 @@ pub struct RuleWindow {
     /// Instant at which something was last over.
     finished_ns: u64,
     /// One for each rule.
-    overdue: Vec<Overdue>,
+    overdue: Vec<OverdueRequests>,
 }
 
 impl RuleWindow {
@@ -90,7 +73,7 @@ impl RuleWindow {
         let stalled = now_ns.saturating_sub(self.finished_ns) >= ASKED_EVERY.as_nanos() as u64;
         let began_ns = self.began_ns;
         self.overdue
-            .resize_with(rules.len(), || Overdue::from(began_ns));
+            .resize_with(rules.len(), || OverdueRequests::from(began_ns));
         let patience: Vec<Option<u64>> = rules.iter().map(|rule| self.patience_ns(*rule)).collect();
         for (overdue, patience_ns) in self.overdue.iter_mut().zip(patience) {
             if let Some(patience_ns) = patience_ns {
@@ -138,10 +121,10 @@ pub struct BrokenRule {
 impl StopRule {
     /// Returns how `interval` breaks this rule, if it holds enough to tell.
     pub fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
-        self.judge(interval, &Overdue::default())
+        self.judge(interval, &OverdueRequests::default())
     }
 
-    fn judge(&self, interval: &Interval, overdue: &Overdue) -> Option<BrokenRule> {
+    fn judge(&self, interval: &Interval, overdue: &OverdueRequests) -> Option<BrokenRule> {
         let unanswered = overdue.count.max(overdue.stalled);
         let enough = interval.finished() + unanswered >= FEWEST || overdue.stalled > 0;
         let reason = match *self {
@@ -160,7 +143,7 @@ fn errors_above(
     above: f64,
     interval: &Interval,
     unanswered: u64,
-    overdue: &Overdue,
+    overdue: &OverdueRequests,
 ) -> Option<String> {
     let (failed, all) = (
         interval.failed + unanswered,
@@ -201,44 +184,14 @@ fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<St
     ))
 }
 
-impl fmt::Display for StopRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ErrorRatio { above } => write!(f, "errors>{}%", above * 100.0),
-            Self::LatencyP99 { above } => write!(f, "p99>{}", humantime::format_duration(*above)),
-        }
-    }
-}
-
-impl FromStr for StopRule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("{text:?} is no stop rule; write errors>10% or p99>500ms");
-        let (figure, bound) = text.split_once('>').ok_or_else(form)?;
-        match (figure.trim(), bound.trim()) {
-            ("errors", bound) => {
-                let percent = bound.strip_suffix('%').and_then(|b| b.trim().parse().ok());
-                let percent = percent
-                    .filter(|p: &f64| (0.0..100.0).contains(p))
-                    .ok_or_else(form)?;
-                Ok(Self::ErrorRatio {
-                    above: percent / 100.0,
-                })
-            }
-            ("p99", bound) => {
-                let above = humantime::parse_duration(bound).map_err(|_| form())?;
-                Ok(Self::LatencyP99 { above })
-            }
-            _ => Err(form()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Failure, Outcome, Recorder, Timestamps, Within};
+    use crate::record::failure::Failure;
+    use crate::record::outcome::Outcome;
+    use crate::record::recorder::Recorder;
+    use crate::record::timestamps::Timestamps;
+    use crate::record::within::Within;
 
     fn interval(succeeded: u64, failed: u64, took_ns: u64) -> Interval {
         let recorder = Recorder::new(&["get"], 1);

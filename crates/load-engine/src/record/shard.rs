@@ -2,33 +2,36 @@
 
 use bench_report::FailureSample;
 
-use crate::checkout::CheckoutTally;
-use crate::cohort::Finished;
-use crate::failure_sample::Failures;
-use crate::interval::Interval;
-use crate::part_tally::PartTally;
-use crate::tally::{Tally, gap};
-use crate::{Failure, Outcome, Part, Timestamps, Within};
+use super::checkout_tally::CheckoutTally;
+use super::cohort_counts::FinishedCounts;
+use super::failure::Failure;
+use super::failure_samples::FailureSamples;
+use super::interval::Interval;
+use super::operation_tally::{OperationTally, gap};
+use super::outcome::{Outcome, Part};
+use super::part_tally::PartTally;
+use super::timestamps::Timestamps;
+use super::within::Within;
 
 #[derive(Debug)]
 pub(crate) struct Shard {
-    pub(crate) tallies: Vec<Tally>,
+    pub(crate) tallies: Vec<OperationTally>,
     pub(crate) parts: Vec<PartTally>,
     pub(crate) checkout: CheckoutTally,
     pub(crate) interval: Interval,
-    pub(crate) failures: Failures,
-    pub(crate) finished: Finished,
+    pub(crate) failures: FailureSamples,
+    pub(crate) finished: FinishedCounts,
 }
 
 impl Shard {
     pub(crate) fn new(operations: usize, parts: usize) -> Self {
         Self {
-            tallies: (0..operations).map(|_| Tally::new()).collect(),
+            tallies: (0..operations).map(|_| OperationTally::new()).collect(),
             parts: (0..parts).map(|_| PartTally::new()).collect(),
             checkout: CheckoutTally::default(),
             interval: Interval::new(),
-            failures: Failures::default(),
-            finished: Finished::new(),
+            failures: FailureSamples::default(),
+            finished: FinishedCounts::new(),
         }
     }
 

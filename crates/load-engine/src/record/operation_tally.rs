@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{CensoredPercentiles, Histogram, Operation};
 
-use crate::Timestamps;
+use super::timestamps::Timestamps;
 
 /// Counts and distributions of one operation in one shard.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct OperationTally {
     pub(crate) succeeded: u64,
     /// Successes that were done in the measured part, whenever they were due.
     pub(crate) carried: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Tally {
     pub(crate) unfinished: Recording,
 }
 
-impl Tally {
+impl OperationTally {
     pub(crate) fn new() -> Self {
         Self {
             succeeded: 0,

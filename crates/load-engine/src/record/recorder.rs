@@ -11,14 +11,16 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{CheckoutParts, FailureSample, Operation};
 use crossbeam_utils::CachePadded;
 
-use crate::checkout::CheckoutTally;
-use crate::cohort::{Balance, Begun, Memory};
-use crate::failure_sample::Failures;
-use crate::interval::Interval;
-use crate::part_tally::PartTally;
-use crate::shard::Shard;
-use crate::tally::Tally;
-use crate::{Outcome, Part, Timestamps};
+use super::checkout_tally::CheckoutTally;
+use super::cohort_counts::{BegunCounts, CohortHistory, InFlightBalance};
+use super::failure_samples::FailureSamples;
+use super::interval::Interval;
+use super::operation_tally::OperationTally;
+use super::outcome::{Outcome, Part};
+use super::part_tally::PartTally;
+use super::shard::Shard;
+use super::timestamps::Timestamps;
+use super::within::Within;
 
 thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(0) };
@@ -29,24 +31,6 @@ pub fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
-/// Position of a request in its step's measured part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Within {
-    /// It was due (begun, in a closed loop) in it: its outcome and its phases count.
-    pub due: bool,
-    /// It was done in it: it counts for throughput. What an overloaded target still answers
-    /// during the drain is not what it carried.
-    pub done: bool,
-}
-
-impl Within {
-    /// Due and done in it.
-    pub const WHOLLY: Self = Self {
-        due: true,
-        done: true,
-    };
-}
-
 /// Measurements of one step, by all threads.
 #[derive(Debug)]
 pub struct Recorder {
@@ -54,9 +38,9 @@ pub struct Recorder {
     parts: &'static [&'static str],
     shards: Vec<CachePadded<Mutex<Shard>>>,
     /// As many as shards.
-    begun: Vec<Begun>,
+    begun: Vec<BegunCounts>,
     /// Of whoever takes intervals.
-    memory: Mutex<Memory>,
+    memory: Mutex<CohortHistory>,
 }
 
 impl Recorder {
@@ -70,8 +54,8 @@ impl Recorder {
             operations,
             parts: &[],
             shards,
-            begun: (0..=threads).map(|_| Begun::new()).collect(),
-            memory: Mutex::new(Memory::new()),
+            begun: (0..=threads).map(|_| BegunCounts::new()).collect(),
+            memory: Mutex::new(CohortHistory::new()),
         }
     }
 
@@ -131,7 +115,7 @@ impl Recorder {
 
     pub(crate) fn take_interval_at(&self, now_ns: u64) -> Interval {
         let mut whole = Interval::new();
-        let mut balance = Balance::new();
+        let mut balance = InFlightBalance::new();
         for shard in &self.shards {
             let mut shard = lock(shard);
             whole.add(&shard.interval);
@@ -173,7 +157,11 @@ impl Recorder {
     /// Merges all shards: what came out by operation (those without an arrival left out), and a
     /// bounded sample of failures, with one of each kind, in the order in which they happened.
     pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
-        let mut whole: Vec<Tally> = self.operations.iter().map(|_| Tally::new()).collect();
+        let mut whole: Vec<OperationTally> = self
+            .operations
+            .iter()
+            .map(|_| OperationTally::new())
+            .collect();
         let shards = self.shards.iter();
         let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();
         for shard in &shards {
@@ -181,7 +169,7 @@ impl Recorder {
                 sum.merge(tally);
             }
         }
-        let failures = Failures::merged(shards.iter().map(|shard| &shard.failures));
+        let failures = FailureSamples::merged(shards.iter().map(|shard| &shard.failures));
         let named = self.operations.iter().zip(&whole);
         let operations = named
             .map(|(name, tally)| ((*name).to_owned(), tally.operation(measured_s)))
@@ -200,7 +188,9 @@ mod tests {
     use bench_report::Histogram;
 
     use super::*;
-    use crate::{CheckoutTimestamps, Failure, failure_sample};
+    use crate::record::failure::Failure;
+    use crate::record::failure_samples;
+    use crate::record::timestamps::CheckoutTimestamps;
 
     const TIMESTAMPS: Timestamps = Timestamps {
         due_ns: 1_000,
@@ -255,7 +245,7 @@ mod tests {
         assert!(!operations.contains_key("get"));
         assert_eq!(operations["set"].errors["refused"], 100);
         assert_eq!(operations["set"].failed.as_ref().unwrap().count, 100);
-        assert_eq!(failures.len(), failure_sample::KEPT);
+        assert_eq!(failures.len(), failure_samples::KEPT);
         assert!(failures.iter().all(|f| !f.message.contains("hunter2")));
     }
 

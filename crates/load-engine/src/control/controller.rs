@@ -8,12 +8,19 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
-use crate::cpu_use::CpuReading;
-use crate::crew::{self, Crew};
-use crate::guard::{BrokenRule, RuleWindow};
-use crate::shared::{PacerTrouble, Shared};
-use crate::timeline::Timeline;
-use crate::{Cancel, Phase, Recorder, StepPlan, TargetFactory, self_check};
+use super::cancel::Cancel;
+use super::rule_window::{BrokenRule, RuleWindow};
+use super::self_check;
+use super::timeline::Timeline;
+use crate::load::cpu_use::CpuReading;
+use crate::load::step_state::{PacerError, StepState};
+use crate::load::worker_pool::{self, WorkerPool};
+use crate::plan::phase::Phase;
+use crate::plan::step_plan::StepPlan;
+use crate::record::recorder::Recorder;
+use crate::requests::arrival_queue::ARRIVAL_QUEUE_CAPACITY;
+use crate::requests::target::TargetFactory;
+use crate::requests::worker;
 
 const HEARTBEAT: Duration = Duration::from_millis(10);
 /// Between the opening of the last session and the first arrival.
@@ -56,7 +63,7 @@ pub struct Tick {
     pub planned: Duration,
     /// Successes per second.
     pub throughput_per_s: f64,
-    /// Failures per second.
+    /// FailureSamples per second.
     pub errors_per_s: f64,
     /// 99th percentile of what users felt, those who still wait among them; absent when nothing
     /// succeeded and nobody waits for long.
@@ -94,14 +101,24 @@ pub fn run_requests<F: TargetFactory>(
 ) -> Result<StepResult, StartError> {
     let threads = plan.threads.max(1);
     let recorder = Recorder::new(factory.operations(), threads).with_parts(factory.parts());
-    let shared = Arc::new(Shared::new(recorder, crew::size(plan)));
-    let crew = Crew::start(plan, factory, &shared)?;
+    let shared = Arc::new(StepState::new(recorder, worker_pool::worker_count(plan)));
+    let workers = {
+        let plan = Arc::new(plan.clone());
+        WorkerPool::start(&plan, &shared, |worker| {
+            worker::work(
+                worker,
+                Arc::clone(&plan),
+                Arc::clone(factory),
+                Arc::clone(&shared),
+            )
+        })?
+    };
     let mut controller = Controller {
         plan,
         cancel,
         observer,
         shared: &shared,
-        crew,
+        workers,
         worst_stall_ns: 0,
     };
     Ok(controller.control())
@@ -111,8 +128,8 @@ struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
-    shared: &'a Shared,
-    crew: Crew,
+    shared: &'a StepState,
+    workers: WorkerPool,
     worst_stall_ns: u64,
 }
 
@@ -140,7 +157,7 @@ impl Controller<'_> {
             _ => DRAIN_WHEN_CANCELLED,
         };
         self.drain(bound, &mut timeline);
-        self.crew.await_accounts(self.shared);
+        self.workers.wait_until_recorded(self.shared);
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
         let window = Window {
             measure_end_ns: window
@@ -165,7 +182,7 @@ impl Controller<'_> {
             if self.cancel.is_cancelled() {
                 return Some(StepEnd::Interrupted);
             }
-            if self.crew.any_finished() {
+            if self.workers.any_finished() {
                 return Some(self.failure().unwrap_or(StepEnd::Failed {
                     reason: "a worker ended before the load began".to_owned(),
                 }));
@@ -201,7 +218,7 @@ impl Controller<'_> {
             measure_end_ns,
             end_ns: measure_end_ns,
         };
-        let _ = self.shared.window.set(window);
+        let _ = self.shared.step.window.set(window);
         window
     }
 
@@ -252,18 +269,18 @@ impl Controller<'_> {
         if self.cancel.is_cancelled() {
             return Some(StepEnd::Interrupted);
         }
-        if let Some(trouble) = self.shared.pacer_trouble.get() {
+        if let Some(trouble) = self.shared.pacer_error.get() {
             return Some(match trouble {
-                PacerTrouble::BacklogFull => StepEnd::Stopped {
-                    rule: format!("backlog>{}", crate::backlog::BACKLOG_BOUND),
+                PacerError::QueueFull => StepEnd::Stopped {
+                    rule: format!("backlog>{}", ARRIVAL_QUEUE_CAPACITY),
                     reason: "the target fell so far behind that the backlog was full".to_owned(),
                 },
-                PacerTrouble::Timer(reason) => StepEnd::Failed {
+                PacerError::Timer(reason) => StepEnd::Failed {
                     reason: reason.clone(),
                 },
             });
         }
-        if self.crew.all_finished() {
+        if self.workers.all_finished() {
             self.failure()
         } else {
             None
@@ -277,7 +294,7 @@ impl Controller<'_> {
         timeline: &mut Timeline,
         rules: &mut RuleWindow,
     ) -> Option<StepEnd> {
-        let interval = self.shared.recorder.take_interval();
+        let interval = self.shared.step.recorder.take_interval();
         timeline.push(now_ns, &interval);
         let seconds = interval_ns(self.plan.measure) as f64 / 1e9;
         self.observer.tick(&Tick {
@@ -307,7 +324,7 @@ impl Controller<'_> {
     fn drain(&mut self, bound: Duration, timeline: &mut Timeline) {
         let finished = self.await_workers(bound);
         // Before anything is cut off: who hangs until then must show.
-        timeline.push(monotonic_ns(), &self.shared.recorder.take_interval());
+        timeline.push(monotonic_ns(), &self.shared.step.recorder.take_interval());
         if !finished {
             self.shared.halt();
             self.shared.abort.cancel();
@@ -318,7 +335,7 @@ impl Controller<'_> {
     fn await_workers(&mut self, bound: Duration) -> bool {
         let started_ns = monotonic_ns();
         loop {
-            if self.crew.all_finished() {
+            if self.workers.all_finished() {
                 return true;
             }
             let cancelled = self.cancel.is_cancelled();
@@ -336,10 +353,10 @@ impl Controller<'_> {
 
     /// Returns what a worker died of; those that still run are cut off.
     fn failure(&mut self) -> Option<StepEnd> {
-        if !self.crew.all_finished() {
+        if !self.workers.all_finished() {
             self.shared.abort.cancel();
         }
-        let reason = self.crew.join()?;
+        let reason = self.workers.join()?;
         Some(StepEnd::Failed { reason })
     }
 
@@ -354,7 +371,7 @@ impl Controller<'_> {
         timeline: Timeline,
         end: StepEnd,
     ) -> StepResult {
-        let (operations, failures) = self.shared.recorder.collect(window.measured_s());
+        let (operations, failures) = self.shared.step.recorder.collect(window.measured_s());
         let attempted: u64 = operations.values().map(|o| o.attempted).sum();
         let used = ended.since(&begun);
         let mut step = Step {
@@ -367,7 +384,7 @@ impl Controller<'_> {
                 .load
                 .reported(self.shared.delayed_at_cap.load(Ordering::Relaxed)),
             operations,
-            parts: self.shared.recorder.collect_parts(window.measured_s()),
+            parts: self.shared.step.recorder.collect_parts(window.measured_s()),
             failures,
             pool: self.shared.pool_usage(),
             server: None,

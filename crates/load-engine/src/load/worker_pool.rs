@@ -1,5 +1,6 @@
-//! The threads that make a step's load: started together, ended together.
+//! Worker threads that make a step's load: started together, ended together.
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,26 +9,27 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::recorder::claim_shard;
-use crate::shared::Shared;
-use crate::worker;
-use crate::{Failure, RuntimeKind, StepPlan, TargetFactory, WorkerShare};
+use super::step_state::StepState;
+use crate::plan::step_plan::{RuntimeKind, StepPlan};
+use crate::plan::worker_share::WorkerShare;
+use crate::record::failure::Failure;
+use crate::record::recorder::claim_shard;
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
-/// For recording what was cut off, which waits for nobody.
-const ACCOUNT_BOUND: Duration = Duration::from_millis(500);
+/// Bound for recording what was cut off, which waits for nobody.
+const RECORDING_BOUND: Duration = Duration::from_millis(500);
 /// Bound for each session, idle or not: all are ended one by one.
-const ACCOUNT_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
+const RECORDING_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
 
-/// The workers of a step, each with a thread and a runtime of its own.
+/// Workers of a step, each with a thread and a runtime of its own.
 #[derive(Debug)]
-pub(crate) struct Crew {
+pub(crate) struct WorkerPool {
     workers: Vec<JoinHandle<Result<(), Failure>>>,
-    account_bound: Duration,
+    recording_bound: Duration,
 }
 
 /// Number of workers that share a step.
-pub(crate) fn size(plan: &StepPlan) -> u64 {
+pub(crate) fn worker_count(plan: &StepPlan) -> u64 {
     match plan.runtime {
         RuntimeKind::Shared => 1,
         // A worker without a session would release arrivals that nobody takes up.
@@ -35,29 +37,26 @@ pub(crate) fn size(plan: &StepPlan) -> u64 {
     }
 }
 
-impl Crew {
-    /// Starts the workers of a step.
+impl WorkerPool {
+    /// Starts the workers of a step, each with the future that `work` makes of its share.
     ///
     /// # Errors
-    /// When the system gives no thread or no runtime.
-    pub(crate) fn start<F: TargetFactory>(
+    /// Fails if the system gives no thread or no runtime.
+    pub(crate) fn start<W>(
         plan: &StepPlan,
-        factory: &Arc<F>,
-        shared: &Arc<Shared>,
-    ) -> io::Result<Self> {
-        let plan = Arc::new(plan.clone());
-        let count = size(&plan);
+        shared: &Arc<StepState>,
+        work: impl Fn(WorkerShare) -> W,
+    ) -> io::Result<Self>
+    where
+        W: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let count = worker_count(plan);
         let sessions = u32::try_from(plan.load.sessions()).unwrap_or(u32::MAX);
         let start = |index| {
             let worker = WorkerShare { index, count };
-            let runtime = build_runtime(&plan, worker, shared)?;
+            let runtime = build_runtime(plan, worker, shared)?;
             let shared = Arc::clone(shared);
-            let work = worker::work(
-                worker,
-                Arc::clone(&plan),
-                Arc::clone(factory),
-                Arc::clone(&shared),
-            );
+            let work = work(worker);
             std::thread::Builder::new()
                 .name(format!("worker-{index}"))
                 .spawn(move || {
@@ -71,33 +70,36 @@ impl Crew {
         let workers = (0..count).map(start).collect::<io::Result<_>>()?;
         Ok(Self {
             workers,
-            account_bound: ACCOUNT_BOUND + ACCOUNT_BOUND_PER_SESSION.saturating_mul(sessions),
+            recording_bound: RECORDING_BOUND + RECORDING_BOUND_PER_SESSION.saturating_mul(sessions),
         })
     }
 
+    /// Returns true if every worker has finished.
     pub(crate) fn all_finished(&self) -> bool {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
+    /// Returns true if at least one worker has finished.
     pub(crate) fn any_finished(&self) -> bool {
         self.workers.iter().any(JoinHandle::is_finished)
     }
 
     /// Waits until the workers have recorded what was cut off, however the step ended: a request that
     /// was due counts, and the next step must not share the machine with this one's remains.
-    pub(crate) fn await_accounts(&self, shared: &Shared) {
+    pub(crate) fn wait_until_recorded(&self, shared: &StepState) {
         let started = Instant::now();
-        let is_accounted = |worker| shared.is_accounted(worker);
+        let has_recorded = |worker| shared.has_recorded(worker);
         let over = || {
             let mut workers = self.workers.iter().enumerate();
-            workers.all(|(index, worker)| worker.is_finished() || is_accounted(index))
+            workers.all(|(index, worker)| worker.is_finished() || has_recorded(index))
         };
-        while !over() && started.elapsed() < self.account_bound {
+        while !over() && started.elapsed() < self.recording_bound {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Waits for all workers, who are over or about to be; what the first to fail died of.
+    /// Waits for all workers, who have finished or are about to; returns the error of the first that
+    /// failed.
     pub(crate) fn join(&mut self) -> Option<String> {
         let mut reason = None;
         for worker in self.workers.drain(..) {
@@ -114,7 +116,7 @@ impl Crew {
 fn build_runtime(
     plan: &StepPlan,
     worker: WorkerShare,
-    shared: &Arc<Shared>,
+    shared: &Arc<StepState>,
 ) -> io::Result<Runtime> {
     match plan.runtime {
         RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),

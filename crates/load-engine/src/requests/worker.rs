@@ -9,13 +9,18 @@ use bench_report::clock::monotonic_ns;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::backlog::{Arrival, Backlog};
-use crate::flight::Flight;
-use crate::shared::{PacerTrouble, Shared};
-use crate::{
-    Arrivals, Failure, LoadPlan, OpeningOrder, Pacer, Session, StepPlan, Target, TargetFactory,
-    UserId, WorkerShare,
-};
+use super::arrival_queue::ArrivalQueue;
+use super::target::{Session, Target, TargetFactory, UserId};
+use crate::load::opening_order::OpeningOrder;
+use crate::load::pacer::Pacer;
+use crate::load::step_state::{PacerError, StepState};
+use crate::plan::arrivals::Arrivals;
+use crate::plan::load_plan::LoadPlan;
+use crate::plan::step_plan::StepPlan;
+use crate::plan::worker_share::WorkerShare;
+use crate::record::failure::Failure;
+use crate::record::in_flight_request::Arrival;
+use crate::record::in_flight_request::InFlightRequest;
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const RELEASED_AT_A_STRETCH: usize = 32;
@@ -29,7 +34,7 @@ pub(crate) async fn work<F: TargetFactory>(
     worker: WorkerShare,
     plan: Arc<StepPlan>,
     factory: Arc<F>,
-    shared: Arc<Shared>,
+    shared: Arc<StepState>,
 ) -> Result<(), Failure> {
     let target = tokio::select! {
         biased;
@@ -44,7 +49,7 @@ pub(crate) async fn work<F: TargetFactory>(
         done.clone(),
     ));
     let result = attack(worker, &plan, &target, &shared).await;
-    shared.account_for(worker.index as usize);
+    shared.mark_recorded(worker.index as usize);
     done.cancel();
     let _ = watch.await;
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
@@ -55,10 +60,10 @@ async fn attack<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
     target: &Arc<T>,
-    shared: &Arc<Shared>,
+    shared: &Arc<StepState>,
 ) -> Result<(), Failure> {
     let sessions = worker.share_of(plan.load.sessions());
-    let backlog = Arc::new(Backlog::new());
+    let queue = Arc::new(ArrivalQueue::new());
     let mut tasks = JoinSet::new();
     for (index, place) in (0..).zip(OpeningOrder::places(sessions)) {
         let user = UserId(index * worker.count + worker.index);
@@ -69,7 +74,7 @@ async fn attack<T: Target>(
                     target,
                     user,
                     place,
-                    Arc::clone(&backlog),
+                    Arc::clone(&queue),
                     shared,
                 ));
             }
@@ -80,12 +85,7 @@ async fn attack<T: Target>(
     }
     let pacer = match plan.load {
         LoadPlan::Open { .. } => {
-            let pacing = pace(
-                worker,
-                plan.clone(),
-                Arc::clone(&backlog),
-                Arc::clone(shared),
-            );
+            let pacing = pace(worker, plan.clone(), Arc::clone(&queue), Arc::clone(shared));
             Some(tokio::spawn(pacing))
         }
         LoadPlan::Closed { .. } => None,
@@ -97,16 +97,19 @@ async fn attack<T: Target>(
         }
         let _ = pacer.await;
     }
-    while let Some(arrival) = backlog.take_now() {
+    while let Some(arrival) = queue.try_next() {
         // Released and never taken up: as censored as what was cut off.
         shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
-        drop(Flight::never_started(shared, arrival));
+        drop(InFlightRequest::never_started(&shared.step, arrival));
     }
     result
 }
 
 /// Waits for all sessions, or cuts them off when told to.
-async fn finish(tasks: &mut JoinSet<Result<(), Failure>>, shared: &Shared) -> Result<(), Failure> {
+async fn finish(
+    tasks: &mut JoinSet<Result<(), Failure>>,
+    shared: &StepState,
+) -> Result<(), Failure> {
     let mut first_failure = None;
     loop {
         let joined = tokio::select! {
@@ -134,28 +137,28 @@ async fn open<T: Target>(
     target: &T,
     user: UserId,
     place: OpeningOrder,
-    shared: &Shared,
+    shared: &StepState,
 ) -> Result<(T::Session, Window), Failure> {
     let session = place.open(target.open(user)).await?;
     shared.opened.fetch_add(1, Ordering::Relaxed);
-    Ok((session, *shared.window.wait().await))
+    Ok((session, *shared.step.window.wait().await))
 }
 
 async fn serve_arrivals<T: Target>(
     target: Arc<T>,
     user: UserId,
     place: OpeningOrder,
-    backlog: Arc<Backlog>,
-    shared: Arc<Shared>,
+    queue: Arc<ArrivalQueue>,
+    shared: Arc<StepState>,
 ) -> Result<(), Failure> {
     let (mut session, _) = open(&*target, user, place, &shared).await?;
-    while let Some((arrival, waited)) = backlog.take().await {
+    while let Some((arrival, waited)) = queue.next().await {
         if waited {
             shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
         }
-        let mut flight = Flight::of_arrival(&shared, arrival);
-        let outcome = session.request(&mut flight.timestamps).await;
-        flight.land(&outcome, session.parts());
+        let mut request = InFlightRequest::for_arrival(&shared.step, arrival);
+        let outcome = session.request(&mut request.timestamps).await;
+        request.finish(&outcome, session.parts());
     }
     session.close().await;
     Ok(())
@@ -166,15 +169,15 @@ async fn be_user<T: Target>(
     user: UserId,
     place: OpeningOrder,
     think_time: Duration,
-    shared: Arc<Shared>,
+    shared: Arc<StepState>,
 ) -> Result<(), Failure> {
     let (mut session, window) = open(&*target, user, place, &shared).await?;
     sleep_until(window.start_ns).await;
     let mut now_ns = monotonic_ns();
-    while now_ns < window.measure_end_ns && !shared.is_halted() {
-        let mut flight = Flight::of_user(&shared, now_ns);
-        let outcome = session.request(&mut flight.timestamps).await;
-        now_ns = flight.land(&outcome, session.parts());
+    while now_ns < window.measure_end_ns && !shared.step.is_halted() {
+        let mut request = InFlightRequest::for_user(&shared.step, now_ns);
+        let outcome = session.request(&mut request.timestamps).await;
+        now_ns = request.finish(&outcome, session.parts());
         if !think_time.is_zero() {
             tokio::select! {
                 () = tokio::time::sleep(think_time) => {}
@@ -193,8 +196,13 @@ async fn sleep_until(instant_ns: u64) {
 }
 
 /// Releases each arrival when it is due, until the curve or the step ends.
-async fn pace(worker: WorkerShare, plan: StepPlan, backlog: Arc<Backlog>, shared: Arc<Shared>) {
-    let window = *shared.window.wait().await;
+async fn pace(
+    worker: WorkerShare,
+    plan: StepPlan,
+    queue: Arc<ArrivalQueue>,
+    shared: Arc<StepState>,
+) {
+    let window = *shared.step.window.wait().await;
     let (Some(curve), LoadPlan::Open { pacing, .. }) = (plan.curve(), &plan.load) else {
         return;
     };
@@ -203,7 +211,7 @@ async fn pace(worker: WorkerShare, plan: StepPlan, backlog: Arc<Backlog>, shared
     tokio::select! {
         biased;
         () = shared.halted() => {}
-        () = release_all(&plan, window, &mut due, &backlog, &shared) => {}
+        () = release_all(&plan, window, &mut due, &queue, &shared) => {}
     }
     let ended_ns = monotonic_ns();
     for due_ns in due.take_while(|due_ns| *due_ns < window.measure_end_ns.min(ended_ns)) {
@@ -212,37 +220,37 @@ async fn pace(worker: WorkerShare, plan: StepPlan, backlog: Arc<Backlog>, shared
             due_ns,
             released_ns: ended_ns,
         };
-        shared.recorder.begin(due_ns);
-        drop(Flight::never_started(&shared, arrival));
+        shared.step.recorder.begin(due_ns);
+        drop(InFlightRequest::never_started(&shared.step, arrival));
     }
-    backlog.end(worker.share_of(plan.load.sessions()) as usize);
+    queue.close(worker.share_of(plan.load.sessions()) as usize);
 }
 
 async fn release_all(
     plan: &StepPlan,
     window: Window,
     due: &mut impl Iterator<Item = u64>,
-    backlog: &Backlog,
-    shared: &Shared,
+    queue: &ArrivalQueue,
+    shared: &StepState,
 ) {
     let mut pacer = match Pacer::new(plan.waiting) {
         Ok(pacer) => pacer,
-        Err(error) => return shared.trouble(PacerTrouble::Timer(error.to_string())),
+        Err(error) => return shared.set_pacer_error(PacerError::Timer(error.to_string())),
     };
     for (n, due_ns) in due.enumerate() {
         if due_ns >= window.measure_end_ns {
             return;
         }
         if let Err(error) = pacer.wait_until(due_ns).await {
-            return shared.trouble(PacerTrouble::Timer(error.to_string()));
+            return shared.set_pacer_error(PacerError::Timer(error.to_string()));
         }
         let released_ns = monotonic_ns();
-        shared.recorder.begin(due_ns);
-        if !backlog.release(Arrival {
+        shared.step.recorder.begin(due_ns);
+        if !queue.push(Arrival {
             due_ns,
             released_ns,
         }) {
-            return shared.trouble(PacerTrouble::BacklogFull);
+            return shared.set_pacer_error(PacerError::QueueFull);
         }
         if n % RELEASED_AT_A_STRETCH == 0 {
             // A pacer that catches up never has to wait, and would starve its own sessions.
@@ -254,7 +262,7 @@ async fn release_all(
 async fn watch_pool<T: Target>(
     worker: WorkerShare,
     target: Arc<T>,
-    shared: Arc<Shared>,
+    shared: Arc<StepState>,
     done: CancellationToken,
 ) {
     loop {
@@ -263,7 +271,7 @@ async fn watch_pool<T: Target>(
             () = done.cancelled() => return,
             () = tokio::time::sleep(POOL_SAMPLED_EVERY) => {}
         }
-        if !shared.measures(monotonic_ns()) {
+        if !shared.step.is_measured(monotonic_ns()) {
             continue;
         }
         let Some(sample) = target.pool() else { return };

@@ -24,9 +24,9 @@ fn bucket(instant_ns: u64) -> usize {
 
 /// Requests that one thread began.
 #[derive(Debug)]
-pub(crate) struct Begun(Box<[AtomicU32]>);
+pub(crate) struct BegunCounts(Box<[AtomicU32]>);
 
-impl Begun {
+impl BegunCounts {
     pub(crate) fn new() -> Self {
         Self((0..BUCKETS).map(|_| AtomicU32::new(0)).collect())
     }
@@ -38,12 +38,12 @@ impl Begun {
 
 /// Requests of one shard that are over, however they ended.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub(crate) struct FinishedCounts {
     buckets: Box<[u32]>,
     old: u64,
 }
 
-impl Finished {
+impl FinishedCounts {
     pub(crate) fn new() -> Self {
         Self {
             buckets: vec![0; BUCKETS].into_boxed_slice(),
@@ -61,13 +61,13 @@ impl Finished {
     }
 }
 
-/// Begun less finished, over all threads.
-pub(crate) struct Balance {
+/// BegunCounts less finished, over all threads.
+pub(crate) struct InFlightBalance {
     buckets: Box<[u32]>,
     finished_old: u64,
 }
 
-impl Balance {
+impl InFlightBalance {
     pub(crate) fn new() -> Self {
         Self {
             buckets: vec![0; BUCKETS].into_boxed_slice(),
@@ -76,14 +76,14 @@ impl Balance {
     }
 
     /// To be subtracted first: what is then read of the begun is never too few.
-    pub(crate) fn subtract(&mut self, finished: &Finished) {
+    pub(crate) fn subtract(&mut self, finished: &FinishedCounts) {
         for (balance, count) in self.buckets.iter_mut().zip(&finished.buckets) {
             *balance = balance.wrapping_sub(*count);
         }
         self.finished_old += finished.old;
     }
 
-    pub(crate) fn add(&mut self, begun: &Begun) {
+    pub(crate) fn add(&mut self, begun: &BegunCounts) {
         for (balance, count) in self.buckets.iter_mut().zip(&begun.0) {
             *balance = balance.wrapping_add(count.load(Ordering::Relaxed));
         }
@@ -92,7 +92,7 @@ impl Balance {
 
 /// State that is kept from one look to the next.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct CohortHistory {
     /// The balance of each bucket when its last round was moved to the old.
     levels: Box<[u32]>,
     /// The first bucket that was not moved yet, counted from the clock's beginning; none before the
@@ -101,7 +101,7 @@ pub(crate) struct Memory {
     old: u64,
 }
 
-impl Memory {
+impl CohortHistory {
     pub(crate) fn new() -> Self {
         Self {
             levels: vec![0; BUCKETS].into_boxed_slice(),
@@ -111,7 +111,7 @@ impl Memory {
     }
 
     /// Returns the requests under way at `now_ns`.
-    pub(crate) fn in_flight(&mut self, now_ns: u64, balance: &Balance) -> InFlight {
+    pub(crate) fn in_flight(&mut self, now_ns: u64, balance: &InFlightBalance) -> InFlightAges {
         let newest = now_ns / BUCKET_NS;
         let oldest = (newest + 1).saturating_sub(MOVED_AFTER);
         self.move_to_old(newest, oldest, balance);
@@ -124,7 +124,7 @@ impl Memory {
                 count,
             })
         };
-        InFlight {
+        InFlightAges {
             at_ns: now_ns,
             cohorts: (oldest..=newest).filter_map(cohort).collect(),
             old: self.old.saturating_sub(balance.finished_old),
@@ -133,7 +133,7 @@ impl Memory {
 
     /// A look that comes too late finds a bucket in use again: its first round is then left out,
     /// because nobody can tell it from the next.
-    fn move_to_old(&mut self, newest: u64, oldest: u64, balance: &Balance) {
+    fn move_to_old(&mut self, newest: u64, oldest: u64, balance: &InFlightBalance) {
         let in_use_from = (newest + 1).saturating_sub(BUCKETS as u64);
         let first = self.next.unwrap_or(in_use_from);
         for number in first.max(in_use_from.saturating_sub(BUCKETS as u64))..oldest {
@@ -147,7 +147,7 @@ impl Memory {
     }
 
     /// A request that was recorded without being begun makes it negative: none, then.
-    fn above_level(&self, at: usize, balance: &Balance) -> u32 {
+    fn above_level(&self, at: usize, balance: &InFlightBalance) -> u32 {
         let count = balance.buckets[at].wrapping_sub(self.levels[at]);
         u32::try_from(count.cast_signed()).unwrap_or(0)
     }
@@ -163,14 +163,14 @@ struct Cohort {
 
 /// Requests under way at one instant, by when they began (were due, in an open loop).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InFlight {
+pub struct InFlightAges {
     at_ns: u64,
     cohorts: Vec<Cohort>,
     /// Those of a minute and more.
     old: u64,
 }
 
-impl InFlight {
+impl InFlightAges {
     /// All of them.
     pub fn count(&self) -> u64 {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()
@@ -205,22 +205,22 @@ mod tests {
 
     /// One thread that begins requests and one, another, that finishes them.
     struct Threads {
-        begun: Begun,
-        finished: Finished,
-        memory: Memory,
+        begun: BegunCounts,
+        finished: FinishedCounts,
+        memory: CohortHistory,
     }
 
     impl Threads {
         fn new() -> Self {
             Self {
-                begun: Begun::new(),
-                finished: Finished::new(),
-                memory: Memory::new(),
+                begun: BegunCounts::new(),
+                finished: FinishedCounts::new(),
+                memory: CohortHistory::new(),
             }
         }
 
-        fn look(&mut self, now_ns: u64) -> InFlight {
-            let mut balance = Balance::new();
+        fn look(&mut self, now_ns: u64) -> InFlightAges {
+            let mut balance = InFlightBalance::new();
             balance.subtract(&self.finished);
             balance.add(&self.begun);
             self.memory.in_flight(now_ns, &balance)

@@ -1,10 +1,10 @@
 //! Requests that have waited for longer than a rule allows.
 
-use crate::InFlight;
+use crate::record::cohort_counts::InFlightAges;
 
 /// Requests that a rule no longer waits for.
 #[derive(Debug, Default)]
-pub(crate) struct Overdue {
+pub(crate) struct OverdueRequests {
     /// Those that became overdue since the rules were last asked; each counts once.
     pub(crate) count: u64,
     /// All of them, where nothing at all was answered for a second.
@@ -16,7 +16,7 @@ pub(crate) struct Overdue {
     watched_from_ns: u64,
 }
 
-impl Overdue {
+impl OverdueRequests {
     /// Counts what becomes overdue from `now_ns` on.
     pub(crate) fn from(now_ns: u64) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Overdue {
         now_ns: u64,
         patience_ns: u64,
         stalled: bool,
-        in_flight: &InFlight,
+        in_flight: &InFlightAges,
     ) {
         let from_ns = self.watched_from_ns.saturating_sub(patience_ns);
         let from_ns = from_ns.max(self.counted_until_ns);
@@ -52,8 +52,13 @@ impl Overdue {
 mod tests {
     use std::time::Duration;
 
-    use crate::guard::RuleWindow;
-    use crate::{BrokenRule, Outcome, Recorder, StopRule, Timestamps, Within};
+    use crate::control::rule_window::BrokenRule;
+    use crate::control::rule_window::RuleWindow;
+    use crate::plan::stop_rule::StopRule;
+    use crate::record::outcome::Outcome;
+    use crate::record::recorder::Recorder;
+    use crate::record::timestamps::Timestamps;
+    use crate::record::within::Within;
 
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;

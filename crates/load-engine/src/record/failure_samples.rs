@@ -10,15 +10,15 @@ pub(crate) const KEPT: usize = 32;
 
 /// Samples of one shard, in the order in which they came.
 #[derive(Debug)]
-pub(crate) struct Failures(Vec<FailureSample>);
+pub(crate) struct FailureSamples(Vec<FailureSample>);
 
-impl Default for Failures {
+impl Default for FailureSamples {
     fn default() -> Self {
         Self(Vec::with_capacity(KEPT))
     }
 }
 
-impl Failures {
+impl FailureSamples {
     /// Keeps what `sample` makes where there is room, and in any case where it is the first of its
     /// kind.
     pub(crate) fn offer(&mut self, is_first: bool, sample: impl FnOnce() -> FailureSample) {
@@ -57,14 +57,14 @@ mod tests {
             detail: None,
             statement: None,
         };
-        let mut shards = [Failures::default(), Failures::default()];
+        let mut shards = [FailureSamples::default(), FailureSamples::default()];
         for (at, shard) in shards.iter_mut().enumerate() {
             for n in 0..100 {
                 shard.offer(n == 0, || sample(2 * n + at as u64, "closed"));
             }
             shard.offer(true, || sample(300 + at as u64, "refused"));
         }
-        let kept = Failures::merged(shards.iter());
+        let kept = FailureSamples::merged(shards.iter());
         let (last, early) = kept.split_last().unwrap();
         assert_eq!((last.at_ns, last.kind.as_str()), (300, "refused"));
         let times: Vec<u64> = early.iter().map(|failure| failure.at_ns).collect();

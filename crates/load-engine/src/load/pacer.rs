@@ -9,21 +9,13 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use tokio::sync::Notify;
 
-/// Way in which a pacer waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WaitStrategy {
-    /// Sleeps, as exactly as the system can.
-    #[default]
-    Sleep,
-    /// Sleeps until half a millisecond before, then spins: exact, and takes most of a core.
-    Spin,
-}
+use crate::plan::step_plan::WaitStrategy;
 
 /// Waits until instants of `CLOCK_MONOTONIC`, inside a tokio runtime.
 #[derive(Debug)]
 pub struct Pacer {
     waiting: WaitStrategy,
-    alarm: Alarm,
+    timer: WakeTimer,
 }
 
 const SPUN_NS: u64 = 500_000;
@@ -36,7 +28,7 @@ impl Pacer {
     pub fn new(waiting: WaitStrategy) -> io::Result<Self> {
         Ok(Self {
             waiting,
-            alarm: Alarm::new()?,
+            timer: WakeTimer::new()?,
         })
     }
 
@@ -50,7 +42,7 @@ impl Pacer {
             WaitStrategy::Spin => instant_ns.saturating_sub(SPUN_NS),
         };
         while monotonic_ns() < slept_ns {
-            self.alarm.ring_at(slept_ns).await?;
+            self.timer.wait_until(slept_ns).await?;
         }
         while monotonic_ns() < instant_ns {
             tokio::task::yield_now().await;
@@ -60,13 +52,13 @@ impl Pacer {
 }
 
 #[derive(Debug)]
-enum Alarm {
+enum WakeTimer {
     #[cfg(target_os = "linux")]
     Timer(timer::Timer),
     Thread(SleepingThread),
 }
 
-impl Alarm {
+impl WakeTimer {
     #[cfg(target_os = "linux")]
     fn new() -> io::Result<Self> {
         timer::Timer::new()
@@ -79,11 +71,11 @@ impl Alarm {
         SleepingThread::new().map(Self::Thread)
     }
 
-    async fn ring_at(&mut self, instant_ns: u64) -> io::Result<()> {
+    async fn wait_until(&mut self, instant_ns: u64) -> io::Result<()> {
         match self {
             #[cfg(target_os = "linux")]
-            Self::Timer(timer) => timer.ring_at(instant_ns).await,
-            Self::Thread(thread) => thread.ring_at(instant_ns).await,
+            Self::Timer(timer) => timer.wait_until(instant_ns).await,
+            Self::Thread(thread) => thread.wait_until(instant_ns).await,
         }
     }
 }
@@ -122,14 +114,14 @@ mod timer {
             Ok(Self(registered.map_err(|refused| refused.into_parts().1)?))
         }
 
-        pub(super) async fn ring_at(&mut self, instant_ns: u64) -> io::Result<()> {
+        pub(super) async fn wait_until(&mut self, instant_ns: u64) -> io::Result<()> {
             let at = TimeSpec::from_duration(std::time::Duration::from_nanos(instant_ns.max(1)));
             let absolute = TimerSetTimeFlags::TFD_TIMER_ABSTIME;
             self.0.get_ref().0.set(Expiration::OneShot(at), absolute)?;
             loop {
                 let mut ready = self.0.readable().await?;
-                if let Ok(rung) = ready.try_io(|fd| Ok(fd.get_ref().0.wait()?)) {
-                    return rung;
+                if let Ok(woken) = ready.try_io(|fd| Ok(fd.get_ref().0.wait()?)) {
+                    return woken;
                 }
             }
         }
@@ -140,31 +132,31 @@ mod timer {
 #[derive(Debug)]
 struct SleepingThread {
     instants: mpsc::Sender<u64>,
-    rung: Arc<Notify>,
+    woken: Arc<Notify>,
 }
 
 impl SleepingThread {
     fn new() -> io::Result<Self> {
         let (instants, received) = mpsc::channel::<u64>();
-        let rung = Arc::new(Notify::new());
-        let bell = Arc::clone(&rung);
+        let woken = Arc::new(Notify::new());
+        let waker = Arc::clone(&woken);
         std::thread::Builder::new()
             .name("pacer".to_owned())
             .spawn(move || {
                 while let Ok(instant_ns) = received.recv() {
                     let left = instant_ns.saturating_sub(monotonic_ns());
                     std::thread::sleep(Duration::from_nanos(left));
-                    bell.notify_one();
+                    waker.notify_one();
                 }
             })?;
-        Ok(Self { instants, rung })
+        Ok(Self { instants, woken })
     }
 
-    async fn ring_at(&mut self, instant_ns: u64) -> io::Result<()> {
+    async fn wait_until(&mut self, instant_ns: u64) -> io::Result<()> {
         self.instants
             .send(instant_ns)
             .map_err(|_| io::Error::other("the pacer's thread ended"))?;
-        self.rung.notified().await;
+        self.woken.notified().await;
         Ok(())
     }
 }
@@ -198,10 +190,10 @@ mod tests {
 
     #[test]
     fn no_way_of_waiting_wakes_early() {
-        let thread = Alarm::Thread(SleepingThread::new().unwrap());
+        let thread = WakeTimer::Thread(SleepingThread::new().unwrap());
         waits(Pacer {
             waiting: WaitStrategy::Sleep,
-            alarm: thread,
+            timer: thread,
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -221,10 +213,10 @@ mod tests {
 
     #[test]
     fn an_instant_that_has_passed_is_not_waited_for() {
-        let pacer = within_a_runtime(|| Alarm::Thread(SleepingThread::new().unwrap()));
+        let pacer = within_a_runtime(|| WakeTimer::Thread(SleepingThread::new().unwrap()));
         let mut pacer = Pacer {
             waiting: WaitStrategy::Sleep,
-            alarm: pacer,
+            timer: pacer,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_report::{Load, Pacing, Parameter};
+use bench_report::Parameter;
 
-use crate::{RateCurve, StopRule, WaitStrategy};
+use super::load_plan::LoadPlan;
+use super::rate_curve::RateCurve;
+use super::stop_rule::StopRule;
 
 /// Kind of runtime that the load is made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,55 +19,14 @@ pub enum RuntimeKind {
     PerCore,
 }
 
-/// Load that is to be made on the target.
-#[derive(Debug, Clone, PartialEq)]
-pub enum LoadPlan {
-    /// Arrivals come when due, whatever the answers do.
-    Open {
-        /// Arrivals per second during the measured part; the warm-up holds its first rate.
-        rate_per_s: f64,
-        /// Distribution of the gaps.
-        pacing: Pacing,
-        /// Most arrivals in flight; far above any pool under test, or the pool's wait would
-        /// hide in the backlog.
-        in_flight_cap: u64,
-    },
-    /// Users who each wait for their answer.
-    Closed {
-        /// Number of them.
-        users: u64,
-        /// Each user's pause between answer and next request.
-        think_time: Duration,
-    },
-}
-
-impl LoadPlan {
-    /// Sessions it takes.
-    pub fn sessions(&self) -> u64 {
-        match self {
-            Self::Open { in_flight_cap, .. } => *in_flight_cap,
-            Self::Closed { users, .. } => *users,
-        }
-    }
-
-    pub(crate) fn reported(&self, delayed_at_cap: u64) -> Load {
-        match *self {
-            Self::Open {
-                rate_per_s,
-                pacing,
-                in_flight_cap,
-            } => Load::Open {
-                rate_per_s,
-                pacing,
-                in_flight_cap,
-                delayed_at_cap,
-            },
-            Self::Closed { users, think_time } => Load::Closed {
-                users,
-                think_time_ns: think_time.as_nanos() as u64,
-            },
-        }
-    }
+/// Way in which a pacer waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WaitStrategy {
+    /// Sleeps, as exactly as the system can.
+    #[default]
+    Sleep,
+    /// Sleeps until half a millisecond before, then spins: exact, and takes most of a core.
+    Spin,
 }
 
 /// One setting, to be held for a while.
@@ -140,38 +101,4 @@ impl StepPlan {
 /// Processors that this process may use.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// Phase of a run, for progress and for people who interrupt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Flags are read, outputs claimed, servers found or started.
-    Start,
-    /// Sessions are opened.
-    Connect,
-    /// Schema and data are made.
-    Prepare,
-    /// Load that is not measured.
-    WarmUp,
-    /// Load that is measured.
-    Measure,
-    /// Answers are waited for.
-    Drain,
-    /// The report is written and what was made is removed.
-    Save,
-}
-
-impl Phase {
-    /// Its name, as shown.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Connect => "connect",
-            Self::Prepare => "prepare",
-            Self::WarmUp => "warm-up",
-            Self::Measure => "measure",
-            Self::Drain => "drain",
-            Self::Save => "save",
-        }
-    }
 }
