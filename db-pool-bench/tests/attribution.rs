@@ -13,7 +13,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_cli::bench::Evidence as _;
+use bench_cli::bench::EvidenceSource as _;
 use common::{Talk, postgres};
 use db_pool_bench::address::Address;
 use db_pool_bench::evidence::EvidenceCollector;

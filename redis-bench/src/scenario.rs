@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, Shown};
+use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::load::Defaults;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
@@ -81,7 +81,7 @@ pub fn run<S: RedisScenario>(
     let seed = flags.load.step.draw_seed();
     let config = config(scenario, flags, &clients, seed, defaults);
     let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
-    bench.shows(Shown {
+    bench.show_figures(ShownFigures {
         percentiles: &["p50", "p99", "p999"],
         merged: true,
     });
@@ -260,7 +260,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
             .and_then(|server| server.unavailable.get("info"));
         let doubt = why.map(|why| {
             let told = format!("info of the server could not be read: {why}");
-            Warning::new(WarningCode::EvidenceMissing, told).of_step(index, &["server"])
+            Warning::new(WarningCode::EvidenceMissing, told).about_step(index, &["server"])
         });
         if let Some(doubt) = doubt {
             bench.warn(doubt);

@@ -312,8 +312,8 @@ impl RecordSession {
         }
         self.recording.sample();
         self.tell_trouble();
-        if let Some(news) = self.output.news() {
-            self.progress.warning(&news);
+        if let Some(notice) = self.output.take_notice() {
+            self.progress.warning(&notice);
         }
         if let Some(end_ns) = self.end_ns.filter(|_| self.progress.is_due()) {
             let began_ns = self.recording.began_ns();

@@ -309,7 +309,7 @@ impl LiveRecording {
                 samples + missed
             );
             let warning = Warning::new(WarningCode::GeneratorStalled, message);
-            warnings.push(warning.figures(missed_ratio, MISSED_RATIO));
+            warnings.push(warning.with_figures(missed_ratio, MISSED_RATIO));
         }
         let recorded_ns = self.last_ns.saturating_sub(self.began_ns);
         if recorded_ns < self.least_window_ns {
@@ -318,7 +318,7 @@ impl LiveRecording {
                 recorded_ns / 1_000_000
             );
             let warning = Warning::new(WarningCode::TooFewSamples, message);
-            warnings.push(warning.figures(recorded_ns as f64, self.least_window_ns as f64));
+            warnings.push(warning.with_figures(recorded_ns as f64, self.least_window_ns as f64));
         }
         warnings
     }

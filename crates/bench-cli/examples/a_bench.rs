@@ -16,7 +16,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 const TOOL: &str = "a-bench";
 /// Nobody waits longer than this for a test that went wrong.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Parser)]
 #[command(name = "a-bench", version)]
@@ -171,7 +171,7 @@ fn wait(takes: Duration) -> anyhow::Result<Exit> {
         waiting.unpark();
     })?;
     progress.line("ready");
-    thread::park_timeout(PATIENCE);
+    thread::park_timeout(TIMEOUT);
     progress.line("ended in order");
     Ok(Exit::Interrupted)
 }

@@ -67,15 +67,15 @@ mod tests {
 
     #[derive(Debug, Parser)]
     #[command(name = "t")]
-    struct Cli {
+    struct TestCli {
         #[arg(long, env = "CARGO_MANIFEST_DIR")]
         place: Option<String>,
         #[command(subcommand)]
-        action: Action,
+        action: TestAction,
     }
 
     #[derive(Debug, clap::Subcommand)]
-    enum Action {
+    enum TestAction {
         Go {
             #[arg(long, value_parser = flags::duration)]
             duration: Option<Duration>,
@@ -90,7 +90,7 @@ mod tests {
         },
     }
 
-    fn read_words(words: &[&str]) -> Result<Cli, clap::Error> {
+    fn read_words(words: &[&str]) -> Result<TestCli, clap::Error> {
         read(["t", "go"].iter().chain(words).map(OsString::from))
     }
 
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn flags_and_a_command_to_run_still_read_as_before() {
         let words = ["--quiet", "--duration", "5s", "--", "make", "-j2"];
-        let Action::Go {
+        let TestAction::Go {
             quiet,
             duration,
             users,
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn help_names_a_variable_and_hides_what_it_holds() {
-        let error = read::<Cli>(["t", "--help"].map(OsString::from)).unwrap_err();
+        let error = read::<TestCli>(["t", "--help"].map(OsString::from)).unwrap_err();
         let help = error.to_string();
         let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
         assert!(

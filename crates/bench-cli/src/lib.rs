@@ -26,8 +26,6 @@
 
 #[cfg(feature = "load")]
 pub mod bench;
-#[cfg(feature = "load")]
-mod bounded;
 pub mod command_line;
 mod counts;
 #[cfg(feature = "load")]
@@ -48,6 +46,8 @@ pub mod progress;
 mod screen;
 pub mod signals;
 pub mod table;
+#[cfg(feature = "load")]
+mod timeout;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};

@@ -118,14 +118,14 @@ mod tests {
             for (ns, count) in of {
                 recording.saturating_record_n(*ns, *count);
             }
-            bench_report::Histogram::of(&recording)
+            bench_report::Histogram::from_recording(&recording)
         };
         let operation = bench_report::Operation {
             call: histogram(answered),
             unfinished: histogram(unanswered),
             ..bench_report::Operation::default()
         };
-        Latency::of([&operation]).unwrap()
+        Latency::from_operations([&operation]).unwrap()
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_cli::bench::Evidence as _;
+use bench_cli::bench::EvidenceSource as _;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use load_engine::{

@@ -211,7 +211,7 @@ mod tests {
     fn histogram(ns: u64, count: u64) -> Option<Histogram> {
         let mut times = recording();
         times.saturating_record_n(ns, count);
-        Histogram::of(&times)
+        Histogram::from_recording(&times)
     }
 
     /// A second of `users` who are served 100 times each and wait `wait_ns` of their 10 ms.

@@ -14,7 +14,7 @@ use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, WorkloadDraft};
 use load_engine::{Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare};
 use pgbench_script::{BoundValue, ParameterType, ScriptSource, ScriptValue};
-use test_support::{Place, eventually};
+use test_support::{TestDirectory, eventually};
 use testbed::Postgres;
 
 fn address(server: &Postgres) -> Address {
@@ -43,7 +43,7 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkloa
         weight: 1,
     };
     let entries = scripts.iter().map(entry).collect();
-    let draft = WorkloadDraft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
+    let draft = WorkloadDraft::new(entries, &[], 7, Protocol::Prepared).unwrap();
     let client = address.connect("a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }
@@ -164,7 +164,7 @@ fn a_connection_that_was_ended_is_opened_anew() {
 
 #[test]
 fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_server() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let rules = place.tmp().join("hba.conf");
     let lines = "host all by_md5 all md5\nhost all by_trust all trust\n\
                  host all by_text all password\nhost all all all scram-sha-256\n";
@@ -202,7 +202,7 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
 #[test]
 fn the_phases_add_up_without_a_driver_too() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = "--driver wire --pool-sizes 4 --rate 400 --pacing poisson --repeats 1 --warmup 100ms --duration 1s";
     let output = sweep(&place, args)
         .env("DATABASE_URL", server.url())

@@ -113,7 +113,11 @@ pub fn saturation(step: &Step) -> Option<Warning> {
             generator.threads
         );
         let warning = Warning::new(WarningCode::GeneratorSaturated, message);
-        return Some(warning.figures(ratio, bound).of_step(0, &["operations"]));
+        return Some(
+            warning
+                .with_figures(ratio, bound)
+                .about_step(0, &["operations"]),
+        );
     }
     let ratio = generator.full_thread(bound)?;
     let message = format!(
@@ -125,7 +129,7 @@ pub fn saturation(step: &Step) -> Option<Warning> {
     let warning = Warning::new(WarningCode::GeneratorThreadSaturated, message);
     // What a request took is what its user felt, as with any client that has one thread.
     let spoilt = ["operations/*/throughput_per_s"];
-    Some(warning.figures(ratio, bound).of_step(0, &spoilt))
+    Some(warning.with_figures(ratio, bound).about_step(0, &spoilt))
 }
 
 /// The percentiles that a report spells out.
@@ -167,8 +171,8 @@ fn late(step: &Step) -> Option<Warning> {
     let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
     Some(
         Warning::new(WarningCode::PacingLag, message)
-            .figures(share, LAG_BOUND)
-            .of_step(0, &spoilt),
+            .with_figures(share, LAG_BOUND)
+            .about_step(0, &spoilt),
     )
 }
 
@@ -192,8 +196,8 @@ fn stalled(step: &Step) -> Option<Warning> {
             .collect();
         let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
         Warning::new(WarningCode::GeneratorStalled, message)
-            .figures(stall_ns, STALL_BOUND_NS)
-            .of_step(0, &spoilt)
+            .with_figures(stall_ns, STALL_BOUND_NS)
+            .about_step(0, &spoilt)
     })
 }
 
@@ -213,8 +217,8 @@ fn capped(step: &Step) -> Option<Warning> {
             "{delayed_at_cap} arrivals waited because {in_flight_cap} were in request: what they waited counts as backlog"
         );
         Warning::new(WarningCode::InFlightCapReached, message)
-            .figures(ratio, DELAYED_BOUND)
-            .of_step(0, &["operations/*/checkout", "operations/*/call"])
+            .with_figures(ratio, DELAYED_BOUND)
+            .about_step(0, &["operations/*/checkout", "operations/*/call"])
     })
 }
 
@@ -223,8 +227,8 @@ fn short(step: &Step) -> Option<Warning> {
     (measured_s < SHORTEST_S).then(|| {
         let message = format!("the step was measured for {measured_s:.2} s only");
         Warning::new(WarningCode::StepTooShort, message)
-            .figures(measured_s, SHORTEST_S)
-            .of_step(0, &["operations"])
+            .with_figures(measured_s, SHORTEST_S)
+            .about_step(0, &["operations"])
     })
 }
 
@@ -236,8 +240,8 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
             drift * 100.0
         );
         Warning::new(WarningCode::NotSteady, message)
-            .figures(drift.abs(), DRIFT_BOUND)
-            .of_step(0, &["operations/*/throughput_per_s"])
+            .with_figures(drift.abs(), DRIFT_BOUND)
+            .about_step(0, &["operations/*/throughput_per_s"])
     })
 }
 
@@ -285,8 +289,8 @@ fn thin(step: &Step) -> Option<Warning> {
     let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
     Some(
         Warning::new(WarningCode::TooFewSamples, message)
-            .figures(fewest as f64, FEWEST_BEYOND / 0.001)
-            .of_step(0, &spoilt),
+            .with_figures(fewest as f64, FEWEST_BEYOND / 0.001)
+            .about_step(0, &spoilt),
     )
 }
 
@@ -320,7 +324,7 @@ fn censored(step: &Step) -> Option<Warning> {
     );
     Some(
         Warning::new(WarningCode::Censored, message)
-            .figures(share, 0.0)
-            .of_step(0, &spoilt),
+            .with_figures(share, 0.0)
+            .about_step(0, &spoilt),
     )
 }

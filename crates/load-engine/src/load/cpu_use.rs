@@ -5,57 +5,50 @@ use std::sync::{Mutex, PoisonError};
 
 use bench_report::Generator;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use host_metrics::source::process::ScheduleFile;
 
-/// The threads that make a step's load.
+/// The threads that make a step's load, each by a file that stays open until it has ended.
 #[derive(Debug, Default)]
-pub struct LoadThreads(Mutex<Vec<u64>>);
+pub struct LoadThreads(Mutex<Vec<Option<ScheduleFile>>>);
 
 impl LoadThreads {
     /// Adds the calling thread.
     pub fn enlist(&self) {
-        if let Some(id) = own_id() {
-            let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            ids.push(id);
+        if let Ok(file) = ScheduleFile::of_this_thread() {
+            let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            files.push(Some(file));
         }
     }
 
-    /// The times of each that can be read.
+    /// Reads the times of each that has not ended.
     fn read_all(&self) -> Vec<ThreadTimes> {
-        let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.iter().filter_map(|&id| ThreadTimes::read(id)).collect()
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut times = Vec::with_capacity(files.len());
+        for (id, thread) in files.iter_mut().enumerate() {
+            match thread.as_ref().map(ScheduleFile::read) {
+                Some(Ok(read)) => times.push(ThreadTimes {
+                    id,
+                    cpu_ns: read.ran_ns,
+                    ready_ns: read.ready_ns,
+                }),
+                Some(Err(_)) => *thread = None,
+                None => {}
+            }
+        }
+        times
     }
-}
-
-#[cfg(target_os = "linux")]
-fn own_id() -> Option<u64> {
-    u64::try_from(nix::unistd::gettid().as_raw()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn own_id() -> Option<u64> {
-    None
 }
 
 /// Times of one thread since it began, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 struct ThreadTimes {
-    id: u64,
+    /// Index among the load threads.
+    id: usize,
     cpu_ns: u64,
     ready_ns: u64,
 }
 
 impl ThreadTimes {
-    /// The first field of `schedstat` is the time on a processor, the second the time ready for one.
-    fn read(id: u64) -> Option<Self> {
-        let text = std::fs::read_to_string(format!("/proc/self/task/{id}/schedstat")).ok()?;
-        let mut fields = text.split_whitespace().map(str::parse);
-        Some(Self {
-            id,
-            cpu_ns: fields.next()?.ok()?,
-            ready_ns: fields.next()?.ok()?,
-        })
-    }
-
     /// Growth since the earlier reading of this thread.
     fn since(&self, earlier: &[Self]) -> Option<Self> {
         let before = earlier.iter().find(|thread| thread.id == self.id)?;

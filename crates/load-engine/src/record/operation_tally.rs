@@ -116,16 +116,17 @@ impl OperationTally {
             } else {
                 0.0
             },
-            response: Histogram::of(&self.response),
-            call: Histogram::of(&self.call),
+            response: Histogram::from_recording(&self.response),
+            call: Histogram::from_recording(&self.call),
             // Without a checkout the whole call is service, and is recorded once.
-            service: Histogram::of(&self.service).or_else(|| Histogram::of(&self.call)),
-            checkout: Histogram::of(&self.checkout),
-            backlog: Histogram::of(&self.backlog),
-            pacing_lag: Histogram::of(&self.pacing_lag),
-            failed: Histogram::of(&self.failed),
-            unfinished: Histogram::of(&self.unfinished),
-            with_censored: CensoredPercentiles::of(felt, &self.unfinished),
+            service: Histogram::from_recording(&self.service)
+                .or_else(|| Histogram::from_recording(&self.call)),
+            checkout: Histogram::from_recording(&self.checkout),
+            backlog: Histogram::from_recording(&self.backlog),
+            pacing_lag: Histogram::from_recording(&self.pacing_lag),
+            failed: Histogram::from_recording(&self.failed),
+            unfinished: Histogram::from_recording(&self.unfinished),
+            with_censored: CensoredPercentiles::from_recordings(felt, &self.unfinished),
         }
     }
 }

@@ -75,8 +75,8 @@ impl PartTally {
             } else {
                 0.0
             },
-            call: Histogram::of(&self.call),
-            failed: self.failed.as_ref().and_then(Histogram::of),
+            call: Histogram::from_recording(&self.call),
+            failed: self.failed.as_ref().and_then(Histogram::from_recording),
             ..Operation::default()
         }
     }

@@ -11,34 +11,34 @@ use nix::sys::signal::Signal;
 
 use crate::TestbedError;
 use crate::guardian::Guardian;
-use crate::identity::Identity;
-use crate::process::until;
+use crate::process::wait_until;
+use crate::server_user::ServerUser;
 use crate::spawn::spawn;
 
 const LOG_TAIL_BYTES: usize = 2048;
 
 /// A private directory that is removed with this value, and by its guardian when we are killed.
 #[derive(Debug)]
-pub(crate) struct Nest {
+pub(crate) struct ServerDirectory {
     path: PathBuf,
-    identity: Identity,
+    user: ServerUser,
     guardian: Guardian,
     cleared: bool,
 }
 
-impl Nest {
-    /// Makes the directory (mode 0700, owned by `identity`); `farewell` asks the server to end.
-    pub(crate) fn build(identity: Identity, farewell: Signal) -> Result<Self, TestbedError> {
-        let base = base_for(identity);
+impl ServerDirectory {
+    /// Makes the directory (mode 0700, owned by `user`); `stop_signal` asks the server to end.
+    pub(crate) fn create(user: ServerUser, stop_signal: Signal) -> Result<Self, TestbedError> {
+        let base = base_directory(user);
         let base = base
             .canonicalize()
             .map_err(TestbedError::io("resolve", &base))?;
         let path = base.join(format!("plimsoll-{:016x}", rand::random::<u64>()));
-        let guardian = Guardian::start(&path, &path.join("data"), farewell, identity)
+        let guardian = Guardian::start(&path, &path.join("data"), stop_signal, user)
             .map_err(TestbedError::io("make a private directory", &path))?;
         Ok(Self {
             path,
-            identity,
+            user,
             guardian,
             cleared: false,
         })
@@ -89,7 +89,7 @@ impl Nest {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors);
-        self.identity.assume(&mut command);
+        self.user.apply_to(&mut command);
         Ok(command)
     }
 
@@ -99,7 +99,7 @@ impl Nest {
         &self,
         name: &'static str,
         command: Command,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(), TestbedError> {
         let io = |source| TestbedError::Io {
             action: "run",
@@ -108,7 +108,7 @@ impl Nest {
         };
         let mut child = spawn(command, None).map_err(io)?;
         let mut status = None;
-        until(patience, || {
+        wait_until(timeout, || {
             status = child.try_wait().transpose();
             status.is_some()
         });
@@ -121,7 +121,7 @@ impl Nest {
                 Err(TestbedError::Timeout {
                     server: name,
                     what: "end",
-                    waited: patience,
+                    waited: timeout,
                     log: self.log_tail(),
                 })
             }
@@ -138,7 +138,7 @@ impl Nest {
     }
 
     /// Tells the guardian which process to end.
-    pub(crate) fn shelter(&mut self, pid: u32) -> Result<(), TestbedError> {
+    pub(crate) fn watch(&mut self, pid: u32) -> Result<(), TestbedError> {
         self.guardian
             .watch(pid)
             .map_err(TestbedError::io("instruct the guardian of", &self.path))
@@ -166,12 +166,12 @@ impl Nest {
             .create(true)
             .mode(0o600)
             .open(path)?;
-        self.identity.give(path)?;
+        self.user.chown(path)?;
         Ok(file)
     }
 }
 
-impl Drop for Nest {
+impl Drop for ServerDirectory {
     fn drop(&mut self) {
         if let Err(error) = self.clear() {
             tracing::warn!(%error, "a throwaway server left something behind");
@@ -181,7 +181,7 @@ impl Drop for Nest {
 
 /// The directory for temporary files; `/tmp` where another user could not enter the former, or
 /// not remove what is its own there.
-fn base_for(identity: Identity) -> PathBuf {
+fn base_directory(user: ServerUser) -> PathBuf {
     let usual = std::env::temp_dir();
     let lets_others = |place: &Path, bits| {
         place
@@ -189,8 +189,8 @@ fn base_for(identity: Identity) -> PathBuf {
             .is_ok_and(|found| found.permissions().mode() & bits == bits)
     };
     let suits = lets_others(&usual, 0o003) && usual.ancestors().all(|p| lets_others(p, 0o001));
-    match identity {
-        Identity::Other { .. } if !suits => PathBuf::from("/tmp"),
+    match user {
+        ServerUser::Other { .. } if !suits => PathBuf::from("/tmp"),
         _ => usual,
     }
 }

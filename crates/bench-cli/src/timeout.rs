@@ -1,11 +1,11 @@
-//! Work that may not take longer than it may.
+//! Runs blocking work with a time-out.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Runs `work` on a thread of its own and gives up after `bound`: a server that is stopped must
 /// not keep us from saving. `None` = not done in time; the thread is then left to the process's end.
-pub fn within<T: Send + 'static>(
+pub fn run_with_timeout<T: Send + 'static>(
     bound: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{PATIENCE, ending_bound, eventually};
+use crate::{TIMEOUT, ending_bound, eventually};
 
 /// A tool at work, its progress followed. It does not outlive a test that fails.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningProgram {
     child: Child,
     stderr: Receiver<String>,
     stdout: Option<JoinHandle<String>>,
@@ -40,7 +40,7 @@ impl Ended {
     }
 }
 
-impl Running {
+impl RunningProgram {
     /// Starts `command`.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command
@@ -77,7 +77,7 @@ impl Running {
     /// Reads its progress until a line begins with `wanted`, and hands out that line.
     pub fn wait_for(&mut self, wanted: &str) -> String {
         loop {
-            let line = self.stderr.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            let line = self.stderr.recv_timeout(TIMEOUT).unwrap_or_else(|error| {
                 let why = match error {
                     RecvTimeoutError::Timeout => "it says no more",
                     RecvTimeoutError::Disconnected => "it ended",
@@ -114,7 +114,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         // It has ended already, unless the test failed.
         let _ = self.child.kill();

@@ -14,15 +14,15 @@ const PREFIXES: [&str; 2] = ["PG", "PLIMSOLL_"];
 /// A working directory of one test, with a directory for temporary files. Servers may run as
 /// another user, who can reach the latter.
 #[derive(Debug)]
-pub struct Place(tempfile::TempDir);
+pub struct TestDirectory(tempfile::TempDir);
 
-impl Default for Place {
+impl Default for TestDirectory {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Place {
+impl TestDirectory {
     /// An empty place.
     pub fn new() -> Self {
         let place = Self(

@@ -9,7 +9,7 @@ use nix::unistd::{Gid, Uid, User, chown, geteuid};
 
 /// The user that a server, its files and its guardian belong to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Identity {
+pub(crate) enum ServerUser {
     /// The user who runs us.
     Ours,
     /// Somebody without privileges, because we are root.
@@ -21,7 +21,7 @@ pub(crate) enum Identity {
     },
 }
 
-impl Identity {
+impl ServerUser {
     /// Our own, or when we are root the user `postgres`, or else `nobody`.
     pub(crate) fn unprivileged() -> io::Result<Self> {
         if !geteuid().is_root() {
@@ -41,7 +41,7 @@ impl Identity {
     }
 
     /// Gives a file or directory that we created to this user.
-    pub(crate) fn give(self, path: &Path) -> io::Result<()> {
+    pub(crate) fn chown(self, path: &Path) -> io::Result<()> {
         match self {
             Self::Ours => Ok(()),
             Self::Other { user, group } => Ok(chown(path, Some(user), Some(group))?),
@@ -49,7 +49,7 @@ impl Identity {
     }
 
     /// Lets the command run as this user; the standard library drops root's other groups.
-    pub(crate) fn assume(self, command: &mut Command) {
+    pub(crate) fn apply_to(self, command: &mut Command) {
         if let Self::Other { user, group } = self {
             command.uid(user.as_raw()).gid(group.as_raw());
         }
