@@ -18,7 +18,7 @@ use load_engine::{Cancel, Failure, Phase, TargetFactory};
 use serde_json::Value;
 
 use course::ExhaustRun;
-pub use flags::{ExhaustFlags, Holder};
+pub(crate) use flags::ExhaustFlags;
 use log::Log;
 use plan::{ExhaustPlan, ExhaustSetting};
 
@@ -32,7 +32,7 @@ use crate::workloads::WorkloadSelection;
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
-pub fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = ExhaustPlan::new(flags)?;
     flags.pool.run("exhaust", flags.pool.size, &plan)
 }

@@ -13,7 +13,7 @@ use bench_report::{Report, Summary};
 use load_engine::shuffled_steps;
 use serde_json::Value;
 
-pub use flags::ScaleFlags;
+pub(crate) use flags::ScaleFlags;
 use plan::ScalePlan;
 
 use crate::context::ScenarioContext;
@@ -24,7 +24,7 @@ use crate::workloads::WorkloadSelection;
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
-pub fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
     let plan = ScalePlan::new(flags)?;
     flags.pool.run("scale", flags.pool.size, &plan)
 }

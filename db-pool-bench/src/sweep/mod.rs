@@ -2,6 +2,7 @@
 
 mod carry_over;
 mod cost;
+mod flags;
 mod fleet;
 mod group;
 mod limit;
@@ -19,10 +20,10 @@ use bench_cli::bench::Bench;
 use bench_report::{Warning, WarningCode};
 use load_engine::shuffled_steps;
 
+pub(crate) use flags::SweepFlags;
 use group::SettingGroup;
-pub use plan::{PoolSweepPlan, PoolSweepSetting};
+pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting};
 
-use crate::cli::SweepFlags;
 use crate::conditions::Conditions;
 use crate::context::{self, ScenarioContext, Variant};
 use crate::control::ControlRuntime;
@@ -35,7 +36,7 @@ const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
-pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = PoolSweepPlan::new(flags)?;
     let given = flags.target.server(&flags.driver)?;
     let version = env!("CARGO_PKG_VERSION");

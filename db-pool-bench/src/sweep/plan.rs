@@ -7,7 +7,7 @@ use bench_cli::UsageError;
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
-use crate::cli::SweepFlags;
+use super::SweepFlags;
 use crate::conditions::Conditions;
 use crate::context::Variant;
 use crate::defaults::DEFAULTS;
@@ -21,18 +21,18 @@ const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PoolSweepSetting {
+pub(crate) struct PoolSweepSetting {
     /// Which driver.
-    pub driver: Driver,
+    pub(crate) driver: Driver,
     /// Connections: of its pool, or one for each user.
-    pub size: u64,
+    pub(crate) size: u64,
     /// What it works under.
-    pub conditions: Conditions,
+    pub(crate) conditions: Conditions,
 }
 
 impl PoolSweepSetting {
     /// Its name, for people.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         let Self {
             driver,
             size,
@@ -60,7 +60,7 @@ impl PoolSweepSetting {
     }
 
     /// Returns the same for a step.
-    pub fn variant(self) -> Variant {
+    pub(crate) fn variant(self) -> Variant {
         Variant {
             driver: self.driver,
             connections: self.size,
@@ -71,15 +71,15 @@ impl PoolSweepSetting {
 
 /// What a sweep is going to do.
 #[derive(Debug)]
-pub struct PoolSweepPlan<'a> {
+pub(crate) struct PoolSweepPlan<'a> {
     /// What the user asked for.
-    pub flags: &'a SweepFlags,
+    pub(crate) flags: &'a SweepFlags,
     /// All settings, each once: by conditions, then by driver, sizes rising.
-    pub settings: Vec<PoolSweepSetting>,
+    pub(crate) settings: Vec<PoolSweepSetting>,
     /// What is asked of the server.
-    pub selection: WorkloadSelection,
+    pub(crate) selection: WorkloadSelection,
     /// Seed of everything random.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl<'a> PoolSweepPlan<'a> {
@@ -87,7 +87,7 @@ impl<'a> PoolSweepPlan<'a> {
     ///
     /// # Errors
     /// [`UsageError`] when flags contradict each other, or a script is wrong.
-    pub fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
+    pub(crate) fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
         if flags.load.rate.is_some() && flags.load.users.is_some() {
             return Err(UsageError(
                 "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other; give one of them".to_owned(),
@@ -118,7 +118,7 @@ impl<'a> PoolSweepPlan<'a> {
     }
 
     /// All drivers, each once, in the order of [`PoolSweepPlan::settings`].
-    pub fn drivers(&self) -> Vec<Driver> {
+    pub(crate) fn drivers(&self) -> Vec<Driver> {
         let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
         drivers.sort_unstable();
         drivers.dedup();
@@ -126,23 +126,23 @@ impl<'a> PoolSweepPlan<'a> {
     }
 
     /// Connections of the largest setting.
-    pub fn largest(&self) -> u64 {
+    pub(crate) fn largest(&self) -> u64 {
         self.flags.pool_sizes.largest()
     }
 
     /// Number of times that each setting is measured.
-    pub fn repeats(&self) -> u64 {
+    pub(crate) fn repeats(&self) -> u64 {
         self.flags.load.step.repeats(DEFAULTS)
     }
 
     /// Time that all steps take, for the time left.
-    pub fn total(&self) -> Duration {
+    pub(crate) fn total(&self) -> Duration {
         let step = self.flags.load.step.warmup(DEFAULTS) + self.flags.load.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
     /// Returns the plan of one step.
-    pub fn step(&self, planned: PlannedStep) -> StepPlan {
+    pub(crate) fn step(&self, planned: PlannedStep) -> StepPlan {
         let setting = self.settings[planned.setting];
         let PoolSweepSetting { driver, size, .. } = setting;
         let settings = self.settings.len() as u64;
@@ -197,7 +197,7 @@ impl<'a> PoolSweepPlan<'a> {
     }
 
     /// Returns what the report says of these settings.
-    pub fn config(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let mut drivers = BTreeMap::new();
         for setting in &self.settings {

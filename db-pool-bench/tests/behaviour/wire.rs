@@ -43,7 +43,7 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkloa
         weight: 1,
     };
     let entries = scripts.iter().map(entry).collect();
-    let draft = WorkloadDraft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
+    let draft = WorkloadDraft::new(entries, &[], 7, Protocol::Prepared).unwrap();
     let client = address.connect("a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }
