@@ -21,7 +21,7 @@ use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{Deadpool, DriverSetup, PoolOptions};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
+use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, run_requests};
 use pg_connect::Address;
 use testbed::Postgres;
 
@@ -70,7 +70,7 @@ impl Observer for TellMeasure {
 }
 
 fn run(plan: &StepPlan, factory: &Arc<Deadpool>, observer: &mut dyn Observer) -> Step {
-    let step = attack::run(plan, factory, &Cancel::new(), observer)
+    let step = run_requests(plan, factory, &Cancel::new(), observer)
         .unwrap()
         .step;
     assert_eq!(step.end, StepEnd::Completed);

@@ -69,7 +69,6 @@ async fn workload(server: &testbed::Postgres) -> Arc<SqlWorkload> {
     };
     let scale = ("scale".to_owned(), ScriptValue::Integer(1));
     let draft = WorkloadDraft::new(
-        "two",
         vec![entry("one"), entry("two")],
         &[scale],
         7,

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use bench_cli::flags;
 use bench_report::{Growing, GrowthVerdict, Series};
-use statistics::growth::{GrowthRule, Verdict, growth};
+use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
 
 /// Memory, in bytes.
@@ -110,9 +110,9 @@ fn judge(series: &Series, least: f64) -> Option<Growing> {
     };
     let growth = growth(&points, &rule)?;
     let verdict = match growth.verdict {
-        Verdict::Steady => return None,
-        Verdict::Growing => GrowthVerdict::Growing,
-        Verdict::Leak => GrowthVerdict::Leak,
+        GrowthState::Steady => return None,
+        GrowthState::Growing => GrowthVerdict::Growing,
+        GrowthState::Leak => GrowthVerdict::Leak,
     };
     Some(Growing {
         series: series.name.clone(),

@@ -18,7 +18,7 @@ use server_message::ServerMessage;
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
 /// Returns true if `kind` is that of a wait for a connection of the pool that was given up.
-pub fn is_checkout_timeout(kind: &str) -> bool {
+pub(crate) fn is_checkout_timeout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
 
@@ -125,7 +125,7 @@ pub fn from_pool(error: &PoolError) -> Failure {
 }
 
 /// An error of sqlx, which does not tell why a checkout took too long.
-pub fn from_sqlx(error: &sqlx::Error) -> Failure {
+pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
     if let sqlx::Error::Database(told) = error
         && let Some(told) = told.try_downcast_ref()
     {
@@ -153,7 +153,7 @@ fn kind_of_sqlstate(code: &str) -> Cow<'static, str> {
 }
 
 /// An error of the operating system, under the driver or without one.
-pub fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
+pub(crate) fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::ConnectionRefused => "refused",
