@@ -11,7 +11,7 @@ use super::session::{CLASSES, SessionGroup};
 use super::session_seconds::SessionSeconds;
 use crate::fingerprint;
 
-/// Rows that a table holds.
+/// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 20;
 /// Shapes of statements that are remembered.
 const MOST_SHAPES: usize = 300;

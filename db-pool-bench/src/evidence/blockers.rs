@@ -8,7 +8,7 @@ use bench_report::EvidenceRow;
 use super::Scope;
 use super::lock_table::{BlockingSession, LockTable, Waiter};
 
-/// Rows that a table holds.
+/// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 10;
 
 /// Sums over the looks at locks.

@@ -16,7 +16,7 @@ use kinds::{KINDS, ObjectColumn, ObjectKind};
 
 /// Objects of a kind beyond which their counters are not read: that would take seconds.
 const MOST_OBJECTS: i64 = 5_000;
-/// Rows that a table holds.
+/// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 20;
 
 /// Counters of all kinds at one instant, or why there are none.
