@@ -22,7 +22,6 @@ pub(crate) struct ServerCheckFlags {
 /// Connects as a run would, and creates and drops a schema in one transaction.
 ///
 /// # Errors
-/// What would keep a run from beginning, with what to do about it.
 pub(crate) fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
     let server = ServerUnderTest::at(&flags.url)?;
     let schema = Schema::for_run(&new_run_id());

@@ -1,17 +1,17 @@
-//! The control group of the server's main process: whether a CPU quota held it back.
+//! Control group of the server's main process, and its throttling by a CPU quota.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bench_report::ServerEvidence;
 
-/// Directories of a group, its own and those above it, the nearest first.
+/// Directories of a control group: its own and those above it, nearest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ControlGroup {
     directories: Vec<PathBuf>,
 }
 
-/// Counters of the group with a quota that is nearest; zero where there is none in sight.
+/// Throttling counters of the nearest group with a quota; zero where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct ServerThrottling {
     periods: f64,
@@ -21,7 +21,7 @@ pub(super) struct ServerThrottling {
 }
 
 impl ControlGroup {
-    /// The group of a process, under the controller of CPU time.
+    /// Finds the group of a process under the CPU controller.
     pub(super) fn of(pid: u32) -> Result<Self, String> {
         let read = |path: String| {
             fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
@@ -43,7 +43,7 @@ impl ControlGroup {
         let (root, mount) = mounts
             .lines()
             .find_map(|line| mount_of(line, is_version_1))?;
-        // A group outside of what is mounted here is named by a way up.
+        // A group outside of this mount has a path that leads up.
         let below = Path::new(group).strip_prefix(root).ok()?;
         let leads_up = below
             .components()
