@@ -49,12 +49,6 @@ pub enum SysmonCommand {
     /// Put a named mark into a recording under way
     #[command(after_help = mark::EXAMPLES)]
     Mark(MarkFlags),
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 const EXAMPLES: &str = "\

@@ -97,7 +97,7 @@ fn search(
     };
     let shortage = plan(bench, &endpoint, settings.max);
     let setup = Arc::new(setup(endpoint, settings));
-    let mut watch = server_pid.map_or_else(
+    let watch = server_pid.map_or_else(
         || ServerWatch::of_endpoint(&setup.endpoint),
         ServerWatch::of_process,
     );

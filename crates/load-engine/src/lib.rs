@@ -9,51 +9,37 @@
 //! idle connections) take the parts that they need.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
-mod arrivals;
-mod attack;
-mod backlog;
-mod cancel;
-pub mod checkout;
-mod cohort;
-mod cpu_use;
-mod crew;
-mod curve;
-mod failure;
-mod failure_sample;
-mod flight;
-mod guard;
-mod interval;
-mod opening_order;
-mod overdue;
-mod pacer;
-mod part_tally;
+mod control;
+mod load;
 pub mod plan;
-mod recorder;
-pub mod self_check;
-mod shard;
-mod shared;
-mod step;
-mod step_order;
-mod tally;
-mod target;
-mod timeline;
-mod worker;
+mod record;
+mod requests;
 
-pub use arrivals::{Arrivals, WorkerShare};
-pub use attack::{
+pub use control::cancel::Cancel;
+pub use control::controller::{
     CARRIED_RATIO, Observer, StartError, StepResult, Tick, WORST_INTERVAL_P99_NS, run_requests,
 };
-pub use cancel::Cancel;
-pub use checkout::CheckoutTimestamps;
-pub use cohort::InFlight;
-pub use cpu_use::{CpuReading, CpuUse, LoadThreads};
-pub use curve::{CurveError, RateCurve};
-pub use failure::{Failure, SensitiveText};
-pub use guard::{BrokenRule, RuleWindow, StopRule};
-pub use interval::{Interval, IntervalQuantile};
-pub use opening_order::OpeningOrder;
-pub use pacer::{Pacer, WaitStrategy};
-pub use recorder::{Recorder, Within, claim_shard};
-pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan, available_threads};
-pub use step_order::{PlannedStep, shuffled_steps};
-pub use target::{Outcome, Part, PoolSample, Session, Target, TargetFactory, Timestamps, UserId};
+pub use control::rule_window::{BrokenRule, RuleWindow};
+pub use control::self_check;
+pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
+pub use load::opening_order::OpeningOrder;
+pub use load::pacer::Pacer;
+pub use plan::arrivals::Arrivals;
+pub use plan::load_plan::LoadPlan;
+pub use plan::phase::Phase;
+pub use plan::rate_curve::{CurveError, RateCurve};
+pub use plan::step_order::{PlannedStep, shuffled_steps};
+pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads};
+pub use plan::stop_rule::StopRule;
+pub use plan::worker_share::WorkerShare;
+pub use record::checkout;
+pub use record::cohort_counts::InFlightAges;
+pub use record::failure::{Failure, SensitiveText};
+pub use record::interval::Interval;
+pub use record::interval_quantile::IntervalQuantile;
+pub use record::outcome::{Outcome, Part};
+pub use record::pool_sums::PoolSample;
+pub use record::recorder::{Recorder, claim_shard};
+pub use record::timestamps::{CheckoutTimestamps, Timestamps};
+pub use record::within::Within;
+pub use requests::target::{Session, Target, TargetFactory, UserId};

@@ -29,6 +29,16 @@ pub(super) fn most() -> usize {
     (if raised { wanted } else { soft } / 2) as usize
 }
 
+/// Raises the soft limit of open files to the hard one and returns the limit that holds now; `None`
+/// where the system does not tell.
+pub fn raise_limit() -> Option<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
+        return Some(hard);
+    }
+    Some(soft)
+}
+
 /// Sets the limit back, for a program that is not ours: it may have reasons for a low one. Makes a
 /// system call and no more, so it can be called between fork and exec.
 ///

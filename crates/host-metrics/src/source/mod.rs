@@ -16,6 +16,7 @@ mod gaps;
 pub mod gpu;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub mod handles;
+pub mod kernel_limits;
 pub mod load;
 pub mod memory;
 pub mod network;

@@ -123,6 +123,21 @@ fn timed<T>(read: impl FnOnce() -> T) -> Timed<T> {
     timed
 }
 
+/// Reads one process by way of sysinfo: its sample, and the number of files that it has open.
+pub fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
+    let mut system = System::new().ok()?;
+    let number = sysinfo::Pid::from_u32(pid);
+    let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
+    let only = ProcessesToUpdate::Some(&[number]);
+    let read = timed(|| system.refresh_processes_specifics(only, true, wanted));
+    let process = system.process(number)?;
+    let open_files = process.open_files().map(|files| files as u64);
+    Some((
+        process_sample(number, process, read.span, masking),
+        open_files,
+    ))
+}
+
 /// The counters so far, grown by what was used since `before`; `before` itself until sysinfo has
 /// something newer to say.
 fn cpu(system: &mut System, before: Option<Timed<CpuSample>>) -> Timed<CpuSample> {
@@ -177,7 +192,18 @@ fn processes(system: &mut System, masking: Masking) -> Vec<ProcessSample> {
         .with_memory()
         .without_tasks();
     let read = timed(|| system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted));
-    let sample = |(pid, process): (&sysinfo::Pid, &sysinfo::Process)| ProcessSample {
+    let all = system.processes().iter();
+    all.map(|(pid, process)| process_sample(*pid, process, read.span, masking))
+        .collect()
+}
+
+fn process_sample(
+    pid: sysinfo::Pid,
+    process: &sysinfo::Process,
+    span: Span,
+    masking: Masking,
+) -> ProcessSample {
+    ProcessSample {
         id: ProcessId {
             pid: pid.as_u32(),
             started: process.start_time(),
@@ -190,9 +216,8 @@ fn processes(system: &mut System, masking: Masking) -> Vec<ProcessSample> {
         threads: None,
         minor_faults: None,
         major_faults: None,
-        span: read.span,
-    };
-    system.processes().iter().map(sample).collect()
+        span,
+    }
 }
 
 fn disk_transfers(disks: &mut Disks) -> Timed<DiskSample> {

@@ -10,7 +10,7 @@ use super::cgroup::Cgroups;
 use super::disk::DiskFilter;
 use super::load::{HandleSample, LoadSample};
 use super::pressure::{PressureSample, Stall};
-use super::process::{Detail, Fields, ProcessId, ProcessTable, port};
+use super::process::{Detail, Fields, ProcessId, ProcessTable, listeners};
 use super::sensor::Sensors;
 use super::tcp::StateSample;
 use super::{
@@ -116,7 +116,7 @@ impl ProcSource {
 
     /// The processes that listen on each of these TCP ports.
     pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
-        port::listeners(&self.proc, ports)
+        listeners(&self.proc, ports)
     }
 
     fn sample_host(&mut self, sample: &mut Sample, gaps: &mut Gaps) {

@@ -9,6 +9,7 @@
 
 mod parse;
 mod place;
+mod quota;
 mod slot;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ use super::{Gaps, KeptFile, Roots, Selection, SlowFile, SourceError, Timed};
 use parse::Limit;
 use place::{Directory, Place, Version};
 use slot::Slot;
+
+pub use quota::{QuotaError, QuotaGroup, QuotaUse};
 
 /// What one group has used so far, and may use. What its version or kernel lacks is absent.
 #[derive(Debug, Clone, PartialEq, Default)]

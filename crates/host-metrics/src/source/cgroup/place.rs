@@ -210,7 +210,7 @@ fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
 }
 
 /// `number:controller,controller:path`
-fn group_under<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
+pub(super) fn group_under<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
     membership.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
         let mut controllers = fields.next()?.split(',');

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::detail_files::DetailFiles;
 use super::notes::{Notes, has_gone};
-use super::number::{Words, after};
+use super::number::after;
+use super::schedule::ScheduleTimes;
+use super::status::swap_kib;
 use super::{Detail, Fields, ProcessIo, Waiting};
 use crate::source::{Gaps, SourceError, Timed};
 
@@ -56,7 +58,7 @@ impl Reader {
             detail.io = note.keep("process.io", |of| &mut of.io, read);
         }
         if fields.swap {
-            let swap = |text: &[u8]| Some(after(text, b"VmSwap:").unwrap_or(0));
+            let swap = |text: &[u8]| Some(swap_kib(text));
             let read = self.one(&mut files.status, (pid, "status"), keep, swap);
             let read = note.keep("process.swap", |of| &mut of.swap, read);
             detail.swap_bytes = read.and_then(|read| kib(read.value));
@@ -136,7 +138,7 @@ impl Reader {
         let pid = files.pid;
         if threads <= 1 {
             let place = (pid, "schedstat");
-            let first = self.one(&mut files.schedule, place, keep, parse_schedstat)?;
+            let first = self.one(&mut files.schedule, place, keep, waiting)?;
             return Ok(first.map(|waiting| files.wait(&[(pid, waiting)])));
         }
         files.schedule = None;
@@ -170,7 +172,7 @@ impl Reader {
     fn thread(&mut self, path: PathBuf) -> Result<Waiting, SourceError> {
         let buffer = &mut self.buffer;
         match File::open(&path).and_then(|file| file.read_at(buffer, 0)) {
-            Ok(length) => parse_schedstat(&buffer[..length]).ok_or(SourceError::Malformed {
+            Ok(length) => waiting(&buffer[..length]).ok_or(SourceError::Malformed {
                 path,
                 wanted: "figures",
             }),
@@ -217,12 +219,12 @@ fn parse_io(text: &[u8]) -> Option<ProcessIo> {
     })
 }
 
-/// `ran waited slices`
-fn parse_schedstat(text: &[u8]) -> Option<Waiting> {
-    let mut words = Words::of(text.strip_suffix(b"\n")?);
+/// Parses `schedstat`.
+fn waiting(text: &[u8]) -> Option<Waiting> {
+    let times = ScheduleTimes::parse(text)?;
     Some(Waiting {
-        waited_ns: words.number(1)?,
-        switches: words.number(0)?,
+        waited_ns: times.ready_ns,
+        switches: times.slices,
     })
 }
 

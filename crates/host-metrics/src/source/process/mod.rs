@@ -8,6 +8,7 @@
 pub mod detail;
 #[cfg(target_os = "linux")]
 mod detail_files;
+mod directory;
 #[cfg(target_os = "linux")]
 mod hidden;
 #[cfg(target_os = "linux")]
@@ -16,20 +17,26 @@ mod known;
 mod listing;
 #[cfg(target_os = "linux")]
 mod notes;
-#[cfg(target_os = "linux")]
 mod number;
 #[cfg(target_os = "linux")]
-pub mod port;
+mod port;
 #[cfg(target_os = "linux")]
 mod run_watch;
-#[cfg(target_os = "linux")]
+mod schedule;
 mod stat;
+mod status;
 #[cfg(target_os = "linux")]
 pub mod table;
 
 use std::sync::Arc;
 
 use super::{Span, Timed};
+
+pub use directory::{ProcessDirectory, own_open_files, read_process};
+#[cfg(target_os = "linux")]
+pub use port::listeners;
+pub use schedule::{ScheduleFile, ScheduleTimes};
+pub use status::ProcessStatus;
 
 /// A process beyond doubt: its number, and when it started, because numbers are given again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

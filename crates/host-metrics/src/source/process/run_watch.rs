@@ -5,33 +5,26 @@
 //! process that sleeps (take its memory away, end its parent) does not show there, so that
 //! everything is read again from time to time.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::number::Words;
+use super::schedule::{ScheduleFile, ScheduleTimes};
 use crate::source::{Span, Timed};
 
 /// How long what was read of a process that sleeps may stand.
 const STANDS_NS: u64 = 5_000_000_000;
-/// Three numbers of 20 digits.
-const LINE_BYTES: usize = 64;
-
-/// What the first thread of a process ran, waited, and how often it was given a CPU.
-type Runs = [u64; 3];
 
 /// The counters of one process, in a file that stays open.
 #[derive(Debug, Default)]
 pub(super) struct RunWatch {
-    file: Option<File>,
-    last: Option<(Runs, u64)>,
+    file: Option<ScheduleFile>,
+    last: Option<(ScheduleTimes, u64)>,
 }
 
 /// True if the kernel counts at all.
 pub(super) fn is_counted(proc: &Path) -> bool {
-    File::open(proc.join("self/schedstat"))
+    ScheduleFile::open(&proc.join("self/schedstat"))
         .ok()
-        .and_then(|file| runs(&file))
+        .and_then(|file| counted(&file))
         .is_some()
 }
 
@@ -41,9 +34,9 @@ impl RunWatch {
     pub(super) fn look(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<Span> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => File::open(proc.join(format!("{pid}/schedstat"))).ok()?,
+            None => ScheduleFile::open(&proc.join(format!("{pid}/schedstat"))).ok()?,
         };
-        let read = Timed::around(|| runs(&file).ok_or(())).ok();
+        let read = Timed::around(|| counted(&file).ok_or(())).ok();
         // Not all in the same tick.
         let turn = (now_ns + u64::from(pid) * 7_919 * 1_000_000) / STANDS_NS;
         let now = read.as_ref().map(|read| (read.value, turn));
@@ -63,13 +56,9 @@ impl RunWatch {
     }
 }
 
-/// `ran waited slices`; a kernel that does not count says zero.
-fn runs(file: &File) -> Option<Runs> {
-    let mut line = [0; LINE_BYTES];
-    let length = file.read_at(&mut line, 0).ok()?;
-    let mut words = Words::of(line[..length].strip_suffix(b"\n")?);
-    let runs = [words.number(0)?, words.number(0)?, words.number(0)?];
-    (runs[2] > 0).then_some(runs)
+/// Reads the counters; `None` where the kernel does not count.
+fn counted(file: &ScheduleFile) -> Option<ScheduleTimes> {
+    file.read().ok().filter(|times| times.slices > 0)
 }
 
 #[cfg(test)]

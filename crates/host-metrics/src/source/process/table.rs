@@ -9,8 +9,6 @@
 //! again only if it can have run since (`RunWatch`): most of those on a machine sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::clock::monotonic_ns;
@@ -21,12 +19,9 @@ use super::hidden;
 use super::known::{Known, LINE_BYTES, PROCESSES, Unread};
 use super::listing::Listing;
 use super::run_watch;
-use super::{Detail, Fields, ProcessId, ProcessSample};
+use super::{Detail, Fields, ProcessDirectory, ProcessId, ProcessSample};
 use crate::source::{Gaps, Units};
 use crate::{CommandLine, Masking};
-
-/// Longer than what is worth showing of a command line.
-const COMMAND_LINE_BYTES: usize = 4096;
 
 /// Every process of the tree at a root.
 #[derive(Debug)]
@@ -146,14 +141,8 @@ impl ProcessTable {
 
     /// Reads the command line of a process; `None` for a thread of the kernel.
     pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
-        let file = File::open(self.proc.join(format!("{pid}/cmdline"))).ok()?;
-        let mut bytes = vec![0; COMMAND_LINE_BYTES];
-        let length = file.read_at(&mut bytes, 0).ok()?;
-        let line = String::from_utf8_lossy(&bytes[..length]);
-        let words = line.trim_end_matches('\0').split('\0');
-        let words: Vec<String> = words.map(str::to_owned).collect();
-        let has_any = words.iter().any(|word| !word.is_empty());
-        has_any.then(|| CommandLine::new(words, self.masking))
+        let directory = ProcessDirectory::below(&self.proc, pid);
+        directory.command_line(self.masking).ok().flatten()
     }
 }
 
