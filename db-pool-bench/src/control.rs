@@ -8,11 +8,12 @@ use load_engine::{Cancel, Failure};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
-use crate::address::Address;
-use crate::connect::{Client, ConnectError};
+use crate::connect::Client;
 use crate::failure::from_connect;
 use crate::remedy::{self, Purpose, full_message};
 use crate::workloads::Schema;
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// Time between two checks that the server still answers while work waits for it.
 const CHECKED_EVERY: Duration = Duration::from_secs(10);
@@ -61,7 +62,7 @@ impl ControlRuntime {
                 () = self.cancel.cancelled() => Ok(None),
                 done = work => Ok(Some(done)),
                 failure = self.frozen() => {
-                    let what = format!("go on at {}", self.address.shown());
+                    let what = format!("go on at {}", self.address.redacted());
                     remedy::cannot(&what, &failure, Purpose::Connecting, &self.address)
                 }
             }
@@ -85,7 +86,7 @@ impl ControlRuntime {
     /// # Errors
     /// Fails with the reason and a remedy.
     pub(crate) fn connect(&self) -> anyhow::Result<Option<Client>> {
-        let connecting = self.address.connect(&self.name);
+        let connecting = Client::open(&self.address, &self.name);
         let unbounded = self
             .address
             .config(&self.name)
@@ -141,7 +142,7 @@ fn name(schema: &Schema) -> String {
 /// Returns the error of a connection that was not opened, with its remedy.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = from_connect(error);
-    let what = format!("connect to {}", address.shown());
+    let what = format!("connect to {}", address.redacted());
     remedy::cannot(&what, &failure, Purpose::Connecting, address)
 }
 
@@ -166,7 +167,7 @@ pub(crate) fn clean_up(
         let runtime = runtime.map_err(|error| error.to_string())?;
         runtime
             .block_on(async {
-                let client = address.connect(&name(&schema)).await?;
+                let client = Client::open(&address, &name(&schema)).await?;
                 Ok(schema.remove(&client).await?)
             })
             .map_err(|error: ConnectError| full_message(&from_connect(&error)))

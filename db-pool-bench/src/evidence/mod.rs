@@ -43,7 +43,7 @@ pub(crate) use capacity::Capacity;
 use processes::{ProcessSnapshot, ServerProcesses};
 use sampler::EvidenceSampler;
 
-use crate::address::Address;
+use pg_connect::Address;
 
 /// Longest wait for an answer of the thread; longer than all its own time-outs together.
 const ANSWER_BOUND: Duration = Duration::from_secs(8);
