@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bench_report::Series;
 use host_metrics::figure::Reading;
 use host_metrics::follow::{Followed, Follower, History};
+use host_metrics::metric::process;
 use host_metrics::spread::Spread;
 
 use crate::rolling::Rolling;
@@ -76,7 +77,7 @@ impl ProcessHistory {
     /// Returns `process.cpu_cores` of the whole recording: 1.0 is one core.
     pub fn cores(&self) -> Option<&Spread> {
         let mut series = self.series.iter();
-        let cores = series.find(|(name, _)| *name == "process.cpu_cores");
+        let cores = series.find(|(name, _)| *name == process::CPU_CORES.name());
         cores.map(|(_, rolling)| rolling.whole())
     }
 

@@ -26,7 +26,7 @@ use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
 pub use followed::Followed;
 pub use history::History;
 pub use target::{Target, Targets};
-pub use tree::Tree;
+pub use tree::{Tree, TreeTotals};
 
 /// How far behind the first a followed process may fall before it is let go.
 const SLACK: usize = 4;
