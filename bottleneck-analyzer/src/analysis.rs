@@ -6,12 +6,13 @@ use crate::assessment::{
     Assessment, ComponentAssessment, ComponentKind, ReadinessVerdict, SCHEMA, SourceSummary,
     Spoiled,
 };
-use crate::facts::{BenchFacts, RunFacts};
-use crate::run::RunReports;
-use crate::source::{SourceReport, code_name};
+use crate::bench_facts::BenchFacts;
+use crate::run_facts::RunFacts;
+use crate::run_reports::RunReports;
+use crate::source_report::{SourceReport, code_name};
 use crate::thresholds::Thresholds;
 use crate::{
-    completeness, gates, limiting_factor, objectives, operating_point, ranking, rules, verdict,
+    completeness, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
 };
 
 /// Analyzes a run.
@@ -33,7 +34,7 @@ pub fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessme
         unknown: conclusions.unknown,
         spoiled: Vec::new(),
         gates: gates::judge(&facts),
-        objectives: objectives::recommend(&facts),
+        objectives: promises::recommend(&facts),
         thresholds: thresholds.clone(),
         environment: environment(run),
     };

@@ -4,9 +4,10 @@
 use bench_report::manifest::{Part, PartStatus};
 
 use crate::assessment::ComponentKind;
-use crate::facts::{BenchFacts, RunFacts};
-use crate::run::RunReports;
-use crate::source::SourceReport;
+use crate::bench_facts::BenchFacts;
+use crate::run_facts::RunFacts;
+use crate::run_reports::RunReports;
+use crate::source_report::SourceReport;
 
 /// Exit code of a bench where a rule that protects its target stopped it.
 const GUARD: i32 = 3;
@@ -14,7 +15,7 @@ const GUARD: i32 = 3;
 const INTERRUPTED: i32 = 130;
 
 /// Returns what is missing in a run, a sentence each.
-pub fn missing(facts: &RunFacts<'_>) -> Vec<String> {
+pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     let run = facts.run;
     let mut missing = Vec::new();
     for part in &run.parts {

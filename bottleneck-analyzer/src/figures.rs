@@ -3,7 +3,7 @@
 use bench_cli::table;
 
 /// A figure in the unit that the ending of `name` tells: `_ns`, `_bytes`, `_per_s`, `_ratio`.
-pub fn show(name: &str, value: f64) -> String {
+pub(crate) fn show(name: &str, value: f64) -> String {
     let ends = |suffix: &str| name.ends_with(suffix);
     if ends("bytes_per_s") {
         format!("{}/s", bytes(value))
@@ -21,22 +21,22 @@ pub fn show(name: &str, value: f64) -> String {
 }
 
 /// `1.23 ms`, `45.0 µs`, `2.50 s`.
-pub fn duration_ns(ns: f64) -> String {
+pub(crate) fn duration_ns(ns: f64) -> String {
     table::duration_ns(ns.max(0.0) as u64)
 }
 
 /// `12.3 k/s`.
-pub fn rate(per_s: f64) -> String {
+pub(crate) fn rate(per_s: f64) -> String {
     table::rate(per_s)
 }
 
 /// `6.80 MiB`.
-pub fn bytes(bytes: f64) -> String {
+pub(crate) fn bytes(bytes: f64) -> String {
     table::bytes(bytes.max(0.0) as u64)
 }
 
 /// `97.5 %`; a small one keeps a digit that says something.
-pub fn percent(ratio: f64) -> String {
+pub(crate) fn percent(ratio: f64) -> String {
     if ratio != 0.0 && ratio.abs() < 0.001 {
         return format!("{:.3} %", ratio * 100.0);
     }
@@ -44,7 +44,7 @@ pub fn percent(ratio: f64) -> String {
 }
 
 /// A share, to the whole per cent: `37 %`.
-pub fn share(ratio: f64) -> String {
+pub(crate) fn share(ratio: f64) -> String {
     if ratio > 0.0 && ratio < 0.005 {
         return "under 1 %".to_owned();
     }
@@ -53,7 +53,7 @@ pub fn share(ratio: f64) -> String {
 }
 
 /// A number without a unit.
-pub fn plain(value: f64) -> String {
+pub(crate) fn plain(value: f64) -> String {
     if value.fract().abs() < 1e-9 && value.abs() < 1e15 {
         return format!("{value:.0}");
     }

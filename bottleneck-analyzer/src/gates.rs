@@ -8,11 +8,11 @@
 use bench_report::{Step, StepEnd, WarningCode};
 
 use crate::assessment::{ComponentKind, EvidenceItem, Gate, GateOutcome};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
 use crate::figures;
-use crate::operating_point::percentile_pointer;
 use crate::requests::{self, OperationPercentile, slowest};
-use crate::source::SourceReport;
+use crate::run_facts::RunFacts;
+use crate::source_report::SourceReport;
 
 /// Reason for which a gate of a bench without an operating point could not be judged.
 const NO_STEP: &str = "no setting held to the end of its step with requests that succeeded";
@@ -31,7 +31,7 @@ const UNANSWERED: &str = "it falls among requests that were never answered, and 
 const LATENESS: [WarningCode; 2] = [WarningCode::PacingLag, WarningCode::GeneratorStalled];
 
 /// All gates of a run.
-pub fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
+pub(crate) fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
     let mut gates = Vec::new();
     for bench in facts.benches.iter().filter(|b| b.made_load()) {
         gates.extend(latency(bench, facts));
@@ -253,7 +253,7 @@ fn percentiles<'s>(
         if latency.count < least {
             return Err("too few samples");
         }
-        let pointer = percentile_pointer(index, &latency, which);
+        let pointer = latency.pointer(index, which);
         let evidence = bench.source.evidence(latency.label(which), &pointer);
         let evidence = evidence.into_iter().collect();
         let figure = GateFigure::of(bench.source, latency.ns as f64, evidence);

@@ -1,129 +1,17 @@
 //! The operating point of each component: the bench's own recommendation, else its best step.
 
-use bench_report::{Recommendation, Step};
+use bench_report::Step;
 
-use crate::assessment::{ComponentKind, EvidenceItem, OperatingPoint, RepeatSpread, WorstInterval};
-use crate::facts::BenchFacts;
-use crate::requests::{self, OperationPercentile, PercentileFn};
-use crate::source::{SourceReport, escape};
-use crate::sweep::completed;
-
-/// A chosen step with the reason for the choice.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChosenStep {
-    /// Index into the report's `steps`.
-    pub step: usize,
-    /// The recommendation it follows, by its index.
-    pub recommendation: Option<usize>,
-    /// Reason for the choice.
-    pub reason: String,
-}
-
-/// Chooses the operating point of a bench's report; `None` where no step ran to its end, or a
-/// search held no level.
-pub fn choose(source: &SourceReport) -> Option<ChosenStep> {
-    if source.component() == Some(ComponentKind::Websocket) {
-        return highest_level_held(source);
-    }
-    recommended(source).or_else(|| best_step(source))
-}
-
-/// The best of the recommended settings: a pool's before one without a pool, because whoever
-/// asks for an operating point asks for a pool size. The fastest repeat speaks for each, so that a
-/// fault in another repeat is judged and does not make another setting the one that is.
-fn recommended(source: &SourceReport) -> Option<ChosenStep> {
-    let all = source.report.summary.recommendations.iter().enumerate();
-    let (index, recommendation, step) = all
-        .filter(|(_, r)| r.value.is_some())
-        .filter_map(|(i, r)| {
-            let repeats = repeats_of(source, r);
-            Some((i, r, (middle(&repeats)?, *repeats.last()?)))
-        })
-        .max_by(|(_, a, i), (_, b, j)| {
-            let pooled = |r: &Recommendation| r.parameter == "pool_size";
-            let speed = |i: usize| source.report.steps[i].throughput_per_s();
-            let order = pooled(a).cmp(&pooled(b));
-            order.then(speed(i.1).total_cmp(&speed(j.1)))
-        })?;
-    Some(ChosenStep {
-        step: step.0,
-        recommendation: Some(index),
-        reason: recommendation.reason.clone(),
-    })
-}
-
-/// The repeat with the median throughput; of two in the middle the slower one.
-fn middle(repeats: &[usize]) -> Option<usize> {
-    repeats.get(repeats.len().checked_sub(1)? / 2).copied()
-}
-
-/// The repeats of a recommended setting that ran to their end, the slowest first.
-fn repeats_of(source: &SourceReport, recommendation: &Recommendation) -> Vec<usize> {
-    let steps = &source.report.steps;
-    let named = recommendation.steps.iter().copied();
-    let mut repeats: Vec<usize> = named.filter(|i| *i < steps.len()).collect();
-    if repeats.is_empty() {
-        let subject = |step: &Step| {
-            let mut texts = step.parameters.values().map(ToString::to_string);
-            texts.any(|t| t == recommendation.subject)
-        };
-        let at_value =
-            |step: &Step| step.parameter(&recommendation.parameter) == recommendation.value;
-        repeats = (0..steps.len())
-            .filter(|i| subject(&steps[*i]) && at_value(&steps[*i]))
-            .collect();
-    }
-    repeats.retain(|i| completed(&steps[*i]));
-    repeats.sort_by(|a, b| {
-        let speed = |i: &usize| steps[*i].throughput_per_s();
-        speed(a).total_cmp(&speed(b))
-    });
-    repeats
-}
-
-fn best_step(source: &SourceReport) -> Option<ChosenStep> {
-    let measured = source.report.steps.iter().enumerate();
-    let (step, _) = measured
-        .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
-        .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
-    Some(ChosenStep {
-        step,
-        recommendation: None,
-        reason: "the step with the highest throughput; the bench recommends no setting".to_owned(),
-    })
-}
-
-/// The steps with the settings of step `index` that ran to their end; `index` is one of them.
-pub fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
-    let steps = &source.report.steps;
-    let Some(chosen) = steps.get(index) else {
-        return Vec::new();
-    };
-    let same = |step: &Step| completed(step) && step.parameters == chosen.parameters;
-    (0..steps.len())
-        .filter(|i| *i == index || same(&steps[*i]))
-        .collect()
-}
-
-fn highest_level_held(source: &SourceReport) -> Option<ChosenStep> {
-    let report = &source.report;
-    let bound = report.summary.limit.as_ref().map_or(f64::MAX, |l| l.value);
-    let level = |s: &Step| s.parameter("connections").unwrap_or(0.0);
-    let levels = report.steps.iter().enumerate();
-    let held = levels
-        .filter(|(_, s)| completed(s) && !s.operations.is_empty())
-        .filter(|(_, s)| level(s) <= bound);
-    let (step, _) = held.max_by(|(_, a), (_, b)| level(a).total_cmp(&level(b)))?;
-    Some(ChosenStep {
-        step,
-        recommendation: None,
-        reason: "the highest level that was held".to_owned(),
-    })
-}
+use crate::assessment::{EvidenceItem, OperatingPoint, RepeatSpread, WorstInterval};
+use crate::bench_facts::BenchFacts;
+use crate::json_pointer::escape;
+use crate::requests::{self, PercentileFn};
+use crate::source_report::SourceReport;
+use crate::sweep::describe_setting;
 
 /// Spells the operating point of a bench out with its figures: all repeats count, and the worst of
 /// them speaks for latency.
-pub fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
+pub(crate) fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
     let (choice, source) = (bench.choice.as_ref()?, bench.source);
     let (index, step) = bench.operating()?;
     let p95 = bench.slowest(|h| h.percentiles_ns.p95);
@@ -131,7 +19,7 @@ pub fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
     let recommendation = bench.recommendation();
     Some(OperatingPoint {
         step: index,
-        setting: setting(step),
+        setting: describe_setting(step),
         reason: choice.reason.clone(),
         low: recommendation.and_then(|r| r.low),
         high: recommendation.and_then(|r| r.high),
@@ -172,7 +60,7 @@ fn evidence(source: &SourceReport, bench: &BenchFacts<'_>) -> Vec<EvidenceItem> 
         for (which, pick) in percentiles {
             evidence.extend(requests::slowest(step, pick).and_then(|s| {
                 let label = s.label(which);
-                source.evidence(label, &percentile_pointer(index, &s, which))
+                source.evidence(label, &s.pointer(index, which))
             }));
         }
     }
@@ -231,35 +119,4 @@ fn worst_interval(bench: &BenchFacts<'_>) -> Option<WorstInterval> {
         })
     });
     intervals.min_by(|a, b| a.throughput_per_s.total_cmp(&b.throughput_per_s))
-}
-
-/// Pointer to a percentile of a step's operation.
-pub fn percentile_pointer(step: usize, slowest: &OperationPercentile<'_>, which: &str) -> String {
-    format!(
-        "/steps/{step}/operations/{}/{}/percentiles_ns/{which}",
-        escape(slowest.operation),
-        slowest.field
-    )
-}
-
-/// A step's settings in words, names first: `deadpool, read-heavy, pool size 8, users 32`. A time
-/// is told with its name, and only where there is one.
-pub fn setting(step: &Step) -> String {
-    let number = |value: &bench_report::Parameter| value.as_f64().is_some();
-    let names = step.parameters.iter().filter(|(_, v)| !number(v));
-    let numbers = step.parameters.iter().filter(|(_, v)| number(v));
-    let told = |(key, value): (&String, &bench_report::Parameter)| {
-        let text = value.to_string();
-        match text.as_str() {
-            "0" | "0s" => None,
-            time if time.starts_with(|c: char| c.is_ascii_digit()) => {
-                Some(format!("{} {time}", key.replace('_', " ")))
-            }
-            _ => Some(text),
-        }
-    };
-    let words = names
-        .filter_map(told)
-        .chain(numbers.map(|(k, v)| format!("{} {v}", k.replace('_', " "))));
-    words.collect::<Vec<_>>().join(", ")
 }

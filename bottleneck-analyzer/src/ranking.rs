@@ -9,7 +9,7 @@ use crate::assessment::{Finding, FindingKind, ImpactOf};
 
 /// Ranks findings. A parent that is not among them, or is itself in doubt where its symptom is
 /// not, is dropped: the symptom then stands alone.
-pub fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
+pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
     let known: Vec<(String, bool)> = findings
         .iter()
         .map(|f| (f.id.clone(), f.is_sure()))

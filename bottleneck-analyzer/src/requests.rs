@@ -6,25 +6,26 @@ use bench_report::{CensoredPercentiles, Histogram, Operation, Step};
 
 use crate::assessment::ComponentKind;
 use crate::figures::duration_ns;
+use crate::json_pointer::escape;
 use crate::thresholds::Objectives;
 
 /// The operation that stands for requests over open connections.
 const ECHO: &str = "echo";
 
 /// The operations that are requests, by name.
-pub fn of(step: &Step) -> impl Iterator<Item = (&String, &Operation)> {
+pub(crate) fn of(step: &Step) -> impl Iterator<Item = (&String, &Operation)> {
     let echoes = step.operations.contains_key(ECHO);
     let all = step.operations.iter();
     all.filter(move |(name, _)| !echoes || *name == ECHO)
 }
 
 /// Successes per second.
-pub fn throughput_per_s(step: &Step) -> f64 {
+pub(crate) fn throughput_per_s(step: &Step) -> f64 {
     of(step).map(|(_, o)| o.throughput_per_s).sum()
 }
 
 /// Share of the requests that failed or never came back; `None` where none was made.
-pub fn error_ratio(step: &Step) -> Option<f64> {
+pub(crate) fn error_ratio(step: &Step) -> Option<f64> {
     match step.operations.get(ECHO) {
         Some(echo) => echo.error_ratio(),
         None => step.error_ratio(),
@@ -32,7 +33,7 @@ pub fn error_ratio(step: &Step) -> Option<f64> {
 }
 
 /// Share of failures over several steps: all failures ÷ all requests.
-pub fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> {
+pub(crate) fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> {
     let (mut unsuccessful, mut attempted) = (0, 0);
     for (_, operation) in steps.flat_map(of) {
         unsuccessful += operation.attempted.saturating_sub(operation.succeeded);
@@ -43,18 +44,18 @@ pub fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> 
 
 /// One percentile of one operation of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OperationPercentile<'a> {
+pub(crate) struct OperationPercentile<'a> {
     /// The operation.
-    pub operation: &'a str,
+    pub(crate) operation: &'a str,
     /// The field that holds it: `response` where there is one, `call` otherwise, `with_censored`
     /// where requests were never answered.
-    pub field: &'static str,
+    pub(crate) field: &'static str,
     /// The percentile, in nanoseconds.
-    pub ns: u64,
+    pub(crate) ns: u64,
     /// True if it falls among requests that were never answered: the true one is `ns` or more.
-    pub at_least: bool,
+    pub(crate) at_least: bool,
     /// Samples behind it.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 impl<'a> OperationPercentile<'a> {
@@ -83,13 +84,22 @@ impl<'a> OperationPercentile<'a> {
     }
 
     /// `p90 of read`, for evidence.
-    pub fn label(&self, which: &str) -> String {
+    pub(crate) fn label(&self, which: &str) -> String {
         let bound = if self.at_least { ", at least" } else { "" };
         format!("{which} of {}{bound}", self.operation)
     }
 
+    /// Pointer to it in the report, where it is of step `step`.
+    pub(crate) fn pointer(&self, step: usize, which: &str) -> String {
+        format!(
+            "/steps/{step}/operations/{}/{}/percentiles_ns/{which}",
+            escape(self.operation),
+            self.field
+        )
+    }
+
     /// `4.1 ms`, or `≥ 9.8 s`.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let bound = if self.at_least { "≥\u{a0}" } else { "" };
         format!("{bound}{}", duration_ns(self.ns as f64))
     }
@@ -114,31 +124,31 @@ fn name_of(percentile: PercentileFn) -> &'static str {
 }
 
 /// Response time of an operation as a user felt it, with the name of the field it stands in.
-pub fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
+pub(crate) fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
     let response = operation.response.as_ref().map(|h| ("response", h));
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
 }
 
 /// The longest time that a request took, or had lasted when it was cut off.
-pub fn longest_ns(step: &Step) -> Option<u64> {
+pub(crate) fn longest_ns(step: &Step) -> Option<u64> {
     let answered = of(step).filter_map(|(_, o)| Some(latency(o)?.1));
     let cut_off = of(step).filter_map(|(_, o)| o.unfinished.as_ref());
     answered.chain(cut_off).map(|h| h.max_ns).max()
 }
 
 /// Opening a connection, where a step did so for requests to go over.
-pub fn connecting(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
+pub(crate) fn connecting(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let (name, connect) = step.operations.get_key_value("connect")?;
     step.operations.get(ECHO)?;
     OperationPercentile::of(name, connect, percentile)
 }
 
 /// A percentile of a distribution.
-pub type PercentileFn = fn(&CensoredPercentiles) -> u64;
+pub(crate) type PercentileFn = fn(&CensoredPercentiles) -> u64;
 
 /// The percentile that the requests to a component are held to: its name, the percentile, and
 /// the bound in milliseconds.
-pub fn objective(
+pub(crate) fn objective(
     component: ComponentKind,
     bounds: &Objectives,
 ) -> Option<(&'static str, PercentileFn, f64)> {
@@ -154,7 +164,7 @@ pub fn objective(
 
 /// The request of `step` whose percentile is highest. One that makes up less than a hundredth
 /// of the samples cannot speak for the step and is left out.
-pub fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
+pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let all: Vec<OperationPercentile> = of(step)
         .filter_map(|(name, operation)| OperationPercentile::of(name, operation, percentile))
         .collect();

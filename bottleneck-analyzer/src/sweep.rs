@@ -57,7 +57,7 @@ impl Sweep {
     }
 
     /// The setting that holds step `index`, with its place.
-    pub fn holding(&self, index: usize) -> Option<(usize, &SweepSetting)> {
+    pub(crate) fn holding(&self, index: usize) -> Option<(usize, &SweepSetting)> {
         let mut settings = self.settings.iter().enumerate();
         settings.find(|(_, s)| s.steps.contains(&index))
     }
@@ -112,6 +112,28 @@ fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<SweepSetti
 }
 
 /// Returns true if a step ran as long as planned.
-pub fn completed(step: &Step) -> bool {
+pub(crate) fn completed(step: &Step) -> bool {
     matches!(step.end, StepEnd::Completed)
+}
+
+/// A step's settings in words, names first: `deadpool, read-heavy, pool size 8, users 32`. A time
+/// is told with its name, and only where there is one.
+pub(crate) fn describe_setting(step: &Step) -> String {
+    let number = |value: &bench_report::Parameter| value.as_f64().is_some();
+    let names = step.parameters.iter().filter(|(_, v)| !number(v));
+    let numbers = step.parameters.iter().filter(|(_, v)| number(v));
+    let told = |(key, value): (&String, &bench_report::Parameter)| {
+        let text = value.to_string();
+        match text.as_str() {
+            "0" | "0s" => None,
+            time if time.starts_with(|c: char| c.is_ascii_digit()) => {
+                Some(format!("{} {time}", key.replace('_', " ")))
+            }
+            _ => Some(text),
+        }
+    };
+    let words = names
+        .filter_map(told)
+        .chain(numbers.map(|(k, v)| format!("{} {v}", k.replace('_', " "))));
+    words.collect::<Vec<_>>().join(", ")
 }

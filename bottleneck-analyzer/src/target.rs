@@ -6,12 +6,12 @@ use bench_report::Window;
 use url::Url;
 
 use crate::assessment::ComponentKind;
-use crate::machine::MachineRecording;
-use crate::source::SourceReport;
+use crate::machine_recording::MachineRecording;
+use crate::source_report::SourceReport;
 
 /// Returns true if the target was on the machine of the bench: its address is one of the machine
 /// itself, or a socket in its file system.
-pub fn is_local(source: &SourceReport) -> bool {
+pub(crate) fn is_local(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     let Some(address) = url else {
         return false;
@@ -30,20 +30,20 @@ pub fn is_local(source: &SourceReport) -> bool {
 }
 
 /// Returns true if the target is known to be on another machine, of which no recording tells.
-pub fn is_elsewhere(source: &SourceReport) -> bool {
+pub(crate) fn is_elsewhere(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     url.is_some() && !is_local(source)
 }
 
 /// The name of the server's process, where the bench found it.
-pub fn process_name(source: &SourceReport) -> Option<&str> {
+pub(crate) fn process_name(source: &SourceReport) -> Option<&str> {
     let process = source.report.config.get("server_process")?;
     process.get("name")?.as_str()
 }
 
 /// Returns true if the server is on the machine and bears no name by which it can be told from
 /// programs that take no part.
-pub fn may_be_a_stranger(
+pub(crate) fn may_be_a_stranger(
     source: &SourceReport,
     machine: MachineRecording<'_>,
     window: Window,

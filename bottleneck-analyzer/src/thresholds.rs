@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The file as shipped.
-pub const DEFAULTS: &str = include_str!("../thresholds.toml");
+const DEFAULTS: &str = include_str!("../thresholds.toml");
 
 /// Reason for which thresholds could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use crate::assessment::{
 };
 
 /// Weighs gates, findings and doubts.
-pub fn pronounce(assessment: &Assessment) -> ReadinessVerdict {
+pub(crate) fn pronounce(assessment: &Assessment) -> ReadinessVerdict {
     let Assessment {
         gates,
         findings,

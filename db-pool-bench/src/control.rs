@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use bench_cli::bench::within;
+use bench_cli::bench::run_with_timeout;
 use load_engine::Cancel;
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,7 +21,7 @@ const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// A runtime of its own for conversations on the calling thread.
 #[derive(Debug)]
-pub struct ControlRuntime {
+pub(crate) struct ControlRuntime {
     runtime: Runtime,
     cancel: Cancel,
 }
@@ -31,7 +31,7 @@ impl ControlRuntime {
     ///
     /// # Errors
     /// Fails when the system gives no runtime.
-    pub fn new(cancel: Cancel) -> io::Result<Self> {
+    pub(crate) fn new(cancel: Cancel) -> io::Result<Self> {
         Ok(Self {
             runtime: Builder::new_current_thread().enable_all().build()?,
             cancel,
@@ -39,7 +39,7 @@ impl ControlRuntime {
     }
 
     /// Does `work` to its end, or returns `None` when a signal comes.
-    pub fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
@@ -53,7 +53,11 @@ impl ControlRuntime {
     ///
     /// # Errors
     /// A sentence with what to do.
-    pub fn connect(&self, address: &Address, schema: &Schema) -> anyhow::Result<Option<Client>> {
+    pub(crate) fn connect(
+        &self,
+        address: &Address,
+        schema: &Schema,
+    ) -> anyhow::Result<Option<Client>> {
         match self.run(address.connect(&name(schema))) {
             None => Ok(None),
             Some(Ok(client)) => Ok(Some(client)),
@@ -78,7 +82,11 @@ fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Cli
 /// # Errors
 /// Fails with the reason why it is still there: the server is gone, does not answer in time, or
 /// refuses.
-pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result<(), String> {
+pub(crate) fn clean_up(
+    address: &Address,
+    schema: &Schema,
+    interrupted: bool,
+) -> Result<(), String> {
     let bound = if interrupted {
         CLEAN_BOUND_WHEN_CANCELLED
     } else {
@@ -101,5 +109,5 @@ pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result
             bound.as_secs_f64()
         ))
     };
-    within(bound, work).unwrap_or_else(silent)
+    run_with_timeout(bound, work).unwrap_or_else(silent)
 }

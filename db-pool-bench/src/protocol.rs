@@ -1,6 +1,7 @@
 //! The way in which statements are sent, as with `pgbench --protocol`.
 
 use clap::ValueEnum;
+use pgbench_script::ValueMode;
 
 /// The way in which statements are sent to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -16,7 +17,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Simple => "simple",
             Self::Extended => "extended",
@@ -24,8 +25,17 @@ impl Protocol {
         }
     }
 
-    /// Whether values are put into the text of a statement.
-    pub fn is_textual(self) -> bool {
+    /// Returns true if values are put into the text of a statement.
+    pub(crate) fn is_textual(self) -> bool {
         self == Self::Simple
+    }
+
+    /// Returns the way in which values of scripts get into statements.
+    pub(crate) fn value_mode(self) -> ValueMode {
+        if self.is_textual() {
+            ValueMode::Inline
+        } else {
+            ValueMode::Bind
+        }
     }
 }

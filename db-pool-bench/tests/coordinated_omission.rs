@@ -21,7 +21,7 @@ use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, DriverSetup, PoolOptions};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, attack};
+use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, run_requests};
 use testbed::Postgres;
 
 const RATE_PER_S: u64 = 1_000;
@@ -69,7 +69,7 @@ impl Observer for TellMeasure {
 }
 
 fn run(plan: &StepPlan, factory: &Arc<Deadpool>, observer: &mut dyn Observer) -> Step {
-    let step = attack::run(plan, factory, &Cancel::new(), observer)
+    let step = run_requests(plan, factory, &Cancel::new(), observer)
         .unwrap()
         .step;
     assert_eq!(step.end, StepEnd::Completed);

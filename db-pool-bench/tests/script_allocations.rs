@@ -12,9 +12,9 @@ use common::postgres;
 use counting::allocations;
 use db_pool_bench::address::Address;
 use db_pool_bench::protocol::Protocol;
-use db_pool_bench::script::{Answer, Bound, Source, Value};
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, User, WorkloadConnection, WorkloadDraft};
 use load_engine::{Failure, UserId};
+use pgbench_script::{BoundValue, ScriptSource, ScriptValue, StatementResult};
 
 /// Takes every statement and asks nobody.
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Nobody {
 }
 
 impl WorkloadConnection for Nobody {
-    async fn execute(&mut self, _statement: usize, values: &[Bound]) -> Result<(), Failure> {
+    async fn execute(&mut self, _statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         self.statements += 1;
         self.values += values.len() as u64;
         Ok(())
@@ -33,7 +33,7 @@ impl WorkloadConnection for Nobody {
     async fn send(
         &mut self,
         _sql: &str,
-        _answers: Option<&mut Vec<Answer>>,
+        _answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         self.statements += 1;
         Ok(())
@@ -61,7 +61,7 @@ async fn workload(server: &testbed::Postgres) -> Arc<SqlWorkload> {
         .await
         .unwrap();
     let entry = |label: &str| ScriptEntry {
-        source: Source {
+        source: ScriptSource {
             file: label.to_owned(),
             text: SCRIPT.to_owned(),
         },
@@ -69,9 +69,8 @@ async fn workload(server: &testbed::Postgres) -> Arc<SqlWorkload> {
         operation: label.to_owned(),
         weight: 3,
     };
-    let scale = ("scale".to_owned(), Value::Integer(1));
+    let scale = ("scale".to_owned(), ScriptValue::Integer(1));
     let draft = WorkloadDraft::new(
-        "two",
         vec![entry("one"), entry("two")],
         &[scale],
         7,

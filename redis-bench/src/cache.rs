@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bench_report::{Operation, Step};
-use load_engine::{Marks, UserId};
+use load_engine::{Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::aio::MultiplexedConnection;
@@ -205,7 +205,7 @@ impl Task for CacheTask {
     async fn perform(
         &mut self,
         connection: &mut MultiplexedConnection,
-        marks: &mut Marks,
+        timestamps: &mut Timestamps,
     ) -> RequestResult {
         if self.operation == SET {
             let result = self.write(connection).await;
@@ -222,7 +222,7 @@ impl Task for CacheTask {
                 result: Ok(()),
             },
             Ok(false) => {
-                marks.operation(MISS);
+                timestamps.operation(MISS);
                 RequestResult {
                     operation: MISS,
                     command: "SET",

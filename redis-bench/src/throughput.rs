@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use load_engine::{Marks, StepPlan, UserId};
+use load_engine::{StepPlan, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
@@ -142,7 +142,7 @@ impl Task for ThroughputTask {
     async fn perform(
         &mut self,
         connection: &mut MultiplexedConnection,
-        _marks: &mut Marks,
+        _timestamps: &mut Timestamps,
     ) -> RequestResult {
         let answer = connection
             .send_packed_command(&self.commands[self.mine])

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bench_cli::flags;
 use bench_report::{Growing, GrowthVerdict, Series};
 use host_metrics::metric::{self, Unit};
-use statistics::growth::{GrowthRule, Verdict, growth};
+use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
 
 /// Growth of a count that is too small to care about.
@@ -89,9 +89,9 @@ fn judge(series: &Series, least: f64) -> Option<Growing> {
     };
     let growth = growth(&points, &rule)?;
     let verdict = match growth.verdict {
-        Verdict::Steady => return None,
-        Verdict::Growing => GrowthVerdict::Growing,
-        Verdict::Leak => GrowthVerdict::Leak,
+        GrowthState::Steady => return None,
+        GrowthState::Growing => GrowthVerdict::Growing,
+        GrowthState::Leak => GrowthVerdict::Leak,
     };
     Some(Growing {
         series: series.name.clone(),

@@ -8,7 +8,7 @@ use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::LoadFlags;
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
-use load_engine::{LoadPlan, Waiting};
+use load_engine::{LoadPlan, WaitStrategy};
 
 use crate::echo::SMALLEST_BYTES;
 use crate::endpoint::TargetUrl;
@@ -17,14 +17,10 @@ use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]
-#[command(name = "ws-bench", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "ws-bench", version, after_help = EXAMPLES)]
 pub struct WsCli {
     #[command(subcommand)]
-    pub(crate) command: Option<WsCommand>,
-
-    /// Print shell completions (bash, zsh, fish …) or the manual page (man)
-    #[arg(long, value_name = "WHAT", hide = true)]
-    pub(crate) generate: Option<String>,
+    pub(crate) command: WsCommand,
 }
 
 const EXAMPLES: &str = "\
@@ -137,9 +133,9 @@ impl LimitArgs {
             seed,
             runtime: self.load.step.runtime(DEFAULTS),
             waiting: if self.load.step.spin {
-                Waiting::Spin
+                WaitStrategy::Spin
             } else {
-                Waiting::Sleep
+                WaitStrategy::Sleep
             },
             stop_on: self.load.step.stop_on.clone(),
         }

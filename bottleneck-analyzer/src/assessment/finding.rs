@@ -3,62 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A component that was loaded, or the machine under all of them.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Component")]
-pub enum ComponentKind {
-    /// PostgreSQL behind a connection pool, or without one.
-    Postgres,
-    /// Redis.
-    Redis,
-    /// A WebSocket server.
-    Websocket,
-    /// The machine under all of them.
-    Machine,
-}
-
-impl ComponentKind {
-    /// The name people know it by.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Postgres => "PostgreSQL",
-            Self::Redis => "Redis",
-            Self::Websocket => "WebSocket",
-            Self::Machine => "Machine",
-        }
-    }
-
-    /// The name it has in files and in finding ids.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Redis => "redis",
-            Self::Websocket => "websocket",
-            Self::Machine => "machine",
-        }
-    }
-}
-
-/// One scalar of one report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Evidence")]
-pub struct EvidenceItem {
-    /// Its name, for people.
-    pub label: String,
-    /// The report, by its file name.
-    pub file: String,
-    /// JSON pointer (RFC 6901) into that report.
-    pub pointer: String,
-    /// Value that stands there.
-    pub value: serde_json::Value,
-    /// Value as people read it.
-    pub shown: String,
-    /// True if a warning of that report makes the figure doubtful.
-    pub spoiled: bool,
-}
+use super::{ComponentKind, EvidenceItem};
 
 /// Confidence in a conclusion.
 #[derive(
@@ -76,7 +21,7 @@ pub enum Confidence {
 
 impl Confidence {
     /// As it is shown.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
             Self::Medium => "medium",
@@ -85,7 +30,7 @@ impl Confidence {
     }
 
     /// Part of an impact that counts in the ranking.
-    pub fn weight(self) -> f64 {
+    pub(crate) fn weight(self) -> f64 {
         match self {
             Self::Low => 0.3,
             Self::Medium => 0.6,
@@ -110,7 +55,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// As it is shown.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Problem => "problem",
             Self::Symptom => "symptom",
@@ -204,7 +149,7 @@ pub struct Finding {
 
 impl Finding {
     /// Returns true if it is about `subject`: a bench by its id, or a component.
-    pub fn is_about(&self, subject: &str) -> bool {
+    pub(crate) fn is_about(&self, subject: &str) -> bool {
         self.id.split(':').nth(1) == Some(subject)
     }
 
@@ -239,47 +184,4 @@ pub struct Unknown {
     pub question: String,
     /// The measurement that would tell.
     pub would_tell: String,
-}
-
-/// A warning of a report and what it made unusable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Spoiled {
-    /// The report.
-    pub file: String,
-    /// Component that it concerns.
-    pub component: ComponentKind,
-    /// The warning's code.
-    pub code: String,
-    /// The warning's sentence.
-    pub message: String,
-    /// The step it is about, by name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<String>,
-    /// Pointers to the figures that are not to be relied on.
-    pub spoils: Vec<String>,
-    /// True if a figure that the assessment shows is among them.
-    pub touches_a_conclusion: bool,
-    /// The shown figures among them, by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub figures: Vec<String>,
-}
-
-impl Spoiled {
-    /// Returns true if people must be told: a shown figure is in doubt, or it is no doubt about a
-    /// figure, such as something that was left behind.
-    pub fn is_shown(&self) -> bool {
-        self.touches_a_conclusion || self.spoils.is_empty()
-    }
-
-    /// `PostgreSQL [deadpool, pool of 8]: p99 of read: the generator's heartbeat came late`.
-    pub fn sentence(&self) -> String {
-        let place = self.step.as_deref();
-        let place = place.map_or(String::new(), |step| format!(" [{step}]"));
-        let figures = match self.figures.as_slice() {
-            [] => String::new(),
-            figures => format!("{}: ", figures.join(", ")),
-        };
-        let component = self.component.title();
-        format!("{component}{place}: {figures}{}", self.message)
-    }
 }

@@ -47,7 +47,7 @@ pub struct Gate {
 
 impl Gate {
     /// Subject that it judges, for people: the component, with the report's file where two are of one kind.
-    pub fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         let component = self.component.title();
         match &self.file {
             Some(file) => format!("{component} ({file})"),
@@ -102,7 +102,7 @@ pub enum Readiness {
 
 impl Readiness {
     /// As it is shown.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::ReadyWithReservations => "ready with reservations",

@@ -1,13 +1,19 @@
 //! From the looks at all repeats to findings, to what is fine and to what is not known.
 
-use super::group::groups;
-use super::{CheckResult, Note, RepeatFacts, RepeatRule};
+use super::cause_across_repeats::causes_across_repeats;
+use super::check_result::{CheckResult, Note};
+use super::repeat_facts::RepeatFacts;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::finding_draft::FindingDraft;
+use crate::run_facts::RunFacts;
+
+/// A rule that looks at one step.
+pub(crate) type RepeatRule = fn(&RepeatFacts<'_, '_>) -> Vec<CheckResult>;
 
 /// Looks at every repeat of a bench's operating point and files what follows from all of them.
-pub(crate) fn judge(
+pub(crate) fn check_repeats(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
     rules: &[RepeatRule],
@@ -25,7 +31,7 @@ pub(crate) fn judge(
 
 fn file(probes: &[RepeatFacts<'_, '_>], looks: &[Vec<CheckResult>], out: &mut Conclusions) {
     let bench = probes[0].bench;
-    let groups = groups(probes, looks);
+    let groups = causes_across_repeats(probes, looks);
     let mut told: Vec<&str> = Vec::new();
     for group in &groups {
         if let Some(finding) = group.finding(told.contains(&group.rule())) {

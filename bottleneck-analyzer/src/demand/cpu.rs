@@ -2,10 +2,11 @@
 
 use super::{EXPLAINS, ResourceBound, cpu_matters};
 use crate::assessment::Confidence;
-use crate::cpu_use::{CpuOwner, StepCpuUse};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
 use crate::figures::{plain, share};
 use crate::postgres::{OtherApplication, PostgresEvidence};
+use crate::run_facts::RunFacts;
+use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 use crate::target;
 
 pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {

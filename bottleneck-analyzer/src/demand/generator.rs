@@ -4,8 +4,9 @@ use bench_report::WarningCode;
 
 use super::{EXPLAINS, ResourceBound};
 use crate::assessment::Confidence;
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
 use crate::figures::share;
+use crate::run_facts::RunFacts;
 
 pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating()?;

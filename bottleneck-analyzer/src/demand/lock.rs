@@ -2,10 +2,11 @@
 
 use super::{ResourceBound, cpu_ns};
 use crate::assessment::Confidence;
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::utilisation_behind;
+use crate::run_facts::RunFacts;
 
 /// Share of the time in service below which a lock is not what calls wait for.
 const LEAST_SHARE: f64 = 0.25;
@@ -20,8 +21,8 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
         .filter(|p| p.name == "lock" || p.name.starts_with("lock."));
     let (part, total) = locks.fold(
         (None, 0.0),
-        |(most, total): (Option<&_>, f64), part: &crate::time_model::TimePart| {
-            let larger = most.is_none_or(|m: &crate::time_model::TimePart| part.ns > m.ns);
+        |(most, total): (Option<&_>, f64), part: &crate::assessment::TimePart| {
+            let larger = most.is_none_or(|m: &crate::assessment::TimePart| part.ns > m.ns);
             (if larger { Some(part) } else { most }, total + part.ns)
         },
     );
@@ -41,7 +42,7 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
         || part.title.clone(),
         |thing| format!("{} ({thing})", part.title),
     );
-    let of = if model.of == crate::time_model::OF_SESSIONS {
+    let of = if model.is_of_sessions() {
         "the time of sessions at work"
     } else {
         "a call's time in service"

@@ -12,11 +12,11 @@ mod redis;
 
 use bench_report::Load;
 
-use crate::assessment::{Confidence, EvidenceItem};
+use crate::assessment::{Confidence, EvidenceItem, TimeModel};
+use crate::bench_facts::BenchFacts;
 use crate::cost::RepeatFacts;
-use crate::cpu_use::StepCpuUse;
-use crate::facts::{BenchFacts, RunFacts};
-use crate::time_model::TimeModel;
+use crate::run_facts::RunFacts;
+use crate::step_cpu_use::StepCpuUse;
 
 /// Measured throughput ÷ a bound from which the bound explains it.
 pub(crate) const EXPLAINS: f64 = 0.90;

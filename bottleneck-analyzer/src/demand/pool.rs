@@ -2,9 +2,10 @@
 
 use super::{EXPLAINS, ResourceBound, cpu_matters, held_ns};
 use crate::assessment::{ComponentKind, Confidence};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::PostgresEvidence;
+use crate::run_facts::RunFacts;
 use crate::time_model::checkout;
 
 /// Share of a call below which nobody waits for a connection to speak of.

@@ -2,9 +2,10 @@
 
 use super::ResourceBound;
 use crate::assessment::Confidence;
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
 use crate::figures::share;
 use crate::redis::RedisEvidence;
+use crate::run_facts::RunFacts;
 
 /// Figures that its use can come from.
 const MEASURES: [&str; 4] = [
@@ -15,8 +16,8 @@ const MEASURES: [&str; 4] = [
 ];
 
 pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
-    let (_, step) = bench.operating()?;
-    let view = RedisEvidence::of(bench);
+    let (index, step) = bench.operating()?;
+    let view = RedisEvidence::of_step(bench.source, index);
     let polls = view.as_ref().is_some_and(RedisEvidence::has_io_threads);
     let ratio = if let Some(view) = &view {
         view.busy_ratio()?

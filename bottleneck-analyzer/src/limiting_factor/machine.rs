@@ -1,12 +1,12 @@
 //! The machine: what was nearest its end while the benches ran at their operating points.
 
-use super::{capped, factor, inconclusive};
+use super::answer::{capped, factor, inconclusive};
 use crate::assessment::{Confidence, LimitingFactor};
-use crate::cpu_use::StepCpuUse;
-use crate::facts::RunFacts;
 use crate::figures::share;
-use crate::machine::MachineRecording;
-use crate::reading::SeriesReading;
+use crate::machine_recording::MachineRecording;
+use crate::run_facts::RunFacts;
+use crate::series_reading::SeriesReading;
+use crate::step_cpu_use::StepCpuUse;
 
 /// Series of the machine that are shares of something that ends.
 const RESOURCES: [(&str, &str, &str); 5] = [
@@ -22,7 +22,7 @@ const RESOURCES: [(&str, &str, &str); 5] = [
 ];
 
 /// The limiting factor of the machine.
-pub fn of_machine(machine: MachineRecording<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
+pub(crate) fn of_machine(machine: MachineRecording<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     let Some((name, title, reading)) = fullest(machine, facts) else {
         return inconclusive(
             "the recording covers none of the operating points",

@@ -1,10 +1,10 @@
 //! Evidence of PostgreSQL about a step: figures, tables, and waits by event.
 
-mod applications;
-mod holders;
-mod view;
+mod evidence;
+mod lock_holders;
+mod other_application;
 pub(crate) mod waits;
 
-pub(crate) use applications::OtherApplication;
-pub(crate) use holders::LockHolders;
-pub(crate) use view::{CitedRow, PostgresEvidence};
+pub(crate) use evidence::{CitedRow, PostgresEvidence};
+pub(crate) use lock_holders::LockHolders;
+pub(crate) use other_application::OtherApplication;

@@ -1,6 +1,6 @@
 //! Waits of the load's sessions, by event: sessions on average over the step.
 
-use super::PostgresEvidence;
+use super::evidence::PostgresEvidence;
 use crate::assessment::EvidenceItem;
 use crate::catalogue::events::{self, WaitEvent};
 

@@ -6,7 +6,7 @@
 
 use bench_report::EvidenceRow;
 
-use super::RedisEvidence;
+use super::evidence::RedisEvidence;
 
 /// Beyond this use the formula's wait grows without bound while a step ends.
 const RHO_MOST: f64 = 0.95;

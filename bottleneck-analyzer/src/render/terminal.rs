@@ -13,10 +13,10 @@ use crate::render::wrap::line;
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
 
 /// In place of the gates where there are none.
-pub const NO_GATE: &str = "None: no load was measured.";
+pub(crate) const NO_GATE: &str = "None: no load was measured.";
 
 /// In place of the promises where there are none.
-pub const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
+pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
 
 /// Most lines of what is fine and of what is in doubt; the page and the JSON have all of them.
 const MOST: usize = 6;
@@ -34,7 +34,7 @@ pub fn render(assessment: &Assessment) -> String {
 }
 
 /// Names the whole that an impact is a share of.
-pub fn impact_of(of: ImpactOf) -> &'static str {
+pub(crate) fn impact_of(of: ImpactOf) -> &'static str {
     match of {
         ImpactOf::ResponseTime => "of the response time",
         ImpactOf::Capacity => "of the capacity",
@@ -45,7 +45,7 @@ pub fn impact_of(of: ImpactOf) -> &'static str {
 
 /// `up to 34 % of the response time (12 ms), confidence high`; nothing wrong has no impact to speak
 /// of.
-pub fn weight(finding: &Finding) -> String {
+pub(crate) fn weight(finding: &Finding) -> String {
     let confidence = finding.confidence.name();
     match finding.impact {
         Some(i) => format!("{}, confidence {confidence}", would_come_back(i)),
@@ -74,7 +74,7 @@ fn would_come_back(impact: Impact) -> String {
 }
 
 /// Names a finding: by its kind, unless it is no more than a doubt.
-pub fn kind(finding: &Finding) -> &'static str {
+pub(crate) fn kind(finding: &Finding) -> &'static str {
     if finding.is_sure() {
         finding.kind.name()
     } else {
@@ -167,7 +167,7 @@ fn findings(text: &mut String, assessment: &Assessment) {
 }
 
 /// `PostgreSQL sweep`, with the report's file where another one is of the same kind.
-pub fn name_of(component: &ComponentAssessment, assessment: &Assessment) -> String {
+pub(crate) fn name_of(component: &ComponentAssessment, assessment: &Assessment) -> String {
     let kind = |c: &ComponentAssessment| (c.component, c.scenario.clone());
     let all = assessment.components.iter();
     let same = all.filter(|c| kind(c) == kind(component)).count();
@@ -212,7 +212,7 @@ fn components(text: &mut String, assessment: &Assessment) {
 
 /// `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats), p95 4.1 ms, p99 5.0 ms
 /// (doubtful), longest 31 ms, errors 0.0 %; worst interval (100 ms long, 1.3 s into repeat 2): 7.2 k/s`.
-pub fn operating_point(component: &ComponentAssessment) -> Option<String> {
+pub(crate) fn operating_point(component: &ComponentAssessment) -> Option<String> {
     let point = component.operating_point.as_ref()?;
     let doubt = |figure: &str| {
         if point.is_doubtful(figure) {
@@ -291,7 +291,7 @@ fn stamp(outcome: GateOutcome) -> &'static str {
 }
 
 /// Describes a gate's measurement in words.
-pub fn measured(gate: &Gate) -> String {
+pub(crate) fn measured(gate: &Gate) -> String {
     let seen = gate.measured.map(|value| figures::show(&gate.unit, value));
     match (seen, &gate.reason) {
         (Some(seen), Some(reason)) => format!("{seen}; {reason}"),

@@ -1,9 +1,11 @@
 //! Cost of a pool of Redis connections beside one multiplexed connection.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{rate, share};
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::run_facts::RunFacts;
 use crate::sweep::Sweep;
 
 const RULE: &str = "checkout_cost";
@@ -33,7 +35,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         .into_iter()
         .filter_map(|(client, step)| {
             let operation = bench.source.report.steps[step].operations.keys().next()?;
-            let operation = crate::source::escape(operation);
+            let operation = crate::json_pointer::escape(operation);
             let pointer = format!("/steps/{step}/operations/{operation}/throughput_per_s");
             bench
                 .source

@@ -1,11 +1,13 @@
 //! Programs that take no part in the run and use its CPU.
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::cpu_use::StepCpuUse;
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::share;
-use crate::machine::{MachineRecording, OutsideProgram};
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::machine_recording::{MachineRecording, OutsideProgram};
+use crate::run_facts::RunFacts;
+use crate::step_cpu_use::StepCpuUse;
 use crate::target;
 
 const RULE: &str = "cpu_others";

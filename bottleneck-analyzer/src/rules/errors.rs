@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use bench_report::{FailureSample, Operation};
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::bench_facts::BenchFacts;
 use crate::catalogue::codes;
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::conclusions::Conclusions;
 use crate::figures::{percent, plain};
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::json_pointer::escape;
 use crate::requests;
 use crate::rules::postgres;
-use crate::source::{NEVER_CAME_BACK, escape};
+use crate::run_facts::RunFacts;
+use crate::source_report::NEVER_CAME_BACK;
 
 /// At settings that nobody is advised to run.
 const ELSEWHERE: &str = "errors_elsewhere";
@@ -260,7 +263,7 @@ fn describe(
         (title, actions.iter().map(String::as_str).collect())
     };
     let (ended, counted) = match kind {
-        "closed" => postgres::ended::sessions(bench),
+        "closed" => postgres::ended_sessions::sessions(bench),
         _ => Default::default(),
     };
     draft

@@ -1,9 +1,11 @@
 //! Redis throws keys away to stay below its memory limit.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{bytes, plain, share};
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::run_facts::RunFacts;
 
 const RULE: &str = "evictions";
 

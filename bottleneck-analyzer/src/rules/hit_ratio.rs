@@ -3,9 +3,11 @@
 use bench_report::Step;
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::percent;
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::run_facts::RunFacts;
 
 const RULE: &str = "low_hit_ratio";
 

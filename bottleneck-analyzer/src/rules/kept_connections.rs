@@ -4,11 +4,13 @@
 use bench_report::Step;
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::plain;
+use crate::finding_draft::FindingDraft;
+use crate::json_pointer::escape;
 use crate::requests;
-use crate::source::escape;
+use crate::run_facts::RunFacts;
 
 const NESTED: &str = "nested_checkout";
 const LEAKED: &str = "leaked_connections";

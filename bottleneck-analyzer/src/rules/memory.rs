@@ -1,11 +1,12 @@
 //! Memory: used up, waited for, or swapped.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::RunFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
-use crate::machine::MachineRecording;
-use crate::reading::SeriesReading;
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::machine_recording::MachineRecording;
+use crate::run_facts::RunFacts;
+use crate::series_reading::SeriesReading;
 
 pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {

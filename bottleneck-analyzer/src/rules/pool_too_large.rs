@@ -1,11 +1,12 @@
 //! Connections past the knee: they cost latency and buy nothing.
 
 use crate::assessment::{ComponentKind, FindingKind};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
-use crate::operating_point::percentile_pointer;
+use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests::slowest;
+use crate::run_facts::RunFacts;
 use crate::sweep::SweepSetting;
 
 const RULE: &str = "pool_too_large";
@@ -103,7 +104,5 @@ fn p99_of(
     let step = bench.source.report.steps.get(index)?;
     let slow = slowest(step, |h| h.percentiles_ns.p99)?;
     let label = format!("p99 of {} at {}", slow.operation, plain(setting.value));
-    bench
-        .source
-        .evidence(label, &percentile_pointer(index, &slow, "p99"))
+    bench.source.evidence(label, &slow.pointer(index, "p99"))
 }

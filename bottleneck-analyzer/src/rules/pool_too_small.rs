@@ -4,17 +4,17 @@
 //! only where its connections are in use, calls wait for them, nothing behind them is a queue, and
 //! the CPU is known to have room or a larger pool was seen to carry more.
 
-use crate::assessment::{ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::cpu_use::StepCpuUse;
-use crate::demand;
-use crate::facts::{BenchFacts, RunFacts};
+use crate::assessment::{ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf, TimeModel};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
+use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::postgres::PostgresEvidence;
 use crate::queueing::erlang_wait_ns;
-use crate::target;
-use crate::time_model::TimeModel;
+use crate::run_facts::RunFacts;
+use crate::step_cpu_use::StepCpuUse;
 use crate::time_model::checkout::{FULL_RATIO, wait_ns};
+use crate::{demand, target};
 
 const RULE: &str = "pool_too_small";
 

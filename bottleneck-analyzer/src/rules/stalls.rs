@@ -3,10 +3,12 @@
 use bench_report::{Load, Series, Step};
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
+use crate::finding_draft::FindingDraft;
 use crate::requests;
+use crate::run_facts::RunFacts;
 
 const RULE: &str = "stalls";
 /// Throughput of a window ÷ the median of its step below which it stands still.

@@ -1,9 +1,10 @@
 //! CPU time that the hypervisor gave to other guests.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::RunFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::share;
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::run_facts::RunFacts;
 
 const RULE: &str = "steal";
 

@@ -4,7 +4,7 @@ use bench_report::{Status, WarningCode};
 
 use crate::assessment::ComponentKind;
 use crate::conclusions::Conclusions;
-use crate::facts::RunFacts;
+use crate::run_facts::RunFacts;
 
 const RULE: &str = "sysmon_missing";
 

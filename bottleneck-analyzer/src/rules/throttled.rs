@@ -1,10 +1,12 @@
 //! A control group whose CPU quota holds its processes back, however idle the machine is.
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft, confidence_past};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
+use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::postgres::PostgresEvidence;
+use crate::run_facts::RunFacts;
 
 const RULE: &str = "throttled";
 /// Share of the quota's periods in which the group was held back from which it is told.

@@ -3,9 +3,11 @@
 use bench_report::{Limit, LimitOwner};
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::{BenchFacts, RunFacts};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::plain;
+use crate::finding_draft::FindingDraft;
+use crate::run_facts::RunFacts;
 
 const RULE: &str = "websocket_limit";
 

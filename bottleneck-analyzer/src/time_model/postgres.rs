@@ -2,11 +2,11 @@
 
 use bench_report::Step;
 
-use super::{TimeModel, mean_of, phases};
-use crate::assessment::EvidenceItem;
+use super::phases::{mean_of, phases};
+use crate::assessment::{EvidenceItem, TimeModel};
 use crate::figures::share;
 use crate::postgres::{PostgresEvidence, waits};
-use crate::source::SourceReport;
+use crate::source_report::SourceReport;
 
 /// Parts below this share of the whole are shown together, as their class.
 const LEAST_SHOWN: f64 = 0.005;
@@ -32,14 +32,14 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
     let (on_cpu, cpu_evidence) = on_cpu(&view).unwrap_or_default();
     let on_cpu = on_cpu.min(service);
     let Some(mut slices) = slices(&view, on_cpu) else {
-        model.add("server_cpu", "server on a CPU", on_cpu, cpu_evidence);
+        model.add_part("server_cpu", "server on a CPU", on_cpu, cpu_evidence);
         model
             .notes
             .push("The server's sessions were not sampled: service time is not divided.".into());
-        model.rest("service (not divided)");
+        model.add_rest("service (not divided)");
         return Some(model);
     };
-    model.add("server_cpu", "server on a CPU", on_cpu, cpu_evidence);
+    model.add_part("server_cpu", "server on a CPU", on_cpu, cpu_evidence);
     // Samples of sessions and timings of calls are separate measurements; where they disagree
     // the timings hold and the sampled shares are kept.
     let sampled: f64 = slices.iter().map(|slice| slice.ns).sum();
@@ -59,8 +59,8 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
     put(&mut model, slices);
     let left = model.whole_ns - model.parts.iter().map(|part| part.ns).sum::<f64>();
     let title = "on the way to the server and back (the delay that the run adds)";
-    model.add("network", title, added.min(left), Vec::new());
-    model.rest("driver, network and scheduling (by subtraction)");
+    model.add_part("network", title, added.min(left), Vec::new());
+    model.add_rest("driver, network and scheduling (by subtraction)");
     Some(model)
 }
 
@@ -100,12 +100,9 @@ fn of_sessions(view: &PostgresEvidence<'_>) -> Option<TimeModel> {
     if whole_ns <= 0.0 {
         return None;
     }
-    let mut model = TimeModel {
-        of: super::OF_SESSIONS.to_owned(),
-        whole_ns,
-        parts: Vec::new(),
-        notes: vec!["No call was timed: this is the time of the server's sessions.".into()],
-    };
+    let mut model = TimeModel::of_sessions(whole_ns);
+    let note = "No call was timed: this is the time of the server's sessions.";
+    model.notes.push(note.to_owned());
     put(&mut model, slices);
     Some(model)
 }
@@ -116,11 +113,11 @@ fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     let (shown, small): (Vec<PartDraft>, Vec<PartDraft>) =
         slices.into_iter().partition(|s| s.ns >= least);
     for slice in shown {
-        model.add(&slice.name, &slice.title, slice.ns, slice.evidence);
+        model.add_part(&slice.name, &slice.title, slice.ns, slice.evidence);
     }
     let ns: f64 = small.iter().map(|s| s.ns).sum();
     let evidence = small.into_iter().flat_map(|s| s.evidence).collect();
-    model.add("small_waits", "other waits, each below 1 %", ns, evidence);
+    model.add_part("small_waits", "other waits, each below 1 %", ns, evidence);
 }
 
 /// Activities of sessions besides running: by Little's law, sessions ÷ calls per second is the time

@@ -2,10 +2,10 @@
 
 use bench_report::Step;
 
-use super::{TimeModel, mean_of, phases, server_figure};
-use crate::assessment::EvidenceItem;
+use super::phases::{mean_of, phases, server_figure};
+use crate::assessment::{EvidenceItem, TimeModel};
 use crate::redis::RedisEvidence;
-use crate::source::SourceReport;
+use crate::source_report::SourceReport;
 
 /// Commands that no load of ours consists of: the pool's check, and reading the server.
 const NOT_THE_LOADS: [&str; 3] = ["ping", "unwatch", "info"];
@@ -18,7 +18,7 @@ pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<
         model
             .notes
             .push("The server's command times were not read: service time is not divided.".into());
-        model.rest("service (not divided)");
+        model.add_rest("service (not divided)");
         return Some(model);
     }
     if calls == 0 {
@@ -27,18 +27,18 @@ pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<
     let mut left = mean_of(source, index, "service", |o| o.service.as_ref()).0;
     let command = (usec * 1e3 / calls as f64).min(left);
     left -= command;
-    model.add("command", "Redis executing the command", command, evidence);
+    model.add_part("command", "Redis executing the command", command, evidence);
     if let Some((behind, evidence)) = behind_others(source, index) {
         let behind = behind.min(left);
         left -= behind;
         let title = "waiting behind other clients' commands";
-        model.add("behind_others", title, behind, evidence);
+        model.add_part("behind_others", title, behind, evidence);
     }
     if let Some((flush, evidence)) = flush(source, index) {
         let title = "waiting for the append-only file's disk";
-        model.add("io.append_only", title, flush.min(left), evidence);
+        model.add_part("io.append_only", title, flush.min(left), evidence);
     }
-    model.rest("network, queue and client (by subtraction)");
+    model.add_rest("network, queue and client (by subtraction)");
     Some(model)
 }
 

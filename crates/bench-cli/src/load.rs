@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bench_report::Pacing;
 use clap::{Args, ValueEnum};
-use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, Waiting};
+use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, WaitStrategy};
 use serde_json::{Value, json};
 
 use crate::flags;
@@ -175,9 +175,9 @@ impl StepFlags {
         plan.seed = seed;
         plan.runtime = self.runtime(defaults);
         plan.waiting = if self.spin {
-            Waiting::Spin
+            WaitStrategy::Spin
         } else {
-            Waiting::Sleep
+            WaitStrategy::Sleep
         };
         plan.stop_rules.clone_from(&self.stop_on);
         plan

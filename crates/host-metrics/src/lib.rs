@@ -17,7 +17,6 @@
     )
 )]
 
-pub mod cadence;
 pub mod clock;
 pub mod derive;
 pub mod figure;
@@ -26,6 +25,7 @@ mod masking;
 pub mod metric;
 pub mod source;
 pub mod spread;
+pub mod tick_schedule;
 
 pub use masking::{CommandLine, Masking};
 

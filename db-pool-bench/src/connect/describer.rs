@@ -4,8 +4,8 @@
 use tokio_postgres::types::Type;
 
 use super::client::{Client, LIFT, LIFTING_TRIES};
-use crate::script::Kind;
 use crate::wire::{Link, WireError};
+use pgbench_script::ParameterType;
 
 /// What a server says of a type that it has beyond the usual ones; `$1` is its number.
 const TYPE: &str = "SELECT /* plimsoll */ format_type(oid, NULL), typbasetype::int8
@@ -19,7 +19,7 @@ pub struct Inferred {
     /// The name of its type.
     pub type_name: String,
     /// As what a value is sent; `None` where no number can be.
-    pub kind: Option<Kind>,
+    pub kind: Option<ParameterType>,
 }
 
 /// A connection within a transaction that is never committed.
@@ -74,7 +74,7 @@ impl<'a> Describer<'a> {
         loop {
             if let Some(known) = Type::from_oid(base) {
                 return Inferred {
-                    kind: Kind::of(&known),
+                    kind: ParameterType::from_postgres(&known),
                     type_name: name.unwrap_or_else(|| known.to_string()),
                 };
             }

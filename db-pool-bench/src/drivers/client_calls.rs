@@ -8,13 +8,13 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 
 use crate::failure::from_postgres;
-use crate::script::{Answer, Bound};
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Executes `statement`; rows that it gives are dropped as they come.
 pub(super) async fn execute(
     client: &Client,
     statement: &Statement,
-    values: &[Bound],
+    values: &[BoundValue],
 ) -> Result<(), Failure> {
     let executed = client.execute_raw(statement, values.iter().copied()).await;
     executed.map(drop).map_err(|error| from_postgres(&error))
@@ -24,10 +24,10 @@ pub(super) async fn execute(
 pub(super) async fn execute_once(
     client: &Client,
     sql: &str,
-    values: &[Bound],
+    values: &[BoundValue],
 ) -> Result<(), Failure> {
     let typed = values.iter().map(|value| {
-        let value: (&(dyn ToSql + Sync), Type) = (value, value.kind().inferred());
+        let value: (&(dyn ToSql + Sync), Type) = (value, value.parameter_type().postgres_type());
         value
     });
     let typed: Vec<_> = typed.collect();
@@ -39,7 +39,7 @@ pub(super) async fn execute_once(
 pub(super) async fn send(
     client: &Client,
     sql: &str,
-    answers: Option<&mut Vec<Answer>>,
+    answers: Option<&mut Vec<StatementResult>>,
 ) -> Result<(), Failure> {
     let sent = match answers {
         None => client.batch_execute(sql).await,
@@ -48,9 +48,13 @@ pub(super) async fn send(
     sent.map_err(|error| from_postgres(&error))
 }
 
-async fn gather(client: &Client, sql: &str, answers: &mut Vec<Answer>) -> Result<(), Error> {
+async fn gather(
+    client: &Client,
+    sql: &str,
+    answers: &mut Vec<StatementResult>,
+) -> Result<(), Error> {
     let mut messages = pin!(client.simple_query_raw(sql).await?);
-    let mut answer = Answer::default();
+    let mut answer = StatementResult::default();
     while let Some(message) = messages.try_next().await? {
         match message {
             SimpleQueryMessage::RowDescription(columns) => {
@@ -60,7 +64,7 @@ async fn gather(client: &Client, sql: &str, answers: &mut Vec<Answer>) -> Result
             SimpleQueryMessage::Row(row) => {
                 answer.rows += 1;
                 let values = (0..row.len()).map(|at| row.get(at).map(str::to_owned));
-                answer.last = values.collect();
+                answer.last_row = values.collect();
             }
             SimpleQueryMessage::CommandComplete(_) => answers.push(std::mem::take(&mut answer)),
             _ => {}

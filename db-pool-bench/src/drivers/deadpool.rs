@@ -8,7 +8,7 @@ use deadpool_postgres::{
     ConfigConnectImpl, Connect, Hook, Manager, ManagerConfig, Object, RecyclingMethod, Runtime,
     Timeouts,
 };
-use load_engine::{Factory, Failure, PoolSample, Worker, checkout};
+use load_engine::{Failure, PoolSample, TargetFactory, WorkerShare, checkout};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
@@ -16,14 +16,14 @@ use super::pooled::{DriverPool, PoolTarget};
 use super::{Driver, DriverSetup, OPENING_BOUND, PoolHandle, Recycle, client_calls};
 use crate::failure::{from_pool, from_postgres};
 use crate::protocol::Protocol;
-use crate::script::{Answer, Bound};
 use crate::workloads::SqlWorkload;
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
 pub struct Deadpool(pub DriverSetup);
 
-impl Factory for Deadpool {
+impl TargetFactory for Deadpool {
     type Target = PoolTarget<DeadpoolConnections>;
 
     fn operations(&self) -> &'static [&'static str] {
@@ -34,7 +34,7 @@ impl Factory for Deadpool {
         self.0.workload.parts()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         PoolTarget::open(&self.0, worker).await
     }
 }
@@ -119,7 +119,7 @@ impl DriverPool for DeadpoolConnections {
         &self,
         object: &mut Object,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> Result<(), Failure> {
         let sql = &self.workload.statements()[statement].sql;
         if self.workload.protocol != Protocol::Prepared {
@@ -134,7 +134,7 @@ impl DriverPool for DeadpoolConnections {
         &self,
         object: &mut Object,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         client_calls::send(object, sql, answers).await
     }

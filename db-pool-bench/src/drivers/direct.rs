@@ -3,20 +3,22 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
+use load_engine::{
+    Failure, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+};
 use tokio_postgres::{Client, Statement};
 
 use super::{DriverSetup, client_calls};
 use crate::conditions::Holding;
 use crate::failure::{from_connect, from_postgres};
-use crate::script::{Answer, Bound};
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes targets without a pool.
 #[derive(Debug)]
 pub struct Direct(pub DriverSetup);
 
-impl Factory for Direct {
+impl TargetFactory for Direct {
     type Target = DirectTarget;
 
     fn operations(&self) -> &'static [&'static str] {
@@ -27,7 +29,7 @@ impl Factory for Direct {
         self.0.workload.parts()
     }
 
-    async fn build(&self, _worker: Worker) -> Result<DirectTarget, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<DirectTarget, Failure> {
         Ok(DirectTarget(self.0.clone()))
     }
 }
@@ -61,9 +63,9 @@ pub struct DirectSession {
 }
 
 impl Session for DirectSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if self.link.client.is_closed() {
             match DirectConnection::open(&self.setup).await {
                 Ok(link) => self.link = link,
@@ -108,7 +110,7 @@ impl DirectConnection {
 }
 
 impl WorkloadConnection for DirectConnection {
-    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+    async fn execute(&mut self, statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         if let Some(prepared) = self.statements.get(statement) {
             client_calls::execute(&self.client, prepared, values).await
         } else {
@@ -117,7 +119,11 @@ impl WorkloadConnection for DirectConnection {
         }
     }
 
-    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+    async fn send(
+        &mut self,
+        sql: &str,
+        answers: Option<&mut Vec<StatementResult>>,
+    ) -> Result<(), Failure> {
         client_calls::send(&self.client, sql, answers).await
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
-use load_engine::{Factory, Failure, PoolSample, Worker, checkout};
+use load_engine::{Failure, PoolSample, TargetFactory, WorkerShare, checkout};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
@@ -25,14 +25,14 @@ use sqlx::{SqlSafeStr as _, SqlStr, Type, raw_sql};
 use super::pooled::{DriverPool, PoolTarget};
 use super::{Driver, DriverSetup, OPENING_BOUND, PoolHandle, Recycle};
 use crate::failure::from_sqlx;
-use crate::script::{Answer, Bound};
 use crate::workloads::SqlWorkload;
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes a pool for each worker.
 #[derive(Debug)]
 pub struct Sqlx(pub DriverSetup);
 
-impl Factory for Sqlx {
+impl TargetFactory for Sqlx {
     type Target = PoolTarget<SqlxConnections>;
 
     fn operations(&self) -> &'static [&'static str] {
@@ -43,7 +43,7 @@ impl Factory for Sqlx {
         self.0.workload.parts()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         PoolTarget::open(&self.0, worker).await
     }
 }
@@ -109,11 +109,11 @@ impl DriverPool for SqlxConnections {
         &self,
         connection: &mut Self::Object,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> Result<(), Failure> {
         let mut arguments = PgArguments::default();
         for value in values {
-            let added = arguments.add(*value);
+            let added = arguments.add(BinaryValue(*value));
             added.map_err(|error| Failure::new("driver", &error.to_string()))?;
         }
         let query = sqlx::query_with::<Postgres, _>(self.statements[statement].clone(), arguments);
@@ -125,7 +125,7 @@ impl DriverPool for SqlxConnections {
         &self,
         connection: &mut Self::Object,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         // It takes no text but one of its own; the user's script is what the user wants sent.
         let query = raw_sql(AssertSqlSafe(sql.to_owned()));
@@ -163,9 +163,9 @@ impl DriverPool for SqlxConnections {
 
 async fn gather(
     mut messages: BoxStream<'_, Result<Either<PgQueryResult, PgRow>, Error>>,
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<StatementResult>,
 ) -> Result<(), Error> {
-    let mut answer = Answer::default();
+    let mut answer = StatementResult::default();
     while let Some(message) = messages.try_next().await? {
         match message {
             Either::Left(_) => answers.push(std::mem::take(&mut answer)),
@@ -178,7 +178,7 @@ async fn gather(
                     let text = (!value.is_null()).then(|| value.as_str().map(str::to_owned));
                     text.transpose().map_err(Error::Decode)
                 };
-                answer.last = (0..row.len()).map(text).collect::<Result<_, _>>()?;
+                answer.last_row = (0..row.len()).map(text).collect::<Result<_, _>>()?;
             }
         }
     }
@@ -239,15 +239,18 @@ impl Future for Unchecked {
     }
 }
 
-impl Type<Postgres> for Bound {
+/// A value of a script as sqlx takes it.
+struct BinaryValue(BoundValue);
+
+impl Type<Postgres> for BinaryValue {
     fn type_info() -> PgTypeInfo {
         <i64 as Type<Postgres>>::type_info()
     }
 }
 
-impl Encode<'_, Postgres> for Bound {
+impl Encode<'_, Postgres> for BinaryValue {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        Ok(if self.write(&mut **buffer) {
+        Ok(if self.0.write(&mut **buffer) {
             IsNull::No
         } else {
             IsNull::Yes
@@ -257,6 +260,6 @@ impl Encode<'_, Postgres> for Bound {
     /// Returns what the server inferred; a connection that prepares the statement anew is told the
     /// same.
     fn produces(&self) -> Option<PgTypeInfo> {
-        Some(PgTypeInfo::with_oid(Oid(self.kind().oid())))
+        Some(PgTypeInfo::with_oid(Oid(self.0.parameter_type().oid())))
     }
 }

@@ -3,20 +3,22 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
+use load_engine::{
+    Failure, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+};
 
 use super::DriverSetup;
 use crate::conditions::Holding;
 use crate::failure::from_wire;
-use crate::script::{Answer, Bound};
 use crate::wire::Link;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
+use pgbench_script::{BoundValue, StatementResult};
 
 /// Makes targets of bare connections.
 #[derive(Debug)]
 pub struct Wire(pub DriverSetup);
 
-impl Factory for Wire {
+impl TargetFactory for Wire {
     type Target = WireTarget;
 
     fn operations(&self) -> &'static [&'static str] {
@@ -27,7 +29,7 @@ impl Factory for Wire {
         self.0.workload.parts()
     }
 
-    async fn build(&self, _worker: Worker) -> Result<WireTarget, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<WireTarget, Failure> {
         Ok(WireTarget(Arc::new(self.0.clone())))
     }
 }
@@ -66,9 +68,9 @@ pub struct WireSession {
 }
 
 impl Session for WireSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if !self.link.is_usable() {
             match open(&self.setup, &self.names).await {
                 Ok(link) => self.link = link,
@@ -102,7 +104,7 @@ struct WireConnection<'a> {
 }
 
 impl WorkloadConnection for WireConnection<'_> {
-    async fn execute(&mut self, statement: usize, values: &[Bound]) -> Result<(), Failure> {
+    async fn execute(&mut self, statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         let executed = if let Some(name) = self.names.get(statement) {
             self.link.execute(name, values).await
         } else {
@@ -112,7 +114,11 @@ impl WorkloadConnection for WireConnection<'_> {
         executed.map(drop).map_err(|error| from_wire(&error))
     }
 
-    async fn send(&mut self, sql: &str, answers: Option<&mut Vec<Answer>>) -> Result<(), Failure> {
+    async fn send(
+        &mut self,
+        sql: &str,
+        answers: Option<&mut Vec<StatementResult>>,
+    ) -> Result<(), Failure> {
         let sent = match answers {
             None => self.link.command(sql).await.map(drop),
             Some(answers) => self.link.gather(sql, answers).await,

@@ -19,7 +19,7 @@ use server_message::ServerMessage;
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
 /// Returns true if `kind` is that of a wait for a connection of the pool that was given up.
-pub fn is_checkout_timeout(kind: &str) -> bool {
+pub(crate) fn is_checkout_timeout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
 
@@ -89,7 +89,7 @@ const POOLED: &str = "; a pooler in transaction mode hands each transaction anot
     before, use --protocol simple or extended, or pool_mode = session";
 
 /// Returns true if no connection came about because TLS did not.
-pub fn is_tls(error: &tokio_postgres::Error) -> bool {
+pub(crate) fn is_tls(error: &tokio_postgres::Error) -> bool {
     has_tls_failed(error) || error.to_string().starts_with("error performing TLS")
 }
 
@@ -157,7 +157,7 @@ pub fn from_pool(error: &PoolError) -> Failure {
 }
 
 /// An error of sqlx, which does not tell why a checkout took too long.
-pub fn from_sqlx(error: &sqlx::Error) -> Failure {
+pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
     if let sqlx::Error::Database(told) = error
         && let Some(told) = told.try_downcast_ref()
     {
@@ -185,7 +185,7 @@ fn kind_of_sqlstate(code: &str) -> Cow<'static, str> {
 }
 
 /// An error of the operating system, under the driver or without one.
-pub fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
+pub(crate) fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::ConnectionRefused => "refused",

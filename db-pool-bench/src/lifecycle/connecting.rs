@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
-use load_engine::cpu_use::CpuUse;
-use load_engine::{Broken, Cancel, Failure, Marks, Outcome};
+use load_engine::{BrokenRule, Cancel, CpuUse, Failure, Outcome, Timestamps};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -178,16 +177,16 @@ pub(super) struct StormLogin {
 impl StormLogin {
     /// The login as a request.
     pub(super) fn visit(&self) -> TracedRequest {
-        let mut marks = Marks {
+        let mut timestamps = Timestamps {
             started_ns: self.begun_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
         match &self.came {
             Ok(cost) => {
-                marks.done_ns = self.begun_ns + cost.whole_ns();
-                TracedRequest::new(marks, Outcome::success(0))
+                timestamps.done_ns = self.begun_ns + cost.whole_ns();
+                TracedRequest::new(timestamps, Outcome::success(0))
             }
-            Err(failure) => TracedRequest::new(marks, Outcome::failed(0, failure.clone())),
+            Err(failure) => TracedRequest::new(timestamps, Outcome::failed(0, failure.clone())),
         }
     }
 }
@@ -252,7 +251,7 @@ pub(super) async fn storm(
     };
     // Logins that are turned away at once are all over before anybody looks.
     let end = match broken.or_else(|| follower.look()) {
-        Some(Broken { rule, reason }) => StepEnd::Stopped { rule, reason },
+        Some(BrokenRule { rule, reason }) => StepEnd::Stopped { rule, reason },
         None if cancel.is_cancelled() => StepEnd::Interrupted,
         None => StepEnd::Completed,
     };

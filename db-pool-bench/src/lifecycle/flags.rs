@@ -34,36 +34,36 @@ the pool: the course goes on.";
     mut_arg("max_lifetime", |arg| arg.help("The pool closes a connection that is so old [default: none]")),
     mut_arg("pool_min", |arg| arg.help("Connections open before the load begins; sqlx keeps at least so many [default: none]"))
 )]
-pub struct LifecycleFlags {
+pub(crate) struct LifecycleFlags {
     /// Arrivals per second at the end of the ramp
     #[arg(long, value_parser = flags::rate, value_name = "PER_S", default_value = "100")]
-    pub rate: f64,
+    pub(crate) rate: f64,
 
     /// How many times the rate a spike is
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "5")]
-    pub spike: u64,
+    pub(crate) spike: u64,
 
     /// How long the ramp takes, and each spike
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
-    pub duration: Duration,
+    pub(crate) duration: Duration,
 
     /// How long nobody comes, between the spikes
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "4s")]
-    pub idle: Duration,
+    pub(crate) idle: Duration,
 
     /// Logins at once in the storm [default: the pool's size]
     #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub storm: Option<u64>,
+    pub(crate) storm: Option<u64>,
 
     /// Never give back the connection of every Nth arrival, to see a leak
     #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub leak_every: Option<u64>,
+    pub(crate) leak_every: Option<u64>,
 
     /// How the course is run.
     #[command(flatten)]
-    pub course: TracedRunFlags,
+    pub(crate) course: TracedRunFlags,
 
     /// The pool, and where it is.
     #[command(flatten)]
-    pub pool: OnePoolFlags,
+    pub(crate) pool: OnePoolFlags,
 }

@@ -1,6 +1,7 @@
 //! The evidence of a server without any load of ours: beside another load generator, or beside
 //! production. Only reads.
 
+mod flags;
 mod live;
 mod text;
 
@@ -8,14 +9,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, Evidence as _};
+use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, UsageError};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Load, Operation, ServerEvidence, Step, StepEnd, Summary, Window};
 use load_engine::Phase;
 use serde_json::json;
 
-use crate::cli::ObserveFlags;
+pub(crate) use flags::ObserveFlags;
+
 use crate::control::ControlRuntime;
 use crate::evidence::{EvidenceCollector, Scope, settings};
 use crate::remedy::{self, Purpose};
@@ -29,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Fails with what kept it from watching: wrong usage, no server, no place for the report.
-pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let missing =
         || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());
     let server = ServerUnderTest::at(flags.url.as_deref().ok_or_else(missing)?)?;

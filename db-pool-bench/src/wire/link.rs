@@ -18,7 +18,7 @@ use super::login;
 use super::message::Received;
 use super::socket::Socket;
 use crate::connect::Connector;
-use crate::script::{self, Bound, Kind};
+use pgbench_script::{BoundValue, ParameterType, StatementResult};
 
 /// Room for reading: more than any answer of a workload takes.
 const READ_BYTES: usize = 8 * 1024;
@@ -86,9 +86,9 @@ impl Link {
         &mut self,
         name: &str,
         sql: &str,
-        kinds: impl IntoIterator<Item = Kind>,
+        kinds: impl IntoIterator<Item = ParameterType>,
     ) -> Result<(), WireError> {
-        let types = kinds.into_iter().map(Kind::oid);
+        let types = kinds.into_iter().map(ParameterType::oid);
         frontend::parse(name, sql, types, &mut self.outgoing)?;
         frontend::sync(&mut self.outgoing);
         self.round_trip(None).await.map(drop)
@@ -122,7 +122,11 @@ impl Link {
     ///
     /// # Errors
     /// Fails with what the server or the system said.
-    pub async fn execute(&mut self, name: &str, values: &[Bound]) -> Result<Answer, WireError> {
+    pub async fn execute(
+        &mut self,
+        name: &str,
+        values: &[BoundValue],
+    ) -> Result<Answer, WireError> {
         self.bind(name, values)?;
         self.round_trip(None).await
     }
@@ -131,15 +135,19 @@ impl Link {
     ///
     /// # Errors
     /// Fails with what the server or the system said.
-    pub async fn execute_once(&mut self, sql: &str, values: &[Bound]) -> Result<Answer, WireError> {
-        let types = values.iter().map(|value| value.kind().oid());
+    pub async fn execute_once(
+        &mut self,
+        sql: &str,
+        values: &[BoundValue],
+    ) -> Result<Answer, WireError> {
+        let types = values.iter().map(|value| value.parameter_type().oid());
         frontend::parse("", sql, types, &mut self.outgoing)?;
         self.bind("", values)?;
         self.round_trip(None).await
     }
 
     /// Writes what binds `values` to `name`, executes it and ends the round trip.
-    fn bind(&mut self, name: &str, values: &[Bound]) -> io::Result<()> {
+    fn bind(&mut self, name: &str, values: &[BoundValue]) -> io::Result<()> {
         let bound = frontend::bind(
             "",
             name,
@@ -180,7 +188,7 @@ impl Link {
     pub async fn gather(
         &mut self,
         sql: &str,
-        given: &mut Vec<script::Answer>,
+        given: &mut Vec<StatementResult>,
     ) -> Result<(), WireError> {
         frontend::query(sql, &mut self.outgoing)?;
         self.round_trip(Some(given)).await.map(drop)
@@ -198,13 +206,13 @@ impl Link {
     /// Adds what each statement gives to `given`, where that is wanted.
     async fn round_trip(
         &mut self,
-        mut given: Option<&mut Vec<script::Answer>>,
+        mut given: Option<&mut Vec<StatementResult>>,
     ) -> Result<Answer, WireError> {
         self.settled = false;
         self.send().await?;
         let mut answer = Answer::default();
         let mut refusal = None;
-        let mut giving = script::Answer::default();
+        let mut giving = StatementResult::default();
         // How much of what has come is dealt with.
         let mut behind = 0;
         loop {

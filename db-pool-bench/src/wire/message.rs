@@ -10,7 +10,7 @@ use postgres_protocol::message::backend::{
 };
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
-use crate::script::Answer;
+use pgbench_script::StatementResult;
 
 const HEADER_BYTES: usize = 5;
 
@@ -45,7 +45,11 @@ impl<'a> Received<'a> {
     ///
     /// # Errors
     /// Fails when it is not what its tag says.
-    pub(super) fn add_to(self, giving: &mut Answer, given: &mut Vec<Answer>) -> io::Result<()> {
+    pub(super) fn add_to(
+        self,
+        giving: &mut StatementResult,
+        given: &mut Vec<StatementResult>,
+    ) -> io::Result<()> {
         let rows = [ROW_DESCRIPTION_TAG, DATA_ROW_TAG, COMMAND_COMPLETE_TAG];
         if !rows.contains(&self.tag) {
             return Ok(());
@@ -63,7 +67,7 @@ impl<'a> Received<'a> {
                     let bytes = range.map(|range| &body.buffer()[range]);
                     Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
                 };
-                giving.last = body.ranges().map(text).collect()?;
+                giving.last_row = body.ranges().map(text).collect()?;
             }
             _ => given.push(std::mem::take(giving)),
         }

@@ -7,20 +7,14 @@ use bench_cli::{Remedy as _, UsageError, output};
 use super::ServerConnection;
 use super::flags::ScriptCheckFlags;
 use crate::remedy::{self, Purpose};
-use crate::script::Value;
 use crate::workloads::{LASTING, Schema, WorkloadDraft, WorkloadError, entries};
+use pgbench_script::ScriptValue;
 
 pub(super) fn run(flags: &ScriptCheckFlags) -> anyhow::Result<()> {
-    let scale = ("scale".to_owned(), Value::Integer(1));
+    let scale = ("scale".to_owned(), ScriptValue::Integer(1));
     let constants = [&[scale], flags.define.as_slice()].concat();
-    let draft = WorkloadDraft::new(
-        "check",
-        entries(&flags.script)?,
-        &constants,
-        0,
-        flags.protocol,
-    )
-    .map_err(|error| UsageError(error.to_string()))?;
+    let draft = WorkloadDraft::new(entries(&flags.script)?, &constants, 0, flags.protocol)
+        .map_err(|error| UsageError(error.to_string()))?;
     let mut text = String::new();
     let mut file_before = "";
     for (file, statement) in draft.statements() {
@@ -29,7 +23,7 @@ pub(super) fn run(flags: &ScriptCheckFlags) -> anyhow::Result<()> {
             file_before = file;
         }
         let sql: Vec<&str> = statement.sql.split_whitespace().collect();
-        let _ = writeln!(text, "  {}: {}", statement.place, sql.join(" "));
+        let _ = writeln!(text, "  {}: {}", statement.position, sql.join(" "));
     }
     let judged = match &flags.url {
         None => "sound; --url has a server look at the statements too",

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use bench_cli::{Exit, Interrupted, signals};
 use load_engine::Cancel;
 
-pub use flags::{WorkloadCommand, WorkloadCommandFlags};
+pub(crate) use flags::{WorkloadCommand, WorkloadCommandFlags};
 
 use crate::address::Address;
 use crate::connect::Client;
@@ -24,7 +24,7 @@ use crate::workloads::Schema;
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, a script that is wrong.
-pub fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
     match &flags.command {
         WorkloadCommand::List => describe::list(),
         WorkloadCommand::Describe { name } => describe::one(*name),

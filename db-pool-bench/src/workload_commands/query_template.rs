@@ -4,7 +4,7 @@
 //! statement ran; whatever is left of values is taken out here.
 
 use crate::fingerprint;
-use crate::script::scan::{Piece, pieces};
+use pgbench_script::is_single_statement;
 
 /// Statements of which a workload can consist; others are not normalised by the server, and may
 /// hold passwords.
@@ -24,10 +24,9 @@ pub(super) struct QueryTemplate {
 impl QueryTemplate {
     /// The shape of `query`; `None` where it is none that a workload can have.
     pub(super) fn parse(query: &str) -> Option<Self> {
-        let found = pieces(query).ok()?;
-        let [Piece::Sql(_)] = found.as_slice() else {
+        if !is_single_statement(query) {
             return None;
-        };
+        }
         let sql = fingerprint::full_fingerprint(query);
         let mut words = sql.split_whitespace();
         let first = words.next()?.to_uppercase();

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Builtin;
 use crate::protocol::Protocol;
-use crate::script::Value;
+use pgbench_script::ScriptValue;
 
 /// The heaviest that a script can weigh.
 const HEAVIEST: u32 = 1_000_000;
@@ -17,47 +17,47 @@ const LARGEST_SCALE: u64 = 21_474;
 /// What is asked of the server.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Workload")]
-pub struct WorkloadFlags {
+pub(crate) struct WorkloadFlags {
     /// A built-in workload; `db-pool-bench workload list` shows them
     #[arg(long, value_enum, default_value = "mixed", conflicts_with = "script")]
-    pub workload: Builtin,
+    pub(crate) workload: Builtin,
 
     /// A script in pgbench's language; repeat it for a mix, weighted by what follows the @
     #[arg(long, value_parser = script, value_name = "FILE[@WEIGHT]")]
-    pub script: Vec<ScriptFlag>,
+    pub(crate) script: Vec<ScriptFlag>,
 
     /// Set a variable of scripts to a number, true, false or null
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
-    pub define: Vec<(String, Value)>,
+    pub(crate) define: Vec<(String, ScriptValue)>,
 
     /// How statements are sent; simple and extended leave nothing on a session of a pooler
     #[arg(long, value_enum, default_value = "prepared")]
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
 
     /// How often a script is tried that fails to serialize or deadlocks
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
-    pub max_tries: u64,
+    pub(crate) max_tries: u64,
 
     /// Size of our tables, in steps of 100,000 rows; what :scale is in scripts
     #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
-    pub scale: u64,
+    pub(crate) scale: u64,
 
     /// Only read this table, which pgbench -i has made; nothing is created
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["script", "schema"])]
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
 
     /// Tables that `db-pool-bench workload init` has made, and that stay
     #[arg(long, value_name = "NAME", conflicts_with = "scale")]
-    pub schema: Option<String>,
+    pub(crate) schema: Option<String>,
 }
 
 /// A script and how often it is chosen, beside the weights of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptFlag {
+pub(crate) struct ScriptFlag {
     /// Where it is.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its weight.
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 pub(crate) fn scale(text: &str) -> Result<u64, String> {
@@ -90,7 +90,7 @@ pub(crate) fn script(text: &str) -> Result<ScriptFlag, String> {
     })
 }
 
-pub(crate) fn definition(text: &str) -> Result<(String, Value), String> {
+pub(crate) fn definition(text: &str) -> Result<(String, ScriptValue), String> {
     let form = "write NAME=VALUE, as in tenants=40";
     let (name, value) = text.split_once('=').ok_or(form)?;
     let first = |c: char| c.is_alphabetic() || c == '_';
@@ -98,7 +98,7 @@ pub(crate) fn definition(text: &str) -> Result<(String, Value), String> {
     if !name.starts_with(first) || !name.chars().all(rest) {
         return Err(format!("{name:?} is no name for a variable; {form}"));
     }
-    let value = Value::parse(value)
+    let value = ScriptValue::parse(value)
         .ok_or_else(|| format!("{value:?} is neither a number nor true, false or null; {form}"))?;
     Ok((name.to_owned(), value))
 }
@@ -131,7 +131,10 @@ mod tests {
 
     #[test]
     fn a_definition_is_a_name_and_a_value() {
-        assert_eq!(definition("n=4"), Ok(("n".to_owned(), Value::Integer(4))));
+        assert_eq!(
+            definition("n=4"),
+            Ok(("n".to_owned(), ScriptValue::Integer(4)))
+        );
         for text in ["n", "=4", "4=n", "n=", "n=abc", "a b=1"] {
             assert!(definition(text).is_err(), "{text}");
         }

@@ -13,25 +13,25 @@ use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft, WorkloadError};
 use super::{Builtin, Schema, Tables};
 use crate::connect::Client;
 use crate::protocol::Protocol;
-use crate::script::{Source, Value};
+use pgbench_script::{ScriptSource, ScriptValue};
 
 /// Far more than any script; keeps a wrong file from being read whole.
 const LARGEST_SCRIPT: u64 = 1 << 20;
 
 /// A chosen workload, found to be sound.
 #[derive(Debug)]
-pub struct WorkloadSelection {
+pub(crate) struct WorkloadSelection {
     kind: SelectedWorkload,
-    constants: Vec<(String, Value)>,
+    constants: Vec<(String, ScriptValue)>,
     max_tries: u64,
     protocol: Protocol,
     seed: u64,
     /// Size of tables that are made, or what scripts are told.
-    pub scale: u64,
+    pub(crate) scale: u64,
     /// Only this table is read.
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
     /// Tables that outlive the run.
-    pub schema: Option<Schema>,
+    pub(crate) schema: Option<Schema>,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl WorkloadSelection {
     /// # Errors
     /// Fails when flags contradict each other, a script cannot be read, or something is wrong in
     /// one.
-    pub fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
         let read_only = flags.workload == Builtin::PointSelect;
         if let Some(table) = flags.table.as_ref().filter(|_| !read_only) {
             return Err(UsageError(format!(
@@ -79,7 +79,7 @@ impl WorkloadSelection {
     }
 
     /// Its name: a built-in one's, or what the scripts are called.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.name().to_owned(),
             SelectedWorkload::Scripts(entries) => {
@@ -97,7 +97,7 @@ impl WorkloadSelection {
 
     /// Returns true if tables have to be made for it; scripts find their own on a server that is
     /// the user's.
-    pub fn makes_tables(&self, throwaway: bool) -> bool {
+    pub(crate) fn makes_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.needs_tables() && !named,
@@ -106,20 +106,14 @@ impl WorkloadSelection {
     }
 
     /// Compiles it for `tables`.
-    fn draft(&self, tables: &Tables) -> Result<WorkloadDraft, crate::script::ScriptError> {
+    fn draft(&self, tables: &Tables) -> Result<WorkloadDraft, pgbench_script::ScriptError> {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
             SelectedWorkload::Scripts(entries) => {
-                let scale = ("scale".to_owned(), Value::Integer(tables.scale));
+                let scale = ("scale".to_owned(), ScriptValue::Integer(tables.scale));
                 // What is defined last counts.
                 let constants = [&[scale], self.constants.as_slice()].concat();
-                WorkloadDraft::new(
-                    &self.name(),
-                    entries.clone(),
-                    &constants,
-                    self.seed,
-                    self.protocol,
-                )
+                WorkloadDraft::new(entries.clone(), &constants, self.seed, self.protocol)
             }
         }
     }
@@ -129,7 +123,7 @@ impl WorkloadSelection {
     ///
     /// # Errors
     /// Fails with what the server refuses, and where it stands.
-    pub async fn on(
+    pub(crate) async fn on(
         &self,
         client: &Client,
         tables: &Tables,
@@ -150,7 +144,7 @@ impl WorkloadSelection {
     }
 
     /// Returns what the report says of it.
-    pub fn config(&self) -> BTreeMap<String, Json> {
+    pub(crate) fn config(&self) -> BTreeMap<String, Json> {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),
             ("max_tries".to_owned(), json!(self.max_tries)),
@@ -189,7 +183,7 @@ pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<ScriptEntry>> 
             others += 1;
         }
         entries.push(ScriptEntry {
-            source: Source {
+            source: ScriptSource {
                 file: flag.file.display().to_string(),
                 text,
             },

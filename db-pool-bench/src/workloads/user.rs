@@ -1,17 +1,17 @@
 //! One user: chooses scripts and executes them on the connection that it holds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use load_engine::{Failure, Outcome, Part, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::variables::UserVariables;
 use super::workload::{CompiledScript, Prepared, SqlWorkload};
 use crate::protocol::Protocol;
-use crate::script::{Answer, Bound, Command, Effect, Fault, Place, Value};
+use pgbench_script::{
+    Action, BoundValue, Diagnostic, StatementResult, TransactionEffect, Variables,
+};
 
 /// What is retried: serialization failures and deadlocks.
 /// Source: PostgreSQL manual, *Serialization Failure Handling*.
@@ -26,7 +26,7 @@ pub trait WorkloadConnection: Send {
     fn execute(
         &mut self,
         statement: usize,
-        values: &[Bound],
+        values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Sends `sql` as it is, one statement or several. What each gave is added to `answers` where
@@ -34,7 +34,7 @@ pub trait WorkloadConnection: Send {
     fn send(
         &mut self,
         sql: &str,
-        answers: Option<&mut Vec<Answer>>,
+        answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Told when a transaction begins and ends: a connection that is dropped within one is not
@@ -48,9 +48,9 @@ pub struct User {
     workload: Arc<SqlWorkload>,
     script: usize,
     random: SmallRng,
-    variables: UserVariables,
+    variables: Variables,
     /// Of the last statement; kept for its room.
-    values: Vec<Bound>,
+    values: Vec<BoundValue>,
     /// The same as text.
     sql: String,
     parts: Vec<Part>,
@@ -61,7 +61,7 @@ pub struct User {
 #[derive(Debug)]
 struct RetryState {
     random: SmallRng,
-    variables: UserVariables,
+    variables: Variables,
 }
 
 impl User {
@@ -69,10 +69,7 @@ impl User {
     pub fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
-        let mut variables = UserVariables::new(workload.initial.clone());
-        if let Some(slot) = workload.client_id {
-            variables.set(slot, Value::Integer(user.0.cast_signed()));
-        }
+        let variables = workload.variables.client(user.0.cast_signed());
         Self {
             workload: Arc::clone(workload),
             script: 0,
@@ -182,35 +179,14 @@ impl User {
                 ..
             } = &mut *self;
             let script = &workload.scripts[*script];
-            let Some(command) = script.commands.get(next) else {
-                return Ok(());
-            };
-            next += 1;
-            match command {
-                Command::Statement(index) => {
+            let action = script.program.advance(&mut next, variables, random);
+            match action.map_err(|error| script_failure(script, error))? {
+                Some(Action::Statement(index)) => {
                     let index = script.first_statement + index;
                     self.ask(connection, index, open).await?;
                 }
-                Command::Set { slot, expression } => {
-                    let value = expression.evaluate(&variables.values, random);
-                    variables.set(*slot, value.map_err(|fault| faulty(script, fault))?);
-                }
-                Command::Sleep {
-                    length,
-                    unit_us,
-                    place,
-                } => {
-                    let length = length.evaluate(&variables.values, random);
-                    let length = length.and_then(|value| sleep(value, *unit_us, *place));
-                    tokio::time::sleep(length.map_err(|fault| faulty(script, fault))?).await;
-                }
-                Command::JumpUnless { condition, target } => {
-                    let value = condition.evaluate(&variables.values, random);
-                    if !value.map_err(|fault| faulty(script, fault))?.holds() {
-                        next = *target;
-                    }
-                }
-                Command::Jump { target } => next = *target,
+                Some(Action::Sleep(length)) => tokio::time::sleep(length).await,
+                None => return Ok(()),
             }
         }
     }
@@ -230,26 +206,25 @@ impl User {
             let Prepared {
                 sql, substitutions, ..
             } = statement;
-            self.variables.put_into(sql, substitutions, &mut self.sql);
+            self.variables.substitute(sql, substitutions, &mut self.sql);
         } else {
-            let bound = bind(script, statement, &self.variables.values, &mut self.values);
+            let bound = bind(script, statement, &self.variables, &mut self.values);
             bound.map_err(of_it)?;
         }
-        if [Effect::Begins, Effect::Holds].contains(&statement.effect) {
+        if [TransactionEffect::Begins, TransactionEffect::BeginsAndEnds].contains(&statement.effect)
+        {
             // Before the answer: it may come after we have stopped waiting.
             *open = true;
             connection.in_transaction(true);
         }
         let began_ns = statement.part.map(|_| monotonic_ns());
-        let result = match &statement.gather {
-            Some(gather) => {
+        let result = match &statement.capture {
+            Some(capture) => {
                 let mut answers = Vec::new();
                 let asked = connection.send(&self.sql, Some(&mut answers)).await;
                 asked.and_then(|()| {
-                    let kept = gather.keep(&answers, |slot, text| {
-                        self.variables.set_text(slot, text);
-                    });
-                    kept.map_err(|fault| faulty(script, fault))
+                    let stored = capture.store(&answers, &mut self.variables);
+                    stored.map_err(|error| script_failure(script, error))
                 })
             }
             None if textual => connection.send(&self.sql, None).await,
@@ -265,7 +240,10 @@ impl User {
         }
         // A COMMIT that fails has ended it too, unless what was sent with it failed.
         let reached = result.is_ok() || !statement.joined;
-        if reached && [Effect::Ends, Effect::Holds].contains(&statement.effect) {
+        if reached
+            && [TransactionEffect::Ends, TransactionEffect::BeginsAndEnds]
+                .contains(&statement.effect)
+        {
             *open = false;
             connection.in_transaction(false);
         }
@@ -277,30 +255,22 @@ impl User {
 fn bind(
     script: &CompiledScript,
     statement: &Prepared,
-    variables: &[Option<Value>],
-    values: &mut Vec<Bound>,
+    variables: &Variables,
+    values: &mut Vec<BoundValue>,
 ) -> Result<(), Failure> {
     values.clear();
-    for (slot, kind, place) in &statement.parameters {
-        let Some(value) = variables[*slot] else {
-            let fault = Fault::new(*place, "this variable has not been set yet");
-            return Err(faulty(script, fault));
-        };
-        let bound = Bound::new(value, *kind);
-        let fits = bound.map_err(|unfit| faulty(script, Fault::new(*place, unfit.to_string())));
-        values.push(fits?);
+    for (slot, kind, position) in &statement.parameters {
+        let value = variables
+            .require(*slot, *position)
+            .map_err(|error| script_failure(script, error))?;
+        let bound = BoundValue::new(value, *kind).map_err(|error| {
+            script_failure(script, Diagnostic::new(*position, error.to_string()))
+        })?;
+        values.push(bound);
     }
     Ok(())
 }
 
-fn sleep(length: Value, unit_us: i64, place: Place) -> Result<Duration, Fault> {
-    let length = length
-        .integer()
-        .map_err(|message| Fault::new(place, message))?;
-    let us = length.saturating_mul(unit_us).max(0);
-    Ok(Duration::from_micros(us.cast_unsigned()))
-}
-
-fn faulty(script: &CompiledScript, fault: Fault) -> Failure {
-    Failure::new(SCRIPT, &fault.of_file(&script.file).to_string())
+fn script_failure(script: &CompiledScript, error: Diagnostic) -> Failure {
+    Failure::new(SCRIPT, &error.in_file(&script.file).to_string())
 }

@@ -10,21 +10,23 @@ use crate::failure::from_wire;
 use crate::fingerprint;
 use crate::protocol::Protocol;
 use crate::remedy;
-use crate::script::{
-    self, CLIENT_ID, Command, Effect, Fault, Gather, Kind, Place, Program, ScriptError, Source,
-    Statement, Value,
-};
 use crate::wire::WireError;
+use pgbench_script::{
+    Capture, CompiledScripts, Diagnostic, ParameterType, Position, Program, ScriptError,
+    ScriptSource, ScriptStatement, ScriptValue, TransactionEffect, VariableTable, compile,
+};
 
 /// Statements of transactions that a report has by name; further ones are taken together.
 const MOST_PARTS: usize = 32;
 const OTHER_PARTS: &str = "other statements";
+/// Longest name of a statement in reports, in characters.
+const LONGEST_NAME: usize = 48;
 
 /// One script of a mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptEntry {
     /// Its text.
-    pub source: Source,
+    pub source: ScriptSource,
     /// Names its statements.
     pub label: String,
     /// What its executions count as; several scripts may share one.
@@ -36,21 +38,18 @@ pub struct ScriptEntry {
 /// What all users of a step ask for.
 #[derive(Debug)]
 pub struct SqlWorkload {
-    /// Its name, for people.
-    pub name: String,
     /// Number of times that a script is tried that ends in a serialization failure or a deadlock.
-    pub max_tries: u64,
+    pub(crate) max_tries: u64,
     /// The way in which statements are sent.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// Put before the server's search path, where scripts meet tables of our own.
-    pub search_path: Option<String>,
+    pub(crate) search_path: Option<String>,
     pub(super) scripts: Vec<CompiledScript>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
     /// Place where the statement is that rolls back.
     pub(super) rollback: usize,
-    pub(super) initial: Vec<Option<Value>>,
-    pub(super) client_id: Option<usize>,
+    pub(super) variables: VariableTable,
     operations: &'static [&'static str],
     parts: &'static [&'static str],
 }
@@ -61,25 +60,26 @@ pub(super) struct CompiledScript {
     pub(super) file: String,
     pub(super) operation: usize,
     pub(super) weight: u32,
-    pub(super) commands: Vec<Command>,
+    /// Without its statements, which are in [`SqlWorkload::statements`].
+    pub(super) program: Program,
     /// Of its statement 0 among those of all scripts.
     pub(super) first_statement: usize,
 }
 
 /// A statement as it is sent.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// With `$1`, `$2` … for its parameters, or `:name` where values are put into the text.
-    pub sql: Arc<str>,
+    pub(crate) sql: Arc<str>,
     /// Its text without literals, which names it in failures.
-    pub fingerprint: Arc<str>,
+    pub(crate) fingerprint: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
-    pub(super) parameters: Vec<(usize, Kind, Place)>,
+    pub(super) parameters: Vec<(usize, ParameterType, Position)>,
     /// Place where values are put into the text, with the slot of each.
     pub(super) substitutions: Vec<(Range<usize>, usize)>,
     /// Variables that its rows set.
-    pub(super) gather: Option<Gather>,
-    pub(super) effect: Effect,
+    pub(super) capture: Option<Capture>,
+    pub(super) effect: TransactionEffect,
     /// True if it is several that are sent together.
     pub(super) joined: bool,
     /// Index into [`SqlWorkload::parts`].
@@ -88,7 +88,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// As what its parameters are sent, in order.
-    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = ParameterType> {
         self.parameters.iter().map(|(_, kind, _)| *kind)
     }
 }
@@ -115,12 +115,10 @@ pub enum WorkloadError {
 /// A mix whose scripts are sound; which types its statements take, a server has yet to say.
 #[derive(Debug)]
 pub struct WorkloadDraft {
-    name: String,
     protocol: Protocol,
     entries: Vec<ScriptEntry>,
     programs: Vec<Program>,
-    initial: Vec<Option<Value>>,
-    client_id: Option<usize>,
+    variables: VariableTable,
 }
 
 impl WorkloadDraft {
@@ -130,26 +128,26 @@ impl WorkloadDraft {
     /// # Errors
     /// Fails with what is wrong with a script, and where.
     pub fn new(
-        name: &str,
         entries: Vec<ScriptEntry>,
-        constants: &[(String, Value)],
+        constants: &[(String, ScriptValue)],
         seed: u64,
         protocol: Protocol,
     ) -> Result<Self, ScriptError> {
-        let sources: Vec<Source> = entries.iter().map(|entry| entry.source.clone()).collect();
-        let (programs, names) = script::compile(&sources, constants, seed, protocol)?;
+        let sources: Vec<ScriptSource> = entries.iter().map(|entry| entry.source.clone()).collect();
+        let CompiledScripts {
+            programs,
+            variables,
+        } = compile(&sources, constants, seed, protocol.value_mode())?;
         Ok(Self {
-            name: name.to_owned(),
             protocol,
             entries,
             programs,
-            initial: names.initial(),
-            client_id: names.get(CLIENT_ID),
+            variables,
         })
     }
 
     /// All statements, with the file of each.
-    pub fn statements(&self) -> impl Iterator<Item = (&str, &Statement)> {
+    pub(crate) fn statements(&self) -> impl Iterator<Item = (&str, &ScriptStatement)> {
         let scripts = self.entries.iter().zip(&self.programs);
         scripts.flat_map(|(entry, program)| {
             let file = entry.source.file.as_str();
@@ -187,7 +185,10 @@ impl WorkloadDraft {
         Ok(self.finish(kinds))
     }
 
-    async fn kinds(&self, describer: &mut Describer<'_>) -> Result<Vec<Vec<Kind>>, WorkloadError> {
+    async fn kinds(
+        &self,
+        describer: &mut Describer<'_>,
+    ) -> Result<Vec<Vec<ParameterType>>, WorkloadError> {
         let mut kinds = Vec::new();
         for (file, statement) in self.statements() {
             kinds.push(kinds_of(describer, file, statement).await?);
@@ -200,31 +201,30 @@ impl WorkloadDraft {
         self.finish(Vec::new())
     }
 
-    fn finish(self, kinds: Vec<Vec<Kind>>) -> SqlWorkload {
+    fn finish(self, kinds: Vec<Vec<ParameterType>>) -> SqlWorkload {
         let mut kinds = kinds.into_iter();
         let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());
         let (mut scripts, mut statements) = (Vec::new(), Vec::new());
-        for (entry, program) in self.entries.into_iter().zip(self.programs) {
+        for (entry, mut program) in self.entries.into_iter().zip(self.programs) {
             let known = operations.iter().position(|name| *name == entry.operation);
             let operation = known.unwrap_or_else(|| {
                 operations.push(entry.operation.clone());
                 operations.len() - 1
             });
+            let compiled = std::mem::take(&mut program.statements);
             scripts.push(CompiledScript {
                 file: entry.source.file,
                 operation,
                 weight: entry.weight,
-                commands: program.commands,
+                program,
                 first_statement: statements.len(),
             });
             // Alone in its script it is the operation itself.
-            let apart = program.statements.len() > 1;
-            for statement in program.statements {
+            let apart = compiled.len() > 1;
+            for statement in compiled {
                 let kinds = kinds.next().unwrap_or_default();
-                let name = format!(
-                    "{}:{} {}",
-                    entry.label, statement.place.line, statement.name
-                );
+                let name = statement_name(&statement.words);
+                let name = format!("{}:{} {name}", entry.label, statement.position.line);
                 let part = apart.then(|| part(&mut parts, name));
                 statements.push(prepared(statement, kinds, part));
             }
@@ -235,13 +235,12 @@ impl WorkloadDraft {
             fingerprint: "ROLLBACK".into(),
             parameters: Vec::new(),
             substitutions: Vec::new(),
-            gather: None,
-            effect: Effect::Ends,
+            capture: None,
+            effect: TransactionEffect::Ends,
             joined: false,
             part: None,
         });
         SqlWorkload {
-            name: self.name,
             max_tries: 1,
             protocol: self.protocol,
             search_path: None,
@@ -251,11 +250,27 @@ impl WorkloadDraft {
             scripts,
             statements,
             rollback,
-            initial: self.initial,
-            client_id: self.client_id,
+            variables: self.variables,
             operations: for_ever(operations),
             parts: for_ever(parts),
         }
+    }
+}
+
+/// Returns the name of a statement that begins with `words`, for reports.
+fn statement_name(words: &[String]) -> String {
+    if words.is_empty() {
+        return "statement".to_owned();
+    }
+    let words: Vec<&str> = words.iter().map(|word| without_run(word)).collect();
+    words.join(" ").chars().take(LONGEST_NAME).collect()
+}
+
+/// Returns `word` without the name of a schema of ours, which is another one in each run.
+fn without_run(word: &str) -> &str {
+    match word.rsplit_once('.') {
+        Some((schema, table)) if schema.starts_with("plimsoll_") => table,
+        _ => word,
     }
 }
 
@@ -273,16 +288,20 @@ fn part(parts: &mut Vec<String>, name: String) -> usize {
     })
 }
 
-fn prepared(statement: Statement, kinds: Vec<Kind>, part: Option<usize>) -> Prepared {
+fn prepared(
+    statement: ScriptStatement,
+    kinds: Vec<ParameterType>,
+    part: Option<usize>,
+) -> Prepared {
     let parameters = statement.parameters.iter().zip(kinds);
     Prepared {
         sql: statement.sql.as_str().into(),
         fingerprint: fingerprint::fingerprint(&statement.sql).into(),
         parameters: parameters
-            .map(|(p, kind)| (p.slot, kind, p.place))
+            .map(|(p, kind)| (p.slot, kind, p.position))
             .collect(),
         substitutions: statement.substitutions,
-        gather: statement.gather,
+        capture: statement.capture,
         effect: statement.effect,
         joined: statement.joined,
         part,
@@ -292,8 +311,8 @@ fn prepared(statement: Statement, kinds: Vec<Kind>, part: Option<usize>) -> Prep
 async fn kinds_of(
     describer: &mut Describer<'_>,
     file: &str,
-    statement: &Statement,
-) -> Result<Vec<Kind>, WorkloadError> {
+    statement: &ScriptStatement,
+) -> Result<Vec<ParameterType>, WorkloadError> {
     let inferred = match describer.parameters(&statement.sql).await {
         Ok(inferred) => inferred,
         Err(error) => return Err(refused(file, statement, &error)),
@@ -304,27 +323,27 @@ async fn kinds_of(
             let message = format!(
                 "the server wants a value of type {type_name} here, as which no number can be sent; make one in SQL, as in :n * interval '1 s'"
             );
-            Fault::new(parameter.place, message).of_file(file).into()
+            Diagnostic::new(parameter.position, message).in_file(file).into()
         })
     });
     kinds.collect()
 }
 
-fn refused(file: &str, statement: &Statement, error: &WireError) -> WorkloadError {
+fn refused(file: &str, statement: &ScriptStatement, error: &WireError) -> WorkloadError {
     let failure = Box::new(from_wire(error));
     let WireError::Server(told) = error else {
         return WorkloadError::Server(failure);
     };
     let place = match told.position {
         Some(position) => statement.origin(position),
-        None => statement.place,
+        None => statement.position,
     };
     let message = format!(
         "the server refuses this statement: {}",
         remedy::full_message(&failure)
     );
     WorkloadError::Refused {
-        error: Fault::new(place, message).of_file(file),
+        error: Diagnostic::new(place, message).in_file(file),
         failure,
     }
 }
@@ -337,22 +356,22 @@ fn for_ever(names: Vec<String>) -> &'static [&'static str] {
 
 impl SqlWorkload {
     /// The names that [`Outcome::operation`](load_engine::Outcome::operation) indexes.
-    pub fn operations(&self) -> &'static [&'static str] {
+    pub(crate) fn operations(&self) -> &'static [&'static str] {
         self.operations
     }
 
     /// The statements that are recorded apart within an operation.
-    pub fn parts(&self) -> &'static [&'static str] {
+    pub(crate) fn parts(&self) -> &'static [&'static str] {
         self.parts
     }
 
     /// All statements; connections are asked for them by their place here.
-    pub fn statements(&self) -> &[Prepared] {
+    pub(crate) fn statements(&self) -> &[Prepared] {
         &self.statements
     }
 
     /// Those that each connection prepares before it is used.
-    pub fn prepared(&self) -> &[Prepared] {
+    pub(crate) fn prepared(&self) -> &[Prepared] {
         match self.protocol {
             Protocol::Prepared => &self.statements,
             Protocol::Simple | Protocol::Extended => &[],
@@ -367,5 +386,32 @@ impl std::fmt::Display for WorkloadDraft {
             writeln!(f, "{}", entry.source.text.trim_end())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_named_without_the_schema_of_the_run() {
+        for (words, name) in [
+            (
+                &["UPDATE", "pgbench_accounts", "SET"][..],
+                "UPDATE pgbench_accounts SET",
+            ),
+            (
+                &["UPDATE", "plimsoll_1.pgbench_tellers", "SET"],
+                "UPDATE pgbench_tellers SET",
+            ),
+            (
+                &["INSERT", "INTO", "shop.orders"],
+                "INSERT INTO shop.orders",
+            ),
+            (&[], "statement"),
+        ] {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            assert_eq!(statement_name(&words), name);
+        }
     }
 }

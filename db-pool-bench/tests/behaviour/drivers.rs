@@ -12,10 +12,10 @@ use db_pool_bench::drivers::{Driver, DriverSetup, PoolOptions, Recycle, round_tr
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Tables};
 use load_engine::Failure;
-use test_support::Place;
+use test_support::TestDirectory;
 
 fn complete(url: &str, args: &str) -> (Report, String) {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = sweep(&place, args)
         .env("DATABASE_URL", url)
         .output()

@@ -1,4 +1,4 @@
-//! Ways to connect. Each is a [`Factory`](load_engine::Factory) over the same [`Work`], so that
+//! Ways to connect. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same [`Work`], so that
 //! scenarios differ in what they ask and clients only in how it travels.
 
 mod multiplexed;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 use clap::ValueEnum;
-use load_engine::{Marks, Outcome, UserId};
+use load_engine::{Outcome, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
 
@@ -72,11 +72,11 @@ pub trait Task: Send + 'static {
     fn draw(&mut self) -> usize;
 
     /// The request that was drawn, on a connection that nobody else reads from meanwhile. Where it
-    /// turns into another operation, `marks` are told before it goes on.
+    /// turns into another operation, `timestamps` are told before it goes on.
     fn perform(
         &mut self,
         connection: &mut MultiplexedConnection,
-        marks: &mut Marks,
+        timestamps: &mut Timestamps,
     ) -> impl Future<Output = RequestResult> + Send;
 }
 
@@ -103,9 +103,9 @@ async fn failed(
     operation: usize,
     failure: load_engine::Failure,
     broken: bool,
-    marks: &mut Marks,
+    timestamps: &mut Timestamps,
 ) -> Outcome {
-    marks.done();
+    timestamps.done();
     if broken {
         tokio::time::sleep(PAUSE_AFTER_BREAK).await;
     }
@@ -113,13 +113,13 @@ async fn failed(
 }
 
 /// The outcome of a request on a connection.
-async fn outcome(done: RequestResult, marks: &mut Marks) -> Outcome {
+async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     match done.result {
         Ok(()) => Outcome::success(done.operation),
         Err(error) => {
             let broken = failure::breaks_connection(&error);
             let failure = failure::from_redis(&error).with_statement(done.command);
-            failed(done.operation, failure, broken, marks).await
+            failed(done.operation, failure, broken, timestamps).await
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use host_metrics::metric::{cpu, disk, gpu, host, memory, network, pressure};
-use host_metrics::source::Sample;
+use host_metrics::source::HostSample;
 use host_metrics::source::cpu::CpuSample;
 use host_metrics::source::gpu::GpuSample;
 use host_metrics::source::sensor::SensorSample;
@@ -13,7 +13,7 @@ use super::exposition::Families;
 use super::monotonic::MonotonicTimes;
 
 /// Adds all metrics of the machine that the sample has.
-pub fn families(sample: &Sample, monotonic: &mut MonotonicTimes, out: &mut Families) {
+pub fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     if let Some(cpu) = &sample.cpu {
         cpu_times(&cpu.value, monotonic, out);
         out.table(cpu::TASKS, &cpu.value, &[]);
@@ -61,7 +61,7 @@ fn cpu_times(cpu: &CpuSample, monotonic: &mut MonotonicTimes, out: &mut Families
     }
 }
 
-fn tcp(sample: &Sample, out: &mut Families) {
+fn tcp(sample: &HostSample, out: &mut Families) {
     if let Some(tcp) = &sample.tcp {
         out.table(network::TCP, &tcp.value, &[]);
     }

@@ -9,9 +9,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use host_metrics::derive::tick_window_ns;
 use host_metrics::figure::Figures;
-use host_metrics::follow::{Details, Following, MOST_MEMBERS, Targets, Tree};
+use host_metrics::follow::{
+    FollowOptions, MOST_MEMBERS, ProcessLookup, ProcessTree, TargetMatcher,
+};
 use host_metrics::metric::process;
-use host_metrics::source::process::{Detail, FaultCounters, Fields, ProcessId, ProcessSample};
+use host_metrics::source::process::{
+    FaultCounters, ProcessDetail, ProcessFields, ProcessId, ProcessSample,
+};
 
 use super::exposition::Families;
 
@@ -22,9 +26,9 @@ const HALF_LIFE_S: f64 = 60.0;
 /// Chooses and exports the processes of one exporter.
 #[derive(Debug)]
 pub struct ProcessExporter {
-    following: Following,
-    targets: Targets,
-    trees: Vec<Tree>,
+    following: FollowOptions,
+    targets: TargetMatcher,
+    trees: Vec<ProcessTree>,
     tick_ns: u64,
     uses: HashMap<ProcessId, RecentUse>,
     latest_start: Option<u64>,
@@ -41,9 +45,9 @@ struct RecentUse {
 impl ProcessExporter {
     /// Creates the exporter of processes that `following` selects. CPU time is counted in ticks of
     /// `tick_ns` and read every `interval_ns`.
-    pub fn new(following: &Following, tick_ns: u64, interval_ns: u64) -> Self {
-        let targets = Targets::new(&following.targets);
-        let tree = |_| Tree::new(None, tick_window_ns(interval_ns));
+    pub fn new(following: &FollowOptions, tick_ns: u64, interval_ns: u64) -> Self {
+        let targets = TargetMatcher::new(&following.targets);
+        let tree = |_| ProcessTree::new(None, tick_window_ns(interval_ns));
         Self {
             trees: targets.all().iter().map(tree).collect(),
             following: following.clone(),
@@ -60,7 +64,7 @@ impl ProcessExporter {
         &mut self,
         at_ns: u64,
         samples: &[ProcessSample],
-        details: &mut dyn Details,
+        details: &mut dyn ProcessLookup,
         out: &mut Families,
     ) {
         self.note_uses(at_ns, samples);
@@ -78,7 +82,7 @@ impl ProcessExporter {
             let detail = if fields.need_detail() {
                 details.detail(sample.id, fields)
             } else {
-                Detail::default()
+                ProcessDetail::default()
             };
             if let Some(tree) = target.and_then(|target| self.trees.get_mut(target)) {
                 tree.add(sample, &detail);
@@ -163,9 +167,9 @@ impl ProcessExporter {
 /// Adds the metrics of one process: those of all, and of the requested groups.
 fn of_process(
     sample: &ProcessSample,
-    detail: &Detail,
+    detail: &ProcessDetail,
     follow: Option<&str>,
-    fields: Fields,
+    fields: ProcessFields,
     out: &mut Families,
 ) {
     let pid = sample.id.pid.to_string();

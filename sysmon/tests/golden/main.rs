@@ -14,10 +14,10 @@ use std::time::Duration;
 use bench_report::{Report, Tool};
 use host_metrics::derive::gpu_figures;
 use host_metrics::figure::{Figure, Figures};
-use host_metrics::follow::Following;
+use host_metrics::follow::FollowOptions;
 use host_metrics::source::gpu::{GpuBusy, GpuError, GpuMemory, GpuSample};
-use host_metrics::source::process::Fields;
-use host_metrics::source::{Roots, Units};
+use host_metrics::source::process::ProcessFields;
+use host_metrics::source::{KernelUnits, Roots};
 use sysmon::export::exporter::Exporter;
 use sysmon::export::exposition::{Families, Page, PageFormat};
 use sysmon::export::host;
@@ -42,15 +42,15 @@ fn machine() -> (tempfile::TempDir, SamplingSettings) {
     write(root.path(), &[("proc/7/fd/0", ""), ("proc/7/fd/1", "")]);
     let settings = SamplingSettings {
         roots: Roots::under(root.path()),
-        units: Units {
+        units: KernelUnits {
             tick_ns: 10_000_000,
             page_bytes: 4096,
         },
         cores: Some(2),
-        follow: Some(Following {
+        follow: Some(FollowOptions {
             most: 5,
             targets: vec![sysmon::masking::target("pid:7").unwrap()],
-            fields: Fields {
+            fields: ProcessFields {
                 children: true,
                 faults: true,
                 threads: true,
@@ -62,7 +62,7 @@ fn machine() -> (tempfile::TempDir, SamplingSettings) {
                 pss: true,
             },
             command_lines: true,
-            ..Following::default()
+            ..FollowOptions::default()
         }),
         socket_states: true,
         slow_stands_ns: 0,

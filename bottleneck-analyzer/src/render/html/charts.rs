@@ -2,14 +2,13 @@
 
 use bench_report::{Latency, Operation, Step};
 
-use super::data::{Chart, ChartBand, ChartLine, PageCharts};
+use super::data::{Chart, ChartBand, ChartLine, PageCharts, four_digits};
 use super::time_charts::{TimeAxis, marks, over_time};
 use crate::assessment::{Assessment, ComponentKind};
-use crate::operating_point;
 use crate::requests::{self, PercentileFn};
-use crate::run::RunReports;
-use crate::source::SourceReport;
-use crate::sweep::Sweep;
+use crate::run_reports::RunReports;
+use crate::source_report::SourceReport;
+use crate::sweep::{self, Sweep};
 
 /// All charts of a run.
 pub(super) fn of_run(run: &RunReports, assessment: &Assessment) -> PageCharts {
@@ -41,7 +40,7 @@ fn of_sweeps(source: &SourceReport) -> Vec<Chart> {
             id: format!("sweep-{}-{parameter}", source.file.replace(['.', ' '], "-")),
             title: format!(
                 "{}: throughput by {}",
-                title(source),
+                source.title(),
                 parameter.replace('_', " ")
             ),
             caption: "Mean of the repeats. Shaded: what the bench recommends.".to_owned(),
@@ -56,7 +55,7 @@ fn of_sweeps(source: &SourceReport) -> Vec<Chart> {
         let mut throughput = base.clone();
         let mut latency = Chart {
             id: base.id.clone() + "-p99",
-            title: format!("{}: p99 by {}", title(source), parameter.replace('_', " ")),
+            title: format!("{}: p99 by {}", source.title(), parameter.replace('_', " ")),
             caption: "Median of the repeats, slowest operation.".to_owned(),
             unit: "ns",
             ..base
@@ -164,8 +163,8 @@ fn percentiles(run: &RunReports, assessment: &Assessment) -> Vec<Chart> {
         if !lines.is_empty() {
             charts.push(Chart {
                 id: format!("percentiles-{}", source.file.replace(['.', ' '], "-")),
-                title: format!("{}: latency by percentile", title(source)),
-                caption: format!("At {}.{unanswered}", operating_point::setting(step)),
+                title: format!("{}: latency by percentile", source.title()),
+                caption: format!("At {}.{unanswered}", sweep::describe_setting(step)),
                 x_label: "percentile".to_owned(),
                 x_scale: "percentile",
                 unit: "ns",
@@ -180,7 +179,7 @@ fn percentiles(run: &RunReports, assessment: &Assessment) -> Vec<Chart> {
 }
 
 fn curve(label: String, operation: &Operation) -> Option<ChartLine> {
-    let felt = Latency::of([operation]).ok()?;
+    let felt = Latency::from_operations([operation]).ok()?;
     let count = felt.finished().len() + felt.unfinished();
     let mut line = ChartLine {
         label,
@@ -199,32 +198,4 @@ fn curve(label: String, operation: &Operation) -> Option<ChartLine> {
         line.y.push(value.map(|value| value.ns as f64));
     }
     Some(line)
-}
-
-/// `PostgreSQL sweep`.
-pub(super) fn title(source: &SourceReport) -> String {
-    let component = source.component().unwrap_or(ComponentKind::Machine);
-    format!("{} {}", component.title(), source.report.scenario)
-}
-
-/// A chart shows no more than four digits; the report has them all.
-pub(super) fn four_digits(value: f64) -> f64 {
-    if value == 0.0 || !value.is_finite() {
-        return value;
-    }
-    let unit = 10f64.powf(value.abs().log10().floor() - 3.0);
-    let rounded = (value / unit).round() * unit;
-    // Powers of ten below one are not exact in binary: print and read them back.
-    format!("{rounded:.6}").parse().unwrap_or(rounded)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_keep_four_digits_and_no_more() {
-        assert!((four_digits(123_456.0) - 123_500.0).abs() < 1e-6);
-        assert_eq!(four_digits(0.123_456).to_string(), "0.1235");
-    }
 }

@@ -75,9 +75,26 @@ pub(super) fn inert_json(data: &PageCharts) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
+/// A chart shows no more than four digits; the report has them all.
+pub(super) fn four_digits(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let unit = 10f64.powf(value.abs().log10().floor() - 3.0);
+    let rounded = (value / unit).round() * unit;
+    // Powers of ten below one are not exact in binary: print and read them back.
+    format!("{rounded:.6}").parse().unwrap_or(rounded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_keep_four_digits_and_no_more() {
+        assert!((four_digits(123_456.0) - 123_500.0).abs() < 1e-6);
+        assert_eq!(four_digits(0.123_456).to_string(), "0.1235");
+    }
 
     #[test]
     fn no_label_can_end_the_script_element_and_none_is_changed() {

@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::data::{PageCharts, inert_json};
 use super::{charts, sections};
 use crate::assessment::Assessment;
-use crate::run::RunReports;
+use crate::run_reports::RunReports;
 
 const CHART_SCRIPT: &str = include_str!("../../../assets/uPlot.iife.min.js");
 const CHART_STYLE: &str = include_str!("../../../assets/uPlot.min.css");

@@ -6,13 +6,13 @@ use maud::{Markup, html};
 use super::data::{Chart, ChartMark};
 use crate::assessment::{
     Assessment, ComponentAssessment, EvidenceItem, Finding, GateOutcome, LimitingFactor, Readiness,
+    TimeModel,
 };
 use crate::figures::{duration_ns, percent, plain, rate, share};
-use crate::operating_point;
 use crate::render::terminal::{self, measured, weight};
 use crate::requests::slowest;
-use crate::run::RunReports;
-use crate::time_model::TimeModel;
+use crate::run_reports::RunReports;
+use crate::sweep;
 
 pub(super) fn head(assessment: &Assessment) -> Markup {
     let verdict = &assessment.verdict;
@@ -225,7 +225,7 @@ pub(super) fn caches(run: &RunReports) -> Markup {
             div.scroll { table {
                 thead { tr { th scope="col" { "Setting" } th scope="col" { "Throughput" } th scope="col" { "Hit ratio" } th scope="col" { "p99" } th scope="col" { "Evicted" } } }
                 tbody { @for step in &source.report.steps { tr {
-                    td { (operating_point::setting(step)) @if step.repeat > 0 { " (again)" } }
+                    td { (sweep::describe_setting(step)) @if step.repeat > 0 { " (again)" } }
                     td { (rate(step.throughput_per_s())) span.bar.wide aria-hidden="true" { span style={ "width:" (format!("{:.1}", 100.0 * step.throughput_per_s() / fastest)) "%" } {} } }
                     td.number { (step.figures.get("hit_ratio").map_or("–".to_owned(), |r| percent(*r))) }
                     td.number { (slowest(step, |h| h.percentiles_ns.p99).map_or("–".to_owned(), |s| s.shown())) }

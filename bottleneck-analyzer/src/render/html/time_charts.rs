@@ -2,11 +2,10 @@
 
 use bench_report::Series;
 
-use super::charts::{four_digits, title};
-use super::data::{Chart, ChartBand, ChartLine, ChartMark};
+use super::data::{Chart, ChartBand, ChartLine, ChartMark, four_digits};
 use crate::requests;
-use crate::run::RunReports;
-use crate::source::SourceReport;
+use crate::run_reports::RunReports;
+use crate::source_report::SourceReport;
 
 /// Points of a line at most: more than a screen is wide says no more.
 const POINTS: usize = 600;
@@ -195,7 +194,7 @@ fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
         .map(|(source, step)| ChartBand {
             from: axis.seconds(step.window.measure_start_ns),
             to: axis.seconds(step.window.measure_end_ns),
-            label: format!("{}: {}", title(source), step.name),
+            label: format!("{}: {}", source.title(), step.name),
         })
         .collect()
 }
@@ -214,7 +213,7 @@ fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> 
         }
         for series in own {
             let labels: Vec<&str> = series.labels.values().map(String::as_str).collect();
-            let label = format!("{} {} {}", title(source), series.name, labels.join(" "));
+            let label = format!("{} {} {}", source.title(), series.name, labels.join(" "));
             lines.push(line(series, label.trim_end().to_owned(), axis));
         }
     }
@@ -228,7 +227,7 @@ fn levels(source: &SourceReport, axis: &TimeAxis, what: &str) -> ChartLine {
         "p99 of the slowest operation"
     };
     let mut level = ChartLine {
-        label: format!("{}, {name}", title(source)),
+        label: format!("{}, {name}", source.title()),
         x: Vec::new(),
         y: Vec::new(),
         peak: None,

@@ -1,9 +1,10 @@
 //! Deadlocks, where the load retried what they ended, so that no request failed.
 
 use crate::assessment::{Confidence, FindingKind};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::BenchFacts;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::plain;
+use crate::finding_draft::FindingDraft;
 use crate::postgres::PostgresEvidence;
 
 const RULE: &str = "deadlocks";

@@ -4,11 +4,11 @@ mod checkpoints;
 mod connecting;
 mod dead_rows;
 mod deadlocks;
-pub(super) mod ended;
+pub(super) mod ended_sessions;
+mod finding_parents;
 mod foreign_keys;
 mod functions;
 mod other_applications;
-mod parents;
 mod planning;
 mod round_trips;
 mod scans;
@@ -19,7 +19,7 @@ mod waits;
 use crate::assessment::ComponentKind;
 use crate::conclusions::Conclusions;
 use crate::cost::{self, RepeatRule};
-use crate::facts::RunFacts;
+use crate::run_facts::RunFacts;
 
 const ALL: [RepeatRule; 12] = [
     waits::look,
@@ -38,8 +38,8 @@ const ALL: [RepeatRule; 12] = [
 
 pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.of(ComponentKind::Postgres) {
-        cost::judge(bench, facts, &ALL, out);
+        cost::check_repeats(bench, facts, &ALL, out);
         deadlocks::look(bench, out);
-        parents::assign(bench, out);
+        finding_parents::assign(bench, out);
     }
 }

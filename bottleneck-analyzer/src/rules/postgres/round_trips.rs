@@ -83,7 +83,7 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 fn means(probe: &RepeatFacts<'_, '_>) -> Vec<crate::assessment::EvidenceItem> {
     let view = &probe.view;
     let of = |name: &String| {
-        let name = crate::source::escape(name);
+        let name = crate::json_pointer::escape(name);
         let pointer = format!("/steps/{}/operations/{name}/service/mean_ns", view.index);
         view.source.evidence("mean service time", &pointer)
     };

@@ -3,9 +3,10 @@
 use bench_report::EvidenceRow;
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::BenchFacts;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
+use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
 /// Share of maxclients from which on the rest is soon gone.

@@ -4,9 +4,10 @@ use bench_report::EvidenceRow;
 
 use super::{MATTERS, saving};
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::BenchFacts;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
+use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_command";

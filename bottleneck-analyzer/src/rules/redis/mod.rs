@@ -5,18 +5,19 @@ mod bytes;
 mod clients;
 mod commands;
 mod expiry;
+mod join_repeats;
 mod no_cpu;
 mod outliers;
 mod paused;
-mod repeats;
 mod saving;
 mod stall;
 mod swap;
 
 use crate::assessment::ComponentKind;
+use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::facts::{BenchFacts, RunFacts};
 use crate::redis::RedisEvidence;
+use crate::run_facts::RunFacts;
 
 /// Share of the mean response time, or of the capacity, from which avoidable time is a problem.
 const MATTERS: f64 = 0.10;
@@ -59,6 +60,6 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
                 "a user that may run INFO",
             );
         }
-        repeats::join(repeats, out);
+        join_repeats::join(repeats, out);
     }
 }

@@ -2,9 +2,10 @@
 
 use super::MATTERS;
 use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::BenchFacts;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
+use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_no_cpu";
@@ -34,7 +35,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     let busy = bench
         .cpu
         .as_ref()
-        .map(crate::cpu_use::StepCpuUse::busy_ratio);
+        .map(crate::step_cpu_use::StepCpuUse::busy_ratio);
     let has_room = busy.is_some_and(|busy| busy < FULL);
     let confined = confined(bench, view);
     // On a machine that is full the CPU's own rules say whose it is.

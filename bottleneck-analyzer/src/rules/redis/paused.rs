@@ -4,9 +4,10 @@ use bench_report::EvidenceRow;
 
 use super::MATTERS;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::BenchFacts;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
+use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 use crate::rules::stalls;
 

@@ -2,9 +2,10 @@
 
 use super::MATTERS;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::BenchFacts;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, share};
+use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_stall";

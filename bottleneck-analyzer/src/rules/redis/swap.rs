@@ -1,9 +1,10 @@
 //! Memory of the server that lies on disk.
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
-use crate::conclusions::{Conclusions, FindingDraft};
-use crate::facts::BenchFacts;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
+use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_swap";

@@ -1,14 +1,14 @@
 //! Shares of CPU time by state, and what the scheduler did.
 
-use super::Window;
-use crate::figure::{Figures, Reading};
+use super::RateWindow;
+use crate::figure::{FigureValue, Figures};
 use crate::metric::{Metric, cpu as metric, put_rates};
 use crate::source::cpu::{CpuSample, CpuTimes};
 
 pub(super) fn rates(
     old: &CpuSample,
     new: &CpuSample,
-    window: Window,
+    window: RateWindow,
     tick_ns: u64,
     out: &mut Figures,
 ) {
@@ -28,7 +28,7 @@ fn shares(
     old: &CpuTimes,
     new: &CpuTimes,
     labels: &[(&'static str, &str)],
-    (window, tick_ns): (Window, u64),
+    (window, tick_ns): (RateWindow, u64),
     out: &mut Figures,
 ) {
     let Some(total_ns) = elapsed(old, new) else {
@@ -39,7 +39,7 @@ fn shares(
         // iowait may fall and be left out of the total, so another state could seem to be more.
         let value = (spent as f64 / total_ns as f64).min(1.0);
         let error = (counters as u64 * tick_ns) as f64 / total_ns as f64;
-        Some(Reading {
+        Some(FigureValue {
             value,
             error,
             over: Some(window.period),

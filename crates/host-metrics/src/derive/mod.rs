@@ -9,7 +9,7 @@
 
 mod cgroup;
 mod cpu;
-mod window;
+mod rate_window;
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,12 @@ use crate::source::disk::DiskSample;
 use crate::source::gpu::GpuSample;
 use crate::source::memory::PagingSample;
 use crate::source::network::NetworkSample;
-use crate::source::pressure::{PressureSample, Stall};
+use crate::source::pressure::{PressureSample, PressureStall};
 use crate::source::tcp::{ListenSample, TcpSample};
-use crate::source::{Sample, Units};
+use crate::source::{HostSample, KernelUnits};
 
 use cgroup::CgroupDerivation;
-pub use window::{Baseline, Window, tick_window_ns};
+pub use rate_window::{Baseline, RateWindow, tick_window_ns};
 
 /// The derivation of one recording: one baseline for each source.
 #[derive(Debug)]
@@ -39,14 +39,14 @@ pub struct Derivation {
     network: Baseline<NetworkSample>,
     tcp: Baseline<TcpSample>,
     listen: Baseline<ListenSample>,
-    pressure: Stalls,
+    pressure: PressureBaselines,
     cgroups: CgroupDerivation,
 }
 
 impl Derivation {
     /// Nothing read yet, of a machine that counts in these units and has so many `cores`, and is
     /// read every `interval_ns`.
-    pub fn new(units: Units, cores: Option<u64>, interval_ns: u64) -> Self {
+    pub fn new(units: KernelUnits, cores: Option<u64>, interval_ns: u64) -> Self {
         let least_ns = tick_window_ns(interval_ns);
         Self {
             tick_ns: units.tick_ns,
@@ -56,14 +56,14 @@ impl Derivation {
             network: Baseline::over(0),
             tcp: Baseline::over(0),
             listen: Baseline::over(0),
-            pressure: Stalls::default(),
+            pressure: PressureBaselines::default(),
             cgroups: CgroupDerivation::new(units.tick_ns, cores, least_ns),
         }
     }
 
     /// The figures of the machine at this tick. Rates need an earlier sample; processes are not
     /// looked at here.
-    pub fn figures(&mut self, sample: &mut Sample) -> Figures {
+    pub fn figures(&mut self, sample: &mut HostSample) -> Figures {
         let mut out = Figures::default();
         let Self {
             tick_ns,
@@ -111,7 +111,7 @@ fn put_rates_of_each<S>(
     metrics: &[&Metric<S>],
     key: &'static str,
     (old, new): (&BTreeMap<String, S>, &BTreeMap<String, S>),
-    window: Window,
+    window: RateWindow,
     out: &mut Figures,
 ) {
     for (name, new) in new {
@@ -121,7 +121,7 @@ fn put_rates_of_each<S>(
     }
 }
 
-fn gauges(sample: &Sample, out: &mut Figures) {
+fn gauges(sample: &HostSample, out: &mut Figures) {
     if let Some(cpu) = &sample.cpu {
         put_gauges(metric::cpu::TASKS, &cpu.value, &[], out);
     }
@@ -166,20 +166,20 @@ pub fn gpu_figures(gpus: &[GpuSample], out: &mut Figures) {
 
 /// The baselines of PSI, of the machine or of a group.
 #[derive(Debug)]
-struct Stalls {
-    cpu: Baseline<Stall>,
-    memory: Baseline<Stall>,
-    io: Baseline<Stall>,
+struct PressureBaselines {
+    cpu: Baseline<PressureStall>,
+    memory: Baseline<PressureStall>,
+    io: Baseline<PressureStall>,
 }
 
-impl Default for Stalls {
+impl Default for PressureBaselines {
     fn default() -> Self {
         let [cpu, memory, io] = [(); 3].map(|()| Baseline::over(0));
         Self { cpu, memory, io }
     }
 }
 
-impl Stalls {
+impl PressureBaselines {
     /// Adds the shares of time in which tasks waited since the last sample.
     fn advance(
         &mut self,

@@ -1,11 +1,13 @@
 //! Metrics of control groups.
 
 use super::metrics;
-use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, MemoryUse, Throttling};
+use crate::source::cgroup::{
+    CgroupCpu, CgroupIo, CgroupMemory, CgroupSample, MemoryEvents, Throttling,
+};
 
 metrics! {
     /// CPU time of a group.
-    CPU: CpuUse {
+    CPU: CgroupCpu {
         CPU_CORES = time_counter("cgroup.cpu_cores", Some("sysmon_cgroup_cpu_seconds"),
             "CPU time of the group.", |c| Some(c.used_ns));
         CPU_USED_RATIO = computed("cgroup.cpu.used_ratio", None,
@@ -30,7 +32,7 @@ metrics! {
 
 metrics! {
     /// Memory of a group.
-    MEMORY: MemoryUse {
+    MEMORY: CgroupMemory {
         MEMORY_USED = level("cgroup.memory.used_bytes", Some("sysmon_cgroup_memory_used_bytes"),
             "Memory charged to the group, copies of files included.", |m| Some(m.used_bytes));
         WORKING_SET = level(
@@ -67,7 +69,7 @@ metrics! {
 
 metrics! {
     /// Transfers of a group.
-    IO: IoUse {
+    IO: CgroupIo {
         IO_READ = rate("cgroup.io.read_bytes_per_s", Some("sysmon_cgroup_read_bytes"),
             "Bytes read from disks.", |io| Some(io.read_bytes));
         IO_WRITTEN = rate("cgroup.io.write_bytes_per_s", Some("sysmon_cgroup_written_bytes"),

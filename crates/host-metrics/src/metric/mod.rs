@@ -17,8 +17,8 @@ pub mod pressure;
 pub mod process;
 mod unit;
 
-use crate::derive::Window;
-use crate::figure::{Figures, Reading};
+use crate::derive::RateWindow;
+use crate::figure::{FigureValue, Figures};
 
 pub use unit::Unit;
 
@@ -300,10 +300,10 @@ impl<S> Metric<S> {
 
     /// Derives the figure of the time between two samples. `None` for a gauge, and where a counter
     /// fell or is absent.
-    pub fn derive(&self, old: &S, new: &S, window: Window) -> Option<Reading> {
+    pub fn derive(&self, old: &S, new: &S, window: RateWindow) -> Option<FigureValue> {
         match &self.method {
             Method::Rate(read) => window.per_s(read(old), read(new)),
-            Method::Growth(read) => read(new)?.checked_sub(read(old)?).map(Reading::from),
+            Method::Growth(read) => read(new)?.checked_sub(read(old)?).map(FigureValue::from),
             Method::Time {
                 ns,
                 quantum_ns,
@@ -317,7 +317,7 @@ impl<S> Metric<S> {
             } => {
                 let ended = events(new)?.checked_sub(events(old)?)? as f64;
                 let spent_ns = ns(new)?.checked_sub(ns(old)?)? as f64;
-                (ended > 0.0).then(|| Reading {
+                (ended > 0.0).then(|| FigureValue {
                     value: spent_ns / ended,
                     error: *quantum_ns as f64 / ended,
                     over: Some(window.period),
@@ -354,7 +354,7 @@ pub fn put_gauges<S>(
 pub fn put_rates<S>(
     metrics: &[&Metric<S>],
     (old, new): (&S, &S),
-    window: Window,
+    window: RateWindow,
     labels: SampleLabels<'_>,
     out: &mut Figures,
 ) {

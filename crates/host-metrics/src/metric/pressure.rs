@@ -1,7 +1,7 @@
 //! Metrics of pressure (PSI): time in which tasks waited for a resource.
 
 use super::{Metric, metrics};
-use crate::source::pressure::Stall;
+use crate::source::pressure::PressureStall;
 
 /// Stalled time is counted in microseconds.
 const QUANTUM_NS: u64 = 1000;
@@ -11,18 +11,18 @@ const FULL: Option<&str> = Some("sysmon_pressure_full_seconds");
 const GROUP_SOME: Option<&str> = Some("sysmon_cgroup_pressure_some_seconds");
 const GROUP_FULL: Option<&str> = Some("sysmon_cgroup_pressure_full_seconds");
 
-fn some(stall: &Stall) -> Option<u64> {
+fn some(stall: &PressureStall) -> Option<u64> {
     Some(stall.some_ns)
 }
 
-fn full(stall: &Stall) -> Option<u64> {
+fn full(stall: &PressureStall) -> Option<u64> {
     stall.full_ns
 }
 
 metrics! {
     /// Pressure on the machine's CPUs. Not all tasks can wait for them at once, so that share is
     /// not recorded.
-    CPU: Stall {
+    CPU: PressureStall {
         CPU_SOME = share("pressure.cpu.some_ratio", SOME,
             "Time in which some task waited for the resource.",
             some, QUANTUM_NS).titled("pressure CPU").labelled("resource", "cpu");
@@ -34,7 +34,7 @@ metrics! {
 
 metrics! {
     /// Pressure on the machine's memory.
-    MEMORY: Stall {
+    MEMORY: PressureStall {
         MEMORY_SOME = share("pressure.memory.some_ratio", SOME,
             "Time in which some task waited for the resource.",
             some, QUANTUM_NS).titled("pressure memory").labelled("resource", "memory");
@@ -46,7 +46,7 @@ metrics! {
 
 metrics! {
     /// Pressure on the machine's disks.
-    IO: Stall {
+    IO: PressureStall {
         IO_SOME = share("pressure.io.some_ratio", SOME,
             "Time in which some task waited for the resource.",
             some, QUANTUM_NS).titled("pressure I/O").labelled("resource", "io");
@@ -58,7 +58,7 @@ metrics! {
 
 metrics! {
     /// Pressure on the CPUs of a control group.
-    CGROUP_CPU: Stall {
+    CGROUP_CPU: PressureStall {
         CGROUP_CPU_SOME = share("cgroup.pressure.cpu.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",
             some, QUANTUM_NS).labelled("resource", "cpu");
@@ -70,7 +70,7 @@ metrics! {
 
 metrics! {
     /// Pressure on the memory of a control group.
-    CGROUP_MEMORY: Stall {
+    CGROUP_MEMORY: PressureStall {
         CGROUP_MEMORY_SOME = share("cgroup.pressure.memory.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",
             some, QUANTUM_NS).labelled("resource", "memory");
@@ -82,7 +82,7 @@ metrics! {
 
 metrics! {
     /// Pressure on the disks of a control group.
-    CGROUP_IO: Stall {
+    CGROUP_IO: PressureStall {
         CGROUP_IO_SOME = share("cgroup.pressure.io.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",
             some, QUANTUM_NS).labelled("resource", "io");
@@ -93,7 +93,7 @@ metrics! {
 }
 
 /// Tables of one kind of pressure, by resource.
-pub type PressureTables = [(&'static str, &'static [&'static Metric<Stall>]); 3];
+pub type PressureTables = [(&'static str, &'static [&'static Metric<PressureStall>]); 3];
 
 /// Pressure on the machine.
 pub static MACHINE: PressureTables = [("cpu", CPU), ("memory", MEMORY), ("io", IO)];

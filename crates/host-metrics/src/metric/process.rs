@@ -2,7 +2,9 @@
 
 use super::metrics;
 use crate::follow::TreeTotals;
-use crate::source::process::{Detail, FaultCounters, ProcessIo, ProcessSample, Waiting};
+use crate::source::process::{
+    FaultCounters, ProcessDetail, ProcessIo, ProcessSample, SchedulerWait,
+};
 
 /// Waiting is counted in nanoseconds.
 const WAIT_QUANTUM_NS: u64 = 1;
@@ -63,7 +65,7 @@ metrics! {
 
 metrics! {
     /// Waiting for a CPU, and context switches.
-    SCHEDULER: Waiting {
+    SCHEDULER: SchedulerWait {
         WAITING_THREADS = time("process.waiting_threads", Some("sysmon_process_waiting_seconds"),
             "Time its threads were ready to run and had no CPU, since they were first seen.",
             |w| Some(w.waited_ns), WAIT_QUANTUM_NS);
@@ -76,7 +78,7 @@ metrics! {
 
 metrics! {
     /// Gauges that are read separately.
-    DETAIL: Detail {
+    DETAIL: ProcessDetail {
         DESCRIPTORS = level("process.descriptors", Some("sysmon_process_descriptors"),
             "Open file descriptors.", |d| d.descriptors).should_level_off();
         SWAP = level("process.swap_bytes", Some("sysmon_process_swap_bytes"),

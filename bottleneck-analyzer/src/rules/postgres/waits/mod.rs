@@ -1,20 +1,19 @@
 //! Waits of sessions inside PostgreSQL, by event: the thing, its holder, and
 //! which statement waits.
 
-mod words;
+mod client_pauses;
+mod wait_group;
+mod wording;
 
-use std::collections::BTreeMap;
-
-use bench_report::Step;
-
-use self::words::or_somebody;
-use super::{round_trips, statements};
+use self::client_pauses::{SHORT_PAUSE_NS, kept_ns, pause_ns, short_pauses};
+use self::wait_group::{WaitGroup, groups};
+use self::wording::or_somebody;
+use super::statements;
 use crate::assessment::EvidenceItem;
-use crate::catalogue::events::{WaitEvent, WaitKind};
+use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
-use crate::figures::duration_ns;
 use crate::postgres::waits::{self, Wait};
-use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
+use crate::postgres::{LockHolders, PostgresEvidence};
 
 /// Rules that say that they have looked, though no session waited.
 const MAIN: [(&str, &str); 3] = [
@@ -26,22 +25,8 @@ const MAIN: [(&str, &str); 3] = [
 /// Sessions at once below which a wait is told only of time that is wasted for sure.
 const LEAST_SESSIONS: f64 = 0.2;
 
-/// Sessions beside the load in the same wait from which they are named.
-const LEAST_BESIDE: f64 = 0.1;
-
 /// Told by rules of their own, which know more than the waits.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
-
-/// Pauses between two statements below which a client is at work, not away.
-const SHORT_PAUSE_NS: f64 = 1e6;
-/// Share of the open transactions that the client's own work and want of a CPU must explain for it
-/// to be their reason.
-const EXPLAINED: f64 = 0.5;
-/// Bounds for reports that do not tell for how long the client waited for a CPU: pauses that a client
-/// makes on a machine that was not recorded, and that may have no CPU for it …
-const UNCLEAR_PAUSE_NS: f64 = 5e6;
-/// … and pauses that it makes because it waits for a CPU among many: some slices of the scheduler.
-const CROWDED_PAUSE_NS: f64 = 5e7;
 
 pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let Some(waits) = waits::of(&probe.view) else {
@@ -64,57 +49,8 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     looks
 }
 
-/// Events that are counted together.
-struct WaitGroup {
-    event: Option<&'static WaitEvent>,
-    waits: Vec<Wait>,
-}
-
-/// By entry of the catalogue; each event that is not in it by itself.
-fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
-    let mut groups: BTreeMap<String, WaitGroup> = BTreeMap::new();
-    for wait in waits {
-        let event = wait.event();
-        let key = event.map_or_else(|| wait.key.clone(), |event| event.part.clone());
-        let group = groups.entry(key).or_insert_with(|| WaitGroup {
-            event,
-            waits: Vec::new(),
-        });
-        group.waits.push(wait);
-    }
-    groups.into_values().collect()
-}
-
-impl WaitGroup {
-    fn sessions(&self) -> f64 {
-        self.waits.iter().map(|wait| wait.sessions).sum()
-    }
-
-    /// The event with most sessions in it.
-    fn main(&self) -> Option<&Wait> {
-        let all = self.waits.iter();
-        all.max_by(|a, b| a.sessions.total_cmp(&b.sessions))
-    }
-
-    /// `Lock:transactionid, Lock:tuple`, most first.
-    fn names(&self) -> String {
-        let mut waits: Vec<&Wait> = self.waits.iter().collect();
-        waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
-        let names: Vec<&str> = waits.iter().map(|wait| wait.shown.as_str()).collect();
-        names.join(", ")
-    }
-
-    fn has(&self, key: &str) -> bool {
-        self.waits.iter().any(|wait| wait.key == key)
-    }
-
-    fn kind(&self) -> WaitKind {
-        self.event.map_or(WaitKind::Queue, |event| event.kind)
-    }
-}
-
 fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
-    if group.kind() == WaitKind::Background || ELSEWHERE.contains(&rule(group)) {
+    if group.kind() == WaitKind::Background || ELSEWHERE.contains(&group.rule()) {
         return None;
     }
     let main = group.main()?;
@@ -123,10 +59,10 @@ fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     } else {
         time_in(probe, group)
     };
-    let holders = LockHolders::of(&probe.view, &lock_kinds(group));
+    let holders = LockHolders::of(&probe.view, &group.lock_kinds());
     let statement = statement(&probe.view, group, holders.as_ref());
     let named = thing(group, holders.as_ref());
-    let title = words::title(group, &named, &statement, holders.as_ref());
+    let title = wording::title(group, &named, &statement, holders.as_ref());
     let mut evidence: Vec<EvidenceItem> = group
         .waits
         .iter()
@@ -134,82 +70,31 @@ fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         .collect();
     evidence.extend(holders.iter().flat_map(|h| h.evidence.iter().cloned()));
     evidence.extend(
-        counters(rule(group))
+        counters(group.rule())
             .iter()
             .filter_map(|name| probe.view.evidence(name)),
     );
     evidence.extend(caches(&probe.view, group));
-    evidence.extend(beside(&probe.view, group).filter_map(|row| {
-        let label = format!("sessions of {} in it", words::who(&row));
+    evidence.extend(group.beside_load(&probe.view).filter_map(|row| {
+        let label = format!("sessions of {} in it", wording::who(&row));
         row.evidence(label, "sessions_mean")
     }));
-    let (actions, rationale, restart) = words::advice(group, holders.as_ref());
+    let (actions, rationale, restart) = wording::advice(group, holders.as_ref());
     Some(CauseCost {
-        rule: rule(group),
-        key: main_key(group, main),
+        rule: group.rule(),
+        key: group.cause_key(main),
         thing: named,
         own_ns,
         least: least(probe, group),
         avoidable: avoidable(probe, group, own_ns),
         lower_bound: false,
         title,
-        detail: words::detail(probe, group, holders.as_ref()),
+        detail: wording::detail(probe, group, holders.as_ref()),
         evidence,
         actions,
         rationale,
         restart,
     })
-}
-
-/// A client that sends its next statement at once makes round trips: it keeps nothing. One that
-/// waits for a CPU cannot be told from one that thinks.
-fn short_pauses(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CheckResult> {
-    const RULE: &str = "kept_transactions";
-    if !group.has("client.idle_in_transaction") {
-        return None;
-    }
-    let pause = pause_ns(probe);
-    let statement = format!(
-        "between two statements of a transaction the client takes {}",
-        duration_ns(pause)
-    );
-    if pause < SHORT_PAUSE_NS {
-        let evidence = group.waits.iter().filter_map(|wait| wait.evidence.clone());
-        return Some(CheckResult::Fine(RULE, statement, evidence.collect()));
-    }
-    let (unclear, reason) = want_of_cpu(probe, group)?;
-    (pause < unclear).then(|| {
-        CheckResult::Unknown(
-            RULE,
-            format!("whether the client keeps transactions open: {statement}, and {reason}"),
-            "the same load with a generator and a machine that have room".to_owned(),
-        )
-    })
-}
-
-/// The pauses that may come of a client that has no CPU, with the reason; `None` where it had one.
-fn want_of_cpu(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, &'static str)> {
-    if let Some(sessions) = sessions_before_the_client(probe.view.step) {
-        let reason = "its threads work or wait for a CPU for as long";
-        return (sessions >= EXPLAINED * group.sessions()).then_some((f64::INFINITY, reason));
-    }
-    let bound = probe.facts.thresholds.cpu.warning_ratio;
-    match probe.bench.cpu_has_room(bound) {
-        Some(true) => None,
-        Some(false) => Some((CROWDED_PAUSE_NS, "the CPU has no room for it")),
-        None => Some((UNCLEAR_PAUSE_NS, "the machine's CPU was not recorded")),
-    }
-}
-
-/// Answers that the client's threads have not taken up yet, on average: a thread that is at work or
-/// waits for a CPU for the share ρ of the time has ρ ÷ (1 − ρ) of them before it (M/M/1). `None` where
-/// the report does not tell for how long threads waited.
-fn sessions_before_the_client(step: &Step) -> Option<f64> {
-    let generator = &step.generator;
-    let taken_ns = (generator.cpu_ns + generator.ready_ns?) as f64;
-    let threads = generator.threads.max(1) as f64;
-    let busy = taken_ns / (step.window.measured_s() * 1e9 * threads);
-    Some(threads * busy / (1.0 - busy.min(0.999)))
 }
 
 /// Counters that stand beside what a rule tells.
@@ -240,33 +125,6 @@ fn caches(view: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item 
     })
 }
 
-/// Everybody but the load who waits for one of these events, too: background processes and other
-/// applications.
-fn beside<'a>(
-    view: &PostgresEvidence<'a>,
-    group: &WaitGroup,
-) -> impl Iterator<Item = CitedRow<'a>> {
-    let rows = view.rows("backends").into_iter();
-    rows.filter(move |row| {
-        let event = row.label("event").to_lowercase();
-        let is_load = matches!(row.label("application"), "ours" | "watch");
-        !is_load && row.count("sessions_mean") >= LEAST_BESIDE && group.has(&event)
-    })
-}
-
-/// A class that was not divided into events shares its name with them and not their key.
-fn main_key(group: &WaitGroup, main: &Wait) -> String {
-    group
-        .event
-        .map_or_else(|| main.key.clone(), |event| event.part.clone())
-}
-
-fn rule(group: &WaitGroup) -> &'static str {
-    group
-        .event
-        .map_or("other_waits", |event| event.rule.as_str())
-}
-
 /// Mean time that a call spends in these events, as the time model has it.
 fn time_in(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     let title = group.main().map(Wait::part);
@@ -283,26 +141,6 @@ fn time_in(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
         },
         |part| part.ns,
     )
-}
-
-/// `transactionid`, `tuple`: as the tables of locks name them.
-fn lock_kinds(group: &WaitGroup) -> Vec<&str> {
-    let kinds = group
-        .waits
-        .iter()
-        .filter_map(|w| w.shown.strip_prefix("Lock:"));
-    let mut kinds: Vec<&str> = kinds.collect();
-    if group.has("lock") {
-        kinds.extend([
-            "transactionid",
-            "tuple",
-            "relation",
-            "advisory",
-            "object",
-            "extend",
-        ]);
-    }
-    kinds
 }
 
 /// The statement that waits most; empty where the report does not tell.
@@ -347,21 +185,6 @@ fn thing(group: &WaitGroup, holders: Option<&LockHolders>) -> String {
     parts.join(", ")
 }
 
-/// Time that the client takes between two statements of a transaction, the way there and back left
-/// out.
-fn pause_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    kept_ns(probe) / round_trips::gaps(probe).max(1.0)
-}
-
-/// Time of a call for which its client keeps a transaction open, round trips left out.
-fn kept_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    let open = probe
-        .model
-        .part("client.idle_in_transaction")
-        .map_or(0.0, |p| p.ns);
-    (open - round_trips::in_transactions_ns(probe)).max(0.0)
-}
-
 /// The share of the time in service from which an event is told; no share is enough where hardly
 /// a session was ever seen in it.
 fn least(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
@@ -371,7 +194,7 @@ fn least(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     }
     match group.kind() {
         WaitKind::Durable | WaitKind::Read => limits.io_share_ratio,
-        WaitKind::Queue if rule(group) == "lwlock_waits" => limits.lwlock_share_ratio,
+        WaitKind::Queue if group.rule() == "lwlock_waits" => limits.lwlock_share_ratio,
         _ => limits.lock_share_ratio,
     }
 }
@@ -386,7 +209,7 @@ fn avoidable(probe: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> boo
         WaitKind::Durable => {
             let outside = group.waits.iter().any(|wait| wait.key.starts_with("ipc."));
             outside
-                || behind_others(group)
+                || group.is_behind_other_flushes()
                 || own_ns >= probe.facts.thresholds.waits.slow_commit_ms * 1e6
         }
         WaitKind::Client if group.has("client.idle_in_transaction") => {
@@ -398,13 +221,4 @@ fn avoidable(probe: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> boo
             .generator
             .is_saturated(probe.facts.thresholds.cpu.generator_ratio),
     }
-}
-
-/// Returns true if commits queue behind the flushes of others, not only for their own.
-fn behind_others(group: &WaitGroup) -> bool {
-    let queue = group
-        .waits
-        .iter()
-        .filter(|wait| wait.key == "lwlock.walwrite");
-    queue.map(|wait| wait.sessions).sum::<f64>() >= 1.0
 }

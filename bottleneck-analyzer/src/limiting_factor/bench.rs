@@ -1,0 +1,321 @@
+//! The limiting factor of a bench at its operating point.
+
+use bench_report::{Load, Step, StepEnd};
+
+use super::answer::{capped, factor, inconclusive};
+use super::websocket::searched_limit;
+use crate::assessment::{ComponentKind, Confidence, LimitingFactor, TimeModel, TimePart};
+use crate::bench_facts::BenchFacts;
+use crate::demand::{self, EXPLAINS, ResourceBound};
+use crate::figures::{duration_ns, plain, rate, share};
+use crate::postgres::PostgresEvidence;
+use crate::run_facts::RunFacts;
+
+/// Carried ÷ offered from which an open load was carried.
+const CARRIED: f64 = 0.98;
+/// A part of the time in service from which it, and not the round trip, is what users wait for.
+const MAIN_PART: f64 = 0.25;
+/// Queues ÷ the response time above which the number of users is not what sets the pace.
+const MOST_QUEUED: f64 = 0.10;
+
+/// Largest distance of users from throughput × time of a call.
+const MOST_IMBALANCE: f64 = 0.05;
+
+/// The limiting factor of a bench at its operating point.
+pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
+    if bench.component == ComponentKind::Websocket {
+        return capped(searched_limit(bench));
+    }
+    let succeeded = |step: &Step| step.operations.values().any(|o| o.succeeded > 0);
+    if !bench.operating().is_some_and(|(_, step)| succeeded(step)) {
+        return nothing_to_judge(bench);
+    }
+    let mut answer = of_repeat(bench, facts);
+    let doubts = [disagreement(bench, facts, &answer), imbalance(bench)];
+    for doubt in doubts.into_iter().flatten() {
+        answer.confidence = Confidence::Low;
+        answer.reason += &format!("; {doubt}");
+    }
+    capped(answer)
+}
+
+/// The limiting factor as one repeat tells it.
+fn of_repeat(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
+    if let Some(answer) = offered_rate(bench) {
+        return answer;
+    }
+    let bounds = demand::all(bench, facts);
+    if let Some(bound) = bounds.iter().find(|b| b.used_ratio >= EXPLAINS) {
+        return of_bound(bound);
+    }
+    let found = users(bench, facts);
+    found.unwrap_or_else(|| not_known(bench, facts, &bounds))
+}
+
+/// Answer of another repeat, where it differs. The owner of the CPU may change.
+fn disagreement(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    answer: &LimitingFactor,
+) -> Option<String> {
+    let kind = |factor: &str| match factor.split_once('.') {
+        Some(("machine_cpu" | "cpu_quota", _)) | None => {
+            factor.split('.').next().unwrap_or_default().to_owned()
+        }
+        Some(_) => factor.to_owned(),
+    };
+    let others = bench.repeats.iter().filter_map(|index| {
+        let other = of_repeat(&bench.at(*index, facts.machine)?, facts);
+        let differs = kind(&other.factor) != kind(&answer.factor);
+        let repeat = bench.source.report.steps[*index].repeat + 1;
+        differs.then(|| format!("repeat {repeat} says: {}", other.title))
+    });
+    let others: Vec<String> = others.collect();
+    (!others.is_empty()).then(|| format!("the repeats disagree ({})", others.join("; ")))
+}
+
+/// Users ÷ (throughput × time of a call) that is not 1 by Little's law: the figures do not belong
+/// together.
+fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
+    let (index, step) = bench.operating()?;
+    let Load::Closed {
+        users,
+        think_time_ns,
+    } = step.load
+    else {
+        return None;
+    };
+    let model = bench.time_model.as_ref().filter(|m| !m.is_of_sessions())?;
+    let view = PostgresEvidence::of(bench.source, index)?;
+    let cycle_ns = model.whole_ns + think_time_ns as f64;
+    let inside = view.calls_per_s() * cycle_ns / 1e9;
+    let off = inside / users as f64 - 1.0;
+    (users > 0 && off.abs() > MOST_IMBALANCE).then(|| {
+        format!(
+            "throughput × time of a call makes {} users, and {users} were at work",
+            plain(inside)
+        )
+    })
+}
+
+fn of_bound(bound: &ResourceBound) -> LimitingFactor {
+    let mut answer = factor(
+        &bound.factor,
+        bound.title.clone(),
+        bound.reason.clone(),
+        bound.confidence,
+        bound.evidence.iter().cloned(),
+    );
+    answer.would_tell.clone_from(&bound.would_tell);
+    answer
+}
+
+/// No step can be an operating point: what became of those that ran.
+fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
+    let steps = &bench.source.report.steps;
+    let stopped = steps.iter().filter_map(|step| match &step.end {
+        StepEnd::Stopped { rule, reason } => Some((rule, reason)),
+        _ => None,
+    });
+    let stopped: Vec<_> = stopped.collect();
+    let succeeded = steps
+        .iter()
+        .flat_map(|s| s.operations.values())
+        .map(|o| o.succeeded);
+    let succeeded: u64 = succeeded.sum();
+    let asked = steps
+        .iter()
+        .flat_map(|s| s.operations.values())
+        .any(|o| o.attempted > 0);
+    if asked && succeeded == 0 {
+        return inconclusive(
+            "no request succeeded in any step: there is no throughput to explain",
+            "a run whose requests succeed; the findings say why they failed",
+        );
+    }
+    if let Some((rule, reason)) = stopped.first() {
+        return inconclusive(
+            &format!(
+                "{} of {} step(s) were ended by the rule {rule}: {reason}",
+                stopped.len(),
+                steps.len()
+            ),
+            "less load, or another rule (--stop-on)",
+        );
+    }
+    let failed = steps.iter().find_map(|step| match &step.end {
+        StepEnd::Failed { reason } => Some(format!(": {reason}")),
+        _ => None,
+    });
+    inconclusive(
+        &format!("no step ran to its end{}", failed.unwrap_or_default()),
+        "repeat the run with at least one whole step",
+    )
+}
+
+/// An open load that was carried whole: it set the pace, and nothing else did.
+fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
+    let (index, step) = bench.operating()?;
+    let Load::Open { rate_per_s, .. } = step.load else {
+        return None;
+    };
+    let carried = step.throughput_per_s();
+    if carried < CARRIED * rate_per_s {
+        return None;
+    }
+    let mut answer = factor(
+        "offered_rate",
+        format!(
+            "the offered rate: {} were asked for and carried; the limit was not reached",
+            rate(rate_per_s)
+        ),
+        "all that was offered was carried",
+        Confidence::High,
+        bench
+            .source
+            .evidence("offered", &format!("/steps/{index}/load/rate_per_s")),
+    );
+    answer.would_tell = Some("a higher --rate".to_owned());
+    Some(answer)
+}
+
+/// A closed load without queues: each user waits for one call at a time, and their number sets the
+/// pace. Where the CPU was not recorded, a queue for it may be hidden in the calls.
+fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor> {
+    let (index, step) = bench.operating()?;
+    let model = bench.time_model.as_ref()?;
+    let Load::Closed {
+        users,
+        think_time_ns,
+    } = step.load
+    else {
+        return None;
+    };
+    let cycle_ns = model.whole_ns + think_time_ns as f64;
+    // Where the CPU is not known to have room, what passes outside the server may be a queue for it.
+    let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) == Some(true);
+    let hidden = model.sum_of("server_runnable") + model.sum_of("rest");
+    let queued = model.queued_ns() + if room { 0.0 } else { hidden };
+    if queued > MOST_QUEUED * cycle_ns || !room && think_time_ns == 0 {
+        return None;
+    }
+    let main = main_wait(model);
+    let (name, of) = match main {
+        Some(part) => (format!("wait.{}", class(&part.name)), part.title.clone()),
+        None => (
+            "users".to_owned(),
+            model.largest_of_service()?.title.clone(),
+        ),
+    };
+    let part = main.or_else(|| model.largest_of_service())?;
+    let pause = match think_time_ns {
+        0 => String::new(),
+        ns => format!(" and pauses for {}", duration_ns(ns as f64)),
+    };
+    let title = format!(
+        "the number of users: each of {users} waits for one call of {} at a time{pause}; {} of a call is {of}",
+        duration_ns(model.whole_ns),
+        share(part.share_ratio)
+    );
+    let title = if model.is_of_sessions() {
+        format!(
+            "{of}: {} of the time of sessions at work",
+            share(part.share_ratio)
+        )
+    } else {
+        title
+    };
+    let mut evidence = part.evidence.clone();
+    evidence.extend(
+        bench
+            .cpu
+            .iter()
+            .flat_map(|cpu| cpu.evidence.iter().cloned()),
+    );
+    evidence.extend(
+        bench
+            .source
+            .evidence("users", &format!("/steps/{index}/load/users")),
+    );
+    let reason = "no resource is used up and nobody queues: more users carry more, until one is";
+    let mut answer = factor(&name, title, reason, Confidence::Medium, evidence);
+    if bench.still_rising() == Some(true) {
+        answer.would_tell = Some("a sweep to higher settings: more carried more".to_owned());
+    }
+    Some(answer)
+}
+
+/// The largest wait inside the server, where it is a large part of the time in service.
+fn main_wait(model: &TimeModel) -> Option<&TimePart> {
+    let parts = model
+        .parts
+        .iter()
+        .filter(|part| !class(&part.name).is_empty());
+    let most = parts.max_by(|a, b| a.ns.total_cmp(&b.ns))?;
+    (most.ns >= MAIN_PART * model.served_ns()).then_some(most)
+}
+
+/// `lock`, `lwlock`, `io` … of a wait; empty for a part that is none.
+fn class(name: &str) -> &str {
+    let class = name.split('.').next().unwrap_or_default();
+    let classes = [
+        "lock",
+        "lwlock",
+        "io",
+        "client",
+        "ipc",
+        "timeout",
+        "extension",
+        "other_wait",
+    ];
+    if classes.contains(&class) { class } else { "" }
+}
+
+/// None explains the run: those that come nearest, and what is missing to tell.
+fn not_known(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    bounds: &[ResourceBound],
+) -> LimitingFactor {
+    if let Some(cpu) = bench.cpu.as_ref().filter(|c| c.used_ratio().is_none()) {
+        return inconclusive(
+            &format!(
+                "the run may use {} of {} cores, and how much of them the server used is not known",
+                plain(cpu.allowed_cores.unwrap_or(cpu.cores)),
+                plain(cpu.cores)
+            ),
+            "the same run without a CPU quota, or sysmon record beside the server",
+        );
+    }
+    let mut nearest: Vec<&ResourceBound> = bounds.iter().collect();
+    nearest.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
+    let told: Vec<String> = nearest
+        .iter()
+        .take(2)
+        .filter(|bound| bound.used_ratio >= 0.5)
+        .map(|bound| bound.title.clone())
+        .collect();
+    let mut why = if told.is_empty() {
+        "no resource that was measured is near its end".to_owned()
+    } else {
+        format!(
+            "no bound explains the throughput; nearest: {}",
+            told.join("; ")
+        )
+    };
+    if bench.cpu.is_none() {
+        why += ", and the machine's CPU was not recorded during the step";
+        return inconclusive(&why, "run sysmon beside the bench (plimsoll run does)");
+    }
+    let crowded = bench.cpu_past(facts.thresholds.cpu.warning_ratio) == Some(true);
+    let would_tell = if crowded {
+        "the generator on a machine of its own, so that the CPU has room or is used up"
+    } else {
+        "a sweep past this setting, with the server's evidence"
+    };
+    let mut answer = inconclusive(&why, would_tell);
+    answer.evidence = nearest
+        .first()
+        .map_or_else(Vec::new, |b| b.evidence.clone());
+    answer
+}

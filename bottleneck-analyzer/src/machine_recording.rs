@@ -1,0 +1,221 @@
+//! The machine's recording, read over the window of a step.
+
+use std::ops::Range;
+
+use bench_report::{Series, Window};
+
+use crate::assessment::{ComponentKind, EvidenceItem};
+use crate::participants::{servers, takes_part};
+use crate::series_reading::{SeriesReading, overlap};
+use crate::source_report::SourceReport;
+
+/// CPU that was not idle, of the whole machine.
+const BUSY: &str = "cpu.busy_ratio";
+
+/// A program that takes no part in the run, with its share.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OutsideProgram {
+    /// Its name.
+    pub(crate) name: String,
+    /// Cores it used on average over the window, all its processes together: a process that was
+    /// there for a part of the window counts for that part.
+    pub(crate) cores: f64,
+    /// Reading of its busiest process.
+    pub(crate) reading: SeriesReading,
+}
+
+/// The recording of the machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MachineRecording<'a> {
+    /// The recording.
+    pub(crate) source: &'a SourceReport,
+}
+
+impl<'a> MachineRecording<'a> {
+    /// Processors of the machine; `None` where the recording does not say.
+    pub(crate) fn cores(&self) -> Option<f64> {
+        self.source.report.environment.cores.map(|n| n as f64)
+    }
+
+    /// The machine-wide series `name` over `window`; `None` where it was not read then.
+    pub(crate) fn read(&self, name: &str, window: Window) -> Option<SeriesReading> {
+        let all = self.source.report.series.iter().enumerate();
+        all.filter(|(_, s)| s.name == name && s.labels.is_empty())
+            .find_map(|(i, s)| SeriesReading::over(i, s, &measured(window)))
+            .filter(|reading| reading.speaks_for(&measured(window)))
+    }
+
+    /// The sibling of series `name` with the highest mean over `window`: the busiest disk, or the
+    /// machine-wide series where there is one.
+    pub(crate) fn busiest_of(
+        &self,
+        name: &str,
+        window: Window,
+    ) -> Option<(&'a Series, SeriesReading)> {
+        let all = self.source.report.series.iter().enumerate();
+        all.filter(|(_, s)| s.name == name && !s.labels.contains_key("core"))
+            .filter_map(|(i, s)| SeriesReading::over(i, s, &measured(window)).map(|r| (s, r)))
+            .filter(|(_, reading)| reading.speaks_for(&measured(window)))
+            .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
+    }
+
+    /// Every series called `name`, over `window`.
+    pub(crate) fn all(&self, name: &str, window: Window) -> Vec<(&'a Series, SeriesReading)> {
+        let all = self.source.report.series.iter().enumerate();
+        all.filter(|(_, s)| s.name == name)
+            .filter_map(|(i, s)| {
+                let mut spans: Vec<_> = s.spans().collect();
+                if let [(_, span, _)] = spans.as_mut_slice() {
+                    // Of a point alone only the recording knows how long a time it covers.
+                    span.start = span.end.saturating_sub(self.tick_ns(span.end)?);
+                }
+                SeriesReading::of(i, s, &spans, &measured(window)).map(|r| (s, r))
+            })
+            .collect()
+    }
+
+    /// Cores that the run may use, where a quota or an affinity allows it fewer than the machine
+    /// has, with what says so.
+    pub(crate) fn allowed_cores(&self) -> Option<(f64, Option<EvidenceItem>)> {
+        let environment = &self.source.report.environment;
+        let quota = environment.cgroup.as_ref().and_then(|g| g.cpu_quota_cores);
+        let available = environment.cores_available.map(|n| n as f64);
+        // What is available is the quota rounded down, unless an affinity allows fewer still.
+        let (allowed, pointer) = match (quota, available) {
+            (Some(quota), available) if available.is_none_or(|n| n >= quota.floor()) => {
+                (quota, "/environment/cgroup/cpu_quota_cores")
+            }
+            (_, available) => (available?, "/environment/cores_available"),
+        };
+        let evidence = self.source.evidence("cores that the run may use", pointer);
+        (allowed > 0.0 && allowed < self.cores()?).then_some((allowed, evidence))
+    }
+
+    /// Cores that the known servers of `component` used over `window`; `None` where none of them
+    /// was recorded.
+    pub(crate) fn cores_of_server(&self, component: ComponentKind, window: Window) -> Option<f64> {
+        let processes = self.processes(window);
+        let serving = processes.iter().filter(|(s, _)| {
+            let name = s.labels.get("name").map_or("", String::as_str);
+            servers(component).contains(&name)
+        });
+        let recorded_ns = self.recorded_ns(window);
+        let used: Vec<f64> = serving.map(|(_, r)| r.cores_over(recorded_ns)).collect();
+        (!used.is_empty()).then(|| used.iter().sum())
+    }
+
+    /// Number of processes called `name` that were recorded over `window`.
+    pub(crate) fn processes_called(&self, name: &str, window: Window) -> usize {
+        let all = self.processes(window);
+        let called = |s: &Series| s.labels.get("name").is_some_and(|n| n == name);
+        all.iter().filter(|(s, _)| called(s)).count()
+    }
+
+    /// Cores that the recorded programs which take part used over `window`; `server` is the name of
+    /// the server's process, where it is known.
+    pub(crate) fn cores_of_participants(&self, window: Window, server: Option<&str>) -> f64 {
+        let recorded_ns = self.recorded_ns(window);
+        let processes = self.processes(window).into_iter();
+        let taking_part = processes.filter(|(series, _)| {
+            let name = series.labels.get("name");
+            name.is_some_and(|name| takes_part(name) || server == Some(name))
+        });
+        taking_part.map(|(_, r)| r.cores_over(recorded_ns)).sum()
+    }
+
+    /// Programs that take no part in the run, busiest first; `server` is the name of the server's
+    /// process, where it is known.
+    pub(crate) fn strangers(&self, window: Window, server: Option<&str>) -> Vec<OutsideProgram> {
+        let recorded_ns = self.recorded_ns(window);
+        let mut found: Vec<OutsideProgram> = self
+            .processes(window)
+            .into_iter()
+            .filter_map(|(series, reading)| {
+                let name = series.labels.get("name")?;
+                let part = takes_part(name) || server == Some(name);
+                (!part).then(|| OutsideProgram {
+                    name: name.clone(),
+                    cores: reading.cores_over(recorded_ns),
+                    reading,
+                })
+            })
+            .collect();
+        // A program may run as many processes; the busiest of them stands for it.
+        found.sort_by(|a, b| b.cores.total_cmp(&a.cores));
+        let mut by_name: Vec<OutsideProgram> = Vec::new();
+        for one in found {
+            match by_name.iter_mut().find(|s| s.name == one.name) {
+                Some(program) => program.cores += one.cores,
+                None => by_name.push(one),
+            }
+        }
+        by_name.sort_by(|a, b| b.cores.total_cmp(&a.cores));
+        by_name
+    }
+
+    /// A typical sample of a reading, labelled with the mean it stands for.
+    pub(crate) fn typical(&self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
+        let name = &self.source.report.series.get(reading.series)?.name;
+        let label = format!(
+            "{what}: sample nearest the mean of {} over {} samples",
+            crate::figures::show(name, reading.mean),
+            reading.samples
+        );
+        let pointer = format!("/series/{}/mean/{}", reading.series, reading.typical);
+        self.source.evidence(label, &pointer)
+    }
+
+    /// The highest reading.
+    pub(crate) fn peak(&self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
+        let pointer = format!("/series/{}/max/{}", reading.series, reading.peak);
+        self.source
+            .evidence(format!("{what}: highest sample"), &pointer)
+    }
+
+    /// The whole recording as a window.
+    pub(crate) fn whole(&self) -> Window {
+        let start_ns = self.source.report.clock.monotonic_ns;
+        let last = self
+            .source
+            .report
+            .series
+            .iter()
+            .filter_map(|s| s.at_ns.last());
+        let end_ns = last.max().copied().unwrap_or(start_ns);
+        Window {
+            start_ns,
+            measure_start_ns: start_ns,
+            measure_end_ns: end_ns,
+            end_ns,
+        }
+    }
+
+    fn processes(self, window: Window) -> Vec<(&'a Series, SeriesReading)> {
+        self.all("process.cpu_cores", window)
+    }
+
+    /// The tick of the recording that ends at `at_ns`, or first after it.
+    fn tick_ns(self, at_ns: u64) -> Option<u64> {
+        let mut ticks = self.series(BUSY)?.spans();
+        let (_, tick, _) = ticks.find(|(_, tick, _)| at_ns <= tick.end)?;
+        Some(tick.end - tick.start)
+    }
+
+    fn series(self, name: &str) -> Option<&'a Series> {
+        let mut all = self.source.report.series.iter();
+        all.find(|s| s.name == name && s.labels.is_empty())
+    }
+
+    /// Recorded part of the measured part of `window`, in nanoseconds.
+    fn recorded_ns(self, window: Window) -> u64 {
+        let window = measured(window);
+        let whole = window.end.saturating_sub(window.start);
+        let spans = self.series(BUSY).into_iter().flat_map(Series::spans);
+        let recorded: u64 = spans.map(|(_, span, _)| overlap(&span, &window)).sum();
+        if recorded > 0 { recorded } else { whole }
+    }
+}
+
+fn measured(window: Window) -> Range<u64> {
+    window.measure_start_ns..window.measure_end_ns.max(window.measure_start_ns)
+}

@@ -1,0 +1,119 @@
+//! The server's evidence of one step, with the place of every figure.
+
+use bench_report::{EvidenceRow, Step};
+
+use crate::assessment::EvidenceItem;
+use crate::json_pointer::escape;
+use crate::source_report::SourceReport;
+
+/// The server's side of one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PostgresEvidence<'a> {
+    /// The report.
+    pub(crate) source: &'a SourceReport,
+    /// Index into its `steps`.
+    pub(crate) index: usize,
+    /// The step.
+    pub(crate) step: &'a Step,
+}
+
+/// One line of a table of the evidence.
+#[derive(Debug, Clone)]
+pub(crate) struct CitedRow<'a> {
+    source: &'a SourceReport,
+    pointer: String,
+    line: &'a EvidenceRow,
+}
+
+impl<'a> PostgresEvidence<'a> {
+    /// The view of step `index`; `None` where there is no such step.
+    pub(crate) fn of(source: &'a SourceReport, index: usize) -> Option<Self> {
+        let step = source.report.steps.get(index)?;
+        Some(Self {
+            source,
+            index,
+            step,
+        })
+    }
+
+    /// A figure of the server.
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        self.step.server.as_ref()?.figures.get(name).copied()
+    }
+
+    /// A figure of the server as evidence.
+    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
+        let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
+        self.source.evidence(name, &pointer)
+    }
+
+    /// The names of all figures that begin with `prefix`.
+    pub(crate) fn figures_below(&self, prefix: &str) -> impl Iterator<Item = (&'a String, f64)> {
+        let server = self.step.server.as_ref();
+        let all = server.into_iter().flat_map(|s| &s.figures);
+        all.filter(move |(name, _)| name.starts_with(prefix))
+            .map(|(name, value)| (name, *value))
+    }
+
+    /// The lines of a table; `None` where the report has no such table.
+    pub(crate) fn table(&self, name: &str) -> Option<Vec<CitedRow<'a>>> {
+        let rows = self.step.server.as_ref()?.tables.get(name)?;
+        let pointer = format!("/steps/{}/server/tables/{}", self.index, escape(name));
+        let line = |(place, row)| CitedRow {
+            source: self.source,
+            pointer: format!("{pointer}/{place}"),
+            line: row,
+        };
+        Some(rows.iter().enumerate().map(line).collect())
+    }
+
+    /// The lines of a table, none where the report has no such table.
+    pub(crate) fn rows(&self, name: &str) -> Vec<CitedRow<'a>> {
+        self.table(name).unwrap_or_default()
+    }
+
+    /// Calls that were done, well or not, per second of the measured part.
+    pub(crate) fn calls_per_s(&self) -> f64 {
+        let operations = self.step.operations.values();
+        let (done, good) = operations.fold((0, 0), |(done, good), o| {
+            (done + o.succeeded + o.failures(), good + o.succeeded)
+        });
+        let measured_s = self.step.window.measured_s();
+        match good {
+            0 if measured_s > 0.0 => done as f64 / measured_s,
+            0 => 0.0,
+            _ => self.step.throughput_per_s() * done as f64 / good as f64,
+        }
+    }
+
+    /// Calls over the time that the server's counters grew, which holds the warm-up too; `None`
+    /// where that time is not known.
+    pub(crate) fn calls_of_counters(&self) -> Option<f64> {
+        let span_s = self.figure("deltas.span_s")?;
+        let calls = self.calls_per_s() * span_s;
+        (calls > 0.0).then_some(calls)
+    }
+}
+
+impl CitedRow<'_> {
+    /// A label; empty where the line has none of that name.
+    pub(crate) fn label(&self, name: &str) -> &str {
+        self.line.labels.get(name).map_or("", String::as_str)
+    }
+
+    /// A figure.
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        self.line.figures.get(name).copied()
+    }
+
+    /// A figure, 0 where the line has none.
+    pub(crate) fn count(&self, name: &str) -> f64 {
+        self.figure(name).unwrap_or(0.0)
+    }
+
+    /// A figure as evidence.
+    pub(crate) fn evidence(&self, label: impl Into<String>, name: &str) -> Option<EvidenceItem> {
+        let pointer = format!("{}/figures/{}", self.pointer, escape(name));
+        self.source.evidence(label, &pointer)
+    }
+}

@@ -1,0 +1,230 @@
+//! Holders of what others wait for, and their activities meanwhile.
+
+use std::collections::BTreeMap;
+
+use super::evidence::{CitedRow, PostgresEvidence};
+use crate::assessment::EvidenceItem;
+use crate::catalogue::events;
+use crate::figures::share;
+
+/// Holders of one kind of lock, from the looks that saw somebody wait for it.
+#[derive(Debug, Default)]
+pub(crate) struct LockHolders {
+    /// The thing that is locked, as in `advisory lock 42` or `table p.orders`; empty where the
+    /// report does not tell.
+    pub(crate) thing: String,
+    /// The statement that waits most.
+    pub(crate) waiting: String,
+    /// Activities of holders, with the share of the sightings, largest first.
+    pub(crate) doing: Vec<(String, f64)>,
+    /// The statement that most holders ran last.
+    pub(crate) statement: String,
+    /// The application of a holder that is no part of the load.
+    pub(crate) stranger: Option<String>,
+    /// Longest transaction of a holder, in seconds.
+    pub(crate) oldest_s: f64,
+    /// Places in the report.
+    pub(crate) evidence: Vec<EvidenceItem>,
+}
+
+impl LockHolders {
+    /// The holders of locks of one of `kinds` (`transactionid`); `None` where nobody was seen.
+    pub(crate) fn of(view: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {
+        let is_one = |lock: &str| {
+            let kind = lock.split(' ').next().unwrap_or_default();
+            kinds.contains(&kind)
+        };
+        let among = |table: &str| -> Vec<CitedRow<'_>> {
+            let rows = view.rows(table).into_iter();
+            rows.filter(|row| is_one(row.label("lock"))).collect()
+        };
+        let roots = among("blockers");
+        if !roots.is_empty() {
+            return Some(Self::gather(view, &roots, &ROOTS));
+        }
+        let pairs = without_queues(among("blocking"));
+        (!pairs.is_empty()).then(|| Self::gather(view, &pairs, &PAIRS))
+    }
+
+    fn gather(view: &PostgresEvidence<'_>, rows: &[CitedRow<'_>], table: &HolderColumns) -> Self {
+        let weight = |row: &CitedRow<'_>| row.count(table.weight);
+        let most = |of: &dyn Fn(&CitedRow<'_>) -> String| most_of(rows, of, weight);
+        let total: f64 = rows.iter().map(weight).sum();
+        let mut doing: BTreeMap<String, f64> = BTreeMap::new();
+        for row in rows {
+            *doing.entry(what_it_does(row)).or_default() += weight(row) / total.max(f64::EPSILON);
+        }
+        let mut doing: Vec<(String, f64)> = doing.into_iter().collect();
+        doing.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let ours = |row: &CitedRow<'_>| match row.label("ours") {
+            // Who waits is the load itself.
+            "" => row.label(table.application) == row.label("waiting"),
+            told => told == "true",
+        };
+        let strangers: Vec<CitedRow<'_>> = rows.iter().filter(|row| !ours(row)).cloned().collect();
+        let theirs: f64 = strangers.iter().map(weight).sum();
+        let stranger = most_of(
+            &strangers,
+            &|row| row.label(table.application).to_owned(),
+            weight,
+        );
+        let mut evidence: Vec<EvidenceItem> = rows
+            .iter()
+            .take(3)
+            .filter_map(|row| row.evidence(table.label, table.weight))
+            .collect();
+        evidence.extend(view.evidence("locks.waiting_mean"));
+        Self {
+            thing: most(&thing_of),
+            waiting: most(&|row| row.label("waiting_statement").to_owned()),
+            statement: most(&|row| row.label("blocking_statement").to_owned()),
+            doing,
+            stranger: (theirs >= 0.5 * total).then_some(stranger),
+            oldest_s: rows
+                .iter()
+                .map(|row| row.count("transaction_age_max_s"))
+                .fold(0.0, f64::max),
+            evidence,
+        }
+    }
+
+    /// `While it holds the lock the holder is: committing 56 %, …`; empty where nothing is known.
+    pub(crate) fn sentence(&self) -> String {
+        let told: Vec<String> = self
+            .doing
+            .iter()
+            .take(3)
+            .filter(|(what, _)| !what.is_empty())
+            .map(|(what, part)| format!("{what} ({} of the sightings)", share(*part)))
+            .collect();
+        if told.is_empty() {
+            return String::new();
+        }
+        let who = match self.stranger.as_deref() {
+            Some("") => "a session that is no part of the load".to_owned(),
+            Some(name) => format!("{name}, which is no part of the load"),
+            None => "another session of the load".to_owned(),
+        };
+        let last = match self.statement.as_str() {
+            "" => String::new(),
+            statement => format!(" Its last statement: {statement}."),
+        };
+        let age = if self.oldest_s >= 0.1 {
+            let age = crate::figures::duration_ns(self.oldest_s * 1e9);
+            format!(" The longest of their transactions was open for {age}.")
+        } else {
+            String::new()
+        };
+        format!(
+            "Held by {who}; meanwhile the holder is {}.{last}{age}",
+            told.join(", ")
+        )
+    }
+
+    /// Activity of most holders: `idle in transaction`, `committing …`; empty where not known.
+    pub(crate) fn mostly(&self) -> &str {
+        self.doing.first().map_or("", |(what, _)| what)
+    }
+}
+
+/// Pairs without those whose blocker runs what others wait in: it stands in the same queue. All of
+/// them where no other is left.
+fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
+    let queues = |row: &CitedRow<'_>| {
+        let statement = row.label("blocking_statement");
+        let waits = |other: &CitedRow<'_>| other.label("waiting_statement") == statement;
+        row.label("blocking_state") == "active" && pairs.iter().any(waits) && !is_commit(statement)
+    };
+    let holders: Vec<CitedRow<'_>> = pairs.iter().filter(|row| !queues(row)).cloned().collect();
+    if holders.is_empty() { pairs } else { holders }
+}
+
+/// The columns of a table of blocking sessions.
+struct HolderColumns {
+    weight: &'static str,
+    application: &'static str,
+    label: &'static str,
+}
+
+const ROOTS: HolderColumns = HolderColumns {
+    weight: "looks",
+    application: "blocking_application",
+    label: "looks that saw this holder",
+};
+
+const PAIRS: HolderColumns = HolderColumns {
+    weight: "waiting_mean",
+    application: "blocking",
+    label: "sessions waiting for this holder",
+};
+
+/// The text that has most weight; empty where there is none.
+fn most_of<'r>(
+    rows: &[CitedRow<'r>],
+    text: &dyn Fn(&CitedRow<'r>) -> String,
+    weight: impl Fn(&CitedRow<'r>) -> f64,
+) -> String {
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    for row in rows {
+        *sums.entry(text(row)).or_default() += weight(row);
+    }
+    sums.remove("");
+    let most = sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    most.map_or(String::new(), |(text, _)| text)
+}
+
+/// `advisory lock 42`, `table p.orders`; empty where the row names nothing.
+fn thing_of(row: &CitedRow<'_>) -> String {
+    let kind = row.label("lock").split(' ').next().unwrap_or_default();
+    let relation = row.label("relation");
+    match (kind, row.label("key"), relation) {
+        ("advisory", key, _) if !key.is_empty() => format!("advisory lock {}", advisory(key)),
+        ("object", "pg_database:0", _) => "the lock that NOTIFY takes at commit".to_owned(),
+        (_, _, relation) if !relation.is_empty() => format!("table {relation}"),
+        ("relation", key, _) if !key.is_empty() => format!("table {key}"),
+        _ => String::new(),
+    }
+}
+
+/// A key as the application wrote it: `0:42` is `pg_advisory_lock(42)`.
+fn advisory(key: &str) -> String {
+    match key.split_once(':') {
+        Some(("0", object)) => object.to_owned(),
+        Some((class, object)) => format!("({class}, {object})"),
+        None => key.to_owned(),
+    }
+}
+
+/// As the catalogue calls it.
+const SLEEPING: &str = "sleeping (pg_sleep)";
+
+/// A holder's state in words.
+fn what_it_does(row: &CitedRow<'_>) -> String {
+    let state = row.label("blocking_state");
+    let event = row.label("blocking_event");
+    if state == "prepared transaction" {
+        return "a prepared transaction that nobody has ended yet".to_owned();
+    }
+    if state.starts_with("idle in transaction") {
+        return "idle in transaction: its client has the turn".to_owned();
+    }
+    if event.is_empty() || event.starts_with("Lock.") {
+        return match (state, row.label("blocking_statement")) {
+            ("", _) => String::new(),
+            (_, statement) if is_commit(statement) => "committing".to_owned(),
+            (_, statement) if statement.to_lowercase().contains("pg_sleep") => SLEEPING.to_owned(),
+            (_, _) if event.starts_with("Lock.") => "waiting for a lock itself".to_owned(),
+            _ => "running a statement".to_owned(),
+        };
+    }
+    let known = events::find(&event.to_lowercase());
+    let named = event.replacen('.', ":", 1);
+    known.map_or(named.clone(), |e| format!("{} ({named})", e.part))
+}
+
+fn is_commit(statement: &str) -> bool {
+    let first = statement.split([' ', ';']).next().unwrap_or_default();
+    ["COMMIT", "END"]
+        .iter()
+        .any(|word| first.eq_ignore_ascii_case(word))
+}

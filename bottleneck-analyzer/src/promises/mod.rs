@@ -1,0 +1,255 @@
+//! Promises: provisional, because a load test shows what can be held and not what
+//! users need. Nothing is promised without load of ours, on too little of it, or on a figure that a
+//! warning spoils; what is promised rests on the worst repeat.
+
+mod availability;
+
+use bench_report::{Step, StepEnd, Warning};
+
+use crate::assessment::{ComponentKind, EvidenceItem, Promise};
+use crate::bench_facts::BenchFacts;
+use crate::figures::{duration_ns, plain, rate, share};
+use crate::json_pointer::escape;
+use crate::requests::{self, OperationPercentile, PercentileFn, slowest};
+use crate::run_facts::RunFacts;
+use crate::source_report::{SourceReport, code_name};
+use crate::thresholds::Sla;
+
+/// SLA recommendations for every component that was loaded and has an operating point.
+pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
+    let sla = &facts.thresholds.sla;
+    let mut all = Vec::new();
+    for bench in facts.benches.iter().filter(|b| b.made_load()) {
+        if bench.component == ComponentKind::Websocket {
+            all.extend(connections(bench, sla));
+        } else {
+            all.extend(throughput(bench, sla));
+        }
+        let percentiles: [(&str, PercentileFn); 2] = [
+            ("p95", |h| h.percentiles_ns.p95),
+            ("p99", |h| h.percentiles_ns.p99),
+        ];
+        for (which, pick) in percentiles {
+            let what = format!("latency_{which}");
+            all.extend(latency(bench, &what, which, sla, |step| {
+                slowest(step, pick)
+            }));
+        }
+        for (which, pick) in percentiles {
+            let what = format!("connect_{which}");
+            all.extend(latency(bench, &what, which, sla, |step| {
+                requests::connecting(step, pick)
+            }));
+        }
+        all.extend(availability::of_requests(bench, sla));
+        all.extend(availability::of_connections(bench));
+    }
+    all
+}
+
+/// A promise in the making.
+struct PromiseDraft<'a> {
+    indicator: &'a str,
+    /// Name for people.
+    title: &'a str,
+    unit: &'a str,
+    /// The value with its words; what keeps it from being told otherwise.
+    value: Result<(f64, String), String>,
+    basis: String,
+    evidence: Vec<EvidenceItem>,
+}
+
+impl PromiseDraft<'_> {
+    /// Keeps the promise where the load at the operating point lasted long enough to be a sample of
+    /// what is to come.
+    fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
+        let load_s = bench.load_s();
+        if load_s >= least_s {
+            return self;
+        }
+        let (seen, needed) = (duration_ns(load_s * 1e9), duration_ns(least_s * 1e9));
+        Self {
+            value: Err(format!("{seen} of load, {needed} are needed")),
+            // A figure that is not told needs no doubt about it.
+            evidence: Vec::new(),
+            ..self
+        }
+    }
+
+    fn of(self, bench: &BenchFacts<'_>) -> Promise {
+        let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
+        let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
+        let value = ended_early(bench).map_or(self.value, Err);
+        let ((value, shown), basis) = match (spoiling, value) {
+            (Some(warning), _) => {
+                let code = code_name(warning.code).replace('_', " ");
+                (not_told(&code), warning.message.clone())
+            }
+            (None, Err(why)) => (not_told(&why), self.basis),
+            (None, Ok((value, shown))) => ((Some(value), shown), self.basis),
+        };
+        Promise {
+            component: bench.component,
+            scenario: bench.source.report.scenario.clone(),
+            file: bench.namesake_file().map(str::to_owned),
+            indicator: self.indicator.to_owned(),
+            value,
+            unit: self.unit.to_owned(),
+            shown,
+            provisional: true,
+            basis,
+            evidence: self.evidence,
+        }
+    }
+}
+
+/// Reason for which the operating point was not held: a rule, or a fault, ended one of its repeats.
+fn ended_early(bench: &BenchFacts<'_>) -> Option<String> {
+    let all: Vec<&Step> = bench.judged().map(|(_, step)| step).collect();
+    let early =
+        |step: &&&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
+    let early = all.iter().filter(early).count();
+    (early > 0).then(|| format!("{early} of {} repeats ended before their time", all.len()))
+}
+
+fn spoiling<'s>(source: &'s SourceReport, evidence: &EvidenceItem) -> Option<&'s Warning> {
+    let mut warnings = source.report.warnings.iter();
+    warnings.find(|warning| warning.spoils(&evidence.pointer))
+}
+
+/// Throughput of the slowest repeat, less the headroom.
+fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
+    let rates = bench
+        .operating_repeats()
+        .map(|(_, step)| requests::throughput_per_s(step));
+    let measured = rates.min_by(f64::total_cmp)?;
+    if measured <= 0.0 {
+        return None;
+    }
+    let value = round_down(measured * (1.0 - sla.throughput_headroom_ratio));
+    let evidence = bench.operating_repeats().flat_map(|(index, step)| {
+        requests::of(step).filter_map(move |(name, _)| {
+            let operation = escape(name);
+            let pointer = format!("/steps/{index}/operations/{operation}/throughput_per_s");
+            let label = format!("throughput of {name}");
+            bench.source.evidence(label, &pointer)
+        })
+    });
+    let promise = PromiseDraft {
+        indicator: "throughput",
+        title: "throughput",
+        unit: "per_s",
+        value: Ok((value, format!("at least {}", rate(value)))),
+        basis: format!(
+            "{} of the {} {}",
+            share(1.0 - sla.throughput_headroom_ratio),
+            rate(measured),
+            where_measured(bench)
+        ),
+        evidence: evidence.collect(),
+    };
+    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
+}
+
+fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
+    match bench.repeats.len() {
+        0 | 1 => "at the operating point",
+        _ => "in the worst repeat at the operating point",
+    }
+}
+
+fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
+    let (_, step) = bench.operating()?;
+    let held = step.parameter("connections")?;
+    let value = round_down(held * (1.0 - sla.throughput_headroom_ratio));
+    let evidence = bench.step_evidence("connections", "parameters/connections");
+    let promise = PromiseDraft {
+        indicator: "connections",
+        title: "connections",
+        unit: "count",
+        value: Ok((value, format!("at least {} open", plain(value)))),
+        basis: format!(
+            "{} of the {} that were held",
+            share(1.0 - sla.throughput_headroom_ratio),
+            plain(held)
+        ),
+        evidence: evidence.into_iter().collect(),
+    };
+    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
+}
+
+/// The percentile of the worst repeat, plus the margin; a doubt about any of them forbids it.
+fn latency<'s>(
+    bench: &BenchFacts<'s>,
+    indicator: &str,
+    which: &str,
+    sla: &Sla,
+    pick: impl Fn(&'s Step) -> Option<OperationPercentile<'s>>,
+) -> Option<Promise> {
+    let measured: Vec<(usize, OperationPercentile<'_>)> = bench
+        .operating_repeats()
+        .filter_map(|(index, step)| Some((index, pick(step)?)))
+        .collect();
+    let (_, worst) = measured.iter().max_by_key(|(_, latency)| latency.ns)?;
+    let title = match worst.operation {
+        "connect" => format!("{which} of connecting"),
+        _ => which.to_owned(),
+    };
+    let ns = worst.ns as f64;
+    let value = round_up(ns * (1.0 + sla.latency_margin_ratio));
+    let evidence = measured.iter().filter_map(|(index, latency)| {
+        let label = latency.label(which);
+        let pointer = latency.pointer(*index, which);
+        bench.source.evidence(label, &pointer)
+    });
+    let promise = PromiseDraft {
+        indicator,
+        title: &title,
+        unit: "ns",
+        value: if measured.iter().any(|(_, latency)| latency.at_least) {
+            Err("it falls among requests that were never answered".to_owned())
+        } else {
+            Ok((value, format!("{title} at most {}", duration_ns(value))))
+        },
+        basis: format!(
+            "{which} of {}, {} {}, plus {}",
+            worst.operation,
+            worst.shown(),
+            where_measured(bench),
+            share(sla.latency_margin_ratio)
+        ),
+        evidence: evidence.collect(),
+    };
+    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
+}
+
+/// To two digits, so that nobody reads a measured figure as a promise.
+fn round_down(value: f64) -> f64 {
+    let unit = unit_of(value);
+    (value / unit).floor() * unit
+}
+
+fn round_up(value: f64) -> f64 {
+    let unit = unit_of(value);
+    (value / unit).ceil() * unit
+}
+
+fn unit_of(value: f64) -> f64 {
+    if value <= 0.0 {
+        1.0
+    } else {
+        10f64.powf(value.log10().floor() - 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promises_have_two_digits_and_never_flatter() {
+        assert!((round_down(12_345.0) - 12_000.0).abs() < 1e-6);
+        assert!((round_up(12_345.0) - 13_000.0).abs() < 1e-6);
+        assert!(round_down(0.0).abs() < f64::EPSILON);
+    }
+}

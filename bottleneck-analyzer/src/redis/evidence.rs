@@ -1,0 +1,186 @@
+//! Evidence of a step about a Redis: its one thread, and who it worked for.
+
+use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
+
+use crate::assessment::EvidenceItem;
+use crate::json_pointer::escape;
+use crate::requests;
+use crate::source_report::SourceReport;
+
+/// The evidence of the step at a bench's operating point.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RedisEvidence<'a> {
+    pub(super) source: &'a SourceReport,
+    pub(crate) index: usize,
+    pub(crate) step: &'a Step,
+    server: &'a ServerEvidence,
+    /// Time for which the server was watched.
+    pub(crate) seconds: f64,
+    /// Calls that the load made.
+    pub(crate) calls: f64,
+    /// Mean of what users felt of them, in nanoseconds.
+    pub(crate) response_ns: f64,
+}
+
+impl<'a> RedisEvidence<'a> {
+    /// Reads the evidence of step `index`.
+    pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
+        let step = source.report.steps.get(index)?;
+        let server = step.server.as_ref()?;
+        let seconds = *server.figures.get("interval_s")?;
+        let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
+        let felt = requests::of(step).filter_map(|(_, o)| requests::latency(o));
+        let (sum, count) = felt.fold((0.0, 0.0), |(sum, count), (_, h)| {
+            (sum + h.mean_ns * h.count as f64, count + h.count as f64)
+        });
+        (seconds > 0.0 && calls > 0 && count > 0.0).then(|| Self {
+            source,
+            index,
+            step,
+            server,
+            seconds,
+            calls: calls as f64,
+            response_ns: sum / count,
+        })
+    }
+
+    /// A figure of the server.
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        self.server.figures.get(name).copied()
+    }
+
+    /// Place of a figure of the server.
+    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
+        let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
+        self.source.evidence(name.replace('_', " "), &pointer)
+    }
+
+    /// The rows of a table; none where it is absent.
+    pub(crate) fn rows(&self, table: &str) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
+        let rows = self.server.tables.get(table).map(Vec::as_slice);
+        rows.unwrap_or_default().iter().enumerate()
+    }
+
+    /// Returns true if `what` was read, however empty: by a bench that reads tables at all, which
+    /// always lists its own commands.
+    pub(crate) fn was_read(&self, what: &str) -> bool {
+        !self.server.unavailable.contains_key(what) && self.rows("commands").next().is_some()
+    }
+
+    /// Place of a figure of a row.
+    pub(crate) fn row_evidence(
+        &self,
+        label: impl Into<String>,
+        (table, row): (&str, usize),
+        figure: &str,
+    ) -> Option<EvidenceItem> {
+        let place = format!("/steps/{}/server/tables/{table}/{row}", self.index);
+        self.source
+            .evidence(label, &format!("{place}/figures/{}", escape(figure)))
+    }
+
+    /// The commands of one kind of sender: `load`, `pool`, `bench` or `others`.
+    pub(crate) fn commands_of(
+        &self,
+        whose: &str,
+    ) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
+        let is = move |row: &EvidenceRow| row.labels.get("whose").is_some_and(|w| w == whose);
+        self.rows("commands").filter(move |(_, row)| is(row))
+    }
+
+    /// A setting of the server.
+    pub(crate) fn setting(&self, name: &str) -> Option<&'a str> {
+        let is = |(_, row): &(usize, &'a EvidenceRow)| {
+            row.labels
+                .get("setting")
+                .is_some_and(|setting| setting == name)
+        };
+        let (_, row) = self.rows("settings").find(is)?;
+        row.labels.get("value").map(String::as_str)
+    }
+
+    /// The part of the mean response time that something at the server can have taken: all but
+    /// the generator's own delay and the fastest answer that was seen.
+    pub(crate) fn at_stake_ns(&self) -> f64 {
+        let delay = |(sum, count): (f64, f64), operation: &Operation| {
+            let lag = operation.pacing_lag.as_ref();
+            let lag = lag.map_or(0.0, |h| h.mean_ns * h.count as f64);
+            let answered = requests::latency(operation).map_or(0.0, |(_, h)| h.count as f64);
+            (sum + lag, count + answered)
+        };
+        let all = requests::of(self.step).map(|(_, operation)| operation);
+        let (sum, count) = all.fold((0.0, 0.0), delay);
+        let fastest = self.figure("answer_least_ns").unwrap_or(0.0);
+        (self.response_ns - sum / count.max(1.0) - fastest).max(0.0)
+    }
+
+    /// Users who wait for their answers; `None` in an open loop.
+    pub(super) fn users(&self) -> Option<f64> {
+        match self.step.load {
+            Load::Closed { users, .. } => Some(users as f64),
+            Load::Open { .. } => None,
+        }
+    }
+
+    /// Share of the mean response time.
+    pub(crate) fn share_of_response(&self, ns: f64) -> f64 {
+        (ns / self.response_ns).min(1.0)
+    }
+
+    /// Share of what a call takes once it has its place in the pool: the queue before it is an echo
+    /// of how long places are held, and shrinks with that.
+    pub(crate) fn share_of_hold(&self, ns: f64) -> f64 {
+        let parts = self.step.pool.as_ref().and_then(|pool| pool.checkout);
+        let queued = parts.map_or(0.0, |parts| parts.wait_mean_ns);
+        (ns / (self.response_ns - queued).max(ns).max(1.0)).min(1.0)
+    }
+
+    /// Answers that a call of the load waits for, the pool's check among them.
+    pub(crate) fn round_trips(&self) -> f64 {
+        let calls = |(_, row): (usize, &EvidenceRow)| {
+            let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
+            // UNWATCH travels with PING.
+            let waits = label("whose") == "load" || label("command") == "ping";
+            waits.then(|| row.figures.get("calls").copied()).flatten()
+        };
+        let waited: f64 = self.rows("commands").filter_map(calls).sum();
+        (waited / self.calls).max(1.0)
+    }
+
+    /// Calls of a command that the load is known to have made.
+    pub(crate) fn calls_of(&self, command: &str) -> f64 {
+        let made = |operation: &str| {
+            let operation = self.step.operations.get(operation);
+            operation.map_or(0, |o| o.attempted) as f64
+        };
+        // A miss is a read and the write that mends it.
+        made(command) + made("miss")
+    }
+
+    /// Bytes that the server sent beside the answers of the load.
+    pub(crate) fn others_bytes(&self) -> Option<f64> {
+        let sent = self.figure("net_output_bytes")?;
+        Some((sent - self.own_answer_bytes()?).max(0.0))
+    }
+
+    /// Share of the thread's time that went into what it sent to others; `None` where the time
+    /// outside of commands is not known.
+    pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
+        let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
+        Some(self.outside_commands_s()? * ratio / self.seconds)
+    }
+
+    /// Bytes of the answers that the load asked for: what it reads, and short answers to what it
+    /// writes. `None` where the bench does not tell how long its values are.
+    fn own_answer_bytes(&self) -> Option<f64> {
+        let told = self.source.report.config.get("value_bytes");
+        let told = told.and_then(serde_json::Value::as_f64);
+        let value = told.or_else(|| self.step.parameter("value_bytes"))?;
+        let read = self.step.operations.get("get").map_or(0, |o| o.succeeded) as f64;
+        // Headers, `+OK`, the pool's check.
+        Some(read * value + self.calls * SHORT_ANSWERS_BYTES)
+    }
+}
+
+/// Most bytes of the short answers of one call.
+const SHORT_ANSWERS_BYTES: f64 = 64.0;

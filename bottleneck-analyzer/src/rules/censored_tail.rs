@@ -1,0 +1,57 @@
+//! Tails that were cut off: requests that had not come back when the step ended.
+
+use crate::assessment::{FindingKind, ImpactOf};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::figures::percent;
+use crate::finding_draft::FindingDraft;
+use crate::json_pointer::escape;
+use crate::run_facts::RunFacts;
+
+const RULE: &str = "censored_tail";
+
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in &facts.benches {
+        judge(bench, out);
+    }
+}
+
+fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let Some((_, step)) = bench.operating() else {
+        return;
+    };
+    let censored: u64 = step.operations.values().map(|o| o.censored).sum();
+    let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
+    let evidence: Vec<_> = step
+        .operations
+        .keys()
+        .filter_map(|name| {
+            let field = format!("operations/{}/censored", escape(name));
+            bench.step_evidence(&format!("unfinished {name}"), &field)
+        })
+        .collect();
+    if censored == 0 {
+        let statement = "every request of the operating point came back before the step ended";
+        out.rule_out(RULE, bench.component, statement, evidence);
+        return;
+    }
+    let ratio = censored as f64 / attempted.max(1) as f64;
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Symptom)
+        .says(
+            format!("{} of the requests never came back", percent(ratio)),
+            format!(
+                "{censored} of {attempted} requests were still under way when the drain ended. \
+                 Percentiles beyond that share are lower bounds."
+            ),
+        )
+        .impact(ratio, ImpactOf::Requests)
+        .evidence(evidence)
+        // Dropped where so few are missing that the objective holds.
+        .parent(Some(format!("errors_past_objective:{}", bench.id())))
+        .advice(
+            &["repeat with a longer drain, or less load, and see what holds them"],
+            "a tail that can be relied on",
+            "what is not waited for is missing from the percentiles",
+        );
+    out.find(draft);
+}

@@ -1,0 +1,77 @@
+//! The server's connections against its limit.
+
+use crate::assessment::{ComponentKind, FindingKind};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::figures::{plain, share};
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::run_facts::RunFacts;
+
+const RULE: &str = "connections_near_limit";
+
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.of(ComponentKind::Postgres) {
+        judge(bench, facts, out);
+    }
+}
+
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
+    let used = bench.server("connections.used_max");
+    let limit = bench.server("connections.limit").filter(|l| *l > 0.0);
+    let (Some(used), Some(limit)) = (used, limit) else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "how near the server is to max_connections: its connections were not counted",
+            "a role that may read pg_stat_activity",
+        );
+        return;
+    };
+    let reserved = bench.server("connections.reserved").unwrap_or(0.0);
+    let free = limit - reserved;
+    let ratio = used / free.max(1.0);
+    let evidence: Vec<_> = ["connections.used_max", "connections.limit"]
+        .into_iter()
+        .filter_map(|name| bench.server_evidence(name))
+        .collect();
+    let limits = &facts.thresholds.pool;
+    // Superusers use reserved ones, too: what is in use may be more than others may have.
+    let kept = if reserved > 0.0 {
+        format!(" ({} reserved for superusers)", plain(reserved))
+    } else {
+        String::new()
+    };
+    let figures = format!("{} of {} connections{kept}", plain(used), plain(limit));
+    if ratio < limits.connections_warning_ratio {
+        let statement = format!("{figures} in use ({})", share(ratio));
+        out.rule_out(RULE, bench.component, statement, evidence);
+        return;
+    }
+    let kind = if ratio >= limits.connections_critical_ratio {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+        .says(
+            format!("{figures} are in use: near max_connections"),
+            "At the limit the server refuses new connections, those of other applications and \
+             of administrators among them.",
+        )
+        .confidence(confidence_past(
+            ratio,
+            limits.connections_warning_ratio,
+            0.02,
+        ))
+        .evidence(evidence)
+        .advice(
+            &[
+                "keep the pools of all instances together below max_connections less a reserve",
+                "or put a transaction pooler such as PgBouncer before the server",
+            ],
+            "no refused connections when an instance is added or restarts",
+            "each instance brings a pool of its own; the limit is the server's",
+        )
+        .needs_restart();
+    out.find(draft);
+}

@@ -1,0 +1,81 @@
+//! The machine's CPU at each operating point: used up or not, and by whom.
+
+use crate::assessment::FindingKind;
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::figures::share;
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::run_facts::RunFacts;
+use crate::step_cpu_use::{CpuOwner, StepCpuUse};
+
+const RULE: &str = "cpu_saturated";
+
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in &facts.benches {
+        let Some(cpu) = &bench.cpu else {
+            continue;
+        };
+        match bench.cpu_past(facts.thresholds.cpu.critical_ratio) {
+            Some(true) => out.find(saturated(bench, cpu, facts)),
+            Some(false) => out.rule_out(
+                RULE,
+                bench.component,
+                format!("CPU at the operating point: {}", cpu.sentence()),
+                cpu.evidence.clone(),
+            ),
+            None => out.cannot_judge(
+                RULE,
+                bench.component,
+                format!("whether the CPU quota was used up: {}", cpu.sentence()),
+                "the same run without a CPU quota, or sysmon record beside the server",
+            ),
+        }
+    }
+}
+
+/// A CPU that is used up at the knee is what a knee is made of: information, unless it is used
+/// up by the wrong one. What misses an objective because of it hangs under it as a symptom.
+fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> FindingDraft {
+    let owner = cpu.owner();
+    let whose = match owner {
+        Some(CpuOwner::Server) => ", most of it by the server",
+        Some(CpuOwner::Generator) => ", most of it by the generator",
+        Some(CpuOwner::Others) => ", most of it by somebody else",
+        None => "; by whom was not recorded",
+    };
+    let title = format!("The {} is used up{whose}", cpu.resource());
+    let detail = format!(
+        "At the operating point it is {}. Server and generator share it, so the capacity measured \
+         is a lower bound of what the server does alone.",
+        cpu.sentence()
+    );
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+        .says(title, detail)
+        .confidence(confidence_past(
+            cpu.used_ratio().unwrap_or(0.0),
+            facts.thresholds.cpu.critical_ratio,
+            0.02,
+        ))
+        .evidence(cpu.evidence.clone());
+    if owner == Some(CpuOwner::Others) {
+        return draft.parent(Some("cpu_others:machine".to_owned()));
+    }
+    if owner == Some(CpuOwner::Generator) {
+        return draft.advice(
+            &["run the generator on a machine of its own (--url points at the server)"],
+            format!(
+                "up to {} of the CPU for the server",
+                share(cpu.generator_ratio)
+            ),
+            "server and generator take CPU from each other; measured capacity is a lower bound",
+        );
+    }
+    draft.advice(
+        &[
+            "make each call cheaper (prepared statements, fewer round trips, better plans)",
+            "or give the server more cores, and sweep again",
+        ],
+        "throughput in proportion to the CPU time saved or added",
+        "with the CPU used up, more connections only lengthen the queue for it",
+    )
+}

@@ -1,0 +1,139 @@
+//! The generator spoilt results at an operating point.
+
+use bench_report::{Histogram, Operation, Step, Warning, WarningCode};
+
+use crate::assessment::{EvidenceItem, FindingKind, ImpactOf};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::figures::share;
+use crate::finding_draft::FindingDraft;
+use crate::run_facts::RunFacts;
+
+const RULE: &str = "generator_spoilt_results";
+
+/// Faults that the generator reports of itself.
+const OWN_FAULT: [WarningCode; 4] = [
+    WarningCode::GeneratorSaturated,
+    WarningCode::PacingLag,
+    WarningCode::GeneratorStalled,
+    WarningCode::InFlightCapReached,
+];
+
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in &facts.benches {
+        judge(bench, out);
+    }
+}
+
+fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let Some((_, step)) = bench.operating() else {
+        return;
+    };
+    let used = bench.step_evidence("generator's CPU", "generator/cpu_ratio");
+    let faults: Vec<_> = bench
+        .operating_warnings()
+        .filter(|(_, w)| OWN_FAULT.contains(&w.code))
+        .collect();
+    let costs = faults.iter().map(|(_, fault)| cost(step, fault.code));
+    let Some((lost, of)) = costs.max_by(|a, b| a.0.total_cmp(&b.0)) else {
+        let statement = format!(
+            "the generator kept its plan: {} of its threads busy, longest stall {}",
+            share(step.generator.cpu_ratio),
+            crate::figures::duration_ns(step.generator.worst_stall_ns as f64)
+        );
+        out.rule_out(RULE, bench.component, statement, used);
+        return;
+    };
+    let messages: Vec<&str> = faults.iter().map(|(_, w)| w.message.as_str()).collect();
+    let evidence: Vec<EvidenceItem> = faults
+        .iter()
+        .filter_map(|(i, w)| {
+            let figure = bench
+                .source
+                .evidence(code_of(w), &format!("/warnings/{i}/value"));
+            figure.or_else(|| {
+                let pointer = format!("/warnings/{i}/message");
+                bench.source.evidence(code_of(w), &pointer)
+            })
+        })
+        .collect();
+    // Lateness makes a target look slower than it is; only a generator that could send no more
+    // leaves the question of the run, how much the target can do, without an answer.
+    let (kind, title) = match of {
+        ImpactOf::Capacity => (
+            FindingKind::Problem,
+            "The generator was the limit, not the target",
+        ),
+        _ => (
+            FindingKind::Information,
+            "Part of the response time at the operating point is the generator's own",
+        ),
+    };
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+        .says(
+            title,
+            format!(
+                "{}. The target may do better than was measured.",
+                messages.join("; ")
+            ),
+        )
+        .impact(lost, of)
+        .evidence(evidence)
+        .evidence(used)
+        .advice(
+            &[
+                "give the generator a machine of its own, or more threads (--runtime per-core)",
+                "or offer less load, and repeat the run",
+            ],
+            "figures that say something about the target",
+            "what the generator delays or cannot send is not the target's doing",
+        );
+    out.find(draft);
+}
+
+/// Effect that the fault may have had on the figures of `step`.
+fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
+    let measured_ns = step.window.measured_s() * 1e9;
+    match fault {
+        // What the target could do beyond a generator that is always busy, nobody has seen.
+        WarningCode::GeneratorSaturated => (step.generator.cpu_ratio, ImpactOf::Capacity),
+        WarningCode::PacingLag => (
+            share_of_response(step, |o| o.pacing_lag.as_ref()),
+            ImpactOf::ResponseTime,
+        ),
+        WarningCode::GeneratorStalled => (
+            step.generator.worst_stall_ns as f64 / measured_ns,
+            ImpactOf::ResponseTime,
+        ),
+        _ => (
+            share_of_response(step, |o| o.backlog.as_ref()),
+            ImpactOf::ResponseTime,
+        ),
+    }
+}
+
+/// The part of all response time that was spent in a phase.
+fn share_of_response(step: &Step, phase: fn(&Operation) -> Option<&Histogram>) -> f64 {
+    let total = |of: &dyn Fn(&Operation) -> Option<f64>| -> f64 {
+        let operations = step.operations.values();
+        operations
+            .filter_map(|o| Some(of(o)? * o.succeeded as f64))
+            .sum()
+    };
+    let response = total(&|o| Some(o.response.as_ref()?.mean_ns));
+    let phase = total(&|o| Some(phase(o)?.mean_ns));
+    if response > 0.0 {
+        phase / response
+    } else {
+        0.0
+    }
+}
+
+fn code_of(warning: &Warning) -> &'static str {
+    match warning.code {
+        WarningCode::GeneratorSaturated => "what the generator's CPU warning measured",
+        WarningCode::PacingLag => "what the pacing warning measured",
+        WarningCode::GeneratorStalled => "what the stall warning measured",
+        _ => "what the in-flight warning measured",
+    }
+}

@@ -1,0 +1,113 @@
+//! Latency past the objective at the operating point, in the worst of its repeats.
+
+use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::figures::duration_ns;
+use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::requests;
+use crate::run_facts::RunFacts;
+
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in &facts.benches {
+        if bench.choice.is_some() {
+            latency(bench, facts, out);
+        }
+    }
+}
+
+/// The causes already found for this bench; a doubtful one explains nothing.
+fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
+    let id = bench.id();
+    out.findings.iter().filter(move |f: &&Finding| {
+        let names_it = f.kind == FindingKind::Problem || f.id.starts_with("cpu_saturated");
+        names_it && f.is_sure() && f.is_about(&id)
+    })
+}
+
+fn kind_under(parent: Option<&String>) -> FindingKind {
+    parent.map_or(FindingKind::Problem, |_| FindingKind::Symptom)
+}
+
+fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
+    let rule = "latency_past_objective";
+    let bounds = &facts.thresholds.objectives;
+    let Some((which, pick, bound_ms)) = requests::objective(bench.component, bounds) else {
+        return;
+    };
+    let repeats = bench.judged();
+    let repeats = repeats.filter_map(|(index, step)| Some((index, requests::slowest(step, pick)?)));
+    let Some((index, slow)) = repeats.max_by_key(|(_, slow)| slow.ns) else {
+        return;
+    };
+    let objective_ns = bound_ms * 1e6;
+    let evidence = bench
+        .source
+        .evidence(slow.label(which), &slow.pointer(index, which));
+    let ns = slow.ns as f64;
+    let figures = format!(
+        "{which} {} against {}",
+        slow.shown(),
+        duration_ns(objective_ns)
+    );
+    let is_open = slow.at_least || evidence.as_ref().is_some_and(|e| e.spoiled);
+    if ns <= objective_ns && is_open {
+        // It may be higher: neither ruled out nor found. The gate tells why.
+        return;
+    }
+    if ns <= objective_ns {
+        out.rule_out(
+            rule,
+            bench.component,
+            format!("latency: {figures}"),
+            evidence,
+        );
+        return;
+    }
+    let most = causes(bench, out).max_by(|a, b| a.score.total_cmp(&b.score));
+    let parent = most.map(|f| f.id.clone());
+    let draft = FindingDraft::new(
+        rule,
+        &bench.id(),
+        bench.component,
+        kind_under(parent.as_ref()),
+    )
+    .says(
+        format!(
+            "{} is slower than its objective: {figures}",
+            bench.component.title()
+        ),
+        format!(
+            "Measured at the operating point, {}{}.",
+            slow.operation,
+            of_repeats(bench, index)
+        ),
+    )
+    .impact(1.0 - objective_ns / ns, ImpactOf::ResponseTime)
+    .confidence(if slow.count < facts.thresholds.measurement.least_samples {
+        Confidence::Low
+    } else {
+        confidence_past(ns / objective_ns, 1.0, bench.noise_ratio())
+    })
+    .evidence(evidence)
+    .parent(parent)
+    .advice(
+        &[
+            "offer less load, or remove what limits the component",
+            "or set another objective",
+        ],
+        "the objective",
+        "past the knee latency rises with load and throughput does not",
+    );
+    out.find(draft);
+}
+
+/// The repeat that was the slowest, where there are several.
+fn of_repeats(bench: &BenchFacts<'_>, index: usize) -> String {
+    let all = bench.judged().count();
+    let place = bench.source.report.steps.get(index);
+    match place.filter(|_| all > 1) {
+        Some(step) => format!(", in repeat {} of {all}, the slowest", step.repeat + 1),
+        None => String::new(),
+    }
+}

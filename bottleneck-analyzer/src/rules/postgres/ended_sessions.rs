@@ -1,0 +1,57 @@
+//! Connections that broke because the server ended the session: its reason seldom reaches the client.
+
+use crate::assessment::{ComponentKind, EvidenceItem};
+use crate::bench_facts::BenchFacts;
+use crate::figures::plain;
+use crate::postgres::PostgresEvidence;
+
+/// Settings that make the server end a session, with the SQLSTATE that its log then bears.
+const TIMEOUTS: [(&str, &str); 3] = [
+    ("idle_in_transaction_session_timeout", "25P03"),
+    ("idle_session_timeout", "57P05"),
+    ("transaction_timeout", "25P04"),
+];
+const COUNTERS: [(&str, &str); 2] = [
+    ("database.sessions_fatal", "by a fatal error of their own"),
+    ("database.sessions_killed", "at somebody's command"),
+];
+
+/// Sessions that the server counts as ended by itself in the steps that are judged, and the time-outs
+/// that are set; empty where it ended none.
+pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
+    if bench.component != ComponentKind::Postgres {
+        return Default::default();
+    }
+    let judged = bench.judged();
+    let views = judged.filter_map(|(index, _)| PostgresEvidence::of(bench.source, index));
+    let views: Vec<PostgresEvidence<'_>> = views.collect();
+    let mut told = Vec::new();
+    let mut evidence = Vec::new();
+    for (name, how) in COUNTERS {
+        let count: f64 = views.iter().filter_map(|view| view.figure(name)).sum();
+        if count > 0.0 {
+            told.push(format!("{} {how}", plain(count)));
+            evidence.extend(views.iter().find_map(|view| view.evidence(name)));
+        }
+    }
+    if told.is_empty() {
+        return Default::default();
+    }
+    let mut text = format!(
+        " The server counts sessions that it ended itself: {}.",
+        told.join(", ")
+    );
+    let set = TIMEOUTS.into_iter().filter_map(|(name, code)| {
+        let pointer = format!("/config/server_settings/{name}");
+        let found = bench.source.evidence(name, &pointer)?;
+        let value = found.value.as_str().filter(|value| *value != "0")?;
+        let told = format!("{name} = {value} (SQLSTATE {code} in its log)");
+        Some((told, found))
+    });
+    let (set, places): (Vec<String>, Vec<EvidenceItem>) = set.unzip();
+    if !set.is_empty() {
+        text += &format!(" Its time-outs: {}.", set.join(", "));
+    }
+    evidence.extend(places);
+    (text, evidence)
+}

@@ -1,0 +1,98 @@
+//! Queues and what makes them: a finding that is only the echo of another stands below it.
+
+use crate::assessment::{Finding, FindingKind};
+use crate::bench_facts::BenchFacts;
+use crate::catalogue::events;
+use crate::conclusions::Conclusions;
+use crate::postgres::{LockHolders, PostgresEvidence};
+
+/// Hangs what only follows under what it follows from.
+pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    under_a_lock(bench, out);
+    under_a_statement(bench, out);
+}
+
+/// A statement that takes the CPU for a reason that was found is no finding of its own.
+fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let id = bench.id();
+    let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
+    let reason = |f: &&Finding| f.kind == FindingKind::Problem && f.is_about(&id) && !takes(f);
+    let reasons: Vec<(String, String)> = out
+        .findings
+        .iter()
+        .filter(reason)
+        .map(|f| (f.id.clone(), f.title.clone()))
+        .collect();
+    for finding in out.findings.iter_mut().filter(|f| takes(f)) {
+        let statement = finding.thing.clone().unwrap_or_default();
+        let named = reasons.iter().find(|(_, title)| title.contains(&statement));
+        finding.parent = named.map(|(id, _)| id.clone());
+    }
+}
+
+/// Files the main activity of a lock's holders as part of the lock's cost, not as one of its own.
+fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let id = bench.id();
+    let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
+    let Some(lock) = out.findings.iter().find(is_lock) else {
+        return;
+    };
+    let (parent, score) = (lock.id.clone(), lock.score);
+    let Some(view) = bench
+        .operating()
+        .and_then(|(i, _)| PostgresEvidence::of(bench.source, i))
+    else {
+        return;
+    };
+    let all = [
+        "transactionid",
+        "tuple",
+        "relation",
+        "advisory",
+        "object",
+        "extend",
+    ];
+    let Some(holders) = LockHolders::of(&view, &all) else {
+        return;
+    };
+    let rules = [
+        "commit_waits",
+        "sleeps",
+        "kept_transactions",
+        "read_waits",
+        "client_waits",
+    ];
+    for finding in &mut out.findings {
+        let rule = finding.id.split(':').next().unwrap_or_default();
+        let child = rules.contains(&rule)
+            && finding.is_about(&id)
+            && finding.score < score
+            && holds(rule, holders.mostly());
+        if child {
+            finding.parent = Some(parent.clone());
+            if finding.kind == FindingKind::Problem {
+                finding.kind = FindingKind::Symptom;
+            }
+        }
+    }
+}
+
+/// Returns true if what holders mostly do is what `rule` tells of.
+fn holds(rule: &str, mostly: &str) -> bool {
+    if mostly.starts_with("idle in transaction") {
+        return rule == "kept_transactions";
+    }
+    if mostly.starts_with("committing") {
+        return rule == "commit_waits";
+    }
+    let of_rule = [
+        "timeout.pgsleep",
+        "io.walsync",
+        "io.datafileread",
+        "client.clientread",
+    ];
+    of_rule
+        .iter()
+        .filter_map(|key| events::find(key))
+        .any(|event| event.rule == rule && mostly.starts_with(&event.part))
+}

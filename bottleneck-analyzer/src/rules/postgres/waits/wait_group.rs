@@ -1,0 +1,114 @@
+//! Wait events that are counted together.
+
+use std::collections::BTreeMap;
+
+use crate::catalogue::events::{WaitEvent, WaitKind};
+use crate::postgres::waits::Wait;
+use crate::postgres::{CitedRow, PostgresEvidence};
+
+/// Sessions beside the load in the same wait from which they are named.
+const LEAST_BESIDE: f64 = 0.1;
+
+/// Kinds of lock, where the report does not name events.
+const LOCK_KINDS: [&str; 6] = [
+    "transactionid",
+    "tuple",
+    "relation",
+    "advisory",
+    "object",
+    "extend",
+];
+
+/// Events that are counted together.
+pub(super) struct WaitGroup {
+    pub(super) event: Option<&'static WaitEvent>,
+    pub(super) waits: Vec<Wait>,
+}
+
+/// By entry of the catalogue; each event that is not in it by itself.
+pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
+    let mut groups: BTreeMap<String, WaitGroup> = BTreeMap::new();
+    for wait in waits {
+        let event = wait.event();
+        let key = event.map_or_else(|| wait.key.clone(), |event| event.part.clone());
+        let group = groups.entry(key).or_insert_with(|| WaitGroup {
+            event,
+            waits: Vec::new(),
+        });
+        group.waits.push(wait);
+    }
+    groups.into_values().collect()
+}
+
+impl WaitGroup {
+    pub(super) fn sessions(&self) -> f64 {
+        self.waits.iter().map(|wait| wait.sessions).sum()
+    }
+
+    /// The event with most sessions in it.
+    pub(super) fn main(&self) -> Option<&Wait> {
+        let all = self.waits.iter();
+        all.max_by(|a, b| a.sessions.total_cmp(&b.sessions))
+    }
+
+    /// `Lock:transactionid, Lock:tuple`, most first.
+    pub(super) fn names(&self) -> String {
+        let mut waits: Vec<&Wait> = self.waits.iter().collect();
+        waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
+        let names: Vec<&str> = waits.iter().map(|wait| wait.shown.as_str()).collect();
+        names.join(", ")
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.waits.iter().any(|wait| wait.key == key)
+    }
+
+    pub(super) fn kind(&self) -> WaitKind {
+        self.event.map_or(WaitKind::Queue, |event| event.kind)
+    }
+
+    /// Key that tells the group from others of its rule. A class that was not divided into events
+    /// shares the name of the catalogue's entry with them.
+    pub(super) fn cause_key(&self, main: &Wait) -> String {
+        let event = self.event.map(|event| event.part.clone());
+        event.unwrap_or_else(|| main.key.clone())
+    }
+
+    /// Rule that tells of the group.
+    pub(super) fn rule(&self) -> &'static str {
+        self.event
+            .map_or("other_waits", |event| event.rule.as_str())
+    }
+
+    /// Kinds of lock in the group, as the tables of locks name them: `transactionid`, `tuple`.
+    pub(super) fn lock_kinds(&self) -> Vec<&str> {
+        let named = self.waits.iter();
+        let mut kinds: Vec<&str> = named
+            .filter_map(|w| w.shown.strip_prefix("Lock:"))
+            .collect();
+        if self.has("lock") {
+            kinds.extend(LOCK_KINDS);
+        }
+        kinds
+    }
+
+    /// Returns true if commits queue behind the flushes of others, not only for their own.
+    pub(super) fn is_behind_other_flushes(&self) -> bool {
+        let queue = self.waits.iter();
+        let queue = queue.filter(|wait| wait.key == "lwlock.walwrite");
+        queue.map(|wait| wait.sessions).sum::<f64>() >= 1.0
+    }
+
+    /// Rows of background processes and of other applications that wait for one of these events too.
+    pub(super) fn beside_load<'a>(
+        &self,
+        view: &PostgresEvidence<'a>,
+    ) -> impl Iterator<Item = CitedRow<'a>> {
+        let rows = view.rows("backends").into_iter();
+        rows.filter(move |row| {
+            let event = row.label("event").to_lowercase();
+            let is_load = matches!(row.label("application"), "ours" | "watch");
+            !is_load && row.count("sessions_mean") >= LEAST_BESIDE && self.has(&event)
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! A wait in words: title, what is behind it, and what to do.
+
+use super::client_pauses::pause_ns;
+use super::wait_group::WaitGroup;
+use crate::catalogue::events::WaitKind;
+use crate::cost::RepeatFacts;
+use crate::figures::{duration_ns, plain};
+use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
+use crate::rules::postgres::statements::short;
+
+pub(super) fn or_somebody(application: &str) -> &str {
+    if application.is_empty() {
+        "a session without an application name"
+    } else {
+        application
+    }
+}
+
+pub(super) fn title(
+    group: &WaitGroup,
+    named: &str,
+    statement: &str,
+    holders: Option<&LockHolders>,
+) -> String {
+    let what = match (group.event, group.main()) {
+        (Some(event), _) => event.title.clone(),
+        (None, main) => format!(
+            "Sessions wait for {}, an event that is not in the catalogue",
+            main.map_or("", |wait| &wait.shown)
+        ),
+    };
+    let stranger = holders.and_then(|h| h.stranger.as_deref());
+    let what = match stranger {
+        Some(who) => format!(
+            "{what}: {} holds it and is no part of the load",
+            or_somebody(who)
+        ),
+        None => what,
+    };
+    let which = if statement.is_empty() {
+        named.to_owned()
+    } else {
+        format!("{named}; {}", short(statement))
+    };
+    format!("{what} ({which})")
+}
+
+pub(super) fn detail(
+    probe: &RepeatFacts<'_, '_>,
+    group: &WaitGroup,
+    holders: Option<&LockHolders>,
+) -> String {
+    let mut text = match group.event {
+        Some(event) => format!("Likely cause: {}. ", event.cause),
+        None => "What it means is not known here. ".to_owned(),
+    };
+    text += &format!(
+        "On average {} sessions of the load are in it.",
+        plain(group.sessions())
+    );
+    if let Some(sentence) = holders.map(LockHolders::sentence).filter(|s| !s.is_empty()) {
+        text += &format!(" {sentence}");
+    } else if let Some(event) = group.event {
+        text += &format!(" Confirmed by: {}.", event.confirms);
+    }
+    text += &beside_the_load(&probe.view, group);
+    if group.has("timeout.pgsleep") {
+        text += &who_sleeps(&probe.view);
+    }
+    if group.kind() == WaitKind::Parallel {
+        text += &what_workers_do(&probe.view);
+    }
+    if group.has("client.idle_in_transaction") {
+        text += &format!(
+            " Between two statements the client takes {} on average.",
+            duration_ns(pause_ns(probe))
+        );
+    }
+    text
+}
+
+/// Background processes and other applications in the same wait.
+fn beside_the_load(view: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
+    let told: Vec<String> = group
+        .beside_load(view)
+        .map(|row| format!("{} {}", who(&row), plain(row.count("sessions_mean"))))
+        .collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    format!(
+        " Beside the load wait for it, on average: {}.",
+        told.join(", ")
+    )
+}
+
+/// The application, or the kind of process where it has no name.
+pub(super) fn who(row: &CitedRow<'_>) -> String {
+    let names = [row.label("application"), row.label("backend_type")];
+    let first = names.into_iter().find(|name| !name.is_empty());
+    or_somebody(first.unwrap_or_default()).to_owned()
+}
+
+/// The event that the load's parallel workers wait for most.
+fn what_workers_do(view: &PostgresEvidence<'_>) -> String {
+    let most = view
+        .figures_below("waits.parallel.")
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((name, sessions)) = most else {
+        return String::new();
+    };
+    let event = name
+        .trim_start_matches("waits.parallel.")
+        .trim_end_matches("_mean");
+    format!(
+        " {} of the workers wait for {} on average.",
+        plain(sessions),
+        event.replacen('.', ":", 1)
+    )
+}
+
+/// Triggers and functions that may be what sleeps.
+fn who_sleeps(view: &PostgresEvidence<'_>) -> String {
+    let slow = view.rows("functions").into_iter();
+    let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
+    let slow = slow.max_by(|a, b| a.count("self_ns").total_cmp(&b.count("self_ns")));
+    let triggers: Vec<String> = view
+        .rows("triggers")
+        .iter()
+        .map(|t| {
+            format!(
+                "{} on {} calls {}",
+                t.label("trigger"),
+                t.label("relation"),
+                t.label("function")
+            )
+        })
+        .take(3)
+        .collect();
+    let mut text = String::new();
+    if let Some(function) = slow.filter(|f| f.count("calls") > 0.0) {
+        text += &format!(
+            " Function {} takes {} of its own at each call.",
+            function.label("function"),
+            duration_ns(function.count("self_ns") / function.count("calls"))
+        );
+    }
+    if !triggers.is_empty() {
+        text += &format!(" Triggers: {}.", triggers.join("; "));
+    }
+    text
+}
+
+pub(super) fn advice(
+    group: &WaitGroup,
+    holders: Option<&LockHolders>,
+) -> (Vec<String>, String, bool) {
+    let Some(event) = group.event else {
+        let action = format!(
+            "look up {} in PostgreSQL's table of wait events",
+            group.names()
+        );
+        return (
+            vec![action],
+            "what a session waits for is what to lessen".to_owned(),
+            false,
+        );
+    };
+    let mut actions: Vec<String> = Vec::new();
+    let mostly = holders.map_or("", LockHolders::mostly);
+    let stranger = holders.and_then(|h| h.stranger.as_deref());
+    if let Some(who) = stranger {
+        actions.push(format!(
+            "end that transaction of {}, or keep it out of the load",
+            or_somebody(who)
+        ));
+    }
+    if mostly.starts_with("idle in transaction") {
+        actions.push("let the client commit before it does anything else".to_owned());
+    } else if mostly.starts_with("committing") {
+        actions.push(
+            "shorten the commit: fewer and larger ones, or a faster disk for the log".to_owned(),
+        );
+    } else if mostly.starts_with("running") {
+        actions.push(
+            "make the holder's statement faster, or move it out of the transaction".to_owned(),
+        );
+    }
+    actions.extend(event.actions.iter().cloned());
+    let rationale = match event.kind {
+        WaitKind::Queue => "a session that waits does nothing; what the holder does sets the pace",
+        WaitKind::Wasted => "the answer does not need this time",
+        WaitKind::Durable => "a flush costs the same for one row and for many",
+        WaitKind::Read => "a page in memory costs a thousandth of one that is read",
+        WaitKind::Client => "a connection that waits for its client serves nobody else",
+        WaitKind::Parallel | WaitKind::Background => "the time is spent elsewhere",
+    };
+    (actions, rationale.to_owned(), event.restart)
+}

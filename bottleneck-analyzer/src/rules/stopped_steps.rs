@@ -1,0 +1,110 @@
+//! Steps that a guard or a stop rule ended before their time, and steps that could not run.
+
+use std::collections::BTreeMap;
+
+use bench_report::StepEnd;
+
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::finding_draft::FindingDraft;
+use crate::run_facts::RunFacts;
+
+const RULE: &str = "stopped_by_rule";
+const FAILED: &str = "step_failed";
+
+pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    // A search for a limit ends by a rule: that is its result.
+    let benches = facts.benches.iter();
+    for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
+        failed(bench, out);
+        judge(bench, out);
+    }
+}
+
+/// Tells the reason of the first step that could not begin or go on.
+fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let steps = &bench.source.report.steps;
+    let all = steps.iter().enumerate();
+    let failed: Vec<(usize, &str)> = all
+        .filter_map(|(index, step)| match &step.end {
+            StepEnd::Failed { reason } => Some((index, reason.as_str())),
+            _ => None,
+        })
+        .collect();
+    let Some((first, reason)) = failed.first() else {
+        return;
+    };
+    let pointer = format!("/steps/{first}/end/reason");
+    let title = format!("{} of {} step(s) could not run", failed.len(), steps.len());
+    let draft = FindingDraft::new(FAILED, &bench.id(), bench.component, FindingKind::Problem)
+        .thing(steps[*first].name.clone())
+        .says(
+            format!("{title}: {reason}"),
+            format!("The first was {}.", steps[*first].name),
+        )
+        .confidence(Confidence::High)
+        .evidence(bench.source.evidence("reason", &pointer))
+        .advice(
+            &["mend what the reason names, and repeat the run"],
+            "a measurement of this setting",
+            "a setting that did not run is not known",
+        );
+    out.find(draft);
+}
+
+fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let steps = &bench.source.report.steps;
+    let mut rules: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        if let StepEnd::Stopped { rule, reason } = &step.end {
+            rules.entry(rule).or_default().push((index, reason));
+        }
+    }
+    let most = rules.into_iter().max_by_key(|(_, ended)| ended.len());
+    let Some((rule, ended)) = most else {
+        return;
+    };
+    let (first, reason) = ended[0];
+    let all = ended.len() == steps.len() || bench.operating().is_none();
+    // What failed so that the rule fired is the cause.
+    let parent = format!("errors_past_objective:{}", bench.id());
+    let parent = Some(parent).filter(|id| out.findings.iter().any(|f| f.id == *id));
+    let parent = parent.filter(|_| rule.starts_with("errors"));
+    let kind = match (all, &parent) {
+        (_, Some(_)) => FindingKind::Symptom,
+        (true, None) => FindingKind::Problem,
+        (false, None) => FindingKind::Information,
+    };
+    let evidence = [("rule", "end/rule"), ("reason", "end/reason")]
+        .into_iter()
+        .filter_map(|(label, at)| {
+            bench
+                .source
+                .evidence(label, &format!("/steps/{first}/{at}"))
+        });
+    let title = format!(
+        "{} of {} step(s) were ended by the rule {rule}",
+        ended.len(),
+        steps.len()
+    );
+    let detail = format!(
+        "The first was {}: {reason}. What a step measured until then is here; it says little of the \
+         setting.",
+        steps[first].name
+    );
+    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+        .thing(rule)
+        .says(title, detail)
+        .confidence(Confidence::High)
+        .evidence(evidence)
+        .advice(
+            &[
+                "mend what the rule stands for, or offer less load",
+                "or set another rule (--stop-on)",
+            ],
+            "steps that run to their end",
+            "a rule ends a step to protect the target and the time of who waits",
+        );
+    out.find(draft.parent(parent));
+}

@@ -1,0 +1,81 @@
+//! Reasons for which a run could not be read.
+
+use std::path::PathBuf;
+
+use bench_report::StoreError;
+
+/// Reason for which a run could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no such file or directory.
+    #[error("{path} does not exist", path = .0.display())]
+    Missing(PathBuf),
+    /// The directory cannot be listed.
+    #[error("cannot list {path}: {source}", path = path.display())]
+    List {
+        /// The directory at fault.
+        path: PathBuf,
+        /// Message of the system.
+        source: std::io::Error,
+    },
+    /// The directory has no report in it.
+    #[error("{path} holds no report (no *.json of schema plimsoll.report)", path = .0.display())]
+    Empty(PathBuf),
+    /// A report cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Every report is of a tool that this version does not know.
+    #[error("{path} was written by {tool:?}, which this version cannot judge", path = path.display())]
+    UnknownTool {
+        /// The file at fault.
+        path: PathBuf,
+        /// Program that wrote it.
+        tool: String,
+    },
+    /// Two reports come from different hosts, or from before and after a reboot.
+    #[error(
+        "{first} and {second} were made on different boots of a machine, so their clocks cannot \
+         be aligned", first = first.display(), second = second.display()
+    )]
+    DifferentBoots {
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Two reports name different runs.
+    #[error(
+        "{first} is of run {first_run} and {second} of run {second_run}: findings across runs \
+         would compare what never happened together",
+        first = first.display(), second = second.display()
+    )]
+    DifferentRuns {
+        /// One of them.
+        first: PathBuf,
+        /// Its run.
+        first_run: String,
+        /// The other.
+        second: PathBuf,
+        /// Its run.
+        second_run: String,
+    },
+}
+
+impl RunError {
+    /// Remedy for the user.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",
+            Self::Empty(_) => "give a run's directory, as in reports/20260314-091500-7f3a",
+            Self::Store(StoreError::Truncated { .. }) => {
+                "leave the file out, or repeat the run; tools save their reports whole"
+            }
+            Self::Store(StoreError::UnknownSchema { .. }) => {
+                "use the version of bottleneck-analyzer that belongs to the tool that wrote it"
+            }
+            Self::Store(_) => "give reports that plimsoll's tools wrote, and leave out the rest",
+            Self::UnknownTool { .. } => "update bottleneck-analyzer, or leave the file out",
+            Self::DifferentBoots { .. } | Self::DifferentRuns { .. } => "analyze one run at a time",
+        }
+    }
+}

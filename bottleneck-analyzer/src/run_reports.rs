@@ -1,0 +1,269 @@
+//! The reports of one run on one time axis.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bench_report::manifest::{self, Part};
+use bench_report::{Status, StoreError};
+
+use crate::assessment::ComponentKind;
+use crate::run_error::RunError;
+use crate::source_report::SourceReport;
+
+/// All reports of one run.
+#[derive(Debug, Clone)]
+pub struct RunReports {
+    /// The reports, benches first, in a fixed order.
+    pub(crate) sources: Vec<SourceReport>,
+    /// Parts that were meant to run, by the manifests of their directories.
+    pub(crate) parts: Vec<Part>,
+    /// Default path of the assessment.
+    pub(crate) directory: PathBuf,
+    /// Notes to read before relying on it.
+    pub(crate) notes: Vec<String>,
+}
+
+impl RunReports {
+    /// Reads the reports under `paths`: directories whole, files as they are.
+    ///
+    /// # Errors
+    /// When something is missing, is no report, or does not belong together.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
+        let mut sources = Vec::new();
+        let mut parts = Vec::new();
+        for path in paths {
+            let planned = parts_at(path)?;
+            let found = sources_at(path, &planned)?;
+            if found.is_empty() && planned.is_empty() {
+                return Err(RunError::Empty(path.clone()));
+            }
+            sources.extend(found);
+            parts.extend(planned);
+        }
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        sources.dedup_by(|a, b| a.path == b.path);
+        let directory = directory_of(paths);
+        let notes = belong_together(&sources)?;
+        sources.sort_by_key(|s| (s.component(), s.file.clone()));
+        parts.dedup();
+        let mut run = Self {
+            sources,
+            parts,
+            directory,
+            notes,
+        };
+        run.note_several_runs();
+        run.note_what_no_manifest_names();
+        run.note_what_is_partial();
+        Ok(run)
+    }
+
+    /// The run's name: what its reports call it, or their directory where each has a name of
+    /// its own.
+    pub(crate) fn id(&self) -> String {
+        let of_reports = self.sources.iter().map(|s| &s.report.run_id);
+        let mut names = of_reports.chain(self.parts.iter().map(|part| &part.run_id));
+        let first = names.next().cloned().unwrap_or_default();
+        if names.all(|name| *name == first) {
+            return first;
+        }
+        let directory = self.directory.canonicalize().ok();
+        let name = directory.as_deref().and_then(Path::file_name);
+        name.map_or(first, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The recording of the machine.
+    pub(crate) fn machine(&self) -> Option<&SourceReport> {
+        self.sources
+            .iter()
+            .find(|s| s.component() == Some(ComponentKind::Machine))
+    }
+
+    /// The benches' reports.
+    pub(crate) fn benches(&self) -> impl Iterator<Item = &SourceReport> {
+        self.sources
+            .iter()
+            .filter(|s| s.component() != Some(ComponentKind::Machine))
+    }
+
+    /// The report that a part was to write, whatever run it is of.
+    pub(crate) fn report_of(&self, part: &Part) -> Option<&SourceReport> {
+        self.sources.iter().find(|source| wrote(part, source))
+    }
+
+    /// Reports that lie beside those of a manifest and are not in it: of an earlier run, of an
+    /// earlier version, or copied there.
+    fn note_what_no_manifest_names(&mut self) {
+        if self.parts.is_empty() {
+            return;
+        }
+        let named = |source: &&SourceReport| !self.parts.iter().any(|part| wrote(part, source));
+        let unnamed = self.sources.iter().filter(named);
+        let notes: Vec<String> = unnamed
+            .map(|source| {
+                format!(
+                    "{} is not in the manifest of this run: it is older or was put there, and is \
+                     judged by what is in it.",
+                    source.file
+                )
+            })
+            .collect();
+        self.notes.extend(notes);
+    }
+
+    /// Benches that were started one by one into one directory are of several runs, and so are
+    /// reports that an earlier run left there: only the user knows which.
+    fn note_several_runs(&mut self) {
+        let mut runs: BTreeMap<&str, Vec<&SourceReport>> = BTreeMap::new();
+        for source in &self.sources {
+            let of_run = runs.entry(&source.report.run_id).or_default();
+            of_run.push(source);
+        }
+        if runs.len() < 2 {
+            return;
+        }
+        // RFC 3339 in UTC sorts as time does.
+        let newest = self.sources.iter().max_by_key(|s| &s.report.started_at);
+        let named: Vec<String> = runs
+            .iter()
+            .map(|(run, of_run)| {
+                let files: Vec<&str> = of_run.iter().map(|s| s.file.as_str()).collect();
+                format!("{run} ({})", files.join(", "))
+            })
+            .collect();
+        self.notes.push(format!(
+            "These reports are of {} runs, judged as one: {}. The newest is {}. If the others are \
+             not part of it, give the files of one run instead of the directory.",
+            runs.len(),
+            named.join("; "),
+            newest.map_or("", |s| &s.report.run_id)
+        ));
+    }
+
+    fn note_what_is_partial(&mut self) {
+        for source in &self.sources {
+            let how = match source.report.status {
+                Status::Complete => continue,
+                Status::Stopped => "was stopped by a rule",
+                Status::Interrupted => "was interrupted",
+                Status::Failed => "failed on the way",
+            };
+            let measured = match source.component() {
+                Some(ComponentKind::Machine) => "what it recorded until then".to_owned(),
+                _ => format!("the {} step(s) it finished", source.report.steps.len()),
+            };
+            self.notes
+                .push(format!("{} {how}: judged by {measured}.", source.file));
+        }
+    }
+}
+
+/// Returns true if the report is the one that the part names.
+fn wrote(part: &Part, source: &SourceReport) -> bool {
+    if Path::new(&part.report).is_absolute() {
+        let real = |path: &Path| path.canonicalize().ok();
+        return real(Path::new(&part.report)).is_some_and(|p| Some(p) == real(&source.path));
+    }
+    part.report == source.file
+}
+
+/// The manifest of a directory; of a file's directory, what it says of that file.
+fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
+    if path.is_dir() {
+        return Ok(manifest::read(path)?);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut parts = manifest::read(&directory_of(&[path.to_owned()]))?;
+    parts.retain(|part| part.report == name);
+    Ok(parts)
+}
+
+fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError> {
+    if !path.exists() {
+        return Err(RunError::Missing(path.to_owned()));
+    }
+    if path.is_file() {
+        return Ok(vec![SourceReport::load(path)?]);
+    }
+    let elsewhere = parts.iter().map(|part| PathBuf::from(&part.report));
+    let elsewhere = elsewhere.filter(|report| report.is_absolute() && report.exists());
+    let mut found = Vec::new();
+    for file in candidates(path)?.into_iter().chain(elsewhere) {
+        match SourceReport::load(&file) {
+            Ok(source) => found.push(source),
+            // An earlier result of ours lies beside the reports that it was made from.
+            Err(StoreError::UnknownSchema { found, .. })
+                if found.starts_with("plimsoll.assessment/") => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
+/// The files of a directory that reports are kept in.
+fn candidates(directory: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let list = |source| RunError::List {
+        path: directory.to_owned(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(list)? {
+        let file = entry.map_err(list)?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let ours = name.starts_with('.') || name == "assessment.json";
+        if name.ends_with(".json") && !ours {
+            found.push(file);
+        }
+    }
+    Ok(found)
+}
+
+fn directory_of(paths: &[PathBuf]) -> PathBuf {
+    let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
+    if first.is_dir() {
+        return first.to_owned();
+    }
+    let parent = first.parent().filter(|d| !d.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new(".")).to_owned()
+}
+
+/// Reports belong together when they share a boot, and either a run or a directory: who writes
+/// two benches into one directory means one run.
+fn belong_together(sources: &[SourceReport]) -> Result<Vec<String>, RunError> {
+    let mut notes = Vec::new();
+    if let Some(stranger) = sources.iter().find(|s| s.component().is_none()) {
+        return Err(RunError::UnknownTool {
+            path: stranger.path.clone(),
+            tool: stranger.report.tool.name.clone(),
+        });
+    }
+    let Some((first, rest)) = sources.split_first() else {
+        return Ok(notes);
+    };
+    for other in rest {
+        let (a, b) = (&first.report, &other.report);
+        let both_known = a.clock.boot_id.is_some() && b.clock.boot_id.is_some();
+        if both_known && !a.clock.comparable_with(&b.clock) {
+            return Err(RunError::DifferentBoots {
+                first: first.path.clone(),
+                second: other.path.clone(),
+            });
+        }
+        if !both_known {
+            notes.push(format!(
+                "{} and {} cannot be aligned: one of them has no boot id.",
+                first.file, other.file
+            ));
+        }
+        let one_directory = first.path.parent() == other.path.parent();
+        if a.run_id != b.run_id && !one_directory {
+            return Err(RunError::DifferentRuns {
+                first: first.path.clone(),
+                first_run: a.run_id.clone(),
+                second: other.path.clone(),
+                second_run: b.run_id.clone(),
+            });
+        }
+    }
+    Ok(notes)
+}

@@ -1,0 +1,133 @@
+//! A series of a recording, read over a window of time.
+
+use std::ops::Range;
+
+use bench_report::Series;
+
+/// Share of a window from which on what was read of it speaks for the whole.
+const COVERED: f64 = 0.5;
+
+/// One point of a series: its index, the time that it covers, and its mean.
+pub(crate) type PointSpan = (usize, Range<u64>, f64);
+
+/// One series over one window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SeriesReading {
+    /// Index into the recording's `series`.
+    pub(crate) series: usize,
+    /// Mean over that part of the window in which it was read, each point weighted by the time
+    /// that it shares with the window.
+    pub(crate) mean: f64,
+    /// Highest reading in the window.
+    pub(crate) max: f64,
+    /// Points behind it.
+    pub(crate) samples: usize,
+    /// Part of the window that they cover.
+    pub(crate) covered_ns: u64,
+    /// The point nearest the mean: a typical sample to point at.
+    pub(crate) typical: usize,
+    /// The point with the highest reading.
+    pub(crate) peak: usize,
+}
+
+impl SeriesReading {
+    /// Reads `series`, the one at `index`; `None` where it was not read in the window.
+    pub(crate) fn over(index: usize, series: &Series, window: &Range<u64>) -> Option<Self> {
+        let spans: Vec<PointSpan> = series.spans().collect();
+        Self::of(index, series, &spans, window)
+    }
+
+    /// Reads a series whose points' times are given.
+    pub(crate) fn of(
+        index: usize,
+        series: &Series,
+        spans: &[PointSpan],
+        window: &Range<u64>,
+    ) -> Option<Self> {
+        let shared = |span: &Range<u64>| overlap(span, window);
+        let inside: Vec<&PointSpan> = spans.iter().filter(|(_, s, _)| shared(s) > 0).collect();
+        let covered_ns: u64 = inside.iter().map(|(_, span, _)| shared(span)).sum();
+        let weighted = inside.iter().map(|(_, span, v)| shared(span) as f64 * v);
+        let mean = weighted.sum::<f64>() / covered_ns as f64;
+        let distance = |v: f64| (v - mean).abs();
+        let typical = inside
+            .iter()
+            .min_by(|a, b| distance(a.2).total_cmp(&distance(b.2)))?;
+        let highest = |i: usize| series.max.get(i).copied().flatten().unwrap_or(f64::MIN);
+        // What a point that lies mostly outside saw may have been before the window or after it.
+        let mostly = |(_, span, _): &&PointSpan| 2 * shared(span) >= span.end - span.start;
+        let within = inside.iter().copied().filter(mostly);
+        let all = inside.iter().copied();
+        let by_height = |a: &&PointSpan, b: &&PointSpan| highest(a.0).total_cmp(&highest(b.0));
+        let peak = within.max_by(by_height).or_else(|| all.max_by(by_height))?;
+        Some(Self {
+            series: index,
+            mean,
+            max: highest(peak.0).max(peak.2),
+            samples: inside.len(),
+            covered_ns,
+            typical: typical.0,
+            peak: peak.0,
+        })
+    }
+
+    /// Returns true if enough of `window` was read to judge it by.
+    pub(crate) fn speaks_for(&self, window: &Range<u64>) -> bool {
+        self.covered_ns as f64 >= COVERED * (window.end - window.start) as f64
+    }
+
+    /// Cores of a process over `recorded_ns`, of which it was there for a part.
+    pub(crate) fn cores_over(&self, recorded_ns: u64) -> f64 {
+        self.mean * self.covered_ns as f64 / recorded_ns.max(self.covered_ns).max(1) as f64
+    }
+}
+
+/// The time that `a` and `b` share.
+pub(crate) fn overlap(a: &Range<u64>, b: &Range<u64>) -> u64 {
+    a.end.min(b.end).saturating_sub(a.start.max(b.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(points: &[(u64, Option<f64>)]) -> Series {
+        let mut series = Series::new("cpu.busy_ratio");
+        for (at_ns, value) in points {
+            series.push(*at_ns, *value);
+        }
+        series
+    }
+
+    #[test]
+    fn points_count_for_the_time_they_share_with_the_window() {
+        // 0 to 100: 0.2; 100 to 200: 0.8; 200 to 400: 0.4.
+        let busy = series(&[(100, Some(0.2)), (200, Some(0.8)), (400, Some(0.4))]);
+        let read = |window| SeriesReading::over(0, &busy, &window).unwrap();
+        assert!((read(150..300).mean - (50.0 * 0.8 + 100.0 * 0.4) / 150.0).abs() < 1e-12);
+        // Inside of a single point: what it says is all that is known.
+        assert!((read(250..260).mean - 0.4).abs() < 1e-12);
+        assert_eq!(read(90..400).peak, 1);
+        // The high point lies mostly before the window.
+        assert_eq!(read(180..400).peak, 2);
+        assert!(SeriesReading::over(0, &busy, &(500..600)).is_none());
+    }
+
+    #[test]
+    fn a_window_that_was_hardly_recorded_is_not_judged() {
+        let busy = series(&[(100, None), (200, Some(0.8))]);
+        let read = |window: Range<u64>| {
+            SeriesReading::over(0, &busy, &window)
+                .unwrap()
+                .speaks_for(&window)
+        };
+        assert!(read(100..300) && !read(100..400));
+    }
+
+    #[test]
+    fn a_process_that_lived_for_a_tenth_of_a_window_used_a_tenth_of_its_cores() {
+        let burner = series(&[(900, None), (1_000, Some(2.0))]);
+        let reading = SeriesReading::over(0, &burner, &(0..1_000)).unwrap();
+        assert!((reading.cores_over(1_000) - 0.2).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,199 @@
+//! One report with the text it was read from, so that every figure shown can be pointed at.
+
+use std::path::{Path, PathBuf};
+
+use bench_report::{Report, StoreError, Warning, WarningCode, store};
+use serde_json::Value;
+
+use crate::assessment::{ComponentKind, EvidenceItem};
+use crate::json_pointer::{escape, unescape};
+use crate::{figures, requests};
+
+/// A request that was still under way when its step's drain ended.
+pub(crate) const NEVER_CAME_BACK: &str = "never came back";
+
+/// A report as types and as the JSON it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceReport {
+    /// Its file name: what evidence is filed under.
+    pub(crate) file: String,
+    /// Path that it was read from.
+    pub(crate) path: PathBuf,
+    /// Its content.
+    pub(crate) report: Report,
+    /// JSON as it stands in the file.
+    pub(crate) raw: Value,
+}
+
+impl SourceReport {
+    /// Reads one report.
+    ///
+    /// # Errors
+    /// As [`store::load`].
+    pub(crate) fn load(path: &Path) -> Result<Self, StoreError> {
+        let report = store::load(path)?;
+        let raw = store::load_json(path)?;
+        let file = path.file_name().unwrap_or(path.as_os_str());
+        Ok(Self {
+            file: file.to_string_lossy().into_owned(),
+            path: path.to_owned(),
+            report,
+            raw,
+        })
+    }
+
+    /// Component that the report is about; `None` for a tool that this version does not know.
+    pub(crate) fn component(&self) -> Option<ComponentKind> {
+        match self.report.tool.name.as_str() {
+            "db-pool-bench" => Some(ComponentKind::Postgres),
+            "redis-bench" => Some(ComponentKind::Redis),
+            "ws-bench" => Some(ComponentKind::Websocket),
+            "sysmon" => Some(ComponentKind::Machine),
+            _ => None,
+        }
+    }
+
+    /// Name for people: `PostgreSQL sweep`.
+    pub(crate) fn title(&self) -> String {
+        let component = self.component().unwrap_or(ComponentKind::Machine);
+        format!("{} {}", component.title(), self.report.scenario)
+    }
+
+    /// The scalar at `pointer`; `None` where the report has none, so that evidence which does
+    /// not resolve cannot be made.
+    pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
+        let value = self.raw.pointer(pointer)?;
+        if value.is_object() || value.is_array() || value.is_null() {
+            return None;
+        }
+        Some(EvidenceItem {
+            label: label.into(),
+            file: self.file.clone(),
+            pointer: pointer.to_owned(),
+            shown: self.show(pointer, value),
+            value: value.clone(),
+            spoiled: self.spoiled(pointer),
+        })
+    }
+
+    /// Outcome of the requests of step `index`: how many succeeded, how many failed in which
+    /// way, and how many never came back.
+    pub(crate) fn outcomes(&self, index: usize) -> Vec<EvidenceItem> {
+        let Some(step) = self.report.steps.get(index) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (name, operation) in requests::of(step) {
+            let base = format!("/steps/{index}/operations/{}", escape(name));
+            let mut count = |what: &str, field: &str| {
+                found.extend(self.evidence(format!("{name}: {what}"), &format!("{base}/{field}")));
+            };
+            count("succeeded", "succeeded");
+            for kind in operation.errors.keys() {
+                count(kind, &format!("errors/{}", escape(kind)));
+            }
+            if operation.censored > 0 {
+                count(NEVER_CAME_BACK, "censored");
+            }
+        }
+        found
+    }
+
+    /// The warnings that make the figure at `pointer` doubtful.
+    pub(crate) fn spoiling<'a>(&'a self, pointer: &'a str) -> impl Iterator<Item = &'a Warning> {
+        self.report
+            .warnings
+            .iter()
+            .filter(move |warning| warning.spoils(pointer))
+    }
+
+    /// Returns true if a warning makes the figure at `pointer` doubtful.
+    pub(crate) fn spoiled(&self, pointer: &str) -> bool {
+        self.spoiling(pointer).next().is_some()
+    }
+
+    fn show(&self, pointer: &str, value: &Value) -> String {
+        let Some(number) = value.as_f64() else {
+            return value.as_str().map_or(value.to_string(), str::to_owned);
+        };
+        figures::show(&self.unit_name(pointer), number)
+    }
+
+    /// The name whose ending tells the unit: a series' name for its points, `percentiles_ns` for
+    /// a percentile, the last key otherwise.
+    fn unit_name(&self, pointer: &str) -> String {
+        let parts: Vec<&str> = pointer.split('/').collect();
+        if let ["", "series", index, ..] = parts.as_slice() {
+            let name = self.raw.pointer(&format!("/series/{index}/name"));
+            return name.and_then(Value::as_str).unwrap_or_default().to_owned();
+        }
+        let last = parts.last().copied().unwrap_or_default();
+        let parent = parts.len().checked_sub(2).map_or("", |i| parts[i]);
+        let named_by_parent = parent == "percentiles_ns";
+        unescape(if named_by_parent { parent } else { last })
+    }
+}
+
+/// A warning's kind as scripts read it, as in `pacing_lag`.
+pub(crate) fn code_name(code: WarningCode) -> String {
+    let name = serde_json::to_value(code).ok();
+    name.and_then(|n| n.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_report::{Series, Tool};
+
+    fn source() -> SourceReport {
+        let tool = Tool {
+            name: "sysmon".into(),
+            version: "0".into(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "r".into(), "record");
+        report.summary.figure("own.cpu_ns", 1_500_000.0);
+        report.summary.figure("a/b_ratio", 0.5);
+        let mut series = Series::new("cpu.busy_ratio");
+        series.push(1, Some(0.975));
+        report.series.push(series);
+        let mut doubt = Warning::new(WarningCode::DisturbedMachine, "shared");
+        doubt.spoils.push("/summary/figures/own.cpu_ns".into());
+        report.warnings.push(doubt);
+        let raw = serde_json::to_value(&report).unwrap();
+        SourceReport {
+            file: "sysmon.record.json".into(),
+            path: "sysmon.record.json".into(),
+            report,
+            raw,
+        }
+    }
+
+    #[test]
+    fn evidence_shows_the_unit_that_the_name_tells() {
+        let s = source();
+        let shown = |pointer| s.evidence("x", pointer).unwrap().shown;
+        assert_eq!(shown("/summary/figures/own.cpu_ns"), "1.50 ms");
+        assert_eq!(shown("/series/0/mean/0"), "97.5 %");
+        let keyed = format!("/summary/figures/{}", escape("a/b_ratio"));
+        assert_eq!(shown(&keyed), "50.0 %");
+    }
+
+    #[test]
+    fn evidence_that_does_not_resolve_cannot_be_made() {
+        assert!(source().evidence("x", "/summary/figures/none").is_none());
+        assert!(source().evidence("x", "/series/0/mean").is_none());
+    }
+
+    #[test]
+    fn evidence_knows_whether_a_warning_spoils_it() {
+        let s = source();
+        assert!(
+            s.evidence("x", "/summary/figures/own.cpu_ns")
+                .unwrap()
+                .spoiled
+        );
+        assert!(!s.evidence("x", "/series/0/mean/0").unwrap().spoiled);
+    }
+}

@@ -1,0 +1,251 @@
+//! Users of the machine's CPU during a step: the server, the generator, or somebody else.
+
+use bench_report::Step;
+
+use crate::assessment::EvidenceItem;
+use crate::machine_recording::MachineRecording;
+use crate::series_reading::SeriesReading;
+use crate::source_report::SourceReport;
+use crate::target;
+
+/// Use above a quota that sampling and rounding explain; past it the server has another quota.
+const QUOTA_SLACK: f64 = 1.1;
+
+/// Share of the machine from which time that the hypervisor took is told.
+const TOLD: f64 = 0.01;
+
+/// CPU of one step; shares are of the whole machine, 0 to 1.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StepCpuUse {
+    /// Processors of the machine.
+    pub(crate) cores: f64,
+    /// Processors that server and generator may use, where a quota or an affinity allows them
+    /// fewer than the machine has.
+    pub(crate) allowed_cores: Option<f64>,
+    /// All of it.
+    pub(crate) busy: SeriesReading,
+    /// Time in which the hypervisor ran other guests; absent where that was not recorded.
+    pub(crate) stolen: Option<SeriesReading>,
+    /// The server's share; absent where neither it nor the recording tells.
+    pub(crate) server_ratio: Option<f64>,
+    /// The generator's share.
+    pub(crate) generator_ratio: f64,
+    /// Evidence that it rests on.
+    pub(crate) evidence: Vec<EvidenceItem>,
+}
+
+/// Owner of the largest share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CpuOwner {
+    /// The server under test.
+    Server,
+    /// The bench itself.
+    Generator,
+    /// Whoever takes no part.
+    Others,
+}
+
+impl StepCpuUse {
+    /// Reads the CPU of step `index`; `None` without a recording of the machine at that time.
+    pub(crate) fn of_step(
+        source: &SourceReport,
+        index: usize,
+        machine: Option<MachineRecording<'_>>,
+    ) -> Option<Self> {
+        let machine = machine?;
+        let step = source.report.steps.get(index)?;
+        let cores = machine.cores().filter(|n| *n > 0.0)?;
+        let busy = machine.read("cpu.busy_ratio", step.window)?;
+        let generator_ratio = step.generator.cpu_ns as f64 / capacity_ns(step, cores)?;
+        let (server_ratio, server_evidence) = server(source, index, cores, machine);
+        // Clocks that were read a little apart may add up to more than there is.
+        let whole = (server_ratio.unwrap_or(0.0) + generator_ratio).max(1.0);
+        let (server_ratio, generator_ratio) = (
+            server_ratio.map(|ratio| ratio / whole),
+            generator_ratio / whole,
+        );
+        let confined = confined(source, index, cores);
+        let quota = machine.allowed_cores();
+        let fewest = [quota, confined].into_iter().flatten();
+        let fewest = fewest.min_by(|a, b| a.0.total_cmp(&b.0));
+        let (allowed_cores, quota_evidence) = fewest.unzip();
+        let stolen = machine.read("cpu.steal_ratio", step.window);
+        let mut evidence: Vec<EvidenceItem> =
+            machine.typical("CPU busy", busy).into_iter().collect();
+        let told = stolen.filter(|stolen| stolen.mean >= TOLD);
+        evidence.extend(told.and_then(|stolen| machine.typical("CPU stolen", stolen)));
+        evidence.extend(quota_evidence.flatten());
+        evidence.extend(server_evidence);
+        evidence.extend(source.evidence(
+            "CPU time of the generator",
+            &format!("/steps/{index}/generator/cpu_ns"),
+        ));
+        Some(Self {
+            cores,
+            allowed_cores,
+            busy,
+            stolen,
+            server_ratio,
+            generator_ratio,
+            evidence,
+        })
+    }
+
+    /// Busy share of the machine: as recorded, and at least as server and generator say for
+    /// themselves.
+    pub(crate) fn busy_ratio(&self) -> f64 {
+        self.busy.mean.max(self.known_ratio())
+    }
+
+    /// The machine without what the hypervisor took of it.
+    pub(crate) fn left_ratio(&self) -> f64 {
+        1.0 - self.stolen.map_or(0.0, |stolen| stolen.mean)
+    }
+
+    /// Busy share of what the hypervisor left to the machine.
+    fn busy_of_left(&self) -> f64 {
+        (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
+    }
+
+    /// Share that server and generator are known to have used.
+    pub(crate) fn known_ratio(&self) -> f64 {
+        self.server_ratio.unwrap_or(0.0) + self.generator_ratio
+    }
+
+    /// Used share of the CPU that server and generator may use: of the machine's (as far as the
+    /// hypervisor left it), or of a quota by the two of them. `None` where a quota holds and the
+    /// server's use is not known, or is more than the quota allows: then it is not the server's.
+    pub(crate) fn used_ratio(&self) -> Option<f64> {
+        match self.allowed_cores {
+            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),
+            None => Some(self.busy_of_left()),
+        }
+    }
+
+    fn used_of_quota(&self, allowed: f64) -> Option<f64> {
+        let ours = (self.server_ratio? + self.generator_ratio) * self.cores / allowed;
+        (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
+    }
+
+    /// True if server and generator are nearer the end of their quota than the machine is near
+    /// its own.
+    pub(crate) fn quota_binds(&self) -> bool {
+        let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
+        used.is_some_and(|used| used >= self.busy_of_left())
+    }
+
+    /// Name of what is used: the machine's CPU, or a quota.
+    pub(crate) fn resource(&self) -> &'static str {
+        if self.quota_binds() {
+            "CPU quota"
+        } else {
+            "machine's CPU"
+        }
+    }
+
+    /// Share that neither the server nor the generator used; `None` where the server's is not
+    /// known.
+    pub(crate) fn others_ratio(&self) -> Option<f64> {
+        self.server_ratio?;
+        Some(self.unexplained_ratio())
+    }
+
+    /// Share used beyond what server and generator are known to have used: the most that
+    /// anybody else can have.
+    pub(crate) fn unexplained_ratio(&self) -> f64 {
+        self.busy_ratio() - self.known_ratio()
+    }
+
+    /// Owner of the largest share; `None` where the server's is not known and the generator's does
+    /// not explain most of it.
+    pub(crate) fn owner(&self) -> Option<CpuOwner> {
+        let Some(server) = self.server_ratio else {
+            let most = self.generator_ratio > 0.5 * self.busy_ratio();
+            return most.then_some(CpuOwner::Generator);
+        };
+        // Whoever else is on the machine takes nothing from a quota.
+        let others = self.others_ratio().filter(|_| !self.quota_binds());
+        let others = others.unwrap_or(0.0);
+        Some(if others > server && others > self.generator_ratio {
+            CpuOwner::Others
+        } else if self.generator_ratio > server {
+            CpuOwner::Generator
+        } else {
+            CpuOwner::Server
+        })
+    }
+
+    /// `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 % by others`.
+    pub(crate) fn sentence(&self) -> String {
+        let share = crate::figures::share;
+        let mut text = format!("busy {} of {} cores", share(self.busy_ratio()), self.cores);
+        if let Some(stolen) = self.stolen.filter(|stolen| stolen.mean >= TOLD) {
+            text += &format!(", {} taken by the hypervisor", share(stolen.mean));
+        }
+        text += ": ";
+        if let Some(allowed) = self.allowed_cores {
+            let used = self.used_ratio().map_or("use not known".to_owned(), share);
+            let allowed = crate::figures::plain(allowed);
+            text = format!("{used} of the {allowed} cores allowed, machine {text}");
+        }
+        if let Some(server) = self.server_ratio {
+            text += &format!("{} by the server, ", share(server));
+        }
+        text += &format!("{} by the generator", share(self.generator_ratio));
+        if let Some(others) = self.others_ratio() {
+            text += &format!(", {} by others", share(others));
+        }
+        text
+    }
+}
+
+/// CPU time that the machine had to give in the measured part of a step.
+fn capacity_ns(step: &Step, cores: f64) -> Option<f64> {
+    let capacity = step.window.measured_s() * 1e9 * cores;
+    (capacity > 0.0).then_some(capacity)
+}
+
+/// Cores that server and generator may use together, where their affinities leave them fewer than
+/// there are.
+fn confined(
+    source: &SourceReport,
+    index: usize,
+    cores: f64,
+) -> Option<(f64, Option<EvidenceItem>)> {
+    let name = "cores_allowed_either";
+    let server = source.report.steps[index].server.as_ref()?;
+    let allowed = *server.figures.get(name)?;
+    let pointer = format!("/steps/{index}/server/figures/{name}");
+    let evidence = source.evidence("cores that server and generator may use", &pointer);
+    (allowed > 0.0 && allowed < cores).then_some((allowed, evidence))
+}
+
+fn server(
+    source: &SourceReport,
+    index: usize,
+    cores: f64,
+    machine: MachineRecording<'_>,
+) -> (Option<f64>, Option<EvidenceItem>) {
+    let step = &source.report.steps[index];
+    let figure = |name: &str| step.server.as_ref()?.figures.get(name).copied();
+    let capacity = capacity_ns(step, cores);
+    let told = |name: &str, scale: f64| {
+        let ratio = figure(name)? * scale / capacity?;
+        let pointer = format!("/steps/{index}/server/figures/{name}");
+        Some((ratio, source.evidence("CPU time of the server", &pointer)))
+    };
+    let recorded = || {
+        let component = source.component()?;
+        Some(machine.cores_of_server(component, step.window)? / cores)
+    };
+    if let Some((ratio, evidence)) = told("server.cpu_ns", 1.0) {
+        return (Some(ratio), evidence);
+    }
+    // A server tells of its own CPU wherever it is; here it counts only on this machine. Its other
+    // threads and the children that save its data are known to the recording alone.
+    let main_thread = told("cpu_main_thread_s", 1e9).filter(|_| target::is_local(source));
+    match (main_thread, recorded()) {
+        (Some((told, evidence)), all) => (Some(all.map_or(told, |all| all.max(told))), evidence),
+        (None, all) => (all, None),
+    }
+}

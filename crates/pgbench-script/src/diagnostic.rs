@@ -1,0 +1,54 @@
+//! Positions in a script, and messages that point at them.
+
+use std::fmt;
+
+/// Position in a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// Error at a position of a script, found while compiling or executing: `line:column: message`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{position}: {message}")]
+pub struct Diagnostic {
+    /// Position of the mistake.
+    pub position: Position,
+    /// Sentence without its full stop.
+    pub message: String,
+}
+
+impl Diagnostic {
+    /// Creates an error at `position`.
+    pub fn new(position: Position, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { position, message }
+    }
+
+    /// Adds the name of the file that the position belongs to.
+    pub fn in_file(self, file: &str) -> ScriptError {
+        ScriptError {
+            file: file.to_owned(),
+            diagnostic: self,
+        }
+    }
+}
+
+/// Error in a script, with its file: `file:line:column: message`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{diagnostic}")]
+pub struct ScriptError {
+    /// Name of the script, as in [`ScriptSource::file`](crate::ScriptSource::file).
+    pub file: String,
+    /// Position and message.
+    pub diagnostic: Diagnostic,
+}

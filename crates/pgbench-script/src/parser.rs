@@ -1,0 +1,409 @@
+//! How expressions are read.
+//!
+//! Operators bind as in the PostgreSQL documentation, *pgbench*, section *Built-in Operators*:
+//! OR, AND, NOT, IS and ISNULL, comparisons, bits, + and -, * and / and %, signs.
+
+use crate::diagnostic::{Diagnostic, Position};
+use crate::expression::Expression;
+use crate::function::{Function, NAMED, refusal};
+use crate::scanner::SourceChar;
+use crate::token::{Token, TokenKind, tokens};
+use crate::value::ScriptValue;
+use crate::variable_table::{DEFAULT_SEED, VariableTable};
+
+/// Parts of one expression; far more than people write, far less than a stack holds.
+const MOST_PARTS: usize = 500;
+/// Parentheses, signs and the like inside each other.
+const DEEPEST: usize = 50;
+
+impl Expression {
+    /// Reads the expression that `chars` are; `end` is where something is missing.
+    ///
+    /// # Errors
+    /// At the word that does not fit.
+    pub(crate) fn parse(
+        chars: &[SourceChar],
+        end: Position,
+        variables: &VariableTable,
+    ) -> Result<Self, Diagnostic> {
+        let mut parser = Parser {
+            tokens: tokens(chars)?,
+            at: 0,
+            end,
+            variables,
+            parts: 0,
+            depth: 0,
+        };
+        let expression = parser.binary(0)?;
+        match parser.tokens.get(parser.at) {
+            None => Ok(expression),
+            Some(token) => Err(unexpected(token)),
+        }
+    }
+}
+
+struct Parser<'a> {
+    tokens: Vec<Token>,
+    at: usize,
+    end: Position,
+    variables: &'a VariableTable,
+    parts: usize,
+    depth: usize,
+}
+
+/// Binary operators, loosest first. `NOT` stands between AND and IS, and is read there.
+const LEVELS: [&[(&str, BinaryOperator)]; 6] = [
+    &[("or", BinaryOperator::Or)],
+    &[("and", BinaryOperator::And)],
+    &[
+        ("=", BinaryOperator::Of(Function::Equal)),
+        ("<>", BinaryOperator::Of(Function::NotEqual)),
+        ("!=", BinaryOperator::Of(Function::NotEqual)),
+        ("<=", BinaryOperator::Of(Function::LessOrEqual)),
+        (">=", BinaryOperator::Swapped(Function::LessOrEqual)),
+        ("<", BinaryOperator::Of(Function::Less)),
+        (">", BinaryOperator::Swapped(Function::Less)),
+    ],
+    &[
+        ("|", BinaryOperator::Of(Function::BitOr)),
+        ("#", BinaryOperator::Of(Function::BitXor)),
+        ("&", BinaryOperator::Of(Function::BitAnd)),
+        ("<<", BinaryOperator::Of(Function::ShiftLeft)),
+        (">>", BinaryOperator::Of(Function::ShiftRight)),
+    ],
+    &[
+        ("+", BinaryOperator::Of(Function::Add)),
+        ("-", BinaryOperator::Of(Function::Subtract)),
+    ],
+    &[
+        ("*", BinaryOperator::Of(Function::Multiply)),
+        ("/", BinaryOperator::Of(Function::Divide)),
+        ("%", BinaryOperator::Of(Function::Remainder)),
+    ],
+];
+/// Position where `NOT`, and `IS` within it, bind.
+const COMPARISONS: usize = 2;
+
+#[derive(Debug, Clone, Copy)]
+enum BinaryOperator {
+    Or,
+    And,
+    Of(Function),
+    /// `a > b` is `b < a`.
+    Swapped(Function),
+}
+
+impl Parser<'_> {
+    fn next(&mut self) -> Option<Token> {
+        let token = self.tokens.get(self.at).cloned();
+        self.at += 1;
+        token
+    }
+
+    /// The word ahead, where it is a symbol or a name.
+    fn ahead(&self) -> Option<(&str, Position)> {
+        let token = self.tokens.get(self.at)?;
+        match &token.word {
+            TokenKind::Symbol(symbol) => Some((symbol, token.position)),
+            TokenKind::Name(name) => Some((name, token.position)),
+            _ => None,
+        }
+    }
+
+    fn accept(&mut self, word: &str) -> bool {
+        let found = self.ahead().is_some_and(|(ahead, _)| ahead == word);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, word: &str) -> Result<(), Diagnostic> {
+        if self.accept(word) {
+            return Ok(());
+        }
+        Err(match self.tokens.get(self.at) {
+            Some(token) => Diagnostic::new(
+                token.position,
+                format!("{word} is expected here, not {}", token.word.shown()),
+            ),
+            None => Diagnostic::new(self.end, format!("{word} is missing")),
+        })
+    }
+
+    fn here(&self) -> Position {
+        self.tokens.get(self.at).map_or(self.end, |t| t.position)
+    }
+
+    /// Counts one more part.
+    fn made(&mut self, expression: Expression) -> Result<Expression, Diagnostic> {
+        self.parts += 1;
+        if self.parts > MOST_PARTS {
+            return Err(Diagnostic::new(
+                self.here(),
+                format!(
+                    "an expression may have at most {MOST_PARTS} parts; \\set a part of it before"
+                ),
+            ));
+        }
+        Ok(expression)
+    }
+
+    /// Reads something inside of something.
+    fn deeper(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<Expression, Diagnostic>,
+    ) -> Result<Expression, Diagnostic> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(Diagnostic::new(
+                self.here(),
+                format!("an expression may nest at most {DEEPEST} deep; \\set a part of it before"),
+            ));
+        }
+        let read = read(self);
+        self.depth -= 1;
+        read
+    }
+
+    fn binary(&mut self, level: usize) -> Result<Expression, Diagnostic> {
+        let Some(operators) = LEVELS.get(level) else {
+            return self.signed();
+        };
+        if level == COMPARISONS
+            && let Some(("not", position)) = self.ahead()
+        {
+            self.at += 1;
+            let negated = self.deeper(|parser| parser.binary(COMPARISONS))?;
+            return self.call(Function::Not, vec![negated], position);
+        }
+        let mut left = self.binary(level + 1)?;
+        loop {
+            if level == COMPARISONS
+                && let Some(is) = self.is(&left)?
+            {
+                left = is;
+                continue;
+            }
+            let Some((ahead, position)) = self.ahead() else {
+                return Ok(left);
+            };
+            let Some((_, operator)) = operators.iter().find(|(word, _)| *word == ahead) else {
+                return Ok(left);
+            };
+            self.at += 1;
+            let right = self.binary(level + 1)?;
+            left = match *operator {
+                BinaryOperator::Or => {
+                    self.made(Expression::Or(left.into(), right.into(), position))?
+                }
+                BinaryOperator::And => {
+                    self.made(Expression::And(left.into(), right.into(), position))?
+                }
+                BinaryOperator::Of(function) => self.call(function, vec![left, right], position)?,
+                BinaryOperator::Swapped(function) => {
+                    self.call(function, vec![right, left], position)?
+                }
+            };
+        }
+    }
+
+    fn call(
+        &mut self,
+        function: Function,
+        arguments: Vec<Expression>,
+        position: Position,
+    ) -> Result<Expression, Diagnostic> {
+        self.made(Expression::Call {
+            function,
+            arguments,
+            position,
+        })
+    }
+
+    /// `IS [NOT] NULL|TRUE|FALSE`, `ISNULL`, `NOTNULL`, where one of them follows `left`.
+    fn is(&mut self, left: &Expression) -> Result<Option<Expression>, Diagnostic> {
+        let Some((word @ ("is" | "isnull" | "notnull"), position)) = self.ahead() else {
+            return Ok(None);
+        };
+        let (mut negated, spelt) = (word == "notnull", word == "is");
+        self.at += 1;
+        let mut value = ScriptValue::Null;
+        if spelt {
+            negated = self.accept("not");
+            value = match self.next() {
+                Some(Token {
+                    word: TokenKind::Name(name),
+                    ..
+                }) if name == "null" => ScriptValue::Null,
+                Some(Token {
+                    word: TokenKind::Name(name),
+                    ..
+                }) if name == "true" || name == "false" => ScriptValue::Boolean(name == "true"),
+                Some(token) => {
+                    return Err(Diagnostic::new(
+                        token.position,
+                        "IS is followed by NULL, TRUE or FALSE, or by NOT and one of these",
+                    ));
+                }
+                None => return Err(Diagnostic::new(self.end, "NULL, TRUE or FALSE is missing")),
+            };
+        }
+        let arguments = vec![left.clone(), Expression::Constant(value)];
+        let is = self.call(Function::Is, arguments, position)?;
+        if negated {
+            return self.call(Function::Not, vec![is], position).map(Some);
+        }
+        Ok(Some(is))
+    }
+
+    fn signed(&mut self) -> Result<Expression, Diagnostic> {
+        let Some((sign @ ("-" | "+" | "~"), position)) = self.ahead() else {
+            return self.primary();
+        };
+        let sign = sign.to_owned();
+        self.at += 1;
+        if sign == "-"
+            && let Some(&Token {
+                word: TokenKind::Integer(n),
+                position,
+            }) = self.tokens.get(self.at)
+        {
+            // The lowest integer has no positive counterpart.
+            let negative = 0_i64.checked_sub_unsigned(n);
+            let value = negative.ok_or_else(|| too_large(n, position))?;
+            self.at += 1;
+            return self.made(Expression::Constant(ScriptValue::Integer(value)));
+        }
+        let operand = self.deeper(Self::signed)?;
+        match sign.as_str() {
+            "-" => {
+                let zero = Expression::Constant(ScriptValue::Integer(0));
+                self.call(Function::Subtract, vec![zero, operand], position)
+            }
+            "~" => self.call(Function::BitNot, vec![operand], position),
+            _ => Ok(operand),
+        }
+    }
+
+    fn primary(&mut self) -> Result<Expression, Diagnostic> {
+        let Some(token) = self.next() else {
+            return Err(Diagnostic::new(self.end, "an expression is missing"));
+        };
+        let expression = match token.word {
+            TokenKind::Integer(n) => {
+                let n = i64::try_from(n).map_err(|_| too_large(n, token.position))?;
+                Expression::Constant(ScriptValue::Integer(n))
+            }
+            TokenKind::Double(x) => Expression::Constant(ScriptValue::Double(x)),
+            TokenKind::Variable(name) => Expression::Variable {
+                slot: self.variables.require(&name, token.position)?,
+                position: token.position,
+            },
+            TokenKind::Symbol("(") => {
+                let inner = self.deeper(|parser| parser.binary(0))?;
+                self.expect(")")?;
+                return Ok(inner);
+            }
+            TokenKind::Name(ref name) => match name.as_str() {
+                "null" => Expression::Constant(ScriptValue::Null),
+                "true" => Expression::Constant(ScriptValue::Boolean(true)),
+                "false" => Expression::Constant(ScriptValue::Boolean(false)),
+                "case" => self.deeper(Self::case)?,
+                _ => self.named(name, token.position)?,
+            },
+            TokenKind::Symbol(_) => return Err(unexpected(&token)),
+        };
+        self.made(expression)
+    }
+
+    fn case(&mut self) -> Result<Expression, Diagnostic> {
+        let mut whens = Vec::new();
+        self.expect("when")?;
+        loop {
+            let when = self.binary(0)?;
+            self.expect("then")?;
+            whens.push((when, self.binary(0)?));
+            if !self.accept("when") {
+                break;
+            }
+        }
+        let otherwise = if self.accept("else") {
+            self.binary(0)?
+        } else {
+            Expression::Constant(ScriptValue::Null)
+        };
+        self.expect("end")?;
+        let otherwise = Box::new(otherwise);
+        Ok(Expression::Case { whens, otherwise })
+    }
+
+    fn named(&mut self, name: &str, position: Position) -> Result<Expression, Diagnostic> {
+        if let Some(reason) = refusal(name) {
+            return Err(Diagnostic::new(position, reason));
+        }
+        let Some((_, function, fewest, most)) = NAMED.iter().find(|(known, ..)| *known == name)
+        else {
+            return Err(Diagnostic::new(position, unknown(name)));
+        };
+        let (function, fewest, most) = (*function, *fewest, *most);
+        let mut arguments = self.arguments()?;
+        if arguments.len() < fewest || most.is_some_and(|most| arguments.len() > most) {
+            let wanted = match most {
+                Some(most) if most == fewest => fewest.to_string(),
+                Some(most) => format!("{fewest} or {most}"),
+                None => format!("{fewest} or more"),
+            };
+            let message = format!("{name} takes {wanted} arguments, not {}", arguments.len());
+            return Err(Diagnostic::new(position, message));
+        }
+        if matches!(function, Function::Fnv1a | Function::Murmur2) && arguments.len() == 1 {
+            let slot = self.variables.require(DEFAULT_SEED, position)?;
+            arguments.push(Expression::Variable { slot, position });
+        }
+        if most.is_some() {
+            return self.call(function, arguments, position);
+        }
+        // Any number of arguments: two at a time.
+        let mut rest = arguments.into_iter();
+        let first = rest.next().into_iter().collect();
+        let mut whole = self.call(function, first, position)?;
+        for argument in rest {
+            whole = self.call(function, vec![whole, argument], position)?;
+        }
+        Ok(whole)
+    }
+
+    fn arguments(&mut self) -> Result<Vec<Expression>, Diagnostic> {
+        self.expect("(")?;
+        let mut arguments = Vec::new();
+        if self.accept(")") {
+            return Ok(arguments);
+        }
+        loop {
+            arguments.push(self.deeper(|parser| parser.binary(0))?);
+            if !self.accept(",") {
+                break;
+            }
+        }
+        self.expect(")")?;
+        Ok(arguments)
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let known: Vec<&str> = NAMED.iter().map(|(name, ..)| *name).collect();
+    format!(
+        "there is no function {name}; there are {}",
+        known.join(", ")
+    )
+}
+
+fn unexpected(token: &Token) -> Diagnostic {
+    Diagnostic::new(
+        token.position,
+        format!("{} does not fit here", token.word.shown()),
+    )
+}
+
+fn too_large(n: u64, position: Position) -> Diagnostic {
+    Diagnostic::new(position, format!("{n} does not fit an integer"))
+}

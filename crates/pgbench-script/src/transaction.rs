@@ -1,0 +1,46 @@
+//! Statements that begin or end a transaction.
+
+/// Effect of a statement on the transaction around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionEffect {
+    /// Leaves it as it is.
+    None,
+    /// Begins a transaction.
+    Begins,
+    /// Ends the transaction.
+    Ends,
+    /// Begins a transaction and ends it: several statements that are sent together.
+    BeginsAndEnds,
+}
+
+impl TransactionEffect {
+    /// Returns the effect of the statement that begins with `words`.
+    /// Source: PostgreSQL manual, *SQL Commands*: BEGIN, START TRANSACTION, COMMIT, END, ROLLBACK,
+    /// ABORT, PREPARE TRANSACTION.
+    pub(crate) fn from_words(words: &[String]) -> Self {
+        let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        let savepoint = lower.contains(&"to");
+        let chained = lower.contains(&"chain") && !lower.contains(&"no");
+        let prepared = lower.get(1) == Some(&"prepared");
+        match lower.as_slice() {
+            ["begin", ..] | ["start", "transaction", ..] => Self::Begins,
+            ["prepare", "transaction", ..] => Self::Ends,
+            ["commit" | "end" | "rollback" | "abort", ..]
+                if !(savepoint || chained || prepared) =>
+            {
+                Self::Ends
+            }
+            _ => Self::None,
+        }
+    }
+
+    /// Returns the effect of both statements, one after the other.
+    pub(crate) fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (so_far, Self::None) => so_far,
+            (Self::Begins, Self::Ends) => Self::BeginsAndEnds,
+            (_, next) => next,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Values of variables and what they are turned into.
+
+use std::fmt;
+
+/// A value of a variable or an expression.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ScriptValue {
+    /// Nothing, as SQL has it.
+    Null,
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Double(f64),
+}
+
+impl ScriptValue {
+    /// Reads a constant as it is defined on a command line: `null`, `true`, `false`, a number.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(whole) = text.parse() {
+            return Some(Self::Integer(whole));
+        }
+        match text.to_ascii_lowercase().as_str() {
+            "null" => Some(Self::Null),
+            "true" => Some(Self::Boolean(true)),
+            "false" => Some(Self::Boolean(false)),
+            _ => {
+                let number: f64 = text.parse().ok()?;
+                number.is_finite().then_some(Self::Double(number))
+            }
+        }
+    }
+
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "a boolean",
+            Self::Integer(_) => "an integer",
+            Self::Double(_) => "a double",
+        }
+    }
+
+    /// As a whole number; a double is rounded, half to even.
+    pub(crate) fn integer(self) -> Result<i64, String> {
+        match self {
+            Self::Integer(n) => Ok(n),
+            Self::Double(x) => {
+                let rounded = x.round_ties_even();
+                // Both bounds are exact as doubles; the upper one is the first that does not fit.
+                if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded) {
+                    Ok(rounded as i64)
+                } else {
+                    Err(format!("{x} does not fit an integer"))
+                }
+            }
+            other => Err(format!("{} is no integer", other.kind())),
+        }
+    }
+
+    pub(crate) fn double(self) -> Result<f64, String> {
+        match self {
+            Self::Integer(n) => Ok(n as f64),
+            Self::Double(x) => Ok(x),
+            other => Err(format!("{} is no double", other.kind())),
+        }
+    }
+
+    pub(crate) fn boolean(self) -> Result<bool, String> {
+        match self {
+            Self::Boolean(b) => Ok(b),
+            other => Err(format!("{} is no boolean", other.kind())),
+        }
+    }
+
+    /// Returns true if it counts as true in `\if` and `CASE`: true, and numbers other than zero.
+    pub(crate) fn is_true(self) -> bool {
+        match self {
+            Self::Null => false,
+            Self::Boolean(b) => b,
+            Self::Integer(n) => n != 0,
+            Self::Double(x) => x != 0.0,
+        }
+    }
+}
+
+/// As SQL writes it.
+impl fmt::Display for ScriptValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Boolean(b) => write!(f, "{b}"),
+            Self::Integer(n) => write!(f, "{n}"),
+            Self::Double(x) => write!(f, "{x}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_double_rounds_half_to_even_and_must_fit() {
+        for (x, n) in [(9.2, 9), (2.5, 2), (3.5, 4), (-2.5, -2), (-0.4, 0)] {
+            assert_eq!(ScriptValue::Double(x).integer(), Ok(n));
+        }
+        assert_eq!(
+            ScriptValue::Double(-9_223_372_036_854_775_808.0).integer(),
+            Ok(i64::MIN)
+        );
+        for x in [9_223_372_036_854_775_808.0, f64::NAN, f64::INFINITY] {
+            assert!(ScriptValue::Double(x).integer().is_err(), "{x}");
+        }
+    }
+
+    #[test]
+    fn constants_read_as_people_write_them() {
+        for (text, value) in [
+            ("12", ScriptValue::Integer(12)),
+            ("-1.5", ScriptValue::Double(-1.5)),
+            ("TRUE", ScriptValue::Boolean(true)),
+            ("null", ScriptValue::Null),
+        ] {
+            assert_eq!(ScriptValue::parse(text), Some(value));
+        }
+        assert_eq!(ScriptValue::parse("accounts"), None);
+        assert_eq!(ScriptValue::parse("NaN"), None);
+    }
+}
