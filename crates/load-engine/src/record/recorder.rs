@@ -65,7 +65,7 @@ impl Recorder {
         self.parts = parts;
         for shard in &mut self.shards {
             let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
-            shard.parts = parts.iter().map(|_| PartTally::new()).collect();
+            shard.parts = parts.iter().map(|_| PartTally::default()).collect();
         }
         self
     }
@@ -130,7 +130,7 @@ impl Recorder {
 
     /// Merges all shards: what came out by part, those that never came left out.
     pub fn collect_parts(&self, measured_s: f64) -> BTreeMap<String, Operation> {
-        let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::new()).collect();
+        let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::default()).collect();
         for shard in &self.shards {
             let shard = lock(shard);
             for (sum, tally) in whole.iter_mut().zip(&shard.parts) {
@@ -160,7 +160,7 @@ impl Recorder {
         let mut whole: Vec<OperationTally> = self
             .operations
             .iter()
-            .map(|_| OperationTally::new())
+            .map(|_| OperationTally::default())
             .collect();
         let shards = self.shards.iter();
         let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();

@@ -26,8 +26,8 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) fn new(operations: usize, parts: usize) -> Self {
         Self {
-            tallies: (0..operations).map(|_| OperationTally::new()).collect(),
-            parts: (0..parts).map(|_| PartTally::new()).collect(),
+            tallies: (0..operations).map(|_| OperationTally::default()).collect(),
+            parts: (0..parts).map(|_| PartTally::default()).collect(),
             checkout: CheckoutTally::default(),
             interval: Interval::new(),
             failures: FailureSamples::default(),
@@ -63,7 +63,7 @@ impl Shard {
             self.checkout.add(timestamps);
             return tally.success(timestamps);
         };
-        tally.failed.saturating_record(felt);
+        tally.failed.record(felt);
         let known = tally.errors.get_mut(failure.kind.as_ref());
         let is_first = known.is_none();
         match known {
@@ -90,7 +90,7 @@ impl Shard {
             tally.censored += 1;
             tally.never_started += u64::from(timestamps.started_ns == 0);
             tally.lag(timestamps);
-            tally.unfinished.saturating_record(age_ns);
+            tally.unfinished.record(age_ns);
         }
     }
 }
