@@ -91,6 +91,20 @@ impl RunningProgram {
         }
     }
 
+    /// Reads its progress until a line begins with `wanted`, and hands out that line; `None` where
+    /// none does within `bound`.
+    pub fn wait_for_within(&mut self, wanted: &str, bound: Duration) -> Option<String> {
+        let started = Instant::now();
+        loop {
+            let left = bound.saturating_sub(started.elapsed());
+            let line = self.stderr.recv_timeout(left).ok()?;
+            self.said.push_str(&line);
+            if line.starts_with(wanted) {
+                return Some(line);
+            }
+        }
+    }
+
     /// Returns true if it has not ended yet.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
