@@ -17,14 +17,10 @@ use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]
-#[command(name = "ws-bench", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "ws-bench", version, after_help = EXAMPLES)]
 pub struct WsCli {
     #[command(subcommand)]
-    pub(crate) command: Option<WsCommand>,
-
-    /// Print shell completions (bash, zsh, fish …) or the manual page (man)
-    #[arg(long, value_name = "WHAT", hide = true)]
-    pub(crate) generate: Option<String>,
+    pub(crate) command: WsCommand,
 }
 
 const EXAMPLES: &str = "\

@@ -154,7 +154,7 @@ fn help_has_examples_and_completions_can_be_had() {
         assert_eq!(output.status.code(), Some(0));
         assert!(said(&output).contains("Examples:"), "{}", said(&output));
     }
-    let output = finish(&mut bench(&TestDirectory::new(), &["--generate", "bash"]));
+    let output = finish(&mut bench(&TestDirectory::new(), &["generate", "bash"]));
     assert!(said(&output).contains("ws-bench"));
 }
 
