@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bench_cli::Exit;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::check::{self, ServerCheckFlags};
 use crate::exhaust::{self, ExhaustFlags};
@@ -50,12 +50,6 @@ pub(crate) enum PoolBenchCommand {
     /// Tell whether a run can be made on a server; nothing stays there
     #[command(hide = true)]
     Check(ServerCheckFlags),
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 /// Parses the command line and runs the command that it names.
@@ -74,10 +68,6 @@ impl PoolBenchCommand {
             Self::Observe(flags) => observe::run(&flags),
             Self::Workload(flags) => workload_commands::run(&flags),
             Self::Check(flags) => check::run(&flags),
-            Self::Generate { what } => {
-                bench_cli::generate::print(&mut PoolBenchCli::command(), &what)?;
-                Ok(Exit::Done)
-            }
         }
     }
 }

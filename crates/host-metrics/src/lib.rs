@@ -16,7 +16,6 @@
     )
 )]
 
-pub mod cadence;
 pub mod clock;
 pub mod derive;
 pub mod figure;
@@ -24,6 +23,7 @@ pub mod follow;
 mod masking;
 pub mod source;
 pub mod spread;
+pub mod tick_schedule;
 
 pub use masking::{CommandLine, Masking};
 

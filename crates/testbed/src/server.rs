@@ -190,7 +190,7 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         if let Err(error) = self.end() {
-            tracing::warn!(%error, "a throwaway server left something behind");
+            tracing::error!(%error, "a throwaway server left something behind");
         }
     }
 }

@@ -31,10 +31,10 @@ pub(crate) use pool_handle::{HasPool, Lease, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
-use crate::address::Address;
 use crate::conditions::{Hold, Holding};
-use crate::connect::ConnectError;
 use crate::workloads::{SqlWorkload, User};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// A way to reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bench_report::{EvidenceRow, ServerEvidence};
 use host_metrics::Masking;
-use host_metrics::source::Units;
+use host_metrics::source::KernelUnits;
 use host_metrics::source::cgroup::QuotaGroup;
 use host_metrics::source::process::ProcessDirectory;
 
@@ -77,7 +77,7 @@ impl ServerProcesses {
         if !title.is_some_and(|title| title.any_word(|word| word.contains(&sign))) {
             return Err(hidden.to_owned());
         }
-        let sample = directory.sample(Units::host(), Masking::EVERYTHING);
+        let sample = directory.sample(KernelUnits::host(), Masking::EVERYTHING);
         let processes = Self {
             postmaster: sample.map_err(|_| hidden.to_owned())?.parent,
             backend,
@@ -98,7 +98,7 @@ impl ServerProcesses {
         let children = directory
             .children(main)
             .map_err(|error| error.to_string())?;
-        let sample = directory.sample(Units::host(), Masking::EVERYTHING);
+        let sample = directory.sample(KernelUnits::host(), Masking::EVERYTHING);
         let sample = sample.map_err(|error| error.to_string())?;
         let spent = |pid: u32| Some((pid, spent_by(pid)?));
         let alive: BTreeMap<u32, ProcessCpuTime> = std::iter::once(main)

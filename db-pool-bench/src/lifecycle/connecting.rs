@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
-use crate::address::Address;
-use crate::connect::ConnectError;
 use crate::course::{Ledger, RunSupervisor, TracedRequest};
 use crate::failure::{from_connect, from_postgres, kind_of_io};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// Connections made one after the other.
 const ONE_BY_ONE: usize = 15;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use host_metrics::source::Sample;
+use host_metrics::source::HostSample;
 use host_metrics::source::cpu::{CpuSample, CpuTimes};
 use host_metrics::source::disk::DiskSample;
 use host_metrics::source::gpu::GpuSample;
@@ -17,7 +17,7 @@ use super::exposition::Families;
 use super::monotonic::MonotonicTimes;
 
 /// Adds all metrics of the machine that the sample has.
-pub fn families(sample: &Sample, monotonic: &mut MonotonicTimes, out: &mut Families) {
+pub fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     if let Some(cpu) = &sample.cpu {
         cpu_times(&cpu.value, monotonic, out);
         scheduler(&cpu.value, out);
@@ -227,7 +227,7 @@ fn interfaces(all: &NetworkSample, out: &mut Families) {
     }
 }
 
-fn tcp(sample: &Sample, out: &mut Families) {
+fn tcp(sample: &HostSample, out: &mut Families) {
     if let Some(tcp) = &sample.tcp {
         let tcp = &tcp.value;
         let (name, help) = ("sysmon_tcp_retransmitted_segments", "Segments sent again.");

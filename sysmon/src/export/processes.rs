@@ -9,8 +9,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use host_metrics::derive::tick_window_ns;
 use host_metrics::figure::Figures;
-use host_metrics::follow::{Details, Following, MOST_MEMBERS, Targets, Tree};
-use host_metrics::source::process::{Detail, Fields, ProcessId, ProcessSample};
+use host_metrics::follow::{
+    FollowOptions, MOST_MEMBERS, ProcessLookup, ProcessTree, TargetMatcher,
+};
+use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 
 use super::exposition::Families;
 
@@ -21,9 +23,9 @@ const HALF_LIFE_S: f64 = 60.0;
 /// Chooses and exports the processes of one exporter.
 #[derive(Debug)]
 pub struct ProcessExporter {
-    following: Following,
-    targets: Targets,
-    trees: Vec<Tree>,
+    following: FollowOptions,
+    targets: TargetMatcher,
+    trees: Vec<ProcessTree>,
     tick_ns: u64,
     uses: HashMap<ProcessId, RecentUse>,
     latest_start: Option<u64>,
@@ -40,9 +42,9 @@ struct RecentUse {
 impl ProcessExporter {
     /// Creates the exporter of processes that `following` selects. CPU time is counted in ticks of
     /// `tick_ns` and read every `interval_ns`.
-    pub fn new(following: &Following, tick_ns: u64, interval_ns: u64) -> Self {
-        let targets = Targets::new(&following.targets);
-        let tree = |_| Tree::new(None, tick_window_ns(interval_ns));
+    pub fn new(following: &FollowOptions, tick_ns: u64, interval_ns: u64) -> Self {
+        let targets = TargetMatcher::new(&following.targets);
+        let tree = |_| ProcessTree::new(None, tick_window_ns(interval_ns));
         Self {
             trees: targets.all().iter().map(tree).collect(),
             following: following.clone(),
@@ -59,7 +61,7 @@ impl ProcessExporter {
         &mut self,
         at_ns: u64,
         samples: &[ProcessSample],
-        details: &mut dyn Details,
+        details: &mut dyn ProcessLookup,
         out: &mut Families,
     ) {
         self.note_uses(at_ns, samples);
@@ -77,7 +79,7 @@ impl ProcessExporter {
             let detail = if fields.need_detail() {
                 details.detail(sample.id, fields)
             } else {
-                Detail::default()
+                ProcessDetail::default()
             };
             if let Some(tree) = target.and_then(|target| self.trees.get_mut(target)) {
                 tree.add(sample, &detail);
@@ -160,9 +162,9 @@ impl ProcessExporter {
 
 fn of_process(
     sample: &ProcessSample,
-    detail: &Detail,
+    detail: &ProcessDetail,
     follow: Option<&str>,
-    fields: Fields,
+    fields: ProcessFields,
     out: &mut Families,
 ) {
     let pid = sample.id.pid.to_string();
@@ -205,7 +207,7 @@ fn of_process(
 }
 
 /// Adds the details that were requested and could be read.
-fn of_detail(detail: &Detail, labels: &[(&str, &str)], out: &mut Families) {
+fn of_detail(detail: &ProcessDetail, labels: &[(&str, &str)], out: &mut Families) {
     if let Some(io) = &detail.io {
         let io = io.value;
         let (name, help) = ("sysmon_process_disk_read_bytes", "Bytes from disks.");
@@ -252,7 +254,7 @@ fn of_detail(detail: &Detail, labels: &[(&str, &str)], out: &mut Families) {
 
 /// Adds the sums over a followed tree. Its rates are left out: the counter of CPU time serves for
 /// them.
-fn of_tree(tree: &Tree, label: &str, figures: Figures, out: &mut Families) {
+fn of_tree(tree: &ProcessTree, label: &str, figures: Figures, out: &mut Families) {
     let labels = &[("follow", label)];
     let (name, help) = (
         "sysmon_tree_cpu_seconds",

@@ -2,9 +2,10 @@
 
 use std::cmp::{Ordering, Reverse};
 
+use host_metrics::follow::FollowedProcess;
 use host_metrics::source::process::ProcessId;
 
-use crate::process_history::FollowedProcess;
+use crate::process_history::ProcessHistory;
 
 /// Series of CPU time, in cores.
 pub const CORES: &str = "process.cpu_cores";
@@ -32,7 +33,7 @@ pub struct ProcessView {
 
 impl ProcessView {
     /// Creates the view of a process from its state at the last tick.
-    pub fn of(id: ProcessId, followed: &FollowedProcess) -> Self {
+    pub fn of(id: ProcessId, followed: &FollowedProcess<ProcessHistory>) -> Self {
         let latest = followed.latest();
         Self {
             pid: id.pid,

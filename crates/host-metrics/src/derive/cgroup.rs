@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Stalls, Window};
-use crate::derive::window::Baseline;
-use crate::figure::{Figures, Reading};
-use crate::source::cgroup::{CgroupSample, CpuUse, IoUse, MemoryEvents, Throttling};
+use super::{PressureBaselines, RateWindow};
+use crate::derive::rate_window::Baseline;
+use crate::figure::{FigureValue, Figures};
+use crate::source::cgroup::{CgroupCpu, CgroupIo, CgroupSample, MemoryEvents, Throttling};
 
 /// The baselines of each group, by its name.
 #[derive(Debug)]
@@ -13,17 +13,17 @@ pub(super) struct CgroupDerivation {
     tick_ns: u64,
     cores: Option<f64>,
     least_window_ns: u64,
-    groups: BTreeMap<String, Group>,
+    groups: BTreeMap<String, CgroupBaselines>,
 }
 
 #[derive(Debug)]
-struct Group {
+struct CgroupBaselines {
     identity: [u64; 4],
-    cpu: Baseline<CpuUse>,
+    cpu: Baseline<CgroupCpu>,
     throttling: Baseline<Throttling>,
     events: Baseline<MemoryEvents>,
-    io: Baseline<IoUse>,
-    pressure: Stalls,
+    io: Baseline<CgroupIo>,
+    pressure: PressureBaselines,
 }
 
 impl CgroupDerivation {
@@ -45,7 +45,7 @@ impl CgroupDerivation {
     ) {
         for sample in samples {
             let group = self.groups.entry(sample.name.clone());
-            let new = || Group::new(self.least_window_ns, sample.identity);
+            let new = || CgroupBaselines::new(self.least_window_ns, sample.identity);
             let group = group.or_insert_with(new);
             if group.identity != sample.identity {
                 // Another group has its name, and counters that are not those of before.
@@ -56,7 +56,7 @@ impl CgroupDerivation {
     }
 }
 
-impl Group {
+impl CgroupBaselines {
     fn new(least_window_ns: u64, identity: [u64; 4]) -> Self {
         Self {
             identity,
@@ -65,7 +65,7 @@ impl Group {
             throttling: Baseline::over(least_window_ns),
             events: Baseline::over(0),
             io: Baseline::over(0),
-            pressure: Stalls::default(),
+            pressure: PressureBaselines::default(),
         }
     }
 
@@ -88,7 +88,7 @@ impl Group {
             let used = used.and_then(|used| used.at_most(cores));
             out.put_labelled("cgroup.cpu_cores", &labels, used);
             // A group may be above its quota for a moment: it pays in the next period.
-            let of_limit = |used: Reading, limit: f64| Reading {
+            let of_limit = |used: FigureValue, limit: f64| FigureValue {
                 value: used.value / limit,
                 error: used.error / limit,
                 ..used
@@ -142,7 +142,7 @@ fn memory_gauges(sample: &CgroupSample, machine_bytes: Option<u64>, out: &mut Fi
 fn throttling(
     old: &Throttling,
     new: &Throttling,
-    (window, cores): (Window, Option<f64>),
+    (window, cores): (RateWindow, Option<f64>),
     labels: &[(&'static str, &str)],
     out: &mut Figures,
 ) {

@@ -1,15 +1,15 @@
 //! Shares of CPU time by state, and what the scheduler did.
 
-use super::Window;
-use crate::figure::{Figures, Reading};
+use super::RateWindow;
+use crate::figure::{FigureValue, Figures};
 use crate::source::cpu::{CpuSample, CpuTimes};
 use crate::source::load::LoadSample;
 
 /// A state's name, and its time.
-type State = (&'static str, fn(&CpuTimes) -> Option<u64>);
+type CpuState = (&'static str, fn(&CpuTimes) -> Option<u64>);
 
 /// The states that are not *busy* itself; with them the shares add up to one.
-const STATES: [State; 9] = [
+const STATES: [CpuState; 9] = [
     ("cpu.user_ratio", |t| t.user_ns),
     ("cpu.nice_ratio", |t| t.nice_ns),
     ("cpu.system_ratio", |t| t.system_ns),
@@ -38,7 +38,7 @@ pub(super) fn load_gauges(load: &LoadSample, out: &mut Figures) {
 pub(super) fn rates(
     old: &CpuSample,
     new: &CpuSample,
-    window: Window,
+    window: RateWindow,
     tick_ns: u64,
     out: &mut Figures,
 ) {
@@ -60,7 +60,7 @@ fn shares(
     old: &CpuTimes,
     new: &CpuTimes,
     labels: &[(&'static str, &str)],
-    (window, tick_ns): (Window, u64),
+    (window, tick_ns): (RateWindow, u64),
     out: &mut Figures,
 ) {
     let Some(total_ns) = elapsed(old, new) else {
@@ -71,13 +71,13 @@ fn shares(
         // iowait may fall and be left out of the total, so another state could seem to be more.
         let value = (spent as f64 / total_ns as f64).min(1.0);
         let error = (counters as u64 * tick_ns) as f64 / total_ns as f64;
-        Some(Reading {
+        Some(FigureValue {
             value,
             error,
             over: Some(window.period),
         })
     };
-    let grew = |(_, time): &&State| time(new) > time(old);
+    let grew = |(_, time): &&CpuState| time(new) > time(old);
     let moved = STATES[..BUSY_STATES].iter().filter(grew).count();
     let busy = share(Some(old.busy_ns), Some(new.busy_ns), moved.max(1));
     out.put_labelled("cpu.busy_ratio", labels, busy);

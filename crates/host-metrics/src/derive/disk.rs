@@ -1,10 +1,10 @@
 //! Throughput, operations, waiting, queue and utilisation of disks.
 
-use super::Window;
-use crate::figure::{Figures, Reading};
+use super::RateWindow;
+use crate::figure::{FigureValue, Figures};
 use crate::source::disk::{DiskCounters, DiskSample, TIME_QUANTUM_NS};
 
-pub(super) fn rates(old: &DiskSample, new: &DiskSample, window: Window, out: &mut Figures) {
+pub(super) fn rates(old: &DiskSample, new: &DiskSample, window: RateWindow, out: &mut Figures) {
     for (device, new) in new {
         if let Some(old) = old.get(device) {
             of_disk(device, old, new, window, out);
@@ -12,8 +12,8 @@ pub(super) fn rates(old: &DiskSample, new: &DiskSample, window: Window, out: &mu
     }
 }
 
-fn of_disk(device: &str, old: &DiskCounters, new: &DiskCounters, w: Window, out: &mut Figures) {
-    let mut put = |name, value: Option<Reading>| {
+fn of_disk(device: &str, old: &DiskCounters, new: &DiskCounters, w: RateWindow, out: &mut Figures) {
+    let mut put = |name, value: Option<FigureValue>| {
         out.put_labelled(name, &[("device", device)], value);
     };
     let read = w.per_s(Some(old.read_bytes), Some(new.read_bytes));
@@ -35,13 +35,13 @@ fn of_disk(device: &str, old: &DiskCounters, new: &DiskCounters, w: Window, out:
 /// From a request's issue to its end, on average over those that ended in the window; `None`
 /// when none did.
 fn await_ns(
-    window: Window,
+    window: RateWindow,
     (old_count, new_count): (Option<u64>, Option<u64>),
     (old_ns, new_ns): (Option<u64>, Option<u64>),
-) -> Option<Reading> {
+) -> Option<FigureValue> {
     let ended = new_count?.checked_sub(old_count?)? as f64;
     let spent_ns = new_ns?.checked_sub(old_ns?)? as f64;
-    (ended > 0.0).then(|| Reading {
+    (ended > 0.0).then(|| FigureValue {
         value: spent_ns / ended,
         error: TIME_QUANTUM_NS as f64 / ended,
         over: Some(window.period),

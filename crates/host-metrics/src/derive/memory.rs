@@ -1,6 +1,6 @@
 //! Memory in use, and what becomes of pages.
 
-use super::Window;
+use super::RateWindow;
 use crate::figure::Figures;
 use crate::source::memory::{MemorySample, PagingSample};
 
@@ -22,7 +22,7 @@ pub(super) fn gauges(memory: &MemorySample, out: &mut Figures) {
     out.put("swap.used_bytes", memory.swap_used_bytes);
 }
 
-pub(super) fn rates(old: &PagingSample, new: &PagingSample, window: Window, out: &mut Figures) {
+pub(super) fn rates(old: &PagingSample, new: &PagingSample, window: RateWindow, out: &mut Figures) {
     let read = window.per_s(old.swapped_in_bytes, new.swapped_in_bytes);
     out.put("swap.in_bytes_per_s", read);
     let written = window.per_s(old.swapped_out_bytes, new.swapped_out_bytes);

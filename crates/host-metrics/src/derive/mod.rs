@@ -13,20 +13,20 @@ mod disk;
 mod gpu;
 mod memory;
 mod network;
-mod window;
+mod rate_window;
 
 use crate::figure::Figures;
 use crate::source::cpu::CpuSample;
 use crate::source::disk::DiskSample;
 use crate::source::memory::PagingSample;
 use crate::source::network::NetworkSample;
-use crate::source::pressure::{PressureSample, Stall};
+use crate::source::pressure::{PressureSample, PressureStall};
 use crate::source::tcp::{ListenSample, TcpSample};
-use crate::source::{Sample, Units};
+use crate::source::{HostSample, KernelUnits};
 
 use cgroup::CgroupDerivation;
 pub use gpu::gpu_figures;
-pub use window::{Baseline, Window, tick_window_ns};
+pub use rate_window::{Baseline, RateWindow, tick_window_ns};
 
 /// Stalled time is counted in microseconds.
 const STALL_QUANTUM_NS: u64 = 1000;
@@ -41,14 +41,14 @@ pub struct Derivation {
     network: Baseline<NetworkSample>,
     tcp: Baseline<TcpSample>,
     listen: Baseline<ListenSample>,
-    pressure: Stalls,
+    pressure: PressureBaselines,
     cgroups: CgroupDerivation,
 }
 
 impl Derivation {
     /// Nothing read yet, of a machine that counts in these units and has so many `cores`, and is
     /// read every `interval_ns`.
-    pub fn new(units: Units, cores: Option<u64>, interval_ns: u64) -> Self {
+    pub fn new(units: KernelUnits, cores: Option<u64>, interval_ns: u64) -> Self {
         let least_ns = tick_window_ns(interval_ns);
         Self {
             tick_ns: units.tick_ns,
@@ -58,14 +58,14 @@ impl Derivation {
             network: Baseline::over(0),
             tcp: Baseline::over(0),
             listen: Baseline::over(0),
-            pressure: Stalls::default(),
+            pressure: PressureBaselines::default(),
             cgroups: CgroupDerivation::new(units.tick_ns, cores, least_ns),
         }
     }
 
     /// The figures of the machine at this tick. Rates need an earlier sample; processes are not
     /// looked at here.
-    pub fn figures(&mut self, sample: &mut Sample) -> Figures {
+    pub fn figures(&mut self, sample: &mut HostSample) -> Figures {
         let mut out = Figures::default();
         let Self {
             tick_ns,
@@ -109,7 +109,7 @@ impl Derivation {
     }
 }
 
-fn gauges(sample: &Sample, out: &mut Figures) {
+fn gauges(sample: &HostSample, out: &mut Figures) {
     if let Some(cpu) = &sample.cpu {
         cpu::gauges(&cpu.value, out);
     }
@@ -147,7 +147,7 @@ fn gauges(sample: &Sample, out: &mut Figures) {
 
 /// The shares of time that PSI tells: of CPU, memory and I/O, some and all tasks waiting.
 #[derive(Debug, Clone, Copy)]
-enum Stalled {
+enum PressureKind {
     CpuSome,
     CpuFull,
     MemorySome,
@@ -156,7 +156,7 @@ enum Stalled {
     IoFull,
 }
 
-impl Stalled {
+impl PressureKind {
     /// Not all tasks of a machine can wait for its CPUs at once: one of them has it.
     fn of_machine(self) -> Option<&'static str> {
         match self {
@@ -183,46 +183,46 @@ impl Stalled {
 
 /// The baselines of PSI, of the machine or of a group.
 #[derive(Debug)]
-struct Stalls {
-    cpu: Baseline<Stall>,
-    memory: Baseline<Stall>,
-    io: Baseline<Stall>,
+struct PressureBaselines {
+    cpu: Baseline<PressureStall>,
+    memory: Baseline<PressureStall>,
+    io: Baseline<PressureStall>,
 }
 
-impl Default for Stalls {
+impl Default for PressureBaselines {
     fn default() -> Self {
         let [cpu, memory, io] = [(); 3].map(|()| Baseline::over(0));
         Self { cpu, memory, io }
     }
 }
 
-impl Stalls {
+impl PressureBaselines {
     fn advance(
         &mut self,
         sample: PressureSample,
-        mut put: impl FnMut(Stalled, Option<crate::figure::Reading>),
+        mut put: impl FnMut(PressureKind, Option<crate::figure::FigureValue>),
     ) {
-        let share = |window: Window, old, new| window.share(old, new, STALL_QUANTUM_NS);
+        let share = |window: RateWindow, old, new| window.share(old, new, STALL_QUANTUM_NS);
         self.cpu.advance(sample.cpu, |old, new, w| {
             put(
-                Stalled::CpuSome,
+                PressureKind::CpuSome,
                 share(w, Some(old.some_ns), Some(new.some_ns)),
             );
-            put(Stalled::CpuFull, share(w, old.full_ns, new.full_ns));
+            put(PressureKind::CpuFull, share(w, old.full_ns, new.full_ns));
         });
         self.memory.advance(sample.memory, |old, new, w| {
             put(
-                Stalled::MemorySome,
+                PressureKind::MemorySome,
                 share(w, Some(old.some_ns), Some(new.some_ns)),
             );
-            put(Stalled::MemoryFull, share(w, old.full_ns, new.full_ns));
+            put(PressureKind::MemoryFull, share(w, old.full_ns, new.full_ns));
         });
         self.io.advance(sample.io, |old, new, w| {
             put(
-                Stalled::IoSome,
+                PressureKind::IoSome,
                 share(w, Some(old.some_ns), Some(new.some_ns)),
             );
-            put(Stalled::IoFull, share(w, old.full_ns, new.full_ns));
+            put(PressureKind::IoFull, share(w, old.full_ns, new.full_ns));
         });
     }
 }

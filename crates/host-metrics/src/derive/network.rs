@@ -1,14 +1,14 @@
 //! Traffic of interfaces, and what TCP sends again and turns away.
 
-use super::Window;
+use super::RateWindow;
 use crate::figure::Figures;
 use crate::source::network::{InterfaceCounters, NetworkSample};
 use crate::source::tcp::{ListenSample, SocketSample, TcpSample};
 
 /// A rate's name, and its counter.
-type Rate = (&'static str, fn(&InterfaceCounters) -> Option<u64>);
+type InterfaceRate = (&'static str, fn(&InterfaceCounters) -> Option<u64>);
 
-const RATES: [Rate; 6] = [
+const RATES: [InterfaceRate; 6] = [
     ("network.receive_bytes_per_s", |c| Some(c.received_bytes)),
     ("network.transmit_bytes_per_s", |c| {
         Some(c.transmitted_bytes)
@@ -19,7 +19,12 @@ const RATES: [Rate; 6] = [
     ("network.errors_per_s", |c| c.errors),
 ];
 
-pub(super) fn rates(old: &NetworkSample, new: &NetworkSample, window: Window, out: &mut Figures) {
+pub(super) fn rates(
+    old: &NetworkSample,
+    new: &NetworkSample,
+    window: RateWindow,
+    out: &mut Figures,
+) {
     for (interface, new) in new {
         let Some(old) = old.get(interface) else {
             continue;
@@ -31,7 +36,7 @@ pub(super) fn rates(old: &NetworkSample, new: &NetworkSample, window: Window, ou
     }
 }
 
-pub(super) fn tcp_rates(old: &TcpSample, new: &TcpSample, window: Window, out: &mut Figures) {
+pub(super) fn tcp_rates(old: &TcpSample, new: &TcpSample, window: RateWindow, out: &mut Figures) {
     let again = window.per_s(Some(old.retransmits), Some(new.retransmits));
     out.put("tcp.retransmits_per_s", again);
     let sent = window.per_s(old.segments_sent, new.segments_sent);
@@ -41,7 +46,7 @@ pub(super) fn tcp_rates(old: &TcpSample, new: &TcpSample, window: Window, out: &
 pub(super) fn listen_rates(
     old: &ListenSample,
     new: &ListenSample,
-    window: Window,
+    window: RateWindow,
     out: &mut Figures,
 ) {
     let overflows = window.per_s(Some(old.overflows), Some(new.overflows));

@@ -1,7 +1,7 @@
 //! Table of processes: as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
-use host_metrics::source::process::Fields;
+use host_metrics::source::process::ProcessFields;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -25,7 +25,7 @@ struct ProcessColumn {
     series: &'static str,
     unit: fn(f64) -> String,
     sort: Option<Sort>,
-    asked: fn(Fields) -> bool,
+    asked: fn(ProcessFields) -> bool,
     /// Least width of a terminal that shows it.
     least: usize,
 }
@@ -35,7 +35,7 @@ const fn extra(
     width: usize,
     series: &'static str,
     unit: fn(f64) -> String,
-    asked: fn(Fields) -> bool,
+    asked: fn(ProcessFields) -> bool,
 ) -> ProcessColumn {
     ProcessColumn {
         heading,
