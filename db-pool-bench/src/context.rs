@@ -15,7 +15,6 @@ use load_engine::{LoadPlan, Phase, StepPlan, StopRule};
 use serde_json::json;
 use testbed::{Faults, Proxy};
 
-use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::connect;
 use crate::control::{ControlRuntime, clean_up};
@@ -25,6 +24,7 @@ use crate::evidence::{EvidenceCollector, settings};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
+use pg_connect::Address;
 
 /// Protects a server that is not a throwaway one, unless the user sets rules of their own.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
@@ -75,10 +75,10 @@ pub(crate) fn run(
         None => ServerUnderTest::start(connections, &bench.cancel)?,
     };
     let Some(server) = started else { return Ok(()) };
-    if let Some(note) = server.address.password_note() {
+    if let Some(note) = server.address.password_file_note() {
         bench.line(note);
     }
-    let shown = server.address.shown();
+    let shown = server.address.redacted();
     bench.report.config.insert("url".to_owned(), json!(shown));
     let throwaway = json!(server.throwaway);
     bench
@@ -223,7 +223,7 @@ impl<'a> ScenarioContext<'a> {
         let (reason, warnings) = match self.watch.step_begins() {
             None => return Ok(false),
             Some(Err(failure)) => {
-                let server = self.server.address.shown();
+                let server = self.server.address.redacted();
                 let reason = format!("cannot connect to {server}: {}", failure.message);
                 (reason, Vec::new())
             }
@@ -285,7 +285,7 @@ fn stop_rules(given: &[StopRule], guarded: bool) -> Vec<StopRule> {
 fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
     let target = address
         .socket_address()
-        .with_context(|| format!("cannot find {}", address.shown()))
+        .with_context(|| format!("cannot find {}", address.redacted()))
         .remedy("a server that is reached by TCP; --network-delay has no other way")?;
     let faults = Faults {
         delay,

@@ -8,11 +8,12 @@ use bench_cli::bench::run_with_timeout;
 use load_engine::Cancel;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::address::Address;
-use crate::connect::{Client, ConnectError};
+use crate::connect::Client;
 use crate::failure::from_connect;
 use crate::remedy::{self, Purpose, full_message};
 use crate::workloads::Schema;
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// Cleaning up may take this long.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);
@@ -58,7 +59,7 @@ impl ControlRuntime {
         address: &Address,
         schema: &Schema,
     ) -> anyhow::Result<Option<Client>> {
-        match self.run(address.connect(&name(schema))) {
+        match self.run(Client::open(address, &name(schema))) {
             None => Ok(None),
             Some(Ok(client)) => Ok(Some(client)),
             Some(Err(error)) => refused(address, &error),
@@ -73,7 +74,7 @@ fn name(schema: &Schema) -> String {
 /// Returns why no connection came about, and what to do about it.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = from_connect(error);
-    let what = format!("connect to {}", address.shown());
+    let what = format!("connect to {}", address.redacted());
     remedy::cannot(&what, &failure, Purpose::Connecting, address)
 }
 
@@ -98,7 +99,7 @@ pub(crate) fn clean_up(
         let runtime = runtime.map_err(|error| error.to_string())?;
         runtime
             .block_on(async {
-                let client = address.connect(&name(&schema)).await?;
+                let client = Client::open(&address, &name(&schema)).await?;
                 Ok(schema.remove(&client).await?)
             })
             .map_err(|error: ConnectError| full_message(&from_connect(&error)))

@@ -8,7 +8,7 @@ use bench_cli::{Remedy as _, UsageError};
 use load_engine::Cancel;
 use testbed::{Postgres, PostgresOptions, TestbedError, token};
 
-use crate::address::Address;
+use pg_connect::Address;
 
 /// Connections that a throwaway server has beyond the largest setting.
 const SPARE_CONNECTIONS: u64 = 20;

@@ -7,11 +7,11 @@ use bench_cli::{UsageError, flags};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::address::Address;
 use crate::drivers::{Driver, PoolOptions};
 use crate::protocol::Protocol;
 use crate::server::ServerUnderTest;
 use crate::workloads::WorkloadFlags;
+use pg_connect::Address;
 
 /// Share of a server's connections that may be in use beside its other users.
 const MOST_CONNECTIONS: f64 = 0.8;
@@ -77,7 +77,7 @@ const PARTED: &str = "sqlx cannot follow --protocol extended: it prepares in one
 
 /// Whether every driver can connect as the address asks.
 fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
-    if drivers.contains(&Driver::Sqlx) && address.insists_on_channel_binding() {
+    if drivers.contains(&Driver::Sqlx) && address.requires_channel_binding() {
         return Err(UsageError(
             "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
         ));

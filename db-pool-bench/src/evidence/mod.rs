@@ -43,7 +43,7 @@ pub(crate) use capacity::Capacity;
 use processes::{ProcessSnapshot, ServerProcesses};
 use sampler::EvidenceSampler;
 
-use crate::address::Address;
+use pg_connect::Address;
 
 /// What the thread may take to answer: more than its own bounds together.
 const ANSWER_BOUND: Duration = Duration::from_secs(8);

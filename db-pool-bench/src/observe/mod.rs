@@ -37,7 +37,7 @@ pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let server = ServerUnderTest::at(flags.url.as_deref().ok_or_else(missing)?)?;
     let nanoseconds = |time: Duration| json!(time.as_nanos() as u64);
     let config = BTreeMap::from([
-        ("url".to_owned(), json!(server.address.shown())),
+        ("url".to_owned(), json!(server.address.redacted())),
         ("throwaway".to_owned(), json!(server.throwaway)),
         ("duration_ns".to_owned(), nanoseconds(flags.duration)),
         ("interval_ns".to_owned(), nanoseconds(flags.interval)),
@@ -63,7 +63,7 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> a
     match watch.step_begins() {
         None => return Ok(()),
         Some(Err(failure)) => {
-            let shown = server.address.shown();
+            let shown = server.address.redacted();
             let what = format!("watch {shown}");
             return remedy::cannot(&what, &failure, Purpose::Watching, &server.address);
         }

@@ -1,14 +1,14 @@
-//! The parameters of a connection, out of the address or the environment. Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and
-//! *Environment Variables*.
+//! Parameters of a connection, from the address or the environment.
+//! Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and *Environment Variables*.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use super::conninfo;
-use super::refusals::{self, UNHEEDED};
+use crate::conninfo;
+use crate::environment::EnvironmentVariables;
+use crate::unsupported::{self, IGNORED};
 
-/// What is taken from the address, and the variable that stands in for it.
-const OURS: [(&str, &str); 15] = [
+/// Parameters that are supported, with the variable that stands in for each.
+const SUPPORTED: [(&str, &str); 15] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
     ("port", "PGPORT"),
@@ -26,66 +26,50 @@ const OURS: [(&str, &str); 15] = [
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
 ];
 
-/// What an address shows in its own place, or not at all.
+/// Parameters that a redacted address shows in a place of their own, or not at all.
 const NOT_SHOWN: [&str; 7] = [
     "host", "hostaddr", "port", "user", "password", "dbname", "options",
 ];
 
-/// Place where variables come from; the process's own, unless a test says otherwise.
-pub struct Environment<'a>(pub &'a dyn Fn(&str) -> Option<String>);
-
-impl std::fmt::Debug for Environment<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Environment")
-    }
-}
-
-impl Environment<'_> {
-    /// A variable that is set to something.
-    pub fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
-    }
-
-    /// A file in the home directory.
-    pub fn home(&self, file: &str) -> Option<PathBuf> {
-        self.get("HOME").map(|home| PathBuf::from(home).join(file))
-    }
-}
-
-/// What the address and the environment say.
+/// Parameters by name.
 #[derive(Default)]
-pub struct Parameters {
+pub(crate) struct ConnectionParameters {
     values: BTreeMap<&'static str, String>,
+    /// Names of those that the address itself gives, in order.
     given: Vec<&'static str>,
 }
 
-/// One of them is the password.
-impl std::fmt::Debug for Parameters {
+/// Hides values: one of them is the password.
+impl std::fmt::Debug for ConnectionParameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Parameters").field(&self.given).finish()
+        f.debug_tuple("ConnectionParameters")
+            .field(&self.given)
+            .finish()
     }
 }
 
-impl Parameters {
-    /// Reads `address`, a URL or a string of keywords; what it leaves out comes from variables.
+impl ConnectionParameters {
+    /// Parses `address`, a URL or a keyword string; variables stand in for what it leaves out.
     ///
     /// # Errors
-    /// A sentence on what is wrong with it, or on a parameter that no driver, or not every driver,
-    /// can follow.
-    pub fn read(address: &str, environment: &Environment<'_>) -> Result<Self, String> {
+    /// Fails with a sentence on the mistake, or on a parameter that not every driver can follow.
+    pub(crate) fn parse(
+        address: &str,
+        environment: &EnvironmentVariables<'_>,
+    ) -> Result<Self, String> {
         let mut parameters = Self::default();
         for (name, value) in conninfo::pairs(address)? {
-            refusals::check_parameter(&name, &value)?;
-            match OURS.iter().find(|(ours, _)| *ours == name) {
-                // As with libpq: nothing is given by it.
+            unsupported::check_parameter(&name, &value)?;
+            match SUPPORTED.iter().find(|(supported, _)| *supported == name) {
+                // As with libpq: an empty value sets nothing.
                 _ if value.is_empty() => {}
-                Some((ours, _)) => parameters.give(ours, value),
-                None if UNHEEDED.contains(&name.as_str()) => {}
+                Some((supported, _)) => parameters.set(supported, value),
+                None if IGNORED.contains(&name.as_str()) => {}
                 None => return Err(unknown(&name)),
             }
         }
-        refusals::check_variables(environment)?;
-        for (name, variable) in OURS {
+        unsupported::check_variables(environment)?;
+        for (name, variable) in SUPPORTED {
             if let Some(value) = environment.get(variable) {
                 parameters.values.entry(name).or_insert(value);
             }
@@ -93,31 +77,32 @@ impl Parameters {
         Ok(parameters)
     }
 
-    fn give(&mut self, name: &'static str, value: String) {
+    fn set(&mut self, name: &'static str, value: String) {
         if self.values.insert(name, value).is_none() {
             self.given.push(name);
         }
     }
 
-    /// A parameter, from the address or its variable.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    /// Returns a parameter, from the address or its variable.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Those that the address itself gives, as it must be shown for a command to work again.
-    pub fn shown(&self) -> String {
+    /// Returns the parameters of the address as a query string, for a redacted address that still
+    /// works when the password is given again.
+    pub(crate) fn query(&self) -> String {
         let shown = self.given.iter().filter(|name| !NOT_SHOWN.contains(name));
         let pairs = shown.map(|name| format!("{name}={}", self.values[name]));
         pairs.collect::<Vec<_>>().join("&")
     }
 }
 
-/// Returns what is said of a parameter that there is none of. Its name is shown where it is a word;
-/// what is left of a password that was not encoded seldom is.
+/// Returns the message about an unknown parameter. The name is shown only where it is a word: the
+/// rest of a password that was not encoded seldom is.
 fn unknown(name: &str) -> String {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
     if name == "pgbouncer" {
-        "pgbouncer is a parameter of Prisma; leave it out and say --protocol simple or extended"
+        "pgbouncer is a parameter of Prisma; leave it out, and prepare no statements (as with --protocol simple or extended)"
             .to_owned()
     } else if name.chars().all(is_word) {
         format!("there is no parameter {name}")
@@ -139,29 +124,33 @@ mod tests {
         };
         let url = "postgres://a:Zq7@c/d?sslmode=verify-full&options=-cx%3D1&application_name=x\
                    &gssencmode=prefer&passfile=%2Fp%20w";
-        let parameters = Parameters::read(url, &Environment(&variable)).unwrap();
+        let parameters =
+            ConnectionParameters::parse(url, &EnvironmentVariables::new(&variable)).unwrap();
         let get = |name| parameters.get(name);
         assert_eq!(get("sslmode"), Some("verify-full"));
         assert_eq!(get("sslrootcert"), Some("/ca.pem"));
         assert_eq!(get("passfile"), Some("/p w"));
         assert_eq!((get("user"), get("host")), (Some("a"), Some("c")));
         assert_eq!((get("dbname"), get("options")), (Some("d"), Some("-cx=1")));
-        assert_eq!(parameters.shown(), "sslmode=verify-full&passfile=/p w");
+        assert_eq!(parameters.query(), "sslmode=verify-full&passfile=/p w");
         assert!(!format!("{parameters:?}").contains("Zq7"));
     }
 
     #[test]
     fn of_a_parameter_that_is_given_twice_the_last_one_holds() {
         let url = "postgres://a@b/c?sslmode=disable&ssl=true&host=d,e&port=1,2";
-        let parameters = Parameters::read(url, &Environment(&|_| None)).unwrap();
-        assert_eq!(parameters.shown(), "sslmode=require");
+        let parameters =
+            ConnectionParameters::parse(url, &EnvironmentVariables::new(&|_| None)).unwrap();
+        assert_eq!(parameters.query(), "sslmode=require");
         assert_eq!(parameters.get("host"), Some("d,e"));
         assert_eq!(parameters.get("port"), Some("1,2"));
     }
 
     #[test]
     fn a_name_that_may_be_a_part_of_a_password_is_not_shown() {
-        let said = |address| Parameters::read(address, &Environment(&|_| None)).unwrap_err();
+        let said = |address| {
+            ConnectionParameters::parse(address, &EnvironmentVariables::new(&|_| None)).unwrap_err()
+        };
         assert!(said("postgres://h/d?pasword=Zq7").contains("no parameter pasword"));
         let cut = said("postgres://app:hun/t?Zq7@db=x");
         assert!(!cut.contains("Zq7"), "{cut}");

@@ -1,16 +1,23 @@
-//! An address as people see it: all but the password.
+//! Addresses without their passwords, for output and for errors.
 
 use std::fmt::Write as _;
 
-use bench_report::redaction;
+use crate::conninfo;
+use crate::endpoint::Endpoint;
+use crate::login::Login;
+use crate::parameters::ConnectionParameters;
+use crate::password::MASK;
 
-use crate::connect::{Endpoint, Login, Parameters, conninfo};
-
-/// `login` at `endpoints` as an address, with the parameters that were given.
-pub(super) fn shown(login: &Login, endpoints: &[Endpoint], parameters: &Parameters) -> String {
+/// Returns the address of `login` at `endpoints` without a password, with the parameters that were
+/// given.
+pub(crate) fn redacted(
+    login: &Login,
+    endpoints: &[Endpoint],
+    parameters: &ConnectionParameters,
+) -> String {
     let (user, database) = (login.user(), login.database());
     let mut shown = format!("postgres://{user}@");
-    let mut further = parameters.shown();
+    let mut further = parameters.query();
     if let [endpoint] = endpoints
         && endpoint.is_socket()
     {
@@ -30,9 +37,9 @@ pub(super) fn shown(login: &Login, endpoints: &[Endpoint], parameters: &Paramete
     shown
 }
 
-/// Returns what an address that cannot be read may show: what cannot be a part of a password,
+/// Returns an address that cannot be parsed without anything that may be a part of a password,
 /// wherever that begins or ends.
-pub(super) fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://").filter(|_| conninfo::is_url(text)) else {
         return masked_keywords(text);
     };
@@ -43,7 +50,7 @@ pub(super) fn masked(text: &str) -> String {
             let (place, query) = place.split_once('?').unwrap_or((place, ""));
             let (user, password) = login.split_once(':').unwrap_or((login, ""));
             let safe = !user.contains(['/', '?', '@', '=']);
-            let user = if safe { user } else { redaction::MASK };
+            let user = if safe { user } else { MASK };
             let mark = if password.is_empty() { "" } else { ":***" };
             (format!("{user}{mark}@{place}"), query)
         }
@@ -51,7 +58,7 @@ pub(super) fn masked(text: &str) -> String {
             let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
             // A login whose @ is missing looks like a port that is no number.
             let place = match place.split_once(':') {
-                Some((host, port)) if !is_ports(port) => format!("{host}:{}", redaction::MASK),
+                Some((host, port)) if !is_ports(port) => format!("{host}:{MASK}"),
                 _ => place.to_owned(),
             };
             (place, query)
@@ -62,7 +69,7 @@ pub(super) fn masked(text: &str) -> String {
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let shown: Vec<String> = pairs
-        .filter_map(|(name, value)| told(name, value))
+        .filter_map(|(name, value)| masked_parameter(name, value))
         .collect();
     format!("{scheme}://{rest}{mark}{}", shown.join("&"))
 }
@@ -79,23 +86,23 @@ fn masked_keywords(text: &str) -> String {
     };
     let pairs = pairs.iter();
     let shown: Vec<String> = pairs
-        .filter_map(|(name, value)| told(name, value))
+        .filter_map(|(name, value)| masked_parameter(name, value))
         .collect();
     shown.join(" ")
 }
 
-/// A parameter as it may be shown; `None` where not even its name may be.
-fn told(name: &str, value: &str) -> Option<String> {
+/// Returns a parameter as it may be shown; `None` where not even its name may be.
+fn masked_parameter(name: &str, value: &str) -> Option<String> {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
     let known = SHOWN.contains(&name);
     name.chars().all(is_word).then(|| match value {
         "" => name.to_owned(),
         value if known => format!("{name}={value}"),
-        _ => format!("{name}={}", redaction::MASK),
+        _ => format!("{name}={MASK}"),
     })
 }
 
-/// Parameters that hold no secret.
+/// Parameters whose values are no secret.
 const SHOWN: [&str; 10] = [
     "host",
     "hostaddr",
@@ -113,7 +120,7 @@ const SHOWN: [&str; 10] = [
 mod tests {
     use super::masked;
     use crate::address::Address;
-    use crate::connect::Environment;
+    use crate::environment::EnvironmentVariables;
 
     #[test]
     fn an_address_is_shown_without_its_password_and_with_all_else() {
@@ -139,8 +146,8 @@ mod tests {
                 "postgres://app@db:5432,db2:6432/shop?target_session_attrs=primary&sslmode=require",
             ),
         ] {
-            let address = Address::read(url, &Environment(&|_| None)).unwrap();
-            assert_eq!(address.shown(), shown);
+            let address = Address::parse_with(url, &EnvironmentVariables::new(&|_| None)).unwrap();
+            assert_eq!(address.redacted(), shown);
             assert!(!format!("{address:?}").contains("ter2"));
         }
     }

@@ -1,32 +1,39 @@
-//! The ways to reach a server, in the order in which they are tried.
+//! Candidates for connecting, in the order in which they are tried.
 
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
-use super::{Endpoint, Login, Parameters, Passwords, Tls, TlsMode};
+use crate::endpoint::Endpoint;
+use crate::login::Login;
+use crate::parameters::ConnectionParameters;
+use crate::password::Password;
+use crate::password_file::PasswordFile;
+use crate::tls::TlsSettings;
+use crate::tls_mode::TlsMode;
 
 const DEFAULT_PORT: u16 = 5432;
 
-/// One way to reach a server.
+/// One server with one choice of TLS.
 #[derive(Debug, Clone)]
-pub struct Way {
-    /// The server.
-    pub endpoint: Endpoint,
-    /// What the password file holds for it.
-    pub password: Option<String>,
-    /// True if TLS is spoken.
-    pub sslmode: SslMode,
-    /// What the server must be.
-    pub target: TargetSessionAttrs,
-    /// True if it is tried only where the way before was refused for having, or not having, TLS.
-    pub otherwise: bool,
+pub(crate) struct Candidate {
+    /// Host and port.
+    pub(crate) endpoint: Endpoint,
+    /// Password for it from the password file.
+    pub(crate) password: Option<Password>,
+    /// Choice of TLS.
+    pub(crate) sslmode: SslMode,
+    /// Kind of server that is accepted.
+    pub(crate) target: TargetSessionAttrs,
+    /// True if it is tried only where the candidate before was refused for having, or not having,
+    /// TLS.
+    pub(crate) fallback: bool,
 }
 
-/// The servers that are named, each with its port.
+/// Returns the servers that `parameters` name, each with its port.
 ///
 /// # Errors
-/// A sentence on the part at fault. No part of it is quoted: what is left of a password that was not
-/// encoded may stand in its place.
-pub(crate) fn endpoints(parameters: &Parameters) -> Result<Vec<Endpoint>, String> {
+/// Fails with a sentence on the part at fault. It quotes nothing: the rest of a password that was
+/// not encoded may stand there.
+pub(crate) fn endpoints(parameters: &ConnectionParameters) -> Result<Vec<Endpoint>, String> {
     let named = match (parameters.get("host"), parameters.get("hostaddr")) {
         (Some(_), Some(_)) => {
             return Err(
@@ -62,7 +69,7 @@ pub(crate) fn endpoints(parameters: &Parameters) -> Result<Vec<Endpoint>, String
     Ok(hosts.into_iter().enumerate().map(endpoint).collect())
 }
 
-/// The ports between commas; one that is left out is the usual one.
+/// Parses ports between commas; one that is left out is 5432.
 fn ports(text: &str) -> Result<Vec<u16>, String> {
     let read = text.split(',').map(|port| match port.trim() {
         "" => Some(DEFAULT_PORT),
@@ -74,8 +81,8 @@ fn ports(text: &str) -> Result<Vec<u16>, String> {
     })
 }
 
-/// Returns what is asked of the server, first choice first. Drivers tell a primary by whether it
-/// lets a transaction write.
+/// Parses `target_session_attrs` into the kinds of server to try, first choice first. Drivers
+/// recognise a primary by its accepting transactions that write.
 pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs], String> {
     use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
     Ok(match name.unwrap_or("any") {
@@ -87,16 +94,16 @@ pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs
     })
 }
 
-/// Each server with each choice of TLS that the mode leaves, for each target.
-pub(crate) fn ways(
+/// Combines each server with each choice of TLS that the mode allows, for each target.
+pub(crate) fn combine(
     endpoints: &[Endpoint],
-    tls: &Tls,
+    tls: &TlsSettings,
     targets: &[TargetSessionAttrs],
     login: &Login,
-    passwords: &Passwords,
-) -> Vec<Way> {
+    passwords: &PasswordFile,
+) -> Vec<Candidate> {
     let (user, database) = (login.user(), login.database());
-    let mut ways = Vec::new();
+    let mut candidates = Vec::new();
     for &target in targets {
         for endpoint in endpoints {
             let modes: &[SslMode] = match tls.mode {
@@ -106,14 +113,14 @@ pub(crate) fn ways(
                 TlsMode::Prefer => &[SslMode::Prefer, SslMode::Disable],
                 _ => &[SslMode::Require],
             };
-            ways.extend(modes.iter().enumerate().map(|(i, &sslmode)| Way {
+            candidates.extend(modes.iter().enumerate().map(|(i, &sslmode)| Candidate {
                 endpoint: endpoint.clone(),
-                password: passwords.of(endpoint, database, user).map(str::to_owned),
+                password: passwords.find(endpoint, database, user).cloned(),
                 sslmode,
                 target,
-                otherwise: i > 0,
+                fallback: i > 0,
             }));
         }
     }
-    ways
+    candidates
 }

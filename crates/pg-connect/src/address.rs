@@ -1,60 +1,67 @@
-//! Where a PostgreSQL is, and how it may be shown: the password goes to the drivers and nowhere
-//! else.
-
-mod error;
-mod shown;
+//! Address of a server, with who logs in and how it is reached.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
-use sqlx::postgres::PgConnectOptions;
-use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Client, Config};
 
-use crate::connect::{
-    self, Client, ConnectError, Connector, Endpoint, Environment, Login, Parameters, Passwords,
-    Route, Tls, Way, conninfo,
-};
-use shown::{masked, shown};
+use crate::candidates::{self, Candidate};
+use crate::conninfo;
+use crate::display::{masked, redacted};
+use crate::endpoint::Endpoint;
+use crate::environment::EnvironmentVariables;
+use crate::error::{AddressError, ConnectError};
+use crate::login::Login;
+use crate::parameters::ConnectionParameters;
+use crate::password_file::PasswordFile;
+use crate::route::Route;
+use crate::tls::TlsSettings;
+use crate::tls_stream::RustlsConnector;
 
-pub use error::AddressError;
-
-/// Address of a PostgreSQL, and who logs in.
+/// Address of a PostgreSQL server, and who logs in.
 ///
 /// Where it names several servers, or leaves open whether TLS is spoken, the first connection
-/// settles it, and all later ones follow: every driver of a run must meet the same server in the
-/// same way.
+/// settles it, and all later ones follow: all drivers meet the same server in the same way.
 #[derive(Clone)]
 pub struct Address {
-    login: Login,
-    tls: Tls,
-    route: Route,
-    shown: String,
-    password_note: Option<String>,
+    pub(crate) login: Login,
+    pub(crate) tls: TlsSettings,
+    pub(crate) route: Route,
+    redacted: String,
+    password_file_note: Option<String>,
 }
 
-/// The drivers' own settings hold the password.
+/// Shows the address without its password.
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Address").field(&self.shown).finish()
+        f.debug_tuple("Address").field(&self.redacted).finish()
     }
 }
 
 impl Address {
-    /// Reads `postgres://user:password@host:port,host:port/database?name=value`, or the same as
-    /// `host=… port=… user=…`. What it leaves out is taken from the `PG*` variables, the password
-    /// file and `~/.postgresql`, as libpq does.
+    /// Parses `postgres://user:password@host:port,host:port/database?name=value`, or the same as
+    /// `host=… port=… user=…`. What it leaves out is taken from the `PG*` variables of this
+    /// process, the password file and `~/.postgresql`, as with libpq.
     ///
     /// # Errors
-    /// Fails when it is neither, names no host, or asks for what not every driver can do.
+    /// Fails when it is neither, names no host, asks for what not every driver can do, or names
+    /// certificates that cannot be read.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        Self::read(text, &Environment(&|name| std::env::var(name).ok()))
+        Self::parse_with(text, &EnvironmentVariables::of_process())
     }
 
-    fn read(text: &str, environment: &Environment<'_>) -> Result<Self, AddressError> {
+    /// Does the same with other environment variables than those of this process.
+    ///
+    /// # Errors
+    /// Fails as [`Address::parse`] does.
+    pub fn parse_with(
+        text: &str,
+        environment: &EnvironmentVariables<'_>,
+    ) -> Result<Self, AddressError> {
         if !conninfo::is_url(text) {
             if let Some((scheme, _)) = text.split_once("://") {
-                return Err(AddressError::of_scheme(scheme));
+                return Err(AddressError::from_scheme(scheme));
             }
             if !text.contains('=') {
                 return Err(AddressError::NoAddress);
@@ -64,101 +71,88 @@ impl Address {
             shown: masked(text),
             reason,
         };
-        let parameters = Parameters::read(text, environment).map_err(unreadable)?;
-        let tls = Tls::of(&parameters, environment).map_err(unreadable)?;
-        let endpoints = connect::endpoints(&parameters).map_err(unreadable)?;
+        let parameters = ConnectionParameters::parse(text, environment).map_err(unreadable)?;
+        let tls = TlsSettings::load(&parameters, environment).map_err(unreadable)?;
+        let endpoints = candidates::endpoints(&parameters).map_err(unreadable)?;
         if endpoints.is_empty() {
             return Err(AddressError::Host(masked(text)));
         }
-        let login = Login::read(&parameters, environment).map_err(unreadable)?;
-        let file = parameters
-            .get("passfile")
-            .map(Into::into)
-            .or_else(|| environment.home(".pgpass"));
-        let passwords = match file {
-            Some(file) if !login.has_password() => Passwords::read(&file),
-            _ => Passwords::default(),
+        let login = Login::from_parameters(&parameters, environment).map_err(unreadable)?;
+        let passwords = if login.password().is_some() {
+            PasswordFile::default()
+        } else {
+            password_file(&parameters, environment)
         };
         let targets =
-            connect::targets(parameters.get("target_session_attrs")).map_err(unreadable)?;
-        let ways = connect::ways(&endpoints, &tls, targets, &login, &passwords);
+            candidates::targets(parameters.get("target_session_attrs")).map_err(unreadable)?;
+        let candidates = candidates::combine(&endpoints, &tls, targets, &login, &passwords);
         Ok(Self {
-            shown: shown(&login, &endpoints, &parameters),
-            route: Route::by(ways),
+            redacted: redacted(&login, &endpoints, &parameters),
+            route: Route::new(candidates),
             login,
             tls,
-            password_note: passwords.refused,
+            password_file_note: passwords.refused,
         })
     }
 
     fn endpoint(&self) -> &Endpoint {
-        &self.route.way().endpoint
+        &self.route.candidate().endpoint
     }
 
-    /// The host (or the directory of its socket) and the port.
+    /// Returns the host (or the directory of its Unix socket) and the port: of the server that the
+    /// first connection settled, before that of the first one named.
     pub fn host_and_port(&self) -> (&str, u16) {
         let Endpoint { host, port } = self.endpoint();
         (host, *port)
     }
 
-    /// For all drivers but sqlx, with [`Address::tls`].
+    /// Returns the settings for tokio-postgres and drivers over it, to be used with
+    /// [`Address::tls`].
     pub fn config(&self, application: &str) -> Config {
-        self.login.config(self.route.way(), application)
+        self.login.config(self.route.candidate(), application)
     }
 
-    /// For all drivers but sqlx: how TLS is spoken where it is.
-    pub fn tls(&self) -> Connector {
+    /// Returns the TLS connector for [`Address::config`].
+    pub fn tls(&self) -> RustlsConnector {
         self.tls.connector()
     }
 
-    /// For sqlx.
-    pub fn sqlx(&self, application: &str) -> PgConnectOptions {
-        self.login.sqlx(self.route.way(), &self.tls, application)
+    /// Returns true if a login that is not bound to the TLS channel is refused:
+    /// `channel_binding=require`.
+    pub fn requires_channel_binding(&self) -> bool {
+        self.login.requires_channel_binding()
     }
 
-    /// Returns what each new session of sqlx is to be told first, if anything: it asks for a time
-    /// zone and a date style of its own, which beat the options.
-    pub fn sqlx_statements(&self) -> Option<String> {
-        self.login.settings().statements()
-    }
-
-    /// Returns true if a login that cannot be bound to the TLS channel is to be refused.
-    pub fn insists_on_channel_binding(&self) -> bool {
-        self.login.insists_on_channel_binding()
-    }
-
-    /// Opens a connection for our own questions and leaves its input and output to a task on the
-    /// current runtime. The first one tries the servers in turn and settles which it is.
+    /// Opens a connection and leaves its input and output to a task on the current tokio runtime.
+    /// The first connection tries the servers in turn and settles which one all others use.
     ///
     /// # Errors
-    /// Fails with what the driver said, of the last server that was tried.
+    /// Fails with the error of the last server that was tried.
     pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
-        let opened = self.connect_with(application, |_| ()).await?;
-        let way = (self.config(application), self.tls());
-        Ok(Client::over(opened, way).await?)
+        self.connect_with(application, |_| ()).await
     }
 
-    /// Returns the same for load, with what `settle` changes in how a way is taken.
+    /// Does the same with settings that `adjust` has changed.
     ///
     /// # Errors
-    /// Fails with what the driver said, of the last server that was tried.
+    /// Fails as [`Address::connect`] does.
     pub async fn connect_with(
         &self,
         application: &str,
-        settle: impl Fn(&mut Config),
-    ) -> Result<tokio_postgres::Client, ConnectError> {
-        let config = |way: &Way| {
-            let mut config = self.login.config(way, application);
-            settle(&mut config);
+        adjust: impl Fn(&mut Config),
+    ) -> Result<Client, ConnectError> {
+        let config = |candidate: &Candidate| {
+            let mut config = self.login.config(candidate, application);
+            adjust(&mut config);
             config
         };
         self.route.connect(&self.tls, config).await
     }
 
-    /// The first TCP address of its host.
+    /// Resolves the first TCP address of the host.
     ///
     /// # Errors
-    /// Fails when the name cannot be resolved, or the host is a socket of this machine.
+    /// Fails when the name cannot be resolved, or the server is reached by a Unix socket.
     pub fn socket_address(&self) -> io::Result<SocketAddr> {
         let Endpoint { host, port } = self.endpoint();
         if self.endpoint().is_socket() {
@@ -169,64 +163,79 @@ impl Address {
         found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Returns the same server and login by way of `proxy`. With TLS the certificate is no longer
-    /// held against the name, which is the proxy's now.
+    /// Returns an address with the same login that leads to `proxy`. With TLS the name in the
+    /// certificate is no longer checked: the host is the proxy.
     #[must_use]
     pub fn through(&self, proxy: SocketAddr) -> Self {
         let endpoint = Endpoint {
             host: proxy.ip().to_string(),
             port: proxy.port(),
         };
-        let way = Way {
+        let candidate = Candidate {
             endpoint: endpoint.clone(),
             target: TargetSessionAttrs::Any,
-            otherwise: false,
-            ..self.route.way().clone()
+            fallback: false,
+            ..self.route.candidate().clone()
         };
         Self {
-            shown: shown(&self.login, &[endpoint], &Parameters::default()),
+            redacted: redacted(&self.login, &[endpoint], &ConnectionParameters::default()),
             tls: self.tls.without_names(),
-            route: Route::by(vec![way]),
+            route: Route::new(vec![candidate]),
             ..self.clone()
         }
     }
 
-    /// The address without its password.
-    pub fn shown(&self) -> &str {
-        &self.shown
+    /// Returns the address without its password.
+    pub fn redacted(&self) -> &str {
+        &self.redacted
     }
 
-    /// Returns why the password file was left unread, where that may be why a login fails.
-    pub fn password_note(&self) -> Option<&str> {
-        self.password_note.as_deref()
+    /// Returns the reason why the password file was not read, where it exists and was not: that
+    /// may be why a login fails.
+    pub fn password_file_note(&self) -> Option<&str> {
+        self.password_file_note.as_deref()
     }
 
-    /// Returns who logs in.
+    /// Returns the user who logs in.
     pub fn user(&self) -> &str {
         self.login.user()
     }
 
-    /// The database.
+    /// Returns the name of the database.
     pub fn database(&self) -> &str {
         self.login.database()
     }
 
-    /// A command that asks whether the server is there.
+    /// Returns a shell command that asks whether the server accepts connections.
     pub fn is_ready_command(&self) -> String {
         let Endpoint { host, port } = self.endpoint();
         format!("pg_isready -h {host} -p {port}")
     }
 
-    /// A command that lists the databases there.
+    /// Returns a shell command that lists the databases of the server.
     pub fn list_command(&self) -> String {
         let Endpoint { host, port } = self.endpoint();
         format!("psql -h {host} -p {port} --list")
     }
 
-    /// A command that runs `sql` there; it asks for the password.
+    /// Returns a shell command that runs `sql` there; it asks for the password.
     pub fn psql_command(&self, sql: &str) -> String {
-        format!("psql '{}' -c '{}'", self.shown, sql.replace('\'', "'\\''"))
+        format!(
+            "psql '{}' -c '{}'",
+            self.redacted,
+            sql.replace('\'', "'\\''")
+        )
     }
+}
+
+/// Reads the password file that is named, or the one in the home directory.
+fn password_file(
+    parameters: &ConnectionParameters,
+    environment: &EnvironmentVariables<'_>,
+) -> PasswordFile {
+    let named = parameters.get("passfile").map(Into::into);
+    let file = named.or_else(|| environment.home(".pgpass"));
+    file.map_or_else(PasswordFile::default, |file| PasswordFile::read(&file))
 }
 
 #[cfg(test)]
@@ -237,9 +246,10 @@ mod tests {
 
     /// Whatever the environment of the test says.
     fn alone(url: &str) -> Result<Address, AddressError> {
-        Address::read(url, &Environment(&|_| None))
+        Address::parse_with(url, &EnvironmentVariables::new(&|_| None))
     }
 
+    #[cfg(feature = "sqlx")]
     #[test]
     fn both_drivers_get_the_same_login() {
         let url = "postgres://app:hun%40ter2@db:6432/shop?options=-c%20work_mem%3D1MB";
@@ -262,10 +272,10 @@ mod tests {
         let url = "postgres://app:hun%40ter2@db:6432,db2:6433/shop?options=-c%20work_mem%3D1MB\
                    &target_session_attrs=read-write";
         let other = alone(url).unwrap();
-        assert_eq!(address.shown(), other.shown());
+        assert_eq!(address.redacted(), other.redacted());
         assert_eq!(address.config("me"), other.config("me"));
         assert_eq!(
-            address.shown(),
+            address.redacted(),
             "postgres://app@db:6432,db2:6433/shop?target_session_attrs=read-write"
         );
         let numbered = alone("hostaddr=127.0.0.1 user=app").unwrap();
@@ -277,12 +287,16 @@ mod tests {
         let address = alone("postgres://app:hun%40ter2@db:6432/shop?options=-cx%3D1").unwrap();
         let proxy = "127.0.0.1:7000".parse().unwrap();
         let through = address.through(proxy);
-        assert_eq!(through.shown(), "postgres://app@127.0.0.1:7000/shop");
+        assert_eq!(through.redacted(), "postgres://app@127.0.0.1:7000/shop");
         assert_eq!(through.socket_address().unwrap(), proxy);
-        let (config, sqlx) = (through.config("me"), through.sqlx("me"));
+        let config = through.config("me");
         assert_eq!(config.get_password(), Some(b"hun@ter2".as_slice()));
         assert_eq!(config.get_options(), Some("-cx=1"));
-        assert_eq!((sqlx.get_host(), sqlx.get_port()), ("127.0.0.1", 7000));
+        #[cfg(feature = "sqlx")]
+        {
+            let sqlx = through.sqlx("me");
+            assert_eq!((sqlx.get_host(), sqlx.get_port()), ("127.0.0.1", 7000));
+        }
         let file = alone("postgres://app@%2Frun%2Fpg/shop").unwrap();
         assert!(file.socket_address().is_err());
     }
@@ -301,8 +315,9 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        let address = Address::read("postgres://", &Environment(&variable)).unwrap();
-        assert_eq!(address.shown(), "postgres://app@db:6432,db2:6432/app");
+        let address =
+            Address::parse_with("postgres://", &EnvironmentVariables::new(&variable)).unwrap();
+        assert_eq!(address.redacted(), "postgres://app@db:6432,db2:6432/app");
         let config = address.config("me");
         assert_eq!(
             config.get_hosts(),
@@ -311,8 +326,12 @@ mod tests {
         );
         assert_eq!(config.get_ssl_mode(), SslMode::Require);
         assert_eq!(config.get_options(), Some("-c jit=off"));
-        let given = Address::read("postgres://me@here/there", &Environment(&variable)).unwrap();
-        assert_eq!(given.shown(), "postgres://me@here:6432/there");
+        let given = Address::parse_with(
+            "postgres://me@here/there",
+            &EnvironmentVariables::new(&variable),
+        )
+        .unwrap();
+        assert_eq!(given.redacted(), "postgres://me@here:6432/there");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What each new session is asked to begin with: its options, and settings that libpq knows by
+//! Settings that each new session begins with: its options, and settings that libpq reads from
 //! variables of their own. Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and
 //! *Environment Variables*.
 
-use super::Environment;
+use crate::environment::EnvironmentVariables;
 
 /// The variables, and the server's setting that each is for.
 const VARIABLES: [(&str, &str); 3] = [
@@ -10,13 +10,14 @@ const VARIABLES: [(&str, &str); 3] = [
     ("PGTZ", "timezone"),
     ("PGGEQO", "geqo"),
 ];
-/// What leaves the server's own setting, however it is written.
+/// Value that leaves the server's own setting, in any case.
 const DEFAULT: &str = "default";
 
-/// Settings that sqlx asks for by itself when it logs in, which beats all options.
-const OF_SQLX: [&str; 2] = ["timezone", "datestyle"];
+/// Settings that sqlx asks for by itself at login, which overrides all options.
+#[cfg(feature = "sqlx")]
+const SET_BY_SQLX: [&str; 2] = ["timezone", "datestyle"];
 
-/// What sessions begin with.
+/// Settings that sessions begin with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SessionSettings {
     options: Option<String>,
@@ -24,8 +25,8 @@ pub(crate) struct SessionSettings {
 }
 
 impl SessionSettings {
-    /// Those of `options` and those that the variables ask for.
-    pub(super) fn read(options: Option<String>, environment: &Environment<'_>) -> Self {
+    /// Combines `options` with the settings that variables ask for.
+    pub(crate) fn new(options: Option<String>, environment: &EnvironmentVariables<'_>) -> Self {
         let asked = VARIABLES.iter().filter_map(|(variable, setting)| {
             let value = environment.get(variable)?;
             (!value.eq_ignore_ascii_case(DEFAULT)).then_some((*setting, value))
@@ -36,25 +37,28 @@ impl SessionSettings {
         }
     }
 
-    /// All of them as a session's options. What stands later wins: so do variables with libpq.
-    pub(super) fn options(&self) -> Option<String> {
+    /// Returns all of them as session options; `None` where there are none. Later ones win, so
+    /// variables override options, as with libpq.
+    pub(crate) fn options(&self) -> Option<String> {
         let variables = self.variables.iter();
         let ours = variables.map(|(setting, value)| format!("-c {setting}={}", escaped(value)));
         let all: Vec<String> = self.options.iter().cloned().chain(ours).collect();
         (!all.is_empty()).then(|| all.join(" "))
     }
 
-    /// Returns true if something is asked for `setting`.
-    pub(super) fn ask_for(&self, setting: &str) -> bool {
+    /// Returns true if they set `setting`.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn has(&self, setting: &str) -> bool {
         let options = self.options();
         settings(options.as_deref().unwrap_or_default()).any(|(name, _)| name == setting)
     }
 
-    /// As statements what is asked for where sqlx asks for something of its own; `None` where
-    /// nothing is.
+    /// Returns statements that set what sqlx overrides at login; `None` where nothing is to be
+    /// set.
+    #[cfg(feature = "sqlx")]
     pub(crate) fn statements(&self) -> Option<String> {
         let options = self.options()?;
-        let beaten = settings(&options).filter(|(name, _)| OF_SQLX.contains(&name.as_str()));
+        let beaten = settings(&options).filter(|(name, _)| SET_BY_SQLX.contains(&name.as_str()));
         let set = beaten.map(|(setting, value)| {
             let quoted = value.replace('\'', "''");
             format!("SELECT set_config('{setting}', '{quoted}', false);")
@@ -64,9 +68,10 @@ impl SessionSettings {
     }
 }
 
-/// The settings that `options` ask for, as the server reads them: `-c name=value`,
+/// Parses the settings of `options` as the server reads them: `-c name=value`,
 /// `-cname=value` and `--name=value`, names in any case, with `-` for `_`. Source: PostgreSQL's
 /// `process_postgres_switches` and `ParseLongOption`.
+#[cfg(feature = "sqlx")]
 fn settings(options: &str) -> impl Iterator<Item = (String, String)> {
     let mut words = words(options).into_iter();
     std::iter::from_fn(move || {
@@ -85,8 +90,9 @@ fn settings(options: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The words of `options`: a backslash takes its meaning from the character after it, white space
+/// Splits `options` into words: a backslash makes the next character a plain one, white space
 /// included. Source: PostgreSQL's `pg_split_opts`.
+#[cfg(feature = "sqlx")]
 fn words(options: &str) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), None::<String>);
     let mut characters = options.chars();
@@ -106,7 +112,7 @@ fn words(options: &str) -> Vec<String> {
     words
 }
 
-/// `value` as one word of a session's options.
+/// Escapes `value` as one word of a session's options.
 fn escaped(value: &str) -> String {
     let mut word = String::with_capacity(value.len());
     for character in value.chars() {
@@ -128,7 +134,10 @@ mod tests {
             let found = set.find(|(name, _)| *name == asked)?;
             Some(found.1.to_owned())
         };
-        SessionSettings::read(options.map(str::to_owned), &Environment(&variable))
+        SessionSettings::new(
+            options.map(str::to_owned),
+            &EnvironmentVariables::new(&variable),
+        )
     }
 
     #[test]
@@ -141,6 +150,7 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "sqlx")]
     #[test]
     fn sqlx_is_told_what_it_would_overrule_and_nothing_else() {
         let options =
@@ -155,10 +165,11 @@ mod tests {
             ),
             "what stands later wins"
         );
-        assert!(settings.ask_for("work_mem") && !settings.ask_for("jit"));
-        assert!(asked(Some("--extra-float-digits=0"), &[]).ask_for("extra_float_digits"));
+        assert!(settings.has("work_mem") && !settings.has("jit"));
+        assert!(asked(Some("--extra-float-digits=0"), &[]).has("extra_float_digits"));
     }
 
+    #[cfg(feature = "sqlx")]
     #[test]
     fn a_quote_ends_no_statement() {
         let asked = asked(None, &[("PGTZ", "O'Higgins")]).statements();
@@ -171,6 +182,8 @@ mod tests {
     #[test]
     fn default_asks_for_nothing() {
         let settings = asked(None, &[("PGTZ", "Default"), ("PGGEQO", "")]);
-        assert_eq!((settings.options(), settings.statements()), (None, None));
+        assert_eq!(settings.options(), None);
+        #[cfg(feature = "sqlx")]
+        assert_eq!(settings.statements(), None);
     }
 }

@@ -1,41 +1,36 @@
-//! Passwords from a file of lines `host:port:database:user:password`.
+//! Password file: lines `host:port:database:user:password`.
 //! Source: PostgreSQL manual, chapter *libpq*, *The Password File*.
 
 use std::fs;
 use std::path::Path;
 
-use super::Endpoint;
+use crate::endpoint::Endpoint;
+use crate::password::Password;
 
 /// Directories in which a server's socket lies by default: lines for `localhost` hold there too.
 const DEFAULT_SOCKETS: [&str; 2] = ["/tmp", "/var/run/postgresql"];
 
-/// A password file that was read, or why it was not.
-#[derive(Default, Clone)]
-pub struct Passwords {
-    lines: Vec<Line>,
-    /// Reason why the file was left unread, where there is one.
-    pub refused: Option<String>,
+/// Lines of a password file.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct PasswordFile {
+    lines: Vec<PasswordLine>,
+    /// Reason why the file was not read, where it exists and was not.
+    pub(crate) refused: Option<String>,
 }
 
 /// One line of the file.
-#[derive(Clone, PartialEq, Eq)]
-struct Line {
-    /// Host, port, database and user; `None` where any will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PasswordLine {
+    /// Host, port, database and user; `None` where a `*` matches any.
     login: [Option<String>; 4],
-    password: String,
+    /// Absent where the field is empty.
+    password: Option<Password>,
 }
 
-/// It holds passwords.
-impl std::fmt::Debug for Passwords {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Passwords({} lines)", self.lines.len())
-    }
-}
-
-impl Passwords {
-    /// Reads `file`. One that is not there holds no password; one that others may read is left
-    /// alone, as libpq does.
-    pub fn read(file: &Path) -> Self {
+impl PasswordFile {
+    /// Reads `file`. One that does not exist holds no password; one that others may read is
+    /// not read, as with libpq.
+    pub(crate) fn read(file: &Path) -> Self {
         let refused = |why: &str| Self {
             lines: Vec::new(),
             refused: Some(format!("{} was not read: {why}", file.display())),
@@ -46,72 +41,78 @@ impl Passwords {
         if !found.is_file() {
             return refused("it is no plain file");
         }
-        if others_may_enter(&found) {
+        if is_open_to_others(&found) {
             return refused("others may read it; chmod 0600 it");
         }
         match fs::read_to_string(file) {
             Ok(text) => Self {
-                lines: text.lines().filter_map(Line::read).collect(),
+                lines: text.lines().filter_map(PasswordLine::parse).collect(),
                 refused: None,
             },
             Err(error) => refused(&error.to_string()),
         }
     }
 
-    /// The password of the first line that holds for this login.
-    pub fn of(&self, endpoint: &Endpoint, database: &str, user: &str) -> Option<&str> {
+    /// Returns the password of the first line that matches this login.
+    pub(crate) fn find(
+        &self,
+        endpoint: &Endpoint,
+        database: &str,
+        user: &str,
+    ) -> Option<&Password> {
         let host = if DEFAULT_SOCKETS.contains(&endpoint.host.as_str()) {
             "localhost"
         } else {
             &endpoint.host
         };
         let login = [host, &endpoint.port.to_string(), database, user];
-        let line = self.lines.iter().find(|line| line.holds_for(&login))?;
-        Some(&line.password)
-            .filter(|password| !password.is_empty())
-            .map(String::as_str)
+        let line = self.lines.iter().find(|line| line.matches(&login))?;
+        line.password.as_ref()
     }
 }
 
-/// Returns true if a file of ours is open to the group or to all.
+/// Returns true if the group or others have any permission on a file.
 #[cfg(unix)]
-fn others_may_enter(found: &fs::Metadata) -> bool {
+fn is_open_to_others(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     found.permissions().mode() & 0o077 != 0
 }
 
 #[cfg(not(unix))]
-fn others_may_enter(_: &fs::Metadata) -> bool {
+fn is_open_to_others(_: &fs::Metadata) -> bool {
     false
 }
 
-impl Line {
-    /// A line's fields, between colons; a backslash takes the next character as it is. `None` for a
-    /// comment, and for a line that has not all fields.
-    fn read(text: &str) -> Option<Self> {
+impl PasswordLine {
+    /// Parses fields between colons; a backslash makes the next character a plain one. `None` for a
+    /// comment, and for a line that lacks fields.
+    fn parse(text: &str) -> Option<Self> {
         if text.starts_with('#') {
             return None;
         }
         let mut rest = text;
         let mut login = [None, None, None, None];
         for field in &mut login {
-            let (value, after) = field_of(rest);
+            let (value, after) = first_field(rest);
             let whole = &rest[..rest.len() - after?.len() - 1];
             *field = (whole != "*").then_some(value);
             rest = after?;
         }
-        let (password, _) = field_of(rest);
-        Some(Self { login, password })
+        let (password, _) = first_field(rest);
+        Some(Self {
+            login,
+            password: Password::new(password),
+        })
     }
 
-    fn holds_for(&self, login: &[&str; 4]) -> bool {
+    fn matches(&self, login: &[&str; 4]) -> bool {
         let mut pairs = self.login.iter().zip(login);
         pairs.all(|(field, value)| field.as_ref().is_none_or(|field| field == value))
     }
 }
 
-/// The first field of `text`, and what stands behind the colon that ends it.
-fn field_of(text: &str) -> (String, Option<&str>) {
+/// Splits `text` into its first field and the text behind the colon that ends it.
+fn first_field(text: &str) -> (String, Option<&str>) {
     let mut field = String::new();
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
@@ -128,9 +129,9 @@ fn field_of(text: &str) -> (String, Option<&str>) {
 mod tests {
     use super::*;
 
-    fn passwords(text: &str) -> Passwords {
-        Passwords {
-            lines: text.lines().filter_map(Line::read).collect(),
+    fn passwords(text: &str) -> PasswordFile {
+        PasswordFile {
+            lines: text.lines().filter_map(PasswordLine::parse).collect(),
             refused: None,
         }
     }
@@ -143,7 +144,9 @@ mod tests {
         );
         let of = |host: &str, port, database| {
             let host = host.to_owned();
-            found.of(&Endpoint { host, port }, database, "app")
+            found
+                .find(&Endpoint { host, port }, database, "app")
+                .map(Password::expose)
         };
         assert_eq!(of("db", 5432, "shop"), Some("one"));
         assert_eq!(of("db", 5433, "shop"), Some("two"));

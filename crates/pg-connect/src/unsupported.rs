@@ -1,11 +1,11 @@
-//! What libpq does and not all drivers can do. Where leaving it out could meet another server, or
-//! trust one that libpq would not, it is refused by name.
+//! Parameters of libpq that not all drivers can follow. They are refused by name where dropping them
+//! could reach another server, or trust one that libpq would not.
 
-use super::Environment;
+use crate::environment::EnvironmentVariables;
 
-/// What changes nothing here: connections have a name of their own, speak UTF-8, and end with the
-/// step that they serve.
-pub(super) const UNHEEDED: [&str; 15] = [
+/// Parameters that are accepted and have no effect: the caller names the application, the encoding
+/// is UTF-8, and none of them decides which server is reached or trusted.
+pub(crate) const IGNORED: [&str; 15] = [
     "application_name",
     "client_encoding",
     "fallback_application_name",
@@ -23,95 +23,96 @@ pub(super) const UNHEEDED: [&str; 15] = [
     "tcp_user_timeout",
 ];
 
-/// A parameter, as the address and as the environment name it.
-struct Refusal {
+/// Parameter that is refused, unless its value asks for what is done anyway.
+struct UnsupportedParameter {
     parameter: &'static str,
     variable: &'static str,
-    /// Values that ask for nothing beyond what is done.
+    /// Values that ask for what is done anyway.
     harmless: &'static [&'static str],
+    /// Advice in its place.
     instead: &'static str,
 }
 
-const REFUSED: [Refusal; 14] = [
-    Refusal {
+const UNSUPPORTED: [UnsupportedParameter; 14] = [
+    UnsupportedParameter {
         parameter: "service",
         variable: "PGSERVICE",
         harmless: &[],
         instead: "write out what the service file says",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "sslpassword",
         variable: "",
         harmless: &[],
         instead: "use a key without a passphrase",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "sslcrl",
         variable: "PGSSLCRL",
         harmless: &[],
         instead: NO_REVOCATION,
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "sslcrldir",
         variable: "PGSSLCRLDIR",
         harmless: &[],
         instead: NO_REVOCATION,
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "sslnegotiation",
         variable: "PGSSLNEGOTIATION",
         harmless: &["postgres"],
         instead: "leave it out: not all drivers begin with TLS at once",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "sslcertmode",
         variable: "PGSSLCERTMODE",
         harmless: &["allow"],
         instead: "leave it out: a certificate is shown where one is named and the server asks",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "ssl_min_protocol_version",
         variable: "PGSSLMINPROTOCOLVERSION",
         harmless: &["TLSv1", "TLSv1.1", "TLSv1.2"],
         instead: "leave it out: not all drivers can insist; TLS 1.2 is the least",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "ssl_max_protocol_version",
         variable: "PGSSLMAXPROTOCOLVERSION",
         harmless: &["TLSv1.3"],
         instead: "leave it out: not all drivers can insist",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "load_balance_hosts",
         variable: "PGLOADBALANCEHOSTS",
         harmless: &["disable"],
-        instead: "leave it out: a run loads one server",
+        instead: "leave it out: all connections go to one server",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "require_auth",
         variable: "PGREQUIREAUTH",
         harmless: &[],
         instead: CANNOT_INSIST,
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "requirepeer",
         variable: "PGREQUIREPEER",
         harmless: &[],
         instead: CANNOT_INSIST,
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "gssencmode",
         variable: "PGGSSENCMODE",
         harmless: &["disable", "prefer"],
         instead: "encrypt with TLS",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "replication",
         variable: "",
         harmless: &["false", "off", "no", "0"],
-        instead: "leave it out: a run asks for rows",
+        instead: "leave it out: connections ask for rows",
     },
-    Refusal {
+    UnsupportedParameter {
         parameter: "min_protocol_version",
         variable: "PGMINPROTOCOLVERSION",
         harmless: &["3.0"],
@@ -121,9 +122,9 @@ const REFUSED: [Refusal; 14] = [
 const NO_REVOCATION: &str = "leave it out: revocation lists are not read";
 const CANNOT_INSIST: &str = "leave it out: not all drivers can insist";
 
-impl Refusal {
-    /// A sentence where `value` cannot be followed, under the name by which it was given.
-    fn of(&self, name: &str, value: &str) -> Result<(), String> {
+impl UnsupportedParameter {
+    /// Refuses `value` unless it is harmless; `name` is the name by which it was given.
+    fn check(&self, name: &str, value: &str) -> Result<(), String> {
         if self.harmless.contains(&value) {
             return Ok(());
         }
@@ -139,23 +140,25 @@ impl Refusal {
 /// Refuses a parameter of the address that cannot be followed.
 ///
 /// # Errors
-/// A sentence with what to do instead.
-pub(super) fn check_parameter(name: &str, value: &str) -> Result<(), String> {
-    let refused = REFUSED.iter().find(|refusal| refusal.parameter == name);
-    refused.map_or(Ok(()), |refusal| refusal.of(name, value))
+/// Fails with a sentence that says what to do instead.
+pub(crate) fn check_parameter(name: &str, value: &str) -> Result<(), String> {
+    let refused = UNSUPPORTED
+        .iter()
+        .find(|unsupported| unsupported.parameter == name);
+    refused.map_or(Ok(()), |unsupported| unsupported.check(name, value))
 }
 
-/// Returns the same of the variables that are set.
+/// Refuses an environment variable that cannot be followed.
 ///
 /// # Errors
-/// A sentence with what to do instead.
-pub(super) fn check_variables(environment: &Environment<'_>) -> Result<(), String> {
-    for refusal in REFUSED
+/// Fails with a sentence that says what to do instead.
+pub(crate) fn check_variables(environment: &EnvironmentVariables<'_>) -> Result<(), String> {
+    for unsupported in UNSUPPORTED
         .iter()
-        .filter(|refusal| !refusal.variable.is_empty())
+        .filter(|unsupported| !unsupported.variable.is_empty())
     {
-        if let Some(value) = environment.get(refusal.variable) {
-            refusal.of(refusal.variable, &value)?;
+        if let Some(value) = environment.get(unsupported.variable) {
+            unsupported.check(unsupported.variable, &value)?;
         }
     }
     Ok(())
@@ -185,16 +188,16 @@ mod tests {
             ("PGLOADBALANCEHOSTS", "random"),
         ] {
             let set = |asked: &str| (asked == name).then(|| value.to_owned());
-            let refused = check_variables(&Environment(&set)).unwrap_err();
+            let refused = check_variables(&EnvironmentVariables::new(&set)).unwrap_err();
             assert!(refused.starts_with(name), "{refused}");
         }
     }
 
     #[test]
     fn what_is_done_anyway_may_be_asked_for() {
-        for refusal in &REFUSED {
-            for value in refusal.harmless {
-                assert_eq!(check_parameter(refusal.parameter, value), Ok(()));
+        for unsupported in &UNSUPPORTED {
+            for value in unsupported.harmless {
+                assert_eq!(check_parameter(unsupported.parameter, value), Ok(()));
             }
         }
         assert_eq!(check_parameter("sslmode", "require"), Ok(()));

@@ -1,13 +1,13 @@
-//! A connection string in either form of libpq's: `postgres://user:password@host:port/database?…`
-//! or `host=… port=… user=…`. Both come to the same keywords with their values.
+//! Connection strings in both forms of libpq: `postgres://user:password@host:port/database?…`
+//! or `host=… port=… user=…`. Both give the same keywords with their values.
 //!
 //! Source: PostgreSQL manual, chapter *libpq*, *Connection Strings*; what it leaves open is as
 //! `conninfo_parse` and `conninfo_uri_parse_options` have it. No error quotes what may be a part of
 //! a password: a password that is not written as it should be can look like anything.
 
-/// With what an address in the form of a URL begins.
+/// Beginnings of an address in the form of a URL.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
-/// Characters that a password in a URL must have encoded, or that often are by mistake.
+/// Advice on characters that a password in a URL must have encoded.
 const ENCODED: &str = "write @ / : ? # % in a user's name or password as %40 %2F %3A %3F %23 %25";
 const QUOTED: &str =
     "a value with spaces or quotes is written 'like this', with \\' and \\\\ for ' and \\";
@@ -20,17 +20,17 @@ pub(crate) fn is_url(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// The keywords of `text`.
+/// Parses the keywords of `text` with their values.
 ///
 /// # Errors
-/// A sentence on what is wrong with it, without any part of a password.
+/// Fails with a sentence on the mistake, without any part of a password.
 pub(crate) fn pairs(text: &str) -> Result<Pairs, String> {
     let url = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
-    url.map_or_else(|| keywords(text), of_url)
+    url.map_or_else(|| parse_keywords(text), parse_url)
 }
 
-/// Returns what stands behind the scheme of a URL.
-fn of_url(text: &str) -> Result<Pairs, String> {
+/// Parses the part of a URL behind its scheme.
+fn parse_url(text: &str) -> Result<Pairs, String> {
     let mut pairs = Pairs::new();
     let mut add = |keyword: &str, value: &str| -> Result<(), String> {
         if !value.is_empty() {
@@ -51,7 +51,7 @@ fn of_url(text: &str) -> Result<Pairs, String> {
         return Err(format!("there is an @ too many; {ENCODED}"));
     }
     let (servers, database) = place.split_once('/').unwrap_or((place, ""));
-    let (hosts, ports) = servers_of(servers)?;
+    let (hosts, ports) = split_servers(servers)?;
     add("host", &hosts)?;
     add("port", &ports)?;
     add("dbname", database)?;
@@ -76,9 +76,9 @@ fn of_url(text: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// Hosts and ports of `host:port,[address]:port`, each as a list with commas; no list of ports
-/// where none is given.
-fn servers_of(text: &str) -> Result<(String, String), String> {
+/// Splits `host:port,[address]:port` into hosts and ports, each as a list with commas; the list of
+/// ports is empty where none is given.
+fn split_servers(text: &str) -> Result<(String, String), String> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
     for server in text.split(',') {
         let (host, rest) = match server.strip_prefix('[') {
@@ -112,7 +112,7 @@ fn servers_of(text: &str) -> Result<(String, String), String> {
     Ok((hosts.join(","), ports))
 }
 
-/// `text` without its percent-encoding; `of` names what it is.
+/// Decodes percent-encoded `text`; `of` names it in errors.
 fn decoded(text: &str, of: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -139,8 +139,8 @@ fn decoded(text: &str, of: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| format!("{of} is not UTF-8"))
 }
 
-/// `keyword = value` pairs, parted by white space.
-fn keywords(text: &str) -> Result<Pairs, String> {
+/// Parses `keyword = value` pairs separated by white space.
+fn parse_keywords(text: &str) -> Result<Pairs, String> {
     let mut pairs = Pairs::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
@@ -165,7 +165,8 @@ fn keywords(text: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// The value at the beginning of `text` and what follows it; `None` where its quote is not closed.
+/// Splits `text` into the value at its beginning and the text behind it; `None` where its quote is
+/// not closed.
 fn value(text: &str) -> Option<(String, &str)> {
     let (quoted, text) = match text.strip_prefix('\'') {
         Some(text) => (true, text),
