@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bench_cli::flags::Format;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Tool, store};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::render::{html, terminal};
 use crate::source_report::SourceReport;
@@ -25,12 +25,6 @@ enum AnalyzerCommand {
     /// Rank what limits a run, and recommend what to promise
     #[command(after_help = EXAMPLES)]
     Analyze(Analyze),
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 const EXAMPLES: &str = "\
@@ -101,10 +95,6 @@ impl AnalyzerCli {
     pub fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
             AnalyzerCommand::Analyze(analyze) => analyze.run(),
-            AnalyzerCommand::Generate { what } => {
-                bench_cli::generate::print(&mut Self::command(), what)?;
-                Ok(Exit::Done)
-            }
         }
     }
 }

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use bench_report::clock::process_cpu_ns;
 use clap::{Parser, ValueEnum};
-use db_pool_bench::address::Address;
+use db_pool_bench::connect::Client;
 use db_pool_bench::workloads::Tables;
 use deadpool_postgres::{Manager, Pool, Runtime};
+use pg_connect::Address;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -56,7 +57,7 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let client = address.connect(APPLICATION).await?;
+        let client = Client::open(&address, APPLICATION).await?;
         let tables = Tables::from_pgbench(&client, TABLE).await?;
         drop(client);
         match flags.pool {

@@ -3,18 +3,27 @@
 use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_report::report::new_run_id;
+use clap::Args;
 use load_engine::Cancel;
 
-use crate::cli::ServerCheckFlags;
 use crate::control::ControlRuntime;
 use crate::server::ServerUnderTest;
 use crate::workloads::{Schema, WorkloadSetup};
+
+/// Flags of `db-pool-bench check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  db-pool-bench check --url postgres://app@db/shop")]
+pub(crate) struct ServerCheckFlags {
+    /// The server
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) url: String,
+}
 
 /// Connects as a run would, and makes and removes a schema in one transaction.
 ///
 /// # Errors
 /// What would keep a run from beginning, with what to do about it.
-pub fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
     let server = ServerUnderTest::at(&flags.url)?;
     let control = ControlRuntime::new(Cancel::new()).context("cannot start a runtime")?;
     let schema = Schema::for_run(&new_run_id());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bench_cli::flags;
 use bench_report::clock::monotonic_ns;
 use clap::Args;
-use load_engine::{Failure, Pacer, UserId, Waiting};
+use load_engine::{Failure, Pacer, UserId, WaitStrategy};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution as _, Exp1};
@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 /// The conditions of a scenario that holds them all along.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Conditions")]
-pub struct ConditionFlags {
+pub(crate) struct ConditionFlags {
     /// The application's own work between answer and release, as in 5ms or exp:5ms
     #[arg(long, value_parser = str::parse::<Hold>, value_name = "TIME", default_value = "0")]
-    pub hold: Hold,
+    pub(crate) hold: Hold,
 
     /// How much longer each way to the server takes, in whole milliseconds
     #[arg(long, value_parser = network_delay, value_name = "TIME", default_value = "0")]
-    pub network_delay: Duration,
+    pub(crate) network_delay: Duration,
 }
 
 /// A delay of the network, which is made of whole milliseconds.
@@ -41,7 +41,7 @@ pub(crate) fn network_delay(text: &str) -> Result<Duration, String> {
 
 impl ConditionFlags {
     /// The same as a value.
-    pub fn conditions(self) -> Conditions {
+    pub(crate) fn conditions(self) -> Conditions {
         Conditions {
             hold: self.hold,
             network_delay: self.network_delay,
@@ -49,7 +49,7 @@ impl ConditionFlags {
     }
 
     /// What the report says of these flags.
-    pub fn config(self) -> BTreeMap<String, Value> {
+    pub(crate) fn config(self) -> BTreeMap<String, Value> {
         let delay_ns = self.network_delay.as_nanos() as u64;
         BTreeMap::from([
             ("hold".to_owned(), json!(self.hold.to_string())),
@@ -60,16 +60,16 @@ impl ConditionFlags {
 
 /// What the connections under test work under.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Conditions {
+pub(crate) struct Conditions {
     /// The application's own work while it holds a connection.
-    pub hold: Hold,
+    pub(crate) hold: Hold,
     /// Added to each way to the server: a round trip takes twice as much longer.
-    pub network_delay: Duration,
+    pub(crate) network_delay: Duration,
 }
 
 impl Conditions {
     /// Whether they are those of loopback.
-    pub fn are_bare(self) -> bool {
+    pub(crate) fn are_bare(self) -> bool {
         self == Self::default()
     }
 }
@@ -100,7 +100,7 @@ pub enum Hold {
 
 impl Hold {
     /// The mean.
-    pub fn mean(self) -> Duration {
+    pub(crate) fn mean(self) -> Duration {
         match self {
             Self::None => Duration::ZERO,
             Self::Fixed(time) | Self::Exponential(time) => time,
@@ -136,7 +136,7 @@ impl FromStr for Hold {
 /// One user's holds, one after the other. Waits by a timer of its own, because the runtime's
 /// ticks at a millisecond, which is a whole hold.
 #[derive(Debug)]
-pub struct Holding {
+pub(crate) struct Holding {
     hold: Hold,
     timer: Option<(Pacer, SmallRng)>,
 }
@@ -146,12 +146,12 @@ impl Holding {
     ///
     /// # Errors
     /// When the system gives no timer.
-    pub fn new(hold: Hold, seed: u64, user: UserId) -> Result<Self, Failure> {
+    pub(crate) fn new(hold: Hold, seed: u64, user: UserId) -> Result<Self, Failure> {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
         let timer = if hold == Hold::None {
             None
         } else {
-            let pacer = Pacer::new(Waiting::Sleep)
+            let pacer = Pacer::new(WaitStrategy::Sleep)
                 .map_err(|error| Failure::new("io", &format!("no timer: {error}")))?;
             Some((pacer, SmallRng::seed_from_u64(seed)))
         };
@@ -159,7 +159,7 @@ impl Holding {
     }
 
     /// Does the application's work.
-    pub async fn work(&mut self) {
+    pub(crate) async fn work(&mut self) {
         let Some((pacer, random)) = &mut self.timer else {
             return;
         };

@@ -15,7 +15,6 @@ use load_engine::{LoadPlan, Phase, StepPlan, StopRule};
 use serde_json::json;
 use testbed::{Faults, Proxy};
 
-use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::connect;
 use crate::control::{ControlRuntime, clean_up};
@@ -25,32 +24,33 @@ use crate::evidence::{EvidenceCollector, settings};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
+use pg_connect::Address;
 
 /// Protects a server that is not a throwaway one, unless the user sets rules of their own.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 
 /// What one step puts to the test.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Variant {
+pub(crate) struct Variant {
     /// Which driver.
-    pub driver: Driver,
+    pub(crate) driver: Driver,
     /// Connections: of its pool, or one for each user.
-    pub connections: u64,
+    pub(crate) connections: u64,
     /// What they work under.
-    pub conditions: Conditions,
+    pub(crate) conditions: Conditions,
 }
 
 /// A server that is ready for a scenario's steps.
 #[derive(Debug)]
-pub struct ScenarioContext<'a> {
+pub(crate) struct ScenarioContext<'a> {
     /// Place where steps and conclusions go.
-    pub bench: &'a mut Bench,
+    pub(crate) bench: &'a mut Bench,
     /// What the steps run on.
-    pub server: &'a ServerUnderTest,
+    pub(crate) server: &'a ServerUnderTest,
     /// Names our tables and connections.
-    pub schema: &'a Schema,
+    pub(crate) schema: &'a Schema,
     /// The watch over the server.
-    pub watch: EvidenceCollector,
+    pub(crate) watch: EvidenceCollector,
     flags: &'a TargetFlags,
     workload: Arc<SqlWorkload>,
     proxies: BTreeMap<Duration, Proxy>,
@@ -62,7 +62,7 @@ pub struct ScenarioContext<'a> {
 ///
 /// # Errors
 /// Fails with what kept it from running.
-pub fn run(
+pub(crate) fn run(
     bench: &mut Bench,
     flags: &TargetFlags,
     selection: &WorkloadSelection,
@@ -75,10 +75,10 @@ pub fn run(
         None => ServerUnderTest::start(connections, &bench.cancel)?,
     };
     let Some(server) = started else { return Ok(()) };
-    if let Some(note) = server.address.password_note() {
+    if let Some(note) = server.address.password_file_note() {
         bench.line(note);
     }
-    let shown = server.address.shown();
+    let shown = server.address.redacted();
     bench.report.config.insert("url".to_owned(), json!(shown));
     let throwaway = json!(server.throwaway);
     bench
@@ -173,12 +173,12 @@ impl<'a> ScenarioContext<'a> {
     }
 
     /// Returns true if the server must be protected from us.
-    pub fn is_guarded(&self) -> bool {
+    pub(crate) fn is_guarded(&self) -> bool {
         !self.server.throwaway
     }
 
     /// The rules that end a step early: those `given`, else ours where the server must be protected.
-    pub fn stop_rules(&self, given: &[StopRule]) -> Vec<StopRule> {
+    pub(crate) fn stop_rules(&self, given: &[StopRule]) -> Vec<StopRule> {
         stop_rules(given, self.is_guarded())
     }
 
@@ -187,7 +187,11 @@ impl<'a> ScenarioContext<'a> {
     ///
     /// # Errors
     /// Fails when no load can be made at all, or the report cannot be saved.
-    pub fn step(&mut self, step: &StepPlan, variant: Variant) -> anyhow::Result<Option<usize>> {
+    pub(crate) fn step(
+        &mut self,
+        step: &StepPlan,
+        variant: Variant,
+    ) -> anyhow::Result<Option<usize>> {
         if !self.has_room(step, variant.connections)? {
             return Ok(None);
         }
@@ -213,13 +217,13 @@ impl<'a> ScenarioContext<'a> {
     ///
     /// # Errors
     /// Fails when the report cannot be saved.
-    pub fn has_room(&mut self, step: &StepPlan, connections: u64) -> anyhow::Result<bool> {
+    pub(crate) fn has_room(&mut self, step: &StepPlan, connections: u64) -> anyhow::Result<bool> {
         let bound = self.flags.most_connections(self.is_guarded());
         self.watch.guard(bound);
         let (reason, warnings) = match self.watch.step_begins() {
             None => return Ok(false),
             Some(Err(failure)) => {
-                let server = self.server.address.shown();
+                let server = self.server.address.redacted();
                 let reason = format!("cannot connect to {server}: {}", failure.message);
                 (reason, Vec::new())
             }
@@ -227,7 +231,7 @@ impl<'a> ScenarioContext<'a> {
                 None => return Ok(true),
                 Some(reason) => {
                     let warning = Warning::new(WarningCode::LimitTooLow, reason.clone());
-                    (reason, vec![warning.of_step(0, &[])])
+                    (reason, vec![warning.about_step(0, &[])])
                 }
             },
         };
@@ -242,7 +246,7 @@ impl<'a> ScenarioContext<'a> {
     ///
     /// # Errors
     /// Fails when there is no way to the server under the arm's conditions.
-    pub fn setup(&mut self, variant: Variant, seed: u64) -> anyhow::Result<DriverSetup> {
+    pub(crate) fn setup(&mut self, variant: Variant, seed: u64) -> anyhow::Result<DriverSetup> {
         Ok(DriverSetup {
             address: self.address(variant.conditions.network_delay)?,
             application: self.schema.name().to_owned(),
@@ -281,7 +285,7 @@ fn stop_rules(given: &[StopRule], guarded: bool) -> Vec<StopRule> {
 fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
     let target = address
         .socket_address()
-        .with_context(|| format!("cannot find {}", address.shown()))
+        .with_context(|| format!("cannot find {}", address.redacted()))
         .remedy("a server that is reached by TCP; --network-delay has no other way")?;
     let faults = Faults {
         delay,

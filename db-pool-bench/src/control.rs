@@ -4,15 +4,16 @@
 use std::io;
 use std::time::Duration;
 
-use bench_cli::bench::within;
+use bench_cli::bench::run_with_timeout;
 use load_engine::Cancel;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::address::Address;
-use crate::connect::{Client, ConnectError};
+use crate::connect::Client;
 use crate::failure::from_connect;
 use crate::remedy::{self, Purpose, full_message};
 use crate::workloads::Schema;
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// Cleaning up may take this long.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);
@@ -21,7 +22,7 @@ const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// A runtime of its own for conversations on the calling thread.
 #[derive(Debug)]
-pub struct ControlRuntime {
+pub(crate) struct ControlRuntime {
     runtime: Runtime,
     cancel: Cancel,
 }
@@ -31,7 +32,7 @@ impl ControlRuntime {
     ///
     /// # Errors
     /// Fails when the system gives no runtime.
-    pub fn new(cancel: Cancel) -> io::Result<Self> {
+    pub(crate) fn new(cancel: Cancel) -> io::Result<Self> {
         Ok(Self {
             runtime: Builder::new_current_thread().enable_all().build()?,
             cancel,
@@ -39,7 +40,7 @@ impl ControlRuntime {
     }
 
     /// Does `work` to its end, or returns `None` when a signal comes.
-    pub fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
@@ -53,8 +54,12 @@ impl ControlRuntime {
     ///
     /// # Errors
     /// A sentence with what to do.
-    pub fn connect(&self, address: &Address, schema: &Schema) -> anyhow::Result<Option<Client>> {
-        match self.run(address.connect(&name(schema))) {
+    pub(crate) fn connect(
+        &self,
+        address: &Address,
+        schema: &Schema,
+    ) -> anyhow::Result<Option<Client>> {
+        match self.run(Client::open(address, &name(schema))) {
             None => Ok(None),
             Some(Ok(client)) => Ok(Some(client)),
             Some(Err(error)) => refused(address, &error),
@@ -69,7 +74,7 @@ fn name(schema: &Schema) -> String {
 /// Returns why no connection came about, and what to do about it.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = from_connect(error);
-    let what = format!("connect to {}", address.shown());
+    let what = format!("connect to {}", address.redacted());
     remedy::cannot(&what, &failure, Purpose::Connecting, address)
 }
 
@@ -78,7 +83,11 @@ fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Cli
 /// # Errors
 /// Fails with the reason why it is still there: the server is gone, does not answer in time, or
 /// refuses.
-pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result<(), String> {
+pub(crate) fn clean_up(
+    address: &Address,
+    schema: &Schema,
+    interrupted: bool,
+) -> Result<(), String> {
     let bound = if interrupted {
         CLEAN_BOUND_WHEN_CANCELLED
     } else {
@@ -90,7 +99,7 @@ pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result
         let runtime = runtime.map_err(|error| error.to_string())?;
         runtime
             .block_on(async {
-                let client = address.connect(&name(&schema)).await?;
+                let client = Client::open(&address, &name(&schema)).await?;
                 Ok(schema.remove(&client).await?)
             })
             .map_err(|error: ConnectError| full_message(&from_connect(&error)))
@@ -101,5 +110,5 @@ pub fn clean_up(address: &Address, schema: &Schema, interrupted: bool) -> Result
             bound.as_secs_f64()
         ))
     };
-    within(bound, work).unwrap_or_else(silent)
+    run_with_timeout(bound, work).unwrap_or_else(silent)
 }

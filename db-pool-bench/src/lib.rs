@@ -10,34 +10,35 @@
     )
 )]
 
-pub mod address;
-pub mod check;
-pub mod cli;
+mod check;
+mod cli;
 pub mod conditions;
 pub mod connect;
-pub mod context;
-pub mod control;
+mod context;
+mod control;
 mod course;
 mod defaults;
 pub mod drivers;
 pub mod evidence;
-pub mod exhaust;
+mod exhaust;
 pub mod failure;
 mod fingerprint;
 #[cfg(test)]
 mod golden;
-pub mod lifecycle;
-pub mod observe;
-pub mod one_pool;
+mod lifecycle;
+mod observe;
+mod one_pool;
 pub mod protocol;
 mod recommendation;
 mod remedy;
 mod results;
-pub mod scale;
-pub mod server;
-pub mod sweep;
-pub mod target;
+mod scale;
+mod server;
+mod sweep;
+mod target;
 mod text;
 pub mod wire;
-pub mod workload_commands;
+mod workload_commands;
 pub mod workloads;
+
+pub use cli::run;

@@ -19,14 +19,14 @@ use crate::workloads::WorkloadSelection;
 
 /// The pool, and where it is.
 #[derive(Debug, Clone, Args)]
-pub struct OnePoolFlags {
+pub(crate) struct OnePoolFlags {
     /// The server.
     #[command(flatten)]
-    pub target: TargetFlags,
+    pub(crate) target: TargetFlags,
 
     /// Connections in the pool
     #[arg(long = "pool-size", id = "pool_size", value_parser = flags::count, value_name = "N", default_value = "8")]
-    pub size: u64,
+    pub(crate) size: u64,
 
     /// Pools to compare: deadpool, sqlx or both
     #[arg(
@@ -39,15 +39,15 @@ pub struct OnePoolFlags {
         value_name = "DRIVER,…",
         default_value = "deadpool"
     )]
-    pub drivers: Vec<Driver>,
+    pub(crate) drivers: Vec<Driver>,
 
     /// What the connections work under.
     #[command(flatten)]
-    pub conditions: ConditionFlags,
+    pub(crate) conditions: ConditionFlags,
 
     /// Where the result goes.
     #[command(flatten)]
-    pub output: OutputFlags,
+    pub(crate) output: OutputFlags,
 }
 
 impl OnePoolFlags {
@@ -137,14 +137,14 @@ pub(crate) trait PoolScenario {
 
 /// How a course is run: a load that changes on its way, whose requests are followed one by one.
 #[derive(Debug, Clone, Args)]
-pub struct TracedRunFlags {
+pub(crate) struct TracedRunFlags {
     /// Seed of everything random [default: drawn, and recorded]
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
 
     /// End a course that breaks a bound, as in errors>10% or p99>500ms (repeat it for several)
     #[arg(long, value_name = "RULE", value_parser = str::parse::<StopRule>)]
-    pub stop_on: Vec<StopRule>,
+    pub(crate) stop_on: Vec<StopRule>,
 }
 
 impl TracedRunFlags {

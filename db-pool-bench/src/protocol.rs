@@ -17,7 +17,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Simple => "simple",
             Self::Extended => "extended",
@@ -26,12 +26,12 @@ impl Protocol {
     }
 
     /// Returns true if values are put into the text of a statement.
-    pub fn is_textual(self) -> bool {
+    pub(crate) fn is_textual(self) -> bool {
         self == Self::Simple
     }
 
     /// Returns the way in which values of scripts get into statements.
-    pub fn value_mode(self) -> ValueMode {
+    pub(crate) fn value_mode(self) -> ValueMode {
         if self.is_textual() {
             ValueMode::Inline
         } else {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use bench_cli::objective::Objective;
 use bench_cli::table;
 use bench_report::{Recommendation, Summary};
-use statistics::knee::{self, Edge, Knee, Options};
+use statistics::knee::{self, Edge, Knee, KneeOptions, KneeSetting};
 use statistics::minimum_detectable_difference;
 
 use crate::results::SettingResults;
@@ -31,10 +31,10 @@ pub(crate) fn recommend(
     }
     let rounds = complete_rounds(&measured, objectives);
     let throughputs: Vec<Vec<f64>> = measured.iter().map(|r| throughputs(r, &rounds)).collect();
-    let settings: Vec<knee::Setting> = measured
+    let settings: Vec<KneeSetting> = measured
         .iter()
         .zip(&throughputs)
-        .map(|(r, repeats)| knee::Setting {
+        .map(|(r, repeats)| KneeSetting {
             value: r.value as f64,
             repeats,
             admissible: r.is_admissible(objectives),
@@ -55,7 +55,7 @@ pub(crate) fn recommend(
         at_a_rate(&measured, objectives, &mut recommendation);
         return Some(recommendation);
     }
-    match knee::find(&settings, Options::default()) {
+    match knee::find(&settings, KneeOptions::default()) {
         Err(error) => recommendation.reason = error.to_string(),
         Ok(found) => {
             let choice = KneeChoice::from_knee(&found, &throughputs, &settings);
@@ -106,7 +106,7 @@ struct KneeChoice {
 impl KneeChoice {
     /// The knee's own choice, unless that one was measured to lose more than anybody would accept
     /// and only scatter keeps the loss from being sure: then the smallest measured to lose little.
-    fn from_knee(found: &Knee, throughputs: &[Vec<f64>], settings: &[knee::Setting]) -> Self {
+    fn from_knee(found: &Knee, throughputs: &[Vec<f64>], settings: &[KneeSetting]) -> Self {
         let mean = |place: usize| statistics::mean(&throughputs[place]).unwrap_or(0.0);
         let loss = |place: usize| 1.0 - mean(place) / mean(found.best);
         if loss(found.chosen) <= LOSS_ACCEPTED {
@@ -116,7 +116,7 @@ impl KneeChoice {
                 scattered: false,
             };
         }
-        let tolerance = Options::default().tolerance;
+        let tolerance = KneeOptions::default().tolerance;
         let chosen = (found.chosen..found.best)
             .find(|&place| settings[place].admissible && loss(place) <= tolerance)
             .unwrap_or(found.best);
@@ -130,7 +130,7 @@ impl KneeChoice {
     fn describe(
         self,
         found: &Knee,
-        settings: &[knee::Setting],
+        settings: &[KneeSetting],
         broke_above: bool,
         into: &mut Recommendation,
     ) {
@@ -159,7 +159,7 @@ impl KneeChoice {
 }
 
 /// The end of the sweep at which `chosen` is; a setting that broke its bounds brackets too.
-fn knee_edge(settings: &[knee::Setting], chosen: usize) -> Option<Edge> {
+fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     match (chosen > 0, chosen + 1 < settings.len()) {
         (true, true) => None,
         (false, true) => Some(Edge::Lowest),

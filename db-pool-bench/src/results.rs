@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bench_cli::objective::Objective;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Latency, Load, Operation, Step, StepEnd};
-use load_engine::attack::WORST_INTERVAL_P99_NS;
+use load_engine::WORST_INTERVAL_P99_NS;
 
 use crate::drivers::Driver;
 
@@ -115,7 +115,7 @@ impl<'a> SettingResults<'a> {
     /// among them; `None` where a histogram is damaged.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let held = self.held.iter();
-        Latency::of(held.flat_map(|(_, _, step)| step.operations.values())).ok()
+        Latency::from_operations(held.flat_map(|(_, _, step)| step.operations.values())).ok()
     }
 
     /// The highest 99th percentile of a single interval of any repeat held.
@@ -207,7 +207,7 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
     if objectives.is_empty() {
         return true;
     }
-    let latency = Latency::of(step.operations.values()).ok();
+    let latency = Latency::from_operations(step.operations.values()).ok();
     let errors = step.error_ratio();
     objectives
         .iter()

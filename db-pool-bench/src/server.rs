@@ -8,7 +8,7 @@ use bench_cli::{Remedy as _, UsageError};
 use load_engine::Cancel;
 use testbed::{Postgres, PostgresOptions, TestbedError, token};
 
-use crate::address::Address;
+use pg_connect::Address;
 
 /// Connections that a throwaway server has beyond the largest setting.
 const SPARE_CONNECTIONS: u64 = 20;
@@ -19,11 +19,11 @@ const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// The server under test.
 #[derive(Debug)]
-pub struct ServerUnderTest {
+pub(crate) struct ServerUnderTest {
     /// Place where it is.
-    pub address: Address,
+    pub(crate) address: Address,
     /// True if it is a throwaway one, ours or our caller's: no guard protects it.
-    pub throwaway: bool,
+    pub(crate) throwaway: bool,
     started: Option<Postgres>,
 }
 
@@ -32,7 +32,7 @@ impl ServerUnderTest {
     ///
     /// # Errors
     /// [`UsageError`] when that is no address of a PostgreSQL.
-    pub fn at(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn at(url: &str) -> anyhow::Result<Self> {
         let address = Address::parse(url).map_err(|error| UsageError(error.to_string()))?;
         let mark = std::env::var(token::ENV).unwrap_or_default();
         Ok(Self {
@@ -46,7 +46,7 @@ impl ServerUnderTest {
     ///
     /// # Errors
     /// Fails when none is installed, or it does not start.
-    pub fn start(connections: u64, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn start(connections: u64, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
         let max_connections = u32::try_from(connections + SPARE_CONNECTIONS).unwrap_or(u32::MAX);
         let options = PostgresOptions {
             max_connections: max_connections.max(PostgresOptions::default().max_connections),
@@ -74,7 +74,7 @@ impl ServerUnderTest {
     }
 
     /// Returns true if it ends with this value, and all that we made there with it.
-    pub fn ends_with_us(&self) -> bool {
+    pub(crate) fn ends_with_us(&self) -> bool {
         self.started.is_some()
     }
 }

@@ -7,37 +7,37 @@ use bench_cli::{UsageError, flags};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::address::Address;
 use crate::drivers::{Driver, PoolOptions};
 use crate::protocol::Protocol;
 use crate::server::ServerUnderTest;
 use crate::workloads::WorkloadFlags;
+use pg_connect::Address;
 
 /// Share of a server's connections that may be in use beside its other users.
 const MOST_CONNECTIONS: f64 = 0.8;
 
 /// The server, and what is asked of it.
 #[derive(Debug, Clone, Args)]
-pub struct TargetFlags {
+pub(crate) struct TargetFlags {
     /// The server, as a URL or as host=… user=… dbname=…; a throwaway one is started otherwise
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
 
     /// How long a checkout may take before it fails
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
-    pub checkout_timeout: Duration,
+    pub(crate) checkout_timeout: Duration,
 
     /// Share of the connection limit that may be in use; 80 % on a server that is not a throwaway one
     #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
-    pub most_connections: Option<f64>,
+    pub(crate) most_connections: Option<f64>,
 
     /// What is asked of the server.
     #[command(flatten)]
-    pub workload: WorkloadFlags,
+    pub(crate) workload: WorkloadFlags,
 
     /// How pools are kept.
     #[command(flatten)]
-    pub pool: PoolOptions,
+    pub(crate) pool: PoolOptions,
 }
 
 impl TargetFlags {
@@ -46,7 +46,7 @@ impl TargetFlags {
     /// # Errors
     /// [`UsageError`] when that is no address, or when one of `drivers` cannot follow it, or the
     /// protocol.
-    pub fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<ServerUnderTest>> {
+    pub(crate) fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<ServerUnderTest>> {
         if drivers.contains(&Driver::Sqlx) && self.workload.protocol == Protocol::Extended {
             return Err(UsageError(PARTED.to_owned()).into());
         }
@@ -64,7 +64,7 @@ impl TargetFlags {
     }
 
     /// What the report says of these flags, beside those of the workload.
-    pub fn config(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let timeout_ns = self.checkout_timeout.as_nanos() as u64;
         BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
     }
@@ -77,7 +77,7 @@ const PARTED: &str = "sqlx cannot follow --protocol extended: it prepares in one
 
 /// Whether every driver can connect as the address asks.
 fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
-    if drivers.contains(&Driver::Sqlx) && address.insists_on_channel_binding() {
+    if drivers.contains(&Driver::Sqlx) && address.requires_channel_binding() {
         return Err(UsageError(
             "sqlx cannot follow channel_binding=require; leave it out of --driver".to_owned(),
         ));

@@ -13,18 +13,17 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_cli::bench::Evidence as _;
+use bench_cli::bench::EvidenceSource as _;
 use common::{Talk, postgres};
-use db_pool_bench::address::Address;
 use db_pool_bench::evidence::EvidenceCollector;
 use db_pool_bench::evidence::time_shares::{self, ExtraUsers};
 use db_pool_bench::failure::{from_pool, from_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
-use load_engine::attack::{self, Observer};
 use load_engine::{
-    Cancel, Factory, Failure, LoadPlan, Marks, Outcome, Phase, Session, StepPlan, Target, UserId,
-    Worker,
+    Cancel, Failure, LoadPlan, Observer, OperationId, OperationTable, Outcome, Phase, Session,
+    StepPlan, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
+use pg_connect::Address;
 use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_planted";
@@ -45,14 +44,14 @@ struct Planted {
     acts: &'static [Act],
 }
 
-impl Factory for Planted {
+impl TargetFactory for Planted {
     type Target = PlantedTarget;
 
-    fn operations(&self) -> &'static [&'static str] {
-        &["act"]
+    fn operations(&self) -> OperationTable {
+        OperationTable::from(&["act"])
     }
 
-    async fn build(&self, _: Worker) -> Result<PlantedTarget, Failure> {
+    async fn build(&self, _: WorkerShare) -> Result<PlantedTarget, Failure> {
         let manager = Manager::new(self.address.config(APPLICATION), NoTls);
         let pool = Pool::builder(manager)
             .max_size(self.pool_size)
@@ -79,25 +78,25 @@ impl Target for PlantedTarget {
 struct PlantedSession(Pool, &'static [Act]);
 
 impl Session for PlantedSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
-        let failed = |error: PoolError| Outcome::failed(0, from_pool(&error));
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
+        let failed = |error: PoolError| Outcome::failed(OperationId::FIRST, from_pool(&error));
         let client = match self.0.get().await {
             Ok(client) => client,
             Err(error) => return failed(error),
         };
-        marks.acquired();
+        timestamps.acquired();
         for act in self.1 {
             match act {
                 Act::Sql(sql) => {
                     if let Err(error) = client.batch_execute(sql).await {
-                        return Outcome::failed(0, from_postgres(&error));
+                        return Outcome::failed(OperationId::FIRST, from_postgres(&error));
                     }
                 }
                 Act::Pause(time) => tokio::time::sleep(*time).await,
             }
         }
-        marks.done();
-        Outcome::success(0)
+        timestamps.done();
+        Outcome::success(OperationId::FIRST)
     }
 }
 
@@ -184,7 +183,7 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
             acts: case.acts,
         });
         watch.step_begins().unwrap().unwrap();
-        let mut step = attack::run(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
+        let mut step = run_requests(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
             .unwrap()
             .step;
         time_shares::record(&mut step, watch.step_ends(), ExtraUsers::default());

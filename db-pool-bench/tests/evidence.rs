@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bench_report::{Report, ServerEvidence};
 use common::{PASSWORD, Talk, postgres, report, sweep};
-use test_support::{Place, Running};
+use test_support::{RunningProgram, TestDirectory};
 
 /// What every server from version 13 on tells, whoever asks.
 const ALWAYS: [&str; 9] = [
@@ -36,7 +36,7 @@ const SINCE: [(i64, &str); 4] = [
 ];
 
 fn measured(url: &str, args: &str) -> (Report, String) {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = sweep(&place, args)
         .env("DATABASE_URL", url)
         .output()
@@ -165,9 +165,9 @@ fn a_role_without_pg_monitor_sees_its_own_step_and_is_told_what_it_may_not_see()
 fn who_holds_up_whom_is_told_without_anybodys_values() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = "--driver deadpool --pool-sizes 2 --users 2 --repeats 1 --warmup 0 --duration 2s --workload write-heavy";
-    let mut running = Running::start(sweep(&place, args).env("DATABASE_URL", server.url()));
+    let mut running = RunningProgram::start(sweep(&place, args).env("DATABASE_URL", server.url()));
     running.wait_for("phase: measure");
     let schema = talk.schemas().remove(0);
     talk.execute(&format!(
@@ -205,9 +205,9 @@ fn cpu_ns(pid: &str) -> u64 {
 fn looking_takes_at_most_a_hundredth_of_a_core_of_the_server() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = "--driver deadpool --pool-sizes 16 --users 32 --repeats 1 --warmup 0 --duration 5s";
-    let mut running = Running::start(sweep(&place, args).env("DATABASE_URL", server.url()));
+    let mut running = RunningProgram::start(sweep(&place, args).env("DATABASE_URL", server.url()));
     running.wait_for("phase: measure");
     let watching =
         "SELECT pid::text FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%.watch'";

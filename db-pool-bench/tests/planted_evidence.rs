@@ -16,16 +16,16 @@ use std::time::Duration;
 use bench_report::{EvidenceRow, ServerEvidence};
 use common::{PASSWORD, Talk, postgres, report, sweep};
 use scripting::write;
-use test_support::{Place, Running};
+use test_support::{RunningProgram, TestDirectory};
 
 /// Runs `script` for some seconds with four users on the server at `url`; calls `beside` once the
 /// step is measured.
 fn under_load(url: &str, script: &str, beside: impl FnOnce()) -> ServerEvidence {
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(&place, "load.sql", script);
     let args = "--script load.sql --driver deadpool --pool-sizes 4 --users 4 --repeats 1 \
                 --warmup 0 --duration 3s";
-    let mut running = Running::start(sweep(&place, args).env("DATABASE_URL", url));
+    let mut running = RunningProgram::start(sweep(&place, args).env("DATABASE_URL", url));
     running.wait_for("phase: measure");
     beside();
     let end = running.end();

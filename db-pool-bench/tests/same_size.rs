@@ -10,7 +10,7 @@
 mod common;
 
 use common::{Talk, complete, postgres};
-use test_support::Place;
+use test_support::TestDirectory;
 
 const SIZES: [u64; 3] = [2, 4, 8];
 
@@ -62,7 +62,7 @@ fn assert_share_a_size(url: &str, sizes: &[u64], args: &str) {
 fn five_sweeps_of_one_server_share_a_size() {
     let server = postgres(&[]);
     Talk::to(server.url()).execute("CREATE TABLE hot AS SELECT 0 AS n");
-    let place = Place::new();
+    let place = TestDirectory::new();
     let script = place.path().join("hot.sql");
     std::fs::write(&script, HOT_ROW).unwrap();
     let args = format!(

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use common::postgres;
 use counting::allocations;
-use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
+use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{DriverSetup, PoolOptions, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Factory as _, Marks, Session as _, Target as _, UserId, Worker};
+use load_engine::{Session as _, Target as _, TargetFactory as _, Timestamps, UserId, WorkerShare};
+use pg_connect::Address;
 
 #[test]
 fn a_request_allocates_nothing() {
@@ -28,7 +29,7 @@ fn a_request_allocates_nothing() {
         .build()
         .unwrap();
     let counted = runtime.block_on(async {
-        let client = address.connect("a_test").await.unwrap();
+        let client = Client::open(&address, "a_test").await.unwrap();
         let tables = schema.create(&client, 1).await.unwrap();
         let draft = Builtin::WriteHeavy
             .draft(&tables, 7, Protocol::Prepared)
@@ -46,14 +47,14 @@ fn a_request_allocates_nothing() {
             hold: Hold::None,
             opened: Arc::default(),
         };
-        let target = Wire(setup).build(Worker::ALONE).await.unwrap();
+        let target = Wire(setup).build(WorkerShare::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();
         let mut before = 0;
         for request in 0..1_000 {
             if request == 100 {
                 before = allocations();
             }
-            let outcome = session.hit(&mut Marks::default()).await;
+            let outcome = session.request(&mut Timestamps::default()).await;
             assert_eq!(outcome.failure, None);
         }
         let counted = allocations() - before;

@@ -9,6 +9,22 @@ const SCENARIOS: &[(&str, &str)] = &[
         "which pool size and driver, where the time goes",
     ),
     (
+        "db-pool-bench scale",
+        "one pool, more and more users: where waiting begins",
+    ),
+    (
+        "db-pool-bench exhaust",
+        "connections kept away: who waits, who gives up",
+    ),
+    (
+        "db-pool-bench lifecycle",
+        "connections opened, closed, leaked; what opening costs",
+    ),
+    (
+        "db-pool-bench observe",
+        "a server under its own load: waits, locks, statements",
+    ),
+    (
         "redis-bench cache",
         "a cache, pooled and multiplexed: hits, latency",
     ),

@@ -49,7 +49,7 @@ impl RunParts {
     /// When the manifest cannot be written.
     pub(crate) fn mark_started(&mut self, stem: &str) -> Result<(), StoreError> {
         let part = self.0.get_mut(stem);
-        part.map_or(Ok(()), |part| part.becomes(PartStatus::Running))
+        part.map_or(Ok(()), |part| part.set_status(PartStatus::Running))
     }
 
     /// A part ended; one that had to be killed has no status.
@@ -66,7 +66,7 @@ impl RunParts {
         };
         let status = status.map_or(killed, PartStatus::from);
         let part = self.0.remove(stem);
-        part.map_or(Ok(()), |mut part| part.becomes(status))
+        part.map_or(Ok(()), |mut part| part.set_status(status))
     }
 
     /// A part could not be started.
@@ -75,7 +75,7 @@ impl RunParts {
     /// When the manifest cannot be written.
     pub(crate) fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
         let part = self.0.remove(stem);
-        part.map_or(Ok(()), |mut part| part.becomes(skipped(reason)))
+        part.map_or(Ok(()), |mut part| part.set_status(skipped(reason)))
     }
 
     /// An interrupt came before what is left.
@@ -85,7 +85,7 @@ impl RunParts {
     pub(crate) fn skip_remaining(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
         let mut rest = self.0.values_mut();
-        rest.try_for_each(|part| part.becomes(skipped(reason)))
+        rest.try_for_each(|part| part.set_status(skipped(reason)))
     }
 }
 

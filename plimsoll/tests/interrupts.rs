@@ -18,7 +18,7 @@ use common::{reports, tool};
 use nix::sys::signal::Signal;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use test_support::{Ended, Place, Running, contention, ending_bound};
+use test_support::{Ended, RunningProgram, TestDirectory, contention, ending_bound};
 
 /// A tool and its arguments.
 type Case = (&'static str, &'static [&'static str]);
@@ -114,8 +114,8 @@ fn interrupted_at_any_instant_a_tool_saves_its_report_and_leaves_nothing() {
 }
 
 fn interrupt((name, args): Case, signal: Signal, delay: Duration) {
-    let place = Place::new();
-    let mut running = Running::start(&mut tool(&place, name, args));
+    let place = TestDirectory::new();
+    let mut running = RunningProgram::start(&mut tool(&place, name, args));
     // sysmon has no phases; what it says first is said once it follows signals.
     running.wait_for("");
     std::thread::sleep(delay);
@@ -173,8 +173,8 @@ fn assert_suite(reports: &[Report], wanted: Status, told: &str) {
 #[test]
 fn killed_outright_a_tool_leaves_no_throwaway_server() {
     for (name, args) in CASES.iter().filter(|(name, _)| *name != "sysmon") {
-        let place = Place::new();
-        let mut running = Running::start(&mut tool(&place, name, args));
+        let place = TestDirectory::new();
+        let mut running = RunningProgram::start(&mut tool(&place, name, args));
         running.wait_for(match *name {
             "plimsoll" => "phase: db-pool-bench",
             _ => "phase: measure",

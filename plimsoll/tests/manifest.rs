@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bench_report::manifest::{self, Part, PartStatus};
 use common::{RUN, binary, report, said, suite_with, tool};
-use test_support::{Place, eventually};
+use test_support::{TestDirectory, eventually};
 use testbed::{Redis, RedisOptions};
 
 fn part(directory: &Path, name: &str) -> Part {
@@ -21,14 +21,14 @@ fn part(directory: &Path, name: &str) -> Part {
 }
 
 /// Returns the analyzer's text about the run, and the exit code of its gate.
-fn judged(place: &Place) -> (String, Option<i32>) {
+fn judged(place: &TestDirectory) -> (String, Option<i32>) {
     let args = ["analyze", "--gate", "run"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
     (said(&output), output.status.code())
 }
 
 /// A recording of `script` into the directory `run`.
-fn recorded(place: &Place, script: &str) -> Command {
+fn recorded(place: &TestDirectory, script: &str) -> Command {
     let args = ["record", "--run-dir", "run", "-q", "--", "sh", "-c", script];
     tool(place, "sysmon", &args)
 }
@@ -52,7 +52,7 @@ fn a_bench_that_ends_without_a_report_leaves_a_run_of_which_nothing_can_be_told(
             "redis-bench.cache was killed by signal 9",
         ),
     ] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let plimsoll = suite_with(&place, "redis-bench", Some(script));
         let output = place.command(plimsoll, &RUN).output().unwrap();
         let text = said(&output);
@@ -78,7 +78,7 @@ fn a_bench_that_ends_without_a_report_leaves_a_run_of_which_nothing_can_be_told(
 
 #[test]
 fn a_whole_run_has_a_whole_manifest_and_its_gates_hold() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = tool(&place, "plimsoll", &RUN).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let parts = manifest::read(&place.path().join("run")).unwrap();
@@ -93,7 +93,7 @@ fn a_whole_run_has_a_whole_manifest_and_its_gates_hold() {
 
 #[test]
 fn a_suite_that_is_killed_leaves_what_it_did_not_come_to() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = ["run", "--profile", "smoke", "--run-dir", "run"];
     let mut suite = tool(&place, "plimsoll", &args).spawn().unwrap();
     let directory = place.path().join("run");
@@ -134,7 +134,7 @@ fn a_suite_that_is_killed_leaves_what_it_did_not_come_to() {
 #[test]
 fn a_bench_that_is_killed_is_seen_to_be_unfinished() {
     let redis = Redis::start(&RedisOptions::default()).unwrap();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = ["cache", "--duration", "60s", "--run-dir", "run", "-q"];
     let mut command = tool(&place, "redis-bench", &args);
     let mut bench = command.env("REDIS_URL", redis.url()).spawn().unwrap();
@@ -163,7 +163,7 @@ fn a_bench_in_a_recording_is_part_of_its_run() {
     let quick = "cache --client pooled --repeats 1 --warmup 100ms --duration 1s -q";
     let script = format!("cd / && {bench} {quick} && {bench} {quick} >/dev/null");
     for (flags, directory) in [(&["--run-dir", "run"][..], Some("run")), (&[], None)] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let mut args = vec!["record"];
         args.extend(flags);
         args.extend(["-q", "--", "sh", "-c", &script]);
@@ -217,7 +217,7 @@ fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
         format!("{command} >/dev/null & a=$!; {command} >/dev/null || exit 1; wait $a")
     };
     for command in [cache, sweep] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let mut record = recorded(&place, &both(&command));
         record.env("REDIS_URL", redis.url());
         record.env("DATABASE_URL", postgres.url());
@@ -233,7 +233,7 @@ fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
 
 #[test]
 fn a_command_that_fails_in_a_recording_keeps_the_verdict_from_being_told() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = recorded(&place, "sleep 0.3; exit 7").output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{}", said(&output));
     let (text, code) = judged(&place);
@@ -243,7 +243,7 @@ fn a_command_that_fails_in_a_recording_keeps_the_verdict_from_being_told() {
 
 #[test]
 fn a_failed_benchs_own_cause_is_told() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "run",
         "--profile",
@@ -275,7 +275,7 @@ fn a_failed_benchs_own_cause_is_told() {
 
 #[test]
 fn the_doctor_asks_the_servers_that_are_named() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let ask = |name: &str, url: &str| {
         let mut command = tool(&place, "plimsoll", &["doctor"]);
         let output = command.env(name, url).output().unwrap();
@@ -312,7 +312,7 @@ fn the_doctor_asks_the_servers_that_are_named() {
 /// A server that answers and takes no writes is no server for a run.
 #[test]
 fn the_doctor_tells_what_keeps_a_run_from_writing() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let ask = |name: &str, url: &str| {
         let mut command = tool(&place, "plimsoll", &["doctor"]);
         let output = command.env(name, url).output().unwrap();

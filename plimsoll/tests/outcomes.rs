@@ -11,17 +11,17 @@ use bench_report::Status;
 use bench_report::manifest::{self, PartStatus};
 use common::{RUN, report, said, suite_with, tool};
 use nix::sys::signal::Signal;
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Redis, RedisOptions};
 
-fn run_with_broken(place: &Place, broken: &str) -> Output {
+fn run_with_broken(place: &TestDirectory, broken: &str) -> Output {
     let plimsoll = suite_with(place, broken, Some("exit 1"));
     place.command(plimsoll, &RUN).output().unwrap()
 }
 
 #[test]
 fn a_recorder_that_dies_fails_the_run_and_stops_no_bench() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = run_with_broken(&place, "sysmon");
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -32,7 +32,7 @@ fn a_recorder_that_dies_fails_the_run_and_stops_no_bench() {
 
 #[test]
 fn an_analysis_that_fails_fails_the_run_and_shows_no_page() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = run_with_broken(&place, "bottleneck-analyzer");
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -47,7 +47,7 @@ fn a_guard_that_ends_a_bench_ends_in_its_own_code() {
         ..RedisOptions::default()
     });
     let redis = redis.unwrap();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = tool(&place, "plimsoll", &RUN);
     let output = command.env("REDIS_URL", redis.url()).output().unwrap();
     let said = said(&output);
@@ -66,7 +66,7 @@ fn a_guard_that_ends_a_bench_ends_in_its_own_code() {
 
 #[test]
 fn a_directory_that_holds_another_run_is_refused_and_left_as_it_is() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let directory = place.path().join("run");
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("ws-bench.limit.json"), "of last week").unwrap();
@@ -86,7 +86,7 @@ fn a_directory_that_holds_another_run_is_refused_and_left_as_it_is() {
 #[test]
 fn a_tool_that_is_not_there_fails_its_part_and_stops_no_other() {
     for missing in ["redis-bench", "sysmon"] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let plimsoll = suite_with(&place, missing, None);
         let args = [&RUN[..], &["--only", "ws-bench"]].concat();
         let output = place.command(plimsoll, &args).output().unwrap();
@@ -109,9 +109,9 @@ fn a_tool_that_is_not_there_fails_its_part_and_stops_no_other() {
 
 #[test]
 fn an_interrupt_ends_the_analysis_too() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let plimsoll = suite_with(&place, "bottleneck-analyzer", Some("exec sleep 60"));
-    let mut running = Running::start(&mut place.command(plimsoll, &RUN));
+    let mut running = RunningProgram::start(&mut place.command(plimsoll, &RUN));
     running.wait_for("phase: analyze");
     running.signal(Signal::SIGINT);
     let Ended { code, said, .. } = running.end();

@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use test_support::Place;
+use test_support::TestDirectory;
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, WebSocketServer};
 
 fn root() -> PathBuf {
@@ -65,7 +65,7 @@ fn every_make_target_of_the_readme_exists() {
 
 #[test]
 fn every_command_of_the_readme_does_what_it_says() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let postgres = Postgres::start(&PostgresOptions::default()).unwrap();
     let redis = Redis::start(&RedisOptions::default()).unwrap();
     let websocket = WebSocketServer::start(&common::binary("ws-bench"), &[]).unwrap();

@@ -8,10 +8,10 @@ use std::process::Output;
 
 use bench_report::Status;
 use common::{RUN, report, tool};
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Redis, RedisOptions};
 
-fn run(place: &Place, args: &[&str]) -> Output {
+fn run(place: &TestDirectory, args: &[&str]) -> Output {
     tool(place, "plimsoll", args).output().unwrap()
 }
 
@@ -38,7 +38,7 @@ fn files(directory: &Path) -> Vec<(String, String)> {
 
 #[test]
 fn one_command_runs_everything_on_servers_of_its_own_and_ends_with_findings() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = run(&place, &["run", "--profile", "smoke", "--run-dir", "run"]);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(
@@ -97,7 +97,7 @@ fn one_command_runs_everything_on_servers_of_its_own_and_ends_with_findings() {
 
 #[test]
 fn a_component_that_fails_stops_no_other_and_shows_no_secret() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = tool(
         &place,
         "plimsoll",
@@ -135,7 +135,7 @@ fn shown_in_process_list(secret: &str) -> bool {
 
 #[test]
 fn a_password_that_works_is_nowhere_to_be_seen() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let password = "Hunter2Hunter2";
     let options = RedisOptions {
         password: Some(password.to_owned()),
@@ -143,7 +143,7 @@ fn a_password_that_works_is_nowhere_to_be_seen() {
     };
     let redis = Redis::start(&options).unwrap();
     let mut command = tool(&place, "plimsoll", &RUN);
-    let mut running = Running::start(command.env("REDIS_URL", redis.url()));
+    let mut running = RunningProgram::start(command.env("REDIS_URL", redis.url()));
     let mut looks = 0;
     while running.runs() {
         assert!(
@@ -164,7 +164,7 @@ fn a_password_that_works_is_nowhere_to_be_seen() {
 
 #[test]
 fn only_runs_what_was_asked_for() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "run",
         "--profile",
@@ -183,7 +183,7 @@ fn only_runs_what_was_asked_for() {
 
 #[test]
 fn wrong_usage_gets_one_sentence_with_a_remedy() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     for (args, wanted) in [
         (&["run", "--profile", "fast"][..], "quick"),
         (&["run", "--only", "mysql-bench"], "redis-bench"),
@@ -205,7 +205,7 @@ fn wrong_usage_gets_one_sentence_with_a_remedy() {
 
 #[test]
 fn list_and_doctor_tell_without_running_anything() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let list = text(&run(&place, &["list"]).stdout);
     assert!(
         list.contains("quick") && list.contains("redis-bench cache"),

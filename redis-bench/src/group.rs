@@ -78,7 +78,7 @@ impl ClientGroup<'_> {
     /// `None` where a histogram is damaged.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let steps = self.steps.iter();
-        Latency::of(steps.flat_map(|(_, step)| step.operations.values())).ok()
+        Latency::from_operations(steps.flat_map(|(_, step)| step.operations.values())).ok()
     }
 
     /// Requests that were never answered.

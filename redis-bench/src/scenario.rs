@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, Shown};
+use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::load::Defaults;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
-use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, sweep};
+use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
 use serde_json::json;
 
 use crate::blocking_task::{BlockingTask, TaskResult};
@@ -81,7 +81,7 @@ pub fn run<S: RedisScenario>(
     let seed = flags.load.step.draw_seed();
     let config = config(scenario, flags, &clients, seed, defaults);
     let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
-    bench.shows(Shown {
+    bench.show_figures(ShownFigures {
         percentiles: &["p50", "p99", "p999"],
         merged: true,
     });
@@ -197,7 +197,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
 
     fn measure(&mut self, bench: &mut Bench, server: &RedisServer) -> anyhow::Result<()> {
         let repeats = self.flags.load.step.repeats(self.defaults);
-        let planned = sweep::order(self.clients.len(), repeats, self.seed);
+        let planned = shuffled_steps(self.clients.len(), repeats, self.seed);
         let one = self.flags.load.step.measure(self.defaults)
             + self.flags.load.step.warmup(self.defaults);
         bench.announce(one * planned.len() as u32, planned.len());
@@ -260,7 +260,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
             .and_then(|server| server.unavailable.get("info"));
         let doubt = why.map(|why| {
             let told = format!("info of the server could not be read: {why}");
-            Warning::new(WarningCode::EvidenceMissing, told).of_step(index, &["server"])
+            Warning::new(WarningCode::EvidenceMissing, told).about_step(index, &["server"])
         });
         if let Some(doubt) = doubt {
             bench.warn(doubt);

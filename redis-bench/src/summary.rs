@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bench_cli::table::{self, Table};
 use bench_report::{Latency, Load, Report, Step, StepEnd, Summary};
-use load_engine::attack::WORST_INTERVAL_P99_NS;
+use load_engine::WORST_INTERVAL_P99_NS;
 use statistics::{mean, mean_interval};
 
 use crate::advice::recommend;
@@ -277,7 +277,7 @@ pub(crate) mod tests {
     fn step(client: &str, parameter: &str, count: u64, repeat: u64, throughput_per_s: f64) -> Step {
         let mut call = recording();
         call.saturating_record(1_000_000);
-        let call = Histogram::of(&call);
+        let call = Histogram::from_recording(&call);
         let get = Operation {
             attempted: 1,
             succeeded: 1,
@@ -360,7 +360,7 @@ pub(crate) mod tests {
         let get = report.steps[2].operations.get_mut("get").unwrap();
         let mut unfinished = recording();
         unfinished.saturating_record_n(9_800_000_000, 2_667);
-        get.unfinished = Histogram::of(&unfinished);
+        get.unfinished = Histogram::from_recording(&unfinished);
         (get.censored, get.attempted) = (2_667, 2_668);
         report.summary = conclude(&report);
         let text = text(&report);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_report::{Step, StepEnd};
-use load_engine::{Cancel, LoadPlan, StepPlan, attack};
+use load_engine::{Cancel, LoadPlan, StepPlan, run_requests};
 use redis_bench::cache::Cache;
 use redis_bench::clients::{ClientKind, Multiplexed, Pooled};
 use redis_bench::scenario::RedisScenario as _;
@@ -31,13 +31,13 @@ fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> 
     let work = cache.work(keyspace);
     let cancel = Cancel::new();
     let result = match client {
-        ClientKind::Pooled => attack::run(
+        ClientKind::Pooled => run_requests(
             &plan,
             &Arc::new(Pooled::new(info, 4, work)),
             &cancel,
             &mut (),
         ),
-        ClientKind::Multiplexed => attack::run(
+        ClientKind::Multiplexed => run_requests(
             &plan,
             &Arc::new(Multiplexed::new(info, 1, work)),
             &cancel,

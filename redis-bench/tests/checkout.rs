@@ -6,15 +6,15 @@ mod common;
 
 use bench_report::{CheckoutParts, Step};
 use common::bench;
-use test_support::{Place, Running};
+use test_support::{RunningProgram, TestDirectory};
 
 const POOLED: &str = "cache --client pooled --keys 200 --repeats 1 --warmup 100ms --run-dir run";
 
 /// The only step of a run with `args`, during which `meanwhile` is done to the server.
 fn step(args: &str, meanwhile: impl Fn(&testbed::Redis)) -> Step {
-    let (redis, place) = (common::redis(), Place::new());
+    let (redis, place) = (common::redis(), TestDirectory::new());
     let args: Vec<&str> = POOLED.split(' ').chain(args.split(' ')).collect();
-    let mut running = Running::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+    let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
     running.wait_for("phase: measure");
     meanwhile(&redis);
     let ended = running.end();

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bench_report::{Histogram, Operation, Pacing, StepEnd};
-use load_engine::{Cancel, Factory, LoadPlan, RuntimeKind, StepPlan, attack};
+use load_engine::{Cancel, LoadPlan, RuntimeKind, StepPlan, TargetFactory, run_requests};
 use redis_bench::cli::PoolWorkload;
 use redis_bench::clients::{Multiplexed, Pooled};
 use redis_bench::run_keys::RunKeys;
@@ -68,7 +68,7 @@ struct Stopped {
     capacity_per_s: f64,
 }
 
-fn with_a_stop<F: Factory>(redis: &Redis, factory: F) -> Stopped {
+fn with_a_stop<F: TargetFactory>(redis: &Redis, factory: F) -> Stopped {
     let factory = Arc::new(factory);
     let capacity_per_s = capacity_per_s(&factory);
     let (loaded, stop) = std::thread::scope(|scope| {
@@ -81,7 +81,7 @@ fn with_a_stop<F: Factory>(redis: &Redis, factory: F) -> Stopped {
             redis.resume();
             began.elapsed()
         });
-        let result = attack::run(&open_loop(MEASURED), &factory, &Cancel::new(), &mut ());
+        let result = run_requests(&open_loop(MEASURED), &factory, &Cancel::new(), &mut ());
         (result.unwrap().step, stop.join().unwrap())
     });
     assert_eq!(loaded.end, StepEnd::Completed);
@@ -95,13 +95,13 @@ fn with_a_stop<F: Factory>(redis: &Redis, factory: F) -> Stopped {
 }
 
 /// Most that the target can serve: the rate at which a queue is worked off.
-fn capacity_per_s<F: Factory>(factory: &Arc<F>) -> f64 {
+fn capacity_per_s<F: TargetFactory>(factory: &Arc<F>) -> f64 {
     let load = LoadPlan::Closed {
         users: 32,
         think_time: Duration::ZERO,
     };
     let plan = StepPlan::new("capacity", load, Duration::from_millis(500));
-    let result = attack::run(&plan, factory, &Cancel::new(), &mut ());
+    let result = run_requests(&plan, factory, &Cancel::new(), &mut ());
     result.unwrap().step.throughput_per_s()
 }
 
@@ -166,7 +166,7 @@ impl Stopped {
 
 /// Others on this machine can make requests wait as well, but not fewer of them: of three rounds
 /// the first without a `fault` counts.
-fn undisturbed<F: Factory>(
+fn undisturbed<F: TargetFactory>(
     redis: &Redis,
     factory: impl Fn() -> F,
     fault: impl Fn(&Stopped) -> Option<String>,
@@ -248,7 +248,7 @@ fn pacing_lag_ns(remote: &RedisAddress) -> u64 {
     plan.runtime = RuntimeKind::PerCore;
     plan.threads = 1;
     let factory = Arc::new(Multiplexed::new(remote.info().clone(), 1, gets()));
-    let step = attack::run(&plan, &factory, &Cancel::new(), &mut ())
+    let step = run_requests(&plan, &factory, &Cancel::new(), &mut ())
         .unwrap()
         .step;
     part(step.operations["get"].pacing_lag.as_ref(), "pacing lag")

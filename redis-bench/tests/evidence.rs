@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bench_report::{EvidenceRow, ServerEvidence, Step, Warning, WarningCode};
 use common::bench;
-use test_support::{Place, Running};
+use test_support::{RunningProgram, TestDirectory};
 use testbed::{Redis, RedisOptions};
 
 const CACHE: &str =
@@ -21,9 +21,9 @@ const CACHE: &str =
 
 /// The only step of a run against `url`, while `meanwhile` happens.
 fn step(url: &str, args: &str, meanwhile: impl FnOnce()) -> Step {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args: Vec<&str> = CACHE.split(' ').chain(args.split(' ')).collect();
-    let mut running = Running::start(bench(&place, &args).env("REDIS_URL", url));
+    let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", url));
     running.wait_for("phase: measure");
     // The server is read first.
     std::thread::sleep(Duration::from_millis(200));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bench_report::{Report, Status};
 use common::{bench, report};
 use nix::sys::signal::Signal;
-use test_support::{Ended, Place, Running, ending_bound, eventually, left_behind};
+use test_support::{Ended, RunningProgram, TestDirectory, ending_bound, eventually, left_behind};
 use testbed::{Faults, Proxy, Redis};
 
 const PHASES: [&str; 7] = [
@@ -43,8 +43,9 @@ fn signal_of(n: usize) -> Signal {
 fn a_signal_in_any_phase_leaves_a_report_and_no_key() {
     let redis = common::redis();
     for (n, phase) in PHASES.into_iter().enumerate() {
-        let place = Place::new();
-        let mut running = Running::start(bench(&place, &args(phase)).env("REDIS_URL", redis.url()));
+        let place = TestDirectory::new();
+        let mut running =
+            RunningProgram::start(bench(&place, &args(phase)).env("REDIS_URL", redis.url()));
         running.wait_for(&format!("phase: {phase}"));
         dwell(phase);
         running.signal(signal_of(n));
@@ -56,8 +57,8 @@ fn a_signal_in_any_phase_leaves_a_report_and_no_key() {
 #[test]
 fn a_signal_in_any_phase_leaves_no_throwaway_server() {
     for (n, phase) in PHASES.into_iter().enumerate() {
-        let place = Place::new();
-        let mut running = Running::start(&mut bench(&place, &args(phase)));
+        let place = TestDirectory::new();
+        let mut running = RunningProgram::start(&mut bench(&place, &args(phase)));
         running.wait_for(&format!("phase: {phase}"));
         dwell(phase);
         running.signal(signal_of(n + 1));
@@ -77,7 +78,7 @@ fn dwell(phase: &str) {
     }
 }
 
-fn end(running: Running, place: &Place, phase: &str) {
+fn end(running: RunningProgram, place: &TestDirectory, phase: &str) {
     let Ended { code, took, said } = running.end();
     assert!(took <= ending_bound(), "{phase}: {took:?}\n{said}");
     let report = report(place, "cache");
@@ -102,8 +103,9 @@ fn end(running: Running, place: &Place, phase: &str) {
 #[test]
 fn where_the_server_stands_still_what_is_left_is_told() {
     let redis = common::redis();
-    let place = Place::new();
-    let mut running = Running::start(bench(&place, &args("measure")).env("REDIS_URL", redis.url()));
+    let place = TestDirectory::new();
+    let mut running =
+        RunningProgram::start(bench(&place, &args("measure")).env("REDIS_URL", redis.url()));
     running.wait_for("phase: measure");
     redis.pause();
     running.signal(Signal::SIGINT);
@@ -116,10 +118,10 @@ fn where_the_server_stands_still_what_is_left_is_told() {
 }
 
 /// A run whose server stands still from the end of its only step on, once clean-up has begun.
-fn cleans_up_in_vain(place: &Place, redis: &Redis) -> Running {
+fn cleans_up_in_vain(place: &TestDirectory, redis: &Redis) -> RunningProgram {
     let mut args = args("save");
     args.extend(["--client", "multiplexed"]);
-    let mut running = Running::start(bench(place, &args).env("REDIS_URL", redis.url()));
+    let mut running = RunningProgram::start(bench(place, &args).env("REDIS_URL", redis.url()));
     running.wait_for("phase: drain");
     redis.pause();
     running.wait_for("phase: save");
@@ -129,7 +131,7 @@ fn cleans_up_in_vain(place: &Place, redis: &Redis) -> Running {
 #[test]
 fn clean_up_hears_a_signal_too() {
     let redis = common::redis();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let running = cleans_up_in_vain(&place, &redis);
     running.signal(Signal::SIGTERM);
     let ended = running.end();
@@ -141,7 +143,7 @@ fn clean_up_hears_a_signal_too() {
 #[test]
 fn clean_up_gives_a_silent_server_up_by_itself() {
     let redis = common::redis();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let Ended { code, took, said } = cleans_up_in_vain(&place, &redis).end();
     redis.resume();
     assert!(took <= ending_bound(), "{took:?}\n{said}");
@@ -174,10 +176,10 @@ fn what_the_fill_still_has_on_its_way_is_removed_or_told() {
     let redis = common::redis();
     let server = redis.url().split(['/', '@']).nth(2).unwrap();
     let proxy = Proxy::start(server.parse().unwrap(), Faults::default()).unwrap();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = ["cache", "--keys", "2M", "--run-dir", "run"];
     let url = format!("redis://{}/", proxy.address());
-    let mut running = Running::start(bench(&place, &args).env("REDIS_URL", url));
+    let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", url));
     running.wait_for("phase: prepare");
     let mut connection = common::connect(&redis);
     let mut keys = || -> u64 { redis::cmd("DBSIZE").query(&mut connection).unwrap() };
@@ -203,8 +205,9 @@ fn what_the_fill_still_has_on_its_way_is_removed_or_told() {
 fn a_server_that_never_answers_keeps_nobody_from_leaving() {
     let redis = common::redis();
     redis.pause();
-    let place = Place::new();
-    let mut running = Running::start(bench(&place, &args("connect")).env("REDIS_URL", redis.url()));
+    let place = TestDirectory::new();
+    let mut running =
+        RunningProgram::start(bench(&place, &args("connect")).env("REDIS_URL", redis.url()));
     running.wait_for("phase: connect");
     std::thread::sleep(Duration::from_millis(200));
     running.signal(Signal::SIGTERM);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bench_report::{QuantileKind, Report, Status, Step, StepEnd, WarningCode};
 use common::{PASSWORD, bench, report};
-use test_support::{Ended, Place, Running, left_behind};
+use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
 use testbed::{Faults, Proxy, token};
 
 const CACHE: &[&str] = &[
@@ -38,8 +38,8 @@ fn a_run_on_the_users_server_leaves_only_its_report() {
         .arg("x")
         .query(&mut common::connect(&redis))
         .unwrap();
-    let place = Place::new();
-    let mut running = Running::start(
+    let place = TestDirectory::new();
+    let mut running = RunningProgram::start(
         bench(&place, &with(CACHE, &["--duration", "700ms"])).env("REDIS_URL", redis.url()),
     );
     running.wait_for("phase: measure");
@@ -115,7 +115,7 @@ fn of_client<'a>(report: &'a Report, client: &str) -> &'a Step {
 
 #[test]
 fn without_a_url_the_server_is_a_throwaway_one() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = with(
         CACHE,
         &[
@@ -146,7 +146,7 @@ fn without_a_url_the_server_is_a_throwaway_one() {
 
 #[test]
 fn the_pool_scenario_compares_ways_to_connect() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "pool",
         "--client",
@@ -183,9 +183,9 @@ fn the_pool_scenario_compares_ways_to_connect() {
 #[test]
 fn a_server_that_is_killed_is_counted_by_kind_and_stops_a_guarded_run() {
     let mut redis = common::redis();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = with(CACHE, &["--client", "multiplexed", "--duration", "4s"]);
-    let mut running = Running::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+    let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
     running.wait_for("phase: measure");
     std::thread::sleep(Duration::from_millis(300));
     redis.kill();
@@ -205,13 +205,13 @@ fn a_server_that_is_killed_is_counted_by_kind_and_stops_a_guarded_run() {
 #[test]
 fn without_a_guard_a_run_goes_on_when_its_server_is_killed() {
     let mut redis = common::redis();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = with(CACHE, &["--client", "pooled", "--duration", "1500ms"]);
     let mut command = bench(&place, &args);
     command
         .env("REDIS_URL", redis.url())
         .env(token::ENV, token::mark([redis.url()]));
-    let mut running = Running::start(&mut command);
+    let mut running = RunningProgram::start(&mut command);
     running.wait_for("phase: measure");
     std::thread::sleep(Duration::from_millis(300));
     redis.kill();
@@ -255,7 +255,7 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
     let proxy = Proxy::start(address.parse().unwrap(), Faults::default()).unwrap();
     let url = redis.url().replace(address, &proxy.address().to_string());
     for client in ["pooled", "multiplexed"] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let args = [
             "cache",
             "--run-dir",
@@ -279,7 +279,7 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
             "--stop-on",
             "errors>90%",
         ];
-        let mut running = Running::start(bench(&place, &args).env("REDIS_URL", &url));
+        let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", &url));
         running.wait_for("phase: measure");
         std::thread::sleep(Duration::from_secs(1));
         proxy.set(Faults {

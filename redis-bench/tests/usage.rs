@@ -5,11 +5,11 @@ mod common;
 
 use bench_report::Status;
 use common::{PASSWORD, bench, report};
-use test_support::Place;
+use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 
 /// Text of `redis-bench` on stderr about `args`, which must end with `code`.
-fn told(place: &Place, url: Option<&str>, args: &[&str], code: i32) -> String {
+fn told(place: &TestDirectory, url: Option<&str>, args: &[&str], code: i32) -> String {
     let mut command = bench(place, args);
     if let Some(url) = url {
         command.env("REDIS_URL", url);
@@ -46,7 +46,7 @@ fn a_user_who_may_not_write_is_told_once_and_what_it_would_need() {
         .arg(rights.split(' ').collect::<Vec<_>>());
     let _: () = command.query(&mut admin).unwrap();
     let url = redis.url().replace("redis://", "redis://app:app-pass@");
-    let place = Place::new();
+    let place = TestDirectory::new();
     let stderr = told(&place, Some(&url), &run_args(), 1);
     assert_eq!(stderr.matches("no permissions").count(), 1, "{stderr}");
     assert!(
@@ -58,7 +58,7 @@ fn a_user_who_may_not_write_is_told_once_and_what_it_would_need() {
 
 #[test]
 fn wrong_usage_is_told_with_code_2() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     for (args, wanted) in [
         (&["cache", "--client", "telepathy"][..], "multiplexed"),
         (&["cache", "--pool-size", "0"], "1 or more"),
@@ -69,6 +69,14 @@ fn wrong_usage_is_told_with_code_2() {
         (&["cache", "--preload", "150%"], "from 0 to 1"),
         (&["cache", "--value-size", "1GiB"], "512 MiB"),
         (&["cache", "--polsize", "3"], "--help"),
+        (
+            &["cache", "--rate", "100", "--users", "4"],
+            "exclude each other",
+        ),
+        (
+            &["pool", "--users", "4", "--rate", "100"],
+            "exclude each other",
+        ),
         (&["pool", "--workload", "zadd"], "get"),
         (&["cash"], "cache"),
     ] {
@@ -79,7 +87,7 @@ fn wrong_usage_is_told_with_code_2() {
 
 #[test]
 fn a_wrong_url_is_wrong_usage_and_its_password_is_not_shown() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     for url in [
         "cache",
         "http://:hunter2@127.0.0.1/",
@@ -96,7 +104,7 @@ fn a_wrong_url_is_wrong_usage_and_its_password_is_not_shown() {
 
 #[test]
 fn a_password_that_was_not_encoded_is_told_how_to_write_it() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     for sign in ["/", "?", "#"] {
         let url = format!("redis://app:hunter2{sign}@127.0.0.1:1/");
         let stderr = told(&place, Some(&url), &run_args(), 2);
@@ -106,7 +114,7 @@ fn a_password_that_was_not_encoded_is_told_how_to_write_it() {
 
 #[test]
 fn a_refused_connection_names_the_server_and_the_next_step() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let stderr = told(
         &place,
         Some("redis://:hunter2@127.0.0.1:1/"),
@@ -127,7 +135,7 @@ fn a_refused_connection_names_the_server_and_the_next_step() {
 #[test]
 fn a_wrong_or_missing_password_is_told_apart_from_a_missing_server() {
     let redis = common::redis_with_password();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let port = redis.port();
     let wrong = format!("redis://:hunter2-wrong@127.0.0.1:{port}/");
     let stderr = told(&place, Some(&wrong), &run_args(), 1);
@@ -153,7 +161,7 @@ fn what_a_replica_refuses_is_said_once_in_its_own_words() {
         ..RedisOptions::default()
     });
     let redis = redis.unwrap();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let stderr = told(&place, Some(redis.url()), &run_args(), 1);
     assert_eq!(stderr.matches("read only replica").count(), 1, "{stderr}");
     assert!(stderr.contains("READONLY"), "{stderr}");
@@ -168,7 +176,7 @@ fn what_the_server_cannot_bear_is_not_begun() {
         ..RedisOptions::default()
     })
     .unwrap();
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut big = run_args();
     big.extend(["--keys", "1M"]);
     let stderr = told(&place, Some(redis.url()), &big, 1);
@@ -188,7 +196,7 @@ fn what_the_server_cannot_bear_is_not_begun() {
 
 #[test]
 fn help_has_examples() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     for args in [&["--help"][..], &["cache", "--help"], &["pool", "--help"]] {
         let output = bench(&place, args).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,6 +1,7 @@
 //! CPU time and memory that recording itself takes, which every report states.
 
 use bench_report::clock::process_cpu_ns;
+use host_metrics::source::process::ProcessDirectory;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
@@ -44,15 +45,11 @@ impl OwnCost {
     /// Peak memory of this program in bytes. `/proc` has it for this program alone; the resource
     /// usage starts from the peak of its parent.
     pub fn rss_max_bytes(&self) -> Option<u64> {
-        let status = std::fs::read_to_string("/proc/self/status").ok();
-        let high_water = status.as_deref().and_then(|text| {
-            let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-            line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
-        });
+        let status = ProcessDirectory::own().status().ok();
         let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
         let usage = || getrusage(UsageWho::RUSAGE_SELF).ok();
-        high_water
-            .map(|kibibytes| kibibytes * 1024)
+        status
+            .and_then(|status| status.rss_max_bytes)
             .or_else(|| usage().map(|usage| usage.max_rss() as u64 * unit))
     }
 }

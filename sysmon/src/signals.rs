@@ -7,7 +7,7 @@
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use bench_cli::signals::{Answer, Wishes, is_ignored};
+use bench_cli::signals::{EndRequests, SignalResponse, is_ignored};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 /// Event that wakes the loop before the next sample is due.
@@ -75,13 +75,13 @@ impl BlockedSignals {
     {
         let mut reader = SignalReader::new(self.blocked)?;
         let listen = move || {
-            let mut wishes = Wishes::default();
+            let mut requests = EndRequests::default();
             while let Ok(event) = reader.next() {
                 // A closing terminal may send SIGHUP more than once, and that is no demand to
                 // hurry.
                 if let SignalEvent::Signal { signal, .. } = event
                     && signal != Signal::SIGHUP
-                    && wishes.answer(signal as i32, Instant::now()) == Answer::Leave
+                    && requests.respond(signal as i32, Instant::now()) == SignalResponse::Leave
                     && give_up
                 {
                     std::process::exit(130);

@@ -16,7 +16,7 @@ use common::{Home, series};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use sysmon::stream::{RawRecording, paths, read};
-use test_support::{Running, eventually};
+use test_support::{RunningProgram, eventually};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const INTERVAL_NS: u64 = 50_000_000;
@@ -42,7 +42,7 @@ fn library() -> Option<String> {
 /// A recorder whose wall clock is set, and whose monotonic clock is the machine's.
 struct Faked {
     home: Home,
-    recorder: Running,
+    recorder: RunningProgram,
 }
 
 impl Faked {
@@ -63,7 +63,7 @@ impl Faked {
                 ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
                 ("NO_FAKE_STAT", "1"),
             ]);
-        let recorder = Running::start(&mut command);
+        let recorder = RunningProgram::start(&mut command);
         Self { home, recorder }
     }
 

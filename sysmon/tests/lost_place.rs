@@ -13,12 +13,12 @@ use bench_report::{Report, Status, store};
 use common::{Home, alone, series};
 use nix::sys::signal::Signal;
 use sysmon::stream::{Ending, read};
-use test_support::{Running, eventually};
+use test_support::{RunningProgram, eventually};
 
 /// A recorder into the directory `run`, once it has saved what it sampled.
-fn begin(home: &Home, more: &[&str]) -> Running {
+fn begin(home: &Home, more: &[&str]) -> RunningProgram {
     let args = [&["--output", "run/r.json", "--interval", "50ms"], more].concat();
-    let recorder = Running::start(&mut home.command_of("record", &args));
+    let recorder = RunningProgram::start(&mut home.command_of("record", &args));
     let report = home.path().join("run/r.json");
     eventually("it saves", || {
         store::load(&report).is_ok_and(|report| !report.series.is_empty())
@@ -173,7 +173,8 @@ fn around_a_command_that_fills_the_disk_its_code_is_handed_on() {
 #[test]
 fn a_second_recorder_into_the_same_report_is_refused() {
     let home = Home::new();
-    let first = Running::start(&mut home.command(&["--interval", "1h", "--processes", "none"]));
+    let first =
+        RunningProgram::start(&mut home.command(&["--interval", "1h", "--processes", "none"]));
     eventually("it records", || home.marks_path().exists());
     let second = home.run(&["--duration", "1s"]);
     let stderr = String::from_utf8_lossy(&second.stderr);

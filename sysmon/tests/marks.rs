@@ -9,11 +9,12 @@ use std::process::Output;
 use bench_report::clock::monotonic_ns;
 use common::Home;
 use nix::sys::signal::Signal;
-use test_support::{Running, eventually};
+use test_support::{RunningProgram, eventually};
 
 /// A recorder that takes marks. It samples so rarely that only a mark's own clock can be right.
-fn begin(home: &Home) -> Running {
-    let recorder = Running::start(&mut home.command(&["--interval", "1h", "--processes", "none"]));
+fn begin(home: &Home) -> RunningProgram {
+    let recorder =
+        RunningProgram::start(&mut home.command(&["--interval", "1h", "--processes", "none"]));
     eventually("it takes marks", || home.marks_path().exists());
     recorder
 }
@@ -123,7 +124,7 @@ fn a_killed_recording_takes_no_marks_and_its_place_is_taken_over() {
     let out = mark(&home, &["too late", "--recording", "."]);
     assert_eq!(out.status.code(), Some(1));
     assert!(stderr(&out).contains("no recording into . is under way"));
-    let next = Running::start(&mut home.command(&["--interval", "1h"]));
+    let next = RunningProgram::start(&mut home.command(&["--interval", "1h"]));
     eventually("it takes marks", || {
         mark(&home, &["in time", "--recording", "."])
             .status

@@ -13,7 +13,7 @@ use bench_report::clock::monotonic_ns;
 use common::Home;
 use nix::sys::signal::Signal;
 use sysmon::stream::{Ending, RawRecording, paths, read};
-use test_support::{Running, contention, eventually};
+use test_support::{RunningProgram, contention, eventually};
 
 fn file(home: &Home) -> PathBuf {
     paths::single(&home.report_path())
@@ -84,7 +84,7 @@ fn raw_samples_hold_every_reading_of_the_report_and_the_file_is_closed() {
 fn a_kill_loses_at_most_a_second_and_an_interval() {
     for (interval, interval_ns, ticks) in [("20ms", 20_000_000, 60), ("600ms", 600_000_000, 2)] {
         let home = Home::new();
-        let recorder = Running::start(&mut home.command(&["--interval", interval]));
+        let recorder = RunningProgram::start(&mut home.command(&["--interval", interval]));
         eventually("some is on disk", || {
             let recording = read(&file(&home)).ok();
             recording.is_some_and(|r| r.series.iter().any(|s| s.points.len() >= ticks))
@@ -119,7 +119,7 @@ fn a_recording_without_end_turns_its_files_and_removes_its_own_only() {
         "--keep",
         "2",
     ];
-    let recorder = Running::start(&mut home.command(&args));
+    let recorder = RunningProgram::start(&mut home.command(&args));
     let files = || paths::files(&home.report_path()).unwrap();
     eventually("it turned its files", || {
         files().contains(&paths::part(&home.report_path(), 5))

@@ -10,7 +10,7 @@ use std::process::Command;
 use bench_report::Status;
 use common::{Home, series};
 use nix::sys::signal::Signal;
-use test_support::{Running, eventually};
+use test_support::{RunningProgram, eventually};
 
 #[test]
 fn the_commands_code_is_handed_on() {
@@ -86,8 +86,8 @@ fn an_own_failure_is_told_from_the_commands() {
 }
 
 /// A recorder at work: it holds back signals before it claims its report.
-fn begin(home: &Home, args: &[&str]) -> Running {
-    let recorder = Running::start(&mut home.command(args));
+fn begin(home: &Home, args: &[&str]) -> RunningProgram {
+    let recorder = RunningProgram::start(&mut home.command(args));
     eventually("it records", || home.report_path().exists());
     recorder
 }
@@ -115,7 +115,7 @@ fn under_nohup_a_terminal_that_is_closed_ends_nothing() {
     let recorder = home.command(&["--interval", "50ms"]);
     let mut nohup = Command::new("nohup");
     nohup.arg(recorder.get_program()).args(recorder.get_args());
-    let mut recorder = Running::start(nohup.current_dir(home.path()));
+    let mut recorder = RunningProgram::start(nohup.current_dir(home.path()));
     eventually("it records", || home.marks_path().exists());
     recorder.signal(Signal::SIGHUP);
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -125,10 +125,10 @@ fn under_nohup_a_terminal_that_is_closed_ends_nothing() {
 }
 
 /// A recorder around `sh -c script`, once the script has made the file `ready`.
-fn around(home: &Home, script: &str) -> Running {
+fn around(home: &Home, script: &str) -> RunningProgram {
     let script = format!("echo $$ > pid; mv pid ready; {script}");
     let command = ["--quiet", "--", "sh", "-c", &script];
-    let recorder = Running::start(&mut home.command(&command));
+    let recorder = RunningProgram::start(&mut home.command(&command));
     eventually("the command runs", || home.path().join("ready").exists());
     recorder
 }

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use common::Home;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use test_support::{Running, eventually};
+use test_support::{RunningProgram, eventually};
 
 const SECRET: &str = "hunter2Zq7";
 
@@ -151,7 +151,7 @@ fn no_secret_is_on_the_exporters_page() {
         "--processes",
         "all",
     ];
-    let mut exporter = Running::start(&mut home.command_of("export", &args));
+    let mut exporter = RunningProgram::start(&mut home.command_of("export", &args));
     let line = exporter.wait_for("serving ");
     let address = line
         .split("http://")

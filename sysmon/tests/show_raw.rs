@@ -7,7 +7,7 @@ mod common;
 use common::Home;
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use test_support::{Running, eventually};
+use test_support::{RunningProgram, eventually};
 
 /// Series by name and process, with their figures.
 fn figures(home: &Home, file: &str) -> Vec<(String, Value)> {
@@ -55,7 +55,8 @@ fn raw_samples_of_a_short_recording_tell_what_its_report_tells() {
 fn a_recording_that_was_killed_is_shown_as_far_as_it_went() {
     let home = Home::new();
     let raw = "sysmon.record.arrows";
-    let recorder = Running::start(&mut home.command(&["--interval", "20ms", "--follow", "sysmon"]));
+    let recorder =
+        RunningProgram::start(&mut home.command(&["--interval", "20ms", "--follow", "sysmon"]));
     let samples = |args: &[&str]| {
         let args = [&["--series", "^load.tasks", "--format", "csv"], args].concat();
         let out = home.command_of("show", &args).output().unwrap();

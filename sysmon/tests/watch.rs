@@ -20,7 +20,7 @@ use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
-use test_support::{PATIENCE, eventually};
+use test_support::{TIMEOUT, eventually};
 
 /// A terminal with a program in its foreground, which does not outlive a test that fails.
 struct Desk {
@@ -138,7 +138,7 @@ impl Desk {
                 Err(RecvTimeoutError::Disconnected) => panic!("the terminal is gone: {what}"),
             }
             let shown = self.seen.screen().contents();
-            assert!(started.elapsed() < PATIENCE, "{what}: not on\n{shown}");
+            assert!(started.elapsed() < TIMEOUT, "{what}: not on\n{shown}");
         }
     }
 

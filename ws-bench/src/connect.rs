@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use load_engine::{Failure, Marks};
+use load_engine::{Failure, Timestamps};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
@@ -13,12 +13,12 @@ use crate::failure;
 use crate::socket::{self, WsSocket};
 
 /// Opens a connection to `endpoint` from `source`. Each of the two phases may take `bound`;
-/// `marks.acquired` is the instant between them.
+/// `timestamps.acquired` is the instant between them.
 pub(crate) async fn open_connection(
     endpoint: &WsEndpoint,
     source: Option<IpAddr>,
     bound: Duration,
-    marks: &mut Marks,
+    timestamps: &mut Timestamps,
 ) -> Result<WsSocket, Failure> {
     let late = |kind: &'static str, what: &str| {
         let bound = humantime::format_duration(bound);
@@ -28,13 +28,13 @@ pub(crate) async fn open_connection(
         .await
         .map_err(|_| late(failure::TCP_TIMEOUT, "no TCP connection"))?
         .map_err(|error| failure::from_io(&error))?;
-    marks.acquired();
+    timestamps.acquired();
     let upgrade = client_async_with_config(endpoint.uri.clone(), stream, Some(socket::config()));
     let (socket, _) = timeout(bound, upgrade)
         .await
         .map_err(|_| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
         .map_err(|error| failure::from_upgrade(&error))?;
-    marks.done();
+    timestamps.done();
     Ok(socket)
 }
 

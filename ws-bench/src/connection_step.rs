@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench_report::Window;
-use load_engine::cpu_use::LoadThreads;
-use load_engine::{LoadPlan, Recorder, Waiting};
+use load_engine::{LoadPlan, LoadThreads, Recorder, WaitStrategy};
 
 use crate::endpoint::WsEndpoint;
 use crate::verdict::StepBounds;
@@ -24,7 +23,7 @@ pub(crate) struct RunSetup {
     /// Who talks, and how much.
     pub(crate) load: LoadPlan,
     pub(crate) seed: u64,
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: WaitStrategy,
     /// Connections open now.
     pub(crate) open: AtomicU64,
     /// The threads that make the load.

@@ -1,18 +1,22 @@
 //! The server's side of a step, where the server is a process of this machine.
 
-use bench_report::ServerEvidence;
+use bench_report::{ServerEvidence, redaction};
+use host_metrics::Masking;
+use host_metrics::source::process::read_process;
 use serde_json::{Value, json};
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::endpoint::WsEndpoint;
 
 const WHAT: &str = "server.process";
+const MASKING: Masking = Masking {
+    text: redaction::text,
+    words: redaction::command_line::<String>,
+};
 
 /// Looks at the process that listens.
 #[derive(Debug)]
 pub(crate) struct ServerWatch {
-    process: Result<Pid, &'static str>,
-    system: Option<System>,
+    process: Result<u32, &'static str>,
 }
 
 /// A process at one instant.
@@ -26,42 +30,31 @@ pub(crate) struct ProcessUsage {
 impl ServerWatch {
     /// Looks at process `pid`, which is known to be the server.
     pub(crate) fn of_process(pid: u32) -> Self {
-        Self {
-            process: Ok(Pid::from_u32(pid)),
-            system: System::new().ok(),
-        }
+        Self { process: Ok(pid) }
     }
 
     /// Looks for the process that listens at `endpoint`.
     pub(crate) fn of_endpoint(endpoint: &WsEndpoint) -> Self {
         let process = if endpoint.is_local() {
             listener(endpoint.address.port())
-                .map(Pid::from_u32)
                 .ok_or("the process that listens there could not be found")
         } else {
             Err("the server is on another machine")
         };
-        Self {
-            process,
-            system: System::new().ok(),
-        }
+        Self { process }
     }
 
     /// Which process it is, as `{"pid": 4711, "name": "ws-bench"}`; `None` where that is not
     /// known. By this a recording of the machine tells the server from strangers.
-    pub(crate) fn server_process(&mut self) -> Option<Value> {
+    pub(crate) fn server_process(&self) -> Option<Value> {
         let pid = *self.process.as_ref().ok()?;
-        let system = self.system.as_mut()?;
-        let what = ProcessRefreshKind::nothing();
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
-        let name = system.process(pid)?.name().to_string_lossy();
-        Some(json!({ "pid": pid.as_u32(), "name": name }))
+        let (process, _) = read_process(pid, MASKING).ok()?;
+        Some(json!({ "pid": pid, "name": &*process.name }))
     }
 
     /// The server as it is now; `None` when it cannot be seen.
-    pub(crate) fn read(&mut self) -> Option<ProcessUsage> {
-        let pid = *self.process.as_ref().ok()?;
-        usage(self.system.as_mut()?, pid)
+    pub(crate) fn read(&self) -> Option<ProcessUsage> {
+        usage(*self.process.as_ref().ok()?)
     }
 
     /// What the server used between two looks.
@@ -88,38 +81,28 @@ impl ServerWatch {
 
 /// Resident memory of this process; `None` where the system does not tell.
 pub(crate) fn own_rss_bytes() -> Option<u64> {
-    let mut system = System::new().ok()?;
-    usage(&mut system, Pid::from_u32(std::process::id())).map(|usage| usage.rss_bytes)
+    usage(std::process::id()).map(|usage| usage.rss_bytes)
 }
 
-fn usage(system: &mut System, pid: Pid) -> Option<ProcessUsage> {
-    let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
-    let process = system.process(pid)?;
+fn usage(pid: u32) -> Option<ProcessUsage> {
+    let (process, open_files) = read_process(pid, MASKING).ok()?;
     Some(ProcessUsage {
-        // sysinfo counts CPU time in milliseconds.
-        cpu_ns: process.accumulated_cpu_time() * 1_000_000,
-        rss_bytes: process.memory(),
-        open_files: process.open_files().map(|files| files as u64),
+        cpu_ns: process.cpu_ns,
+        rss_bytes: process.rss_bytes,
+        open_files,
     })
 }
 
 /// The process that listens on `port` of this machine.
 #[cfg(target_os = "linux")]
 fn listener(port: u16) -> Option<u32> {
-    use procfs::net::{TcpState, tcp, tcp6};
-    use procfs::process::{FDTarget, all_processes};
+    use std::collections::BTreeSet;
+    use std::path::Path;
 
-    let sockets = tcp().into_iter().chain(tcp6()).flatten();
-    let inode = sockets
-        .filter(|socket| socket.state == TcpState::Listen && socket.local_address.port() == port)
-        .map(|socket| socket.inode)
-        .next()?;
-    all_processes().ok()?.flatten().find_map(|process| {
-        let holds = |target: &FDTarget| matches!(target, FDTarget::Socket(n) if *n == inode);
-        let found = process.fd().ok()?.flatten().any(|fd| holds(&fd.target));
-        found.then_some(process.pid as u32)
-    })
+    use host_metrics::source::process::listeners;
+
+    let mut found = listeners(Path::new("/proc"), &BTreeSet::from([port]));
+    found.remove(&port)?.pop_first()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -154,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_absent_with_its_reason() {
-        let mut watch = ServerWatch::of_process(std::process::id());
+        let watch = ServerWatch::of_process(std::process::id());
         let seen = watch.read();
         assert!(seen.unwrap().rss_bytes > 0);
         let gone = watch.evidence(seen, None);

@@ -1,13 +1,13 @@
 //! An attempt under way: recorded when it is over, and as censored when it is cut off.
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Failure, Marks, Outcome, Recorder, Within};
+use load_engine::{Failure, OperationId, Outcome, Recorder, Timestamps, Within};
 
 use crate::connection_step::ConnectionStep;
 
-/// Owns the marks of one attempt. Dropped before it finished, it records itself as censored.
+/// Owns the timestamps of one attempt. Dropped before it finished, it records itself as censored.
 pub(crate) struct InFlightMessage<'a> {
-    pub(crate) marks: Marks,
+    pub(crate) timestamps: Timestamps,
     recorder: &'a Recorder,
     /// Whose measured part it must lie in to count; all counts without one.
     step: Option<&'a ConnectionStep>,
@@ -24,12 +24,12 @@ pub(crate) struct MessageArrival {
 impl<'a> InFlightMessage<'a> {
     /// An attempt that begins now and that nothing but its turn has called for.
     pub(crate) fn start(recorder: &'a Recorder) -> Self {
-        let marks = Marks {
+        let timestamps = Timestamps {
             started_ns: monotonic_ns(),
-            ..Marks::default()
+            ..Timestamps::default()
         };
         Self {
-            marks,
+            timestamps,
             recorder,
             step: None,
             finished: false,
@@ -39,7 +39,7 @@ impl<'a> InFlightMessage<'a> {
     /// An echo that begins now.
     pub(crate) fn start_echo(step: &'a ConnectionStep) -> Self {
         let flight = Self::within_step(step);
-        step.echoes.begin(flight.marks.started_ns);
+        step.echoes.begin(flight.timestamps.started_ns);
         flight
     }
 
@@ -52,8 +52,8 @@ impl<'a> InFlightMessage<'a> {
     /// An echo that was due, taken up now.
     pub(crate) fn from_arrival(step: &'a ConnectionStep, arrival: MessageArrival) -> Self {
         let mut flight = Self::within_step(step);
-        flight.marks.due_ns = arrival.due_ns;
-        flight.marks.released_ns = arrival.released_ns;
+        flight.timestamps.due_ns = arrival.due_ns;
+        flight.timestamps.released_ns = arrival.released_ns;
         step.echoes.begin(arrival.due_ns);
         flight
     }
@@ -61,33 +61,34 @@ impl<'a> InFlightMessage<'a> {
     /// An echo that was due and that no connection took up: to be dropped.
     pub(crate) fn never_started(step: &'a ConnectionStep, arrival: MessageArrival) -> Self {
         let mut flight = Self::from_arrival(step, arrival);
-        flight.marks.started_ns = 0;
+        flight.timestamps.started_ns = 0;
         flight
     }
 
     /// It is over.
     pub(crate) fn finish(mut self, result: Result<(), Failure>) {
         self.finished = true;
-        if self.marks.done_ns == 0 {
-            self.marks.done_ns = monotonic_ns();
+        if self.timestamps.done_ns == 0 {
+            self.timestamps.done_ns = monotonic_ns();
         }
         let outcome = match result {
-            Ok(()) => Outcome::success(0),
-            Err(failure) => Outcome::failed(0, failure),
+            Ok(()) => Outcome::success(OperationId::FIRST),
+            Err(failure) => Outcome::failed(OperationId::FIRST, failure),
         };
         let within = self.step.map_or(Within::WHOLLY, |step| Within {
-            due: step.measures(self.marks.begin_ns()),
-            done: step.measures(self.marks.done_ns),
+            due: step.measures(self.timestamps.begin_ns()),
+            done: step.measures(self.timestamps.done_ns),
         });
-        self.recorder.record(&self.marks, &outcome, within);
+        self.recorder.record(&self.timestamps, &outcome, within);
     }
 }
 
 impl Drop for InFlightMessage<'_> {
     fn drop(&mut self) {
-        let counts = |step: &ConnectionStep| step.measures(self.marks.begin_ns());
+        let counts = |step: &ConnectionStep| step.measures(self.timestamps.begin_ns());
         if !self.finished && self.step.is_none_or(counts) {
-            self.recorder.record_censored(&self.marks, monotonic_ns());
+            self.recorder
+                .record_censored(&self.timestamps, monotonic_ns());
         }
     }
 }

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, Shown};
+use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::flags::OutputFlags;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::{Limit, LimitOwner, Status};
-use load_engine::Failure;
-use load_engine::cpu_use::LoadThreads;
-use load_engine::step::available_threads;
+use load_engine::{Failure, LoadThreads, available_threads};
 use serde_json::Value;
 use testbed::WebSocketServer;
 
@@ -48,9 +46,9 @@ pub(crate) fn run(
         config,
     )?;
     bench.seek_limit();
-    bench.shows(Shown {
+    bench.show_figures(ShownFigures {
         merged: false,
-        ..Shown::default()
+        ..ShownFigures::default()
     });
     let searched = with_server(&mut bench, target, settings);
     if let Err(error) = searched {
@@ -99,7 +97,7 @@ fn search(
     };
     let shortage = plan(bench, &endpoint, settings.max);
     let setup = Arc::new(setup(endpoint, settings));
-    let mut watch = server_pid.map_or_else(
+    let watch = server_pid.map_or_else(
         || ServerWatch::of_endpoint(&setup.endpoint),
         ServerWatch::of_process,
     );

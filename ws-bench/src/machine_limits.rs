@@ -1,12 +1,12 @@
 //! How many connections this machine can hold at all, found out before the first is opened: our
 //! own limits are not to be taken for the server's.
 
-use std::fs;
+use std::path::Path;
 
 use bench_report::environment::Cgroup;
 use bench_report::{LimitOwner, Warning, WarningCode};
-
-use crate::open_files;
+use host_metrics::source::process::own_open_files;
+use host_metrics::source::{KeptFile, kernel_limits, memory, open_file_limit};
 
 /// Descriptors kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;
@@ -34,17 +34,14 @@ pub(crate) struct MachineLimits {
 impl MachineLimits {
     /// Raises the own limit of open files as far as it goes, then reads what holds.
     pub(crate) fn prepare(cgroup: Option<&Cgroup>) -> Self {
-        let available = fs::read_to_string("/proc/meminfo")
-            .ok()
-            .and_then(|text| available_bytes(&text));
+        let available = available_bytes();
+        let proc = Path::new("/proc");
         let allowed = cgroup.and_then(|group| group.memory_limit_bytes);
         Self {
-            nofile: open_files::raise(),
-            open_files: open_files::open_now().unwrap_or(0),
-            nr_open: number("/proc/sys/fs/nr_open"),
-            ports: fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
-                .ok()
-                .and_then(|text| port_range(&text)),
+            nofile: open_file_limit::raise_limit(),
+            open_files: own_open_files().unwrap_or(0),
+            nr_open: kernel_limits::open_files_most(proc),
+            ports: kernel_limits::local_ports(proc),
             available_bytes: match (available, allowed) {
                 (Some(available), Some(allowed)) => Some(available.min(allowed)),
                 (available, allowed) => available.or(allowed),
@@ -53,24 +50,10 @@ impl MachineLimits {
     }
 }
 
-fn number(path: &str) -> Option<u64> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-fn available_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
-fn port_range(text: &str) -> Option<(u64, u64)> {
-    let mut ends = text.split_ascii_whitespace().map(str::parse);
-    let (Some(Ok(first)), Some(Ok(last))) = (ends.next(), ends.next()) else {
-        return None;
-    };
-    (first <= last).then_some((first, last))
+fn available_bytes() -> Option<u64> {
+    let mut meminfo = KeptFile::new("/proc/meminfo".into());
+    let memory = meminfo.read("MemTotal", memory::parse_meminfo).ok()?;
+    memory.value.available_bytes
 }
 
 /// Place where the server is, as far as it matters here.
@@ -101,7 +84,8 @@ impl Shortage {
             "{wanted} connections were asked for, {} fit: {}; {}",
             self.fits, self.reason, self.remedy
         );
-        Warning::new(WarningCode::LimitTooLow, message).figures(self.fits as f64, wanted as f64)
+        Warning::new(WarningCode::LimitTooLow, message)
+            .with_figures(self.fits as f64, wanted as f64)
     }
 }
 
@@ -242,14 +226,5 @@ mod tests {
         };
         let fits = |server| shortage(10_000, &machine, server).unwrap().fits;
         assert_eq!(fits(ELSEWHERE), 2 * fits(HERE));
-    }
-
-    #[test]
-    fn the_kernels_files_are_read_as_they_are_written() {
-        assert_eq!(port_range("32768\t60999\n"), Some((32_768, 60_999)));
-        assert_eq!(port_range("9 1"), None);
-        let meminfo = "MemTotal:       100 kB\nMemAvailable:       64 kB\n";
-        assert_eq!(available_bytes(meminfo), Some(65_536));
-        assert_eq!(available_bytes("MemTotal: 1 kB"), None);
     }
 }

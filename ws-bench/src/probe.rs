@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use load_engine::{Cancel, Failure, Marks};
+use load_engine::{Cancel, Failure, Timestamps};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -53,8 +53,8 @@ pub(crate) fn probe(
 
 async fn echo_once(target: &TargetUrl, bound: Duration) -> Result<WsEndpoint, Failure> {
     let endpoint = target.resolved_to(resolve(target, bound).await?);
-    let mut marks = Marks::default();
-    let mut socket = open_connection(&endpoint, endpoint.source(0), bound, &mut marks).await?;
+    let mut timestamps = Timestamps::default();
+    let mut socket = open_connection(&endpoint, endpoint.source(0), bound, &mut timestamps).await?;
     let mut messages = MessageSource::new(u64::MAX, 0);
     match exchange_echo(&mut socket, &mut messages, bound).await {
         EchoResult::Answered => {}

@@ -16,7 +16,6 @@ use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
-use crate::open_files;
 use crate::socket::{self, WsSocket};
 
 /// Connections that the kernel completes while we are busy; it cuts this to `somaxconn`.
@@ -59,7 +58,7 @@ pub(crate) enum ServeError {
 /// # Errors
 /// Fails when it cannot begin.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
-    open_files::raise();
+    host_metrics::source::open_file_limit::raise_limit();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::load::Defaults;
-use load_engine::{LoadPlan, RuntimeKind, StopRule, Waiting};
+use load_engine::{LoadPlan, RuntimeKind, StopRule, WaitStrategy};
 use serde_json::{Value, json};
 
 /// Defaults where a shared flag is not given. A connection lives on from step to step, so one
@@ -52,7 +52,7 @@ pub(crate) struct LimitSettings {
     /// Which runtime.
     pub(crate) runtime: RuntimeKind,
     /// How the pacer waits.
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: WaitStrategy,
     /// Rules that the user set.
     pub(crate) stop_on: Vec<StopRule>,
 }

@@ -7,9 +7,7 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{
     FailureSample, Generator, Histogram, Load, Operation, ServerEvidence, Step, StepEnd, Window,
 };
-use load_engine::LoadPlan;
-use load_engine::attack::CARRIED_RATIO;
-use load_engine::cpu_use::Reading;
+use load_engine::{CARRIED_RATIO, CpuReading, LoadPlan};
 
 use crate::connection_step::ConnectionStep;
 use crate::step_timeline::StepTimeline;
@@ -22,7 +20,7 @@ pub(crate) struct StepRecord {
     pub(crate) window: Window,
     pub(crate) connect_s: f64,
     /// Over the measured part; over connecting where the step broke before.
-    pub(crate) readings: (Reading, Reading),
+    pub(crate) readings: (CpuReading, CpuReading),
     pub(crate) server: Option<ServerEvidence>,
     /// Connections open at its end.
     pub(crate) open: u64,
@@ -33,7 +31,7 @@ pub(crate) struct StepRecord {
 
 impl StepRecord {
     /// Begins now.
-    pub(crate) fn start(now: Reading) -> Self {
+    pub(crate) fn start(now: CpuReading) -> Self {
         Self {
             window: Window {
                 start_ns: monotonic_ns(),
@@ -49,7 +47,7 @@ impl StepRecord {
     }
 
     /// All that could be opened is; until a step is held its measured part has no length.
-    pub(crate) fn mark_connected(&mut self, now: Reading) {
+    pub(crate) fn mark_connected(&mut self, now: CpuReading) {
         let now_ns = monotonic_ns();
         self.readings.1 = now;
         self.connect_s = now_ns.saturating_sub(self.window.start_ns) as f64 / 1e9;

@@ -8,8 +8,7 @@ use std::time::Instant;
 use bench_cli::bench::Bench;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Step, StepEnd, Window};
-use load_engine::cpu_use::{LoadThreads, Reading};
-use load_engine::{Phase, self_check};
+use load_engine::{CpuReading, LoadThreads, Phase, self_check};
 
 use crate::connection_step::{ConnectionStep, RunSetup};
 use crate::evidence::{ServerWatch, own_rss_bytes};
@@ -109,8 +108,8 @@ impl StepRunner<'_> {
             .run_command(&ThreadCommand::Close(surplus), |_| {})
     }
 
-    fn reading(&self) -> Reading {
-        Reading::now(&self.setup.threads)
+    fn reading(&self) -> CpuReading {
+        CpuReading::read(&self.setup.threads)
     }
 
     fn open(&self) -> u64 {
@@ -245,7 +244,7 @@ fn read_usage(watch: &mut ServerWatch, threads: &LoadThreads) -> UsageSnapshot {
     // The server first: its CPU time takes longer to read than ours.
     let server = watch.read();
     UsageSnapshot {
-        own: Reading::now(threads),
+        own: CpuReading::read(threads),
         server,
     }
 }

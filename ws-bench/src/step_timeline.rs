@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Series, Window};
-use load_engine::Recorder;
-use load_engine::cpu_use::Reading;
-use load_engine::interval::Felt;
+use load_engine::{CpuReading, IntervalQuantile, Recorder};
 
 use crate::evidence::ProcessUsage;
 
@@ -16,7 +14,7 @@ const INTERVAL_NS: u64 = 200_000_000;
 /// What we and the server had used at one instant.
 #[derive(Debug, Clone)]
 pub(crate) struct UsageSnapshot {
-    pub(crate) own: Reading,
+    pub(crate) own: CpuReading,
     /// `None` where the server cannot be seen.
     pub(crate) server: Option<ProcessUsage>,
 }
@@ -33,7 +31,7 @@ pub(crate) struct StepTimeline {
     throughput: Series,
     errors: Series,
     p99: Series,
-    latency: Felt,
+    latency: IntervalQuantile,
 }
 
 impl StepTimeline {
@@ -47,7 +45,7 @@ impl StepTimeline {
             throughput: Series::new("throughput_per_s"),
             errors: Series::new("errors_per_s"),
             p99: Series::new("latency.p99_ns"),
-            latency: Felt::new(0.99),
+            latency: IntervalQuantile::new(0.99),
         }
     }
 

@@ -8,8 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use load_engine::recorder::claim_shard;
-use load_engine::{Cancel, RuntimeKind, Worker};
+use load_engine::{Cancel, RuntimeKind, WorkerShare, claim_shard};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
@@ -64,7 +63,7 @@ impl ThreadPool {
         };
         let (finished, done) = channel();
         let workers = (0..count).map(|index| {
-            let worker = Worker { index, count };
+            let worker = WorkerShare { index, count };
             let runtime = build_runtime(kind, threads, setup)?;
             let worker =
                 runtime.block_on(async { WorkerThread::new(worker, Arc::clone(setup)) })?;

@@ -236,7 +236,7 @@ mod tests {
             attempted: succeeded + errors.values().sum::<u64>(),
             succeeded,
             errors,
-            call: Histogram::of(&times),
+            call: Histogram::from_recording(&times),
             ..Operation::default()
         }
     }
@@ -367,7 +367,7 @@ mod tests {
             let mut lags = recording();
             lags.saturating_record_n(lag.as_nanos() as u64, 100);
             let mut echo = operation(100, &[], SLOW);
-            echo.pacing_lag = Histogram::of(&lags);
+            echo.pacing_lag = Histogram::from_recording(&lags);
             found("echo", echo, 0.2).unwrap()
         };
         let acquitted = late(Duration::from_millis(1_500));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Arrivals, Failure, LoadPlan, Pacer, RateCurve, Worker};
+use load_engine::{Arrivals, Failure, LoadPlan, Pacer, RateCurve, WorkerShare};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
@@ -48,7 +48,7 @@ pub(crate) enum ThreadCommand {
 
 /// A worker inside its runtime.
 pub(crate) struct WorkerThread {
-    worker: Worker,
+    worker: WorkerShare,
     setup: Arc<RunSetup>,
     pacer: Pacer,
     connections: Vec<Arc<ConnectionHandle>>,
@@ -60,7 +60,7 @@ type Attempted = Result<Result<(u64, WsSocket), Failure>, JoinError>;
 impl WorkerThread {
     /// # Errors
     /// Fails when the system has no timer for it.
-    pub(crate) fn new(worker: Worker, setup: Arc<RunSetup>) -> std::io::Result<Self> {
+    pub(crate) fn new(worker: WorkerShare, setup: Arc<RunSetup>) -> std::io::Result<Self> {
         let pacer = Pacer::new(setup.waiting)?;
         Ok(Self {
             worker,
@@ -193,7 +193,7 @@ impl WorkerThread {
         let (Ok(curve), false) = (curve, own.is_empty()) else {
             return;
         };
-        let arrivals = Arrivals::new(curve, pacing, Worker::ALONE, self.setup.seed);
+        let arrivals = Arrivals::new(curve, pacing, WorkerShare::ALONE, self.setup.seed);
         let mine = (0..)
             .zip(arrivals)
             .filter(|(n, _)| own.contains(&(n % all)));
@@ -273,8 +273,13 @@ async fn attempt(
 ) -> Result<(u64, WsSocket), Failure> {
     let source = setup.endpoint.source(id);
     let mut message = InFlightMessage::start(&step.connects);
-    let attempted =
-        open_connection(&setup.endpoint, source, setup.timeout, &mut message.marks).await;
+    let attempted = open_connection(
+        &setup.endpoint,
+        source,
+        setup.timeout,
+        &mut message.timestamps,
+    )
+    .await;
     match attempted {
         Ok(socket) => {
             message.finish(Ok(()));

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bench_report::{LimitOwner, Report, Status};
 use common::{errors, finish, limit, limit_of, report, said, server};
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::WebSocketServer;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
@@ -103,7 +103,7 @@ fn hangs_up(mut stream: TcpStream) {
 
 /// Two connections behave: the probe's, and one of the first level's two.
 fn second_level(manner: Manner) -> (Report, String) {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let url = peer(2, manner);
     let args = [
         "--max",
@@ -215,7 +215,7 @@ fn each_way_to_fail_an_open_connection_has_its_kind() {
 /// Stops or kills the server in the middle of a level that was to take longer than any test.
 fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
     let mut server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--max",
         "50",
@@ -226,7 +226,7 @@ fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
         "--timeout",
         "1s",
     ];
-    let mut running = Running::start(limit_of(&place, &args).args(["--url", server.url()]));
+    let mut running = RunningProgram::start(limit_of(&place, &args).args(["--url", server.url()]));
     running.wait_for("phase: measure");
     thread::sleep(Duration::from_millis(300));
     fell(&mut server);
@@ -306,7 +306,7 @@ fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
         ("handshake.protocol", "without TLS", nonsense),
     ];
     for (kind, remedy, manner) in manners {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let output = finish(limit_of(&place, &["--max", "2"]).args(["--url", &peer(0, manner)]));
         let said = said(&output);
         assert_eq!(output.status.code(), Some(1), "{kind}: {said}");

@@ -12,12 +12,12 @@ use std::time::Duration;
 use bench_report::{LimitOwner, Status, StepEnd};
 use common::{limit, limit_of, report, server};
 use nix::sys::signal::Signal;
-use test_support::{Ended, Place, Running, ending_bound};
+use test_support::{Ended, RunningProgram, TestDirectory, ending_bound};
 use tokio_tungstenite::tungstenite::accept;
 
-fn interrupted(signal: Signal, phase: &str, args: &[&str]) -> Place {
-    let place = Place::new();
-    let mut running = Running::start(limit_of(&place, args).args(["--start", "50"]));
+fn interrupted(signal: Signal, phase: &str, args: &[&str]) -> TestDirectory {
+    let place = TestDirectory::new();
+    let mut running = RunningProgram::start(limit_of(&place, args).args(["--start", "50"]));
     running.wait_for(&format!("phase: {phase}"));
     running.signal(signal);
     let ended = running.end();
@@ -60,8 +60,8 @@ fn in_every_phase_the_report_is_saved_and_no_server_is_left() {
 #[test]
 fn while_the_report_is_saved_it_is_finished_or_marked() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let place = Place::new();
-        let mut running = Running::start(&mut limit_of(
+        let place = TestDirectory::new();
+        let mut running = RunningProgram::start(&mut limit_of(
             &place,
             &["--duration", "200ms", "--max", "20"],
         ));
@@ -84,7 +84,7 @@ fn while_the_report_is_saved_it_is_finished_or_marked() {
 #[test]
 fn a_server_that_stands_still_does_not_keep_us() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--duration",
         "300ms",
@@ -92,10 +92,10 @@ fn a_server_that_stands_still_does_not_keep_us() {
         "50",
         "--timeout",
         "60s",
-        "--users",
+        "--talkers",
         "5",
     ];
-    let mut running = Running::start(limit_of(&place, &args).args(["--url", server.url()]));
+    let mut running = RunningProgram::start(limit_of(&place, &args).args(["--url", server.url()]));
     running.wait_for("phase: measure");
     server.pause();
     thread::sleep(Duration::from_millis(600));
@@ -137,7 +137,7 @@ fn falls_silent_after(echoes: i64) -> String {
 #[test]
 fn in_the_drain_too() {
     let url = falls_silent_after(6);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--rate",
         "10",
@@ -148,7 +148,7 @@ fn in_the_drain_too() {
         "--timeout",
         "60s",
     ];
-    let mut running = Running::start(limit_of(&place, &args).args(["--url", &url]));
+    let mut running = RunningProgram::start(limit_of(&place, &args).args(["--url", &url]));
     running.wait_for("phase: drain");
     running.signal(Signal::SIGINT);
     let ended = running.end();
@@ -161,7 +161,7 @@ fn in_the_drain_too() {
 
 #[test]
 fn levels_that_were_finished_are_kept() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--duration",
         "300ms",
@@ -172,7 +172,7 @@ fn levels_that_were_finished_are_kept() {
         "--factor",
         "1.5",
     ];
-    let mut running = Running::start(&mut limit_of(&place, &args));
+    let mut running = RunningProgram::start(&mut limit_of(&place, &args));
     running.wait_for("30 connections: held");
     running.signal(Signal::SIGINT);
     let Ended { code, said, .. } = running.end();
@@ -188,8 +188,9 @@ fn levels_that_were_finished_are_kept() {
 
 #[test]
 fn a_bench_that_is_killed_leaves_no_server() {
-    let place = Place::new();
-    let mut running = Running::start(&mut limit_of(&place, &["--duration", "10s", "--max", "50"]));
+    let place = TestDirectory::new();
+    let mut running =
+        RunningProgram::start(&mut limit_of(&place, &["--duration", "10s", "--max", "50"]));
     running.wait_for("phase: measure");
     running.signal(Signal::SIGKILL);
     let Ended { code, .. } = running.end();

@@ -19,7 +19,7 @@ use bench_report::{LimitOwner, Load, Status, StepEnd, WarningCode};
 use common::{bench, errors, finish, held, level, limit, limit_of, report, said, server};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use tokio_tungstenite::tungstenite::accept;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
@@ -28,7 +28,7 @@ const SHORT: &[&str] = &["--duration", "300ms"];
 #[test]
 fn a_server_that_refuses_after_fifty_holds_fifty_and_it_is_its_limit() {
     let server = server(&["--refuse-after", "50"]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = finish(limit_of(&place, SHORT).args(["--url", server.url(), "--max", "1000"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report = report(&place);
@@ -48,7 +48,7 @@ fn a_server_that_refuses_after_fifty_holds_fifty_and_it_is_its_limit() {
 
 #[test]
 fn reaching_max_is_no_limit_of_anybody() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = finish(limit_of(&place, SHORT).args(["--max", "250"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report = report(&place);
@@ -63,7 +63,7 @@ fn reaching_max_is_no_limit_of_anybody() {
 #[test]
 fn our_own_limit_of_open_files_is_never_the_servers() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = limit_of(&place, SHORT);
     command.args(["--url", server.url(), "--max", "1000"]);
     let few_files = || Ok(setrlimit(Resource::RLIMIT_NOFILE, 130, 130)?);
@@ -90,12 +90,12 @@ fn our_own_limit_of_open_files_is_never_the_servers() {
 #[cfg(target_os = "linux")]
 fn a_descriptor_that_the_system_refuses_is_ours_too() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = limit_of(
         &place,
         &["--duration", "1s", "--max", "3000", "--start", "100"],
     );
-    let mut running = test_support::Running::start(command.args(["--url", server.url()]));
+    let mut running = test_support::RunningProgram::start(command.args(["--url", server.url()]));
     running.wait_for("phase: measure");
     let pid = running.id().to_string();
     let lowered = std::process::Command::new("prlimit")
@@ -114,7 +114,7 @@ fn a_descriptor_that_the_system_refuses_is_ours_too() {
 #[test]
 fn a_latency_bound_that_no_server_keeps_breaks_the_first_level() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = bench(
         &place,
         &["limit", "--run-dir", "run", "--latency-bound", "1ns"],
@@ -134,7 +134,7 @@ fn a_latency_bound_that_no_server_keeps_breaks_the_first_level() {
 #[test]
 fn two_thousand_connections_at_once_are_each_echoed_and_none_is_lost() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let many = ["--max", "2000", "--start", "2000", "--timeout", "30s"];
     let output = finish(
         limit_of(&place, SHORT)
@@ -156,7 +156,7 @@ fn two_thousand_connections_at_once_are_each_echoed_and_none_is_lost() {
 
 #[test]
 fn a_report_has_a_step_for_each_level_with_phases_that_add_up() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--max", "90", "--start", "10", "--factor", "3", "--rate", "500",
     ];
@@ -212,13 +212,13 @@ fn a_report_has_a_step_for_each_level_with_phases_that_add_up() {
 
 #[test]
 fn users_who_wait_for_their_echo_make_a_closed_loop() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--max",
         "40",
         "--start",
         "20",
-        "--users",
+        "--talkers",
         "30",
         "--think-time",
         "5ms",
@@ -246,7 +246,7 @@ fn users_who_wait_for_their_echo_make_a_closed_loop() {
 
 #[test]
 fn the_shared_runtime_does_the_same() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = ["--max", "100", "--start", "50", "--runtime", "shared"];
     let output = finish(limit_of(&place, SHORT).args(args));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -300,7 +300,7 @@ fn serve(stream: TcpStream, stays: bool) {
 /// After the level of 100 broke, 50 are open: the next level is those, and none of them is lost.
 #[test]
 fn connections_that_a_level_lost_are_not_charged_to_the_next() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let url = drops_beyond(50);
     let args = ["--max", "400", "--start", "100", "--duration", "500ms"];
     let output = finish(limit_of(&place, &args).args(["--url", &url]));
@@ -319,7 +319,7 @@ fn connections_that_a_level_lost_are_not_charged_to_the_next() {
 #[test]
 fn a_generator_that_stood_still_acquits_the_server() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "limit",
         "--run-dir",
@@ -337,7 +337,7 @@ fn a_generator_that_stood_still_acquits_the_server() {
         "--latency-bound",
         "500ms",
     ];
-    let mut running = Running::start(&mut bench(&place, &args));
+    let mut running = RunningProgram::start(&mut bench(&place, &args));
     running.wait_for("phase: measure");
     thread::sleep(Duration::from_millis(200));
     running.signal(Signal::SIGSTOP);
@@ -362,7 +362,7 @@ fn a_generator_that_stood_still_acquits_the_server() {
 
 #[test]
 fn the_busiest_thread_of_the_generator_is_told() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     for runtime in ["per-core", "shared"] {
         let args = ["--max", "50", "--start", "50", "--runtime", runtime];
         let output = finish(limit_of(&place, SHORT).args(args));
@@ -379,7 +379,7 @@ fn the_busiest_thread_of_the_generator_is_told() {
 #[ignore = "a level is judged at its end only; the common engine looks at what is overdue"]
 fn a_stop_rule_ends_a_level_whose_server_hangs() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--url",
         server.url(),
@@ -394,7 +394,7 @@ fn a_stop_rule_ends_a_level_whose_server_hangs() {
         "--stop-on",
         "p99>500ms",
     ];
-    let mut running = Running::start(&mut limit_of(&place, &args));
+    let mut running = RunningProgram::start(&mut limit_of(&place, &args));
     running.wait_for("phase: measure");
     thread::sleep(Duration::from_millis(300));
     server.pause();

@@ -11,13 +11,13 @@ use std::time::Duration;
 use common::{bench, finish, limit_of, report, said, server};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use tokio_tungstenite::tungstenite::{Error, Message, connect};
 
 #[test]
 fn it_announces_itself_in_one_line_and_a_signal_is_its_normal_end() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let mut command = bench(&place, &["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command
             .stdout(Stdio::piped())
@@ -102,7 +102,7 @@ fn a_client_that_speaks_nonsense_harms_nobody() {
 #[test]
 fn an_address_that_is_taken_is_one_sentence_with_a_remedy() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let address = format!("127.0.0.1:{}", server.port());
     let output = finish(&mut bench(&place, &["serve", "--listen", &address]));
     assert_eq!(output.status.code(), Some(1));
@@ -115,10 +115,10 @@ fn an_address_that_is_taken_is_one_sentence_with_a_remedy() {
 fn a_second_bench_on_the_same_server_is_no_trouble() {
     let server = server(&[]);
     let args = ["--duration", "300ms", "--max", "100", "--url", server.url()];
-    let places = [Place::new(), Place::new()];
+    let places = [TestDirectory::new(), TestDirectory::new()];
     let both = places
         .each_ref()
-        .map(|place| Running::start(&mut limit_of(place, &args)));
+        .map(|place| RunningProgram::start(&mut limit_of(place, &args)));
     for running in both {
         let Ended { code, took, said } = running.end();
         assert_eq!(code, Some(0), "{said}");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bench_report::Report;
 use common::{finish, limit_of, report, server};
 use nix::time::{ClockId, clock_gettime};
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use tokio_tungstenite::tungstenite::accept;
 
 const SHORT: &[&str] = &["--duration", "300ms", "--max", "10"];
@@ -29,7 +29,7 @@ fn server_process(report: &Report) -> (u64, &str) {
 #[test]
 fn a_local_server_is_named_with_its_process() {
     let server = server(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     finish(limit_of(&place, SHORT).args(["--url", server.url()]));
     let report = report(&place);
     let (pid, name) = server_process(&report);
@@ -38,7 +38,7 @@ fn a_local_server_is_named_with_its_process() {
 
 #[test]
 fn a_throwaway_server_is_named_too() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     finish(&mut limit_of(&place, SHORT));
     let report = report(&place);
     assert_eq!(server_process(&report).1, "ws-bench");
@@ -90,11 +90,11 @@ fn burns_before_its_echo(fuel: &Arc<Fuel>) -> String {
 fn its_cpu_time_is_that_of_the_measured_part() {
     let fuel = Arc::new(Fuel::default());
     let url = burns_before_its_echo(&fuel);
-    let place = Place::new();
-    let mut command = limit_of(&place, &["--max", "1", "--start", "1", "--users", "1"]);
+    let place = TestDirectory::new();
+    let mut command = limit_of(&place, &["--max", "1", "--start", "1", "--talkers", "1"]);
     command.args(["--think-time", "10ms", "--warmup", "2s"]);
     command.args(["--duration", "500ms", "--timeout", "60s", "--url", &url]);
-    let mut running = Running::start(&mut command);
+    let mut running = RunningProgram::start(&mut command);
     running.wait_for("phase: warm-up");
     fuel.asked.store(1_000, Ordering::Relaxed);
     running.wait_for("phase: measure");

@@ -8,11 +8,11 @@ use std::net::TcpListener;
 use assert_cmd::assert::OutputAssertExt as _;
 use bench_report::Status;
 use common::{REPORT, bench, finish, limit_of, report, said};
-use test_support::Place;
+use test_support::TestDirectory;
 
 /// The code, all that was said, and nothing that looks like an accident.
-fn fails(args: &[&str], code: i32, wanted: &[&str]) -> Place {
-    let place = Place::new();
+fn fails(args: &[&str], code: i32, wanted: &[&str]) -> TestDirectory {
+    let place = TestDirectory::new();
     let output = finish(&mut bench(&place, args));
     let said = said(&output);
     output.assert().code(code);
@@ -41,6 +41,10 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
         (&["limit", "--max=-5"], &["--max"]),
         (&["limit", "--duration=-2s"], &["--duration", "500ms"]),
         (&["limit", "--factor", "1"], &["--factor", "1.01"]),
+        (
+            &["limit", "--users", "100"],
+            &["--users", "--talkers", "--max"],
+        ),
         (&["limit", "--rate", "fast"], &["--rate", "500"]),
         (
             &["limit", "--stop-on", "tired"],
@@ -66,7 +70,7 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
 
 #[test]
 fn the_server_can_be_named_by_the_environment() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = finish(bench(&place, &["limit"]).env("WS_URL", "http://127.0.0.1:1/"));
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
@@ -115,7 +119,7 @@ fn a_password_in_the_url_is_shown_to_nobody() {
 
 #[test]
 fn a_report_that_cannot_be_written_is_found_out_before_any_load() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     std::fs::write(place.path().join("file"), "").unwrap();
     let output = finish(&mut bench(
         &place,
@@ -127,7 +131,7 @@ fn a_report_that_cannot_be_written_is_found_out_before_any_load() {
 
 #[test]
 fn the_report_goes_to_stdout_when_it_is_asked_for() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = [
         "--max",
         "10",
@@ -146,17 +150,17 @@ fn the_report_goes_to_stdout_when_it_is_asked_for() {
 #[test]
 fn help_has_examples_and_completions_can_be_had() {
     for command in ["limit", "serve"] {
-        let output = finish(&mut bench(&Place::new(), &[command, "--help"]));
+        let output = finish(&mut bench(&TestDirectory::new(), &[command, "--help"]));
         assert_eq!(output.status.code(), Some(0));
         assert!(said(&output).contains("Examples:"), "{}", said(&output));
     }
-    let output = finish(&mut bench(&Place::new(), &["--generate", "bash"]));
+    let output = finish(&mut bench(&TestDirectory::new(), &["generate", "bash"]));
     assert!(said(&output).contains("ws-bench"));
 }
 
 #[test]
 fn help_shows_no_address_of_the_environment() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = bench(&place, &["limit", "--help"]);
     let output = finish(command.env("WS_URL", "ws://app:hunter2@127.0.0.1:1/"));
     let said = said(&output);

@@ -102,5 +102,5 @@ pub(crate) fn hist(mean_ns: f64, count: u64) -> Option<Histogram> {
         let weight = count / n + u64::from(i < count % n);
         recording.saturating_record_n(value as u64, weight);
     }
-    Histogram::of(&recording)
+    Histogram::from_recording(&recording)
 }

@@ -20,7 +20,7 @@ fn what_a_warning_spoils_is_never_sure_and_passes_no_gate() {
     let mut report = plant.postgres();
     for index in 0..report.steps.len() {
         let doubt = Warning::new(WarningCode::GeneratorSaturated, "the generator was full")
-            .of_step(index, &["operations", "server", "generator"]);
+            .about_step(index, &["operations", "server", "generator"]);
         report.warnings.push(doubt);
     }
     save(home.path(), &report);
@@ -43,7 +43,7 @@ fn what_a_warning_spoils_is_never_sure_and_passes_no_gate() {
 fn doubted(mut report: Report, code: WarningCode, fields: &[&str]) -> Report {
     for index in 0..report.steps.len() {
         let doubt = Warning::new(code, "arrivals were released late by the generator");
-        report.warnings.push(doubt.of_step(index, fields));
+        report.warnings.push(doubt.about_step(index, fields));
     }
     report
 }

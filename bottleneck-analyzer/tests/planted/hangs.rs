@@ -19,15 +19,15 @@ fn hanging(age_ns: u64) -> Report {
             unfinished.saturating_record_n(age_ns, count);
             operation.censored = count;
             operation.attempted += count;
-            operation.unfinished = Histogram::of(&unfinished);
-            operation.with_censored = CensoredPercentiles::of(&finished, &unfinished);
+            operation.unfinished = Histogram::from_recording(&unfinished);
+            operation.with_censored = CensoredPercentiles::from_recordings(&finished, &unfinished);
         }
         let doubt = Warning::new(WarningCode::Censored, "arrivals were not over");
         let spoilt = [
             "operations/*/response/percentiles_ns",
             "operations/*/call/percentiles_ns",
         ];
-        report.warnings.push(doubt.of_step(index, &spoilt));
+        report.warnings.push(doubt.about_step(index, &spoilt));
     }
     report
 }

@@ -82,7 +82,7 @@ fn a_repeat_that_a_warning_spoils_neither_passes_for_the_other_nor_hides_its_fai
     let doubt = Warning::new(WarningCode::GeneratorSaturated, "full");
     report
         .warnings
-        .push(doubt.of_step(repeats[0], &["operations"]));
+        .push(doubt.about_step(repeats[0], &["operations"]));
     let assessment = assess_reports(&[report.clone()]);
     let p90 = gate(&assessment, "postgres.sweep.p90");
     assert_eq!(p90.outcome, GateOutcome::Unknown);

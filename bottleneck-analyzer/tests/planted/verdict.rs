@@ -22,7 +22,7 @@ fn plan(directory: &Path, of: (&str, &str), run: &str, status: PartStatus) {
     let report = format!("{}.{}.json", of.0, of.1);
     let part = Part::plan(of, run, &report, "plimsoll", &[of.0, of.1]);
     let mut file = PartFile::create(directory, part).unwrap();
-    file.becomes(status).unwrap();
+    file.set_status(status).unwrap();
 }
 
 /// The healthy run with the manifest of one that did all it was to do.
@@ -233,7 +233,7 @@ fn the_generators_own_lateness_lets_a_latency_pass_and_never_fail() {
             for index in 0..report.steps.len() {
                 let late = Warning::new(code, "late");
                 let fields = ["operations/*/call/percentiles_ns/p90"];
-                report.warnings.push(late.of_step(index, &fields));
+                report.warnings.push(late.about_step(index, &fields));
             }
             let assessment = assess_reports(&[report]);
             let p90 = gate(&assessment, "postgres.sweep.p90");
@@ -279,8 +279,8 @@ fn doubts_are_told_of_shown_figures_only_the_gravest_first_with_their_place() {
     let point = report.summary.recommendations[0].steps[0];
     let other = report.steps.len() - 1;
     let mut add = |code, index: usize, field: &str, message: &str| {
-        let doubt = Warning::new(code, message).figures(1.0, 2.0);
-        report.warnings.push(doubt.of_step(index, &[field]));
+        let doubt = Warning::new(code, message).with_figures(1.0, 2.0);
+        report.warnings.push(doubt.about_step(index, &[field]));
     };
     let p99 = "operations/*/call/percentiles_ns/p99";
     let far = "operations/*/call/percentiles_ns/p9999";

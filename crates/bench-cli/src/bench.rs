@@ -9,19 +9,19 @@ use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
-use load_engine::{Cancel, Factory, Phase, StepPlan, attack, self_check};
+use load_engine::{Cancel, Phase, StepPlan, TargetFactory, run_requests, self_check};
 
 use crate::Exit;
 use crate::ending;
 use crate::flags::OutputFlags;
-use crate::follower::{Follower, Plan};
+use crate::follower::{RunProgress, StepFollower};
 use crate::output::{self, Output};
 use crate::progress::Progress;
 use crate::signals;
 
-pub use crate::bounded::within;
-pub use crate::doubts::Shown;
-pub use crate::follower::Evidence;
+pub use crate::doubts::ShownFigures;
+pub use crate::follower::EvidenceSource;
+pub use crate::timeout::run_with_timeout;
 
 /// Points that a series of the whole run keeps.
 const SERIES_BOUND: usize = 4_000;
@@ -36,9 +36,9 @@ pub struct Bench {
     pub cancel: Cancel,
     output: Output,
     progress: Progress,
-    plan: Plan,
+    plan: RunProgress,
     warnings: Vec<Warning>,
-    shown: Shown,
+    shown: ShownFigures,
     seeks_limit: bool,
     ended: bool,
 }
@@ -66,9 +66,9 @@ impl Bench {
             cancel,
             output,
             progress: Progress::new(flags.quiet),
-            plan: Plan::default(),
+            plan: RunProgress::default(),
             warnings: Vec::new(),
-            shown: Shown::default(),
+            shown: ShownFigures::default(),
             seeks_limit: false,
             ended: false,
         };
@@ -88,10 +88,10 @@ impl Bench {
 
     /// Tells how much lies ahead, for the time left.
     pub fn announce(&mut self, total: Duration, steps: usize) {
-        self.plan = Plan {
+        self.plan = RunProgress {
             total,
             steps,
-            ..Plan::default()
+            ..RunProgress::default()
         };
     }
 
@@ -102,7 +102,7 @@ impl Bench {
 
     /// Tells which latency figures the result shows, where they are not medians and 99th
     /// percentiles over all repeats of a setting.
-    pub fn shows(&mut self, shown: Shown) {
+    pub fn show_figures(&mut self, shown: ShownFigures) {
         self.shown = shown;
     }
 
@@ -125,14 +125,14 @@ impl Bench {
     ///
     /// # Errors
     /// When no load can be made at all.
-    pub fn step<F: Factory>(
+    pub fn step<F: TargetFactory>(
         &mut self,
         plan: &StepPlan,
         factory: &Arc<F>,
-        evidence: &mut dyn Evidence,
+        evidence: &mut dyn EvidenceSource,
     ) -> anyhow::Result<usize> {
         self.plan.step += 1;
-        let mut follower = Follower {
+        let mut follower = StepFollower {
             progress: &mut self.progress,
             plan: &self.plan,
             name: &plan.name,
@@ -140,7 +140,7 @@ impl Bench {
             measuring: false,
             server: None,
         };
-        let mut result = attack::run(plan, factory, &self.cancel, &mut follower)?;
+        let mut result = run_requests(plan, factory, &self.cancel, &mut follower)?;
         result.step.server = follower.server;
         self.plan.done += plan.warmup + plan.measure;
         Ok(self.push_step(result.step, result.series, result.warnings))
@@ -193,8 +193,8 @@ impl Bench {
     /// [`finish`](Self::finish) fails for it in the end.
     pub fn save(&mut self) {
         self.write();
-        if let Some(news) = self.output.news() {
-            self.progress.warning(&news);
+        if let Some(notice) = self.output.take_notice() {
+            self.progress.warning(&notice);
         }
     }
 
@@ -259,8 +259,8 @@ impl Drop for Bench {
             Status::Failed
         };
         self.conclude(status);
-        if let Some(news) = self.output.news() {
-            self.progress.warning(&news);
+        if let Some(notice) = self.output.take_notice() {
+            self.progress.warning(&notice);
         }
     }
 }

@@ -42,13 +42,13 @@ pub fn list_of_counts(text: &str) -> Result<Counts, String> {
 
 fn range(from: &str, rest: &str, counts: &mut Vec<u64>) -> Result<(), String> {
     let (to, step) = match rest.find(['*', '+']) {
-        None => (rest, Step::Sum(1)),
+        None => (rest, RangeStep::Sum(1)),
         Some(at) => {
             let amount = count(&rest[at + 1..])?;
             let step = if rest[at..].starts_with('*') {
-                Step::Factor(amount)
+                RangeStep::Factor(amount)
             } else {
-                Step::Sum(amount)
+                RangeStep::Sum(amount)
             };
             (&rest[..at], step)
         }
@@ -57,7 +57,7 @@ fn range(from: &str, rest: &str, counts: &mut Vec<u64>) -> Result<(), String> {
     if from > to {
         return Err(format!("{from}..{to} runs backwards; {FORM}"));
     }
-    if step == Step::Factor(1) {
+    if step == RangeStep::Factor(1) {
         return Err(format!("{from}..{to}*1 never ends; {FORM}"));
     }
     let mut n = from;
@@ -70,12 +70,12 @@ fn range(from: &str, rest: &str, counts: &mut Vec<u64>) -> Result<(), String> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum RangeStep {
     Sum(u64),
     Factor(u64),
 }
 
-impl Step {
+impl RangeStep {
     fn after(self, n: u64) -> u64 {
         match self {
             Self::Sum(amount) => n.saturating_add(amount),

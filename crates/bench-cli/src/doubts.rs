@@ -7,7 +7,7 @@ use load_engine::self_check;
 
 /// The latency figures in a bench's table.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown {
+pub struct ShownFigures {
     /// The percentiles, by the names that they have in a report; `max_ns` among them is the longest.
     pub percentiles: &'static [&'static str],
     /// Each is taken over all operations and repeats of a setting, and so over their samples
@@ -15,7 +15,7 @@ pub struct Shown {
     pub merged: bool,
 }
 
-impl Default for Shown {
+impl Default for ShownFigures {
     fn default() -> Self {
         Self {
             percentiles: &["p50", "p99"],
@@ -24,7 +24,7 @@ impl Default for Shown {
     }
 }
 
-impl Shown {
+impl ShownFigures {
     /// Lists what spoils figures of the result, the gravest first, each with its step; `warnings`
     /// are those of single steps, and what is said of several steps is said once.
     pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
@@ -101,7 +101,7 @@ mod tests {
         let mut recording = histogram::recording();
         recording.saturating_record_n(1_000, samples);
         let operation = Operation {
-            call: Histogram::of(&recording),
+            call: Histogram::from_recording(&recording),
             ..Operation::default()
         };
         Step {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn of(code: WarningCode, field: &str) -> Warning {
-        Warning::new(code, format!("{code:?}")).of_step(0, &[field])
+        Warning::new(code, format!("{code:?}")).about_step(0, &[field])
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
                 false,
             ),
         ] {
-            let doubts = Shown::default().doubts(&report, &[of(code, &field)]);
+            let doubts = ShownFigures::default().doubts(&report, &[of(code, &field)]);
             let expected = format!("\nDoubtful:\n  {code:?} [pool of 8]\n");
             assert_eq!(
                 doubts,
@@ -186,7 +186,7 @@ mod tests {
             );
         }
         let harmless = Warning::new(WarningCode::EvidenceMissing, "no evidence");
-        assert_eq!(Shown::default().doubts(&report, &[harmless]), "");
+        assert_eq!(ShownFigures::default().doubts(&report, &[harmless]), "");
     }
 
     #[test]
@@ -197,11 +197,11 @@ mod tests {
         );
         let one = report(vec![step(600)]);
         let two = report(vec![step(600), step(600)]);
-        let each = Shown {
+        let each = ShownFigures {
             merged: false,
-            ..Shown::default()
+            ..ShownFigures::default()
         };
-        let merged = Shown::default();
+        let merged = ShownFigures::default();
         assert_ne!(merged.doubts(&one, std::slice::from_ref(&few)), "");
         assert_eq!(merged.doubts(&two, std::slice::from_ref(&few)), "");
         assert_ne!(each.doubts(&two, &[few]), "");
@@ -217,7 +217,7 @@ mod tests {
             of(WarningCode::GeneratorStalled, p99),
             of(WarningCode::GeneratorStalled, p99),
         ];
-        let doubts = Shown::default().doubts(&report, &warnings);
+        let doubts = ShownFigures::default().doubts(&report, &warnings);
         let place = |code: &str| doubts.find(code).unwrap();
         assert!(place("Stalled") < place("NotSteady"), "{doubts}");
         assert!(place("NotSteady") < place("TooFew"), "{doubts}");

@@ -45,9 +45,9 @@ pub struct Interrupted;
 
 /// Marks the part of an error chain that says what to do; shown last, on a line of its own.
 #[derive(Debug)]
-struct Advice(String);
+struct RemedyText(String);
 
-impl std::fmt::Display for Advice {
+impl std::fmt::Display for RemedyText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
@@ -67,10 +67,10 @@ impl<T, E: Into<anyhow::Error>> Remedy<T> for Result<T, E> {
     fn remedy(self, what_to_do: impl Into<String>) -> anyhow::Result<T> {
         self.map_err(|error| {
             let error: anyhow::Error = error.into();
-            if error.downcast_ref::<Advice>().is_some() {
+            if error.downcast_ref::<RemedyText>().is_some() {
                 error
             } else {
-                error.context(Advice(what_to_do.into()))
+                error.context(RemedyText(what_to_do.into()))
             }
         })
     }
@@ -92,11 +92,14 @@ pub fn run(tool: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> E
     }));
     match body() {
         Ok(exit) => ExitCode::from(exit.code()),
-        Err(error) => {
-            screen::show(&sentence(tool, &error));
-            ExitCode::from(code(&error))
-        }
+        Err(error) => ExitCode::from(show_error(tool, &error)),
     }
+}
+
+/// Shows an error and returns the exit code that it ends the program with.
+pub(crate) fn show_error(tool: &str, error: &anyhow::Error) -> u8 {
+    screen::show(&sentence(tool, error));
+    code(error)
 }
 
 fn code(error: &anyhow::Error) -> u8 {
@@ -121,7 +124,7 @@ fn sentence(tool: &str, error: &anyhow::Error) -> String {
 /// The whole chain on one line, causes that only repeat their parent left out, and what to do.
 pub fn explain(error: &anyhow::Error) -> String {
     let advice = error
-        .downcast_ref::<Advice>()
+        .downcast_ref::<RemedyText>()
         .map(|advice| advice.0.clone());
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bench_report::ServerEvidence;
-use load_engine::attack::Tick;
-use load_engine::{Broken, Observer, Phase};
+use load_engine::{BrokenRule, Observer, Phase, Tick};
 
 use crate::progress::Progress;
 
@@ -12,7 +11,7 @@ use crate::progress::Progress;
 ///
 /// Both calls come on the controller's thread and must return at once: whoever samples a server
 /// does so on a thread and a connection of its own, so that a stopped server stops nothing here.
-pub trait Evidence {
+pub trait EvidenceSource {
     /// The measured part begins.
     fn measure_begins(&mut self) {}
 
@@ -22,17 +21,17 @@ pub trait Evidence {
     }
 
     /// Observation of the server that must end the step.
-    fn broken(&mut self) -> Option<Broken> {
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
 }
 
 /// No server whose side could be seen.
-impl Evidence for () {}
+impl EvidenceSource for () {}
 
 /// Work that lies ahead, for the time left.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct RunProgress {
     pub(crate) total: Duration,
     pub(crate) done: Duration,
     pub(crate) steps: usize,
@@ -40,16 +39,16 @@ pub(crate) struct Plan {
 }
 
 /// Shows a step's progress and tells its evidence when to look.
-pub(crate) struct Follower<'a> {
+pub(crate) struct StepFollower<'a> {
     pub(crate) progress: &'a mut Progress,
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a RunProgress,
     pub(crate) name: &'a str,
-    pub(crate) evidence: &'a mut dyn Evidence,
+    pub(crate) evidence: &'a mut dyn EvidenceSource,
     pub(crate) measuring: bool,
     pub(crate) server: Option<ServerEvidence>,
 }
 
-impl Observer for Follower<'_> {
+impl Observer for StepFollower<'_> {
     fn phase(&mut self, phase: Phase) {
         self.progress.phase(phase.name(), self.name);
         if phase == Phase::Measure {
@@ -60,8 +59,8 @@ impl Observer for Follower<'_> {
         }
     }
 
-    fn broken(&mut self) -> Option<Broken> {
-        self.evidence.broken()
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
+        self.evidence.broken_rule()
     }
 
     fn tick(&mut self, tick: &Tick) {

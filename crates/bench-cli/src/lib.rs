@@ -26,9 +26,7 @@
 
 #[cfg(feature = "load")]
 pub mod bench;
-#[cfg(feature = "load")]
-mod bounded;
-pub mod command_line;
+mod command_line;
 mod counts;
 #[cfg(feature = "load")]
 mod doubts;
@@ -38,9 +36,10 @@ pub mod exit;
 pub mod flags;
 #[cfg(feature = "load")]
 mod follower;
-pub mod generate;
+mod generate;
 #[cfg(feature = "load")]
 pub mod load;
+mod logging;
 #[cfg(feature = "load")]
 pub mod objective;
 pub mod output;
@@ -48,6 +47,9 @@ pub mod progress;
 mod screen;
 pub mod signals;
 pub mod table;
+#[cfg(feature = "load")]
+mod timeout;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
+pub use screen::{HeldLines, hold_lines};

@@ -18,7 +18,7 @@ pub enum Objective {
         /// Bound that it must stay below.
         below: Duration,
     },
-    /// Failures ÷ finished hits.
+    /// Failures ÷ finished requests.
     Errors {
         /// Bound that it must stay below, 0..1.
         below: f64,
@@ -118,14 +118,14 @@ mod tests {
             for (ns, count) in of {
                 recording.saturating_record_n(*ns, *count);
             }
-            bench_report::Histogram::of(&recording)
+            bench_report::Histogram::from_recording(&recording)
         };
         let operation = bench_report::Operation {
             call: histogram(answered),
             unfinished: histogram(unanswered),
             ..bench_report::Operation::default()
         };
-        Latency::of([&operation]).unwrap()
+        Latency::from_operations([&operation]).unwrap()
     }
 
     #[test]

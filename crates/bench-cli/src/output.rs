@@ -17,7 +17,7 @@ use crate::{Remedy as _, screen};
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
-    saving: Mutex<Saving>,
+    saving: Mutex<SaveState>,
     part: Mutex<Option<PartFile>>,
     format: Format,
     quiet: bool,
@@ -25,11 +25,11 @@ pub struct Output {
 
 /// Outcome of the saves so far.
 #[derive(Debug)]
-struct Saving {
+struct SaveState {
     place: ReportPlace,
     /// Reason why the report is not in its place, and where it is; absent where it is there.
     trouble: Option<String>,
-    news: Option<String>,
+    notice: Option<String>,
 }
 
 impl Output {
@@ -49,10 +49,10 @@ impl Output {
             .remedy("name a place that can be written with --output FILE or --run-dir DIR")?;
         Ok(Self {
             path: place.path().to_owned(),
-            saving: Mutex::new(Saving {
+            saving: Mutex::new(SaveState {
                 place,
                 trouble: None,
-                news: None,
+                notice: None,
             }),
             part: Mutex::new(part),
             format: flags.format,
@@ -62,15 +62,15 @@ impl Output {
 
     /// Says in the run's manifest with which code the program ends, once its result is whole.
     pub fn ended(&self, exit_code: u8) {
-        self.becomes(PartStatus::Done {
+        self.set_status(PartStatus::Done {
             exit_code: exit_code.into(),
         });
     }
 
     /// The first end counts.
-    fn becomes(&self, status: PartStatus) {
+    fn set_status(&self, status: PartStatus) {
         let mut part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Err(error)) = part.take().map(|mut part| part.becomes(status)) {
+        if let Some(Err(error)) = part.take().map(|mut part| part.set_status(status)) {
             screen::show(&format!(
                 "warning: the run's manifest does not say that this ended: {error}"
             ));
@@ -78,15 +78,15 @@ impl Output {
     }
 
     /// Saves the report as it stands, elsewhere where its place cannot be written. A failure ends
-    /// nothing: [`news`](Self::news) tells it at once, [`finish`](Self::finish) in the end.
+    /// nothing: [`take_notice`](Self::take_notice) tells it at once, [`finish`](Self::finish) in the end.
     pub fn save(&self, report: &Report) {
         self.saving().save(report);
     }
 
     /// Takes what there is to say about saving, once for each change: that the report is not in its
     /// place and where it is, or that it is there again.
-    pub fn news(&self) -> Option<String> {
-        self.saving().news.take()
+    pub fn take_notice(&self) -> Option<String> {
+        self.saving().notice.take()
     }
 
     /// Its place.
@@ -119,8 +119,8 @@ impl Output {
             return Err(anyhow::anyhow!(trouble))
                 .remedy("make room there, or name another place with --output FILE");
         }
-        if let Some(news) = saving.news.take() {
-            screen::show(&format!("warning: {news}"));
+        if let Some(notice) = saving.notice.take() {
+            screen::show(&format!("warning: {notice}"));
         }
         if !self.quiet {
             screen::show(&format!("Report: {}", self.path().display()));
@@ -128,24 +128,24 @@ impl Output {
         Ok(())
     }
 
-    fn saving(&self) -> MutexGuard<'_, Saving> {
+    fn saving(&self) -> MutexGuard<'_, SaveState> {
         self.saving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
-        self.becomes(PartStatus::Failed);
+        self.set_status(PartStatus::Failed);
     }
 }
 
-impl Saving {
+impl SaveState {
     fn save(&mut self, report: &Report) {
         let path = self.place.path().to_owned();
         let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
         let removed = directory.filter(|directory| !directory.exists());
         let trouble = self.place.save(report).err().map(|why| why.to_string());
-        let news = match (&trouble, removed) {
+        let notice = match (&trouble, removed) {
             (None, Some(directory)) => Some(format!(
                 "{} was removed; it is made again, with all that the report has so far",
                 directory.display()
@@ -157,7 +157,7 @@ impl Saving {
             (Some(trouble), _) if self.trouble.as_ref() != Some(trouble) => Some(trouble.clone()),
             _ => None,
         };
-        self.news = news.or(self.news.take());
+        self.notice = notice.or(self.notice.take());
         self.trouble = trouble;
     }
 }
@@ -206,7 +206,7 @@ fn enter(
     let expected = name.map_or_else(|| std::path::absolute(path), Ok);
     let expected = expected.unwrap_or_else(|_| path.to_owned());
     let tool = (report.tool.name.as_str(), report.scenario.as_str());
-    let part = Part::of_this_process(tool, &report.run_id, &expected.to_string_lossy());
+    let part = Part::for_this_process(tool, &report.run_id, &expected.to_string_lossy());
     PartFile::create(&directory, part).map(Some)
 }
 
@@ -366,7 +366,7 @@ mod tests {
         let output = Output::open(&flags, &report).unwrap();
         let save = || {
             output.save(&report);
-            output.news()
+            output.take_notice()
         };
         assert_eq!(save(), None);
         std::fs::remove_dir_all(&run).unwrap();

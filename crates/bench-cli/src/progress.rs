@@ -13,11 +13,11 @@ const LINES_APART: Duration = Duration::from_secs(1);
 /// Form in which a run's progress is shown.
 #[derive(Debug)]
 pub struct Progress {
-    look: Look,
+    form: ProgressForm,
 }
 
 #[derive(Debug)]
-enum Look {
+enum ProgressForm {
     Quiet,
     Bar(ProgressBar),
     Lines { last: Option<Instant> },
@@ -26,22 +26,24 @@ enum Look {
 impl Progress {
     /// Progress on stderr, as fits what stderr is.
     pub fn new(quiet: bool) -> Self {
-        let look = if quiet {
-            Look::Quiet
+        let form = if quiet {
+            ProgressForm::Quiet
         } else if live() {
-            Look::Bar(bar())
+            let bar = bar();
+            screen::draw_above(&bar);
+            ProgressForm::Bar(bar)
         } else {
-            Look::Lines { last: None }
+            ProgressForm::Lines { last: None }
         };
-        Self { look }
+        Self { form }
     }
 
     /// A phase begins.
     pub fn phase(&mut self, name: &str, detail: &str) {
-        match &mut self.look {
-            Look::Quiet => {}
-            Look::Bar(bar) => bar.set_prefix(screen::one_line(name)),
-            Look::Lines { last } => {
+        match &mut self.form {
+            ProgressForm::Quiet => {}
+            ProgressForm::Bar(bar) => bar.set_prefix(screen::one_line(name)),
+            ProgressForm::Lines { last } => {
                 *last = None;
                 let gap = if detail.is_empty() { "" } else { " " };
                 screen::show(&screen::one_line(&format!("phase: {name}{gap}{detail}")));
@@ -51,10 +53,10 @@ impl Progress {
 
     /// Returns true if a tick would be shown now: what nobody sees need not be made.
     pub fn is_due(&self) -> bool {
-        match &self.look {
-            Look::Quiet => false,
-            Look::Bar(_) => true,
-            Look::Lines { last } => last.is_none_or(|last| last.elapsed() >= LINES_APART),
+        match &self.form {
+            ProgressForm::Quiet => false,
+            ProgressForm::Bar(_) => true,
+            ProgressForm::Lines { last } => last.is_none_or(|last| last.elapsed() >= LINES_APART),
         }
     }
 
@@ -63,9 +65,9 @@ impl Progress {
         if !self.is_due() {
             return;
         }
-        match &mut self.look {
-            Look::Quiet => {}
-            Look::Bar(bar) => {
+        match &mut self.form {
+            ProgressForm::Quiet => {}
+            ProgressForm::Bar(bar) => {
                 bar.set_length(total.as_millis() as u64);
                 bar.set_position(done.as_millis() as u64);
                 bar.set_message(format!(
@@ -74,7 +76,7 @@ impl Progress {
                     screen::one_line(message)
                 ));
             }
-            Look::Lines { last } => {
+            ProgressForm::Lines { last } => {
                 *last = Some(Instant::now());
                 let text = format!("{} left, {message}", left(done, total));
                 screen::show(&screen::one_line(&text));
@@ -84,27 +86,28 @@ impl Progress {
 
     /// A line that stays.
     pub fn line(&mut self, text: &str) {
-        match &self.look {
-            Look::Quiet => {}
-            Look::Bar(bar) => bar.println(screen::shown(text)),
-            Look::Lines { .. } => screen::show(text),
+        if !matches!(self.form, ProgressForm::Quiet) {
+            screen::show(text);
         }
     }
 
     /// A line that stays and is shown even where nothing else is: something of the run's is at risk.
     pub fn warning(&self, text: &str) {
-        let text = format!("warning: {text}");
-        match &self.look {
-            Look::Bar(bar) => bar.println(screen::shown(&text)),
-            Look::Quiet | Look::Lines { .. } => screen::show(&text),
-        }
+        screen::show(&format!("warning: {text}"));
     }
 
     /// Nothing more comes; what is on the terminal is the result's.
     pub fn finish(&mut self) {
-        if let Look::Bar(bar) = &self.look {
+        if let ProgressForm::Bar(bar) = &self.form {
             bar.finish_and_clear();
+            screen::release_bar();
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -115,7 +118,7 @@ fn live() -> bool {
 
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-    // A template that is wrong falls back to the default look; a test holds it right.
+    // A template that is wrong falls back to the default form; a test holds it right.
     if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
         bar.set_style(style.progress_chars("━╸ "));
     }

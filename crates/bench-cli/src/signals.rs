@@ -13,10 +13,10 @@ use signal_hook::low_level;
 
 /// One wish may arrive twice: `timeout` signals its child and then the child's whole group. No
 /// hand is quicker than this.
-const ONE_WISH: Duration = Duration::from_millis(50);
+const ONE_REQUEST: Duration = Duration::from_millis(50);
 
 /// Calls `callback` at the first signal, on a thread of its own; at a second SIGINT or SIGTERM that is
-/// more than a repetition ([`Wishes`]) the process leaves with code 130, whatever the callback is
+/// more than a repetition ([`EndRequests`]) the process leaves with code 130, whatever the callback is
 /// doing. Under `nohup` SIGHUP stays ignored.
 ///
 /// # Errors
@@ -50,16 +50,18 @@ pub fn is_ignored(signal: Signal) -> bool {
 }
 
 fn follow(mut signals: Signals, ask: &SyncSender<()>) {
-    let mut wishes = Wishes::default();
+    let mut requests = EndRequests::default();
     loop {
         // What has arrived together is one wish as well.
         for signal in signals.wait() {
-            match wishes.answer(signal, Instant::now()) {
+            match requests.respond(signal, Instant::now()) {
                 // Only the first request is heard.
-                Answer::Ask => drop(ask.try_send(())),
-                Answer::Nothing => {}
+                SignalResponse::Ask => drop(ask.try_send(())),
+                SignalResponse::Nothing => {}
                 // Without the hooks of an orderly exit: one of them could wait for a lock.
-                Answer::Leave => low_level::exit(i32::from(crate::Exit::Interrupted.code())),
+                SignalResponse::Leave => {
+                    low_level::exit(i32::from(crate::Exit::Interrupted.code()))
+                }
             }
         }
     }
@@ -67,13 +69,13 @@ fn follow(mut signals: Signals, ask: &SyncSender<()>) {
 
 /// Requests to end that have arrived as signals so far.
 #[derive(Debug, Default)]
-pub struct Wishes {
+pub struct EndRequests {
     first: Option<(i32, Instant)>,
 }
 
 /// Response to a signal that asks to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum SignalResponse {
     /// End in order: begin, or go on with it.
     Ask,
     /// Go on ending: the signal repeats the first one.
@@ -82,25 +84,25 @@ pub enum Answer {
     Leave,
 }
 
-impl Wishes {
+impl EndRequests {
     /// Answers `signal`, which arrived at `now`. SIGTERM after SIGTERM is never more than a
     /// repetition, because programs send it and not hands: the kernel once for each thread of a
     /// parent that dies (`PR_SET_PDEATHSIG`), `timeout` to its child and to its child's group.
     /// A program that insists sends SIGKILL. Nor does SIGHUP hurry: a terminal that is closed may
     /// say so more than once, and its session is then often sent SIGTERM too.
-    pub fn answer(&mut self, signal: i32, now: Instant) -> Answer {
+    pub fn respond(&mut self, signal: i32, now: Instant) -> SignalResponse {
         if signal == SIGHUP {
-            return Answer::Ask;
+            return SignalResponse::Ask;
         }
         let Some((first, at)) = self.first else {
             self.first = Some((signal, now));
-            return Answer::Ask;
+            return SignalResponse::Ask;
         };
         let repeated = first == SIGTERM && signal == SIGTERM;
-        if repeated || now.duration_since(at) < ONE_WISH {
-            Answer::Nothing
+        if repeated || now.duration_since(at) < ONE_REQUEST {
+            SignalResponse::Nothing
         } else {
-            Answer::Leave
+            SignalResponse::Leave
         }
     }
 }
@@ -110,18 +112,18 @@ mod tests {
     use super::*;
 
     /// Answers to `second`, so many milliseconds after `first`.
-    fn answers(first: i32, second: i32) -> [Answer; 4] {
+    fn answers(first: i32, second: i32) -> [SignalResponse; 4] {
         [0, 49, 50, 60_000].map(|later_ms| {
             let now = Instant::now();
-            let mut wishes = Wishes::default();
-            assert_eq!(wishes.answer(first, now), Answer::Ask);
-            wishes.answer(second, now + Duration::from_millis(later_ms))
+            let mut requests = EndRequests::default();
+            assert_eq!(requests.respond(first, now), SignalResponse::Ask);
+            requests.respond(second, now + Duration::from_millis(later_ms))
         })
     }
 
     #[test]
     fn an_echo_of_the_first_signal_is_not_a_second_one() {
-        use Answer::{Leave, Nothing};
+        use SignalResponse::{Leave, Nothing};
         for (first, second) in [(SIGINT, SIGINT), (SIGINT, SIGTERM), (SIGTERM, SIGINT)] {
             assert_eq!(answers(first, second), [Nothing, Nothing, Leave, Leave]);
         }
@@ -129,15 +131,15 @@ mod tests {
 
     #[test]
     fn a_closed_terminal_never_hurries() {
-        let (mut wishes, now) = (Wishes::default(), Instant::now());
+        let (mut requests, now) = (EndRequests::default(), Instant::now());
         let later = now + Duration::from_secs(1);
-        assert_eq!(wishes.answer(SIGHUP, now), Answer::Ask);
-        assert_eq!(wishes.answer(SIGHUP, later), Answer::Ask);
-        assert_eq!(wishes.answer(SIGTERM, later), Answer::Ask);
+        assert_eq!(requests.respond(SIGHUP, now), SignalResponse::Ask);
+        assert_eq!(requests.respond(SIGHUP, later), SignalResponse::Ask);
+        assert_eq!(requests.respond(SIGTERM, later), SignalResponse::Ask);
     }
 
     #[test]
     fn sigterm_is_repeated_by_programs_and_never_insists() {
-        assert_eq!(answers(SIGTERM, SIGTERM), [Answer::Nothing; 4]);
+        assert_eq!(answers(SIGTERM, SIGTERM), [SignalResponse::Nothing; 4]);
     }
 }

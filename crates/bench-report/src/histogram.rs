@@ -112,7 +112,7 @@ pub struct Histogram {
 impl Histogram {
     /// The report's form of a recording; `None` when nothing was recorded, because a
     /// distribution of nothing has no percentiles.
-    pub fn of(recording: &Recording) -> Option<Self> {
+    pub fn from_recording(recording: &Recording) -> Option<Self> {
         if recording.is_empty() {
             return None;
         }
@@ -148,14 +148,14 @@ mod tests {
 
     #[test]
     fn nothing_recorded_is_absent_not_zero() {
-        assert_eq!(Histogram::of(&recording()), None);
+        assert_eq!(Histogram::from_recording(&recording()), None);
     }
 
     #[test]
     fn what_is_longer_than_an_hour_is_recorded_as_an_hour() {
         let mut r = recording();
         r.saturating_record(2 * HIGHEST_NS);
-        let h = Histogram::of(&r).unwrap();
+        let h = Histogram::from_recording(&r).unwrap();
         assert!(h.max_ns >= HIGHEST_NS && h.max_ns < HIGHEST_NS + HIGHEST_NS / 500);
     }
 
@@ -163,7 +163,7 @@ mod tests {
     fn a_damaged_payload_is_an_error() {
         let mut r = recording();
         r.saturating_record(5);
-        let mut h = Histogram::of(&r).unwrap();
+        let mut h = Histogram::from_recording(&r).unwrap();
         h.hdr = "AAAA".to_owned();
         assert!(matches!(h.decode(), Err(HistogramError::Payload(_))));
         h.hdr = "%".to_owned();
@@ -175,7 +175,7 @@ mod tests {
         fn every_bucket_survives_the_codec(values in prop::collection::vec(1u64..HIGHEST_NS, 1..200)) {
             let mut r = recording();
             for v in &values { r.saturating_record(*v); }
-            let back = Histogram::of(&r).unwrap().decode().unwrap();
+            let back = Histogram::from_recording(&r).unwrap().decode().unwrap();
             prop_assert_eq!(back.len(), values.len() as u64);
             for q in [0.0, 0.5, 0.9, 0.99, 0.999, 1.0] {
                 prop_assert_eq!(back.value_at_quantile(q), r.value_at_quantile(q));

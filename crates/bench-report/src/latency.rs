@@ -1,6 +1,6 @@
 //! What users felt: how long finished requests took, and how old those were that never finished.
 
-use statistics::survival::{Lasted, Quantile, quantile};
+use statistics::survival::{DurationCount, Quantile, quantile};
 
 use crate::histogram::{HistogramError, Percentiles, Recording, recording};
 use crate::{CensoredPercentiles, Operation};
@@ -54,7 +54,7 @@ impl Latency {
     ///
     /// # Errors
     /// When a histogram is damaged.
-    pub fn of<'a>(
+    pub fn from_operations<'a>(
         operations: impl IntoIterator<Item = &'a Operation>,
     ) -> Result<Self, HistogramError> {
         let mut whole = Self::default();
@@ -103,10 +103,10 @@ fn estimate(finished: &Recording, unfinished: &Recording, q: f64) -> Option<Quan
             kind: QuantileKind::Exact,
         });
     }
-    of_union(&union(finished, unfinished), unfinished, q)
+    quantile_of(&union(finished, unfinished), unfinished, q)
 }
 
-fn of_union(all: &[Lasted], unfinished: &Recording, q: f64) -> Option<QuantileEstimate> {
+fn quantile_of(all: &[DurationCount], unfinished: &Recording, q: f64) -> Option<QuantileEstimate> {
     Some(match quantile(all, q)? {
         Quantile::Estimate(ns) => QuantileEstimate {
             ns,
@@ -125,23 +125,27 @@ fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
 }
 
 /// The buckets of both, by value.
-fn union(finished: &Recording, unfinished: &Recording) -> Vec<Lasted> {
+fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
     let buckets = |of: &Recording| -> Vec<(u64, u64)> {
         let each = of.iter_recorded();
         each.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
             .collect()
     };
-    let ended = buckets(finished).into_iter().map(|(value, n)| Lasted {
-        value,
-        ended: n,
-        cut_off: 0,
-    });
-    let cut_off = buckets(unfinished).into_iter().map(|(value, n)| Lasted {
-        value,
-        ended: 0,
-        cut_off: n,
-    });
-    let mut all: Vec<Lasted> = ended.chain(cut_off).collect();
+    let ended = buckets(finished)
+        .into_iter()
+        .map(|(value, n)| DurationCount {
+            value,
+            ended: n,
+            cut_off: 0,
+        });
+    let cut_off = buckets(unfinished)
+        .into_iter()
+        .map(|(value, n)| DurationCount {
+            value,
+            ended: 0,
+            cut_off: n,
+        });
+    let mut all: Vec<DurationCount> = ended.chain(cut_off).collect();
     all.sort_unstable_by_key(|lasted| lasted.value);
     all.dedup_by(|next, kept| {
         let same = next.value == kept.value;
@@ -156,14 +160,14 @@ fn union(finished: &Recording, unfinished: &Recording) -> Vec<Lasted> {
 
 impl CensoredPercentiles {
     /// The percentiles over `finished` and `unfinished` requests; `None` where none is unfinished.
-    pub fn of(finished: &Recording, unfinished: &Recording) -> Option<Self> {
+    pub fn from_recordings(finished: &Recording, unfinished: &Recording) -> Option<Self> {
         if unfinished.is_empty() {
             return None;
         }
         let all = union(finished, unfinished);
         let mut at_least = Vec::new();
         let percentiles_ns = Percentiles::of(|name, q| {
-            let found = of_union(&all, unfinished, q)?;
+            let found = quantile_of(&all, unfinished, q)?;
             if found.kind == QuantileKind::AtLeast {
                 at_least.push(name.to_owned());
             }
@@ -195,9 +199,9 @@ mod tests {
     fn operation(finished: &[(u64, u64)], unfinished: &[(u64, u64)]) -> Operation {
         let (finished, unfinished) = (recorded(finished), recorded(unfinished));
         Operation {
-            call: Histogram::of(&finished),
-            unfinished: Histogram::of(&unfinished),
-            with_censored: CensoredPercentiles::of(&finished, &unfinished),
+            call: Histogram::from_recording(&finished),
+            unfinished: Histogram::from_recording(&unfinished),
+            with_censored: CensoredPercentiles::from_recordings(&finished, &unfinished),
             censored: unfinished.len(),
             ..Operation::default()
         }
@@ -232,7 +236,7 @@ mod tests {
     fn the_longest_is_a_bound_as_soon_as_one_was_cut_off() {
         let longest = |unfinished| {
             let one = operation(&[(500, 3)], unfinished);
-            Latency::of([&one]).unwrap().longest().unwrap()
+            Latency::from_operations([&one]).unwrap().longest().unwrap()
         };
         assert_eq!(longest(&[]).kind, QuantileKind::Exact);
         let (young, old) = (longest(&[(7, 1)]), longest(&[(900, 1)]));
@@ -246,7 +250,7 @@ mod tests {
         let hanging = operation(&[(100, 1)], &[(age_ns, 99)]);
         let bounds = [
             hanging.latency_at(0.99),
-            Latency::of([&hanging]).unwrap().longest(),
+            Latency::from_operations([&hanging]).unwrap().longest(),
         ];
         for bound in bounds.map(Option::unwrap) {
             assert!(
@@ -282,7 +286,7 @@ mod tests {
         ) {
             let both = [operation(&a, &cut_off), operation(&b, &[])];
             let one = operation(&[a, b].concat(), &cut_off);
-            let merged = Latency::of(&both).unwrap();
+            let merged = Latency::from_operations(&both).unwrap();
             prop_assert_eq!(merged.quantile(q), one.latency_at(q));
         }
     }

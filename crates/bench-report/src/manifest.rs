@@ -110,7 +110,7 @@ impl Part {
     }
 
     /// The part that this process is.
-    pub fn of_this_process(of: (&str, &str), run_id: &str, report: &str) -> Self {
+    pub fn for_this_process(of: (&str, &str), run_id: &str, report: &str) -> Self {
         let words: Vec<String> = std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
@@ -166,7 +166,7 @@ impl PartFile {
     ///
     /// # Errors
     /// When it cannot be written; what was there before stays.
-    pub fn becomes(&mut self, status: PartStatus) -> Result<(), StoreError> {
+    pub fn set_status(&mut self, status: PartStatus) -> Result<(), StoreError> {
         if status == PartStatus::Running {
             self.part.since = now();
         }
@@ -250,7 +250,7 @@ mod tests {
             PartStatus::Killed { signal: 9 },
             PartStatus::Done { exit_code: 3 },
         ] {
-            file.becomes(status.clone()).unwrap();
+            file.set_status(status.clone()).unwrap();
             assert_eq!(only(home.path()).status, status);
         }
         assert!(!only(home.path()).command.concat().contains("hunter2"));
@@ -263,7 +263,7 @@ mod tests {
         let mut file = PartFile::create(&run, part("redis-bench.cache.json")).unwrap();
         std::fs::remove_dir_all(&run).unwrap();
         let done = PartStatus::Done { exit_code: 0 };
-        file.becomes(done.clone()).unwrap();
+        file.set_status(done.clone()).unwrap();
         assert_eq!(only(&run).status, done);
     }
 
@@ -277,7 +277,7 @@ mod tests {
                     let report = format!("redis-bench.cache.{n}.json");
                     let mut file = PartFile::create(home, part(&report)).unwrap();
                     for exit_code in 0..20 {
-                        file.becomes(PartStatus::Done { exit_code }).unwrap();
+                        file.set_status(PartStatus::Done { exit_code }).unwrap();
                     }
                 });
             }

@@ -109,7 +109,7 @@ impl Operation {
     /// The quantile `q` (0..=1) of what users felt, those who never got an answer among them;
     /// `None` where nobody asked, or a histogram is damaged.
     pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
-        Latency::of([self]).ok()?.quantile(q)
+        Latency::from_operations([self]).ok()?.quantile(q)
     }
 }
 

@@ -106,7 +106,7 @@ impl Warning {
 
     /// The same, with the figure seen and the bound it broke.
     #[must_use]
-    pub fn figures(mut self, value: f64, threshold: f64) -> Self {
+    pub fn with_figures(mut self, value: f64, threshold: f64) -> Self {
         self.value = Some(value).filter(|v| v.is_finite());
         self.threshold = Some(threshold).filter(|v| v.is_finite());
         self
@@ -114,7 +114,7 @@ impl Warning {
 
     /// The same about step `index`; each of `fields` (as in `operations/*/response`) is spoilt.
     #[must_use]
-    pub fn of_step(mut self, index: usize, fields: &[&str]) -> Self {
+    pub fn about_step(mut self, index: usize, fields: &[&str]) -> Self {
         self.step = Some(index);
         self.spoils = fields
             .iter()
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_warning_spoils_what_lies_below_its_pointers_and_nothing_else() {
         let w = Warning::new(WarningCode::PacingLag, "late")
-            .of_step(3, &["operations/*/response", "generator"]);
+            .about_step(3, &["operations/*/response", "generator"]);
         assert!(w.spoils("/steps/3/operations/get/response/percentiles_ns/p99"));
         assert!(w.spoils("/steps/3/generator"));
         assert!(!w.spoils("/steps/3/operations/get/service/percentiles_ns/p99"));

@@ -4,6 +4,9 @@ use std::fmt;
 
 use regex::Regex;
 
+/// Text in place of a secret.
+const MASK: &str = "***";
+
 /// Functions that mask secrets in what processes say of themselves.
 #[derive(Clone, Copy)]
 pub struct Masking {
@@ -14,6 +17,12 @@ pub struct Masking {
 }
 
 impl Masking {
+    /// Masks everything: for programs that search command lines and show none.
+    pub const EVERYTHING: Self = Self {
+        text: |_| MASK.to_owned(),
+        words: |words| words.iter().map(|_| MASK.to_owned()).collect(),
+    };
+
     /// Masks nothing: for programs whose output nobody but the user sees.
     pub const NONE: Self = Self {
         text: str::to_owned,
@@ -45,6 +54,13 @@ impl CommandLine {
         (self.masking.words)(&self.words)
     }
 
+    /// Returns true if `is_it` holds for a word. Words are divided by white space too, as in the
+    /// titles that servers put in place of their command line. Do not keep what `is_it` is given.
+    pub fn any_word(&self, is_it: impl Fn(&str) -> bool) -> bool {
+        let words = self.words.iter();
+        words.flat_map(|word| word.split_whitespace()).any(is_it)
+    }
+
     /// Returns true if `pattern` matches the unmasked words, joined by spaces.
     pub fn is_match(&self, pattern: &Regex) -> bool {
         pattern.is_match(&self.words.join(" "))
@@ -69,12 +85,8 @@ mod tests {
 
     #[test]
     fn a_command_line_is_searched_as_it_is_and_shown_masked() {
-        let masking = Masking {
-            text: |_| "***".to_owned(),
-            words: |words| words.iter().map(|_| "***".to_owned()).collect(),
-        };
         let words = ["server".to_owned(), "--password=hunter2".to_owned()];
-        let line = CommandLine::new(words.to_vec(), masking);
+        let line = CommandLine::new(words.to_vec(), Masking::EVERYTHING);
         assert!(line.is_match(&Regex::new("server --password=hunter2$").unwrap()));
         for shown in [
             line.to_string(),
@@ -84,5 +96,9 @@ mod tests {
             assert!(!shown.contains("hunter2"), "{shown}");
         }
         assert_eq!(line.to_string(), "*** ***");
+        let title = vec!["postgres: app shop 127.0.0.1(5432) idle".to_owned()];
+        let title = CommandLine::new(title, Masking::EVERYTHING);
+        assert!(title.any_word(|word| word.ends_with("(5432)")));
+        assert!(!title.any_word(|word| word == "5432"));
     }
 }

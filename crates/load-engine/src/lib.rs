@@ -1,54 +1,46 @@
-//! A toolbox for making load: rate curve, pacer, recorder, cancellation, step and sweep.
+//! Load engine: rate curve, pacer, recorder, cancellation, steps and their order.
 //!
 //! Three rules hold it together. Latency runs from the instant a request was *due*, so a server
 //! that stalls shows in the figures however the generator waited. Every phase of an arrival is
-//! recorded apart, and they add up ([`recorder`]). The generator accuses itself ([`self_check`]):
+//! recorded apart, and they add up ([`Recorder`]). The generator accuses itself ([`self_check`]):
 //! what it spoilt is named with the figures concerned.
 //!
-//! [`attack::run`] is the request/response driver, one user of the toolbox; scenarios of another
-//! shape (broadcast, idle connections) take the parts that they need.
+//! [`run_requests`] runs one step of requests and answers; scenarios of another shape (broadcast,
+//! idle connections) take the parts that they need.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
-pub mod arrivals;
-pub mod attack;
-mod backlog;
-pub mod cancel;
-pub mod checkout;
-mod cohort;
-pub mod cpu_use;
-mod crew;
-pub mod curve;
-mod failure;
-mod failure_sample;
-mod flight;
-pub mod guard;
-pub mod interval;
-mod overdue;
-pub mod pacer;
-mod part_tally;
+mod control;
+mod load;
 pub mod plan;
-pub mod recorder;
-pub mod self_check;
-mod shard;
-mod shared;
-pub mod step;
-pub mod sweep;
-mod tally;
-pub mod target;
-mod timeline;
-pub mod turn;
-mod worker;
+mod record;
+mod requests;
 
-pub use arrivals::{Arrivals, Worker};
-pub use attack::{Observer, StepResult};
-pub use cancel::Cancel;
-pub use checkout::CheckoutMarks;
-pub use cohort::InFlight;
-pub use curve::{CurveError, RateCurve};
-pub use failure::{Failure, Said};
-pub use guard::{Broken, StopRule};
-pub use pacer::{Pacer, Waiting};
-pub use recorder::{Recorder, Within};
-pub use step::{LoadPlan, Phase, RuntimeKind, StepPlan};
-pub use target::{Factory, Marks, Outcome, Part, PoolSample, Session, Target, UserId};
-pub use turn::Turn;
+pub use control::cancel::Cancel;
+pub use control::controller::{
+    CARRIED_RATIO, Observer, StartError, StepResult, Tick, WORST_INTERVAL_P99_NS, run_requests,
+};
+pub use control::rule_window::{BrokenRule, RuleWindow};
+pub use control::self_check;
+pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
+pub use load::opening_order::OpeningOrder;
+pub use load::pacer::Pacer;
+pub use plan::arrivals::Arrivals;
+pub use plan::load_plan::LoadPlan;
+pub use plan::phase::Phase;
+pub use plan::rate_curve::{CurveError, RateCurve};
+pub use plan::step_order::{PlannedStep, shuffled_steps};
+pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads};
+pub use plan::stop_rule::StopRule;
+pub use plan::worker_share::WorkerShare;
+pub use record::checkout;
+pub use record::cohort_counts::InFlightAges;
+pub use record::failure::{Failure, SensitiveText};
+pub use record::interval::Interval;
+pub use record::interval_quantile::IntervalQuantile;
+pub use record::operation_table::{OperationId, OperationSpec, OperationTable};
+pub use record::outcome::{Outcome, Part};
+pub use record::pool_sums::PoolSample;
+pub use record::recorder::{Recorder, claim_shard};
+pub use record::timestamps::{CheckoutTimestamps, Timestamps};
+pub use record::within::Within;
+pub use requests::target::{Session, Target, TargetFactory, UserId};

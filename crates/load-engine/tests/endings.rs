@@ -9,8 +9,7 @@ use std::time::Duration;
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
 use known::{Known, KnownFactory, closed, hit, open, run};
-use load_engine::attack::{self, Tick};
-use load_engine::{Cancel, Observer, Phase, RuntimeKind};
+use load_engine::{Cancel, Observer, Phase, RuntimeKind, Tick, run_requests};
 
 #[test]
 fn what_never_answers_is_censored_and_not_forgotten() {
@@ -106,7 +105,7 @@ fn cancelled_in_any_phase_it_ends_at_once_and_keeps_what_it_has() {
         let factory = Arc::new(KnownFactory(Arc::new(known)));
         let started_ns = monotonic_ns();
         let mut observer = CancelIn(phase, &cancel);
-        let result = attack::run(&plan, &factory, &cancel, &mut observer).unwrap();
+        let result = run_requests(&plan, &factory, &cancel, &mut observer).unwrap();
         let took_s = (monotonic_ns() - started_ns) as f64 / 1e9;
         assert!(took_s < 30.0, "{phase:?} took {took_s} s of a drain of 60");
         let interrupted = result.step.end == StepEnd::Interrupted;
@@ -139,7 +138,7 @@ fn what_was_due_before_a_signal_counts_though_nothing_was_answered() {
     let factory = Arc::new(KnownFactory(Arc::new(hanging)));
     let mut signal = SignalAfter(Duration::from_millis(500), Cancel::new());
     let cancel = signal.1.clone();
-    let result = attack::run(&plan, &factory, &cancel, &mut signal).unwrap();
+    let result = run_requests(&plan, &factory, &cancel, &mut signal).unwrap();
     let hit = hit(&result);
     assert_eq!((hit.succeeded, hit.attempted), (0, hit.censored));
     let due = result.step.window.measured_s() * 1_000.0;

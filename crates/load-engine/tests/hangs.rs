@@ -9,10 +9,10 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{QuantileKind, StepEnd, WarningCode};
 use known::{Known, closed, hit, open, run};
-use load_engine::attack::{self, CARRIED_RATIO, WORST_INTERVAL_P99_NS};
 use load_engine::{
-    Cancel, Factory, Failure, Marks, Outcome, RuntimeKind, Session, StepPlan, Target, UserId,
-    Worker,
+    CARRIED_RATIO, Cancel, Failure, OperationId, OperationTable, Outcome, RuntimeKind, Session,
+    StepPlan, StepResult, Target, TargetFactory, Timestamps, UserId, WORST_INTERVAL_P99_NS,
+    WorkerShare, run_requests,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -93,14 +93,14 @@ struct TwoKinds;
 
 struct Kind(usize);
 
-impl Factory for TwoKinds {
+impl TargetFactory for TwoKinds {
     type Target = Self;
 
-    fn operations(&self) -> &'static [&'static str] {
-        &["get", "set"]
+    fn operations(&self) -> OperationTable {
+        OperationTable::from(&["get", "set"])
     }
 
-    async fn build(&self, _worker: Worker) -> Result<Self, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<Self, Failure> {
         Ok(Self)
     }
 }
@@ -114,18 +114,18 @@ impl Target for TwoKinds {
 }
 
 impl Session for Kind {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
-        marks.operation(self.0);
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
+        timestamps.operation(OperationId::nth(self.0));
         if self.0 == 1 {
             std::future::pending::<()>().await;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
-        Outcome::success(self.0)
+        Outcome::success(OperationId::nth(self.0))
     }
 }
 
-fn two_kinds(plan: &StepPlan) -> attack::StepResult {
-    attack::run(plan, &Arc::new(TwoKinds), &Cancel::new(), &mut ()).unwrap()
+fn two_kinds(plan: &StepPlan) -> StepResult {
+    run_requests(plan, &Arc::new(TwoKinds), &Cancel::new(), &mut ()).unwrap()
 }
 
 #[test]

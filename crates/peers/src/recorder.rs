@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use load_engine::recorder::claim_shard;
-use load_engine::{Marks, Outcome, Recorder, Within};
+use load_engine::{OperationId, Outcome, Recorder, Timestamps, Within, claim_shard};
 use serde::{Deserialize, Serialize};
 use statistics::median;
 
@@ -59,11 +58,11 @@ impl RecorderCost {
 fn ns_per_record() -> Option<f64> {
     let recorder = Recorder::new(OPERATIONS, 1);
     claim_shard(1);
-    let (hits, outcome) = (hits(), Outcome::success(0));
+    let (requests, outcome) = (requests(), Outcome::success(OperationId::FIRST));
     let batch = || {
         let begun = Instant::now();
         for n in 0..RECORDS_PER_BATCH {
-            recorder.record(&hits[n % KINDS], &outcome, Within::WHOLLY);
+            recorder.record(&requests[n % KINDS], &outcome, Within::WHOLLY);
         }
         begun.elapsed().as_nanos() as f64 / RECORDS_PER_BATCH as f64
     };
@@ -72,22 +71,22 @@ fn ns_per_record() -> Option<f64> {
     median(&batches)
 }
 
-/// Hits whose phases last from some microseconds to some milliseconds, so that they fall into as
+/// Requests whose phases last from some microseconds to some milliseconds, so that they fall into as
 /// many buckets as those of a real step.
-fn hits() -> Vec<Marks> {
+fn requests() -> Vec<Timestamps> {
     let length = |seed: u64| 2_000 << (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 & 7);
     (0..KINDS as u64)
         .map(|n| {
             let (due_ns, released_ns) = (1_000_000, 1_000_000 + length(n));
             let started_ns = released_ns + length(n + 1) + n;
             let acquired_ns = started_ns + length(n + 2) + n;
-            Marks {
+            Timestamps {
                 due_ns,
                 released_ns,
                 started_ns,
                 acquired_ns,
                 done_ns: acquired_ns + length(n + 3) + n,
-                ..Marks::default()
+                ..Timestamps::default()
             }
         })
         .collect()

@@ -4,7 +4,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
 use crate::describe::{percentile, usable};
-use crate::interval::Interval;
+use crate::interval::ConfidenceInterval;
 use crate::student::is_share;
 
 /// The percentile interval of `statistic` over `resamples` draws with replacement.
@@ -22,7 +22,7 @@ pub fn bootstrap_interval(
     confidence: f64,
     resamples: usize,
     seed: u64,
-) -> Option<Interval> {
+) -> Option<ConfidenceInterval> {
     let samples = usable(samples, 2)?;
     if !is_share(confidence) || resamples < 2 {
         return None;
@@ -36,7 +36,7 @@ pub fn bootstrap_interval(
         })
         .collect();
     let tail = (1.0 - confidence) / 2.0;
-    Interval::new(
+    ConfidenceInterval::new(
         percentile(&statistics, tail)?,
         percentile(&statistics, 1.0 - tail)?,
     )

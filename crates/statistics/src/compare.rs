@@ -2,21 +2,21 @@
 //! shown.
 
 use crate::describe::{finite, mean, stdev, variance};
-use crate::interval::Interval;
+use crate::interval::ConfidenceInterval;
 use crate::student;
 
-/// The confidence of the interval of a [`Comparison`].
+/// The confidence of the interval of a [`MeanDifference`].
 const CONFIDENCE: f64 = 0.95;
 
 /// The difference between two means.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
+pub struct MeanDifference {
     /// Mean of a − mean of b, in the unit of the samples.
     pub difference: f64,
     /// Two-sided: how often chance alone would show a difference at least as large.
     pub p_value: f64,
     /// Range in which the true difference lies with 95 % confidence.
-    pub interval: Interval,
+    pub interval: ConfidenceInterval,
 }
 
 /// Welch's t test: two means, each side with a variance of its own. At least two samples a side;
@@ -24,7 +24,7 @@ pub struct Comparison {
 ///
 /// Source: Welch, *The Generalization of 'Student's' Problem*, Biometrika 34, 1947; degrees of
 /// freedom by Satterthwaite, Biometrics Bulletin 2(6), 1946.
-pub fn welch(a: &[f64], b: &[f64]) -> Option<Comparison> {
+pub fn welch(a: &[f64], b: &[f64]) -> Option<MeanDifference> {
     let share = |samples: &[f64]| Some(variance(samples)? / samples.len() as f64);
     let (share_a, share_b) = (share(a)?, share(b)?);
     let squared_error = share_a + share_b;
@@ -38,8 +38,8 @@ pub fn welch(a: &[f64], b: &[f64]) -> Option<Comparison> {
     let error = squared_error.sqrt();
     let p_value = student::p_value(finite(difference / error)?, freedom)?;
     let reach = student::two_sided(CONFIDENCE, freedom)? * error;
-    let interval = Interval::new(difference - reach, difference + reach)?;
-    Some(Comparison {
+    let interval = ConfidenceInterval::new(difference - reach, difference + reach)?;
+    Some(MeanDifference {
         difference,
         p_value,
         interval,

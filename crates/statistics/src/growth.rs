@@ -31,7 +31,7 @@ pub struct GrowthRule {
 
 /// Its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum GrowthState {
     /// It does not grow, or not by much.
     Steady,
     /// It has grown, significantly and by much; it may yet level off, or has.
@@ -44,7 +44,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Growth {
     /// Its outcome.
-    pub verdict: Verdict,
+    pub verdict: GrowthState,
     /// Theil–Sen slope after the warm-up, per second.
     pub per_s: f64,
     /// Growth that this makes over the time after the warm-up.
@@ -75,9 +75,9 @@ pub fn growth(points: &[(f64, f64)], rule: &GrowthRule) -> Option<Growth> {
     let leak = growing && span_s >= rule.leak_after_s && floor.is_unabated();
     Some(Growth {
         verdict: match (growing, leak) {
-            (_, true) => Verdict::Leak,
-            (true, false) => Verdict::Growing,
-            (false, false) => Verdict::Steady,
+            (_, true) => GrowthState::Leak,
+            (true, false) => GrowthState::Growing,
+            (false, false) => GrowthState::Steady,
         },
         per_s,
         grown,

@@ -7,14 +7,14 @@ use crate::student;
 
 /// A closed range of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
+pub struct ConfidenceInterval {
     /// The lower end.
     pub low: f64,
     /// The upper end, never below `low`.
     pub high: f64,
 }
 
-impl Interval {
+impl ConfidenceInterval {
     /// An interval with finite ends in order, or `None`.
     pub(crate) fn new(low: f64, high: f64) -> Option<Self> {
         (low.is_finite() && high.is_finite() && low <= high).then_some(Self { low, high })
@@ -42,7 +42,7 @@ pub struct Estimate {
     /// The estimated value, inside the interval.
     pub mean: f64,
     /// Range in which the true value lies with `confidence`.
-    pub interval: Interval,
+    pub interval: ConfidenceInterval,
     /// From 0 to 1, as it was asked for.
     pub confidence: f64,
     /// Number of samples (or pairs) that it rests on.
@@ -62,7 +62,7 @@ pub struct MedianEstimate {
     /// The sample median.
     pub median: f64,
     /// Between two samples of the same rank from either end.
-    pub interval: Interval,
+    pub interval: ConfidenceInterval,
     /// The exact coverage of that interval: at least what was asked for, mostly more.
     pub confidence: f64,
     /// Number of samples that it rests on.
@@ -79,7 +79,7 @@ pub fn mean_interval(samples: &[f64], confidence: f64) -> Option<Estimate> {
     let mean = mean(samples)?;
     let reach = student::two_sided(confidence, (count - 1) as f64)? * stdev(samples)?
         / (count as f64).sqrt();
-    let interval = Interval::new(mean - reach, mean + reach)?;
+    let interval = ConfidenceInterval::new(mean - reach, mean + reach)?;
     Some(Estimate {
         mean,
         interval,
@@ -101,7 +101,7 @@ pub fn ratio_interval(pairs: &[(f64, f64)], confidence: f64) -> Option<Estimate>
         .map(|&(a, b)| (a > 0.0 && b > 0.0).then(|| a.ln() - b.ln()))
         .collect();
     let logs = mean_interval(&logs?, confidence)?;
-    let interval = Interval::new(logs.interval.low.exp(), logs.interval.high.exp())?;
+    let interval = ConfidenceInterval::new(logs.interval.low.exp(), logs.interval.high.exp())?;
     let mean = finite(logs.mean.exp())?.clamp(interval.low, interval.high);
     Some(Estimate {
         mean,
@@ -138,7 +138,7 @@ pub fn median_interval(samples: &[f64], confidence: f64) -> Option<MedianEstimat
         return None;
     }
     let ordered = sorted(samples);
-    let interval = Interval::new(ordered[rank - 1], ordered[count - rank])?;
+    let interval = ConfidenceInterval::new(ordered[rank - 1], ordered[count - rank])?;
     Some(MedianEstimate {
         median: median(samples)?,
         interval,
@@ -173,7 +173,7 @@ mod tests {
         let estimate = mean_interval(&[4.0; 3], 0.95).unwrap();
         assert_eq!(
             estimate.interval,
-            Interval {
+            ConfidenceInterval {
                 low: 4.0,
                 high: 4.0
             }
@@ -228,19 +228,19 @@ mod tests {
 
     #[test]
     fn intervals_that_touch_overlap() {
-        let left = Interval {
+        let left = ConfidenceInterval {
             low: 0.0,
             high: 1.0,
         };
-        assert!(left.overlaps(&Interval {
+        assert!(left.overlaps(&ConfidenceInterval {
             low: 1.0,
             high: 2.0
         }));
-        assert!(!left.overlaps(&Interval {
+        assert!(!left.overlaps(&ConfidenceInterval {
             low: 1.1,
             high: 2.0
         }));
-        assert!(left.overlaps(&Interval {
+        assert!(left.overlaps(&ConfidenceInterval {
             low: -1.0,
             high: 3.0
         }));

@@ -37,7 +37,7 @@ use crate::student;
 
 /// One setting of the swept parameter and what its repeats measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Setting<'a> {
+pub struct KneeSetting<'a> {
     /// The value of the parameter: connections, users.
     pub value: f64,
     /// The throughput of each repeat, above zero where admissible. The n-th repeats of all settings
@@ -49,14 +49,14 @@ pub struct Setting<'a> {
 
 /// Bounds of what counts as worse.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+pub struct KneeOptions {
     /// The loss of throughput, as a ratio, below which one more of the parameter is not worth it.
     pub tolerance: f64,
     /// Share of settings as good as the best that may be taken for worse by chance.
     pub alpha: f64,
 }
 
-impl Default for Options {
+impl Default for KneeOptions {
     fn default() -> Self {
         Self {
             tolerance: 0.03,
@@ -131,17 +131,17 @@ pub enum KneeError {
 /// the figures as they are, and the interval is all that was swept.
 ///
 /// ```
-/// use statistics::knee::{Options, Setting, find};
+/// use statistics::knee::{KneeOptions, KneeSetting, find};
 /// let sweep = [(1.0, [100.0, 102.0]), (2.0, [201.0, 203.0]), (4.0, [200.0, 204.0])];
 /// let settings: Vec<_> = sweep
 ///     .iter()
-///     .map(|(value, repeats)| Setting { value: *value, repeats, admissible: true })
+///     .map(|(value, repeats)| KneeSetting { value: *value, repeats, admissible: true })
 ///     .collect();
-/// let knee = find(&settings, Options::default())?;
+/// let knee = find(&settings, KneeOptions::default())?;
 /// assert_eq!(settings[knee.chosen].value, 2.0);
 /// # Ok::<(), statistics::knee::KneeError>(())
 /// ```
-pub fn find(settings: &[Setting], options: Options) -> Result<Knee, KneeError> {
+pub fn find(settings: &[KneeSetting], options: KneeOptions) -> Result<Knee, KneeError> {
     let candidates = candidates(settings, options)?;
     let repeats: Vec<&[f64]> = candidates
         .iter()
@@ -169,8 +169,8 @@ pub fn find(settings: &[Setting], options: Options) -> Result<Knee, KneeError> {
 }
 
 /// The settings that can be chosen, by index.
-fn candidates(settings: &[Setting], options: Options) -> Result<Vec<usize>, KneeError> {
-    let Options { tolerance, alpha } = options;
+fn candidates(settings: &[KneeSetting], options: KneeOptions) -> Result<Vec<usize>, KneeError> {
+    let KneeOptions { tolerance, alpha } = options;
     if !(0.0..1.0).contains(&tolerance) || !student::is_share(alpha) {
         return Err(KneeError::InvalidOptions { tolerance, alpha });
     }
@@ -208,8 +208,8 @@ fn candidates(settings: &[Setting], options: Options) -> Result<Vec<usize>, Knee
 
 /// The end of the sweep at which `chosen` is. A setting next to one that broke the objective is
 /// bracketed by it.
-fn edge(settings: &[Setting], chosen: usize) -> Option<Edge> {
-    let measured = |setting: &Setting| !setting.repeats.is_empty();
+fn edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
+    let measured = |setting: &KneeSetting| !setting.repeats.is_empty();
     let below = settings[..chosen].iter().any(measured);
     let above = settings[chosen + 1..].iter().any(measured);
     match (below, above) {

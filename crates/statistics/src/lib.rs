@@ -28,10 +28,10 @@ mod trend;
 pub mod usl;
 
 pub use bootstrap::bootstrap_interval;
-pub use compare::{Comparison, minimum_detectable_difference, welch};
+pub use compare::{MeanDifference, minimum_detectable_difference, welch};
 pub use describe::{mean, median, percentile, percentile_sorted, stdev};
 pub use interval::{
-    Estimate, Interval, MedianEstimate, mean_interval, median_interval, ratio_interval,
+    ConfidenceInterval, Estimate, MedianEstimate, mean_interval, median_interval, ratio_interval,
 };
 pub use proportion::proportion_at_most;
 pub use rank::{RankComparison, mann_whitney};

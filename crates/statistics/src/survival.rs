@@ -8,7 +8,7 @@
 
 /// Durations of one length: how many ended after `value`, and how many were cut off at that age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lasted {
+pub struct DurationCount {
     /// The duration, in any unit.
     pub value: u64,
     /// Those that ended.
@@ -30,7 +30,7 @@ pub enum Quantile {
 const ROUNDING: f64 = 1e-9;
 
 /// The quantile `q` (0..=1) of `all`, in ascending order of value; `None` of nothing.
-pub fn quantile(all: &[Lasted], q: f64) -> Option<Quantile> {
+pub fn quantile(all: &[DurationCount], q: f64) -> Option<Quantile> {
     let bound = lower_bound(all, q)?;
     let wanted = (1.0 - q) * (1.0 + ROUNDING);
     let mut at_risk = all.iter().map(|l| l.ended + l.cut_off).sum::<u64>();
@@ -49,14 +49,14 @@ pub fn quantile(all: &[Lasted], q: f64) -> Option<Quantile> {
 
 /// The lowest that the quantile `q` of `all` can be: as if each that was cut off had ended then;
 /// `None` of nothing.
-pub fn lower_bound(all: &[Lasted], q: f64) -> Option<u64> {
+pub fn lower_bound(all: &[DurationCount], q: f64) -> Option<u64> {
     let count = all.iter().map(|l| l.ended + l.cut_off).sum();
     at_rank(all, rank(count, q)?, |l| l.ended + l.cut_off)
 }
 
 /// The highest that the quantile `q` of `all` can be: as if none that was cut off had ever ended;
 /// `None` where it would then be one of these.
-pub fn upper_bound(all: &[Lasted], q: f64) -> Option<u64> {
+pub fn upper_bound(all: &[DurationCount], q: f64) -> Option<u64> {
     let count = all.iter().map(|l| l.ended + l.cut_off).sum();
     at_rank(all, rank(count, q)?, |l| l.ended)
 }
@@ -67,7 +67,7 @@ fn rank(count: u64, q: f64) -> Option<u64> {
     (count > 0).then(|| ((exact * (1.0 - ROUNDING)).ceil() as u64).clamp(1, count))
 }
 
-fn at_rank(all: &[Lasted], rank: u64, count: impl Fn(&Lasted) -> u64) -> Option<u64> {
+fn at_rank(all: &[DurationCount], rank: u64, count: impl Fn(&DurationCount) -> u64) -> Option<u64> {
     let mut passed = 0;
     let mut values = all.iter();
     let reached = values.find(|lasted| {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     /// Pairs of (value, count): those that ended, and those that were cut off.
-    fn of(ended: &[(u64, u64)], cut_off: &[(u64, u64)]) -> Vec<Lasted> {
+    fn of(ended: &[(u64, u64)], cut_off: &[(u64, u64)]) -> Vec<DurationCount> {
         let mut all: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for (value, count) in ended {
             all.entry(*value).or_default().0 += count;
@@ -95,7 +95,7 @@ mod tests {
         for (value, count) in cut_off {
             all.entry(*value).or_default().1 += count;
         }
-        let lasted = |(value, (ended, cut_off))| Lasted {
+        let lasted = |(value, (ended, cut_off))| DurationCount {
             value,
             ended,
             cut_off,
@@ -103,7 +103,7 @@ mod tests {
         all.into_iter().map(lasted).collect()
     }
 
-    fn check(all: &[Lasted], q: f64, lower: u64, estimate: Quantile, upper: Option<u64>) {
+    fn check(all: &[DurationCount], q: f64, lower: u64, estimate: Quantile, upper: Option<u64>) {
         assert_eq!(lower_bound(all, q), Some(lower), "lower bound of {q}");
         assert_eq!(quantile(all, q), Some(estimate), "estimate of {q}");
         assert_eq!(upper_bound(all, q), upper, "upper bound of {q}");

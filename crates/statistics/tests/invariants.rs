@@ -4,7 +4,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use statistics::knee::{Options, Setting, find};
+use statistics::knee::{KneeOptions, KneeSetting, find};
 use statistics::{
     bootstrap_interval, effective_sample_size, mann_whitney, mean, mean_interval, median_interval,
     minimum_detectable_difference, percentile, queue, ratio_interval, stdev, usl, warmup_cut,
@@ -94,12 +94,12 @@ proptest! {
         tolerance in 0.0..0.9_f64,
         alpha in prop_oneof![1e-300..0.999_f64, Just(1e-300), Just(0.05)],
     ) {
-        let settings: Vec<Setting> = sweep
+        let settings: Vec<KneeSetting> = sweep
             .iter()
             .enumerate()
-            .map(|(i, (repeats, admissible))| Setting { value: i as f64, repeats, admissible: *admissible })
+            .map(|(i, (repeats, admissible))| KneeSetting { value: i as f64, repeats, admissible: *admissible })
             .collect();
-        if let Ok(knee) = find(&settings, Options { tolerance, alpha }) {
+        if let Ok(knee) = find(&settings, KneeOptions { tolerance, alpha }) {
             for index in [knee.best, knee.chosen, knee.low, knee.high] {
                 prop_assert!(settings[index].admissible && !settings[index].repeats.is_empty());
             }

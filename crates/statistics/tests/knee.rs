@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use statistics::knee::{Edge, Knee, KneeError, Options, Reason, Setting, find};
+use statistics::knee::{Edge, Knee, KneeError, KneeOptions, KneeSetting, Reason, find};
 
-fn setting(value: f64, repeats: &[f64]) -> Setting<'_> {
-    Setting {
+fn setting(value: f64, repeats: &[f64]) -> KneeSetting<'_> {
+    KneeSetting {
         value,
         repeats,
         admissible: true,
     }
 }
 
-fn found(settings: &[Setting]) -> Knee {
-    find(settings, Options::default()).unwrap()
+fn found(settings: &[KneeSetting]) -> Knee {
+    find(settings, KneeOptions::default()).unwrap()
 }
 
 /// Three rounds of a server that works on four at once; the second round lost a fifth as a whole.
@@ -25,7 +25,7 @@ const SWEEP: [(f64, [f64; 3]); 5] = [
     (16.0, [399.0, 321.0, 400.0]),
 ];
 
-fn swept() -> [Setting<'static>; 5] {
+fn swept() -> [KneeSetting<'static>; 5] {
     SWEEP
         .each_ref()
         .map(|(value, repeats)| setting(*value, repeats))
@@ -128,8 +128,8 @@ fn a_single_setting_is_chosen_and_not_bracketed() {
 
 #[test]
 fn what_cannot_be_judged_is_named() {
-    let reject = |settings: &[Setting]| find(settings, Options::default()).unwrap_err();
-    let inadmissible = Setting {
+    let reject = |settings: &[KneeSetting]| find(settings, KneeOptions::default()).unwrap_err();
+    let inadmissible = KneeSetting {
         admissible: false,
         ..setting(2.0, &[0.0])
     };
@@ -154,9 +154,9 @@ fn what_cannot_be_judged_is_named() {
             throughput: 0.0
         }
     );
-    let options = Options {
+    let options = KneeOptions {
         tolerance: 1.0,
-        ..Options::default()
+        ..KneeOptions::default()
     };
     let error = find(&[setting(2.0, &[1.0])], options).unwrap_err();
     assert!(matches!(error, KneeError::InvalidOptions { .. }), "{error}");

@@ -5,7 +5,7 @@
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use statistics::knee::{Edge, Knee, Options, Setting, find};
+use statistics::knee::{Edge, Knee, KneeOptions, KneeSetting, find};
 
 const SWEEPS: u64 = 500;
 const DOUBLING: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
@@ -56,8 +56,8 @@ fn sweep(
         .collect()
 }
 
-fn settings<'a>(sizes: &[f64], repeats: &'a [Vec<f64>]) -> Vec<Setting<'a>> {
-    let setting = |(&value, repeats): (&f64, &'a Vec<f64>)| Setting {
+fn settings<'a>(sizes: &[f64], repeats: &'a [Vec<f64>]) -> Vec<KneeSetting<'a>> {
+    let setting = |(&value, repeats): (&f64, &'a Vec<f64>)| KneeSetting {
         value,
         repeats,
         admissible: true,
@@ -66,7 +66,7 @@ fn settings<'a>(sizes: &[f64], repeats: &'a [Vec<f64>]) -> Vec<Setting<'a>> {
 }
 
 fn knee(sizes: &[f64], repeats: &[Vec<f64>]) -> Knee {
-    find(&settings(sizes, repeats), Options::default()).unwrap()
+    find(&settings(sizes, repeats), KneeOptions::default()).unwrap()
 }
 
 /// The index of the planted answer: the first size within 3 % of the best there is.

@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod contention;
-mod place;
-mod running;
+mod running_program;
+mod test_directory;
 
 use std::path::Path;
 use std::process::Command;
@@ -15,19 +15,19 @@ use std::time::{Duration, Instant};
 use bench_report::{Report, WarningCode};
 
 pub use contention::{contention, ending_bound};
-pub use place::Place;
-pub use running::{Ended, Running};
+pub use running_program::{Ended, RunningProgram};
+pub use test_directory::TestDirectory;
 
 /// Far longer than anything takes; only a failing test waits for so long.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Waits until `condition` holds.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(
-            started.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
+            started.elapsed() < TIMEOUT,
+            "{what}: not within {TIMEOUT:?}"
         );
         std::thread::sleep(Duration::from_millis(10));
     }

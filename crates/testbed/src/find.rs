@@ -24,7 +24,7 @@ const HOMEBREW: [&str; 3] = ["/opt/homebrew", "/usr/local", "/home/linuxbrew/.li
 /// # Errors
 /// [`TestbedError::Missing`] names the package to install.
 pub fn find_postgres() -> Result<PathBuf, TestbedError> {
-    Search::of_this_process(POSTGRES_VARIABLE).postgres()
+    ProgramSearch::of_this_process(POSTGRES_VARIABLE).postgres()
 }
 
 /// The executable of Redis or Valkey.
@@ -35,17 +35,17 @@ pub fn find_postgres() -> Result<PathBuf, TestbedError> {
 /// # Errors
 /// [`TestbedError::Missing`] names the package to install.
 pub fn find_redis() -> Result<PathBuf, TestbedError> {
-    Search::of_this_process(REDIS_VARIABLE).redis()
+    ProgramSearch::of_this_process(REDIS_VARIABLE).redis()
 }
 
 /// The places to look in; apart from the environment, so that a test can say what is installed.
-struct Search {
+struct ProgramSearch {
     chosen: Option<PathBuf>,
     path: OsString,
     root: PathBuf,
 }
 
-impl Search {
+impl ProgramSearch {
     fn of_this_process(variable: &str) -> Self {
         Self {
             chosen: env::var_os(variable)
@@ -165,8 +165,8 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    fn machine(root: &Path) -> Search {
-        Search {
+    fn machine(root: &Path) -> ProgramSearch {
+        ProgramSearch {
             chosen: None,
             path: root.join("usr/bin").into(),
             root: root.to_path_buf(),
@@ -224,7 +224,7 @@ mod tests {
     fn a_chosen_place_that_holds_no_server_is_an_error_even_if_another_is_installed() {
         let root = tempfile::tempdir().unwrap();
         install(&root.path().join("usr/bin/redis-server"));
-        let search = Search {
+        let search = ProgramSearch {
             chosen: Some("/nowhere".into()),
             ..machine(root.path())
         };

@@ -15,7 +15,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::identity::Identity;
+use crate::server_user::ServerUser;
 use crate::spawn::spawn;
 
 /// Arguments: the private directory, the server's working directory below it, the name of the
@@ -62,15 +62,15 @@ while read -r word rest; do
     [ "$word" = server ] && server=$rest
 done
 if [ "$server" ]; then
-    family="$server $(pgrep -P "$server")"
+    server_processes="$server $(pgrep -P "$server")"
     kill -s $signal $server
-    kill -s CONT $family
+    kill -s CONT $server_processes
     round=0
     while [ $round -lt 20 ] && kill -s 0 $server; do
         round=$((round + 1))
         sleep 0.05
     done
-    kill -s KILL $family
+    kill -s KILL $server_processes
 fi
 rm -rf "$directory"
 "#;
@@ -90,7 +90,7 @@ impl Guardian {
         directory: &Path,
         work: &Path,
         signal: Signal,
-        identity: Identity,
+        user: ServerUser,
     ) -> io::Result<Self> {
         let mut command = Command::new("/bin/sh");
         command
@@ -108,7 +108,7 @@ impl Guardian {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        identity.assume(&mut command);
+        user.apply_to(&mut command);
         let mut shell = spawn(command, None)?;
         let pipe = shell.stdin.take();
         let mut answer = String::new();

@@ -11,20 +11,20 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::credentials::{escaped, one_line, random_password};
-use crate::identity::Identity;
-use crate::nest::Nest;
-use crate::server::{Kind, Server, on_free_port, serve};
+use crate::server::{ServerKind, ServerProcess, on_free_port, serve};
+use crate::server_directory::ServerDirectory;
+use crate::server_user::ServerUser;
 use crate::{TestbedError, find_postgres};
 
-const KIND: Kind = Kind {
+const SERVER_KIND: ServerKind = ServerKind {
     name: "PostgreSQL",
     orphaned: Signal::SIGQUIT,
-    farewell: &[
+    stop_signals: &[
         (Signal::SIGINT, Duration::from_secs(1)),
         (Signal::SIGQUIT, Duration::from_millis(300)),
     ],
 };
-const PREPARE_PATIENCE: Duration = Duration::from_mins(1);
+const PREPARE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The environment that PostgreSQL may see: nothing that changes what it does.
 const ENVIRONMENT: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 const STATEMENTS: &str = "pg_stat_statements";
@@ -63,7 +63,7 @@ impl Default for PostgresOptions {
 pub struct Postgres {
     url: String,
     bin_dir: PathBuf,
-    server: Server,
+    server: ServerProcess,
 }
 
 serve!(Postgres);
@@ -76,7 +76,7 @@ impl Postgres {
     pub fn start(options: &PostgresOptions) -> Result<Self, TestbedError> {
         let bin_dir = find_postgres()?;
         let password = options.password.clone().unwrap_or_else(random_password);
-        one_line(KIND.name, &password)?;
+        one_line(SERVER_KIND.name, &password)?;
         let server = on_free_port(|port| start(&bin_dir, options, &password, port))?;
         let (password, port) = (escaped(&password), server.port());
         let url = format!("postgres://plimsoll:{password}@127.0.0.1:{port}/plimsoll");
@@ -98,8 +98,8 @@ impl Postgres {
             server, bin_dir, ..
         } = self;
         server.restart(
-            |nest| main_process(nest, bin_dir),
-            |nest, pid| is_ready(nest, pid).then_some(port),
+            |directory| main_process(directory, bin_dir),
+            |directory, pid| is_ready(directory, pid).then_some(port),
         )
     }
 
@@ -114,25 +114,29 @@ fn start(
     options: &PostgresOptions,
     password: &str,
     port: u16,
-) -> Result<Server, TestbedError> {
-    let identity =
-        Identity::unprivileged().map_err(TestbedError::io("find a user to run", bin_dir))?;
-    let nest = Nest::build(identity, KIND.orphaned)?;
+) -> Result<ServerProcess, TestbedError> {
+    let user =
+        ServerUser::unprivileged().map_err(TestbedError::io("find a user to run", bin_dir))?;
+    let directory = ServerDirectory::create(user, SERVER_KIND.orphaned)?;
     let statements = library_is_installed(bin_dir, STATEMENTS);
-    initialise(&nest, bin_dir, password)?;
-    let text = configuration(options, port, statements, major_version(&nest)?)?;
-    configure(&nest, &text)?;
-    populate(&nest, bin_dir, statements)?;
-    let command = main_process(&nest, bin_dir)?;
-    Server::start(&KIND, nest, command, |nest, pid| {
-        is_ready(nest, pid).then_some(port)
+    initialise(&directory, bin_dir, password)?;
+    let text = configuration(options, port, statements, major_version(&directory)?)?;
+    configure(&directory, &text)?;
+    populate(&directory, bin_dir, statements)?;
+    let command = main_process(&directory, bin_dir)?;
+    ServerProcess::start(&SERVER_KIND, directory, command, |directory, pid| {
+        is_ready(directory, pid).then_some(port)
     })
 }
 
 /// Makes the data directory. A crash before the start loses nothing, so nothing is synced.
-fn initialise(nest: &Nest, bin_dir: &Path, password: &str) -> Result<(), TestbedError> {
-    let password_file = nest.write("password", password)?;
-    let mut command = command(nest, bin_dir, "initdb")?;
+fn initialise(
+    directory: &ServerDirectory,
+    bin_dir: &Path,
+    password: &str,
+) -> Result<(), TestbedError> {
+    let password_file = directory.write("password", password)?;
+    let mut command = command(directory, bin_dir, "initdb")?;
     command.args([
         "--no-sync",
         "-A",
@@ -144,8 +148,8 @@ fn initialise(nest: &Nest, bin_dir: &Path, password: &str) -> Result<(), Testbed
         .args(["-U", "plimsoll", "--pwfile"])
         .arg(&password_file)
         .arg("-D")
-        .arg(nest.work());
-    let outcome = nest.run("initdb", command, PREPARE_PATIENCE);
+        .arg(directory.work());
+    let outcome = directory.run("initdb", command, PREPARE_TIMEOUT);
     fs::remove_file(&password_file).map_err(TestbedError::io("remove", password_file))?;
     outcome
 }
@@ -187,8 +191,8 @@ fn configuration(
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let mut text = String::from("\n");
     for (name, value) in ours.into_iter().chain(within).chain(theirs) {
-        one_line(KIND.name, name)?;
-        one_line(KIND.name, value)?;
+        one_line(SERVER_KIND.name, name)?;
+        one_line(SERVER_KIND.name, value)?;
         let _ = writeln!(
             text,
             "{name} = '{}'",
@@ -199,44 +203,57 @@ fn configuration(
 }
 
 /// The version of the data directory, as in 15.
-fn major_version(nest: &Nest) -> Result<u32, TestbedError> {
-    let file = nest.work().join("PG_VERSION");
+fn major_version(directory: &ServerDirectory) -> Result<u32, TestbedError> {
+    let file = directory.work().join("PG_VERSION");
     let text = fs::read_to_string(&file).map_err(TestbedError::io("read", &file))?;
     let number = text.trim().parse();
     number.map_err(|error| TestbedError::io("read", file)(io::Error::other(error)))
 }
 
-fn configure(nest: &Nest, configuration: &str) -> Result<(), TestbedError> {
-    nest.write("data/postgresql.conf", configuration).map(drop)
+fn configure(directory: &ServerDirectory, configuration: &str) -> Result<(), TestbedError> {
+    directory
+        .write("data/postgresql.conf", configuration)
+        .map(drop)
 }
 
 /// Makes the database before the server listens: nobody can ever see it half made.
-fn populate(nest: &Nest, bin_dir: &Path, statements: bool) -> Result<(), TestbedError> {
+fn populate(
+    directory: &ServerDirectory,
+    bin_dir: &Path,
+    statements: bool,
+) -> Result<(), TestbedError> {
     let extension = if statements {
         "CREATE EXTENSION pg_stat_statements;\n"
     } else {
         ""
     };
-    let script = nest.write(
+    let script = directory.write(
         "setup.sql",
         &format!("{extension}CREATE DATABASE plimsoll;\n"),
     )?;
     let input = File::open(&script).map_err(TestbedError::io("read", &script))?;
-    let mut command = command(nest, bin_dir, "postgres")?;
+    let mut command = command(directory, bin_dir, "postgres")?;
     command
         .args(["--single", "-F", "-D"])
-        .arg(nest.work())
+        .arg(directory.work())
         .arg("template1");
     command.stdin(input).stdout(Stdio::null());
-    nest.run("postgres --single", command, PREPARE_PATIENCE)?;
-    if nest.log().contains("ERROR:") {
-        return Err(nest.failed(KIND.name, "its database could not be made".to_owned()));
+    directory.run("postgres --single", command, PREPARE_TIMEOUT)?;
+    if directory.log().contains("ERROR:") {
+        return Err(directory.failed(
+            SERVER_KIND.name,
+            "its database could not be made".to_owned(),
+        ));
     }
     fs::remove_file(&script).map_err(TestbedError::io("remove", script))
 }
 
-fn command(nest: &Nest, bin_dir: &Path, program: &str) -> Result<Command, TestbedError> {
-    let mut command = nest.command(&bin_dir.join(program))?;
+fn command(
+    directory: &ServerDirectory,
+    bin_dir: &Path,
+    program: &str,
+) -> Result<Command, TestbedError> {
+    let mut command = directory.command(&bin_dir.join(program))?;
     let kept = ENVIRONMENT
         .iter()
         .filter_map(|&name| Some((name, env::var_os(name)?)));
@@ -244,16 +261,16 @@ fn command(nest: &Nest, bin_dir: &Path, program: &str) -> Result<Command, Testbe
     Ok(command)
 }
 
-fn main_process(nest: &Nest, bin_dir: &Path) -> Result<Command, TestbedError> {
-    let mut command = command(nest, bin_dir, "postgres")?;
-    command.arg("-D").arg(nest.work());
+fn main_process(directory: &ServerDirectory, bin_dir: &Path) -> Result<Command, TestbedError> {
+    let mut command = command(directory, bin_dir, "postgres")?;
+    command.arg("-D").arg(directory.work());
     Ok(command)
 }
 
 /// True if the process accepts connections: `postmaster.pid` as `pg_ctl` reads it, the process in
 /// its first line and the state in its eighth.
-fn is_ready(nest: &Nest, pid: u32) -> bool {
-    let state = fs::read_to_string(nest.work().join("postmaster.pid")).unwrap_or_default();
+fn is_ready(directory: &ServerDirectory, pid: u32) -> bool {
+    let state = fs::read_to_string(directory.work().join("postmaster.pid")).unwrap_or_default();
     let line = |n| state.lines().nth(n).map(str::trim);
     line(0) == Some(pid.to_string().as_str()) && line(7) == Some("ready")
 }

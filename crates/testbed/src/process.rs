@@ -8,13 +8,13 @@ use nix::unistd::Pid;
 
 /// One line of the system's process table.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct ProcessEntry {
     pid: u32,
     parent: u32,
     state: char,
 }
 
-impl Entry {
+impl ProcessEntry {
     /// Reads `pid (name) state parent …`, where the name may hold anything.
     #[cfg(target_os = "linux")]
     fn parse(stat: &str) -> Option<Self> {
@@ -42,23 +42,25 @@ impl Entry {
 }
 
 #[cfg(target_os = "linux")]
-fn table() -> Vec<Entry> {
+fn table() -> Vec<ProcessEntry> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
-        .filter_map(|entry| Entry::parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?))
+        .filter_map(|entry| {
+            ProcessEntry::parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?)
+        })
         .collect()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn table() -> Vec<Entry> {
+fn table() -> Vec<ProcessEntry> {
     let listed = std::process::Command::new("ps")
         .args(["-A", "-o", "pid=,ppid=,stat="])
         .output();
     let text = listed.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&text)
         .lines()
-        .filter_map(Entry::parse)
+        .filter_map(ProcessEntry::parse)
         .collect()
 }
 
@@ -72,23 +74,23 @@ fn works_in(_: u32, _: &Path) -> bool {
     false
 }
 
-fn living() -> Vec<Entry> {
+fn living() -> Vec<ProcessEntry> {
     let mut entries = table();
     entries.retain(|entry| !matches!(entry.state, 'Z' | 'X'));
     entries
 }
 
 /// Waits until none of these lives. One that is ending still lives for a moment after it has left
-/// its working directory, so [`family`] no longer finds it.
-pub(crate) fn await_end(processes: &[u32], patience: Duration) {
-    until(patience, || {
+/// its working directory, so [`server_processes`] no longer finds it.
+pub(crate) fn wait_until_gone(processes: &[u32], timeout: Duration) {
+    wait_until(timeout, || {
         !living().iter().any(|entry| processes.contains(&entry.pid))
     });
 }
 
 /// The living processes of a server, its main process first: `main`, all that descend from it, and
 /// (on Linux) all that work in `directory`, which also finds children that lost their parent.
-pub(crate) fn family(main: Option<u32>, directory: &Path) -> Vec<u32> {
+pub(crate) fn server_processes(main: Option<u32>, directory: &Path) -> Vec<u32> {
     let living = living();
     let (mut members, others): (Vec<u32>, Vec<u32>) = living
         .iter()
@@ -117,18 +119,18 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 }
 
 /// Stops `pid` and waits until it stands still: from then on it starts no further children.
-pub(crate) fn freeze(pid: u32) {
+pub(crate) fn stop(pid: u32) {
     signal(pid, Signal::SIGSTOP);
-    until(Duration::from_millis(200), || {
+    wait_until(Duration::from_millis(200), || {
         table()
             .iter()
             .all(|entry| entry.pid != pid || matches!(entry.state, 'T' | 'Z' | 'X'))
     });
 }
 
-/// Waits until `condition` holds, for `patience` at most; whether it came to hold.
-pub(crate) fn until(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + patience;
+/// Waits until `condition` holds, for `timeout` at most; whether it came to hold.
+pub(crate) fn wait_until(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + timeout;
     loop {
         if condition() {
             return true;
@@ -146,19 +148,19 @@ mod tests {
 
     #[test]
     fn a_process_name_may_hold_parentheses_and_blanks() {
-        let entry = Entry::parse("42 (odd) name (x) S 7 42 42 0 -1").unwrap();
+        let entry = ProcessEntry::parse("42 (odd) name (x) S 7 42 42 0 -1").unwrap();
         assert_eq!((entry.pid, entry.state, entry.parent), (42, 'S', 7));
     }
 
     #[test]
     fn a_truncated_line_is_no_process() {
-        assert!(Entry::parse("42 (sh").is_none());
-        assert!(Entry::parse("").is_none());
+        assert!(ProcessEntry::parse("42 (sh").is_none());
+        assert!(ProcessEntry::parse("").is_none());
     }
 
     #[test]
     fn we_belong_to_our_own_family() {
         let me = std::process::id();
-        assert_eq!(family(Some(me), Path::new("/nowhere"))[0], me);
+        assert_eq!(server_processes(Some(me), Path::new("/nowhere"))[0], me);
     }
 }

@@ -9,17 +9,17 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::credentials::{escaped, one_line};
-use crate::identity::Identity;
-use crate::nest::Nest;
-use crate::server::{Kind, Server, on_free_port, serve};
+use crate::server::{ServerKind, ServerProcess, on_free_port, serve};
+use crate::server_directory::ServerDirectory;
+use crate::server_user::ServerUser;
 use crate::{TestbedError, find_redis};
 
-const KIND: Kind = Kind {
+const SERVER_KIND: ServerKind = ServerKind {
     name: "Redis",
     orphaned: Signal::SIGTERM,
-    farewell: &[(Signal::SIGTERM, Duration::from_millis(500))],
+    stop_signals: &[(Signal::SIGTERM, Duration::from_millis(500))],
 };
-const PROBE_PATIENCE: Duration = Duration::from_millis(500);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Options of a throwaway Redis.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub struct RedisOptions {
 #[derive(Debug)]
 pub struct Redis {
     url: String,
-    server: Server,
+    server: ServerProcess,
 }
 
 serve!(Redis);
@@ -54,15 +54,20 @@ impl Redis {
     }
 }
 
-fn start(program: &Path, options: &RedisOptions, port: u16) -> Result<Server, TestbedError> {
-    let nest = Nest::build(Identity::Ours, KIND.orphaned)?;
-    let file = nest.write("redis.conf", &configuration(options, port, &nest.work())?)?;
-    let mut command = nest.command(program)?;
+fn start(program: &Path, options: &RedisOptions, port: u16) -> Result<ServerProcess, TestbedError> {
+    let directory = ServerDirectory::create(ServerUser::Ours, SERVER_KIND.orphaned)?;
+    let file = directory.write(
+        "redis.conf",
+        &configuration(options, port, &directory.work())?,
+    )?;
+    let mut command = directory.command(program)?;
     command.arg(file);
     let password = options.password.as_deref();
     let answers =
         |pid| process_that_answers(port, password).is_ok_and(|answering| answering == pid);
-    Server::start(&KIND, nest, command, |_, pid| answers(pid).then_some(port))
+    ServerProcess::start(&SERVER_KIND, directory, command, |_, pid| {
+        answers(pid).then_some(port)
+    })
 }
 
 fn configuration(
@@ -75,12 +80,12 @@ fn configuration(
         quoted(&directory.to_string_lossy())
     );
     if let Some(password) = &options.password {
-        one_line(KIND.name, password)?;
+        one_line(SERVER_KIND.name, password)?;
         let _ = writeln!(text, "requirepass {}", quoted(password));
     }
     for (name, value) in &options.settings {
-        one_line(KIND.name, name)?;
-        one_line(KIND.name, value)?;
+        one_line(SERVER_KIND.name, name)?;
+        one_line(SERVER_KIND.name, value)?;
         let _ = writeln!(text, "{name} {value}");
     }
     Ok(text)
@@ -93,8 +98,8 @@ fn quoted(text: &str) -> String {
 /// The number of the process behind the port: it need not be ours, if somebody took the port.
 fn process_that_answers(port: u16, password: Option<&str>) -> io::Result<u32> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, PROBE_PATIENCE)?;
-    stream.set_read_timeout(Some(PROBE_PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT)?;
+    stream.set_read_timeout(Some(PROBE_TIMEOUT))?;
     if let Some(password) = password {
         let length = password.len();
         write!(stream, "*2\r\n$4\r\nAUTH\r\n${length}\r\n{password}\r\n")?;

@@ -8,49 +8,49 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::TestbedError;
-use crate::nest::Nest;
-use crate::process::{await_end, family, freeze, signal, until};
+use crate::process::{server_processes, signal, stop, wait_until, wait_until_gone};
+use crate::server_directory::ServerDirectory;
 use crate::shared_memory::SharedMemory;
 use crate::spawn::spawn;
 
-const START_PATIENCE: Duration = Duration::from_secs(20);
-const END_PATIENCE: Duration = Duration::from_secs(1);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 const PORT_ATTEMPTS: usize = 5;
 const PORT_TAKEN: &str = "Address already in use";
 
 /// A kind of server: its name, and how it is asked to end.
 #[derive(Debug)]
-pub(crate) struct Kind {
+pub(crate) struct ServerKind {
     pub(crate) name: &'static str,
     /// Signal for its main process when we die: must end all of its processes at once.
     pub(crate) orphaned: Signal,
     /// Signals to stop it, with the time that each is given; SIGKILL follows.
-    pub(crate) farewell: &'static [(Signal, Duration)],
+    pub(crate) stop_signals: &'static [(Signal, Duration)],
 }
 
 /// A running server, which ends with this value.
 #[derive(Debug)]
-pub(crate) struct Server {
-    kind: &'static Kind,
+pub(crate) struct ServerProcess {
+    kind: &'static ServerKind,
     child: Child,
     reaped: bool,
     port: u16,
     shared_memory: SharedMemory,
-    nest: Nest,
+    directory: ServerDirectory,
 }
 
-impl Server {
+impl ServerProcess {
     /// Starts `command` and asks `ready` for its port until there is one.
     pub(crate) fn start(
-        kind: &'static Kind,
-        mut nest: Nest,
+        kind: &'static ServerKind,
+        mut directory: ServerDirectory,
         command: Command,
-        ready: impl Fn(&Nest, u32) -> Option<u16>,
+        ready: impl Fn(&ServerDirectory, u32) -> Option<u16>,
     ) -> Result<Self, TestbedError> {
         let program = command.get_program().to_owned();
         let child =
             spawn(command, Some(kind.orphaned)).map_err(TestbedError::io("run", program))?;
-        let watched = nest.shelter(child.id());
+        let watched = directory.watch(child.id());
         let shared_memory = SharedMemory::default();
         let mut server = Self {
             kind,
@@ -58,54 +58,54 @@ impl Server {
             reaped: false,
             port: 0,
             shared_memory,
-            nest,
+            directory,
         };
         watched?;
         server.await_ready(ready)?;
         Ok(server)
     }
 
-    /// Ends the processes as [`Server::end`] does, and starts what `command` makes in their place.
+    /// Ends the processes as [`ServerProcess::end`] does, and starts what `command` makes in their place.
     pub(crate) fn restart(
         &mut self,
-        command: impl Fn(&Nest) -> Result<Command, TestbedError>,
-        ready: impl Fn(&Nest, u32) -> Option<u16>,
+        command: impl Fn(&ServerDirectory) -> Result<Command, TestbedError>,
+        ready: impl Fn(&ServerDirectory, u32) -> Option<u16>,
     ) -> Result<(), TestbedError> {
         self.end_processes();
-        let command = command(&self.nest)?;
+        let command = command(&self.directory)?;
         let program = command.get_program().to_owned();
         let started = spawn(command, Some(self.kind.orphaned));
         self.child = started.map_err(TestbedError::io("run", program))?;
         self.reaped = false;
         // What was given back may be somebody else's by now.
         self.shared_memory = SharedMemory::default();
-        self.nest.shelter(self.pid())?;
+        self.directory.watch(self.pid())?;
         self.await_ready(ready)
     }
 
     fn await_ready(
         &mut self,
-        ready: impl Fn(&Nest, u32) -> Option<u16>,
+        ready: impl Fn(&ServerDirectory, u32) -> Option<u16>,
     ) -> Result<(), TestbedError> {
         let (mut port, mut ended) = (None, None);
-        until(START_PATIENCE, || {
+        wait_until(START_TIMEOUT, || {
             ended = self.child.try_wait().transpose();
             port = ended
                 .is_none()
-                .then(|| ready(&self.nest, self.child.id()))
+                .then(|| ready(&self.directory, self.child.id()))
                 .flatten();
             ended.is_some() || port.is_some()
         });
         if let Some(status) = ended {
             self.reaped = true;
             let reason = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-            return Err(self.nest.failed(self.kind.name, reason));
+            return Err(self.directory.failed(self.kind.name, reason));
         }
         self.port = port.ok_or_else(|| TestbedError::Timeout {
             server: self.kind.name,
             what: "answer",
-            waited: START_PATIENCE,
-            log: self.nest.log_tail(),
+            waited: START_TIMEOUT,
+            log: self.directory.log_tail(),
         })?;
         self.shared_memory.look_into(&self.processes());
         Ok(())
@@ -120,17 +120,17 @@ impl Server {
     }
 
     pub(crate) fn directory(&self) -> &Path {
-        self.nest.path()
+        self.directory.path()
     }
 
     /// The living processes; once the main process has been reaped its number may be another's.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        family((!self.reaped).then(|| self.pid()), &self.nest.work())
+        server_processes((!self.reaped).then(|| self.pid()), &self.directory.work())
     }
 
     pub(crate) fn pause(&self) {
         if !self.reaped {
-            freeze(self.pid());
+            stop(self.pid());
         }
         self.signal_all(Signal::SIGSTOP);
     }
@@ -143,7 +143,7 @@ impl Server {
     /// replaces its children nor leaves orphans that nobody counted.
     pub(crate) fn kill(&mut self) {
         if !self.reaped {
-            freeze(self.pid());
+            stop(self.pid());
         }
         let processes = self.processes();
         self.shared_memory.look_into(&processes);
@@ -153,30 +153,30 @@ impl Server {
         if !self.reaped {
             self.reaped = self.child.wait().is_ok();
         }
-        await_end(&processes, END_PATIENCE);
+        wait_until_gone(&processes, END_TIMEOUT);
         self.shared_memory.remove();
     }
 
     /// Asks the server to end, makes sure that it has, and removes what it left.
     pub(crate) fn end(&mut self) -> Result<(), TestbedError> {
         self.end_processes();
-        self.nest.clear()
+        self.directory.clear()
     }
 
     fn end_processes(&mut self) {
         let processes = self.processes();
         self.shared_memory.look_into(&processes);
         self.resume();
-        for &(farewell, patience) in self.kind.farewell {
+        for &(stop_signal, timeout) in self.kind.stop_signals {
             if !self.reaped {
-                signal(self.pid(), farewell);
-                self.reaped = until(patience, || matches!(self.child.try_wait(), Ok(Some(_))));
+                signal(self.pid(), stop_signal);
+                self.reaped = wait_until(timeout, || matches!(self.child.try_wait(), Ok(Some(_))));
             }
         }
         if !self.reaped || !self.processes().is_empty() {
             self.kill();
         }
-        await_end(&processes, END_PATIENCE);
+        wait_until_gone(&processes, END_TIMEOUT);
         self.shared_memory.remove();
     }
 
@@ -187,10 +187,10 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         if let Err(error) = self.end() {
-            tracing::warn!(%error, "a throwaway server left something behind");
+            tracing::error!(%error, "a throwaway server left something behind");
         }
     }
 }
@@ -219,7 +219,7 @@ fn free_port() -> Result<u16, TestbedError> {
         .map_err(TestbedError::io("find a free port on", "127.0.0.1"))
 }
 
-/// The methods that every server shows to its users, handed on to its `Server`.
+/// The methods that every server shows to its users, handed on to its `ServerProcess`.
 macro_rules! serve {
     ($server:ty) => {
         impl $server {

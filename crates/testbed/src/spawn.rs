@@ -16,14 +16,14 @@ use nix::sys::signal::Signal;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Spawns `command` in a session of its own, so that a terminal's Ctrl-C reaches it through us
-/// alone. When we die it gets `farewell`, where the system can do that.
-pub(crate) fn spawn(mut command: Command, farewell: Option<Signal>) -> io::Result<Child> {
+/// alone. When we die it gets `stop_signal`, where the system can do that.
+pub(crate) fn spawn(mut command: Command, stop_signal: Option<Signal>) -> io::Result<Child> {
     let parent = nix::unistd::getpid();
     // SAFETY: between fork and exec the closure makes system calls only and allocates nothing.
     unsafe {
         command.pre_exec(move || {
             nix::unistd::setsid()?;
-            die_with(parent, farewell)
+            die_with(parent, stop_signal)
         });
     }
     let (answer, spawned) = channel();
@@ -33,8 +33,8 @@ pub(crate) fn spawn(mut command: Command, farewell: Option<Signal>) -> io::Resul
 }
 
 #[cfg(target_os = "linux")]
-fn die_with(parent: nix::unistd::Pid, farewell: Option<Signal>) -> io::Result<()> {
-    if let Some(signal) = farewell {
+fn die_with(parent: nix::unistd::Pid, stop_signal: Option<Signal>) -> io::Result<()> {
+    if let Some(signal) = stop_signal {
         nix::sys::prctl::set_pdeathsig(signal)?;
         if nix::unistd::getppid() != parent {
             return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));

@@ -7,14 +7,14 @@ use nix::sys::signal::Signal;
 use url::Url;
 
 use crate::TestbedError;
-use crate::identity::Identity;
-use crate::nest::Nest;
-use crate::server::{Kind, Server, serve};
+use crate::server::{ServerKind, ServerProcess, serve};
+use crate::server_directory::ServerDirectory;
+use crate::server_user::ServerUser;
 
-const KIND: Kind = Kind {
+const SERVER_KIND: ServerKind = ServerKind {
     name: "the WebSocket server",
     orphaned: Signal::SIGKILL,
-    farewell: &[(Signal::SIGTERM, Duration::from_secs(1))],
+    stop_signals: &[(Signal::SIGTERM, Duration::from_secs(1))],
 };
 const READY: &str = "listening on ";
 
@@ -22,7 +22,7 @@ const READY: &str = "listening on ";
 #[derive(Debug)]
 pub struct WebSocketServer {
     url: String,
-    server: Server,
+    server: ServerProcess,
 }
 
 serve!(WebSocketServer);
@@ -37,12 +37,14 @@ impl WebSocketServer {
         let program = binary
             .canonicalize()
             .map_err(TestbedError::io("find", binary))?;
-        let nest = Nest::build(Identity::Ours, KIND.orphaned)?;
-        let mut command = nest.command(&program)?;
+        let directory = ServerDirectory::create(ServerUser::Ours, SERVER_KIND.orphaned)?;
+        let mut command = directory.command(&program)?;
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args);
-        let server = Server::start(&KIND, nest, command, |nest, _| announced_port(&nest.log()))?;
+        let server = ServerProcess::start(&SERVER_KIND, directory, command, |directory, _| {
+            announced_port(&directory.log())
+        })?;
         Ok(Self {
             url: format!("ws://127.0.0.1:{}/", server.port()),
             server,

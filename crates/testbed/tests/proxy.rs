@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use testbed::{Faults, Proxy};
 
-use common::{PATIENCE, assert_pause_holds_the_answer_back, connect};
+use common::{TIMEOUT, assert_pause_holds_the_answer_back, connect};
 
 /// A server that sends back what it gets, for as long as the test runs.
 fn echo_server() -> SocketAddr {
@@ -149,7 +149,7 @@ fn a_refused_connection_is_reset_and_older_ones_go_on() {
     });
     // The reset may overtake the connect itself.
     let refused = TcpStream::connect(proxy.address()).and_then(|mut newer| {
-        newer.set_read_timeout(Some(PATIENCE))?;
+        newer.set_read_timeout(Some(TIMEOUT))?;
         newer.read_exact(&mut [0])
     });
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -180,7 +180,7 @@ fn an_unreachable_target_shows_as_a_reset() {
         .unwrap();
     let proxy = Proxy::start(nobody, Faults::default()).unwrap();
     let outcome = TcpStream::connect(proxy.address()).and_then(|mut stream| {
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         stream.read_exact(&mut [0])
     });
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ConnectionReset);

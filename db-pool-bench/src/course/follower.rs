@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_cli::bench::Evidence as _;
+use bench_cli::bench::EvidenceSource as _;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
-use load_engine::cpu_use::{CpuUse, LoadThreads, Reading};
-use load_engine::guard;
-use load_engine::{Broken, Failure, Marks, Outcome, Recorder, StopRule, Within};
+use load_engine::{
+    BrokenRule, CpuReading, CpuUse, Failure, LoadThreads, OperationId, Outcome, Recorder,
+    RuleWindow, StopRule, Timestamps, Within,
+};
 
 use super::visit::TracedRequest;
 use crate::evidence::EvidenceCollector;
@@ -26,17 +27,17 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct RunSupervisor<'a> {
     watch: &'a mut EvidenceCollector,
     rules: Vec<StopRule>,
-    asked: guard::Watch,
+    rules_window: RuleWindow,
     length: Duration,
     /// Broken, unless it turns out that the server had gone away.
-    suspected: Option<Broken>,
+    suspected: Option<BrokenRule>,
     away: Arc<AtomicBool>,
     /// True if it was away at the last look.
     was_away: bool,
     ledger: Ledger,
     threads: Arc<LoadThreads>,
     /// At the beginning of the part under way.
-    began: Reading,
+    began: CpuReading,
 }
 
 /// What finished since the rules were last asked, and what is under way; told by the tasks that
@@ -60,7 +61,7 @@ impl<'a> RunSupervisor<'a> {
         Self {
             watch,
             rules,
-            asked: rules_from_now(length),
+            rules_window: rules_from_now(length),
             length,
             suspected: None,
             away: Arc::default(),
@@ -69,7 +70,7 @@ impl<'a> RunSupervisor<'a> {
                 finished: Arc::new(Recorder::new(&[], 1)),
                 planted,
             },
-            began: Reading::now(&threads),
+            began: CpuReading::read(&threads),
             threads,
         }
     }
@@ -92,18 +93,18 @@ impl<'a> RunSupervisor<'a> {
 
     /// A part begins.
     pub(crate) fn part_begins(&mut self) {
-        self.began = Reading::now(&self.threads);
+        self.began = CpuReading::read(&self.threads);
         self.watch.measure_begins();
     }
 
     /// A part is over; what it took of our CPU.
     pub(crate) fn part_ends(&mut self) -> CpuUse {
         self.watch.measure_ends();
-        Reading::now(&self.threads).since(&self.began)
+        CpuReading::read(&self.threads).since(&self.began)
     }
 
     /// Returns at `instant_ns`, or with what must end the course before.
-    pub(crate) async fn until(&mut self, instant_ns: u64) -> Option<Broken> {
+    pub(crate) async fn until(&mut self, instant_ns: u64) -> Option<BrokenRule> {
         loop {
             let now_ns = monotonic_ns();
             if now_ns >= instant_ns {
@@ -121,19 +122,21 @@ impl<'a> RunSupervisor<'a> {
     }
 
     /// Returns what is broken of the rules and of the bound on connections, as of now.
-    pub(crate) fn look(&mut self) -> Option<Broken> {
+    pub(crate) fn look(&mut self) -> Option<BrokenRule> {
         let interval = self.ledger.finished.take_interval();
         let away = self.away.load(Ordering::Relaxed);
         if std::mem::replace(&mut self.was_away, away) || away {
             // What failed before that was noticed is forgotten too, and what failed since the last
             // look at a server that is back.
-            self.asked = rules_from_now(self.length);
+            self.rules_window = rules_from_now(self.length);
             self.suspected = None;
             return None;
         }
         if self.suspected.is_none() {
-            let broken = self.asked.look(monotonic_ns(), &interval, &self.rules);
-            self.suspected = broken.or_else(|| self.watch.broken());
+            let broken = self
+                .rules_window
+                .check(monotonic_ns(), &interval, &self.rules);
+            self.suspected = broken.or_else(|| self.watch.broken_rule());
         }
         self.suspected.clone()
     }
@@ -144,8 +147,8 @@ impl<'a> RunSupervisor<'a> {
     }
 }
 
-fn rules_from_now(length: Duration) -> guard::Watch {
-    guard::Watch::new(monotonic_ns(), length).with_drain(DRAIN_BOUND)
+fn rules_from_now(length: Duration) -> RuleWindow {
+    RuleWindow::new(monotonic_ns(), length).with_drain(DRAIN_BOUND)
 }
 
 impl Ledger {
@@ -165,23 +168,23 @@ impl Ledger {
 
     /// A request is over.
     pub(crate) fn note(&self, visit: &TracedRequest) {
-        self.enter(&visit.marks, visit.failure.as_ref());
+        self.enter(&visit.timestamps, visit.failure.as_ref());
     }
 
     /// Something beside the load failed.
     pub(crate) fn note_failure(&self, failure: &Failure) {
-        self.enter(&Marks::default(), Some(failure));
+        self.enter(&Timestamps::default(), Some(failure));
     }
 
-    fn enter(&self, marks: &Marks, failure: Option<&Failure>) {
+    fn enter(&self, timestamps: &Timestamps, failure: Option<&Failure>) {
         if self.planted && failure.is_some_and(|failure| is_checkout_timeout(&failure.kind)) {
             return;
         }
         let outcome = Outcome {
             failure: failure.cloned().map(Box::new),
-            ..Outcome::success(0)
+            ..Outcome::success(OperationId::FIRST)
         };
-        self.finished.record(marks, &outcome, Within::WHOLLY);
+        self.finished.record(timestamps, &outcome, Within::WHOLLY);
     }
 }
 
@@ -222,9 +225,9 @@ mod tests {
             planted,
         };
         for kind in kinds {
-            let failed = Outcome::failed(0, Failure::new(*kind, "why"));
-            for outcome in [failed, Outcome::success(0)] {
-                ledger.note(&TracedRequest::new(Marks::default(), outcome));
+            let failed = Outcome::failed(OperationId::FIRST, Failure::new(*kind, "why"));
+            for outcome in [failed, Outcome::success(OperationId::FIRST)] {
+                ledger.note(&TracedRequest::new(Timestamps::default(), outcome));
             }
         }
         let interval = ledger.finished.take_interval();

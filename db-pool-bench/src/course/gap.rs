@@ -38,7 +38,11 @@ pub(super) fn doubt(step: &Step) -> Option<Warning> {
     let mut spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
     spoilt.push("operations");
     let warning = Warning::new(WarningCode::TargetAway, message);
-    Some(warning.figures(uncounted_ns, 0.0).of_step(0, &spoilt))
+    Some(
+        warning
+            .with_figures(uncounted_ns, 0.0)
+            .about_step(0, &spoilt),
+    )
 }
 
 /// Time that the server could not be asked in each of `parts`, by their names, and what that took;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use load_engine::cpu_use::LoadThreads;
-use load_engine::step::available_threads;
+use load_engine::{LoadThreads, available_threads};
 use tokio::runtime::Builder;
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);

@@ -3,30 +3,31 @@
 use bench_cli::bench::Bench;
 use bench_report::histogram::Recording;
 use bench_report::{Histogram, Operation, Step};
-use load_engine::cpu_use::CpuUse;
-use load_engine::step::available_threads;
-use load_engine::{Failure, Marks, Outcome, Recorder, Within, self_check};
+use load_engine::{
+    CpuUse, Failure, OperationId, OperationTable, Outcome, Recorder, Timestamps, Within,
+    available_threads, self_check,
+};
 
 use super::gap;
 
 /// One request of a user.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TracedRequest {
-    pub(crate) marks: Marks,
-    /// Index into the workload's operations.
-    pub(crate) operation: usize,
+    pub(crate) timestamps: Timestamps,
+    /// Operation of the workload.
+    pub(crate) operation: OperationId,
     pub(crate) retries: u64,
     pub(crate) failure: Option<Failure>,
 }
 
 impl TracedRequest {
     /// What came of a request; one that did not say when it was over is over now.
-    pub(crate) fn new(mut marks: Marks, outcome: Outcome) -> Self {
-        if marks.done_ns == 0 {
-            marks.done_ns = bench_report::clock::monotonic_ns();
+    pub(crate) fn new(mut timestamps: Timestamps, outcome: Outcome) -> Self {
+        if timestamps.done_ns == 0 {
+            timestamps.done_ns = bench_report::clock::monotonic_ns();
         }
         Self {
-            marks,
+            timestamps,
             operation: outcome.operation,
             retries: outcome.retries,
             failure: outcome.failure.map(|failure| *failure),
@@ -35,12 +36,12 @@ impl TracedRequest {
 
     /// How long it waited for a connection, whether it got one or gave up.
     pub(crate) fn waited_ns(&self) -> u64 {
-        let Marks {
+        let Timestamps {
             started_ns,
             acquired_ns,
             done_ns,
             ..
-        } = self.marks;
+        } = self.timestamps;
         let until_ns = if acquired_ns > 0 {
             acquired_ns
         } else {
@@ -51,12 +52,14 @@ impl TracedRequest {
 
     /// What its user felt.
     pub(crate) fn felt_ns(&self) -> u64 {
-        self.marks.done_ns.saturating_sub(self.marks.begin_ns())
+        self.timestamps
+            .done_ns
+            .saturating_sub(self.timestamps.begin_ns())
     }
 
     /// Whether it gave up before it had a connection.
     pub(crate) fn gave_up(&self) -> bool {
-        self.marks.acquired_ns == 0
+        self.timestamps.acquired_ns == 0
     }
 }
 
@@ -65,7 +68,7 @@ impl TracedRequest {
 pub(crate) fn record(
     step: &mut Step,
     visits: &[TracedRequest],
-    operations: &'static [&'static str],
+    operations: impl Into<OperationTable>,
 ) {
     let recorder = Recorder::new(operations, 1);
     let (from_ns, to_ns) = (step.window.measure_start_ns, step.window.measure_end_ns);
@@ -76,10 +79,10 @@ pub(crate) fn record(
             failure: visit.failure.clone().map(Box::new),
         };
         let within = Within {
-            due: (from_ns..to_ns).contains(&visit.marks.begin_ns()),
-            done: (from_ns..=to_ns).contains(&visit.marks.done_ns),
+            due: (from_ns..to_ns).contains(&visit.timestamps.begin_ns()),
+            done: (from_ns..=to_ns).contains(&visit.timestamps.done_ns),
         };
-        recorder.record(&visit.marks, &outcome, within);
+        recorder.record(&visit.timestamps, &outcome, within);
     }
     (step.operations, step.failures) = recorder.collect(step.window.measured_s());
 }

@@ -8,7 +8,7 @@ use deadpool_postgres::{
     ConfigConnectImpl, Connect, Hook, Manager, ManagerConfig, Object, RecyclingMethod, Runtime,
     Timeouts,
 };
-use load_engine::{Factory, Failure, PoolSample, Worker, checkout};
+use load_engine::{Failure, OperationTable, PoolSample, TargetFactory, WorkerShare, checkout};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
@@ -23,18 +23,18 @@ use pgbench_script::{BoundValue, StatementResult};
 #[derive(Debug)]
 pub struct Deadpool(pub DriverSetup);
 
-impl Factory for Deadpool {
+impl TargetFactory for Deadpool {
     type Target = PoolTarget<DeadpoolConnections>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.0.workload.operations()
     }
 
-    fn parts(&self) -> &'static [&'static str] {
+    fn parts(&self) -> Vec<String> {
         self.0.workload.parts()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         PoolTarget::open(&self.0, worker).await
     }
 }

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
+use load_engine::{
+    Failure, OperationTable, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId,
+    WorkerShare,
+};
 use tokio_postgres::{Client, Statement};
 
 use super::{DriverSetup, client_calls};
@@ -16,18 +19,18 @@ use pgbench_script::{BoundValue, StatementResult};
 #[derive(Debug)]
 pub struct Direct(pub DriverSetup);
 
-impl Factory for Direct {
+impl TargetFactory for Direct {
     type Target = DirectTarget;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.0.workload.operations()
     }
 
-    fn parts(&self) -> &'static [&'static str] {
+    fn parts(&self) -> Vec<String> {
         self.0.workload.parts()
     }
 
-    async fn build(&self, _worker: Worker) -> Result<DirectTarget, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<DirectTarget, Failure> {
         Ok(DirectTarget(self.0.clone()))
     }
 }
@@ -61,9 +64,9 @@ pub struct DirectSession {
 }
 
 impl Session for DirectSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if self.link.client.is_closed() {
             match DirectConnection::open(&self.setup).await {
                 Ok(link) => self.link = link,

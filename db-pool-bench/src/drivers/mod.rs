@@ -21,21 +21,20 @@ use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
-use load_engine::{Failure, UserId};
+use load_engine::{Failure, OperationTable, UserId};
 use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
 pub use options::{PoolOptions, Recycle};
-pub use pool_handle::{HasPool, Lease, PoolHandle};
-pub use pooled::{DriverPool, PoolSession, PoolTarget};
+pub(crate) use pool_handle::{HasPool, Lease, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
-use crate::address::Address;
 use crate::conditions::{Hold, Holding};
-use crate::connect::ConnectError;
 use crate::workloads::{SqlWorkload, User};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// A way to reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -52,7 +51,7 @@ pub enum Driver {
 
 impl Driver {
     /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wire => "wire",
             Self::Direct => "direct",
@@ -62,12 +61,12 @@ impl Driver {
     }
 
     /// Whether users share its connections.
-    pub fn is_pooled(self) -> bool {
+    pub(crate) fn is_pooled(self) -> bool {
         matches!(self, Self::Deadpool | Self::Sqlx)
     }
 
     /// The parameter that a sweep varies.
-    pub fn swept(self) -> &'static str {
+    pub(crate) fn swept(self) -> &'static str {
         if self.is_pooled() {
             "pool_size"
         } else {
@@ -104,7 +103,7 @@ pub struct DriverSetup {
 
 impl DriverSetup {
     /// The names that outcomes index.
-    pub fn operations(&self) -> &'static [&'static str] {
+    pub(crate) fn operations(&self) -> OperationTable {
         self.workload.operations()
     }
 

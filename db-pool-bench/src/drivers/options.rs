@@ -56,7 +56,7 @@ impl PoolOptions {
     ///
     /// # Errors
     /// [`UsageError`] with what to do.
-    pub fn check(&self, drivers: &[Driver], sizes: &[u64]) -> Result<(), UsageError> {
+    pub(crate) fn check(&self, drivers: &[Driver], sizes: &[u64]) -> Result<(), UsageError> {
         let refuse = |sentence: String| Err(UsageError(sentence));
         let pooled = drivers.iter().any(|driver| driver.is_pooled());
         for (flag, given) in [
@@ -88,7 +88,7 @@ impl PoolOptions {
     }
 
     /// The check that `driver` makes; `None` where there is no pool.
-    pub fn recycling(&self, driver: Driver) -> Option<Recycle> {
+    pub(crate) fn recycling(&self, driver: Driver) -> Option<Recycle> {
         let own = match driver {
             Driver::Wire | Driver::Direct => return None,
             Driver::Deadpool => Recycle::Fast,
@@ -98,12 +98,12 @@ impl PoolOptions {
     }
 
     /// Connections of a pool of `size` that are open before a step begins.
-    pub fn opened_before(&self, size: u64) -> u64 {
+    pub(crate) fn opened_before(&self, size: u64) -> u64 {
         self.pool_min.map_or(size, |least| least.min(size))
     }
 
     /// What `driver` does by itself, for the report.
-    pub fn config(&self, driver: Driver) -> BTreeMap<&'static str, Value> {
+    pub(crate) fn config(&self, driver: Driver) -> BTreeMap<&'static str, Value> {
         let mut config = BTreeMap::new();
         let Some(recycle) = self.recycling(driver) else {
             return config;

@@ -12,7 +12,7 @@ use crate::failure::{from_pool, from_postgres, from_sqlx};
 use crate::fingerprint;
 
 /// A target whose pool others may take connections from.
-pub trait HasPool {
+pub(crate) trait HasPool {
     /// The pool.
     fn pool_handle(&self) -> PoolHandle;
 }
@@ -31,7 +31,7 @@ impl PoolHandle {
     ///
     /// # Errors
     /// Fails with what the driver said, by kind.
-    pub async fn checkout(&self) -> Result<Lease, Failure> {
+    pub(crate) async fn checkout(&self) -> Result<Lease, Failure> {
         match self {
             Self::Deadpool(pool) => {
                 let client = pool.get().await.map_err(|error| from_pool(&error))?;
@@ -46,7 +46,7 @@ impl PoolHandle {
 
     /// Closes connections that are idle for too long or too old, where the pool does not do so by
     /// itself: deadpool leaves that to the application.
-    pub fn reap(&self, options: &PoolOptions) {
+    pub(crate) fn reap(&self, options: &PoolOptions) {
         let Self::Deadpool(pool) = self else { return };
         let young = |bound: Option<Duration>, age: Duration| bound.is_none_or(|bound| age < bound);
         pool.retain(|_, metrics| {
@@ -58,7 +58,7 @@ impl PoolHandle {
 
 /// A connection that is taken out.
 #[derive(Debug)]
-pub enum Lease {
+pub(crate) enum Lease {
     /// Of deadpool-postgres
     Deadpool(deadpool_postgres::Object),
     /// Of sqlx
@@ -67,7 +67,7 @@ pub enum Lease {
 
 impl Lease {
     /// Ends the connection instead of giving it back.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         match self {
             Self::Deadpool(client) => drop(deadpool_postgres::Object::take(client)),
             // One that is broken is gone all the same.
@@ -79,7 +79,7 @@ impl Lease {
     ///
     /// # Errors
     /// Fails with what the driver said, by kind.
-    pub async fn run(&mut self, sql: &str) -> Result<(), Failure> {
+    pub(crate) async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let ran = self.execute(sql).await;
         ran.map_err(|failure| failure.with_statement(fingerprint::fingerprint(sql)))
     }

@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use load_engine::{
-    Failure, Marks, Outcome, Part, PoolSample, Session, Target, Turn, UserId, Worker, checkout,
+    Failure, OpeningOrder, Outcome, Part, PoolSample, Session, Target, Timestamps, UserId,
+    WorkerShare, checkout,
 };
 use tokio::task::JoinSet;
 
@@ -70,7 +71,7 @@ pub struct PoolTarget<P> {
 
 impl<P: DriverPool> PoolTarget<P> {
     /// The pool of `worker`, with its connections open.
-    pub(super) async fn open(setup: &DriverSetup, worker: Worker) -> Result<Self, Failure> {
+    pub(super) async fn open(setup: &DriverSetup, worker: WorkerShare) -> Result<Self, Failure> {
         let least = setup.pool.pool_min;
         let least = least.map_or(0, |least| worker.share_of(least));
         let pool = P::build(setup, worker.share_of(setup.pool_size), least).await?;
@@ -86,9 +87,9 @@ impl<P: DriverPool> PoolTarget<P> {
 /// Opens `count` connections in turn and prepares the statements on each.
 async fn warm<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
-    for turn in Turn::each(count) {
+    for place in OpeningOrder::places(count) {
         let pool = pool.clone();
-        opening.spawn(async move { turn.take(pool.prepared()).await });
+        opening.spawn(async move { place.open(pool.prepared()).await });
     }
     // Held until all are open: one given back early would be handed out twice.
     let mut held = Vec::with_capacity(count as usize);
@@ -133,14 +134,14 @@ pub struct PoolSession<P> {
 }
 
 impl<P: DriverPool> Session for PoolSession<P> {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
-        let object = match checkout::observe(marks, self.pool.checkout()).await {
+        timestamps.operation(operation);
+        let object = match checkout::observe(timestamps, self.pool.checkout()).await {
             Ok(object) => object,
             Err(failure) => return Outcome::failed(operation, failure),
         };
-        marks.acquired();
+        timestamps.acquired();
         let mut held = PooledConnection {
             pool: &self.pool,
             object: Some(object),
@@ -148,7 +149,7 @@ impl<P: DriverPool> Session for PoolSession<P> {
         };
         let outcome = self.user.perform(&mut held).await;
         self.holding.work().await;
-        marks.done();
+        timestamps.done();
         outcome
     }
 

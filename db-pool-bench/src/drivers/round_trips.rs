@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use load_engine::{Factory, Failure, Marks, Session as _, Target, UserId, Worker};
+use load_engine::{Failure, Session as _, Target, TargetFactory, Timestamps, UserId, WorkerShare};
 use testbed::{Faults, Proxy};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -72,8 +72,8 @@ pub async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Fai
     Ok(counted as f64 / f64::from(COUNTED) - 1.0)
 }
 
-async fn count<F: Factory>(factory: F, proxy: &Proxy) -> Result<u64, Failure> {
-    let target = Arc::new(factory.build(Worker::ALONE).await?);
+async fn count<F: TargetFactory>(factory: F, proxy: &Proxy) -> Result<u64, Failure> {
+    let target = Arc::new(factory.build(WorkerShare::ALONE).await?);
     let mut session = target.open(UserId(0)).await?;
     let mut before = 0;
     for read in 0..UNCOUNTED + COUNTED {
@@ -81,7 +81,7 @@ async fn count<F: Factory>(factory: F, proxy: &Proxy) -> Result<u64, Failure> {
             settle(&*target).await;
             before = proxy.round_trips();
         }
-        let outcome = session.hit(&mut Marks::default()).await;
+        let outcome = session.request(&mut Timestamps::default()).await;
         if let Some(failure) = outcome.failure {
             return Err(*failure);
         }

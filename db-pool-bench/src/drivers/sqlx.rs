@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
-use load_engine::{Factory, Failure, PoolSample, Worker, checkout};
+use load_engine::{Failure, OperationTable, PoolSample, TargetFactory, WorkerShare, checkout};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
@@ -32,18 +32,18 @@ use pgbench_script::{BoundValue, StatementResult};
 #[derive(Debug)]
 pub struct Sqlx(pub DriverSetup);
 
-impl Factory for Sqlx {
+impl TargetFactory for Sqlx {
     type Target = PoolTarget<SqlxConnections>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.0.workload.operations()
     }
 
-    fn parts(&self) -> &'static [&'static str] {
+    fn parts(&self) -> Vec<String> {
         self.0.workload.parts()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         PoolTarget::open(&self.0, worker).await
     }
 }

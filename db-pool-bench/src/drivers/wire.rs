@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use load_engine::{Factory, Failure, Marks, Outcome, Part, Session, Target, UserId, Worker};
+use load_engine::{
+    Failure, OperationTable, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId,
+    WorkerShare,
+};
 
 use super::DriverSetup;
 use crate::conditions::Holding;
@@ -16,18 +19,18 @@ use pgbench_script::{BoundValue, StatementResult};
 #[derive(Debug)]
 pub struct Wire(pub DriverSetup);
 
-impl Factory for Wire {
+impl TargetFactory for Wire {
     type Target = WireTarget;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.0.workload.operations()
     }
 
-    fn parts(&self) -> &'static [&'static str] {
+    fn parts(&self) -> Vec<String> {
         self.0.workload.parts()
     }
 
-    async fn build(&self, _worker: Worker) -> Result<WireTarget, Failure> {
+    async fn build(&self, _worker: WorkerShare) -> Result<WireTarget, Failure> {
         Ok(WireTarget(Arc::new(self.0.clone())))
     }
 }
@@ -66,9 +69,9 @@ pub struct WireSession {
 }
 
 impl Session for WireSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if !self.link.is_usable() {
             match open(&self.setup, &self.names).await {
                 Ok(link) => self.link = link,

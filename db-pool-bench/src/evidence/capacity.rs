@@ -31,26 +31,26 @@ const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// `max_connections`.
-    pub limit: i64,
+    pub(crate) limit: i64,
     /// Kept for superusers and the like.
-    pub reserved: i64,
+    pub(crate) reserved: i64,
     /// Whether we may use the reserve, and no limit of role or database holds.
-    pub superuser: bool,
+    pub(crate) superuser: bool,
     /// Connections of others.
-    pub used: i64,
+    pub(crate) used: i64,
     /// The role's limit and the connections of others by it.
-    pub role: ConnectionLimit,
+    pub(crate) role: ConnectionLimit,
     /// The database's limit and the connections of others to it.
-    pub database: ConnectionLimit,
+    pub(crate) database: ConnectionLimit,
 }
 
 /// A limit within the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionLimit {
+pub(crate) struct ConnectionLimit {
     /// Negative = none.
-    pub limit: i64,
+    pub(crate) limit: i64,
     /// Connections of others that count.
-    pub used: i64,
+    pub(crate) used: i64,
 }
 
 impl Capacity {
@@ -74,7 +74,7 @@ impl Capacity {
 
     /// Why `wanted` connections do not fit, if they do not. `bound` is the share of
     /// `max_connections`, 0..1, that may be in use on a server that others need too.
-    pub fn refusal(&self, wanted: u64, bound: Option<f64>) -> Option<String> {
+    pub(crate) fn refusal(&self, wanted: u64, bound: Option<f64>) -> Option<String> {
         let Self { limit, used, .. } = *self;
         let reserved = if self.superuser { 0 } else { self.reserved };
         let mut rooms = vec![(

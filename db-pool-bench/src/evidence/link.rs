@@ -13,8 +13,9 @@ use super::objects::Objects;
 use super::processes::ServerProcesses;
 use super::session::{self, SessionGroup};
 use super::statements::StatementCounters;
-use crate::address::Address;
-use crate::connect::{Client, ConnectError};
+use crate::connect::Client;
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// Between two samples, drawn anew each time: a fixed gap would always meet a load that repeats
 /// itself at the same point.
@@ -45,7 +46,7 @@ pub(super) struct CountersBefore {
 impl EvidenceConnection {
     /// Connects as a part of the run `name`.
     pub(super) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
-        let client = address.connect(&format!("{name}.watch")).await?;
+        let client = Client::open(&address, &format!("{name}.watch")).await?;
         let version = client.query_one(
             "SELECT /* plimsoll */ current_setting('server_version_num')::int4",
             &[],

@@ -22,7 +22,7 @@ mod running;
 mod sampler;
 mod session;
 mod session_seconds;
-pub mod settings;
+pub(crate) mod settings;
 mod standby;
 mod statements;
 pub mod time_shares;
@@ -34,16 +34,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bench_cli::bench::Evidence;
+use bench_cli::bench::EvidenceSource;
 use bench_report::ServerEvidence;
-use load_engine::{Broken, Cancel, Failure};
+use load_engine::{BrokenRule, Cancel, Failure};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-pub use capacity::Capacity;
+pub(crate) use capacity::Capacity;
 use processes::{ProcessSnapshot, ServerProcesses};
 use sampler::EvidenceSampler;
 
-use crate::address::Address;
+use pg_connect::Address;
 
 /// What the thread may take to answer: more than its own bounds together.
 const ANSWER_BOUND: Duration = Duration::from_secs(8);
@@ -64,7 +64,7 @@ enum SamplerCommand {
 
 /// Whose sessions are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Those that give themselves this name.
     Application(String),
     /// Those of all clients, ours excepted.
@@ -149,7 +149,12 @@ impl EvidenceCollector {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
+    pub(crate) fn over(
+        scope: Scope,
+        address: Address,
+        name: &str,
+        cancel: Cancel,
+    ) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
         let (used, processes) = (Arc::default(), SharedProcesses::default());
         let shared = (Arc::clone(&used), processes.clone());
@@ -171,7 +176,7 @@ impl EvidenceCollector {
     }
 
     /// Steps end when more than this share of `max_connections`, 0..1, is in use.
-    pub fn guard(&mut self, bound: Option<f64>) {
+    pub(crate) fn guard(&mut self, bound: Option<f64>) {
         self.bound = bound;
     }
 
@@ -199,7 +204,7 @@ impl EvidenceCollector {
     }
 
     /// What sessions did since the last glance, while a step is measured.
-    pub fn glance(&self) -> ServerEvidence {
+    pub(crate) fn glance(&self) -> ServerEvidence {
         self.ask(SamplerCommand::Glance).unwrap_or_else(silent)
     }
 
@@ -210,7 +215,7 @@ impl EvidenceCollector {
 
     /// After several parts that were measured one after the other: what was seen of each. What
     /// counters say of all of them together stands with the last. Never empty.
-    pub fn course_ends(&self) -> Vec<ServerEvidence> {
+    pub(crate) fn course_ends(&self) -> Vec<ServerEvidence> {
         let seen = self.ask(SamplerCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
@@ -247,7 +252,7 @@ fn silent() -> ServerEvidence {
 
 /// Its figures come after the step, by [`EvidenceCollector::step_ends`]: backends hand in their counts only
 /// when they have time, and at the latest when they end.
-impl Evidence for EvidenceCollector {
+impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
         let _ = self.commands.send(SamplerCommand::MeasureBegins);
     }
@@ -259,12 +264,12 @@ impl Evidence for EvidenceCollector {
         None
     }
 
-    fn broken(&mut self) -> Option<Broken> {
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
         let (used, limit) = (self.used.load(Relaxed), self.limit.load(Relaxed));
         let bound = self
             .bound
             .filter(|bound| used as f64 > bound * limit as f64)?;
-        Some(Broken {
+        Some(BrokenRule {
             rule: format!("connections>{:.0}%", bound * 100.0),
             reason: format!("{used} of the server's {limit} connections were in use"),
         })

@@ -2,19 +2,20 @@
 //! and ready without one.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::{Duration, Instant};
 
 use bench_report::{EvidenceRow, ServerEvidence};
+use host_metrics::Masking;
+use host_metrics::source::KernelUnits;
+use host_metrics::source::cgroup::QuotaGroup;
+use host_metrics::source::process::ProcessDirectory;
 
 use super::Scope;
-use super::control_group::{ControlGroup, ServerThrottling};
+use super::control_group::ServerThrottling;
 use super::foreign_text::text;
 use crate::connect::Client;
 use crate::failure::from_postgres;
 
-/// Of the kernel's clock ticks in `/proc`, on every architecture.
-const TICK_NS: u64 = 10_000_000;
 /// Share of the server's CPU time above which processes that ended leave the load's unknown.
 const MOST_ENDED: f64 = 0.1;
 /// Who is behind each process. Those that the server does not list are known by the kernel alone.
@@ -70,16 +71,16 @@ impl ServerProcesses {
         let backend: i32 = row.try_get(0).map_err(|error| error.to_string())?;
         let port: Option<i32> = row.try_get(1).map_err(|error| error.to_string())?;
         let sign = port.map_or("[local]".to_owned(), |port| format!("({port})"));
-        let title = fs::read(format!("/proc/{backend}/cmdline")).map_err(|_| hidden.to_owned())?;
-        if !String::from_utf8_lossy(&title).contains(&sign) {
+        let backend = backend.unsigned_abs();
+        let directory = ProcessDirectory::new(backend);
+        let title = directory.command_line(Masking::EVERYTHING).ok().flatten();
+        if !title.is_some_and(|title| title.any_word(|word| word.contains(&sign))) {
             return Err(hidden.to_owned());
         }
-        let stat =
-            fs::read_to_string(format!("/proc/{backend}/stat")).map_err(|_| hidden.to_owned())?;
-        let postmaster = field(&stat, PARENT).and_then(|pid| u32::try_from(pid).ok());
+        let sample = directory.sample(KernelUnits::host(), Masking::EVERYTHING);
         let processes = Self {
-            postmaster: postmaster.ok_or_else(|| hidden.to_owned())?,
-            backend: backend.unsigned_abs(),
+            postmaster: sample.map_err(|_| hidden.to_owned())?.parent,
+            backend,
         };
         processes.snapshot().map(|_| processes)
     }
@@ -93,15 +94,12 @@ impl ServerProcesses {
     /// All its processes now.
     pub(super) fn snapshot(self) -> Result<ProcessSnapshot, String> {
         let main = self.postmaster;
-        let read = |path: String| {
-            fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
-        };
-        let children = read(format!("/proc/{main}/task/{main}/children"))?;
-        let stat = read(format!("/proc/{main}/stat"))?;
-        let ticks = CHILDREN_TIMES.map(|at| field(&stat, at).unwrap_or(0));
-        let children = children
-            .split_ascii_whitespace()
-            .filter_map(|pid| pid.parse().ok());
+        let directory = ProcessDirectory::new(main);
+        let children = directory
+            .children(main)
+            .map_err(|error| error.to_string())?;
+        let sample = directory.sample(KernelUnits::host(), Masking::EVERYTHING);
+        let sample = sample.map_err(|error| error.to_string())?;
         let spent = |pid: u32| Some((pid, spent_by(pid)?));
         let alive: BTreeMap<u32, ProcessCpuTime> = std::iter::once(main)
             .chain(children)
@@ -115,9 +113,12 @@ impl ServerProcesses {
         Ok(ProcessSnapshot {
             at: Instant::now(),
             alive,
-            ended_ns: ticks.iter().sum::<u64>() * TICK_NS,
+            ended_ns: sample.children_cpu_ns.unwrap_or(0),
             own_ns: self.own_cpu()?,
-            throttling: ControlGroup::of(main).and_then(|group| group.throttling()),
+            throttling: QuotaGroup::of_process(main)
+                .and_then(|group| group.read())
+                .map(ServerThrottling::from)
+                .map_err(|error| error.to_string()),
         })
     }
 
@@ -262,30 +263,14 @@ impl ProcessCpuTime {
             ready: self.ready + other.ready,
         }
     }
-
-    /// The first two fields of `schedstat`.
-    fn parse(schedstat: &str) -> Option<Self> {
-        let mut fields = schedstat.split_ascii_whitespace();
-        Some(Self {
-            cpu: fields.next()?.parse().ok()?,
-            ready: fields.next()?.parse().ok()?,
-        })
-    }
 }
 
 fn spent_by(pid: u32) -> Option<ProcessCpuTime> {
-    ProcessCpuTime::parse(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
-}
-
-/// Fields of `stat` (proc(5)), counted from 1.
-const PARENT: usize = 4;
-const CHILDREN_TIMES: [usize; 2] = [16, 17];
-
-/// One number, behind a name that may hold anything.
-fn field(stat: &str, number: usize) -> Option<u64> {
-    let behind_name = stat.rsplit_once(')')?.1;
-    let mut fields = behind_name.split_ascii_whitespace();
-    fields.nth(number - 3)?.parse().ok()
+    let times = ProcessDirectory::new(pid).schedule().ok()?;
+    Some(ProcessCpuTime {
+        cpu: times.ran_ns,
+        ready: times.ready_ns,
+    })
 }
 
 #[cfg(test)]
@@ -322,23 +307,6 @@ mod tests {
         let mut evidence = ServerEvidence::default();
         after.report_since(before, &names, (&scope, "load"), &mut evidence);
         evidence
-    }
-
-    #[test]
-    fn the_kernels_files_are_read_whatever_a_process_calls_itself() {
-        let stat = "42 (postgres: a) (b) S 7 42 42 0 -1 4194304 1 2 3 4 5 6 70 80 20 0";
-        assert_eq!(field(stat, PARENT), Some(7));
-        assert_eq!(
-            CHILDREN_TIMES.map(|at| field(stat, at)),
-            [Some(70), Some(80)]
-        );
-        assert_eq!(field("42 (sh", PARENT), None);
-        let spent = ProcessCpuTime {
-            cpu: 123_456_789,
-            ready: 5,
-        };
-        assert_eq!(ProcessCpuTime::parse("123456789 5 6\n"), Some(spent));
-        assert_eq!(ProcessCpuTime::parse(""), None);
     }
 
     #[test]

@@ -18,9 +18,9 @@ use super::processes::{ProcessNames, ProcessSnapshot};
 use super::running::LongRunning;
 use super::session::SessionGroup;
 use super::{Capacity, SamplerCommand, Scope, SharedProcesses, standby};
-use crate::address::Address;
-use crate::connect::ConnectError;
 use crate::failure::{from_connect, from_postgres};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// For connecting and the questions before a step.
 const OPENING_BOUND: Duration = Duration::from_secs(6);

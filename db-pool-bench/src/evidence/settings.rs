@@ -67,7 +67,7 @@ const NAMES: [&str; 53] = [
 ///
 /// # Errors
 /// What the server said.
-pub async fn read(client: &Client) -> Result<BTreeMap<String, String>, Error> {
+pub(crate) async fn read(client: &Client) -> Result<BTreeMap<String, String>, Error> {
     let query = "SELECT /* plimsoll evidence */ name, current_setting(name, true) FROM unnest($1::text[]) AS name";
     let names: Vec<&str> = NAMES.to_vec();
     let rows = client.query(query, &[&names]).await?;

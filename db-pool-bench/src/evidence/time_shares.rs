@@ -28,9 +28,9 @@ const SESSIONS: [(&str, &str); 7] = [
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ExtraUsers {
     /// Waiting for a connection at once, on average.
-    pub waiting: f64,
+    pub(crate) waiting: f64,
     /// Holding one at once, on average.
-    pub on_connection: f64,
+    pub(crate) on_connection: f64,
 }
 
 /// Share of the users' time by part, and of the time of those `beside` them: `checkout` (waiting for a connection of the pool), `cpu` (the
@@ -38,7 +38,7 @@ pub struct ExtraUsers {
 /// client while a transaction is open or a statement runs), `other_wait`, and `rest` (driver,
 /// network, scheduling: connections in use whose session is idle). They add up to 1. Empty where
 /// sessions were not sampled or nothing finished.
-pub fn of_step(
+pub(crate) fn of_step(
     step: &Step,
     server: &ServerEvidence,
     beside: ExtraUsers,
@@ -113,7 +113,7 @@ mod tests {
         let histogram = |ms: u64| {
             let mut values = bench_report::histogram::recording();
             values.record_n(ms * 1_000_000, 100).unwrap();
-            Histogram::of(&values)
+            Histogram::from_recording(&values)
         };
         let operation = step.operations.get_mut("read").unwrap();
         (operation.checkout, operation.service) = (histogram(30), histogram(40));

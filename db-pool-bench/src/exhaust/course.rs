@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Broken, Cancel, Factory, Failure, Marks, Session, Target, UserId, Worker};
+use load_engine::{
+    BrokenRule, Cancel, Failure, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -39,7 +41,7 @@ impl ExhaustRun {
     ///
     /// # Errors
     /// Fails when the pool cannot be opened.
-    pub(super) async fn run<F: Factory>(
+    pub(super) async fn run<F: TargetFactory>(
         self,
         factory: &F,
         backend_monitor: &mut BackendMonitor,
@@ -51,7 +53,7 @@ impl ExhaustRun {
     {
         let target = tokio::select! {
             () = cancel.cancelled() => return Ok(Log::default()),
-            built = factory.build(Worker::ALONE) => Arc::new(built?),
+            built = factory.build(WorkerShare::ALONE) => Arc::new(built?),
         };
         let (visits, logged) = unbounded_channel();
         let (holds, held) = unbounded_channel();
@@ -131,7 +133,7 @@ fn log(
     while let Ok(hold) = held.try_recv() {
         log.holds.push(hold);
     }
-    log.visits.sort_by_key(|visit| visit.marks.started_ns);
+    log.visits.sort_by_key(|visit| visit.timestamps.started_ns);
     log
 }
 
@@ -150,7 +152,7 @@ async fn follow(
     backend_monitor: &mut BackendMonitor,
     cancel: &Cancel,
     seen: &mut Vec<PartObservation>,
-) -> Option<Broken> {
+) -> Option<BrokenRule> {
     for end_ns in [parts.held_ns, parts.released_ns, parts.ended_ns] {
         follower.part_begins();
         let broken = tokio::select! {
@@ -188,13 +190,13 @@ async fn be_user<S: Session>(
         if started_ns >= parts.ended_ns || told.over.is_cancelled() {
             break;
         }
-        let mut marks = Marks {
+        let mut timestamps = Timestamps {
             started_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
-        let outcome = session.hit(&mut marks).await;
+        let outcome = session.request(&mut timestamps).await;
         let failed = outcome.failure.is_some();
-        let visit = TracedRequest::new(marks, outcome);
+        let visit = TracedRequest::new(timestamps, outcome);
         told.ledger.note(&visit);
         // Nobody reads any more once a signal has come.
         let _ = visits.send(visit);

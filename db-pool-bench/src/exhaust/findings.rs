@@ -42,10 +42,10 @@ impl Fairness {
         let mut later = visits.len();
         let mut earliest_ns = u64::MAX;
         for visit in visits.iter().rev() {
-            let came_ns = visit.marks.started_ns;
-            while later > 0 && visits[later - 1].marks.started_ns > came_ns + SLACK_NS {
+            let came_ns = visit.timestamps.started_ns;
+            while later > 0 && visits[later - 1].timestamps.started_ns > came_ns + SLACK_NS {
                 later -= 1;
-                let served_ns = visits[later].marks.acquired_ns;
+                let served_ns = visits[later].timestamps.acquired_ns;
                 if served_ns > 0 {
                     earliest_ns = earliest_ns.min(served_ns);
                 }
@@ -80,7 +80,7 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
         .windows(IN_A_ROW)
         .find(|row| row.iter().filter(as_before).count() + 1 >= IN_A_ROW)?;
     let first = recovered.iter().find(as_before)?;
-    Some(first.marks.started_ns - log.parts.released_ns)
+    Some(first.timestamps.started_ns - log.parts.released_ns)
 }
 
 /// Requests that blocked each other, over a whole course.
@@ -143,7 +143,7 @@ pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use load_engine::{Failure, Marks};
+    use load_engine::{Failure, OperationId, Timestamps};
 
     use super::super::log::{HolderAttempt, PartTimes, Second};
     use super::*;
@@ -153,13 +153,13 @@ mod tests {
     fn visit(started_ms: u64, acquired_ms: Option<u64>, done_ms: u64) -> TracedRequest {
         let gave_up = acquired_ms.is_none();
         TracedRequest {
-            marks: Marks {
+            timestamps: Timestamps {
                 started_ns: started_ms * MS,
                 acquired_ns: acquired_ms.unwrap_or(0) * MS,
                 done_ns: done_ms * MS,
-                ..Marks::default()
+                ..Timestamps::default()
             },
-            operation: 0,
+            operation: OperationId::FIRST,
             retries: 0,
             failure: gave_up.then(|| Failure::new("timeout.wait", "too long")),
         }

@@ -33,14 +33,14 @@ server ends nothing: it is told apart.";
     mut_arg("checkout_timeout", |arg| arg.default_value("500ms")),
     mut_arg("pool_size", |arg| arg.default_value("4"))
 )]
-pub struct ExhaustFlags {
+pub(crate) struct ExhaustFlags {
     /// Users who wait for their answer [default: four for each connection]
     #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub users: Option<u64>,
+    pub(crate) users: Option<u64>,
 
     /// Those who keep a connection [default: one for each connection]
     #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub holders: Option<u64>,
+    pub(crate) holders: Option<u64>,
 
     /// How a connection is kept
     #[arg(
@@ -50,36 +50,36 @@ pub struct ExhaustFlags {
         value_name = "KIND,…",
         default_value = "slow-query,idle-in-transaction,nested"
     )]
-    pub holder: Vec<Holder>,
+    pub(crate) holder: Vec<Holder>,
 
     /// How long holders keep at it
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
-    pub keep: Duration,
+    pub(crate) keep: Duration,
 
     /// How long users are alone, before and after
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
-    pub duration: Duration,
+    pub(crate) duration: Duration,
 
     /// Each user's pause between answer and next request
     #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "5ms")]
-    pub think_time: Duration,
+    pub(crate) think_time: Duration,
 
     /// How often each course is run
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
-    pub repeats: u64,
+    pub(crate) repeats: u64,
 
     /// How each course is run.
     #[command(flatten)]
-    pub course: TracedRunFlags,
+    pub(crate) course: TracedRunFlags,
 
     /// The pool, and where it is.
     #[command(flatten)]
-    pub pool: OnePoolFlags,
+    pub(crate) pool: OnePoolFlags,
 }
 
 /// How a connection is kept from those who want it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Holder {
+pub(crate) enum Holder {
     /// A statement that takes long
     SlowQuery,
     /// A transaction that was begun and left open
@@ -90,7 +90,7 @@ pub enum Holder {
 
 impl Holder {
     /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SlowQuery => "slow-query",
             Self::IdleInTransaction => "idle-in-transaction",

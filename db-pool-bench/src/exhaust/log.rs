@@ -1,7 +1,6 @@
 //! What happened in one course, request by request.
 
-use load_engine::cpu_use::CpuUse;
-use load_engine::{Broken, Failure};
+use load_engine::{BrokenRule, CpuUse, Failure};
 
 use crate::course::{SessionChanges, TracedRequest};
 use crate::evidence::time_shares::ExtraUsers;
@@ -62,13 +61,16 @@ pub(super) struct Log {
     /// What was seen of each part, as far as the course came.
     pub(super) seen: Vec<PartObservation>,
     /// When a rule ended it, and which.
-    pub(super) stopped: Option<(u64, Broken)>,
+    pub(super) stopped: Option<(u64, BrokenRule)>,
 }
 
 impl Log {
     /// Visits that started from `from_ns` to before `to_ns`.
     pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[TracedRequest] {
-        let at = |bound: u64| self.visits.partition_point(|v| v.marks.started_ns < bound);
+        let at = |bound: u64| {
+            self.visits
+                .partition_point(|v| v.timestamps.started_ns < bound)
+        };
         &self.visits[at(from_ns)..at(to_ns)]
     }
 

@@ -12,13 +12,13 @@ mod text;
 use std::collections::BTreeMap;
 
 use bench_cli::Exit;
-use bench_cli::bench::Shown;
+use bench_cli::bench::ShownFigures;
 use bench_report::{Report, ServerEvidence, Summary};
-use load_engine::{Cancel, Factory, Failure, Phase};
+use load_engine::{Cancel, Failure, Phase, TargetFactory};
 use serde_json::Value;
 
 use course::ExhaustRun;
-pub use flags::{ExhaustFlags, Holder};
+pub(crate) use flags::ExhaustFlags;
 use log::Log;
 use plan::{ExhaustPlan, ExhaustSetting};
 
@@ -32,7 +32,7 @@ use crate::workloads::WorkloadSelection;
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
-pub fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = ExhaustPlan::new(flags)?;
     flags.pool.run("exhaust", flags.pool.size, &plan)
 }
@@ -47,17 +47,22 @@ impl PoolScenario for ExhaustPlan<'_> {
     }
 
     fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
-        let turns = self.turns();
-        context.bench.announce(self.total(), turns.len());
-        context.bench.shows(Shown {
+        let order = self.planned_steps();
+        context.bench.announce(self.total(), order.len());
+        context.bench.show_figures(ShownFigures {
             percentiles: &["p50", "p99", "max_ns"],
             merged: true,
         });
-        for turn in turns {
+        for planned in order {
             if context.bench.interrupted() {
                 break;
             }
-            one(context, self, self.settings[turn.setting], turn.repeat)?;
+            one(
+                context,
+                self,
+                self.settings[planned.setting],
+                planned.repeat,
+            )?;
         }
         Ok(())
     }
@@ -121,7 +126,7 @@ fn one(
 type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
 
 /// Runs `course` on the pool that `factory` makes, as `setup` says.
-fn follow<F: Factory>(
+fn follow<F: TargetFactory>(
     course: ExhaustRun,
     factory: &F,
     setup: &DriverSetup,

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use load_engine::sweep::{Turn, order};
-use load_engine::{LoadPlan, StepPlan};
+use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
 use serde_json::{Value, json};
 
 use super::course::ExhaustRun;
@@ -76,8 +75,8 @@ impl<'a> ExhaustPlan<'a> {
         self.flags.holders.unwrap_or(self.flags.pool.size)
     }
 
-    pub(super) fn turns(&self) -> Vec<Turn> {
-        order(self.settings.len(), self.flags.repeats, self.seed)
+    pub(super) fn planned_steps(&self) -> Vec<PlannedStep> {
+        shuffled_steps(self.settings.len(), self.flags.repeats, self.seed)
     }
 
     /// Time that all courses take, for the time left.

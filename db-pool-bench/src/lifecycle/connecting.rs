@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
-use load_engine::cpu_use::CpuUse;
-use load_engine::{Broken, Cancel, Failure, Marks, Outcome};
+use load_engine::{BrokenRule, Cancel, CpuUse, Failure, OperationId, Outcome, Timestamps};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -17,10 +16,10 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
-use crate::address::Address;
-use crate::connect::ConnectError;
 use crate::course::{Ledger, RunSupervisor, TracedRequest};
 use crate::failure::{from_connect, from_postgres, kind_of_io};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// Connections made one after the other.
 const ONE_BY_ONE: usize = 15;
@@ -178,16 +177,19 @@ pub(super) struct StormLogin {
 impl StormLogin {
     /// The login as a request.
     pub(super) fn visit(&self) -> TracedRequest {
-        let mut marks = Marks {
+        let mut timestamps = Timestamps {
             started_ns: self.begun_ns,
-            ..Marks::default()
+            ..Timestamps::default()
         };
         match &self.came {
             Ok(cost) => {
-                marks.done_ns = self.begun_ns + cost.whole_ns();
-                TracedRequest::new(marks, Outcome::success(0))
+                timestamps.done_ns = self.begun_ns + cost.whole_ns();
+                TracedRequest::new(timestamps, Outcome::success(OperationId::FIRST))
             }
-            Err(failure) => TracedRequest::new(marks, Outcome::failed(0, failure.clone())),
+            Err(failure) => TracedRequest::new(
+                timestamps,
+                Outcome::failed(OperationId::FIRST, failure.clone()),
+            ),
         }
     }
 }
@@ -252,7 +254,7 @@ pub(super) async fn storm(
     };
     // Logins that are turned away at once are all over before anybody looks.
     let end = match broken.or_else(|| follower.look()) {
-        Some(Broken { rule, reason }) => StepEnd::Stopped { rule, reason },
+        Some(BrokenRule { rule, reason }) => StepEnd::Stopped { rule, reason },
         None if cancel.is_cancelled() => StepEnd::Interrupted,
         None => StepEnd::Completed,
     };

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Pacing, PoolUsage, StepEnd};
-use load_engine::cpu_use::CpuUse;
 use load_engine::{
-    Arrivals, Broken, Cancel, Factory, Failure, Marks, Outcome, Pacer, RateCurve, Session, Target,
-    UserId, Waiting, Worker,
+    Arrivals, BrokenRule, Cancel, CpuUse, Failure, OperationId, Outcome, Pacer, RateCurve, Session,
+    Target, TargetFactory, Timestamps, UserId, WaitStrategy, WorkerShare,
 };
 use tokio::task::JoinSet;
 
@@ -68,7 +67,7 @@ pub(super) struct Leaks {
 ///
 /// # Errors
 /// Fails when pool or census cannot be opened.
-pub(super) async fn run<F: Factory>(
+pub(super) async fn run<F: TargetFactory>(
     factory: &F,
     setup: &DriverSetup,
     parts: &[LifecyclePart],
@@ -85,7 +84,7 @@ where
             BackendMonitor::open(&setup.address, &setup.application, away).await?;
         Ok::<_, Failure>((
             backend_monitor,
-            Arc::new(factory.build(Worker::ALONE).await?),
+            Arc::new(factory.build(WorkerShare::ALONE).await?),
         ))
     };
     let (backend_monitor, target) = tokio::select! {
@@ -155,7 +154,7 @@ impl<T: Target + HasPool> LifecycleRun<'_, T> {
                 biased;
                 () = cancel.cancelled() => end = StepEnd::Interrupted,
                 broken = follower.until(u64::MAX) => {
-                    end = broken.map_or(end, |Broken { rule, reason }| StepEnd::Stopped { rule, reason });
+                    end = broken.map_or(end, |BrokenRule { rule, reason }| StepEnd::Stopped { rule, reason });
                 }
                 come = arrivals.come(part, began_ns, &mut tasks) => come?,
                 () = self.backend_monitor.keep_counting() => {}
@@ -165,7 +164,7 @@ impl<T: Target + HasPool> LifecycleRun<'_, T> {
         let ended_ns = monotonic_ns();
         let cpu = follower.part_ends();
         let (mut visits, unfinished) = drain(tasks, cancel).await;
-        visits.sort_by_key(|visit| visit.marks.due_ns);
+        visits.sort_by_key(|visit| visit.timestamps.due_ns);
         tokio::select! {
             biased;
             () = cancel.cancelled() => {}
@@ -237,29 +236,34 @@ impl<T: Target + HasPool> Come<'_, T> {
     ) -> Result<(), Failure> {
         let no_timer =
             |error: std::io::Error| Failure::new("io", &format!("the timer failed: {error}"));
-        let mut pacer = Pacer::new(Waiting::Sleep).map_err(no_timer)?;
+        let mut pacer = Pacer::new(WaitStrategy::Sleep).map_err(no_timer)?;
         if let Some(curve) = &part.curve {
-            let due = Arrivals::new(curve.clone(), Pacing::Poisson, Worker::ALONE, self.seed);
+            let due = Arrivals::new(
+                curve.clone(),
+                Pacing::Poisson,
+                WorkerShare::ALONE,
+                self.seed,
+            );
             for offset_ns in due {
                 let due_ns = began_ns + offset_ns;
                 pacer.wait_until(due_ns).await.map_err(no_timer)?;
                 let released_ns = monotonic_ns();
                 *self.begun += 1;
-                let marks = Marks {
+                let timestamps = Timestamps {
                     due_ns,
                     released_ns,
-                    ..Marks::default()
+                    ..Timestamps::default()
                 };
                 let leaks = self
                     .leak_every
                     .is_some_and(|nth| self.begun.is_multiple_of(nth));
                 let under_way = self.ledger.begin(due_ns);
                 if leaks {
-                    let arrival = never_give_back(self.target.pool_handle(), marks);
+                    let arrival = never_give_back(self.target.pool_handle(), timestamps);
                     tasks.spawn(async move { under_way.note(arrival.await) });
                 } else {
                     let (target, sessions) = (Arc::clone(&self.target), Arc::clone(&self.sessions));
-                    let arrival = arrive(target, sessions, UserId(*self.begun), marks);
+                    let arrival = arrive(target, sessions, UserId(*self.begun), timestamps);
                     tasks.spawn(async move { under_way.note(arrival.await) });
                 }
             }
@@ -273,9 +277,9 @@ async fn arrive<T: Target>(
     target: Arc<T>,
     sessions: Arc<Mutex<Vec<T::Session>>>,
     user: UserId,
-    mut marks: Marks,
+    mut timestamps: Timestamps,
 ) -> TracedRequest {
-    marks.started_ns = monotonic_ns();
+    timestamps.started_ns = monotonic_ns();
     let idle = sessions
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -286,10 +290,12 @@ async fn arrive<T: Target>(
     };
     let mut session = match session {
         Ok(session) => session,
-        Err(failure) => return TracedRequest::new(marks, Outcome::failed(0, failure)),
+        Err(failure) => {
+            return TracedRequest::new(timestamps, Outcome::failed(OperationId::FIRST, failure));
+        }
     };
-    let outcome = session.hit(&mut marks).await;
-    let visit = TracedRequest::new(marks, outcome);
+    let outcome = session.request(&mut timestamps).await;
+    let visit = TracedRequest::new(timestamps, outcome);
     sessions
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -299,22 +305,22 @@ async fn arrive<T: Target>(
 
 /// Returns what an application does that loses a connection: it takes one out, uses it, and forgets
 /// it.
-async fn never_give_back(pool_handle: PoolHandle, mut marks: Marks) -> TracedRequest {
-    marks.started_ns = monotonic_ns();
+async fn never_give_back(pool_handle: PoolHandle, mut timestamps: Timestamps) -> TracedRequest {
+    timestamps.started_ns = monotonic_ns();
     let lease: Result<Lease, Failure> = pool_handle.checkout().await;
     let outcome = match lease {
-        Err(failure) => Outcome::failed(0, failure),
+        Err(failure) => Outcome::failed(OperationId::FIRST, failure),
         Ok(mut lease) => {
-            marks.acquired();
+            timestamps.acquired();
             let done = lease.run("SELECT 1").await;
             std::mem::forget(lease);
             done.map_or_else(
-                |failure| Outcome::failed(0, failure),
-                |()| Outcome::success(0),
+                |failure| Outcome::failed(OperationId::FIRST, failure),
+                |()| Outcome::success(OperationId::FIRST),
             )
         }
     };
-    TracedRequest::new(marks, outcome)
+    TracedRequest::new(timestamps, outcome)
 }
 
 /// Returns what came of all who came, and how many were cut off.

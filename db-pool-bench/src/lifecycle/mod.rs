@@ -18,7 +18,7 @@ use bench_report::{Report, Summary};
 use load_engine::{Failure, Phase};
 use serde_json::Value;
 
-pub use flags::LifecycleFlags;
+pub(crate) use flags::LifecycleFlags;
 use plan::LifecyclePlan;
 
 use crate::context::{self, ScenarioContext};
@@ -31,7 +31,7 @@ use crate::workloads::WorkloadSelection;
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
-pub fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = LifecyclePlan::new(flags)?;
     let connections = flags.pool.size.max(plan.storm());
     flags.pool.run("lifecycle", connections, &plan)

@@ -1,6 +1,7 @@
 //! The evidence of a server without any load of ours: beside another load generator, or beside
 //! production. Only reads.
 
+mod flags;
 mod live;
 mod text;
 
@@ -8,14 +9,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, Evidence as _};
+use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, UsageError};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Load, Operation, ServerEvidence, Step, StepEnd, Summary, Window};
 use load_engine::Phase;
 use serde_json::json;
 
-use crate::cli::ObserveFlags;
+pub(crate) use flags::ObserveFlags;
+
 use crate::control::ControlRuntime;
 use crate::evidence::{EvidenceCollector, Scope, settings};
 use crate::remedy::{self, Purpose};
@@ -29,13 +31,13 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Fails with what kept it from watching: wrong usage, no server, no place for the report.
-pub fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let missing =
         || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());
     let server = ServerUnderTest::at(flags.url.as_deref().ok_or_else(missing)?)?;
     let nanoseconds = |time: Duration| json!(time.as_nanos() as u64);
     let config = BTreeMap::from([
-        ("url".to_owned(), json!(server.address.shown())),
+        ("url".to_owned(), json!(server.address.redacted())),
         ("throwaway".to_owned(), json!(server.throwaway)),
         ("duration_ns".to_owned(), nanoseconds(flags.duration)),
         ("interval_ns".to_owned(), nanoseconds(flags.interval)),
@@ -61,7 +63,7 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> a
     match watch.step_begins() {
         None => return Ok(()),
         Some(Err(failure)) => {
-            let shown = server.address.shown();
+            let shown = server.address.redacted();
             let what = format!("watch {shown}");
             return remedy::cannot(&what, &failure, Purpose::Watching, &server.address);
         }

@@ -55,7 +55,7 @@ pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<
 /// there were. 0.02 = the law counts 2 % too many. `None` where nothing finished or the loop was
 /// open.
 ///
-/// N = X · (R + Z), with X all finished hits per second, failures too: they occupy a user as well.
+/// N = X · (R + Z), with X all finished requests per second, failures too: they occupy a user as well.
 pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
     let Load::Closed {
         users,
@@ -211,7 +211,7 @@ mod tests {
     fn histogram(ns: u64, count: u64) -> Option<Histogram> {
         let mut times = recording();
         times.saturating_record_n(ns, count);
-        Histogram::of(&times)
+        Histogram::from_recording(&times)
     }
 
     /// A second of `users` who are served 100 times each and wait `wait_ns` of their 10 ms.

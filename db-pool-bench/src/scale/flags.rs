@@ -24,20 +24,20 @@ throwaway PostgreSQL is started and removed again.";
 /// Flags of `db-pool-bench scale`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES, mut_args(|arg| DEFAULTS.told(arg)))]
-pub struct ScaleFlags {
+pub(crate) struct ScaleFlags {
     /// Users, from few to many
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
-    pub users: Counts,
+    pub(crate) users: Counts,
 
     /// What a number of users must keep to be served, as in p99<20ms (repeat it for several)
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
-    pub objective: Vec<Objective>,
+    pub(crate) objective: Vec<Objective>,
 
     /// The pool, and where it is.
     #[command(flatten)]
-    pub pool: OnePoolFlags,
+    pub(crate) pool: OnePoolFlags,
 
     /// How each step is held.
     #[command(flatten)]
-    pub step: StepFlags,
+    pub(crate) step: StepFlags,
 }

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use bench_cli::Exit;
 use bench_report::{Report, Summary};
-use load_engine::sweep::order;
+use load_engine::shuffled_steps;
 use serde_json::Value;
 
-pub use flags::ScaleFlags;
+pub(crate) use flags::ScaleFlags;
 use plan::ScalePlan;
 
 use crate::context::ScenarioContext;
@@ -24,7 +24,7 @@ use crate::workloads::WorkloadSelection;
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
-pub fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
     let plan = ScalePlan::new(flags)?;
     flags.pool.run("scale", flags.pool.size, &plan)
 }
@@ -39,14 +39,17 @@ impl PoolScenario for ScalePlan<'_> {
     }
 
     fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
-        let turns = order(self.settings.len(), self.repeats(), self.seed);
-        context.bench.announce(self.total(), turns.len());
-        for turn in turns {
+        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
+        context.bench.announce(self.total(), order.len());
+        for planned in order {
             if context.bench.interrupted() {
                 break;
             }
-            let variant = self.flags.pool.variant(self.settings[turn.setting].driver);
-            context.step(&self.step(turn), variant)?;
+            let variant = self
+                .flags
+                .pool
+                .variant(self.settings[planned.setting].driver);
+            context.step(&self.step(planned), variant)?;
         }
         Ok(())
     }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_report::{Report, Step};
-use load_engine::step::available_threads;
-use load_engine::sweep::Turn;
-use load_engine::{LoadPlan, RuntimeKind, StepPlan};
+use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
 use super::ScaleFlags;
@@ -76,23 +74,23 @@ impl<'a> ScalePlan<'a> {
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
-    /// The step of one turn.
-    pub(super) fn step(&self, turn: Turn) -> StepPlan {
-        let ScaleSetting { driver, users } = self.settings[turn.setting];
+    /// Returns the plan of one step.
+    pub(super) fn step(&self, planned: PlannedStep) -> StepPlan {
+        let ScaleSetting { driver, users } = self.settings[planned.setting];
         let load = LoadPlan::Closed {
             users,
             think_time: self.flags.step.think_time,
         };
-        let name = self.settings[turn.setting].name();
+        let name = self.settings[planned.setting].name();
         // A repeat is another draw of the same users; another number of users too.
-        let seed = self.seed ^ (turn.repeat << 32) ^ users;
+        let seed = self.seed ^ (planned.repeat << 32) ^ users;
         let mut step = self.flags.step.plan(&name, load, seed, DEFAULTS);
         step = step
             .parameter("driver", driver.name())
             .parameter("workload", self.selection.name().as_str())
             .parameter("pool_size", self.flags.pool.size)
             .parameter("users", users);
-        step.repeat = turn.repeat;
+        step.repeat = planned.repeat;
         if step.runtime == RuntimeKind::PerCore {
             // Each core's pool needs a connection at least.
             step.threads = available_threads().min(self.flags.pool.size as usize);

@@ -115,7 +115,9 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     }
     let operations = step.operations.values();
     let found = match step.load {
-        Load::Closed { .. } => Latency::of(operations).ok()?.quantile(quantile)?,
+        Load::Closed { .. } => Latency::from_operations(operations)
+            .ok()?
+            .quantile(quantile)?,
         // How long the calls of an open loop had lasted that were cut off nobody recorded.
         Load::Open { .. } if step.censored() > 0 => return None,
         Load::Open { .. } => {
@@ -231,7 +233,7 @@ mod tests {
             let mut call = recording();
             call.saturating_record((1e9 / throughput_per_s) as u64);
             for operation in step.operations.values_mut() {
-                operation.call = Histogram::of(&call);
+                operation.call = Histogram::from_recording(&call);
             }
             step
         };

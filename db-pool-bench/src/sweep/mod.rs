@@ -2,6 +2,7 @@
 
 mod carry_over;
 mod cost;
+mod flags;
 mod fleet;
 mod group;
 mod limit;
@@ -17,12 +18,12 @@ use anyhow::Context as _;
 use bench_cli::Exit;
 use bench_cli::bench::Bench;
 use bench_report::{Warning, WarningCode};
-use load_engine::sweep::order;
+use load_engine::shuffled_steps;
 
+pub(crate) use flags::SweepFlags;
 use group::SettingGroup;
-pub use plan::{PoolSweepPlan, PoolSweepSetting};
+pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting};
 
-use crate::cli::SweepFlags;
 use crate::conditions::Conditions;
 use crate::context::{self, ScenarioContext, Variant};
 use crate::control::ControlRuntime;
@@ -35,7 +36,7 @@ const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, no place for the report.
-pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = PoolSweepPlan::new(flags)?;
     let given = flags.target.server(&flags.driver)?;
     let version = env!("CARGO_PKG_VERSION");
@@ -62,14 +63,14 @@ pub fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
 
 fn steps(context: &mut ScenarioContext, plan: &PoolSweepPlan) -> anyhow::Result<()> {
     let round_trips = round_trips(context, plan)?;
-    let turns = order(plan.settings.len(), plan.repeats(), plan.seed);
-    context.bench.announce(plan.total(), turns.len());
-    for turn in turns {
+    let order = shuffled_steps(plan.settings.len(), plan.repeats(), plan.seed);
+    context.bench.announce(plan.total(), order.len());
+    for planned in order {
         if context.bench.interrupted() {
             break;
         }
-        let step = plan.step(turn);
-        let variant = plan.settings[turn.setting].variant();
+        let step = plan.step(planned);
+        let variant = plan.settings[planned.setting].variant();
         let Some(index) = context.step(&step, variant)? else {
             continue;
         };

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_cli::UsageError;
-use load_engine::step::available_threads;
-use load_engine::sweep::Turn;
-use load_engine::{LoadPlan, RuntimeKind, StepPlan};
+use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
-use crate::cli::SweepFlags;
+use super::SweepFlags;
 use crate::conditions::Conditions;
 use crate::context::Variant;
 use crate::defaults::DEFAULTS;
@@ -23,18 +20,18 @@ const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PoolSweepSetting {
+pub(crate) struct PoolSweepSetting {
     /// Which driver.
-    pub driver: Driver,
+    pub(crate) driver: Driver,
     /// Connections: of its pool, or one for each user.
-    pub size: u64,
+    pub(crate) size: u64,
     /// What it works under.
-    pub conditions: Conditions,
+    pub(crate) conditions: Conditions,
 }
 
 impl PoolSweepSetting {
     /// Its name, for people.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         let Self {
             driver,
             size,
@@ -62,7 +59,7 @@ impl PoolSweepSetting {
     }
 
     /// Returns the same for a step.
-    pub fn variant(self) -> Variant {
+    pub(crate) fn variant(self) -> Variant {
         Variant {
             driver: self.driver,
             connections: self.size,
@@ -73,29 +70,23 @@ impl PoolSweepSetting {
 
 /// What a sweep is going to do.
 #[derive(Debug)]
-pub struct PoolSweepPlan<'a> {
+pub(crate) struct PoolSweepPlan<'a> {
     /// What the user asked for.
-    pub flags: &'a SweepFlags,
+    pub(crate) flags: &'a SweepFlags,
     /// All settings, each once: by conditions, then by driver, sizes rising.
-    pub settings: Vec<PoolSweepSetting>,
+    pub(crate) settings: Vec<PoolSweepSetting>,
     /// What is asked of the server.
-    pub selection: WorkloadSelection,
+    pub(crate) selection: WorkloadSelection,
     /// Seed of everything random.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl<'a> PoolSweepPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`UsageError`] when flags contradict each other, or a script is wrong.
-    pub fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
-        if flags.load.rate.is_some() && flags.load.users.is_some() {
-            return Err(UsageError(
-                "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other; give one of them".to_owned(),
-            )
-            .into());
-        }
+    /// [`bench_cli::UsageError`] when flags contradict each other, or a script is wrong.
+    pub(crate) fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
         drivers.dedup();
@@ -120,7 +111,7 @@ impl<'a> PoolSweepPlan<'a> {
     }
 
     /// All drivers, each once, in the order of [`PoolSweepPlan::settings`].
-    pub fn drivers(&self) -> Vec<Driver> {
+    pub(crate) fn drivers(&self) -> Vec<Driver> {
         let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
         drivers.sort_unstable();
         drivers.dedup();
@@ -128,29 +119,29 @@ impl<'a> PoolSweepPlan<'a> {
     }
 
     /// Connections of the largest setting.
-    pub fn largest(&self) -> u64 {
+    pub(crate) fn largest(&self) -> u64 {
         self.flags.pool_sizes.largest()
     }
 
     /// Number of times that each setting is measured.
-    pub fn repeats(&self) -> u64 {
+    pub(crate) fn repeats(&self) -> u64 {
         self.flags.load.step.repeats(DEFAULTS)
     }
 
     /// Time that all steps take, for the time left.
-    pub fn total(&self) -> Duration {
+    pub(crate) fn total(&self) -> Duration {
         let step = self.flags.load.step.warmup(DEFAULTS) + self.flags.load.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
-    /// The step of one turn.
-    pub fn step(&self, turn: Turn) -> StepPlan {
-        let setting = self.settings[turn.setting];
+    /// Returns the plan of one step.
+    pub(crate) fn step(&self, planned: PlannedStep) -> StepPlan {
+        let setting = self.settings[planned.setting];
         let PoolSweepSetting { driver, size, .. } = setting;
-        let turns = self.settings.len() as u64;
+        let settings = self.settings.len() as u64;
         let seed = self
             .seed
-            .wrapping_add(turn.repeat * turns + turn.setting as u64);
+            .wrapping_add(planned.repeat * settings + planned.setting as u64);
         let load = self.load(setting);
         let mut step = self
             .flags
@@ -174,7 +165,7 @@ impl<'a> PoolSweepPlan<'a> {
                 .parameter("rate_per_s", rate_per_s)
                 .parameter("users", size),
         };
-        step.repeat = turn.repeat;
+        step.repeat = planned.repeat;
         if step.runtime == RuntimeKind::PerCore {
             // Each core's pool needs a connection at least.
             step.threads = available_threads().min(size as usize);
@@ -199,7 +190,7 @@ impl<'a> PoolSweepPlan<'a> {
     }
 
     /// Returns what the report says of these settings.
-    pub fn config(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let mut drivers = BTreeMap::new();
         for setting in &self.settings {
@@ -255,7 +246,7 @@ pub(super) mod tests {
     fn step(args: &str, setting: usize) -> StepPlan {
         PoolSweepPlan::new(&flags(args))
             .unwrap()
-            .step(Turn { setting, repeat: 1 })
+            .step(PlannedStep { setting, repeat: 1 })
     }
 
     #[test]
@@ -306,7 +297,6 @@ pub(super) mod tests {
 
     #[test]
     fn flags_that_contradict_each_other_get_a_sentence() {
-        assert!(PoolSweepPlan::new(&flags("--rate 5 --users 3")).is_err());
         assert!(PoolSweepPlan::new(&flags("--table t --workload mixed")).is_err());
     }
 }

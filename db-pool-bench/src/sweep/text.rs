@@ -96,7 +96,7 @@ mod tests {
         slow.saturating_record(123_456_789);
         let mut held = step(1_024, 0, 84_700.0);
         for operation in held.operations.values_mut() {
-            let histogram = Histogram::of(&slow);
+            let histogram = Histogram::from_recording(&slow);
             operation.response.clone_from(&histogram);
             operation.checkout.clone_from(&histogram);
             operation.service = histogram;

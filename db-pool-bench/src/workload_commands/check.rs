@@ -13,14 +13,8 @@ use pgbench_script::ScriptValue;
 pub(super) fn run(flags: &ScriptCheckFlags) -> anyhow::Result<()> {
     let scale = ("scale".to_owned(), ScriptValue::Integer(1));
     let constants = [&[scale], flags.define.as_slice()].concat();
-    let draft = WorkloadDraft::new(
-        "check",
-        entries(&flags.script)?,
-        &constants,
-        0,
-        flags.protocol,
-    )
-    .map_err(|error| UsageError(error.to_string()))?;
+    let draft = WorkloadDraft::new(entries(&flags.script)?, &constants, 0, flags.protocol)
+        .map_err(|error| UsageError(error.to_string()))?;
     let mut text = String::new();
     let mut file_before = "";
     for (file, statement) in draft.statements() {

@@ -30,15 +30,15 @@ const DESCRIBE_EXAMPLES: &str = "Examples:
 /// Flags of `db-pool-bench workload`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct WorkloadCommandFlags {
+pub(crate) struct WorkloadCommandFlags {
     /// What to do.
     #[command(subcommand)]
-    pub command: WorkloadCommand,
+    pub(crate) command: WorkloadCommand,
 }
 
 /// What to do with workloads.
 #[derive(Debug, Clone, Subcommand)]
-pub enum WorkloadCommand {
+pub(crate) enum WorkloadCommand {
     /// Name the built-in workloads and what each asks
     #[command(after_help = LIST_EXAMPLES)]
     List,
@@ -67,18 +67,18 @@ const INIT_EXAMPLES: &str = "Examples:
 /// Flags of `db-pool-bench workload init`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = INIT_EXAMPLES)]
-pub struct InitFlags {
+pub(crate) struct InitFlags {
     /// The server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub url: String,
+    pub(crate) url: String,
 
     /// Size of the tables, in steps of 100,000 accounts (some 15 MB each)
     #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
-    pub scale: u64,
+    pub(crate) scale: u64,
 
     /// The schema's name
     #[arg(long, value_name = "NAME", default_value = LASTING)]
-    pub schema: String,
+    pub(crate) schema: String,
 }
 
 const DROP_EXAMPLES: &str = "Examples:
@@ -88,14 +88,14 @@ const DROP_EXAMPLES: &str = "Examples:
 /// Flags of `db-pool-bench workload drop`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = DROP_EXAMPLES)]
-pub struct DropFlags {
+pub(crate) struct DropFlags {
     /// The server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub url: String,
+    pub(crate) url: String,
 
     /// The schema's name
     #[arg(long, value_name = "NAME", default_value = LASTING)]
-    pub schema: String,
+    pub(crate) schema: String,
 }
 
 const CHECK_EXAMPLES: &str = "Examples:
@@ -107,22 +107,22 @@ const CHECK_EXAMPLES: &str = "Examples:
 /// Flags of `db-pool-bench workload check`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
-pub struct ScriptCheckFlags {
+pub(crate) struct ScriptCheckFlags {
     /// Scripts of one mix
     #[arg(required = true, value_parser = script, value_name = "FILE[@WEIGHT]")]
-    pub script: Vec<ScriptFlag>,
+    pub(crate) script: Vec<ScriptFlag>,
 
     /// Set a variable to a number, true, false or null
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE")]
-    pub define: Vec<(String, ScriptValue)>,
+    pub(crate) define: Vec<(String, ScriptValue)>,
 
     /// How a run will send the statements; some commands of pgbench need simple
     #[arg(long, value_enum, default_value = "prepared")]
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
 
     /// Have this server look at each statement too; nothing is executed there
     #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
 }
 
 const SUGGEST_EXAMPLES: &str = "Examples:
@@ -134,16 +134,16 @@ const SUGGEST_EXAMPLES: &str = "Examples:
 /// Flags of `db-pool-bench workload suggest`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SUGGEST_EXAMPLES)]
-pub struct SuggestFlags {
+pub(crate) struct SuggestFlags {
     /// The server, and the database whose statements were counted
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub url: String,
+    pub(crate) url: String,
 
     /// Statements to take, the most frequent first
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10")]
-    pub top: u64,
+    pub(crate) top: u64,
 
     /// Write a script for each statement into this directory, which must not exist yet
     #[arg(long, value_name = "DIR")]
-    pub write: Option<PathBuf>,
+    pub(crate) write: Option<PathBuf>,
 }

@@ -12,19 +12,19 @@ use anyhow::Context as _;
 use bench_cli::{Exit, Interrupted, signals};
 use load_engine::Cancel;
 
-pub use flags::{WorkloadCommand, WorkloadCommandFlags};
+pub(crate) use flags::{WorkloadCommand, WorkloadCommandFlags};
 
-use crate::address::Address;
 use crate::connect::Client;
 use crate::control::ControlRuntime;
 use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
+use pg_connect::Address;
 
 /// Runs a `workload` command from flags to exit code.
 ///
 /// # Errors
 /// Fails with what kept it from running: wrong usage, no server, a script that is wrong.
-pub fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
     match &flags.command {
         WorkloadCommand::List => describe::list(),
         WorkloadCommand::Describe { name } => describe::one(*name),

@@ -69,7 +69,7 @@ const TABLES: [&str; 4] = ["accounts", "history", "tellers", "branches"];
 
 impl Builtin {
     /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PointSelect => "point-select",
             Self::ReadHeavy => "read-heavy",
@@ -82,19 +82,14 @@ impl Builtin {
     }
 
     /// What it asks, in a few words.
-    pub fn summary(self) -> String {
+    pub(crate) fn summary(self) -> String {
         let value = self.to_possible_value();
         let help = value.as_ref().and_then(|value| value.get_help());
         help.map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Whether it changes anything.
-    pub fn writes(self) -> bool {
-        !matches!(self, Self::PointSelect | Self::CheckoutOnly | Self::Report)
-    }
-
     /// Whether it has to do with tables.
-    pub fn needs_tables(self) -> bool {
+    pub(crate) fn needs_tables(self) -> bool {
         self != Self::CheckoutOnly
     }
 
@@ -112,11 +107,11 @@ impl Builtin {
         let constants =
             constants.map(|(name, value)| (name.to_owned(), ScriptValue::Integer(value)));
         let entries = self.entries(|table| tables.name(table));
-        WorkloadDraft::new(self.name(), entries, &constants, seed, protocol)
+        WorkloadDraft::new(entries, &constants, seed, protocol)
     }
 
     /// Its scripts on the tables that `table` names, from `accounts` and the like.
-    pub fn entries(self, table: impl Fn(&str) -> String) -> Vec<ScriptEntry> {
+    pub(crate) fn entries(self, table: impl Fn(&str) -> String) -> Vec<ScriptEntry> {
         let entry = |(label, operation, weight, text): &BuiltinScript| {
             let mut text = (*text).to_owned();
             for name in TABLES {

@@ -17,47 +17,47 @@ const LARGEST_SCALE: u64 = 21_474;
 /// What is asked of the server.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Workload")]
-pub struct WorkloadFlags {
+pub(crate) struct WorkloadFlags {
     /// A built-in workload; `db-pool-bench workload list` shows them
     #[arg(long, value_enum, default_value = "mixed", conflicts_with = "script")]
-    pub workload: Builtin,
+    pub(crate) workload: Builtin,
 
     /// A script in pgbench's language; repeat it for a mix, weighted by what follows the @
     #[arg(long, value_parser = script, value_name = "FILE[@WEIGHT]")]
-    pub script: Vec<ScriptFlag>,
+    pub(crate) script: Vec<ScriptFlag>,
 
     /// Set a variable of scripts to a number, true, false or null
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
-    pub define: Vec<(String, ScriptValue)>,
+    pub(crate) define: Vec<(String, ScriptValue)>,
 
     /// How statements are sent; simple and extended leave nothing on a session of a pooler
     #[arg(long, value_enum, default_value = "prepared")]
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
 
     /// How often a script is tried that fails to serialize or deadlocks
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
-    pub max_tries: u64,
+    pub(crate) max_tries: u64,
 
     /// Size of our tables, in steps of 100,000 rows; what :scale is in scripts
     #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
-    pub scale: u64,
+    pub(crate) scale: u64,
 
     /// Only read this table, which pgbench -i has made; nothing is created
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["script", "schema"])]
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
 
     /// Tables that `db-pool-bench workload init` has made, and that stay
     #[arg(long, value_name = "NAME", conflicts_with = "scale")]
-    pub schema: Option<String>,
+    pub(crate) schema: Option<String>,
 }
 
 /// A script and how often it is chosen, beside the weights of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptFlag {
+pub(crate) struct ScriptFlag {
     /// Where it is.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its weight.
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 pub(crate) fn scale(text: &str) -> Result<u64, String> {

@@ -13,7 +13,7 @@ use super::tables::{ROWS_PER_SCALE, Tables};
 /// With what all names of our schemas begin.
 pub(crate) const PREFIX: &str = "plimsoll_";
 /// The schema that `workload init` makes unless told otherwise.
-pub const LASTING: &str = "plimsoll_workload";
+pub(crate) const LASTING: &str = "plimsoll_workload";
 /// With what the comment on each of our schemas begins.
 const MARK: &str = "made by plimsoll";
 /// The longest name that PostgreSQL keeps whole.
@@ -24,7 +24,7 @@ const LOOKS: usize = 50;
 
 /// What became of a schema's name on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SchemaState {
+pub(crate) enum SchemaState {
     /// There is no such schema.
     Absent,
     /// It is there, and we have made it.
@@ -38,9 +38,9 @@ pub enum SchemaState {
 #[error("{source}")]
 pub struct NotMade {
     /// What the server said.
-    pub source: Error,
+    pub(crate) source: Error,
     /// True if nothing of it is there, so that there is nothing to remove.
-    pub undone: bool,
+    pub(crate) undone: bool,
 }
 
 impl NotMade {
@@ -76,7 +76,7 @@ impl Schema {
     }
 
     /// Its name, which connections of the run carry as their application's name too.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -84,7 +84,7 @@ impl Schema {
     ///
     /// # Errors
     /// A sentence when `name` would need quoting, or could be somebody else's.
-    pub fn lasting(name: &str) -> Result<Self, String> {
+    pub(crate) fn lasting(name: &str) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if name.starts_with(PREFIX) && name.chars().all(plain) && name.len() <= LONGEST {
             let name = name.to_owned();
@@ -99,7 +99,7 @@ impl Schema {
     ///
     /// # Errors
     /// Fails with what the server said.
-    pub async fn state(&self, client: &Client) -> Result<SchemaState, Error> {
+    pub(crate) async fn state(&self, client: &Client) -> Result<SchemaState, Error> {
         let question = "SELECT /* plimsoll */ coalesce(obj_description(oid, 'pg_namespace'), '')
                         FROM pg_namespace WHERE nspname::text = $1";
         let found = client.query_opt(question, &[&self.name]).await?;
@@ -148,7 +148,7 @@ impl Schema {
     ///
     /// # Errors
     /// What the server said; nothing is there then either.
-    pub async fn try_out(&self, client: &Client) -> Result<(), Error> {
+    pub(crate) async fn try_out(&self, client: &Client) -> Result<(), Error> {
         let name = &self.name;
         let both = format!("CREATE SCHEMA {name}; DROP SCHEMA {name}");
         client.in_transaction("", &both).await
@@ -158,7 +158,7 @@ impl Schema {
     ///
     /// # Errors
     /// Fails with what the server said, as when another session holds a lock on our tables.
-    pub async fn remove(&self, client: &Client) -> Result<(), Error> {
+    pub(crate) async fn remove(&self, client: &Client) -> Result<(), Error> {
         self.end_connections(client).await?;
         self.drop(client).await
     }
@@ -167,7 +167,7 @@ impl Schema {
     ///
     /// # Errors
     /// Fails with what the server said, as when another session holds a lock on our tables.
-    pub async fn drop(&self, client: &Client) -> Result<(), Error> {
+    pub(crate) async fn drop(&self, client: &Client) -> Result<(), Error> {
         let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
         client
             .in_transaction("SET LOCAL lock_timeout = '1s'", &drop)

@@ -20,18 +20,18 @@ const LARGEST_SCRIPT: u64 = 1 << 20;
 
 /// A chosen workload, found to be sound.
 #[derive(Debug)]
-pub struct WorkloadSelection {
+pub(crate) struct WorkloadSelection {
     kind: SelectedWorkload,
     constants: Vec<(String, ScriptValue)>,
     max_tries: u64,
     protocol: Protocol,
     seed: u64,
     /// Size of tables that are made, or what scripts are told.
-    pub scale: u64,
+    pub(crate) scale: u64,
     /// Only this table is read.
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
     /// Tables that outlive the run.
-    pub schema: Option<Schema>,
+    pub(crate) schema: Option<Schema>,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl WorkloadSelection {
     /// # Errors
     /// Fails when flags contradict each other, a script cannot be read, or something is wrong in
     /// one.
-    pub fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
         let read_only = flags.workload == Builtin::PointSelect;
         if let Some(table) = flags.table.as_ref().filter(|_| !read_only) {
             return Err(UsageError(format!(
@@ -79,7 +79,7 @@ impl WorkloadSelection {
     }
 
     /// Its name: a built-in one's, or what the scripts are called.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.name().to_owned(),
             SelectedWorkload::Scripts(entries) => {
@@ -97,7 +97,7 @@ impl WorkloadSelection {
 
     /// Returns true if tables have to be made for it; scripts find their own on a server that is
     /// the user's.
-    pub fn makes_tables(&self, throwaway: bool) -> bool {
+    pub(crate) fn makes_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.needs_tables() && !named,
@@ -113,13 +113,7 @@ impl WorkloadSelection {
                 let scale = ("scale".to_owned(), ScriptValue::Integer(tables.scale));
                 // What is defined last counts.
                 let constants = [&[scale], self.constants.as_slice()].concat();
-                WorkloadDraft::new(
-                    &self.name(),
-                    entries.clone(),
-                    &constants,
-                    self.seed,
-                    self.protocol,
-                )
+                WorkloadDraft::new(entries.clone(), &constants, self.seed, self.protocol)
             }
         }
     }
@@ -129,7 +123,7 @@ impl WorkloadSelection {
     ///
     /// # Errors
     /// Fails with what the server refuses, and where it stands.
-    pub async fn on(
+    pub(crate) async fn on(
         &self,
         client: &Client,
         tables: &Tables,
@@ -150,7 +144,7 @@ impl WorkloadSelection {
     }
 
     /// Returns what the report says of it.
-    pub fn config(&self) -> BTreeMap<String, Json> {
+    pub(crate) fn config(&self) -> BTreeMap<String, Json> {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),
             ("max_tries".to_owned(), json!(self.max_tries)),

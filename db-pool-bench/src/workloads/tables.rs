@@ -16,7 +16,7 @@ pub struct Tables {
     /// Keys of accounts run from 1 to this.
     pub rows: i64,
     /// Number of branches.
-    pub scale: i64,
+    pub(crate) scale: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum TablesError {
 
 impl Tables {
     /// Tables of our own in `schema`, a name that needs no quoting.
-    pub fn own(schema: &str, scale: u64) -> Self {
+    pub(crate) fn own(schema: &str, scale: u64) -> Self {
         Self {
             place: TableNames::Schema(schema.to_owned()),
             ..Self::at_scale(scale)
@@ -75,7 +75,7 @@ impl Tables {
     ///
     /// # Errors
     /// Fails when they are not there, or the server does not answer.
-    pub async fn in_schema(client: &Client, schema: &str) -> Result<Self, TablesError> {
+    pub(crate) async fn in_schema(client: &Client, schema: &str) -> Result<Self, TablesError> {
         let branches = quoted(&format!("{schema}.pgbench_branches"));
         let scale = ask(
             client,

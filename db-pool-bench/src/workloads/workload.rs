@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use load_engine::Failure;
+use load_engine::{Failure, OperationId, OperationTable};
 
 use crate::connect::{Client, Describer, Inferred};
 use crate::failure::from_wire;
@@ -38,29 +38,27 @@ pub struct ScriptEntry {
 /// What all users of a step ask for.
 #[derive(Debug)]
 pub struct SqlWorkload {
-    /// Its name, for people.
-    pub name: String,
     /// Number of times that a script is tried that ends in a serialization failure or a deadlock.
-    pub max_tries: u64,
+    pub(crate) max_tries: u64,
     /// The way in which statements are sent.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// Put before the server's search path, where scripts meet tables of our own.
-    pub search_path: Option<String>,
+    pub(crate) search_path: Option<String>,
     pub(super) scripts: Vec<CompiledScript>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
     /// Place where the statement is that rolls back.
     pub(super) rollback: usize,
     pub(super) variables: VariableTable,
-    operations: &'static [&'static str],
-    parts: &'static [&'static str],
+    operations: OperationTable,
+    parts: Vec<String>,
 }
 
 /// One script of a compiled mix.
 #[derive(Debug)]
 pub(super) struct CompiledScript {
     pub(super) file: String,
-    pub(super) operation: usize,
+    pub(super) operation: OperationId,
     pub(super) weight: u32,
     /// Without its statements, which are in [`SqlWorkload::statements`].
     pub(super) program: Program,
@@ -70,11 +68,11 @@ pub(super) struct CompiledScript {
 
 /// A statement as it is sent.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// With `$1`, `$2` … for its parameters, or `:name` where values are put into the text.
-    pub sql: Arc<str>,
+    pub(crate) sql: Arc<str>,
     /// Its text without literals, which names it in failures.
-    pub fingerprint: Arc<str>,
+    pub(crate) fingerprint: Arc<str>,
     /// Which variable each parameter is, and as what it is sent.
     pub(super) parameters: Vec<(usize, ParameterType, Position)>,
     /// Place where values are put into the text, with the slot of each.
@@ -90,7 +88,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// As what its parameters are sent, in order.
-    pub fn kinds(&self) -> impl Iterator<Item = ParameterType> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = ParameterType> {
         self.parameters.iter().map(|(_, kind, _)| *kind)
     }
 }
@@ -117,7 +115,6 @@ pub enum WorkloadError {
 /// A mix whose scripts are sound; which types its statements take, a server has yet to say.
 #[derive(Debug)]
 pub struct WorkloadDraft {
-    name: String,
     protocol: Protocol,
     entries: Vec<ScriptEntry>,
     programs: Vec<Program>,
@@ -131,7 +128,6 @@ impl WorkloadDraft {
     /// # Errors
     /// Fails with what is wrong with a script, and where.
     pub fn new(
-        name: &str,
         entries: Vec<ScriptEntry>,
         constants: &[(String, ScriptValue)],
         seed: u64,
@@ -143,7 +139,6 @@ impl WorkloadDraft {
             variables,
         } = compile(&sources, constants, seed, protocol.value_mode())?;
         Ok(Self {
-            name: name.to_owned(),
             protocol,
             entries,
             programs,
@@ -152,7 +147,7 @@ impl WorkloadDraft {
     }
 
     /// All statements, with the file of each.
-    pub fn statements(&self) -> impl Iterator<Item = (&str, &ScriptStatement)> {
+    pub(crate) fn statements(&self) -> impl Iterator<Item = (&str, &ScriptStatement)> {
         let scripts = self.entries.iter().zip(&self.programs);
         scripts.flat_map(|(entry, program)| {
             let file = entry.source.file.as_str();
@@ -219,7 +214,7 @@ impl WorkloadDraft {
             let compiled = std::mem::take(&mut program.statements);
             scripts.push(CompiledScript {
                 file: entry.source.file,
-                operation,
+                operation: OperationId::nth(operation),
                 weight: entry.weight,
                 program,
                 first_statement: statements.len(),
@@ -246,7 +241,6 @@ impl WorkloadDraft {
             part: None,
         });
         SqlWorkload {
-            name: self.name,
             max_tries: 1,
             protocol: self.protocol,
             search_path: None,
@@ -257,8 +251,8 @@ impl WorkloadDraft {
             statements,
             rollback,
             variables: self.variables,
-            operations: for_ever(operations),
-            parts: for_ever(parts),
+            operations: operations.into_iter().collect(),
+            parts,
         }
     }
 }
@@ -354,30 +348,24 @@ fn refused(file: &str, statement: &ScriptStatement, error: &WireError) -> Worklo
     }
 }
 
-/// The engine's names live as long as the process; so does what a run asks for.
-fn for_ever(names: Vec<String>) -> &'static [&'static str] {
-    let names: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
-    names.leak()
-}
-
 impl SqlWorkload {
-    /// The names that [`Outcome::operation`](load_engine::Outcome::operation) indexes.
-    pub fn operations(&self) -> &'static [&'static str] {
-        self.operations
+    /// Returns the operations of its scripts.
+    pub(crate) fn operations(&self) -> OperationTable {
+        self.operations.clone()
     }
 
     /// The statements that are recorded apart within an operation.
-    pub fn parts(&self) -> &'static [&'static str] {
-        self.parts
+    pub(crate) fn parts(&self) -> Vec<String> {
+        self.parts.clone()
     }
 
     /// All statements; connections are asked for them by their place here.
-    pub fn statements(&self) -> &[Prepared] {
+    pub(crate) fn statements(&self) -> &[Prepared] {
         &self.statements
     }
 
     /// Those that each connection prepares before it is used.
-    pub fn prepared(&self) -> &[Prepared] {
+    pub(crate) fn prepared(&self) -> &[Prepared] {
         match self.protocol {
             Protocol::Prepared => &self.statements,
             Protocol::Simple | Protocol::Extended => &[],

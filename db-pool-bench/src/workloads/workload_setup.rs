@@ -8,11 +8,11 @@ use tokio_postgres::Error;
 use super::{
     Schema, SchemaState, SqlWorkload, Tables, TablesError, WorkloadError, WorkloadSelection,
 };
-use crate::address::Address;
 use crate::connect::Client;
 use crate::control::ControlRuntime;
 use crate::failure::from_postgres;
 use crate::remedy::{self, Purpose};
+use pg_connect::Address;
 
 /// What a session that may only read says.
 const READ_ONLY: &str = "sqlstate.25006";
@@ -21,19 +21,19 @@ const NO_TABLE: &str = "sqlstate.42P01";
 
 /// A server on which a workload is about to run.
 #[derive(Debug)]
-pub struct WorkloadSetup<'a> {
+pub(crate) struct WorkloadSetup<'a> {
     /// How to talk to it.
-    pub control: &'a ControlRuntime,
+    pub(crate) control: &'a ControlRuntime,
     /// Place where it is.
-    pub address: &'a Address,
+    pub(crate) address: &'a Address,
     /// A connection there.
-    pub client: &'a Client,
+    pub(crate) client: &'a Client,
     /// The run's own schema.
-    pub schema: &'a Schema,
+    pub(crate) schema: &'a Schema,
     /// True if all that is there may be written to.
-    pub throwaway: bool,
+    pub(crate) throwaway: bool,
     /// Set once the run's schema may be there, and is to be removed.
-    pub schema_begun: bool,
+    pub(crate) schema_begun: bool,
 }
 
 impl WorkloadSetup<'_> {
@@ -41,7 +41,7 @@ impl WorkloadSetup<'_> {
     ///
     /// # Errors
     /// Fails when its tables are not there or cannot be made, or the server refuses a statement.
-    pub fn prepare(
+    pub(crate) fn prepare(
         &mut self,
         selection: &WorkloadSelection,
     ) -> anyhow::Result<Option<SqlWorkload>> {
@@ -96,7 +96,7 @@ impl WorkloadSetup<'_> {
     ///
     /// # Errors
     /// What would keep a run from making it.
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         let tried = self.control.run(self.schema.try_out(self.client));
         let tried = tried.unwrap_or(Ok(()));
         tried.or_else(|error| self.not_made(&error))

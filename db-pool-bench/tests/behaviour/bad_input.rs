@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::{PASSWORD, REPORT, Talk, postgres, sweep};
-use test_support::Place;
+use test_support::TestDirectory;
 
 /// Returns what was said on stderr, with the exit code.
-fn refused(place: &Place, command: &mut Command) -> (i32, String) {
+fn refused(place: &TestDirectory, command: &mut Command) -> (i32, String) {
     let output = command.arg("--quiet").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     for trace in [
@@ -34,7 +34,7 @@ fn refused_at(url: &str) -> (i32, String) {
 }
 
 fn refused_with(url: &str, args: &str) -> (i32, String) {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = format!("--driver deadpool --pool-sizes 1 --duration 100ms {args}");
     refused(&place, sweep(&place, &args).env("DATABASE_URL", url))
 }
@@ -58,7 +58,7 @@ fn wrong_usage_is_told_from_the_rest_by_its_exit_code() {
         ("--driver deadpool --idle-timeout 1s", "sqlx alone"),
         ("--pool-sizes 2,8 --pool-min 4", "smallest pool"),
     ] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let (code, said) = refused(&place, &mut sweep(&place, args));
         assert_eq!(code, 2, "{args}: {said}");
         assert!(said.contains(sentence), "{args}: {said}");
@@ -139,7 +139,7 @@ fn a_login_or_a_table_that_is_wrong_is_told_from_a_server_that_is_down() {
 #[test]
 fn a_report_that_cannot_be_written_is_told_before_any_load() {
     let args = "--pool-sizes 1 --output /proc/none/report.json";
-    let output = sweep(&Place::new(), args).output().unwrap();
+    let output = sweep(&TestDirectory::new(), args).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(

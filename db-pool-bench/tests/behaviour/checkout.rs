@@ -2,7 +2,7 @@
 //! check, connecting.
 
 use bench_report::{CheckoutParts, Step};
-use test_support::Place;
+use test_support::TestDirectory;
 
 use crate::common::{postgres, report, sweep};
 
@@ -10,7 +10,7 @@ const DRIVERS: [&str; 2] = ["deadpool", "sqlx"];
 
 /// The only step of a sweep with `args`.
 fn step(url: &str, args: &str) -> Step {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let common = "--workload checkout-only --repeats 1 --warmup 0 --duration 500ms";
     let output = sweep(&place, &format!("{common} {args}"))
         .env("DATABASE_URL", url)

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::common::{PASSWORD, Talk, postgres};
 use crate::reaching::{tls, tried};
 use crate::variants::runtime;
-use db_pool_bench::address::Address;
-use test_support::Place;
+use db_pool_bench::connect::Client;
+use pg_connect::Address;
+use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
 
@@ -27,7 +28,7 @@ fn the_login_may_come_from_variables_or_a_password_file_that_nobody_else_can_rea
     assert_eq!(report.config["server_settings"]["work_mem"], "3MB");
     assert_eq!(tls(&report), "none");
 
-    let place = Place::new();
+    let place = TestDirectory::new();
     let file = place.path().join("passwords");
     fs::write(
         &file,
@@ -53,7 +54,7 @@ fn a_password_file_says_what_it_says_to_psql() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
     talk.execute("CREATE ROLE odd LOGIN PASSWORD 'a:b\\c'");
-    let place = Place::new();
+    let place = TestDirectory::new();
     let file = place.path().join("passwords");
     let port = server.port();
     let url = format!(
@@ -83,7 +84,7 @@ fn a_password_file_says_what_it_says_to_psql() {
             .output()
             .unwrap();
         assert_eq!(psql.status.success(), gets_in, "psql: {lines}");
-        let ours = runtime().block_on(Address::parse(&url).unwrap().connect("a_test"));
+        let ours = runtime().block_on(Client::open(&Address::parse(&url).unwrap(), "a_test"));
         assert_eq!(ours.is_ok(), gets_in, "{lines}: {:?}", ours.err());
     }
 }
@@ -149,7 +150,7 @@ fn a_string_of_keywords_or_a_list_of_hosts_reaches_the_server_that_psql_reaches(
     talk.execute(&format!(
         "CREATE ROLE \"odd one\" LOGIN PASSWORD '{escaped}' SUPERUSER"
     ));
-    let place = Place::new();
+    let place = TestDirectory::new();
     let port = server.port();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()

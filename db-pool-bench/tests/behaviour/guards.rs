@@ -4,7 +4,7 @@ use crate::common::{PASSWORD, Ran, Talk, bench, complete, postgres, report, swee
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::Postgres;
 
 const SHORT: &str = "--driver deadpool --repeats 1 --warmup 0 --duration 200ms";
@@ -29,7 +29,7 @@ fn refusal(report: &Report, size: f64) -> &str {
 }
 
 fn swept(url: &str, args: &str) -> (Report, i32, String) {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = sweep(&place, &format!("{SHORT} {args}"))
         .env("DATABASE_URL", url)
         .output()
@@ -73,9 +73,9 @@ fn the_limits_of_role_and_database_and_the_bound_of_the_server_hold_before_a_ste
 #[test]
 fn a_step_ends_when_others_need_the_connections() {
     let server = postgres(&[("max_connections", "20")]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = "--driver deadpool --pool-sizes 4 --repeats 1 --warmup 0 --duration 30s";
-    let mut running = Running::start(sweep(&place, args).env("DATABASE_URL", server.url()));
+    let mut running = RunningProgram::start(sweep(&place, args).env("DATABASE_URL", server.url()));
     running.wait_for("phase: measure");
     let others: Vec<Talk> = (0..12).map(|_| Talk::to(server.url())).collect();
     let Ended { code, said, .. } = running.end();
@@ -110,7 +110,7 @@ const COURSES: [(&str, &str); 2] = [
     ),
     (
         "lifecycle",
-        "--driver deadpool --pool-size 4 --rate 500 --duration 20s --idle 20s",
+        "--driver deadpool --pool-size 4 --peak-rate 500 --duration 20s --idle 20s",
     ),
 ];
 
@@ -118,9 +118,9 @@ const COURSES: [(&str, &str); 2] = [
 fn a_course_ends_when_others_need_the_connections() {
     for (scenario, args) in COURSES {
         let server = postgres(&[("max_connections", "20")]);
-        let place = Place::new();
+        let place = TestDirectory::new();
         let mut running =
-            Running::start(bench(&place, scenario, args).env("DATABASE_URL", server.url()));
+            RunningProgram::start(bench(&place, scenario, args).env("DATABASE_URL", server.url()));
         // The line that names the course stands before it begins.
         running.wait_for("deadpool");
         let others: Vec<Talk> = (0..12).map(|_| Talk::to(server.url())).collect();
@@ -140,7 +140,7 @@ fn a_course_ends_when_others_need_the_connections() {
 
 /// Half of all requests fail on the server.
 fn with_a_failing_script(url: &str, scenario: &str, args: &str) -> Ran {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let script = place.path().join("half.sql");
     std::fs::write(&script, "\\set n random(0, 1)\nSELECT 1 / :n\n").unwrap();
     complete(
@@ -257,7 +257,7 @@ fn after_a_loss_in_the_middle_the_errors_are_told_and_the_next_step_is_sound() {
 
 fn lost(driver: &str, loss: Loss) {
     let mut server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args =
         "--pool-sizes 4 --users 4 --warmup 0 --duration 3s --repeats 2 --workload read-heavy";
     let mut command = sweep(&place, args);
@@ -265,7 +265,7 @@ fn lost(driver: &str, loss: Loss) {
         .args(["--driver", driver])
         .env("DATABASE_URL", server.url());
     command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
-    let mut running = Running::start(&mut command);
+    let mut running = RunningProgram::start(&mut command);
     running.wait_for("phase: measure");
     loss.strike(&mut server);
     let Ended { code, said, .. } = running.end();

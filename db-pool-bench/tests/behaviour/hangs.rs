@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bench_report::{QuantileKind, Report, Status, StepEnd};
-use test_support::{Ended, Place, Running};
+use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Faults, Postgres, Proxy};
 
 use crate::common::{PASSWORD, Ran, Talk, bench, postgres};
@@ -21,12 +21,12 @@ const FROZEN: Faults = Faults {
 fn frozen(scenario: &str, args: &str, begins: &str) -> (Ended, Report) {
     let server = postgres(&[]);
     let (proxy, url) = behind_a_proxy(&server);
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(&place, "one.sql", "SELECT 1;");
     let mut command = bench(&place, scenario, args);
     command.env("DATABASE_URL", &url);
     command.env(testbed::token::ENV, testbed::token::mark([url.as_str()]));
-    let mut running = Running::start(&mut command);
+    let mut running = RunningProgram::start(&mut command);
     running.wait_for(begins);
     std::thread::sleep(Duration::from_secs(1));
     proxy.set(FROZEN);
@@ -100,7 +100,7 @@ fn a_rule_ends_every_load_whose_server_freezes() {
         ),
         (
             "lifecycle",
-            "--driver deadpool --pool-size 4 --rate 200 --idle 1s",
+            "--driver deadpool --pool-size 4 --peak-rate 200 --idle 1s",
             "phase: measure",
         ),
     ] {
@@ -134,7 +134,7 @@ fn a_rule_ends_exhaust_too_when_its_server_freezes() {
 #[ignore = "needs the common engine: the traced runs drop what is cut off"]
 fn what_lifecycle_cuts_off_is_censored_and_not_forgotten() {
     let args =
-        "--driver deadpool --pool-size 4 --rate 200 --duration 3s --idle 1s --script one.sql";
+        "--driver deadpool --pool-size 4 --peak-rate 200 --duration 3s --idle 1s --script one.sql";
     let (_, report) = frozen("lifecycle", args, "phase: measure");
     let censored: u64 = report.steps.iter().map(bench_report::Step::censored).sum();
     assert!(censored > 0);
@@ -142,7 +142,7 @@ fn what_lifecycle_cuts_off_is_censored_and_not_forgotten() {
 
 /// Runs `sql` as the script of a short sweep; `ours` marks the server as a throwaway one.
 fn scripted(server: &Postgres, sql: &str, args: &str, ours: bool) -> Ran {
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(&place, "a.sql", sql);
     let args = format!("--driver deadpool --pool-sizes 1,2,4 --warmup 0 --script a.sql {args}");
     let mut command = bench(&place, "sweep", &args);

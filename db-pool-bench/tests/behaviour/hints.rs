@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use test_support::{Place, eventually};
+use test_support::{TestDirectory, eventually};
 use testbed::Postgres;
 
 use crate::bouncer::PgBouncer;
@@ -16,7 +16,7 @@ const SHORT: &str = "--driver direct --pool-sizes 1 --users 1 --repeats 1 --warm
 
 /// Returns what a sweep of `url` that cannot run says, without the password.
 fn said(url: &str) -> String {
-    let output = sweep(&Place::new(), SHORT)
+    let output = sweep(&TestDirectory::new(), SHORT)
         .env("DATABASE_URL", url)
         .output()
         .unwrap();
@@ -189,7 +189,7 @@ fn time_outs_of_the_role_strike_the_load_and_not_what_is_made_for_it() {
          ALTER ROLE hasty SET statement_timeout = '1ms'; ALTER ROLE hasty SET lock_timeout = '1ms';
          ALTER ROLE hasty SET idle_in_transaction_session_timeout = '1ms'"
     ));
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = sweep(&place, &format!("{SHORT} --stop-on p99>1h"))
         .env("DATABASE_URL", of(&server, "hasty", "plimsoll"))
         .output()
@@ -227,7 +227,7 @@ fn a_script_that_the_server_refuses_is_told_with_what_helps_against_that() {
         ("SELECT nothing FROM here;", "what the statement names"),
         ("SELEKT 1;", "PostgreSQL's grammar"),
     ] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         fs::write(place.path().join("s.sql"), sql).unwrap();
         let output = bench(&place, "sweep", "--script s.sql --duration 200ms")
             .env("DATABASE_URL", of(&server, "app", "plimsoll"))
@@ -244,7 +244,7 @@ fn a_pooler_that_refuses_is_told_as_a_pooler() {
         return;
     };
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let start = |settings: &str| pgbouncer.start(place.path(), &server, settings);
 
     let bouncer = start("pool_mode = transaction\ndefault_pool_size = 1\nquery_wait_timeout = 1\n");

@@ -5,10 +5,10 @@ use std::process::Command;
 use crate::common::{Talk, bench, postgres, report, sweep};
 use bench_report::{Report, Status};
 use nix::sys::signal::Signal;
-use test_support::{Ended, Place, Running, eventually, left_behind};
+use test_support::{Ended, RunningProgram, TestDirectory, eventually, left_behind};
 use testbed::Postgres;
 
-fn on(url: &str, place: &Place, args: &str) -> Command {
+fn on(url: &str, place: &TestDirectory, args: &str) -> Command {
     let mut command = sweep(place, args);
     command.env("DATABASE_URL", url);
     command
@@ -19,8 +19,8 @@ const AT_WORK: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_stat_user_table
     WHERE relname = 'pgbench_accounts' AND idx_scan > 0) THEN 'yes' ELSE 'no' END";
 
 /// Waits for `line`, sends `signal`, and expects an end in order, with a report.
-fn interrupt(place: &Place, command: &mut Command, line: &str, signal: Signal) -> Report {
-    let mut running = Running::start(command);
+fn interrupt(place: &TestDirectory, command: &mut Command, line: &str, signal: Signal) -> Report {
+    let mut running = RunningProgram::start(command);
     running.wait_for(line);
     running.signal(signal);
     running
@@ -58,7 +58,7 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
             for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
                 let url = server.url();
                 scope.spawn(move || {
-                    let place = Place::new();
+                    let place = TestDirectory::new();
                     interrupt(&place, &mut on(url, &place, args), line, signal);
                 });
             }
@@ -69,9 +69,9 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
 
 /// A run whose tables a reader keeps from being dropped until it lets go, with the name of their
 /// schema and the reader.
-fn held_up(server: &Postgres, place: &Place) -> (Running, String, Talk) {
+fn held_up(server: &Postgres, place: &TestDirectory) -> (RunningProgram, String, Talk) {
     let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
-    let mut running = Running::start(&mut on(server.url(), place, args));
+    let mut running = RunningProgram::start(&mut on(server.url(), place, args));
     running.wait_for("phase: measure");
     let holder = Talk::to(server.url());
     let schema = holder.schemas()[0].clone();
@@ -84,7 +84,7 @@ fn held_up(server: &Postgres, place: &Place) -> (Running, String, Talk) {
 #[test]
 fn while_it_cleans_up_a_signal_still_counts() {
     let server = postgres(&[]);
-    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let (talk, place) = (Talk::to(server.url()), TestDirectory::new());
     let (mut running, _, holder) = held_up(&server, &place);
     running.wait_for("phase: save");
     running.signal(Signal::SIGTERM);
@@ -98,7 +98,7 @@ fn while_it_cleans_up_a_signal_still_counts() {
 #[test]
 fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
     let server = postgres(&[]);
-    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let (talk, place) = (Talk::to(server.url()), TestDirectory::new());
     let (running, schema, _holder) = held_up(&server, &place);
     let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
@@ -113,9 +113,9 @@ fn what_another_session_locks_is_listed_with_the_command_that_removes_it() {
 #[test]
 fn what_was_left_behind_is_said_however_quiet_a_run_is_to_be() {
     let server = postgres(&[]);
-    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let (talk, place) = (Talk::to(server.url()), TestDirectory::new());
     let args = "--quiet --driver direct --pool-sizes 1 --warmup 0 --duration 1s --repeats 1";
-    let running = Running::start(&mut on(server.url(), &place, args));
+    let running = RunningProgram::start(&mut on(server.url(), &place, args));
     eventually("its schema is there", || !talk.schemas().is_empty());
     let schema = talk.schemas()[0].clone();
     let holder = Talk::to(server.url());
@@ -136,7 +136,7 @@ fn a_throwaway_server_ends_with_the_run_whenever_the_signal_comes() {
         ("phase: prepare", Signal::SIGINT),
         ("phase: measure", Signal::SIGTERM),
     ] {
-        let place = Place::new();
+        let place = TestDirectory::new();
         let mut command = sweep(&place, "--pool-sizes 2 --warmup 0 --duration 50s");
         let report = interrupt(&place, &mut command, line, signal);
         if let Some(url) = report.config.get("url") {
@@ -177,9 +177,9 @@ fn a_server_that_stands_still_keeps_nobody_from_ending() {
 
 fn stands_still(scenario: &str, args: &str) {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = bench(&place, scenario, args);
-    let running = Running::start(command.env("DATABASE_URL", server.url()));
+    let running = RunningProgram::start(command.env("DATABASE_URL", server.url()));
     let talk = Talk::to(server.url());
     eventually("the load has begun", || talk.names(AT_WORK) == ["yes"]);
     drop(talk);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{postgres, report, sweep};
 use bench_report::{Status, StepEnd};
-use test_support::{Ended, Place, Running, left_behind};
+use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
 
 /// Kinds that tell a server that is gone.
 const GONE: [&str; 7] = [
@@ -19,7 +19,7 @@ const GONE: [&str; 7] = [
 
 fn killed_under(driver: &str, throwaway: bool) -> (bench_report::Report, i32, String) {
     let mut server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = sweep(
         &place,
         "--pool-sizes 2 --warmup 0 --duration 1500ms --repeats 2 --checkout-timeout 500ms",
@@ -30,7 +30,7 @@ fn killed_under(driver: &str, throwaway: bool) -> (bench_report::Report, i32, St
     if throwaway {
         command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
     }
-    let mut running = Running::start(&mut command);
+    let mut running = RunningProgram::start(&mut command);
     running.wait_for("phase: measure");
     std::thread::sleep(Duration::from_millis(300));
     server.kill();

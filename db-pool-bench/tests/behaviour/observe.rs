@@ -6,13 +6,13 @@ use std::time::Duration;
 use crate::common::{PASSWORD, Talk, postgres};
 use bench_report::{EvidenceRow, Report, Status};
 use nix::sys::signal::Signal;
-use test_support::{Place, Running};
+use test_support::{RunningProgram, TestDirectory};
 
 const REPORT: &str = "run/db-pool-bench.observe.json";
 /// Nobody would write this by chance.
 const VALUE: &str = "Zq7secretqZ";
 
-fn observe(place: &Place, args: &str) -> Command {
+fn observe(place: &TestDirectory, args: &str) -> Command {
     let program = env!("CARGO_BIN_EXE_db-pool-bench");
     let mut command = place.command(program, &["observe", "--run-dir", "run"]);
     command.args(args.split_whitespace());
@@ -52,7 +52,7 @@ fn planted(url: &str) -> std::thread::JoinHandle<()> {
 fn what_was_planted_is_seen_without_values_and_nothing_is_written() {
     let server = postgres(&[]);
     let load = planted(server.url());
-    let place = Place::new();
+    let place = TestDirectory::new();
     let url = format!(
         "{}?options=-c%20default_transaction_read_only%3Don",
         server.url()
@@ -117,7 +117,7 @@ fn a_role_that_may_not_see_others_is_told_so_and_sees_what_it_may() {
     let server = postgres(&[]);
     let load = planted(server.url());
     Talk::to(server.url()).execute(&format!("CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'"));
-    let place = Place::new();
+    let place = TestDirectory::new();
     let url = server.url().replace("//plimsoll:", "//guest:");
     let output = observe(&place, "--duration 1s")
         .env("DATABASE_URL", url)
@@ -140,14 +140,14 @@ fn a_role_that_may_not_see_others_is_told_so_and_sees_what_it_may() {
 
 #[test]
 fn a_signal_ends_it_with_what_was_seen_and_without_a_server_there_is_nothing_to_see() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = observe(&place, "").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--url"));
 
     let server = postgres(&[]);
     let mut running =
-        Running::start(observe(&place, "--duration 1h").env("DATABASE_URL", server.url()));
+        RunningProgram::start(observe(&place, "--duration 1h").env("DATABASE_URL", server.url()));
     running.wait_for("phase: measure");
     std::thread::sleep(Duration::from_millis(500));
     running.signal(Signal::SIGINT);

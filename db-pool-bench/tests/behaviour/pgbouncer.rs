@@ -8,8 +8,8 @@ use crate::bouncer::{Bouncer, PgBouncer};
 use crate::certificates::Certificates;
 use crate::common::{Talk, postgres, report, sweep};
 use crate::variants::{Variants, ask_nothing, setup};
-use db_pool_bench::address::Address;
-use test_support::Place;
+use pg_connect::Address;
+use test_support::TestDirectory;
 use testbed::Postgres;
 
 const REASON: &str = "from version 1.21 on";
@@ -28,7 +28,7 @@ const DIFFERENCE: &str =
 
 /// A sweep of these drivers: exit code, all that was said, and errors and reasons in the report.
 fn swept(url: &str, drivers: &str, workload: &str) -> (i32, String) {
-    let place = Place::new();
+    let place = TestDirectory::new();
     fs::write(place.path().join("pay.sql"), PAY).unwrap();
     let args = "--pool-sizes 4 --users 4 --repeats 1 --warmup 0 --duration 400ms";
     let output = sweep(&place, &format!("--driver {drivers} {args} {workload}"))
@@ -57,7 +57,7 @@ struct Pooled {
     pgbouncer: PgBouncer,
     server: Postgres,
     talk: Talk,
-    place: Place,
+    place: TestDirectory,
 }
 
 impl Pooled {
@@ -71,7 +71,7 @@ impl Pooled {
             pgbouncer,
             server,
             talk,
-            place: Place::new(),
+            place: TestDirectory::new(),
         })
     }
 
@@ -215,7 +215,7 @@ fn an_arm_that_meets_a_session_without_its_statements_says_so() {
         return;
     };
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
     let bouncer = pgbouncer.start(place.path(), &server, transaction);
     let others = [Talk::to(&bouncer.url), Talk::to(&bouncer.url)];

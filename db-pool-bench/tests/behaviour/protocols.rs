@@ -1,6 +1,6 @@
 //! The three ways of sending statements, held against `pgbench --protocol` on the same scripts.
 
-use test_support::Place;
+use test_support::TestDirectory;
 
 use crate::common::{Talk, postgres};
 use crate::scripting::{pgbench, refused, run, write};
@@ -42,7 +42,7 @@ const TEXTUAL: &str = "\\set n -3
 fn every_driver_leaves_by_every_protocol_the_rows_that_pgbench_leaves() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(&place, "plain.sql", PLAIN);
     write(&place, "textual.sql", TEXTUAL);
     for (script, protocol) in [
@@ -97,7 +97,7 @@ fn every_driver_leaves_by_every_protocol_the_rows_that_pgbench_leaves() {
 #[test]
 fn a_query_that_gives_another_number_of_rows_than_gset_takes_is_a_failure_at_its_place() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(
         &place,
         "many.sql",
@@ -125,7 +125,7 @@ fn a_failure_in_the_middle_of_what_is_sent_together_leaves_no_transaction_open()
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
     talk.execute(TABLE);
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(
         &place,
         "half.sql",
@@ -154,7 +154,7 @@ fn a_failure_in_the_middle_of_what_is_sent_together_leaves_no_transaction_open()
 #[test]
 fn what_only_text_can_do_is_refused_by_name_elsewhere() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     for (script, told) in [
         (
             "SELECT 1 AS x \\gset",

@@ -7,11 +7,11 @@ use crate::certificates::{Certificates, tls_server};
 use crate::common::{PASSWORD, Talk, bench, complete, postgres};
 use crate::variants::{Variants, ask_nothing, setup};
 use bench_report::{Report, Status, WarningCode};
-use db_pool_bench::address::Address;
 use db_pool_bench::drivers::PoolOptions;
 use db_pool_bench::failure::is_server_gone;
 use load_engine::Failure;
-use test_support::{Ended, Place, Running, eventually};
+use pg_connect::Address;
+use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 use testbed::Postgres;
 
 /// Scenarios, and what makes them short.
@@ -30,7 +30,7 @@ const SCENARIOS: [(&str, &str); 5] = [
     ),
     (
         "lifecycle",
-        "--driver deadpool --pool-size 2 --rate 40 --duration 300ms --idle 300ms",
+        "--driver deadpool --pool-size 2 --peak-rate 40 --duration 300ms --idle 300ms",
     ),
     ("observe", "--duration 1s"),
 ];
@@ -46,7 +46,7 @@ fn succeeded(report: &Report) -> u64 {
 /// The login is bound to the channel, so it is SCRAM, and it is TLS.
 #[test]
 fn by_scram_over_verified_tls_a_role_without_pg_monitor_can_do_everything() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let certificates = Certificates::made_in(place.path());
     let server = tls_server(&certificates);
     let talk = Talk::to(server.url());
@@ -96,7 +96,7 @@ fn a_server_without_a_free_connection_is_told_as_such_by_every_scenario_and_ever
     ]);
     let others: Vec<Talk> = (0..5).map(|_| Talk::to(server.url())).collect();
     for (scenario, args) in SCENARIOS {
-        let output = bench(&Place::new(), scenario, args)
+        let output = bench(&TestDirectory::new(), scenario, args)
             .env("DATABASE_URL", server.url())
             .output()
             .unwrap();
@@ -141,11 +141,11 @@ const LONGER: [(&str, &str); 2] = [
 #[test]
 fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_established_again() {
     let mut server = postgres(&[]);
-    let place = Place::new();
-    let args = "--driver deadpool --pool-size 4 --rate 50 --spike 2 --duration 4s --idle 500ms \
+    let place = TestDirectory::new();
+    let args = "--driver deadpool --pool-size 4 --peak-rate 50 --spike 2 --duration 4s --idle 500ms \
                 --idle-timeout 1m --workload point-select";
     let mut command = bench(&place, "lifecycle", args);
-    let running = Running::start(command.env("DATABASE_URL", server.url()));
+    let running = RunningProgram::start(command.env("DATABASE_URL", server.url()));
     let talk = Talk::to(server.url());
     // Only a pool's connections last, and one of this age has been counted long since.
     let pool = "SELECT pid::text FROM pg_stat_activity WHERE application_name ~ '^plimsoll_[^.]*$'
@@ -199,12 +199,12 @@ fn casts_doubt(report: &Report, what: &str) -> bool {
 #[test]
 fn a_restart_under_an_exhausted_pool_is_a_gap_and_no_reason_to_end() {
     let mut server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     // Users go on beside the one holder, so that far more than a tenth of them meet the restart.
     let args = "--driver deadpool --pool-size 3 --holders 1 --users 6 --holder slow-query \
                 --keep 4s --duration 1500ms --workload point-select --stop-on errors>2%";
     let mut command = bench(&place, "exhaust", args);
-    let running = Running::start(command.env("DATABASE_URL", server.url()));
+    let running = RunningProgram::start(command.env("DATABASE_URL", server.url()));
     let talk = Talk::to(server.url());
     let held = "SELECT pid::text FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%'
                 AND wait_event = 'PgSleep'";
@@ -249,11 +249,11 @@ fn a_restart_in_the_middle_costs_some_requests_and_no_run() {
 
 fn restarted(scenario: &str, args: &str) {
     let mut server: Postgres = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = bench(&place, scenario, args);
     command.env("DATABASE_URL", server.url());
     command.env(testbed::token::ENV, testbed::token::mark([server.url()]));
-    let mut running = Running::start(&mut command);
+    let mut running = RunningProgram::start(&mut command);
     let begun = if scenario == "observe" {
         running.wait_for("phase: measure");
         "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%.watch'"

@@ -62,7 +62,7 @@ fn waiting_begins_with_the_first_user_more_than_the_pool_holds() {
 
 #[test]
 fn a_driver_without_a_pool_gets_a_sentence() {
-    let place = test_support::Place::new();
+    let place = test_support::TestDirectory::new();
     let output = crate::common::bench(&place, "scale", "--driver direct")
         .output()
         .unwrap();

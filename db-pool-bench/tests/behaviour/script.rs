@@ -3,7 +3,7 @@
 use crate::common::{Talk, complete, postgres, report, sweep};
 use crate::scripting::{figure, pgbench, run, shipped, with_pgbench_tables, write};
 use bench_report::{Step, StepEnd};
-use test_support::Place;
+use test_support::TestDirectory;
 
 const DRIVERS: [&str; 4] = ["wire", "direct", "deadpool", "sqlx"];
 
@@ -54,7 +54,7 @@ fn every_scenario_asks_for_what_scripts_say() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
     talk.execute("CREATE TABLE visits (who int NOT NULL, counted boolean)");
-    let scripts = Place::new();
+    let scripts = TestDirectory::new();
     let count = "BEGIN; INSERT INTO visits VALUES (:client_id, false);
                  UPDATE visits SET counted = true WHERE who = :client_id AND NOT counted; END;";
     write(&scripts, "count.sql", count);
@@ -70,7 +70,7 @@ fn every_scenario_asks_for_what_scripts_say() {
         ),
         (
             "lifecycle",
-            "--pool-size 2 --rate 40 --duration 300ms --idle 300ms",
+            "--pool-size 2 --peak-rate 40 --duration 300ms --idle 300ms",
         ),
     ] {
         talk.execute("TRUNCATE visits");
@@ -103,7 +103,7 @@ fn every_scenario_asks_for_what_scripts_say() {
 fn pgbenchs_own_scripts_run_unchanged_on_every_driver_and_balances_agree() {
     let server = with_pgbench_tables("2");
     let talk = Talk::to(server.url());
-    let place = Place::new();
+    let place = TestDirectory::new();
     for name in ["tpcb-like", "simple-update", "select-only"] {
         write(&place, &format!("{name}.sql"), &shipped(&server, name));
     }
@@ -146,7 +146,7 @@ fn pgbenchs_own_scripts_run_unchanged_on_every_driver_and_balances_agree() {
 #[test]
 fn functions_come_to_the_very_values_that_pgbench_prints() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let expressions = [
         "hash(5, 42)",
         "hash_fnv1a(5, 42)",
@@ -211,7 +211,7 @@ fn functions_come_to_the_very_values_that_pgbench_prints() {
 
 #[test]
 fn a_script_on_a_throwaway_server_finds_the_tables_of_pgbench() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(
         &place,
         "s.sql",
@@ -237,7 +237,7 @@ fn a_script_on_a_throwaway_server_finds_the_tables_of_pgbench() {
     );
 
     let text = std::fs::read_to_string(place.path().join("s.sql")).unwrap();
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(&place, "s.sql", &text.replace("never", "1"));
     let args = "--script s.sql --define tenants=40 --driver direct,deadpool,sqlx --pool-sizes 2 --repeats 1 --warmup 0 --duration 200ms";
     let output = sweep(&place, args).output().unwrap();

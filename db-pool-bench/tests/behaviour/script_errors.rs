@@ -2,13 +2,13 @@
 
 use crate::common::{REPORT, Talk, postgres};
 use crate::scripting::{refused, write};
-use test_support::Place;
+use test_support::TestDirectory;
 
 #[test]
 fn what_is_wrong_with_a_script_is_told_before_anything_is_done() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(&place, "set.sql", "SELECT 1;\n\\set x 1 +\n");
     write(&place, "shell.sql", "\\shell ls\nSELECT 1;");
     write(&place, "pipe.sql", "SELECT 1;\n  \\startpipeline\n");

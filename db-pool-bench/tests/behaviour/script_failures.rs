@@ -2,14 +2,14 @@
 
 use crate::common::{REPORT, Talk, postgres, report, sweep};
 use crate::scripting::{figure, run, run_to, succeeded, write};
-use test_support::Place;
+use test_support::TestDirectory;
 
 #[test]
 fn conflicts_under_serializable_are_tried_again_and_counted_apart() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
     talk.execute("CREATE TABLE hot (id int PRIMARY KEY, n int8); INSERT INTO hot VALUES (1, 0)");
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(
         &place,
         "hot.sql",
@@ -64,7 +64,7 @@ fn a_planted_deadlock_is_named_and_tried_again() {
     talk.execute(
         "CREATE TABLE pair (id int PRIMARY KEY, n int8); INSERT INTO pair VALUES (1, 0), (2, 0)",
     );
-    let place = Place::new();
+    let place = TestDirectory::new();
     // Two rows, locked in either order.
     write(
         &place,
@@ -102,7 +102,7 @@ fn a_planted_deadlock_is_named_and_tried_again() {
 #[test]
 fn a_fault_while_a_script_runs_is_counted_with_its_place_and_leaves_no_transaction_open() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(
         &place,
         "fault.sql",
@@ -179,7 +179,7 @@ fn a_failure_tells_the_servers_words_and_the_statement_and_no_data_of_rows() {
          INSERT INTO people VALUES ('Zq7secret');
          CREATE TABLE pair (id int PRIMARY KEY, n int8); INSERT INTO pair VALUES (1, 0), (2, 0)",
     );
-    let place = Place::new();
+    let place = TestDirectory::new();
     write(&place, "zero.sql", "SELECT 1/0;");
     write(
         &place,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Output;
 
-use test_support::Place;
+use test_support::TestDirectory;
 use testbed::Postgres;
 
 use crate::common::{PASSWORD, postgres, report, sweep};
@@ -12,7 +12,7 @@ const ALL: &str = "wire,direct,deadpool,sqlx";
 
 /// A setting as psql finds it with these variables; `None` where it gets no session.
 fn of_psql(server: &Postgres, setting: &str, variables: &[(&str, &str)]) -> Option<String> {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let show = format!("SELECT current_setting('{setting}')");
     let output: Output = place
         .command(
@@ -34,7 +34,7 @@ fn asked(
     (setting, value): (&str, &str),
     variables: &[(&str, &str)],
 ) -> Result<Vec<(u64, u64)>, String> {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let ask = format!("SELECT 1 / (current_setting('{setting}') = '{value}')::int;\n");
     fs::write(place.path().join("ask.sql"), ask).unwrap();
     let output = sweep(

@@ -2,7 +2,7 @@
 
 use crate::common::{Talk, postgres};
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
-use load_engine::sweep::order;
+use load_engine::shuffled_steps;
 
 /// Runs to the end; report, exit code, and all that was printed.
 fn complete(url: &str, args: &str) -> (Report, i32, String) {
@@ -86,9 +86,9 @@ fn all_drivers_are_measured_in_the_order_of_the_seed_and_nothing_is_left() {
         "sqlx 2",
         "sqlx 4",
     ];
-    let expected: Vec<&str> = order(6, 2, 11)
+    let expected: Vec<&str> = shuffled_steps(6, 2, 11)
         .iter()
-        .map(|turn| settings[turn.setting])
+        .map(|planned| settings[planned.setting])
         .collect();
     let ran: Vec<String> = report
         .steps

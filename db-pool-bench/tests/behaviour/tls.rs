@@ -7,9 +7,9 @@ use crate::certificates::{Certificates, tls_server};
 use crate::common::{Talk, postgres, report, sweep};
 use crate::reaching::{tls, tried};
 use crate::variants::{Variants, ask_nothing, setup};
-use db_pool_bench::address::Address;
 use load_engine::Failure;
-use test_support::Place;
+use pg_connect::Address;
+use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
 
@@ -25,7 +25,7 @@ fn failures_of_all_arms(url: &str) -> [Failure; 4] {
 /// The server takes nothing but TLS over TCP, so each driver that gets in speaks it.
 #[test]
 fn every_driver_speaks_tls_as_sslmode_asks_for_it() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let certificates = Certificates::made_in(place.path());
     let server = tls_server(&certificates);
     let ca = certificates.authority.display();
@@ -65,7 +65,7 @@ fn every_driver_speaks_tls_as_sslmode_asks_for_it() {
     let said = at("127.0.0.1", "sslmode=disable").unwrap_err();
     assert!(said.contains("no encryption"), "{said}");
 
-    let other = Place::new();
+    let other = TestDirectory::new();
     let stranger = Certificates::made_in(other.path()).authority;
     let stranger = format!("sslmode=require&sslrootcert={}", stranger.display());
     let said = at("localhost", &stranger).unwrap_err();
@@ -77,7 +77,7 @@ fn every_driver_speaks_tls_as_sslmode_asks_for_it() {
 
 #[test]
 fn a_client_certificate_logs_in_and_scram_binds_the_channel() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let certificates = Certificates::made_in(place.path());
     let server = tls_server(&certificates);
     let (certificate, key) = &certificates.client;
@@ -116,7 +116,7 @@ fn a_client_certificate_logs_in_and_scram_binds_the_channel() {
 /// was exchanged in the middle.
 #[test]
 fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
-    let (place, other) = (Place::new(), Place::new());
+    let (place, other) = (TestDirectory::new(), TestDirectory::new());
     let certificates = Certificates::made_in(place.path());
     let stranger = Certificates::made_in(other.path()).authority;
     let server = tls_server(&certificates);
@@ -160,7 +160,7 @@ fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
 
 #[test]
 fn scripts_run_over_tls_on_every_driver() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let certificates = Certificates::made_in(place.path());
     let server = tls_server(&certificates);
     let talk = Talk::to(server.url());

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use crate::common::{PASSWORD, Talk, postgres, report, sweep};
 use crate::variants::{runtime, setup};
 use bench_report::{Histogram, Status};
-use db_pool_bench::address::Address;
+use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{from_connect, from_wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, WorkloadDraft};
-use load_engine::{Factory, Marks, Session as _, Target as _, UserId, Worker};
+use load_engine::{Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare};
+use pg_connect::Address;
 use pgbench_script::{BoundValue, ParameterType, ScriptSource, ScriptValue};
-use test_support::{Place, eventually};
+use test_support::{TestDirectory, eventually};
 use testbed::Postgres;
 
 fn address(server: &Postgres) -> Address {
@@ -43,18 +44,18 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkloa
         weight: 1,
     };
     let entries = scripts.iter().map(entry).collect();
-    let draft = WorkloadDraft::new("planted", entries, &[], 7, Protocol::Prepared).unwrap();
-    let client = address.connect("a_test").await.unwrap();
+    let draft = WorkloadDraft::new(entries, &[], 7, Protocol::Prepared).unwrap();
+    let client = Client::open(address, "a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }
 
 /// Errors by kind, and successes, of one user's first requests.
-async fn counts<F: Factory>(factory: F, requests: usize) -> BTreeMap<String, usize> {
-    let target = factory.build(Worker::ALONE).await.unwrap();
+async fn counts<F: TargetFactory>(factory: F, requests: usize) -> BTreeMap<String, usize> {
+    let target = factory.build(WorkerShare::ALONE).await.unwrap();
     let mut session = target.open(UserId(3)).await.unwrap();
     let mut counts = BTreeMap::new();
     for _ in 0..requests {
-        let outcome = session.hit(&mut Marks::default()).await;
+        let outcome = session.request(&mut Timestamps::default()).await;
         let kind = outcome
             .failure
             .map_or("success".to_owned(), |f| f.kind.to_string());
@@ -136,15 +137,25 @@ fn a_connection_that_was_ended_is_opened_anew() {
         let address = address(&server);
         let workload = workload(&address, &[("read", read)]).await;
         let setup = setup(address, workload);
-        let target = Wire(setup).build(Worker::ALONE).await.unwrap();
+        let target = Wire(setup).build(WorkerShare::ALONE).await.unwrap();
         let mut session = target.open(UserId(0)).await.unwrap();
-        assert_eq!(session.hit(&mut Marks::default()).await.failure, None);
+        assert_eq!(
+            session.request(&mut Timestamps::default()).await.failure,
+            None
+        );
         let ended = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
                      WHERE application_name = 'a_test_of_drivers'";
         tokio::task::block_in_place(|| assert_eq!(talk.names(ended), ["true"]));
-        let failure = session.hit(&mut Marks::default()).await.failure.unwrap();
+        let failure = session
+            .request(&mut Timestamps::default())
+            .await
+            .failure
+            .unwrap();
         assert_eq!(failure.kind, "sqlstate.57P01", "{failure}");
-        assert_eq!(session.hit(&mut Marks::default()).await.failure, None);
+        assert_eq!(
+            session.request(&mut Timestamps::default()).await.failure,
+            None
+        );
         session.close().await;
     });
     let left = "SELECT application_name FROM pg_stat_activity
@@ -154,7 +165,7 @@ fn a_connection_that_was_ended_is_opened_anew() {
 
 #[test]
 fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_server() {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let rules = place.tmp().join("hba.conf");
     let lines = "host all by_md5 all md5\nhost all by_trust all trust\n\
                  host all by_text all password\nhost all all all scram-sha-256\n";
@@ -181,7 +192,7 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
             };
             let (wire, direct) = (
                 from_wire(&error),
-                wrong.connect("a_test").await.unwrap_err(),
+                Client::open(&wrong, "a_test").await.unwrap_err(),
             );
             assert_eq!(wire, from_connect(&direct));
             assert_eq!(wire.kind, "auth");
@@ -192,7 +203,7 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
 #[test]
 fn the_phases_add_up_without_a_driver_too() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let args = "--driver wire --pool-sizes 4 --rate 400 --pacing poisson --repeats 1 --warmup 100ms --duration 1s";
     let output = sweep(&place, args)
         .env("DATABASE_URL", server.url())

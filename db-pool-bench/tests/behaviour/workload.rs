@@ -1,10 +1,10 @@
 //! The command `workload` on real servers: tables that stay, scripts checked, a mix proposed.
 
 use crate::common::{PASSWORD, Talk, complete, postgres, report, sweep};
-use test_support::Place;
+use test_support::TestDirectory;
 
 /// Returns what `db-pool-bench workload` printed on stdout and stderr, with its exit code.
-fn workload(place: &Place, url: Option<&str>, args: &[&str]) -> (i32, String) {
+fn workload(place: &TestDirectory, url: Option<&str>, args: &[&str]) -> (i32, String) {
     let mut command = place.command(env!("CARGO_BIN_EXE_db-pool-bench"), &["workload"]);
     command.args(args);
     if let Some(url) = url {
@@ -22,7 +22,7 @@ fn workload(place: &Place, url: Option<&str>, args: &[&str]) -> (i32, String) {
 #[test]
 fn all_built_in_workloads_are_listed_described_and_run_on_every_driver() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let (code, list) = workload(&place, None, &["list"]);
     assert_eq!(code, 0, "{list}");
     for (name, operations) in [
@@ -60,7 +60,7 @@ fn all_built_in_workloads_are_listed_described_and_run_on_every_driver() {
 #[test]
 fn tables_that_stay_are_made_used_and_removed_and_others_are_never_touched() {
     let server = postgres(&[]);
-    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let (talk, place) = (Talk::to(server.url()), TestDirectory::new());
     let url = Some(server.url());
     talk.execute("CREATE SCHEMA plimsoll_theirs");
 
@@ -109,7 +109,7 @@ fn tables_that_stay_are_made_used_and_removed_and_others_are_never_touched() {
 #[test]
 fn a_check_shows_statements_or_names_the_place_that_is_wrong() {
     let server = postgres(&[]);
-    let place = Place::new();
+    let place = TestDirectory::new();
     let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
     write(
         "good.sql",
@@ -157,7 +157,7 @@ fn a_check_shows_statements_or_names_the_place_that_is_wrong() {
 #[test]
 fn a_mix_is_proposed_from_what_was_counted_without_any_value() {
     let server = postgres(&[]);
-    let (talk, place) = (Talk::to(server.url()), Place::new());
+    let (talk, place) = (Talk::to(server.url()), TestDirectory::new());
     let url = Some(server.url());
     talk.execute("DROP EXTENSION IF EXISTS pg_stat_statements");
     let (code, said) = workload(&place, url, &["suggest"]);

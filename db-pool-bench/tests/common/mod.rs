@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use bench_report::{Report, Step};
-use db_pool_bench::address::Address;
 use db_pool_bench::connect::Client;
-use test_support::{Place, eventually};
+use pg_connect::Address;
+use test_support::{TestDirectory, eventually};
 use testbed::{Postgres, PostgresOptions};
 
 /// Place where [`sweep`] leaves its report.
@@ -42,7 +42,7 @@ impl Talk {
             .build()
             .unwrap();
         let client = runtime
-            .block_on(Address::parse(url).unwrap().connect("a_test"))
+            .block_on(Client::open(&Address::parse(url).unwrap(), "a_test"))
             .unwrap();
         Self { runtime, client }
     }
@@ -78,7 +78,7 @@ impl Talk {
 }
 
 /// `db-pool-bench SCENARIO` with the words of `args`, in `place`.
-pub(crate) fn bench(place: &Place, scenario: &str, args: &str) -> Command {
+pub(crate) fn bench(place: &TestDirectory, scenario: &str, args: &str) -> Command {
     let mut command = place.command(
         env!("CARGO_BIN_EXE_db-pool-bench"),
         &[scenario, "--run-dir", "run"],
@@ -88,7 +88,7 @@ pub(crate) fn bench(place: &Place, scenario: &str, args: &str) -> Command {
 }
 
 /// `db-pool-bench sweep` with the words of `args`, in `place`.
-pub(crate) fn sweep(place: &Place, args: &str) -> Command {
+pub(crate) fn sweep(place: &TestDirectory, args: &str) -> Command {
     bench(place, "sweep", args)
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Ran {
 
 /// Runs `scenario` on the server at `url` to its end; the password must show nowhere.
 pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let output = bench(&place, scenario, args)
         .env("DATABASE_URL", url)
         .output()
@@ -135,6 +135,6 @@ pub(crate) fn time_parts(step: &Step) -> BTreeMap<&str, f64> {
 }
 
 /// The report that [`sweep`] left.
-pub(crate) fn report(place: &Place) -> Report {
+pub(crate) fn report(place: &TestDirectory) -> Report {
     place.report(REPORT)
 }

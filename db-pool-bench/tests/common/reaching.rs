@@ -3,7 +3,7 @@
 use std::fs;
 
 use bench_report::Report;
-use test_support::Place;
+use test_support::TestDirectory;
 
 use crate::common::{PASSWORD, REPORT, report, sweep};
 
@@ -16,7 +16,7 @@ pub(crate) fn tried(
     drivers: &str,
     variables: &[(&str, &str)],
 ) -> Result<Report, String> {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let mut command = sweep(&place, SHORT);
     command
         .args(["--driver", drivers, "--url", url])

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use bench_report::{Report, Step};
-use test_support::Place;
+use test_support::TestDirectory;
 use testbed::Postgres;
 
 use crate::common::{PASSWORD, Talk, postgres, report, sweep};
@@ -36,12 +36,17 @@ pub(crate) fn shipped(server: &Postgres, name: &str) -> String {
     out + &err
 }
 
-pub(crate) fn run(place: &Place, server: &Postgres, args: &str) -> (Report, String) {
+pub(crate) fn run(place: &TestDirectory, server: &Postgres, args: &str) -> (Report, String) {
     run_to(0, place, server, args)
 }
 
 /// Runs to the end, with this exit code.
-pub(crate) fn run_to(code: i32, place: &Place, server: &Postgres, args: &str) -> (Report, String) {
+pub(crate) fn run_to(
+    code: i32,
+    place: &TestDirectory,
+    server: &Postgres,
+    args: &str,
+) -> (Report, String) {
     let output = sweep(place, args)
         .env("DATABASE_URL", server.url())
         .output()
@@ -53,7 +58,7 @@ pub(crate) fn run_to(code: i32, place: &Place, server: &Postgres, args: &str) ->
 }
 
 /// Returns what is wrong with a script, as told on stderr, with the exit code.
-pub(crate) fn refused(place: &Place, server: &Postgres, args: &str) -> (i32, String) {
+pub(crate) fn refused(place: &TestDirectory, server: &Postgres, args: &str) -> (i32, String) {
     let output = sweep(place, args)
         .args(["--quiet"])
         .env("DATABASE_URL", server.url())
@@ -64,7 +69,7 @@ pub(crate) fn refused(place: &Place, server: &Postgres, args: &str) -> (i32, Str
     (output.status.code().unwrap(), said)
 }
 
-pub(crate) fn write(place: &Place, name: &str, text: &str) {
+pub(crate) fn write(place: &TestDirectory, name: &str, text: &str) {
     std::fs::write(place.path().join(name), text).unwrap();
 }
 

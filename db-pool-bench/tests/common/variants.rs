@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, SqlWorkload, Tables};
-use load_engine::{Factory, Failure, Marks, Session as _, Target as _, UserId, Worker};
+use load_engine::{
+    Failure, Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare,
+};
+use pg_connect::Address;
 use tokio::runtime::Runtime;
 
 /// Requests that ask for nothing but an answer.
@@ -76,14 +78,14 @@ impl Variants {
         ]
     }
 
-    fn run<F: Factory>(
+    fn run<F: TargetFactory>(
         &self,
         factory: &F,
         requests: usize,
         before: impl FnOnce(),
     ) -> Vec<Option<Failure>> {
         let opening = async {
-            let target = factory.build(Worker::ALONE).await?;
+            let target = factory.build(WorkerShare::ALONE).await?;
             let session = target.open(UserId(0)).await?;
             Ok((target, session))
         };
@@ -95,7 +97,7 @@ impl Variants {
         self.runtime.block_on(async {
             let mut failures = Vec::new();
             for _ in 0..requests {
-                let outcome = session.hit(&mut Marks::default()).await;
+                let outcome = session.request(&mut Timestamps::default()).await;
                 failures.push(outcome.failure.map(|failure| *failure));
             }
             session.close().await;

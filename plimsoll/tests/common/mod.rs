@@ -13,7 +13,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use test_support::{Place, copy_program};
+use test_support::{TestDirectory, copy_program};
 
 /// The shortest run of the suite.
 pub(crate) const RUN: [&str; 7] = [
@@ -48,7 +48,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 }
 
 /// One of the suite's tools in `place`.
-pub(crate) fn tool(place: &Place, name: &str, args: &[&str]) -> Command {
+pub(crate) fn tool(place: &TestDirectory, name: &str, args: &[&str]) -> Command {
     place.command(binary(name), args)
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn said(output: &Output) -> String {
 
 /// The suite in `place`, with a shell script in place of one of its tools; without that tool where
 /// there is no script.
-pub(crate) fn suite_with(place: &Place, replaced: &str, script: Option<&str>) -> PathBuf {
+pub(crate) fn suite_with(place: &TestDirectory, replaced: &str, script: Option<&str>) -> PathBuf {
     let bin = place.path().join("bin");
     fs::create_dir(&bin).unwrap();
     for name in TOOLS.into_iter().filter(|name| *name != replaced) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use test_support::{Place, copy_program, eventually};
+use test_support::{TestDirectory, copy_program, eventually};
 use testbed::Postgres;
 
 use crate::planting::Beside;
@@ -40,7 +40,7 @@ impl Drop for Guest {
 pub(crate) fn start(
     beside: &Beside,
     server: &Postgres,
-    place: &Place,
+    place: &TestDirectory,
 ) -> Result<Vec<Guest>, String> {
     match *beside {
         Beside::Sessions {
@@ -114,7 +114,7 @@ fn spawn(command: &mut Command) -> Guest {
 
 fn sessions(
     server: &Postgres,
-    place: &Place,
+    place: &TestDirectory,
     application: &str,
     clients: u32,
     script: &str,
@@ -137,7 +137,12 @@ fn sessions(
 }
 
 /// Copies of the shell under another name, each at work on its script.
-fn programs(place: &Place, name: &str, count: u32, script: impl Fn(u32) -> String) -> Vec<Guest> {
+fn programs(
+    place: &TestDirectory,
+    name: &str,
+    count: u32,
+    script: impl Fn(u32) -> String,
+) -> Vec<Guest> {
     let program = place.path().join(name);
     copy_program(&fs::canonicalize("/bin/sh").unwrap(), &program);
     let start = |n| {
@@ -151,7 +156,7 @@ fn programs(place: &Place, name: &str, count: u32, script: impl Fn(u32) -> Strin
 }
 
 /// The log's receiver, acknowledged before it is needed.
-fn receiver(server: &Postgres, place: &Place) -> Guest {
+fn receiver(server: &Postgres, place: &TestDirectory) -> Guest {
     let directory = place.path().join("received");
     fs::create_dir(&directory).unwrap();
     let mut command = client(server, place, "pg_receivewal");

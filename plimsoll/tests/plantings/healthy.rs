@@ -1,7 +1,7 @@
 //! Runs in which nothing is planted, below the knee: nothing may be called a problem.
 
 use serde_json::Value;
-use test_support::Place;
+use test_support::TestDirectory;
 
 use crate::common::tool;
 use crate::stage::{assess, end, record};
@@ -49,7 +49,7 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
 
 /// Problems and gates that were not judged, of one run; empty where it is as it should be.
 pub(crate) fn complaints(tool_name: &str, words: &str) -> Vec<String> {
-    let place = Place::new();
+    let place = TestDirectory::new();
     let recorder = record(&place);
     let mut args: Vec<&str> = words.split(' ').collect();
     args.extend([

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use test_support::{Place, Running};
+use test_support::{RunningProgram, TestDirectory};
 use testbed::{Postgres, PostgresOptions};
 
 use crate::beside;
@@ -30,7 +30,7 @@ pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
         ..PostgresOptions::default()
     })
     .map_err(|error| error.to_string())?;
-    let place = Place::new();
+    let place = TestDirectory::new();
     psql(&server, &place, planting.setup)?;
     let mut guests = Vec::new();
     for beside in planting.beside {
@@ -56,7 +56,7 @@ pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
 }
 
 /// A program of the installed PostgreSQL, addressed to `server`.
-pub(crate) fn client(server: &Postgres, place: &Place, program: &str) -> Command {
+pub(crate) fn client(server: &Postgres, place: &TestDirectory, program: &str) -> Command {
     let mut command = place.command(server.bin_dir().join(program), &[]);
     command
         .env("PGHOST", "127.0.0.1")
@@ -70,7 +70,7 @@ pub(crate) fn client(server: &Postgres, place: &Place, program: &str) -> Command
 }
 
 /// Runs `sql`, all of which must succeed.
-pub(crate) fn psql(server: &Postgres, place: &Place, sql: &str) -> Result<(), String> {
+pub(crate) fn psql(server: &Postgres, place: &TestDirectory, sql: &str) -> Result<(), String> {
     let script = place.path().join("sql");
     std::fs::write(&script, sql).map_err(|error| error.to_string())?;
     let mut command = client(server, place, "psql");
@@ -83,22 +83,22 @@ pub(crate) fn psql(server: &Postgres, place: &Place, sql: &str) -> Result<(), St
 }
 
 /// Starts the recorder of the machine, which follows into the run's directory.
-pub(crate) fn record(place: &Place) -> Running {
+pub(crate) fn record(place: &TestDirectory) -> RunningProgram {
     let args = ["record", "--run-dir", "run", "--interval", "500ms"];
-    let recorder = Running::start(&mut tool(place, "sysmon", &args));
+    let recorder = RunningProgram::start(&mut tool(place, "sysmon", &args));
     // What comes before the first sample is not part of any step.
     std::thread::sleep(std::time::Duration::from_millis(700));
     recorder
 }
 
 /// Ends the recorder, which saves what it has.
-pub(crate) fn end(recorder: Running) {
+pub(crate) fn end(recorder: RunningProgram) {
     recorder.signal(Signal::SIGINT);
     let ended = recorder.end();
     assert!(matches!(ended.code, Some(0 | 130)), "{ended:?}");
 }
 
-fn load(place: &Place, server: &Postgres, load: &Load, nth: usize) -> Output {
+fn load(place: &TestDirectory, server: &Postgres, load: &Load, nth: usize) -> Output {
     let mut args = vec![
         "sweep".to_owned(),
         "--quiet".to_owned(),
@@ -120,7 +120,7 @@ fn load(place: &Place, server: &Postgres, load: &Load, nth: usize) -> Output {
 }
 
 /// The assessment of the run in `place`, whose files are kept under `name`.
-pub(crate) fn assess(place: &Place, name: &str) -> Result<Value, String> {
+pub(crate) fn assess(place: &TestDirectory, name: &str) -> Result<Value, String> {
     let args = ["analyze", "run", "--no-html", "--quiet"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
     keep(place, name);
@@ -131,7 +131,7 @@ pub(crate) fn assess(place: &Place, name: &str) -> Result<Value, String> {
 }
 
 /// Copies the run to where it outlives this program, for whoever looks why it came out so.
-fn keep(place: &Place, name: &str) {
+fn keep(place: &TestDirectory, name: &str) {
     let is_plain = |c: char| c.is_ascii_alphanumeric();
     let name: String = name
         .chars()

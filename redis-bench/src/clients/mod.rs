@@ -1,4 +1,4 @@
-//! Ways to connect. Each is a [`Factory`](load_engine::Factory) over the same [`Work`], so that
+//! Ways to connect. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same [`Work`], so that
 //! scenarios differ in what they ask and clients only in how it travels.
 
 mod multiplexed;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 use clap::ValueEnum;
-use load_engine::{Marks, Outcome, UserId};
+use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
 
@@ -59,8 +59,8 @@ pub trait Work: Send + Sync + 'static {
     /// One user's part of it.
     type Task: Task;
 
-    /// The names that [`RequestResult::operation`] indexes.
-    fn operations(&self) -> &'static [&'static str];
+    /// Returns the operations of its requests.
+    fn operations(&self) -> OperationTable;
 
     /// The part of `user`.
     fn task(&self, user: UserId) -> Self::Task;
@@ -69,14 +69,14 @@ pub trait Work: Send + Sync + 'static {
 /// One user's part of a [`Work`]: buffers that each request uses again.
 pub trait Task: Send + 'static {
     /// Draws the next request; gives its operation, as far as that is known before an answer.
-    fn draw(&mut self) -> usize;
+    fn draw(&mut self) -> OperationId;
 
     /// The request that was drawn, on a connection that nobody else reads from meanwhile. Where it
-    /// turns into another operation, `marks` are told before it goes on.
+    /// turns into another operation, `timestamps` are told before it goes on.
     fn perform(
         &mut self,
         connection: &mut MultiplexedConnection,
-        marks: &mut Marks,
+        timestamps: &mut Timestamps,
     ) -> impl Future<Output = RequestResult> + Send;
 }
 
@@ -84,7 +84,7 @@ pub trait Task: Send + 'static {
 #[derive(Debug)]
 pub struct RequestResult {
     /// Index into [`Work::operations`].
-    pub operation: usize,
+    pub operation: OperationId,
     /// The last command that was sent, as in `GET`.
     pub command: &'static str,
     /// Its failure, if it failed.
@@ -100,12 +100,12 @@ fn connection_config() -> AsyncConnectionConfig {
 
 /// A failed outcome; after a broken connection the user takes a breath, which is not timed.
 async fn failed(
-    operation: usize,
+    operation: OperationId,
     failure: load_engine::Failure,
     broken: bool,
-    marks: &mut Marks,
+    timestamps: &mut Timestamps,
 ) -> Outcome {
-    marks.done();
+    timestamps.done();
     if broken {
         tokio::time::sleep(PAUSE_AFTER_BREAK).await;
     }
@@ -113,13 +113,13 @@ async fn failed(
 }
 
 /// The outcome of a request on a connection.
-async fn outcome(done: RequestResult, marks: &mut Marks) -> Outcome {
+async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     match done.result {
         Ok(()) => Outcome::success(done.operation),
         Err(error) => {
             let broken = failure::breaks_connection(&error);
             let failure = failure::from_redis(&error).with_statement(done.command);
-            failed(done.operation, failure, broken, marks).await
+            failed(done.operation, failure, broken, timestamps).await
         }
     }
 }

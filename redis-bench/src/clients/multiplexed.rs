@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use load_engine::{Factory, Failure, Marks, Outcome, Session, Target, UserId, Worker};
+use load_engine::{
+    Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
+    WorkerShare,
+};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,14 +40,14 @@ impl<W: Work> Multiplexed<W> {
     }
 }
 
-impl<W: Work> Factory for Multiplexed<W> {
+impl<W: Work> TargetFactory for Multiplexed<W> {
     type Target = MultiplexedTarget<W>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.work.operations()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         let mut connections = Vec::new();
         for _ in 0..worker.share_of(self.connections).max(1) {
             let shared = SharedConnection::connect(self.server.clone()).await;
@@ -201,18 +204,18 @@ impl<T: Task> MultiplexedSession<T> {
 }
 
 impl<T: Task> Session for MultiplexedSession<T> {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
-        marks.operation(operation);
+        timestamps.operation(operation);
         if self.broken
             && let Err(error) = self.reconnect().await
         {
-            return failed(operation, failure::from_redis(&error), true, marks).await;
+            return failed(operation, failure::from_redis(&error), true, timestamps).await;
         }
-        let done = self.task.perform(&mut self.connection, marks).await;
+        let done = self.task.perform(&mut self.connection, timestamps).await;
         if let Err(error) = &done.result {
             self.broken = failure::breaks_connection(error);
         }
-        outcome(done, marks).await
+        outcome(done, timestamps).await
     }
 }

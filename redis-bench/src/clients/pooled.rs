@@ -9,7 +9,8 @@ use std::sync::Arc;
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
 use load_engine::{
-    Factory, Failure, Marks, Outcome, PoolSample, Session, Target, UserId, Worker, checkout,
+    Failure, OperationTable, Outcome, PoolSample, Session, Target, TargetFactory, Timestamps,
+    UserId, WorkerShare, checkout,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, RedisError};
@@ -60,7 +61,7 @@ impl<W: Work> Pooled<W> {
         }
     }
 
-    fn pool(&self, worker: Worker) -> Result<RedisPool, Failure> {
+    fn pool(&self, worker: WorkerShare) -> Result<RedisPool, Failure> {
         // Given as redis's own type: deadpool's would reset the TCP settings.
         let manager = Manager::new_with_config(self.server.clone(), connection_config())
             .map_err(|error| failure::from_redis(&error))?;
@@ -73,14 +74,14 @@ impl<W: Work> Pooled<W> {
     }
 }
 
-impl<W: Work> Factory for Pooled<W> {
+impl<W: Work> TargetFactory for Pooled<W> {
     type Target = PooledTarget<W>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.work.operations()
     }
 
-    async fn build(&self, worker: Worker) -> Result<Self::Target, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         let pool = self.pool(worker)?;
         fill(&pool).await?;
         Ok(PooledTarget {
@@ -143,18 +144,20 @@ pub struct PooledSession<T> {
 }
 
 impl<T: Task> Session for PooledSession<T> {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
-        marks.operation(operation);
-        let mut connection = match checkout::observe(marks, self.pool.get()).await {
+        timestamps.operation(operation);
+        let mut connection = match checkout::observe(timestamps, self.pool.get()).await {
             Ok(connection) => connection,
-            Err(error) => return failed(operation, failure::from_pool(&error), true, marks).await,
+            Err(error) => {
+                return failed(operation, failure::from_pool(&error), true, timestamps).await;
+            }
         };
-        marks.acquired();
-        let done = self.task.perform(&mut connection, marks).await;
-        marks.done();
+        timestamps.acquired();
+        let done = self.task.perform(&mut connection, timestamps).await;
+        timestamps.done();
         // Before anything else, as a request handler would: others wait for it.
         drop(connection);
-        outcome(done, marks).await
+        outcome(done, timestamps).await
     }
 }

@@ -15,7 +15,7 @@ mod slow_log;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use bench_cli::bench::Evidence;
+use bench_cli::bench::EvidenceSource;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
@@ -89,7 +89,7 @@ impl ServerSampler {
     }
 }
 
-impl Evidence for ServerSampler {
+impl EvidenceSource for ServerSampler {
     fn measure_begins(&mut self) {
         self.serial += 1;
         self.pending = true;

@@ -16,7 +16,7 @@ use redis_bench::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand as Scenario}
 use redis_bench::info::Info;
 use redis_bench::run_keys::RunKeys;
 use redis_bench::server::RedisAddress;
-use test_support::Place;
+use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 
 pub(crate) const PASSWORD: &str = "hunter2-%/s3cret";
@@ -64,11 +64,11 @@ pub(crate) fn cache_flags(args: &[&str]) -> CacheFlags {
 }
 
 /// `redis-bench` in `place`.
-pub(crate) fn bench(place: &Place, args: &[&str]) -> Command {
+pub(crate) fn bench(place: &TestDirectory, args: &[&str]) -> Command {
     place.command(env!("CARGO_BIN_EXE_redis-bench"), args)
 }
 
 /// The report that a run with `--run-dir run` left.
-pub(crate) fn report(place: &Place, scenario: &str) -> Report {
+pub(crate) fn report(place: &TestDirectory, scenario: &str) -> Report {
     place.report(format!("run/redis-bench.{scenario}.json"))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use test_support::PATIENCE;
+use test_support::TIMEOUT;
 
 /// One that is prepared, acts when told to, and does not outlive the test.
 pub struct Load {
@@ -30,7 +30,7 @@ impl Load {
                 .try_for_each(|line| sender.send(line))
         });
         let load = Self { child, said };
-        assert_eq!(load.said.recv_timeout(PATIENCE).unwrap(), "ready");
+        assert_eq!(load.said.recv_timeout(TIMEOUT).unwrap(), "ready");
         load
     }
 

@@ -16,17 +16,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use bench_report::{Report, Series};
-use test_support::Place;
+use test_support::TestDirectory;
 
 /// Where the report of a recording is.
 const REPORT: &str = "sysmon.record.json";
 
 /// Where one test records.
-pub struct Home(Place);
+pub struct Home(TestDirectory);
 
 impl Home {
     pub fn new() -> Self {
-        Self(Place::new())
+        Self(TestDirectory::new())
     }
 
     pub fn path(&self) -> &Path {

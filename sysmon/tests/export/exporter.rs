@@ -5,13 +5,13 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use test_support::{Ended, PATIENCE, Running};
+use test_support::{Ended, RunningProgram, TIMEOUT};
 
 use crate::common::Home;
 use crate::page::Page;
 
 pub struct Exporter {
-    running: Running,
+    running: RunningProgram,
     pub address: SocketAddr,
     _home: Home,
 }
@@ -29,7 +29,7 @@ impl Exporter {
     pub fn start(args: &[&str]) -> Self {
         let home = Home::new();
         let args = [&["--listen", "127.0.0.1:0"], args].concat();
-        let mut running = Running::start(&mut home.command_of("export", &args));
+        let mut running = RunningProgram::start(&mut home.command_of("export", &args));
         let line = running.wait_for("serving ");
         let address = line.split("http://").nth(1).unwrap();
         let address = address.split('/').next().unwrap().parse().unwrap();
@@ -89,8 +89,8 @@ impl Exporter {
 
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 

@@ -27,7 +27,7 @@ use common::Home;
 use exporter::{Answer, Exporter, hear};
 use nix::sys::signal::Signal;
 use page::Page;
-use test_support::{Running, copy_program, eventually};
+use test_support::{RunningProgram, copy_program, eventually};
 
 #[test]
 fn both_formats_keep_to_their_rules_and_say_the_same() {
@@ -212,7 +212,7 @@ fn only_who_writes_an_address_is_seen_from_outside() {
     ] {
         command.env(variable, "0.0.0.0:0");
     }
-    let mut running = Running::start(&mut command);
+    let mut running = RunningProgram::start(&mut command);
     let line = running.wait_for("s");
     assert!(line.contains("127.0.0.1:19178"), "{line}");
     if running.runs() {
@@ -221,7 +221,7 @@ fn only_who_writes_an_address_is_seen_from_outside() {
     running.end();
 
     let written = ["--listen", "0.0.0.0:0", "--processes", "none"];
-    let mut exposed = Running::start(&mut home.command_of("export", &written));
+    let mut exposed = RunningProgram::start(&mut home.command_of("export", &written));
     let warning = exposed.wait_for("warning: ");
     assert!(warning.contains("no authentication"), "{warning}");
     exposed.wait_for("serving http://0.0.0.0:");

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use bench_report::{LimitOwner, Report, Step, StepEnd};
-use test_support::Place;
+use test_support::TestDirectory;
 use testbed::WebSocketServer;
 
 /// Longer than anything takes that ends by itself.
@@ -29,13 +29,13 @@ pub(crate) fn server(args: &[&str]) -> WebSocketServer {
 }
 
 /// `ws-bench` in `place`.
-pub(crate) fn bench(place: &Place, args: &[&str]) -> Command {
+pub(crate) fn bench(place: &TestDirectory, args: &[&str]) -> Command {
     place.command(binary(), args)
 }
 
 /// `ws-bench limit` with a report in `run`, and no latency that would break a level only because
 /// this machine is slow.
-pub(crate) fn limit_of(place: &Place, args: &[&str]) -> Command {
+pub(crate) fn limit_of(place: &TestDirectory, args: &[&str]) -> Command {
     let mut command = bench(
         place,
         &["limit", "--run-dir", "run", "--latency-bound", "30s"],
@@ -48,7 +48,7 @@ pub(crate) fn limit_of(place: &Place, args: &[&str]) -> Command {
 pub(crate) const REPORT: &str = "run/ws-bench.limit.json";
 
 /// The report that [`limit_of`] left.
-pub(crate) fn report(place: &Place) -> Report {
+pub(crate) fn report(place: &TestDirectory) -> Report {
     place.report(REPORT)
 }
 

@@ -179,7 +179,7 @@ fn percentiles(run: &RunReports, assessment: &Assessment) -> Vec<Chart> {
 }
 
 fn curve(label: String, operation: &Operation) -> Option<ChartLine> {
-    let felt = Latency::of([operation]).ok()?;
+    let felt = Latency::from_operations([operation]).ok()?;
     let count = felt.finished().len() + felt.unfinished();
     let mut line = ChartLine {
         label,

@@ -5,12 +5,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::names::{self, Naming, has};
+use super::names::{self, Naming};
 use super::options;
 use super::pattern;
 use super::shell::blank_separated;
 use super::spans::Spans;
 use super::token;
+use super::word_list::contains;
 
 /// `user:password@tcp(host)/db` of Go, `user:password@host`, `thin:user/password@//host` of Oracle.
 static BARE: LazyLock<Regex> = LazyLock::new(|| {
@@ -164,7 +165,7 @@ fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
                 .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         })
     };
-    let hidden_user = |user: &str| is_web && !has(OPEN_USERS, user);
+    let hidden_user = |user: &str| is_web && !contains(OPEN_USERS, user);
     // Where the last `@` may be either the password's or a parameter's, nothing of either is shown.
     let ambiguous = last.is_some_and(in_query) && !is_web;
     if let Some(colon) = colon.filter(|_| with_password || ambiguous) {
@@ -266,9 +267,9 @@ fn is_open(key: &str, value: &str) -> bool {
     if name.is_empty() {
         // A page's fragment or a switch, as in `?wsdl`.
         let word = value.to_ascii_lowercase();
-        return has(OPEN_PARAMETERS, &word);
+        return contains(OPEN_PARAMETERS, &word);
     }
-    if has(OPEN_PARAMETERS, &name) {
+    if contains(OPEN_PARAMETERS, &name) {
         return !token::is_opaque(value);
     }
     let number = value.len() <= LONGEST_NUMBER && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -284,7 +285,7 @@ fn bare(text: &str, out: &mut Spans) {
         let user = captures.get(2).map_or("", |user| user.as_str());
         let shown = secret.as_str();
         let is_digest = text[secret.end()..].starts_with("@sha");
-        if !has(NO_USER, user) && !shown.starts_with("//") && !is_digest {
+        if !contains(NO_USER, user) && !shown.starts_with("//") && !is_digest {
             out.add(secret.range());
         }
     }

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::names::{self, Naming, has, words};
-use super::options::Found;
-use super::programs::{self, ANY, Kind, Program, Style, WordForm};
+use super::names::{self, Naming};
+use super::options::OptionMatch;
+use super::programs::{self, ANY, ProgramForms, ProgramKind, Style, WordForm};
 use super::spans::Spans;
+use super::word_list::{contains, words};
 
 /// Options that end so may have a user and a password: `--user a:b`, `--proxy-user=a:b`.
 const USER_OPTIONS: &str = "user username login basic authenticate account cert";
@@ -32,25 +33,25 @@ const MOST_WORDS: usize = 16;
 
 /// Goes through the words of one command after the other.
 #[derive(Debug)]
-pub(super) struct Reader {
-    mode: Mode,
-    program: Option<Arc<Program>>,
+pub(super) struct CommandReader {
+    mode: ReadMode,
+    program: Option<Arc<ProgramForms>>,
     /// The program, or one that it runs, is not known.
     unknown: bool,
     /// Meaning that the next word may have.
-    pending: Vec<Pending>,
+    pending: Vec<PendingValue>,
     /// The first words that were no options.
     words: Vec<String>,
     /// Of each form of words, how far it has come.
     reached: Vec<usize>,
-    next: Next,
+    next: NextWord,
     /// A password is set: it is among the words that follow.
     sets_password: bool,
 }
 
-/// Kind of text that the words are.
+/// ProgramKind of text that the words are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum ReadMode {
     /// Text that may quote a command line.
     Text,
     Command,
@@ -58,9 +59,9 @@ pub(super) enum Mode {
     Piped,
 }
 
-/// Kind of the next word, as the option before it tells.
+/// ProgramKind of the next word, as the option before it tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum NextWord {
     Word,
     /// A digest, or a number of something.
     Digest,
@@ -69,14 +70,14 @@ enum Next {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Pending {
+enum PendingValue {
     Secret(Style),
     /// A secret unless it is a path or a number.
     Reference,
 }
 
-impl Reader {
-    pub(super) fn new(mode: Mode) -> Self {
+impl CommandReader {
+    pub(super) fn new(mode: ReadMode) -> Self {
         Self {
             mode,
             program: None,
@@ -84,7 +85,7 @@ impl Reader {
             pending: Vec::new(),
             words: Vec::new(),
             reached: Vec::new(),
-            next: Next::Word,
+            next: NextWord::Word,
             sets_password: false,
         }
     }
@@ -95,10 +96,10 @@ impl Reader {
     }
 
     fn commands(&self) -> bool {
-        self.mode != Mode::Text
+        self.mode != ReadMode::Text
     }
 
-    fn is(&self, kind: Kind) -> bool {
+    fn is(&self, kind: ProgramKind) -> bool {
         self.program
             .as_ref()
             .is_some_and(|program| program.kind == kind)
@@ -106,17 +107,17 @@ impl Reader {
 
     /// Returns true if the next word may be a digest.
     pub(super) fn digest_next(&self) -> bool {
-        self.next == Next::Digest || self.is(Kind::Plain)
+        self.next == NextWord::Digest || self.is(ProgramKind::Plain)
     }
 
     /// Returns true if the next word is a script, in which an assignment ends at the next blank.
     pub(super) fn script_next(&self) -> bool {
-        self.next == Next::Script
+        self.next == NextWord::Script
     }
 
     /// Returns true if a word with blanks in it is a command line of its own.
     pub(super) fn runs_commands(&self) -> bool {
-        self.commands() && (self.program.is_none() || self.is(Kind::Runs))
+        self.commands() && (self.program.is_none() || self.is(ProgramKind::Runs))
     }
 
     /// Reads the next word and marks what is secret in it.
@@ -124,8 +125,12 @@ impl Reader {
         if !self.pending.is_empty() && matches!(word, "=" | ":") {
             return;
         }
-        let is_script = self.is(Kind::Runs) && is_script_option(word);
-        self.next = if is_script { Next::Script } else { Next::Word };
+        let is_script = self.is(ProgramKind::Runs) && is_script_option(word);
+        self.next = if is_script {
+            NextWord::Script
+        } else {
+            NextWord::Word
+        };
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() && !is_option(word) {
             for secret in pending.iter().filter_map(|pending| pending.find(word)) {
@@ -133,7 +138,7 @@ impl Reader {
             }
             // `--secret dbPassword X`: that was a switch, and its word announces the next.
             if self.commands() && spells_out(word) {
-                self.pending.push(Pending::Secret(Style::Whole));
+                self.pending.push(PendingValue::Secret(Style::Whole));
             }
             // `-uapp -pX`: what seemed to announce a value did not, and an option follows.
             if word.starts_with('-') {
@@ -158,9 +163,9 @@ impl Reader {
                 continue;
             }
             match form.look(word) {
-                Found::Nothing => continue,
-                Found::Next => self.pending.push(Pending::Secret(form.style)),
-                Found::Here(range) => out.add(range),
+                OptionMatch::Nothing => continue,
+                OptionMatch::Next => self.pending.push(PendingValue::Secret(form.style)),
+                OptionMatch::Here(range) => out.add(range),
             }
             taken = true;
         }
@@ -195,11 +200,11 @@ impl Reader {
     /// true if it has the secret.
     fn of_a_secret(&mut self, name: &str, start: usize, out: &mut Spans) -> bool {
         let (name, value) = name.split_once('=').unwrap_or((name, ""));
-        if !self.stores_a_secret() || !has(STORED, name) {
+        if !self.stores_a_secret() || !contains(STORED, name) {
             return false;
         }
         if value.is_empty() {
-            self.pending.push(Pending::Secret(Style::Stored));
+            self.pending.push(PendingValue::Secret(Style::Stored));
         } else if let Some(range) = Style::Stored.find(value) {
             let start = start + name.len() + 1;
             out.add(start + range.start..start + range.end);
@@ -209,14 +214,14 @@ impl Reader {
 
     /// Returns true if the words so far say that a secret is stored: `secrets set`, `secret create`.
     fn stores_a_secret(&self) -> bool {
-        let any = |list| self.words.iter().any(|word| has(list, word));
+        let any = |list| self.words.iter().any(|word| contains(list, word));
         any(SECRETS) && any(STORING)
     }
 
     /// Reads an option by its name, which begins at `start`.
     fn named(&mut self, name: &str, start: usize, out: &mut Spans) {
         if let Some((name, value)) = name.split_once('=') {
-            if has(USER_OPTIONS, &last_part(name))
+            if contains(USER_OPTIONS, &last_part(name))
                 && let Some(range) = Style::After(':').find(value)
             {
                 let start = start + name.len() + 1;
@@ -229,14 +234,14 @@ impl Reader {
             return;
         }
         let last = last_part(name);
-        if has(DIGESTS, &last) {
-            self.next = Next::Digest;
+        if contains(DIGESTS, &last) {
+            self.next = NextWord::Digest;
         }
         match names::naming(name) {
-            Naming::Secret => self.pending.push(Pending::Secret(Style::Whole)),
-            Naming::Reference => self.pending.push(Pending::Reference),
-            Naming::Harmless if has(USER_OPTIONS, &last) => {
-                self.pending.push(Pending::Secret(Style::After(':')));
+            Naming::Secret => self.pending.push(PendingValue::Secret(Style::Whole)),
+            Naming::Reference => self.pending.push(PendingValue::Reference),
+            Naming::Harmless if contains(USER_OPTIONS, &last) => {
+                self.pending.push(PendingValue::Secret(Style::After(':')));
             }
             Naming::Harmless => {}
         }
@@ -253,7 +258,8 @@ impl Reader {
             return;
         }
         if !calls {
-            if self.sets_password || (self.mode == Mode::Piped && self.is(Kind::Prints)) {
+            if self.sets_password || (self.mode == ReadMode::Piped && self.is(ProgramKind::Prints))
+            {
                 out.add(0..word.len());
             }
             if self.stores_a_secret() {
@@ -266,9 +272,9 @@ impl Reader {
             }
             self.forms(word, out);
         }
-        let plain = self.is(Kind::Plain) || self.is(Kind::Prints);
+        let plain = self.is(ProgramKind::Plain) || self.is(ProgramKind::Prints);
         if !plain && !first && spells_out(word) {
-            self.pending.push(Pending::Secret(Style::Whole));
+            self.pending.push(PendingValue::Secret(Style::Whole));
             let word = word.to_ascii_lowercase();
             self.sets_password |= words("set change reset").any(|verb| word.contains(verb));
         }
@@ -276,7 +282,7 @@ impl Reader {
 
     /// Notes which program is called; whether this word calls one.
     fn calls(&mut self, word: &str, first: bool) -> bool {
-        let runs = self.is(Kind::Runs);
+        let runs = self.is(ProgramKind::Runs);
         if word.contains('=') {
             // An assignment before the command.
             if first {
@@ -289,7 +295,7 @@ impl Reader {
         }
         let found = programs::find(word).filter(|found| {
             // A plain word in the command line of a program that is not known.
-            first || runs || matches!(found.kind, Kind::Own | Kind::Runs)
+            first || runs || matches!(found.kind, ProgramKind::Own | ProgramKind::Runs)
         });
         let Some(found) = found else {
             self.unknown |= runs && !word.bytes().all(|byte| byte.is_ascii_digit());
@@ -319,7 +325,7 @@ impl Reader {
     }
 }
 
-impl Pending {
+impl PendingValue {
     fn find(self, word: &str) -> Option<Range<usize>> {
         let is_digest = ["sha256:", "sha512:"]
             .iter()

@@ -16,10 +16,11 @@ mod programs;
 mod shell;
 mod spans;
 mod token;
+mod word_list;
 
 use regex::Regex;
 
-use arguments::{Mode, Reader};
+use arguments::{CommandReader, ReadMode};
 use spans::Spans;
 
 /// Mask that stands where a secret was.
@@ -96,7 +97,7 @@ fn until_clean<T: PartialEq>(input: T, once: impl Fn(&T) -> T) -> Result<T, T> {
 }
 
 fn arguments_once(words: &[String]) -> Vec<String> {
-    let mut reader = Reader::new(Mode::Command);
+    let mut reader = CommandReader::new(ReadMode::Command);
     let mut masked = Vec::with_capacity(words.len());
     for word in words {
         let mut spans = Spans::default();

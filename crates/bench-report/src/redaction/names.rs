@@ -1,5 +1,8 @@
 //! Names of options, variables, headers and parameters that announce a secret.
 
+use super::token;
+use super::word_list::{contains, words};
+
 /// Meaning of a name for its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
@@ -53,19 +56,9 @@ const OPEN_KEYS: &str = "public pub primary foreign partition routing sort shard
     message unique natural index recv send list known hot big mem trusted join merge s3 config \
     dict lookup registry random number per num";
 
-/// The words of a list.
-pub(super) fn words(list: &'static str) -> impl Iterator<Item = &'static str> {
-    list.split_ascii_whitespace()
-}
-
-/// Returns true if `word` is one of a list.
-pub(super) fn has(list: &'static str, word: &str) -> bool {
-    words(list).any(|known| known == word)
-}
-
 /// Returns true if the last part of a name says something about a secret: `username`.
 pub(super) fn is_about(name: &str) -> bool {
-    parts(name).last().is_some_and(|last| has(ABOUT, last))
+    parts(name).last().is_some_and(|last| contains(ABOUT, last))
 }
 
 /// Says what the value of something called `name` is.
@@ -86,16 +79,17 @@ pub(super) fn naming(name: &str) -> Naming {
     {
         return Naming::Reference;
     }
-    let is_switch = has(SWITCHES, &parts[0]) || parts.iter().any(|part| has(MEASURES, part));
-    if has(ABOUT, last) || is_switch {
+    let is_switch =
+        contains(SWITCHES, &parts[0]) || parts.iter().any(|part| contains(MEASURES, part));
+    if contains(ABOUT, last) || is_switch {
         return Naming::Harmless;
     }
-    let innocent = |part: &String| has(INNOCENT, part);
+    let innocent = |part: &String| contains(INNOCENT, part);
     let is_secret_part = |part: &String| {
-        has(PARTS, part) || (!innocent(part) && words(ENDINGS).any(|end| part.ends_with(end)))
+        contains(PARTS, part) || (!innocent(part) && words(ENDINGS).any(|end| part.ends_with(end)))
     };
     let stem = words(STEMS).any(|stem| joined.contains(stem));
-    let is_last = has(LAST_PARTS, last) || last.ends_with("auth");
+    let is_last = contains(LAST_PARTS, last) || last.ends_with("auth");
     if stem || is_last || parts.iter().any(is_secret_part) {
         return Naming::Secret;
     }
@@ -118,7 +112,7 @@ fn key(parts: &[String]) -> Naming {
         _ => return Naming::Harmless,
     }
     match back.next() {
-        Some(before) if has(OPEN_KEYS, before) => Naming::Harmless,
+        Some(before) if contains(OPEN_KEYS, before) => Naming::Harmless,
         _ => Naming::Reference,
     }
 }
@@ -148,7 +142,7 @@ pub(super) fn says_nothing(value: &str) -> bool {
     let small = value.to_ascii_lowercase();
     small.len() <= 1
         || small.chars().all(|c| matches!(c, '.' | '…' | '*'))
-        || has(switches, &small)
+        || contains(switches, &small)
         || is_variable(value)
         || is_system_path(value)
         || ["file://", "fileb://"]
@@ -180,7 +174,7 @@ fn is_system_path(value: &str) -> bool {
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b'~');
     ROOTS.iter().any(|root| value.starts_with(root))
         && value.bytes().all(is_path_byte)
-        && !value.split('/').any(super::token::is_opaque)
+        && !value.split('/').any(token::is_opaque)
 }
 
 /// Returns true if a word says which secret is meant, and does not hold it: `id=npm,src=.npmrc`.
@@ -188,7 +182,7 @@ pub(super) fn names_a_secret(word: &str) -> bool {
     word.contains('=')
         && word.split(',').all(|field| {
             let key = field.split('=').next().unwrap_or_default();
-            has("id src source target type env uid gid mode required", key)
+            contains("id src source target type env uid gid mode required", key)
         })
 }
 
@@ -213,7 +207,7 @@ pub(super) fn is_reference(value: &str) -> bool {
         .iter()
         .any(|start| value.starts_with(start))
         || FILES.iter().any(|end| value.ends_with(end));
-    number || (path && !value.split('/').any(super::token::is_opaque))
+    number || (path && !value.split('/').any(token::is_opaque))
 }
 
 #[cfg(test)]

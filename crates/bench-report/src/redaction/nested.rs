@@ -1,9 +1,9 @@
 //! Command lines within a text: `sh -c "…"`, a process's title, a command that a message quotes.
 
-use super::arguments::{Mode, Reader};
-use super::names::has;
-use super::shell::{self, Piece};
+use super::arguments::{CommandReader, ReadMode};
+use super::shell::{self, ShellPiece};
 use super::spans::Spans;
+use super::word_list::contains;
 use super::{Context, programs};
 
 /// Command lines within command lines are read to this depth; what is deeper is masked.
@@ -27,34 +27,46 @@ pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
     let pieces = shell::split(text);
     let mode = mode(&pieces, context.commands);
     let mut found = Spans::default();
-    as_a_shell(text, &pieces, Reader::new(mode), context.depth, &mut found);
-    as_words(text, Reader::new(mode), &mut found);
+    as_a_shell(
+        text,
+        &pieces,
+        CommandReader::new(mode),
+        context.depth,
+        &mut found,
+    );
+    as_words(text, CommandReader::new(mode), &mut found);
     for part in found.iter() {
         out.add(start + part.start..start + part.end);
     }
 }
 
 /// A text is a command line where it is meant to be run or begins with a known program.
-fn mode(pieces: &[Piece], meant_to_run: bool) -> Mode {
+fn mode(pieces: &[ShellPiece], meant_to_run: bool) -> ReadMode {
     let words = || {
         pieces.iter().filter_map(|piece| match piece {
-            Piece::Word(word) => Some(word.text.as_str()),
-            Piece::Break => None,
+            ShellPiece::Word(word) => Some(word.text.as_str()),
+            ShellPiece::Break => None,
         })
     };
     let first = words().find(|word| !word.contains('='));
     if !meant_to_run && first.and_then(programs::find).is_none() {
-        Mode::Text
-    } else if words().any(|word| has(READERS, word)) {
-        Mode::Piped
+        ReadMode::Text
+    } else if words().any(|word| contains(READERS, word)) {
+        ReadMode::Piped
     } else {
-        Mode::Command
+        ReadMode::Command
     }
 }
 
-fn as_a_shell(text: &str, pieces: &[Piece], mut reader: Reader, depth: usize, out: &mut Spans) {
+fn as_a_shell(
+    text: &str,
+    pieces: &[ShellPiece],
+    mut reader: CommandReader,
+    depth: usize,
+    out: &mut Spans,
+) {
     for piece in pieces {
-        let Piece::Word(word) = piece else {
+        let ShellPiece::Word(word) = piece else {
             reader.end_command();
             continue;
         };
@@ -76,7 +88,7 @@ fn as_a_shell(text: &str, pieces: &[Piece], mut reader: Reader, depth: usize, ou
     }
 }
 
-fn as_words(text: &str, mut reader: Reader, out: &mut Spans) {
+fn as_words(text: &str, mut reader: CommandReader, out: &mut Spans) {
     for (at, word) in shell::blank_separated(text) {
         // Quotes, and what a pattern may begin with, as in `mysql .*-pX`.
         let opened = word.trim_start_matches(['"', '\'', '`', '(', '\\', '.', '*', '^']);

@@ -6,7 +6,7 @@ use super::names::{self, Naming};
 use super::programs::{Glue, OptionForm, Style};
 
 /// Place of the secret of an option.
-pub(super) enum Found {
+pub(super) enum OptionMatch {
     Nothing,
     /// The next word is the secret.
     Next,
@@ -14,30 +14,30 @@ pub(super) enum Found {
 }
 
 impl OptionForm {
-    /// Looks for the option in a word.
-    pub(super) fn look(&self, word: &str) -> Found {
+    /// Randomness for the option in a word.
+    pub(super) fn look(&self, word: &str) -> OptionMatch {
         let Some(rest) = word.strip_prefix(self.flag) else {
             return if self.ends_cluster(word) {
-                Found::Next
+                OptionMatch::Next
             } else {
-                Found::Nothing
+                OptionMatch::Nothing
             };
         };
         if rest.is_empty() {
             return match self.glue {
-                Glue::Must => Found::Nothing,
-                Glue::May | Glue::Cannot => Found::Next,
+                Glue::Must => OptionMatch::Nothing,
+                Glue::May | Glue::Cannot => OptionMatch::Next,
             };
         }
         let value = rest.trim_start_matches(['=', ':']);
         let is_signed = value.len() < rest.len();
         if !is_signed && (self.glue == Glue::Cannot || self.is_other(word)) {
-            return Found::Nothing;
+            return OptionMatch::Nothing;
         }
         let start = word.len() - value.len();
         match self.style.find(value) {
-            Some(range) => Found::Here(start + range.start..start + range.end),
-            None => Found::Nothing,
+            Some(range) => OptionMatch::Here(start + range.start..start + range.end),
+            None => OptionMatch::Nothing,
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 /// Knowledge of a program.
 #[derive(Debug, Default)]
-pub(super) struct Program {
-    pub(super) kind: Kind,
+pub(super) struct ProgramForms {
+    pub(super) kind: ProgramKind,
     /// Its options are whole words after a single `-`, and no value is glued to a letter.
     unglued: bool,
     pub(super) options: Vec<OptionForm>,
@@ -14,7 +14,7 @@ pub(super) struct Program {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Kind {
+pub(super) enum ProgramKind {
     /// Takes secrets in the forms given.
     #[default]
     Own,
@@ -69,9 +69,9 @@ pub(super) enum Style {
 /// See there for how it is written.
 const TEXT: &str = include_str!("programs.txt");
 
-static TABLE: LazyLock<HashMap<&'static str, Arc<Program>>> = LazyLock::new(|| {
+static TABLE: LazyLock<HashMap<&'static str, Arc<ProgramForms>>> = LazyLock::new(|| {
     let mut table = HashMap::new();
-    let mut kind = Kind::Own;
+    let mut kind = ProgramKind::Own;
     // An entry's names, then its forms.
     let mut entry = [Vec::new(), Vec::new()];
     let lines = TEXT
@@ -80,11 +80,11 @@ static TABLE: LazyLock<HashMap<&'static str, Arc<Program>>> = LazyLock::new(|| {
     for line in lines.chain(["[end]"]) {
         if !line.starts_with(' ') {
             let [names, forms] = std::mem::take(&mut entry);
-            let program = Arc::new(Program::of(kind, &forms));
+            let program = Arc::new(ProgramForms::of(kind, &forms));
             table.extend(names.into_iter().map(|name| (name, Arc::clone(&program))));
         }
         if let Some(section) = line.strip_prefix('[') {
-            kind = Kind::of(section);
+            kind = ProgramKind::of(section);
             continue;
         }
         for word in line.split_whitespace() {
@@ -96,10 +96,11 @@ static TABLE: LazyLock<HashMap<&'static str, Arc<Program>>> = LazyLock::new(|| {
 });
 
 /// The forms that are tried on programs that are not known.
-pub(super) static ANY: LazyLock<Arc<Program>> = LazyLock::new(|| find("any").unwrap_or_default());
+pub(super) static ANY: LazyLock<Arc<ProgramForms>> =
+    LazyLock::new(|| find("any").unwrap_or_default());
 
 /// Returns what is known of the program that `word` calls, whatever directory it is in.
-pub(super) fn find(word: &str) -> Option<Arc<Program>> {
+pub(super) fn find(word: &str) -> Option<Arc<ProgramForms>> {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     let name = name.strip_suffix(".exe").unwrap_or(name);
     // In a pattern that command lines are looked for by.
@@ -107,7 +108,7 @@ pub(super) fn find(word: &str) -> Option<Arc<Program>> {
     TABLE.get(name).cloned()
 }
 
-impl Kind {
+impl ProgramKind {
     fn of(section: &str) -> Self {
         match section.split(']').next() {
             Some("runs") => Self::Runs,
@@ -118,9 +119,9 @@ impl Kind {
     }
 }
 
-impl Program {
+impl ProgramForms {
     /// Reads forms, the colon before them included.
-    fn of(kind: Kind, forms: &[&'static str]) -> Self {
+    fn of(kind: ProgramKind, forms: &[&'static str]) -> Self {
         let mut program = Self {
             kind,
             unglued: forms.get(1) == Some(&"unglued"),

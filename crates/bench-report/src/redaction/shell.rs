@@ -4,13 +4,13 @@ use std::ops::Range;
 
 /// A word without its quotes and backslashes.
 #[derive(Debug, Default)]
-pub(super) struct Word {
+pub(super) struct ShellWord {
     pub(super) text: String,
     /// Of each byte of `text`, where it stands in the source.
     places: Vec<usize>,
 }
 
-impl Word {
+impl ShellWord {
     /// Place of a part of the word in the source.
     pub(super) fn place(&self, part: &Range<usize>) -> Range<usize> {
         let first = self.places.get(part.start);
@@ -35,15 +35,15 @@ impl Word {
 
 /// A word, or the end of a command.
 #[derive(Debug)]
-pub(super) enum Piece {
-    Word(Word),
+pub(super) enum ShellPiece {
+    Word(ShellWord),
     Break,
 }
 
 /// Splits as a shell does; a quote that is never closed stands for itself.
-pub(super) fn split(source: &str) -> Vec<Piece> {
+pub(super) fn split(source: &str) -> Vec<ShellPiece> {
     let mut pieces = Vec::new();
-    let mut word: Option<Word> = None;
+    let mut word: Option<ShellWord> = None;
     let mut chars = source.char_indices().peekable();
     let mut unclosed = [false; 2];
     while let Some((at, c)) = chars.next() {
@@ -73,14 +73,14 @@ pub(super) fn split(source: &str) -> Vec<Piece> {
                 }
             }
             ';' | '|' | '&' | '(' | ')' | '<' | '>' | '`' | '\n' => {
-                pieces.extend(word.take().map(Piece::Word));
-                pieces.push(Piece::Break);
+                pieces.extend(word.take().map(ShellPiece::Word));
+                pieces.push(ShellPiece::Break);
             }
-            c if c.is_whitespace() => pieces.extend(word.take().map(Piece::Word)),
+            c if c.is_whitespace() => pieces.extend(word.take().map(ShellPiece::Word)),
             c => word.get_or_insert_default().push(c, at),
         }
     }
-    pieces.extend(word.map(Piece::Word));
+    pieces.extend(word.map(ShellPiece::Word));
     pieces
 }
 
@@ -98,7 +98,7 @@ fn closing(source: &str, from: usize, quote: char) -> Option<usize> {
     None
 }
 
-fn quoted(source: &str, inside: Range<usize>, quote: char, word: &mut Word) {
+fn quoted(source: &str, inside: Range<usize>, quote: char, word: &mut ShellWord) {
     let from = inside.start;
     let mut chars = source[inside].char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -128,8 +128,8 @@ mod tests {
 
     fn words(source: &str) -> Vec<String> {
         let shown = |piece| match piece {
-            Piece::Word(word) => word.text,
-            Piece::Break => "|".to_owned(),
+            ShellPiece::Word(word) => word.text,
+            ShellPiece::Break => "|".to_owned(),
         };
         split(source).into_iter().map(shown).collect()
     }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_word_knows_where_its_parts_stand() {
         let source = r#"x --a="b \"c"ä"#;
-        let Some(Piece::Word(word)) = split(source).pop() else {
+        let Some(ShellPiece::Word(word)) = split(source).pop() else {
             panic!("no word");
         };
         assert_eq!(word.text, "--a=b \"cä");

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::names::{has, words};
 use super::pattern;
 use super::spans::Spans;
+use super::word_list::{contains, words};
 
 /// Beginnings of the tokens of many providers, so that they are found; at least so many characters
 /// follow.
@@ -93,9 +93,9 @@ pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
         base64(text, &word, out);
         for run in runs(&text[word.clone()], is_token_byte) {
             let run = word.start + run.start..word.start + run.end;
-            let looks = looks(&text[run.clone()]);
+            let randomness = randomness(&text[run.clone()]);
             let digest = digest_ok || is_digest(&text[..run.start]);
-            if looks == Looks::Random || (looks == Looks::Digest && !digest) {
+            if randomness == Randomness::Random || (randomness == Randomness::Digest && !digest) {
                 out.add(run);
             }
         }
@@ -131,7 +131,7 @@ fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     if shown.len() >= SHORTEST_BASE64
         && !is_path
         && shown.contains(['/', '+'])
-        && looks(shown) == Looks::Random
+        && randomness(shown) == Randomness::Random
     {
         out.add(word.clone());
     }
@@ -139,16 +139,16 @@ fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
 
 /// Returns true if `text` looks random, as a part of a path or a name would not.
 pub(super) fn is_opaque(text: &str) -> bool {
-    looks(text) == Looks::Random
+    randomness(text) == Randomness::Random
 }
 
 /// Returns true if `text` is long, and random digits and letters of one case.
 pub(super) fn is_digest_like(text: &str) -> bool {
-    looks(text) == Looks::Digest
+    randomness(text) == Randomness::Digest
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looks {
+enum Randomness {
     Plain,
     /// Digits and letters of one case, in one piece.
     Digest,
@@ -157,7 +157,7 @@ enum Looks {
 }
 
 /// Words keep to one kind of character for a while; random text changes it at every second step.
-fn looks(text: &str) -> Looks {
+fn randomness(text: &str) -> Randomness {
     let (mut letters, mut digits, mut small, mut changes) = (0, 0, 0, 0);
     let (mut piece, mut longest) = (0, 0);
     let mut last = 0;
@@ -180,17 +180,21 @@ fn looks(text: &str) -> Looks {
     let above = |share: usize| changes * 100 > share * length;
     let both_cases = small > 0 && small < letters;
     if length < SHORTEST_OF_ALL || letters == 0 {
-        Looks::Plain
+        Randomness::Plain
     } else if length < SHORTEST {
         // Of a short text more is asked.
         let random = both_cases && digits >= 2 && above(45);
-        if random { Looks::Random } else { Looks::Plain }
+        if random {
+            Randomness::Random
+        } else {
+            Randomness::Plain
+        }
     } else if both_cases && ((digits >= 2 && above(32)) || (length >= 24 && above(42))) {
-        Looks::Random
+        Randomness::Random
     } else if !both_cases && digits >= 3 && longest >= SHORTEST && above(18) {
-        Looks::Digest
+        Randomness::Digest
     } else {
-        Looks::Plain
+        Randomness::Plain
     }
 }
 
@@ -211,7 +215,7 @@ fn is_digest(before: &str) -> bool {
                 .rfind(|c: char| !c.is_ascii_alphanumeric())
                 .map_or(0, |at| at + 1);
             let name = before.get(start..).unwrap_or_default().to_ascii_lowercase();
-            has(names, &name)
+            contains(names, &name)
         }
         _ => false,
     }

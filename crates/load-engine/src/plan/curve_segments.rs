@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CurveError, RateCurve};
+use super::rate_curve::{CurveError, RateCurve};
 
 /// Most segments that a step tells apart; each has histograms of its own.
 pub(super) const MOST_SEGMENTS: usize = 16;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::curve_segments::{self, MOST_SEGMENTS, NamedSegment};
-use crate::{CurveError, RateCurve};
+use super::rate_curve::{CurveError, RateCurve};
 
 /// Length of a spike's step, in spikes, where no duration is given: one before, two after.
 const SPIKES_IN_A_STEP: u32 = 4;

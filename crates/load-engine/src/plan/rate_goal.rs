@@ -91,7 +91,7 @@ impl RateGoal {
                     .get(*percentile)
                     .copied()
                     .unwrap_or(PERCENTILES[4]);
-                let latency = Latency::of(step.operations.values())
+                let latency = Latency::from_operations(step.operations.values())
                     .map_err(|error| error.to_string())?
                     .quantile(q)
                     .ok_or("nothing was answered")?;
@@ -232,9 +232,9 @@ mod tests {
             succeeded: answered,
             censored: cut_off,
             throughput_per_s: answered as f64 / 10.0,
-            response: Histogram::of(&response),
-            unfinished: Histogram::of(&unfinished),
-            pacing_lag: Histogram::of(&response),
+            response: Histogram::from_recording(&response),
+            unfinished: Histogram::from_recording(&unfinished),
+            pacing_lag: Histogram::from_recording(&response),
             ..Operation::default()
         };
         Step {
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn the_generator_s_lateness_is_not_charged_to_the_target() {
         let lag = Warning::new(WarningCode::PacingLag, "arrivals were released late")
-            .of_step(0, &["operations/*/response"]);
+            .about_step(0, &["operations/*/response"]);
         let late = goal("p99<50ms").judge(&step(1.0, MS(60), 0), std::slice::from_ref(&lag));
         let RateVerdict::Doubtful(reason) = late else {
             panic!("{late:?}");
@@ -370,7 +370,7 @@ mod tests {
             WarningCode::TooFewSamples,
             "200 samples are too few for p99",
         )
-        .of_step(0, &["operations/*/response/percentiles_ns/p99"]);
+        .about_step(0, &["operations/*/response/percentiles_ns/p99"]);
         let verdict = goal("p99<50ms").judge(&step(1.0, MS(40), 0), std::slice::from_ref(&few));
         assert!(matches!(verdict, RateVerdict::Doubtful(_)), "{verdict:?}");
         assert_eq!(

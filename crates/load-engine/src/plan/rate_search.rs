@@ -1,7 +1,7 @@
 //! Search for the highest rate that a target carries within a goal: up by doubling until a rate
 //! breaks it, then in between until both ends are close.
 
-use crate::plan::rate_goal::RateVerdict;
+use super::rate_goal::RateVerdict;
 
 /// Factor by which the rate rises while every rate holds.
 const FACTOR: f64 = 2.0;

@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use crate::RateCurve;
-use crate::curve::StraightLine;
+use super::rate_curve::{RateCurve, StraightLine};
 
 /// Number of users over the time of a step.
 #[derive(Debug, Clone, PartialEq)]

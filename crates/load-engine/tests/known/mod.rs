@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation};
-use load_engine::attack::{self, StepResult};
 use load_engine::{
-    Cancel, Factory, Failure, LoadPlan, Marks, Outcome, PoolSample, Session, StepPlan, Target,
-    UserId, Worker,
+    Cancel, Failure, LoadPlan, OperationId, OperationTable, Outcome, PoolSample, Session, StepPlan,
+    StepResult, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
 use tokio::sync::Semaphore;
 
@@ -51,14 +50,14 @@ pub(crate) struct KnownSession {
     hits: Arc<AtomicU64>,
 }
 
-impl Factory for KnownFactory {
+impl TargetFactory for KnownFactory {
     type Target = KnownTarget;
 
-    fn operations(&self) -> &'static [&'static str] {
-        &["hit"]
+    fn operations(&self) -> OperationTable {
+        OperationTable::from(&["hit"])
     }
 
-    async fn build(&self, worker: Worker) -> Result<KnownTarget, Failure> {
+    async fn build(&self, worker: WorkerShare) -> Result<KnownTarget, Failure> {
         let size = worker.share_of(self.0.at_once as u64);
         Ok(KnownTarget {
             known: Arc::clone(&self.0),
@@ -99,9 +98,9 @@ impl Target for KnownTarget {
 }
 
 impl Session for KnownSession {
-    async fn hit(&mut self, marks: &mut Marks) -> Outcome {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let place = self.places.acquire().await.unwrap();
-        marks.acquired();
+        timestamps.acquired();
         if let Some((from_ns, to_ns)) = self.known.stall {
             let now_ns = monotonic_ns();
             if (from_ns..to_ns).contains(&now_ns) {
@@ -120,15 +119,15 @@ impl Session for KnownSession {
         if self.hits.fetch_add(1, Ordering::Relaxed) % self.known.fails_every
             == self.known.fails_every - 1
         {
-            return Outcome::failed(0, Failure::new("broken", "it broke"));
+            return Outcome::failed(OperationId::FIRST, Failure::new("broken", "it broke"));
         }
-        Outcome::success(0)
+        Outcome::success(OperationId::FIRST)
     }
 }
 
 pub(crate) fn run(plan: &StepPlan, known: Known) -> StepResult {
     let factory = Arc::new(KnownFactory(Arc::new(known)));
-    attack::run(plan, &factory, &Cancel::new(), &mut ()).unwrap()
+    run_requests(plan, &factory, &Cancel::new(), &mut ()).unwrap()
 }
 
 pub(crate) fn open(rate_per_s: f64, cap: u64, measure: Duration) -> StepPlan {

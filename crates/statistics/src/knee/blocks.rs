@@ -17,7 +17,7 @@ struct Scatter {
 }
 
 /// Places among the settings given to [`Blocks::new`].
-pub(crate) struct Found {
+pub(crate) struct KneeRange {
     pub(crate) chosen: usize,
     pub(crate) low: usize,
     pub(crate) high: usize,
@@ -81,7 +81,7 @@ impl Blocks {
     }
 
     /// The knee at a tolerated loss of `delta` (in ln), as the module above defines it.
-    pub(crate) fn knee(&self, delta: f64, alpha: f64) -> Found {
+    pub(crate) fn knee(&self, delta: f64, alpha: f64) -> KneeRange {
         let last = self.levels.len() - 1;
         let tests = self
             .scatter
@@ -90,7 +90,7 @@ impl Blocks {
             let chosen = (0..last)
                 .find(|&place| self.loss(place) <= delta)
                 .unwrap_or(last);
-            return Found {
+            return KneeRange {
                 chosen,
                 low: 0,
                 high: last,
@@ -103,7 +103,7 @@ impl Blocks {
         let low = first(0, &|place| tests.may_be_within(place));
         let chosen = first(low, &|place| tests.is_not_worse(place));
         let high = first(chosen, &|place| tests.is_within_by(place, low));
-        Found {
+        KneeRange {
             chosen,
             low,
             high,

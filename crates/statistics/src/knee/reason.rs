@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::Options;
-use super::blocks::{Blocks, Found};
+use super::KneeOptions;
+use super::blocks::{Blocks, KneeRange};
 
 /// Reason why a setting was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,7 +52,12 @@ pub struct Values {
 }
 
 impl Reason {
-    pub(super) fn new(values: Values, blocks: &Blocks, found: &Found, options: Options) -> Self {
+    pub(super) fn new(
+        values: Values,
+        blocks: &Blocks,
+        found: &KneeRange,
+        options: KneeOptions,
+    ) -> Self {
         let loss_ratio = blocks.loss_ratio(found.chosen);
         let tolerance_ratio = options.tolerance;
         if blocks.settings() == 1 {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Far longer than anything takes; only a failing test waits for so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 /// Time for which a server must stay silent to count as paused: hundreds of times its usual answer.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
@@ -36,8 +36,8 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(
-            started.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
+            started.elapsed() < TIMEOUT,
+            "{what}: not within {TIMEOUT:?}"
         );
         thread::sleep(Duration::from_millis(10));
     }
@@ -73,13 +73,13 @@ pub(crate) fn assert_pause_holds_the_answer_back<Answer: Send + 'static>(
     );
     resume();
     answer
-        .recv_timeout(PATIENCE)
+        .recv_timeout(TIMEOUT)
         .expect("an answer after the pause")
 }
 
 pub(crate) fn connect(address: impl Into<SocketAddr>) -> TcpStream {
     let stream = TcpStream::connect(address.into()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 

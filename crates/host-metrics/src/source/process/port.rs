@@ -6,11 +6,9 @@ use std::path::Path;
 /// `listen`, as the kernel numbers it.
 const LISTEN: &str = "0A";
 
-/// The processes that listen on each of `ports`. Those of other users show only to root.
-pub(in crate::source) fn listeners(
-    proc: &Path,
-    ports: &BTreeSet<u16>,
-) -> BTreeMap<u16, BTreeSet<u32>> {
+/// Finds the processes that listen on each of `ports`, by the tree at `proc`. Those of other users
+/// show only to root.
+pub fn listeners(proc: &Path, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
     let sockets: BTreeMap<String, u16> = ["net/tcp", "net/tcp6"]
         .iter()
         .filter_map(|file| std::fs::read_to_string(proc.join(file)).ok())

@@ -1,0 +1,114 @@
+//! `schedstat`: time that a thread ran, time that it waited for a CPU, and how often it got one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use super::words::WordReader;
+
+/// Three numbers of 20 digits.
+const LINE_BYTES: usize = 64;
+
+/// Counters of the scheduler for one thread, since it began. Those of a process are the ones of
+/// its first thread alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScheduleTimes {
+    /// Time on a CPU, in nanoseconds.
+    pub ran_ns: u64,
+    /// Time ready to run and without a CPU, in nanoseconds.
+    pub ready_ns: u64,
+    /// Number of times that it was given a CPU; zero where the kernel does not count.
+    pub slices: u64,
+}
+
+impl ScheduleTimes {
+    /// Parses `ran ready slices`, a whole line.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let mut words = WordReader::of(text.strip_suffix(b"\n")?);
+        Some(Self {
+            ran_ns: words.number(0)?,
+            ready_ns: words.number(0)?,
+            slices: words.number(0)?,
+        })
+    }
+}
+
+/// The file `schedstat` of one thread, which stays open. It belongs to its thread, not to the
+/// number: once the thread has ended every read fails, even if its number is given again.
+#[derive(Debug)]
+pub struct ScheduleFile(File);
+
+impl ScheduleFile {
+    /// Opens that of the calling thread.
+    ///
+    /// # Errors
+    /// Fails where the kernel does not count, or there is no `/proc`.
+    #[cfg(target_os = "linux")]
+    pub fn of_this_thread() -> io::Result<Self> {
+        let thread = nix::unistd::gettid();
+        Self::open(Path::new(&format!("/proc/self/task/{thread}/schedstat")))
+    }
+
+    /// Fails: only Linux counts.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of_this_thread() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Opens the file at `path`.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(Self)
+    }
+
+    /// Reads the counters. Makes one system call and allocates nothing.
+    ///
+    /// # Errors
+    /// Fails once the thread has ended, and if the line makes no sense.
+    pub fn read(&self) -> io::Result<ScheduleTimes> {
+        let mut line = [0; LINE_BYTES];
+        let length = self.0.read_at(&mut line, 0)?;
+        ScheduleTimes::parse(&line[..length]).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_numbers_are_read_and_a_cut_line_is_not() {
+        let times = ScheduleTimes::parse(b"123456789 5 6\n").unwrap();
+        assert_eq!(
+            (times.ran_ns, times.ready_ns, times.slices),
+            (123_456_789, 5, 6)
+        );
+        for odd in ["", "1 2 3", "1 2\n", "x 2 3\n", "-1 2 3\n"] {
+            assert_eq!(ScheduleTimes::parse(odd.as_bytes()), None, "{odd}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_is_read_until_it_ends() {
+        let Ok(own) = ScheduleFile::of_this_thread() else {
+            return;
+        };
+        let before = own.read().unwrap();
+        let mut sum = 0_u64;
+        while own.read().unwrap().ran_ns < before.ran_ns + 1_000_000 {
+            sum = sum.wrapping_mul(31).wrapping_add(1);
+        }
+        let ended = std::thread::spawn(|| ScheduleFile::of_this_thread().unwrap());
+        let ended = ended.join().unwrap();
+        // The kernel may take a moment to let go of it.
+        let gone = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            ended.read().is_err()
+        });
+        assert!(gone, "{sum}");
+    }
+}

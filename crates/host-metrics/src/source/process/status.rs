@@ -1,0 +1,75 @@
+//! `status`: memory of a process and the CPUs that it may use.
+
+use std::collections::BTreeSet;
+
+use super::words::after;
+
+/// Figures of `status`. A figure that the kernel does not tell of this process is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProcessStatus {
+    /// Most resident memory that it ever held.
+    pub rss_max_bytes: Option<u64>,
+    /// Memory in swap.
+    pub swap_bytes: Option<u64>,
+    /// Numbers of the CPUs that its first thread may use.
+    pub allowed_cpus: Option<BTreeSet<u32>>,
+}
+
+impl ProcessStatus {
+    /// Parses `status`, whose lines are `key: value`.
+    pub(super) fn parse(text: &[u8]) -> Self {
+        let bytes = |key: &[u8]| after(text, key)?.checked_mul(1024);
+        Self {
+            rss_max_bytes: bytes(b"VmHWM:"),
+            swap_bytes: bytes(b"VmSwap:"),
+            allowed_cpus: allowed_cpus(&String::from_utf8_lossy(text)),
+        }
+    }
+}
+
+/// Memory in swap, in kibibytes; zero for a thread of the kernel, which has none.
+pub(super) fn swap_kib(text: &[u8]) -> u64 {
+    after(text, b"VmSwap:").unwrap_or(0)
+}
+
+/// Parses the list of CPUs, as in `Cpus_allowed_list: 0-3,8`.
+fn allowed_cpus(text: &str) -> Option<BTreeSet<u32>> {
+    let lines = text.lines();
+    let mut lists = lines.filter_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let mut cpus = BTreeSet::new();
+    for part in lists.next()?.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        cpus.extend(first..=last);
+    }
+    Some(cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_and_absent_where_it_is_not_told() {
+        let status = ProcessStatus::parse(b"Name:\tx\nVmHWM:\t 10 kB\nVmSwap:\t     128 kB\n");
+        assert_eq!(status.rss_max_bytes, Some(10_240));
+        assert_eq!(status.swap_bytes, Some(131_072));
+        assert_eq!(
+            ProcessStatus::parse(b"Name:\tx\n"),
+            ProcessStatus::default()
+        );
+    }
+
+    #[test]
+    fn lists_of_cpus_are_read() {
+        let cpus = |list: &str| {
+            let text = format!("Cpus_allowed:\tff\nCpus_allowed_list:\t{list}\nx:\t1\n");
+            ProcessStatus::parse(text.as_bytes()).allowed_cpus
+        };
+        assert_eq!(cpus("0"), Some(BTreeSet::from([0])));
+        assert_eq!(cpus("0-3,8"), Some(BTreeSet::from([0, 1, 2, 3, 8])));
+        for odd in ["", "x", "1-", "0,", "3-x"] {
+            assert_eq!(cpus(odd), None, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Requests that have waited for longer than a rule allows.
+
+use crate::record::cohort_counts::InFlightAges;
+
+/// Requests that a rule no longer waits for.
+#[derive(Debug, Default)]
+pub(crate) struct OverdueRequests {
+    /// Those that became overdue since the rules were last asked; each counts once.
+    pub(crate) count: u64,
+    /// All of them, where nothing at all was answered for a second.
+    pub(crate) stalled: u64,
+    /// The age from which they are overdue.
+    pub(crate) patience_ns: u64,
+    /// Requests that began before count already.
+    counted_until_ns: u64,
+    watched_from_ns: u64,
+}
+
+impl OverdueRequests {
+    /// Counts what becomes overdue from `now_ns` on.
+    pub(crate) fn from(now_ns: u64) -> Self {
+        Self {
+            watched_from_ns: now_ns,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn look(
+        &mut self,
+        now_ns: u64,
+        patience_ns: u64,
+        stalled: bool,
+        in_flight: &InFlightAges,
+    ) {
+        let from_ns = self.watched_from_ns.saturating_sub(patience_ns);
+        let from_ns = from_ns.max(self.counted_until_ns);
+        let until_ns = now_ns.saturating_sub(patience_ns);
+        if until_ns > from_ns {
+            self.count += in_flight.begun_within(from_ns + 1, until_ns);
+            self.counted_until_ns = until_ns;
+        }
+        self.stalled = if stalled {
+            in_flight.older_than(patience_ns)
+        } else {
+            0
+        };
+        self.patience_ns = patience_ns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::control::rule_window::BrokenRule;
+    use crate::control::rule_window::RuleWindow;
+    use crate::plan::stop_rule::StopRule;
+    use crate::record::operation_table::OperationId;
+    use crate::record::outcome::Outcome;
+    use crate::record::recorder::Recorder;
+    use crate::record::timestamps::Timestamps;
+    use crate::record::within::Within;
+
+    const SECOND: u64 = 1_000_000_000;
+    const MS: u64 = 1_000_000;
+
+    /// A step whose clock is turned by hand; it is looked at each second.
+    struct Step {
+        recorder: Recorder,
+        window: RuleWindow,
+        rules: Vec<StopRule>,
+        now_ns: u64,
+    }
+
+    impl Step {
+        fn new(rule: &str) -> Self {
+            Self {
+                recorder: Recorder::new(&["get"], 1),
+                window: RuleWindow::new(100 * SECOND, Duration::from_mins(1))
+                    .with_drain(Duration::from_secs(5)),
+                rules: vec![rule.parse().unwrap()],
+                now_ns: 100 * SECOND,
+            }
+        }
+
+        /// A request that begins at `begin_ns`; `Some` with how long it takes, `None` if it hangs.
+        fn request(&self, begin_ns: u64, took_ns: Option<u64>) {
+            self.recorder.begin(begin_ns);
+            if let Some(took_ns) = took_ns {
+                let timestamps = Timestamps {
+                    started_ns: begin_ns,
+                    done_ns: begin_ns + took_ns,
+                    ..Timestamps::default()
+                };
+                self.recorder.record(
+                    &timestamps,
+                    &Outcome::success(OperationId::FIRST),
+                    Within::WHOLLY,
+                );
+            }
+        }
+
+        /// The next second, in which requests come each `gap_ns`.
+        fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<BrokenRule> {
+            let end_ns = self.now_ns + SECOND;
+            while self.now_ns < end_ns {
+                self.request(self.now_ns, took_ns);
+                self.now_ns += gap_ns;
+            }
+            self.look()
+        }
+
+        fn look(&mut self) -> Option<BrokenRule> {
+            let interval = self.recorder.take_interval_at(self.now_ns);
+            self.window.check(self.now_ns, &interval, &self.rules)
+        }
+
+        /// Seconds from now on until the rule breaks, while requests hang; 30 at most.
+        fn seconds_until_broken(&mut self, mut second: impl FnMut(&mut Self)) -> u64 {
+            for seconds in 1..30 {
+                second(self);
+                if self.look().is_some() {
+                    return seconds;
+                }
+            }
+            30
+        }
+    }
+
+    #[test]
+    fn a_target_that_hangs_breaks_a_rule_within_its_bound_and_two_seconds() {
+        // Arrivals that keep coming at 300 a second, or at 3.
+        for gap_ns in [3 * MS, 300 * MS] {
+            for (rule, within_s) in [("p99>500ms", 2), ("p99>3s", 5), ("errors>10%", 7)] {
+                let mut step = Step::new(rule);
+                for _ in 0..5 {
+                    assert_eq!(step.second(gap_ns, Some(MS)), None, "{rule}");
+                }
+                let seconds = step.seconds_until_broken(|step| {
+                    let end_ns = step.now_ns + SECOND;
+                    while step.now_ns < end_ns {
+                        step.request(step.now_ns, None);
+                        step.now_ns += gap_ns;
+                    }
+                });
+                assert!(seconds <= within_s, "{rule} at {gap_ns} after {seconds} s");
+            }
+        }
+        // Four users, each of whom waits for one answer that never comes.
+        for (rule, within_s) in [("p99>500ms", 2), ("p99>3s", 5), ("errors>10%", 7)] {
+            let mut step = Step::new(rule);
+            assert_eq!(step.second(MS, Some(MS)), None, "{rule}");
+            (0..4).for_each(|_| step.request(step.now_ns, None));
+            let seconds = step.seconds_until_broken(|step| step.now_ns += SECOND);
+            assert!(seconds <= within_s, "{rule} after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_target_that_answered_at_once_in_the_warm_up_is_not_waited_for_twice_as_long_as_the_drain()
+    {
+        for (warmed_up, between_s) in [(true, 5..=7), (false, 10..=12)] {
+            let mut step = Step::new("errors>10%");
+            if warmed_up {
+                (0..50).for_each(|_| step.request(step.now_ns, Some(MS)));
+                let warm_up = step.recorder.take_interval_at(step.now_ns);
+                step.window.note_latencies(&warm_up);
+            }
+            (0..4).for_each(|_| step.request(step.now_ns, None));
+            let seconds = step.seconds_until_broken(|step| step.now_ns += SECOND);
+            assert!(between_s.contains(&seconds), "{warmed_up}: {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_few_that_hang_among_many_that_are_answered_break_nothing() {
+        for rule in ["p99>500ms", "errors>10%"] {
+            let mut step = Step::new(rule);
+            (0..5).for_each(|_| step.request(step.now_ns, None));
+            for second in 0..90 {
+                assert_eq!(step.second(MS, Some(MS)), None, "{rule} in {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn hits_that_take_long_and_succeed_are_no_errors() {
+        let mut step = Step::new("errors>10%");
+        // Fifty users whose answers each take eight seconds, against a drain of five.
+        for round in 0..4 {
+            let begin_ns = step.now_ns;
+            (0..50).for_each(|_| step.recorder.begin(begin_ns));
+            for _ in 0..8 {
+                step.now_ns += SECOND;
+                assert_eq!(step.look(), None, "in round {round}");
+            }
+            let timestamps = Timestamps {
+                started_ns: begin_ns,
+                done_ns: step.now_ns,
+                ..Timestamps::default()
+            };
+            for _ in 0..50 {
+                step.recorder.record(
+                    &timestamps,
+                    &Outcome::success(OperationId::FIRST),
+                    Within::WHOLLY,
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_hung_is_told_once_and_what_is_answered_late_is_told_as_late() {
+        let mut step = Step::new("p99>500ms");
+        step.second(MS, Some(MS));
+        let broken = step.second(10 * MS, None);
+        let reason = broken.map(|broken| broken.reason).unwrap_or_default();
+        assert!(
+            reason.contains("have waited for longer than 500ms"),
+            "{reason}"
+        );
+        assert!(
+            step.second(MS, Some(MS)).is_some(),
+            "the other half of them"
+        );
+        assert_eq!(step.second(MS, Some(MS)), None);
+        let reason = step.second(MS, Some(2 * SECOND)).unwrap().reason;
+        assert!(reason.starts_with("p99 was"), "{reason}");
+    }
+}

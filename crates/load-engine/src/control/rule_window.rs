@@ -1,0 +1,270 @@
+//! Watch over a step for rules that end it early, to protect the target or because its limit is
+//! found.
+
+use std::time::Duration;
+
+use super::overdue_requests::OverdueRequests;
+use crate::plan::stop_rule::StopRule;
+use crate::record::interval::Interval;
+
+/// Requests, finished or overdue, below which an interval says too little to stop for.
+const FEWEST: u64 = 20;
+/// Interval at which the rules are asked; four times at least in a short step.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// Watches a step for broken rules: by what finished since they were last asked, and by what is
+/// overdue meanwhile.
+#[derive(Debug)]
+pub struct RuleWindow {
+    pending: Interval,
+    began_ns: u64,
+    asked_every_ns: u64,
+    /// Time that the step waits for answers at its end.
+    drain_ns: Option<u64>,
+    /// The longest success so far.
+    longest_ns: u64,
+    /// Instant at which something was last over.
+    finished_ns: u64,
+    /// One for each rule.
+    overdue: Vec<OverdueRequests>,
+}
+
+impl RuleWindow {
+    /// From `now_ns` on, over a measured part of this length.
+    pub fn new(now_ns: u64, measured: Duration) -> Self {
+        Self {
+            pending: Interval::new(),
+            began_ns: now_ns,
+            asked_every_ns: (measured / 4).min(ASKED_EVERY).as_nanos() as u64,
+            drain_ns: None,
+            longest_ns: 0,
+            finished_ns: now_ns,
+            overdue: Vec::new(),
+        }
+    }
+
+    /// Tells it that the step cuts off what is still unanswered `drain` after its end: a request that
+    /// waits for longer counts as an error. Without it only requests that failed do.
+    #[must_use]
+    pub fn with_drain(mut self, drain: Duration) -> Self {
+        self.drain_ns = Some(drain.as_nanos() as u64);
+        self
+    }
+
+    /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
+    /// target that is known to answer at once is waited for less long when it hangs.
+    pub fn note_latencies(&mut self, interval: &Interval) {
+        self.longest_ns = self.longest_ns.max(interval.latency.max());
+    }
+
+    /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
+    /// finished or is overdue to tell.
+    pub fn check(
+        &mut self,
+        now_ns: u64,
+        interval: &Interval,
+        rules: &[StopRule],
+    ) -> Option<BrokenRule> {
+        self.pending.add(interval);
+        self.note_latencies(interval);
+        if interval.finished() > 0 {
+            self.finished_ns = now_ns;
+        }
+        let stalled = now_ns.saturating_sub(self.finished_ns) >= ASKED_EVERY.as_nanos() as u64;
+        let began_ns = self.began_ns;
+        self.overdue
+            .resize_with(rules.len(), || OverdueRequests::from(began_ns));
+        let patience: Vec<Option<u64>> = rules.iter().map(|rule| self.patience_ns(*rule)).collect();
+        for (overdue, patience_ns) in self.overdue.iter_mut().zip(patience) {
+            if let Some(patience_ns) = patience_ns {
+                overdue.look(now_ns, patience_ns, stalled, &interval.in_flight);
+            }
+        }
+        if now_ns.saturating_sub(self.began_ns) < self.asked_every_ns {
+            return None;
+        }
+        let mut judged = rules.iter().zip(&self.overdue);
+        let broken = judged.find_map(|(rule, overdue)| rule.judge(&self.pending, overdue));
+        if broken.is_some() || self.pending.finished() >= FEWEST {
+            self.pending = Interval::new();
+            self.began_ns = now_ns;
+            self.overdue
+                .iter_mut()
+                .for_each(|overdue| overdue.count = 0);
+        }
+        broken
+    }
+
+    /// The age from which a request is overdue for `rule`. For errors that is the drain's bound, as
+    /// long as requests take far less: where the target takes its time, or has answered nothing yet, a
+    /// request that waits for longer may still succeed.
+    fn patience_ns(&self, rule: StopRule) -> Option<u64> {
+        match rule {
+            StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
+            StopRule::ErrorRatio { .. } => self.drain_ns.map(|drain_ns| match self.longest_ns {
+                0 => 2 * drain_ns,
+                longest_ns => drain_ns.max(2 * longest_ns),
+            }),
+        }
+    }
+}
+
+/// A rule was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenRule {
+    /// The rule as the user would write it.
+    pub rule: String,
+    /// Observation that breaks it.
+    pub reason: String,
+}
+
+impl StopRule {
+    /// Returns how `interval` breaks this rule, if it holds enough to tell.
+    pub fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
+        self.judge(interval, &OverdueRequests::default())
+    }
+
+    fn judge(&self, interval: &Interval, overdue: &OverdueRequests) -> Option<BrokenRule> {
+        let unanswered = overdue.count.max(overdue.stalled);
+        let enough = interval.finished() + unanswered >= FEWEST || overdue.stalled > 0;
+        let reason = match *self {
+            _ if !enough => None,
+            Self::ErrorRatio { above } => errors_above(above, interval, unanswered, overdue),
+            Self::LatencyP99 { above } => p99_above(above, interval, unanswered),
+        };
+        reason.map(|reason| BrokenRule {
+            rule: self.to_string(),
+            reason,
+        })
+    }
+}
+
+fn errors_above(
+    above: f64,
+    interval: &Interval,
+    unanswered: u64,
+    overdue: &OverdueRequests,
+) -> Option<String> {
+    let (failed, all) = (
+        interval.failed + unanswered,
+        interval.finished() + unanswered,
+    );
+    let ratio = failed as f64 / all as f64;
+    let how = match unanswered {
+        0 => String::new(),
+        waiting => format!(
+            ", {waiting} of them unanswered for {:.1} s",
+            overdue.patience_ns as f64 / 1e9
+        ),
+    };
+    (ratio > above).then(|| {
+        format!(
+            "{failed} of {all} hits failed ({:.1} %){how}",
+            ratio * 100.0
+        )
+    })
+}
+
+/// Each request counts once: while it waits for longer than the bound, or when it has.
+fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<String> {
+    let on_time = interval.latency.count_between(0, above.as_nanos() as u64);
+    let answered_late = interval.succeeded() - on_time;
+    let late = answered_late.max(unanswered);
+    if late as f64 <= 0.01 * (late + on_time) as f64 {
+        return None;
+    }
+    if answered_late >= unanswered {
+        let p99 = Duration::from_nanos(interval.latency.value_at_quantile(0.99));
+        return Some(format!("p99 was {:.1} ms", p99.as_secs_f64() * 1e3));
+    }
+    Some(format!(
+        "{unanswered} of {} hits have waited for longer than {} without an answer",
+        late + on_time,
+        humantime::format_duration(above)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::failure::Failure;
+    use crate::record::operation_table::OperationId;
+    use crate::record::outcome::Outcome;
+    use crate::record::recorder::Recorder;
+    use crate::record::timestamps::Timestamps;
+    use crate::record::within::Within;
+
+    fn interval(succeeded: u64, failed: u64, took_ns: u64) -> Interval {
+        let recorder = Recorder::new(&["get"], 1);
+        let timestamps = Timestamps {
+            started_ns: 1,
+            done_ns: 1 + took_ns,
+            ..Timestamps::default()
+        };
+        for _ in 0..succeeded {
+            recorder.record(
+                &timestamps,
+                &Outcome::success(OperationId::FIRST),
+                Within::WHOLLY,
+            );
+        }
+        for _ in 0..failed {
+            let failure = Failure::new("refused", "refused");
+            recorder.record(
+                &timestamps,
+                &Outcome::failed(OperationId::FIRST, failure),
+                Within::WHOLLY,
+            );
+        }
+        recorder.take_interval()
+    }
+
+    #[test]
+    fn rules_read_as_they_are_written() {
+        for text in ["errors>10%", "errors>0.5%", "p99>500ms", "p99>2s"] {
+            assert_eq!(text.parse::<StopRule>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "errors",
+            "errors>x",
+            "errors>-1%",
+            "errors>100%",
+            "p98>1s",
+            "p99>fast",
+        ] {
+            assert!(text.parse::<StopRule>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn few_hits_a_second_are_gathered_until_they_tell() {
+        let rules = ["errors>10%".parse().unwrap()];
+        let second = 1_000_000_000;
+        let mut window = RuleWindow::new(0, Duration::from_mins(1));
+        let mut look = |at: u64, succeeded, failed| {
+            let interval = interval(succeeded, failed, 5);
+            window.check(at * second, &interval, &rules).is_some()
+        };
+        assert!(!look(1, 0, 8) && !look(2, 0, 8), "too few to tell");
+        assert!(look(3, 0, 8));
+        assert!(!look(4, 100, 5), "what was told is not told again");
+        let mut window = RuleWindow::new(0, Duration::from_mins(1));
+        let soon = window.check(second / 10, &interval(0, 100, 5), &rules);
+        assert!(soon.is_none(), "a tenth of a second is no verdict");
+    }
+
+    #[test]
+    fn a_rule_stops_for_what_it_names_and_for_nothing_else() {
+        let errors: StopRule = "errors>10%".parse().unwrap();
+        assert!(errors.broken_by(&interval(80, 20, 5)).is_some());
+        assert!(errors.broken_by(&interval(95, 5, 5)).is_none());
+        assert!(
+            errors.broken_by(&interval(1, 9, 5)).is_none(),
+            "too few to tell"
+        );
+        let latency: StopRule = "p99>1ms".parse().unwrap();
+        assert!(latency.broken_by(&interval(100, 0, 2_000_000)).is_some());
+        assert!(latency.broken_by(&interval(100, 0, 500_000)).is_none());
+    }
+}

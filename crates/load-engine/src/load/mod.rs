@@ -1,0 +1,7 @@
+//! Threads and runtimes that make load, and what all kinds of load need of them.
+
+pub(crate) mod cpu_use;
+pub(crate) mod opening_order;
+pub(crate) mod pacer;
+pub(crate) mod step_state;
+pub(crate) mod worker_pool;

@@ -1,0 +1,113 @@
+//! State that the workers of a step share with its controller.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bench_report::PoolUsage;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use super::cpu_use::LoadThreads;
+use crate::record::pool_sums::{PoolSample, PoolSums};
+use crate::record::recorder::Recorder;
+use crate::record::step_recorder::StepRecorder;
+
+/// State that all workers share with the controller of a step.
+#[derive(Debug)]
+pub(crate) struct StepState {
+    pub(crate) step: StepRecorder,
+    /// Token by which the pacer and users who think learn that nothing more is to begin.
+    halt: CancellationToken,
+    /// Token that cuts off whatever is still under way.
+    pub(crate) abort: CancellationToken,
+    /// Number of sessions that are open.
+    pub(crate) opened: AtomicUsize,
+    /// Number of arrivals that waited because all sessions of their worker were busy.
+    pub(crate) delayed_at_cap: AtomicU64,
+    /// Error that ended the release of arrivals before its time.
+    pub(crate) pacer_error: OnceLock<PacerError>,
+    /// Each worker's own: every worker has a pool of its own.
+    pools: Vec<Mutex<PoolSums>>,
+    /// Threads whose CPU time is watched.
+    pub(crate) threads: LoadThreads,
+    /// Flags of the workers that have recorded all their requests.
+    recorded: Vec<AtomicBool>,
+}
+
+impl StepState {
+    pub(crate) fn new(recorder: Recorder, workers: u64) -> Self {
+        Self {
+            step: StepRecorder::new(recorder),
+            halt: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            opened: AtomicUsize::new(0),
+            delayed_at_cap: AtomicU64::new(0),
+            pacer_error: OnceLock::new(),
+            pools: (0..workers).map(|_| Mutex::default()).collect(),
+            threads: LoadThreads::default(),
+            recorded: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+        }
+    }
+
+    /// Tells everybody that nothing more is to begin.
+    pub(crate) fn halt(&self) {
+        self.step.halt();
+        self.halt.cancel();
+    }
+
+    /// Returns once nothing more is to begin.
+    pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
+        self.halt.cancelled()
+    }
+
+    /// Notes that `worker` has recorded all its requests.
+    pub(crate) fn mark_recorded(&self, worker: usize) {
+        self.recorded[worker].store(true, Ordering::Release);
+    }
+
+    /// Returns true if `worker` has recorded all its requests.
+    pub(crate) fn has_recorded(&self, worker: usize) -> bool {
+        self.recorded[worker].load(Ordering::Acquire)
+    }
+
+    /// Adds a sample of the pool of `worker`.
+    pub(crate) fn add_pool_sample(&self, worker: usize, sample: PoolSample) {
+        lock(&self.pools[worker]).add(sample);
+    }
+
+    /// Returns the use of all workers' pools together; `None` where there is no pool.
+    pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
+        let watched = self.pools.iter().filter_map(|pool| lock(pool).usage());
+        let usage = watched.reduce(|sum, one| PoolUsage {
+            max_size: sum.max_size + one.max_size,
+            size_mean: sum.size_mean + one.size_mean,
+            in_use_mean: sum.in_use_mean + one.in_use_mean,
+            in_use_max: sum.in_use_max + one.in_use_max,
+            waiting_mean: sum.waiting_mean.zip(one.waiting_mean).map(|(a, b)| a + b),
+            waiting_max: sum.waiting_max.zip(one.waiting_max).map(|(a, b)| a + b),
+            samples: sum.samples.max(one.samples),
+            checkout: None,
+        })?;
+        Some(PoolUsage {
+            checkout: self.step.recorder.collect_checkout(),
+            ..usage
+        })
+    }
+
+    /// Notes the error that ended the release of arrivals; the first one stays.
+    pub(crate) fn set_pacer_error(&self, error: PacerError) {
+        let _ = self.pacer_error.set(error);
+    }
+}
+
+/// Reason why arrivals are no longer released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PacerError {
+    /// The arrival queue is full.
+    QueueFull,
+    /// The system's timer failed.
+    Timer(String),
+}
+
+fn lock(pool: &Mutex<PoolSums>) -> MutexGuard<'_, PoolSums> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,56 @@
+//! Load of one step: arrivals at a rate, or users who wait for their answers.
+
+use std::time::Duration;
+
+use bench_report::{Load, Pacing};
+
+/// Load that is to be made on the target.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LoadPlan {
+    /// Arrivals come when due, whatever the answers do.
+    Open {
+        /// Arrivals per second during the measured part; the warm-up holds its first rate.
+        rate_per_s: f64,
+        /// Distribution of the gaps.
+        pacing: Pacing,
+        /// Most arrivals in request; far above any pool under test, or the pool's wait would
+        /// hide in the backlog.
+        in_flight_cap: u64,
+    },
+    /// Users who each wait for their answer.
+    Closed {
+        /// Number of them.
+        users: u64,
+        /// Each user's pause between answer and next request.
+        think_time: Duration,
+    },
+}
+
+impl LoadPlan {
+    /// Sessions it takes.
+    pub fn sessions(&self) -> u64 {
+        match self {
+            Self::Open { in_flight_cap, .. } => *in_flight_cap,
+            Self::Closed { users, .. } => *users,
+        }
+    }
+
+    pub(crate) fn reported(&self, delayed_at_cap: u64) -> Load {
+        match *self {
+            Self::Open {
+                rate_per_s,
+                pacing,
+                in_flight_cap,
+            } => Load::Open {
+                rate_per_s,
+                pacing,
+                in_flight_cap,
+                delayed_at_cap,
+            },
+            Self::Closed { users, think_time } => Load::Closed {
+                users,
+                think_time_ns: think_time.as_nanos() as u64,
+            },
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Arrivals per second over the time of a step: arithmetic, no clock.
+//!
+//! A curve is integrated and the integral inverted: arrival number x is due when the integral
+//! reaches x. That gives exact pacing at any rate, and lets several workers share one curve.
+
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+/// Straight lines that stand for one period of a wave where a curve is needed as lines.
+const LINES_IN_A_PERIOD: f64 = 64.0;
+
+/// A straight line of a curve: from `from` to `to` over `seconds`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct StraightLine {
+    pub(crate) seconds: f64,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+}
+
+impl StraightLine {
+    /// Value `t` seconds after the line's start.
+    pub(crate) fn value(self, t: f64) -> f64 {
+        self.from + (self.to - self.from) * t / self.seconds
+    }
+
+    /// Time within the line in which its value is `bound` or more, `start..end`.
+    pub(crate) fn time_above(self, bound: f64) -> Option<(f64, f64)> {
+        let crossing = || (bound - self.from) / (self.to - self.from) * self.seconds;
+        match (self.from >= bound, self.to >= bound) {
+            (true, true) => Some((0.0, self.seconds)),
+            (false, true) => Some((crossing(), self.seconds)),
+            (true, false) => Some((0.0, crossing())),
+            (false, false) => None,
+        }
+    }
+
+    fn total(self) -> f64 {
+        f64::midpoint(self.from, self.to) * self.seconds
+    }
+
+    fn cumulative(self, t: f64) -> f64 {
+        self.from * t + (self.to - self.from) * t * t / (2.0 * self.seconds)
+    }
+
+    /// Solves `cumulative(t) = x` for t within the line, in the form that does not cancel:
+    /// t = 2x ÷ (from + √(from² + 2·slope·x)).
+    fn inverse(self, x: f64) -> f64 {
+        let slope = (self.to - self.from) / self.seconds;
+        let root = (self.from * self.from + 2.0 * slope * x).max(0.0).sqrt();
+        let denominator = self.from + root;
+        if denominator > 0.0 {
+            (2.0 * x / denominator).min(self.seconds)
+        } else {
+            0.0
+        }
+    }
+}
+
+/// Reason why a curve makes no sense.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CurveError {
+    /// A rate below zero, or one that is not a number.
+    #[error("a rate must be a number of arrivals per second, zero or more, not {0}")]
+    Rate(f64),
+    /// No time in it.
+    #[error("a rate curve must last longer than zero")]
+    Empty,
+    /// Points in disorder.
+    #[error(
+        "the points of a rate curve must have times that rise, but {later:?} follows {earlier:?}"
+    )]
+    Disorder {
+        /// The time before.
+        earlier: Duration,
+        /// The time that should come later.
+        later: Duration,
+    },
+    /// A wave that would dip below zero.
+    #[error("a sine of amplitude {amplitude} around {mean} arrivals per second dips below zero")]
+    Dips {
+        /// Mean rate.
+        mean: f64,
+        /// Amplitude.
+        amplitude: f64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum CurveShape {
+    Lines(Vec<StraightLine>),
+    Sine {
+        mean: f64,
+        amplitude: f64,
+        period: f64,
+        seconds: f64,
+    },
+}
+
+/// Arrivals per second over the time of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateCurve {
+    shape: CurveShape,
+}
+
+fn rate(value: f64) -> Result<f64, CurveError> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(value)
+    } else {
+        Err(CurveError::Rate(value))
+    }
+}
+
+fn seconds(length: Duration) -> Result<f64, CurveError> {
+    if length.is_zero() {
+        Err(CurveError::Empty)
+    } else {
+        Ok(length.as_secs_f64())
+    }
+}
+
+impl RateCurve {
+    fn of_lines(lines: Vec<StraightLine>) -> Result<Self, CurveError> {
+        if lines.is_empty() {
+            return Err(CurveError::Empty);
+        }
+        for line in &lines {
+            rate(line.from)?;
+            rate(line.to)?;
+        }
+        Ok(Self {
+            shape: CurveShape::Lines(lines),
+        })
+    }
+
+    /// Makes a curve of one constant rate.
+    ///
+    /// # Errors
+    /// When the rate is no rate or the length is zero; likewise for all that follow.
+    pub fn constant(per_s: f64, length: Duration) -> Result<Self, CurveError> {
+        Self::ramp(per_s, per_s, length)
+    }
+
+    /// From one rate to another in a straight line.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`].
+    pub fn ramp(from_per_s: f64, to_per_s: f64, length: Duration) -> Result<Self, CurveError> {
+        Self::of_lines(vec![StraightLine {
+            seconds: seconds(length)?,
+            from: from_per_s,
+            to: to_per_s,
+        }])
+    }
+
+    /// One rate after another, each held for its time.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`].
+    pub fn steps(steps: &[(f64, Duration)]) -> Result<Self, CurveError> {
+        let line = |&(per_s, length): &(f64, Duration)| {
+            Ok(StraightLine {
+                seconds: seconds(length)?,
+                from: per_s,
+                to: per_s,
+            })
+        };
+        Self::of_lines(steps.iter().map(line).collect::<Result<_, CurveError>>()?)
+    }
+
+    /// A base rate with a spike of `height_per_s` that begins after `before` and lasts `width`.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`].
+    pub fn spike(
+        base_per_s: f64,
+        height_per_s: f64,
+        before: Duration,
+        width: Duration,
+        after: Duration,
+    ) -> Result<Self, CurveError> {
+        Self::steps(&[
+            (base_per_s, before),
+            (height_per_s, width),
+            (base_per_s, after),
+        ])
+    }
+
+    /// A wave around a mean, beginning at the mean and rising.
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`], and when the wave would dip below zero.
+    pub fn sine(
+        mean_per_s: f64,
+        amplitude_per_s: f64,
+        period: Duration,
+        length: Duration,
+    ) -> Result<Self, CurveError> {
+        let (mean, amplitude) = (rate(mean_per_s)?, rate(amplitude_per_s)?);
+        if amplitude > mean {
+            return Err(CurveError::Dips { mean, amplitude });
+        }
+        let (period, seconds) = (seconds(period)?, seconds(length)?);
+        Ok(Self {
+            shape: CurveShape::Sine {
+                mean,
+                amplitude,
+                period,
+                seconds,
+            },
+        })
+    }
+
+    /// Straight lines between points of (time since the start, rate).
+    ///
+    /// # Errors
+    /// As [`RateCurve::constant`], and when times do not rise.
+    pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
+        let mut lines = Vec::new();
+        for pair in points.windows(2) {
+            let [(earlier, from), (later, to)] = pair else {
+                continue;
+            };
+            if later <= earlier {
+                return Err(CurveError::Disorder {
+                    earlier: *earlier,
+                    later: *later,
+                });
+            }
+            lines.push(StraightLine {
+                seconds: later.saturating_sub(*earlier).as_secs_f64(),
+                from: *from,
+                to: *to,
+            });
+        }
+        Self::of_lines(lines)
+    }
+
+    /// Its length in seconds.
+    pub fn seconds(&self) -> f64 {
+        match &self.shape {
+            CurveShape::Lines(lines) => lines.iter().map(|p| p.seconds).sum(),
+            CurveShape::Sine { seconds, .. } => *seconds,
+        }
+    }
+
+    /// Value at `t` seconds; the first one before the start, the last one after the end.
+    pub fn value(&self, t: f64) -> f64 {
+        match &self.shape {
+            CurveShape::Lines(lines) => {
+                let mut left = t.max(0.0);
+                for line in lines {
+                    if left < line.seconds {
+                        return line.value(left);
+                    }
+                    left -= line.seconds;
+                }
+                lines.last().map_or(0.0, |line| line.to)
+            }
+            CurveShape::Sine {
+                mean,
+                amplitude,
+                period,
+                seconds,
+            } => mean + amplitude * (TAU * t.clamp(0.0, *seconds) / period).sin(),
+        }
+    }
+
+    /// The curve as straight lines; a wave in 64 for each period.
+    pub(crate) fn lines(&self) -> Vec<StraightLine> {
+        match &self.shape {
+            CurveShape::Lines(lines) => lines.clone(),
+            CurveShape::Sine {
+                period, seconds, ..
+            } => {
+                let count = (LINES_IN_A_PERIOD * seconds / period).ceil().max(1.0);
+                let length = seconds / count;
+                let line = |k: u64| StraightLine {
+                    seconds: length,
+                    from: self.value(k as f64 * length),
+                    to: self.value((k + 1) as f64 * length),
+                };
+                (0..count as u64).map(line).collect()
+            }
+        }
+    }
+
+    /// Arrivals due in the first `t` seconds.
+    pub fn cumulative(&self, t: f64) -> f64 {
+        match &self.shape {
+            CurveShape::Lines(lines) => {
+                let (mut left, mut sum) = (t, 0.0);
+                for line in lines {
+                    if left < line.seconds {
+                        return sum + line.cumulative(left.max(0.0));
+                    }
+                    sum += line.total();
+                    left -= line.seconds;
+                }
+                sum
+            }
+            CurveShape::Sine {
+                mean,
+                amplitude,
+                period,
+                seconds,
+            } => {
+                let t = t.clamp(0.0, *seconds);
+                mean * t + amplitude * period / TAU * (1.0 - (TAU * t / period).cos())
+            }
+        }
+    }
+
+    /// Arrivals in all.
+    pub fn total(&self) -> f64 {
+        self.cumulative(self.seconds())
+    }
+
+    /// Instant at which arrival number `x` is due, in seconds since the start; `None` when the
+    /// curve ends before. The inverse of [`RateCurve::cumulative`].
+    pub fn inverse(&self, x: f64) -> Option<f64> {
+        if !(0.0..self.total()).contains(&x) {
+            return None;
+        }
+        match &self.shape {
+            CurveShape::Lines(lines) => {
+                let (mut left, mut begin) = (x, 0.0);
+                for line in lines {
+                    let total = line.total();
+                    if left < total {
+                        return Some(begin + line.inverse(left));
+                    }
+                    left -= total;
+                    begin += line.seconds;
+                }
+                None
+            }
+            CurveShape::Sine { seconds, .. } => Some(self.bisect(x, *seconds)),
+        }
+    }
+
+    fn bisect(&self, x: f64, end: f64) -> f64 {
+        let (mut low, mut high) = (0.0, end);
+        // 60 halvings of an hour leave less than a femtosecond.
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if self.cumulative(middle) < x {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        f64::midpoint(low, high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const S: fn(f64) -> Duration = Duration::from_secs_f64;
+
+    #[test]
+    fn arrivals_fall_where_the_table_says() {
+        let constant = RateCurve::constant(1000.0, S(10.0)).unwrap();
+        let ramp = RateCurve::ramp(0.0, 100.0, S(10.0)).unwrap();
+        let steps = RateCurve::steps(&[(10.0, S(1.0)), (0.0, S(2.0)), (20.0, S(1.0))]).unwrap();
+        let spike = RateCurve::spike(1.0, 100.0, S(5.0), S(1.0), S(5.0)).unwrap();
+        let sine = RateCurve::sine(10.0, 10.0, S(4.0), S(8.0)).unwrap();
+        for (curve, x, due) in [
+            (&constant, 0.0, Some(0.0)),
+            (&constant, 2500.0, Some(2.5)),
+            (&constant, 10_000.0, None),
+            (&ramp, 0.0, Some(0.0)),
+            (&ramp, 125.0, Some(5.0)),
+            (&ramp, 500.0, None),
+            (&steps, 10.0, Some(3.0)),
+            (&steps, 20.0, Some(3.5)),
+            (&spike, 55.0, Some(5.5)),
+            (&sine, 40.0, Some(4.0)),
+        ] {
+            match (curve.inverse(x), due) {
+                (Some(found), Some(due)) => assert!((found - due).abs() < 1e-9, "{x}: {found}"),
+                (found, due) => assert_eq!(found, due, "arrival {x} of {curve:?}"),
+            }
+        }
+        assert!((sine.total() - 80.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(RateCurve::constant(f64::NAN, S(1.0)).is_err());
+        assert!(RateCurve::constant(-1.0, S(1.0)).is_err());
+        assert_eq!(
+            RateCurve::constant(1.0, Duration::ZERO),
+            Err(CurveError::Empty)
+        );
+        assert!(RateCurve::sine(1.0, 2.0, S(1.0), S(1.0)).is_err());
+        assert!(RateCurve::points(&[(S(1.0), 1.0), (S(1.0), 2.0)]).is_err());
+        assert_eq!(RateCurve::points(&[(S(1.0), 1.0)]), Err(CurveError::Empty));
+    }
+
+    proptest! {
+        #[test]
+        fn the_inverse_undoes_the_integral(
+            rates in prop::collection::vec(0.0f64..10_000.0, 2..6),
+            share in 0.0f64..1.0,
+        ) {
+            let points: Vec<_> = rates.iter().enumerate().map(|(i, r)| (S(i as f64), *r)).collect();
+            let curve = RateCurve::points(&points).unwrap();
+            let x = curve.total() * share;
+            if let Some(t) = curve.inverse(x) {
+                prop_assert!((curve.cumulative(t) - x).abs() <= 1e-6 * curve.total().max(1.0));
+            }
+        }
+    }
+}

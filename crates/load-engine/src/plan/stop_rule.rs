@@ -1,0 +1,56 @@
+//! Rules that end a step early, as people write them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A bound that a step must keep, looked at each second, and once enough requests have finished or are
+/// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StopRule {
+    /// FailureSamples, and requests that the drain would cut off, ÷ those that finished or are so overdue.
+    ErrorRatio {
+        /// Highest that is allowed, 0..1.
+        above: f64,
+    },
+    /// 99th percentile of response time (call time in a closed loop); a request that waits for longer
+    /// counts without being answered.
+    LatencyP99 {
+        /// Highest that is allowed.
+        above: Duration,
+    },
+}
+
+impl fmt::Display for StopRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ErrorRatio { above } => write!(f, "errors>{}%", above * 100.0),
+            Self::LatencyP99 { above } => write!(f, "p99>{}", humantime::format_duration(*above)),
+        }
+    }
+}
+
+impl FromStr for StopRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || format!("{text:?} is no stop rule; write errors>10% or p99>500ms");
+        let (figure, bound) = text.split_once('>').ok_or_else(form)?;
+        match (figure.trim(), bound.trim()) {
+            ("errors", bound) => {
+                let percent = bound.strip_suffix('%').and_then(|b| b.trim().parse().ok());
+                let percent = percent
+                    .filter(|p: &f64| (0.0..100.0).contains(p))
+                    .ok_or_else(form)?;
+                Ok(Self::ErrorRatio {
+                    above: percent / 100.0,
+                })
+            }
+            ("p99", bound) => {
+                let above = humantime::parse_duration(bound).map_err(|_| form())?;
+                Ok(Self::LatencyP99 { above })
+            }
+            _ => Err(form()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Failures of a step that are kept with their messages: the earliest, and of each kind the
+//! first, so that none is counted without an example.
+
+use std::collections::BTreeSet;
+
+use bench_report::FailureSample;
+
+/// Kept beside the first of each kind.
+pub(crate) const KEPT: usize = 32;
+
+/// Samples of one shard, in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct FailureSamples(Vec<FailureSample>);
+
+impl Default for FailureSamples {
+    fn default() -> Self {
+        Self(Vec::with_capacity(KEPT))
+    }
+}
+
+impl FailureSamples {
+    /// Keeps what `sample` makes where there is room, and in any case where it is the first of its
+    /// kind.
+    pub(crate) fn offer(&mut self, is_first: bool, sample: impl FnOnce() -> FailureSample) {
+        if is_first || self.0.len() < KEPT {
+            self.0.push(sample());
+        }
+    }
+
+    /// Merges the samples of all shards, by time.
+    pub(crate) fn merged<'a>(shards: impl Iterator<Item = &'a Self>) -> Vec<FailureSample> {
+        let mut all: Vec<FailureSample> = shards.flat_map(|shard| &shard.0).cloned().collect();
+        all.sort_by_key(|failure| failure.at_ns);
+        let mut kinds = BTreeSet::new();
+        let mut room = KEPT;
+        all.retain(|failure| {
+            let is_early = room > 0;
+            room = room.saturating_sub(1);
+            kinds.insert(failure.kind.clone()) || is_early
+        });
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_comes_late_has_an_example_too() {
+        let sample = |at_ns: u64, kind: &str| FailureSample {
+            at_ns,
+            operation: "get".to_owned(),
+            phase: "call".to_owned(),
+            kind: kind.to_owned(),
+            message: "why".to_owned(),
+            detail: None,
+            statement: None,
+        };
+        let mut shards = [FailureSamples::default(), FailureSamples::default()];
+        for (at, shard) in shards.iter_mut().enumerate() {
+            for n in 0..100 {
+                shard.offer(n == 0, || sample(2 * n + at as u64, "closed"));
+            }
+            shard.offer(true, || sample(300 + at as u64, "refused"));
+        }
+        let kept = FailureSamples::merged(shards.iter());
+        let (last, early) = kept.split_last().unwrap();
+        assert_eq!((last.at_ns, last.kind.as_str()), (300, "refused"));
+        let times: Vec<u64> = early.iter().map(|failure| failure.at_ns).collect();
+        assert_eq!(times, (0..KEPT as u64).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,86 @@
+//! One request under way: recorded when it finishes, and also when it is cut off.
+
+use bench_report::clock::monotonic_ns;
+
+use super::outcome::{Outcome, Part};
+use super::step_recorder::StepRecorder;
+use super::timestamps::Timestamps;
+
+/// An arrival on its way from the pacer to a session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) due_ns: u64,
+    pub(crate) released_ns: u64,
+}
+
+/// Owns the timestamps of a request while its session works. Dropped before it finished (the task
+/// was aborted at the drain's bound), it records itself as censored.
+pub(crate) struct InFlightRequest<'a> {
+    pub(crate) timestamps: Timestamps,
+    step: &'a StepRecorder,
+    finished: bool,
+}
+
+impl<'a> InFlightRequest<'a> {
+    fn new(step: &'a StepRecorder, timestamps: Timestamps) -> Self {
+        Self {
+            timestamps,
+            step,
+            finished: false,
+        }
+    }
+
+    /// Creates the request of an arrival that a session takes up now.
+    pub(crate) fn for_arrival(step: &'a StepRecorder, arrival: Arrival) -> Self {
+        let timestamps = Timestamps {
+            due_ns: arrival.due_ns,
+            released_ns: arrival.released_ns,
+            started_ns: monotonic_ns(),
+            ..Timestamps::default()
+        };
+        Self::new(step, timestamps)
+    }
+
+    /// Creates the request of an arrival that no session took up; dropping it records it.
+    pub(crate) fn never_started(step: &'a StepRecorder, arrival: Arrival) -> Self {
+        let mut request = Self::for_arrival(step, arrival);
+        request.timestamps.started_ns = 0;
+        request
+    }
+
+    /// Creates a user's next request, which begins at `started_ns` because its last one ended.
+    pub(crate) fn for_user(step: &'a StepRecorder, started_ns: u64) -> Self {
+        let timestamps = Timestamps {
+            started_ns,
+            ..Timestamps::default()
+        };
+        step.recorder.begin(started_ns);
+        Self::new(step, timestamps)
+    }
+
+    /// Records the request as over, and returns the instant at which its user's next one may begin:
+    /// a session that stamped the answer itself has cleaned up since, so the clock is read again.
+    pub(crate) fn finish(mut self, outcome: &Outcome, parts: &[Part]) -> u64 {
+        self.finished = true;
+        let now_ns = monotonic_ns();
+        if self.timestamps.done_ns == 0 {
+            self.timestamps.done_ns = now_ns;
+        }
+        let within = self.step.within(&self.timestamps);
+        self.step.recorder.record(&self.timestamps, outcome, within);
+        if !parts.is_empty() {
+            self.step.recorder.record_parts(parts, within);
+        }
+        now_ns
+    }
+}
+
+impl Drop for InFlightRequest<'_> {
+    fn drop(&mut self) {
+        if !self.finished && self.step.is_measured(self.timestamps.begin_ns()) {
+            self.step
+                .recorder
+                .record_censored(&self.timestamps, monotonic_ns());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Requests that finished between two looks, and those under way at the second.
+
+use bench_report::histogram::{HIGHEST_NS, Recording, recording};
+
+use super::cohort_counts::InFlightAges;
+
+/// All that finished since the last look, measured or not: for time charts and guards.
+#[derive(Debug)]
+pub struct Interval {
+    /// Response times (call times in a closed loop) of successes; one significant digit less
+    /// than a step's, so that taking it is cheap.
+    pub latency: Recording,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Requests under way at its end.
+    pub in_flight: InFlightAges,
+}
+
+impl Interval {
+    pub(crate) fn new() -> Self {
+        let bounds = Recording::new_with_bounds(1, HIGHEST_NS, 2);
+        Self {
+            latency: bounds.unwrap_or_else(|_| recording()),
+            failed: 0,
+            in_flight: InFlightAges::default(),
+        }
+    }
+
+    /// Requests that succeeded.
+    pub fn succeeded(&self) -> u64 {
+        self.latency.len()
+    }
+
+    /// Requests that are over.
+    pub fn finished(&self) -> u64 {
+        self.succeeded() + self.failed
+    }
+
+    /// A quantile of the successes and of the requests under way together, each of these at the age
+    /// that it has reached: a lower bound of what they feel. `None` where there is neither.
+    pub(super) fn felt_at_least(&self, q: f64) -> Option<u64> {
+        let mut all = self.latency.clone();
+        for (age_ns, count) in self.in_flight.ages() {
+            all.saturating_record_n(age_ns.max(1), count);
+        }
+        // Rounded down: a bound that is above what was waited for would be no bound.
+        (!all.is_empty()).then(|| all.lowest_equivalent(all.value_at_quantile(q)))
+    }
+
+    /// Adds what finished in another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        // Equal bounds on both sides: adding cannot fail.
+        let _ = self.latency.add(&other.latency);
+        self.failed += other.failed;
+    }
+}

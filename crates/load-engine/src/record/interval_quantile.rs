@@ -1,0 +1,54 @@
+//! Quantiles of latency from interval to interval.
+
+use super::interval::Interval;
+
+/// One quantile of latency from interval to interval, for charts. Requests under way count with the age
+/// that they have reached, where that raises it: a few that were answered say nothing of those that
+/// hang. Where nothing was answered, ages below what the last answers took say nothing either.
+#[derive(Debug, Clone, Copy)]
+pub struct IntervalQuantile {
+    quantile: f64,
+    /// Time that the last answers took.
+    answered_ns: Option<u64>,
+}
+
+impl IntervalQuantile {
+    /// The quantile of this share, 0..=1.
+    pub fn new(quantile: f64) -> Self {
+        Self {
+            quantile,
+            answered_ns: None,
+        }
+    }
+
+    /// The quantile of the next interval, in nanoseconds; `None` where nothing is known of it.
+    pub fn next(&mut self, interval: &Interval) -> Option<u64> {
+        let latency = &interval.latency;
+        let answered = (!latency.is_empty()).then(|| latency.value_at_quantile(self.quantile));
+        self.answered_ns = answered.or(self.answered_ns);
+        let felt = interval.felt_at_least(self.quantile);
+        felt.filter(|felt| Some(*felt) >= self.answered_ns)
+            .or(answered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::recorder::Recorder;
+
+    #[test]
+    fn nobody_is_said_to_have_waited_for_longer_than_he_has() {
+        for age_ns in [1_234_567_890, 8_901_234_567, 33_333_333_333] {
+            let recorder = Recorder::new(&["get"], 1);
+            let begin_ns = 100_000_000_000;
+            recorder.begin(begin_ns);
+            let interval = recorder.take_interval_at(begin_ns + age_ns);
+            let felt_ns = IntervalQuantile::new(0.99).next(&interval).unwrap();
+            assert!(
+                felt_ns <= age_ns && felt_ns as f64 > 0.98 * age_ns as f64,
+                "{felt_ns}"
+            );
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Records of what happened: timestamps, outcomes, histograms and counts, without waiting.
+
+pub mod checkout;
+pub(crate) mod checkout_tally;
+pub(crate) mod cohort_counts;
+pub(crate) mod failure;
+pub(crate) mod failure_samples;
+pub(crate) mod in_flight_request;
+pub(crate) mod interval;
+pub(crate) mod interval_quantile;
+pub(crate) mod lazy_histogram;
+pub(crate) mod operation_table;
+pub(crate) mod operation_tally;
+pub(crate) mod outcome;
+pub(crate) mod part_tally;
+pub(crate) mod pool_sums;
+pub(crate) mod recorder;
+mod shard;
+pub(crate) mod step_recorder;
+pub(crate) mod timestamps;
+pub(crate) mod within;

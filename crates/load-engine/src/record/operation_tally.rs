@@ -1,0 +1,121 @@
+//! Counts and histograms of one operation on one thread.
+
+use std::collections::BTreeMap;
+
+use bench_report::histogram::recording;
+use bench_report::{CensoredPercentiles, Operation};
+
+use super::lazy_histogram::LazyHistogram;
+use super::timestamps::Timestamps;
+
+/// Counts and distributions of one operation in one shard.
+#[derive(Debug, Default)]
+pub(crate) struct OperationTally {
+    pub(crate) succeeded: u64,
+    /// Successes that were done in the measured part, whenever they were due.
+    pub(crate) carried: u64,
+    pub(crate) retries: u64,
+    pub(crate) censored: u64,
+    pub(crate) never_started: u64,
+    pub(crate) errors: BTreeMap<String, u64>,
+    pub(crate) response: LazyHistogram,
+    pub(crate) call: LazyHistogram,
+    pub(crate) service: LazyHistogram,
+    pub(crate) checkout: LazyHistogram,
+    pub(crate) backlog: LazyHistogram,
+    pub(crate) pacing_lag: LazyHistogram,
+    pub(crate) failed: LazyHistogram,
+    pub(crate) unfinished: LazyHistogram,
+}
+
+impl OperationTally {
+    pub(crate) fn success(&mut self, timestamps: &Timestamps) {
+        self.succeeded += 1;
+        if timestamps.acquired_ns > 0 {
+            self.checkout
+                .record(gap(timestamps.started_ns, timestamps.acquired_ns));
+            self.service
+                .record(gap(timestamps.acquired_ns, timestamps.done_ns));
+        }
+        self.call
+            .record(gap(timestamps.started_ns, timestamps.done_ns));
+        if timestamps.due_ns > 0 {
+            self.response
+                .record(gap(timestamps.due_ns, timestamps.done_ns));
+            self.backlog
+                .record(gap(timestamps.released_ns, timestamps.started_ns));
+        }
+    }
+
+    pub(crate) fn lag(&mut self, timestamps: &Timestamps) {
+        if timestamps.due_ns > 0 {
+            self.pacing_lag
+                .record(gap(timestamps.due_ns, timestamps.released_ns));
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.succeeded += other.succeeded;
+        self.carried += other.carried;
+        self.retries += other.retries;
+        self.censored += other.censored;
+        self.never_started += other.never_started;
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        for (mine, theirs) in [
+            (&mut self.response, &other.response),
+            (&mut self.call, &other.call),
+            (&mut self.service, &other.service),
+            (&mut self.checkout, &other.checkout),
+            (&mut self.backlog, &other.backlog),
+            (&mut self.pacing_lag, &other.pacing_lag),
+            (&mut self.failed, &other.failed),
+            (&mut self.unfinished, &other.unfinished),
+        ] {
+            mine.merge(theirs);
+        }
+    }
+
+    pub(crate) fn operation(&self, measured_s: f64) -> Operation {
+        let failed: u64 = self.errors.values().sum();
+        let throughput = self.carried as f64 / measured_s;
+        Operation {
+            attempted: self.succeeded + failed + self.censored,
+            succeeded: self.succeeded,
+            errors: self.errors.clone(),
+            censored: self.censored,
+            never_started: self.never_started,
+            retries: self.retries,
+            throughput_per_s: if throughput.is_finite() {
+                throughput
+            } else {
+                0.0
+            },
+            response: self.response.histogram(),
+            call: self.call.histogram(),
+            // Without a checkout the whole call is service, and is recorded once.
+            service: self.service.histogram().or_else(|| self.call.histogram()),
+            checkout: self.checkout.histogram(),
+            backlog: self.backlog.histogram(),
+            pacing_lag: self.pacing_lag.histogram(),
+            failed: self.failed.histogram(),
+            unfinished: self.unfinished.histogram(),
+            with_censored: self.with_censored(),
+        }
+    }
+
+    /// Returns the percentiles of what users felt with the censored; `None` where there are none.
+    fn with_censored(&self) -> Option<CensoredPercentiles> {
+        let unfinished = self.unfinished.recorded()?;
+        match self.response.recorded().or(self.call.recorded()) {
+            Some(felt) => CensoredPercentiles::from_recordings(felt, unfinished),
+            None => CensoredPercentiles::from_recordings(&recording(), unfinished),
+        }
+    }
+}
+
+/// At least 1 ns: the histogram's lowest value, below what any clock here resolves.
+pub(crate) fn gap(from_ns: u64, to_ns: u64) -> u64 {
+    to_ns.saturating_sub(from_ns).max(1)
+}

@@ -1,0 +1,56 @@
+//! Samples of a pool and their sums.
+
+use bench_report::PoolUsage;
+
+/// A pool at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolSample {
+    /// Most connections it may hold.
+    pub max_size: u64,
+    /// Connections it holds.
+    pub size: u64,
+    /// Connections checked out.
+    pub in_use: u64,
+    /// Tasks that wait; absent where the pool does not tell.
+    pub waiting: Option<u64>,
+}
+
+/// Sums of one pool's samples.
+#[derive(Debug, Default)]
+pub(crate) struct PoolSums {
+    max_size: u64,
+    samples: u64,
+    size: u64,
+    in_use: u64,
+    in_use_max: u64,
+    waiting: Option<u64>,
+    waiting_max: Option<u64>,
+}
+
+impl PoolSums {
+    pub(crate) fn add(&mut self, sample: PoolSample) {
+        self.max_size = self.max_size.max(sample.max_size);
+        self.samples += 1;
+        self.size += sample.size;
+        self.in_use += sample.in_use;
+        self.in_use_max = self.in_use_max.max(sample.in_use);
+        if let Some(waiting) = sample.waiting {
+            *self.waiting.get_or_insert(0) += waiting;
+            self.waiting_max = Some(self.waiting_max.unwrap_or(0).max(waiting));
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Option<PoolUsage> {
+        let samples = self.samples as f64;
+        (self.samples > 0).then(|| PoolUsage {
+            max_size: self.max_size,
+            size_mean: self.size as f64 / samples,
+            in_use_mean: self.in_use as f64 / samples,
+            in_use_max: self.in_use_max,
+            waiting_mean: self.waiting.map(|w| w as f64 / samples),
+            waiting_max: self.waiting_max,
+            samples: self.samples,
+            checkout: None,
+        })
+    }
+}

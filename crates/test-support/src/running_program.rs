@@ -1,0 +1,137 @@
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::{TIMEOUT, ending_bound, eventually};
+
+/// A tool at work, its progress followed. It does not outlive a test that fails.
+#[derive(Debug)]
+pub struct RunningProgram {
+    child: Child,
+    stderr: Receiver<String>,
+    stdout: Option<JoinHandle<String>>,
+    said: String,
+}
+
+/// End of a tool.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// Time that it took from when the test began to wait for it.
+    pub took: Duration,
+    /// All that it said on stderr, then on stdout.
+    pub said: String,
+}
+
+impl Ended {
+    /// Asserts that a signal ended it in order: in time, and told so by its exit code. `when` says
+    /// which signal that was.
+    pub fn assert_interrupted(&self, when: &str) {
+        let Self { code, took, said } = self;
+        assert_eq!(*code, Some(130), "{when}: {said}");
+        assert!(*took <= ending_bound(), "{when}: took {took:?}: {said}");
+        assert!(!said.contains("panicked"), "{when}: {said}");
+    }
+}
+
+impl RunningProgram {
+    /// Starts `command`.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, stderr) = channel();
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line + "\n"))
+        });
+        let mut out = child.stdout.take().unwrap();
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = out.read_to_string(&mut text);
+            text
+        });
+        Self {
+            child,
+            stderr,
+            stdout: Some(stdout),
+            said: String::new(),
+        }
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads its progress until a line begins with `wanted`, and hands out that line.
+    pub fn wait_for(&mut self, wanted: &str) -> String {
+        loop {
+            let line = self.stderr.recv_timeout(TIMEOUT).unwrap_or_else(|error| {
+                let why = match error {
+                    RecvTimeoutError::Timeout => "it says no more",
+                    RecvTimeoutError::Disconnected => "it ended",
+                };
+                panic!("{why} before {wanted:?}:\n{}", self.said)
+            });
+            self.said.push_str(&line);
+            if line.starts_with(wanted) {
+                return line;
+            }
+        }
+    }
+
+    /// Reads its progress until a line begins with `wanted`, and hands out that line; `None` where
+    /// none does within `bound`.
+    pub fn wait_for_within(&mut self, wanted: &str, bound: Duration) -> Option<String> {
+        let started = Instant::now();
+        loop {
+            let left = bound.saturating_sub(started.elapsed());
+            let line = self.stderr.recv_timeout(left).ok()?;
+            self.said.push_str(&line);
+            if line.starts_with(wanted) {
+                return Some(line);
+            }
+        }
+    }
+
+    /// Returns true if it has not ended yet.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Sends it `signal`.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Ended {
+        let started = Instant::now();
+        eventually("the tool ends", || !self.runs());
+        let took = started.elapsed();
+        let code = self.child.wait().unwrap().code();
+        self.said.extend(self.stderr.iter());
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        let said = std::mem::take(&mut self.said) + &stdout;
+        Ended { code, took, said }
+    }
+}
+
+impl Drop for RunningProgram {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

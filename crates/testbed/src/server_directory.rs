@@ -1,0 +1,196 @@
+//! The private place that one server lives in: its directory, its log, its user, its guardian.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::TestbedError;
+use crate::guardian::Guardian;
+use crate::process::wait_until;
+use crate::server_user::ServerUser;
+use crate::spawn::spawn;
+
+const LOG_TAIL_BYTES: usize = 2048;
+
+/// A private directory that is removed with this value, and by its guardian when we are killed.
+#[derive(Debug)]
+pub(crate) struct ServerDirectory {
+    path: PathBuf,
+    user: ServerUser,
+    guardian: Guardian,
+    cleared: bool,
+}
+
+impl ServerDirectory {
+    /// Makes the directory (mode 0700, owned by `user`); `stop_signal` asks the server to end.
+    pub(crate) fn create(user: ServerUser, stop_signal: Signal) -> Result<Self, TestbedError> {
+        let base = base_directory(user);
+        let base = base
+            .canonicalize()
+            .map_err(TestbedError::io("resolve", &base))?;
+        let path = base.join(format!("plimsoll-{:016x}", rand::random::<u64>()));
+        let guardian = Guardian::start(&path, &path.join("data"), stop_signal, user)
+            .map_err(TestbedError::io("make a private directory", &path))?;
+        Ok(Self {
+            path,
+            user,
+            guardian,
+            cleared: false,
+        })
+    }
+
+    /// The private directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The working directory of the server's processes, theirs alone.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    /// Output of the server and of the programs that prepared it.
+    pub(crate) fn log(&self) -> String {
+        let bytes = fs::read(self.log_path()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The last lines of the log, for an error.
+    pub(crate) fn log_tail(&self) -> String {
+        let log = self.log();
+        let start = log.ceil_char_boundary(log.len().saturating_sub(LOG_TAIL_BYTES));
+        log[start..].trim_end().to_owned()
+    }
+
+    /// Writes a file that only the server's user can read.
+    pub(crate) fn write(&self, name: &str, contents: &str) -> Result<PathBuf, TestbedError> {
+        let path = self.path.join(name);
+        self.append_to(&path)
+            .and_then(|mut file| file.write_all(contents.as_bytes()))
+            .map_err(TestbedError::io("write", &path))?;
+        Ok(path)
+    }
+
+    /// A command that runs as the server's user in its directory and writes into its log.
+    pub(crate) fn command(&self, program: &Path) -> Result<Command, TestbedError> {
+        let path = self.log_path();
+        let log = self
+            .append_to(&path)
+            .map_err(TestbedError::io("write", &path))?;
+        let errors = log.try_clone().map_err(TestbedError::io("write", &path))?;
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.work())
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors);
+        self.user.apply_to(&mut command);
+        Ok(command)
+    }
+
+    /// Runs a program that prepares the server to its end. When we die it is the guardian who
+    /// ends it: killed at once, PostgreSQL would not give its shared memory back.
+    pub(crate) fn run(
+        &self,
+        name: &'static str,
+        command: Command,
+        timeout: Duration,
+    ) -> Result<(), TestbedError> {
+        let io = |source| TestbedError::Io {
+            action: "run",
+            path: name.into(),
+            source,
+        };
+        let mut child = spawn(command, None).map_err(io)?;
+        let mut status = None;
+        wait_until(timeout, || {
+            status = child.try_wait().transpose();
+            status.is_some()
+        });
+        match status {
+            Some(Ok(status)) if status.success() => Ok(()),
+            Some(Ok(status)) => Err(self.failed(name, status.to_string())),
+            Some(Err(error)) => Err(io(error)),
+            None => {
+                let _ = child.kill().and_then(|()| child.wait());
+                Err(TestbedError::Timeout {
+                    server: name,
+                    what: "end",
+                    waited: timeout,
+                    log: self.log_tail(),
+                })
+            }
+        }
+    }
+
+    /// The error of a server or program that gave up.
+    pub(crate) fn failed(&self, server: &'static str, reason: String) -> TestbedError {
+        TestbedError::Start {
+            server,
+            reason,
+            log: self.log_tail(),
+        }
+    }
+
+    /// Tells the guardian which process to end.
+    pub(crate) fn watch(&mut self, pid: u32) -> Result<(), TestbedError> {
+        self.guardian
+            .watch(pid)
+            .map_err(TestbedError::io("instruct the guardian of", &self.path))
+    }
+
+    /// Removes the directory and sends the guardian home; if the directory stays, so does the
+    /// guardian, to try again when we are gone. The second call has nothing to do.
+    pub(crate) fn clear(&mut self) -> Result<(), TestbedError> {
+        if self.cleared {
+            return Ok(());
+        }
+        fs::remove_dir_all(&self.path).map_err(TestbedError::io("remove", &self.path))?;
+        self.cleared = true;
+        self.guardian.dismiss();
+        Ok(())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.path.join("server.log")
+    }
+
+    fn append_to(&self, path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        self.user.chown(path)?;
+        Ok(file)
+    }
+}
+
+impl Drop for ServerDirectory {
+    fn drop(&mut self) {
+        if let Err(error) = self.clear() {
+            tracing::error!(%error, "a throwaway server left something behind");
+        }
+    }
+}
+
+/// The directory for temporary files; `/tmp` where another user could not enter the former, or
+/// not remove what is its own there.
+fn base_directory(user: ServerUser) -> PathBuf {
+    let usual = std::env::temp_dir();
+    let lets_others = |place: &Path, bits| {
+        place
+            .metadata()
+            .is_ok_and(|found| found.permissions().mode() & bits == bits)
+    };
+    let suits = lets_others(&usual, 0o003) && usual.ancestors().all(|p| lets_others(p, 0o001));
+    match user {
+        ServerUser::Other { .. } if !suits => PathBuf::from("/tmp"),
+        _ => usual,
+    }
+}

@@ -1,0 +1,57 @@
+//! As whom a server runs: PostgreSQL refuses to be started by root.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use nix::unistd::{Gid, Uid, User, chown, geteuid};
+
+/// The user that a server, its files and its guardian belong to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ServerUser {
+    /// The user who runs us.
+    Ours,
+    /// Somebody without privileges, because we are root.
+    Other {
+        /// The user.
+        user: Uid,
+        /// Its main group; it keeps no other.
+        group: Gid,
+    },
+}
+
+impl ServerUser {
+    /// Our own, or when we are root the user `postgres`, or else `nobody`.
+    pub(crate) fn unprivileged() -> io::Result<Self> {
+        if !geteuid().is_root() {
+            return Ok(Self::Ours);
+        }
+        for name in ["postgres", "nobody"] {
+            if let Some(user) = User::from_name(name)? {
+                return Ok(Self::Other {
+                    user: user.uid,
+                    group: user.gid,
+                });
+            }
+        }
+        Err(io::Error::other(
+            "run as root, this machine has neither a user `postgres` nor `nobody`",
+        ))
+    }
+
+    /// Gives a file or directory that we created to this user.
+    pub(crate) fn chown(self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Ours => Ok(()),
+            Self::Other { user, group } => Ok(chown(path, Some(user), Some(group))?),
+        }
+    }
+
+    /// Lets the command run as this user; the standard library drops root's other groups.
+    pub(crate) fn apply_to(self, command: &mut Command) {
+        if let Self::Other { user, group } = self {
+            command.uid(user.as_raw()).gid(group.as_raw());
+        }
+    }
+}

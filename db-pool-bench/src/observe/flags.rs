@@ -1,0 +1,38 @@
+//! Flags of `db-pool-bench observe`.
+
+use std::time::Duration;
+
+use bench_cli::flags::{self, OutputFlags};
+use clap::Args;
+
+const EXAMPLES: &str = "Examples:
+  db-pool-bench observe --url postgres://app@db/shop --duration 5m
+      beside the load that is there; the password comes from PGPASSWORD
+  db-pool-bench observe --url postgres://app@db/shop --duration 1h \\
+      --interval 30s --run-dir reports/friday
+      for the analyzer: bottleneck-analyzer analyze reports/friday
+
+Only reads, makes no load, and creates nothing. A role in pg_monitor sees the
+sessions of all roles; any other sees its own, and is told what is hidden.
+Statements are shown without their values.";
+
+/// Flags of `db-pool-bench observe`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ObserveFlags {
+    /// The server
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// How long to watch
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1m")]
+    pub(crate) duration: Duration,
+
+    /// How often a line is shown and a point recorded
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
+    pub(crate) interval: Duration,
+
+    /// Where the result goes.
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
