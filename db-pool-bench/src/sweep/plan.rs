@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_cli::UsageError;
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
@@ -86,14 +85,8 @@ impl<'a> PoolSweepPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`UsageError`] when flags contradict each other, or a script is wrong.
+    /// [`bench_cli::UsageError`] when flags contradict each other, or a script is wrong.
     pub(crate) fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
-        if flags.load.rate.is_some() && flags.load.users.is_some() {
-            return Err(UsageError(
-                "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other; give one of them".to_owned(),
-            )
-            .into());
-        }
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
         drivers.dedup();
@@ -304,7 +297,6 @@ pub(super) mod tests {
 
     #[test]
     fn flags_that_contradict_each_other_get_a_sentence() {
-        assert!(PoolSweepPlan::new(&flags("--rate 5 --users 3")).is_err());
         assert!(PoolSweepPlan::new(&flags("--table t --workload mixed")).is_err());
     }
 }
