@@ -45,6 +45,14 @@ const LARGEST_COUNT: u64 = 1_000_000_000;
 /// which arrivals are due stay far from what a clock can hold.
 const RATES_PER_S: std::ops::RangeInclusive<f64> = 1e-3..=1e8;
 
+/// Parser of a flag that has been renamed or given up: refuses every value with `advice`, which
+/// gives the new name.
+pub fn renamed<T>(
+    advice: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |_| Err(advice.to_owned())
+}
+
 /// A length of time as people write it: `500ms`, `10s`, `1h30m`.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use load_engine::{Outcome, Recorder, Timestamps, Within, claim_shard};
+use load_engine::{OperationId, Outcome, Recorder, Timestamps, Within, claim_shard};
 use serde::{Deserialize, Serialize};
 use statistics::median;
 
@@ -55,7 +55,7 @@ impl RecorderCost {
 fn ns_per_record() -> Option<f64> {
     let recorder = Recorder::new(OPERATIONS, 1);
     claim_shard(1);
-    let (requests, outcome) = (requests(), Outcome::success(0));
+    let (requests, outcome) = (requests(), Outcome::success(OperationId::FIRST));
     let batch = || {
         let begun = Instant::now();
         for n in 0..RECORDS_PER_BATCH {
