@@ -41,6 +41,6 @@ pub use record::operation_table::{OperationId, OperationSpec, OperationTable};
 pub use record::outcome::{Outcome, Part};
 pub use record::pool_sums::PoolSample;
 pub use record::recorder::{Recorder, claim_shard};
-pub use record::timestamps::{CheckoutTimestamps, Timestamps};
+pub use record::timestamps::{CheckoutTimestamps, PhaseEnds, Timestamps};
 pub use record::within::Within;
 pub use requests::target::{Session, Target, TargetFactory, UserId};

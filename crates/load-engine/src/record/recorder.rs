@@ -191,7 +191,9 @@ mod tests {
     use super::*;
     use crate::record::failure::Failure;
     use crate::record::failure_samples;
+    use crate::record::operation_table::OperationSpec;
     use crate::record::timestamps::CheckoutTimestamps;
+    use crate::record::timestamps::PhaseEnds;
 
     const TIMESTAMPS: Timestamps = Timestamps {
         due_ns: 1_000,
@@ -201,6 +203,7 @@ mod tests {
         acquired_ns: 1_700,
         done_ns: 2_500,
         operation: OperationId::FIRST,
+        phases: PhaseEnds::NONE,
     };
 
     #[test]
@@ -260,6 +263,31 @@ mod tests {
         assert_eq!(operations["set"].failed.as_ref().unwrap().count, 100);
         assert_eq!(failures.len(), failure_samples::KEPT);
         assert!(failures.iter().all(|f| !f.message.contains("hunter2")));
+    }
+
+    #[test]
+    fn phases_add_up_to_the_call_and_name_where_it_failed() {
+        const PHASES: &[&str] = &["tcp", "tls", "ready"];
+        let operations = OperationTable::from(&["ping"]);
+        let connect = operations.add(OperationSpec::new("connect").with_phases(PHASES));
+        let recorder = Recorder::new(operations, 1);
+        let mut timestamps = TIMESTAMPS;
+        timestamps.phase_ended_at(1_400);
+        let refused = Failure::new("refused", "refused");
+        let failed = Outcome::failed(connect, refused.clone());
+        recorder.record(&timestamps, &failed, Within::WHOLLY);
+        timestamps.phase_ended_at(1_900);
+        recorder.record(&timestamps, &Outcome::success(connect), Within::WHOLLY);
+        let plain = Outcome::failed(OperationId::FIRST, refused);
+        recorder.record(&timestamps, &plain, Within::WHOLLY);
+        let (operations, failures) = recorder.collect(1.0);
+        let took = |phase: &str| operations["connect"].phases[phase].max_ns;
+        assert_eq!((took("tcp"), took("tls"), took("ready")), (100, 500, 600));
+        let call = operations["connect"].call.as_ref().unwrap();
+        assert_eq!(call.max_ns, 1_200);
+        assert!(operations["ping"].phases.is_empty());
+        let phases: Vec<&str> = failures.iter().map(|f| f.phase.as_str()).collect();
+        assert_eq!(phases, ["tls", "service"]);
     }
 
     #[test]

@@ -72,9 +72,10 @@ impl Shard {
             Some(count) => *count += 1,
             None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
         }
+        let phase = tally.failed_phase(timestamps);
         self.failures.offer(is_first, || {
             let operation = operations.name(outcome.operation).unwrap_or_default();
-            sample(&operation, timestamps, failure)
+            sample(&operation, phase, timestamps.done_ns, failure)
         });
     }
 
@@ -123,21 +124,20 @@ fn add_tally(
     operations: &OperationTable,
     id: OperationId,
 ) -> Option<()> {
-    operations.name(id)?;
+    let phases = operations.phases(id)?;
     if tallies.len() <= id.index() {
         tallies.resize_with(id.index() + 1, || None);
     }
-    tallies[id.index()] = Some(Box::default());
+    tallies[id.index()] = Some(Box::new(OperationTally::new(phases)));
     Some(())
 }
 
 /// Masks the secrets of the texts: only what is kept pays for it.
-fn sample(operation: &str, timestamps: &Timestamps, failure: &Failure) -> FailureSample {
-    let held = timestamps.acquired_ns > 0;
+fn sample(operation: &str, phase: &str, at_ns: u64, failure: &Failure) -> FailureSample {
     FailureSample {
-        at_ns: timestamps.done_ns,
+        at_ns,
         operation: operation.to_owned(),
-        phase: if held { "service" } else { "call" }.to_owned(),
+        phase: phase.to_owned(),
         kind: failure.kind.to_string(),
         message: failure.message.to_string(),
         detail: failure.detail.as_ref().map(ToString::to_string),
