@@ -28,6 +28,7 @@ pub use plan::arrivals::Arrivals;
 pub use plan::load_plan::LoadPlan;
 pub use plan::phase::Phase;
 pub use plan::rate_curve::{CurveError, RateCurve};
+pub use plan::segments::SegmentIndex;
 pub use plan::step_order::{PlannedStep, shuffled_steps};
 pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads};
 pub use plan::stop_rule::StopRule;

@@ -16,6 +16,7 @@ use crate::load::cpu_use::CpuReading;
 use crate::load::step_state::{PacerError, StepState};
 use crate::load::worker_pool::{self, WorkerPool};
 use crate::plan::phase::Phase;
+use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::recorder::Recorder;
 use crate::requests::arrival_queue::ARRIVAL_QUEUE_CAPACITY;
@@ -137,7 +138,7 @@ impl Controller<'_> {
     fn control(&mut self) -> StepResult {
         self.observer.phase(Phase::Connect);
         let mut end = self.await_sessions();
-        let window = self.open_window(end.is_some());
+        let window = self.begin(end.is_some()).window();
         let mut timeline = Timeline::new(window.start_ns);
         let mut readings = (self.read_cpu(), self.read_cpu());
         if end.is_none() {
@@ -197,29 +198,17 @@ impl Controller<'_> {
         }
     }
 
-    /// Fixes when the step begins; a step that ended already gets a window of no length, and
-    /// sessions that wait for it are not let go.
-    fn open_window(&self, ended: bool) -> Window {
+    /// Fixes when the step begins; a step that ended already gets segments of no length, and sessions
+    /// that wait for it are not let go.
+    fn begin(&self, ended: bool) -> Segments {
         let now_ns = monotonic_ns();
         if ended {
-            return Window {
-                start_ns: now_ns,
-                measure_start_ns: now_ns,
-                measure_end_ns: now_ns,
-                end_ns: now_ns,
-            };
+            return Segments::empty(now_ns);
         }
-        let start_ns = now_ns + HEAD_START_NS;
-        let measure_start_ns = start_ns + self.plan.warmup.as_nanos() as u64;
-        let measure_end_ns = measure_start_ns + self.plan.measure.as_nanos() as u64;
-        let window = Window {
-            start_ns,
-            measure_start_ns,
-            measure_end_ns,
-            end_ns: measure_end_ns,
-        };
-        let _ = self.shared.step.window.set(window);
-        window
+        let measured = [self.plan.measure];
+        let segments = Segments::new(now_ns + HEAD_START_NS, self.plan.warmup, &measured);
+        let _ = self.shared.step.segments.set(segments.clone());
+        segments
     }
 
     /// Watches warm-up and measured part; returns how they ended early, if they did, and the
