@@ -1,11 +1,11 @@
-//! The command line.
+//! Command line of `bottleneck-analyzer`.
 
 use std::path::{Path, PathBuf};
 
 use bench_cli::flags::Format;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Tool, store};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::render::{html, terminal};
 use crate::source_report::SourceReport;
@@ -25,12 +25,6 @@ enum AnalyzerCommand {
     /// Rank what limits a run, and recommend what to promise
     #[command(after_help = EXAMPLES)]
     Analyze(Analyze),
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 const EXAMPLES: &str = "\
@@ -78,9 +72,9 @@ struct Analyze {
 /// Treatment of a gate that could not be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Strictness {
-    /// A gate that is unknown, and a missing part, count as failed.
+    /// Unknown gates and missing parts count as failed.
     Strict,
-    /// Only what failed counts.
+    /// Only failed gates count.
     Lenient,
 }
 
@@ -94,17 +88,13 @@ impl Strictness {
 }
 
 impl AnalyzerCli {
-    /// Does what the command line asks for.
+    /// Runs the chosen command.
     ///
     /// # Errors
     /// When a report cannot be read, or a result cannot be written.
     pub fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
             AnalyzerCommand::Analyze(analyze) => analyze.run(),
-            AnalyzerCommand::Generate { what } => {
-                bench_cli::generate::print(&mut Self::command(), what)?;
-                Ok(Exit::Done)
-            }
         }
     }
 }
@@ -153,7 +143,7 @@ fn beside(run: &RunReports, given: Option<&PathBuf>, name: &str) -> PathBuf {
     given.cloned().unwrap_or_else(|| run.directory.join(name))
 }
 
-/// A slip of the hand must not cost a measurement.
+/// Returns an error if the output `path` is one of the reports that are analyzed.
 fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
     let same = |source: &SourceReport| {
         let real = (path.canonicalize(), source.path.canonicalize());
@@ -172,7 +162,7 @@ fn eprint_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// This program, as it names itself in an assessment.
+/// Returns the name and version of this program, for the assessment.
 pub fn tool() -> Tool {
     bench_cli::output::tool("bottleneck-analyzer", env!("CARGO_PKG_VERSION"))
 }

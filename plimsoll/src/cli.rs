@@ -29,12 +29,6 @@ pub enum PlimsollCommand {
     List,
     /// Check this machine and say what would spoil a run
     Doctor,
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 const RUN_HELP: &str = "\

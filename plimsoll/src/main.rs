@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use bench_cli::Exit;
 use bench_report::Environment;
-use clap::CommandFactory as _;
 use plimsoll::cli::{PlimsollCli, PlimsollCommand};
 use plimsoll::{doctor, list, suite};
 
@@ -26,10 +25,6 @@ fn main() -> ExitCode {
             let (text, can_run) = doctor::text(&checks);
             bench_cli::output::print(&text)?;
             Ok(if can_run { Exit::Done } else { Exit::Code(1) })
-        }
-        PlimsollCommand::Generate { what } => {
-            bench_cli::generate::print(&mut PlimsollCli::command(), &what)?;
-            Ok(Exit::Done)
         }
     })
 }

@@ -33,12 +33,6 @@ pub enum RedisBenchCommand {
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = POOL_HELP)]
     Pool(Box<PoolFlags>),
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 const CACHE_HELP: &str = "\

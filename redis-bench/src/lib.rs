@@ -36,7 +36,6 @@ use std::time::Duration;
 
 use bench_cli::Exit;
 use bench_cli::load::Defaults;
-use clap::CommandFactory as _;
 use load_engine::RuntimeKind;
 
 use crate::cache::Cache;
@@ -59,10 +58,6 @@ pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
             // The cheapest generator: here it is the client that is measured.
             let defaults = defaults(RuntimeKind::PerCore);
             scenario::run("pool", &Throughput(flags), &flags.common, defaults)
-        }
-        RedisBenchCommand::Generate { what } => {
-            bench_cli::generate::print(&mut RedisBenchCli::command(), what)?;
-            Ok(Exit::Done)
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bench_cli::flags::{self, OutputFlags};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use host_metrics::follow::{Following, Target};
-use host_metrics::source::process::Fields;
+use host_metrics::follow::{FollowOptions, ProcessTarget};
+use host_metrics::source::process::ProcessFields;
 
 use crate::export::flags::{self as export, ExportFlags};
 use crate::growth::GrowthThreshold;
@@ -49,12 +49,6 @@ pub enum SysmonCommand {
     /// Put a named mark into a recording under way
     #[command(after_help = mark::EXAMPLES)]
     Mark(MarkFlags),
-    /// Print shell completions or the manual page
-    #[command(hide = true)]
-    Generate {
-        /// bash, zsh, fish or man
-        what: String,
-    },
 }
 
 const EXAMPLES: &str = "\
@@ -90,7 +84,7 @@ pub struct BasicFlags {
     /// Processes to record whatever they use, with their descendants and their sum: a name, pid:N,
     /// port:N (who listens there) or command:REGEX
     #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = masking::target)]
-    pub follow: Vec<Target>,
+    pub follow: Vec<ProcessTarget>,
 
     /// Groups of figures to read of processes beside CPU time and memory; each costs time at every
     /// sample
@@ -202,7 +196,7 @@ impl SamplingFlags {
     }
 
     /// Processes to follow and figures to read of them; `None` to sample no process.
-    pub fn following(&self, command_lines: bool) -> Option<Following> {
+    pub fn following(&self, command_lines: bool) -> Option<FollowOptions> {
         let most = match self.processes() {
             ProcessChoice::None => 0,
             ProcessChoice::Top => self.top,
@@ -212,7 +206,7 @@ impl SamplingFlags {
         any.then(|| {
             let mut following = self.basic.following();
             following.fields.descriptors_if_cheap = self.processes() != ProcessChoice::All;
-            Following {
+            FollowOptions {
                 most,
                 all: matches!(self.processes(), ProcessChoice::All),
                 command_lines,
@@ -224,18 +218,18 @@ impl SamplingFlags {
 
 impl BasicFlags {
     /// Processes of `--follow`, and the figures to read of each.
-    pub fn following(&self) -> Following {
-        Following {
+    pub fn following(&self) -> FollowOptions {
+        FollowOptions {
             targets: self.follow.clone(),
             fields: self.groups(),
-            ..Following::default()
+            ..FollowOptions::default()
         }
     }
 
-    fn groups(&self) -> Fields {
+    fn groups(&self) -> ProcessFields {
         let has = |field| self.fields.contains(&field);
         let all = has(FieldGroup::All);
-        Fields {
+        ProcessFields {
             children: all || has(FieldGroup::Children),
             faults: all || has(FieldGroup::Faults),
             threads: all || has(FieldGroup::Threads),

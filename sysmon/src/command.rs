@@ -12,7 +12,7 @@ use bench_report::report::RUN_ID_ENV;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{AccessFlags, Pid, access};
 
-use host_metrics::source::handles;
+use host_metrics::source::open_file_limit;
 
 /// Exit code for a failure of the recorder itself, as `timeout` and `env` have it.
 pub const OWN_FAILURE: u8 = 125;
@@ -155,7 +155,7 @@ impl RunningCommand {
         // are async-signal-safe; nothing is allocated and no lock is taken.
         unsafe {
             command.pre_exec(move || {
-                handles::restore_limit()?;
+                open_file_limit::restore_limit()?;
                 Ok(mask.thread_set_mask()?)
             })
         };

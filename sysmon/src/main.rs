@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use sysmon::cli::{SysmonCli, SysmonCommand};
 use sysmon::{export, mark, record, show, watch};
 
@@ -19,10 +18,6 @@ fn main() -> ExitCode {
         SysmonCommand::Show(flags) => show::show(&flags),
         SysmonCommand::Mark(flags) => mark::mark(&flags),
         SysmonCommand::Export(flags) => export::export(&flags),
-        SysmonCommand::Generate { what } => {
-            bench_cli::generate::print(&mut SysmonCli::command(), &what)?;
-            Ok(bench_cli::Exit::Done)
-        }
     });
     own_code.map_or(code, ExitCode::from)
 }

@@ -2,7 +2,7 @@
 
 use bench_report::redaction;
 use host_metrics::Masking;
-use host_metrics::follow::Target;
+use host_metrics::follow::ProcessTarget;
 
 /// Masks secrets in names and command lines, as in every report.
 pub const MASKING: Masking = Masking {
@@ -14,6 +14,6 @@ pub const MASKING: Masking = Masking {
 ///
 /// # Errors
 /// A sentence that says which forms there are.
-pub fn target(text: &str) -> Result<Target, String> {
-    Target::parse(text, MASKING)
+pub fn target(text: &str) -> Result<ProcessTarget, String> {
+    ProcessTarget::parse(text, MASKING)
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bench_report::Series;
-use host_metrics::figure::Reading;
-use host_metrics::follow::{Followed, Follower, History};
+use host_metrics::figure::FigureValue;
+use host_metrics::follow::{Follower, ProcessRecorder};
+use host_metrics::metric::process;
 use host_metrics::spread::Spread;
 
 use crate::rolling::Rolling;
@@ -12,9 +13,6 @@ use crate::stream::sample::label_text;
 
 /// Follows processes and keeps series of each.
 pub type ProcessFollower = Follower<ProcessHistory>;
-
-/// A followed process with its series.
-pub type FollowedProcess = Followed<ProcessHistory>;
 
 /// Returns the series of the processes that mattered over the whole recording, most CPU time first.
 pub fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
@@ -37,7 +35,7 @@ pub struct ProcessHistory {
     next: usize,
 }
 
-impl History for ProcessHistory {
+impl ProcessRecorder for ProcessHistory {
     /// Sets a label on all series.
     fn label(&mut self, key: &'static str, value: &str) {
         self.labels.labels.insert(key.to_owned(), value.to_owned());
@@ -48,7 +46,7 @@ impl History for ProcessHistory {
         }
     }
 
-    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<Reading>) {
+    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<FigureValue>) {
         let is_it = |(known, _): &(&'static str, Rolling)| *known == name;
         let next = self.next % self.series.len().max(1);
         let found = match self.series.get(next) {
@@ -76,7 +74,7 @@ impl ProcessHistory {
     /// Returns `process.cpu_cores` of the whole recording: 1.0 is one core.
     pub fn cores(&self) -> Option<&Spread> {
         let mut series = self.series.iter();
-        let cores = series.find(|(name, _)| *name == "process.cpu_cores");
+        let cores = series.find(|(name, _)| *name == process::CPU_CORES.name());
         cores.map(|(_, rolling)| rolling.whole())
     }
 

@@ -14,7 +14,7 @@ use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _, exit};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Status, Warning, WarningCode, redaction, report::run_id};
-use host_metrics::source::Units;
+use host_metrics::source::KernelUnits;
 use host_metrics::source::gpu::nvml::NvmlDriver;
 use host_metrics::source::gpu::watch::GpuWatch;
 use nix::sys::signal::SigSet;
@@ -145,7 +145,7 @@ fn begin(flags: &RecordFlags) -> Report {
         "interval_ns",
         json!(flags.sampling.basic.interval.as_nanos() as u64),
     );
-    set("tick_ns", json!(Units::host().tick_ns));
+    set("tick_ns", json!(KernelUnits::host().tick_ns));
     set(
         "processes",
         json!(format!("{:?}", flags.sampling.processes()).to_lowercase()),

@@ -2,11 +2,11 @@
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
-use host_metrics::cadence::Cadence;
 use host_metrics::derive::tick_window_ns;
-use host_metrics::follow::{Follower, Following};
+use host_metrics::follow::{FollowOptions, Follower};
 use host_metrics::source::gpu::watch::GpuWatch;
-use host_metrics::source::{Roots, SLOW_STANDS_NS, Units};
+use host_metrics::source::{KernelUnits, Roots, SLOW_STANDS_NS};
+use host_metrics::tick_schedule::TickSchedule;
 
 use crate::growth::{GrowthThreshold, growing};
 use crate::marks::{MOST_MARKS, MarksFile, MarksFileError};
@@ -28,18 +28,18 @@ pub struct SamplingSettings {
     /// Roots of the kernel's file trees.
     pub roots: Roots,
     /// Units of the kernel's counters.
-    pub units: Units,
+    pub units: KernelUnits,
     /// Time between samples in nanoseconds.
     pub interval_ns: u64,
     /// Number of cores; no process may seem to use more than all of them.
     pub cores: Option<u64>,
     /// Processes that are recorded individually; absent for none.
-    pub follow: Option<Following>,
+    pub follow: Option<FollowOptions>,
     /// Control groups to read besides our own.
     pub cgroups: Vec<String>,
     /// True to count TCP sockets by state.
     pub socket_states: bool,
-    /// Time for which readings that change slowly stand, as [`Selection`](host_metrics::source::Selection)
+    /// Time for which readings that change slowly stand, as [`SourceOptions`](host_metrics::source::SourceOptions)
     /// has it.
     pub slow_stands_ns: u64,
     /// Least growth that is reported.
@@ -51,7 +51,7 @@ impl SamplingSettings {
     pub fn host() -> Self {
         Self {
             roots: Roots::host(),
-            units: Units::host(),
+            units: KernelUnits::host(),
             interval_ns: 1_000_000_000,
             cores: None,
             follow: None,
@@ -71,7 +71,7 @@ pub struct LiveRecording {
     marks: Option<MarksFile>,
     raw: Option<(RawWriter, RowBuilder)>,
     cost: OwnCost,
-    cadence: Cadence,
+    cadence: TickSchedule,
     wall_clock: WallClock,
     growth: GrowthThreshold,
     /// Length in nanoseconds below which a recording has no rate of what is counted in clock ticks.
@@ -95,7 +95,7 @@ impl LiveRecording {
             marks: None,
             raw: raw.map(|raw| (raw, RowBuilder::default())),
             cost: OwnCost::default(),
-            cadence: Cadence::new(began_ns, settings.interval_ns),
+            cadence: TickSchedule::new(began_ns, settings.interval_ns),
             wall_clock: WallClock::default(),
             growth: settings.growth,
             least_window_ns: tick_window_ns(settings.interval_ns),

@@ -13,7 +13,7 @@
 
 use bench_report::Series;
 
-use host_metrics::figure::Reading;
+use host_metrics::figure::FigureValue;
 use host_metrics::spread::Spread;
 
 use crate::points::Points;
@@ -81,7 +81,7 @@ impl Rolling {
     }
 
     /// Takes in a reading of the tick that ended at `at_ns`, and remembers the largest error.
-    pub fn take(&mut self, at_ns: u64, reading: Reading) {
+    pub fn take(&mut self, at_ns: u64, reading: FigureValue) {
         if reading.error > self.error_max.unwrap_or(0.0) {
             self.error_max = Some(reading.error);
         }
@@ -218,7 +218,7 @@ mod tests {
         let mut rolling = Rolling::new(Series::new("x"));
         for pair in times.windows(2) {
             let (from_ns, to_ns) = (pair[0], pair[1]);
-            let reading = Reading {
+            let reading = FigureValue {
                 value: (counter(to_ns) - counter(from_ns)) / (to_ns - from_ns) as f64,
                 error: 0.0,
                 over: Some(Period { from_ns, to_ns }),
@@ -267,13 +267,13 @@ mod tests {
     #[test]
     fn the_largest_error_is_remembered_and_exact_readings_have_none() {
         let mut rolling = Rolling::new(Series::new("x"));
-        rolling.take(1, Reading::from(2.0));
+        rolling.take(1, FigureValue::from(2.0));
         assert_eq!(rolling.series().error_max, None);
         assert_eq!(rolling.series().window_min_ns, None);
         for (at_ns, error) in [(2, 0.1), (3, 0.3), (4, 0.2)] {
-            let reading = Reading {
+            let reading = FigureValue {
                 error,
-                ..Reading::from(2.0)
+                ..FigureValue::from(2.0)
             };
             rolling.take(at_ns, reading);
         }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use host_metrics::CommandLine;
 use host_metrics::derive::{self, Derivation};
 use host_metrics::figure::Figures;
-use host_metrics::follow::{Details, Follower};
+use host_metrics::follow::{Follower, ProcessLookup};
 use host_metrics::source::gpu::watch::GpuWatch;
-use host_metrics::source::process::{Detail, Fields, ProcessId};
-use host_metrics::source::{Gaps, HostSource, Selection};
+use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId};
+use host_metrics::source::{Gaps, HostSource, SourceOptions};
 
 use crate::masking::MASKING;
 use crate::process_history::ProcessFollower;
@@ -43,8 +43,8 @@ pub(crate) struct DetailReader<'a> {
     pub(crate) gaps: &'a mut Gaps,
 }
 
-impl Details for DetailReader<'_> {
-    fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail {
+impl ProcessLookup for DetailReader<'_> {
+    fn detail(&mut self, id: ProcessId, fields: ProcessFields) -> ProcessDetail {
         self.source.detail(id, fields, self.gaps)
     }
 
@@ -68,7 +68,7 @@ impl MachineSampler {
             ..
         } = *settings;
         let follow = settings.follow.as_ref();
-        let selection = Selection {
+        let selection = SourceOptions {
             processes: follow.map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
@@ -121,7 +121,7 @@ impl MachineSampler {
     }
 
     /// Sets the groups of figures that are read of processes from the next sample on.
-    pub fn ask(&mut self, fields: Fields) {
+    pub fn ask(&mut self, fields: ProcessFields) {
         if let Some(follower) = &mut self.follower {
             follower.ask(fields);
         }

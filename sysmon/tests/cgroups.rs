@@ -9,7 +9,7 @@ use std::path::Path;
 
 use bench_report::Report;
 use common::tree::{put, report_of, sample_later};
-use host_metrics::follow::Following;
+use host_metrics::follow::FollowOptions;
 use host_metrics::source::Roots;
 use sysmon::masking::target;
 use sysmon::recording::{LiveRecording, SamplingSettings};
@@ -229,7 +229,7 @@ fn after_each(root: &Path, named: &[&str], changes: &[&dyn Fn(&Path)]) -> Report
 /// The same with the processes that are followed.
 fn following(
     root: &Path,
-    follow: Option<Following>,
+    follow: Option<FollowOptions>,
     named: &[&str],
     changes: &[&dyn Fn(&Path)],
 ) -> Report {
@@ -413,11 +413,11 @@ fn the_group_of_a_process_that_is_followed_is_recorded_wherever_it_is_moved() {
         process(pid, name, parent);
         is_in(pid, group);
     }
-    let follow = Following {
+    let follow = FollowOptions {
         targets: ["postgres", "web"]
             .map(|name| target(name).unwrap())
             .to_vec(),
-        ..Following::default()
+        ..FollowOptions::default()
     };
     let stays = |_: &Path| {};
     let moves = |_: &Path| is_in(7, "db/two");

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bench_report::{Report, Tool};
-use host_metrics::figure::Reading;
+use host_metrics::figure::FigureValue;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use sysmon::recording::{LiveRecording, SamplingSettings};
@@ -109,7 +109,7 @@ fn tick(second: u64, rows: u64) -> RawSample {
     let row = |i: u64| SampleRow {
         series: "x",
         labels: label_text([].into_iter()),
-        reading: Reading::from((second * 1000 + i).wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64),
+        reading: FigureValue::from((second * 1000 + i).wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64),
     };
     RawSample {
         at_ns: second * SECOND_NS,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use bench_report::{GrowthVerdict, Series};
-use host_metrics::figure::Reading;
+use host_metrics::figure::FigureValue;
 use sysmon::growth::{GrowthThreshold, growing};
 use sysmon::rolling::{POINTS, Rolling};
 
@@ -27,7 +27,7 @@ fn recorded(seed: u32, seconds: u32, noise_mb: f64, more_mb: impl Fn(f64) -> f64
         drift = 0.8 * drift + noise_mb * noise();
         let bytes = (200.0 + more_mb(f64::from(second)) + drift) * MB;
         let at_ns = u64::from(second + 1) * SECOND_NS;
-        rolling.take(at_ns, Reading::from(bytes));
+        rolling.take(at_ns, FigureValue::from(bytes));
     }
     rolling.series()
 }

@@ -10,9 +10,9 @@ use std::path::Path;
 
 use bench_report::{Report, Status, store};
 use common::{Home, alone, series};
-use host_metrics::follow::Following;
+use host_metrics::follow::FollowOptions;
 use host_metrics::source::Roots;
-use host_metrics::source::process::Fields;
+use host_metrics::source::process::ProcessFields;
 use sysmon::recording::{LiveRecording, SamplingSettings};
 
 fn messages(report: &Report) -> Vec<&str> {
@@ -142,13 +142,13 @@ fn one_process_of_many_that_tells_nothing_is_one_of_many() {
     }
     let mut recording = LiveRecording::begin(&SamplingSettings {
         roots: Roots::under(root.path()),
-        follow: Some(Following {
+        follow: Some(FollowOptions {
             most: 512,
-            fields: Fields {
+            fields: ProcessFields {
                 io: true,
-                ..Fields::default()
+                ..ProcessFields::default()
             },
-            ..Following::default()
+            ..FollowOptions::default()
         }),
         ..SamplingSettings::host()
     });

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use bench_report::{Report, WarningCode};
 use common::tree::{put, report_of, sample_later};
-use host_metrics::follow::Following;
-use host_metrics::source::{Roots, Units};
+use host_metrics::follow::FollowOptions;
+use host_metrics::source::{KernelUnits, Roots};
 use sysmon::recording::{LiveRecording, SamplingSettings};
 
-const UNITS: Units = Units {
+const UNITS: KernelUnits = KernelUnits {
     tick_ns: 10_000_000,
     page_bytes: 4096,
 };
@@ -74,9 +74,9 @@ fn of_tree(root: &Path) -> SamplingSettings {
 fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
     let mut recording = LiveRecording::begin(&SamplingSettings {
         cores: Some(1),
-        follow: Some(Following {
+        follow: Some(FollowOptions {
             most: 5,
-            ..Following::default()
+            ..FollowOptions::default()
         }),
         ..of_tree(root)
     });
@@ -233,10 +233,10 @@ fn where_every_process_was_asked_for_those_left_out_are_told_of() {
     }
     for (all, told) in [(true, 1), (false, 0)] {
         let mut recording = LiveRecording::begin(&SamplingSettings {
-            follow: Some(Following {
+            follow: Some(FollowOptions {
                 most: 4,
                 all,
-                ..Following::default()
+                ..FollowOptions::default()
             }),
             ..of_tree(root.path())
         });

@@ -11,9 +11,9 @@ use bench_report::store::{ReportFile, load};
 use bench_report::{Report, Series, Tool, report::run_id};
 use host_metrics::CommandLine;
 use host_metrics::figure::Figures;
-use host_metrics::follow::{Details, Follower, Following};
-use host_metrics::source::Span;
-use host_metrics::source::process::{Detail, Fields, ProcessId, ProcessSample};
+use host_metrics::follow::{FollowOptions, Follower, ProcessLookup};
+use host_metrics::source::ReadSpan;
+use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 use sysmon::masking::MASKING;
 use sysmon::own_cost::OwnCost;
 use sysmon::process_history::{ProcessFollower, process_series};
@@ -31,9 +31,9 @@ const MOST_BYTES: u64 = 20_000_000;
 /// Knows nothing more of any process.
 struct Silent;
 
-impl Details for Silent {
-    fn detail(&mut self, _: ProcessId, _: Fields) -> Detail {
-        Detail::default()
+impl ProcessLookup for Silent {
+    fn detail(&mut self, _: ProcessId, _: ProcessFields) -> ProcessDetail {
+        ProcessDetail::default()
     }
 
     fn command_line(&mut self, pid: u32) -> Option<CommandLine> {
@@ -57,7 +57,7 @@ fn process(pid: u32) -> ProcessSample {
         threads: Some(1),
         minor_faults: Some(0),
         major_faults: Some(0),
-        span: Span::default(),
+        span: ReadSpan::default(),
     }
 }
 
@@ -94,10 +94,10 @@ fn peak_bytes() -> u64 {
 #[test]
 fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
     let before = peak_bytes();
-    let following = Following {
+    let following = FollowOptions {
         most: 512,
         command_lines: true,
-        ..Following::default()
+        ..FollowOptions::default()
     };
     let mut follower: ProcessFollower = Follower::new(&following, Some(CORES), 10_000_000, TICK_NS);
     let mut series_store = SeriesStore::default();

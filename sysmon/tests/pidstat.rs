@@ -12,7 +12,7 @@ use common::beside::{Beside, agrees, following, total};
 use common::counters::wall_s;
 use common::load::Load;
 use common::series;
-use host_metrics::source::process::Fields;
+use host_metrics::source::process::ProcessFields;
 
 /// Whether there is one; `make test` says so where it could not have it.
 fn is_installed() -> bool {
@@ -64,9 +64,9 @@ fn pidstat_says_the_same_of_a_process_that_burns_and_one_that_writes() {
     let burner = Load::start(&["burn", "600000"]);
     let writer = Load::start(&["write", path.to_str().unwrap(), "60000"]);
     let pids = [burner.pid(), writer.pid()];
-    let fields = Fields {
+    let fields = ProcessFields {
         io: true,
-        ..Fields::default()
+        ..ProcessFields::default()
     };
     let mut beside = Beside::begin(&following(&pids, fields), vec![wall_s()]);
     let watched = pidstat(&pids, SECONDS);

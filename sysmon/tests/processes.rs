@@ -224,15 +224,15 @@ fn chain(root: &Path, length: u32) {
 
 #[test]
 fn a_ring_of_parents_is_a_tree_all_the_same() {
-    use host_metrics::follow::Following;
+    use host_metrics::follow::FollowOptions;
     use sysmon::recording::{LiveRecording, SamplingSettings};
     let root = tempfile::tempdir().unwrap();
     chain(root.path(), 3);
     let mut recording = LiveRecording::begin(&SamplingSettings {
         roots: host_metrics::source::Roots::under(root.path()),
-        follow: Some(Following {
+        follow: Some(FollowOptions {
             targets: vec![sysmon::masking::target("ring").unwrap()],
-            ..Following::default()
+            ..FollowOptions::default()
         }),
         ..SamplingSettings::host()
     });

@@ -13,7 +13,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int32Type;
 use arrow_ipc::reader::StreamReader;
 use bench_report::{ClockAnchor, Report, Tool, WarningCode};
-use host_metrics::figure::Reading;
+use host_metrics::figure::FigureValue;
 use nix::sys::stat::Mode;
 use sysmon::stream::sample::{RawSample, SampleRow, label_text};
 use sysmon::stream::{Ending, RawHeader, RawReader, RawWriter, Rotation, StreamError, paths, read};
@@ -41,9 +41,9 @@ fn row(series: &'static str, labels: &[(&str, &str)], value: f64, error: f64) ->
     SampleRow {
         series,
         labels: label_text(labels.iter().copied()),
-        reading: Reading {
+        reading: FigureValue {
             error,
-            ..Reading::from(value)
+            ..FigureValue::from(value)
         },
     }
 }
@@ -291,7 +291,7 @@ fn sampling_never_waits_for_a_disk_that_stands_still_and_what_is_lost_is_counted
         let row = SampleRow {
             series: "x",
             labels: Arc::clone(&labels),
-            reading: Reading::from(1.0),
+            reading: FigureValue::from(1.0),
         };
         let rows = vec![row; rows_each];
         desk.writer.hand_in(RawSample { at_ns: tick, rows });

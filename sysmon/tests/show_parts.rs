@@ -8,7 +8,7 @@ use std::fs;
 
 use bench_report::{Report, Tool};
 use common::Home;
-use host_metrics::figure::Reading;
+use host_metrics::figure::FigureValue;
 use serde_json::Value;
 use sysmon::stream::sample::{RawSample, SampleRow, label_text};
 use sysmon::stream::{RawHeader, RawWriter, Rotation, paths};
@@ -40,7 +40,7 @@ fn record(home: &Home, run_id: &str) {
         let row = |series, value| SampleRow {
             series,
             labels: label_text([].into_iter()),
-            reading: Reading::from(value),
+            reading: FigureValue::from(value),
         };
         let mut rows = vec![row("load.tasks", f64::from(second))];
         rows.extend((second >= 15).then(|| row("memory.used_bytes", 5e9)));

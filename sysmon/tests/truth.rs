@@ -19,7 +19,7 @@ use common::counters::{
 };
 use common::load::{self, Load};
 use common::{Home, series};
-use host_metrics::source::process::Fields;
+use host_metrics::source::process::ProcessFields;
 use sysmon::recording::SamplingSettings;
 
 /// CPU time is counted in ticks of 10 ms, user and system each by itself.
@@ -49,7 +49,7 @@ fn a_burnt_core_is_a_core_and_is_put_on_the_process_that_burnt_it() {
     ];
     let settings = SamplingSettings {
         cores: Some(4096),
-        ..following(&[burner.pid(), idle.pid()], Fields::default())
+        ..following(&[burner.pid(), idle.pid()], ProcessFields::default())
     };
     let mut beside = Beside::begin(&settings, counters);
     burner.go();
@@ -99,9 +99,9 @@ fn megabytes_written_are_seen_by_the_process_and_by_the_disk() {
     if Path::new("/proc/pressure/io").exists() {
         counters.push(stalled_s("io"));
     }
-    let fields = Fields {
+    let fields = ProcessFields {
         io: true,
-        ..Fields::default()
+        ..ProcessFields::default()
     };
     let mut beside = Beside::begin(&following(&[writer.pid()], fields), counters);
     writer.go();
@@ -206,12 +206,12 @@ fn allocated_memory_is_seen_by_the_process_and_by_the_machine() {
     let (all, available) = (meminfo("MemTotal:"), meminfo("MemAvailable:"));
     let used: Counter = Box::new(move || (all() - available()) * 1024.0);
     let statm = format!("/proc/{}/statm", load.pid());
-    let page_bytes = host_metrics::source::Units::host().page_bytes as f64;
+    let page_bytes = host_metrics::source::KernelUnits::host().page_bytes as f64;
     let resident = file(statm, move |text| {
         let pages: f64 = text.split_whitespace().nth(1).unwrap().parse().unwrap();
         pages * page_bytes
     });
-    let settings = following(&[load.pid()], Fields::default());
+    let settings = following(&[load.pid()], ProcessFields::default());
     let mut beside = Beside::begin(&settings, vec![resident, used]);
     load.go();
     assert_eq!(beside.until(|| load.done()), [SIZE]);
@@ -237,9 +237,9 @@ fn allocated_memory_is_seen_by_the_process_and_by_the_machine() {
 fn short_lived_children_are_counted_with_their_parent() {
     const CHILDREN: f64 = 200.0;
     let mut parent = Load::prepare(&["parent", "200", "8"]);
-    let fields = Fields {
+    let fields = ProcessFields {
         children: true,
-        ..Fields::default()
+        ..ProcessFields::default()
     };
     let settings = SamplingSettings {
         cores: Some(4096),
@@ -304,11 +304,11 @@ fn every_time_is_of_the_monotonic_clock_so_that_a_stepped_wall_clock_changes_non
     use bench_report::clock::monotonic_ns;
     let before_ns = monotonic_ns();
     let load = Load::start(&["idle"]);
-    let fields = Fields {
+    let fields = ProcessFields {
         io: true,
         scheduler: true,
         children: true,
-        ..Fields::default()
+        ..ProcessFields::default()
     };
     let mut beside = Beside::begin(&following(&[load.pid()], fields), Vec::new());
     let begun_ns = monotonic_ns();

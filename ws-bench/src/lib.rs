@@ -43,7 +43,6 @@ mod verdict;
 mod worker_thread;
 
 use bench_cli::{Exit, Remedy as _};
-use clap::CommandFactory as _;
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::serve::{ServeError, ServeOptions};
@@ -54,13 +53,9 @@ use crate::settings::DEFAULTS;
 /// # Errors
 /// Fails with what is to be told on stderr, with what to do about it.
 pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
-    if let Some(what) = &cli.generate {
-        bench_cli::generate::print(&mut WsCli::command(), what)?;
-        return Ok(Exit::Done);
-    }
     match &cli.command {
-        Some(WsCommand::Limit(args)) => limit(args),
-        Some(WsCommand::Serve(args)) => {
+        WsCommand::Limit(args) => limit(args),
+        WsCommand::Serve(args) => {
             serve::run(&ServeOptions::from(args)).or_else(|error| match error {
                 ServeError::Listen { .. } => {
                     Err(error).remedy("another port, or port 0 for a free one")
@@ -69,7 +64,6 @@ pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
             })?;
             Ok(Exit::Done)
         }
-        None => Ok(Exit::Done),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use bench_report::environment::Cgroup;
 use bench_report::{LimitOwner, Warning, WarningCode};
 use host_metrics::source::process::own_open_files;
-use host_metrics::source::{KeptFile, handles, kernel_limits, memory};
+use host_metrics::source::{KeptFile, kernel_limits, memory, open_file_limit};
 
 /// Descriptors kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;
@@ -38,7 +38,7 @@ impl MachineLimits {
         let proc = Path::new("/proc");
         let allowed = cgroup.and_then(|group| group.memory_limit_bytes);
         Self {
-            nofile: handles::raise_limit(),
+            nofile: open_file_limit::raise_limit(),
             open_files: own_open_files().unwrap_or(0),
             nr_open: kernel_limits::open_files_most(proc),
             ports: kernel_limits::local_ports(proc),

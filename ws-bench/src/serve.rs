@@ -58,7 +58,7 @@ pub(crate) enum ServeError {
 /// # Errors
 /// Fails when it cannot begin.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
-    host_metrics::source::handles::raise_limit();
+    host_metrics::source::open_file_limit::raise_limit();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()

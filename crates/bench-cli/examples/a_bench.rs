@@ -10,9 +10,9 @@ use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::output::{self, Output};
 use bench_cli::progress::Progress;
 use bench_cli::table::Table;
-use bench_cli::{Exit, Interrupted, Remedy as _, UsageError, generate, signals};
+use bench_cli::{Exit, Interrupted, Remedy as _, UsageError, signals};
 use bench_report::{Report, Status};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 const TOOL: &str = "a-bench";
 /// Nobody waits longer than this for a test that went wrong.
@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug, Parser)]
 #[command(name = "a-bench", version)]
 struct Cli {
-    /// Where the target is
+    /// Address of the target
     #[arg(long, global = true, env = "A_BENCH_URL", value_parser = url)]
     url: Option<String>,
     #[command(subcommand)]
@@ -44,14 +44,16 @@ enum Action {
         #[arg(long, value_parser = flags::duration_or_zero, default_value = "0")]
         takes: Duration,
     },
-    /// Print completions or the manual page
-    #[command(hide = true)]
-    Generate { what: String },
+    /// Log one message of each level
+    Log {
+        #[command(flatten)]
+        output: OutputFlags,
+    },
 }
 
 #[derive(Debug, clap::Args)]
 struct LoadArgs {
-    /// How long
+    /// Length of the load
     #[arg(long, value_parser = flags::duration, default_value = "10s")]
     duration: Duration,
     /// Pool sizes
@@ -100,11 +102,24 @@ fn main() -> ExitCode {
         }
         Action::Load(args) => load(args, cli.url.as_deref()),
         Action::Wait { takes } => wait(*takes),
-        Action::Generate { what } => {
-            generate::print(&mut Cli::command(), what)?;
+        Action::Log { output } => {
+            log(output.quiet);
             Ok(Exit::Done)
         }
     })
+}
+
+/// Logs while progress is shown, with a password in each message.
+fn log(quiet: bool) {
+    let mut progress = Progress::new(quiet);
+    progress.phase("measure", "");
+    let error = "cannot connect to postgres://app:hunter2@db/shop";
+    tracing::error!(error, "planted error");
+    tracing::warn!(error, password = "hunter2", pid = 7, "planted warning");
+    tracing::info!(error, "planted\ninformation\u{1b}[2J");
+    tracing::debug!(error, "planted detail");
+    tracing::warn!(target: "sqlx::query", error, "planted warning of a library");
+    progress.finish();
 }
 
 fn end(how: How) -> Exit {

@@ -1,27 +1,73 @@
-//! Reads the command line as clap does, but says nothing that must not be said: clap's errors
-//! quote what was typed, and its help shows what variables hold.
+//! Parses the command line with clap and keeps secrets out of the output: clap's errors quote what
+//! was typed, and its help shows the values of variables.
 
 use std::any::TypeId;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Arg, Command, Parser};
+use clap::{Arg, ArgMatches, Command, Parser};
 
-use crate::exit::WRONG_USAGE;
+use crate::exit::{self, WRONG_USAGE};
 use crate::flags::Counts;
-use crate::screen;
+use crate::logging::{self, Verbosity};
+use crate::{generate, screen};
 
-/// The command line of this process; in place of [`Parser::parse`].
-///
-/// Help and version leave with code 0, wrong usage with code 2 and a redacted sentence.
-pub fn parse<C: Parser>() -> C {
-    read(std::env::args_os()).unwrap_or_else(|error| leave(&error))
+/// Request that a command line makes.
+#[derive(Debug)]
+enum Request<C> {
+    /// Run the program, with this amount of log messages.
+    Run(C, Verbosity),
+    /// Print or write completions or manual pages of this command.
+    Generate(Command, ArgMatches),
 }
 
-fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<C, clap::Error> {
-    let mut command = careful(C::command());
+/// Parses the command line of this process, in place of [`Parser::parse`], and shows log messages
+/// from then on.
+///
+/// Every program with subcommands has the command `generate` and the flag `-v` besides its own.
+/// Help, version and `generate` leave with code 0, wrong usage with code 2 and a redacted sentence.
+pub fn parse<C: Parser>() -> C {
+    match read(std::env::args_os()) {
+        Ok(Request::Run(cli, verbosity)) => {
+            logging::start(verbosity);
+            cli
+        }
+        Ok(Request::Generate(command, matches)) => {
+            let name = command.get_name().to_owned();
+            let code = generate::run(command, &matches).map_or_else(
+                |error| exit::show_error(&name, &error),
+                |()| exit::Exit::Done.code(),
+            );
+            std::process::exit(i32::from(code));
+        }
+        Err(error) => leave(&error),
+    }
+}
+
+fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<Request<C>, clap::Error> {
+    let mut command = careful(with_shared(C::command()));
     let mut matches = command.try_get_matches_from_mut(words)?;
-    C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    if let Some((generate::NAME, wanted)) = matches.subcommand() {
+        let wanted = wanted.clone();
+        // Built as it was parsed, a command cannot be built once more with its pages.
+        return Ok(Request::Generate(
+            careful(with_shared(C::command())),
+            wanted,
+        ));
+    }
+    let verbosity = Verbosity::from_matches(&matches);
+    let cli = C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+    Ok(Request::Run(cli, verbosity))
+}
+
+/// Adds what every program has.
+fn with_shared(command: Command) -> Command {
+    let command = logging::with_flag(command);
+    if command.has_subcommands() {
+        command.subcommand(generate::command())
+    } else {
+        command
+    }
 }
 
 fn careful(command: Command) -> Command {
@@ -91,7 +137,10 @@ mod tests {
     }
 
     fn read_words(words: &[&str]) -> Result<TestCli, clap::Error> {
-        read(["t", "go"].iter().chain(words).map(OsString::from))
+        match read(["t", "go"].iter().chain(words).map(OsString::from))? {
+            Request::Run(cli, _) => Ok(cli),
+            Request::Generate(..) => panic!("{words:?}"),
+        }
     }
 
     #[test]

@@ -92,11 +92,14 @@ pub fn run(tool: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> E
     }));
     match body() {
         Ok(exit) => ExitCode::from(exit.code()),
-        Err(error) => {
-            screen::show(&sentence(tool, &error));
-            ExitCode::from(code(&error))
-        }
+        Err(error) => ExitCode::from(show_error(tool, &error)),
     }
+}
+
+/// Shows an error and returns the exit code that it ends the program with.
+pub(crate) fn show_error(tool: &str, error: &anyhow::Error) -> u8 {
+    screen::show(&sentence(tool, error));
+    code(error)
 }
 
 fn code(error: &anyhow::Error) -> u8 {

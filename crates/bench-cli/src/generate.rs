@@ -1,27 +1,76 @@
-//! Shell completions and the manual page, from the same table as `--help`.
+//! The `generate` command, which every binary has: shell completions and manual pages, from the same
+//! table as `--help`.
 
-use std::str::FromStr as _;
+use std::path::{Path, PathBuf};
 
-use clap::Command;
+use anyhow::Context as _;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
-use crate::UsageError;
-use crate::output;
+use crate::{Remedy as _, output};
 
-/// Prints completions for `bash`, `zsh`, `fish`, `elvish` or `powershell`, or the page for `man`.
+/// Name of the command.
+pub(crate) const NAME: &str = "generate";
+const MAN: &str = "man";
+const KINDS: [(&str, Option<Shell>); 6] = [
+    ("bash", Some(Shell::Bash)),
+    ("zsh", Some(Shell::Zsh)),
+    ("fish", Some(Shell::Fish)),
+    ("elvish", Some(Shell::Elvish)),
+    ("powershell", Some(Shell::PowerShell)),
+    (MAN, None),
+];
+
+/// Builds the command, to be added to those of a binary.
+pub(crate) fn command() -> Command {
+    Command::new(NAME)
+        .about("Print shell completions or the manual page, or write them into a directory")
+        .arg(
+            Arg::new("what")
+                .value_name("WHAT")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(KINDS.map(|(name, _)| name)))
+                .help("Shell to complete for, or man"),
+        )
+        .arg(
+            Arg::new("to")
+                .long("to")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("Write a file named as the shell looks it up, or a page for each command"),
+        )
+}
+
+/// Prints or writes what `matches` of [`command`] ask for, for the binary that is `whole`.
 ///
 /// # Errors
-/// When `what` is none of these, or stdout cannot be written.
-pub fn print(command: &mut Command, what: &str) -> anyhow::Result<()> {
+/// When the output cannot be written.
+pub(crate) fn run(mut whole: Command, matches: &ArgMatches) -> anyhow::Result<()> {
+    let what = matches
+        .get_one::<String>("what")
+        .map_or(MAN, String::as_str);
+    let shell = KINDS
+        .iter()
+        .find_map(|(name, shell)| (*name == what).then_some(*shell));
+    let name = whole.get_name().to_owned();
+    let directory = matches.get_one::<PathBuf>("to");
     let mut bytes = Vec::new();
-    if what == "man" {
-        clap_mangen::Man::new(command.clone()).render(&mut bytes)?;
-    } else {
-        let shell = Shell::from_str(what).map_err(|_| {
-            UsageError(format!("{what:?} cannot be generated; there are bash, zsh, fish, elvish, powershell and man"))
-        })?;
-        let name = command.get_name().to_owned();
-        clap_complete::generate(shell, command, name, &mut bytes);
+    match (shell.flatten(), directory) {
+        (shell, Some(directory)) => return write(whole, shell, directory),
+        (Some(shell), None) => clap_complete::generate(shell, &mut whole, name, &mut bytes),
+        (None, None) => clap_mangen::Man::new(whole).render(&mut bytes)?,
     }
     output::print(&String::from_utf8_lossy(&bytes))
+}
+
+fn write(mut whole: Command, shell: Option<Shell>, directory: &Path) -> anyhow::Result<()> {
+    let name = whole.get_name().to_owned();
+    std::fs::create_dir_all(directory)
+        .and_then(|()| match shell {
+            Some(shell) => clap_complete::generate_to(shell, &mut whole, name, directory).map(drop),
+            None => clap_mangen::generate_to(whole, directory),
+        })
+        .with_context(|| format!("cannot write into {}", directory.display()))
+        .remedy("name a directory that can be written with --to DIR")
 }

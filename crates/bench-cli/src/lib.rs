@@ -26,7 +26,7 @@
 
 #[cfg(feature = "load")]
 pub mod bench;
-pub mod command_line;
+mod command_line;
 mod counts;
 #[cfg(feature = "load")]
 mod doubts;
@@ -36,9 +36,10 @@ pub mod exit;
 pub mod flags;
 #[cfg(feature = "load")]
 mod follower;
-pub mod generate;
+mod generate;
 #[cfg(feature = "load")]
 pub mod load;
+mod logging;
 #[cfg(feature = "load")]
 pub mod objective;
 pub mod output;
@@ -51,3 +52,4 @@ mod timeout;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
+pub use screen::{HeldLines, hold_lines};

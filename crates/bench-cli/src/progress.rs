@@ -29,7 +29,9 @@ impl Progress {
         let form = if quiet {
             ProgressForm::Quiet
         } else if live() {
-            ProgressForm::Bar(bar())
+            let bar = bar();
+            screen::draw_above(&bar);
+            ProgressForm::Bar(bar)
         } else {
             ProgressForm::Lines { last: None }
         };
@@ -84,27 +86,28 @@ impl Progress {
 
     /// A line that stays.
     pub fn line(&mut self, text: &str) {
-        match &self.form {
-            ProgressForm::Quiet => {}
-            ProgressForm::Bar(bar) => bar.println(screen::shown(text)),
-            ProgressForm::Lines { .. } => screen::show(text),
+        if !matches!(self.form, ProgressForm::Quiet) {
+            screen::show(text);
         }
     }
 
     /// A line that stays and is shown even where nothing else is: something of the run's is at risk.
     pub fn warning(&self, text: &str) {
-        let text = format!("warning: {text}");
-        match &self.form {
-            ProgressForm::Bar(bar) => bar.println(screen::shown(&text)),
-            ProgressForm::Quiet | ProgressForm::Lines { .. } => screen::show(&text),
-        }
+        screen::show(&format!("warning: {text}"));
     }
 
     /// Nothing more comes; what is on the terminal is the result's.
     pub fn finish(&mut self) {
         if let ProgressForm::Bar(bar) = &self.form {
             bar.finish_and_clear();
+            screen::release_bar();
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -1,17 +1,94 @@
-//! The one way to stderr, and what may be shown at all: no secret, and nothing that a terminal
-//! would obey. Messages of servers and values of flags come from outside.
+//! The only way to stderr. Everything written there is masked and stripped of control characters:
+//! messages of servers and values of flags come from outside. Lines appear above a progress bar and
+//! are held back while a full-screen view owns the terminal.
 
+use std::collections::VecDeque;
 use std::io::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bench_report::redaction;
+use indicatif::ProgressBar;
+
+/// Lines kept while a full-screen view is open; older ones are dropped.
+const MOST_HELD: usize = 200;
+
+static SINK: Mutex<Sink> = Mutex::new(Sink::Direct);
+
+/// Destination of the lines.
+enum Sink {
+    Direct,
+    /// Above this bar, which is drawn anew below them.
+    AboveBar(ProgressBar),
+    /// Kept until the full-screen view is closed.
+    Held(VecDeque<String>),
+}
 
 /// Shows a line, or several; nobody may be reading any more, and that is no failure.
 pub(crate) fn show(text: &str) {
-    // In one piece, so that lines of processes that share a terminal do not mix.
-    let _ = std::io::stderr().write_all((shown(text) + "\n").as_bytes());
+    let lines = shown(text) + "\n";
+    let mut sink = sink();
+    match &mut *sink {
+        Sink::Direct => write(&lines),
+        Sink::AboveBar(bar) => {
+            let bar = bar.clone();
+            drop(sink);
+            bar.suspend(|| write(&lines));
+        }
+        Sink::Held(held) => {
+            if held.len() == MOST_HELD {
+                held.pop_front();
+            }
+            held.push_back(lines);
+        }
+    }
 }
 
-/// Secrets masked, control characters but the line's end replaced by a space.
+/// Shows lines above `bar` until [`release_bar`] is called.
+pub(crate) fn draw_above(bar: &ProgressBar) {
+    let mut sink = sink();
+    if !matches!(*sink, Sink::Held(_)) {
+        *sink = Sink::AboveBar(bar.clone());
+    }
+}
+
+/// Shows lines directly again after a bar was removed.
+pub(crate) fn release_bar() {
+    let mut sink = sink();
+    if matches!(*sink, Sink::AboveBar(_)) {
+        *sink = Sink::Direct;
+    }
+}
+
+/// Holds back all lines until it is dropped, then shows them: for programs that draw on the whole
+/// terminal.
+#[derive(Debug)]
+#[must_use]
+pub struct HeldLines(());
+
+/// Begins to hold back lines, such as log messages, that would damage a full-screen view.
+pub fn hold_lines() -> HeldLines {
+    *sink() = Sink::Held(VecDeque::new());
+    HeldLines(())
+}
+
+impl Drop for HeldLines {
+    fn drop(&mut self) {
+        if let Sink::Held(held) = std::mem::replace(&mut *sink(), Sink::Direct) {
+            held.iter().for_each(|lines| write(lines));
+        }
+    }
+}
+
+fn sink() -> MutexGuard<'static, Sink> {
+    SINK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes in one call, so that lines of processes that share a terminal do not mix.
+fn write(lines: &str) {
+    let _ = std::io::stderr().write_all(lines.as_bytes());
+}
+
+/// Masks secrets and replaces control characters other than line ends by a space.
 pub(crate) fn shown(text: &str) -> String {
     redaction::text(text).replace(|c: char| c.is_control() && c != '\n', " ")
 }

@@ -168,3 +168,37 @@ fn completions_and_the_manual_page_come_from_the_same_table() {
         );
     }
 }
+
+#[test]
+fn completions_and_pages_are_written_where_a_package_wants_them() {
+    let place = tempfile::tempdir().unwrap();
+    let to = place.path().join("deep/er");
+    let expected: [(&str, &[&str]); 4] = [
+        ("bash", &["a-bench.bash"]),
+        ("zsh", &["_a-bench"]),
+        ("fish", &["a-bench.fish"]),
+        (
+            "man",
+            &["a-bench.1", "a-bench-load.1", "a-bench-generate.1"],
+        ),
+    ];
+    for (what, files) in expected {
+        let ran = run(&["generate", what, "--to", to.to_str().unwrap()]);
+        assert_eq!(
+            (ran.code, ran.stdout + &ran.stderr),
+            (Some(0), String::new()),
+            "{what}"
+        );
+        for file in files {
+            assert!(to.join(file).metadata().unwrap().len() > 0, "{file}");
+        }
+    }
+    let file = to.join("a-bench.1");
+    let ran = run(&["generate", "man", "--to", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("Try: name a directory"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -9,17 +9,17 @@ use host_metrics::Masking;
 use host_metrics::derive::Derivation;
 use host_metrics::figure::Figures;
 use host_metrics::source::process::{ProcessId, ProcessSample};
-use host_metrics::source::{Gaps, HostSource, Roots, Selection, Units};
+use host_metrics::source::{Gaps, HostSource, KernelUnits, Roots, SourceOptions};
 
 const SECONDS: u32 = 5;
 const SHOWN: usize = 5;
 
 fn main() {
-    let units = Units::host();
-    let selection = Selection {
+    let units = KernelUnits::host();
+    let selection = SourceOptions {
         // Nobody but the user sees the output, so names are shown as they are.
         processes: Some(Masking::NONE),
-        ..Selection::default()
+        ..SourceOptions::default()
     };
     let mut gaps = Gaps::default();
     let mut source = HostSource::new(&Roots::host(), units, &selection, &mut gaps);

@@ -26,7 +26,7 @@ impl Period {
 
 /// A value, and how far off it may be because its counter moves in ticks and its reads take time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reading {
+pub struct FigureValue {
     /// The best guess.
     pub value: f64,
     /// The most that the truth may lie above or below it; zero for what is read as it is.
@@ -36,7 +36,7 @@ pub struct Reading {
     pub over: Option<Period>,
 }
 
-impl Reading {
+impl FigureValue {
     /// `None` when it is more than there can be, its error granted.
     pub fn at_most(self, most: Option<f64>) -> Option<Self> {
         let possible = most.is_none_or(|most| self.value <= most + self.error);
@@ -44,7 +44,7 @@ impl Reading {
     }
 }
 
-impl From<f64> for Reading {
+impl From<f64> for FigureValue {
     fn from(value: f64) -> Self {
         Self {
             value,
@@ -54,7 +54,7 @@ impl From<f64> for Reading {
     }
 }
 
-impl From<u64> for Reading {
+impl From<u64> for FigureValue {
     fn from(count: u64) -> Self {
         Self::from(count as f64)
     }
@@ -68,7 +68,7 @@ pub struct Figure {
     /// None where there is but one; what numbers or names it comes first.
     pub labels: Labels,
     /// Its value over the tick.
-    pub reading: Reading,
+    pub reading: FigureValue,
 }
 
 /// The figures of one tick.
@@ -77,7 +77,7 @@ pub struct Figures(Vec<Figure>);
 
 impl Figures {
     /// Adds a figure of the whole machine; one that is absent or not finite is left out.
-    pub fn put(&mut self, name: &'static str, value: Option<impl Into<Reading>>) {
+    pub fn put(&mut self, name: &'static str, value: Option<impl Into<FigureValue>>) {
         self.put_labelled(name, &[], value);
     }
 
@@ -86,12 +86,12 @@ impl Figures {
         &mut self,
         name: &'static str,
         labels: &[(&'static str, &str)],
-        value: Option<impl Into<Reading>>,
+        value: Option<impl Into<FigureValue>>,
     ) {
         let Some(reading) = value.map(Into::into) else {
             return;
         };
-        let finite = |reading: &Reading| reading.value.is_finite() && reading.error.is_finite();
+        let finite = |reading: &FigureValue| reading.value.is_finite() && reading.error.is_finite();
         if finite(&reading) {
             let labels = self.labels(labels);
             self.0.push(Figure {

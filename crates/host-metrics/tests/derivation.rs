@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use host_metrics::derive::Derivation;
-use host_metrics::source::cgroup::{CgroupSample, CpuUse};
+use host_metrics::source::cgroup::{CgroupCpu, CgroupSample};
 use host_metrics::source::pressure::PressureSample;
-use host_metrics::source::{Sample, Span, Timed, Units, cpu, disk, memory, network, pressure, tcp};
+use host_metrics::source::{
+    HostSample, KernelUnits, ReadSpan, Timed, cpu, disk, memory, network, pressure, tcp,
+};
 
 const TICK_NS: u64 = 10_000_000;
-const UNITS: Units = Units {
+const UNITS: KernelUnits = KernelUnits {
     tick_ns: TICK_NS,
     page_bytes: 4096,
 };
@@ -37,23 +39,23 @@ fn at<T>(ms: u64, value: T) -> Timed<T> {
     }
 }
 
-fn span(ms: u64) -> Span {
+fn span(ms: u64) -> ReadSpan {
     // Reads take a while; their middle is what counts.
     let ns = ms * 1_000_000;
-    Span {
+    ReadSpan {
         begin_ns: ns - 50_000,
         end_ns: ns + 50_000,
     }
 }
 
-fn sample(ms: u64, files: &Files) -> Sample {
+fn sample(ms: u64, files: &Files) -> HostSample {
     let nowhere = std::path::Path::new("/nowhere");
     let mut filter = disk::DiskFilter::new(nowhere);
     let network = files.dev.as_deref().and_then(network::parse_dev);
     let io = files.io.as_deref().and_then(pressure::parse);
     let cpu = files.stat.as_deref();
     let vmstat = files.vmstat.as_deref();
-    Sample {
+    HostSample {
         span: span(ms),
         cpu: cpu.and_then(|t| cpu::parse(t, TICK_NS)).map(|v| at(ms, v)),
         paging: vmstat
@@ -73,7 +75,7 @@ fn sample(ms: u64, files: &Files) -> Sample {
             io: io.map(|v| at(ms, v)),
             ..PressureSample::default()
         },
-        ..Sample::default()
+        ..HostSample::default()
     }
 }
 
@@ -268,7 +270,7 @@ fn readings_in_ten_seconds(interval_ms: u64, names: [&'static str; 3]) -> [usize
             name: "own".to_owned(),
             cpu: Some(at(
                 ms,
-                CpuUse {
+                CgroupCpu {
                     used_ns: ms * 500_000,
                 },
             )),

@@ -174,7 +174,7 @@ impl ServerDirectory {
 impl Drop for ServerDirectory {
     fn drop(&mut self) {
         if let Err(error) = self.clear() {
-            tracing::warn!(%error, "a throwaway server left something behind");
+            tracing::error!(%error, "a throwaway server left something behind");
         }
     }
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use bench_report::Tool;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
-use host_metrics::cadence::Cadence;
 use host_metrics::source::gpu::GpuSample;
 use host_metrics::source::gpu::watch::GpuWatch;
-use host_metrics::source::{Gaps, HostSource, Selection, Timed};
+use host_metrics::source::{Gaps, HostSource, SourceOptions, Timed};
+use host_metrics::tick_schedule::TickSchedule;
 
 use crate::masking::MASKING;
 use crate::own_cost::OwnCost;
@@ -33,7 +33,7 @@ pub struct Exporter {
     gpus: Option<GpuWatch>,
     gpus_read: Option<Timed<Vec<GpuSample>>>,
     cost: OwnCost,
-    cadence: Cadence,
+    cadence: TickSchedule,
     tool: Tool,
 }
 
@@ -42,7 +42,7 @@ impl Exporter {
     /// `sysmon_build_info`.
     pub fn new(settings: &SamplingSettings, tool: Tool) -> Self {
         let mut gaps = Gaps::default();
-        let selection = Selection {
+        let selection = SourceOptions {
             processes: settings.follow.as_ref().map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
@@ -59,7 +59,7 @@ impl Exporter {
             gpus: None,
             gpus_read: None,
             cost: OwnCost::default(),
-            cadence: Cadence::new(monotonic_ns(), interval_ns),
+            cadence: TickSchedule::new(monotonic_ns(), interval_ns),
             tool,
         }
     }

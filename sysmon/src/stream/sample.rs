@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use host_metrics::figure::{Figures, Labels, Reading};
+use host_metrics::figure::{FigureValue, Figures, Labels};
 use host_metrics::follow::Follower;
 
 use crate::process_history::ProcessFollower;
@@ -28,7 +28,7 @@ pub struct SampleRow {
     /// Labels of its series as a JSON object.
     pub labels: Arc<str>,
     /// The reading.
-    pub reading: Reading,
+    pub reading: FigureValue,
 }
 
 /// Builds rows of raw samples from derived figures.

@@ -1,7 +1,7 @@
 //! The flags of `sysmon watch`.
 
 use clap::Args;
-use host_metrics::follow::Following;
+use host_metrics::follow::FollowOptions;
 
 use crate::cli::BasicFlags;
 
@@ -27,8 +27,8 @@ pub struct WatchFlags {
 
 impl WatchFlags {
     /// Follows every process with its latest figures.
-    pub fn following(&self) -> Following {
-        Following {
+    pub fn following(&self) -> FollowOptions {
+        FollowOptions {
             live: true,
             command_lines: true,
             ..self.basic.following()

@@ -22,12 +22,12 @@ use anyhow::Context as _;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::Environment;
 use bench_report::clock::monotonic_ns;
-use host_metrics::cadence::Cadence;
-use host_metrics::derive::Window;
+use host_metrics::derive::RateWindow;
 use host_metrics::figure::Period;
 use host_metrics::source::Gaps;
 use host_metrics::source::gpu::nvml::NvmlDriver;
 use host_metrics::source::gpu::watch::GpuWatch;
+use host_metrics::tick_schedule::TickSchedule;
 use nix::sys::signal::Signal;
 use ratatui::crossterm::event as terminal;
 
@@ -123,7 +123,7 @@ struct WatchSession {
     model: Model,
     palette: Palette,
     sampler: MachineSampler,
-    cadence: Cadence,
+    cadence: TickSchedule,
     interval_ns: u64,
     cost: OwnCost,
     /// Time of the last sample, and the CPU time of this program by then, in nanoseconds.
@@ -156,7 +156,7 @@ impl WatchSession {
             }),
             palette: Palette::from_environment(),
             sampler,
-            cadence: Cadence::new(monotonic_ns(), interval_ns),
+            cadence: TickSchedule::new(monotonic_ns(), interval_ns),
             interval_ns,
             cost: OwnCost::default(),
             last: None,
@@ -233,7 +233,7 @@ impl WatchSession {
     /// Restarts the schedule: samples due while the process was suspended are not counted as
     /// missed.
     fn go_on(&mut self) {
-        self.cadence = Cadence::new(monotonic_ns(), self.interval_ns);
+        self.cadence = TickSchedule::new(monotonic_ns(), self.interval_ns);
     }
 
     fn sample(&mut self) {
@@ -259,7 +259,7 @@ impl WatchSession {
     fn own(&mut self, at_ns: u64) -> WatchCost {
         let cpu_ns = self.cost.cpu_ns();
         let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {
-            let window = Window {
+            let window = RateWindow {
                 period: Period {
                     from_ns: last_ns,
                     to_ns: at_ns,

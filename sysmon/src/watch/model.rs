@@ -5,7 +5,7 @@ use super::history::History;
 use super::latest::LatestFigures;
 use super::process::{ProcessView, Sort};
 use host_metrics::figure::Figures;
-use host_metrics::source::process::Fields;
+use host_metrics::source::process::ProcessFields;
 
 /// Most characters of a filter.
 const FILTER_CHARS: usize = 64;
@@ -22,7 +22,7 @@ pub struct ViewInfo {
     /// True if `--follow` names processes.
     pub follows: bool,
     /// Groups of figures that are read of processes beside CPU time and memory.
-    pub fields: Fields,
+    pub fields: ProcessFields,
 }
 
 /// Cost of watching.
@@ -160,7 +160,7 @@ impl Model {
     }
 
     /// Groups of figures that the view needs of processes: transfers once they are ordered by them.
-    pub fn fields(&self) -> Fields {
+    pub fn fields(&self) -> ProcessFields {
         self.about.fields
     }
 

@@ -6,6 +6,7 @@ use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use bench_cli::HeldLines;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ratatui::backend::CrosstermBackend;
@@ -26,6 +27,8 @@ static OURS: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Log messages would damage the screen; shown once the terminal is restored.
+    _held: HeldLines,
 }
 
 impl Screen {
@@ -39,6 +42,7 @@ impl Screen {
         let stdout = BufWriter::with_capacity(FRAME_BYTES, stdout());
         let screen = Self {
             terminal: Terminal::new(CrosstermBackend::new(stdout))?,
+            _held: bench_cli::hold_lines(),
         };
         take()?;
         Ok(screen)

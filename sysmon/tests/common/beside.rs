@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bench_report::{Report, Series, Tool};
-use host_metrics::follow::{Following, Target};
-use host_metrics::source::process::Fields;
+use host_metrics::follow::{FollowOptions, ProcessTarget};
+use host_metrics::source::process::ProcessFields;
 use sysmon::recording::{LiveRecording, SamplingSettings};
 
 /// Longer than the least window of a counter of ticks, so that every sample has all its rates.
@@ -87,13 +87,14 @@ fn read(counters: &[Counter]) -> Vec<f64> {
 }
 
 /// This machine and these processes, with these fields.
-pub fn following(pids: &[u32], fields: Fields) -> SamplingSettings {
-    let target = |pid: &u32| -> Target { sysmon::masking::target(&format!("pid:{pid}")).unwrap() };
+pub fn following(pids: &[u32], fields: ProcessFields) -> SamplingSettings {
+    let target =
+        |pid: &u32| -> ProcessTarget { sysmon::masking::target(&format!("pid:{pid}")).unwrap() };
     SamplingSettings {
-        follow: Some(Following {
+        follow: Some(FollowOptions {
             targets: pids.iter().map(target).collect(),
             fields,
-            ..Following::default()
+            ..FollowOptions::default()
         }),
         ..SamplingSettings::host()
     }

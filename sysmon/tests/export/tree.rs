@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use bench_report::Tool;
-use host_metrics::follow::Following;
+use host_metrics::follow::FollowOptions;
 use host_metrics::source::gpu::{GpuError, GpuSample};
-use host_metrics::source::{Roots, Units};
+use host_metrics::source::{KernelUnits, Roots};
 use sysmon::export::exporter::Exporter;
 use sysmon::export::exposition::{Families, Page as Tested, PageFormat};
 use sysmon::export::host;
@@ -27,10 +27,10 @@ fn process(root: &Path, pid: u32, name: &str, ticks: u64, pages: u64) {
     put(root, &format!("proc/{pid}/stat"), &text);
 }
 
-fn settings(root: &Path, following: Option<Following>) -> SamplingSettings {
+fn settings(root: &Path, following: Option<FollowOptions>) -> SamplingSettings {
     SamplingSettings {
         roots: Roots::under(root),
-        units: Units {
+        units: KernelUnits {
             tick_ns: 10_000_000,
             page_bytes: 4096,
         },
@@ -47,7 +47,7 @@ fn tool() -> Tool {
     }
 }
 
-fn exporter(root: &Path, following: Option<Following>) -> Exporter {
+fn exporter(root: &Path, following: Option<FollowOptions>) -> Exporter {
     Exporter::new(&settings(root, following), tool())
 }
 
@@ -63,7 +63,7 @@ fn what_cannot_be_read_is_absent_and_not_zero() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), "proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\n");
     put(root.path(), "proc/meminfo", "MemTotal: 1000 kB\n");
-    let mut exporter = exporter(root.path(), Some(Following::default()));
+    let mut exporter = exporter(root.path(), Some(FollowOptions::default()));
     let page = read(&mut exporter);
     let modes = page.all("sysmon_cpu_seconds_total");
     let modes: Vec<_> = modes.map(|(labels, _)| labels["mode"].clone()).collect();
@@ -137,9 +137,9 @@ fn a_page_has_the_busiest_of_late_and_the_largest_and_no_more() {
     }
     process(root.path(), large, "large", 1, 1000);
     process(root.path(), odd, "a) R 1 (b\"\n", 1, 999);
-    let following = Following {
+    let following = FollowOptions {
         most: 2,
-        ..Following::default()
+        ..FollowOptions::default()
     };
     let mut exporter = exporter(root.path(), Some(following));
     let mut pids = || {

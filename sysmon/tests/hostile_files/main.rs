@@ -16,15 +16,17 @@ use harm::Harm;
 use host_metrics::CommandLine;
 use host_metrics::derive::Derivation;
 use host_metrics::figure::{Figure, Figures};
-use host_metrics::follow::{Details, Follower, Following};
-use host_metrics::source::process::{Detail, Fields, ProcessId};
-use host_metrics::source::{Gaps, HostSource, Roots, Sample, Selection, Span, Timed, Units};
+use host_metrics::follow::{FollowOptions, Follower, ProcessLookup};
+use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId};
+use host_metrics::source::{
+    Gaps, HostSample, HostSource, KernelUnits, ReadSpan, Roots, SourceOptions, Timed,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use sysmon::masking::{MASKING, target};
 use sysmon::process_history::{ProcessFollower, process_series};
 
-const UNITS: Units = Units {
+const UNITS: KernelUnits = KernelUnits {
     tick_ns: 10_000_000,
     page_bytes: 4096,
 };
@@ -49,8 +51,8 @@ fn put(root: &Path, path: &str, bytes: Option<&[u8]>) {
 /// The tree's source, asked for the rest of a process.
 struct Asked<'a>(&'a mut HostSource, &'a mut Gaps);
 
-impl Details for Asked<'_> {
-    fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail {
+impl ProcessLookup for Asked<'_> {
+    fn detail(&mut self, id: ProcessId, fields: ProcessFields) -> ProcessDetail {
         self.0.detail(id, fields, self.1)
     }
 
@@ -64,8 +66,8 @@ impl Details for Asked<'_> {
 }
 
 /// As if it had been taken later.
-fn put_off(sample: &mut Sample, by_ns: u64) {
-    fn later(span: &mut Span, by_ns: u64) {
+fn put_off(sample: &mut HostSample, by_ns: u64) {
+    fn later(span: &mut ReadSpan, by_ns: u64) {
         span.begin_ns += by_ns;
         span.end_ns += by_ns;
     }
@@ -138,7 +140,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
     };
     harm(true);
     let mut gaps = Gaps::default();
-    let selection = Selection {
+    let selection = SourceOptions {
         processes: Some(MASKING),
         cgroups: vec!["a".to_owned()],
         socket_states: true,
@@ -146,12 +148,12 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
     };
     let mut source = HostSource::new(&Roots::under(root), UNITS, &selection, &mut gaps);
     let mut derivation = Derivation::new(UNITS, Some(CORES), SECOND_NS);
-    let mut following = Following {
+    let mut following = FollowOptions {
         most: 3,
         targets: ["port:5432", "pid:7"]
             .map(|it| target(it).unwrap())
             .to_vec(),
-        fields: Fields {
+        fields: ProcessFields {
             children: true,
             faults: true,
             threads: true,
@@ -162,7 +164,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
             swap: true,
             pss: true,
         },
-        ..Following::default()
+        ..FollowOptions::default()
     };
     following.command_lines = true;
     let mut follower = Follower::new(&following, Some(CORES), UNITS.tick_ns, SECOND_NS);

@@ -1,7 +1,7 @@
 //! A made-up machine, busier in every second half minute.
 
 use host_metrics::figure::Figures;
-use host_metrics::source::process::Fields;
+use host_metrics::source::process::ProcessFields;
 use sysmon::watch::model::{Model, SampleUpdate, ViewInfo, WatchCost};
 use sysmon::watch::process::{CORES, MEMORY, ProcessView};
 
@@ -15,7 +15,7 @@ pub(crate) fn about() -> ViewInfo {
         cores: Some(4),
         interval_ns: S,
         follows: false,
-        fields: Fields::default(),
+        fields: ProcessFields::default(),
     }
 }
 

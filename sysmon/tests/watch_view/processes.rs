@@ -1,6 +1,6 @@
 //! The processes: who is shown, in which order, and what the keys did.
 
-use host_metrics::source::process::Fields;
+use host_metrics::source::process::ProcessFields;
 use sysmon::watch::model::{Model, ViewInfo};
 use sysmon::watch::process::{DISK_READ, DISK_WRITTEN, ProcessView, Sort};
 
@@ -23,9 +23,9 @@ fn what_was_asked_for_has_its_sum_and_its_columns() {
     all[0].figures.push(("process.threads", 3.0));
     let mut model = Model::new(ViewInfo {
         follows: true,
-        fields: Fields {
+        fields: ProcessFields {
             threads: true,
-            ..Fields::default()
+            ..ProcessFields::default()
         },
         ..about()
     });

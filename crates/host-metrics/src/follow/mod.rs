@@ -7,26 +7,26 @@
 //! last look has used all it shows since then; one that is merely seen for the first time has no
 //! rate yet.
 
-mod followed;
-mod history;
+mod followed_process;
+mod process_recorder;
+mod process_tree;
 mod target;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::CommandLine;
-use crate::derive::{Window, tick_window_ns};
-use crate::figure::{Figures, Period, Reading};
-use crate::source::process::{Detail, Fields, ProcessId, ProcessSample};
+use crate::derive::{RateWindow, tick_window_ns};
+use crate::figure::{FigureValue, Figures, Period};
+use crate::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 
-pub use followed::Followed;
-pub use history::History;
-pub use target::{Target, Targets};
-pub use tree::Tree;
+pub use followed_process::FollowedProcess;
+pub use process_recorder::ProcessRecorder;
+pub use process_tree::{ProcessTree, TreeTotals};
+pub use target::{ProcessTarget, TargetMatcher};
 
 /// How far behind the first a followed process may fall before it is let go.
 const SLACK: usize = 4;
@@ -35,15 +35,15 @@ pub const MOST_MEMBERS: usize = 128;
 
 /// Whom to follow, and what to record of each.
 #[derive(Debug, Clone, Default)]
-pub struct Following {
+pub struct FollowOptions {
     /// So many by CPU time and so many by memory.
     pub most: usize,
     /// Every process was asked for, so that those left out are told of.
     pub all: bool,
     /// Processes to follow whatever they use, with their descendants.
-    pub targets: Vec<Target>,
+    pub targets: Vec<ProcessTarget>,
     /// What to record beside CPU time and memory.
-    pub fields: Fields,
+    pub fields: ProcessFields,
     /// Record command lines, secrets masked.
     pub command_lines: bool,
     /// For a live view: every process with its latest figures and no series, until it ends.
@@ -51,9 +51,9 @@ pub struct Following {
 }
 
 /// What can be asked about the processes of a sample.
-pub trait Details {
+pub trait ProcessLookup {
     /// The rest of what is told of a process.
-    fn detail(&mut self, id: ProcessId, fields: Fields) -> Detail;
+    fn detail(&mut self, id: ProcessId, fields: ProcessFields) -> ProcessDetail;
     /// Its command line.
     fn command_line(&mut self, pid: u32) -> Option<CommandLine>;
     /// Who listens on each of these TCP ports.
@@ -63,27 +63,27 @@ pub trait Details {
 /// Follows the processes of one recording, and keeps a history `H` of each.
 #[derive(Debug)]
 pub struct Follower<H = ()> {
-    following: Following,
+    following: FollowOptions,
     cores: Option<f64>,
     tick_ns: u64,
     least_window_ns: u64,
     pinned: Option<u32>,
-    targets: Targets,
-    trees: Vec<Tree>,
+    targets: TargetMatcher,
+    trees: Vec<ProcessTree>,
     /// In the order in which samples come, so that neighbours are met one after the other.
-    watched: BTreeMap<ProcessId, Watched>,
-    followed: BTreeMap<ProcessId, Followed<H>>,
+    watched: BTreeMap<ProcessId, WatchedProcess>,
+    followed: BTreeMap<ProcessId, FollowedProcess<H>>,
     latest_start: Option<u64>,
     last_look_ns: u64,
     left_out: usize,
 }
 
 /// A process, the CPU time that it used, and its memory.
-type Use = (ProcessId, u64, u64);
+type ProcessUse = (ProcessId, u64, u64);
 
 #[derive(Debug)]
 #[expect(clippy::struct_field_names, reason = "each is a time in nanoseconds")]
-struct Watched {
+struct WatchedProcess {
     at_ns: u64,
     slack_ns: u64,
     cpu_ns: u64,
@@ -91,14 +91,19 @@ struct Watched {
     seen_ns: u64,
 }
 
-impl<H: History> Follower<H> {
+impl<H: ProcessRecorder> Follower<H> {
     /// Follows as told. No process can use more than all `cores`; a figure that says so is
     /// absent. CPU time is counted in ticks of `tick_ns`, and read every `interval_ns`.
-    pub fn new(following: &Following, cores: Option<u64>, tick_ns: u64, interval_ns: u64) -> Self {
-        let targets = Targets::new(&following.targets);
+    pub fn new(
+        following: &FollowOptions,
+        cores: Option<u64>,
+        tick_ns: u64,
+        interval_ns: u64,
+    ) -> Self {
+        let targets = TargetMatcher::new(&following.targets);
         let cores = cores.map(|cores| cores as f64);
         let least_window_ns = tick_window_ns(interval_ns);
-        let tree = |_| Tree::new(cores, least_window_ns);
+        let tree = |_| ProcessTree::new(cores, least_window_ns);
         let trees = targets.all().iter().map(tree).collect();
         Self {
             following: following.clone(),
@@ -117,7 +122,7 @@ impl<H: History> Follower<H> {
     }
 
     /// Records these groups of figures from here on.
-    pub fn ask(&mut self, fields: Fields) {
+    pub fn ask(&mut self, fields: ProcessFields) {
         self.following.fields = fields;
     }
 
@@ -132,14 +137,14 @@ impl<H: History> Follower<H> {
         &mut self,
         at_ns: u64,
         samples: &[ProcessSample],
-        details: &mut dyn Details,
+        details: &mut dyn ProcessLookup,
         out: &mut Figures,
     ) {
         let uses = samples.iter().map(|sample| {
             let (used_ns, cores) = self.watch(at_ns, sample);
             ((sample.id, used_ns, sample.rss_bytes), cores)
         });
-        let (uses, cores): (Vec<Use>, Vec<_>) = uses.unzip();
+        let (uses, cores): (Vec<ProcessUse>, Vec<_>) = uses.unzip();
         if self.watched.len() > samples.len() {
             self.watched.retain(|_, watched| watched.seen_ns == at_ns);
         }
@@ -173,14 +178,14 @@ impl<H: History> Follower<H> {
     }
 
     /// The followed processes, most CPU time first.
-    pub fn ranked(&self) -> Vec<(ProcessId, &Followed<H>)> {
+    pub fn ranked(&self) -> Vec<(ProcessId, &FollowedProcess<H>)> {
         let mut all: Vec<_> = self.followed.iter().map(|(id, f)| (*id, f)).collect();
         all.sort_by_key(|(_, f)| Reverse((f.used_ns, f.rss_max_bytes)));
         all
     }
 
     /// The followed processes that there still are, in order of their numbers.
-    pub fn live(&self) -> impl Iterator<Item = (ProcessId, &Followed<H>)> {
+    pub fn live(&self) -> impl Iterator<Item = (ProcessId, &FollowedProcess<H>)> {
         let all = self.followed.iter().map(|(id, f)| (*id, f));
         all.filter(|(id, _)| self.watched.contains_key(id))
     }
@@ -197,12 +202,14 @@ impl<H: History> Follower<H> {
 
     /// Returns the histories of all followed processes.
     pub fn histories(&self) -> impl Iterator<Item = &H> {
-        self.followed.values().filter_map(Followed::history)
+        self.followed.values().filter_map(FollowedProcess::history)
     }
 
     /// Returns the same, to change them.
     pub fn histories_mut(&mut self) -> impl Iterator<Item = &mut H> {
-        self.followed.values_mut().filter_map(Followed::history_mut)
+        self.followed
+            .values_mut()
+            .filter_map(FollowedProcess::history_mut)
     }
 
     /// What was asked for and never seen, as it was written.
@@ -229,18 +236,21 @@ impl<H: History> Follower<H> {
 
     /// Says how much CPU time the process used during the recording, as far as it is known, and how
     /// many cores since the last look.
-    fn watch(&mut self, at_ns: u64, sample: &ProcessSample) -> (u64, Option<Reading>) {
+    fn watch(&mut self, at_ns: u64, sample: &ProcessSample) -> (u64, Option<FigureValue>) {
         let now_ns = sample.span.midpoint_ns();
         let born = self.is_born(sample.id);
-        let watched = self.watched.entry(sample.id).or_insert_with(|| Watched {
-            at_ns: if born { self.last_look_ns } else { now_ns },
-            slack_ns: sample.span.slack_ns(),
-            cpu_ns: if born { 0 } else { sample.cpu_ns },
-            used_ns: 0,
-            seen_ns: at_ns,
-        });
+        let watched = self
+            .watched
+            .entry(sample.id)
+            .or_insert_with(|| WatchedProcess {
+                at_ns: if born { self.last_look_ns } else { now_ns },
+                slack_ns: sample.span.slack_ns(),
+                cpu_ns: if born { 0 } else { sample.cpu_ns },
+                used_ns: 0,
+                seen_ns: at_ns,
+            });
         watched.seen_ns = at_ns;
-        let window = Window {
+        let window = RateWindow {
             period: Period {
                 from_ns: watched.at_ns,
                 to_ns: now_ns,
@@ -268,15 +278,15 @@ impl<H: History> Follower<H> {
         &mut self,
         at_ns: u64,
         sample: &ProcessSample,
-        (used_ns, cores): (u64, Option<Reading>),
+        (used_ns, cores): (u64, Option<FigureValue>),
         member: Option<usize>,
-        details: &mut dyn Details,
+        details: &mut dyn ProcessLookup,
     ) {
         let fields = self.following.fields;
         let detail = if fields.need_detail() {
             details.detail(sample.id, fields)
         } else {
-            Detail::default()
+            ProcessDetail::default()
         };
         if let Some(tree) = member.and_then(|member| self.trees.get_mut(member)) {
             tree.add(sample, &detail);
@@ -285,7 +295,7 @@ impl<H: History> Follower<H> {
         let (followed, new) = match self.followed.entry(sample.id) {
             Entry::Occupied(known) => (known.into_mut(), false),
             Entry::Vacant(place) => {
-                let followed = Followed::new(sample, keeps_history, self.least_window_ns);
+                let followed = FollowedProcess::new(sample, keeps_history, self.least_window_ns);
                 (place.insert(followed), true)
             }
         };
@@ -339,7 +349,7 @@ impl<H: History> Follower<H> {
 
     fn first_followed(&self, most: usize) -> BTreeSet<ProcessId> {
         let all = self.followed.iter();
-        let all: Vec<Use> = all
+        let all: Vec<ProcessUse> = all
             .map(|(id, f)| (*id, f.used_ns, f.rss_max_bytes))
             .collect();
         let chosen = self.first_of(most, &all);
@@ -349,7 +359,7 @@ impl<H: History> Follower<H> {
 
     /// Which of `all` are the first `most` by CPU time that used any, the first by memory, or the
     /// pinned one.
-    fn first_of(&self, most: usize, all: &[Use]) -> Vec<bool> {
+    fn first_of(&self, most: usize, all: &[ProcessUse]) -> Vec<bool> {
         let pinned = all.iter().map(|(id, ..)| Some(id.pid) == self.pinned);
         let mut chosen: Vec<bool> = pinned.collect();
         let mut places: Vec<usize> = (0..all.len()).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use super::Details;
+use super::ProcessLookup;
 use crate::Masking;
 use crate::source::process::{ProcessId, ProcessSample};
 
@@ -19,7 +19,7 @@ const DEEPEST: usize = 1000;
 
 /// How a process is told from others.
 #[derive(Debug, Clone)]
-enum Wanted {
+enum TargetKind {
     Name(String),
     Pid(u32),
     Port(u16),
@@ -28,13 +28,13 @@ enum Wanted {
 
 /// Processes that were asked for, with all their descendants.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct ProcessTarget {
     /// As it was written, secrets masked; the label of its series.
     pub label: String,
-    wanted: Wanted,
+    wanted: TargetKind,
 }
 
-impl Target {
+impl ProcessTarget {
     /// Parses `postgres`, `pid:4711`, `port:5432` or `command:REGEX`.
     ///
     /// # Errors
@@ -45,18 +45,18 @@ impl Target {
             _ if text.trim().is_empty() => return Err(format!("nothing to follow; {form}")),
             Some(("pid", number)) => number
                 .parse()
-                .map(Wanted::Pid)
+                .map(TargetKind::Pid)
                 .map_err(|_| format!("{number:?} is no process number; {form}"))?,
             Some(("port", number)) => number
                 .parse()
                 .ok()
                 .filter(|port| *port > 0)
-                .map(Wanted::Port)
+                .map(TargetKind::Port)
                 .ok_or_else(|| format!("{number:?} is no port; {form}"))?,
             Some(("command", pattern)) => Regex::new(pattern)
-                .map(Wanted::Command)
+                .map(TargetKind::Command)
                 .map_err(|_| format!("{pattern:?} is no regular expression; {form}"))?,
-            _ => Wanted::Name(text.to_owned()),
+            _ => TargetKind::Name(text.to_owned()),
         };
         let label = match text.strip_prefix("command:") {
             Some(pattern) => format!("command:{}", (masking.text)(pattern)),
@@ -68,8 +68,8 @@ impl Target {
 
 /// The targets of one recording, and which of the processes seen are theirs.
 #[derive(Debug)]
-pub struct Targets {
-    wanted: Vec<Target>,
+pub struct TargetMatcher {
+    wanted: Vec<ProcessTarget>,
     /// What is known of a process under the name it has now.
     known: HashMap<ProcessId, (Arc<str>, Option<usize>)>,
     listeners: BTreeMap<u16, BTreeSet<u32>>,
@@ -82,9 +82,9 @@ pub struct Targets {
     heads: Vec<Option<u32>>,
 }
 
-impl Targets {
+impl TargetMatcher {
     /// Creates the targets of one recording, none of them found yet.
-    pub fn new(targets: &[Target]) -> Self {
+    pub fn new(targets: &[ProcessTarget]) -> Self {
         Self {
             wanted: targets.to_vec(),
             known: HashMap::new(),
@@ -98,7 +98,7 @@ impl Targets {
     }
 
     /// Those for which no process was seen yet.
-    pub fn unfound(&self) -> impl Iterator<Item = &Target> {
+    pub fn unfound(&self) -> impl Iterator<Item = &ProcessTarget> {
         let all = self.wanted.iter().zip(&self.found);
         all.filter(|(_, found)| !**found).map(|(target, _)| target)
     }
@@ -109,7 +109,7 @@ impl Targets {
     }
 
     /// Returns the targets in the order in which they were asked for.
-    pub fn all(&self) -> &[Target] {
+    pub fn all(&self) -> &[ProcessTarget] {
         &self.wanted
     }
 
@@ -118,7 +118,7 @@ impl Targets {
         &mut self,
         at_ns: u64,
         samples: &[ProcessSample],
-        details: &mut dyn Details,
+        details: &mut dyn ProcessLookup,
     ) -> HashMap<ProcessId, usize> {
         if self.wanted.is_empty() {
             return HashMap::new();
@@ -147,9 +147,9 @@ impl Targets {
         members
     }
 
-    fn look_for_listeners(&mut self, at_ns: u64, details: &mut dyn Details) {
+    fn look_for_listeners(&mut self, at_ns: u64, details: &mut dyn ProcessLookup) {
         let ports = self.wanted.iter().filter_map(|target| match target.wanted {
-            Wanted::Port(port) => Some(port),
+            TargetKind::Port(port) => Some(port),
             _ => None,
         });
         let ports: BTreeSet<u16> = ports.collect();
@@ -163,7 +163,7 @@ impl Targets {
 
     /// Says whether it is time to look at command lines again.
     fn look_at_commands(&mut self, at_ns: u64) {
-        let by_command = |target: &Target| matches!(target.wanted, Wanted::Command(_));
+        let by_command = |target: &ProcessTarget| matches!(target.wanted, TargetKind::Command(_));
         let since_ns = at_ns.saturating_sub(self.commands_looked_ns);
         self.looks_again =
             since_ns >= LOOK_AT_COMMANDS_EVERY_NS && self.wanted.iter().any(by_command);
@@ -172,9 +172,13 @@ impl Targets {
         }
     }
 
-    fn asked_for(&mut self, sample: &ProcessSample, details: &mut dyn Details) -> Option<usize> {
-        let listens = |target: &Target| match target.wanted {
-            Wanted::Port(port) => {
+    fn asked_for(
+        &mut self,
+        sample: &ProcessSample,
+        details: &mut dyn ProcessLookup,
+    ) -> Option<usize> {
+        let listens = |target: &ProcessTarget| match target.wanted {
+            TargetKind::Port(port) => {
                 let listeners = self.listeners.get(&port);
                 listeners.is_some_and(|pids| pids.contains(&sample.id.pid))
             }
@@ -190,13 +194,13 @@ impl Targets {
             return *target;
         }
         let mut line = None;
-        let mut matches = |target: &Target| match &target.wanted {
-            Wanted::Name(name) => is_name(name, &sample.name),
-            Wanted::Pid(pid) => sample.id.pid == *pid,
-            Wanted::Port(_) => false,
+        let mut matches = |target: &ProcessTarget| match &target.wanted {
+            TargetKind::Name(name) => is_name(name, &sample.name),
+            TargetKind::Pid(pid) => sample.id.pid == *pid,
+            TargetKind::Port(_) => false,
             // Our own command line has the pattern in it.
-            Wanted::Command(_) if sample.id.pid == std::process::id() => false,
-            Wanted::Command(pattern) => {
+            TargetKind::Command(_) if sample.id.pid == std::process::id() => false,
+            TargetKind::Command(pattern) => {
                 let line = line.get_or_insert_with(|| details.command_line(sample.id.pid));
                 line.as_ref()
                     .map_or_else(|| pattern.is_match(""), |line| line.is_match(pattern))
@@ -228,7 +232,10 @@ mod tests {
             "command:^java .*shop",
             "a:b",
         ] {
-            assert_eq!(Target::parse(good, Masking::NONE).unwrap().label, good);
+            assert_eq!(
+                ProcessTarget::parse(good, Masking::NONE).unwrap().label,
+                good
+            );
         }
         for odd in [
             "",
@@ -239,7 +246,7 @@ mod tests {
             "port:99999",
             "command:(",
         ] {
-            let error = Target::parse(odd, Masking::NONE).unwrap_err();
+            let error = ProcessTarget::parse(odd, Masking::NONE).unwrap_err();
             assert!(error.contains("write a name, pid:NUMBER"), "{odd}: {error}");
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::Masking;
-use crate::source::Span;
+use crate::source::ReadSpan;
 
 fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> ProcessSample {
     let ns = at_ms * 1_000_000;
@@ -18,7 +18,7 @@ fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> P
         threads: Some(1),
         minor_faults: Some(0),
         major_faults: Some(0),
-        span: Span {
+        span: ReadSpan {
             begin_ns: ns,
             end_ns: ns,
         },
@@ -27,17 +27,17 @@ fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> P
 
 /// Keeps every figure.
 #[derive(Debug, Default)]
-struct Kept {
+struct KeptFigures {
     labels: BTreeMap<&'static str, String>,
     figures: BTreeMap<&'static str, Vec<Option<f64>>>,
 }
 
-impl History for Kept {
+impl ProcessRecorder for KeptFigures {
     fn label(&mut self, key: &'static str, value: &str) {
         self.labels.insert(key, value.to_owned());
     }
 
-    fn put(&mut self, _: u64, name: &'static str, reading: Option<Reading>) {
+    fn put(&mut self, _: u64, name: &'static str, reading: Option<FigureValue>) {
         let figures = self.figures.entry(name).or_default();
         if figures.is_empty() {
             // A rate is absent where its first window begins.
@@ -50,17 +50,17 @@ impl History for Kept {
     }
 }
 
-fn take(follower: &mut Follower<Kept>, at_ms: u64, samples: &[ProcessSample]) {
+fn take(follower: &mut Follower<KeptFigures>, at_ms: u64, samples: &[ProcessSample]) {
     let mut out = Figures::default();
-    follower.take(at_ms * 1_000_000, samples, &mut Silent, &mut out);
+    follower.take(at_ms * 1_000_000, samples, &mut NoDetails, &mut out);
 }
 
 /// Knows nothing more of any process.
-struct Silent;
+struct NoDetails;
 
-impl Details for Silent {
-    fn detail(&mut self, _: ProcessId, _: Fields) -> Detail {
-        Detail::default()
+impl ProcessLookup for NoDetails {
+    fn detail(&mut self, _: ProcessId, _: ProcessFields) -> ProcessDetail {
+        ProcessDetail::default()
     }
 
     fn command_line(&mut self, _: u32) -> Option<CommandLine> {
@@ -72,23 +72,23 @@ impl Details for Silent {
     }
 }
 
-fn follower(most: usize, cores: Option<u64>) -> Follower<Kept> {
+fn follower(most: usize, cores: Option<u64>) -> Follower<KeptFigures> {
     follower_every(1000, most, cores)
 }
 
-fn follower_every(interval_ms: u64, most: usize, cores: Option<u64>) -> Follower<Kept> {
-    let following = Following {
+fn follower_every(interval_ms: u64, most: usize, cores: Option<u64>) -> Follower<KeptFigures> {
+    let following = FollowOptions {
         most,
-        fields: Fields {
+        fields: ProcessFields {
             children: true,
-            ..Fields::default()
+            ..ProcessFields::default()
         },
-        ..Following::default()
+        ..FollowOptions::default()
     };
     Follower::new(&following, cores, 10_000_000, interval_ms * 1_000_000)
 }
 
-fn means(follower: &Follower<Kept>, name: &str, pid: u32) -> Vec<Option<f64>> {
+fn means(follower: &Follower<KeptFigures>, name: &str, pid: u32) -> Vec<Option<f64>> {
     let wanted = pid.to_string();
     let mut all = follower.ranked_histories();
     let found = all.find(|kept| kept.labels["pid"] == wanted);
@@ -221,11 +221,11 @@ fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
 }
 
 /// Tells one command line, whoever is asked.
-struct Line(&'static str);
+struct OneCommandLine(&'static str);
 
-impl Details for Line {
-    fn detail(&mut self, _: ProcessId, _: Fields) -> Detail {
-        Detail::default()
+impl ProcessLookup for OneCommandLine {
+    fn detail(&mut self, _: ProcessId, _: ProcessFields) -> ProcessDetail {
+        ProcessDetail::default()
     }
 
     fn command_line(&mut self, _: u32) -> Option<CommandLine> {
@@ -240,10 +240,11 @@ impl Details for Line {
 
 #[test]
 fn a_program_that_starts_another_of_its_name_in_its_place_is_found_by_the_new_command_line() {
-    let mut targets = Targets::new(&[Target::parse("command:shop$", Masking::NONE).unwrap()]);
+    let mut targets =
+        TargetMatcher::new(&[ProcessTarget::parse("command:shop$", Masking::NONE).unwrap()]);
     let python = [process(7, 1, 0, 1, 0)];
     let mut is_found = |at_ms: u64, line| {
-        let found = targets.members(at_ms * 1_000_000, &python, &mut Line(line));
+        let found = targets.members(at_ms * 1_000_000, &python, &mut OneCommandLine(line));
         found.contains_key(&python[0].id)
     };
     assert!(!is_found(3000, "python3 wait.py"));

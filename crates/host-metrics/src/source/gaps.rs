@@ -8,12 +8,12 @@ use std::fmt::Display;
 #[derive(Debug, Default)]
 pub struct Gaps {
     reasons: BTreeMap<Cow<'static, str>, String>,
-    processes: BTreeMap<&'static str, Counted>,
+    processes: BTreeMap<&'static str, ProcessCount>,
 }
 
 /// Processes that were asked for something, each counted once however often it is asked.
 #[derive(Debug, Default, Clone, Copy)]
-struct Counted {
+struct ProcessCount {
     asked: u64,
     missing: u64,
 }
@@ -76,7 +76,7 @@ impl Gaps {
         self.iter().map(|(what, why)| {
             let of = self.processes.get(what);
             let partly = of.filter(|of| of.missing < of.asked);
-            let of = partly.map_or_else(String::new, |Counted { asked, missing }| {
+            let of = partly.map_or_else(String::new, |ProcessCount { asked, missing }| {
                 format!(" for {missing} of {asked} processes")
             });
             (what, format!("{what} is absent{of}: {why}"))

@@ -6,20 +6,20 @@
 //! and keep the rest. The roots of `/proc` and `/sys` are parameters, so that tests run on a
 //! made-up tree. Elsewhere sysinfo serves what it can.
 //!
-//! What could not be read is `None` in the [`Sample`], with its reason in [`Gaps`].
+//! What could not be read is `None` in the [`HostSample`], with its reason in [`Gaps`].
 
 pub mod cgroup;
 pub mod cpu;
 pub mod disk;
-mod file;
 mod gaps;
 pub mod gpu;
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-pub mod handles;
+mod kept_file;
 pub mod kernel_limits;
 pub mod load;
 pub mod memory;
 pub mod network;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub mod open_file_limit;
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod portable;
 pub mod pressure;
@@ -35,8 +35,8 @@ use std::path::{Path, PathBuf};
 use crate::Masking;
 use crate::clock::monotonic_ns;
 
-pub use file::{KeptFile, SlowFile};
 pub use gaps::Gaps;
+pub use kept_file::{KeptFile, SlowFile};
 #[cfg(not(target_os = "linux"))]
 pub use portable::PortableSource as HostSource;
 #[cfg(target_os = "linux")]
@@ -51,11 +51,11 @@ use network::NetworkSample;
 use pressure::PressureSample;
 use process::ProcessSample;
 use sensor::SensorSample;
-use tcp::{ListenSample, SocketSample, StateSample, TcpSample};
+use tcp::{ListenSample, SocketSample, SocketStateSample, TcpSample};
 
 /// What is read beyond what every sample has.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub struct SourceOptions {
     /// Reads every process, and masks secrets in what it says of itself by this.
     pub processes: Option<Masking>,
     /// Control groups besides our own, as paths below the root of their hierarchy.
@@ -96,14 +96,14 @@ impl Roots {
 
 /// What the kernel counts in.
 #[derive(Debug, Clone, Copy)]
-pub struct Units {
+pub struct KernelUnits {
     /// Length of a clock tick, in which CPU time is counted; 10 ms on common systems.
     pub tick_ns: u64,
     /// Size of a memory page.
     pub page_bytes: u64,
 }
 
-impl Units {
+impl KernelUnits {
     /// This machine's own; the common ones where it does not tell.
     pub fn host() -> Self {
         use nix::unistd::{SysconfVar, sysconf};
@@ -118,14 +118,14 @@ impl Units {
 
 /// When a read began and ended on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub struct ReadSpan {
     /// Just before the read.
     pub begin_ns: u64,
     /// Just after it.
     pub end_ns: u64,
 }
 
-impl Span {
+impl ReadSpan {
     /// The best guess at the instant the kernel took the figures.
     pub fn midpoint_ns(&self) -> u64 {
         u64::midpoint(self.begin_ns, self.end_ns)
@@ -141,7 +141,7 @@ impl Span {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timed<T> {
     /// Time of the reading.
-    pub span: Span,
+    pub span: ReadSpan,
     /// The reading.
     pub value: T,
 }
@@ -156,7 +156,7 @@ impl<T> Timed<T> {
         let value = read()?;
         let end_ns = monotonic_ns();
         Ok(Self {
-            span: Span { begin_ns, end_ns },
+            span: ReadSpan { begin_ns, end_ns },
             value,
         })
     }
@@ -196,9 +196,9 @@ pub enum SourceError {
 
 /// Everything read at one tick.
 #[derive(Debug, Clone, Default)]
-pub struct Sample {
+pub struct HostSample {
     /// From the first read to the last.
-    pub span: Span,
+    pub span: ReadSpan,
     /// CPU time by state and the run queue.
     pub cpu: Option<Timed<CpuSample>>,
     /// Load averages.
@@ -220,7 +220,7 @@ pub struct Sample {
     /// TCP sockets there are.
     pub sockets: Option<Timed<SocketSample>>,
     /// The same by state; absent when not asked for.
-    pub socket_states: Option<Timed<StateSample>>,
+    pub socket_states: Option<Timed<SocketStateSample>>,
     /// Temperatures and clocks; nothing where there are no sensors.
     pub sensors: SensorSample,
     /// Control groups: our own first, where we are in one.

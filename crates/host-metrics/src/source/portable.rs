@@ -20,8 +20,8 @@ use super::cpu::{CpuSample, CpuTimes};
 use super::disk::{DiskCounters, DiskSample};
 use super::memory::MemorySample;
 use super::network::{InterfaceCounters, NetworkSample};
-use super::process::{Detail, Fields, ProcessId, ProcessSample};
-use super::{Gaps, Roots, Sample, Selection, SourceError, Span, Timed, Units};
+use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
+use super::{Gaps, HostSample, KernelUnits, ReadSpan, Roots, SourceError, SourceOptions, Timed};
 
 /// Reads this machine by way of sysinfo.
 #[derive(Debug)]
@@ -37,7 +37,12 @@ impl PortableSource {
     /// A source of this machine's figures; there is no tree to read them from elsewhere, so
     /// `_roots` and `_units` serve only to be built as the other source is. Control groups and
     /// sockets by state are noted in `gaps` when they were asked for.
-    pub fn new(_roots: &Roots, _units: Units, selection: &Selection, gaps: &mut Gaps) -> Self {
+    pub fn new(
+        _roots: &Roots,
+        _units: KernelUnits,
+        selection: &SourceOptions,
+        gaps: &mut Gaps,
+    ) -> Self {
         let only_linux = SourceError::Unserved("only Linux has it".to_owned());
         if !selection.cgroups.is_empty() {
             gaps.note("cgroup", &only_linux);
@@ -56,7 +61,7 @@ impl PortableSource {
     }
 
     /// Reads everything once; what this system does not tell is absent and noted in `gaps`.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> Sample {
+    pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         for what in [
             "pressure.cpu",
@@ -79,29 +84,34 @@ impl PortableSource {
         self.cpu.clone_from(&cpu);
         let disks = self.disks.as_mut().map_err(|e| e.to_string());
         let networks = self.networks.as_mut().map_err(|e| e.to_string());
-        Sample {
+        HostSample {
             cpu,
             memory,
             disks: gaps.keep("disks", disks).map(disk_transfers),
             network: gaps.keep("network", networks).map(traffic),
             processes,
-            span: Span {
+            span: ReadSpan {
                 begin_ns,
                 end_ns: monotonic_ns(),
             },
-            ..Sample::default()
+            ..HostSample::default()
         }
     }
 }
 
 impl PortableSource {
     /// Nothing: what goes beyond CPU time and memory is read on Linux only.
-    pub fn detail(&mut self, _id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+    pub fn detail(
+        &mut self,
+        _id: ProcessId,
+        fields: ProcessFields,
+        gaps: &mut Gaps,
+    ) -> ProcessDetail {
         if fields.need_detail() {
             let why = SourceError::Unserved("only Linux has it".to_owned());
             gaps.note("details of processes", &why);
         }
-        Detail::default()
+        ProcessDetail::default()
     }
 
     /// Not told here.
@@ -200,7 +210,7 @@ fn processes(system: &mut System, masking: Masking) -> Vec<ProcessSample> {
 fn process_sample(
     pid: sysinfo::Pid,
     process: &sysinfo::Process,
-    span: Span,
+    span: ReadSpan,
     masking: Masking,
 ) -> ProcessSample {
     ProcessSample {
@@ -262,11 +272,12 @@ mod tests {
     #[test]
     fn this_machine_is_read_without_proc_files_of_our_own() {
         let mut gaps = Gaps::default();
-        let everything = Selection {
+        let everything = SourceOptions {
             processes: Some(Masking::NONE),
-            ..Selection::default()
+            ..SourceOptions::default()
         };
-        let mut source = PortableSource::new(&Roots::host(), Units::host(), &everything, &mut gaps);
+        let mut source =
+            PortableSource::new(&Roots::host(), KernelUnits::host(), &everything, &mut gaps);
         let first = source.sample(&mut gaps);
         std::thread::sleep(MINIMUM_CPU_UPDATE_INTERVAL * 2);
         let second = source.sample(&mut gaps);

@@ -4,7 +4,7 @@ use super::Timed;
 
 /// Stalled time since boot, in nanoseconds (counted in microseconds).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Stall {
+pub struct PressureStall {
     /// Some task waited.
     pub some_ns: u64,
     /// All tasks that were not idle waited at once.
@@ -15,28 +15,23 @@ pub struct Stall {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PressureSample {
     /// Waiting for a CPU.
-    pub cpu: Option<Timed<Stall>>,
+    pub cpu: Option<Timed<PressureStall>>,
     /// Waiting for memory (reclaim, refaults, swap).
-    pub memory: Option<Timed<Stall>>,
+    pub memory: Option<Timed<PressureStall>>,
     /// Waiting for I/O.
-    pub io: Option<Timed<Stall>>,
+    pub io: Option<Timed<PressureStall>>,
 }
 
 impl PressureSample {
-    /// Those that were read, by the name of the resource.
-    pub fn each(&self) -> impl Iterator<Item = (&'static str, Stall)> {
-        let all = [
-            ("cpu", &self.cpu),
-            ("memory", &self.memory),
-            ("io", &self.io),
-        ];
-        all.into_iter()
-            .filter_map(|(resource, stall)| Some((resource, stall.as_ref()?.value)))
+    /// Returns the resources in the order of the tables of
+    /// [`metric::pressure`](crate::metric::pressure): CPU, memory, I/O.
+    pub fn all(&self) -> [Option<&Timed<PressureStall>>; 3] {
+        [self.cpu.as_ref(), self.memory.as_ref(), self.io.as_ref()]
     }
 }
 
 /// Parses one file of `/proc/pressure`; `None` without a total on its `some` line.
-pub fn parse(text: &str) -> Option<Stall> {
+pub fn parse(text: &str) -> Option<PressureStall> {
     let total_ns = |kind: &str| -> Option<u64> {
         let line = text.lines().find_map(|l| l.strip_prefix(kind))?;
         let total = line
@@ -44,7 +39,7 @@ pub fn parse(text: &str) -> Option<Stall> {
             .find_map(|word| word.strip_prefix("total="))?;
         total.trim().parse::<u64>().ok()?.checked_mul(1000)
     };
-    Some(Stall {
+    Some(PressureStall {
         some_ns: total_ns("some ")?,
         full_ns: total_ns("full "),
     })

@@ -9,20 +9,20 @@ use crate::clock::monotonic_ns;
 use super::cgroup::Cgroups;
 use super::disk::DiskFilter;
 use super::load::{HandleSample, LoadSample};
-use super::pressure::{PressureSample, Stall};
-use super::process::{Detail, Fields, ProcessId, ProcessTable, listeners};
+use super::pressure::{PressureSample, PressureStall};
+use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessTable, listeners};
 use super::sensor::Sensors;
-use super::tcp::StateSample;
+use super::tcp::SocketStateSample;
 use super::{
-    Gaps, KeptFile, Roots, Sample, Selection, SlowFile, SourceError, Span, Timed, Units, cpu, disk,
-    handles, load, memory, network, pressure, tcp,
+    Gaps, HostSample, KeptFile, KernelUnits, ReadSpan, Roots, SlowFile, SourceError, SourceOptions,
+    Timed, cpu, disk, load, memory, network, open_file_limit, pressure, tcp,
 };
 
 /// Reads this machine, or a made-up tree that looks like one.
 #[derive(Debug)]
 pub struct ProcSource {
     proc: PathBuf,
-    units: Units,
+    units: KernelUnits,
     stat: KeptFile,
     loadavg: SlowFile<LoadSample>,
     file_nr: SlowFile<HandleSample>,
@@ -49,11 +49,17 @@ struct NetworkFiles {
 impl ProcSource {
     /// Names what there is to read. What is not there is noted at each sample; `_gaps` serves the
     /// source of other systems.
-    pub fn new(roots: &Roots, units: Units, selection: &Selection, _gaps: &mut Gaps) -> Self {
+    pub fn new(
+        roots: &Roots,
+        units: KernelUnits,
+        selection: &SourceOptions,
+        _gaps: &mut Gaps,
+    ) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
         let slow_stands_ns = selection.slow_stands_ns;
         let states = || [file("net/tcp"), file("net/tcp6")];
-        let table = |masking| ProcessTable::new(&roots.proc, units, masking, handles::most());
+        let table =
+            |masking| ProcessTable::new(&roots.proc, units, masking, open_file_limit::most());
         Self {
             proc: roots.proc.clone(),
             units,
@@ -79,9 +85,9 @@ impl ProcSource {
     }
 
     /// Reads everything once; what fails is absent and noted in `gaps`.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> Sample {
+    pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
-        let mut sample = Sample::default();
+        let mut sample = HostSample::default();
         self.sample_host(&mut sample, gaps);
         self.network.sample(&mut sample, gaps);
         sample.pressure = stalls(&mut self.pressure, gaps);
@@ -91,7 +97,7 @@ impl ProcSource {
         let processes = self.processes.as_mut();
         sample.processes = processes.and_then(|table| table.sample(forks, gaps));
         note_missing_parts(&sample, gaps);
-        sample.span = Span {
+        sample.span = ReadSpan {
             begin_ns,
             end_ns: monotonic_ns(),
         };
@@ -99,9 +105,16 @@ impl ProcSource {
     }
 
     /// Reads the rest of a process of the last sample.
-    pub fn detail(&mut self, id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+    pub fn detail(
+        &mut self,
+        id: ProcessId,
+        fields: ProcessFields,
+        gaps: &mut Gaps,
+    ) -> ProcessDetail {
         let table = self.processes.as_mut();
-        table.map_or_else(Detail::default, |table| table.detail(id, fields, gaps))
+        table.map_or_else(ProcessDetail::default, |table| {
+            table.detail(id, fields, gaps)
+        })
     }
 
     /// Reads the control groups of these processes too, from the next look at who is where on.
@@ -119,8 +132,8 @@ impl ProcSource {
         listeners(&self.proc, ports)
     }
 
-    fn sample_host(&mut self, sample: &mut Sample, gaps: &mut Gaps) {
-        let Units {
+    fn sample_host(&mut self, sample: &mut HostSample, gaps: &mut Gaps) {
+        let KernelUnits {
             tick_ns,
             page_bytes,
         } = self.units;
@@ -145,7 +158,7 @@ impl ProcSource {
 }
 
 impl NetworkFiles {
-    fn sample(&mut self, sample: &mut Sample, gaps: &mut Gaps) {
+    fn sample(&mut self, sample: &mut HostSample, gaps: &mut Gaps) {
         let network = self.dev.read("interfaces", network::parse_dev);
         let tcp = self.snmp.read("RetransSegs", tcp::parse_snmp);
         let listen = self.netstat.read("ListenOverflows", tcp::parse_netstat);
@@ -161,7 +174,7 @@ impl NetworkFiles {
 }
 
 /// Both families together; a kernel without IPv6 has no sockets of it.
-fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<StateSample>, SourceError> {
+fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<SocketStateSample>, SourceError> {
     let mut all = four.read("sockets", tcp::parse_states)?;
     if let Ok(six) = six.read("sockets", tcp::parse_states) {
         all.span.end_ns = six.span.end_ns;
@@ -185,7 +198,7 @@ fn stalls([cpu, memory, io]: &mut [KeptFile; 3], gaps: &mut Gaps) -> PressureSam
 }
 
 /// Names the figures that a file, readable as a whole, lacks.
-fn note_missing_parts(sample: &Sample, gaps: &mut Gaps) {
+fn note_missing_parts(sample: &HostSample, gaps: &mut Gaps) {
     let mut note = |missing: bool, what, file: &str| {
         if missing {
             gaps.note(what, &format!("{file} does not have it"));
@@ -212,7 +225,7 @@ fn note_missing_parts(sample: &Sample, gaps: &mut Gaps) {
         note(paging.major_faults.is_none(), "major faults", "vmstat");
         note(paging.oom_kills.is_none(), "OOM kills", "vmstat");
     }
-    let lacks_full = |stall: &Option<Timed<Stall>>| {
+    let lacks_full = |stall: &Option<Timed<PressureStall>>| {
         let stall = stall.as_ref();
         stall.is_some_and(|stall| stall.value.full_ns.is_none())
     };

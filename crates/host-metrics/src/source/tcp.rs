@@ -36,7 +36,7 @@ pub struct SocketSample {
 }
 
 /// TCP sockets by state, as in `established`.
-pub type StateSample = BTreeMap<&'static str, u64>;
+pub type SocketStateSample = BTreeMap<&'static str, u64>;
 
 /// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
 pub fn parse_snmp(text: &str) -> Option<TcpSample> {
@@ -109,10 +109,10 @@ const STATES: [&str; 12] = [
 
 /// Parses `/proc/net/tcp` and `tcp6` one after the other, `sl local remote st …`; `None` without
 /// the line of headings. Every state is there, so that none is absent when its last socket goes.
-pub fn parse_states(text: &str) -> Option<StateSample> {
+pub fn parse_states(text: &str) -> Option<SocketStateSample> {
     let heading = |line: &&str| line.trim_start().starts_with("sl ");
     text.lines().find(heading)?;
-    let mut states: StateSample = STATES.iter().map(|state| (*state, 0)).collect();
+    let mut states: SocketStateSample = STATES.iter().map(|state| (*state, 0)).collect();
     for line in text.lines().filter(|line| !heading(line)) {
         let number = line.split_ascii_whitespace().nth(3);
         let number = number.and_then(|hex| usize::from_str_radix(hex, 16).ok());

@@ -7,10 +7,10 @@
 //! Groups come and go: one that is made late is found then, and one that was removed and made again
 //! is another, whose counters begin anew (`slot`).
 
+mod directories;
 mod parse;
-mod place;
 mod quota;
-mod slot;
+mod tracked_cgroup;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use crate::clock::monotonic_ns;
 
 use super::pressure::{self, PressureSample};
-use super::{Gaps, KeptFile, Roots, Selection, SlowFile, SourceError, Timed};
-use parse::Limit;
-use place::{Directory, Place, Version};
-use slot::Slot;
+use super::{Gaps, KeptFile, Roots, SlowFile, SourceError, SourceOptions, Timed};
+use directories::{CgroupDirectories, CgroupDirectory, CgroupVersion};
+use parse::LimitValue;
+use tracked_cgroup::TrackedCgroup;
 
 pub use quota::{QuotaError, QuotaGroup, QuotaUse};
 
@@ -34,7 +34,7 @@ pub struct CgroupSample {
     /// Tells it from one that had its name before.
     pub identity: [u64; 4],
     /// CPU time.
-    pub cpu: Option<Timed<CpuUse>>,
+    pub cpu: Option<Timed<CgroupCpu>>,
     /// Number of cores it may use at once; absent without a quota.
     pub quota_cores: Option<f64>,
     /// True if a quota on the way to the root could not be read, so that there may be a tighter one.
@@ -42,7 +42,7 @@ pub struct CgroupSample {
     /// Number of times that the quota held it back.
     pub throttling: Option<Timed<Throttling>>,
     /// Memory.
-    pub memory: Option<Timed<MemoryUse>>,
+    pub memory: Option<Timed<CgroupMemory>>,
     /// Amount of memory it may hold; absent without a limit.
     pub memory_limit_bytes: Option<u64>,
     /// True if a limit on the way to the root could not be read, so that there may be a tighter one.
@@ -50,14 +50,14 @@ pub struct CgroupSample {
     /// Events at the limit.
     pub memory_events: Option<Timed<MemoryEvents>>,
     /// Transfers to and from disks.
-    pub io: Option<Timed<IoUse>>,
+    pub io: Option<Timed<CgroupIo>>,
     /// Time stalled; only version 2 has it.
     pub pressure: PressureSample,
 }
 
 /// CPU time since the group was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CpuUse {
+pub struct CgroupCpu {
     /// In all states, of all its processes, those that have ended included.
     pub used_ns: u64,
 }
@@ -75,7 +75,7 @@ pub struct Throttling {
 
 /// Memory that a group holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MemoryUse {
+pub struct CgroupMemory {
     /// All that is charged to it, files included.
     pub used_bytes: u64,
     /// The same without copies of files that nobody used lately and that go first.
@@ -93,7 +93,7 @@ pub struct MemoryEvents {
 
 /// Transfers since the group was made, over all disks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct IoUse {
+pub struct CgroupIo {
     /// Bytes read.
     pub read_bytes: u64,
     /// Bytes written.
@@ -105,22 +105,24 @@ pub struct IoUse {
 pub struct Cgroups {
     roots: Roots,
     slow_stands_ns: u64,
-    slots: Vec<Slot>,
+    slots: Vec<TrackedCgroup>,
     /// Of the processes that are followed, as far as they are in none of the others.
-    followed: Vec<Slot>,
+    followed: Vec<TrackedCgroup>,
     processes: Vec<u32>,
     looked_ns: Option<u64>,
 }
 
 impl Cgroups {
     /// Our own group and those that are asked for, whether they are there by now or not.
-    pub fn of(roots: &Roots, selection: &Selection) -> Self {
+    pub fn of(roots: &Roots, selection: &SourceOptions) -> Self {
         let wanted: BTreeSet<&String> = selection.cgroups.iter().collect();
-        let named = wanted.into_iter().map(|name| Slot::named(name));
+        let named = wanted.into_iter().map(|name| TrackedCgroup::named(name));
         Self {
             roots: roots.clone(),
             slow_stands_ns: selection.slow_stands_ns,
-            slots: std::iter::once(Slot::own(roots)).chain(named).collect(),
+            slots: std::iter::once(TrackedCgroup::own(roots))
+                .chain(named)
+                .collect(),
             followed: Vec::new(),
             processes: Vec::new(),
             looked_ns: None,
@@ -152,7 +154,8 @@ impl Cgroups {
     fn look_for_followed(&mut self) {
         let mut before = std::mem::take(&mut self.followed);
         for pid in &self.processes {
-            let Some(found) = Slot::of_process(&self.roots, *pid, self.slow_stands_ns) else {
+            let Some(found) = TrackedCgroup::of_process(&self.roots, *pid, self.slow_stands_ns)
+            else {
                 continue;
             };
             let mut known = self.slots.iter().chain(&self.followed);
@@ -168,31 +171,31 @@ impl Cgroups {
 
 /// The files of one group. Those that its version lacks are absent.
 #[derive(Debug)]
-struct Group {
+struct CgroupFiles {
     name: String,
-    cpu: Versioned,
-    throttling: Versioned,
-    quotas: Vec<Quota>,
-    memory: Versioned,
-    memory_stat: Versioned,
-    limits: Vec<SlowFile<Limit<u64>>>,
-    memory_events: Versioned,
-    io: Versioned,
+    cpu: VersionedFile,
+    throttling: VersionedFile,
+    quotas: Vec<QuotaFiles>,
+    memory: VersionedFile,
+    memory_stat: VersionedFile,
+    limits: Vec<SlowFile<LimitValue<u64>>>,
+    memory_events: VersionedFile,
+    io: VersionedFile,
     pressure: Option<[KeptFile; 3]>,
     unmounted: Vec<&'static str>,
 }
 
 /// A file, and the version that tells its form.
-type Versioned = Option<(KeptFile, Version)>;
+type VersionedFile = Option<(KeptFile, CgroupVersion)>;
 
 /// Files of a quota: one, or two.
 #[derive(Debug)]
-enum Quota {
-    Max(SlowFile<Limit<f64>>),
-    QuotaAndPeriod(SlowFile<Limit<u64>>, SlowFile<Limit<u64>>),
+enum QuotaFiles {
+    Max(SlowFile<LimitValue<f64>>),
+    QuotaAndPeriod(SlowFile<LimitValue<u64>>, SlowFile<LimitValue<u64>>),
 }
 
-impl Quota {
+impl QuotaFiles {
     fn cores(&mut self) -> Result<Option<f64>, Arc<SourceError>> {
         match self {
             Self::Max(file) => Ok(file.read("quota", parse::cpu_max)?.value.at()),
@@ -206,34 +209,34 @@ impl Quota {
     }
 }
 
-impl Group {
-    fn open(name: &str, place: &Place, slow_stands_ns: u64) -> Self {
-        let file = |directory: &Option<Directory>, v1: &str, in_v2: &str| {
-            let Directory { path, version } = directory.as_ref()?;
+impl CgroupFiles {
+    fn open(name: &str, place: &CgroupDirectories, slow_stands_ns: u64) -> Self {
+        let file = |directory: &Option<CgroupDirectory>, v1: &str, in_v2: &str| {
+            let CgroupDirectory { path, version } = directory.as_ref()?;
             let name = match version {
-                Version::One => v1,
-                Version::Two => in_v2,
+                CgroupVersion::One => v1,
+                CgroupVersion::Two => in_v2,
             };
             Some((KeptFile::new(path.join(name)), *version))
         };
         // To look for what is not there would cost more than all that is: the root has no limits.
         let existing = |path: PathBuf| path.exists().then_some(path);
         let slow = |path| SlowFile::new(path, slow_stands_ns);
-        let quota = |version: Version, directory: &Path| match version {
-            Version::Two => {
+        let quota = |version: CgroupVersion, directory: &Path| match version {
+            CgroupVersion::Two => {
                 let file = existing(directory.join("cpu.max"))?;
-                Some(Quota::Max(SlowFile::new(file, slow_stands_ns)))
+                Some(QuotaFiles::Max(SlowFile::new(file, slow_stands_ns)))
             }
-            Version::One => {
+            CgroupVersion::One => {
                 let quota = existing(directory.join("cpu.cfs_quota_us"))?;
                 let period = existing(directory.join("cpu.cfs_period_us"))?;
-                Some(Quota::QuotaAndPeriod(slow(quota), slow(period)))
+                Some(QuotaFiles::QuotaAndPeriod(slow(quota), slow(period)))
             }
         };
-        let limit = |version: Version, directory: &Path| {
+        let limit = |version: CgroupVersion, directory: &Path| {
             let file = match version {
-                Version::One => "memory.limit_in_bytes",
-                Version::Two => "memory.max",
+                CgroupVersion::One => "memory.limit_in_bytes",
+                CgroupVersion::Two => "memory.max",
             };
             existing(directory.join(file)).map(slow)
         };
@@ -279,7 +282,7 @@ impl Group {
         let inactive = inactive.and_then(Result::ok);
         let memory = memory.map(|used| {
             used.map(|used| {
-                used.map(|used_bytes| MemoryUse {
+                used.map(|used_bytes| CgroupMemory {
                     used_bytes,
                     working_set_bytes: inactive
                         .as_ref()
@@ -295,7 +298,7 @@ impl Group {
             Ok(limit.map(|bytes| bytes as f64))
         });
         let (limit, memory_limit_unread) = tightest("cgroup.memory.limit", limits, gaps);
-        let quotas = self.quotas.iter_mut().map(Quota::cores);
+        let quotas = self.quotas.iter_mut().map(QuotaFiles::cores);
         let (quota_cores, quota_unread) = tightest("cgroup.cpu.quota", quotas, gaps);
         CgroupSample {
             name: self.name.clone(),
@@ -342,27 +345,27 @@ fn tightest(
     (known.reduce(f64::min), unread)
 }
 
-type Read<T> = Option<Result<Timed<T>, SourceError>>;
+type FileRead<T> = Option<Result<Timed<T>, SourceError>>;
 
 fn read<T>(
-    file: &mut Versioned,
+    file: &mut VersionedFile,
     wanted: &'static str,
     v1: impl FnOnce(&str) -> Option<T>,
     v2: impl FnOnce(&str) -> Option<T>,
-) -> Read<T> {
+) -> FileRead<T> {
     let (file, version) = file.as_mut()?;
     Some(match version {
-        Version::One => file.read(wanted, v1),
-        Version::Two => file.read(wanted, v2),
+        CgroupVersion::One => file.read(wanted, v1),
+        CgroupVersion::Two => file.read(wanted, v2),
     })
 }
 
 /// The files that tell of time stalled, which only version 2 has: those of the CPU's group, or
 /// where that is of version 1, of memory's.
-fn pressure(place: &Place) -> Option<[KeptFile; 3]> {
+fn pressure(place: &CgroupDirectories) -> Option<[KeptFile; 3]> {
     let all = [&place.cpu, &place.memory, &place.io];
     let mut all = all.into_iter().flatten();
-    let directory = all.find(|directory| directory.version == Version::Two)?;
+    let directory = all.find(|directory| directory.version == CgroupVersion::Two)?;
     let paths = ["cpu", "memory", "io"].map(|resource| {
         let file = format!("{resource}.pressure");
         directory.path.join(file)
@@ -383,6 +386,6 @@ fn part_of(controller: &str) -> &'static str {
 }
 
 /// Notes what failed; a controller that the group is not under has no file, which is no failure.
-fn keep<T>(what: &'static str, read: Read<T>, gaps: &mut Gaps) -> Option<Timed<T>> {
+fn keep<T>(what: &'static str, read: FileRead<T>, gaps: &mut Gaps) -> Option<Timed<T>> {
     gaps.keep(what, read?)
 }

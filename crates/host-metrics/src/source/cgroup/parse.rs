@@ -1,20 +1,20 @@
 //! Parsers of a group's files, in either version.
 
-use super::{CpuUse, IoUse, MemoryEvents, Throttling};
+use super::{CgroupCpu, CgroupIo, MemoryEvents, Throttling};
 use crate::source::text::number;
 
 /// Version 1 writes 'no limit' as the largest whole number of pages.
 const UNLIMITED_FROM: u64 = 1 << 62;
 
 /// `usage_usec N` of `cpu.stat`.
-pub(super) fn cpu_stat(text: &str) -> Option<CpuUse> {
+pub(super) fn cpu_stat(text: &str) -> Option<CgroupCpu> {
     let used_ns = number(text, "usage_usec")?.checked_mul(1000)?;
-    Some(CpuUse { used_ns })
+    Some(CgroupCpu { used_ns })
 }
 
 /// The one number of `cpuacct.usage`, in nanoseconds.
-pub(super) fn cpuacct(text: &str) -> Option<CpuUse> {
-    amount(text).map(|used_ns| CpuUse { used_ns })
+pub(super) fn cpuacct(text: &str) -> Option<CgroupCpu> {
+    amount(text).map(|used_ns| CgroupCpu { used_ns })
 }
 
 /// `cpu.stat`: in version 1 the time is in nanoseconds, in version 2 in microseconds.
@@ -29,14 +29,14 @@ pub(super) fn throttling(text: &str) -> Option<Throttling> {
 
 /// Content of a file that sets a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Limit<T> {
+pub(super) enum LimitValue<T> {
     /// There is none.
     Unlimited,
     /// This is it.
     At(T),
 }
 
-impl<T> Limit<T> {
+impl<T> LimitValue<T> {
     pub(super) fn at(self) -> Option<T> {
         match self {
             Self::Unlimited => None,
@@ -46,23 +46,23 @@ impl<T> Limit<T> {
 }
 
 /// `max 100000` or `150000 100000` of `cpu.max`, as cores.
-pub(super) fn cpu_max(text: &str) -> Option<Limit<f64>> {
+pub(super) fn cpu_max(text: &str) -> Option<LimitValue<f64>> {
     let (quota, period) = text.trim().split_once(' ')?;
     let period: f64 = period.parse().ok().filter(|p| *p > 0.0)?;
     if quota == "max" {
-        return Some(Limit::Unlimited);
+        return Some(LimitValue::Unlimited);
     }
     let quota: u64 = quota.parse().ok().filter(|quota| *quota > 0)?;
-    Some(Limit::At(quota as f64 / period))
+    Some(LimitValue::At(quota as f64 / period))
 }
 
 /// A limit in one number; `max`, `-1` and the largest numbers are none.
-pub(super) fn limit(text: &str) -> Option<Limit<u64>> {
+pub(super) fn limit(text: &str) -> Option<LimitValue<u64>> {
     match text.trim() {
-        "max" | "-1" => Some(Limit::Unlimited),
+        "max" | "-1" => Some(LimitValue::Unlimited),
         number => match number.parse().ok()? {
-            UNLIMITED_FROM.. => Some(Limit::Unlimited),
-            limit => Some(Limit::At(limit)),
+            UNLIMITED_FROM.. => Some(LimitValue::Unlimited),
+            limit => Some(LimitValue::At(limit)),
         },
     }
 }
@@ -101,8 +101,8 @@ pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
 
 /// `8:0 rbytes=1 wbytes=2 …` of `io.stat`, a line for each disk; a group that did nothing yet
 /// has none.
-pub(super) fn io_stat(text: &str) -> Option<IoUse> {
-    let mut io = IoUse::default();
+pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
+    let mut io = CgroupIo::default();
     for word in text.split_ascii_whitespace() {
         let (total, number) = match word.split_once('=') {
             Some(("rbytes", number)) => (&mut io.read_bytes, number),
@@ -114,9 +114,9 @@ pub(super) fn io_stat(text: &str) -> Option<IoUse> {
     Some(io)
 }
 
-/// `8:0 Read 1`, `8:0 Write 2` of version 1, then a line with the total.
-pub(super) fn blkio(text: &str) -> Option<IoUse> {
-    let mut io = IoUse::default();
+/// `8:0 FileRead 1`, `8:0 Write 2` of version 1, then a line with the total.
+pub(super) fn blkio(text: &str) -> Option<CgroupIo> {
+    let mut io = CgroupIo::default();
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace().skip(1);
         let (kind, number) = (words.next(), words.next());
@@ -136,11 +136,11 @@ mod tests {
 
     #[test]
     fn quotas_and_limits_are_read_and_none_is_not_a_huge_one() {
-        assert_eq!(cpu_max("150000 100000\n"), Some(Limit::At(1.5)));
-        assert_eq!(cpu_max("max 100000\n"), Some(Limit::Unlimited));
-        assert_eq!(limit("1073741824\n"), Some(Limit::At(1 << 30)));
+        assert_eq!(cpu_max("150000 100000\n"), Some(LimitValue::At(1.5)));
+        assert_eq!(cpu_max("max 100000\n"), Some(LimitValue::Unlimited));
+        assert_eq!(limit("1073741824\n"), Some(LimitValue::At(1 << 30)));
         for none in ["max\n", "-1\n", "9223372036854771712\n"] {
-            assert_eq!(limit(none), Some(Limit::Unlimited), "{none}");
+            assert_eq!(limit(none), Some(LimitValue::Unlimited), "{none}");
         }
         for odd in ["", "x", "1", "1 0", "0 100000", "-5 100000", "nan nan"] {
             assert_eq!(cpu_max(odd), None, "{odd}");
@@ -166,7 +166,7 @@ mod tests {
             let io = io.unwrap();
             assert_eq!((io.read_bytes, io.written_bytes), (11, 22));
         }
-        assert_eq!(io_stat("").unwrap(), IoUse::default());
+        assert_eq!(io_stat("").unwrap(), CgroupIo::default());
         assert_eq!(io_stat("8:0 rbytes=x"), None);
     }
 

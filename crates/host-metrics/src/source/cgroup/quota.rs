@@ -101,7 +101,7 @@ fn quota_use(directory: &Path) -> Option<QuotaUse> {
 
 /// Returns the path under the `cpu` controller, as in `4:cpu,cpuacct:/docker/1f`.
 fn group_of_version_1(membership: &str) -> Option<&str> {
-    super::place::group_under(membership, "cpu")
+    super::directories::group_under(membership, "cpu")
 }
 
 /// Returns root within the hierarchy and mount point, if this line of mountinfo is the one

@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::clock::monotonic_ns;
 
 use super::{GpuDriver, GpuError, GpuSample};
-use crate::cadence::Cadence;
 use crate::source::{Gaps, Timed};
 use crate::spread::Spread;
+use crate::tick_schedule::TickSchedule;
 
 /// The driver's own figures are hardly newer than this.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(500);
@@ -18,12 +18,12 @@ const PATIENCE_NS: u64 = 30_000_000_000;
 /// How long the end waits for a read under way.
 const GRACE: Duration = Duration::from_secs(1);
 
-type News = Result<Timed<Vec<GpuSample>>, GpuError>;
+type GpuMessage = Result<Timed<Vec<GpuSample>>, GpuError>;
 
 /// The GPUs of this machine while they are read.
 #[derive(Debug)]
 pub struct GpuWatch {
-    news: Receiver<News>,
+    news: Receiver<GpuMessage>,
     /// Never written to: letting go of it ends the thread.
     stop: Option<Sender<Infallible>>,
     found: Result<Vec<String>, String>,
@@ -135,12 +135,12 @@ impl Drop for GpuWatch {
 fn read_on(
     mut driver: impl GpuDriver,
     period: Duration,
-    news: &Sender<News>,
+    news: &Sender<GpuMessage>,
     stopped: &Receiver<Infallible>,
 ) {
     let period_ns = period.as_nanos() as u64;
     let half_ago_ns = monotonic_ns().saturating_sub(period_ns / 2);
-    let mut cadence = Cadence::new(half_ago_ns, period_ns);
+    let mut cadence = TickSchedule::new(half_ago_ns, period_ns);
     loop {
         let Ok(read) = Timed::around(|| Ok::<_, Infallible>(driver.read()));
         if news.send(Ok(read)).is_err() {

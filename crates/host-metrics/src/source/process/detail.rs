@@ -6,11 +6,11 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::detail_files::DetailFiles;
-use super::notes::{Notes, has_gone};
-use super::number::after;
+use super::read_notes::{ReadNotes, has_gone};
 use super::schedule::ScheduleTimes;
 use super::status::swap_kib;
-use super::{Detail, Fields, ProcessIo, Waiting};
+use super::words::after;
+use super::{ProcessDetail, ProcessFields, ProcessIo, SchedulerWait};
 use crate::source::{Gaps, SourceError, Timed};
 
 /// Longer than any of these files.
@@ -18,15 +18,15 @@ const FILE_BYTES: usize = 8192;
 
 /// Reads details, one process after the other, with one buffer.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct DetailReader {
     proc: PathBuf,
     buffer: Vec<u8>,
-    threads: Vec<(u32, Waiting)>,
+    threads: Vec<(u32, SchedulerWait)>,
     /// Since Linux 6.2 the size of the directory of descriptors is their number.
     size_counts: bool,
 }
 
-impl Reader {
+impl DetailReader {
     pub(super) fn new(proc: &Path) -> Self {
         let own = proc.join("self/fd");
         // While it is listed there is one more.
@@ -44,15 +44,15 @@ impl Reader {
     pub(super) fn read(
         &mut self,
         files: &mut DetailFiles,
-        fields: Fields,
+        fields: ProcessFields,
         threads: u64,
         keep: bool,
         gaps: &mut Gaps,
-    ) -> Detail {
+    ) -> ProcessDetail {
         let pid = files.pid;
         let kib = |kibibytes: u64| kibibytes.checked_mul(1024);
-        let mut detail = Detail::default();
-        let mut note = Notes::of(files, gaps);
+        let mut detail = ProcessDetail::default();
+        let mut note = ReadNotes::of(files, gaps);
         if fields.io {
             let read = self.one(&mut files.io, (pid, "io"), keep, parse_io);
             detail.io = note.keep("process.io", |of| &mut of.io, read);
@@ -134,7 +134,7 @@ impl Reader {
         files: &mut DetailFiles,
         threads: u64,
         keep: bool,
-    ) -> Result<Timed<Waiting>, SourceError> {
+    ) -> Result<Timed<SchedulerWait>, SourceError> {
         let pid = files.pid;
         if threads <= 1 {
             let place = (pid, "schedstat");
@@ -150,7 +150,11 @@ impl Reader {
     }
 
     /// Puts what each thread waited into `all`, in order of their numbers.
-    fn every_thread(&mut self, pid: u32, all: &mut Vec<(u32, Waiting)>) -> Result<(), SourceError> {
+    fn every_thread(
+        &mut self,
+        pid: u32,
+        all: &mut Vec<(u32, SchedulerWait)>,
+    ) -> Result<(), SourceError> {
         all.clear();
         let entries = std::fs::read_dir(self.path(pid, "task"));
         for entry in entries.map_err(|source| self.failed(pid, "task", source))? {
@@ -169,7 +173,7 @@ impl Reader {
         Ok(())
     }
 
-    fn thread(&mut self, path: PathBuf) -> Result<Waiting, SourceError> {
+    fn thread(&mut self, path: PathBuf) -> Result<SchedulerWait, SourceError> {
         let buffer = &mut self.buffer;
         match File::open(&path).and_then(|file| file.read_at(buffer, 0)) {
             Ok(length) => waiting(&buffer[..length]).ok_or(SourceError::Malformed {
@@ -220,9 +224,9 @@ fn parse_io(text: &[u8]) -> Option<ProcessIo> {
 }
 
 /// Parses `schedstat`.
-fn waiting(text: &[u8]) -> Option<Waiting> {
+fn waiting(text: &[u8]) -> Option<SchedulerWait> {
     let times = ScheduleTimes::parse(text)?;
-    Some(Waiting {
+    Some(SchedulerWait {
         waited_ns: times.ready_ns,
         switches: times.slices,
     })
@@ -231,9 +235,9 @@ fn waiting(text: &[u8]) -> Option<Waiting> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Span;
+    use crate::source::ReadSpan;
 
-    const EVERYTHING: Fields = Fields {
+    const EVERYTHING: ProcessFields = ProcessFields {
         children: true,
         faults: true,
         threads: true,
@@ -271,7 +275,7 @@ mod tests {
         put(root.path(), "schedstat", "1 100 3\n");
         let mut files = DetailFiles::of(7);
         let mut gaps = Gaps::default();
-        let mut reader = Reader::new(root.path());
+        let mut reader = DetailReader::new(root.path());
         let mut read = || reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
         let detail = read();
         let io = detail.io.unwrap().value;
@@ -280,7 +284,7 @@ mod tests {
         assert_eq!(detail.swap_bytes, Some(12_288));
         assert_eq!(detail.pss_bytes, Some(5120));
         assert_eq!(detail.descriptors, Some(2));
-        assert_eq!(detail.scheduler.unwrap().value, Waiting::default());
+        assert_eq!(detail.scheduler.unwrap().value, SchedulerWait::default());
 
         // Thread 8 ends, 9 is born, and what both waited is not lost.
         put(root.path(), "task/7/schedstat", "1 110 4\n");
@@ -300,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_a_sleeper_told_stands_but_not_of_memory_that_others_may_take() {
-        let asked = Fields {
+        let asked = ProcessFields {
             swap: false,
             pss: false,
             ..EVERYTHING
@@ -310,8 +314,8 @@ mod tests {
         put(root.path(), "schedstat", "1 100 3\n");
         let mut files = DetailFiles::of(7);
         let mut gaps = Gaps::default();
-        let mut reader = Reader::new(root.path());
-        let still = Span {
+        let mut reader = DetailReader::new(root.path());
+        let still = ReadSpan {
             begin_ns: 5,
             end_ns: 9,
         };
@@ -321,7 +325,11 @@ mod tests {
         let (before, now) = (read.io.unwrap(), told.io.unwrap());
         assert_eq!((before.value, still), (now.value, now.span));
         assert_eq!(told.scheduler.unwrap().span, still);
-        assert_eq!(files.still(Fields::default(), still), None, "less was read");
+        assert_eq!(
+            files.still(ProcessFields::default(), still),
+            None,
+            "less was read"
+        );
         reader.read(&mut files, EVERYTHING, 1, true, &mut gaps);
         assert_eq!(files.still(EVERYTHING, still), None);
     }
@@ -331,9 +339,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut gaps = Gaps::default();
         let mut files = DetailFiles::of(7);
-        let mut reader = Reader::new(root.path());
+        let mut reader = DetailReader::new(root.path());
         let detail = reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
-        assert_eq!(detail, Detail::default());
+        assert_eq!(detail, ProcessDetail::default());
         assert!(gaps.iter().next().is_none());
         for length in 0..IO.len() - "cancelled_write_bytes: 0\n".len() {
             put(root.path(), "io", &IO[..length]);
@@ -346,9 +354,9 @@ mod tests {
 
     #[test]
     fn descriptors_of_this_process_are_counted_however_the_kernel_tells() {
-        let mut reader = Reader::new(Path::new("/proc"));
+        let mut reader = DetailReader::new(Path::new("/proc"));
         let mut kept = None;
-        let mut count = |reader: &Reader| {
+        let mut count = |reader: &DetailReader| {
             let own = reader.descriptors(&mut kept, std::process::id(), true);
             own.unwrap()
         };

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 
-use super::{Detail, Fields, Waiting};
-use crate::source::Span;
+use super::{ProcessDetail, ProcessFields, SchedulerWait};
+use crate::source::ReadSpan;
 
 /// The files of one process, some of them kept open.
 #[derive(Debug)]
@@ -15,13 +15,13 @@ pub(super) struct DetailFiles {
     pub(super) schedule: Option<File>,
     pub(super) descriptors: Option<File>,
     /// What each thread had waited at the last look, in order of their numbers.
-    threads: Vec<(u32, Waiting)>,
+    threads: Vec<(u32, SchedulerWait)>,
     looked: bool,
-    waited: Waiting,
-    pub(super) last: Option<(Fields, Detail)>,
+    waited: SchedulerWait,
+    pub(super) last: Option<(ProcessFields, ProcessDetail)>,
     /// What it was ever asked for, and what of that could not be read: each is counted once.
-    pub(super) asked: Fields,
-    pub(super) unread: Fields,
+    pub(super) asked: ProcessFields,
+    pub(super) unread: ProcessFields,
 }
 
 impl DetailFiles {
@@ -35,16 +35,20 @@ impl DetailFiles {
             descriptors: None,
             threads: Vec::new(),
             looked: false,
-            waited: Waiting::default(),
+            waited: SchedulerWait::default(),
             last: None,
-            asked: Fields::default(),
-            unread: Fields::default(),
+            asked: ProcessFields::default(),
+            unread: ProcessFields::default(),
         }
     }
 
     /// What was read last, which still stood at `still`, if it is what is asked for and a process
     /// that sleeps cannot lose any of it.
-    pub(super) fn still(&mut self, fields: Fields, still: Span) -> Option<Detail> {
+    pub(super) fn still(
+        &mut self,
+        fields: ProcessFields,
+        still: ReadSpan,
+    ) -> Option<ProcessDetail> {
         let (asked, last) = self.last.as_mut()?;
         if *asked != fields || fields.swap || fields.pss {
             return None;
@@ -70,14 +74,14 @@ impl DetailFiles {
 
     /// Adds what each thread waited since the last look. A thread that ended takes its counters
     /// with it, so they are added up here; one that was born meanwhile has waited all it shows.
-    pub(super) fn wait(&mut self, threads: &[(u32, Waiting)]) -> Waiting {
+    pub(super) fn wait(&mut self, threads: &[(u32, SchedulerWait)]) -> SchedulerWait {
         for (thread, now) in threads {
             let before = self
                 .threads
                 .binary_search_by_key(thread, |(known, _)| *known);
             let before = match before {
                 Ok(place) => self.threads[place].1,
-                Err(_) if self.looked => Waiting::default(),
+                Err(_) if self.looked => SchedulerWait::default(),
                 Err(_) => *now,
             };
             self.waited.waited_ns += now.waited_ns.saturating_sub(before.waited_ns);

@@ -10,7 +10,7 @@ use super::schedule::{ScheduleFile, ScheduleTimes};
 use super::stat;
 use super::status::ProcessStatus;
 use super::{ProcessId, ProcessSample};
-use crate::source::{SourceError, Timed, Units};
+use crate::source::{KernelUnits, SourceError, Timed};
 use crate::{CommandLine, Masking};
 
 /// Longer than what is worth showing of a command line.
@@ -47,11 +47,15 @@ impl ProcessDirectory {
     ///
     /// # Errors
     /// Fails if the process is gone or hidden.
-    pub fn sample(&self, units: Units, masking: Masking) -> Result<ProcessSample, SourceError> {
+    pub fn sample(
+        &self,
+        units: KernelUnits,
+        masking: Masking,
+    ) -> Result<ProcessSample, SourceError> {
         let read = Timed::around(|| self.read("stat"))?;
         let bytes = &read.value;
         let pid = bytes.split(|byte| *byte == b' ').next();
-        let pid = pid.and_then(super::number::number);
+        let pid = pid.and_then(super::words::number);
         let sample = stat::parse(bytes, units)
             .zip(pid)
             .map(|(stat, pid)| ProcessSample {
@@ -159,7 +163,7 @@ pub fn read_process(
     masking: Masking,
 ) -> Result<(ProcessSample, Option<u64>), SourceError> {
     let directory = ProcessDirectory::new(pid);
-    let sample = directory.sample(Units::host(), masking)?;
+    let sample = directory.sample(KernelUnits::host(), masking)?;
     Ok((sample, directory.open_files().ok()))
 }
 
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn this_process_is_read() {
         let own = ProcessDirectory::own();
-        let sample = own.sample(Units::host(), Masking::NONE).unwrap();
+        let sample = own.sample(KernelUnits::host(), Masking::NONE).unwrap();
         assert_eq!(sample.id.pid, std::process::id());
         assert_eq!(sample.parent, std::os::unix::process::parent_id());
         assert!(sample.rss_bytes > 0 && sample.threads > Some(1));
@@ -219,7 +223,9 @@ mod tests {
         std::fs::write(root.path().join("7/stat"), "7 (x").unwrap();
         let process = ProcessDirectory::below(root.path(), 7);
         assert_eq!(process.children(7).unwrap(), [8, 9]);
-        let odd = process.sample(Units::host(), Masking::NONE).unwrap_err();
+        let odd = process
+            .sample(KernelUnits::host(), Masking::NONE)
+            .unwrap_err();
         assert!(odd.to_string().contains("no readable figures"), "{odd}");
         let gone = ProcessDirectory::below(root.path(), 8)
             .schedule()

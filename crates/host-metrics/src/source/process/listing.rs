@@ -7,18 +7,18 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
-use super::number::number;
+use super::words::number;
 use crate::source::SourceError;
 
 /// Looks at who there is, when somebody may have come.
 #[derive(Debug)]
-pub(super) struct Listing {
+pub(super) struct ProcessListing {
     proc: PathBuf,
     directory: Option<Dir>,
     forks: Option<u64>,
 }
 
-impl Listing {
+impl ProcessListing {
     pub(super) fn of(proc: &Path) -> Self {
         Self {
             proc: proc.to_owned(),
@@ -77,7 +77,7 @@ impl Listing {
 mod tests {
     use super::*;
 
-    fn seen(listing: &mut Listing, forks: Option<u64>) -> Vec<u32> {
+    fn seen(listing: &mut ProcessListing, forks: Option<u64>) -> Vec<u32> {
         let mut found = Vec::new();
         listing.look(forks, |pid| found.push(pid)).unwrap();
         found.sort_unstable();
@@ -90,7 +90,7 @@ mod tests {
         let born = |pid: u32| std::fs::create_dir(root.path().join(pid.to_string())).unwrap();
         std::fs::create_dir(root.path().join("self")).unwrap();
         born(7);
-        let mut listing = Listing::of(root.path());
+        let mut listing = ProcessListing::of(root.path());
         assert_eq!(seen(&mut listing, Some(3)), [7]);
         born(9);
         assert!(seen(&mut listing, Some(3)).is_empty());
@@ -108,7 +108,7 @@ mod tests {
     fn a_look_that_failed_is_made_again() {
         let root = tempfile::tempdir().unwrap();
         let proc = root.path().join("proc");
-        let mut listing = Listing::of(&proc);
+        let mut listing = ProcessListing::of(&proc);
         assert!(listing.look(Some(3), |_| ()).is_err());
         std::fs::create_dir_all(proc.join("5")).unwrap();
         assert_eq!(seen(&mut listing, Some(3)), [5]);

@@ -12,25 +12,25 @@ mod directory;
 #[cfg(target_os = "linux")]
 mod hidden;
 #[cfg(target_os = "linux")]
-mod known;
-#[cfg(target_os = "linux")]
 mod listing;
-#[cfg(target_os = "linux")]
-mod notes;
-mod number;
 #[cfg(target_os = "linux")]
 mod port;
 #[cfg(target_os = "linux")]
-mod run_watch;
+mod read_notes;
+#[cfg(target_os = "linux")]
+mod run_detector;
 mod schedule;
 mod stat;
 mod status;
 #[cfg(target_os = "linux")]
 pub mod table;
+#[cfg(target_os = "linux")]
+mod table_entry;
+mod words;
 
 use std::sync::Arc;
 
-use super::{Span, Timed};
+use super::{ReadSpan, Timed};
 
 pub use directory::{ProcessDirectory, own_open_files, read_process};
 #[cfg(target_os = "linux")]
@@ -69,14 +69,14 @@ pub struct ProcessSample {
     /// Page faults that waited for one.
     pub major_faults: Option<u64>,
     /// Time of the reading.
-    pub span: Span,
+    pub span: ReadSpan,
 }
 
 /// Groups of figures of a process, beyond its CPU time and memory. Each costs what it costs to
 /// read at every tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
-pub struct Fields {
+pub struct ProcessFields {
     /// CPU time of children that have ended. Costs nothing to read.
     pub children: bool,
     /// Page faults. Cost nothing to read.
@@ -99,7 +99,7 @@ pub struct Fields {
     pub pss: bool,
 }
 
-impl Fields {
+impl ProcessFields {
     /// True if more is to be read than the line that every process has.
     pub fn need_detail(self) -> bool {
         let descriptors = self.descriptors || self.descriptors_if_cheap;
@@ -109,11 +109,11 @@ impl Fields {
 
 /// What is read apart. What was not asked for, or cannot be read, is absent.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Detail {
+pub struct ProcessDetail {
     /// Transfers.
     pub io: Option<Timed<ProcessIo>>,
     /// What the scheduler made it wait.
-    pub scheduler: Option<Timed<Waiting>>,
+    pub scheduler: Option<Timed<SchedulerWait>>,
     /// Open file descriptors.
     pub descriptors: Option<u64>,
     /// Memory in swap.
@@ -121,7 +121,7 @@ pub struct Detail {
     /// Its share of the memory it maps.
     pub pss_bytes: Option<u64>,
     /// What of it could not be read though the process is there.
-    pub unread: Fields,
+    pub unread: ProcessFields,
 }
 
 /// Transfers since the process began; the kernel adds those of children that were waited for.
@@ -138,9 +138,28 @@ pub struct ProcessIo {
     pub written_bytes: u64,
 }
 
+/// Page faults since the process began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FaultCounters {
+    /// Faults without a disk.
+    pub minor: Option<u64>,
+    /// Faults that waited for a disk.
+    pub major: Option<u64>,
+}
+
+impl FaultCounters {
+    /// Takes the counters out of a sample.
+    pub fn of(sample: &ProcessSample) -> Self {
+        Self {
+            minor: sample.minor_faults,
+            major: sample.major_faults,
+        }
+    }
+}
+
 /// What the scheduler counted of all threads, since they were first looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Waiting {
+pub struct SchedulerWait {
     /// Time ready to run and without a CPU.
     pub waited_ns: u64,
     /// How often a thread was given a CPU: its context switches.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::number::Words;
+use super::words::WordReader;
 
 /// Three numbers of 20 digits.
 const LINE_BYTES: usize = 64;
@@ -25,7 +25,7 @@ pub struct ScheduleTimes {
 impl ScheduleTimes {
     /// Parses `ran ready slices`, a whole line.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let mut words = Words::of(text.strip_suffix(b"\n")?);
+        let mut words = WordReader::of(text.strip_suffix(b"\n")?);
         Some(Self {
             ran_ns: words.number(0)?,
             ready_ns: words.number(0)?,

@@ -1,11 +1,11 @@
 //! `/proc/PID/stat`: one line, most of what a tick needs to know of a process.
 
-use super::number::Words;
-use crate::source::Units;
+use super::words::WordReader;
+use crate::source::KernelUnits;
 
 /// What a line says; borrowed until it is known whether the name is a new one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stat<'a> {
+pub(super) struct StatLine<'a> {
     pub(super) name: &'a [u8],
     pub(super) parent: u32,
     pub(super) minor_faults: u64,
@@ -19,12 +19,12 @@ pub(super) struct Stat<'a> {
 
 /// `pid (name) state …`: the name may hold anything, brackets too, so the last `)` ends it. Fields
 /// are counted as in proc(5), where the state is field 3.
-pub(super) fn parse(line: &[u8], units: Units) -> Option<Stat<'_>> {
+pub(super) fn parse(line: &[u8], units: KernelUnits) -> Option<StatLine<'_>> {
     let line = line.strip_suffix(b"\n")?;
     let open = line.iter().position(|b| *b == b'(')?;
     let close = line.iter().rposition(|b| *b == b')')?;
     let name = line.get(open + 1..close)?;
-    let mut words = Words::of(&line[close + 1..]);
+    let mut words = WordReader::of(&line[close + 1..]);
     let parent = words.number(4 - 3)?;
     let minor_faults = words.number(10 - 5)?;
     let major_faults = words.number(12 - 11)?;
@@ -35,7 +35,7 @@ pub(super) fn parse(line: &[u8], units: Units) -> Option<Stat<'_>> {
     let started = words.number(22 - 21)?;
     let resident_pages = words.number(24 - 23)?;
     let time = |user: u64, system: u64| user.checked_add(system)?.checked_mul(units.tick_ns);
-    Some(Stat {
+    Some(StatLine {
         name,
         parent: u32::try_from(parent).ok()?,
         minor_faults,
@@ -52,7 +52,7 @@ pub(super) fn parse(line: &[u8], units: Units) -> Option<Stat<'_>> {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::source::process) const UNITS: Units = Units {
+    pub(in crate::source::process) const UNITS: KernelUnits = KernelUnits {
         tick_ns: 10_000_000,
         page_bytes: 4096,
     };

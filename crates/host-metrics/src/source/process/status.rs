@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::number::after;
+use super::words::after;
 
 /// Figures of `status`. A figure that the kernel does not tell of this process is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

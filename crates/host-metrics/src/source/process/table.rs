@@ -6,38 +6,38 @@
 //!
 //! Who there is, is asked only after somebody was born: the kernel counts births, and looking
 //! through `/proc` costs a fifth of what reading all processes does. What a process used is read
-//! again only if it can have run since (`RunWatch`): most of those on a machine sleep.
+//! again only if it can have run since (`RunDetector`): most of those on a machine sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::clock::monotonic_ns;
 
-use super::detail::Reader;
+use super::detail::DetailReader;
 use super::detail_files::DetailFiles;
 use super::hidden;
-use super::known::{Known, LINE_BYTES, PROCESSES, Unread};
-use super::listing::Listing;
-use super::run_watch;
-use super::{Detail, Fields, ProcessDirectory, ProcessId, ProcessSample};
-use crate::source::{Gaps, Units};
+use super::listing::ProcessListing;
+use super::run_detector;
+use super::table_entry::{LINE_BYTES, PROCESSES, ReadFailure, TableEntry};
+use super::{ProcessDetail, ProcessDirectory, ProcessFields, ProcessId, ProcessSample};
+use crate::source::{Gaps, KernelUnits};
 use crate::{CommandLine, Masking};
 
 /// Every process of the tree at a root.
 #[derive(Debug)]
 pub struct ProcessTable {
     proc: PathBuf,
-    units: Units,
+    units: KernelUnits,
     masking: Masking,
-    listing: Listing,
-    known: BTreeMap<u32, Known>,
+    listing: ProcessListing,
+    known: BTreeMap<u32, TableEntry>,
     most_handles: usize,
     handles: usize,
     /// Who was found gone at the last look: their children have another parent now.
     gone: BTreeSet<u32>,
     looks: u64,
     line: Vec<u8>,
-    reader: Reader,
+    reader: DetailReader,
     runs_are_counted: bool,
     /// Why those of other users are hidden from us, until it is told.
     hidden: Option<String>,
@@ -45,20 +45,20 @@ pub struct ProcessTable {
 
 impl ProcessTable {
     /// Creates a table of the processes at `proc` that keeps at most `most_handles` files open.
-    pub fn new(proc: &Path, units: Units, masking: Masking, most_handles: usize) -> Self {
+    pub fn new(proc: &Path, units: KernelUnits, masking: Masking, most_handles: usize) -> Self {
         Self {
             proc: proc.to_owned(),
             units,
             masking,
-            listing: Listing::of(proc),
+            listing: ProcessListing::of(proc),
             known: BTreeMap::new(),
             most_handles,
             handles: 0,
             gone: BTreeSet::new(),
             looks: 0,
             line: vec![0; LINE_BYTES],
-            reader: Reader::new(proc),
-            runs_are_counted: run_watch::is_counted(proc),
+            reader: DetailReader::new(proc),
+            runs_are_counted: run_detector::is_counted(proc),
             hidden: hidden::why(proc),
         }
     }
@@ -72,7 +72,7 @@ impl ProcessTable {
         }
         let (known, look) = (&mut self.known, self.looks + 1);
         let listed = self.listing.look(forks, |pid| {
-            let known = known.entry(pid).or_insert_with(|| Known::new(pid));
+            let known = known.entry(pid).or_insert_with(|| TableEntry::new(pid));
             known.listed = look;
         });
         if gaps.keep(PROCESSES, listed)? {
@@ -94,9 +94,9 @@ impl ProcessTable {
             let read = if known.listed == looks {
                 known.read(proc, reading, line, keep)
             } else {
-                Err(Unread::Gone)
+                Err(ReadFailure::Gone)
             };
-            let gone = matches!(read, Err(Unread::Gone));
+            let gone = matches!(read, Err(ReadFailure::Gone));
             let after = if gone { 0 } else { known.handles() };
             *handles = (*handles + after).saturating_sub(before);
             if gone {
@@ -117,10 +117,15 @@ impl ProcessTable {
 
     /// Reads the rest of a process that the last sample had; what fails is absent, and noted in
     /// `gaps` unless it is because the process has gone.
-    pub fn detail(&mut self, id: ProcessId, fields: Fields, gaps: &mut Gaps) -> Detail {
+    pub fn detail(
+        &mut self,
+        id: ProcessId,
+        fields: ProcessFields,
+        gaps: &mut Gaps,
+    ) -> ProcessDetail {
         let known = self.known.get_mut(&id.pid).filter(|known| known.id == id);
         let Some(known) = known else {
-            return Detail::default();
+            return ProcessDetail::default();
         };
         let files = known
             .detail

@@ -1,0 +1,260 @@
+//! Log messages of this program and its libraries, as plain lines on stderr: warnings by default,
+//! more with `-v`, errors alone with `--quiet`. `RUST_LOG`, where it is set, decides instead.
+//!
+//! Every line passes through `screen`: secrets are masked, a progress bar stays whole, and stdout
+//! never has a log message.
+
+use std::fmt;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use crate::screen;
+
+const VERBOSE: &str = "verbose";
+const VARIABLE: &str = "RUST_LOG";
+
+/// Crates whose messages are ours; those of all others are shown from one level higher on.
+const OWN_CRATES: [&str; 17] = [
+    "bench_cli",
+    "bench_report",
+    "bottleneck_analyzer",
+    "db_pool_bench",
+    "host_metrics",
+    "load_engine",
+    "peers",
+    "pg_connect",
+    "pgbench_script",
+    "plimsoll",
+    "redis_bench",
+    "statistics",
+    "sysmon",
+    "test_support",
+    "testbed",
+    "ws_bench",
+    // The example of this crate, which its tests run.
+    "a_bench",
+];
+
+/// Levels from the fewest messages to the most.
+const LEVELS: [LevelFilter; 5] = [
+    LevelFilter::ERROR,
+    LevelFilter::WARN,
+    LevelFilter::INFO,
+    LevelFilter::DEBUG,
+    LevelFilter::TRACE,
+];
+
+/// Adds `-v` to a command and all its subcommands.
+pub(crate) fn with_flag(command: Command) -> Command {
+    command.arg(
+        Arg::new(VERBOSE)
+            .short('v')
+            .long(VERBOSE)
+            .action(ArgAction::Count)
+            .global(true)
+            .display_order(900)
+            .help(
+                "Show more log messages on stderr: -v information, -vv details (see also RUST_LOG)",
+            ),
+    )
+}
+
+/// Amount of log messages that the command line asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verbosity {
+    verbose: u8,
+    quiet: bool,
+}
+
+impl Verbosity {
+    /// Reads `-v` and `--quiet`, wherever among the subcommands they stand.
+    pub(crate) fn from_matches(matches: &ArgMatches) -> Self {
+        let mut quiet = false;
+        let mut innermost = matches;
+        loop {
+            quiet |= matches!(innermost.try_get_one::<bool>("quiet"), Ok(Some(true)));
+            match innermost.subcommand() {
+                Some((_, inner)) => innermost = inner,
+                None => break,
+            }
+        }
+        Self {
+            verbose: innermost.get_count(VERBOSE),
+            quiet,
+        }
+    }
+
+    fn targets(self) -> Targets {
+        let own = match (self.verbose, self.quiet) {
+            (0, true) => 0,
+            (count, _) => usize::from(count) + 1,
+        };
+        let own = own.min(LEVELS.len() - 1);
+        Targets::new()
+            .with_default(LEVELS[own.saturating_sub(1)])
+            .with_targets(OWN_CRATES.map(|name| (name, LEVELS[own])))
+    }
+}
+
+/// Shows log messages from here on. A second call changes nothing.
+pub(crate) fn start(verbosity: Verbosity) {
+    let named = std::env::var(VARIABLE).unwrap_or_default();
+    let parsed = (!named.trim().is_empty()).then(|| named.parse::<Targets>());
+    let (targets, refusal) = match parsed {
+        Some(Ok(targets)) => (targets, None),
+        Some(Err(error)) => (verbosity.targets(), Some(error)),
+        None => (verbosity.targets(), None),
+    };
+    let subscriber = tracing_subscriber::registry().with(StderrLines.with_filter(targets));
+    if tracing::subscriber::set_global_default(subscriber).is_ok()
+        && let Some(error) = refusal
+    {
+        tracing::warn!(%error, "{VARIABLE} is not understood and left out; write debug, or sysmon=debug,sqlx=info");
+    }
+}
+
+/// Writes each event as one line.
+struct StderrLines;
+
+impl<S: Subscriber> Layer<S> for StderrLines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = LineFields::default();
+        event.record(&mut line);
+        let metadata = event.metadata();
+        let text = line.text(*metadata.level(), metadata.target());
+        screen::show(&screen::one_line(&text));
+    }
+}
+
+/// Fields of an event: its message, its cause, and all others.
+#[derive(Debug, Default)]
+struct LineFields {
+    message: String,
+    cause: String,
+    others: Vec<String>,
+}
+
+impl LineFields {
+    /// Forms `warning: MESSAGE (FIELD=VALUE, …): CAUSE`; details begin with the module they are of.
+    fn text(&self, level: Level, target: &str) -> String {
+        let (name, module) = match level {
+            Level::ERROR => ("error", ""),
+            Level::WARN => ("warning", ""),
+            Level::INFO => ("info", ""),
+            Level::DEBUG => ("debug", target),
+            Level::TRACE => ("trace", target),
+        };
+        let mut text = format!("{name}: ");
+        for part in [module, &self.message] {
+            if !part.is_empty() {
+                text.push_str(part);
+                text.push_str(if part == module { ": " } else { "" });
+            }
+        }
+        if !self.others.is_empty() {
+            text.push_str(&format!(" ({})", self.others.join(", ")));
+        }
+        if !self.cause.is_empty() {
+            text.push_str(": ");
+            text.push_str(&self.cause);
+        }
+        text
+    }
+}
+
+impl Visit for LineFields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => value.clone_into(&mut self.message),
+            "error" => value.clone_into(&mut self.cause),
+            name => self.others.push(format!("{name}={value}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verbosity(words: &[&str]) -> Verbosity {
+        let quiet = Arg::new("quiet").short('q').action(ArgAction::SetTrue);
+        let command = with_flag(Command::new("t").subcommand(Command::new("go").arg(quiet)));
+        let matches = command.get_matches_from(["t"].iter().chain(words));
+        Verbosity::from_matches(&matches)
+    }
+
+    #[test]
+    fn each_flag_shows_one_level_more_of_ours_and_one_less_of_others() {
+        for (words, own, others) in [
+            (&["go"][..], Level::WARN, Level::ERROR),
+            (&["-v", "go"], Level::INFO, Level::WARN),
+            (&["go", "-v"], Level::INFO, Level::WARN),
+            (&["go", "-vv"], Level::DEBUG, Level::INFO),
+            (&["go", "-vvvvv"], Level::TRACE, Level::DEBUG),
+            (&["go", "-q"], Level::ERROR, Level::ERROR),
+            (&["go", "-q", "-v"], Level::INFO, Level::WARN),
+        ] {
+            let targets = verbosity(words).targets();
+            for (target, most) in [("testbed::server", own), ("sqlx::query", others)] {
+                for level in [
+                    Level::ERROR,
+                    Level::WARN,
+                    Level::INFO,
+                    Level::DEBUG,
+                    Level::TRACE,
+                ] {
+                    assert_eq!(
+                        targets.would_enable(target, &level),
+                        level <= most,
+                        "{words:?} {target} {level}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_crate_of_the_workspace_counts_as_ours() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for directory in [root.clone(), root.join("crates")] {
+            for entry in std::fs::read_dir(directory).unwrap().flatten() {
+                let name = entry.file_name().to_string_lossy().replace('-', "_");
+                if entry.path().join("Cargo.toml").is_file() {
+                    assert!(
+                        OWN_CRATES.contains(&name.as_str()),
+                        "{name} is not in OWN_CRATES"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_has_its_level_its_fields_and_its_cause() {
+        let line = LineFields {
+            message: "cannot signal a process".to_owned(),
+            cause: "EPERM".to_owned(),
+            others: vec!["pid=7".to_owned(), "signal=SIGTERM".to_owned()],
+        };
+        assert_eq!(
+            line.text(Level::WARN, "testbed::process"),
+            "warning: cannot signal a process (pid=7, signal=SIGTERM): EPERM"
+        );
+        let bare = LineFields {
+            message: "accepted".to_owned(),
+            ..LineFields::default()
+        };
+        assert_eq!(
+            bare.text(Level::DEBUG, "ws_bench::serve"),
+            "debug: ws_bench::serve: accepted"
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! The time between two reads of one source, and what a counter did in it.
+
+use crate::figure::{FigureValue, Period};
+use crate::source::Timed;
+
+const NS_PER_S: f64 = 1e9;
+/// The window over which a counter of clock ticks is good to ±10 %.
+const TICK_WINDOW_NS: u64 = 100_000_000;
+/// An interval that is shorter than that by no more than this is taken as long enough.
+const TOLERANCE_NS: u64 = TICK_WINDOW_NS / 20;
+
+/// The shortest window over which a counter of clock ticks gives a rate, where it is read every
+/// `interval_ns`.
+///
+/// The window is meant to last the fewest whole intervals that are long enough together. Half an
+/// interval less is accepted, because a read may come late and the next one on time: a bound at a
+/// multiple of the interval would turn away every second rate. More than 100 ms is asked for only
+/// where one interval is too short.
+pub fn tick_window_ns(interval_ns: u64) -> u64 {
+    let interval_ns = interval_ns.max(1);
+    let fewest = (TICK_WINDOW_NS - TOLERANCE_NS).div_ceil(interval_ns);
+    match fewest {
+        1 => (interval_ns / 2).min(TICK_WINDOW_NS),
+        _ => fewest * interval_ns - interval_ns / 2,
+    }
+}
+
+/// From the middle of one read to the middle of the next.
+#[derive(Debug, Clone, Copy)]
+pub struct RateWindow {
+    /// Its place in time.
+    pub period: Period,
+    /// How far off its length may be: the kernel took the counters at some instant within each
+    /// read.
+    pub slack_ns: u64,
+}
+
+impl RateWindow {
+    /// Its length.
+    pub fn ns(&self) -> u64 {
+        self.period.ns()
+    }
+
+    /// Growth per second of what is counted exactly; `None` when the counter fell.
+    pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<FigureValue> {
+        let grown = new?.checked_sub(old?)? as f64;
+        let value = grown * NS_PER_S / self.ns() as f64;
+        Some(FigureValue {
+            value,
+            error: value * self.slack_ns as f64 / self.ns() as f64,
+            over: Some(self.period),
+        })
+    }
+
+    /// Time spent, counted in steps of `quantum_ns`, per time gone by. `None` when it fell.
+    pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<FigureValue> {
+        let spent = new?.checked_sub(old?)? as f64 / self.ns() as f64;
+        Some(FigureValue {
+            value: spent,
+            error: (quantum_ns as f64 + spent * self.slack_ns as f64) / self.ns() as f64,
+            over: Some(self.period),
+        })
+    }
+
+    /// The same of what cannot be more than one: the counter and the clock are not read in the
+    /// same instant, so a little more is one. `None` when it fell, or grew by more than twice
+    /// what could have gone by and so is no time of this window.
+    pub fn share(
+        &self,
+        old: Option<u64>,
+        new: Option<u64>,
+        quantum_ns: u64,
+    ) -> Option<FigureValue> {
+        let mean = self.mean(old, new, quantum_ns)?;
+        (mean.value <= 2.0).then_some(FigureValue {
+            value: mean.value.min(1.0),
+            ..mean
+        })
+    }
+}
+
+/// The reading that the next one is held against.
+#[derive(Debug)]
+pub struct Baseline<T> {
+    previous: Option<Timed<T>>,
+    least_window_ns: u64,
+}
+
+impl<T> Baseline<T> {
+    /// Creates a baseline without a reading, for windows of at least `least_window_ns`.
+    pub fn over(least_window_ns: u64) -> Self {
+        Self {
+            previous: None,
+            least_window_ns,
+        }
+    }
+
+    /// Calls `derive` with the previous reading, `current` and the window between, once that is
+    /// long enough. After a reading that failed the window spans the gap.
+    pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, RateWindow)) {
+        let Some(current) = current else { return };
+        if let Some(previous) = &self.previous {
+            let window = RateWindow {
+                period: Period {
+                    from_ns: previous.span.midpoint_ns(),
+                    to_ns: current.span.midpoint_ns(),
+                },
+                slack_ns: previous.span.slack_ns() + current.span.slack_ns(),
+            };
+            if window.ns() < self.least_window_ns.max(1) {
+                return;
+            }
+            derive(&previous.value, &current.value, window);
+        }
+        self.previous = Some(current);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_window_lies_half_an_interval_from_any_multiple_of_it() {
+        for (interval_ms, least_us) in [
+            (10, 95_000),
+            (20, 90_000),
+            (33, 82_500),
+            (50, 75_000),
+            (94, 141_000),
+            (95, 47_500),
+            (99, 49_500),
+            (100, 50_000),
+            (101, 50_500),
+            (150, 75_000),
+            (200, 100_000),
+            (1000, 100_000),
+        ] {
+            let found = tick_window_ns(interval_ms * 1_000_000);
+            assert_eq!(found, least_us * 1000, "{interval_ms} ms");
+        }
+        assert!(tick_window_ns(0) > 0 && tick_window_ns(u64::MAX) > 0);
+    }
+}

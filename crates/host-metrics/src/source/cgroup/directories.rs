@@ -1,0 +1,220 @@
+//! Places of a group's files.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::source::{Roots, SourceError};
+
+/// Of the kernel's interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CgroupVersion {
+    One,
+    Two,
+}
+
+/// The inodes of a group's directories.
+pub(super) type CgroupIdentity = [u64; 4];
+
+/// Directory of a group in one hierarchy.
+#[derive(Debug, Clone)]
+pub(super) struct CgroupDirectory {
+    pub(super) path: PathBuf,
+    pub(super) version: CgroupVersion,
+}
+
+/// The hierarchy that a group is in is mounted nowhere that we look.
+#[derive(Clone, Copy)]
+struct NotMounted;
+
+/// The directories of one group; absent where it is not under that controller. They are all the same
+/// in version 2. A machine may have both versions: each controller is in one of them.
+#[derive(Debug, Clone)]
+pub(super) struct CgroupDirectories {
+    pub(super) cpu: Option<CgroupDirectory>,
+    pub(super) cpu_account: Option<CgroupDirectory>,
+    pub(super) memory: Option<CgroupDirectory>,
+    pub(super) io: Option<CgroupDirectory>,
+    /// Controllers (by their names in version 1) whose hierarchy is mounted nowhere that we look.
+    pub(super) unmounted: Vec<&'static str>,
+    mount: PathBuf,
+}
+
+impl CgroupDirectories {
+    /// The group of a process with this membership, which is what its file `cgroup` says; `None`
+    /// where that is the machine itself.
+    pub(super) fn of_member(roots: &Roots, membership: &str) -> Option<Self> {
+        if !Self::is_mounted(roots) {
+            return None;
+        }
+        let mount = mount(roots);
+        let two = member_of_two(&mount, membership);
+        let mut unmounted = Vec::new();
+        let place = Self::of(&mount, |controller| {
+            let found = match group_under(membership, controller) {
+                Some(group) => member_of_one(&mount.join(controller), group),
+                None => two.clone(),
+            };
+            found.unwrap_or_else(|NotMounted| {
+                unmounted.push(controller);
+                None
+            })
+        });
+        let place = Self { unmounted, ..place };
+        (place.is_any() || !place.unmounted.is_empty()).then_some(place)
+    }
+
+    /// True if groups can be read here at all.
+    pub(super) fn is_mounted(roots: &Roots) -> bool {
+        let mount = mount(roots);
+        let mut one = ["cpu", "cpuacct", "memory", "blkio"].into_iter();
+        unified(&mount).is_some() || one.any(|controller| mount.join(controller).is_dir())
+    }
+
+    /// The group of this name, as in `system.slice/postgresql.service`.
+    ///
+    /// # Errors
+    /// When there is none, or the name leads out of the hierarchy.
+    pub(super) fn named(roots: &Roots, name: &str) -> Result<Self, SourceError> {
+        let mount = mount(roots);
+        let missing = || SourceError::Malformed {
+            path: mount.clone(),
+            wanted: "group of the name that was given",
+        };
+        let leads_out = Path::new(name)
+            .components()
+            .any(|part| matches!(part, std::path::Component::ParentDir));
+        if leads_out {
+            return Err(missing());
+        }
+        let two = unified(&mount);
+        let is_all_two = two.as_ref() == Some(&mount);
+        let place = Self::of(&mount, |controller| {
+            let one = mount.join(controller);
+            let (version, base) = if is_all_two || !one.is_dir() {
+                (CgroupVersion::Two, two.as_ref()?)
+            } else {
+                (CgroupVersion::One, &one)
+            };
+            let path = base.join(name.trim_start_matches('/'));
+            path.is_dir().then_some(CgroupDirectory { path, version })
+        });
+        place.is_any().then_some(place).ok_or_else(missing)
+    }
+
+    /// True if it is under all controllers that are read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.all().into_iter().all(Option::is_some)
+    }
+
+    fn is_any(&self) -> bool {
+        self.all().into_iter().any(Option::is_some)
+    }
+
+    fn all(&self) -> [&Option<CgroupDirectory>; 4] {
+        [&self.cpu, &self.cpu_account, &self.memory, &self.io]
+    }
+
+    /// Numbers that no other group has, of the same name neither; `None` once it is gone.
+    pub(super) fn identity(&self) -> Option<CgroupIdentity> {
+        let mut numbers = [0; 4];
+        let mut last: Option<(&PathBuf, u64)> = None;
+        for (number, directory) in numbers.iter_mut().zip(self.all()) {
+            let Some(CgroupDirectory { path, .. }) = directory else {
+                continue;
+            };
+            *number = match last {
+                Some((known, number)) if known == path => number,
+                _ => std::fs::metadata(path).ok()?.ino(),
+            };
+            last = Some((path, *number));
+        }
+        Some(numbers)
+    }
+
+    fn of(mount: &Path, mut under: impl FnMut(&'static str) -> Option<CgroupDirectory>) -> Self {
+        Self {
+            cpu: under("cpu"),
+            cpu_account: under("cpuacct"),
+            memory: under("memory"),
+            io: under("blkio"),
+            unmounted: Vec::new(),
+            mount: mount.to_owned(),
+        }
+    }
+
+    /// `directory` and its parents, up to the mount.
+    pub(super) fn up<'a>(
+        &'a self,
+        directory: &'a CgroupDirectory,
+    ) -> impl Iterator<Item = &'a Path> + use<'a> {
+        std::iter::successors(Some(&*directory.path), |path| path.parent())
+            .take_while(|path| path.starts_with(&self.mount))
+    }
+}
+
+fn mount(roots: &Roots) -> PathBuf {
+    roots.sys.join("fs/cgroup")
+}
+
+/// The root of version 2: the mount itself, or beside the controllers of version 1.
+fn unified(mount: &Path) -> Option<PathBuf> {
+    let places = [mount.to_owned(), mount.join("unified")];
+    places.into_iter().find(|place| is_of_two(place))
+}
+
+fn is_of_two(directory: &Path) -> bool {
+    directory.join("cgroup.controllers").exists()
+}
+
+/// The directory of a member of `group` below a controller of version 1; `None` for the root.
+fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
+    if group == "/" {
+        return Ok(None);
+    }
+    let found = inside(controller, group).filter(|found| !is_of_two(found));
+    let path = found.ok_or(NotMounted)?;
+    let version = CgroupVersion::One;
+    Ok(Some(CgroupDirectory { path, version }))
+}
+
+/// The directory in version 2 of a process with this membership; `None` for the root of the whole
+/// machine, which has no limits to set, and no file of their kind.
+fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
+    let mut lines = membership.lines();
+    let Some(group) = lines.find_map(|line| line.strip_prefix("0::")) else {
+        return Ok(None);
+    };
+    let Some(path) = unified(mount).and_then(|root| inside(&root, group)) else {
+        return if group == "/" {
+            Ok(None)
+        } else {
+            Err(NotMounted)
+        };
+    };
+    let has = |file| path.join(file).exists();
+    let is_group = has("memory.current") || has("cgroup.type");
+    let version = CgroupVersion::Two;
+    Ok(is_group.then_some(CgroupDirectory { path, version }))
+}
+
+/// A container sees its own group at the mount, and often its path on the host in its
+/// membership: where that is not there, the mount is the group.
+fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
+    let directory = mount.join(group.trim_start_matches('/'));
+    let found = if directory.is_dir() {
+        directory
+    } else {
+        mount.to_owned()
+    };
+    found.is_dir().then_some(found)
+}
+
+/// `number:controller,controller:path`
+pub(super) fn group_under<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
+    membership.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let mut controllers = fields.next()?.split(',');
+        let path = fields.next()?;
+        controllers.any(|name| name == controller).then_some(path)
+    })
+}

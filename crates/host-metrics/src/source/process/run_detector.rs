@@ -1,0 +1,117 @@
+//! True if a process can have run since the last look. One that did not has used nothing, so that
+//! what was read of it still stands; to see that takes a fifth of the time of reading it again.
+//!
+//! The kernel counts how often a thread was given a CPU and how long it ran. What others do to a
+//! process that sleeps (take its memory away, end its parent) does not show there, so that
+//! everything is read again from time to time.
+
+use std::path::Path;
+
+use super::schedule::{ScheduleFile, ScheduleTimes};
+use crate::source::{ReadSpan, Timed};
+
+/// How long what was read of a process that sleeps may stand.
+const STANDS_NS: u64 = 5_000_000_000;
+
+/// The counters of one process, in a file that stays open.
+#[derive(Debug, Default)]
+pub(super) struct RunDetector {
+    file: Option<ScheduleFile>,
+    last: Option<(ScheduleTimes, u64)>,
+}
+
+/// True if the kernel counts at all.
+pub(super) fn is_counted(proc: &Path) -> bool {
+    ScheduleFile::open(&proc.join("self/schedstat"))
+        .ok()
+        .and_then(|file| counted(&file))
+        .is_some()
+}
+
+impl RunDetector {
+    /// Looks at a process of one thread: when, if it cannot have run since the last look and what
+    /// was read then still stands. Call it before what it is about is read.
+    pub(super) fn look(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<ReadSpan> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => ScheduleFile::open(&proc.join(format!("{pid}/schedstat"))).ok()?,
+        };
+        let read = Timed::around(|| counted(&file).ok_or(())).ok();
+        // Not all in the same tick.
+        let turn = (now_ns + u64::from(pid) * 7_919 * 1_000_000) / STANDS_NS;
+        let now = read.as_ref().map(|read| (read.value, turn));
+        let stood = now.is_some() && now == self.last;
+        self.last = now;
+        self.file = now.is_some().then_some(file);
+        read.filter(|_| stood).map(|read| read.span)
+    }
+
+    /// Closes the file.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn handles(&self) -> usize {
+        usize::from(self.file.is_some())
+    }
+}
+
+/// Reads the counters; `None` where the kernel does not count.
+fn counted(file: &ScheduleFile) -> Option<ScheduleTimes> {
+    file.read().ok().filter(|times| times.slices > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(root: &Path, text: &str) {
+        std::fs::create_dir_all(root.join("7")).unwrap();
+        std::fs::write(root.join("7/schedstat"), text).unwrap();
+    }
+
+    #[test]
+    fn a_process_stands_still_until_it_runs_or_its_time_is_up() {
+        let root = tempfile::tempdir().unwrap();
+        let mut watch = RunDetector::default();
+        let mut still = |now_ns: u64| watch.look(root.path(), 7, now_ns).is_some();
+        assert!(!still(0), "nothing is there");
+        put(root.path(), "100 5 1\n");
+        assert!(!still(0), "nothing was known");
+        assert!(still(1) && still(2));
+        put(root.path(), "100 5 2\n");
+        assert!(!still(3) && still(4));
+        assert!(!still(4 + STANDS_NS) && still(5 + STANDS_NS));
+        for odd in ["100 5 0\n", "100 5", "100 5 2", "x y z\n", ""] {
+            put(root.path(), odd);
+            assert!(!still(6 + STANDS_NS) && !still(7 + STANDS_NS), "{odd}");
+        }
+        assert!(!is_counted(root.path()));
+    }
+
+    #[test]
+    fn sleepers_are_read_again_in_turn_and_not_all_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let ticks = 50;
+        let mut most = 0;
+        let mut watches: Vec<RunDetector> = (0..100).map(|_| RunDetector::default()).collect();
+        for pid in 0..100 {
+            let place = root.path().join(pid.to_string());
+            std::fs::create_dir_all(&place).unwrap();
+            std::fs::write(place.join("schedstat"), "1 1 1\n").unwrap();
+        }
+        let mut all = 0;
+        for tick in 0..=ticks {
+            let now_ns = tick * STANDS_NS / ticks;
+            let mut again = 0;
+            for (watch, pid) in watches.iter_mut().zip(0..) {
+                let still = watch.look(root.path(), pid, now_ns);
+                again += usize::from(still.is_none());
+            }
+            if tick > 0 {
+                (most, all) = (most.max(again), all + again);
+            }
+        }
+        assert!(all >= 99 && most < 20, "{all} {most}");
+    }
+}

@@ -1,0 +1,177 @@
+//! One process of the table, and the handle through which it is read.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::detail_files::DetailFiles;
+use super::run_detector::RunDetector;
+use super::stat::{self, StatLine};
+use super::{ProcessId, ProcessSample};
+use crate::Masking;
+use crate::source::{Gaps, KernelUnits, ReadSpan, SourceError, Timed};
+
+/// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
+pub(super) const LINE_BYTES: usize = 2048;
+/// What is absent where a process may not be read.
+pub(super) const PROCESSES: &str = "processes";
+
+#[derive(Debug)]
+pub(super) struct TableEntry {
+    pub(super) id: ProcessId,
+    file: Option<File>,
+    name: Arc<str>,
+    runs: RunDetector,
+    /// Last reading.
+    pub(super) sample: Option<ProcessSample>,
+    /// When it was seen to stand still since, if it was.
+    pub(super) still: Option<ReadSpan>,
+    pub(super) detail: Option<Box<DetailFiles>>,
+    pub(super) detail_handles: usize,
+    /// The last look through `/proc` that saw it.
+    pub(super) listed: u64,
+    /// True if it was counted among those that were asked, and among those that may not be read.
+    counted: bool,
+    denied: bool,
+}
+
+/// Reason for which a process was not read.
+pub(super) enum ReadFailure {
+    /// There is no such process any more, or its line makes no sense.
+    Gone,
+    /// There is, and we may not.
+    Denied(SourceError),
+}
+
+impl TableEntry {
+    /// One of which only the number is known yet.
+    pub(super) fn new(pid: u32) -> Self {
+        Self {
+            id: ProcessId { pid, started: 0 },
+            file: None,
+            name: Arc::from(""),
+            runs: RunDetector::default(),
+            sample: None,
+            still: None,
+            detail: None,
+            detail_handles: 0,
+            listed: 0,
+            counted: false,
+            denied: false,
+        }
+    }
+
+    pub(super) fn handles(&self) -> usize {
+        usize::from(self.file.is_some()) + self.runs.handles() + self.detail_handles
+    }
+
+    /// Sees whether what was read last still stands. A process of several threads is not watched,
+    /// nor one whose parent is among those who have gone.
+    pub(super) fn stand_still(
+        &mut self,
+        proc: &Path,
+        now_ns: u64,
+        watch: bool,
+        gone: &BTreeSet<u32>,
+    ) {
+        self.still = None;
+        let last = self.sample.as_ref();
+        if !watch || self.denied || last.is_some_and(|last| last.threads != Some(1)) {
+            self.runs.end();
+        } else if let Some(span) = self.runs.look(proc, self.id.pid, now_ns)
+            && last.is_some_and(|last| !gone.contains(&last.parent))
+        {
+            self.still = Some(span);
+        }
+    }
+
+    /// Counts it once among the processes, and once among those that may not be read.
+    pub(super) fn count(&mut self, unread: Option<&ReadFailure>, gaps: &mut Gaps) {
+        if !std::mem::replace(&mut self.counted, true) {
+            gaps.asked(PROCESSES);
+        }
+        if let Some(ReadFailure::Denied(error)) = unread
+            && !std::mem::replace(&mut self.denied, true)
+        {
+            gaps.missing(PROCESSES, error);
+        }
+    }
+
+    /// Reads its line unless it stands still.
+    pub(super) fn read(
+        &mut self,
+        proc: &Path,
+        (units, masking): (KernelUnits, Masking),
+        line: &mut [u8],
+        keep: bool,
+    ) -> Result<ProcessSample, ReadFailure> {
+        if let (Some(span), Some(last)) = (self.still, &mut self.sample) {
+            last.span = span;
+            return Ok(last.clone());
+        }
+        let kept = self.file.as_ref();
+        if let Some(read) = kept.and_then(|file| read_line(file, line).ok())
+            && let Some(stat) = stat::parse(&line[..read.value], units)
+            && stat.started == self.id.started
+        {
+            return Ok(self.take(&stat, &read, masking));
+        }
+        let path = proc.join(format!("{}/stat", self.id.pid));
+        let unread = |source: io::Error| match source.kind() {
+            io::ErrorKind::PermissionDenied => ReadFailure::Denied(SourceError::Read {
+                path: path.clone(),
+                source,
+            }),
+            _ => ReadFailure::Gone,
+        };
+        let file = File::open(&path).map_err(unread)?;
+        let read = read_line(&file, line).map_err(unread)?;
+        let stat = stat::parse(&line[..read.value], units).ok_or(ReadFailure::Gone)?;
+        if stat.started != self.id.started {
+            if self.sample.is_some() {
+                // What was opened before is another's.
+                let listed = self.listed;
+                *self = Self::new(self.id.pid);
+                self.listed = listed;
+            }
+            self.id.started = stat.started;
+        }
+        self.file = keep.then_some(file);
+        Ok(self.take(&stat, &read, masking))
+    }
+
+    fn take(
+        &mut self,
+        stat: &StatLine<'_>,
+        read: &Timed<usize>,
+        masking: Masking,
+    ) -> ProcessSample {
+        // A process changes its name when it becomes another program.
+        if self.name.as_bytes() != stat.name {
+            // Some programs write their command line there.
+            self.name = Arc::from((masking.text)(&String::from_utf8_lossy(stat.name)));
+        }
+        let sample = ProcessSample {
+            id: self.id,
+            parent: stat.parent,
+            name: Arc::clone(&self.name),
+            cpu_ns: stat.cpu_ns,
+            children_cpu_ns: stat.children_cpu_ns,
+            rss_bytes: stat.rss_bytes,
+            threads: Some(stat.threads),
+            minor_faults: Some(stat.minor_faults),
+            major_faults: Some(stat.major_faults),
+            span: read.span,
+        };
+        self.sample = Some(sample.clone());
+        sample
+    }
+}
+
+/// One read takes the whole line: the kernel writes it in one piece.
+fn read_line(file: &File, line: &mut [u8]) -> std::io::Result<Timed<usize>> {
+    Timed::around(|| file.read_at(line, 0))
+}
