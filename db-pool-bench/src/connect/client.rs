@@ -106,7 +106,7 @@ impl Client {
     /// Asks `sql` in one round trip; a time-out of the role's statements does not strike it.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub async fn query(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<Row>, Error> {
         let typed: Vec<(&(dyn ToSql + Sync), Type)> = values
             .iter()
@@ -123,7 +123,7 @@ impl Client {
     /// The first row that `sql` gives; it must give one.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub async fn query_one(&self, sql: &str, values: &[&dyn Value]) -> Result<Row, Error> {
         match self.query_opt(sql, values).await? {
             Some(row) => Ok(row),
@@ -135,7 +135,7 @@ impl Client {
     /// The first row that `sql` gives, if it gives one.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub async fn query_opt(&self, sql: &str, values: &[&dyn Value]) -> Result<Option<Row>, Error> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
@@ -143,7 +143,7 @@ impl Client {
     /// Runs `sql` as it is, in one message.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
         self.inner.batch_execute(sql).await
     }
@@ -152,7 +152,7 @@ impl Client {
     /// that `settings` set again. They are all done, or none of them.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub async fn in_transaction(&self, settings: &str, sql: &str) -> Result<(), Error> {
         self.begin(settings).await?;
         let done = self.inner.batch_execute(sql).await;
