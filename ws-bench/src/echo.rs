@@ -11,10 +11,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::failure;
 use crate::socket::WsSocket;
 
-/// ConnectionTask number and sequence number: what tells one message from all others.
+/// Bytes of the connection number and sequence number, which tell each message from all others.
 pub(crate) const SMALLEST_BYTES: usize = 16;
 
-/// MessageSource of one connection, no two of them equal.
+/// Source of the messages of one connection, no two of them equal.
 #[derive(Debug)]
 pub(crate) struct MessageSource {
     connection: u64,
