@@ -27,7 +27,7 @@ pub struct LoadFlags {
     #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
     pub rate: Option<f64>,
 
-    /// How gaps between arrivals are drawn
+    /// Distribution of the gaps between arrivals
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
 
@@ -74,7 +74,7 @@ pub struct StepFlags {
     #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "0")]
     pub think_time: Duration,
 
-    /// How long each step is measured
+    /// Measured time of each step
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
     pub duration: Option<Duration>,
 
@@ -82,7 +82,7 @@ pub struct StepFlags {
     #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME")]
     pub warmup: Option<Duration>,
 
-    /// How often each setting is measured, in a shuffled order
+    /// Number of times each setting is measured, in a shuffled order
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub repeats: Option<u64>,
 

@@ -1,5 +1,6 @@
 //! A recording that was read from its report or its raw samples.
 
+use host_metrics::metric::Unit;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::{Pattern, SeriesSummary};
 use crate::marks::{self, ActiveRecording};
-use crate::record;
+use crate::recording::UNFINISHED;
 use crate::stream::paths;
 
 /// Content of a recording, whichever of its files it was read from.
@@ -88,7 +89,7 @@ impl LoadedRecording {
             clock: report.clock,
             duration_ns: report.duration_ns,
             headline: Some(report.summary.headline)
-                .filter(|text| !text.is_empty() && text != record::UNFINISHED),
+                .filter(|text| !text.is_empty() && text != UNFINISHED),
             notes: note.into_iter().chain(raw).collect(),
             series: rows,
             points: if points { chosen } else { Vec::new() },
@@ -142,7 +143,7 @@ impl SummaryRow {
         Self {
             name: name.to_owned(),
             labels: labels.clone(),
-            unit: super::Unit::of(name).symbol(),
+            unit: Unit::of(name).symbol(),
             summary,
         }
     }

@@ -25,7 +25,7 @@ use crate::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSam
 
 pub use followed_process::FollowedProcess;
 pub use process_recorder::ProcessRecorder;
-pub use process_tree::ProcessTree;
+pub use process_tree::{ProcessTree, TreeTotals};
 pub use target::{ProcessTarget, TargetMatcher};
 
 /// How far behind the first a followed process may fall before it is let go.
