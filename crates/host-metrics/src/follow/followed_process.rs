@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ProcessRecorder;
+use super::process_recorder::ProcessRecorder;
 use crate::CommandLine;
 use crate::derive::{Baseline, RateWindow};
 use crate::figure::FigureValue;
@@ -110,8 +110,8 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Takes in one tick.
-    pub(super) fn take(
+    /// Takes in the tick that ended at `at_ns`.
+    pub(super) fn record(
         &mut self,
         at_ns: u64,
         sample: &ProcessSample,
@@ -128,15 +128,15 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
             self.put(at_ns, "process.threads", threads);
         }
         if fields.faults {
-            self.take_faults(at_ns, sample);
+            self.record_faults(at_ns, sample);
         }
         if fields.children {
-            self.take_children(at_ns, sample, tick_ns);
+            self.record_children(at_ns, sample, tick_ns);
         }
-        self.take_detail(at_ns, detail, fields);
+        self.record_detail(at_ns, detail, fields);
     }
 
-    fn take_faults(&mut self, at_ns: u64, sample: &ProcessSample) {
+    fn record_faults(&mut self, at_ns: u64, sample: &ProcessSample) {
         let faults = timed(sample.span, [sample.minor_faults, sample.major_faults]);
         let [mut minor, mut major] = [None; 2];
         self.faults.advance(Some(faults), |old, new, window| {
@@ -147,7 +147,7 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.put(at_ns, "process.major_faults_per_s", major);
     }
 
-    fn take_children(&mut self, at_ns: u64, sample: &ProcessSample, tick_ns: u64) {
+    fn record_children(&mut self, at_ns: u64, sample: &ProcessSample, tick_ns: u64) {
         let children = timed(sample.span, sample.children_cpu_ns);
         let mut cores = None;
         self.children.advance(Some(children), |old, new, window| {
@@ -156,9 +156,9 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.put(at_ns, "process.children_cpu_cores", cores);
     }
 
-    fn take_detail(&mut self, at_ns: u64, detail: ProcessDetail, fields: ProcessFields) {
+    fn record_detail(&mut self, at_ns: u64, detail: ProcessDetail, fields: ProcessFields) {
         if fields.io {
-            self.take_io(at_ns, detail.io);
+            self.record_io(at_ns, detail.io);
         }
         if fields.scheduler {
             let [mut waited, mut switches] = [None; 2];
@@ -185,7 +185,7 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    fn take_io(&mut self, at_ns: u64, io: Option<Timed<ProcessIo>>) {
+    fn record_io(&mut self, at_ns: u64, io: Option<Timed<ProcessIo>>) {
         let mut rates = [None; 4];
         self.io.advance(io, |old, new, window: RateWindow| {
             let rate = |of: fn(&ProcessIo) -> u64| window.per_s(Some(of(old)), Some(of(new)));
